@@ -1,0 +1,1 @@
+"""An OCI image cache whose contents are a query away."""

@@ -1,0 +1,1 @@
+"""The SQL side: tables, transactions, statements; SQL, and no files."""

@@ -1,0 +1,384 @@
+"""The tables.
+
+A *blob* is a node of the content graph. A *link* is a descriptor: parent, child, and what the
+parent says of the child, so platform, media type, declared size and annotations are the link's.
+An *edge* is the part of a link that carries reachability: index to manifest, manifest to config
+and layer, and subject to referrer (reversed). A *ref* is a descriptor in index.json.
+
+Edges are a table of their own, of two integers, because walking them is what every question does
+and a filter in a recursive step is ruinous (docs/explanation/catalog.md has the numbers). Every
+table is STRICT. Times are microseconds since 1970 in UTC, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NewType
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Named,
+    Table,
+    Text,
+    TypedColumns,
+    UniqueConstraint,
+)
+
+RowId = NewType("RowId", int)
+
+# SQLite has one integer type, of 64 bits; PostgreSQL's INTEGER has 32.
+_INT64 = BigInteger().with_variant(Integer(), "sqlite")
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x0C1CACED
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class State(IntEnum):
+    """Whether a blob is in the layout."""
+
+    MISSING = 0
+    """A ref or a present manifest needs it, and it is not there."""
+    PRESENT = 1
+    """It is there, with the size that its parents declare."""
+    CORRUPT = 2
+    """It is there with a wrong size or hash, or it cannot be read as what it has to be."""
+    ABSENT = 3
+    """It is a manifest of an index of which other manifests are here: a platform not pulled."""
+    FOREIGN = 4
+    """It is a non-distributable layer, which a layout need not hold (image-layout.md)."""
+
+
+class Kind(IntEnum):
+    """What a blob is, by the strongest claim of those who point at it."""
+
+    OTHER = 0
+    INDEX = 1
+    MANIFEST = 2
+    CONFIG = 3
+    LAYER = 4
+    ATTESTATION = 5
+
+
+class Role(IntEnum):
+    """What a child is to its parent."""
+
+    MANIFEST = 1
+    CONFIG = 2
+    LAYER = 3
+    SUBJECT = 4
+
+
+class PlatformColumns(TypedColumns):
+    """A platform, normalised as containerd/platforms does; '' for what is not said."""
+
+    id = Column(Integer, primary_key=True)
+    os: Named[str] = Column(Text, nullable=False)
+    architecture: Named[str] = Column(Text, nullable=False)
+    variant: Named[str] = Column(Text, nullable=False)
+    os_version: Named[str] = Column(Text, nullable=False)
+
+
+platform = Table(
+    "platform",
+    metadata,
+    PlatformColumns,
+    UniqueConstraint("os", "architecture", "variant", "os_version"),
+    sqlite_strict=True,
+)
+
+
+class BlobColumns(TypedColumns):
+    """Content, present in the layout or only known from a descriptor."""
+
+    id = Column(Integer, primary_key=True)
+    digest: Named[str] = Column(Text, nullable=False, unique=True)
+    size: Named[int] = Column(_INT64, nullable=False)
+    """Of the file when there is one, else as first declared."""
+    kind: Named[int] = Column(Integer, nullable=False)
+    state: Named[int] = Column(Integer, nullable=False)
+    media_type: Named[str] = Column(Text, nullable=False)
+    """As its strongest parent declares; '' if nothing points at it."""
+    artifact_type: Named[str | None] = Column(Text)
+    platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
+    """Of a config: what it says. Of an image manifest: what its config says."""
+    parsed: Named[int] = Column(Integer, nullable=False)
+    """1 when its links stand for its content."""
+    problem: Named[str | None] = Column(Text)
+    """Why it is corrupt or cannot be read; for people."""
+    mtime: Named[int | None] = Column(_INT64)
+    """Of the file, in nanoseconds: together with the size, whether it has been touched."""
+    first_seen: Named[int] = Column(_INT64, nullable=False)
+    verified: Named[int | None] = Column(_INT64)
+    """When its bytes were last hashed and found right."""
+
+
+blob = Table("blob", metadata, BlobColumns, sqlite_strict=True)
+Index("ix_blob_kind_size", blob.c.kind, blob.c.size)
+Index(
+    "ix_blob_unwell",
+    blob.c.state,
+    sqlite_where=blob.c.state != State.PRESENT.value,
+    postgresql_where=blob.c.state != State.PRESENT.value,
+)
+
+
+class EdgeColumns(TypedColumns):
+    """An owning link: what keeps the parent keeps the child."""
+
+    parent_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    child_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+
+
+edge = Table("edge", metadata, EdgeColumns, sqlite_with_rowid=False, sqlite_strict=True)
+Index("ix_edge_child_id_parent_id", edge.c.child_id, edge.c.parent_id)
+
+
+class LinkColumns(TypedColumns):
+    """A descriptor inside a document."""
+
+    id = Column(Integer, primary_key=True)
+    parent_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
+    child_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
+    role: Named[int] = Column(Integer, nullable=False)
+    position: Named[int] = Column(Integer, nullable=False)
+    media_type: Named[str] = Column(Text, nullable=False)
+    size: Named[int] = Column(_INT64, nullable=False)
+    platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
+    artifact_type: Named[str | None] = Column(Text)
+
+
+link = Table(
+    "link",
+    metadata,
+    LinkColumns,
+    UniqueConstraint("parent_id", "role", "position"),
+    sqlite_strict=True,
+)
+Index("ix_link_child_id_role", link.c.child_id, link.c.role)
+
+
+class RefColumns(TypedColumns):
+    """An entry of index.json."""
+
+    id = Column(Integer, primary_key=True)
+    position: Named[int] = Column(Integer, nullable=False, unique=True)
+    name: Named[str | None] = Column(Text)
+    """As it stands in the annotation; NULL if there is none."""
+    registry: Named[str | None] = Column(Text)
+    repo: Named[str | None] = Column(Text)
+    tag: Named[str | None] = Column(Text)
+    target_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
+    media_type: Named[str] = Column(Text, nullable=False)
+    size: Named[int] = Column(_INT64, nullable=False)
+    platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
+    pinned: Named[int] = Column(Integer, nullable=False)
+    source: Named[str | None] = Column(Text)
+    """A hint: pull, import, build or load; NULL if another tool wrote it."""
+    origin: Named[str | None] = Column(Text)
+    """A hint: the canonical reference that it was pulled from."""
+    added: Named[int] = Column(_INT64, nullable=False)
+    pulled: Named[int | None] = Column(_INT64)
+    used: Named[int | None] = Column(_INT64)
+
+
+ref = Table("ref", metadata, RefColumns, sqlite_strict=True)
+Index("ix_ref_target_id", ref.c.target_id)
+Index("ix_ref_name", ref.c.name)
+Index("ix_ref_repo_tag", ref.c.repo, ref.c.tag)
+
+
+class ConfigColumns(TypedColumns):
+    """What an image configuration says about running the image."""
+
+    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    created: Named[int | None] = Column(_INT64)
+    author: Named[str] = Column(Text, nullable=False)
+    user: Named[str] = Column(Text, nullable=False)
+    working_dir: Named[str] = Column(Text, nullable=False)
+    entrypoint: Named[str] = Column(Text, nullable=False)
+    """The words of Entrypoint joined by one space."""
+    cmd: Named[str] = Column(Text, nullable=False)
+
+
+config = Table("config", metadata, ConfigColumns, sqlite_strict=True)
+
+
+class LabelColumns(TypedColumns):
+    """A label of an image configuration."""
+
+    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    key: Named[str] = Column(Text, primary_key=True)
+    value: Named[str] = Column(Text, nullable=False)
+
+
+label = Table("label", metadata, LabelColumns, sqlite_with_rowid=False, sqlite_strict=True)
+
+
+class EnvColumns(TypedColumns):
+    """An environment variable of an image configuration; the last of a name counts."""
+
+    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    key: Named[str] = Column(Text, primary_key=True)
+    value: Named[str] = Column(Text, nullable=False)
+
+
+env = Table("env", metadata, EnvColumns, sqlite_with_rowid=False, sqlite_strict=True)
+
+
+class AnnotationColumns(TypedColumns):
+    """An annotation of a document: an index or a manifest."""
+
+    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    key: Named[str] = Column(Text, primary_key=True)
+    value: Named[str] = Column(Text, nullable=False)
+
+
+annotation = Table(
+    "annotation", metadata, AnnotationColumns, sqlite_with_rowid=False, sqlite_strict=True
+)
+
+
+class LinkAnnotationColumns(TypedColumns):
+    """An annotation of a descriptor inside a document."""
+
+    link_id: Named[int] = Column(
+        Integer, ForeignKey("link.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Named[str] = Column(Text, primary_key=True)
+    value: Named[str] = Column(Text, nullable=False)
+
+
+link_annotation = Table(
+    "link_annotation",
+    metadata,
+    LinkAnnotationColumns,
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+
+class RefAnnotationColumns(TypedColumns):
+    """An annotation of a descriptor in index.json."""
+
+    ref_id: Named[int] = Column(
+        Integer, ForeignKey("ref.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Named[str] = Column(Text, primary_key=True)
+    value: Named[str] = Column(Text, nullable=False)
+
+
+ref_annotation = Table(
+    "ref_annotation", metadata, RefAnnotationColumns, sqlite_with_rowid=False, sqlite_strict=True
+)
+
+
+class PackageColumns(TypedColumns):
+    """A version of a package, as an SBOM names it."""
+
+    id = Column(Integer, primary_key=True)
+    name: Named[str] = Column(Text, nullable=False)
+    version: Named[str] = Column(Text, nullable=False)
+    scheme: Named[str] = Column(Text, nullable=False)
+    """Whose order of versions: deb, rpm, apk, semver, pep440."""
+    vkey: Named[str] = Column(Text, nullable=False)
+    """A text that sorts as the version does in its scheme."""
+    purl: Named[str] = Column(Text, nullable=False)
+    license: Named[str] = Column(Text, nullable=False)
+    type: Named[str] = Column(Text, nullable=False)
+
+
+package = Table(
+    "package",
+    metadata,
+    PackageColumns,
+    UniqueConstraint("name", "version", "scheme", "purl", "license", "type"),
+    sqlite_strict=True,
+)
+Index("ix_package_name_vkey", package.c.name, package.c.vkey)
+
+
+class BlobPackageColumns(TypedColumns):
+    """A package found in what a manifest describes; the SBOM blob says so."""
+
+    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    package_id: Named[int] = Column(Integer, ForeignKey("package.id"), primary_key=True)
+    document_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+
+
+blob_package = Table(
+    "blob_package", metadata, BlobPackageColumns, sqlite_with_rowid=False, sqlite_strict=True
+)
+Index("ix_blob_package_package_id_blob_id", blob_package.c.package_id, blob_package.c.blob_id)
+Index("ix_blob_package_document_id", blob_package.c.document_id)
+
+
+class RepositoryBlobColumns(TypedColumns):
+    """A hint: a repository that has been seen to hold a blob, for cross-repository mounts."""
+
+    blob_id: Named[int] = Column(
+        Integer, ForeignKey("blob.id", ondelete="CASCADE"), primary_key=True
+    )
+    repository: Named[str] = Column(Text, primary_key=True)
+    seen: Named[int] = Column(_INT64, nullable=False)
+
+
+repository_blob = Table(
+    "repository_blob",
+    metadata,
+    RepositoryBlobColumns,
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+
+
+class LeaseColumns(TypedColumns):
+    """A running operation; what it holds is not collected while its process lives."""
+
+    id: Named[str] = Column(Text, primary_key=True)
+    host: Named[str] = Column(Text, nullable=False)
+    pid: Named[int] = Column(Integer, nullable=False)
+    created: Named[int] = Column(_INT64, nullable=False)
+    expires: Named[int] = Column(_INT64, nullable=False)
+    """Only for owners on other hosts; here the lock on the lease's file decides."""
+
+
+lease = Table("lease", metadata, LeaseColumns, sqlite_with_rowid=False, sqlite_strict=True)
+
+
+class LeaseItemColumns(TypedColumns):
+    """A digest that a lease holds, present or on its way."""
+
+    lease_id: Named[str] = Column(
+        Text, ForeignKey("lease.id", ondelete="CASCADE"), primary_key=True
+    )
+    digest: Named[str] = Column(Text, primary_key=True)
+
+
+lease_item = Table(
+    "lease_item", metadata, LeaseItemColumns, sqlite_with_rowid=False, sqlite_strict=True
+)
+
+
+class StateColumns(TypedColumns):
+    """What the catalog knows of itself: the layout's fingerprint, the last good index.json."""
+
+    key: Named[str] = Column(Text, primary_key=True)
+    value: Named[str] = Column(Text, nullable=False)
+
+
+state = Table("state", metadata, StateColumns, sqlite_with_rowid=False, sqlite_strict=True)

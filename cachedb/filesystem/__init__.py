@@ -1,0 +1,1 @@
+"""Tar archives in, file systems and archives out."""

@@ -1,0 +1,59 @@
+"""How much of anything from outside is read, and how to allow more.
+
+Each limit can be raised or lowered by its environment variable, and an error
+about a limit names both. Values follow what containers/image, containerd,
+regclient and the distribution spec use.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from cachedb.errors import LimitExceeded
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A largest number of something, with a name for messages."""
+
+    name: str
+    variable: str
+    value: int
+
+    def check(self, number: int, what: str) -> None:
+        """Raise LimitExceeded, naming `what`, when `number` is above the limit."""
+        if number > self.value:
+            raise LimitExceeded(what, self.name, self.value, self.variable)
+
+
+def _limit(name: str, value: int) -> Limit:
+    variable = "CACHEDB_LIMIT_" + name.upper().replace(" ", "_").replace("-", "_")
+    given = os.environ.get(variable, "")
+    return Limit(name=name, variable=variable, value=int(given) if given.isdecimal() else value)
+
+
+MANIFEST_BYTES = _limit("manifest bytes", 8 * MIB)
+CONFIG_BYTES = _limit("config bytes", 4 * MIB)
+INDEX_JSON_BYTES = _limit("index.json bytes".replace(".", " "), 64 * MIB)
+MARKER_BYTES = _limit("oci-layout bytes", 4 * KIB)
+TOKEN_BYTES = _limit("token bytes", 64 * KIB)
+ERROR_BODY_BYTES = _limit("error body bytes", 64 * KIB)
+TAR_HEADER_BYTES = _limit("tar header bytes", MIB)
+TAR_MEMBERS = _limit("tar members", 50_000)
+JSON_DEPTH = _limit("json depth", 64)
+REDIRECTS = _limit("redirects", 5)
+PAGES = _limit("pages", 1000)
+GRAPH_DEPTH = _limit("graph depth", 32)
+GRAPH_NODES = _limit("graph nodes", 20_000)
+RETRY_AFTER_SECONDS = _limit("retry-after seconds", 60)
+CONNECT_SECONDS = _limit("connect seconds", 10)
+IDLE_SECONDS = _limit("idle seconds", 30)
+QUERY_BYTES = _limit("query bytes", 100_000)
+QUERY_DEPTH = _limit("query depth", 32)
+QUERY_TERMS = _limit("query terms", 500)
+QUERY_VALUES = _limit("query values", 20_000)
+QUERY_SECONDS = _limit("query seconds", 30)

@@ -1,0 +1,42 @@
+"""Attestations: statements about content, in both of BuildKit's forms.
+
+The older form is a manifest in the index whose descriptor names the manifest that it is about
+by annotation; the newer one is an artifact whose subject is that manifest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REFERENCE_TYPE = "vnd.docker.reference.type"
+REFERENCE_DIGEST = "vnd.docker.reference.digest"
+ATTESTATION_MANIFEST = "attestation-manifest"
+PREDICATE_TYPE = "in-toto.io/predicate-type"
+
+_ARTIFACT_TYPES = (
+    "application/vnd.docker.attestation.",
+    "application/vnd.in-toto",
+    "application/vnd.dev.cosign.",
+    "application/vnd.dev.sigstore.",
+    "application/vnd.cncf.notary.",
+    "application/spdx",
+    "application/vnd.cyclonedx",
+)
+
+
+def is_attestation(annotations: Mapping[str, str]) -> bool:
+    """Whether a descriptor's annotations mark its target as an attestation manifest."""
+    return annotations.get(REFERENCE_TYPE) == ATTESTATION_MANIFEST
+
+
+def about(annotations: Mapping[str, str]) -> str | None:
+    """Return the digest, unchecked, of what an annotated attestation is about."""
+    return annotations.get(REFERENCE_DIGEST)
+
+
+def is_artifact_type(artifact_type: str) -> bool:
+    """Whether an artifact type is that of a signature, an attestation or an SBOM."""
+    return artifact_type.startswith(_ARTIFACT_TYPES)

@@ -1,0 +1,151 @@
+"""Descriptors: typed, sized pointers to content (image-spec, descriptor.md)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cachedb.errors import InvalidDigest, InvalidManifest, InvalidMediaType
+from cachedb.oci.digest import Digest
+from cachedb.oci.media_type import MediaType
+from cachedb.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cachedb.oci.fields import Fields
+
+REF_NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """What a parent says about a child: media type, digest, size in bytes, and the rest.
+
+    `data` is the embedded content, already checked against digest and size.
+    """
+
+    media_type: MediaType
+    digest: Digest
+    size: int
+    platform: Platform | None = None
+    artifact_type: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    urls: tuple[str, ...] = ()
+    data: bytes | None = None
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Descriptor:
+        """Read and check the JSON object of a descriptor.
+
+        Raises:
+            InvalidManifest: A field is missing, of another type, or not of its grammar; or the
+                embedded data is not what digest and size say.
+        """
+        platform = fields.object("platform")
+        found = cls(
+            media_type=_media_type(fields, "mediaType"),
+            digest=_digest(fields),
+            size=_size(fields),
+            platform=None if platform is None else Platform.from_fields(platform),
+            artifact_type=fields.get("artifactType", str) or None,
+            annotations=fields.string_map("annotations"),
+            urls=fields.strings("urls"),
+            data=_data(fields),
+        )
+        found._check_data(fields)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object, keys in the order that Go writes them."""
+        found: dict[str, Any] = {
+            "mediaType": str(self.media_type),
+            "digest": str(self.digest),
+            "size": self.size,
+        }
+        if self.urls:
+            found["urls"] = list(self.urls)
+        if self.annotations:
+            found["annotations"] = dict(sorted(self.annotations.items()))
+        if self.data is not None:
+            found["data"] = base64.b64encode(self.data).decode()
+        if self.platform is not None:
+            found["platform"] = self.platform.to_json()
+        if self.artifact_type:
+            found["artifactType"] = self.artifact_type
+        return found
+
+    def is_same_content_as(self, other: Descriptor) -> bool:
+        """Whether both point at the same bytes as the same kind of thing.
+
+        Docker's and OCI's media types of one kind are the same kind.
+        """
+        return (
+            self.digest == other.digest
+            and self.size == other.size
+            and _kind(self.media_type) == _kind(other.media_type)
+        )
+
+    def _check_data(self, fields: Fields) -> None:
+        if self.data is None:
+            return
+        if len(self.data) != self.size:
+            raise InvalidManifest(
+                f"holds {len(self.data)} bytes and size says {self.size}", fields.at("data")
+            )
+        if self.digest.is_verifiable:
+            actual = Digest.of(self.data, self.digest.algorithm)
+            if actual != self.digest:
+                raise InvalidManifest(f"is {actual}, not {self.digest}", fields.at("data"))
+
+
+_KINDS_ALIKE = {
+    "application/vnd.docker.distribution.manifest.list.v2+json": "index",
+    "application/vnd.oci.image.index.v1+json": "index",
+    "application/vnd.docker.distribution.manifest.v2+json": "manifest",
+    "application/vnd.oci.image.manifest.v1+json": "manifest",
+    "application/vnd.docker.container.image.v1+json": "config",
+    "application/vnd.oci.image.config.v1+json": "config",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": "layer+gzip",
+    "application/vnd.oci.image.layer.v1.tar+gzip": "layer+gzip",
+}
+
+
+def _kind(media_type: MediaType) -> str:
+    return _KINDS_ALIKE.get(media_type, media_type)
+
+
+def _media_type(fields: Fields, key: str) -> MediaType:
+    text = fields.require(key, str)
+    try:
+        return MediaType(text)
+    except InvalidMediaType as error:
+        raise InvalidManifest(str(error), fields.at(key)) from error
+
+
+def _digest(fields: Fields) -> Digest:
+    text = fields.require("digest", str)
+    try:
+        return Digest.declared(text)
+    except InvalidDigest as error:
+        raise InvalidManifest(str(error), fields.at("digest")) from error
+
+
+def _size(fields: Fields) -> int:
+    size = fields.require("size", int)
+    if size < 0:
+        raise InvalidManifest(f"{size} is negative", fields.at("size"))
+    return size
+
+
+def _data(fields: Fields) -> bytes | None:
+    text = fields.get("data", str)
+    if text is None:
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidManifest("not base64", fields.at("data")) from error

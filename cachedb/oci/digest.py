@@ -1,0 +1,90 @@
+"""Digests: the names of blobs (image-spec, descriptor.md §Digests)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Self
+
+from cachedb.errors import InvalidDigest
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+# The algorithms that go-digest registers, each with its number of hex digits.
+_HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
+_ALGORITHM = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*")
+_ENCODED = re.compile(r"[a-zA-Z0-9=_-]+")
+_HEX = re.compile(r"[a-f0-9]+")
+
+
+class Digest(str):
+    """A checked content digest such as ``sha256:6c3c62…``.
+
+    A `Digest` has been through the grammar of the image-spec, so its parts are
+    safe to use as path components, and its algorithm is one that we can compute.
+    `Digest.declared` reads what a descriptor may hold besides: any algorithm.
+
+    Raises:
+        InvalidDigest: The text is not a digest, or its algorithm is unknown.
+
+    Example:
+        >>> Digest.of(b"{}").algorithm
+        'sha256'
+        >>> Digest("md5:d41d8cd98f00b204e9800998ecf8427e")
+        Traceback (most recent call last):
+            ...
+        cachedb.errors.InvalidDigest: invalid digest ...: unsupported algorithm 'md5'
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check `text` against the grammar and the registered algorithms."""
+        digest = cls.declared(text)
+        if not digest.is_verifiable:
+            raise InvalidDigest(text, f"unsupported algorithm {digest.algorithm!r}")
+        return digest
+
+    @classmethod
+    def declared(cls, text: str) -> Self:
+        """Check `text` against the grammar alone.
+
+        Implementations SHOULD let a digest of an unknown algorithm pass
+        (descriptor.md §Digests); such a one is listed, and never fetched or stored.
+        """
+        algorithm, colon, encoded = text.partition(":")
+        if not colon or not encoded:
+            raise InvalidDigest(text, "expected algorithm:encoded")
+        if not _ALGORITHM.fullmatch(algorithm):
+            raise InvalidDigest(text, f"{algorithm!r} is not the name of an algorithm")
+        if not _ENCODED.fullmatch(encoded):
+            raise InvalidDigest(text, "the encoded part has characters it may not have")
+        length = _HEX_DIGITS.get(algorithm)
+        if length is not None and not (len(encoded) == length and _HEX.fullmatch(encoded)):
+            raise InvalidDigest(text, f"expected {length} lower-case hex digits")
+        return super().__new__(cls, text)
+
+    @classmethod
+    def of(cls, content: bytes, algorithm: str = "sha256") -> Self:
+        """Name `content` by its hash."""
+        return cls(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
+
+    @property
+    def algorithm(self) -> str:
+        """The part before the colon."""
+        return self.partition(":")[0]
+
+    @property
+    def encoded(self) -> str:
+        """The part after the colon."""
+        return self.partition(":")[2]
+
+    @property
+    def is_verifiable(self) -> bool:
+        """Whether the algorithm is one that we can compute."""
+        return self.algorithm in _HEX_DIGITS
+
+    def hasher(self) -> _Hash:
+        """Return a fresh hash object of the digest's algorithm."""
+        return hashlib.new(self.algorithm)

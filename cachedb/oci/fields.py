@@ -1,0 +1,84 @@
+"""Typed access to decoded JSON, with errors that say where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cachedb.errors import InvalidManifest
+from cachedb.oci.strict_json import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_T = TypeVar("_T")
+_JSON_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
+
+
+class Fields:
+    """One JSON object of a document, and where in the document it sits."""
+
+    __slots__ = ("_data", "_path")
+
+    def __init__(self, data: Mapping[str, Any], path: str = "") -> None:
+        self._data = data
+        self._path = path
+
+    def __contains__(self, key: str) -> bool:
+        return self._data.get(key) is not None
+
+    def get(self, key: str, kind: type[_T]) -> _T | None:
+        """Return the value of `key` if it is there, not null, and a `kind`."""
+        value = self._data.get(key)
+        if value is None:
+            return None
+        if type(value) is not kind:  # not isinstance: True is an int
+            raise InvalidManifest(
+                f"expected {_JSON_NAMES[kind]}, found {kind_of(value)}", self.at(key)
+            )
+        return value
+
+    def require(self, key: str, kind: type[_T]) -> _T:
+        """Return the value of `key`, which has to be there."""
+        value = self.get(key, kind)
+        if value is None:
+            raise InvalidManifest("missing", self.at(key))
+        return value
+
+    def object(self, key: str) -> Fields | None:
+        """Return the object under `key`, if there is one."""
+        value = self.get(key, dict)
+        return None if value is None else Fields(value, self.at(key))
+
+    def objects(self, key: str) -> Iterator[Fields]:
+        """Yield the objects of the array under `key`; nothing if it is absent or null."""
+        for where, item in self._items(key):
+            if not isinstance(item, dict):
+                raise InvalidManifest(f"expected object, found {kind_of(item)}", where)
+            yield Fields(item, where)
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """Return the strings of the array under `key`."""
+        found = []
+        for where, item in self._items(key):
+            if not isinstance(item, str):
+                raise InvalidManifest(f"expected string, found {kind_of(item)}", where)
+            found.append(item)
+        return tuple(found)
+
+    def string_map(self, key: str) -> dict[str, str]:
+        """Return the object of strings under `key`: annotations, labels."""
+        found = self.get(key, dict) or {}
+        for name, value in found.items():
+            if not isinstance(value, str):
+                raise InvalidManifest(
+                    f"expected string, found {kind_of(value)}", f"{self.at(key)}[{name!r}]"
+                )
+        return dict(found)
+
+    def at(self, key: str) -> str:
+        """Say where `key` is in the document."""
+        return f"{self._path}.{key}" if self._path else key
+
+    def _items(self, key: str) -> Iterator[tuple[str, Any]]:
+        for position, item in enumerate(self.get(key, list) or []):
+            yield f"{self.at(key)}[{position}]", item

@@ -1,0 +1,232 @@
+"""Indexes and manifests: the documents that point at other content.
+
+OCI's (image-index.md, manifest.md), Docker's schema 2 forms of the same, and the withdrawn
+OCI artifact manifest. Documents are kept as bytes and read here; nothing is ever re-encoded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from cachedb.errors import InvalidManifest, InvalidMediaType
+from cachedb.oci import attestation, media_type
+from cachedb.oci.descriptor import Descriptor
+from cachedb.oci.fields import Fields
+from cachedb.oci.media_type import MediaType
+from cachedb.oci.strict_json import decode_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SCHEMA_VERSION = 2
+# A document of one kind that also has fields of another kind is two documents at once
+# (CVE-2021-41190): a reader that goes by Content-Type sees the other one.
+_OWN_FIELDS = {
+    "index": frozenset({"manifests"}),
+    "manifest": frozenset({"config", "layers"}),
+    "artifact": frozenset({"blobs"}),
+}
+_KIND_FIELDS = frozenset({"manifests", "config", "layers", "fsLayers", "history"})
+
+
+class Role(StrEnum):
+    """What a child is to its parent."""
+
+    MANIFEST = "manifest"
+    CONFIG = "config"
+    LAYER = "layer"
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """One descriptor in a document: its role, its place among those of that role."""
+
+    role: Role
+    position: int
+    descriptor: Descriptor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An image index: one manifest a platform, and what else belongs to the image."""
+
+    media_type: MediaType
+    manifests: tuple[Descriptor, ...]
+    artifact_type: str | None = None
+    subject: Descriptor | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    def children(self) -> Iterator[Child]:
+        """Yield every descriptor in the order of the document, the subject last."""
+        yield from _numbered(Role.MANIFEST, self.manifests)
+        yield from _subject(self.subject)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """An image or artifact manifest: a config and layers.
+
+    `config` is None in the withdrawn artifact manifest only, whose blobs are its layers.
+    """
+
+    media_type: MediaType
+    config: Descriptor | None
+    layers: tuple[Descriptor, ...]
+    artifact_type: str | None = None
+    subject: Descriptor | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the config is that of an image that can be run."""
+        return self.config is not None and self.config.media_type.is_config
+
+    @property
+    def is_attestation(self) -> bool:
+        """Whether it says something about other content instead of holding software."""
+        if self.artifact_type and attestation.is_artifact_type(self.artifact_type):
+            return True
+        return bool(self.layers) and all(
+            layer.media_type == media_type.IN_TOTO for layer in self.layers
+        )
+
+    def children(self) -> Iterator[Child]:
+        """Yield every descriptor: the config, the layers in order, the subject."""
+        if self.config is not None:
+            yield Child(role=Role.CONFIG, position=0, descriptor=self.config)
+        yield from _numbered(Role.LAYER, self.layers)
+        yield from _subject(self.subject)
+
+
+def parse(content: bytes, declared: MediaType) -> Index | Manifest:
+    """Read a document as the kind that its descriptor or Content-Type declares.
+
+    Raises:
+        InvalidManifest: The document is malformed, is of another kind than `declared`, or has
+            fields of two kinds.
+    """
+    fields = Fields(decode_object(content))
+    if declared.is_index:
+        _check_kind(fields, "index", declared)
+        return _index(fields, declared)
+    if declared == media_type.OCI_ARTIFACT:
+        _check_kind(fields, "artifact", declared)
+        return _artifact(fields, declared)
+    if declared.is_manifest:
+        _check_kind(fields, "manifest", declared)
+        return _manifest(fields, declared)
+    if declared in {media_type.DOCKER_SCHEMA1, media_type.DOCKER_SCHEMA1_SIGNED}:
+        raise InvalidManifest("Docker's schema 1 is not supported; convert the image")
+    raise InvalidManifest(f"{declared!r} is not the type of an index or a manifest")
+
+
+def guess(content: bytes) -> MediaType | None:
+    """Say what kind of document `content` is when nothing declares it, or None.
+
+    Goes by ``mediaType``, else by the fields that only one kind has, as containers/image does.
+    """
+    try:
+        fields = Fields(decode_object(content))
+        stated = fields.get("mediaType", str)
+        if stated:
+            return MediaType(stated)
+        if fields.get("schemaVersion", int) == 1:
+            signed = "signatures" in fields
+            return media_type.DOCKER_SCHEMA1_SIGNED if signed else media_type.DOCKER_SCHEMA1
+        if fields.get("schemaVersion", int) != _SCHEMA_VERSION:
+            return None
+        return _guess_by_fields(fields)
+    except (InvalidManifest, InvalidMediaType):
+        return None
+
+
+def _guess_by_fields(fields: Fields) -> MediaType | None:
+    if "manifests" in fields:
+        return media_type.OCI_INDEX
+    config = fields.object("config")
+    if config is not None and "layers" in fields:
+        docker = config.get("mediaType", str) == media_type.DOCKER_CONFIG
+        return media_type.DOCKER_MANIFEST if docker else media_type.OCI_MANIFEST
+    return None
+
+
+def _index(fields: Fields, declared: MediaType) -> Index:
+    _check_schema_version(fields)
+    return Index(
+        media_type=declared,
+        manifests=tuple(map(Descriptor.from_fields, fields.objects("manifests"))),
+        artifact_type=_artifact_type(fields),
+        subject=_descriptor(fields, "subject"),
+        annotations=fields.string_map("annotations"),
+    )
+
+
+def _manifest(fields: Fields, declared: MediaType) -> Manifest:
+    _check_schema_version(fields)
+    config = _descriptor(fields, "config")
+    if config is None:
+        raise InvalidManifest("missing", "config")
+    fields.require("layers", list)
+    return Manifest(
+        media_type=declared,
+        config=config,
+        layers=tuple(map(Descriptor.from_fields, fields.objects("layers"))),
+        artifact_type=_artifact_type(fields),
+        subject=_descriptor(fields, "subject"),
+        annotations=fields.string_map("annotations"),
+    )
+
+
+def _artifact(fields: Fields, declared: MediaType) -> Manifest:
+    return Manifest(
+        media_type=declared,
+        config=None,
+        layers=tuple(map(Descriptor.from_fields, fields.objects("blobs"))),
+        artifact_type=_artifact_type(fields),
+        subject=_descriptor(fields, "subject"),
+        annotations=fields.string_map("annotations"),
+    )
+
+
+def _check_kind(fields: Fields, kind: str, declared: MediaType) -> None:
+    check_unambiguous(fields, _OWN_FIELDS[kind])
+    stated = fields.get("mediaType", str)
+    if stated and stated != declared:
+        raise InvalidManifest(
+            f"says {stated!r}, and it was declared {str(declared)!r}", "mediaType"
+        )
+
+
+def check_unambiguous(fields: Fields, allowed: frozenset[str]) -> None:
+    """Refuse a document that has the fields of another kind than its own."""
+    foreign = sorted(name for name in _KIND_FIELDS - allowed if name in fields)
+    if foreign:
+        raise InvalidManifest(f"ambiguous: a document of this kind has no {foreign[0]!r}")
+
+
+def _check_schema_version(fields: Fields) -> None:
+    version = fields.require("schemaVersion", int)
+    if version != _SCHEMA_VERSION:
+        raise InvalidManifest(f"expected 2, found {version}", "schemaVersion")
+
+
+def _artifact_type(fields: Fields) -> str | None:
+    return fields.get("artifactType", str) or None
+
+
+def _descriptor(fields: Fields, key: str) -> Descriptor | None:
+    found = fields.object(key)
+    return None if found is None else Descriptor.from_fields(found)
+
+
+def _numbered(role: Role, descriptors: tuple[Descriptor, ...]) -> Iterator[Child]:
+    for position, descriptor in enumerate(descriptors):
+        yield Child(role=role, position=position, descriptor=descriptor)
+
+
+def _subject(descriptor: Descriptor | None) -> Iterator[Child]:
+    if descriptor is not None:
+        yield Child(role=Role.SUBJECT, position=0, descriptor=descriptor)

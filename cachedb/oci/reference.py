@@ -1,0 +1,157 @@
+"""References: the names of images, as distribution/reference reads them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import NewType
+
+from cachedb.errors import InvalidDigest, InvalidReference
+from cachedb.oci.digest import Digest
+
+TagName = NewType("TagName", str)
+RepositoryName = NewType("RepositoryName", str)
+
+DEFAULT_DOMAIN = "docker.io"
+DEFAULT_TAG = TagName("latest")
+_LEGACY_DOMAIN = "index.docker.io"
+_OFFICIAL = "library/"
+_LONGEST_NAME = 255
+
+_ALNUM = r"[a-z0-9]+"
+_SEPARATOR = r"(?:[._]|__|-+)"
+_COMPONENT = f"{_ALNUM}(?:{_SEPARATOR}{_ALNUM})*"
+_PATH = f"{_COMPONENT}(?:/{_COMPONENT})*"
+_DOMAIN_COMPONENT = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_HOST = rf"(?:{_DOMAIN_COMPONENT}(?:\.{_DOMAIN_COMPONENT})*|\[(?:[a-fA-F0-9:]+)\])"
+_DOMAIN = rf"{_HOST}(?::[0-9]+)?"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+
+DOMAIN = re.compile(_DOMAIN)
+TAG = re.compile(_TAG)
+NAME = re.compile(rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PATH})")
+REFERENCE = re.compile(
+    rf"(?P<name>(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PATH}))"
+    rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?"
+)
+IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A normalised image name: ``domain/path``, with a tag, a digest, both or neither.
+
+    `str()` is the canonical form and `familiar` the short one that Docker prints; `parse`
+    reads both.
+
+    Example:
+        >>> str(Reference.parse("alpine:3.20"))
+        'docker.io/library/alpine:3.20'
+        >>> Reference.parse("docker.io/library/alpine").familiar
+        'alpine'
+    """
+
+    domain: str
+    path: str
+    tag: TagName | None = None
+    digest: Digest | None = None
+
+    def __str__(self) -> str:
+        return self._with_suffix(self.repository)
+
+    @property
+    def repository(self) -> RepositoryName:
+        """The name without tag and digest."""
+        return RepositoryName(f"{self.domain}/{self.path}")
+
+    @property
+    def familiar(self) -> str:
+        """The shortest text that parses to this reference."""
+        name: str = self.repository
+        if self.domain == DEFAULT_DOMAIN:
+            short = self.path.removeprefix(_OFFICIAL)
+            name = short if "/" not in short else self.path
+        return self._with_suffix(name)
+
+    @property
+    def is_name_only(self) -> bool:
+        """Whether there is neither a tag nor a digest."""
+        return self.tag is None and self.digest is None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read a name as people type it: docker.io and library/ may be left out.
+
+        Raises:
+            InvalidReference: The text does not follow the grammar of distribution/reference.
+        """
+        if IDENTIFIER.fullmatch(text):
+            raise InvalidReference(text, "64 hex digits are an image ID, not a name")
+        domain, remainder = _split_domain(text)
+        path = re.split("[:@]", remainder, maxsplit=1)[0]
+        if path != path.lower():
+            raise InvalidReference(text, "a repository name has to be lower-case")
+        return cls._strict(f"{domain}/{remainder}", text)
+
+    @classmethod
+    def _strict(cls, full: str, text: str) -> Reference:
+        matched = REFERENCE.fullmatch(full)
+        if matched is None or matched["domain"] is None:
+            raise InvalidReference(text, "expected [registry/]repository[:tag][@digest]")
+        if len(matched["path"]) > _LONGEST_NAME:
+            raise InvalidReference(text, f"the path is longer than {_LONGEST_NAME} characters")
+        return cls(
+            domain=matched["domain"],
+            path=matched["path"],
+            tag=TagName(matched["tag"]) if matched["tag"] else None,
+            digest=_digest(matched["digest"], text),
+        )
+
+    def with_default_tag(self) -> Reference:
+        """Add ``latest`` when there is neither a tag nor a digest."""
+        return replace(self, tag=DEFAULT_TAG) if self.is_name_only else self
+
+    def with_tag(self, tag: str) -> Reference:
+        """Return the reference to another tag of the same repository."""
+        if not TAG.fullmatch(tag):
+            raise InvalidReference(tag, "not a tag")
+        return replace(self, tag=TagName(tag), digest=None)
+
+    def with_digest(self, digest: Digest) -> Reference:
+        """Return the reference to one digest of the same repository, without a tag."""
+        return replace(self, tag=None, digest=digest)
+
+    def _with_suffix(self, name: str) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{name}{tag}{digest}"
+
+
+def _digest(text: str | None, reference: str) -> Digest | None:
+    if not text:
+        return None
+    try:
+        return Digest(text)
+    except InvalidDigest as error:
+        raise InvalidReference(reference, error.why) from error
+
+
+def _split_domain(text: str) -> tuple[str, str]:
+    first, slash, rest = text.partition("/")
+    if slash and _is_domain(first):
+        domain, remainder = first, rest
+    else:
+        domain, remainder = DEFAULT_DOMAIN, text
+    if domain == _LEGACY_DOMAIN:
+        domain = DEFAULT_DOMAIN
+    if domain == DEFAULT_DOMAIN and "/" not in remainder:
+        remainder = _OFFICIAL + remainder
+    return domain, remainder
+
+
+def _is_domain(component: str) -> bool:
+    """Whether the first component is a registry: it has a dot, a port or an upper-case letter."""
+    return bool(set(".:") & set(component)) or (
+        component == "localhost" or component != component.lower()
+    )

@@ -1,0 +1,1 @@
+"""Software packages: versions and their order, package URLs, SBOM documents; no I/O."""
