@@ -58,9 +58,9 @@ class State(IntEnum):
     CORRUPT = 2
     """It is there with a wrong size or hash, or it cannot be read as what it has to be."""
     ABSENT = 3
-    """It is a manifest of an index of which other manifests are here: a platform not pulled."""
+    """Nothing here needs it: a platform of an index that was not pulled, a subject that is gone."""
     FOREIGN = 4
-    """It is a non-distributable layer, which a layout need not hold (image-layout.md)."""
+    """It need not be there: a non-distributable layer, or content embedded in its descriptor."""
 
 
 class Kind(IntEnum):

@@ -1,0 +1,259 @@
+"""The blob store: ``blobs/<algorithm>/<encoded>`` (image-spec, image-layout.md §Blobs).
+
+What cachedb publishes here hashes to its name; what others left here is believed only as far as
+it has been checked: a reader hashes what it reads.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachedb.errors import BlobNotFound, CorruptBlob, InvalidDigest, NotALayout, StorageFailed
+from cachedb.layout.directories import (
+    closing,
+    make_directory,
+    open_directory,
+    open_file,
+    read_whole,
+    storing,
+)
+from cachedb.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cachedb.limits import Limit
+
+_ALGORITHMS = ("sha256", "sha384", "sha512")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobFile:
+    """A regular file in the blob store; the times are in nanoseconds since 1970."""
+
+    digest: Digest
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def path_of(digest: Digest) -> str:
+    """Return the path of a blob inside its layout, for messages and links."""
+    return f"blobs/{digest.algorithm}/{digest.encoded}"
+
+
+class BlobStore:
+    """The blobs of one layout; `root` is the descriptor of its directory."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+
+    def stat(self, digest: Digest) -> BlobFile | None:
+        """Return what the file system says of a blob; None if no regular file is there."""
+        try:
+            with self._directory(digest.algorithm) as directory:
+                found = os.stat(digest.encoded, dir_fd=directory, follow_symlinks=False)
+        except (FileNotFoundError, NotALayout):
+            return None
+        return _blob_file(digest, found)
+
+    def has(self, digest: Digest, size: int) -> bool:
+        """Whether a file of that name and size is there; its bytes are not read."""
+        found = self.stat(digest)
+        return found is not None and found.size == size
+
+    def open(self, digest: Digest) -> io.BufferedReader:
+        """Open a blob for reading; the caller closes it.
+
+        The bytes are hashed as they are read in order, and the last read fails if they are not
+        `digest`. Seeking gives up the check of the hash.
+
+        Raises:
+            BlobNotFound: The blob is not in the layout.
+            CorruptBlob: At the end of the file, the hash is another one.
+        """
+        return io.BufferedReader(_CheckedFile(self._open(digest), digest), _CHUNK)
+
+    def read(self, digest: Digest, limit: Limit) -> bytes:
+        """Return the whole of a small blob, checked.
+
+        Raises:
+            BlobNotFound: The blob is not in the layout.
+            CorruptBlob: Its bytes have another hash.
+            LimitExceeded: It is larger than `limit`.
+        """
+        with closing(self._open(digest)) as descriptor:
+            limit.check(os.fstat(descriptor).st_size, path_of(digest))
+            content = read_whole(descriptor, limit.value)
+        limit.check(len(content), path_of(digest))
+        if digest.is_verifiable:
+            actual = Digest.of(content, digest.algorithm)
+            if actual != digest:
+                raise CorruptBlob(digest, f"holds {actual}", path=path_of(digest))
+        return content
+
+    def starts_with(self, digest: Digest, prefix: bytes) -> bool:
+        """Whether a blob is there and begins with `prefix`."""
+        try:
+            with closing(self._open(digest)) as descriptor:
+                return os.read(descriptor, len(prefix)) == prefix
+        except BlobNotFound:
+            return False
+
+    def verify(self, digest: Digest) -> BlobFile:
+        """Hash the whole of a blob; returns its file as it was before the reading.
+
+        Raises:
+            BlobNotFound: The blob is not in the layout.
+            CorruptBlob: Its bytes have another hash.
+        """
+        with closing(self._open(digest)) as descriptor:
+            found = _blob_file(digest, os.fstat(descriptor))
+            assert found is not None  # _open lets only regular files through
+            hasher = digest.hasher()
+            while chunk := os.read(descriptor, _CHUNK):
+                hasher.update(chunk)
+        if hasher.hexdigest() != digest.encoded:
+            actual = f"{digest.algorithm}:{hasher.hexdigest()}"
+            raise CorruptBlob(digest, f"holds {actual}", path=path_of(digest))
+        return found
+
+    def files(self) -> Iterator[BlobFile]:
+        """Yield every blob; names that are no digests, links and devices are passed over."""
+        for algorithm in _ALGORITHMS:
+            for name, found in self._entries(algorithm):
+                try:
+                    digest = Digest(f"{algorithm}:{name}")
+                except InvalidDigest:
+                    continue
+                blob = _blob_file(digest, found)
+                if blob is not None:
+                    yield blob
+
+    def strays(self) -> Iterator[str]:
+        """Yield the paths of what is in the blob store and is not a blob."""
+        for algorithm in _ALGORITHMS:
+            for name, found in self._entries(algorithm):
+                try:
+                    digest = Digest(f"{algorithm}:{name}")
+                except InvalidDigest:
+                    yield f"blobs/{algorithm}/{name}"
+                else:
+                    if not stat.S_ISREG(found.st_mode):
+                        yield path_of(digest)
+
+    def publish(self, source: int, name: str, digest: Digest) -> None:
+        """Move a checked, synced file from the directory `source` to its place.
+
+        Replaces what is there, atomically. `sync` makes it durable.
+        """
+        with (
+            storing(f"publish {path_of(digest)}"),
+            closing(make_directory(self._root, "blobs")) as blobs,
+            closing(make_directory(blobs, digest.algorithm)) as directory,
+        ):
+            os.rename(name, digest.encoded, src_dir_fd=source, dst_dir_fd=directory)
+
+    def withdraw(self, digest: Digest, target: int, name: str) -> bool:
+        """Move a blob out of the store into the directory `target`; False if it is not there."""
+        if self.stat(digest) is None:
+            return False
+        with self._directory(digest.algorithm) as directory:
+            try:
+                os.rename(digest.encoded, name, src_dir_fd=directory, dst_dir_fd=target)
+            except FileNotFoundError:  # another tool was faster
+                return False
+            except OSError as error:
+                raise StorageFailed.of(error, f"move {path_of(digest)} to the trash") from error
+        return True
+
+    def sync(self) -> None:
+        """Make every publication and withdrawal so far survive a power loss."""
+        for algorithm in _ALGORITHMS:
+            try:
+                with self._directory(algorithm) as directory, storing("sync the blob store"):
+                    os.fsync(directory)
+            except FileNotFoundError:
+                continue
+
+    def _open(self, digest: Digest) -> int:
+        try:
+            with self._directory(digest.algorithm) as directory:
+                return open_file(directory, digest.encoded)
+        except FileNotFoundError:
+            raise BlobNotFound(digest) from None
+        except NotALayout as error:
+            raise CorruptBlob(digest, "is not a regular file", path=path_of(digest)) from error
+
+    @contextmanager
+    def _directory(self, algorithm: str) -> Iterator[int]:
+        with (
+            closing(open_directory(self._root, "blobs")) as blobs,
+            closing(open_directory(blobs, algorithm)) as directory,
+        ):
+            yield directory
+
+    def _entries(self, algorithm: str) -> Iterator[tuple[str, os.stat_result]]:
+        try:
+            with self._directory(algorithm) as directory, os.scandir(directory) as entries:
+                for entry in entries:
+                    try:
+                        found = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:  # taken away while we list
+                        continue
+                    yield entry.name, found
+        except FileNotFoundError:
+            return
+
+
+class _CheckedFile(io.RawIOBase):
+    """A file that hashes what is read from it and refuses to end on another hash."""
+
+    def __init__(self, descriptor: int, digest: Digest) -> None:
+        self._file = os.fdopen(descriptor, "rb", buffering=0)
+        self._digest = digest
+        self._hasher = digest.hasher() if digest.is_verifiable else None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if (offset, whence) == (0, os.SEEK_SET):
+            self._hasher = self._digest.hasher() if self._digest.is_verifiable else None
+        elif (offset, whence) != (0, os.SEEK_CUR):
+            self._hasher = None
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        count = self._file.readinto(buffer) or 0
+        if self._hasher is not None:
+            if count:
+                self._hasher.update(memoryview(buffer)[:count])
+            elif len(buffer) and self._hasher.hexdigest() != self._digest.encoded:
+                actual = f"{self._digest.algorithm}:{self._hasher.hexdigest()}"
+                raise CorruptBlob(self._digest, f"holds {actual}", path=path_of(self._digest))
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _blob_file(digest: Digest, found: os.stat_result) -> BlobFile | None:
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return BlobFile(
+        digest=digest,
+        size=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        ctime_ns=found.st_ctime_ns,
+    )

@@ -1,0 +1,107 @@
+"""Directories by descriptor: no component that we open is ever a symbolic link.
+
+Other users and other tools can put anything into a cache. A path that is resolved by name can be
+led outside by a link; a directory that is opened relative to its parent with O_NOFOLLOW cannot.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cachedb.errors import NotALayout, StorageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NOT_OURS = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EMLINK, errno.ENXIO})
+
+
+def open_directory(parent: int, name: str) -> int:
+    """Open a subdirectory; the caller closes the descriptor.
+
+    Raises:
+        NotALayout: It is a link or not a directory.
+        FileNotFoundError: It is not there.
+    """
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except OSError as error:
+        if error.errno in _NOT_OURS:
+            raise NotALayout(name, "it is a link, or not a directory") from error
+        raise
+
+
+def make_directory(parent: int, name: str, *, mode: int = 0o777) -> int:
+    """Open a subdirectory, which is made durably if it is not there."""
+    try:
+        return open_directory(parent, name)
+    except FileNotFoundError:
+        with storing(f"make the directory {name}"):
+            try:
+                os.mkdir(name, mode, dir_fd=parent)
+            except FileExistsError:
+                pass
+            else:
+                os.fsync(parent)
+    return open_directory(parent, name)
+
+
+def open_file(parent: int, name: str) -> int:
+    """Open a regular file for reading; the caller closes the descriptor.
+
+    Raises:
+        NotALayout: It is a link, a directory, a FIFO or a device.
+        FileNotFoundError: It is not there.
+    """
+    try:
+        descriptor = os.open(name, _FILE, dir_fd=parent)
+    except OSError as error:
+        if error.errno in _NOT_OURS:
+            raise NotALayout(name, "it is not a regular file") from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotALayout(name, "it is not a regular file")
+    return descriptor
+
+
+@contextmanager
+def closing(descriptor: int) -> Iterator[int]:
+    """Close a descriptor at the end of the block."""
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def storing(doing: str) -> Iterator[None]:
+    """Turn a refusal of the file system (full, read-only, forbidden) into StorageFailed."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed.of(error, doing) from error
+
+
+def read_whole(descriptor: int, at_most: int) -> bytes:
+    """Read a file from its start, and one byte more than `at_most` if it is longer."""
+    parts: list[bytes] = []
+    left = at_most + 1
+    while left and (part := os.read(descriptor, min(left, 1 << 20))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
+    """Write every byte; a short write is continued."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,231 @@
+"""An image layout on disk: the files that are the truth (image-spec, image-layout.md)."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from cachedb.errors import CacheNotFound, InvalidManifest, NotALayout, StorageFailed
+from cachedb.layout import fingerprint, locks
+from cachedb.layout.atomic import replace_file
+from cachedb.layout.blobs import BlobStore
+from cachedb.layout.directories import (
+    closing,
+    make_directory,
+    open_file,
+    read_whole,
+    storing,
+)
+from cachedb.layout.index_json import IndexJson
+from cachedb.layout.stage import Stage
+from cachedb.layout.trash import Trash
+from cachedb.limits import INDEX_JSON_BYTES, MARKER_BYTES
+from cachedb.oci import layout_marker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from cachedb.layout.fingerprint import Fingerprint
+
+PRIVATE = ".cachedb"
+_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+_TORN_SECONDS = 1.0
+_TORN_PAUSE = 0.02
+
+
+class Layout:
+    """One layout, held by the descriptor of its directory; a context manager.
+
+    Everything that cachedb keeps for itself is in ``.cachedb/``, so whoever deletes that folder
+    has a plain layout again, with every image and every name.
+    """
+
+    def __init__(self, root: Path, descriptor: int) -> None:
+        self.root = root
+        self._root = descriptor
+        self.blobs = BlobStore(descriptor)
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Open a layout that is there; nothing is written.
+
+        Raises:
+            CacheNotFound: There is no such directory.
+            NotALayout: It holds no index.json, or the marker of another version.
+        """
+        try:
+            found = cls(root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except FileNotFoundError:
+            raise CacheNotFound(str(root)) from None
+        except NotADirectoryError:
+            raise NotALayout(str(root), "it is not a directory") from None
+        except OSError as error:
+            raise StorageFailed.of(error, f"open the cache {str(root)!r}") from error
+        try:
+            found._check_marker()
+            found._check_has_names()
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    @classmethod
+    def create(cls, root: Path) -> Self:
+        """Open a layout, which is made first if the directory is absent or empty.
+
+        Raises:
+            NotALayout: The directory holds something else.
+        """
+        with storing(f"make the cache {str(root)!r}"):
+            root.mkdir(mode=0o777, parents=True, exist_ok=True)
+            names = set(os.listdir(root))
+        if names <= {PRIVATE, ".lock", "blobs", "ingest", "oci-layout"}:
+            found = cls(root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            try:
+                found._initialise()
+            finally:
+                found.close()
+        return cls.open(root)
+
+    def close(self) -> None:
+        """Give the directory back."""
+        os.close(self._root)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def private(self) -> Path:
+        """Our own folder."""
+        return self.root / PRIVATE
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether we may change the layout."""
+        return os.access(".", os.W_OK, dir_fd=self._root)
+
+    def fingerprint(self) -> Fingerprint:
+        """Say what state the files are in: four calls of stat."""
+        return fingerprint.take(self._root)
+
+    def read_index_json(self) -> bytes:
+        """Return the bytes of index.json.
+
+        Raises:
+            NotALayout: It is not there or not a regular file.
+            LimitExceeded: It is larger than the limit.
+        """
+        try:
+            with closing(open_file(self._root, "index.json")) as descriptor:
+                content = read_whole(descriptor, INDEX_JSON_BYTES.value)
+        except FileNotFoundError:
+            raise NotALayout(str(self.root), "it has no index.json") from None
+        INDEX_JSON_BYTES.check(len(content), "index.json")
+        return content
+
+    def index(self) -> IndexJson:
+        """Return the names.
+
+        Other tools rewrite the file in place, so a document that does not parse is read again
+        for a second before it counts as broken.
+
+        Raises:
+            NotALayout: The file is not an image index.
+        """
+        give_up = time.monotonic() + _TORN_SECONDS
+        while True:
+            content = self.read_index_json()
+            try:
+                return IndexJson.parse(content)
+            except InvalidManifest as error:
+                if time.monotonic() >= give_up:
+                    raise NotALayout(str(self.root), f"index.json: {error}") from error
+            time.sleep(_TORN_PAUSE)
+
+    def replace_index(self, index: IndexJson) -> None:
+        """Make `index` the names of the layout, atomically and durably.
+
+        The caller holds the lock of the names and has read them under it.
+        """
+        with self._private() as private:
+            replace_file(self._root, private, "index.json", index.encode())
+
+    @contextmanager
+    def locking_names(self) -> Iterator[None]:
+        """Hold linuxkit's `.lock`: nobody else changes index.json meanwhile."""
+        with locks.names(self._root):
+            yield
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Hold `gc.lock` together with others: nothing is swept meanwhile."""
+        with self._private() as private, locks.sharing(private):
+            yield
+
+    @contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """Hold `gc.lock` alone: nobody publishes or sweeps meanwhile."""
+        with self._private() as private, locks.excluding(private):
+            yield
+
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """Open the stage, where blobs are written before they are published."""
+        with self._private() as private:
+            yield Stage(private, self.blobs)
+
+    @contextmanager
+    def trash(self) -> Iterator[Trash]:
+        """Open the trash, where a sweep puts blobs before they are gone."""
+        with self._private() as private:
+            yield Trash(private, self.blobs)
+
+    @contextmanager
+    def _private(self) -> Iterator[int]:
+        with closing(make_directory(self._root, PRIVATE, mode=0o700)) as descriptor:
+            yield descriptor
+
+    def _initialise(self) -> None:
+        with self._private() as private, self.locking_names():
+            with closing(make_directory(self._root, "blobs")) as blobs:
+                os.close(make_directory(blobs, "sha256"))
+            if not self._has("oci-layout"):
+                replace_file(self._root, private, "oci-layout", _MARKER)
+            if not self._has("index.json"):
+                replace_file(self._root, private, "index.json", IndexJson.empty().encode())
+
+    def _has(self, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self._root, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _check_has_names(self) -> None:
+        if not self._has("index.json"):
+            raise NotALayout(str(self.root), "it has no index.json")
+
+    def _check_marker(self) -> None:
+        """Refuse a marker of another version; linuxkit and others never look for one."""
+        try:
+            with closing(open_file(self._root, "oci-layout")) as descriptor:
+                content = read_whole(descriptor, MARKER_BYTES.value)
+        except FileNotFoundError:
+            return
+        MARKER_BYTES.check(len(content), "oci-layout")
+        try:
+            layout_marker.parse(content)
+        except InvalidManifest as error:
+            raise NotALayout(str(self.root), f"oci-layout: {error}") from error

@@ -1,0 +1,139 @@
+"""``index.json``: the names of a layout (image-spec, image-layout.md §index.json).
+
+Other tools write this file too, with fields and entries that we do not know; a document keeps
+each of them, and an entry that cannot be read is carried along and reported, never dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cachedb.errors import InvalidManifest
+from cachedb.oci.descriptor import REF_NAME, Descriptor
+from cachedb.oci.fields import Fields
+from cachedb.oci.media_type import OCI_INDEX
+from cachedb.oci.strict_json import decode_object, encode, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ref:
+    """An entry of index.json: a descriptor and its name as it stands there, if it has one."""
+
+    name: str | None
+    descriptor: Descriptor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One element of ``manifests``: its JSON, and the ref that it is or why it is none."""
+
+    json: Mapping[str, Any]
+    ref: Ref | None
+    problem: str | None = None
+
+    @classmethod
+    def of(cls, name: str | None, descriptor: Descriptor) -> Entry:
+        """Make the entry that gives `descriptor` the name `name`, or none."""
+        annotations = {k: v for k, v in descriptor.annotations.items() if k != REF_NAME}
+        if name is not None:
+            annotations[REF_NAME] = name
+        value = {**descriptor.to_json(), "annotations": dict(sorted(annotations.items()))}
+        if not annotations:
+            del value["annotations"]
+        return cls.read(value, "manifests")
+
+    @classmethod
+    def read(cls, value: Any, where: str) -> Entry:
+        """Read one element; `where` is its path in the document."""
+        if not isinstance(value, dict):
+            return cls(
+                json=value, ref=None, problem=f"{where}: expected object, found {kind_of(value)}"
+            )
+        try:
+            descriptor = Descriptor.from_fields(Fields(value, where))
+        except InvalidManifest as error:
+            return cls(json=value, ref=None, problem=str(error))
+        name = descriptor.annotations.get(REF_NAME)
+        return cls(json=value, ref=Ref(name=name, descriptor=descriptor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexJson:
+    """The whole document; changes return a new one."""
+
+    entries: tuple[Entry, ...]
+    rest: Mapping[str, Any]
+    """Every other top-level field, in the order of the file."""
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """The entries that can be read, in the order of the file."""
+        return tuple(entry.ref for entry in self.entries if entry.ref is not None)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why some entries cannot be read."""
+        return tuple(entry.problem for entry in self.entries if entry.problem is not None)
+
+    @classmethod
+    def empty(cls) -> IndexJson:
+        """Return the document of a layout that holds nothing."""
+        return cls(entries=(), rest={"schemaVersion": 2, "mediaType": str(OCI_INDEX)})
+
+    @classmethod
+    def parse(cls, content: bytes) -> IndexJson:
+        """Read the bytes of an index.json.
+
+        Raises:
+            InvalidManifest: The document is not an image index.
+        """
+        value = decode_object(content)
+        fields = Fields(value)
+        version = fields.require("schemaVersion", int)
+        if version != 2:  # noqa: PLR2004
+            raise InvalidManifest(f"expected 2, found {version}", "schemaVersion")
+        stated = fields.get("mediaType", str)
+        if stated and stated != OCI_INDEX:
+            raise InvalidManifest(f"expected {str(OCI_INDEX)!r}, found {stated!r}", "mediaType")
+        # linuxkit writes null for "none".
+        listed = fields.get("manifests", list) or []
+        return cls(
+            entries=tuple(Entry.read(v, f"manifests[{i}]") for i, v in enumerate(listed)),
+            rest={key: item for key, item in value.items() if key != "manifests"},
+        )
+
+    def encode(self) -> bytes:
+        """Return the bytes to write: one line an entry, so that people and diff can read it."""
+        head = encode(self.rest)[:-1]
+        comma = b"," if self.rest else b""
+        lines = b",".join(b"\n" + encode(entry.json) for entry in self.entries)
+        end = b"\n" if self.entries else b""
+        return head + comma + b'"manifests":[' + lines + end + b"]}\n"
+
+    def naming(self, named: Iterable[tuple[str | None, Descriptor]]) -> IndexJson:
+        """Give names to descriptors; an entry of the same name goes, the new ones come last.
+
+        A descriptor without a name is added unless an entry of its digest is there already.
+        """
+        found = self
+        for name, descriptor in named:
+            found = found._with(name, descriptor)
+        return found
+
+    def without(self, gone: Callable[[Ref], bool]) -> IndexJson:
+        """Drop the refs of which `gone` says so; unreadable entries stay."""
+        kept = tuple(e for e in self.entries if e.ref is None or not gone(e.ref))
+        return IndexJson(entries=kept, rest=self.rest)
+
+    def _with(self, name: str | None, descriptor: Descriptor) -> IndexJson:
+        if name is None:
+            if any(ref.descriptor.digest == descriptor.digest for ref in self.refs):
+                return self
+            kept = self.entries
+        else:
+            kept = self.without(lambda ref: ref.name == name).entries
+        return IndexJson(entries=(*kept, Entry.of(name, descriptor)), rest=self.rest)

@@ -1,0 +1,279 @@
+"""The stage: where blobs are written before anybody can see them.
+
+Everything is under our own folder, because a foreign collector removes from ``blobs/`` whatever
+index.json does not reach, and because other tools trip over names there that are no digests.
+A blob on its way is ``ingest/<algorithm>-<encoded>.part``, locked by whoever writes it, so two
+processes never fetch the same blob twice and one that was killed is continued where it stopped.
+A complete one has the same name without ``.part``; its bytes have been hashed and synced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from cachedb.errors import CorruptBlob, StorageFailed
+from cachedb.layout.directories import (
+    closing,
+    make_directory,
+    open_directory,
+    open_file,
+    read_whole,
+    storing,
+    write_all,
+)
+from cachedb.layout.locks import try_flock
+from cachedb.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from hashlib import _Hash
+
+    from cachedb.layout.blobs import BlobStore
+
+_PART = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_COMPLETE = re.compile(r"(sha256|sha384|sha512)-([0-9a-f]+)")
+_CHUNK = 1 << 20
+
+
+class BlobWriter:
+    """A blob that is being written; `offset` bytes of it are there and hashed.
+
+    `write` appends; `commit` checks size and hash and makes the blob complete.
+    """
+
+    def __init__(self, descriptor: int, digest: Digest, size: int) -> None:
+        self._descriptor = descriptor
+        self._digest = digest
+        self._size = size
+        self._hasher: _Hash = digest.hasher()
+        self.offset = 0
+        self._resume()
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Append bytes.
+
+        Raises:
+            CorruptBlob: There are more bytes than the size that was declared.
+            StorageFailed: The file system refused; what was written before can be resumed.
+        """
+        if self.offset + len(chunk) > self._size:
+            self.restart()
+            raise CorruptBlob(self._digest, f"is longer than the {self._size} bytes declared")
+        with storing("write a blob"):
+            write_all(self._descriptor, chunk)
+        self._hasher.update(chunk)
+        self.offset += len(chunk)
+
+    def restart(self) -> None:
+        """Forget what has been written so far."""
+        with storing("write a blob"):
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._hasher = self._digest.hasher()
+        self.offset = 0
+
+    def check(self) -> None:
+        """Compare size and hash with what was declared; wrong bytes are forgotten.
+
+        Raises:
+            CorruptBlob: They differ.
+        """
+        if self.offset != self._size:
+            raise CorruptBlob(
+                self._digest, f"ended after {self.offset} of the {self._size} bytes declared"
+            )
+        if self._hasher.hexdigest() != self._digest.encoded:
+            actual = f"{self._digest.algorithm}:{self._hasher.hexdigest()}"
+            self.restart()
+            raise CorruptBlob(self._digest, f"arrived as {actual}")
+
+    def _resume(self) -> None:
+        while chunk := os.read(self._descriptor, _CHUNK):
+            self._hasher.update(chunk)
+            self.offset += len(chunk)
+        if self.offset > self._size:
+            self.restart()
+
+
+class Stage:
+    """The blobs on their way into one layout; safe for several threads and processes."""
+
+    def __init__(self, private: int, blobs: BlobStore) -> None:
+        self._private = private
+        self._blobs = blobs
+
+    def has(self, digest: Digest, size: int) -> bool:
+        """Whether the blob is complete here."""
+        with self._ingest() as ingest:
+            try:
+                found = os.stat(_name(digest), dir_fd=ingest, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+        return found.st_size == size
+
+    @contextmanager
+    def writing(self, digest: Digest, size: int) -> Iterator[BlobWriter | None]:
+        """Write one blob; yields None when it turns out to be complete already.
+
+        Waits while another process writes the same blob. When the block ends well the blob is
+        checked, synced and complete; when it does not, the part stays to be resumed.
+
+        Raises:
+            CorruptBlob: The bytes do not have the size or the hash declared.
+        """
+        with self._ingest() as ingest:
+            descriptor = self._lock_part(ingest, digest, size)
+            if descriptor is None:
+                yield None
+                return
+            with closing(descriptor):
+                writer = BlobWriter(descriptor, digest, size)
+                yield writer
+                writer.check()
+                _complete(ingest, descriptor, f"{_name(digest)}.part", _name(digest))
+
+    def add(self, digest: Digest, content: bytes) -> None:
+        """Put a small blob on the stage."""
+        if not self.has(digest, len(content)):
+            with self.writing(digest, len(content)) as writer:
+                if writer is not None:
+                    writer.restart()
+                    writer.write(content)
+
+    def add_unnamed(
+        self, chunks: Iterable[bytes], algorithm: str = "sha256"
+    ) -> tuple[Digest, int]:
+        """Put a blob on the stage whose digest is known only at its end; returns digest, size."""
+        name = f"unnamed-{secrets.token_hex(8)}.part"
+        with self._ingest() as ingest, storing("write a blob"):
+            descriptor = os.open(name, _PART | os.O_EXCL, 0o600, dir_fd=ingest)
+            with closing(descriptor):
+                try_flock(descriptor)
+                try:
+                    digest, size = _write_hashing(descriptor, chunks, algorithm)
+                    _complete(ingest, descriptor, name, _name(digest))
+                except BaseException:
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=ingest)
+                    raise
+        return digest, size
+
+    def read(self, digest: Digest, at_most: int) -> bytes | None:
+        """Return a small blob from the stage; None if it is not complete here."""
+        with self._ingest() as ingest:
+            try:
+                with closing(open_file(ingest, _name(digest))) as descriptor:
+                    return read_whole(descriptor, at_most)
+            except FileNotFoundError:
+                return None
+
+    def publish(self, digests: Iterable[Digest]) -> None:
+        """Move complete blobs to their place in the order given, and make that durable.
+
+        Children come before their parents. A blob that another process has published meanwhile
+        is passed over. The caller holds `gc.lock` shared until index.json names the result.
+
+        Raises:
+            StorageFailed: A blob is neither here nor there; nothing after it is published.
+        """
+        with self._ingest() as ingest:
+            for digest in digests:
+                try:
+                    size = os.stat(_name(digest), dir_fd=ingest, follow_symlinks=False).st_size
+                except FileNotFoundError:
+                    if self._blobs.stat(digest) is None:
+                        raise StorageFailed(f"{digest} has vanished from the stage") from None
+                    continue
+                try:
+                    self._blobs.publish(ingest, _name(digest), digest)
+                except StorageFailed:
+                    if not self._blobs.has(digest, size):
+                        raise
+        self._blobs.sync()
+
+    def clear(self, kept: Collection[Digest] = ()) -> int:
+        """Remove what no running process writes and `kept` does not name; returns the bytes."""
+        try:
+            directory = open_directory(self._private, "ingest")
+        except FileNotFoundError:
+            return 0
+        freed = 0
+        with closing(directory), os.scandir(directory) as entries:
+            for entry in list(entries):
+                if _digest_of(entry.name) in kept:
+                    continue
+                with suppress(FileNotFoundError):
+                    freed += _remove_unlocked(directory, entry.name)
+        return freed
+
+    @contextmanager
+    def _ingest(self) -> Iterator[int]:
+        with closing(make_directory(self._private, "ingest", mode=0o700)) as directory:
+            yield directory
+
+    def _lock_part(self, ingest: int, digest: Digest, size: int) -> int | None:
+        name = f"{_name(digest)}.part"
+        while True:
+            if self.has(digest, size):
+                return None
+            with storing("write a blob"):
+                descriptor = os.open(name, _PART, 0o600, dir_fd=ingest)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                # The one before us may have completed it: then the name is another file's, or
+                # nobody's, and what we hold the lock of is the complete blob.
+                if _is_named(ingest, name, descriptor):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+
+def _write_hashing(descriptor: int, chunks: Iterable[bytes], algorithm: str) -> tuple[Digest, int]:
+    hasher = Digest.of(b"", algorithm).hasher()
+    size = 0
+    for chunk in chunks:
+        write_all(descriptor, chunk)
+        hasher.update(chunk)
+        size += len(chunk)
+    return Digest(f"{algorithm}:{hasher.hexdigest()}"), size
+
+
+def _complete(ingest: int, descriptor: int, part: str, name: str) -> None:
+    with storing("complete a blob"):
+        os.fsync(descriptor)
+        os.fchmod(descriptor, 0o444)
+        os.rename(part, name, src_dir_fd=ingest, dst_dir_fd=ingest)
+
+
+def _is_named(directory: int, name: str, descriptor: int) -> bool:
+    try:
+        named = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(named, os.fstat(descriptor))
+
+
+def _remove_unlocked(directory: int, name: str) -> int:
+    descriptor = open_file(directory, name)
+    with closing(descriptor):
+        if not try_flock(descriptor):
+            return 0
+        size = os.fstat(descriptor).st_size
+        os.unlink(name, dir_fd=directory)
+        return size
+
+
+def _name(digest: Digest) -> str:
+    return f"{digest.algorithm}-{digest.encoded}"
+
+
+def _digest_of(name: str) -> str | None:
+    matched = _COMPLETE.fullmatch(name.removesuffix(".part"))
+    return f"{matched[1]}:{matched[2]}" if matched else None

@@ -1,0 +1,87 @@
+"""The trash: blobs that a sweep has withdrawn and may still have to give back.
+
+A collector cannot know that a foreign tool has just decided to reuse an old blob. So a sweep
+moves blobs to ``trash/<run>/<algorithm>-<encoded>``, reads the names again, gives back what they
+reach by now, and only then removes the rest. A run that was killed half-way is finished by the next open.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from cachedb.errors import InvalidDigest
+from cachedb.layout.directories import closing, make_directory, open_directory, storing
+from cachedb.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cachedb.layout.blobs import BlobStore
+
+
+class Trash:
+    """What has been withdrawn from one layout; the caller holds `gc.lock` alone."""
+
+    def __init__(self, private: int, blobs: BlobStore) -> None:
+        self._private = private
+        self._blobs = blobs
+
+    def runs(self) -> list[str]:
+        """Return the runs whose blobs have not been removed yet."""
+        try:
+            with closing(open_directory(self._private, "trash")) as trash:
+                return sorted(os.listdir(trash))
+        except FileNotFoundError:
+            return []
+
+    def take(self, run: str, digest: Digest) -> bool:
+        """Withdraw a blob; False if it is not there any more."""
+        with self._run(run) as directory:
+            return self._blobs.withdraw(digest, directory, _name(digest))
+
+    def settle(self, run: str) -> None:
+        """Make the withdrawals of a run survive a power loss."""
+        with self._run(run) as directory, storing("sync the trash"):
+            os.fsync(directory)
+        self._blobs.sync()
+
+    def blobs(self, run: str) -> Iterator[Digest]:
+        """Yield what a run has withdrawn and neither given back nor removed."""
+        with self._run(run) as directory:
+            for name in os.listdir(directory):
+                with suppress(InvalidDigest):
+                    yield Digest(name.replace("-", ":", 1))
+
+    def give_back(self, run: str, digest: Digest) -> None:
+        """Put a blob back to its place, unless there is one again."""
+        with self._run(run) as directory:
+            if self._blobs.stat(digest) is None:
+                self._blobs.publish(directory, _name(digest), digest)
+            else:
+                os.unlink(_name(digest), dir_fd=directory)
+
+    def purge(self, run: str) -> int:
+        """Remove what a run has withdrawn; returns the bytes freed."""
+        freed = 0
+        with self._run(run) as directory, os.scandir(directory) as entries:
+            for entry in list(entries):
+                found = entry.stat(follow_symlinks=False)
+                freed += found.st_size if found.st_nlink == 1 else 0
+                os.unlink(entry.name, dir_fd=directory)
+        with closing(make_directory(self._private, "trash", mode=0o700)) as trash:
+            os.rmdir(run, dir_fd=trash)
+        return freed
+
+    @contextmanager
+    def _run(self, run: str) -> Iterator[int]:
+        with (
+            closing(make_directory(self._private, "trash", mode=0o700)) as trash,
+            closing(make_directory(trash, run, mode=0o700)) as directory,
+        ):
+            yield directory
+
+
+def _name(digest: Digest) -> str:
+    return f"{digest.algorithm}-{digest.encoded}"
