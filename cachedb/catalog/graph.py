@@ -1,0 +1,94 @@
+"""Walks over the content graph, as parts that statements are made of.
+
+A set is a common table expression with one column, `id`, of blobs. Every walk is a top-level
+expression whose recursive step is the bare join with `edge`: a filter or a subquery in that step
+costs a factor of hundreds (docs/explanation/catalog.md), so seeds are filtered before and results
+after. The step is a UNION, which also ends on a cycle. What is outside a set is found with NOT
+EXISTS, since PostgreSQL does not hash NOT IN over a recursive expression.
+
+A walk takes its seeds as a select of one column, ids of blobs that are never NULL. Sets without a
+name are numbered by SQLAlchemy; two named sets of one statement need different names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy import exists, func, select
+
+from cachedb.catalog.schema import State, blob, edge, ref
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, ColumnElement, CompoundSelect, Select
+
+    Seed: TypeAlias = Select[Any] | CompoundSelect[Any]
+
+ON_DISK = (State.PRESENT, State.CORRUPT)
+"""The states of a blob that has a file, which takes space and can be deleted."""
+
+
+def descendants(seed: Seed, name: str | None = None) -> CTE:
+    """Collect what the blobs of `seed` contain at any depth, themselves included."""
+    walk = _first_step(seed, name)
+    return walk.union(select(edge.c.child_id).join_from(walk, edge, edge.c.parent_id == walk.c.id))
+
+
+def ancestors(seed: Seed, name: str | None = None) -> CTE:
+    """Collect what contains a blob of `seed` at any depth, themselves included."""
+    walk = _first_step(seed, name)
+    return walk.union(select(edge.c.parent_id).join_from(walk, edge, edge.c.child_id == walk.c.id))
+
+
+def targets(refs: Seed | None = None) -> Select[int]:
+    """Select what the refs of these ids point at; without an argument, what any ref does."""
+    if refs is None:
+        return select(ref.c.target_id.label("id"))
+    chosen = refs.cte()
+    return select(ref.c.target_id.label("id")).where(ref.c.id.in_(select(chosen.c[0])))
+
+
+def reachable(name: str | None = None) -> CTE:
+    """Collect everything that some ref keeps."""
+    return descendants(targets(), name)
+
+
+def unreachable() -> Select[int]:
+    """Select the ids of the blobs that no ref keeps: what a collection may delete."""
+    return select(blob.c.id).where(outside(blob.c.id, reachable()))
+
+
+def exclusive(refs: Seed, name: str | None = None) -> CTE:
+    """Collect what no ref would keep any longer if exactly the refs of these ids were removed.
+
+    The blobs of two names that are both removed count; those of a name that stays do not.
+    """
+    chosen = refs.cte(name and f"{name}_refs")
+    kept_by_them = descendants(
+        select(ref.c.target_id.label("id")).where(ref.c.id.in_(select(chosen.c[0]))),
+        name and f"{name}_content",
+    )
+    # Only refs that share something can keep it: walking from all others is ten times slower.
+    sharing = ancestors(select(kept_by_them.c.id), name and f"{name}_sharing")
+    others = select(ref.c.target_id.label("id")).where(
+        ref.c.target_id.in_(select(sharing.c.id)), outside(ref.c.id, chosen)
+    )
+    kept_by_others = descendants(others, name and f"{name}_others")
+    rest = select(kept_by_them.c.id).where(outside(kept_by_them.c.id, kept_by_others))
+    return rest.cte(name)
+
+
+def outside(column: ColumnElement[int], found: CTE) -> ColumnElement[bool]:
+    """Say that `column` is not in the first column of `found`."""
+    return ~exists(select(1).where(found.c[0] == column).select_from(found))
+
+
+def size_on_disk(found: CTE) -> Select[int]:
+    """Select how many bytes the files of the blobs in `found` take."""
+    return select(func.coalesce(func.sum(blob.c.size), 0)).where(
+        blob.c.id.in_(select(found.c.id)), blob.c.state.in_(ON_DISK)
+    )
+
+
+def _first_step(seed: Seed, name: str | None) -> CTE:
+    source = seed.cte(name and f"{name}_seed")
+    return select(source.c[0].label("id")).cte(name, recursive=True)
