@@ -58,7 +58,7 @@ class State(IntEnum):
     CORRUPT = 2
     """It is there with a wrong size or hash, or it cannot be read as what it has to be."""
     ABSENT = 3
-    """Nothing here needs it: a platform of an index that was not pulled, a subject that is gone."""
+    """Nothing here needs it: a platform that was not pulled, a subject that is gone."""
     FOREIGN = 4
     """It need not be there: a non-distributable layer, or content embedded in its descriptor."""
 
@@ -120,9 +120,10 @@ class BlobColumns(TypedColumns):
     """1 when its links stand for its content."""
     problem: Named[str | None] = Column(Text)
     """Why it is corrupt or cannot be read; for people."""
-    mtime: Named[int | None] = Column(_INT64)
-    """Of the file, in nanoseconds: together with the size, whether it has been touched."""
-    first_seen: Named[int] = Column(_INT64, nullable=False)
+    touched: Named[int | None] = Column(_INT64)
+    """The newest of its file's mtime and ctime, in nanoseconds; NULL if there is no file.
+
+    Together with the size it tells whether the file is still the one that we know."""
     verified: Named[int | None] = Column(_INT64)
     """When its bytes were last hashed and found right."""
 
@@ -176,7 +177,9 @@ class RefColumns(TypedColumns):
     """An entry of index.json."""
 
     id = Column(Integer, primary_key=True)
-    position: Named[int] = Column(Integer, nullable=False, unique=True)
+    position: Named[int] = Column(Integer, nullable=False)
+    entry: Named[str] = Column(Text, nullable=False)
+    """The JSON of the descriptor, to see whether it has changed."""
     name: Named[str | None] = Column(Text)
     """As it stands in the annotation; NULL if there is none."""
     registry: Named[str | None] = Column(Text)

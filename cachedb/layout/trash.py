@@ -2,7 +2,8 @@
 
 A collector cannot know that a foreign tool has just decided to reuse an old blob. So a sweep
 moves blobs to ``trash/<run>/<algorithm>-<encoded>``, reads the names again, gives back what they
-reach by now, and only then removes the rest. A run that was killed half-way is finished by the next open.
+reach by now, and only then removes the rest. A run that was killed half-way is finished by the
+next open.
 """
 
 from __future__ import annotations

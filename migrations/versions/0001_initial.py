@@ -1,4 +1,4 @@
-"""initial."""
+"""Initial schema."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -84,10 +84,7 @@ def upgrade() -> None:
         sa.Column("platform_id", sa.Integer(), nullable=True),
         sa.Column("parsed", sa.Integer(), nullable=False),
         sa.Column("problem", sa.Text(), nullable=True),
-        sa.Column("mtime", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column(
-            "first_seen", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("touched", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("verified", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(
             ["platform_id"], ["platform.id"], name=op.f("fk_blob_platform_id_platform")
@@ -233,6 +230,7 @@ def upgrade() -> None:
         "ref",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("entry", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("registry", sa.Text(), nullable=True),
         sa.Column("repo", sa.Text(), nullable=True),
@@ -252,7 +250,6 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["target_id"], ["blob.id"], name=op.f("fk_ref_target_id_blob")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ref")),
-        sa.UniqueConstraint("position", name=op.f("uq_ref_position")),
         sqlite_strict=True,
     )
     with op.batch_alter_table("ref", schema=None) as batch_op:
