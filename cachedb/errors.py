@@ -7,6 +7,7 @@
             InvalidReference
             InvalidPlatform
             InvalidManifest
+            InvalidPackageURL
             InvalidArchive
             QueryError
             LimitExceeded
@@ -28,6 +29,7 @@
             RegistryUnavailable
             RateLimited
             UntrustedOrigin
+            WrongContent
         ValidationFailed
         StorageFailed
 
@@ -117,6 +119,15 @@ class InvalidManifest(InvalidInput):
     def of(self, document: str) -> InvalidManifest:
         """Return the same error with the name of its document."""
         return InvalidManifest(self.why, self.path, document=document)
+
+
+class InvalidPackageURL(InvalidInput):
+    """A string is not a package URL."""
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"invalid package URL {text!r}: {why}")
+        self.text = text
+        self.why = why
 
 
 class InvalidArchive(InvalidInput):
@@ -283,6 +294,15 @@ class RateLimited(RegistryError):
 
 class UntrustedOrigin(RegistryError):
     """A server wants us to go, or to send a secret, where we should not."""
+
+
+class WrongContent(RegistryError):
+    """A registry sent other content than it was asked for; `subject` is what was asked."""
+
+    def __init__(self, subject: str, why: str) -> None:
+        super().__init__(f"{subject}: {why}")
+        self.subject = subject
+        self.why = why
 
 
 class ValidationFailed(CacheError):
