@@ -74,6 +74,16 @@ class Kind(IntEnum):
     ATTESTATION = 5
 
 
+class Reading(IntEnum):
+    """Whether the rows of a document stand for its content."""
+
+    NO = 0
+    AS_DECLARED = 1
+    """It was read as what those who point at it say it is."""
+    AS_GUESSED = 2
+    """Nothing pointed at it, and it was read as what it says itself."""
+
+
 class Role(IntEnum):
     """What a child is to its parent."""
 
@@ -117,7 +127,7 @@ class BlobColumns(TypedColumns):
     platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
     """Of a config: what it says. Of an image manifest: what its config says."""
     parsed: Named[int] = Column(Integer, nullable=False)
-    """1 when its links stand for its content."""
+    """A `Reading`."""
     problem: Named[str | None] = Column(Text)
     """Why it is corrupt or cannot be read; for people."""
     touched: Named[int | None] = Column(_INT64)
@@ -161,6 +171,8 @@ class LinkColumns(TypedColumns):
     size: Named[int] = Column(_INT64, nullable=False)
     platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
     artifact_type: Named[str | None] = Column(Text)
+    embedded: Named[int] = Column(Integer, nullable=False)
+    """1 when the descriptor holds the content itself, in ``data``."""
 
 
 link = Table(

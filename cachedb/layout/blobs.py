@@ -35,12 +35,12 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobFile:
-    """A regular file in the blob store; the times are in nanoseconds since 1970."""
+    """A regular file in the blob store; times are in nanoseconds since 1970."""
 
     digest: Digest
     size: int
-    mtime_ns: int
-    ctime_ns: int
+    touched_ns: int
+    """The newest of mtime and ctime: no change of the bytes can leave it as it was."""
 
 
 def path_of(digest: Digest) -> str:
@@ -254,6 +254,5 @@ def _blob_file(digest: Digest, found: os.stat_result) -> BlobFile | None:
     return BlobFile(
         digest=digest,
         size=found.st_size,
-        mtime_ns=found.st_mtime_ns,
-        ctime_ns=found.st_ctime_ns,
+        touched_ns=max(found.st_mtime_ns, found.st_ctime_ns),
     )

@@ -212,6 +212,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("platform_id", sa.Integer(), nullable=True),
         sa.Column("artifact_type", sa.Text(), nullable=True),
+        sa.Column("embedded", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["child_id"], ["blob.id"], name=op.f("fk_link_child_id_blob")),
         sa.ForeignKeyConstraint(["parent_id"], ["blob.id"], name=op.f("fk_link_parent_id_blob")),
         sa.ForeignKeyConstraint(

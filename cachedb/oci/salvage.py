@@ -1,0 +1,78 @@
+"""What can be read of a document that breaks a rule.
+
+Nothing is pulled or imported by this. It is for documents that are in a layout already: whatever
+their fault, what they point at must not be collected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachedb.errors import InvalidManifest
+from cachedb.oci.descriptor import Descriptor
+from cachedb.oci.fields import Fields
+from cachedb.oci.manifest import Child, Role
+from cachedb.oci.strict_json import decode_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_PLURAL = {"manifests": Role.MANIFEST, "layers": Role.LAYER, "blobs": Role.LAYER}
+_SINGULAR = {"config": Role.CONFIG, "subject": Role.SUBJECT}
+_UNREADABLE = ("fsLayers",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Salvage:
+    """Every descriptor that could be read; `is_whole` when none was left unread."""
+
+    found: tuple[Child, ...]
+    is_whole: bool
+    annotations: Mapping[str, str]
+    artifact_type: str | None
+
+    def children(self) -> Iterator[Child]:
+        """Yield the descriptors, as `Index` and `Manifest` do."""
+        yield from self.found
+
+
+def salvage(content: bytes) -> Salvage:
+    """Read the descriptors of a document of any kind, or of several at once.
+
+    Raises:
+        InvalidManifest: It is not a JSON object with one meaning.
+    """
+    fields = Fields(decode_object(content))
+    found: list[Child] = []
+    whole = not any(name in fields for name in _UNREADABLE)
+    places = {role: 0 for role in Role}
+    for key, role in (*_SINGULAR.items(), *_PLURAL.items()):
+        try:
+            items = fields.objects(key) if key in _PLURAL else filter(None, [fields.object(key)])
+            for item in items:
+                descriptor = Descriptor.from_fields(item)
+                found.append(Child(role=role, position=places[role], descriptor=descriptor))
+                places[role] += 1
+        except InvalidManifest:
+            whole = False
+    return Salvage(
+        found=tuple(found),
+        is_whole=whole,
+        annotations=_annotations(fields),
+        artifact_type=_artifact_type(fields),
+    )
+
+
+def _annotations(fields: Fields) -> Mapping[str, str]:
+    try:
+        return fields.string_map("annotations")
+    except InvalidManifest:
+        return {}
+
+
+def _artifact_type(fields: Fields) -> str | None:
+    try:
+        return fields.get("artifactType", str) or None
+    except InvalidManifest:
+        return None
