@@ -1,0 +1,253 @@
+"""Logging in: from a challenge and credentials to the next Authorization header.
+
+Everything learnt here is bound to one origin; nobody else is ever told.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
+from cachedb.limits import TOKEN_BYTES
+from cachedb.oci.fields import Fields
+from cachedb.oci.strict_json import decode_object
+from cachedb.registry import challenges, problems, realms, scopes
+from cachedb.registry.credentials import ANONYMOUS
+from cachedb.registry.origin import redact
+from cachedb.registry.realms import Trust
+from cachedb.registry.transport import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cachedb.registry.challenges import Challenge
+    from cachedb.registry.credentials import Credential
+    from cachedb.registry.origin import Origin
+    from cachedb.registry.settings import RegistrySettings
+    from cachedb.registry.transport import Answer
+
+_CLIENT_ID = "cachedb"
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_SHORTEST_LIFE = timedelta(seconds=60)
+_LONGEST_LIFE = timedelta(hours=12)
+# Refresh this long before the end, so that a token outlives the request it is sent with.
+_MARGIN = timedelta(seconds=15)
+_ISSUED_LONG_AGO = 1970
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A bearer token and the time after which it is not worth sending."""
+
+    value: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"Token(value='…', expires_at={self.expires_at!r})"
+
+    @classmethod
+    def parse(cls, body: bytes, now: datetime) -> Token:
+        """Read the answer of a token server.
+
+        Raises:
+            RegistryError: There is no token in it, or one that no header can hold.
+        """
+        try:
+            fields = Fields(decode_object(body))
+            value = fields.get("token", str) or fields.get("access_token", str)
+            seconds = fields.get("expires_in", int) or 0
+            issued_at = _time(fields.get("issued_at", str)) or now
+        except InvalidManifest as error:
+            raise RegistryError(
+                f"the token server does not answer with a token: {error}"
+            ) from error
+        if not value:
+            raise RegistryError("the token server answers without a token")
+        if not _TOKEN.fullmatch(value):
+            raise RegistryError("the token server answers with a token that no header can hold")
+        life = timedelta(seconds=min(max(seconds, 0), int(_LONGEST_LIFE.total_seconds())))
+        return cls(value=value, expires_at=issued_at + max(life, _SHORTEST_LIFE))
+
+
+def _time(text: str | None) -> datetime | None:
+    """Read an RFC 3339 time; Go's zero time and nonsense are None."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    if found.year < _ISSUED_LONG_AGO:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+class Authenticator:
+    """Knows how to log in at one origin, and remembers the tokens it got there.
+
+    `credential` is called once, and only if the registry asks for a login.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        credential: Callable[[], Credential],
+        send: Callable[[Request], Answer],
+        settings: RegistrySettings,
+    ) -> None:
+        self._origin = origin
+        self._find_credential = credential
+        self._send = send
+        self._settings = settings
+        self._lock = threading.RLock()
+        self._credential: Credential | None = None
+        self._challenge: Challenge | None = None
+        self._tokens: dict[tuple[str, ...], Token] = {}
+
+    def header_for(self, wanted: Sequence[str]) -> str | None:
+        """Return the Authorization header to send with a request of these scopes, if any.
+
+        Before the registry asked for a login there is none. Tokens are made as needed.
+        """
+        with self._lock:
+            if self._challenge is None:
+                return None
+            if self._challenge.scheme == "basic":
+                return self._basic()
+            return f"Bearer {self._token(scopes.merge(wanted)).value}"
+
+    def answer(self, answer: Answer, wanted: Sequence[str], rejected: str | None) -> str:
+        """Return the Authorization header that a 401 of our registry asks for.
+
+        `rejected` is the header that came back with this 401. Another thread may have logged
+        in since; then its token is used.
+
+        Raises:
+            AuthenticationFailed: We have nothing better than what was rejected.
+            UntrustedOrigin: The registry names a token server that it must not.
+        """
+        found = challenges.choose(challenges.parse(answer.header_lines("WWW-Authenticate")))
+        if found is None:
+            raise AuthenticationFailed(
+                f"{str(self._origin)!r} asks for a login that we do not know"
+            )
+        with self._lock:
+            self._challenge = found
+            asked = scopes.of_challenge(found.parameters.get("scope", ""))
+            key = scopes.merge(wanted)
+            current = self._tokens.get(key)
+            if rejected is not None and current is not None and rejected == _bearer(current):
+                del self._tokens[key]
+            header = (
+                self.header_for(wanted)
+                if found.scheme == "basic"
+                else _bearer(self._token(key, asked))
+            )
+        if header is None or header == rejected:
+            raise problems.error_of(answer, f"log in at {str(self._origin)!r}")
+        return header
+
+    def _token(self, key: tuple[str, ...], asked: tuple[str, ...] = ()) -> Token:
+        known = self._tokens.get(key)
+        if known is None or known.expires_at - _MARGIN < datetime.now(UTC):
+            known = self._fetch(scopes.merge((*key, *asked)))
+            self._tokens[key] = known
+        return known
+
+    def _basic(self) -> str:
+        credential = self._get_credential()
+        if not credential.username and not credential.password:
+            raise AuthenticationFailed(
+                f"{str(self._origin)!r} asks for a login and there are no credentials for it",
+                hint=f"docker login {self._origin.authority}",
+            )
+        return _basic(credential)
+
+    def _get_credential(self) -> Credential:
+        if self._credential is None:
+            self._credential = self._find_credential()
+        return self._credential
+
+    def _fetch(self, wanted: tuple[str, ...]) -> Token:
+        challenge = self._challenge
+        assert challenge is not None
+        realm = challenge.parameters.get("realm", "")
+        trust = realms.judge(realm, self._origin, self._settings)
+        service = challenge.parameters.get("service", "")
+        credential = self._get_credential()
+        if trust is Trust.NOTHING:
+            self._say_what_is_kept_back(credential, realm)
+            credential = ANONYMOUS
+        if credential.registry_token:
+            return Token(
+                value=credential.registry_token, expires_at=datetime.now(UTC) + _LONGEST_LIFE
+            )
+        if credential.identity_token:
+            request = _refresh_request(realm, service, wanted, credential.identity_token)
+        else:
+            request = _token_request(realm, service, wanted, credential)
+        with self._send(request) as answer:
+            if answer.status != 200:  # noqa: PLR2004 - no redirect either: it may lead anywhere
+                raise problems.error_of(answer, f"get a token from {redact(realm)!r}")
+            now = datetime.now(UTC)
+            token = Token.parse(answer.read(TOKEN_BYTES, "the token"), now)
+        # A server whose clock is behind ours would have us ask again for every request.
+        return replace(token, expires_at=max(token.expires_at, now + _SHORTEST_LIFE))
+
+    def _say_what_is_kept_back(self, credential: Credential, realm: str) -> None:
+        if credential != ANONYMOUS:
+            self._settings.warn(
+                f"the credentials for {self._origin.authority!r} are not sent to its token "
+                f"server {redact(realm)!r}: it is on another domain (--trust-realm allows it)"
+            )
+
+
+def _token_request(
+    realm: str, service: str, wanted: tuple[str, ...], credential: Credential
+) -> Request:
+    query = [("service", service)] if service else []
+    query += [("scope", scope) for scope in wanted]
+    headers = {}
+    if credential.username:
+        query.append(("account", credential.username))
+        headers["Authorization"] = _basic(credential)
+    joint = "&" if "?" in realm else "?"
+    return Request(
+        method="GET", url=f"{realm}{joint}{urlencode(query)}" if query else realm, headers=headers
+    )
+
+
+def _refresh_request(
+    realm: str, service: str, wanted: tuple[str, ...], identity_token: str
+) -> Request:
+    """Trade an identity token: OAuth 2, so it is posted, and never part of a URL."""
+    form = urlencode(
+        {
+            "grant_type": "refresh_token",
+            "service": service,
+            "client_id": _CLIENT_ID,
+            "scope": " ".join(wanted),
+            "refresh_token": identity_token,
+        }
+    ).encode()
+    return Request(
+        method="POST",
+        url=realm,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        open_body=lambda: io.BytesIO(form),
+        length=len(form),
+    )
+
+
+def _bearer(token: Token) -> str:
+    return f"Bearer {token.value}"
+
+
+def _basic(credential: Credential) -> str:
+    pair = f"{credential.username}:{credential.password}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}"

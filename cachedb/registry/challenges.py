@@ -1,0 +1,67 @@
+"""WWW-Authenticate: which login a server asks for (RFC 9110 §11)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cachedb.registry.headers import unquoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_LONGEST_LINE = 16 * 1024
+_MOST_CHALLENGES = 16
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+# Unquoted values have more characters in practice than a token may: URLs, base64.
+_BARE = r'[^\s",]+'
+# Possessive where it matters: an OWS run is matched once and never given back.
+_SCHEME = re.compile(rf'[\s,]*+("?)({_WORD})\1(?=\s|,|$)[ \t]*+')
+_PARAMETER = re.compile(rf'[\s,]*+("?)({_WORD})\1[ \t]*+=[ \t]*+({_QUOTED}|{_BARE})?[ \t]*+')
+_END_OF_PARAMETER = re.compile(r"\s*+(?:,|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """One way to log in: a lower-case scheme and its parameters, names lower-case."""
+
+    scheme: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse(lines: Sequence[str]) -> tuple[Challenge, ...]:
+    """Read the challenges of all WWW-Authenticate lines.
+
+    A line that breaks off is read up to there: whatever is wrong with the rest, what we need
+    is a realm, and a challenge without one is refused later. Of a parameter that is there
+    twice the first one counts.
+    """
+    found: list[Challenge] = []
+    for line in lines:
+        if len(line) <= _LONGEST_LINE:
+            found += _challenges_of(line)
+    return tuple(found[:_MOST_CHALLENGES])
+
+
+def _challenges_of(line: str) -> list[Challenge]:
+    found: list[Challenge] = []
+    position = 0
+    while scheme := _SCHEME.match(line, position):
+        parameters: dict[str, str] = {}
+        position = scheme.end()
+        while parameter := _PARAMETER.match(line, position):
+            if parameter[3] is not None:
+                parameters.setdefault(parameter[2].lower(), unquoted(parameter[3]))
+            position = parameter.end()
+            if not _END_OF_PARAMETER.match(line, position):
+                found.append(Challenge(scheme=scheme[2].lower(), parameters=parameters))
+                return found
+        found.append(Challenge(scheme=scheme[2].lower(), parameters=parameters))
+    return found
+
+
+def choose(challenges: Sequence[Challenge]) -> Challenge | None:
+    """Return the challenge to answer: the first of the two schemes that we know."""
+    return next((one for one in challenges if one.scheme in {"basic", "bearer"}), None)

@@ -1,0 +1,280 @@
+"""Credentials: what docker, podman and their helpers have stored for a registry.
+
+The files are read as docker/cli and containers/image read them: keys may be repositories, the
+longest one that matches wins; a helper for a registry is asked before the files, a default
+store after the keys of its file.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cachedb.errors import InvalidManifest, StorageFailed
+from cachedb.limits import CREDENTIAL_FILE_BYTES
+from cachedb.oci import strict_json
+from cachedb.oci.fields import Fields
+from cachedb.registry import helpers
+from cachedb.registry.helpers import TOKEN_USER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cachedb.registry.helpers import Secret
+
+DOCKER_HUB = "docker.io"
+DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+_DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+_SCHEMES = re.compile(r"^https?://")
+_API_SUFFIX = re.compile(r"/v[12]/?$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What proves who we are to one registry; `ANONYMOUS` proves nothing."""
+
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+    registry_token: str = field(default="", repr=False)
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> Credential:
+        """Read an entry of ``auths``; its ``auth`` wins over username and password."""
+        username, password = decode_auth(fields.get("auth", str) or "")
+        if not username and not password:
+            username = fields.get("username", str) or ""
+            password = fields.get("password", str) or ""
+        return cls(
+            username=username,
+            password=password,
+            identity_token=fields.get("identitytoken", str) or "",
+            registry_token=fields.get("registrytoken", str) or "",
+        )
+
+    @classmethod
+    def from_secret(cls, secret: Secret) -> Credential:
+        """Read what a helper answered; the user name ``<token>`` marks an identity token."""
+        if secret.username == TOKEN_USER:
+            return cls(identity_token=secret.secret)
+        return cls(username=secret.username, password=secret.secret)
+
+
+ANONYMOUS = Credential()
+
+
+def decode_auth(text: str) -> tuple[str, str]:
+    """Decode base64 of ``user:password``; an empty text is no user and no password.
+
+    Raises:
+        InvalidManifest: It is something else.
+    """
+    if not text:
+        return "", ""
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise InvalidManifest("not base64 of user:password", "auth") from error
+    username, colon, password = decoded.partition(":")
+    if not colon:
+        raise InvalidManifest("not base64 of user:password", "auth")
+    return username, password.strip("\0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialFile:
+    """One file of credentials: entries by key, the helpers of registries, a default store."""
+
+    path: str
+    auths: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    store: str = ""
+
+    @classmethod
+    def parse(cls, content: bytes, path: str) -> CredentialFile:
+        """Read the JSON document of docker's ``config.json`` or podman's ``auth.json``.
+
+        Raises:
+            InvalidManifest: It is not one JSON object of the right shape.
+        """
+        if not content.strip():
+            return cls(path=path)
+        try:
+            fields = Fields(strict_json.decode_object(content))
+            return cls(
+                path=path,
+                auths=fields.get("auths", dict) or {},
+                helpers=fields.string_map("credHelpers"),
+                store=fields.get("credsStore", str) or "",
+            )
+        except InvalidManifest as error:
+            raise error.of(repr(path)) from error
+
+    def find(self, name: str, ask: Callable[[str, str], Secret | None]) -> Credential | None:
+        """Return the credential for a registry or repository, or None.
+
+        Raises:
+            InvalidManifest: The entry for it is malformed.
+        """
+        host = name.partition("/")[0]
+        helper = self._helper_of(host)
+        if helper is not None:
+            program, server = helper
+            # An empty name means: no helper for this registry, not even the default one.
+            if program:
+                found = _asked(ask(program, server))
+                if found is not None:
+                    return found
+        elif self.store:
+            found = _asked(ask(self.store, server_key(host)))
+            if found is not None:
+                return found
+        return self._entry(name)
+
+    def helper_for(self, host: str) -> str:
+        """Return the name of the helper that is asked for `host`; empty if none is."""
+        helper = self._helper_of(host)
+        return self.store if helper is None else helper[0]
+
+    def _helper_of(self, host: str) -> tuple[str, str] | None:
+        """Return the helper of a registry, and the name it knows the registry by."""
+        for key in (host, server_key(host)):
+            if key in self.helpers:
+                return self.helpers[key], server_key(key)
+        for key, program in self.helpers.items():
+            if _SCHEMES.match(key) and hostname(key) == host and _is_whole_registry(key):
+                return program, key
+        return None
+
+    def _entry(self, name: str) -> Credential | None:
+        for key in keys(name):
+            if key in self.auths:
+                return self._read(key)
+        host = name.partition("/")[0]
+        wanted = _DOCKER_HUB_NAMES if host in _DOCKER_HUB_NAMES else {host}
+        if host in _DOCKER_HUB_NAMES and DOCKER_HUB_KEY in self.auths:
+            return self._read(DOCKER_HUB_KEY)
+        for key in self.auths:
+            if _is_whole_registry(key) and hostname(key) in wanted:
+                return self._read(key)
+        return None
+
+    def _read(self, key: str) -> Credential | None:
+        try:
+            found = Credential.from_fields(
+                Fields({"entry": self.auths[key]}).object("entry") or Fields({})
+            )
+        except InvalidManifest as error:
+            raise InvalidManifest(
+                error.why, error.path, document=f"{self.path!r}, {key!r}"
+            ) from error
+        return None if found == ANONYMOUS else found
+
+
+class Credentials:
+    """All the files of credentials of a user, read once, in the order they count."""
+
+    def __init__(
+        self,
+        files: tuple[CredentialFile, ...] = (),
+        *,
+        ask: Callable[[str, str], Secret | None] = helpers.ask,
+    ) -> None:
+        self._files = files
+        self._ask = ask
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Credentials:
+        """Read the files that the environment names, or those at the usual places.
+
+        Raises:
+            InvalidManifest: One of them is malformed.
+        """
+        found = []
+        given = environment.get("DOCKER_AUTH_CONFIG", "")
+        if given.strip():
+            found.append(CredentialFile.parse(given.encode(), "$DOCKER_AUTH_CONFIG"))
+        for path in _places(environment):
+            content = _content(path)
+            if content is not None:
+                found.append(CredentialFile.parse(content, str(path)))
+        return cls(tuple(found))
+
+    def find(self, name: str) -> Credential:
+        """Return the credential for ``registry`` or ``registry/repository``, or `ANONYMOUS`."""
+        for file in self._files:
+            found = file.find(name, self._ask)
+            if found is not None:
+                return found
+        return ANONYMOUS
+
+
+def keys(name: str) -> Iterator[str]:
+    """Yield the keys that a name is stored under, the most special one first.
+
+    Example:
+        >>> list(keys("quay.io/user/image"))
+        ['quay.io/user/image', 'quay.io/user', 'quay.io']
+    """
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
+
+
+def hostname(key: str) -> str:
+    """Return the host and port of a key, which may be a URL."""
+    return _SCHEMES.sub("", key).partition("/")[0]
+
+
+def server_key(host: str) -> str:
+    """Return the name that helpers know a registry by."""
+    return DOCKER_HUB_KEY if host == DOCKER_HUB else host
+
+
+def _is_whole_registry(key: str) -> bool:
+    """Whether a key is for everything on a host: a host, or a URL without a path of its own."""
+    bare = _SCHEMES.sub("", key)
+    return "/" not in _API_SUFFIX.sub("", bare).rstrip("/")
+
+
+def _asked(secret: Secret | None) -> Credential | None:
+    if secret is None:
+        return None
+    found = Credential.from_secret(secret)
+    return None if found == ANONYMOUS else found
+
+
+def _places(environment: Mapping[str, str]) -> Iterator[Path]:
+    docker = environment.get("DOCKER_CONFIG")
+    home = environment.get("HOME")
+    if docker:
+        yield Path(docker) / "config.json"
+    elif home:
+        yield Path(home) / ".docker" / "config.json"
+    podman = environment.get("REGISTRY_AUTH_FILE")
+    if podman:
+        yield Path(podman)
+        return
+    if environment.get("XDG_RUNTIME_DIR"):
+        yield Path(environment["XDG_RUNTIME_DIR"]) / "containers" / "auth.json"
+    if environment.get("XDG_CONFIG_HOME"):
+        yield Path(environment["XDG_CONFIG_HOME"]) / "containers" / "auth.json"
+    elif home:
+        yield Path(home) / ".config" / "containers" / "auth.json"
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            content = file.read(CREDENTIAL_FILE_BYTES.value + 1)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StorageFailed.of(error, f"read {str(path)!r}") from error
+    CREDENTIAL_FILE_BYTES.check(len(content), repr(str(path)))
+    return content

@@ -1,0 +1,205 @@
+"""Exchanges: a request with its login, its redirects and its second attempts."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from cachedb.errors import (
+    AuthenticationFailed,
+    RateLimited,
+    RegistryError,
+    RegistryUnavailable,
+    UntrustedOrigin,
+)
+from cachedb.limits import REDIRECTS
+from cachedb.registry import headers, problems
+from cachedb.registry.auth import Authenticator
+from cachedb.registry.origin import Origin, redact, resolve
+from cachedb.registry.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cachedb.registry.credentials import Credential
+    from cachedb.registry.settings import RegistrySettings
+    from cachedb.registry.transport import Answer, Request
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS_WITH_BODY = frozenset({307, 308})
+_REPEATABLE = frozenset({"GET", "HEAD"})
+_MOST_WARNINGS = 8
+_LONGEST_BACKOFF = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Why an attempt failed, and when the server wants to be asked again, if it said."""
+
+    error: RegistryError
+    retry_at: datetime | None = None
+
+
+class Exchange:
+    """Talks to one registry; several threads may use it."""
+
+    def __init__(
+        self, home: Origin, credential: Callable[[], Credential], settings: RegistrySettings
+    ) -> None:
+        self.home = home
+        self._settings = settings
+        self._transport = Transport(home, settings)
+        self._authenticator = Authenticator(home, credential, self._send_plain, settings)
+        self._shown: set[str] = set()
+
+    def send(self, request: Request, scopes: Sequence[str] = ()) -> Answer:
+        """Send a request, log in if asked to, follow redirects, and try again if it may help.
+
+        The answer has whatever status it has, but for failed logins and for errors that
+        outlasted every attempt.
+
+        Raises:
+            RegistryUnavailable: There was no answer, or only server errors.
+            RateLimited: The server wants us to come back later than we care to wait.
+            AuthenticationFailed: The login failed.
+            UntrustedOrigin: A redirect leads where it must not.
+        """
+        return self._persist(lambda: self._follow(request, scopes))
+
+    def send_once(self, request: Request, scopes: Sequence[str] = ()) -> Answer:
+        """Do as `send`, but leave another attempt to the caller, who knows how to resume."""
+        return self._follow(request, scopes)
+
+    def wait(self, attempt: int, retry_at: datetime | None = None) -> None:
+        """Wait before the next attempt: longer each time, or until `retry_at`."""
+        patience = self._settings.patience
+        backoff = min(patience.backoff_seconds * 2**attempt, _LONGEST_BACKOFF)
+        seconds = backoff * random.uniform(0.5, 1)  # noqa: S311 - it spreads clients, no secret
+        if retry_at is not None:
+            seconds = max(seconds, (retry_at - datetime.now(UTC)).total_seconds())
+        patience.wait(seconds)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._transport.close()
+
+    def _persist(self, send: Callable[[], Answer]) -> Answer:
+        for attempt in range(self._settings.patience.retries):
+            try:
+                answer = send()
+            except RegistryUnavailable as error:
+                failed = Attempt(error=error)
+            else:
+                if not problems.is_passing(answer.status):
+                    return answer
+                with answer:
+                    failed = Attempt(
+                        error=problems.error_of(answer, f"read {redact(answer.url)!r}"),
+                        retry_at=problems.retry_at(answer),
+                    )
+            self._check_worth_waiting(failed)
+            self.wait(attempt, failed.retry_at)
+        answer = send()
+        if problems.is_passing(answer.status):
+            with answer:
+                raise problems.error_of(answer, f"read {redact(answer.url)!r}")
+        return answer
+
+    def _check_worth_waiting(self, failed: Attempt) -> None:
+        if failed.retry_at is None:
+            return
+        seconds = (failed.retry_at - datetime.now(UTC)).total_seconds()
+        if seconds > self._settings.patience.longest_retry_after:
+            raise RateLimited(
+                f"{failed.error}; it says to come back in {seconds:.0f} s",
+                retry_at=failed.retry_at,
+            ) from failed.error
+
+    def _send_plain(self, request: Request) -> Answer:
+        """Send a request without a login of ours and without redirects: a token request."""
+        return self._persist(lambda: self._transport.send(request))
+
+    def _follow(self, request: Request, scopes: Sequence[str]) -> Answer:
+        answer = self._log_in(request, scopes)
+        for _ in range(REDIRECTS.value):
+            if answer.status not in _REDIRECTS:
+                return answer
+            with answer:
+                target = _redirect(answer, request)
+            request = replace(request, url=target)
+            if Origin.of(target) == self.home:
+                answer = self._log_in(request, scopes)
+            else:
+                answer = self._send_abroad(request)
+        with answer:
+            if answer.status in _REDIRECTS:
+                raise RegistryError(
+                    f"{redact(request.url)!r} redirects more than {REDIRECTS.value} times",
+                    hint=f"{REDIRECTS.variable}=NUMBER raises the limit",
+                )
+        return answer
+
+    def _send_abroad(self, request: Request) -> Answer:
+        """Ask another origin, which is told nothing about us, and whose 401 is an error."""
+        answer = self._transport.send(request)
+        if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            with answer:
+                raise AuthenticationFailed(
+                    f"{str(self.home)!r} redirects to {redact(request.url)!r}, which answers "
+                    f"{answer.status} and gets no credentials of ours"
+                )
+        return answer
+
+    def _log_in(self, request: Request, scopes: Sequence[str]) -> Answer:
+        header = self._authenticator.header_for(scopes)
+        answer = self._send_home(request, header)
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            return answer
+        with answer:
+            header = self._authenticator.answer(answer, scopes, header)
+        answer = self._send_home(request, header)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            with answer:
+                raise problems.error_of(answer, f"log in at {str(self.home)!r}")
+        return answer
+
+    def _send_home(self, request: Request, authorization: str | None) -> Answer:
+        if authorization is not None:
+            request = replace(request, headers={**request.headers, "Authorization": authorization})
+        answer = self._transport.send(request)
+        for line in answer.header_lines("Warning")[:_MOST_WARNINGS]:
+            self._show(headers.warning_text(line.encode("latin-1", "replace")))
+        return answer
+
+    def _show(self, warning: str | None) -> None:
+        if warning is not None and warning not in self._shown:
+            self._shown.add(warning)
+            self._settings.warn(f"{self.home.authority} warns: {warning!r}")
+
+
+def _redirect(answer: Answer, request: Request) -> str:
+    """Return where a redirect leads.
+
+    Raises:
+        UntrustedOrigin: From https to http, from outside to a local address, or with a body
+            to another origin.
+        RegistryError: It leads nowhere.
+    """
+    location = answer.header("Location")
+    if not location:
+        raise RegistryError(f"{redact(answer.url)!r} redirects without saying where")
+    target = resolve(answer.url, location)
+    to, home = Origin.of(target), answer.origin
+    where = f"{redact(answer.url)!r} redirects to {redact(target)!r}"
+    if request.method not in _REPEATABLE and (
+        to != home or answer.status not in _REDIRECTS_WITH_BODY
+    ):
+        raise UntrustedOrigin(f"{where}: refusing to send a {request.method} elsewhere")
+    if home.scheme == "https" and to.scheme != "https":
+        raise UntrustedOrigin(f"{where}: refusing to go from https to http")
+    if to.is_local and not home.is_local:
+        raise UntrustedOrigin(f"{where}: refusing to go to a local address")
+    return target

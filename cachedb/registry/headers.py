@@ -1,0 +1,128 @@
+"""Values of HTTP headers: Link, Warning, Retry-After, ranges and lengths."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from cachedb.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_WORD = r"[!#$%&'+.^_`|~0-9A-Za-z-]+"
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_LINK_TARGET = re.compile(r"\s*(?:<([^<>]*)>|([^\s<>;,\"]+))\s*")
+_LINK_PARAMETER = re.compile(rf"\s*;\s*({_WORD}\*?)\s*(?:=\s*({_WORD}|{_QUOTED}))?\s*")
+_LONGEST_HEADER = 16 * 1024
+_WARNING = re.compile(
+    rb'299 - "((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*)"'
+)
+_CONTROLS = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f"]')
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_UPLOAD_RANGE = re.compile(r"(?:bytes=)?([0-9]{1,18})-([0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One entry of a Link header (RFC 8288); parameter names are lower-case."""
+
+    target: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_links(lines: Sequence[str]) -> tuple[Link, ...]:
+    """Read the entries of all Link header lines.
+
+    Raises:
+        RegistryError: A line does not follow the grammar.
+    """
+    return tuple(link for line in lines for link in _links_of_line(line))
+
+
+def _links_of_line(line: str) -> list[Link]:
+    if len(line) > _LONGEST_HEADER:
+        raise RegistryError("a Link header is too long")
+    found = []
+    position = 0
+    while position < len(line):
+        target = _LINK_TARGET.match(line, position)
+        if target is None:
+            raise RegistryError(f"malformed Link header at character {position}")
+        position = target.end()
+        parameters: dict[str, str] = {}
+        while parameter := _LINK_PARAMETER.match(line, position):
+            parameters.setdefault(parameter[1].lower(), unquoted(parameter[2] or ""))
+            position = parameter.end()
+        if position < len(line) and line[position] != ",":
+            raise RegistryError(f"malformed Link header at character {position}")
+        position += 1
+        found.append(
+            Link(target=target[1] if target[1] is not None else target[2], parameters=parameters)
+        )
+    return found
+
+
+def unquoted(text: str) -> str:
+    """Return the value of a token or of a quoted-string."""
+    if text.startswith('"'):
+        return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+    return text
+
+
+def warning_text(header: bytes) -> str | None:
+    """Return the text of a Warning header of the one form that the distribution-spec has.
+
+    That is ``299 - "text"``; anything else, and a text with control characters, is None.
+    """
+    matched = _WARNING.fullmatch(header)
+    if matched is None:
+        return None
+    text = re.sub(rb"\\(.)", rb"\1", matched[1], flags=re.DOTALL)
+    decoded = unquote_to_bytes(text)
+    if decoded != text and _CONTROLS.search(decoded):
+        return None
+    return decoded.decode("utf-8", "replace")
+
+
+def content_length(lines: Sequence[str]) -> int | None:
+    """Return the length that the header lines agree on, if they do."""
+    lengths = {int(line) if _DIGITS.fullmatch(line) else None for line in lines}
+    return lengths.pop() if len(lengths) == 1 else None
+
+
+def content_range_start(header: str) -> int | None:
+    """Return where a ``Content-Range: bytes 5-9/10`` starts."""
+    matched = _CONTENT_RANGE.fullmatch(header)
+    return int(matched[1]) if matched else None
+
+
+def upload_offset(header: str | None) -> int | None:
+    """Return how many bytes of an upload the server has, by its ``Range: 0-41`` header.
+
+    Registries say ``0-0`` for nothing as well as for one byte; it counts as nothing, and the
+    one byte is sent again or refused.
+    """
+    matched = _UPLOAD_RANGE.fullmatch(header or "")
+    if matched is None or int(matched[1]) != 0:
+        return None
+    last = int(matched[2])
+    return last + 1 if last else 0
+
+
+def retry_after(header: str | None, now: datetime) -> datetime | None:
+    """Return when a Retry-After header (seconds or a date) says to come back."""
+    if not header:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", header):
+        return now + timedelta(seconds=int(header))
+    try:
+        found = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,82 @@
+"""Credential helpers: programs that keep secrets in a keychain (docker-credential-…)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+
+from cachedb.errors import InvalidManifest, RegistryError
+from cachedb.limits import TOKEN_BYTES
+from cachedb.oci.fields import Fields
+from cachedb.oci.strict_json import decode_object
+
+TOKEN_USER = "<token>"  # noqa: S105 - what helpers say for "this is an identity token"
+_PREFIX = "docker-credential-"
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SERVER = re.compile(r"[A-Za-z0-9._:/\[\]-]{1,1024}")
+_SECONDS = 30
+_NOT_FOUND = "credentials not found in native keychain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """What a helper has for a server."""
+
+    username: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+def ask(name: str, server: str) -> Secret | None:
+    """Ask the helper called `name` for the secret of `server`; None if it has none.
+
+    The program is found on the PATH, started without a shell, and told the server on its
+    standard input. A name or a server with other characters than those of names is refused:
+    a name with a slash would run any file, a newline in a server would be a second question.
+
+    Raises:
+        RegistryError: The helper is not there, fails, is too slow, or answers nonsense.
+    """
+    if not _NAME.fullmatch(name) or name in {".", ".."}:
+        raise RegistryError(f"{name!r} is not the name of a credential helper")
+    if not _SERVER.fullmatch(server):
+        raise RegistryError(f"refusing to ask a credential helper for {server!r}")
+    program = shutil.which(_PREFIX + name)
+    if program is None:
+        raise RegistryError(f"the credential helper {_PREFIX + name!r} is not on the PATH")
+    answer, succeeded = _run(program, server)
+    if not succeeded:
+        if answer.strip() == _NOT_FOUND.encode():
+            return None
+        raise RegistryError(f"{_PREFIX + name!r} fails for {server!r}")
+    return parse(answer, _PREFIX + name)
+
+
+def parse(answer: bytes, program: str) -> Secret:
+    """Read what a helper printed."""
+    try:
+        fields = Fields(decode_object(answer))
+        return Secret(
+            username=fields.get("Username", str) or "", secret=fields.get("Secret", str) or ""
+        )
+    except InvalidManifest as error:
+        raise RegistryError(f"{program!r} does not answer with a secret: {error}") from error
+
+
+def _run(program: str, server: str) -> tuple[bytes, bool]:
+    """Run a helper, and return its output and whether it succeeded."""
+    with subprocess.Popen(  # noqa: S603 - the path is from which(), the argument is fixed
+        [program, "get"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            output, _ = process.communicate(server.encode(), timeout=_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise RegistryError(f"{program!r} does not answer within {_SECONDS} s") from error
+    if len(output) > TOKEN_BYTES.value:
+        raise RegistryError(f"{program!r} answers with more than {TOKEN_BYTES.value} bytes")
+    return output, process.returncode == 0

@@ -1,0 +1,162 @@
+"""Origins and URLs: who is spoken to, and where a server may send us.
+
+URL parsers disagree about backslashes, tabs, ``@`` and more, and each disagreement is a way
+to have one host checked and another one asked. So a URL from a server passes one allow-list
+first, and is taken apart only then.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, urljoin, urlsplit
+
+from cachedb.errors import UntrustedOrigin
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_LARGEST_PORT = 65_535
+_LONGEST_URL = 16 * 1024
+# RFC 3986 without "@" (userinfo) and, as there, without backslash, space and controls.
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]!$&'()*+,;=%-]+")
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{0,5}))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A scheme, a host and a port: what a credential is bound to.
+
+    Example:
+        >>> str(Origin.of("https://Registry.example.com/v2/"))
+        'https://registry.example.com'
+    """
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        if self.port == _DEFAULT_PORTS[self.scheme]:
+            return f"{self.scheme}://{self.host}"
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+    @classmethod
+    def of(cls, url: str) -> Origin:
+        """Read the origin of an absolute http or https URL.
+
+        Raises:
+            UntrustedOrigin: The URL has another scheme, userinfo, or is not plain RFC 3986.
+        """
+        check_url(url)
+        parts = urlsplit(url)
+        if parts.scheme not in _DEFAULT_PORTS:
+            raise UntrustedOrigin(f"refusing to follow {redact(url)!r}: not an http URL")
+        return cls.at(parts.scheme, parts.netloc)
+
+    @classmethod
+    def at(cls, scheme: str, authority: str) -> Origin:
+        """Name the origin that `authority` (``host`` or ``host:port``) has under `scheme`."""
+        matched = _AUTHORITY.fullmatch(authority)
+        if matched is None:
+            raise UntrustedOrigin(f"{authority!r} is not a host")
+        port = int(matched["port"] or _DEFAULT_PORTS[scheme])
+        if not 0 < port <= _LARGEST_PORT:
+            raise UntrustedOrigin(f"{authority!r} has a port out of range")
+        return cls(scheme=scheme, host=_checked_host(matched["host"]), port=port)
+
+    @property
+    def authority(self) -> str:
+        """``host:port``, with the port always there."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine by its name or address."""
+        address = self._address
+        if address is None:
+            return self.host == "localhost" or self.host.endswith(".localhost")
+        return address.is_loopback
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the host is an address that means something else to us than to a server."""
+        address = self._address
+        if address is None:
+            return self.is_loopback
+        mapped = getattr(address, "ipv4_mapped", None)
+        return not (mapped or address).is_global or address.is_multicast
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the host is an IP address."""
+        return self._address is not None
+
+    @property
+    def _address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        try:
+            return ipaddress.ip_address(self.host.strip("[]"))
+        except ValueError:
+            return None
+
+    def is_named_in(self, hosts: frozenset[str]) -> bool:
+        """Whether `hosts` has this host, or this host with this port."""
+        return self.host in hosts or self.authority in hosts
+
+
+def check_url(url: str) -> None:
+    """Refuse anything in a URL that two parsers could read differently."""
+    if not _URL_CHARACTERS.fullmatch(url) or len(url) > _LONGEST_URL:
+        raise UntrustedOrigin(f"refusing to follow {redact(url)!r}: not a plain URL")
+
+
+def resolve(base: str, location: str) -> str:
+    """Return the absolute URL that `location` means in an answer to a request for `base`.
+
+    Raises:
+        UntrustedOrigin: It is not a plain http or https URL.
+    """
+    check_url(location)
+    try:
+        found = urljoin(base, location).partition("#")[0]
+    except ValueError as error:
+        raise UntrustedOrigin(f"refusing to follow {redact(location)!r}: {error}") from error
+    Origin.of(found)
+    return found
+
+
+def redact(url: str) -> str:
+    """Return `url` without userinfo, query and fragment, which may hold secrets.
+
+    Example:
+        >>> redact("https://user:secret@host/path?token=secret")
+        'https://host/path?…'
+    """
+    bare, mark, _ = re.sub(r"#.*", "", url, flags=re.DOTALL).partition("?")
+    scheme, separator, rest = bare.partition("://")
+    if separator:
+        authority, slash, path = rest.partition("/")
+        bare = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    elif "@" in bare:
+        bare = bare.rpartition("@")[2]
+    return bare[:200] + ("?…" if mark else "")
+
+
+def path_segment(text: str) -> str:
+    """Quote `text` for one segment of a path."""
+    return quote(text, safe=":")
+
+
+def _checked_host(host: str) -> str:
+    host = host.lower()
+    if host.startswith("["):
+        try:
+            return f"[{ipaddress.IPv6Address(host[1:-1])}]"
+        except ValueError as error:
+            raise UntrustedOrigin(f"{host!r} is not an IPv6 address") from error
+    # "0x7f.1" and "127.1" are addresses for the resolver and names for everybody else.
+    if re.fullmatch(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)\.?", host):
+        try:
+            return str(ipaddress.IPv4Address(host))
+        except ValueError as error:
+            raise UntrustedOrigin(f"{host!r} is not an IPv4 address") from error
+    return host

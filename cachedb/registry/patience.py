@@ -1,0 +1,136 @@
+"""urllib3 connections that do not wait for ever.
+
+A read timeout is a limit on one packet, so a server that sends a byte now and then can hold a
+client as long as it likes. Here every packet is waited for only as long as the whole may take.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import io
+import time
+from typing import TYPE_CHECKING, Any
+
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from urllib3.poolmanager import PoolManager
+
+_SHORTEST_WAIT = 0.001
+_BUFFER = 64 * 1024
+
+
+class _PatientReader(io.RawIOBase):
+    """The receiving side of a socket, with a deadline for headers and a least speed for bodies.
+
+    Only time spent waiting counts: a slow reader is not the server's fault.
+    """
+
+    def __init__(self, sock: socket.socket, minimum_speed: int, speed_seconds: float) -> None:
+        self._sock = sock
+        # urllib3 has set the read timeout of this request on the socket by now.
+        self._idle_seconds = sock.gettimeout()
+        # Through makefile() because it keeps the socket open after http.client closes its own.
+        self._raw: Any = sock.makefile("rb", buffering=0)
+        self._in_headers = True
+        self._waited = 0.0
+        self._received = 0
+        self._least = minimum_speed * speed_seconds
+        self._speed_seconds = speed_seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def start_body(self) -> None:
+        """Stop the clock of the headers and start that of the body."""
+        self._in_headers = False
+        self._waited, self._received = 0.0, 0
+
+    def readinto(self, buffer: Any) -> int:
+        if self._idle_seconds is not None:
+            left = self._idle_seconds - (self._waited if self._in_headers else 0.0)
+            self._sock.settimeout(max(left, _SHORTEST_WAIT))
+        started = time.monotonic()
+        count: int = self._raw.readinto(buffer)
+        self._waited += time.monotonic() - started
+        self._received += count
+        if not self._in_headers and self._waited >= self._speed_seconds:
+            self._check_speed()
+        return count
+
+    def _check_speed(self) -> None:
+        if self._received < self._least:
+            raise TimeoutError("the server sends too slowly")
+        self._waited, self._received = 0.0, 0
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Buffered(io.BufferedReader):
+    """A BufferedReader that knows that its raw stream is a _PatientReader."""
+
+    raw: _PatientReader
+
+
+class _PatientSocket:
+    """What http.client asks of a socket when it reads an answer: one makefile()."""
+
+    def __init__(self, reader: _PatientReader) -> None:
+        self._reader = reader
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return _Buffered(self._reader, _BUFFER)
+
+
+class _PatientResponse(http.client.HTTPResponse):
+    """An answer whose headers and body are read by a _PatientReader."""
+
+    def __init__(
+        self, sock: socket.socket, *args: Any, reader: Callable[..., _PatientReader], **kwargs: Any
+    ) -> None:
+        self._reader = reader(sock)
+        super().__init__(_PatientSocket(self._reader), *args, **kwargs)  # type: ignore[arg-type]
+
+    def begin(self) -> None:
+        super().begin()
+        self._reader.start_body()
+
+
+class _PatientHTTPPool(HTTPConnectionPool):
+    def __init__(self, *args: Any, response_class: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._response_class = response_class
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()
+        connection.response_class = self._response_class  # type: ignore[attr-defined]
+        return connection
+
+
+class _PatientHTTPSPool(HTTPSConnectionPool):
+    def __init__(self, *args: Any, response_class: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._response_class = response_class
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()
+        connection.response_class = self._response_class  # type: ignore[attr-defined]
+        return connection
+
+
+def make_patient(manager: PoolManager, *, minimum_speed: int, speed_seconds: float) -> None:
+    """Let every connection of `manager` read with deadlines."""
+    reader = functools.partial(
+        _PatientReader, minimum_speed=minimum_speed, speed_seconds=speed_seconds
+    )
+    response_class = functools.partial(_PatientResponse, reader=reader)
+    manager.pool_classes_by_scheme = {
+        "http": functools.partial(_PatientHTTPPool, response_class=response_class),  # type: ignore[dict-item]
+        "https": functools.partial(_PatientHTTPSPool, response_class=response_class),  # type: ignore[dict-item]
+    }

@@ -1,0 +1,107 @@
+"""Answers that are errors: what the server says, and which exception it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from cachedb.errors import (
+    AuthenticationFailed,
+    InvalidManifest,
+    RateLimited,
+    RegistryError,
+    RegistryUnavailable,
+)
+from cachedb.limits import ERROR_BODY_BYTES
+from cachedb.oci import strict_json
+from cachedb.registry import headers
+from cachedb.registry.origin import redact
+
+if TYPE_CHECKING:
+    from cachedb.registry.transport import Answer
+
+_LONGEST_TEXT = 200
+_MOST_PROBLEMS = 8
+# Another attempt may go well after these; "unknown upload" happens behind load balancers.
+_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PASSING_CODES = frozenset({"BLOB_UPLOAD_INVALID", "TOOMANYREQUESTS", "UNAVAILABLE", "UNKNOWN"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One entry of the ``errors`` that a registry sends."""
+
+    code: str
+    message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code!r}: {self.message!r}" if self.message else repr(self.code)
+
+
+def parse(body: bytes) -> tuple[Problem, ...]:
+    """Read the error document of the distribution-spec; nothing if it is something else."""
+    try:
+        document = strict_json.decode(body)
+    except InvalidManifest:
+        return ()
+    entries = document.get("errors") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        return ()
+    return tuple(
+        Problem(code=_text(entry, "code"), message=_text(entry, "message"))
+        for entry in entries[:_MOST_PROBLEMS]
+        if isinstance(entry, dict)
+    )
+
+
+def is_passing(status: int, problems: tuple[Problem, ...] = ()) -> bool:
+    """Whether the same request may succeed a little later."""
+    if problems:
+        return all(problem.code in _PASSING_CODES for problem in problems)
+    return status in _PASSING_STATUS
+
+
+def error_of(answer: Answer, what: str) -> RegistryError:
+    """Return the exception for an answer that is an error; reads its body.
+
+    `what` is what we wanted, as in ``pull 'alpine:3.20'``; "absent" is not decided here.
+    """
+    body = answer.read_start(ERROR_BODY_BYTES.value)
+    said = _said(body)
+    message = f"cannot {what}: {redact(str(answer.origin))} answers {_status(answer.status)}{said}"
+    match answer.status:
+        case 401 | 403:
+            return AuthenticationFailed(message)
+        case 429:
+            return RateLimited(message, retry_at=retry_at(answer))
+        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING_STATUS:
+            return RegistryUnavailable(message)
+        case _:
+            return RegistryError(message)
+
+
+def retry_at(answer: Answer) -> datetime | None:
+    """Return when the server says to come back."""
+    return headers.retry_after(answer.header("Retry-After"), datetime.now(UTC))
+
+
+def _said(body: bytes) -> str:
+    problems = parse(body)
+    if problems:
+        return f" ({', '.join(map(str, problems))})"
+    text = body[:_LONGEST_TEXT].decode("utf-8", "replace").strip()
+    return f" ({text!r})" if text else ""
+
+
+def _status(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase.lower()}"
+    except ValueError:
+        return str(status)
+
+
+def _text(entry: dict[str, Any], key: str) -> str:
+    value = entry.get(key)
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else ""
