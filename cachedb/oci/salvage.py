@@ -46,7 +46,7 @@ def salvage(content: bytes) -> Salvage:
     fields = Fields(decode_object(content))
     found: list[Child] = []
     whole = not any(name in fields for name in _UNREADABLE)
-    places = {role: 0 for role in Role}
+    places = dict.fromkeys(Role, 0)
     for key, role in (*_SINGULAR.items(), *_PLURAL.items()):
         try:
             items = fields.objects(key) if key in _PLURAL else filter(None, [fields.object(key)])
