@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageConfig:
-    """The part of a configuration that the catalog and flattening need.
-
-    Docker leaves ``os`` and ``architecture`` empty now and then, so they may be ''.
-    """
+    """The part of a configuration that the catalog and flattening need."""
 
     platform: Platform
     diff_ids: tuple[Digest, ...]
@@ -42,17 +39,11 @@ def parse(content: bytes) -> ImageConfig:
         InvalidManifest: The document is malformed; the path says where.
     """
     fields = Fields(decode_object(content))
-    for key in ("architecture", "os"):
-        fields.require(key, str)
-    rootfs = fields.object("rootfs")
-    if rootfs is None:
-        raise InvalidManifest("missing", "rootfs")
     run = fields.object("config") or Fields({}, "config")
-    for key in ("Volumes", "ExposedPorts"):
-        run.object(key)
+    _check_unused(fields, run)
     return ImageConfig(
         platform=Platform.from_fields(fields),
-        diff_ids=_diff_ids(rootfs),
+        diff_ids=_diff_ids(fields),
         created_at=_created_at(fields),
         author=fields.get("author", str) or "",
         user=run.get("User", str) or "",
@@ -64,7 +55,29 @@ def parse(content: bytes) -> ImageConfig:
     )
 
 
-def _diff_ids(rootfs: Fields) -> tuple[Digest, ...]:
+def _check_unused(fields: Fields, run: Fields) -> None:
+    # What nobody here reads is checked all the same: a runtime will read it.
+    for key in ("Volumes", "ExposedPorts"):
+        values = run.object(key)
+        if values is not None:
+            values.check_objects()
+    run.get("StopSignal", str)
+    run.get("ArgsEscaped", bool)
+    for step in fields.objects("history"):
+        for key in ("created", "author", "created_by", "comment"):
+            step.get(key, str)
+        step.get("empty_layer", bool)
+
+
+def _diff_ids(fields: Fields) -> tuple[Digest, ...]:
+    rootfs = fields.object("rootfs")
+    if rootfs is None:
+        raise InvalidManifest("missing", "rootfs")
+    kind = rootfs.require("type", str)
+    if kind != "layers":
+        raise InvalidManifest(f"expected 'layers', found {kind!r}", rootfs.at("type"))
+    if not rootfs.has("diff_ids"):
+        raise InvalidManifest("missing", rootfs.at("diff_ids"))
     found = []
     for position, text in enumerate(rootfs.strings("diff_ids")):
         try:

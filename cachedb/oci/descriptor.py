@@ -32,7 +32,7 @@ class Descriptor:
     digest: Digest
     size: int
     platform: Platform | None = None
-    artifact_type: str | None = None
+    artifact_type: MediaType | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     urls: tuple[str, ...] = ()
     data: bytes | None = None
@@ -51,7 +51,7 @@ class Descriptor:
             digest=_digest(fields),
             size=_size(fields),
             platform=None if platform is None else Platform.from_fields(platform),
-            artifact_type=fields.get("artifactType", str) or None,
+            artifact_type=artifact_type(fields),
             annotations=fields.string_map("annotations"),
             urls=fields.strings("urls"),
             data=_data(fields),
@@ -75,7 +75,7 @@ class Descriptor:
         if self.platform is not None:
             found["platform"] = self.platform.to_json()
         if self.artifact_type:
-            found["artifactType"] = self.artifact_type
+            found["artifactType"] = str(self.artifact_type)
         return found
 
     def is_same_content_as(self, other: Descriptor) -> bool:
@@ -111,11 +111,20 @@ _KINDS_ALIKE = {
     "application/vnd.oci.image.config.v1+json": "config",
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "layer+gzip",
     "application/vnd.oci.image.layer.v1.tar+gzip": "layer+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar": "layer",
+    "application/vnd.oci.image.layer.v1.tar": "layer",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": "layer+zstd",
+    "application/vnd.oci.image.layer.v1.tar+zstd": "layer+zstd",
 }
 
 
 def _kind(media_type: MediaType) -> str:
     return _KINDS_ALIKE.get(media_type, media_type)
+
+
+def artifact_type(fields: Fields) -> MediaType | None:
+    """Return the ``artifactType`` of a descriptor or manifest; an empty one is none."""
+    return _media_type(fields, "artifactType") if fields.get("artifactType", str) else None
 
 
 def _media_type(fields: Fields, key: str) -> MediaType:

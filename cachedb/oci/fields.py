@@ -26,6 +26,10 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return self._data.get(key) is not None
 
+    def has(self, key: str) -> bool:
+        """Whether `key` is there, be it as null: Go writes that for an empty list."""
+        return key in self._data
+
     def get(self, key: str, kind: type[_T]) -> _T | None:
         """Return the value of `key` if it is there, not null, and a `kind`."""
         value = self._data.get(key)
@@ -55,6 +59,11 @@ class Fields:
             if not isinstance(item, dict):
                 raise InvalidManifest(f"expected object, found {kind_of(item)}", where)
             yield Fields(item, where)
+
+    def check_objects(self) -> None:
+        """Require every value to be an object: a set of names, as Go writes it."""
+        for key in self._data:
+            self.object(key)
 
     def strings(self, key: str) -> tuple[str, ...]:
         """Return the strings of the array under `key`."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest, InvalidMediaType
 from cachedb.oci import attestation, media_type
-from cachedb.oci.descriptor import Descriptor
+from cachedb.oci.descriptor import Descriptor, artifact_type
 from cachedb.oci.fields import Fields
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.strict_json import decode_object
@@ -55,7 +55,7 @@ class Index:
 
     media_type: MediaType
     manifests: tuple[Descriptor, ...]
-    artifact_type: str | None = None
+    artifact_type: MediaType | None = None
     subject: Descriptor | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,7 +75,7 @@ class Manifest:
     media_type: MediaType
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
-    artifact_type: str | None = None
+    artifact_type: MediaType | None = None
     subject: Descriptor | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,18 +109,14 @@ def parse(content: bytes, declared: MediaType) -> Index | Manifest:
             fields of two kinds.
     """
     fields = Fields(decode_object(content))
-    if declared.is_index:
-        _check_kind(fields, "index", declared)
-        return _index(fields, declared)
-    if declared == media_type.OCI_ARTIFACT:
-        _check_kind(fields, "artifact", declared)
-        return _artifact(fields, declared)
-    if declared.is_manifest:
-        _check_kind(fields, "manifest", declared)
-        return _manifest(fields, declared)
-    if declared in {media_type.DOCKER_SCHEMA1, media_type.DOCKER_SCHEMA1_SIGNED}:
-        raise InvalidManifest("Docker's schema 1 is not supported; convert the image")
-    raise InvalidManifest(f"{declared!r} is not the type of an index or a manifest")
+    check_kind(fields, declared)
+    match kind_of(declared):
+        case "index":
+            return _index(fields, declared)
+        case "artifact":
+            return _artifact(fields, declared)
+        case _:
+            return _manifest(fields, declared)
 
 
 def guess(content: bytes) -> MediaType | None:
@@ -131,7 +127,7 @@ def guess(content: bytes) -> MediaType | None:
     try:
         fields = Fields(decode_object(content))
         stated = fields.get("mediaType", str)
-        if stated:
+        if stated and kind_of(MediaType(stated)):
             return MediaType(stated)
         if fields.get("schemaVersion", int) == 1:
             signed = "signatures" in fields
@@ -147,7 +143,7 @@ def _guess_by_fields(fields: Fields) -> MediaType | None:
     if "manifests" in fields:
         return media_type.OCI_INDEX
     config = fields.object("config")
-    if config is not None and "layers" in fields:
+    if config is not None:
         docker = config.get("mediaType", str) == media_type.DOCKER_CONFIG
         return media_type.DOCKER_MANIFEST if docker else media_type.OCI_MANIFEST
     return None
@@ -155,10 +151,11 @@ def _guess_by_fields(fields: Fields) -> MediaType | None:
 
 def _index(fields: Fields, declared: MediaType) -> Index:
     _check_schema_version(fields)
+    _check_has(fields, "manifests")
     return Index(
         media_type=declared,
         manifests=tuple(map(Descriptor.from_fields, fields.objects("manifests"))),
-        artifact_type=_artifact_type(fields),
+        artifact_type=artifact_type(fields),
         subject=_descriptor(fields, "subject"),
         annotations=fields.string_map("annotations"),
     )
@@ -169,12 +166,12 @@ def _manifest(fields: Fields, declared: MediaType) -> Manifest:
     config = _descriptor(fields, "config")
     if config is None:
         raise InvalidManifest("missing", "config")
-    fields.require("layers", list)
+    _check_has(fields, "layers")
     return Manifest(
         media_type=declared,
         config=config,
         layers=tuple(map(Descriptor.from_fields, fields.objects("layers"))),
-        artifact_type=_artifact_type(fields),
+        artifact_type=artifact_type(fields),
         subject=_descriptor(fields, "subject"),
         annotations=fields.string_map("annotations"),
     )
@@ -185,19 +182,45 @@ def _artifact(fields: Fields, declared: MediaType) -> Manifest:
         media_type=declared,
         config=None,
         layers=tuple(map(Descriptor.from_fields, fields.objects("blobs"))),
-        artifact_type=_artifact_type(fields),
+        artifact_type=artifact_type(fields),
         subject=_descriptor(fields, "subject"),
         annotations=fields.string_map("annotations"),
     )
 
 
-def _check_kind(fields: Fields, kind: str, declared: MediaType) -> None:
+def kind_of(declared: MediaType) -> str:
+    """Say which kind of document a media type is for: index, manifest, artifact, or ''."""
+    if declared.is_index:
+        return "index"
+    if declared == media_type.OCI_ARTIFACT:
+        return "artifact"
+    return "manifest" if declared.is_manifest else ""
+
+
+def check_kind(fields: Fields, declared: MediaType) -> None:
+    """Refuse a document that says it is, or looks like, another kind than `declared`.
+
+    Docker's and OCI's type of one kind may stand for one another, as containerd has it: an
+    index that linuxkit merged says Docker's inside and is indexed as OCI's.
+    """
+    kind = kind_of(declared)
+    if declared in {media_type.DOCKER_SCHEMA1, media_type.DOCKER_SCHEMA1_SIGNED}:
+        raise InvalidManifest("Docker's schema 1 is not supported; convert the image")
+    if not kind:
+        raise InvalidManifest(f"{str(declared)!r} is not the type of an index or a manifest")
     check_unambiguous(fields, _OWN_FIELDS[kind])
     stated = fields.get("mediaType", str)
-    if stated and stated != declared:
+    if stated and stated != declared and _kind_stated(stated) != kind:
         raise InvalidManifest(
             f"says {stated!r}, and it was declared {str(declared)!r}", "mediaType"
         )
+
+
+def _kind_stated(text: str) -> str:
+    try:
+        return kind_of(MediaType(text))
+    except InvalidMediaType:
+        return "none"
 
 
 def check_unambiguous(fields: Fields, allowed: frozenset[str]) -> None:
@@ -213,8 +236,9 @@ def _check_schema_version(fields: Fields) -> None:
         raise InvalidManifest(f"expected 2, found {version}", "schemaVersion")
 
 
-def _artifact_type(fields: Fields) -> str | None:
-    return fields.get("artifactType", str) or None
+def _check_has(fields: Fields, key: str) -> None:
+    if not fields.has(key):
+        raise InvalidManifest("missing", fields.at(key))
 
 
 def _descriptor(fields: Fields, key: str) -> Descriptor | None:

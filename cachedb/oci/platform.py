@@ -6,15 +6,27 @@ import platform as host
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from cachedb.errors import InvalidPlatform
+from cachedb.oci.platform_variants import (
+    normalize_architecture,
+    normalize_os,
+    runnable,
+    windows_build,
+    windows_runs,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cachedb.oci.fields import Fields
 
 _COMPONENT = re.compile(r"[A-Za-z0-9_.-]+")
-_OS = re.compile(r"([A-Za-z0-9_.-]+)(?:\(([^()]*)\))?")
+_OPTION = r"(?:[A-Za-z0-9_.-]|%[0-9A-Fa-f]{2})"
+_OS = re.compile(rf"([A-Za-z0-9_-]+)(?:\(({_OPTION}*(?:\+{_OPTION}+)*)\))?")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.-]")
+_MOST_WORDS = 3
 _KNOWN_OS = frozenset(
     "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 "
     "solaris windows zos".split()
@@ -23,7 +35,18 @@ _KNOWN_ARCHITECTURES = frozenset(
     "386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 "
     "mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm".split()
 )
-_ARM_GENERATIONS = {"5": ("v5",), "6": ("v6", "v5"), "7": ("v7", "v6", "v5")}
+# What uname calls some machines, where containerd goes by the names that Go has for them.
+_MACHINES = {
+    "armv5tejl": ("arm", "v5"),
+    "armv5tel": ("arm", "v5"),
+    "armv6l": ("arm", "v6"),
+    "armv7l": ("arm", "v7"),
+    "armv8l": ("arm", "v8"),
+    "i486": ("386", ""),
+    "i586": ("386", ""),
+    "i686": ("386", ""),
+    "loongarch64": ("loong64", ""),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +61,8 @@ class Platform:
         'linux/arm64'
         >>> Platform.parse("linux/arm").normalized().variant
         'v7'
+        >>> Platform.parse("linux/arm64").rank(Platform.parse("linux/arm/v7"))
+        2
     """
 
     os: str
@@ -47,15 +72,15 @@ class Platform:
     os_features: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
-        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+        return self._with_os(self.os or "unknown")
 
     @property
     def full(self) -> str:
         """The text form with ``(version+feature)`` after the operating system."""
         features = "".join(f"+{_escape(name)}" for name in sorted(filter(None, self.os_features)))
-        extra = f"{_escape(self.os_version)}{features}"
-        system = f"{self.os}({extra})" if extra else self.os
-        return "/".join(part for part in (system, self.architecture, self.variant) if part)
+        options = f"{_escape(self.os_version)}{features}"
+        name = self.os or "unknown"
+        return self._with_os(f"{name}({options})" if options else name)
 
     @property
     def is_unknown(self) -> bool:
@@ -66,39 +91,39 @@ class Platform:
     def parse(cls, text: str) -> Platform:
         """Read ``os``, ``architecture``, ``os/architecture`` or ``os/architecture/variant``.
 
-        What is left out is that of this machine, and the rest is normalised.
+        What is left out is that of this machine, and aliases are folded.
 
         Raises:
             InvalidPlatform: A part is empty, has other characters, or one word is neither a
                 known operating system nor a known architecture.
         """
-        head, *rest = text.split("/")
-        matched = _OS.fullmatch(head)
-        if matched is None or len(rest) > 2 or not all(map(_COMPONENT.fullmatch, rest)):  # noqa: PLR2004
+        words = text.split("/", maxsplit=_MOST_WORDS)
+        matched = _OS.fullmatch(words[0])
+        if (
+            matched is None
+            or len(words) > _MOST_WORDS
+            or not all(map(_COMPONENT.fullmatch, words[1:]))
+        ):
             raise InvalidPlatform(text, "expected os/architecture or os/architecture/variant")
-        version, *features = (unquote(part) for part in (matched[2] or "").split("+"))
-        if rest:
-            name, architecture = matched[1], rest[0]
-            variant = rest[1] if len(rest) > 1 else ""
+        if len(words) == 1:
+            given = _one_word(matched[1], text)
         else:
-            name, architecture, variant = _one_word(text, matched[1])
-        given = cls(
-            os=name,
-            architecture=architecture,
-            variant=variant,
-            os_version=version,
-            os_features=tuple(features),
-        ).normalized()
-        # containerd prints and keeps the implied variant as absent: linux/arm is arm/v7.
-        implied = given.architecture == "arm" and given.variant == "v7"
-        return replace(given, variant="") if implied and not variant else given
+            given = _words(matched[1], words[1], "".join(words[2:]))
+        version, *features = (_unescape(part, text) for part in (matched[2] or "").split("+"))
+        return replace(given, os_version=version, os_features=tuple(features))
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Platform:
-        """Read the ``platform`` of a descriptor, or the fields of a config, as it stands."""
+        """Read the ``platform`` of a descriptor, or the fields of a config, as it stands.
+
+        Docker leaves ``os`` and ``architecture`` empty now and then, so they may be ''.
+
+        Raises:
+            InvalidManifest: One of the two is missing, or a field is of another type.
+        """
         return cls(
-            os=fields.get("os", str) or "",
-            architecture=fields.get("architecture", str) or "",
+            os=fields.require("os", str),
+            architecture=fields.require("architecture", str),
             variant=fields.get("variant", str) or "",
             os_version=fields.get("os.version", str) or "",
             os_features=fields.strings("os.features"),
@@ -117,103 +142,101 @@ class Platform:
 
     def normalized(self) -> Platform:
         """Fold aliases: aarch64 is arm64, its v8 is implied, arm alone is arm/v7."""
-        architecture, variant = _normalize_architecture(self.architecture, self.variant)
+        architecture, variant = normalize_architecture(self.architecture, self.variant)
         return replace(
             self,
-            os=_normalize_os(self.os),
+            os=normalize_os(self.os),
             architecture=architecture,
             variant=variant,
-            os_features=tuple(self.os_features),
+            os_features=tuple(sorted(set(filter(None, self.os_features)))),
         )
 
     def is_same_as(self, other: Platform) -> bool:
-        """Whether `other` is this very platform, aliases and implied variants aside."""
+        """Whether `other` is this very platform: aliases, implied variants and features aside.
+
+        Two Windows versions have to be of one build, where both are given.
+        """
         ours, theirs = self.normalized(), other.normalized()
-        return (ours.os, ours.architecture, ours.variant) == (
-            theirs.os,
-            theirs.architecture,
-            theirs.variant,
-        ) and _runs_on(theirs, ours)
+        builds = windows_build(ours.os_version), windows_build(theirs.os_version)
+        return _machine(ours) == _machine(theirs) and (
+            ours.os != "windows" or None in builds or builds[0] == builds[1]
+        )
+
+    def covers(self, other: Platform) -> bool:
+        """Whether what is made for `other` runs here with nothing to emulate.
+
+        The same machine, a Windows build that this one runs, and no feature that it lacks.
+        """
+        ours, theirs = self.normalized(), other.normalized()
+        return (
+            _machine(ours) == _machine(theirs)
+            and (ours.os != "windows" or windows_runs(ours.os_version, theirs.os_version))
+            and set(theirs.os_features) <= set(ours.os_features)
+        )
 
     def rank(self, other: Platform) -> int | None:
         """Say how well this platform runs `other`: 0 best, then worse; None if it does not.
 
         An arm/v7 runs v6 and v5, arm64 runs arm, amd64 runs 386 (containerd's ``Only``).
         """
-        have = other.normalized()
-        for position, candidate in enumerate(self._runnable()):
-            if candidate.is_same_as(have):
+        for position, each in enumerate(self.runnable()):
+            if each.covers(other):
                 return position
         return None
 
-    def _runnable(self) -> list[Platform]:
-        """Return what this platform runs, itself first."""
+    def runnable(self) -> Iterator[Platform]:
+        """Yield this platform, normalised, and then what else runs on it, the best first."""
         me = self.normalized()
-        found = [me]
-        if me.architecture == "amd64":
-            generation = int(me.variant[1:]) if re.fullmatch(r"v[2-9]", me.variant) else 1
-            found += [
-                replace(me, variant=f"v{n}" if n > 1 else "") for n in range(generation - 1, 0, -1)
-            ]
-            found.append(replace(me, architecture="386", variant=""))
-        elif me.architecture == "arm":
-            found += [replace(me, variant=v) for v in _ARM_GENERATIONS.get(me.variant[1:], ())[1:]]
-        elif me.architecture == "arm64":
-            found += [replace(me, architecture="arm", variant=v) for v in ("v8", "v7", "v6", "v5")]
-        return found
+        for architecture, variant in runnable(me.architecture, me.variant):
+            yield replace(me, architecture=architecture, variant=variant)
+
+    def _with_os(self, name: str) -> str:
+        return "/".join(part for part in (name, self.architecture, self.variant) if part)
 
 
 def this_machine() -> Platform:
     """Return the platform of the machine that we run on; containers run Linux elsewhere too."""
     system = host.system().lower()
+    name = host.machine().lower()
+    architecture, variant = _MACHINES.get(name, (name, ""))
     return Platform(
-        os="linux" if system == "darwin" else system, architecture=host.machine()
+        os="linux" if system == "darwin" else system, architecture=architecture, variant=variant
     ).normalized()
 
 
-def _one_word(text: str, word: str) -> tuple[str, str, str]:
+def _machine(platform: Platform) -> tuple[str, str, str]:
+    return platform.os, platform.architecture, platform.variant
+
+
+def _one_word(word: str, text: str) -> Platform:
     here = this_machine()
-    if _normalize_os(word) in _KNOWN_OS:
-        variant = here.variant if here.architecture == "arm" and here.variant != "v7" else ""
-        return word, here.architecture, variant
-    architecture, variant = _normalize_architecture(word, "")
-    if architecture in _KNOWN_ARCHITECTURES:
-        return here.os, architecture, "" if (architecture, variant) == ("arm", "v7") else variant
+    if normalize_os(word) in _KNOWN_OS:
+        return _words(word, here.architecture, here.variant if here.variant != "v7" else "")
+    architecture, _ = normalize_architecture(word, "")
+    # "amd64(1)" is an operating system that nobody knows, not an architecture.
+    if architecture in _KNOWN_ARCHITECTURES and word == text:
+        return _words(here.os, word, "")
     raise InvalidPlatform(text, "neither an operating system nor an architecture")
 
 
-def _normalize_os(name: str) -> str:
-    folded = name.lower()
-    return "darwin" if folded == "macos" else folded
-
-
-def _normalize_architecture(architecture: str, variant: str) -> tuple[str, str]:
-    architecture, variant = architecture.lower(), variant.lower()
-    match architecture:
-        case "i386":
-            return "386", ""
-        case "x86_64" | "x86-64" | "amd64":
-            return "amd64", "" if variant == "v1" else variant
-        case "aarch64" | "arm64":
-            return "arm64", "" if variant in {"8", "v8", "v8.0"} else variant
-        case "armhf":
-            return "arm", "v7"
-        case "armel":
-            return "arm", "v6"
-        case "arm" if variant in {"", "7"}:
-            return "arm", "v7"
-        case "arm" if variant in {"5", "6", "8"}:
-            return "arm", f"v{variant}"
-        case _:
-            return architecture, variant
-
-
-def _runs_on(image: Platform, host_platform: Platform) -> bool:
-    """Whether a Windows image of that build runs on that host: the builds have to agree."""
-    if image.os != "windows" or not image.os_version or not host_platform.os_version:
-        return True
-    return image.os_version.split(".")[:3] == host_platform.os_version.split(".")[:3]
+def _words(os: str, architecture: str, variant: str) -> Platform:
+    name, normal = normalize_architecture(architecture, variant)
+    # containerd keeps the variant that goes without saying only where somebody said it.
+    if name == "arm" and normal == "v7" and not variant:
+        normal = ""
+    if name == "arm64" and not normal and variant:
+        normal = "v8"
+    return Platform(os=normalize_os(os), architecture=name, variant=normal)
 
 
 def _escape(text: str) -> str:
-    return quote(text, safe=" !\"#$&'*,-.:;<=>?@[\\]^_`{|}~")
+    return _NOT_PLAIN.sub(
+        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode(errors="replace")), text
+    )
+
+
+def _unescape(part: str, text: str) -> str:
+    try:
+        return unquote(part, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidPlatform(text, "what is escaped is not UTF-8") from error

@@ -72,7 +72,9 @@ class Reference:
         if self.domain == DEFAULT_DOMAIN:
             short = self.path.removeprefix(_OFFICIAL)
             name = short if "/" not in short else self.path
-        return self._with_suffix(name)
+        # Docker prints the short form of docker.io/foo.bar/baz too, which is another image.
+        found = self._with_suffix(name)
+        return found if _is_familiar(found) else str(self)
 
     @property
     def is_name_only(self) -> bool:
@@ -108,6 +110,17 @@ class Reference:
             digest=_digest(matched["digest"], text),
         )
 
+    @classmethod
+    def parse_pinned(cls, text: str) -> Reference:
+        """Read a name as what is to be pulled: by digest if there is one, else by tag.
+
+        Example:
+            >>> str(Reference.parse_pinned("alpine"))
+            'docker.io/library/alpine:latest'
+        """
+        found = cls.parse(text)
+        return found.with_digest(found.digest) if found.digest else found.with_default_tag()
+
     def with_default_tag(self) -> Reference:
         """Add ``latest`` when there is neither a tag nor a digest."""
         return replace(self, tag=DEFAULT_TAG) if self.is_name_only else self
@@ -126,6 +139,24 @@ class Reference:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{name}{tag}{digest}"
+
+
+def parse_any(text: str) -> Reference | Digest:
+    """Read what names an image on a command line: a name, a whole digest, or its 64 hex digits.
+
+    Raises:
+        InvalidReference: It is none of these.
+
+    Example:
+        >>> type(parse_any("sha256:" + "a" * 64)).__name__
+        'Digest'
+    """
+    if IDENTIFIER.fullmatch(text):
+        return Digest(f"sha256:{text}")
+    try:
+        return Digest(text)
+    except InvalidDigest:
+        return Reference.parse(text)
 
 
 def _digest(text: str | None, reference: str) -> Digest | None:
@@ -148,6 +179,11 @@ def _split_domain(text: str) -> tuple[str, str]:
     if domain == DEFAULT_DOMAIN and "/" not in remainder:
         remainder = _OFFICIAL + remainder
     return domain, remainder
+
+
+def _is_familiar(text: str) -> bool:
+    first, slash, _ = text.partition("/")
+    return not IDENTIFIER.fullmatch(text) and not (slash and _is_domain(first))
 
 
 def _is_domain(component: str) -> bool:

@@ -1,0 +1,74 @@
+"""Names as containerd's ``reference.Spec`` splits them: the form that linuxkit's API takes.
+
+Nothing is added and nothing is validated beyond a host: ``docker.io/library/redis:foo``. It is
+kept apart from `Reference`, which is the one for names that people type.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from cachedb.errors import InvalidReference
+
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::[0-9]*)?")
+_BEFORE_OBJECT = re.compile("[:@]")
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerdName:
+    """A locator (host and path) and an object: a tag, a digest with its ``@``, both, or ''.
+
+    Example:
+        >>> name = ContainerdName.parse("docker.io/library/redis:foo@sha256:abcdef")
+        >>> name.locator, name.object, name.digest
+        ('docker.io/library/redis', 'foo@sha256:abcdef', 'sha256:abcdef')
+    """
+
+    locator: str
+    object: str = ""
+
+    def __str__(self) -> str:
+        colon = ":" if self.object and not self.object.startswith("@") else ""
+        return f"{self.locator}{colon}{self.object}"
+
+    @property
+    def hostname(self) -> str:
+        """The registry, with its port."""
+        return self.locator.partition("/")[0]
+
+    @property
+    def digest(self) -> str:
+        """What stands after the ``@``: unchecked, perhaps short, perhaps ''."""
+        return self.object.partition("@")[2]
+
+    @property
+    def tag(self) -> str:
+        """What stands before the ``@``."""
+        return self.object.partition("@")[0]
+
+    @classmethod
+    def parse(cls, text: str) -> ContainerdName:
+        """Split a name; a query string is dropped.
+
+        Raises:
+            InvalidReference: There is no host, or it is not one: ``foo:v1`` is a port.
+        """
+        if "://" in text or _UNPRINTABLE.search(text):
+            raise InvalidReference(text, "expected host/path:object")
+        authority, _, rest = re.split("[?#]", text, maxsplit=1)[0].partition("/")
+        host = authority.rpartition("@")[2]
+        if not host:
+            raise InvalidReference(text, "a host name is required")
+        if not _HOST.fullmatch(host):
+            raise InvalidReference(text, f"{host!r} is not a host and a port")
+        path = unquote(rest)
+        split = _BEFORE_OBJECT.search(path)
+        end = split.start() if split else len(path)
+        return cls(
+            locator=posixpath.normpath(f"{host}/{path[:end]}"),
+            object=path[end:].removeprefix(":"),
+        )

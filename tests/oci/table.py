@@ -1,0 +1,49 @@
+"""A table of vectors of which every row is either applied or listed with a reason."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from tests import conformance_data
+
+
+class Table:
+    """One topic; `not_ours` maps patterns of ids to the reason why we do not apply those rows."""
+
+    def __init__(self, topic: str, not_ours: Mapping[str, str] | None = None) -> None:
+        self.topic = topic
+        self.not_ours = {f"{topic}/{pattern}": why for pattern, why in (not_ours or {}).items()}
+        self._rows: list[Any] = []
+        if conformance_data.is_here():
+            self._rows = conformance_data.vectors(topic)["cases"]
+        self._applied: set[str] = set()
+
+    def rows(self, *categories: str) -> list[Any]:
+        """Return the rows of some categories that apply, as pytest parameters."""
+        found = [
+            row
+            for row in self._rows
+            if row["category"] in categories and not self._is_listed(row["id"])
+        ]
+        self._applied |= {row["id"] for row in found}
+        return [pytest.param(row, id=row["id"].removeprefix(f"{self.topic}/")) for row in found]
+
+    def document(self, key: str) -> Any:
+        """Return what stands beside the rows of the table."""
+        return conformance_data.vectors(self.topic)[key]
+
+    def check(self) -> None:
+        """Fail when a row is neither applied nor listed, or a listed pattern has no row."""
+        conformance_data.root()
+        ids = {row["id"] for row in self._rows}
+        listed = {each for each in ids if self._is_listed(each)}
+        assert self._applied | listed == ids
+        assert not self._applied & listed
+        for pattern, why in self.not_ours.items():
+            assert why
+            assert any(fnmatchcase(each, pattern) for each in ids), pattern
+
+    def _is_listed(self, row_id: str) -> bool:
+        return any(fnmatchcase(row_id, pattern) for pattern in self.not_ours)
