@@ -1,0 +1,306 @@
+"""Reading parts of a JSON document agrees with reading all of it."""
+
+import io
+import json
+import math
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cachedb import limits
+from cachedb.errors import InvalidManifest, LimitExceeded
+from cachedb.packages import jsonstream
+from cachedb.packages.jsonstream import Found, Take
+
+_SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(min_value=-(2**63), max_value=2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12)
+)
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=4), children, max_size=4)
+    ),
+    max_leaves=12,
+)
+_KEYS = st.sampled_from(["a", "b", "list", "below", "é", 'quote"\\'])
+_DOCUMENTS = st.dictionaries(
+    _KEYS, _VALUES | st.lists(_VALUES, max_size=4) | st.dictionaries(_KEYS, _VALUES, max_size=3)
+)
+_LAYOUTS = st.sampled_from(
+    [{}, {"indent": 1}, {"ensure_ascii": False}, {"separators": (",", ":")}]
+)
+_WANTED: jsonstream.Wanted = {
+    "a": Take.VALUE,
+    "list": Take.ELEMENTS,
+    "below": {"b": Take.VALUE, "list": Take.ELEMENTS},
+}
+
+
+class Trickle(io.RawIOBase):
+    """A stream that never gives more than a few bytes at once, as a socket may."""
+
+    def __init__(self, content: bytes, most: int) -> None:
+        self._content = io.BytesIO(content)
+        self._most = most
+
+    def read(self, size: int = -1) -> bytes:
+        return self._content.read(min(size, self._most))
+
+
+def read(content: bytes, *, piece: int = jsonstream.PIECE, most: int = 1 << 20) -> list[Found]:
+    return list(jsonstream.read(Trickle(content, most), _WANTED, piece=piece))
+
+
+def expected(document: dict, wanted: jsonstream.Wanted, keys: tuple[str, ...] = ()) -> list[Found]:
+    """What the reader is to find, by way of the decoded document."""
+    found: list[Found] = []
+    for key, value in document.items():
+        take, below = wanted.get(key), (*keys, key)
+        if take is None or value is None:
+            continue
+        if take is Take.VALUE:
+            found.append(Found(keys=below, index=None, value=value))
+        elif take is Take.ELEMENTS:
+            assert isinstance(value, list)
+            found.extend(Found(keys=below, index=i, value=v) for i, v in enumerate(value))
+        else:
+            assert isinstance(value, dict)
+            found.extend(expected(value, take, below))
+    return found
+
+
+def has_kinds(document: dict) -> bool:
+    """Whether the values that are to be arrays and objects are some."""
+    below = document.get("below", {})
+    return (
+        isinstance(document.get("list", []), list | None)
+        and isinstance(below, dict | None)
+        and isinstance((below or {}).get("list", []), list | None)
+    )
+
+
+@given(document=_DOCUMENTS, layout=_LAYOUTS, piece=st.integers(1, 40), most=st.integers(1, 9))
+@example(document={"b": "x" * 100, "list": ["[", "{", '"', "\\", "]"]}, layout={}, piece=3, most=1)
+@example(document={"b": [[["]" * 40]], {"": "}"}]}, layout={"indent": 1}, piece=7, most=3)
+def test_what_is_found_does_not_depend_on_how_the_bytes_come(document, layout, piece, most):
+    content = json.dumps(document, **layout).encode()
+
+    if has_kinds(document):
+        assert read(content, piece=piece, most=most) == expected(document, _WANTED)
+    else:
+        with pytest.raises(InvalidManifest, match=r"expected (array|object), found"):
+            read(content, piece=piece, most=most)
+
+
+def oracle(content: bytes) -> object:
+    """Decode as strictly as the reader claims to, with the decoder of the standard library."""
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(items)
+        if len(found) != len(items):
+            raise ValueError
+        return found
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            raise ValueError
+        return value
+
+    def integer(text: str) -> int:
+        value = int(text)
+        if not -(2**63) <= value < 2**63:
+            raise ValueError
+        return value
+
+    def constant(name: str) -> object:
+        raise ValueError
+
+    value = json.loads(
+        content.decode(),
+        object_pairs_hook=pairs,
+        parse_float=number,
+        parse_int=integer,
+        parse_constant=constant,
+    )
+    if not isinstance(value, dict):
+        raise ValueError  # noqa: TRY004 - one error stands for all of them
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+@given(
+    document=_DOCUMENTS.filter(has_kinds),
+    layout=_LAYOUTS,
+    at=st.integers(0, 400),
+    length=st.integers(0, 3),
+    put=st.sampled_from(
+        ["", ",", "]", "}", "[", "{", '"', ":", "\\", "\\ud800", " ", "NaN", "0", "-", "é", "\x01"]
+    ),
+    piece=st.integers(1, 40),
+)
+def test_a_damaged_document_is_refused_exactly_when_the_standard_decoder_refuses_it(
+    document, layout, at, length, put, piece
+):
+    text = json.dumps(document, **layout)
+    at %= len(text) + 1
+    content = (text[:at] + put + text[at + length :]).encode()
+
+    try:
+        value = oracle(content)
+    except (ValueError, RecursionError):
+        with pytest.raises(InvalidManifest):
+            read(content, piece=piece)
+    else:
+        if has_kinds(value):
+            assert read(content, piece=piece) == expected(value, _WANTED)
+
+
+@pytest.mark.parametrize("piece", [1, 5, jsonstream.PIECE])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"", "expected an object at character 0", id="empty"),
+        pytest.param(b"[]", "expected an object", id="array"),
+        pytest.param(b"\xef\xbb\xbf{}", "expected an object", id="byte-order-mark"),
+        pytest.param(b"{} {}", "expected the end of the document at character 3", id="two"),
+        pytest.param(b'{"b":"\xff"}', "not UTF-8 at byte 6", id="not-utf8"),
+        pytest.param(b'{"b":"\xc3', "not UTF-8 at byte 6", id="utf8-cut-short"),
+        pytest.param(b'{"b":"\xed\xa0\x80"}', "not UTF-8 at byte 6", id="utf8-surrogate"),
+        pytest.param(b'{"b":"abc', "ends inside a value", id="cut-in-string"),
+        pytest.param(b'{"b":[1,', "(ends inside|expected) a value", id="cut-in-array"),
+        pytest.param(b'{"b":', "expected a value", id="cut-before-value"),
+        pytest.param(b'{"b"', "expected a colon", id="cut-before-colon"),
+        pytest.param(b'{"b":1', "expected a comma or }", id="cut-before-brace"),
+        pytest.param(b'{"b":1,}', "expected a key", id="comma-at-the-end"),
+        pytest.param(b"{1:1}", "expected a key", id="number-as-key"),
+        pytest.param(
+            b'{"list":[1,]}', r"list\[1\]: not JSON: expecting value", id="comma-in-list"
+        ),
+        pytest.param(b'{"list":[1 2]}', "expected a comma or ]", id="no-comma"),
+        pytest.param(b'{"a":NaN}', "a: not JSON: NaN is not JSON", id="nan"),
+        pytest.param(b'{"b":-Infinity}', "-Infinity is not JSON", id="infinity"),
+        pytest.param(b'{"b":1e999}', "'1e999' is out of range", id="float"),
+        pytest.param(b'{"b":9223372036854775808}', "is out of range", id="integer"),
+        pytest.param(b'{"b":1,"b":2}', "the key 'b' is there twice", id="twice-at-the-top"),
+        pytest.param(
+            b'{"below":{"list":[0,{"x":1,"y":2,"x":3}]}}',
+            r"below.list\[1\]: not JSON: the key 'x' is there twice, in the value at character 20",
+            id="twice-in-an-element",
+        ),
+        pytest.param(b'{"b":{"c":{"d":1,"d":1}}}', "the key 'd' is there twice", id="twice-deep"),
+        pytest.param(b'{"b":"\\ud800"}', "lone surrogate", id="lone-surrogate"),
+        pytest.param(b'{"b":{"\\udc00":1}}', "lone surrogate", id="lone-surrogate-in-key"),
+        pytest.param(b'{"b":"a\nb"}', "invalid control character", id="control-character"),
+        pytest.param(b'{"b":[1}}', "not JSON", id="brackets-crossed"),
+        pytest.param(b'{"list":{}}', "list: expected array, found object", id="no-array"),
+        pytest.param(b'{"below":[]}', "below: expected object, found array", id="no-object"),
+        pytest.param(b'{"below":true}', "below: expected object, found boolean", id="boolean"),
+        pytest.param(
+            b'{"below":{"list":-1}}', "below.list: expected array, found number", id="-1"
+        ),
+        pytest.param(b'{"b":' + b"[" * 100_000, "nested too deeply", id="deep-array"),
+        pytest.param(b'{"list":[' + b'{"x":' * 100_000, "nested too deeply", id="deep-object"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(content, message, piece):
+    with pytest.raises(InvalidManifest, match=message):
+        read(content, piece=piece)
+
+
+def test_nesting_is_counted_from_the_top_of_the_document():
+    most = limits.JSON_DEPTH.value
+    arrays = most - 2  # the object, the list, and in it the arrays
+
+    assert len(read(b'{"list":[' + b"[" * arrays + b"]" * arrays + b"]}")) == 1
+    with pytest.raises(InvalidManifest, match="nested too deeply"):
+        read(b'{"list":[' + b"[" * (arrays + 1) + b"]" * (arrays + 1) + b"]}")
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
+    old = getattr(limits, name)
+    new = limits.Limit(name=old.name, variable=old.variable, value=value)
+    monkeypatch.setattr(jsonstream, name, new)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("SBOM_BYTES", b'{"b":[' + b"1," * 500 + b"1]}", id="document"),
+        pytest.param("SBOM_VALUE_CHARACTERS", b'{"a":"' + b"x" * 101 + b'"}', id="string"),
+        pytest.param("SBOM_VALUE_CHARACTERS", b'{"a":[' + b"1," * 60 + b"1]}", id="array"),
+        pytest.param("SBOM_VALUE_CHARACTERS", b'{"a":1' + b"0" * 100 + b"}", id="number"),
+        pytest.param("SBOM_VALUE_CHARACTERS", b'{"b":"' + b"x" * 101 + b'"}', id="not-wanted"),
+        pytest.param("SBOM_VALUE_CHARACTERS", b'{"' + b"x" * 101 + b'":1}', id="key"),
+        pytest.param("JSON_KEYS", json.dumps({str(i): 1 for i in range(101)}).encode(), id="keys"),
+    ],
+)
+def test_what_is_too_much_names_the_limit(name, content, monkeypatch):
+    limit(monkeypatch, name, 100)
+
+    with pytest.raises(LimitExceeded, match="limit of 100"):
+        read(content, piece=10)
+
+
+def test_a_long_value_that_nobody_wants_is_dropped_in_parts(monkeypatch):
+    limit(monkeypatch, "SBOM_VALUE_CHARACTERS", 100)
+    document = {"b": [{"c": list(range(200))}] * 3, "a": 1}
+
+    assert read(json.dumps(document).encode(), piece=10) == expected(document, _WANTED)
+
+
+class Made(io.RawIOBase):
+    """A document that is made while it is read, and counts what it gave."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self._parts = parts
+        self._rest = b""
+        self.given = 0
+
+    def read(self, size: int = -1) -> bytes:
+        self._rest = self._rest or next(self._parts, b"")
+        part, self._rest = self._rest[:size], self._rest[size:]
+        self.given += len(part)
+        return part
+
+
+def long_document(count: int) -> Iterator[bytes]:
+    """A document as scanners write it: mostly files, then packages."""
+    file = json.dumps({"fileName": "./usr/share/doc/curl/README", "checksums": ["ab" * 32] * 2})
+    package = json.dumps({"name": "curl", "versionInfo": "7.88.1-10", "x": {"y": [1, 2, 3]}})
+    yield b'{"files":[0'
+    yield from [f",{file}".encode()] * count
+    yield b'],"list":[0'
+    yield from [f",{package}".encode()] * count
+    yield b"]}"
+
+
+def test_a_long_document_is_never_held():
+    count = 10_000
+    stream = Made(long_document(count))
+    tracemalloc.start()
+    try:
+        found = sum(1 for _ in jsonstream.read(stream, _WANTED))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert found == count + 1
+    assert stream.given > 2_000_000
+    assert peak < stream.given / 2
+
+
+def test_elements_come_before_the_document_has_been_read():
+    stream = Made(long_document(10_000))
+
+    found = jsonstream.read(stream, {"files": Take.ELEMENTS})
+
+    assert next(found).value == 0
+    assert stream.given <= jsonstream.PIECE
