@@ -1,0 +1,36 @@
+"""Fixtures of the whole suite: layouts on disk that another tool might have made."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import build
+
+
+@pytest.fixture
+def layout_dir(tmp_path: Path) -> Path:
+    """A directory with an empty layout."""
+    return build.layout(tmp_path / "cache").path
+
+
+@pytest.fixture
+def tree(layout_dir: Path) -> build.Tree:
+    """An empty layout, and the changes that another tool may make to it."""
+    return build.Tree(layout_dir)
+
+
+BASE = build.layer({"bin/sh": "#!base"})
+APP = build.index(
+    build.image(BASE, build.layer({"app": "amd64"}), labels={"team": "red"}, env=["A=1"]),
+    build.image(BASE, build.layer({"app": "arm64"}), arch="arm64", variant="v8"),
+)
+TOOL = build.image(BASE, build.layer({"tool": "1"}), labels={"team": "blue"})
+
+
+@pytest.fixture
+def populated(tree: build.Tree) -> build.Tree:
+    """A layout with an index of two platforms, an image that shares a layer, and an orphan."""
+    tree.add(APP, "example.com/app:1")
+    tree.add(TOOL, "docker.io/library/tool:2")
+    tree.put(build.layer({"orphan": ""}))
+    return tree
