@@ -25,11 +25,12 @@ from cachedb.registry.realms import Trust
 from cachedb.registry.transport import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from cachedb.registry.challenges import Challenge
     from cachedb.registry.credentials import Credential
     from cachedb.registry.origin import Origin
+    from cachedb.registry.scopes import Access
     from cachedb.registry.settings import RegistrySettings
     from cachedb.registry.transport import Answer
 
@@ -90,13 +91,14 @@ def _time(text: str | None) -> datetime | None:
 class Authenticator:
     """Knows how to log in at one origin, and remembers the tokens it got there.
 
-    `credential` is called once, and only if the registry asks for a login.
+    `credential` finds that of a repository; it is called once for each, and only if the
+    registry asks for a login.
     """
 
     def __init__(
         self,
         origin: Origin,
-        credential: Callable[[], Credential],
+        credential: Callable[[str], Credential],
         send: Callable[[Request], Answer],
         settings: RegistrySettings,
     ) -> None:
@@ -105,11 +107,11 @@ class Authenticator:
         self._send = send
         self._settings = settings
         self._lock = threading.RLock()
-        self._credential: Credential | None = None
+        self._credentials: dict[str, Credential] = {}
         self._challenge: Challenge | None = None
         self._tokens: dict[tuple[str, ...], Token] = {}
 
-    def header_for(self, wanted: Sequence[str]) -> str | None:
+    def header_for(self, access: Access) -> str | None:
         """Return the Authorization header to send with a request of these scopes, if any.
 
         Before the registry asked for a login there is none. Tokens are made as needed.
@@ -118,10 +120,10 @@ class Authenticator:
             if self._challenge is None:
                 return None
             if self._challenge.scheme == "basic":
-                return self._basic()
-            return f"Bearer {self._token(scopes.merge(wanted)).value}"
+                return self._basic(access)
+            return _bearer(self._token(access))
 
-    def answer(self, answer: Answer, wanted: Sequence[str], rejected: str | None) -> str:
+    def answer(self, answer: Answer, access: Access, rejected: str | None) -> str:
         """Return the Authorization header that a 401 of our registry asks for.
 
         `rejected` is the header that came back with this 401. Another thread may have logged
@@ -138,29 +140,27 @@ class Authenticator:
             )
         with self._lock:
             self._challenge = found
-            asked = scopes.of_challenge(found.parameters.get("scope", ""))
-            key = scopes.merge(wanted)
-            current = self._tokens.get(key)
-            if rejected is not None and current is not None and rejected == _bearer(current):
-                del self._tokens[key]
-            header = (
-                self.header_for(wanted)
-                if found.scheme == "basic"
-                else _bearer(self._token(key, asked))
-            )
-        if header is None or header == rejected:
+            stale = self._tokens.get(scopes.merge(access.scopes))
+            if stale is not None and rejected == _bearer(stale):
+                del self._tokens[scopes.merge(access.scopes)]
+            if found.scheme == "basic":
+                header = self._basic(access)
+            else:
+                asked = scopes.of_challenge(found.parameters.get("scope", ""))
+                header = _bearer(self._token(access, asked))
+        if header == rejected:
             raise problems.error_of(answer, f"log in at {str(self._origin)!r}")
         return header
 
-    def _token(self, key: tuple[str, ...], asked: tuple[str, ...] = ()) -> Token:
+    def _token(self, access: Access, asked: tuple[str, ...] = ()) -> Token:
+        key = scopes.merge(access.scopes)
         known = self._tokens.get(key)
         if known is None or known.expires_at - _MARGIN < datetime.now(UTC):
-            known = self._fetch(scopes.merge((*key, *asked)))
-            self._tokens[key] = known
+            known = self._tokens[key] = self._fetch(access, asked)
         return known
 
-    def _basic(self) -> str:
-        credential = self._get_credential()
+    def _basic(self, access: Access) -> str:
+        credential = self._credential_of(access)
         if not credential.username and not credential.password:
             raise AuthenticationFailed(
                 f"{str(self._origin)!r} asks for a login and there are no credentials for it",
@@ -168,25 +168,29 @@ class Authenticator:
             )
         return _basic(credential)
 
-    def _get_credential(self) -> Credential:
-        if self._credential is None:
-            self._credential = self._find_credential()
-        return self._credential
+    def _credential_of(self, access: Access) -> Credential:
+        found = self._credentials.get(access.repository)
+        if found is None:
+            found = self._credentials[access.repository] = self._find_credential(access.repository)
+        return found
 
-    def _fetch(self, wanted: tuple[str, ...]) -> Token:
-        challenge = self._challenge
-        assert challenge is not None
-        realm = challenge.parameters.get("realm", "")
-        trust = realms.judge(realm, self._origin, self._settings)
-        service = challenge.parameters.get("service", "")
-        credential = self._get_credential()
-        if trust is Trust.NOTHING:
-            self._say_what_is_kept_back(credential, realm)
-            credential = ANONYMOUS
+    def _fetch(self, access: Access, asked: tuple[str, ...]) -> Token:
+        credential = self._credential_of(access)
         if credential.registry_token:
             return Token(
                 value=credential.registry_token, expires_at=datetime.now(UTC) + _LONGEST_LIFE
             )
+        assert self._challenge is not None
+        realm = self._challenge.parameters.get("realm", "").partition("#")[0]
+        if not realm:
+            raise AuthenticationFailed(
+                f"{str(self._origin)!r} asks for a token and does not say where to get it"
+            )
+        if realms.judge(realm, self._origin, self._settings) is Trust.NOTHING:
+            self._say_what_is_kept_back(credential, realm)
+            credential = ANONYMOUS
+        service = self._challenge.parameters.get("service", "")
+        wanted = scopes.merge((*access.scopes, *asked))
         if credential.identity_token:
             request = _refresh_request(realm, service, wanted, credential.identity_token)
         else:

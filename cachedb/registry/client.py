@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from cachedb.errors import NotFound, RegistryError
+from cachedb.errors import LimitExceeded, NotFound, RegistryError, RegistryUnavailable
 from cachedb.registry.credentials import DOCKER_HUB
 from cachedb.registry.endpoint import Endpoint
 from cachedb.registry.mirrors import bases_of
 from cachedb.registry.origin import Origin
+from cachedb.registry.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from cachedb.oci.descriptor import Descriptor
     from cachedb.oci.digest import Digest
     from cachedb.oci.reference import Reference, TagName
-    from cachedb.registry.credentials import Credential, Credentials
-    from cachedb.registry.endpoint import BlobStream
+    from cachedb.registry.blobs import BlobStream, Sink
+    from cachedb.registry.credentials import Credentials
     from cachedb.registry.settings import RegistrySettings
 
 _T = TypeVar("_T")
@@ -28,20 +29,19 @@ _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 
 
 class Client:
-    """Pulls from and pushes to the registry of one domain; several threads may use it.
+    """Pulls from the registry of one domain, through its mirrors; several threads may use it.
 
-    `origin` asks the registry itself, past its mirrors: whether something is published is
-    asked there.
+    `origin` is the registry itself: pushes go there, and so does every question whether
+    something is published, which a mirror cannot answer.
     """
 
     def __init__(self, domain: str, settings: RegistrySettings, credentials: Credentials) -> None:
         self._settings = settings
-        self.origin = Endpoint(
-            _home_of(domain, settings), "", _finder(credentials, domain), settings
-        )
+        home = _home_of(domain, settings)
+        self.origin = Registry(Endpoint(home, "", credentials.finder(domain), settings))
         self._mirrors = [
-            Endpoint(
-                base.origin, base.prefix, _finder(credentials, base.origin.authority), settings
+            Registry(
+                Endpoint(base.origin, base.prefix, credentials.finder(base.origin.name), settings)
             )
             for base in bases_of(domain, settings.mirrors)
         ]
@@ -59,51 +59,60 @@ class Client:
 
     def close(self) -> None:
         """Close idle connections."""
-        for endpoint in (*self._mirrors, self.origin):
-            endpoint.close()
+        for registry in (*self._mirrors, self.origin):
+            registry.close()
 
     def resolve(self, reference: Reference) -> Descriptor:
-        """Return what a tag or digest stands for: `Endpoint.resolve`, mirrors first."""
-        return self._first(lambda endpoint: endpoint.resolve(reference))
+        """Return what a tag or digest stands for: `Registry.resolve`, mirrors first."""
+        return self._first(lambda registry: registry.resolve(reference))
 
     def manifest(
         self, repository: str, target: Descriptor | Digest | TagName
     ) -> tuple[Descriptor, bytes]:
-        """Return a manifest or an index: `Endpoint.manifest`, mirrors first."""
-        return self._first(lambda endpoint: endpoint.manifest(repository, target))
+        """Return a manifest or an index: `Registry.manifest`, mirrors first."""
+        return self._first(lambda registry: registry.manifest(repository, target))
 
     @contextmanager
     def blob(
         self, repository: str, descriptor: Descriptor, offset: int = 0
     ) -> Iterator[BlobStream]:
-        """Open a blob for reading: `Endpoint.blob`, from the first mirror that has it."""
+        """Open a blob for reading: `Registry.blob`, from the first mirror that has it."""
         with ExitStack() as stack:
             yield self._first(
-                lambda endpoint: stack.enter_context(endpoint.blob(repository, descriptor, offset))
+                lambda registry: stack.enter_context(registry.blob(repository, descriptor, offset))
             )
 
-    def tags(self, repository: str) -> Iterator[TagName]:
-        """Yield the tags that the registry itself lists: `Endpoint.tags`."""
-        return self.origin.tags(repository)
+    def download(self, repository: str, descriptor: Descriptor, sink: Sink) -> None:
+        """Bring a blob into a sink: `Registry.download`, mirrors first.
 
-    def _first(self, ask: Callable[[Endpoint], _T]) -> _T:
-        """Return the first answer; the registry itself comes last, and its errors count."""
+        What one mirror began, the next one ends; it is the sink that hashes. When the hash is
+        wrong in the end, `origin.download` into an empty sink leaves the mirrors out.
+        """
+        self._first(lambda registry: registry.download(repository, descriptor, sink))
+
+    def _first(self, ask: Callable[[Registry], _T]) -> _T:
+        """Return the first answer; the registry itself comes last, and its errors count.
+
+        A mirror that cannot be reached is not asked again: waiting for it once is enough.
+        """
         for mirror in tuple(self._mirrors):
             try:
                 return ask(mirror)
             except NotFound:
                 continue
-            except RegistryError as error:
-                self._settings.warn(f"mirror {str(mirror.home)!r} is not used: {error}")
+            except (RegistryError, LimitExceeded) as error:
+                self._settings.warn(f"mirror {mirror} is passed over: {error}")
+                if isinstance(error, RegistryUnavailable):
+                    with suppress(ValueError):  # another thread was faster
+                        self._mirrors.remove(mirror)
+                        mirror.close()
         return ask(self.origin)
 
 
 def _home_of(domain: str, settings: RegistrySettings) -> Origin:
+    """Return where the registry of a domain is: plain http only here or where it is allowed."""
     authority = _API_HOSTS.get(domain, domain)
-    secure = Origin.at("https", authority)
     plain = Origin.at("http", authority)
-    return plain if plain.is_loopback or plain.is_named_in(settings.insecure_hosts) else secure
-
-
-def _finder(credentials: Credentials, name: str) -> Callable[[], Credential]:
-    return lambda: credentials.find(name)
+    if plain.is_loopback or plain.is_named_in(settings.insecure_hosts):
+        return plain
+    return Origin.at("https", authority)

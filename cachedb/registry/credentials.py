@@ -205,6 +205,10 @@ class Credentials:
                 found.append(CredentialFile.parse(content, str(path)))
         return cls(tuple(found))
 
+    def finder(self, registry: str) -> Callable[[str], Credential]:
+        """Return a function that finds the credential for a repository of `registry`."""
+        return lambda repository: self.find(f"{registry}/{repository}")
+
     def find(self, name: str) -> Credential:
         """Return the credential for ``registry`` or ``registry/repository``, or `ANONYMOUS`."""
         for file in self._files:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -19,12 +19,14 @@ from cachedb.limits import REDIRECTS
 from cachedb.registry import headers, problems
 from cachedb.registry.auth import Authenticator
 from cachedb.registry.origin import Origin, redact, resolve
+from cachedb.registry.problems import Failure
 from cachedb.registry.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from cachedb.registry.credentials import Credential
+    from cachedb.registry.scopes import Access
     from cachedb.registry.settings import RegistrySettings
     from cachedb.registry.transport import Answer, Request
 
@@ -35,19 +37,11 @@ _MOST_WARNINGS = 8
 _LONGEST_BACKOFF = 20.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """Why an attempt failed, and when the server wants to be asked again, if it said."""
-
-    error: RegistryError
-    retry_at: datetime | None = None
-
-
 class Exchange:
     """Talks to one registry; several threads may use it."""
 
     def __init__(
-        self, home: Origin, credential: Callable[[], Credential], settings: RegistrySettings
+        self, home: Origin, credential: Callable[[str], Credential], settings: RegistrySettings
     ) -> None:
         self.home = home
         self._settings = settings
@@ -55,7 +49,7 @@ class Exchange:
         self._authenticator = Authenticator(home, credential, self._send_plain, settings)
         self._shown: set[str] = set()
 
-    def send(self, request: Request, scopes: Sequence[str] = ()) -> Answer:
+    def send(self, request: Request, access: Access) -> Answer:
         """Send a request, log in if asked to, follow redirects, and try again if it may help.
 
         The answer has whatever status it has, but for failed logins and for errors that
@@ -67,11 +61,11 @@ class Exchange:
             AuthenticationFailed: The login failed.
             UntrustedOrigin: A redirect leads where it must not.
         """
-        return self._persist(lambda: self._follow(request, scopes))
+        return self._persist(lambda: self._follow(request, access))
 
-    def send_once(self, request: Request, scopes: Sequence[str] = ()) -> Answer:
+    def send_once(self, request: Request, access: Access) -> Answer:
         """Do as `send`, but leave another attempt to the caller, who knows how to resume."""
-        return self._follow(request, scopes)
+        return self._follow(request, access)
 
     def wait(self, attempt: int, retry_at: datetime | None = None) -> None:
         """Wait before the next attempt: longer each time, or until `retry_at`."""
@@ -91,15 +85,12 @@ class Exchange:
             try:
                 answer = send()
             except RegistryUnavailable as error:
-                failed = Attempt(error=error)
+                failed = Failure(error=error, is_passing=True)
             else:
                 if not problems.is_passing(answer.status):
                     return answer
                 with answer:
-                    failed = Attempt(
-                        error=problems.error_of(answer, f"read {redact(answer.url)!r}"),
-                        retry_at=problems.retry_at(answer),
-                    )
+                    failed = problems.failure_of(answer, f"read {redact(answer.url)!r}")
             self._check_worth_waiting(failed)
             self.wait(attempt, failed.retry_at)
         answer = send()
@@ -108,7 +99,7 @@ class Exchange:
                 raise problems.error_of(answer, f"read {redact(answer.url)!r}")
         return answer
 
-    def _check_worth_waiting(self, failed: Attempt) -> None:
+    def _check_worth_waiting(self, failed: Failure) -> None:
         if failed.retry_at is None:
             return
         seconds = (failed.retry_at - datetime.now(UTC)).total_seconds()
@@ -122,8 +113,8 @@ class Exchange:
         """Send a request without a login of ours and without redirects: a token request."""
         return self._persist(lambda: self._transport.send(request))
 
-    def _follow(self, request: Request, scopes: Sequence[str]) -> Answer:
-        answer = self._log_in(request, scopes)
+    def _follow(self, request: Request, access: Access) -> Answer:
+        answer = self._log_in(request, access)
         for _ in range(REDIRECTS.value):
             if answer.status not in _REDIRECTS:
                 return answer
@@ -131,7 +122,7 @@ class Exchange:
                 target = _redirect(answer, request)
             request = replace(request, url=target)
             if Origin.of(target) == self.home:
-                answer = self._log_in(request, scopes)
+                answer = self._log_in(request, access)
             else:
                 answer = self._send_abroad(request)
         with answer:
@@ -153,13 +144,13 @@ class Exchange:
                 )
         return answer
 
-    def _log_in(self, request: Request, scopes: Sequence[str]) -> Answer:
-        header = self._authenticator.header_for(scopes)
+    def _log_in(self, request: Request, access: Access) -> Answer:
+        header = self._authenticator.header_for(access)
         answer = self._send_home(request, header)
         if answer.status != HTTPStatus.UNAUTHORIZED:
             return answer
         with answer:
-            header = self._authenticator.answer(answer, scopes, header)
+            header = self._authenticator.answer(answer, access, header)
         answer = self._send_home(request, header)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             with answer:

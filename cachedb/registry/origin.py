@@ -36,9 +36,7 @@ class Origin:
     port: int
 
     def __str__(self) -> str:
-        if self.port == _DEFAULT_PORTS[self.scheme]:
-            return f"{self.scheme}://{self.host}"
-        return f"{self.scheme}://{self.host}:{self.port}"
+        return f"{self.scheme}://{self.name}"
 
     @classmethod
     def of(cls, url: str) -> Origin:
@@ -68,6 +66,11 @@ class Origin:
     def authority(self) -> str:
         """``host:port``, with the port always there."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def name(self) -> str:
+        """``host``, with the port only if it is not that of the scheme."""
+        return self.host if self.port == _DEFAULT_PORTS[self.scheme] else self.authority
 
     @property
     def is_loopback(self) -> bool:

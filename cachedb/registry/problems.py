@@ -17,7 +17,6 @@ from cachedb.errors import (
 from cachedb.limits import ERROR_BODY_BYTES
 from cachedb.oci import strict_json
 from cachedb.registry import headers
-from cachedb.registry.origin import redact
 
 if TYPE_CHECKING:
     from cachedb.registry.transport import Answer
@@ -63,14 +62,41 @@ def is_passing(status: int, problems: tuple[Problem, ...] = ()) -> bool:
     return status in _PASSING_STATUS
 
 
-def error_of(answer: Answer, what: str) -> RegistryError:
-    """Return the exception for an answer that is an error; reads its body.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What an answer that is an error means."""
+
+    error: RegistryError
+    is_passing: bool
+    retry_at: datetime | None = None
+
+
+def failure_of(answer: Answer, what: str) -> Failure:
+    """Read an answer that is an error.
 
     `what` is what we wanted, as in ``pull 'alpine:3.20'``; "absent" is not decided here.
     """
     body = answer.read_start(ERROR_BODY_BYTES.value)
-    said = _said(body)
-    message = f"cannot {what}: {redact(str(answer.origin))} answers {_status(answer.status)}{said}"
+    found = parse(body)
+    return Failure(
+        error=_error(answer, f"cannot {what}: {answer.origin} answers ", found, body),
+        is_passing=is_passing(answer.status, found),
+        retry_at=retry_at(answer),
+    )
+
+
+def error_of(answer: Answer, what: str) -> RegistryError:
+    """Return the exception for an answer that is an error."""
+    return failure_of(answer, what).error
+
+
+def retry_at(answer: Answer) -> datetime | None:
+    """Return when the server says to come back."""
+    return headers.retry_after(answer.header("Retry-After"), datetime.now(UTC))
+
+
+def _error(answer: Answer, start: str, found: tuple[Problem, ...], body: bytes) -> RegistryError:
+    message = f"{start}{_status(answer.status)}{_said(found, body)}"
     match answer.status:
         case 401 | 403:
             return AuthenticationFailed(message)
@@ -82,15 +108,9 @@ def error_of(answer: Answer, what: str) -> RegistryError:
             return RegistryError(message)
 
 
-def retry_at(answer: Answer) -> datetime | None:
-    """Return when the server says to come back."""
-    return headers.retry_after(answer.header("Retry-After"), datetime.now(UTC))
-
-
-def _said(body: bytes) -> str:
-    problems = parse(body)
-    if problems:
-        return f" ({', '.join(map(str, problems))})"
+def _said(found: tuple[Problem, ...], body: bytes) -> str:
+    if found:
+        return f" ({', '.join(map(str, found))})"
     text = body[:_LONGEST_TEXT].decode("utf-8", "replace").strip()
     return f" ({text!r})" if text else ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,14 @@ if TYPE_CHECKING:
 
 _ALL = "*"
 _SCOPE = re.compile(r"[A-Za-z0-9_./:*,()-]{1,512}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a request needs: the repository whose credentials count, and scopes for a token."""
+
+    repository: str
+    scopes: tuple[str, ...]
 
 
 def of_repository(repository: str, actions: Iterable[str]) -> str:

@@ -50,6 +50,9 @@ class Body(Protocol):
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, nothing at the end."""
 
+    def close(self) -> None:
+        """Let go of the file; called after every attempt."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -196,9 +199,10 @@ class Transport:
         adapter = self._home_adapter if origin == self._home else self._adapter
         patience = self._patience
         waiting = patience.answer_seconds if request.is_slow else patience.idle_seconds
+        body = request.open_body() if request.open_body is not None else None
         try:
             response = adapter.send(
-                self._prepare(request),
+                self._prepare(request, body),
                 stream=True,
                 timeout=(patience.connect_seconds, waiting),
                 proxies=self._proxies_for(origin, request.url),
@@ -206,6 +210,9 @@ class Transport:
         # Beside their own families, requests and urllib3 let ValueError and OSError through.
         except (RequestException, HTTPError, ValueError, OSError) as error:
             raise unavailable(request.url, error) from error
+        finally:
+            if body is not None:
+                body.close()
         return Answer(response, request)
 
     def close(self) -> None:
@@ -213,7 +220,7 @@ class Transport:
         self._adapter.close()
         self._home_adapter.close()
 
-    def _prepare(self, request: Request) -> PreparedRequest:
+    def _prepare(self, request: Request, body: Body | None) -> PreparedRequest:
         headers = {
             "User-Agent": self._agent,
             "Accept": "*/*",
@@ -224,10 +231,9 @@ class Transport:
         prepared.prepare(method=request.method, url=request.url, headers=headers)
         # requests normalises escapes, and a signed URL has to go out as it came in.
         prepared.url = request.url
-        if request.open_body is not None:
+        if body is not None:
             prepared.headers["Content-Length"] = str(request.length)
-            if request.length:
-                prepared.body = request.open_body()  # type: ignore[assignment]
+            prepared.body = body if request.length else None  # type: ignore[assignment]
         return prepared
 
     def _proxies_for(self, origin: Origin, url: str) -> dict[str, str] | None:

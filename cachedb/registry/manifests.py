@@ -1,0 +1,190 @@
+"""Manifests and indexes of a registry: byte for byte, under the digest they have."""
+
+from __future__ import annotations
+
+import io
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from cachedb.errors import InvalidDigest, InvalidMediaType, RefNotFound, WrongContent
+from cachedb.limits import MANIFEST_BYTES
+from cachedb.oci import manifest as documents
+from cachedb.oci import media_type as media_types
+from cachedb.oci.descriptor import Descriptor
+from cachedb.oci.digest import Digest
+from cachedb.oci.media_type import MediaType
+from cachedb.oci.reference import DEFAULT_TAG, TagName
+from cachedb.registry import headers, problems
+from cachedb.registry.origin import path_segment
+from cachedb.registry.transport import Request
+
+if TYPE_CHECKING:
+    from cachedb.oci.reference import Reference
+    from cachedb.registry.endpoint import Endpoint
+    from cachedb.registry.transport import Answer
+
+_KINDS = (
+    media_types.OCI_INDEX,
+    media_types.OCI_MANIFEST,
+    media_types.DOCKER_LIST,
+    media_types.DOCKER_MANIFEST,
+    media_types.OCI_ARTIFACT,
+)
+_ACCEPT = {"Accept": ", ".join(_KINDS)}
+# What servers say when they do not know what a manifest is.
+_VAGUE_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
+_NO_HEAD = frozenset({400, 405, 501})
+
+
+def resolve(endpoint: Endpoint, reference: Reference) -> Descriptor:
+    """Return what a tag or digest stands for, with one HEAD where the registry allows it.
+
+    Raises:
+        RefNotFound: The registry does not have it.
+    """
+    target = reference.digest or reference.tag or DEFAULT_TAG
+    path = _path(endpoint, reference.path, target)
+    with endpoint.ask("HEAD", path, endpoint.pulling(reference.path), _ACCEPT) as answer:
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise RefNotFound(str(reference), why=f"{endpoint} has no {str(reference)!r}")
+        if answer.status == HTTPStatus.OK:
+            found = _described(answer, target)
+            if found is not None:
+                return found
+        elif answer.status not in _NO_HEAD:
+            raise problems.error_of(answer, f"resolve {str(reference)!r}")
+    return get(endpoint, reference.path, target)[0]
+
+
+def get(
+    endpoint: Endpoint, repository: str, target: Descriptor | Digest | TagName
+) -> tuple[Descriptor, bytes]:
+    """Return a manifest or an index as it is on the wire, checked against its digest.
+
+    A descriptor is held to its size and media type as well.
+
+    Raises:
+        RefNotFound: The registry does not have it.
+        WrongContent: It sent something else.
+        LimitExceeded: It is too large to be parsed.
+    """
+    name: Digest | TagName = Digest(target.digest) if isinstance(target, Descriptor) else target
+    what = f"{repository}@{name}" if isinstance(name, Digest) else f"{repository}:{name}"
+    path = _path(endpoint, repository, name)
+    with endpoint.ask("GET", path, endpoint.pulling(repository), _ACCEPT) as answer:
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise RefNotFound(what, why=f"{endpoint} has no {what!r}")
+        if answer.status != HTTPStatus.OK:
+            raise problems.error_of(answer, f"pull {what!r}")
+        content = answer.read(MANIFEST_BYTES, f"the manifest of {what!r}")
+        found = _checked(answer, content, name, what)
+    if isinstance(target, Descriptor):
+        _check_promise(found, target, what)
+    return found, content
+
+
+def put(
+    endpoint: Endpoint,
+    repository: str,
+    target: Digest | TagName,
+    media_type: MediaType,
+    content: bytes,
+) -> bool:
+    """Store a document under a tag or its digest; return whether its subject was noticed.
+
+    A registry with the referrers API says so in the answer; with another one, the caller has
+    to keep the list of referrers itself.
+
+    Raises:
+        WrongContent: The registry says that it stored something else.
+    """
+    request = Request(
+        method="PUT",
+        url=f"{endpoint.home}{_path(endpoint, repository, target)}",
+        headers={"Content-Type": str(media_type)},
+        open_body=lambda: io.BytesIO(content),
+        length=len(content),
+        is_slow=True,
+    )
+    what = f"{repository}@{target}" if isinstance(target, Digest) else f"{repository}:{target}"
+    with endpoint.send(request, endpoint.pushing(repository)) as answer:
+        if answer.status != HTTPStatus.CREATED:
+            raise problems.error_of(answer, f"push {what!r}")
+        stated = _stated_digest(answer, repr(what))
+        if stated is not None and stated != Digest.of(content, stated.algorithm):
+            raise WrongContent(repr(what), f"the registry says that it stored {stated}")
+        return bool(answer.header("OCI-Subject"))
+
+
+def _path(endpoint: Endpoint, repository: str, target: Digest | TagName) -> str:
+    return endpoint.path(repository, f"manifests/{path_segment(target)}")
+
+
+def _described(answer: Answer, target: Digest | TagName) -> Descriptor | None:
+    """Return the descriptor that the headers of a HEAD make, or None if one is missing."""
+    digest = _stated_digest(answer, str(target))
+    if isinstance(target, Digest):
+        if digest is not None and digest.algorithm == target.algorithm and digest != target:
+            raise WrongContent(str(target), f"the registry answers with {digest}")
+        digest = target
+    length = headers.content_length(answer.header_lines("Content-Length"))
+    kind = _stated_type(answer)
+    if digest is None or length is None or kind is None:
+        return None
+    return Descriptor(media_type=kind, digest=digest, size=length)
+
+
+def _stated_digest(answer: Answer, what: str) -> Digest | None:
+    text = answer.header("Docker-Content-Digest")
+    if not text:
+        return None
+    try:
+        return Digest(text)
+    except InvalidDigest as error:
+        raise WrongContent(what, f"the registry answers with an {error}") from error
+
+
+def _stated_type(answer: Answer) -> MediaType | None:
+    try:
+        found = MediaType(answer.header("Content-Type") or "")
+    except InvalidMediaType:
+        return None
+    return found if found.is_index or found.is_manifest else None
+
+
+def _checked(answer: Answer, content: bytes, name: Digest | TagName, what: str) -> Descriptor:
+    """Describe a document after comparing it with what was asked for and what is said of it."""
+    if isinstance(name, Digest):
+        digest = Digest.of(content, name.algorithm)
+        if digest != name:
+            raise WrongContent(repr(what), f"the registry sent {digest}")
+    else:
+        stated = _stated_digest(answer, repr(what))
+        digest = Digest.of(content, stated.algorithm if stated else "sha256")
+        if stated is not None and stated != digest:
+            raise WrongContent(repr(what), f"the registry sent {digest} and called it {stated}")
+    return Descriptor(media_type=_type_of(answer, content, what), digest=digest, size=len(content))
+
+
+def _type_of(answer: Answer, content: bytes, what: str) -> MediaType:
+    found = _stated_type(answer)
+    if found is not None:
+        return found
+    said = (answer.header("Content-Type") or "").partition(";")[0].strip().lower()
+    guessed = documents.guess(content) if said in _VAGUE_TYPES else None
+    if guessed is None or not (guessed.is_index or guessed.is_manifest):
+        shown = guessed or said[:80]
+        raise WrongContent(repr(what), f"{str(shown)!r} is not the type of an index or a manifest")
+    return guessed
+
+
+def _check_promise(found: Descriptor, wanted: Descriptor, what: str) -> None:
+    if found.size != wanted.size:
+        raise WrongContent(
+            repr(what), f"it has {found.size} bytes, and {wanted.size} were promised"
+        )
+    if found.media_type != wanted.media_type:
+        raise WrongContent(
+            repr(what),
+            f"it is sent as {str(found.media_type)!r}, not as {str(wanted.media_type)!r}",
+        )

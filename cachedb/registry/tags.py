@@ -1,0 +1,78 @@
+"""The tags of a repository, page by page."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from cachedb.errors import InvalidManifest, RefNotFound, WrongContent
+from cachedb.limits import MANIFEST_BYTES, PAGES
+from cachedb.oci.fields import Fields
+from cachedb.oci.reference import TAG, TagName
+from cachedb.oci.strict_json import decode_object
+from cachedb.registry import problems
+from cachedb.registry.endpoint import next_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cachedb.registry.endpoint import Endpoint
+    from cachedb.registry.transport import Answer
+
+_A_PAGE = 1000
+# A list of one-tag pages would cost a request a tag: pages have to be worth their requests.
+_FREE_PAGES = 50
+_LEAST_A_PAGE = 10
+
+
+def iter_tags(endpoint: Endpoint, repository: str) -> Iterator[TagName]:
+    """Yield the tags of a repository in the registry's order.
+
+    A name that is no tag by the distribution-spec is reported as a warning and left out.
+
+    Raises:
+        RefNotFound: The registry does not have the repository.
+        LimitExceeded: There are too many pages, or too many for what they bring.
+        WrongContent: A page is not a list of tags, or leads back to an earlier one.
+    """
+    path: str | None = endpoint.path(repository, f"tags/list?n={_A_PAGE}")
+    seen: set[str] = set()
+    count = 0
+    while path is not None:
+        if path in seen:
+            raise WrongContent(f"the tags of {repository!r}", "the list of pages is a circle")
+        seen.add(path)
+        _check_worth(len(seen), count, repository)
+        with endpoint.ask("GET", path, endpoint.pulling(repository)) as answer:
+            page = _page(answer, endpoint, repository)
+            path = next_page(answer)
+        count += len(page)
+        yield from _valid(page, endpoint, repository)
+
+
+def _check_worth(pages: int, tags: int, repository: str) -> None:
+    PAGES.check(pages, f"the list of the tags of {repository!r}")
+    if pages > _FREE_PAGES and tags < pages * _LEAST_A_PAGE:
+        raise WrongContent(
+            f"the tags of {repository!r}", f"{pages} pages brought {tags} tags, and there are more"
+        )
+
+
+def _page(answer: Answer, endpoint: Endpoint, repository: str) -> tuple[str, ...]:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise RefNotFound(repository, why=f"{endpoint} has no repository {repository!r}")
+    if answer.status != HTTPStatus.OK:
+        raise problems.error_of(answer, f"list the tags of {repository!r}")
+    content = answer.read(MANIFEST_BYTES, f"the list of tags of {repository!r}")
+    try:
+        return Fields(decode_object(content)).strings("tags")
+    except InvalidManifest as error:
+        raise WrongContent(f"the tags of {repository!r}", str(error)) from error
+
+
+def _valid(page: tuple[str, ...], endpoint: Endpoint, repository: str) -> Iterator[TagName]:
+    for text in page:
+        if TAG.fullmatch(text):
+            yield TagName(text)
+        else:
+            endpoint.settings.warn(f"{repository!r} has a tag that cannot be: {text[:128]!r}")
