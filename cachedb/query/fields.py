@@ -1,0 +1,431 @@
+"""The vocabulary: nouns, fields, relations, functions, flags and their types.
+
+This is the only such table. The parser, the checker, the suggestions, completion and the
+reference page read it; `compile` holds the SQL of every entry and a test compares the two.
+New entries never change what an old query means: bare words are references, flags stand behind
+`is:` and functions before `(`, so a name that is not in the table yet is an error today.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final
+
+
+class Sort(StrEnum):
+    """What the members of a set are."""
+
+    REF = "ref"
+    BLOB = "blob"
+    LINK = "link"
+    PACKAGE = "package"
+
+    @property
+    def noun(self) -> str:
+        """Several of them, as a query says it."""
+        return f"{self.value}s"
+
+
+class Type(Enum):
+    """How the values of a field are written and compared."""
+
+    TEXT = "text"
+    NAME = "reference pattern"
+    DIGEST = "digest"
+    SIZE = "size"
+    NUMBER = "number"
+    TIME = "time"
+    ENUM = "word of a list"
+    PLATFORM = "platform"
+    ARCHITECTURE = "architecture"
+    VERSION = "version"
+    MAP = "key and value"
+
+
+ORDER: Final = ("lt", "le", "gt", "ge")
+EQUALITY: Final = ("eq", "ne")
+_TEXTUAL: Final = (*EQUALITY, "matches", "starts", "ends", "has")
+OPERATORS: Final[dict[Type, tuple[str, ...]]] = {
+    Type.TEXT: _TEXTUAL,
+    Type.NAME: _TEXTUAL,
+    Type.DIGEST: EQUALITY,
+    Type.SIZE: (*EQUALITY, *ORDER),
+    Type.NUMBER: (*EQUALITY, *ORDER),
+    Type.TIME: (*EQUALITY, *ORDER, "before", "since"),
+    Type.ENUM: EQUALITY,
+    Type.PLATFORM: EQUALITY,
+    Type.ARCHITECTURE: _TEXTUAL,
+    Type.VERSION: (*EQUALITY, *ORDER),
+    Type.MAP: _TEXTUAL,
+}
+SYMBOLS: Final = {
+    ">=": "ge",
+    "<=": "le",
+    "!=": "ne",
+    "==": "eq",
+    "=": "eq",
+    "<": "lt",
+    ">": "gt",
+    "~": "matches",
+}
+WORD_OPERATORS: Final = (*EQUALITY, *ORDER, "matches", "starts", "ends", "has", "before", "since")
+NUMBER_OPERATORS: Final = (*EQUALITY, *ORDER)
+
+CONNECTIVES: Final = ("and", "or", "not")
+QUANTIFIERS: Final = ("any", "all", "no")
+CONSTANTS: Final = ("everything", "nothing")
+CLAUSES: Final = ("sort", "limit", "offset", "show", "group")
+KEYWORDS: Final = (
+    "top",
+    "by",
+    "per",
+    "of",
+    *CONNECTIVES,
+    *QUANTIFIERS,
+    "count",
+    *WORD_OPERATORS,
+    *CLAUSES,
+    *CONSTANTS,
+)
+
+KINDS: Final = ("index", "manifest", "config", "layer", "attestation", "other")
+STATES: Final = ("missing", "present", "corrupt", "absent", "foreign")
+ROLES: Final = ("manifest", "config", "layer", "subject")
+SOURCES: Final = ("pull", "build", "import", "load")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noun:
+    """A word that says what a query is about; some narrow it to one kind of blob."""
+
+    name: str
+    sort: Sort
+    kind: str | None = None
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """An attribute of a row.
+
+    A `lifted` field is not of the row but of what it contains: it holds when it holds for any of
+    the contained things, and so it has many values and none to sort or show by. A `computed`
+    field costs a walk of the graph per row.
+    """
+
+    name: str
+    sort: Sort
+    type: Type
+    doc: str
+    words: tuple[str, ...] = ()
+    nullable: bool = False
+    lifted: bool = False
+    computed: bool = False
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether a row has one value of it, which can be shown, sorted and grouped by."""
+        return not self.lifted and self.type is not Type.MAP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """What stands in `any R(…)`, `count R` and dotted paths; `kind` narrows contained blobs."""
+
+    name: str
+    sort: Sort
+    to: Sort
+    doc: str
+    kind: str | None = None
+    contained: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """What makes a set out of a set; without `takes`, of a set of any sort.
+
+    `present` keeps the sort of its argument, so it `gives` none.
+    """
+
+    name: str
+    takes: Sort | None
+    gives: Sort | None
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagWord:
+    """A word after `is:`."""
+
+    name: str
+    sort: Sort
+    doc: str
+
+
+def _blob_noun(kind: str, plural: str, doc: str) -> Noun:
+    return Noun(name=plural, sort=Sort.BLOB, kind=kind, doc=doc)
+
+
+_NOUNS: Final = (
+    Noun(name="refs", sort=Sort.REF, doc="names in the cache: entries of index.json"),
+    Noun(name="images", sort=Sort.REF, doc="another word for refs"),
+    Noun(name="blobs", sort=Sort.BLOB, doc="content, present or only known from a descriptor"),
+    _blob_noun("index", "indexes", "blobs that are image indexes"),
+    _blob_noun("manifest", "manifests", "blobs that are image manifests"),
+    _blob_noun("config", "configs", "blobs that are image configurations"),
+    _blob_noun("layer", "layers", "blobs that are layers"),
+    _blob_noun("attestation", "attestations", "blobs that are attestations or signatures"),
+    Noun(name="links", sort=Sort.LINK, doc="descriptors inside documents"),
+    Noun(name="packages", sort=Sort.PACKAGE, doc="versions of packages, as SBOMs name them"),
+)
+NOUNS: Final = {noun.name: noun for noun in _NOUNS}
+
+_CONTENT: Final = (
+    ("digest", Type.DIGEST, "digest, or the beginning of one"),
+    ("type", Type.TEXT, "media type"),
+    ("artifact", Type.TEXT, "artifact type"),
+)
+_INSIDE: Final = (
+    ("platform", Type.PLATFORM, "platform of a manifest or config inside: os/arch/variant"),
+    ("arch", Type.ARCHITECTURE, "architecture of a manifest or config inside"),
+    ("os", Type.TEXT, "operating system of a manifest or config inside"),
+    ("variant", Type.TEXT, "variant of the architecture of a manifest or config inside"),
+    ("label", Type.MAP, "label of a config inside"),
+    ("env", Type.MAP, "environment variable of a config inside"),
+    ("created", Type.TIME, "when a config inside says that the image was made"),
+    ("entrypoint", Type.TEXT, "entrypoint of a config inside, its words joined by spaces"),
+    ("pkg", Type.MAP, "package inside, by name; a value is its version"),
+    ("license", Type.TEXT, "licence of a package inside"),
+)
+
+
+def _content_fields(sort: Sort) -> tuple[Field, ...]:
+    return (
+        *(
+            Field(name=name, sort=sort, type=kind, doc=doc, nullable=name == "artifact")
+            for name, kind, doc in _CONTENT
+        ),
+        Field(name="kind", sort=sort, type=Type.ENUM, words=KINDS, doc="what the content is"),
+        Field(name="annotation", sort=sort, type=Type.MAP, doc="annotation of the document"),
+        *(
+            Field(name=name, sort=sort, type=kind, doc=doc, lifted=True, nullable=True)
+            for name, kind, doc in _INSIDE
+        ),
+    )
+
+
+def _text(name: str, sort: Sort, doc: str, *, nullable: bool = False) -> Field:
+    return Field(name=name, sort=sort, type=Type.TEXT, doc=doc, nullable=nullable)
+
+
+def _size(name: str, sort: Sort, doc: str, *, computed: bool = False) -> Field:
+    return Field(name=name, sort=sort, type=Type.SIZE, doc=doc, computed=computed)
+
+
+def _count(name: str, sort: Sort, doc: str) -> Field:
+    return Field(name=name, sort=sort, type=Type.NUMBER, doc=doc, computed=True)
+
+
+def _time(name: str, doc: str, *, nullable: bool = False) -> Field:
+    return Field(name=name, sort=Sort.REF, type=Type.TIME, doc=doc, nullable=nullable)
+
+
+_REF_FIELDS: Final = (
+    Field(name="name", sort=Sort.REF, type=Type.NAME, doc="the name", nullable=True),
+    _text("registry", Sort.REF, "host and port", nullable=True),
+    _text("repo", Sort.REF, "path within the registry, as in library/alpine", nullable=True),
+    _text("repository", Sort.REF, "registry/repo", nullable=True),
+    _text("tag", Sort.REF, "the tag", nullable=True),
+    Field(
+        name="source",
+        sort=Sort.REF,
+        type=Type.ENUM,
+        words=SOURCES,
+        doc="how it came in; none when another tool wrote it",
+        nullable=True,
+    ),
+    _text("origin", Sort.REF, "what it was pulled from", nullable=True),
+    _time("added", "when it came into the cache"),
+    _time("pulled", "when it was last pulled", nullable=True),
+    _time("used", "when it was last used", nullable=True),
+    _size("size", Sort.REF, "bytes on disk of all that it contains", computed=True),
+    _size("exclusive", Sort.REF, "those that no other digest shares", computed=True),
+    *_content_fields(Sort.REF),
+)
+_BLOB_FIELDS: Final = (
+    *_content_fields(Sort.BLOB),
+    _size("size", Sort.BLOB, "bytes"),
+    Field(name="state", sort=Sort.BLOB, type=Type.ENUM, words=STATES, doc="is it in the layout"),
+    _size("total", Sort.BLOB, "bytes on disk of all that it contains", computed=True),
+    _count("refs", Sort.BLOB, "how many references contain it"),
+)
+_LINK_FIELDS: Final = (
+    Field(name="role", sort=Sort.LINK, type=Type.ENUM, words=ROLES, doc="child of what kind"),
+    Field(name="position", sort=Sort.LINK, type=Type.NUMBER, doc="which one of its role, from 0"),
+    Field(
+        name="platform",
+        sort=Sort.LINK,
+        type=Type.PLATFORM,
+        doc="platform that the descriptor declares",
+        nullable=True,
+    ),
+    Field(
+        name="arch", sort=Sort.LINK, type=Type.ARCHITECTURE, doc="its architecture", nullable=True
+    ),
+    _text("os", Sort.LINK, "its operating system", nullable=True),
+    _text("variant", Sort.LINK, "its variant", nullable=True),
+    _text("type", Sort.LINK, "media type that the descriptor declares"),
+    _text("artifact", Sort.LINK, "artifact type that the descriptor declares", nullable=True),
+    _size("size", Sort.LINK, "size that the descriptor declares"),
+    Field(name="annotation", sort=Sort.LINK, type=Type.MAP, doc="annotation of the descriptor"),
+)
+_PACKAGE_FIELDS: Final = (
+    _text("name", Sort.PACKAGE, "the name"),
+    Field(name="version", sort=Sort.PACKAGE, type=Type.VERSION, doc="the version"),
+    _text("purl", Sort.PACKAGE, "package URL"),
+    _text("license", Sort.PACKAGE, "licence expression"),
+    _text("type", Sort.PACKAGE, "kind of package, as in deb, apk, pypi"),
+)
+FIELDS: Final[dict[Sort, dict[str, Field]]] = {
+    sort: {field.name: field for field in fields}
+    for sort, fields in (
+        (Sort.REF, _REF_FIELDS),
+        (Sort.BLOB, _BLOB_FIELDS),
+        (Sort.LINK, _LINK_FIELDS),
+        (Sort.PACKAGE, _PACKAGE_FIELDS),
+    )
+}
+# `refs` is a noun and a function; as a field it can only be shown and sorted by.
+UNQUERIED: Final = frozenset({"refs"})
+KEYED_FIELDS: Final = ("label", "env", "annotation", "pkg")
+FIELD_NAMES: Final = tuple(
+    dict.fromkeys(
+        name
+        for fields in FIELDS.values()
+        for name in fields
+        if name not in UNQUERIED and name not in KEYED_FIELDS
+    )
+)
+
+
+def _contained(sort: Sort) -> tuple[Relation, ...]:
+    kinds = [kind for kind in KINDS if kind != "other"]
+    return (
+        Relation(
+            name="blob", sort=sort, to=Sort.BLOB, contained=True, doc="anything that it contains"
+        ),
+        *(
+            Relation(
+                name=kind,
+                sort=sort,
+                to=Sort.BLOB,
+                kind=kind,
+                contained=True,
+                doc=f"any {kind} that it contains",
+            )
+            for kind in kinds
+        ),
+        Relation(
+            name="package", sort=sort, to=Sort.PACKAGE, contained=True, doc="a package inside"
+        ),
+    )
+
+
+def _relation(name: str, sort: Sort, to: Sort, doc: str) -> Relation:
+    return Relation(name=name, sort=sort, to=to, doc=doc)
+
+
+_RELATIONS: Final = (
+    _relation("target", Sort.REF, Sort.BLOB, "what it points at"),
+    *_contained(Sort.REF),
+    _relation("referrer", Sort.REF, Sort.BLOB, "what has something inside as its subject"),
+    *_contained(Sort.BLOB),
+    _relation("child", Sort.BLOB, Sort.BLOB, "what it owns directly"),
+    _relation("parent", Sort.BLOB, Sort.BLOB, "what owns it directly"),
+    _relation("ref", Sort.BLOB, Sort.REF, "a reference that points at it"),
+    _relation("subject", Sort.BLOB, Sort.BLOB, "what it refers to as its subject"),
+    _relation("referrer", Sort.BLOB, Sort.BLOB, "what has it as its subject"),
+    _relation("link", Sort.BLOB, Sort.LINK, "a descriptor that points at it"),
+    _relation("parent", Sort.LINK, Sort.BLOB, "the document that it stands in"),
+    _relation("child", Sort.LINK, Sort.BLOB, "what it points at"),
+    _relation("blob", Sort.PACKAGE, Sort.BLOB, "a manifest that it was found in"),
+)
+RELATIONS: Final[dict[Sort, dict[str, Relation]]] = {
+    sort: {relation.name: relation for relation in _RELATIONS if relation.sort is sort}
+    for sort in Sort
+}
+RELATION_NAMES: Final = tuple(dict.fromkeys(relation.name for relation in _RELATIONS))
+
+
+def _function(name: str, takes: Sort | None, gives: Sort | None, doc: str) -> Function:
+    return Function(name=name, takes=takes, gives=gives, doc=doc)
+
+
+_FUNCTIONS: Final = (
+    _function("refs", Sort.BLOB, Sort.REF, "references that contain any of these"),
+    _function("blobs", None, Sort.BLOB, "everything that these contain, themselves included"),
+    _function("descendants", None, Sort.BLOB, "another word for blobs(…)"),
+    _function("targets", Sort.REF, Sort.BLOB, "what these references point at"),
+    _function("exclusive", Sort.REF, Sort.BLOB, "what removing exactly these would free"),
+    _function("ancestors", Sort.BLOB, Sort.BLOB, "everything that contains any of these"),
+    _function("parents", Sort.BLOB, Sort.BLOB, "what owns any of these directly"),
+    _function("children", Sort.BLOB, Sort.BLOB, "what any of these owns directly"),
+    _function("referrers", Sort.BLOB, Sort.BLOB, "what has any of these as its subject"),
+    _function("subjects", Sort.BLOB, Sort.BLOB, "what any of these has as its subject"),
+    _function("packages", None, Sort.PACKAGE, "packages found in these"),
+    _function("present", None, None, "the same, and no error if a name in it matches nothing"),
+)
+FUNCTIONS: Final = {function.name: function for function in _FUNCTIONS}
+
+_REF_FLAGS: Final = (
+    ("pinned", "kept by hand"),
+    ("complete", "nothing that it contains is missing, corrupt or absent"),
+    ("partial", "some platforms are absent, and nothing is missing or corrupt"),
+    ("broken", "something that it contains is missing or corrupt"),
+    ("multiarch", "points at an index"),
+    ("signed", "something inside has a signature as its referrer"),
+    ("untagged", "has no tag"),
+)
+_BLOB_FLAGS: Final = (
+    ("present", "is in the layout as it should be"),
+    ("missing", "is not in the layout: missing, or absent with a platform that was not pulled"),
+    ("corrupt", "is in the layout and wrong"),
+    ("complete", "nothing that it contains is missing, corrupt or absent"),
+    ("partial", "some platforms are absent, and nothing is missing or corrupt"),
+    ("broken", "something that it contains is missing or corrupt"),
+    ("root", "a reference points at it"),
+    ("reachable", "a reference contains it"),
+    ("garbage", "no reference contains it"),
+    ("dangling", "its subject is not in the layout"),
+    ("shared", "references to different digests contain it"),
+)
+_LINK_FLAGS: Final = (
+    ("mismatched", "declares another platform than the config does"),
+    ("dangling", "what it points at is not in the layout"),
+)
+FLAGS: Final[dict[Sort, dict[str, FlagWord]]] = {
+    sort: {name: FlagWord(name=name, sort=sort, doc=doc) for name, doc in words}
+    for sort, words in (
+        (Sort.REF, _REF_FLAGS),
+        (Sort.BLOB, _BLOB_FLAGS),
+        (Sort.LINK, _LINK_FLAGS),
+        (Sort.PACKAGE, ()),
+    )
+}
+
+AGGREGATES: Final = {
+    "count": "how many rows",
+    "total": "bytes on disk of all that they contain, each blob counted once",
+    "exclusive": "those that nothing outside the group shares",
+    "sum": "sum.FIELD",
+    "min": "min.FIELD",
+    "max": "max.FIELD",
+    "avg": "avg.FIELD",
+}
+SHOWN: Final = {
+    Sort.REF: ("name", "digest"),
+    Sort.BLOB: ("digest", "kind", "size"),
+    Sort.LINK: ("parent", "role", "position", "child", "platform"),
+    Sort.PACKAGE: ("name", "version", "license", "purl"),
+}
