@@ -51,6 +51,8 @@ class _Claims:
     platforms: list[int] = field(default_factory=list)
     is_needed: bool = False
     """Some ref, or some parent that is here, does not work without it."""
+    is_listed: bool = False
+    """Index.json or an index lists it, as only a document should be."""
     may_be_absent: bool = False
     """Every parent can do without it because of what it is."""
     is_attestation: bool = False
@@ -150,7 +152,7 @@ def _claims(ingest: Ingest, batch: list[int]) -> dict[int, _Claims]:
         )
     ).tuples():
         claims[target].add(_kind_of_document(media_type), media_type, platform_id)
-        claims[target].is_needed = True
+        claims[target].is_needed = claims[target].is_listed = True
     for row in ingest.connection.execute(_links_to(batch)):
         _add_link(claims[row.child_id], row)
     return dict(claims)
@@ -199,6 +201,7 @@ def _add_link(claims: _Claims, row: Row[*tuple[Any, ...]]) -> None:
             claims.add(_kind_of_document(media_type), media_type, row.platform_id)
             claims.is_attestation |= bool(row.is_attestation)
             claims.is_needed |= not row.is_sparse
+            claims.is_listed = True
         case Role.SUBJECT:
             claims.add(_kind_of_document(media_type), media_type, row.platform_id)
         case Role.CONFIG:
@@ -277,7 +280,7 @@ def _has_to_be_read(row: BlobRow, found: _Claims | None) -> bool:
         return True
     # An orphan may be a referrer of something that is here; a document of a type that we do not
     # know may point at something. Either is found out by looking.
-    return found is None or (row.kind is Kind.OTHER and bool(found.kinds))
+    return found is None or (row.kind is Kind.OTHER and found.is_listed)
 
 
 def _statements(ingest: Ingest, rows: list[BlobRow]) -> set[int]:

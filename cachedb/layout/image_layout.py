@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from cachedb.errors import CacheNotFound, InvalidManifest, NotALayout, StorageFailed
-from cachedb.layout import fingerprint, locks
+from cachedb.layout import fingerprint, leases, locks
 from cachedb.layout.atomic import replace_file
 from cachedb.layout.blobs import BlobStore
 from cachedb.layout.directories import (
@@ -111,6 +111,16 @@ class Layout:
         """Our own folder."""
         return self.root / PRIVATE
 
+    def make_private(self) -> None:
+        """Make our own folder if it is not there."""
+        with self._private():
+            return
+
+    def set_aside(self, name: str) -> None:
+        """Rename a file of ours to ``NAME.bak``, which replaces an older one."""
+        with self._private() as private, storing(f"set {name} aside"):
+            os.rename(name, f"{name}.bak", src_dir_fd=private, dst_dir_fd=private)
+
     @property
     def is_writable(self) -> bool:
         """Whether we may change the layout."""
@@ -175,9 +185,9 @@ class Layout:
             yield
 
     @contextmanager
-    def sweeping(self) -> Iterator[None]:
+    def sweeping(self, *, patience: float = locks.PATIENCE_SECONDS) -> Iterator[None]:
         """Hold `gc.lock` alone: nobody publishes or sweeps meanwhile."""
-        with self._private() as private, locks.excluding(private):
+        with self._private() as private, locks.excluding(private, patience=patience):
             yield
 
     @contextmanager
@@ -191,6 +201,17 @@ class Layout:
         """Open the trash, where a sweep puts blobs before they are gone."""
         with self._private() as private:
             yield Trash(private, self.blobs)
+
+    @contextmanager
+    def leasing(self) -> Iterator[str]:
+        """Hold a lease, which says that this operation is running; yields its id."""
+        with self._private() as private, leases.holding(private) as key:
+            yield key
+
+    def living_leases(self) -> set[str]:
+        """Return the ids of the leases whose process lives."""
+        with self._private() as private:
+            return leases.living(private)
 
     @contextmanager
     def _private(self) -> Iterator[int]:

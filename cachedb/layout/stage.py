@@ -196,7 +196,7 @@ class Stage:
                         raise
         self._blobs.sync()
 
-    def clear(self, kept: Collection[Digest] = ()) -> int:
+    def clear(self, kept: Collection[str] = ()) -> int:
         """Remove what no running process writes and `kept` does not name; returns the bytes."""
         try:
             directory = open_directory(self._private, "ingest")

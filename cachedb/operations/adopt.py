@@ -25,7 +25,6 @@ from cachedb.oci import config, manifest
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import salvage
-from cachedb.oci.strict_json import decode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -55,15 +54,20 @@ class Drift:
     changed: int = 0
 
 
+def is_in_step(layout: Layout, catalog: Catalog) -> bool:
+    """Whether the rows are known to stand for the files as they are."""
+    with catalog.reading() as connection:
+        return layout.fingerprint().proves_unchanged(_recorded(connection))
+
+
 def reconcile(layout: Layout, catalog: Catalog) -> Drift:
     """Make the rows a function of the files again; costs four stats when nothing has moved.
 
     Raises:
         NotALayout: index.json is not an image index; the catalog stays as it was.
     """
-    with catalog.reading() as connection:
-        if layout.fingerprint().proves_unchanged(_recorded(connection)):
-            return Drift()
+    if is_in_step(layout, catalog):
+        return Drift()
     with catalog.writing() as connection:
         return reconcile_within(layout, connection)
 
@@ -282,8 +286,8 @@ def _orphan(row: BlobRow, content: bytes) -> Document | None:
 def _look_for_children(row: BlobRow, content: bytes) -> None:
     """Look whether a document of a type that we do not know points at anything."""
     try:
-        value = decode(content)
+        salvaged = salvage(content)
     except InvalidManifest:
         return
-    if isinstance(value, dict) and _FIELDS_WITH_CHILDREN & value.keys():
+    if salvaged.found:
         row.problem = f"a document of the unknown type {row.media_type!r} points at other content"

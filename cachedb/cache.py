@@ -1,0 +1,155 @@
+"""The front door: a cache is a layout with a catalog."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from cachedb.catalog.connect import Catalog
+from cachedb.errors import CatalogMismatch, StorageFailed
+from cachedb.layout import Layout
+from cachedb.operations import adopt, find_root, gc, listing, remove, usage, validate, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from cachedb.oci import Digest, Platform
+    from cachedb.operations.find_root import Root, Route
+    from cachedb.operations.listing import Listing
+
+CATALOG = "index.db"
+
+
+class Cache:
+    """An OCI image layout with a catalog of what is in it; a context manager.
+
+    Opening brings the catalog in step with the files. A cache that may only be read is read: its
+    catalog is used if it is in step, and else one is made in memory.
+    """
+
+    def __init__(self, layout: Layout, catalog: Catalog) -> None:
+        self.layout = layout
+        self.catalog = catalog
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Open a cache that is there.
+
+        Raises:
+            CacheNotFound: There is no such directory.
+            NotALayout: It is not an OCI image layout.
+            SchemaTooNew: A newer cachedb has written its catalog.
+        """
+        return cls._of(Layout.open(root))
+
+    @classmethod
+    def create(cls, root: Path) -> Self:
+        """Open a cache, which is made first if the directory is absent or empty."""
+        return cls._of(Layout.create(root))
+
+    @classmethod
+    def _of(cls, layout: Layout) -> Self:
+        try:
+            catalog = _open_catalog(layout)
+            found = cls(layout, catalog)
+            if layout.is_writable:
+                gc.recover(layout)
+            adopt.reconcile(layout, catalog)
+        except BaseException:
+            layout.close()
+            raise
+        return found
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.catalog.close()
+        self.layout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def list(self) -> Sequence[Listing]:
+        """List every ref, by name."""
+        with self.catalog.reading() as connection:
+            return listing.list_refs(connection)
+
+    def find_root(self, text: str) -> Root:
+        """Return what a name or a digest stands for."""
+        with self.catalog.reading() as connection:
+            return find_root.find(connection, text)
+
+    def why(self, digest: Digest) -> tuple[Route, ...]:
+        """Return every ref that keeps a blob, with one route each."""
+        with self.catalog.reading() as connection:
+            return find_root.reaching(connection, digest)
+
+    def usage(self) -> usage.Usage:
+        """Measure what the images take, share and hold alone."""
+        with self.catalog.reading() as connection:
+            return usage.measure(connection)
+
+    def validate(
+        self, names: Sequence[str] = (), platforms: Sequence[Platform] = ()
+    ) -> Sequence[validate.Validation]:
+        """Say of the images of these names, or of all, how their platforms fare."""
+        with self.catalog.reading() as connection:
+            roots = (
+                [find_root.find(connection, name) for name in names]
+                if names
+                else find_root.every(connection)
+            )
+            return validate.validate(connection, roots, platforms)
+
+    def verify(
+        self, names: Sequence[str] = (), progress: Callable[[int], None] = lambda _: None
+    ) -> verify.Verification:
+        """Hash the blobs of the images of these names, or every blob."""
+        targets: Collection[int] | None = None
+        if names:
+            with self.catalog.reading() as connection:
+                targets = {find_root.find(connection, name).blob_id for name in names}
+        return verify.verify(self.layout, self.catalog, targets, progress)
+
+    def plan_removal(self, names: Sequence[str]) -> remove.RemovalPlan:
+        """Find the refs of these names, and what their removal would free."""
+        return remove.plan(self.catalog, names)
+
+    def remove(self, plan: remove.RemovalPlan) -> tuple[Root, ...]:
+        """Remove the refs of a plan; blobs stay until they are collected."""
+        return remove.apply(plan, self.layout, self.catalog)
+
+    def plan_collection(self, *, grace: float = gc.GRACE_SECONDS) -> gc.GCPlan:
+        """Find what nothing keeps."""
+        return gc.plan(self.layout, self.catalog, grace=grace)
+
+    def collect(self, plan: gc.GCPlan) -> gc.GCReport:
+        """Remove the garbage of a plan."""
+        return gc.apply(plan, self.layout, self.catalog)
+
+
+def _open_catalog(layout: Layout) -> Catalog:
+    path = layout.private / CATALOG
+    if not layout.is_writable:
+        with suppress(CatalogMismatch, StorageFailed):
+            catalog = Catalog.open_read_only(path)
+            if adopt.is_in_step(layout, catalog):
+                return catalog
+            catalog.close()
+        return Catalog.in_memory()
+    layout.make_private()
+    try:
+        return Catalog.open(path)
+    except CatalogMismatch:
+        # It holds nothing that cannot be made again; what was wrong with it may be of interest.
+        layout.set_aside(CATALOG)
+        return Catalog.open(path)

@@ -1,0 +1,158 @@
+"""Statements that several operations share: functions that return a Select.
+
+Sets of blobs are made in `graph`; here they are joined with what people ask for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from cachedb.catalog import graph
+from cachedb.catalog.schema import Kind, Role, State, blob, edge, link, platform, ref
+from cachedb.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import CTE, ColumnElement, FromClause, Row, Select
+
+NEEDED_AND_NOT_THERE = (int(State.MISSING), int(State.CORRUPT))
+
+
+def refs_with_targets() -> Select[int, str | None, int, str, int, str, str, int, int, int]:
+    """Select every ref and what it points at, in the order of index.json."""
+    return (
+        select(
+            ref.c.id,
+            ref.c.name,
+            ref.c.target_id,
+            blob.c.digest,
+            blob.c.kind,
+            ref.c.media_type,
+            ref.c.entry,
+            ref.c.size,
+            ref.c.pinned,
+            blob.c.state,
+        )
+        .join(blob, blob.c.id == ref.c.target_id)
+        .order_by(ref.c.position)
+    )
+
+
+def broken() -> Select[int]:
+    """Select the ids of everything that contains something missing or corrupt."""
+    unwell = select(blob.c.id).where(blob.c.state.in_(NEEDED_AND_NOT_THERE))
+    return select(graph.ancestors(unwell, "broken").c.id)
+
+
+def partial() -> Select[int]:
+    """Select the ids of everything that contains a platform that was not pulled."""
+    absent = select(blob.c.id).where(blob.c.state == int(State.ABSENT))
+    return select(graph.ancestors(absent, "partial").c.id)
+
+
+def manifests_of(parents: Sequence[int]) -> Select[*tuple[Any, ...]]:
+    """Select the manifests and indexes that indexes list, with both of their platforms."""
+    declared, configured = platform.alias("declared"), platform.alias("configured")
+    return (
+        select(
+            link.c.parent_id,
+            link.c.child_id,
+            blob.c.digest,
+            blob.c.kind,
+            blob.c.state,
+            blob.c.problem,
+            *_columns(declared, "declared"),
+            *_columns(configured, "configured"),
+        )
+        .join(blob, blob.c.id == link.c.child_id)
+        .outerjoin(declared, declared.c.id == link.c.platform_id)
+        .outerjoin(configured, configured.c.id == blob.c.platform_id)
+        .where(link.c.parent_id.in_(parents), link.c.role == int(Role.MANIFEST))
+        .order_by(link.c.parent_id, link.c.position)
+    )
+
+
+def content_of_each(targets: Select[int]) -> CTE:
+    """Pair each of `targets` with everything that it contains."""
+    seed = targets.cte("targets")
+    walk = select(seed.c[0].label("root"), seed.c[0].label("id")).cte("content", recursive=True)
+    return walk.union(
+        select(walk.c.root, edge.c.child_id).join_from(walk, edge, edge.c.parent_id == walk.c.id)
+    )
+
+
+def size_of_each(targets: Select[int]) -> Select[int, int]:
+    """Select the bytes on disk that each of `targets` contains, shared ones counted for each."""
+    pairs = content_of_each(targets)
+    return (
+        select(pairs.c.root, func.sum(blob.c.size))
+        .join(blob, blob.c.id == pairs.c.id)
+        .where(blob.c.state.in_(list(map(int, graph.ON_DISK))))
+        .group_by(pairs.c.root)
+    )
+
+
+def exclusive_size_of_each(targets: Select[int]) -> Select[int, int]:
+    """Select the bytes that only one of `targets`, which have to be all, contains."""
+    pairs = content_of_each(targets)
+    alone = (
+        select(func.min(pairs.c.root).label("root"), pairs.c.id)
+        .group_by(pairs.c.id)
+        .having(func.count() == 1)
+        .subquery("alone")
+    )
+    return (
+        select(alone.c.root, func.sum(blob.c.size))
+        .join(blob, blob.c.id == alone.c.id)
+        .where(blob.c.state.in_(list(map(int, graph.ON_DISK))))
+        .group_by(alone.c.root)
+    )
+
+
+def unreadable_and_live() -> Select[str, str | None]:
+    """Select the documents that some ref reaches and that cannot be read as a whole."""
+    live = graph.reachable("live")
+    documents = (int(Kind.INDEX), int(Kind.MANIFEST), int(Kind.ATTESTATION))
+    corrupt = (blob.c.state == int(State.CORRUPT)) & blob.c.kind.in_(documents)
+    strange = blob.c.problem.is_not(None) & (blob.c.kind == int(Kind.OTHER))
+    return (
+        select(blob.c.digest, blob.c.problem)
+        .join(live, live.c.id == blob.c.id)
+        .where(corrupt | strange)
+        .order_by(blob.c.digest)
+    )
+
+
+def unreachable_files() -> Select[int, str, int, int, int | None]:
+    """Select the blobs that have a file and that no ref keeps."""
+    return (
+        select(blob.c.id, blob.c.digest, blob.c.size, blob.c.kind, blob.c.touched)
+        .where(
+            blob.c.state.in_(list(map(int, graph.ON_DISK))),
+            graph.outside(blob.c.id, graph.reachable("live")),
+        )
+        .order_by(blob.c.digest)
+    )
+
+
+def platform_of(row: Row[*tuple[Any, ...]], prefix: str) -> Platform | None:
+    """Read the platform that `manifests_of` has selected under a prefix."""
+    found = row._mapping  # noqa: SLF001  (SQLAlchemy's public name for it)
+    if found[f"{prefix}_os"] is None:
+        return None
+    return Platform(
+        os=found[f"{prefix}_os"],
+        architecture=found[f"{prefix}_architecture"],
+        variant=found[f"{prefix}_variant"],
+        os_version=found[f"{prefix}_os_version"],
+    )
+
+
+def _columns(table: FromClause, prefix: str) -> list[ColumnElement[str]]:
+    return [
+        table.c[name].label(f"{prefix}_{name}")
+        for name in ("os", "architecture", "variant", "os_version")
+    ]

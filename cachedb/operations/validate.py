@@ -1,0 +1,194 @@
+"""Validate: what an image declares, what of it is here, and whether the two agree.
+
+Told from the catalog; `verify` is what reads bytes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.ingest import chunks
+from cachedb.catalog.schema import Kind, Role, State, blob, link
+from cachedb.oci.digest import Digest
+from cachedb.operations.listing import manifests_below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Connection
+
+    from cachedb.oci.platform import Platform
+    from cachedb.operations.find_root import Root
+    from cachedb.operations.listing import ManifestEntry
+
+
+class Condition(StrEnum):
+    """How one platform of an image fares; the first that applies counts."""
+
+    CORRUPT = "corrupt"
+    """Something of it has wrong bytes or cannot be read."""
+    INCOMPLETE = "incomplete"
+    """Its manifest is here and something that it needs is not."""
+    MISSING = "missing"
+    """Its manifest is not here, and no other platform of the image is."""
+    NOT_PULLED = "not pulled"
+    """Its manifest is not here; other platforms of the image are."""
+    MISMATCHED = "mismatched"
+    """The index and its config name different platforms."""
+    COMPLETE = "complete"
+    """Everything is here."""
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether somebody should do something about it."""
+        return self not in {Condition.COMPLETE, Condition.NOT_PULLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformReport:
+    """One platform: what was declared, and what is amiss."""
+
+    declared: Platform | None
+    configured: Platform | None
+    digest: Digest
+    is_attestation: bool
+    condition: Condition
+    missing: tuple[Digest, ...]
+    corrupt: tuple[Digest, ...]
+    problem: str | None
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform by which it is found."""
+        return self.declared or self.configured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """An image, platform by platform; `wanted` are the platforms asked for and not complete."""
+
+    name: str | None
+    digest: Digest
+    platforms: tuple[PlatformReport, ...]
+    wanted: tuple[Platform, ...]
+    problem: str | None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether everything that was asked for is here and right."""
+        if self.wanted or self.problem:
+            return False
+        return not any(report.condition.is_finding for report in self.platforms)
+
+
+def validate(
+    connection: Connection, roots: Sequence[Root], wanted: Sequence[Platform] = ()
+) -> list[Validation]:
+    """Say of each root how its platforms fare; with `wanted`, whether these are complete."""
+    entries = manifests_below(connection, {root.blob_id for root in roots})
+    leaves = {entry.blob_id for found in entries.values() for entry in found}
+    faults = _faults(connection, leaves)
+    return [_of(root, entries[root.blob_id], faults, wanted) for root in roots]
+
+
+def _of(
+    root: Root,
+    entries: list[ManifestEntry],
+    faults: dict[int, list[tuple[Digest, State]]],
+    wanted: Sequence[Platform],
+) -> Validation:
+    reports = [_report(entry, faults.get(entry.blob_id, [])) for entry in entries]
+    images = [report for report in reports if not report.is_attestation]
+    lacking = [platform for platform in wanted if not _has(images, platform)]
+    asked = [r for r in reports if not wanted or _is_asked(r, wanted)]
+    own = next((entry.problem for entry in entries if entry.blob_id == root.blob_id), None)
+    return Validation(
+        name=root.name,
+        digest=root.digest,
+        platforms=tuple(asked),
+        wanted=tuple(lacking),
+        problem=own,
+    )
+
+
+def _is_asked(report: PlatformReport, wanted: Sequence[Platform]) -> bool:
+    if report.is_attestation or report.platform is None:
+        return False
+    return any(platform.is_same_as(report.platform) for platform in wanted)
+
+
+def _has(reports: list[PlatformReport], platform: Platform) -> bool:
+    return any(
+        report.platform is not None
+        and platform.is_same_as(report.platform)
+        and report.condition is Condition.COMPLETE
+        for report in reports
+    )
+
+
+def _report(entry: ManifestEntry, faults: list[tuple[Digest, State]]) -> PlatformReport:
+    missing = tuple(digest for digest, state in faults if state is not State.CORRUPT)
+    corrupt = tuple(digest for digest, state in faults if state is State.CORRUPT)
+    return PlatformReport(
+        declared=entry.declared,
+        configured=entry.configured,
+        digest=entry.digest,
+        is_attestation=entry.kind is Kind.ATTESTATION,
+        condition=_condition(entry, missing, corrupt),
+        missing=missing,
+        corrupt=corrupt,
+        problem=entry.problem,
+    )
+
+
+def _condition(
+    entry: ManifestEntry, missing: tuple[Digest, ...], corrupt: tuple[Digest, ...]
+) -> Condition:
+    if entry.state is State.CORRUPT or corrupt:
+        return Condition.CORRUPT
+    if entry.state is State.ABSENT:
+        return Condition.NOT_PULLED
+    if entry.state is State.MISSING:
+        return Condition.MISSING
+    if missing:
+        return Condition.INCOMPLETE
+    if entry.kind is Kind.MANIFEST and _disagree(entry):
+        return Condition.MISMATCHED
+    return Condition.COMPLETE
+
+
+def _disagree(entry: ManifestEntry) -> bool:
+    if entry.declared is None or entry.configured is None or entry.declared.is_unknown:
+        return False
+    ours, theirs = entry.declared.normalized(), entry.configured.normalized()
+    if (ours.os, ours.architecture) != (theirs.os, theirs.architecture):
+        return True
+    # Many builders leave the variant out of the config; that contradicts nothing.
+    return bool(ours.variant and theirs.variant) and ours.variant != theirs.variant
+
+
+def _faults(
+    connection: Connection, manifests: Iterable[int]
+) -> dict[int, list[tuple[Digest, State]]]:
+    """Return what each manifest points at and what is not as it has to be."""
+    found: dict[int, list[tuple[Digest, State]]] = defaultdict(list)
+    unwell = [int(State.MISSING), int(State.CORRUPT), int(State.ABSENT)]
+    for batch in chunks(sorted(set(manifests))):
+        rows = connection.execute(
+            select(link.c.parent_id, blob.c.digest, blob.c.state)
+            .join(blob, blob.c.id == link.c.child_id)
+            .where(
+                link.c.parent_id.in_(batch),
+                link.c.role.in_([int(Role.CONFIG), int(Role.LAYER)]),
+                blob.c.state.in_(unwell),
+            )
+            .order_by(link.c.parent_id, link.c.role, link.c.position)
+        ).tuples()
+        for parent, digest, state in rows:
+            found[parent].append((Digest.declared(digest), State(state)))
+    return found
