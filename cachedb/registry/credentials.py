@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cachedb.errors import InvalidManifest, StorageFailed
+from cachedb.errors import InvalidManifest, RegistryError, StorageFailed
 from cachedb.limits import CREDENTIAL_FILE_BYTES
 from cachedb.oci import strict_json
 from cachedb.oci.fields import Fields
 from cachedb.registry import helpers
 from cachedb.registry.helpers import TOKEN_USER
+from cachedb.registry.settings import ignore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -177,20 +178,31 @@ class CredentialFile:
 
 
 class Credentials:
-    """All the files of credentials of a user, read once, in the order they count."""
+    """All the files of credentials of a user, read once, in the order they count.
+
+    A helper that fails is reported to `warn` and passed over: many configurations name helpers
+    that are not installed where an image that needs no login is pulled.
+    """
 
     def __init__(
         self,
         files: tuple[CredentialFile, ...] = (),
         *,
         ask: Callable[[str, str], Secret | None] = helpers.ask,
+        warn: Callable[[str], None] = ignore,
     ) -> None:
         self._files = files
         self._ask = ask
+        self._warn = warn
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Credentials:
-        """Read the files that the environment names, or those at the usual places.
+    def from_environment(
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        warn: Callable[[str], None] = ignore,
+    ) -> Credentials:
+        """Read the files that the environment names, and those at the usual places.
 
         Raises:
             InvalidManifest: One of them is malformed.
@@ -199,11 +211,11 @@ class Credentials:
         given = environment.get("DOCKER_AUTH_CONFIG", "")
         if given.strip():
             found.append(CredentialFile.parse(given.encode(), "$DOCKER_AUTH_CONFIG"))
-        for path in _places(environment):
+        for path in places(environment):
             content = _content(path)
             if content is not None:
                 found.append(CredentialFile.parse(content, str(path)))
-        return cls(tuple(found))
+        return cls(tuple(found), warn=warn)
 
     def finder(self, registry: str) -> Callable[[str], Credential]:
         """Return a function that finds the credential for a repository of `registry`."""
@@ -212,10 +224,17 @@ class Credentials:
     def find(self, name: str) -> Credential:
         """Return the credential for ``registry`` or ``registry/repository``, or `ANONYMOUS`."""
         for file in self._files:
-            found = file.find(name, self._ask)
+            found = file.find(name, self._ask_or_warn)
             if found is not None:
                 return found
         return ANONYMOUS
+
+    def _ask_or_warn(self, helper: str, server: str) -> Secret | None:
+        try:
+            return self._ask(helper, server)
+        except RegistryError as error:
+            self._warn(f"no credentials for {server!r}: {error}")
+            return None
 
 
 def keys(name: str) -> Iterator[str]:
@@ -253,23 +272,24 @@ def _asked(secret: Secret | None) -> Credential | None:
     return None if found == ANONYMOUS else found
 
 
-def _places(environment: Mapping[str, str]) -> Iterator[Path]:
-    docker = environment.get("DOCKER_CONFIG")
-    home = environment.get("HOME")
+def places(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Yield where credentials may be: files that are named first, then the usual ones."""
+    home = environment.get("HOME", "")
+    docker = environment.get("DOCKER_CONFIG", "")
+    podman = environment.get("REGISTRY_AUTH_FILE", "")
     if docker:
-        yield Path(docker) / "config.json"
-    elif home:
-        yield Path(home) / ".docker" / "config.json"
-    podman = environment.get("REGISTRY_AUTH_FILE")
+        yield Path(docker, "config.json")
     if podman:
         yield Path(podman)
+    if home and not docker:
+        yield Path(home, ".docker", "config.json")
+    if podman:
         return
-    if environment.get("XDG_RUNTIME_DIR"):
-        yield Path(environment["XDG_RUNTIME_DIR"]) / "containers" / "auth.json"
-    if environment.get("XDG_CONFIG_HOME"):
-        yield Path(environment["XDG_CONFIG_HOME"]) / "containers" / "auth.json"
-    elif home:
-        yield Path(home) / ".config" / "containers" / "auth.json"
+    for variable in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"):
+        if environment.get(variable):
+            yield Path(environment[variable], "containers", "auth.json")
+    if home and not environment.get("XDG_CONFIG_HOME"):
+        yield Path(home, ".config", "containers", "auth.json")
 
 
 def _content(path: Path) -> bytes | None:

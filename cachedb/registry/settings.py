@@ -47,7 +47,7 @@ class Patience:
     wait: Callable[[float], None] = time.sleep
 
 
-def _ignore(_warning: str) -> None:
+def ignore(_warning: str) -> None:
     """Drop a warning: the default of a caller who shows none."""
 
 
@@ -69,4 +69,4 @@ class RegistrySettings:
     client_certificates: Mapping[str, ClientCertificate] = field(default_factory=dict)
     connections: int = 16
     patience: Patience = field(default_factory=Patience)
-    warn: Callable[[str], None] = _ignore
+    warn: Callable[[str], None] = ignore
