@@ -112,7 +112,7 @@ _DEB_LARGEST_EPOCH = 2**31 - 1
 def _deb(version: str) -> str | None:
     text = version.strip(" \t\n\v\f\r")
     match = _DEB.fullmatch(text)
-    if match is None or (match["epoch"] is None and ":" in text):
+    if match is None or text.endswith("-") or (match["epoch"] is None and ":" in text):
         return None
     epoch = (match["epoch"] or "0").lstrip("0") or "0"
     if len(epoch) > len(str(_DEB_LARGEST_EPOCH)) or int(epoch) > _DEB_LARGEST_EPOCH:

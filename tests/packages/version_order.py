@@ -1,0 +1,173 @@
+"""Comparisons of two versions, written plainly from what each ecosystem says about its order.
+
+Nothing here makes a key: each function walks along two versions and stops at the first
+difference, or compares tuples. They are given valid versions only.
+"""
+
+import re
+from itertools import zip_longest
+
+from packaging.version import Version
+
+
+def _compare(one: object, other: object) -> int:
+    return (one > other) - (one < other)  # type: ignore[operator]
+
+
+def deb(one: str, other: str) -> int:
+    """deb-version(7): epoch, upstream version, revision."""
+
+    def parts(version: str) -> tuple[int, str, str]:
+        epoch, colon, rest = version.strip().partition(":")
+        if not colon:
+            epoch, rest = "0", version.strip()
+        upstream, dash, revision = rest.rpartition("-")
+        return int(epoch), *((upstream, revision) if dash else (rest, ""))
+
+    first, second = parts(one), parts(other)
+    return (
+        _compare(first[0], second[0])
+        or _deb_part(first[1], second[1])
+        or _deb_part(first[2], second[2])
+    )
+
+
+def _deb_part(one: str, other: str) -> int:
+    def weight(character: str) -> tuple[int, str]:
+        if character == "~":
+            return (-1, "")
+        if not character:
+            return (0, "")
+        return (1 if character.isalpha() else 2, character)
+
+    while one or other:
+        first, second = (re.match(r"\D*", text, re.ASCII)[0] for text in (one, other))
+        for a, b in zip_longest(first, second, fillvalue=""):
+            if weight(a) != weight(b):
+                return _compare(weight(a), weight(b))
+        one, other = one[len(first) :], other[len(second) :]
+        first, second = (re.match(r"\d*", text, re.ASCII)[0] for text in (one, other))
+        if int(first or 0) != int(second or 0):
+            return _compare(int(first or 0), int(second or 0))
+        one, other = one[len(first) :], other[len(second) :]
+    return 0
+
+
+def rpm(one: str, other: str) -> int:
+    """rpmvercmp of the epochs, the versions, and the releases if both have one."""
+
+    def parts(version: str) -> tuple[int, str, str | None]:
+        match = re.match(r"([0-9]*):", version)
+        rest = version[match.end() :] if match else version
+        upstream, dash, release = rest.rpartition("-")
+        epoch = int(match[1] or 0) if match else 0
+        return epoch, *((upstream, release) if dash else (rest, None))
+
+    first, second = parts(one), parts(other)
+    order = _compare(first[0], second[0]) or _rpm_part(first[1], second[1])
+    if order or (first[2] is None and second[2] is None):
+        return order
+    if first[2] is None or second[2] is None:
+        return -1 if first[2] is None else 1
+    return _rpm_part(first[2], second[2])
+
+
+def _rpm_part(one: str, other: str) -> int:
+    while True:
+        one, other = (re.sub(r"^[^0-9A-Za-z~^]+", "", text) for text in (one, other))
+        for mark, worth in (("~", lambda _: -1), ("^", lambda rest: -1 if rest else 1)):
+            if one.startswith(mark) and other.startswith(mark):
+                one, other = one[1:], other[1:]
+                break
+            if one.startswith(mark):
+                return worth(other)
+            if other.startswith(mark):
+                return -worth(one)
+        else:
+            if not one or not other:
+                return _compare(bool(one), bool(other))
+            kind = r"[0-9]+" if one[0].isdigit() else r"[A-Za-z]+"
+            first, second = re.match(kind, one), re.match(kind, other)
+            if not second:
+                return 1 if one[0].isdigit() else -1
+            a, b = first[0], second[0]
+            order = _compare(int(a), int(b)) if a[0].isdigit() else _compare(a, b)
+            if order:
+                return order
+            one, other = one[len(a) :], other[len(b) :]
+
+
+_APK_TOKEN = re.compile(
+    r"\.(?P<number>[0-9]+)|(?P<letter>[a-z])|_(?P<suffix>[a-z]+)|(?P<count>[0-9]+)"
+    r"|~(?P<hash>[0-9a-f]+)|-r(?P<revision>[0-9]+)"
+)
+_APK_KINDS = ("number", "letter", "suffix", "count", "hash", "revision", "end")
+_APK_SUFFIXES = ("alpha", "beta", "pre", "rc", "", "cvs", "svn", "git", "hg", "p")
+
+
+def apk(one: str, other: str) -> int:
+    """apk-tools: token by token, where the kind of a token that the other lacks decides."""
+
+    def tokens(version: str) -> list[tuple[str, str]]:
+        first = re.match(r"[0-9]+", version)[0]
+        found = [("first", first)]
+        position = len(first)
+        while position < len(version):
+            match = _APK_TOKEN.match(version, position)
+            found.append((match.lastgroup, match[match.lastgroup]))
+            position = match.end()
+        return [*found, ("end", "")]
+
+    for (kind, a), (other_kind, b) in zip(tokens(one), tokens(other), strict=False):
+        if kind != other_kind:
+            return _apk_kinds(kind, a, other_kind, b)
+        order = _apk_token(kind, a, b)
+        if order:
+            return order
+    return 0
+
+
+def _apk_token(kind: str, one: str, other: str) -> int:
+    if kind == "suffix":
+        return _compare(_APK_SUFFIXES.index(one), _APK_SUFFIXES.index(other))
+    is_text = kind == "number" and (one[0] == "0" or other[0] == "0")
+    if is_text or kind in ("letter", "hash", "end"):
+        return _compare(one, other)
+    return _compare(int(one), int(other))
+
+
+def _apk_kinds(kind: str, value: str, other_kind: str, other: str) -> int:
+    before = _APK_SUFFIXES[:4]
+    if kind == "suffix" and value in before:
+        return -1
+    if other_kind == "suffix" and other in before:
+        return 1
+    return _compare(_APK_KINDS.index(other_kind), _APK_KINDS.index(kind))
+
+
+def semver(one: str, other: str) -> int:
+    """semver.org §11, on one to many numbers; a missing number is a zero."""
+
+    def parts(version: str) -> tuple[list[int], list[str]]:
+        bare = version.strip().lstrip("vV=").strip().lstrip("vV= ").partition("+")[0]
+        core, dash, before = bare.partition("-")
+        return [int(number) for number in core.split(".")], before.split(".") if dash else []
+
+    (core, before), (other_core, other_before) = parts(one), parts(other)
+    for a, b in zip_longest(core, other_core, fillvalue=0):
+        if a != b:
+            return _compare(a, b)
+    if not before or not other_before:
+        return _compare(not before, not other_before)
+    for first, second in zip(before, other_before, strict=False):
+        if first.isdigit() != second.isdigit():
+            return -1 if first.isdigit() else 1
+        order = _compare(int(first), int(second)) if first.isdigit() else _compare(first, second)
+        if order:
+            return order
+    return _compare(len(before), len(other_before))
+
+
+def pep440(one: str, other: str) -> int:
+    """PEP 440, by the reference implementation."""
+    return _compare(Version(one), Version(other))
