@@ -11,6 +11,7 @@ import re
 import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -149,7 +150,7 @@ class Authenticator:
                 asked = scopes.of_challenge(found.parameters.get("scope", ""))
                 header = _bearer(self._token(access, asked))
         if header == rejected:
-            raise problems.error_of(answer, f"log in at {str(self._origin)!r}")
+            raise problems.error_of(answer, "log in")
         return header
 
     def _token(self, access: Access, asked: tuple[str, ...] = ()) -> Token:
@@ -196,8 +197,8 @@ class Authenticator:
         else:
             request = _token_request(realm, service, wanted, credential)
         with self._send(request) as answer:
-            if answer.status != 200:  # noqa: PLR2004 - no redirect either: it may lead anywhere
-                raise problems.error_of(answer, f"get a token from {redact(realm)!r}")
+            if answer.status != HTTPStatus.OK:  # a redirect is none: it may lead anywhere
+                raise problems.error_of(answer, f"get a token for {self._origin.name!r}")
             now = datetime.now(UTC)
             token = Token.parse(answer.read(TOKEN_BYTES, "the token"), now)
         # A server whose clock is behind ours would have us ask again for every request.

@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
-from cachedb.errors import BlobNotFound, RegistryUnavailable, WrongContent
+from cachedb.errors import BlobNotFound, RateLimited, RegistryUnavailable, WrongContent
 from cachedb.limits import MIB
 from cachedb.oci.digest import Digest
 from cachedb.registry import headers, problems
 from cachedb.registry.origin import path_segment
+from cachedb.registry.problems import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cachedb.oci.descriptor import Descriptor
     from cachedb.registry.endpoint import Endpoint
@@ -77,14 +78,8 @@ def stream(
         WrongContent: It offers another size.
         InvalidDigest: We cannot compute its digest, so it is not fetched.
     """
-    digest = Digest(descriptor.digest)
-    if 0 < offset == descriptor.size:
-        yield BlobStream(offset, descriptor, None)
-        return
-    ranges = {"Range": f"bytes={offset}-"} if offset else {}
-    path = _path(endpoint, repository, digest)
-    with endpoint.ask("GET", path, endpoint.pulling(repository), ranges) as answer:
-        yield BlobStream(_start_of(answer, endpoint, descriptor, offset), descriptor, answer)
+    with _open(endpoint.ask, endpoint, repository, descriptor, offset) as body:
+        yield body
 
 
 def download(endpoint: Endpoint, repository: str, descriptor: Descriptor, sink: Sink) -> None:
@@ -96,17 +91,18 @@ def download(endpoint: Endpoint, repository: str, descriptor: Descriptor, sink: 
     attempt, earned = 0, sink.offset + _PROGRESS
     while True:
         try:
-            with stream(endpoint, repository, descriptor, sink.offset) as body:
+            # Not endpoint.ask: attempts at the request would multiply the attempts here.
+            with _open(endpoint.ask_once, endpoint, repository, descriptor, sink.offset) as body:
                 if body.offset != sink.offset:
                     sink.restart()
                 for chunk in body:
                     sink.write(chunk)
-        except RegistryUnavailable:
+        except (RegistryUnavailable, RateLimited) as error:
             if sink.offset >= earned:
                 attempt, earned = 0, sink.offset + _PROGRESS
             if attempt >= endpoint.settings.patience.retries:
                 raise
-            endpoint.wait(attempt)
+            endpoint.wait(attempt, Failure.of(error))
             attempt += 1
         else:
             return
@@ -121,6 +117,24 @@ def is_there(endpoint: Endpoint, repository: str, digest: Digest) -> bool:
         if answer.status != HTTPStatus.OK:
             raise problems.error_of(answer, f"ask for blob {digest}")
         return True
+
+
+@contextmanager
+def _open(
+    ask: Callable[..., Answer],
+    endpoint: Endpoint,
+    repository: str,
+    descriptor: Descriptor,
+    offset: int,
+) -> Iterator[BlobStream]:
+    digest = Digest(descriptor.digest)
+    if 0 < offset == descriptor.size:
+        yield BlobStream(offset, descriptor, None)
+        return
+    ranges = {"Range": f"bytes={offset}-"} if offset else {}
+    path = _path(endpoint, repository, digest)
+    with ask("GET", path, endpoint.pulling(repository), ranges) as answer:
+        yield BlobStream(_start_of(answer, endpoint, descriptor, offset), descriptor, answer)
 
 
 def _path(endpoint: Endpoint, repository: str, digest: Digest) -> str:

@@ -17,11 +17,13 @@ from cachedb.registry.transport import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
 
     from cachedb.registry.credentials import Credential
+    from cachedb.registry.problems import Failure
     from cachedb.registry.settings import RegistrySettings
     from cachedb.registry.transport import Answer
+
+    _Send = Callable[[Exchange, Request], Answer]
 
 
 class Endpoint:
@@ -80,26 +82,22 @@ class Endpoint:
         return Access(repository=name, scopes=(scopes.of_repository(name, actions),))
 
     def ask(
-        self,
-        method: str,
-        path: str,
-        access: Access,
-        headers: Mapping[str, str] | None = None,
+        self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request without a body to a path, as often as it may help."""
-        if not self._may_speak_tls:
-            return self._ask(method, path, access, headers or {})
-        try:
-            answer = self._ask(method, path, access, headers or {})
-        except RegistryUnavailable:
-            if not self._turns_out_to_speak_tls():
-                raise
-            return self._ask(method, path, access, headers or {})
-        if answer.status == HTTPStatus.BAD_REQUEST and self._turns_out_to_speak_tls():
-            answer.close()
-            return self._ask(method, path, access, headers or {})
-        self._may_speak_tls = False
-        return answer
+        return self._ask(
+            lambda exchange, request: exchange.send(request, access),
+            Request(method=method, url=path, headers=headers or {}),
+        )
+
+    def ask_once(
+        self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Do as `ask`, but leave another attempt to the caller."""
+        return self._ask(
+            lambda exchange, request: exchange.send_once(request, access),
+            Request(method=method, url=path, headers=headers or {}),
+        )
 
     def send(self, request: Request, access: Access) -> Answer:
         """Send a request that may be repeated: see `Exchange.send`."""
@@ -109,18 +107,33 @@ class Endpoint:
         """Send a request that its caller repeats: see `Exchange.send_once`."""
         return self._exchange.send_once(request, access)
 
-    def wait(self, attempt: int, retry_at: datetime | None = None) -> None:
+    def wait(self, attempt: int, failure: Failure) -> None:
         """Wait before another attempt: see `Exchange.wait`."""
-        self._exchange.wait(attempt, retry_at)
+        self._exchange.wait(attempt, failure)
 
     def close(self) -> None:
         """Close idle connections."""
         self._exchange.close()
 
-    def _ask(self, method: str, path: str, access: Access, headers: Mapping[str, str]) -> Answer:
+    def _ask(self, send: _Send, request: Request) -> Answer:
+        """Send a request whose URL is a path, and change over to TLS if that is spoken."""
+        if not self._may_speak_tls:
+            return self._at_home(send, request)
+        try:
+            answer = self._at_home(send, request)
+        except RegistryUnavailable:
+            if not self._turns_out_to_speak_tls():
+                raise
+            return self._at_home(send, request)
+        if answer.status == HTTPStatus.BAD_REQUEST and self._turns_out_to_speak_tls():
+            answer.close()
+            return self._at_home(send, request)
+        self._may_speak_tls = False
+        return answer
+
+    def _at_home(self, send: _Send, request: Request) -> Answer:
         exchange = self._exchange
-        request = Request(method=method, url=f"{exchange.home}{path}", headers=headers)
-        return exchange.send(request, access)
+        return send(exchange, replace(request, url=f"{exchange.home}{request.url}"))
 
     def _turns_out_to_speak_tls(self) -> bool:
         """Ask the port for a TLS handshake, and change over to https if it agrees."""

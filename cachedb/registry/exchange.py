@@ -67,13 +67,23 @@ class Exchange:
         """Do as `send`, but leave another attempt to the caller, who knows how to resume."""
         return self._follow(request, access)
 
-    def wait(self, attempt: int, retry_at: datetime | None = None) -> None:
-        """Wait before the next attempt: longer each time, or until `retry_at`."""
+    def wait(self, attempt: int, failure: Failure) -> None:
+        """Wait before the next attempt: longer each time, or as long as the server says.
+
+        Raises:
+            RateLimited: The server wants us to come back later than we care to wait.
+        """
         patience = self._settings.patience
         backoff = min(patience.backoff_seconds * 2**attempt, _LONGEST_BACKOFF)
         seconds = backoff * random.uniform(0.5, 1)  # noqa: S311 - it spreads clients, no secret
-        if retry_at is not None:
-            seconds = max(seconds, (retry_at - datetime.now(UTC)).total_seconds())
+        if failure.retry_at is not None:
+            asked = (failure.retry_at - datetime.now(UTC)).total_seconds()
+            if asked > patience.longest_retry_after:
+                raise RateLimited(
+                    f"{failure.error}; it says to come back in {asked:.0f} s",
+                    retry_at=failure.retry_at,
+                ) from failure.error
+            seconds = max(seconds, asked)
         patience.wait(seconds)
 
     def close(self) -> None:
@@ -85,29 +95,18 @@ class Exchange:
             try:
                 answer = send()
             except RegistryUnavailable as error:
-                failed = Failure(error=error, is_passing=True)
+                failed = Failure.of(error)
             else:
                 if not problems.is_passing(answer.status):
                     return answer
                 with answer:
                     failed = problems.failure_of(answer, f"read {redact(answer.url)!r}")
-            self._check_worth_waiting(failed)
-            self.wait(attempt, failed.retry_at)
+            self.wait(attempt, failed)
         answer = send()
         if problems.is_passing(answer.status):
             with answer:
                 raise problems.error_of(answer, f"read {redact(answer.url)!r}")
         return answer
-
-    def _check_worth_waiting(self, failed: Failure) -> None:
-        if failed.retry_at is None:
-            return
-        seconds = (failed.retry_at - datetime.now(UTC)).total_seconds()
-        if seconds > self._settings.patience.longest_retry_after:
-            raise RateLimited(
-                f"{failed.error}; it says to come back in {seconds:.0f} s",
-                retry_at=failed.retry_at,
-            ) from failed.error
 
     def _send_plain(self, request: Request) -> Answer:
         """Send a request without a login of ours and without redirects: a token request."""
@@ -154,7 +153,7 @@ class Exchange:
         answer = self._send_home(request, header)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             with answer:
-                raise problems.error_of(answer, f"log in at {str(self.home)!r}")
+                raise problems.error_of(answer, "log in")
         return answer
 
     def _send_home(self, request: Request, authorization: str | None) -> Answer:

@@ -70,6 +70,12 @@ class Failure:
     is_passing: bool
     retry_at: datetime | None = None
 
+    @classmethod
+    def of(cls, error: RegistryError) -> Failure:
+        """Describe an error that may pass."""
+        retry_at = error.retry_at if isinstance(error, RateLimited) else None
+        return cls(error=error, is_passing=True, retry_at=retry_at)
+
 
 def failure_of(answer: Answer, what: str) -> Failure:
     """Read an answer that is an error.
@@ -99,7 +105,7 @@ def _error(answer: Answer, start: str, found: tuple[Problem, ...], body: bytes) 
     message = f"{start}{_status(answer.status)}{_said(found, body)}"
     match answer.status:
         case 401 | 403:
-            return AuthenticationFailed(message)
+            return AuthenticationFailed(message, hint=f"docker login {answer.origin.name}")
         case 429:
             return RateLimited(message, retry_at=retry_at(answer))
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING_STATUS:

@@ -6,6 +6,7 @@ replace our Authorization), no cookies, no redirects of its own, no decoding of 
 
 from __future__ import annotations
 
+import http.client
 import os
 import ssl
 from dataclasses import dataclass, field
@@ -302,11 +303,15 @@ def _reason(error: BaseException) -> str:
         seen = inner
     if isinstance(seen, ssl.SSLError):
         return f"TLS failed ({(seen.reason or str(seen)).replace('_', ' ').lower()!r})"
+    if isinstance(seen, TimeoutError) or "timed out" in str(seen):
+        return "it takes too long"
+    if isinstance(seen, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
+        return "the connection is closed early"
     if isinstance(seen, OSError) and seen.strerror:
         return seen.strerror.lower()
-    if "timed out" in str(seen) or isinstance(seen, TimeoutError):
-        return "it takes too long"
-    return f"{type(seen).__name__}"
+    if isinstance(seen, (http.client.HTTPException, HTTPError, ValueError)):
+        return f"it does not speak HTTP as it should ({type(seen).__name__})"
+    return type(seen).__name__
 
 
 def _tls_context(ca_files: Sequence[str], certificate: ClientCertificate | None) -> ssl.SSLContext:

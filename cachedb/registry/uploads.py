@@ -21,6 +21,7 @@ from cachedb.limits import MIB
 from cachedb.oci.digest import Digest
 from cachedb.registry import blobs, headers, problems
 from cachedb.registry.origin import Origin, path_segment, redact, resolve
+from cachedb.registry.problems import Failure
 from cachedb.registry.transport import Request
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class _Upload:
                     attempt, furthest = 0, self._offset
                 if attempt >= self._endpoint.settings.patience.retries:
                     raise interrupted.error from interrupted
-                self._endpoint.wait(attempt)
+                self._endpoint.wait(attempt, Failure.of(interrupted.error))
                 attempt += 1
                 if self._is_done_after_all():
                     return
