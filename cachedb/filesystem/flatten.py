@@ -1,0 +1,150 @@
+"""Layers to one file tree, in two passes over their streams and without extracting anything.
+
+The first pass reads headers and decides for each path which entry of which layer wins; the
+second emits the winners in the order in which they stand, a directory before what it holds and
+a file before the hard links to it. What is held in memory grows with the number of names, never
+with their content.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+from cachedb.filesystem import tar
+from cachedb.filesystem.compression import Decompressed
+from cachedb.filesystem.tar import Entry, Kind, Member
+from cachedb.filesystem.tar_writer import Sink, TarWriter
+from cachedb.filesystem.tree import Node, Tree
+from cachedb.limits import LAYER_MEMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    OpenLayer: TypeAlias = Callable[[int], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatTree:
+    """Which entries of which layers make up the tree.
+
+    `winners` gives for each layer the entries that are seen, by their place in it, and the
+    paths of each: the first is the file, the others are hard links to it. `directories` has
+    every directory, with the header that describes it.
+    """
+
+    winners: Mapping[int, Mapping[int, tuple[str, ...]]]
+    directories: Mapping[str, Member] = field(default_factory=dict)
+
+
+def plan(count: int, open_layer: OpenLayer) -> FlatTree:
+    """Read the headers of `count` layers, the lowest first, and decide what is seen.
+
+    `open_layer` opens the bytes of a layer as they are stored, compressed or not, for reading
+    once to the end; it is called again by `members`.
+
+    Raises:
+        InvalidArchive: A layer is malformed, or asks for what has no place in a tree.
+        LimitExceeded: There are more members than the limit.
+    """
+    tree = Tree()
+    for layer in range(count):
+        for index, entry in _entries(layer, open_layer):
+            tree.apply(entry.member, layer, index)
+    return _winners(tree)
+
+
+def members(flat: FlatTree, open_layer: OpenLayer) -> Iterator[tuple[Member, Iterable[bytes]]]:
+    """Yield the members of the tree with their content, to be used before the next is asked for.
+
+    Paths are relative, clean and unique; parents come first and so do the targets of hard links.
+    A directory that no layer describes is root's, with mode 0755.
+    """
+    return _Emitter(flat).members(open_layer)
+
+
+def write(count: int, open_layer: OpenLayer, out: Sink) -> None:
+    """Write the tree of `count` layers as one tar archive."""
+    writer = TarWriter(out)
+    for member, content in members(plan(count, open_layer), open_layer):
+        writer.add(member, content)
+    writer.finish()
+
+
+def _entries(layer: int, open_layer: OpenLayer) -> Iterator[tuple[int, Entry]]:
+    name = f"layer {layer}"
+    with closing(open_layer(layer)) as source:
+        stream = Decompressed(source, name=name)
+        yield from enumerate(tar.read(stream, name=name, limit=LAYER_MEMBERS))
+
+
+def _winners(tree: Tree) -> FlatTree:
+    found: dict[int, dict[int, list[str]]] = {}
+    directories: dict[str, Member] = {}
+    for path, node in tree.walk():
+        if node.kind is Kind.DIRECTORY and (path or node.origin):
+            directories[path] = _directory(path, node)
+        if node.origin is not None:
+            found.setdefault(node.origin.layer, {}).setdefault(node.origin.index, []).append(path)
+    return FlatTree(
+        winners={
+            layer: {index: tuple(paths) for index, paths in entries.items()}
+            for layer, entries in found.items()
+        },
+        directories=directories,
+    )
+
+
+def _directory(path: str, node: Node) -> Member:
+    name = path or "."
+    if node.member is None:
+        return Member(path=name, kind=Kind.DIRECTORY, mode=0o755)
+    return replace(node.member, path=name, size=0)
+
+
+class _Emitter:
+    def __init__(self, flat: FlatTree) -> None:
+        self._flat = flat
+        self._written: set[str] = set()
+
+    def members(self, open_layer: OpenLayer) -> Iterator[tuple[Member, Iterable[bytes]]]:
+        for layer, entries in sorted(self._flat.winners.items()):
+            for index, entry in _entries(layer, open_layer):
+                if index in entries:
+                    yield from self._emit(entry, entries[index])
+        # What an upper layer emptied, and no layer describes.
+        for path in self._flat.directories:
+            for directory in self._missing(path):
+                yield directory, ()
+
+    def _emit(
+        self, entry: Entry, paths: tuple[str, ...]
+    ) -> Iterator[tuple[Member, Iterable[bytes]]]:
+        for path in paths:
+            for directory in self._missing(path):
+                yield directory, ()
+        if entry.member.kind is Kind.DIRECTORY:
+            return
+        first, *others = paths
+        yield replace(entry.member, path=first, is_sparse=False), entry.body.chunks()
+        for path in others:
+            yield _link(entry.member, first, path), ()
+
+    def _missing(self, path: str) -> Iterator[Member]:
+        """Yield the directories on the way to a path, itself included, not yet written."""
+        end = -1
+        while end < len(path):
+            end = path.find("/", end + 1)
+            end = len(path) if end < 0 else end
+            each = path[:end]
+            if each not in self._written and each in self._flat.directories:
+                self._written.add(each)
+                yield self._flat.directories[each]
+
+
+def _link(member: Member, first: str, path: str) -> Member:
+    # Not every tar can link to a symlink or a device; a second one is as good.
+    if member.kind is not Kind.FILE:
+        return replace(member, path=path)
+    return replace(member, kind=Kind.HARD_LINK, path=path, target=first, size=0)

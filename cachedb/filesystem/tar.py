@@ -1,0 +1,343 @@
+"""A streaming tar reader: ustar, GNU and PAX, in bounded memory, that extracts nothing.
+
+The standard library's reader passes over a truncated archive, a wrong checksum and a member
+whose size goes nowhere as if they were the end, and holds whole headers of any size in memory.
+This one refuses what it cannot read, and reads a pipe as well as a file.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, BinaryIO
+
+from cachedb.errors import InvalidArchive
+from cachedb.filesystem import pax, sparse, tar_header
+from cachedb.filesystem.tar_header import BLOCK, ZERO_BLOCK, BadHeader, Header
+from cachedb.limits import SPARSE_FILE_BYTES, TAR_HEADER_BYTES, TAR_MEMBERS, Limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cachedb.filesystem.sparse import SparseMap
+
+_CHUNK = 1024 * 1024
+_NANOSECONDS = 1_000_000_000
+# Every tar that is known writes at most a long name, a long target and PAX records.
+_MOST_EXTENSIONS = 8
+_EXTENSIONS = b"xgLK"
+_GLOBALS_REFUSED = ("path", "linkpath", "size", sparse.PREFIX)
+
+
+class Kind(StrEnum):
+    """What a member is."""
+
+    FILE = "file"
+    HARD_LINK = "hard link"
+    SYMLINK = "symlink"
+    CHARACTER = "character device"
+    BLOCK = "block device"
+    DIRECTORY = "directory"
+    FIFO = "fifo"
+
+
+_KINDS = {
+    b"0": Kind.FILE,
+    b"1": Kind.HARD_LINK,
+    b"2": Kind.SYMLINK,
+    b"3": Kind.CHARACTER,
+    b"4": Kind.BLOCK,
+    b"5": Kind.DIRECTORY,
+    b"6": Kind.FIFO,
+    b"7": Kind.FILE,
+    b"S": Kind.FILE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One entry of an archive, with every extension applied to it.
+
+    Texts are UTF-8 with surrogate escapes, as file names are in Python; they are as they stand
+    in the archive, so that a path may be absolute or climb. `size` is that of the content.
+    """
+
+    path: str
+    kind: Kind
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    user: str = ""
+    group: str = ""
+    size: int = 0
+    modified_ns: int = 0
+    target: str = ""
+    device: tuple[int, int] = (0, 0)
+    xattrs: Mapping[str, bytes] = field(default_factory=dict)
+    is_sparse: bool = False
+
+
+class Body(io.RawIOBase):
+    """The content of a member, readable until the next member is asked for.
+
+    Raises:
+        InvalidArchive: While reading: the archive ends within the content.
+    """
+
+    def __init__(self, source: Callable[[int], bytes], runs: Iterator[tuple[int, int]]) -> None:
+        self._source = source
+        self._runs = runs
+        self._hole = 0
+        self._data = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill a part of `buffer` with the next bytes; 0 at the end."""
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, or all; none at the end."""
+        if size < 0:
+            return b"".join(self.chunks())
+        while not self._hole and not self._data:
+            self._hole, self._data = next(self._runs, (-1, -1))
+            if self._hole < 0:
+                self._hole = self._data = 0
+                return b""
+        if self._hole:
+            found = bytes(min(size, self._hole))
+            self._hole -= len(found)
+        else:
+            found = self._source(min(size, self._data))
+            self._data -= len(found)
+        return found
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what is left in pieces of moderate size."""
+        while chunk := self.read(_CHUNK):
+            yield chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A member and its content, which is there until the next entry is asked for."""
+
+    member: Member
+    body: Body
+
+
+def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator[Entry]:
+    """Yield the entries of an uncompressed archive in their order.
+
+    The stream is read to its end, also behind the end of the archive, so that whoever checks it
+    has seen all of it. An archive without the final zero blocks is whole, as Go has it.
+
+    Raises:
+        InvalidArchive: The archive is cut short or malformed; `name` is put before the reason.
+        LimitExceeded: A header, the number of members or a sparse file is beyond its limit.
+    """
+    return _Reader(stream, name, limit).entries()
+
+
+class _Reader:
+    def __init__(self, stream: BinaryIO, name: str, limit: Limit) -> None:
+        self._stream = stream
+        self._name = name
+        self._limit = limit
+        self._padded = 0
+
+    def entries(self) -> Iterator[Entry]:
+        count = 0
+        while True:
+            try:
+                entry = self._next()
+            except BadHeader as error:
+                raise InvalidArchive(self._name, str(error)) from error
+            if entry is None:
+                break
+            count += 1
+            self._limit.check(count, self._name)
+            yield entry
+            for _ in entry.body.chunks():
+                pass
+            self._skip_padding()
+        while self._stream.read(_CHUNK):
+            pass
+
+    def _next(self) -> Entry | None:
+        """Read the headers of one member, its own and those that extend it."""
+        records: list[tuple[str, bytes]] = []
+        longer: dict[bytes, bytes] = {}
+        for _ in range(_MOST_EXTENSIONS):
+            header = self._header()
+            if header is None:
+                if records or longer:
+                    raise BadHeader("the archive ends behind an extended header")
+                return None
+            match header.type:
+                case b"x":
+                    records = list(pax.parse(self._extension(header)))
+                case b"g":
+                    _check_global(pax.parse(self._extension(header)))
+                case b"L" | b"K":
+                    longer[header.type] = self._extension(header).partition(b"\0")[0]
+                case _:
+                    return self._entry(header, records, longer)
+        raise BadHeader("too many extended headers in a row")
+
+    def _header(self) -> Header | None:
+        block = self._read(BLOCK)
+        if not block:
+            return None
+        if len(block) < BLOCK:
+            raise BadHeader("the archive is cut short within a header")
+        if block == ZERO_BLOCK:
+            # One zero block at the very end is a lone one, behind which there may be nothing.
+            if self._read(BLOCK).strip(b"\0"):
+                raise BadHeader("a single zero block stands between two members")
+            return None
+        return tar_header.parse(block)
+
+    def _extension(self, header: Header) -> bytes:
+        TAR_HEADER_BYTES.check(header.size, f"a header in {self._name}")
+        content = self._read(header.size)
+        if len(content) < header.size:
+            raise BadHeader("the archive is cut short within a header")
+        self._padded = -header.size % BLOCK
+        self._skip_padding()
+        return content
+
+    def _entry(
+        self, header: Header, records: list[tuple[str, bytes]], longer: Mapping[bytes, bytes]
+    ) -> Entry:
+        found = dict(records)
+        kind = _KINDS.get(header.type)
+        if kind is None:
+            raise BadHeader(f"a member of the unknown type {header.type!r}")
+        stored = self._stored_size(header, found, kind)
+        mapped = None
+        if kind is Kind.FILE:
+            mapped, taken = self._sparse_map(header, records)
+            stored -= taken
+            if stored < 0 or (mapped is not None and mapped.stored != stored):
+                raise BadHeader("the map of a sparse file does not say what is stored")
+        self._padded = -stored % BLOCK
+        member = _member(header, found, longer, kind, mapped.size if mapped else stored)
+        if mapped is None:
+            runs = iter([(0, stored)])
+        else:
+            SPARSE_FILE_BYTES.check(mapped.size, f"a file in {self._name}")
+            runs = _runs(mapped)
+        return Entry(
+            member=_with_sparse_name(member, found) if mapped else member,
+            body=Body(self._read_some, runs),
+        )
+
+    def _stored_size(self, header: Header, found: Mapping[str, bytes], kind: Kind) -> int:
+        # Links, devices and directories have no content, whatever their size says.
+        if kind is not Kind.FILE:
+            return 0
+        size = pax.integer(found, "size")
+        if size is not None and size < 0:
+            raise BadHeader(f"a size of {size}")
+        return header.size if size is None else size
+
+    def _sparse_map(
+        self, header: Header, records: list[tuple[str, bytes]]
+    ) -> tuple[SparseMap | None, int]:
+        if header.type == b"S":
+            if not header.is_gnu:
+                raise BadHeader("a sparse file in a header that is not GNU's")
+            return sparse.from_header(header, self._whole_block, TAR_HEADER_BYTES.value), 0
+        found = sparse.from_records(records, self._whole_block, TAR_HEADER_BYTES.value)
+        return found or (None, 0)
+
+    def _whole_block(self) -> bytes:
+        block = self._read(BLOCK)
+        if len(block) < BLOCK:
+            raise BadHeader("the archive is cut short within the map of a sparse file")
+        return block
+
+    def _skip_padding(self) -> None:
+        if len(self._read(self._padded)) < self._padded:
+            raise InvalidArchive(self._name, "the archive is cut short behind a member")
+        self._padded = 0
+
+    def _read_some(self, size: int) -> bytes:
+        found = self._stream.read(size)
+        if not found and size:
+            raise InvalidArchive(self._name, "the archive is cut short within a member")
+        return found
+
+    def _read(self, size: int) -> bytes:
+        """Read that many bytes, or fewer at the end of the stream."""
+        found = self._stream.read(size)
+        while found and len(found) < size:
+            more = self._stream.read(size - len(found))
+            if not more:
+                break
+            found += more
+        return found
+
+
+def _member(
+    header: Header,
+    found: Mapping[str, bytes],
+    longer: Mapping[bytes, bytes],
+    kind: Kind,
+    size: int,
+) -> Member:
+    uid, gid = pax.integer(found, "uid"), pax.integer(found, "gid")
+    modified = pax.nanoseconds(found, "mtime")
+    path = text(found.get("path") or longer.get(b"L") or header.name)
+    return Member(
+        path=path,
+        # The oldest tars knew directories by their slash.
+        kind=Kind.DIRECTORY if kind is Kind.FILE and path.endswith("/") else kind,
+        mode=header.mode & 0o7777,
+        uid=header.uid if uid is None else uid,
+        gid=header.gid if gid is None else gid,
+        user=text(found.get("uname") or header.user),
+        group=text(found.get("gname") or header.group),
+        size=size,
+        modified_ns=header.modified * _NANOSECONDS if modified is None else modified,
+        target=text(found.get("linkpath") or longer.get(b"K") or header.target),
+        device=header.device,
+        xattrs={
+            key.removeprefix(pax.XATTR): value
+            for key, value in found.items()
+            if key.startswith(pax.XATTR)
+        },
+    )
+
+
+def text(raw: bytes) -> str:
+    """Decode a name as Python does for file names: any bytes survive."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _with_sparse_name(member: Member, found: Mapping[str, bytes]) -> Member:
+    path = found.get(f"{sparse.PREFIX}name")
+    return replace(member, is_sparse=True, path=text(path) if path else member.path)
+
+
+def _check_global(records: Iterator[tuple[str, bytes]]) -> None:
+    """Refuse global records on which readers differ; Go ignores them, GNU tar does not."""
+    for key, _ in records:
+        if key.startswith(_GLOBALS_REFUSED):
+            raise BadHeader(f"a global PAX record sets {key!r}")
+
+
+def _runs(mapped: SparseMap) -> Iterator[tuple[int, int]]:
+    """Yield a hole and the data behind it, again and again, to the real size."""
+    end = 0
+    for offset, length in mapped.runs:
+        yield offset - end, length
+        end = offset + length
+    yield mapped.size - end, 0

@@ -1,0 +1,160 @@
+"""One 512-byte tar header: ustar, GNU, star and the oldest form, read and written."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+
+BLOCK = 512
+ZERO_BLOCK = bytes(BLOCK)
+
+_FIELDS = struct.Struct("100s8s8s8s12s12s8sc100s8s32s32s8s8s155s12s")
+_CHECKSUM = slice(148, 156)
+_USTAR = b"ustar\x0000"
+_GNU = b"ustar  \0"
+_STAR_TRAILER = b"tar\0"
+_STAR_PREFIX_LENGTH = 131
+_OCTAL = re.compile(rb"[0-7]+")
+_BASE_256 = 0x80
+
+
+class BadHeader(Exception):
+    """A header, or what extends it, is malformed; the message says how."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a header says. Texts are as they stand, undecoded."""
+
+    type: bytes
+    name: bytes
+    target: bytes
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    modified: int
+    user: bytes
+    group: bytes
+    device: tuple[int, int]
+    block: bytes
+
+    @property
+    def is_gnu(self) -> bool:
+        """Whether it is of GNU's own form, which keeps more in place of the prefix."""
+        return self.block[257:265] == _GNU
+
+
+def parse(block: bytes) -> Header:
+    """Read and check one header.
+
+    Raises:
+        BadHeader: The checksum is wrong, or a number is not one, or the size is negative.
+    """
+    _check_sum(block)
+    (name, mode, uid, gid, size, modified, _, kind, target, magic, user, group, major, minor,
+     prefix, trailer) = _FIELDS.unpack(block)  # fmt: skip
+    if magic == _USTAR:
+        if trailer[-4:] == _STAR_TRAILER:
+            prefix = prefix[:_STAR_PREFIX_LENGTH]
+        name = b"/".join(part for part in (_text(prefix), _text(name)) if part)
+    knows_owners = magic in (_USTAR, _GNU)
+    is_device = knows_owners and kind in (b"3", b"4")
+    found = Header(
+        type=b"0" if kind == b"\0" else kind,
+        name=_text(name),
+        target=_text(target),
+        mode=number(mode),
+        uid=number(uid),
+        gid=number(gid),
+        size=number(size),
+        modified=number(modified),
+        user=_text(user) if knows_owners else b"",
+        group=_text(group) if knows_owners else b"",
+        device=(number(major), number(minor)) if is_device else (0, 0),
+        block=block,
+    )
+    if found.size < 0:
+        raise BadHeader(f"a size of {found.size}")
+    return found
+
+
+def number(field: bytes) -> int:
+    """Read a numeric field: octal digits, or base 256 when the top bit is set."""
+    if field[0] & _BASE_256:
+        bits = 8 * len(field) - 1
+        value = int.from_bytes(field, "big") & ((1 << bits) - 1)
+        return value - (1 << bits) if value >> (bits - 1) else value
+    digits = field.strip(b" \0").partition(b"\0")[0].rstrip(b" ")
+    if not digits:
+        return 0
+    if not _OCTAL.fullmatch(digits):
+        raise BadHeader(f"{digits!r} is not an octal number")
+    return int(digits, 8)
+
+
+def render(  # noqa: PLR0913 - they are the fields of the format
+    *,
+    kind: bytes,
+    name: bytes,
+    target: bytes = b"",
+    mode: int = 0o644,
+    uid: int = 0,
+    gid: int = 0,
+    size: int = 0,
+    modified: int = 0,
+    user: bytes = b"",
+    group: bytes = b"",
+    device: tuple[int, int] | None = None,
+) -> bytes:
+    """Return a ustar header; every value has to fit its field, as `fits` says."""
+    block = bytearray(
+        _FIELDS.pack(
+            name,
+            octal(mode, 8),
+            octal(uid, 8),
+            octal(gid, 8),
+            octal(size, 12),
+            octal(modified, 12),
+            b" " * 8,
+            kind,
+            target,
+            _USTAR,
+            user,
+            group,
+            octal(device[0] if device else 0, 8),
+            octal(device[1] if device else 0, 8),
+            b"",
+            b"",
+        )
+    )
+    block[_CHECKSUM] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def octal(value: int, width: int) -> bytes:
+    """Write a number into a field."""
+    return b"%0*o\0" % (width - 1, value)
+
+
+def fits(value: int, width: int) -> bool:
+    """Whether a number can be written into a field of that many bytes."""
+    return 0 <= value < 1 << 3 * (width - 1)
+
+
+def _check_sum(block: bytes) -> None:
+    stated = number(block[_CHECKSUM])
+    others = block[: _CHECKSUM.start] + b" " * 8 + block[_CHECKSUM.stop :]
+    unsigned = sum(others)
+    if stated != unsigned and stated != _signed(unsigned, others):
+        raise BadHeader("the checksum of a header is wrong")
+
+
+def _signed(unsigned: int, others: bytes) -> int:
+    # Some old tars added signed characters.
+    return unsigned - 256 * sum(byte >> 7 for byte in others)
+
+
+def _text(field: bytes) -> bytes:
+    return field.partition(b"\0")[0]

@@ -1,0 +1,151 @@
+"""A tar writer that gives the same bytes for the same members: ustar, with PAX where it is short.
+
+GNU tar, bsdtar, Go and Python read what it writes. A name of up to 100 bytes stands in the
+header as it is, also when it is not ASCII or not UTF-8.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from cachedb.errors import InvalidArchive
+from cachedb.filesystem import pax, tar_header
+from cachedb.filesystem.tar import Kind, Member
+from cachedb.filesystem.tar_header import BLOCK, ZERO_BLOCK, fits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TYPES = {
+    Kind.FILE: b"0",
+    Kind.HARD_LINK: b"1",
+    Kind.SYMLINK: b"2",
+    Kind.CHARACTER: b"3",
+    Kind.BLOCK: b"4",
+    Kind.DIRECTORY: b"5",
+    Kind.FIFO: b"6",
+}
+_NAME = 100
+_OWNER = 32
+_ID = 8
+_NUMBER = 12
+_NANOSECONDS = 1_000_000_000
+_EXTENSION_NAME = b"PaxHeaders/extended"
+
+
+class Sink(Protocol):
+    """What an archive is written to: a file, a pipe, a socket."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take all of `data`."""
+        ...
+
+
+class TarWriter:
+    r"""Writes members to a stream, one after the other; `finish` ends the archive.
+
+    Example:
+        >>> import io
+        >>> out = io.BytesIO()
+        >>> writer = TarWriter(out)
+        >>> writer.add(Member(path="hello", kind=Kind.FILE, size=3), [b"hi\n"])
+        >>> writer.finish()
+        >>> len(out.getvalue())
+        2048
+    """
+
+    def __init__(self, out: Sink | BinaryIO) -> None:
+        self._out = out
+
+    def add(self, member: Member, content: Iterable[bytes] = ()) -> None:
+        """Write a member and, if it is a file, its `size` bytes of content.
+
+        Raises:
+            InvalidArchive: The content does not have the size.
+        """
+        self._out.write(headers(member))
+        if member.kind is not Kind.FILE:
+            return
+        left = member.size
+        for chunk in content:
+            left -= len(chunk)
+            if left < 0:
+                break
+            self._out.write(chunk)
+        if left:
+            raise InvalidArchive(repr(member.path), f"the content is not of {member.size} bytes")
+        self._out.write(bytes(-member.size % BLOCK))
+
+    def finish(self) -> None:
+        """Write the end of the archive; the stream stays open."""
+        self._out.write(ZERO_BLOCK * 2)
+
+
+def headers(member: Member) -> bytes:
+    """Return the header of a member, with an extended one before it if its fields are too small.
+
+    A directory's name gets the slash at its end that readers expect.
+    """
+    name = _bytes(member.path)
+    if member.kind is Kind.DIRECTORY and not name.endswith(b"/"):
+        name += b"/"
+    target = _bytes(member.target)
+    size = member.size if member.kind is Kind.FILE else 0
+    if not all(fits(number, _ID) for number in member.device):
+        raise InvalidArchive(repr(member.path), f"no tar holds the device {member.device}")
+    seconds = member.modified_ns // _NANOSECONDS
+    records = list(_records(member, name, target, size))
+    too_long = {key for key, _ in records}
+    block = tar_header.render(
+        kind=_TYPES[member.kind],
+        name=name[:_NAME],
+        target=target[:_NAME],
+        mode=member.mode & 0o7777,
+        uid=0 if "uid" in too_long else member.uid,
+        gid=0 if "gid" in too_long else member.gid,
+        size=0 if "size" in too_long else size,
+        modified=seconds if fits(seconds, _NUMBER) else 0,
+        user=_bytes(member.user)[:_OWNER],
+        group=_bytes(member.group)[:_OWNER],
+        device=member.device,
+    )
+    return _extended(pax.render(records)) + block if records else block
+
+
+def _records(member: Member, name: bytes, target: bytes, size: int) -> Iterable[tuple[str, bytes]]:
+    texts = {
+        "path": (name, _NAME),
+        "linkpath": (target, _NAME),
+        "uname": (_bytes(member.user), _OWNER - 1),
+        "gname": (_bytes(member.group), _OWNER - 1),
+    }
+    longer = {key: value for key, (value, most) in texts.items() if len(value) > most}
+    if not all(map(_is_utf8, longer.values())):
+        yield "hdrcharset", b"BINARY"
+    yield from longer.items()
+    numbers = {"uid": (member.uid, _ID), "gid": (member.gid, _ID), "size": (size, _NUMBER)}
+    for key, (number, width) in numbers.items():
+        if not fits(number, width):
+            yield key, str(number).encode()
+    seconds, finer = divmod(member.modified_ns, _NANOSECONDS)
+    if finer or not fits(seconds, _NUMBER):
+        yield "mtime", pax.time(member.modified_ns)
+    for key, value in sorted(member.xattrs.items()):
+        yield pax.XATTR + key, value
+
+
+def _extended(content: bytes) -> bytes:
+    block = tar_header.render(kind=b"x", name=_EXTENSION_NAME, size=len(content))
+    return block + content + bytes(-len(content) % BLOCK)
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,272 @@
+"""A file tree in memory, to which layers are applied entry by entry (image-spec, layer.md).
+
+The tree holds no content, only where it comes from: the layer and the place of the entry in it.
+A symlink that an upper layer writes through is followed inside the tree and never out of it, and
+a whiteout hides what lower layers hold, wherever in its own layer it stands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachedb.errors import InvalidArchive
+from cachedb.filesystem.tar import Kind, Member
+from cachedb.limits import LAYER_MEMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+_LONGEST_PATH = 4096
+_DEEPEST = 2048
+_MOST_LINKS = 255
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """Where an entry stands; hard links to one file share the origin of its content."""
+
+    layer: int
+    index: int
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One name in the tree.
+
+    `layer` is the one that put the name here; the content may be older, if it is a hard link.
+    An implied directory has no origin; `member` is kept for directories alone. `pruned` is the
+    last layer whose whiteouts went through all that was below.
+    """
+
+    kind: Kind
+    layer: int
+    origin: Origin | None = None
+    member: Member | None = None
+    target: str = ""
+    children: dict[str, Node] | None = None
+    pruned: int = -1
+
+
+class Tree:
+    """The result of the layers applied so far, the lowest first."""
+
+    def __init__(self) -> None:
+        self.root = _directory(0)
+        self._count = 0
+
+    def apply(self, member: Member, layer: int, index: int) -> None:
+        """Take the next entry of a layer.
+
+        Raises:
+            InvalidArchive: A path is too long or goes in circles, a hard link leads nowhere, or
+                the entry would remove or replace the root.
+            LimitExceeded: There are more names than the limit for the members of a layer.
+        """
+        parts = _split(member.path, layer)
+        name = parts[-1] if parts else ""
+        if name == OPAQUE:
+            self._hide_all(parts[:-1], layer)
+        elif name.startswith(WHITEOUT):
+            self._hide(parts, layer)
+        else:
+            self._put(parts, member, Origin(layer, index))
+
+    def walk(self) -> Iterator[tuple[str, Node]]:
+        """Yield every path and what is there, parents first, names in order; the root is ''."""
+        stack = [("", self.root)]
+        while stack:
+            path, node = stack.pop()
+            yield path, node
+            prefix = f"{path}/" if path else ""
+            for name, child in sorted((node.children or {}).items(), reverse=True):
+                stack.append((prefix + name, child))
+
+    def _put(self, parts: Sequence[str], member: Member, origin: Origin) -> None:
+        if not parts:
+            self._put_root(member, origin)
+            return
+        siblings = _children(self._make_directory(parts[:-1], origin.layer))
+        existing = siblings.get(parts[-1])
+        if existing is None:
+            self._grow(origin.layer)
+        match member.kind:
+            case Kind.DIRECTORY:
+                is_directory = existing is not None and existing.children is not None
+                node = existing if existing and is_directory else _directory(origin.layer)
+                _describe(node, member, origin)
+            case Kind.HARD_LINK:
+                node = self._linked(member, origin.layer)
+            case _:
+                _check_length(member.target, origin.layer)
+                node = Node(member.kind, origin.layer, origin, target=member.target)
+        siblings[parts[-1]] = node
+
+    def _put_root(self, member: Member, origin: Origin) -> None:
+        if member.kind is not Kind.DIRECTORY:
+            raise _broken(
+                origin.layer, f"{member.path!r} puts a {member.kind} in place of the root"
+            )
+        _describe(self.root, member, origin)
+
+    def _linked(self, member: Member, layer: int) -> Node:
+        parts = _split(member.target, layer)
+        parent = self._find_directory(parts[:-1], layer) if parts else None
+        found = _children(parent).get(parts[-1]) if parent else None
+        if found is None or found.children is not None:
+            what = "nothing" if found is None else "a directory"
+            raise _broken(layer, f"the hard link {member.path!r} leads to {what}")
+        return Node(found.kind, layer, found.origin, target=found.target)
+
+    def _hide(self, parts: Sequence[str], layer: int) -> None:
+        name = parts[-1].removeprefix(WHITEOUT)
+        if name in {".", ".."}:
+            raise _broken(layer, f"{'/'.join(parts)!r} is not a whiteout")
+        parent = self._find_directory(parts[:-1], layer)
+        # A name that is nothing but the prefix hides nothing.
+        if parent is not None and name in _children(parent):
+            _prune(_children(parent), [name], layer)
+
+    def _hide_all(self, parts: Sequence[str], layer: int) -> None:
+        directory = self._find_directory(parts, layer)
+        if directory is not None and directory.pruned != layer:
+            siblings = _children(directory)
+            _prune(siblings, list(siblings), layer)
+            directory.pruned = layer
+
+    def _find_directory(self, parts: Sequence[str], layer: int) -> Node | None:
+        walk = _Walk(self.root, parts, layer)
+        walk.advance()
+        return None if walk.rest else walk.here
+
+    def _make_directory(self, parts: Sequence[str], layer: int) -> Node:
+        """Return the directory that the path leads to; what is missing on the way is made.
+
+        A file that is in the way gives way, as it does in umoci.
+        """
+        walk = _Walk(self.root, parts, layer)
+        walk.advance()
+        while walk.rest:
+            self._grow(layer)
+            node = _directory(layer)
+            _children(walk.here)[walk.rest[0]] = node
+            walk.advance()
+        return walk.here
+
+    def _grow(self, layer: int) -> None:
+        self._count += 1
+        LAYER_MEMBERS.check(self._count, f"the tree of layer {layer}")
+
+
+class _Walk:
+    """A walk from the root towards a directory; `rest` is the part that is still ahead."""
+
+    def __init__(self, root: Node, parts: Iterable[str], layer: int) -> None:
+        self._stack = [root]
+        self._layer = layer
+        self._links = 0
+        self.rest = deque(parts)
+
+    @property
+    def here(self) -> Node:
+        """The directory that was reached."""
+        return self._stack[-1]
+
+    def advance(self) -> None:
+        """Go on as far as directories, and symlinks to them, lead."""
+        while self.rest:
+            name = self.rest[0]
+            child = _children(self.here).get(name)
+            if name == "..":
+                self._climb()
+            elif child is not None and child.children is not None:
+                self._enter(child)
+            elif child is not None and child.kind is Kind.SYMLINK:
+                self._follow(child.target)
+            elif not self._cancel():
+                return
+
+    def _climb(self) -> None:
+        self.rest.popleft()
+        if len(self._stack) > 1:
+            self._stack.pop()
+
+    def _cancel(self) -> bool:
+        """Drop a part that leads nowhere if ``..`` leads back from it, as containerd does."""
+        depth = 0
+        for position, part in enumerate(self.rest):
+            depth += -1 if part == ".." else 1
+            if not depth:
+                for _ in range(position + 1):
+                    self.rest.popleft()
+                return True
+        return False
+
+    def _enter(self, directory: Node) -> None:
+        self.rest.popleft()
+        self._stack.append(directory)
+        if len(self._stack) > _DEEPEST:
+            raise _broken(self._layer, f"directories are more than {_DEEPEST} deep")
+
+    def _follow(self, target: str) -> None:
+        self._links += 1
+        if self._links > _MOST_LINKS:
+            raise _broken(self._layer, f"symlinks go in circles at {target!r}")
+        if target.startswith("/"):
+            del self._stack[1:]
+        self.rest.popleft()
+        self.rest.extendleft(part for part in reversed(target.split("/")) if part not in {"", "."})
+
+
+def _split(path: str, layer: int) -> list[str]:
+    """Return the parts of a path below the root; what climbs out of it stays at the root."""
+    _check_length(path, layer)
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return parts
+
+
+def _check_length(path: str, layer: int) -> None:
+    if len(path) > _LONGEST_PATH or "\0" in path:
+        raise _broken(layer, f"{path[:60]!r}… is not a path")
+
+
+def _prune(siblings: dict[str, Node], names: Iterable[str], layer: int) -> None:
+    """Remove what older layers hold under some names; what `layer` holds there stays."""
+    found = [(siblings, name, siblings[name]) for name in names]
+    for _, _, node in found:
+        if node.children and node.pruned != layer:
+            found += [(node.children, name, child) for name, child in node.children.items()]
+            node.pruned = layer
+    for holder, name, node in reversed(found):
+        if node.layer == layer:
+            continue
+        if node.children:
+            # Hidden, and made anew by what this layer holds below.
+            node.layer, node.origin, node.member = layer, None, None
+        else:
+            del holder[name]
+
+
+def _describe(node: Node, member: Member, origin: Origin) -> None:
+    node.layer, node.origin, node.member = origin.layer, origin, member
+
+
+def _directory(layer: int) -> Node:
+    return Node(Kind.DIRECTORY, layer, children={})
+
+
+def _children(directory: Node) -> dict[str, Node]:
+    assert directory.children is not None
+    return directory.children
+
+
+def _broken(layer: int, why: str) -> InvalidArchive:
+    return InvalidArchive(f"layer {layer}", why)
