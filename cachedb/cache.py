@@ -8,16 +8,31 @@ from typing import TYPE_CHECKING, Self
 from cachedb.catalog.connect import Catalog
 from cachedb.errors import CatalogMismatch, StorageFailed
 from cachedb.layout import Layout
-from cachedb.operations import adopt, find_root, gc, listing, remove, usage, validate, verify
+from cachedb.operations import (
+    adopt,
+    find_root,
+    gc,
+    inspect,
+    listing,
+    remove,
+    usage,
+    validate,
+    verify,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from cachedb.oci import Digest, Platform
+    from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.find_root import Root, Route
+    from cachedb.operations.inspect import Inspection, Node
     from cachedb.operations.listing import Listing
+    from cachedb.operations.progress import Progress
+    from cachedb.operations.pull import PullOptions, PullReport
+    from cachedb.operations.usage import SetUsage
+    from cachedb.registry.client import Client
 
 CATALOG = "index.db"
 
@@ -88,6 +103,24 @@ class Cache:
         with self.catalog.reading() as connection:
             return find_root.find(connection, text)
 
+    def find_roots(self, text: str) -> Sequence[Root]:
+        """Return what a name stands for, or every ref that contains a blob of that digest."""
+        with self.catalog.reading() as connection:
+            found = find_root.find(connection, text)
+            if found.ref_id is not None:
+                return [found]
+            return find_root.containing(connection, found) or [found]
+
+    def inspect(self, name: str) -> Inspection:
+        """Return what an image says of itself."""
+        with self.catalog.reading() as connection:
+            return inspect.inspect(connection, find_root.find(connection, name))
+
+    def tree(self, name: str) -> Node:
+        """Return the tree of blobs that an image contains."""
+        with self.catalog.reading() as connection:
+            return inspect.tree(connection, find_root.find(connection, name))
+
     def why(self, digest: Digest) -> tuple[Route, ...]:
         """Return every ref that keeps a blob, with one route each."""
         with self.catalog.reading() as connection:
@@ -97,6 +130,12 @@ class Cache:
         """Measure what the images take, share and hold alone."""
         with self.catalog.reading() as connection:
             return usage.measure(connection)
+
+    def usage_of(self, names: Sequence[str]) -> SetUsage:
+        """Measure some images, taken together."""
+        with self.catalog.reading() as connection:
+            roots = [root for name in names for root in find_root.find_all(connection, name)]
+            return usage.measure_some(connection, roots)
 
     def validate(
         self, names: Sequence[str] = (), platforms: Sequence[Platform] = ()
@@ -119,6 +158,18 @@ class Cache:
             with self.catalog.reading() as connection:
                 targets = {find_root.find(connection, name).blob_id for name in names}
         return verify.verify(self.layout, self.catalog, targets, progress)
+
+    def pull(
+        self,
+        references: Sequence[Reference],
+        connect: Callable[[str], Client],
+        options: PullOptions,
+        progress: Progress,
+    ) -> PullReport:
+        """Pull images from their registries, of which `connect` opens the client."""
+        from cachedb.operations.pull import pull  # noqa: PLC0415  (brings in requests)
+
+        return pull(self.layout, self.catalog, references, connect, options, progress)
 
     def plan_removal(self, names: Sequence[str]) -> remove.RemovalPlan:
         """Find the refs of these names, and what their removal would free."""

@@ -174,6 +174,7 @@ class _Reconciliation:
             self._settled |= pending
             to_read, reached = derivation.derive(self._ingest, pending)
             if not orphans:
+                self._moved |= {row.id for row in to_read if not row.media_type}
                 to_read = [row for row in to_read if row.media_type]
             pending = reached | self._read(to_read)
 

@@ -90,6 +90,13 @@ def every(connection: Connection) -> list[Root]:
     return _refs(connection, true())
 
 
+def containing(connection: Connection, root: Root) -> list[Root]:
+    """Return every ref that contains a blob, in the order of index.json."""
+    seed = select(blob.c.id).where(blob.c.id == root.blob_id)
+    above = graph.ancestors(seed, "above")
+    return _refs(connection, ref.c.target_id.in_(select(above.c.id)))
+
+
 def reaching(connection: Connection, digest: Digest) -> tuple[Route, ...]:
     """Return every ref that keeps a blob, in the order of index.json, with a shortest route.
 

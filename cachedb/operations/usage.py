@@ -16,9 +16,11 @@ from cachedb.catalog.schema import blob, ref
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection, Select
+
+    from cachedb.operations.find_root import Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,19 @@ class ImageUsage:
 
     digest: Digest
     names: tuple[str | None, ...]
+    size: int
+    exclusive: int
+
+    @property
+    def shared(self) -> int:
+        """What other images hold as well."""
+        return self.size - self.exclusive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUsage:
+    """What some images, taken together, take; `exclusive` is what removing all of them frees."""
+
     size: int
     exclusive: int
 
@@ -78,17 +93,21 @@ def measure(connection: Connection) -> Usage:
     )
 
 
+def measure_some(connection: Connection, roots: Sequence[Root]) -> SetUsage:
+    """Measure some images, taken together; one without a name of its own has nothing to lose."""
+    refs = {root.ref_id for root in roots if root.ref_id is not None}
+    seed = select(blob.c.id).where(blob.c.id.in_({root.blob_id for root in roots}))
+    content = graph.descendants(seed, "measured")
+    return SetUsage(
+        size=connection.scalar(graph.size_on_disk(content)) or 0,
+        exclusive=freed_by_removing(connection, refs),
+    )
+
+
 def freed_by_removing(connection: Connection, ref_ids: Collection[int]) -> int:
     """Return how many bytes only these refs, taken together, keep."""
     chosen = select(ref.c.id).where(ref.c.id.in_(ref_ids))
     return connection.scalar(graph.size_on_disk(graph.exclusive(chosen, "freed"))) or 0
-
-
-def size_of(connection: Connection, ref_ids: Collection[int]) -> int:
-    """Return how many bytes these refs, taken together, contain."""
-    chosen = select(ref.c.id).where(ref.c.id.in_(ref_ids))
-    content = graph.descendants(graph.targets(chosen), "content")
-    return connection.scalar(graph.size_on_disk(content)) or 0
 
 
 def _on_disk() -> Select[int]:

@@ -1,0 +1,52 @@
+"""Selection: which manifests of an index belong to the platforms that were asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.oci import attestation
+from cachedb.oci.platform_match import only
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.oci import Descriptor, Index, Platform
+
+
+def select_manifests(index: Index, wanted: Sequence[Platform]) -> tuple[Descriptor, ...]:
+    """Return what an index lists for some platforms, in its order; everything if none is wanted.
+
+    Each platform gets the best manifest that runs on it: itself, else what containerd would take
+    (arm/v6 on arm/v7). Annotated attestations follow the manifests that they are about. Indexes
+    inside the index are returned as well: only their content tells what is in them.
+    """
+    if not wanted:
+        return index.manifests
+    chosen = {found.digest for platform in wanted if (found := _best(index, platform))}
+    return tuple(
+        descriptor
+        for descriptor in index.manifests
+        if descriptor.digest in chosen
+        or descriptor.media_type.is_index
+        or attestation.about(descriptor.annotations) in chosen
+    )
+
+
+def may_be_referrer(descriptor: Descriptor) -> bool:
+    """Whether only the content can tell if a listed manifest is about another one.
+
+    BuildKit's newer attestations are artifacts in the index, with a subject and no annotation.
+    """
+    if attestation.about(descriptor.annotations) is not None or descriptor.media_type.is_index:
+        return False
+    return descriptor.platform is None or descriptor.platform.is_unknown
+
+
+def _best(index: Index, platform: Platform) -> Descriptor | None:
+    matcher = only(platform)
+    fitting = [
+        (matcher.key(descriptor.platform), descriptor)
+        for descriptor in index.manifests
+        if descriptor.platform is not None and matcher.matches(descriptor.platform)
+    ]
+    return min(fitting, key=lambda pair: pair[0])[1] if fitting else None

@@ -1,0 +1,103 @@
+"""The command tree, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from keyword import iskeyword
+from typing import Annotated
+
+import typer
+
+from cachedb.cli.output import tell
+from cachedb.errors import CacheError, QueryError
+
+_COMMANDS = (
+    "pull",
+    "ls",
+    "show",
+    "tree",
+    "find-root",
+    "why",
+    "du",
+    "validate",
+    "verify",
+    "gc",
+    "rm",
+)
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+app = typer.Typer(
+    name="cachedb",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"cachedb {version('cachedb')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True)
+    ] = False,
+) -> None:
+    """Query, fill and clean an OCI image cache.
+
+    The cache is a plain OCI image layout, which skopeo, umoci, crane, oras, regctl and linuxkit
+    read and write as well.
+    """
+    _version(wanted=version)
+
+
+def _module(name: str) -> str:
+    return name.replace("-", "_") + ("_" if iskeyword(name) else "")
+
+
+for _name in _COMMANDS:
+    app.command(_name)(import_module(f"cachedb.cli.{_module(_name)}").command)
+
+
+def main() -> None:
+    """Run the command line; an error ends it with one line and the exit code of its family."""
+    try:
+        app()
+    except QueryError as error:
+        from cachedb.query.messages import render
+
+        tell_lines(render(error))
+        sys.exit(error.exit_code)
+    except CacheError as error:
+        tell(f"cachedb: {error}")
+        if error.hint:
+            tell(f"hint: {error.hint}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        tell("cachedb: interrupted; what has arrived is kept, run it again to go on")
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_BROKEN_PIPE)
+    except OSError as error:
+        from cachedb.errors import StorageFailed
+
+        failed = StorageFailed.of(error, "go on")
+        tell(f"cachedb: {failed}")
+        sys.exit(failed.exit_code)
+
+
+def tell_lines(text: str) -> None:
+    """Write lines that belong together to stderr, each one escaped."""
+    for line in text.splitlines():
+        tell(line)

@@ -1,0 +1,62 @@
+"""``cachedb du``: what takes the space, and what a removal would free."""
+
+from __future__ import annotations
+
+from cachedb.cli import output
+from cachedb.cli.options import (
+    CacheOption,
+    FormatOption,
+    QuietOption,
+    SomeNamesArgument,
+    open_cache,
+)
+from cachedb.cli.output import Column, Format
+
+_COLUMNS = (
+    Column("names", lambda names: output.words(name or "<none>" for name in names)),
+    Column("digest", output.digest),
+    Column("size", output.size, is_number=True),
+    Column("shared", output.size, is_number=True),
+    Column("exclusive", output.size, is_number=True),
+)
+_TOTALS = (Column("what"), Column("size", output.size, is_number=True))
+
+
+def command(
+    names: SomeNamesArgument = None,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Say what the images take: in all, together with others, and alone.
+
+    What an image holds alone is what removing it frees. With names, they are taken together.
+    """
+    with open_cache(cache) as opened:
+        if names:
+            sizes = opened.usage_of(names)
+            totals = [
+                ("size", sizes.size),
+                ("shared", sizes.shared),
+                ("exclusive", sizes.exclusive),
+            ]
+            rows = None
+        else:
+            usage = opened.usage()
+            rows = [
+                (list(image.names), image.digest, image.size, image.shared, image.exclusive)
+                for image in usage.images
+            ]
+            totals = [
+                ("exclusive", usage.exclusive),
+                ("shared", usage.shared),
+                ("garbage", usage.garbage),
+                ("total", usage.total),
+            ]
+    if rows is not None and not quiet:
+        output.render(_COLUMNS, rows, form)
+    if rows is None or quiet:
+        output.render(_TOTALS, totals, form)
+    elif form is Format.TABLE:
+        output.say()
+        output.render(_TOTALS, totals, form, head=False)

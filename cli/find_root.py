@@ -1,0 +1,41 @@
+"""``cachedb find-root``: from a name or a digest to what index.json says of it."""
+
+from __future__ import annotations
+
+from cachedb.cli import output
+from cachedb.cli.options import (
+    CacheOption,
+    FormatOption,
+    NameArgument,
+    QuietOption,
+    open_cache,
+)
+from cachedb.cli.output import Column, Format
+
+_COLUMNS = (
+    Column("name", lambda name: name or "<none>"),
+    Column("digest", output.digest),
+    Column("media_type"),
+    Column("size", is_number=True),
+)
+
+
+def command(
+    name: NameArgument,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Print the root descriptor of a name, or of every image that contains a blob.
+
+    A digest, or the first six digits of one, may be that of an index, a manifest, a config or a
+    layer.
+    """
+    with open_cache(cache) as opened:
+        roots = opened.find_roots(name)
+    if quiet:
+        for root in roots:
+            output.say(root.digest)
+        return
+    rows = ((root.name, root.digest, root.media_type, root.size) for root in roots)
+    output.render(_COLUMNS, rows, form)

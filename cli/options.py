@@ -1,0 +1,82 @@
+"""Options and arguments that several commands share, and how a cache is opened for them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cachedb.cli.output import Format
+from cachedb.errors import CacheNotFound, InvalidInput
+
+if TYPE_CHECKING:
+    from cachedb.cache import Cache
+
+_DURATION = re.compile(r"(\d+)(s|min|h|d|w)?")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        envvar="CACHEDB_CACHE",
+        metavar="DIR",
+        help="The cache: the folder of an OCI image layout.",
+        show_default="the user's cache folder",
+    ),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to write the listing.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say less.")]
+NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names or digests.")]
+SomeNamesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Names or digests; all images if there is none."),
+]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A name or a digest.")]
+PlatformOption = Annotated[
+    list[str] | None,
+    typer.Option("--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="May be given again."),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")
+]
+
+
+def cache_folder(given: Path | None) -> Path:
+    """Return where the cache is: as given, else the user's cache folder."""
+    if given is not None:
+        return given
+    from platformdirs import user_cache_path
+
+    return user_cache_path("cachedb") / "layout"
+
+
+def open_cache(given: Path | None) -> Cache:
+    """Open a cache that is there."""
+    from cachedb.cache import Cache
+
+    folder = cache_folder(given)
+    try:
+        return Cache.open(folder)
+    except CacheNotFound as error:
+        if given is None and not os.environ.get("CACHEDB_CACHE"):
+            error.hint = "cachedb pull NAME makes one there, or give one with --cache DIR"
+        raise
+
+
+def create_cache(given: Path | None) -> Cache:
+    """Open a cache, which is made if it is not there."""
+    from cachedb.cache import Cache
+
+    return Cache.create(cache_folder(given))
+
+
+def seconds(text: str) -> float:
+    """Read a duration: ``90s``, ``30min``, ``1h``, ``2d``, ``1w``, or 0."""
+    matched = _DURATION.fullmatch(text)
+    if matched is None or (matched[2] is None and matched[1] != "0"):
+        raise InvalidInput(f"{text!r} is not a duration", hint="write 90s, 30min, 1h, 2d or 1w")
+    return float(int(matched[1]) * _SECONDS[matched[2] or "s"])

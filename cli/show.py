@@ -1,0 +1,47 @@
+"""``cachedb show``: one image, in full."""
+
+from __future__ import annotations
+
+import json
+
+from cachedb.cli import output
+from cachedb.cli.options import CacheOption, FormatOption, NameArgument, open_cache
+from cachedb.cli.output import Format
+
+
+def command(
+    name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
+) -> None:
+    """Show what an image is: its platforms, how each is run, and its labels."""
+    with open_cache(cache) as opened:
+        details = opened.inspect(name).to_json()
+    if form is not Format.TABLE:
+        output.say(
+            json.dumps(details, ensure_ascii=False, indent=2 if form is Format.JSON else None)
+        )
+        return
+    for line in _lines(details, indent=""):
+        output.say(line)
+
+
+def _lines(value: object, indent: str) -> list[str]:
+    if isinstance(value, dict):
+        found = []
+        for key, item in value.items():
+            if isinstance(item, (dict, list)):
+                if item:
+                    found += [f"{indent}{output.show(str(key))}:", *_lines(item, f"{indent}  ")]
+            elif item not in {None, ""}:
+                found.append(f"{indent}{output.show(str(key))}: {output.show(_text(key, item))}")
+        return found
+    if isinstance(value, list):
+        found = []
+        for item in value:
+            first, *rest = _lines(item, f"{indent}  ") or [indent]
+            found += [f"{indent}- {first.strip()}", *rest]
+        return found
+    return [f"{indent}{output.show(str(value))}"]
+
+
+def _text(key: str, value: object) -> str:
+    return output.size(value) if key == "size" and isinstance(value, int) else str(value)

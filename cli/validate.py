@@ -1,0 +1,84 @@
+"""``cachedb validate``: is everything here that an image declares?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cachedb.cli import output
+from cachedb.cli.options import (
+    CacheOption,
+    FormatOption,
+    PlatformOption,
+    QuietOption,
+    SomeNamesArgument,
+    open_cache,
+)
+from cachedb.cli.output import Column, Format
+from cachedb.errors import ValidationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cachedb.operations.validate import Validation
+
+_COLUMNS = (
+    Column("name", lambda name: name or "<none>"),
+    Column("platform"),
+    Column("config"),
+    Column("digest", output.digest),
+    Column("state"),
+    Column("detail"),
+)
+
+
+def command(
+    names: SomeNamesArgument = None,
+    cache: CacheOption = None,
+    platform: PlatformOption = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Hash every byte first.")] = False,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Check images platform by platform: what is declared, what is here, do they agree.
+
+    Ends with exit code 8 when something is amiss, or when a platform that was asked for is not
+    there as a whole.
+    """
+    from cachedb.oci import Platform
+
+    wanted = tuple(map(Platform.parse, platform or ()))
+    with open_cache(cache) as opened:
+        if deep:
+            opened.verify(names or ())
+        found = opened.validate(names or (), wanted)
+    if not quiet:
+        output.render(_COLUMNS, _rows(found), form)
+    bad = [each for each in found if not each.is_valid]
+    if bad:
+        listed = ", ".join(repr(each.name or each.digest) for each in bad[:3])
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""  # noqa: PLR2004
+        raise ValidationFailed(f"{len(bad)} of {len(found)} images have findings: {listed}{more}")
+
+
+def _rows(found: Sequence[Validation]) -> Iterator[tuple[object, ...]]:
+    for each in found:
+        for report in each.platforms:
+            faults = [f"corrupt {d}" for d in report.corrupt] + [
+                f"missing {d}" for d in report.missing
+            ]
+            kind = "attestation" if report.is_attestation else None
+            yield (
+                each.name,
+                kind or (str(report.platform) if report.platform else None),
+                str(report.configured) if report.configured else None,
+                report.digest,
+                str(report.condition),
+                "; ".join([*faults, *([report.problem] if report.problem else [])]),
+            )
+        for platform in each.wanted:
+            if not any(platform.is_same_as(r.platform) for r in each.platforms if r.platform):
+                yield each.name, str(platform), None, each.digest, "not there", ""
+        if each.problem and not each.platforms:
+            yield each.name, None, None, each.digest, "unreadable", each.problem

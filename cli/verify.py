@@ -1,0 +1,41 @@
+"""``cachedb verify``: hash what is on disk."""
+
+from __future__ import annotations
+
+from cachedb.cli import output
+from cachedb.cli.options import (
+    CacheOption,
+    FormatOption,
+    QuietOption,
+    SomeNamesArgument,
+    open_cache,
+)
+from cachedb.cli.output import Column, Format
+from cachedb.errors import ValidationFailed
+
+_COLUMNS = (
+    Column("digest"),
+    Column("finding"),
+    Column("images", lambda names: output.words(name or "<none>" for name in names)),
+)
+
+
+def command(
+    names: SomeNamesArgument = None,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Hash every blob of some images, or every blob, and say what is corrupt or missing.
+
+    Ends with exit code 8 when something is.
+    """
+    with open_cache(cache) as opened:
+        found = opened.verify(names or ())
+    if found.findings and not quiet:
+        rows = ((each.digest, each.why, list(each.names)) for each in found.findings)
+        output.render(_COLUMNS, rows, form)
+    if not quiet:
+        output.tell(f"{found.blobs} blobs, {output.size(found.bytes)} hashed and right")
+    if found.findings:
+        raise ValidationFailed(f"{len(found.findings)} blobs are corrupt or missing")

@@ -1,0 +1,28 @@
+"""``cachedb why``: what keeps a blob."""
+
+from __future__ import annotations
+
+from cachedb.cli import output
+from cachedb.cli.options import CacheOption, FormatOption, NameArgument, open_cache
+from cachedb.cli.output import Column, Format
+
+_COLUMNS = (Column("name"), Column("route", output.words))
+
+
+def command(
+    name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
+) -> None:
+    """Say which names keep a blob, and on which way; or that nothing does."""
+    with open_cache(cache) as opened:
+        root = opened.find_root(name)
+        routes = opened.why(root.digest)
+    if form is not Format.TABLE:
+        rows = ((route.name, [step.digest for step in route.steps]) for route in routes)
+        output.render(_COLUMNS, rows, form)
+        return
+    if not routes:
+        output.say(f"nothing keeps {root.digest}: the next collection removes it")
+    for route in routes:
+        output.say(output.show(route.name or "<none>"))
+        for depth, step in enumerate(route.steps, 1):
+            output.say(f"{'  ' * depth}{step.kind.name.lower()} {output.digest(step.digest)}")
