@@ -1,0 +1,462 @@
+"""The packages of SPDX and CycloneDX documents, bare and in attestations."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cachedb import limits
+from cachedb.errors import InvalidInput, InvalidManifest, LimitExceeded
+from cachedb.packages import documents, package, spdx
+from cachedb.packages.documents import may_hold_packages, packages_in
+from cachedb.packages.package import Package
+from tests import conformance_data
+from tests.packages import sboms
+from tests.packages.sboms import (
+    BUNDLE,
+    CYCLONEDX,
+    CYCLONEDX_PREDICATE,
+    DSSE,
+    IN_TOTO,
+    SPDX,
+    SPDX_PREDICATE,
+    read,
+)
+
+CURL = Package(
+    name="curl",
+    version="7.88.1-10",
+    purl=sboms.PURL,
+    license="curl",
+    type="deb",
+    scheme="deb",
+)
+
+NOT_APPLICABLE = {
+    "index": "which manifests attest is told by the catalog",
+    "attestation_manifest": "which manifests attest is told by the catalog",
+    "clean_dangling": "which attestations linuxkit pushes is told by the linuxkit API",
+    "buildkit_config": "an image config, not a document about packages",
+    "buildkit_manifest": "an image manifest, not a document about packages",
+}
+"""Categories of rows that other packages hold, and why."""
+
+_APPLIED_HERE = ("spdx2", "spdx3", "bundle_or_bom")
+_APPLIED_BY_IN_TOTO = ("statement", "statement_document", "resource_descriptor")
+
+
+def test_every_row_of_the_vectors_is_applied_or_listed():
+    categories = {row["category"] for row in conformance_data.vectors("attestations")["cases"]}
+
+    assert categories == {*NOT_APPLICABLE, *_APPLIED_HERE, *_APPLIED_BY_IN_TOTO}
+
+
+def wanted(expected: dict[str, Any]) -> tuple[Any, ...]:
+    """What a row says of a package; the license only if somebody concluded one."""
+    purls = expected.get("purls") or [expected.get("purl")]
+    concluded = expected.get("license")
+    is_concluded = concluded not in (None, "NOASSERTION")
+    return (
+        expected["name"],
+        expected["version"] or "",
+        purls[0] or "",
+        concluded if is_concluded else ...,
+    )
+
+
+@pytest.mark.parametrize("row", conformance_data.cases("attestations", "spdx2", "spdx3"))
+def test_the_packages_of_an_example_are_those_that_the_row_lists(row):
+    path = conformance_data.root() / "vectors" / "sbom" / row["file"]
+
+    with path.open("rb") as stream:
+        found = list(packages_in(stream, SPDX))
+
+    expected = [wanted(one) for one in row["expect"]["packages"]]
+    assert [
+        (one.name, one.version, one.purl, one.license if license_ is not ... else ...)
+        for one, (*_, license_) in zip(found, expected, strict=True)
+    ] == expected
+
+
+@pytest.mark.parametrize("row", conformance_data.cases("attestations", "bundle_or_bom"))
+def test_a_document_without_packages_is_a_document(row):
+    content = (conformance_data.root() / "vectors" / "sbom" / row["file"]).read_bytes()
+
+    assert read(content, CYCLONEDX) == []
+
+
+_WRAPPINGS = [
+    pytest.param(lambda document, kind: (document, kind, ""), id="bare"),
+    pytest.param(
+        lambda document, _: (sboms.statement(document), IN_TOTO, SPDX_PREDICATE), id="statement"
+    ),
+    pytest.param(
+        lambda document, _: (sboms.statement(document), IN_TOTO, ""), id="statement-of-no-type"
+    ),
+    pytest.param(
+        lambda document, _: (
+            sboms.statement(document, _type="https://in-toto.io/Statement/v1"),
+            IN_TOTO,
+            "",
+        ),
+        id="statement-v1",
+    ),
+    pytest.param(
+        lambda document, _: (sboms.envelope(sboms.statement(document)), DSSE, ""), id="envelope"
+    ),
+    pytest.param(
+        lambda document, _: (
+            {"dsseEnvelope": sboms.envelope(sboms.statement(document))},
+            BUNDLE,
+            SPDX_PREDICATE,
+        ),
+        id="bundle",
+    ),
+]
+_FORMATS = [
+    pytest.param(sboms.spdx(sboms.spdx_package()), SPDX, id="spdx2"),
+    pytest.param(sboms.cyclonedx(sboms.cyclonedx_component()), CYCLONEDX, id="cyclonedx"),
+    pytest.param(
+        sboms.spdx3(
+            {
+                "type": "software_Package",
+                "spdxId": "urn:curl",
+                "name": "curl",
+                "software_packageVersion": "7.88.1-10",
+                "software_packageUrl": sboms.PURL,
+            },
+            {
+                "type": "Relationship",
+                "spdxId": "urn:relationship",
+                "relationshipType": "hasDeclaredLicense",
+                "from": "urn:curl",
+                "to": ["https://spdx.org/licenses/curl"],
+            },
+        ),
+        SPDX,
+        id="spdx3",
+    ),
+]
+
+
+@pytest.mark.parametrize("sort_keys", [False, True], ids=["as-written", "sorted"])
+@pytest.mark.parametrize("wrap", _WRAPPINGS)
+@pytest.mark.parametrize(("document", "kind"), _FORMATS)
+def test_a_package_is_found_in_every_format_and_every_wrapping(document, kind, wrap, sort_keys):
+    wrapped, media_type, predicate_type = wrap(document, kind)
+    content = json.dumps(wrapped, sort_keys=sort_keys).encode()
+
+    assert may_hold_packages(media_type, predicate_type)
+    assert read(content, media_type, predicate_type) == [CURL]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"licenseConcluded": "MIT"}, {"license": "MIT"}, id="concluded-first"),
+        pytest.param({"licenseDeclared": "NONE"}, {"license": ""}, id="none"),
+        pytest.param({"licenseDeclared": "x" * 5000}, {"license": ""}, id="license-text"),
+        pytest.param({"versionInfo": None}, {}, id="version-from-the-url"),
+        pytest.param({"name": ""}, {}, id="name-from-the-url"),
+        pytest.param(
+            {"externalRefs": []}, {"purl": "", "type": "", "scheme": "semver"}, id="no-url"
+        ),
+        pytest.param(
+            {"externalRefs": None}, {"purl": "", "type": "", "scheme": "semver"}, id="null"
+        ),
+        pytest.param(
+            {"externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:swift/x@1"}]},
+            {"purl": "pkg:swift/x@1", "type": "", "scheme": "semver"},
+            id="broken-url",
+        ),
+        pytest.param(
+            {
+                "externalRefs": [
+                    {
+                        "referenceType": "http://spdx.org/rdf/references/purl",
+                        "referenceLocator": "pkg:rpm/fedora/curl@7.88.1-10?epoch=2",
+                    }
+                ]
+            },
+            {
+                "version": "2:7.88.1-10",
+                "purl": "pkg:rpm/fedora/curl@7.88.1-10?epoch=2",
+                "type": "rpm",
+                "scheme": "rpm",
+            },
+            id="epoch-of-an-rpm",
+        ),
+    ],
+)
+def test_a_package_of_spdx_2_is_read_as_scanners_write_it(changes, expected):
+    values = {"name": "curl", "version": "7.88.1-10", "purl": sboms.PURL, "license": "curl"}
+    values |= {"type": "deb", "scheme": "deb"} | expected
+
+    found = read(sboms.spdx(sboms.spdx_package(**changes)), SPDX)
+
+    assert found == [Package(**values)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "licenses"),
+    [
+        pytest.param(
+            {"licenses": [{"expression": "MIT OR ISC"}]}, ["curl"], "MIT OR ISC", id="or"
+        ),
+        pytest.param(
+            {"licenses": [{"license": {"id": "MIT"}}, {"license": {"name": "Mine"}}]},
+            ["curl"],
+            "MIT AND Mine",
+            id="two",
+        ),
+        pytest.param({"licenses": []}, ["curl"], "", id="no-license"),
+        pytest.param({"group": "@curl"}, ["@curl/curl"], "curl", id="scope"),
+        pytest.param({"group": "se.haxx"}, ["curl"], "curl", id="group"),
+        pytest.param({"type": "file"}, [], "", id="file"),
+        pytest.param(
+            {"components": [sboms.cyclonedx_component(name="libcurl")]},
+            ["curl", "libcurl"],
+            "curl",
+            id="nested",
+        ),
+    ],
+)
+def test_a_component_of_cyclonedx_is_read_as_scanners_write_it(changes, names, licenses):
+    found = read(sboms.cyclonedx(sboms.cyclonedx_component(**changes)), CYCLONEDX)
+
+    assert [one.name for one in found] == names
+    assert {one.license for one in found} <= {licenses}
+
+
+def test_a_license_of_spdx_3_is_found_before_and_behind_its_package():
+    def license_of(to: str, kind: str) -> dict[str, Any]:
+        return {"type": "Relationship", "relationshipType": kind, "from": "urn:p", "to": [to]}
+
+    software = {"type": "software_Package", "spdxId": "urn:p", "name": "p"}
+    expression = {
+        "type": "simplelicensing_LicenseExpression",
+        "spdxId": "urn:l",
+        "simplelicensing_licenseExpression": "MIT OR ISC",
+    }
+    declared = license_of("https://spdx.org/licenses/BSD-3-Clause", "hasDeclaredLicense")
+    concluded = license_of("urn:l", "hasConcludedLicense")
+    contains = license_of("urn:x", "contains")
+
+    for elements in (
+        [software, expression, declared, concluded, contains],
+        [contains, concluded, declared, expression, software],
+    ):
+        assert [one.license for one in read(sboms.spdx3(*elements), SPDX)] == ["MIT OR ISC"]
+    assert read(sboms.spdx3(software, declared), SPDX)[0].license == "BSD-3-Clause"
+
+
+def test_the_key_of_a_package_sorts_by_its_ecosystem():
+    older = Package(name="curl", version="1.0~rc1", scheme="deb")
+    newer = Package(name="curl", version="1.0", scheme="deb")
+
+    assert older.vkey < newer.vkey
+
+
+@pytest.mark.parametrize(
+    ("media_type", "predicate_type", "is_worth_it"),
+    [
+        (SPDX, "", True),
+        ("application/spdx+json; version=2.3", "", True),
+        ("text/spdx+json", "", True),
+        (CYCLONEDX, "", True),
+        (IN_TOTO, SPDX_PREDICATE, True),
+        (IN_TOTO, CYCLONEDX_PREDICATE, True),
+        (IN_TOTO, "", True),
+        (IN_TOTO, "https://slsa.dev/provenance/v1", False),
+        (DSSE, "", True),
+        (BUNDLE, "https://slsa.dev/provenance/v1", False),
+        ("text/spdx", "", False),
+        ("application/vnd.cyclonedx+xml", "", False),
+        ("application/vnd.oci.image.layer.v1.tar+gzip", "", False),
+        ("application/json", SPDX_PREDICATE, False),
+    ],
+)
+def test_types_tell_what_is_worth_to_be_read(media_type, predicate_type, is_worth_it):
+    assert may_hold_packages(media_type, predicate_type) == is_worth_it
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(sboms.statement({}, "https://slsa.dev/provenance/v1"), id="provenance"),
+        pytest.param(
+            {"predicate": {"x": 1}, **sboms.statement({}, "https://slsa.dev/provenance/v1")},
+            id="predicate-first",
+        ),
+        pytest.param({"hello": "world"}, id="something-else"),
+    ],
+)
+def test_a_document_of_another_sort_has_no_packages(document):
+    assert read(document) == []
+
+
+def test_a_bundle_with_a_signature_alone_has_no_packages():
+    assert read({"messageSignature": {}}, BUNDLE) == []
+
+
+def test_reading_stops_at_a_predicate_that_is_no_sbom():
+    content = json.dumps(sboms.statement({}, "https://slsa.dev/provenance/v1")).encode()
+    stream = io.BytesIO(content[:-1] + b',"rest":[' + b"1," * 200_000)
+
+    assert list(packages_in(stream, IN_TOTO)) == []
+    assert stream.tell() < len(stream.getvalue())
+
+
+_BROKEN = [
+    pytest.param(b"", SPDX, "expected an object", id="empty"),
+    pytest.param(b"SPDXVersion: SPDX-2.3", SPDX, "expected an object", id="tag-value"),
+    pytest.param({"hello": 1}, SPDX, "neither an SPDX nor a CycloneDX", id="another-document"),
+    pytest.param(
+        sboms.spdx(spdxVersion="SPDX-3.0"), SPDX, "spdxVersion: unsupported", id="spdx-version"
+    ),
+    pytest.param(sboms.spdx(spdxVersion=2), SPDX, "spdxVersion: unsupported", id="number"),
+    pytest.param(
+        sboms.cyclonedx(specVersion="2.0"),
+        CYCLONEDX,
+        "specVersion: unsupp",
+        id="cyclonedx-version",
+    ),
+    pytest.param(
+        sboms.cyclonedx(bomFormat="Cyclone"), CYCLONEDX, "bomFormat: 'Cyclone' is not", id="format"
+    ),
+    pytest.param(
+        {"packages": [sboms.spdx_package()]}, SPDX, "neither an SPDX nor", id="packages-alone"
+    ),
+    pytest.param(
+        sboms.spdx() | sboms.cyclonedx(),
+        SPDX,
+        "more than one kind .*: CycloneDX and SPDX 2",
+        id="both",
+    ),
+    pytest.param(
+        sboms.spdx(components=[sboms.cyclonedx_component()]),
+        SPDX,
+        "more than one kind",
+        id="an-array-of-another-format",
+    ),
+    pytest.param(
+        sboms.spdx(1), SPDX, r"packages\[0\]: expected object, found integer", id="element"
+    ),
+    pytest.param(
+        sboms.spdx(sboms.spdx_package(), {"versionInfo": "1"}),
+        SPDX,
+        r"packages\[1\].name: missing",
+        id="no-name",
+    ),
+    pytest.param(
+        sboms.spdx(sboms.spdx_package(name="", externalRefs=[])),
+        SPDX,
+        r"packages\[0\].name: a package has no name",
+        id="empty-name",
+    ),
+    pytest.param(
+        sboms.spdx(sboms.spdx_package(versionInfo=1)),
+        SPDX,
+        r"packages\[0\].versionInfo: expected string, found integer",
+        id="version-is-a-number",
+    ),
+    pytest.param(
+        sboms.spdx(sboms.spdx_package(name="a\0b")), SPDX, "holds a NUL character", id="nul"
+    ),
+    pytest.param(
+        sboms.cyclonedx(sboms.cyclonedx_component(components=[{"name": 1}])),
+        CYCLONEDX,
+        r"components\[0\].components\[0\].name: expected string",
+        id="nested-component",
+    ),
+    pytest.param(
+        sboms.spdx3({"type": "software_Package"}), SPDX, r"@graph\[1\].name: missing", id="spdx3"
+    ),
+    pytest.param(
+        sboms.statement(sboms.spdx({"name": None})),
+        IN_TOTO,
+        r"predicate.packages\[0\].name: missing",
+        id="in-a-statement",
+    ),
+    pytest.param(
+        sboms.statement(sboms.spdx(), _type="x"), IN_TOTO, "_type: 'x' is not a known", id="type"
+    ),
+    pytest.param({"predicate": sboms.spdx()}, IN_TOTO, "_type: missing", id="no-type"),
+    pytest.param(
+        {"predicate": sboms.spdx(), "_type": "https://in-toto.io/Statement/v1"},
+        IN_TOTO,
+        "predicateType: missing",
+        id="no-predicate-type",
+    ),
+    pytest.param(
+        sboms.statement(sboms.spdx(), subject=[]), IN_TOTO, "subject: missing", id="no-subject"
+    ),
+    pytest.param(
+        sboms.statement(sboms.spdx(), subject=[{"name": "x"}]),
+        IN_TOTO,
+        r"subject\[0\].digest: missing",
+        id="subject-without-digest",
+    ),
+    pytest.param(sboms.statement({}), IN_TOTO, "neither an SPDX nor", id="empty-predicate"),
+    pytest.param(sboms.statement([]), IN_TOTO, "predicate: expected object", id="predicate"),
+    pytest.param(
+        sboms.statement(sboms.spdx(), **sboms.spdx()), IN_TOTO, "a second SBOM", id="two-sboms"
+    ),
+    pytest.param(sboms.envelope([1]), DSSE, "expected an object", id="in-an-envelope"),
+]
+
+
+@pytest.mark.parametrize(("document", "media_type", "message"), _BROKEN)
+def test_a_broken_document_is_refused_with_the_place(document, media_type, message):
+    with pytest.raises(InvalidManifest, match=message):
+        read(document, media_type)
+
+
+def test_a_statement_that_is_not_what_its_annotation_says_is_refused():
+    provenance = sboms.statement({}, "https://slsa.dev/provenance/v1")
+
+    with pytest.raises(
+        InvalidManifest, match=r"predicateType: 'https://slsa.dev/.*' is not an SBOM"
+    ):
+        read(provenance, IN_TOTO, SPDX_PREDICATE)
+
+
+@pytest.mark.parametrize("document", [pytest.param(p.values[0], id=p.id) for p in _FORMATS])
+def test_a_document_with_too_many_packages_is_refused(document, monkeypatch):
+    old = limits.SBOM_PACKAGES
+    none = limits.Limit(name=old.name, variable=old.variable, value=0)
+    monkeypatch.setattr(documents, "SBOM_PACKAGES", none)
+    monkeypatch.setattr(spdx, "SBOM_PACKAGES", none)
+
+    with pytest.raises(LimitExceeded, match="sbom packages limit of 0"):
+        read(document, SPDX)
+
+
+def test_a_name_that_is_too_long_is_refused():
+    name = "x" * (package.PACKAGE_TEXT_CHARACTERS.value + 1)
+
+    with pytest.raises(LimitExceeded, match=r"packages\[0\].name exceeds"):
+        read(sboms.spdx(sboms.spdx_package(name=name)), SPDX)
+
+
+@given(
+    wrapped=st.booleans(),
+    document=st.sampled_from([p.values[0] for p in _FORMATS]),
+    at=st.integers(0, 2000),
+    length=st.integers(0, 9),
+    put=st.binary(max_size=3) | st.sampled_from([b"null", b"1", b"{}", b"[]", b'""', b"\\u0000"]),
+)
+def test_damage_is_refused_or_read_and_never_anything_else(wrapped, document, at, length, put):
+    content = json.dumps(sboms.statement(document) if wrapped else document).encode()
+    at %= len(content)
+    damaged = content[:at] + put + content[at + length :]
+
+    try:
+        found = read(damaged, IN_TOTO)
+    except InvalidInput as error:
+        assert str(error)  # noqa: PT017 - either outcome is right, other errors are not
+    else:
+        assert all(isinstance(one, Package) and one.name for one in found)

@@ -1,0 +1,121 @@
+"""Package URLs are read, written and folded as the specification says."""
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cachedb.errors import InvalidPackageURL
+from cachedb.packages.purl import PackageURL
+from tests import conformance_data
+
+NOT_APPLICABLE = {
+    "purl/gem/002": "an upper-case qualifier is refused here and folded in purl/maven/014",
+    "purl/git/001": "the definition of the type says that its names are case-sensitive",
+    "purl/git/002": "a name with a slash: the specification ends the namespace at the last one",
+}
+
+
+def parts(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def build(row: dict[str, Any]) -> PackageURL:
+    return PackageURL.of(**{"type": "", "name": "", **parts(row["input"])})
+
+
+def apply(row: dict[str, Any]) -> None:
+    make = build if row["test_type"] == "build" else lambda row: PackageURL.parse(row["input"])
+    if row["expect"].get("error"):
+        with pytest.raises(InvalidPackageURL):
+            make(row)
+        return
+    url, wanted = make(row), row["expect"]["output"]
+    if row["test_type"] == "parse":
+        found = {
+            "type": url.type,
+            "namespace": url.namespace,
+            "name": url.name,
+            "version": url.version,
+            "qualifiers": dict(url.qualifiers),
+            "subpath": url.subpath,
+        }
+        assert {key: value for key, value in found.items() if value} == parts(wanted)
+    else:
+        assert str(url) == wanted
+
+
+@pytest.mark.parametrize("row", conformance_data.cases("purl"))
+def test_a_row_of_the_specification_holds_or_is_listed_with_its_reason(row):
+    if row["id"] in NOT_APPLICABLE:
+        with pytest.raises(AssertionError):
+            failing(row)
+    else:
+        apply(row)
+
+
+def failing(row: dict[str, Any]) -> None:
+    """Apply a row that must not hold: one that begins to leaves the list."""
+    try:
+        apply(row)
+    except pytest.fail.Exception as error:
+        raise AssertionError from error
+
+
+def test_every_listed_row_is_a_row():
+    ids = {row["id"] for row in conformance_data.vectors("purl")["cases"]}
+
+    assert set(NOT_APPLICABLE) <= ids
+
+
+_WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+_TYPES = st.sampled_from(
+    ["apk", "deb", "rpm", "pypi", "npm", "golang", "generic", "cpan", "huggingface", "mlflow"]
+) | st.from_regex(r"[a-zA-Z][a-z0-9.-]{0,5}", fullmatch=True)
+
+
+@given(
+    type=_TYPES,
+    name=_WORDS,
+    namespace=_WORDS,
+    version=_WORDS,
+    qualifiers=st.dictionaries(st.from_regex(r"[a-zA-Z][a-z_.-]?", fullmatch=True), _WORDS),
+    subpath=_WORDS,
+)
+def test_the_canonical_text_is_read_back_as_the_same_value(**given_parts):
+    try:
+        url = PackageURL.of(**given_parts)
+    except InvalidPackageURL:
+        return
+
+    assert PackageURL.parse(str(url)) == url
+    assert str(PackageURL.parse(str(url))) == str(url)
+    assert str(url).isascii()
+
+
+@given(st.text(max_size=30) | st.text(max_size=30).map("pkg:deb/".__add__))
+def test_any_text_is_a_package_url_or_refused(text):
+    with contextlib.suppress(InvalidPackageURL):
+        assert PackageURL.parse(text).name
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("deb/debian/curl", "does not begin with pkg:", id="no-scheme"),
+        pytest.param("pkg:deb", "the name is missing", id="no-name"),
+        pytest.param("pkg:deb/debian/%ff", "not UTF-8", id="not-utf8"),
+        pytest.param("pkg:d%65b/curl", "expected a type", id="type-encoded"),
+        pytest.param("pkg:deb/curl?a=1&A=2", "there twice", id="qualifier-twice"),
+        pytest.param("pkg:deb/curl?%61=1", "a qualifier has a key of", id="key-encoded"),
+        pytest.param("pkg:pypi/x/y", "this type has no namespace", id="namespace"),
+        pytest.param("pkg:julia/Dates", "needs the qualifier uuid", id="qualifier"),
+    ],
+)
+def test_what_is_wrong_with_a_package_url_is_said(text, why):
+    with pytest.raises(InvalidPackageURL, match=why) as raised:
+        PackageURL.parse(text)
+
+    assert repr(text) in str(raised.value)
