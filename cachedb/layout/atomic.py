@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from contextlib import suppress
 
 from cachedb.layout.directories import closing, make_directory, storing, write_all
@@ -16,7 +17,7 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
 
     A reader sees the old bytes or the new ones, at every instant and after a power loss. The
     temporary file is made under `private`, since other tools trip over names that they do not
-    know. The mode of a file that is replaced is kept. Returns the stat of the new file.
+    know. Mode and owner of a file that is replaced are kept. Returns the stat of the new file.
 
     Raises:
         StorageFailed: Nothing has changed.
@@ -24,8 +25,8 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
     temporary = f"{name}.{secrets.token_hex(8)}"
     with storing(f"write {name}"), closing(make_directory(private, "tmp")) as tmp:
         try:
-            descriptor = os.open(temporary, _NEW, _mode_of(root, name), dir_fd=tmp)
-            with closing(descriptor):
+            with closing(os.open(temporary, _NEW, 0o666, dir_fd=tmp)) as descriptor:
+                _be_like(descriptor, root, name)
                 write_all(descriptor, content)
                 os.fsync(descriptor)
             os.rename(temporary, name, src_dir_fd=tmp, dst_dir_fd=root)
@@ -38,8 +39,16 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
         return os.stat(name, dir_fd=root, follow_symlinks=False)
 
 
-def _mode_of(root: int, name: str) -> int:
+def _be_like(descriptor: int, root: int, name: str) -> None:
+    """Take over mode and owner, so that who could write the file before still can."""
     try:
-        return os.stat(name, dir_fd=root, follow_symlinks=False).st_mode & 0o777
+        old = os.stat(name, dir_fd=root, follow_symlinks=False)
     except FileNotFoundError:
-        return 0o666  # less the umask
+        return
+    if not stat.S_ISREG(old.st_mode):  # a link says 0777 of itself
+        return
+    new = os.fstat(descriptor)
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        with suppress(PermissionError):  # only root may give a file away
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & 0o777)

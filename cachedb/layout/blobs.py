@@ -26,6 +26,7 @@ from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from cachedb.limits import Limit
 
@@ -71,8 +72,9 @@ class BlobStore:
     def open(self, digest: Digest) -> io.BufferedReader:
         """Open a blob for reading; the caller closes it.
 
-        The bytes are hashed as they are read in order, and the last read fails if they are not
-        `digest`. Seeking gives up the check of the hash.
+        The bytes are hashed as they are read in order, and the read that reaches the end fails
+        if they are not `digest`: nobody who reads them all gets wrong ones unwarned. Seeking
+        gives up the check of the hash, but for going back to the start.
 
         Raises:
             BlobNotFound: The blob is not in the layout.
@@ -88,7 +90,7 @@ class BlobStore:
             CorruptBlob: Its bytes have another hash.
             LimitExceeded: It is larger than `limit`.
         """
-        with closing(self._open(digest)) as descriptor:
+        with closing(self._open(digest)) as descriptor, _reading(digest):
             limit.check(os.fstat(descriptor).st_size, path_of(digest))
             content = read_whole(descriptor, limit.value)
         limit.check(len(content), path_of(digest))
@@ -101,7 +103,7 @@ class BlobStore:
     def starts_with(self, digest: Digest, prefix: bytes) -> bool:
         """Whether a blob is there and begins with `prefix`."""
         try:
-            with closing(self._open(digest)) as descriptor:
+            with closing(self._open(digest)) as descriptor, _reading(digest):
                 return os.read(descriptor, len(prefix)) == prefix
         except BlobNotFound:
             return False
@@ -113,7 +115,7 @@ class BlobStore:
             BlobNotFound: The blob is not in the layout.
             CorruptBlob: Its bytes have another hash.
         """
-        with closing(self._open(digest)) as descriptor:
+        with closing(self._open(digest)) as descriptor, _reading(digest):
             found = _blob_file(digest, os.fstat(descriptor))
             assert found is not None  # _open lets only regular files through
             hasher = digest.hasher()
@@ -148,29 +150,34 @@ class BlobStore:
                     if not stat.S_ISREG(found.st_mode):
                         yield path_of(digest)
 
-    def publish(self, source: int, name: str, digest: Digest) -> None:
+    def publish(self, source: int, name: str, digest: Digest) -> bool:
         """Move a checked, synced file from the directory `source` to its place.
 
-        Replaces what is there, atomically. `sync` makes it durable.
+        Replaces what is there, atomically; False if there is no such file to move. `sync` makes
+        it durable.
         """
         with (
             storing(f"publish {path_of(digest)}"),
             closing(make_directory(self._root, "blobs")) as blobs,
             closing(make_directory(blobs, digest.algorithm)) as directory,
         ):
-            os.rename(name, digest.encoded, src_dir_fd=source, dst_dir_fd=directory)
+            try:
+                os.rename(name, digest.encoded, src_dir_fd=source, dst_dir_fd=directory)
+            except FileNotFoundError:  # another process was faster
+                return False
+        return True
 
     def withdraw(self, digest: Digest, target: int, name: str) -> bool:
         """Move a blob out of the store into the directory `target`; False if it is not there."""
         if self.stat(digest) is None:
             return False
-        with self._directory(digest.algorithm) as directory:
-            try:
+        try:
+            with self._directory(digest.algorithm) as directory:
                 os.rename(digest.encoded, name, src_dir_fd=directory, dst_dir_fd=target)
-            except FileNotFoundError:  # another tool was faster
-                return False
-            except OSError as error:
-                raise StorageFailed.of(error, f"move {path_of(digest)} to the trash") from error
+        except FileNotFoundError:  # another tool was faster
+            return False
+        except OSError as error:
+            raise StorageFailed.of(error, f"move {path_of(digest)} to the trash") from error
         return True
 
     def sync(self) -> None:
@@ -218,6 +225,9 @@ class _CheckedFile(io.RawIOBase):
     def __init__(self, descriptor: int, digest: Digest) -> None:
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         self._digest = digest
+        # A reader that knows the size never reads on to the end of the file.
+        self._size = os.fstat(descriptor).st_size
+        self._offset = 0
         self._hasher = digest.hasher() if digest.is_verifiable else None
 
     def readable(self) -> bool:
@@ -228,24 +238,37 @@ class _CheckedFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if (offset, whence) == (0, os.SEEK_SET):
-            self._hasher = self._digest.hasher() if self._digest.is_verifiable else None
+            self._start()
         elif (offset, whence) != (0, os.SEEK_CUR):
             self._hasher = None
         return self._file.seek(offset, whence)
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        count = self._file.readinto(buffer) or 0
+        with _reading(self._digest):
+            count = self._file.readinto(buffer) or 0
         if self._hasher is not None:
-            if count:
-                self._hasher.update(memoryview(buffer)[:count])
-            elif len(buffer) and self._hasher.hexdigest() != self._digest.encoded:
-                actual = f"{self._digest.algorithm}:{self._hasher.hexdigest()}"
-                raise CorruptBlob(self._digest, f"holds {actual}", path=path_of(self._digest))
+            self._hasher.update(memoryview(buffer)[:count])
+            self._offset += count
+            if self._offset >= self._size or (count == 0 and len(buffer)):
+                self._check(self._hasher.hexdigest())
         return count
 
     def close(self) -> None:
         self._file.close()
         super().close()
+
+    def _start(self) -> None:
+        self._offset = 0
+        self._hasher = self._digest.hasher() if self._digest.is_verifiable else None
+
+    def _check(self, encoded: str) -> None:
+        if encoded != self._digest.encoded:
+            actual = f"{self._digest.algorithm}:{encoded}"
+            raise CorruptBlob(self._digest, f"holds {actual}", path=path_of(self._digest))
+
+
+def _reading(digest: Digest) -> AbstractContextManager[None]:
+    return storing(f"read {path_of(digest)}")
 
 
 def _blob_file(digest: Digest, found: os.stat_result) -> BlobFile | None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FILE = os.O_RDONLY
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NOT_OURS = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EMLINK, errno.ENXIO})
 
 
@@ -29,13 +29,16 @@ def open_directory(parent: int, name: str) -> int:
     Raises:
         NotALayout: It is a link or not a directory.
         FileNotFoundError: It is not there.
+        StorageFailed: We may not.
     """
     try:
         return os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         if error.errno in _NOT_OURS:
             raise NotALayout(name, "it is a link, or not a directory") from error
-        raise
+        raise StorageFailed.of(error, f"open {name}") from error
 
 
 def make_directory(parent: int, name: str, *, mode: int = 0o777) -> int:
@@ -59,17 +62,42 @@ def open_file(parent: int, name: str) -> int:
     Raises:
         NotALayout: It is a link, a directory, a FIFO or a device.
         FileNotFoundError: It is not there.
+        StorageFailed: We may not.
     """
+    return open_regular(parent, name, _FILE)
+
+
+def open_regular(parent: int, name: str, flags: int, mode: int = 0o600) -> int:
+    """Open or, if the flags say so, make a regular file; anything else is not opened."""
     try:
-        descriptor = os.open(name, _FILE, dir_fd=parent)
+        # Looked at before as well as after: opening some devices does something already.
+        if not _is_regular(os.stat(name, dir_fd=parent, follow_symlinks=False)):
+            raise NotALayout(name, "it is not a regular file")
+    except FileNotFoundError:
+        if not flags & os.O_CREAT:
+            raise
+    try:
+        # O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
+        descriptor = os.open(name, flags | _SAFELY, mode, dir_fd=parent)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         if error.errno in _NOT_OURS:
             raise NotALayout(name, "it is not a regular file") from error
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise StorageFailed.of(error, f"open {name}") from error
+    if not _is_regular(os.fstat(descriptor)):
         os.close(descriptor)
         raise NotALayout(name, "it is not a regular file")
     return descriptor
+
+
+def is_named(parent: int, name: str, descriptor: int) -> bool:
+    """Whether the name still is that of the open file."""
+    try:
+        named = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(named, os.fstat(descriptor))
 
 
 @contextmanager
@@ -105,3 +133,7 @@ def write_all(descriptor: int, content: bytes | memoryview) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _is_regular(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode)

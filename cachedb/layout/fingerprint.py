@@ -55,7 +55,7 @@ class Fingerprint:
 
 def take(root: int) -> Fingerprint:
     """Return the fingerprint of the layout in the directory `root`."""
-    horizon = time.time_ns() - _RACY_NS
+    horizon = racy_since()
     index_json, index_at = _of(root, "index.json", directory=False)
     stamps, times = [], [index_at]
     try:
@@ -71,6 +71,11 @@ def take(root: int) -> Fingerprint:
         blobs=Stamp("/".join(stamps) or "none"),
         settled=max(times) < horizon,
     )
+
+
+def racy_since() -> int:
+    """Return the time, in nanoseconds, from which on a time stamp proves nothing today."""
+    return time.time_ns() - _RACY_NS
 
 
 def _of(parent: int, name: str, *, directory: bool) -> tuple[str, int]:

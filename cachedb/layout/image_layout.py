@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
@@ -84,11 +85,11 @@ class Layout:
             root.mkdir(mode=0o777, parents=True, exist_ok=True)
             names = set(os.listdir(root))
         if names <= {PRIVATE, ".lock", "blobs", "ingest", "oci-layout"}:
+            # Not over blobs: with an empty index.json they would all be garbage.
             found = cls(root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-            try:
-                found._initialise()
-            finally:
-                found.close()
+            with found:
+                if not any(found.blobs.files()):
+                    found._initialise()
         return cls.open(root)
 
     def close(self) -> None:
@@ -124,7 +125,7 @@ class Layout:
     @property
     def is_writable(self) -> bool:
         """Whether we may change the layout."""
-        return os.access(".", os.W_OK, dir_fd=self._root)
+        return os.access(".", os.W_OK, dir_fd=self._root, effective_ids=True)
 
     def fingerprint(self) -> Fingerprint:
         """Say what state the files are in: four calls of stat."""
@@ -149,18 +150,18 @@ class Layout:
         """Return the names.
 
         Other tools rewrite the file in place, so a document that does not parse is read again
-        for a second before it counts as broken.
+        as long as it is younger than a second.
 
         Raises:
             NotALayout: The file is not an image index.
         """
         give_up = time.monotonic() + _TORN_SECONDS
         while True:
-            content = self.read_index_json()
+            written = self._stat("index.json")
             try:
-                return IndexJson.parse(content)
+                return IndexJson.parse(self.read_index_json())
             except InvalidManifest as error:
-                if time.monotonic() >= give_up:
+                if time.monotonic() >= give_up or not _is_young(written):
                     raise NotALayout(str(self.root), f"index.json: {error}") from error
             time.sleep(_TORN_PAUSE)
 
@@ -185,8 +186,12 @@ class Layout:
             yield
 
     @contextmanager
-    def sweeping(self, *, patience: float = locks.PATIENCE_SECONDS) -> Iterator[None]:
-        """Hold `gc.lock` alone: nobody publishes or sweeps meanwhile."""
+    def sweeping(self, *, patience: float | None = None) -> Iterator[None]:
+        """Hold `gc.lock` alone: nobody publishes or sweeps meanwhile.
+
+        Raises:
+            CacheBusy: Others still hold it after `patience` seconds.
+        """
         with self._private() as private, locks.excluding(private, patience=patience):
             yield
 
@@ -213,9 +218,16 @@ class Layout:
         with self._private() as private:
             return leases.living(private)
 
+    def bury_leases(self) -> None:
+        """Remove the files of the leases whose process is gone."""
+        with self._private() as private:
+            leases.bury(private)
+
     @contextmanager
     def _private(self) -> Iterator[int]:
         with closing(make_directory(self._root, PRIVATE, mode=0o700)) as descriptor:
+            if os.fstat(descriptor).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise NotALayout(str(self.private), "others may write to it")
             yield descriptor
 
     def _initialise(self) -> None:
@@ -228,11 +240,13 @@ class Layout:
                 replace_file(self._root, private, "index.json", IndexJson.empty().encode())
 
     def _has(self, name: str) -> bool:
+        return self._stat(name) is not None
+
+    def _stat(self, name: str) -> os.stat_result | None:
         try:
-            os.stat(name, dir_fd=self._root, follow_symlinks=False)
+            return os.stat(name, dir_fd=self._root, follow_symlinks=False)
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     def _check_has_names(self) -> None:
         if not self._has("index.json"):
@@ -250,3 +264,9 @@ class Layout:
             layout_marker.parse(content)
         except InvalidManifest as error:
             raise NotALayout(str(self.root), f"oci-layout: {error}") from error
+
+
+def _is_young(found: os.stat_result | None) -> bool:
+    if found is None:
+        return False
+    return time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _TORN_SECONDS * 1e9

@@ -120,7 +120,8 @@ class IndexJson:
         A descriptor without a name is added unless an entry of its digest is there already.
         """
         found = self
-        for name, descriptor in named:
+        # Names first: one that moves on may be all that an unnamed one would rely on.
+        for name, descriptor in sorted(named, key=lambda pair: pair[0] is None):
             found = found._with(name, descriptor)
         return found
 

@@ -19,47 +19,44 @@ import os
 import struct
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import CacheBusy
-from cachedb.layout.directories import closing, storing
+from cachedb.layout.directories import closing, is_named, open_regular
+from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PATIENCE_SECONDS = 60.0
 _LONGEST_PAUSE = 0.1
-_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OPEN = os.O_RDWR | os.O_CREAT
 # struct flock: type, whence, start, length (0: the whole file), pid; then the end padding.
 _FLOCK = "hhqqi0q"
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES})
 
 
 @contextmanager
-def names(root: int, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+def names(root: int, *, patience: float | None = None) -> Iterator[None]:
     """Hold linuxkit's `.lock` of a layout: nobody else changes index.json meanwhile.
 
     Raises:
         CacheBusy: Somebody else still holds it after `patience` seconds.
     """
-    with storing("open .lock"):
-        descriptor = os.open(".lock", _OPEN, 0o666, dir_fd=root)
-    with closing(descriptor):
-        _wait(lambda: _try_ofd(descriptor), patience, lambda: _holder(descriptor))
+    with _locked(root, _NAMES, patience):
         yield
 
 
 @contextmanager
-def sharing(private: int, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+def sharing(private: int, *, patience: float | None = None) -> Iterator[None]:
     """Hold `gc.lock` together with others: no sweep runs meanwhile."""
-    with _flocked(private, "gc.lock", fcntl.LOCK_SH, patience):
+    with _locked(private, _SHARED, patience):
         yield
 
 
 @contextmanager
-def excluding(private: int, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+def excluding(private: int, *, patience: float | None = None) -> Iterator[None]:
     """Hold `gc.lock` alone: nobody publishes or sweeps meanwhile."""
-    with _flocked(private, "gc.lock", fcntl.LOCK_EX, patience):
+    with _locked(private, _ALONE, patience):
         yield
 
 
@@ -74,23 +71,54 @@ def try_flock(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:
     return True
 
 
+class _Lock(NamedTuple):
+    name: str
+    mode: int
+    attempt: Callable[[int], bool]
+    holder: Callable[[int], str]
+
+
+def make_locked(directory: int, name: str) -> int:
+    """Make a file of which we hold the flock before anybody takes it for one left behind."""
+    while True:
+        descriptor = open_regular(directory, name, _OPEN | os.O_EXCL)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if is_named(directory, name, descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
 @contextmanager
-def _flocked(private: int, name: str, operation: int, patience: float) -> Iterator[None]:
-    with storing(f"open {name}"):
-        descriptor = os.open(name, _OPEN, 0o600, dir_fd=private)
-    with closing(descriptor):
-        _wait(lambda: try_flock(descriptor, operation), patience, lambda: "another cachedb")
-        yield
-
-
-def _wait(attempt: Callable[[], bool], patience: float, holder: Callable[[], str]) -> None:
+def _locked(parent: int, lock: _Lock, patience: float | None) -> Iterator[None]:
+    patience = LOCK_SECONDS.value if patience is None else patience
     give_up = time.monotonic() + patience
+    while True:
+        with closing(open_regular(parent, lock.name, _OPEN, lock.mode)) as descriptor:
+            if not _wait(lock, descriptor, give_up):
+                holder = lock.holder(descriptor)
+                raise CacheBusy(f"the cache is locked by {holder} (waited {patience:.0f} s)")
+            # A file that was removed meanwhile is no lock any more: the next one is another.
+            if is_named(parent, lock.name, descriptor):
+                yield
+                return
+
+
+def _wait(lock: _Lock, descriptor: int, give_up: float) -> bool:
     pause = 0.001
-    while not attempt():
+    while not lock.attempt(descriptor):
         if time.monotonic() >= give_up:
-            raise CacheBusy(f"the cache is locked by {holder()} (waited {patience:.0f} s)")
+            return False
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+    return True
+
+
+def _try_sharing(descriptor: int) -> bool:
+    return try_flock(descriptor, fcntl.LOCK_SH)
 
 
 def _try_ofd(descriptor: int) -> bool:
@@ -109,3 +137,12 @@ def _holder(descriptor: int) -> str:
     answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, request)
     pid = struct.unpack(_FLOCK, answer)[4]
     return f"process {pid}" if pid > 0 else "another process"
+
+
+def _another(_descriptor: int) -> str:
+    return "another cachedb"
+
+
+_NAMES = _Lock(".lock", 0o666, _try_ofd, _holder)
+_SHARED = _Lock("gc.lock", 0o600, _try_sharing, _another)
+_ALONE = _Lock("gc.lock", 0o600, try_flock, _another)

@@ -19,14 +19,16 @@ from typing import TYPE_CHECKING
 from cachedb.errors import CorruptBlob, StorageFailed
 from cachedb.layout.directories import (
     closing,
+    is_named,
     make_directory,
     open_directory,
     open_file,
+    open_regular,
     read_whole,
     storing,
     write_all,
 )
-from cachedb.layout.locks import try_flock
+from cachedb.layout.locks import make_locked, try_flock
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from cachedb.layout.blobs import BlobStore
 
-_PART = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_PART = os.O_RDWR | os.O_CREAT
 _COMPLETE = re.compile(r"(sha256|sha384|sha512)-([0-9a-f]+)")
 _CHUNK = 1 << 20
 
@@ -93,9 +95,10 @@ class BlobWriter:
             raise CorruptBlob(self._digest, f"arrived as {actual}")
 
     def _resume(self) -> None:
-        while chunk := os.read(self._descriptor, _CHUNK):
-            self._hasher.update(chunk)
-            self.offset += len(chunk)
+        with storing("read what is there of a blob"):
+            while chunk := os.read(self._descriptor, _CHUNK):
+                self._hasher.update(chunk)
+                self.offset += len(chunk)
         if self.offset > self._size:
             self.restart()
 
@@ -125,7 +128,9 @@ class Stage:
 
         Raises:
             CorruptBlob: The bytes do not have the size or the hash declared.
+            InvalidDigest: Nobody can check bytes against a digest of that algorithm.
         """
+        digest = Digest(digest)
         with self._ingest() as ingest:
             descriptor = self._lock_part(ingest, digest, size)
             if descriptor is None:
@@ -150,17 +155,14 @@ class Stage:
     ) -> tuple[Digest, int]:
         """Put a blob on the stage whose digest is known only at its end; returns digest, size."""
         name = f"unnamed-{secrets.token_hex(8)}.part"
-        with self._ingest() as ingest, storing("write a blob"):
-            descriptor = os.open(name, _PART | os.O_EXCL, 0o600, dir_fd=ingest)
-            with closing(descriptor):
-                try_flock(descriptor)
-                try:
-                    digest, size = _write_hashing(descriptor, chunks, algorithm)
-                    _complete(ingest, descriptor, name, _name(digest))
-                except BaseException:
-                    with suppress(FileNotFoundError):
-                        os.unlink(name, dir_fd=ingest)
-                    raise
+        with self._ingest() as ingest, closing(make_locked(ingest, name)) as descriptor:
+            try:
+                digest, size = _write_hashing(descriptor, chunks, algorithm)
+                _complete(ingest, descriptor, name, _name(digest))
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=ingest)
+                raise
         return digest, size
 
     def read(self, digest: Digest, at_most: int) -> bytes | None:
@@ -183,17 +185,9 @@ class Stage:
         """
         with self._ingest() as ingest:
             for digest in digests:
-                try:
-                    size = os.stat(_name(digest), dir_fd=ingest, follow_symlinks=False).st_size
-                except FileNotFoundError:
-                    if self._blobs.stat(digest) is None:
-                        raise StorageFailed(f"{digest} has vanished from the stage") from None
-                    continue
-                try:
-                    self._blobs.publish(ingest, _name(digest), digest)
-                except StorageFailed:
-                    if not self._blobs.has(digest, size):
-                        raise
+                is_moved = self._blobs.publish(ingest, _name(digest), digest)
+                if not is_moved and self._blobs.stat(digest) is None:
+                    raise StorageFailed(f"{digest} has vanished from the stage")
         self._blobs.sync()
 
     def clear(self, kept: Collection[str] = ()) -> int:
@@ -221,13 +215,12 @@ class Stage:
         while True:
             if self.has(digest, size):
                 return None
-            with storing("write a blob"):
-                descriptor = os.open(name, _PART, 0o600, dir_fd=ingest)
+            descriptor = open_regular(ingest, name, _PART)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 # The one before us may have completed it: then the name is another file's, or
                 # nobody's, and what we hold the lock of is the complete blob.
-                if _is_named(ingest, name, descriptor):
+                if is_named(ingest, name, descriptor):
                     return descriptor
             except BaseException:
                 os.close(descriptor)
@@ -239,7 +232,8 @@ def _write_hashing(descriptor: int, chunks: Iterable[bytes], algorithm: str) -> 
     hasher = Digest.of(b"", algorithm).hasher()
     size = 0
     for chunk in chunks:
-        write_all(descriptor, chunk)
+        with storing("write a blob"):
+            write_all(descriptor, chunk)
         hasher.update(chunk)
         size += len(chunk)
     return Digest(f"{algorithm}:{hasher.hexdigest()}"), size
@@ -250,14 +244,6 @@ def _complete(ingest: int, descriptor: int, part: str, name: str) -> None:
         os.fsync(descriptor)
         os.fchmod(descriptor, 0o444)
         os.rename(part, name, src_dir_fd=ingest, dst_dir_fd=ingest)
-
-
-def _is_named(directory: int, name: str, descriptor: int) -> bool:
-    try:
-        named = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(named, os.fstat(descriptor))
 
 
 def _remove_unlocked(directory: int, name: str) -> int:

@@ -61,18 +61,20 @@ class Trash:
             if self._blobs.stat(digest) is None:
                 self._blobs.publish(directory, _name(digest), digest)
             else:
-                os.unlink(_name(digest), dir_fd=directory)
+                with storing("empty the trash"):
+                    os.unlink(_name(digest), dir_fd=directory)
 
     def purge(self, run: str) -> int:
         """Remove what a run has withdrawn; returns the bytes freed."""
         freed = 0
-        with self._run(run) as directory, os.scandir(directory) as entries:
-            for entry in list(entries):
-                found = entry.stat(follow_symlinks=False)
-                freed += found.st_size if found.st_nlink == 1 else 0
-                os.unlink(entry.name, dir_fd=directory)
-        with closing(make_directory(self._private, "trash", mode=0o700)) as trash:
-            os.rmdir(run, dir_fd=trash)
+        with storing("empty the trash"):
+            with self._run(run) as directory, os.scandir(directory) as entries:
+                for entry in list(entries):
+                    found = entry.stat(follow_symlinks=False)
+                    freed += found.st_size if found.st_nlink == 1 else 0
+                    os.unlink(entry.name, dir_fd=directory)
+            with closing(make_directory(self._private, "trash", mode=0o700)) as trash:
+                os.rmdir(run, dir_fd=trash)
         return freed
 
     @contextmanager
