@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cachedb.errors import InvalidManifest, RegistryError
@@ -16,7 +19,7 @@ TOKEN_USER = "<token>"  # noqa: S105 - what helpers say for "this is an identity
 _PREFIX = "docker-credential-"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SERVER = re.compile(r"[A-Za-z0-9._:/\[\]-]{1,1024}")
-_SECONDS = 30
+SECONDS = 30
 _NOT_FOUND = "credentials not found in native keychain"
 
 
@@ -66,17 +69,28 @@ def parse(answer: bytes, program: str) -> Secret:
 
 def _run(program: str, server: str) -> tuple[bytes, bool]:
     """Run a helper, and return its output and whether it succeeded."""
+    limit = TOKEN_BYTES.value
     with subprocess.Popen(  # noqa: S603 - the path is from which(), the argument is fixed
         [program, "get"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # Not communicate(): that reads as much as the program cares to print.
+        watchdog = threading.Timer(SECONDS, process.kill)
+        watchdog.start()
         try:
-            output, _ = process.communicate(server.encode(), timeout=_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            raise RegistryError(f"{program!r} does not answer within {_SECONDS} s") from error
-    if len(output) > TOKEN_BYTES.value:
-        raise RegistryError(f"{program!r} answers with more than {TOKEN_BYTES.value} bytes")
-    return output, process.returncode == 0
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(server.encode())
+            output = process.stdout.read(limit + 1)
+            if len(output) > limit:
+                process.kill()
+                raise RegistryError(f"{program!r} answers with more than {limit} bytes")
+            code = process.wait()
+        finally:
+            watchdog.cancel()
+    if code == -signal.SIGKILL:
+        raise RegistryError(f"{program!r} does not answer within {SECONDS} s")
+    return output, code == 0

@@ -292,14 +292,9 @@ def unavailable(url: str, error: Exception) -> RegistryUnavailable:
 
 
 def _reason(error: BaseException) -> str:
-    """Find the innermost reason; the outer layers repeat the URL with its query."""
+    """Say what went wrong at the bottom; the outer layers repeat the URL with its query."""
     seen = error
-    while True:
-        inner = getattr(seen, "reason", None)
-        if not isinstance(inner, BaseException):
-            inner = next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
-        if inner is None or inner is seen:
-            break
+    while (inner := _inner(seen)) is not None:
         seen = inner
     if isinstance(seen, ssl.SSLError):
         return f"TLS failed ({(seen.reason or str(seen)).replace('_', ' ').lower()!r})"
@@ -312,6 +307,11 @@ def _reason(error: BaseException) -> str:
     if isinstance(seen, (http.client.HTTPException, HTTPError, ValueError)):
         return f"it does not speak HTTP as it should ({type(seen).__name__})"
     return type(seen).__name__
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    candidates = (getattr(error, "reason", None), *error.args, error.__cause__)
+    return next((found for found in candidates if isinstance(found, BaseException)), None)
 
 
 def _tls_context(ca_files: Sequence[str], certificate: ClientCertificate | None) -> ssl.SSLContext:
