@@ -58,5 +58,5 @@ def held_by(connection: Connection, living: Collection[str]) -> set[str]:
         select(lease.c.id, lease_item.c.digest, elsewhere.label("elsewhere")).join(
             lease_item, lease_item.c.lease_id == lease.c.id
         )
-    ).tuples()
+    )
     return {digest for key, digest, is_elsewhere in rows if is_elsewhere or key in living}

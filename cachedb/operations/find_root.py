@@ -113,7 +113,7 @@ def reaching(connection: Connection, digest: Digest) -> tuple[Route, ...]:
         select(edge.c.parent_id, edge.c.child_id)
         .join(above, above.c.id == edge.c.child_id)
         .order_by(edge.c.parent_id)
-    ).tuples()
+    )
     parents: dict[int, list[int]] = {}
     for parent, child in edges:
         parents.setdefault(child, []).append(parent)
@@ -123,7 +123,7 @@ def reaching(connection: Connection, digest: Digest) -> tuple[Route, ...]:
         select(ref.c.name, ref.c.target_id)
         .where(ref.c.target_id.in_(select(above.c.id)))
         .order_by(ref.c.position)
-    ).tuples()
+    )
     return tuple(Route(name=name, steps=_walk(target, down, steps)) for name, target in refs)
 
 
@@ -150,7 +150,7 @@ def _steps(connection: Connection, down: dict[int, int | None]) -> dict[int, Ste
             select(blob.c.id, blob.c.digest, blob.c.kind).where(
                 blob.c.id.in_(keys[start : start + 500])
             )
-        ).tuples()
+        )
         for key, digest, kind in rows:
             found[key] = Step(digest=Digest.declared(digest), kind=Kind(kind))
     return found
@@ -233,7 +233,7 @@ def _refs(connection: Connection, condition: ColumnElement[bool]) -> list[Root]:
         .join(blob, blob.c.id == ref.c.target_id)
         .where(condition)
         .order_by(ref.c.position)
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
     return [
         Root(
             name=name,
@@ -253,7 +253,7 @@ def _blobs(connection: Connection, condition: ColumnElement[bool]) -> list[Root]
         select(blob.c.id, blob.c.digest, blob.c.media_type, blob.c.size, blob.c.kind)
         .where(condition, blob.c.state != int(State.FOREIGN))
         .order_by(blob.c.digest)
-    ).tuples()
+    )
     return [
         Root(
             name=None,

@@ -181,9 +181,7 @@ def _plan(layout: Layout, connection: Connection, grace: float, living: set[str]
     horizon = time.time_ns() - int(grace * 1e9)
     garbage: list[Candidate] = []
     spared: list[Candidate] = []
-    for key, digest, size, kind, touched in connection.execute(
-        statements.unreachable_files()
-    ).tuples():
+    for key, digest, size, kind, touched in connection.execute(statements.unreachable_files()):
         if key in leased:
             reason = Reason.LEASED
         elif touched is not None and touched > horizon:

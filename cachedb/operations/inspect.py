@@ -100,7 +100,7 @@ class Inspection:
 def inspect(connection: Connection, root: Root) -> Inspection:
     """Return what an image says of itself, platform by platform."""
     seed = select(blob.c.id).where(blob.c.id == root.blob_id)
-    sizes = dict(connection.execute(statements.size_of_each(seed)).tuples().all())
+    sizes = dict(connection.execute(statements.size_of_each(seed)).all())
     names = [
         row.name
         for row in connection.execute(statements.refs_with_targets())
@@ -150,7 +150,7 @@ def _pairs(connection: Connection, table: Any, key: int) -> dict[str, str]:
     rows = connection.execute(
         select(table.c.key, table.c.value).where(table.c.blob_id == key).order_by(table.c.key)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 class _Tree:
@@ -176,15 +176,11 @@ class _Tree:
         )
 
     def _children(self, key: int) -> list[Node]:
-        listed = (
-            self._connection.execute(
-                select(link.c.child_id, link.c.role, link.c.platform_id)
-                .where(link.c.parent_id == key, link.c.role != int(Role.SUBJECT))
-                .order_by(link.c.role, link.c.position)
-            )
-            .tuples()
-            .all()
-        )
+        listed = self._connection.execute(
+            select(link.c.child_id, link.c.role, link.c.platform_id)
+            .where(link.c.parent_id == key, link.c.role != int(Role.SUBJECT))
+            .order_by(link.c.role, link.c.position)
+        ).all()
         found = [
             self.node(child, role=Role(role).name.lower(), platform_id=platform_id)
             for child, role, platform_id in listed

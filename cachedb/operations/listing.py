@@ -180,11 +180,11 @@ def _entry(row: Any) -> ManifestEntry:
 def _sizes(connection: Connection, targets: Collection[int] | None) -> dict[int, int]:
     if targets is None:
         every = statements.size_of_each(select(ref.c.target_id).distinct())
-        return dict(connection.execute(every).tuples().all())
+        return dict(connection.execute(every).all())
     found: dict[int, int] = {}
     for batch in chunks(sorted(targets)):
         some = statements.size_of_each(select(blob.c.id).where(blob.c.id.in_(batch)))
-        found.update(connection.execute(some).tuples().all())
+        found.update(connection.execute(some).all())
     return found
 
 

@@ -68,8 +68,8 @@ class Usage:
 def measure(connection: Connection) -> Usage:
     """Measure the whole cache; the largest exclusive images come first."""
     targets = select(ref.c.target_id).distinct()
-    sizes = dict(connection.execute(statements.size_of_each(targets)).tuples().all())
-    alone = dict(connection.execute(statements.exclusive_size_of_each(targets)).tuples().all())
+    sizes = dict(connection.execute(statements.size_of_each(targets)).all())
+    alone = dict(connection.execute(statements.exclusive_size_of_each(targets)).all())
     images = [
         ImageUsage(
             digest=digest,

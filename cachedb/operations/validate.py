@@ -188,7 +188,7 @@ def _faults(
                 blob.c.state.in_(unwell),
             )
             .order_by(link.c.parent_id, link.c.role, link.c.position)
-        ).tuples()
+        )
         for parent, digest, state in rows:
             found[parent].append((Digest.declared(digest), State(state)))
     return found
