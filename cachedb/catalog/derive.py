@@ -150,7 +150,7 @@ def _claims(ingest: Ingest, batch: list[int]) -> dict[int, _Claims]:
         select(ref.c.target_id, ref.c.media_type, ref.c.platform_id).where(
             ref.c.target_id.in_(batch)
         )
-    ).tuples():
+    ):
         claims[target].add(_kind_of_document(media_type), media_type, platform_id)
         claims[target].is_needed = claims[target].is_listed = True
     for row in ingest.connection.execute(_links_to(batch)):
@@ -291,7 +291,7 @@ def _statements(ingest: Ingest, rows: list[BlobRow]) -> set[int]:
             select(link.c.parent_id, link.c.media_type).where(
                 link.c.parent_id.in_(batch), link.c.role == int(Role.LAYER)
             )
-        ).tuples():
+        ):
             layers[parent].append(media_type)
     by_layers = {key for key, types in layers.items() if all(map(attestation.is_statement, types))}
     by_type = {row.id for row in rows if attestation.is_artifact_type(row.artifact_type or "")}
@@ -311,6 +311,6 @@ def _configured_platforms(ingest: Ingest, rows: list[BlobRow]) -> dict[int, int]
                 link.c.role == int(Role.CONFIG),
                 child.c.platform_id.is_not(None),
             )
-        ).tuples()
+        )
         found.update({parent: key for parent, key in pairs if key is not None})
     return found

@@ -360,7 +360,7 @@ class Ingest:
             known.update(
                 self.connection.execute(
                     select(edge.c.parent_id, edge.c.child_id).where(edge.c.parent_id.in_(batch))
-                ).tuples()
+                )
             )
         self._insert(
             edge,
