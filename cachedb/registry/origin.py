@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 from cachedb.errors import UntrustedOrigin
 
@@ -19,6 +19,7 @@ _LARGEST_PORT = 65_535
 _LONGEST_URL = 16 * 1024
 # RFC 3986 without "@" (userinfo) and, as there, without backslash, space and controls.
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]!$&'()*+,;=%-]+")
+_ABSOLUTE = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)")
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{0,5}))?")
 
 
@@ -46,10 +47,11 @@ class Origin:
             UntrustedOrigin: The URL has another scheme, userinfo, or is not plain RFC 3986.
         """
         check_url(url)
-        parts = urlsplit(url)
-        if parts.scheme not in _DEFAULT_PORTS:
+        matched = _ABSOLUTE.match(url)
+        scheme = matched["scheme"].lower() if matched else ""
+        if matched is None or scheme not in _DEFAULT_PORTS:
             raise UntrustedOrigin(f"refusing to follow {redact(url)!r}: not an http URL")
-        return cls.at(parts.scheme, parts.netloc)
+        return cls.at(scheme, matched["authority"])
 
     @classmethod
     def at(cls, scheme: str, authority: str) -> Origin:

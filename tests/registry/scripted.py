@@ -1,0 +1,95 @@
+"""A server that answers as a function in the test says, and remembers what it was asked."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+
+from cachedb.oci import Descriptor, Digest
+from cachedb.oci.media_type import OCI_LAYER
+from cachedb.registry.client import Client
+from cachedb.registry.credentials import CredentialFile, Credentials
+from cachedb.registry.settings import Patience, RegistrySettings
+from tests.registry.servers import serving
+
+QUICK = Patience(idle_seconds=5, retries=3, backoff_seconds=0.001)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it arrived; names of headers are lower-case."""
+
+    method: str
+    path: str
+    headers: dict
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer; `headers` is a list so that a name may be there twice."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: tuple = ()
+
+
+@dataclass
+class Scripted:
+    """A running server."""
+
+    host: str = ""
+    asked: list = field(default_factory=list)
+
+    @property
+    def url(self):
+        return f"http://{self.host}"
+
+    def seen(self, method):
+        return [one.path for one in self.asked if one.method == method]
+
+
+@contextmanager
+def scripted(answer):
+    """Serve what `answer(asked)` returns; it is called in the order of the requests."""
+    server = Scripted()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 10
+
+        def _answer(self):
+            length = int(self.headers.get("Content-Length") or 0)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            asked = Asked(self.command, self.path, headers, self.rfile.read(length))
+            server.asked.append(asked)
+            reply = answer(asked)
+            self.send_response(reply.status)
+            if not any(name == "Content-Length" for name, _ in reply.headers):
+                self.send_header("Content-Length", str(len(reply.body)))
+            for name, value in reply.headers:
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(reply.body)
+
+        def log_message(self, *_arguments):
+            pass
+
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler._answer)
+
+    with serving(Handler) as host:
+        server.host = host
+        yield server
+
+
+def client(host, *, user=None, patience=QUICK, **settings):
+    """Return a client for a server; `user` is a pair of name and password for it."""
+    auths = {host: {"username": user[0], "password": user[1]}} if user else {}
+    credentials = Credentials((CredentialFile(path="config.json", auths=auths),))
+    return Client(host, RegistrySettings(patience=patience, **settings), credentials)
+
+
+def layer(content):
+    """Describe a blob."""
+    return Descriptor(media_type=OCI_LAYER, digest=Digest.of(content), size=len(content))
