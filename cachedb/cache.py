@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from cachedb.catalog.connect import Catalog
 from cachedb.errors import CatalogMismatch, StorageFailed
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.find_root import Root, Route
+    from cachedb.operations.import_ import Imported, ImportOptions
     from cachedb.operations.inspect import Inspection, Node
     from cachedb.operations.listing import Listing
     from cachedb.operations.progress import Progress
@@ -170,6 +171,14 @@ class Cache:
         from cachedb.operations.pull import pull  # noqa: PLC0415  (brings in requests)
 
         return pull(self.layout, self.catalog, references, connect, options, progress)
+
+    def import_archive(
+        self, stream: BinaryIO, source: str, options: ImportOptions, progress: Progress
+    ) -> Sequence[Imported]:
+        """Take in the images of an archive; `source` is what errors call it."""
+        from cachedb.operations.import_ import import_archive  # noqa: PLC0415
+
+        return import_archive(self.layout, self.catalog, stream, source, options, progress)
 
     def plan_removal(self, names: Sequence[str]) -> remove.RemovalPlan:
         """Find the refs of these names, and what their removal would free."""

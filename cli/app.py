@@ -6,15 +6,17 @@ import os
 import sys
 from importlib import import_module
 from keyword import iskeyword
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cachedb.cli.output import tell
 from cachedb.errors import CacheError, QueryError
 
 _COMMANDS = (
     "pull",
+    "import",
     "ls",
     "show",
     "tree",
@@ -29,8 +31,32 @@ _COMMANDS = (
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
+
+class _Interrupted(Exception):
+    """KeyboardInterrupt, by a name for which typer has no end of its own."""
+
+
+class _PipeClosed(Exception):
+    """BrokenPipeError, by such a name."""
+
+
+class _Commands(TyperGroup):
+    """Runs a command, and lets what ends it through to `main`."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # here, where a pipe that was closed or a full disk can be told
+        except KeyboardInterrupt as error:
+            raise _Interrupted from error
+        except BrokenPipeError as error:
+            raise _PipeClosed from error
+        return result
+
+
 app = typer.Typer(
     name="cachedb",
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -38,7 +64,7 @@ app = typer.Typer(
 )
 
 
-def _version(*, wanted: bool) -> None:
+def _version(wanted: bool) -> None:  # noqa: FBT001  (typer hands it over by position)
     if wanted:
         from importlib.metadata import version
 
@@ -49,7 +75,10 @@ def _version(*, wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Say which version this is.", is_eager=True, callback=_version
+        ),
     ] = False,
 ) -> None:
     """Query, fill and clean an OCI image cache.
@@ -57,7 +86,6 @@ def _root(
     The cache is a plain OCI image layout, which skopeo, umoci, crane, oras, regctl and linuxkit
     read and write as well.
     """
-    _version(wanted=version)
 
 
 def _module(name: str) -> str:
@@ -82,10 +110,12 @@ def main() -> None:
         if error.hint:
             tell(f"hint: {error.hint}")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (_Interrupted, KeyboardInterrupt):
         tell("cachedb: interrupted; what has arrived is kept, run it again to go on")
-        sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
+        # Not sys.exit, which waits for transfers, and a registry that hangs would hang us.
+        sys.stderr.flush()
+        os._exit(_INTERRUPTED)
+    except _PipeClosed:
         # Whoever read our output has seen enough. Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_BROKEN_PIPE)

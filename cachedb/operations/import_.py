@@ -1,0 +1,303 @@
+"""Import: the images of an archive, OCI's or docker's, from a file or a pipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from cachedb.errors import (
+    BlobNotFound,
+    CorruptBlob,
+    InvalidArchive,
+    InvalidManifest,
+    InvalidReference,
+    Refused,
+)
+from cachedb.filesystem import image_archive
+from cachedb.layout import IndexJson
+from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
+from cachedb.oci import Descriptor, Digest, Index, Reference, manifest, media_type
+from cachedb.oci.descriptor import CONTAINERD_NAME
+from cachedb.oci.manifest import Role
+from cachedb.operations.progress import UNWATCHED
+from cachedb.operations.publish import Naming, leasing, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.filesystem.docker_archive import Image
+    from cachedb.layout import Layout
+    from cachedb.layout.stage import Stage
+    from cachedb.oci import Manifest
+    from cachedb.operations.progress import Progress
+    from cachedb.operations.publish import Lease
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """An image that came in; `replaced` is what its name stood for before, if something else."""
+
+    name: str | None
+    descriptor: Descriptor
+    is_new: bool
+    replaced: Digest | None
+    missing: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """What an import may do besides: another name for the one image, and taking names over."""
+
+    name: str | None = None
+    may_replace: bool = False
+
+
+def import_archive(
+    layout: Layout,
+    catalog: Catalog,
+    stream: BinaryIO,
+    source: str,
+    options: ImportOptions,
+    progress: Progress = UNWATCHED,
+) -> tuple[Imported, ...]:
+    """Take in the images of an archive; all of them, or none.
+
+    Every blob is hashed on its way to the stage. An image comes in when at least one platform of
+    it is whole, counting what the cache holds already; the rest of it is reported as missing. What
+    no image needs is left out. `source` is what errors call the archive.
+
+    Raises:
+        InvalidArchive: The archive is damaged, is none, or holds no image that is whole.
+        Refused: A name stands for another image here, and may not be taken over.
+    """
+    with layout.stage() as stage, leasing(layout, catalog) as lease:
+        intake = _Intake(layout, stage, lease, progress)
+        archive = image_archive.load(stream, intake.store, name=source)
+        named = _named(archive, source) or intake.manifests_for(archive.images)
+        if not named:
+            raise InvalidArchive(source, "there is no image in it")
+        named = _renamed(named, options.name, source)
+        images = [_Closure(intake, source).walk(descriptor) for _, descriptor in named]
+        replaced = _taken_over(layout, named, options)
+        present = {(ref.name, ref.descriptor.digest) for ref in layout.index().refs}
+        needed = dict.fromkeys(digest for image in images for digest in image.order)
+        staged = [digest for digest in needed if digest in intake.staged]
+        namings = [
+            Naming(name=name, descriptor=descriptor, source="import", origin=source)
+            for name, descriptor in named
+            if (name, descriptor.digest) not in present
+        ]
+        if namings or staged:
+            publish(layout, catalog, stage, staged, namings)
+    return tuple(
+        Imported(
+            name=name,
+            descriptor=descriptor,
+            is_new=(name, descriptor.digest) not in present,
+            replaced=replaced.get(name) if name else None,
+            missing=tuple(image.missing),
+        )
+        for (name, descriptor), image in zip(named, images, strict=True)
+    )
+
+
+class _Intake:
+    """Where the blobs of an archive go: onto the stage, unless the layout has them."""
+
+    def __init__(self, layout: Layout, stage: Stage, lease: Lease, progress: Progress) -> None:
+        self._layout = layout
+        self._stage = stage
+        self._lease = lease
+        self._progress = progress
+        self.staged: dict[Digest, int] = {}
+
+    def store(self, chunks: Iterator[bytes], digest: Digest | None, size: int) -> Digest:
+        """Store a blob, as `image_archive.Store` wants it."""
+        if digest is None:
+            digest, size = self._stage.add_unnamed(chunks)
+        else:
+            self._lease.hold([digest])
+            if self._is_here(digest, size):
+                return digest
+            self._progress.expect(digest, size)
+            with self._stage.writing(digest, size) as writer:
+                if writer is not None:
+                    writer.restart()
+                    for chunk in chunks:
+                        writer.write(chunk)
+                        self._progress.advance(digest, writer.offset)
+            self._progress.finish(digest)
+        self.staged[digest] = size
+        return digest
+
+    def manifests_for(self, images: tuple[Image, ...]) -> list[tuple[str | None, Descriptor]]:
+        """Make the manifests of docker's images, and name them by their tags."""
+        found: list[tuple[str | None, Descriptor]] = []
+        for image in images:
+            content = image.manifest
+            digest = Digest.of(content)
+            self._stage.add(digest, content)
+            self.staged[digest] = len(content)
+            descriptor = Descriptor(
+                media_type=media_type.OCI_MANIFEST, digest=digest, size=len(content)
+            )
+            found += [(_canonical(tag), descriptor) for tag in image.tags] or [(None, descriptor)]
+        return found
+
+    def size_of(self, digest: Digest) -> int | None:
+        """Return the size of a blob that came in or is here; None if it is neither."""
+        if digest in self.staged:
+            return self.staged[digest]
+        file = self._layout.blobs.stat(digest)
+        return None if file is None else file.size
+
+    def read(self, digest: Digest) -> bytes | None:
+        """Return a document that came in or is here."""
+        if digest in self.staged:
+            return self._stage.read(digest, MANIFEST_BYTES.value)
+        try:
+            return self._layout.blobs.read(digest, MANIFEST_BYTES)
+        except (BlobNotFound, CorruptBlob):
+            return None
+
+    def _is_here(self, digest: Digest, size: int) -> bool:
+        if not self._layout.blobs.has(digest, size):
+            return False
+        try:
+            self._layout.blobs.verify(digest)
+        except (BlobNotFound, CorruptBlob):
+            return False
+        return True
+
+
+@dataclass(slots=True)
+class _Closure:
+    """What one image needs: `order` has children before parents, `missing` is not there."""
+
+    intake: _Intake
+    source: str
+    order: list[Digest] = field(default_factory=list)
+    missing: list[Digest] = field(default_factory=list)
+    _seen: set[Digest] = field(default_factory=set)
+    _has_whole: bool = False
+
+    def walk(self, root: Descriptor) -> _Closure:
+        """Collect what a root leads to, and refuse an image of which nothing is whole."""
+        self._document(root, 0)
+        if not self._has_whole:
+            first = f": {self.missing[0]} is missing" if self.missing else ""
+            raise InvalidArchive(self.source, f"no platform of {root.digest} is whole{first}")
+        return self
+
+    def _document(self, descriptor: Descriptor, depth: int) -> None:
+        digest = descriptor.digest
+        if digest in self._seen:
+            return
+        self._seen.add(digest)
+        GRAPH_DEPTH.check(depth, f"the nesting of an image in {self.source}")
+        GRAPH_NODES.check(len(self._seen), f"the number of documents in {self.source}")
+        if not (descriptor.media_type.is_index or descriptor.media_type.is_manifest):
+            self._leaf(descriptor)
+            self._has_whole |= depth == 0 and not self.missing
+            return
+        if not self._is_there(descriptor):
+            return
+        document = self._parse(descriptor)
+        if isinstance(document, Index):
+            for child in document.manifests:
+                self._document(child, depth + 1)
+        else:
+            self._has_whole |= self._content(document)
+        self.order.append(digest)
+
+    def _content(self, document: Manifest) -> bool:
+        """Collect the config and the layers; say whether all are there."""
+        before = len(self.missing)
+        for child in document.children():
+            is_subject = child.role is Role.SUBJECT
+            if not is_subject and child.descriptor.media_type.is_distributable:
+                self._leaf(child.descriptor)
+        return len(self.missing) == before
+
+    def _leaf(self, descriptor: Descriptor) -> None:
+        if descriptor.data is None and self._is_there(descriptor):
+            self.order.append(descriptor.digest)
+
+    def _is_there(self, descriptor: Descriptor) -> bool:
+        size = self.intake.size_of(descriptor.digest)
+        if size is None:
+            self.missing.append(descriptor.digest)
+            return False
+        if size != descriptor.size:
+            raise InvalidArchive(
+                self.source,
+                f"blob {descriptor.digest} has {size} bytes, and its descriptor says "
+                f"{descriptor.size}",
+            )
+        return True
+
+    def _parse(self, descriptor: Descriptor) -> Index | Manifest:
+        content = self.intake.read(descriptor.digest)
+        if content is None:
+            raise InvalidArchive(self.source, f"blob {descriptor.digest} cannot be read")
+        try:
+            return manifest.parse(content, descriptor.media_type)
+        except InvalidManifest as error:
+            raise InvalidArchive(self.source, str(error.of(descriptor.digest))) from error
+
+
+def _named(
+    archive: image_archive.ImageArchive, source: str
+) -> list[tuple[str | None, Descriptor]]:
+    """Return what index.json names, by containerd's annotation where there is one."""
+    if archive.index_json is None:
+        return []
+    try:
+        index = IndexJson.parse(archive.index_json)
+    except InvalidManifest as error:
+        raise InvalidArchive(source, str(error.of("index.json"))) from error
+    if index.problems:
+        raise InvalidArchive(source, f"index.json: {index.problems[0]}")
+    found: list[tuple[str | None, Descriptor]] = []
+    for ref in index.refs:
+        name = ref.descriptor.annotations.get(CONTAINERD_NAME) or ref.name
+        if (name, ref.descriptor.digest) not in [(n, d.digest) for n, d in found]:
+            found.append((name, ref.descriptor))
+    return found
+
+
+def _renamed(
+    named: list[tuple[str | None, Descriptor]], name: str | None, source: str
+) -> list[tuple[str | None, Descriptor]]:
+    if name is None:
+        return named
+    if len({descriptor.digest for _, descriptor in named}) > 1:
+        raise InvalidArchive(source, "there are several images in it, and one name was given")
+    return [(str(Reference.parse(name).with_default_tag()), named[0][1])]
+
+
+def _taken_over(
+    layout: Layout, named: list[tuple[str | None, Descriptor]], options: ImportOptions
+) -> Mapping[str, Digest]:
+    """Return which names would stand for something else than before; refuse that unless told."""
+    here = {ref.name: ref.descriptor.digest for ref in layout.index().refs if ref.name}
+    found = {
+        name: here[name]
+        for name, descriptor in named
+        if name is not None and name in here and here[name] != descriptor.digest
+    }
+    if found and not options.may_replace:
+        name = next(iter(found))
+        raise Refused(
+            f"{name!r} stands for another image here ({found[name]})",
+            hint="--replace takes the name over; --name gives another one",
+        )
+    return found
+
+
+def _canonical(tag: str) -> str:
+    try:
+        return str(Reference.parse(tag))
+    except InvalidReference:
+        return tag

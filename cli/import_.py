@@ -1,0 +1,71 @@
+"""``cachedb import``: images from archives into the cache."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from cachedb.cli import output
+from cachedb.cli.options import CacheOption, QuietOption, create_cache
+from cachedb.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from cachedb.operations.import_ import Imported
+
+
+def command(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Archives; - is standard input.")
+    ],
+    cache: CacheOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name the one image of the archive so.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take over names that stand for other images.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Import images from OCI archives or from those of docker save, compressed or not.
+
+    The names are those of the archive. One that stands for another image here is not replaced
+    unless you say so.
+    """
+    from cachedb.cli.watch import watching
+    from cachedb.operations.import_ import ImportOptions
+
+    options = ImportOptions(name=name, may_replace=replace)
+    with (
+        ExitStack() as stack,
+        create_cache(cache) as opened,
+        watching(quiet=quiet) as progress,
+    ):
+        for file in files:
+            stream = stack.enter_context(_open(file))
+            source = "standard input" if file == "-" else file
+            for image in opened.import_archive(stream, source, options, progress):
+                _tell(image, quiet=quiet)
+
+
+def _open(file: str) -> BinaryIO:
+    if file == "-":
+        return sys.stdin.buffer
+    try:
+        return open(file, "rb")
+    except OSError as error:
+        raise StorageFailed.of(error, f"read {file!r}") from error
+
+
+def _tell(image: Imported, *, quiet: bool) -> None:
+    if quiet:
+        output.say(image.descriptor.digest)
+        return
+    news = "imported" if image.is_new else "unchanged"
+    if image.replaced:
+        news = f"replaces {image.replaced}"
+    output.say(f"{output.show(image.name or '<none>')}  {image.descriptor.digest}  {news}")
+    for digest in image.missing:
+        output.tell(f"warning: {digest} is not in the archive")

@@ -1,0 +1,140 @@
+"""What an import takes in, what it leaves out, and what it refuses."""
+
+import gzip
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cachedb.cache import Cache
+from cachedb.errors import InvalidArchive, Refused
+from cachedb.operations.import_ import Imported, ImportOptions
+from cachedb.operations.progress import UNWATCHED
+from tests import build
+from tests.conftest import APP, BASE, TOOL
+
+OTHER = build.image(BASE, build.layer({"other": ""}))
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Cache]:
+    with Cache.create(tmp_path / "new") as cache:
+        yield cache
+
+
+class Pipe(io.RawIOBase):
+    """A stream that cannot be sought, and hands out little at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        self._left = io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        return self._left.readinto(memoryview(buffer)[:777])
+
+
+def take_in(cache: Cache, content: bytes, **options: object) -> tuple[Imported, ...]:
+    return tuple(
+        cache.import_archive(
+            Pipe(content),  # type: ignore[arg-type]
+            "test.tar",
+            ImportOptions(**options),  # type: ignore[arg-type]
+            UNWATCHED,
+        )
+    )
+
+
+def names(cache: Cache) -> dict[str | None, str]:
+    return {each.name: str(each.digest) for each in cache.list()}
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        pytest.param(build.LINUXKIT, id="linuxkit"),
+        pytest.param(build.SKOPEO, id="skopeo"),
+        pytest.param(build.UMOCI, id="umoci"),
+        pytest.param(build.CONTAINERD, id="containerd"),
+    ],
+)
+def test_the_archives_of_each_tool_come_in(empty: Cache, style: build.Style) -> None:
+    take_in(empty, build.archive({"example.com/app:1": APP}, style))
+
+    assert [str(each.digest) for each in empty.list()] == [APP.digest]
+    assert {str(file.digest) for file in empty.layout.blobs.files()} == APP.digests
+
+
+def test_a_compressed_archive_comes_in(empty: Cache) -> None:
+    take_in(empty, gzip.compress(build.archive({"example.com/app:1": APP})))
+    assert names(empty) == {"example.com/app:1": APP.digest}
+
+
+def test_what_no_image_needs_is_left_out(empty: Cache) -> None:
+    content = build.archive({"example.com/tool:1": TOOL})
+    buffer = io.BytesIO(content)
+    stray = build.layer({"stray": ""})
+    with tarfile.open(fileobj=buffer, mode="a") as archive:
+        info = tarfile.TarInfo(f"blobs/sha256/{stray.digest[7:]}")
+        info.size = stray.size
+        archive.addfile(info, io.BytesIO(stray.content))
+    take_in(empty, buffer.getvalue())
+    assert {str(file.digest) for file in empty.layout.blobs.files()} == TOOL.digests
+
+
+def test_a_local_name_is_not_replaced_unless_told(empty: Cache) -> None:
+    take_in(empty, build.archive({"example.com/x:1": TOOL}))
+    with pytest.raises(Refused, match="another image"):
+        take_in(empty, build.archive({"example.com/x:1": OTHER}))
+    assert names(empty) == {"example.com/x:1": TOOL.digest}
+
+    (image,) = take_in(empty, build.archive({"example.com/x:1": OTHER}), may_replace=True)
+    assert str(image.replaced) == TOOL.digest
+    assert names(empty) == {"example.com/x:1": OTHER.digest}
+
+
+def test_the_one_image_can_be_named_anew(empty: Cache) -> None:
+    take_in(empty, build.archive({"example.com/x:1": TOOL}), name="mine")
+    assert names(empty) == {"docker.io/library/mine:latest": TOOL.digest}
+
+
+def test_several_images_cannot_have_one_name(empty: Cache) -> None:
+    with pytest.raises(InvalidArchive, match="several"):
+        take_in(empty, build.archive({"x/a:1": TOOL, "x/b:1": APP}), name="mine")
+    assert names(empty) == {}
+
+
+def test_what_the_cache_holds_need_not_be_in_the_archive(empty: Cache) -> None:
+    take_in(empty, build.archive({"x/tool:1": TOOL}))
+    whole = build.archive({"x/other:1": OTHER})
+    thin = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(whole)) as source,
+        tarfile.open(fileobj=thin, mode="w") as target,
+    ):
+        for member in source:
+            if not member.name.endswith(BASE.digest[7:]):
+                target.addfile(member, source.extractfile(member) if member.isfile() else None)
+    (image,) = take_in(empty, thin.getvalue())
+    assert image.missing == ()
+    assert {each.health.value for each in empty.list()} == {"complete"}
+
+
+def test_a_wrong_file_of_that_name_is_replaced(empty: Cache, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "blobs" / "sha256"
+    (folder / BASE.digest[7:]).write_bytes(b"x" * BASE.size)
+    take_in(empty, build.archive({"x/tool:1": TOOL}))
+    assert (folder / BASE.digest[7:]).read_bytes() == BASE.content
+    assert empty.verify().is_clean
+
+
+def test_a_cut_at_any_member_leaves_nothing(empty: Cache) -> None:
+    content = build.archive({"x/tool:1": TOOL})
+    for length in range(0, len(content) - 1024, 512):
+        with pytest.raises(InvalidArchive):
+            take_in(empty, content[:length])
+    assert names(empty) == {}
+    assert list(empty.layout.blobs.files()) == []
