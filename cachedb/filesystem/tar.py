@@ -158,7 +158,8 @@ class _Reader:
             try:
                 entry = self._next()
             except BadHeader as error:
-                raise InvalidArchive(self._name, str(error)) from error
+                why = f"{'' if count else 'is no tar archive, or a damaged one: '}{error}"
+                raise InvalidArchive(self._name, why) from error
             if entry is None:
                 break
             count += 1

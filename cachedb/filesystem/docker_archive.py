@@ -1,0 +1,185 @@
+"""The archives of ``docker save`` and ``docker load``: read from members, and written.
+
+Such an archive is a ``manifest.json`` that names a configuration and layers by member. An image
+in it has no manifest, so one is made: OCI's, over the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from cachedb.errors import InvalidArchive, InvalidManifest
+from cachedb.filesystem.compression import Compression
+from cachedb.filesystem.oci_archive import DOCKER_MANIFEST, add_blob, add_file
+from cachedb.filesystem.tar_writer import TarWriter
+from cachedb.oci import Descriptor, media_type
+from cachedb.oci.fields import Fields
+from cachedb.oci.strict_json import decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cachedb.filesystem.oci_archive import OpenBlob
+    from cachedb.filesystem.tar_writer import Sink
+    from cachedb.oci import Digest
+
+    SizedDigest: TypeAlias = tuple[Digest, int]
+
+_LAYER_TYPES = {
+    Compression.NONE: media_type.OCI_LAYER,
+    Compression.GZIP: media_type.OCI_LAYER_GZIP,
+    Compression.ZSTD: media_type.OCI_LAYER_ZSTD,
+}
+_MOST_LINKS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A member that has been stored: what it is called now, and how it is compressed."""
+
+    digest: Digest
+    size: int
+    compression: Compression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedImage:
+    """One entry of manifest.json: names of members, and the tags of the image."""
+
+    config: str
+    layers: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image of the archive, ready to be stored: its tags and the manifest made for it."""
+
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    tags: tuple[str, ...]
+
+    @property
+    def manifest(self) -> bytes:
+        """The OCI manifest: always the same bytes for the same image."""
+        return encode(
+            {
+                "schemaVersion": 2,
+                "mediaType": media_type.OCI_MANIFEST,
+                "config": self.config.to_json(),
+                "layers": [layer.to_json() for layer in self.layers],
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageToWrite:
+    """What is written for one image: the blobs with their sizes, and its tags."""
+
+    config: SizedDigest
+    layers: Sequence[SizedDigest]
+    tags: Sequence[str] = ()
+
+
+def parse_manifest(content: bytes, *, name: str) -> tuple[ListedImage, ...]:
+    """Read a manifest.json; `name` is what errors call the archive.
+
+    Raises:
+        InvalidArchive: The document is malformed, or names what is not in the archive.
+    """
+    try:
+        return tuple(_listed(each) for each in Fields({"": decode(content)}).objects(""))
+    except InvalidManifest as error:
+        raise InvalidArchive(name, str(error.of(DOCKER_MANIFEST))) from error
+
+
+def assemble(
+    listed: ListedImage,
+    files: Mapping[str, StoredFile],
+    links: Mapping[str, str],
+    *,
+    name: str,
+) -> Image:
+    """Put an image together from the members that have been stored.
+
+    `links` are the layers that are links to others.
+
+    Raises:
+        InvalidArchive: A member that manifest.json names is missing.
+    """
+
+    def find(member: str) -> StoredFile:
+        target = member
+        for _ in range(_MOST_LINKS):
+            if target not in links:
+                break
+            target = links[target]
+        if target not in files:
+            raise InvalidArchive(name, f"{DOCKER_MANIFEST} names {member!r}, which is missing")
+        return files[target]
+
+    config = find(listed.config)
+    layers = map(find, listed.layers)
+    return Image(
+        config=Descriptor(
+            media_type=media_type.OCI_CONFIG, digest=config.digest, size=config.size
+        ),
+        layers=tuple(
+            Descriptor(
+                media_type=_LAYER_TYPES[layer.compression], digest=layer.digest, size=layer.size
+            )
+            for layer in layers
+        ),
+        tags=listed.tags,
+    )
+
+
+def write(out: Sink, images: Iterable[ImageToWrite], *, open_blob: OpenBlob) -> None:
+    """Write images as ``docker load`` takes them, with the names that linuxkit gives to members.
+
+    Every layer is called ``.tar.gz``, whatever it is, and stands there once; docker goes by the
+    content. `open_blob` opens a blob to be read to its end and closed.
+
+    Raises:
+        InvalidArchive: A blob does not have its size.
+    """
+    writer = TarWriter(out)
+    manifest = []
+    written: set[str] = set()
+    for image in images:
+        digest, _ = image.config
+        names = {str(digest): image.config}
+        names |= {f"{layer[0].encoded}.tar.gz": layer for layer in image.layers}
+        for member, (blob, blob_size) in names.items():
+            if member not in written:
+                add_blob(writer, member, blob, blob_size, open_blob)
+        written |= names.keys()
+        manifest.append(
+            {
+                "Config": str(digest),
+                "RepoTags": list(image.tags) or None,
+                "Layers": [f"{layer.encoded}.tar.gz" for layer, _ in image.layers],
+            }
+        )
+    add_file(writer, DOCKER_MANIFEST, encode(manifest))
+    writer.finish()
+
+
+def _listed(fields: Fields) -> ListedImage:
+    layers = fields.strings("Layers")
+    return ListedImage(
+        config=_member(fields.require("Config", str), fields.at("Config")),
+        layers=tuple(
+            _member(layer, f"{fields.at('Layers')}[{position}]")
+            for position, layer in enumerate(layers)
+        ),
+        tags=fields.strings("RepoTags"),
+    )
+
+
+def _member(name: str, path: str) -> str:
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts:
+        raise InvalidManifest(f"{name!r} leaves the archive", path)
+    return "/".join(part for part in parts if part not in {"", "."})

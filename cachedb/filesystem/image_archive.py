@@ -1,0 +1,129 @@
+"""One pass over an image archive of either kind, in which every blob goes to a store."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from cachedb.errors import InvalidArchive, InvalidManifest
+from cachedb.filesystem import docker_archive, oci_archive
+from cachedb.filesystem.compression import sniff
+from cachedb.filesystem.docker_archive import Image, ListedImage, StoredFile
+from cachedb.filesystem.oci_archive import Blob, DockerManifest, IndexJson, LooseFile, LooseLink
+from cachedb.oci.fields import Fields
+from cachedb.oci.strict_json import decode_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cachedb.filesystem.oci_archive import Event
+    from cachedb.oci import Digest
+
+_CHUNK = 1024 * 1024
+# What configurations and layers are called in the archives of docker, podman, ggcr and bazel.
+_DOCKER_FILE = re.compile(r"(?:.*/)?(?:[^/]*\.(?:json|tar|tar\.gz)|(?:sha256:)?[0-9a-f]{64})")
+
+
+class Store(Protocol):
+    """Where blobs go."""
+
+    def __call__(self, chunks: Iterator[bytes], digest: Digest | None, size: int) -> Digest:
+        """Store `size` bytes and return their digest.
+
+        `digest` is the one that they have, which has been checked when the chunks are at their
+        end, or None if it is not known. A blob that is there already need not be read.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageArchive:
+    """What an archive says its images are.
+
+    `index_json` names them by digest. Where there is none, or it names nothing, `images` are
+    those of docker's manifest.json, whose manifests are still to be stored.
+    """
+
+    index_json: bytes | None
+    images: tuple[Image, ...] = ()
+
+
+def load(stream: BinaryIO, store: Store, *, name: str) -> ImageArchive:
+    """Read an archive to its end and store its blobs; `name` is what errors call it.
+
+    What was stored before an error stays stored.
+
+    Raises:
+        InvalidArchive: The archive is damaged, is none, or holds what no image archive holds.
+        LimitExceeded: It has more members, or larger documents, than the limits.
+    """
+    loader = _Loader(store, name)
+    for event in oci_archive.read(stream, name=name):
+        loader.take(event)
+    return loader.result()
+
+
+class _Loader:
+    def __init__(self, store: Store, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._index_json: bytes | None = None
+        self._listed: tuple[ListedImage, ...] | None = None
+        self._needed: frozenset[str] = frozenset()
+        self._files: dict[str, StoredFile] = {}
+        self._links: dict[str, str] = {}
+
+    def take(self, event: Event) -> None:
+        match event:
+            case IndexJson():
+                self._index_json = event.content
+            case DockerManifest():
+                self._listed = docker_archive.parse_manifest(event.content, name=self._name)
+                self._needed = frozenset(
+                    member for each in self._listed for member in (each.config, *each.layers)
+                )
+            case Blob():
+                self._put(event.name, event.body.chunks(), event.digest, event.size)
+            case LooseFile() if self._may_be_needed(event.name):
+                self._put(event.name, event.body.chunks(), None, event.size)
+            case LooseLink():
+                self._links[event.name] = event.target
+            case _:
+                pass
+
+    def result(self) -> ImageArchive:
+        images: Iterable[Image] = ()
+        if self._listed is not None and not self._index_names_anything():
+            images = (
+                docker_archive.assemble(each, self._files, self._links, name=self._name)
+                for each in self._listed
+            )
+        return ImageArchive(index_json=self._index_json, images=tuple(images))
+
+    def _put(self, name: str, chunks: Iterator[bytes], digest: Digest | None, size: int) -> None:
+        first = next(chunks, b"")
+        stored = StoredFile(
+            digest=self._store(itertools.chain([first] if first else [], chunks), digest, size),
+            size=size,
+            compression=sniff(first),
+        )
+        if self._files.setdefault(name, stored) != stored:
+            raise InvalidArchive(self._name, f"{name!r} is there twice, and the two differ")
+
+    def _may_be_needed(self, name: str) -> bool:
+        # Docker writes manifest.json last: until it comes, everything that looks like it counts.
+        if self._listed is None:
+            return bool(_DOCKER_FILE.fullmatch(name))
+        # One that is named may yet turn out to be a link to one that is not.
+        return name in self._needed or name.endswith("/layer.tar")
+
+    def _index_names_anything(self) -> bool:
+        if self._index_json is None:
+            return False
+        try:
+            return any(Fields(decode_object(self._index_json)).objects("manifests"))
+        except InvalidManifest:
+            # Whoever reads it will say what is wrong with it.
+            return True

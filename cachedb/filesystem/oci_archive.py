@@ -1,0 +1,273 @@
+"""OCI image layouts in tar archives: read as a stream of events, and written.
+
+An archive is read once from front to back, so a pipe will do, and its members may come in any
+order. Nothing is extracted: what a member is follows from its name alone, and everything that is
+not a plain file or directory is refused, but for the links between layers of old docker archives.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+from cachedb.errors import InvalidArchive, InvalidDigest, InvalidManifest
+from cachedb.filesystem import tar
+from cachedb.filesystem.compression import Decompressed
+from cachedb.filesystem.tar import Kind, Member
+from cachedb.filesystem.tar_writer import TarWriter
+from cachedb.limits import INDEX_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
+from cachedb.oci import Digest, layout_marker
+from cachedb.oci.strict_json import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cachedb.filesystem.tar import Body, Entry
+    from cachedb.filesystem.tar_writer import Sink
+    from cachedb.limits import Limit
+
+    OpenBlob: TypeAlias = Callable[[Digest], BinaryIO]
+
+INDEX = "index.json"
+DOCKER_MANIFEST = "manifest.json"
+_DOCKER_LAYER = "layer.tar"
+_CHUNK = 1024 * 1024
+_BLOB_PARTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """The ``oci-layout`` file, checked."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexJson:
+    """The ``index.json``, as it stands."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerManifest:
+    """The ``manifest.json`` of docker save, as it stands."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A member below ``blobs``; its body is checked against the digest as it is read."""
+
+    name: str
+    digest: Digest
+    size: int
+    body: BlobBody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LooseFile:
+    """A file that has no place in an OCI layout: docker's, or somebody's notes."""
+
+    name: str
+    size: int
+    body: Body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LooseLink:
+    """A layer of an old docker archive that is a link to another; both names are clean."""
+
+    name: str
+    target: str
+
+
+Event: TypeAlias = Marker | IndexJson | DockerManifest | Blob | LooseFile | LooseLink
+
+
+class BlobBody(io.RawIOBase):
+    """The content of a blob, which does not end on another hash than its digest."""
+
+    def __init__(self, body: Body, digest: Digest, name: str) -> None:
+        self._body = body
+        self._digest = digest
+        self._name = name
+        self._hasher = digest.hasher()
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill a part of `buffer` with the next bytes; 0 at the end."""
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, or all; none at the end.
+
+        Raises:
+            InvalidArchive: At the end, the content is not that of the digest.
+        """
+        if size < 0:
+            return b"".join(self.chunks())
+        found = self._body.read(size)
+        self._hasher.update(found)
+        if not found and size and self._hasher.hexdigest() != self._digest.encoded:
+            actual = f"{self._digest.algorithm}:{self._hasher.hexdigest()}"
+            raise InvalidArchive(self._name, f"blob {self._digest} holds {actual}")
+        return found
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what is left in pieces of moderate size."""
+        while chunk := self.read(_CHUNK):
+            yield chunk
+
+
+def read(stream: BinaryIO, *, name: str) -> Iterator[Event]:
+    """Yield what an archive holds, compressed or not, in the order in which it stands.
+
+    Bodies are there until the next event is asked for; what was not read of a blob is then read
+    and checked. `name` is what errors call the archive.
+
+    Raises:
+        InvalidArchive: The archive is damaged, holds what no image archive holds, or at its end
+            turns out to be none: it has neither oci-layout and index.json nor manifest.json.
+        LimitExceeded: There are too many members, or one that is kept in memory is too large.
+    """
+    return _Reader(name).events(Decompressed(stream, name=name))
+
+
+class _Reader:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._kept: dict[str, bytes] = {}
+
+    def events(self, stream: BinaryIO) -> Iterator[Event]:
+        for entry in tar.read(stream, name=self._name):
+            event = self._event(entry)
+            if event is not None:
+                yield event
+            if isinstance(event, Blob):
+                for _ in event.body.chunks():
+                    pass
+        self._check_whole()
+
+    def _event(self, entry: Entry) -> Event | None:
+        member = entry.member
+        name = self._clean(member.path)
+        if member.kind is Kind.DIRECTORY:
+            return None
+        if member.kind is Kind.SYMLINK and posixpath.basename(name) == _DOCKER_LAYER:
+            target = posixpath.join(posixpath.dirname(name), member.target)
+            return LooseLink(name=name, target=self._clean(posixpath.normpath(target)))
+        if member.kind is not Kind.FILE or member.is_sparse:
+            kind = "sparse file" if member.is_sparse else member.kind
+            raise self._broken(f"{member.path!r} is a {kind}, which no image archive holds")
+        match name:
+            case layout_marker.FILE_NAME:
+                return self._marker(entry)
+            case "index.json":
+                content = self._content(entry, name, INDEX_JSON_BYTES)
+                return None if content is None else IndexJson(content=content)
+            case "manifest.json":
+                content = self._content(entry, name, MANIFEST_BYTES)
+                return None if content is None else DockerManifest(content=content)
+        return self._blob(entry, name) or LooseFile(name=name, size=member.size, body=entry.body)
+
+    def _marker(self, entry: Entry) -> Marker | None:
+        content = self._content(entry, layout_marker.FILE_NAME, MARKER_BYTES)
+        if content is None:
+            return None
+        try:
+            layout_marker.parse(content)
+        except InvalidManifest as error:
+            raise self._broken(str(error.of(layout_marker.FILE_NAME))) from error
+        return Marker(content=content)
+
+    def _content(self, entry: Entry, name: str, limit: Limit) -> bytes | None:
+        """Return the content of a file that may be there once; None if it was there before."""
+        limit.check(entry.member.size, f"{name} in {self._name}")
+        content = entry.body.read()
+        if name not in self._kept:
+            self._kept[name] = content
+            return content
+        if self._kept[name] != content:
+            raise self._broken(f"{name} is there twice, and the two differ")
+        return None
+
+    def _blob(self, entry: Entry, name: str) -> Blob | None:
+        parts = name.split("/")
+        if len(parts) != _BLOB_PARTS or parts[0] != "blobs":
+            return None
+        try:
+            digest = Digest(f"{parts[1]}:{parts[2]}")
+        except InvalidDigest:
+            return None
+        body = BlobBody(entry.body, digest, self._name)
+        return Blob(name=name, digest=digest, size=entry.member.size, body=body)
+
+    def _clean(self, path: str) -> str:
+        """Return the parts of a name below the archive, or refuse a name that leaves it."""
+        parts = path.split("/")
+        if path.startswith("/") or ".." in parts:
+            raise self._broken(f"{path!r} leaves the archive")
+        return "/".join(part for part in parts if part not in {"", "."})
+
+    def _check_whole(self) -> None:
+        found = self._kept.keys()
+        if DOCKER_MANIFEST in found or {layout_marker.FILE_NAME, INDEX} <= found:
+            return
+        if not found:
+            raise self._broken("there is no image in it")
+        missing = INDEX if layout_marker.FILE_NAME in found else layout_marker.FILE_NAME
+        raise self._broken(f"there is no {missing} in it")
+
+    def _broken(self, why: str) -> InvalidArchive:
+        return InvalidArchive(self._name, why)
+
+
+def write(
+    out: Sink, *, index_json: bytes, blobs: Iterable[tuple[Digest, int]], open_blob: OpenBlob
+) -> None:
+    """Write a layout as a tar archive: the marker, each blob once, and the index.json last.
+
+    `blobs` are digests with their sizes. `open_blob` opens one to be read to its end and closed.
+
+    Raises:
+        InvalidArchive: A blob does not have its size.
+    """
+    writer = TarWriter(out)
+    marker = encode({"imageLayoutVersion": layout_marker.VERSION})
+    add_file(writer, layout_marker.FILE_NAME, marker)
+    add_directory(writer, "blobs")
+    written: set[str] = set()
+    for digest, size in blobs:
+        if digest.algorithm not in written:
+            add_directory(writer, f"blobs/{digest.algorithm}")
+        if digest not in written:
+            add_blob(writer, f"blobs/{digest.algorithm}/{digest.encoded}", digest, size, open_blob)
+        written |= {digest.algorithm, digest}
+    add_file(writer, INDEX, index_json)
+    writer.finish()
+
+
+def add_directory(writer: TarWriter, name: str) -> None:
+    """Write a directory of an image archive."""
+    writer.add(Member(path=name, kind=Kind.DIRECTORY, mode=0o755))
+
+
+def add_file(writer: TarWriter, name: str, content: bytes) -> None:
+    """Write a small file of an image archive."""
+    writer.add(Member(path=name, kind=Kind.FILE, size=len(content)), [content])
+
+
+def add_blob(writer: TarWriter, name: str, digest: Digest, size: int, open_blob: OpenBlob) -> None:
+    """Write a blob as a file of an image archive."""
+    with open_blob(digest) as stream:
+        chunks = iter(lambda: stream.read(_CHUNK), b"")
+        writer.add(Member(path=name, kind=Kind.FILE, size=size), chunks)

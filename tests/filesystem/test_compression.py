@@ -1,0 +1,140 @@
+"""Decompression: by what the bytes are, checked to the end, and bounded."""
+
+import gzip
+import io
+import lzma
+import sys
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cachedb.errors import InvalidArchive
+from cachedb.filesystem.compression import Compression, Decompressed, sniff
+from tests.filesystem.build import OneWay
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+PACK = {
+    Compression.NONE: bytes,
+    Compression.GZIP: lambda data: gzip.compress(data, mtime=0),
+    Compression.ZSTD: zstd.compress,
+}
+TEXT = bytes(range(256)) * 300
+
+
+def unpack(data: bytes) -> bytes:
+    return Decompressed(OneWay(data), name="x").read()
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+def test_the_bytes_tell_how_they_are_compressed(compression: Compression) -> None:
+    stream = Decompressed(io.BytesIO(PACK[compression](TEXT)), name="x")
+    assert stream.compression is compression
+    assert stream.read() == TEXT
+    assert stream.read() == b""
+
+
+@given(
+    st.sampled_from(list(Compression)),
+    st.lists(st.binary(max_size=300), min_size=1, max_size=4),
+    st.integers(1, 40),
+)
+def test_all_members_of_a_stream_are_read(
+    compression: Compression, parts: list[bytes], at_most: int
+) -> None:
+    whole = b"".join(parts)
+    if compression is Compression.NONE and sniff(whole) is not Compression.NONE:
+        return
+    packed = b"".join(map(PACK[compression], parts))
+    stream = Decompressed(OneWay(packed, at_most), name="x")
+    assert b"".join(iter(lambda: stream.read(7), b"")) == whole
+
+
+@pytest.mark.parametrize("compression", [Compression.GZIP, Compression.ZSTD])
+def test_a_stream_that_is_cut_short_is_refused(compression: Compression) -> None:
+    packed = PACK[compression](b"some text")
+    for length in range(5, len(packed)):
+        with pytest.raises(InvalidArchive, match=r"x: the .* data are cut short"):
+            unpack(packed[:length])
+
+
+@pytest.mark.parametrize("position", [-1, -5, 20])
+def test_a_wrong_checksum_is_refused(position: int) -> None:
+    packed = bytearray(PACK[Compression.GZIP](TEXT))
+    packed[position] ^= 1
+    with pytest.raises(InvalidArchive, match="damaged"):
+        unpack(bytes(packed))
+
+
+def test_a_damaged_zstd_frame_is_refused() -> None:
+    options = {zstd.CompressionParameter.checksum_flag: 1}
+    packed = bytearray(zstd.compress(TEXT, options=options))
+    packed[-1] ^= 1
+    with pytest.raises(InvalidArchive, match="damaged"):
+        unpack(bytes(packed))
+
+
+def test_gzip_may_be_padded_with_zeros_and_with_nothing_else() -> None:
+    packed = PACK[Compression.GZIP](TEXT)
+    assert unpack(packed + bytes(3000)) == TEXT
+    with pytest.raises(InvalidArchive):
+        unpack(packed + b"garbage")
+
+
+def test_a_skippable_frame_may_come_first_or_last() -> None:
+    frame = b"\x5a\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc"
+    packed = PACK[Compression.ZSTD](TEXT)
+    assert unpack(frame + packed) == TEXT
+    assert unpack(packed + frame) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        pytest.param(lzma.compress(TEXT), "xz", id="xz"),
+        pytest.param(b"BZh91AY&SY", "bzip2", id="bzip2"),
+        pytest.param(b"PK\x03\x04" + bytes(60), "zip", id="zip"),
+    ],
+)
+def test_what_oci_does_not_have_is_named(data: bytes, name: str) -> None:
+    with pytest.raises(InvalidArchive, match=f"compressed with {name}"):
+        unpack(data)
+
+
+@pytest.mark.parametrize("length", range(7))
+def test_a_short_stream_is_plain(length: int) -> None:
+    assert unpack(b"abcdef"[:length]) == b"abcdef"[:length]
+
+
+class Counting(io.RawIOBase):
+    """A gzip stream without end, that counts what was taken from it."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self._packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        self._waiting = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:
+        while not self._waiting:
+            self._waiting = self._packer.compress(bytes(1 << 20))
+        found, self._waiting = self._waiting[: len(buffer)], self._waiting[len(buffer) :]
+        buffer[: len(found)] = found
+        self.taken += len(found)
+        return len(found)
+
+
+def test_a_bomb_is_never_held_in_memory() -> None:
+    bomb = Counting()
+    stream = Decompressed(bomb, name="x")
+    for _ in range(20):
+        assert len(stream.read(1 << 20)) == 1 << 20
+    # 256 KiB of this stream are 256 MiB of zeros.
+    assert bomb.taken < 1 << 19
