@@ -43,7 +43,7 @@ class _PipeClosed(Exception):
 class _Commands(TyperGroup):
     """Runs a command, and lets what ends it through to `main`."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()  # here, where a pipe that was closed or a full disk can be told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ from cachedb.operations.publish import Naming, leasing, mark_verified, publish
 from cachedb.operations.selection import may_be_referrer, select_manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -162,7 +163,7 @@ class _Image:
         self._refuse_other_platform()
         self._task.lease.hold([*self._blobs, *self._documents])
         missing = self._missing(self._blobs.values())
-        with ThreadPoolExecutor(self._task.options.jobs) as pool:
+        with _workers(self._task.options.jobs) as pool:
             arrived = list(pool.map(self._transfer, missing))
         self.staged = [*arrived, *(d for d in self._documents if d in self._on_stage)]
         return root
@@ -324,6 +325,25 @@ class _Image:
             # What an interrupted run, or a mirror, left may have been wrong: once more, whole.
             sink.restart()
             self._client.origin.download(self._repository, descriptor, sink)
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """Open a pool that is waited for, unless the user interrupts.
+
+    A transfer can take long, and what it leaves is resumed; but one that an error has overtaken
+    still uses the stage.
+    """
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 class _Watched:
