@@ -259,12 +259,12 @@ def _named(
         raise InvalidArchive(source, str(error.of("index.json"))) from error
     if index.problems:
         raise InvalidArchive(source, f"index.json: {index.problems[0]}")
-    found: list[tuple[str | None, Descriptor]] = []
+    found: dict[str | Digest, tuple[str | None, Descriptor]] = {}
     for ref in index.refs:
         name = ref.descriptor.annotations.get(CONTAINERD_NAME) or ref.name
-        if (name, ref.descriptor.digest) not in [(n, d.digest) for n, d in found]:
-            found.append((name, ref.descriptor))
-    return found
+        # A name that is there twice means the last one, as linuxkit and docker have it.
+        found[name or ref.descriptor.digest] = (name, ref.descriptor)
+    return list(found.values())
 
 
 def _renamed(

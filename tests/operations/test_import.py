@@ -133,7 +133,7 @@ def test_a_wrong_file_of_that_name_is_replaced(empty: Cache, tmp_path: Path) -> 
 
 def test_a_cut_at_any_member_leaves_nothing(empty: Cache) -> None:
     content = build.archive({"x/tool:1": TOOL})
-    for length in range(0, len(content) - 1024, 512):
+    for length in range(0, len(content.rstrip(b"\0")), 512):
         with pytest.raises(InvalidArchive):
             take_in(empty, content[:length])
     assert names(empty) == {}
