@@ -89,28 +89,20 @@ class Tree:
         if not parts:
             self._put_root(member, origin)
             return
+        # The target of a link is looked for first: it may be a file that gives way to a directory.
+        linked = self._linked(member, origin.layer) if member.kind is Kind.HARD_LINK else None
         siblings = _children(self._make_directory(parts[:-1], origin.layer))
         existing = siblings.get(parts[-1])
         if existing is None:
             self._grow(origin.layer)
-        match member.kind:
-            case Kind.DIRECTORY:
-                is_directory = existing is not None and existing.children is not None
-                node = existing if existing and is_directory else _directory(origin.layer)
-                _describe(node, member, origin)
-            case Kind.HARD_LINK:
-                node = self._linked(member, origin.layer)
-            case _:
-                _check_length(member.target, origin.layer)
-                node = Node(member.kind, origin.layer, origin, target=member.target)
-        siblings[parts[-1]] = node
+        siblings[parts[-1]] = linked or _described(existing, member, origin)
 
     def _put_root(self, member: Member, origin: Origin) -> None:
         if member.kind is not Kind.DIRECTORY:
             raise _broken(
                 origin.layer, f"{member.path!r} puts a {member.kind} in place of the root"
             )
-        _describe(self.root, member, origin)
+        _described(self.root, member, origin)
 
     def _linked(self, member: Member, layer: int) -> Node:
         parts = _split(member.target, layer)
@@ -255,8 +247,15 @@ def _prune(siblings: dict[str, Node], names: Iterable[str], layer: int) -> None:
             del holder[name]
 
 
-def _describe(node: Node, member: Member, origin: Origin) -> None:
+def _described(existing: Node | None, member: Member, origin: Origin) -> Node:
+    """Return the node for an entry; a directory that is there already keeps what it holds."""
+    if member.kind is not Kind.DIRECTORY:
+        _check_length(member.target, origin.layer)
+        return Node(member.kind, origin.layer, origin, target=member.target)
+    is_directory = existing is not None and existing.children is not None
+    node = existing if existing and is_directory else _directory(origin.layer)
     node.layer, node.origin, node.member = origin.layer, origin, member
+    return node
 
 
 def _directory(layer: int) -> Node:

@@ -1,0 +1,329 @@
+"""Layers to one tree: as the spec asks, as umoci does it, and so that tools extract it."""
+
+import hashlib
+import io
+import json
+import posixpath
+import shutil
+import stat
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cachedb.errors import InvalidArchive, LimitExceeded
+from cachedb.filesystem import flatten
+from cachedb.limits import LAYER_MEMBERS
+from tests import conformance_data
+from tests.filesystem import build
+from tests.filesystem.build import directory, file, link
+from tests.oci.table import Table
+
+TABLE = Table(
+    "layers_flatten",
+    {
+        "unsafe_path_ggcr/*": "ggcr refuses a name that climbs; we keep it in, as linuxkit's "
+        "recorded fs-odd-names and umoci do, and a backslash is a character like others",
+        "symlink_filter_ggcr/*": "ggcr drops symlinks that lead out; a symlink is data, nothing "
+        "here follows one, and images need theirs (the rows of opaque_umoci keep them)",
+        "whiteout_umoci/001": "a name that is nothing but the prefix hides nothing: fs-wh-empty",
+        "whiteout_umoci/002": "a name that is nothing but the prefix hides nothing: fs-wh-empty",
+    },
+)
+
+
+def flat(*layers: bytes) -> bytes:
+    out = io.BytesIO()
+    flatten.write(len(layers), lambda number: io.BytesIO(layers[number]), out)
+    return out.getvalue()
+
+
+def tree(archive: bytes) -> dict[str, dict[str, Any]]:
+    """Read a flattened archive, and check that it could be extracted in its order."""
+    found: dict[str, dict[str, Any]] = {}
+    for info, content in build.members(archive):
+        assert info.name not in found
+        assert not info.name.startswith("/")
+        assert ".." not in info.name.split("/")
+        parent = posixpath.dirname(info.name)
+        assert not parent or found[parent]["type"] == "dir"
+        node = {"type": build.NAMES[info.type], "info": info, "content": content}
+        if info.islnk():
+            target = found[info.linkname]
+            node = {**target, "same": target.get("same", info.linkname)}
+        found[info.name] = node
+    return found
+
+
+def describe(node: dict[str, Any]) -> dict[str, Any]:
+    """Describe a node as the vectors do."""
+    found = {"type": node["type"]}
+    if node["type"] == "symlink":
+        return {**found, "link": node["info"].linkname}
+    found["mode"] = f"{node['info'].mode:04o}"
+    if node["content"]:
+        found["content"] = node["content"].decode()
+    return found
+
+
+def check(found: dict[str, dict[str, Any]], checks: dict[str, Any]) -> None:
+    assert [path for path in checks.get("present", []) if path not in found] == []
+    assert [path for path in checks.get("gone", []) if path in found] == []
+    for path, content in checks.get("content", {}).items():
+        assert found[path]["content"] == content.encode()
+    for path, mode in checks.get("mode", {}).items():
+        assert found[path]["info"].mode == int(mode, 8)
+    for path, target in checks.get("link", {}).items():
+        assert found[path]["info"].linkname == target
+    for one, other in checks.get("same", []):
+        assert found[one].get("same", one) == found[other].get("same", other)
+    if "exact" in checks:
+        assert sorted(found) == checks["exact"]
+
+
+CATEGORIES = (
+    "opaque opaque_umoci whiteout whiteout_umoci type_change parents hardlink round_trip "
+    "breakout_containerd unsafe_path_ggcr symlink_filter_ggcr"
+).split()
+
+
+@pytest.mark.parametrize("row", TABLE.rows(*CATEGORIES))
+def test_layers_give_the_tree_that_the_spec_asks_for(row: Any) -> None:
+    layers = [build.from_rows(rows) for rows in row["layers"]]
+    if "error" in row["checks"]:
+        with pytest.raises(InvalidArchive):
+            flat(*layers)
+        return
+    found = tree(flat(*layers))
+    check(found, row["checks"])
+    observed = row["observed"].get("umoci", {})
+    if observed and "error" not in observed:
+        for node in observed.values():
+            node.pop("hardlink_of", None)
+        assert {path: describe(node) for path, node in found.items()} == observed
+
+
+def test_every_row_of_the_table_is_applied_or_listed() -> None:
+    TABLE.check()
+
+
+def recorded() -> list[str]:
+    if not conformance_data.is_here():
+        return []
+    return sorted(path.stem for path in (conformance_data.root() / "linuxkit" / "flat").iterdir())
+
+
+def recorded_layers(case: str) -> list[bytes]:
+    archive = (conformance_data.root() / "linuxkit" / "inputs" / f"{case}.tar").read_bytes()
+    blobs = {info.name: content for info, content in build.members(archive)}
+
+    def blob(descriptor: Any) -> bytes:
+        return blobs["blobs/" + descriptor["digest"].replace(":", "/")]
+
+    index = json.loads(blobs["index.json"])
+    return [blob(layer) for layer in json.loads(blob(index["manifests"][0]))["layers"]]
+
+
+def record(node: dict[str, Any]) -> dict[str, Any]:
+    """Describe a node as the recorded trees do."""
+    info = node["info"]
+    found: dict[str, Any] = {"type": node["type"], "uid": info.uid, "gid": info.gid}
+    if node["type"] == "symlink":
+        return {**found, "to": info.linkname}
+    found["mode"] = oct(info.mode)
+    if node["type"] == "file":
+        found["sha256"] = hashlib.sha256(node["content"]).hexdigest()[:16]
+        found["size"] = len(node["content"])
+    if node["type"] in {"char", "block"}:
+        found["dev"] = [info.devmajor, info.devminor]
+    xattrs = {
+        key.removeprefix("SCHILY.xattr."): value.encode("utf-8", "surrogateescape").hex()
+        for key, value in info.pax_headers.items()
+        if key.startswith("SCHILY.xattr.")
+    }
+    return {**found, "xattr": xattrs} if xattrs else found
+
+
+@pytest.mark.parametrize("case", recorded())
+def test_images_give_the_recorded_tree(case: str) -> None:
+    expected = json.loads(
+        (conformance_data.root() / "linuxkit" / "flat" / f"{case}.json").read_text()
+    )
+    found = tree(flat(*recorded_layers(case)))
+    found.pop(".", None)
+    assert {path: record(node) for path, node in found.items()} == expected["entries"]
+    linked: dict[str, set[str]] = {}
+    for path, node in found.items():
+        if "same" in node:
+            linked.setdefault(node["same"], {node["same"]}).add(path)
+    assert sorted(map(sorted, linked.values())) == sorted(map(sorted, expected["hardlinks"]))
+
+
+@pytest.mark.parametrize("tool", ["tar", "bsdtar"])
+@pytest.mark.parametrize("case", recorded())
+def test_tools_extract_the_recorded_tree(case: str, tool: str, tmp_path: Path) -> None:
+    program = shutil.which(tool)
+    if program is None:
+        pytest.skip(f"{tool} is not installed")
+    expected = json.loads(
+        (conformance_data.root() / "linuxkit" / "flat" / f"{case}.json").read_text()
+    )
+    devices = [path for path, node in expected["entries"].items() if "dev" in node]
+    excluded = [f"--exclude={path}" for path in devices]
+    subprocess.run(
+        [program, *excluded, "--no-same-owner", "-C", tmp_path, "-xpf", "-"],
+        input=flat(*recorded_layers(case)),
+        check=True,
+    )
+    found = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*")}
+    assert sorted(found) == sorted(set(expected["entries"]) - set(devices))
+    for name, path in found.items():
+        node = expected["entries"][name]
+        if node["type"] == "symlink":
+            assert str(path.readlink()) == node["to"]
+            continue
+        # Who is not the owner of a file may not set its set-ID bits.
+        assert stat.S_IMODE(path.stat().st_mode) & 0o1777 == int(node["mode"], 8) & 0o1777
+        if node["type"] == "file":
+            assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(node["sha256"])
+
+
+def test_one_layer_keeps_its_order() -> None:
+    names = ["b", "b/z", "b/a", "a", "c"]
+    layer = build.tar(directory("b"), file("b/z"), file("b/a"), file("a"), directory("c"))
+    assert list(tree(flat(layer))) == names
+
+
+def test_parents_come_first_whatever_the_layer_says() -> None:
+    layer = build.tar(
+        file("a/b/c", b"1"), directory("a/b", mode=0o700), directory("a", mode=0o711)
+    )
+    found = tree(flat(layer))
+    assert list(found) == ["a", "a/b", "a/b/c"]
+    assert [found[path]["info"].mode for path in ("a", "a/b")] == [0o711, 0o700]
+
+
+def test_a_directory_that_was_emptied_stays() -> None:
+    found = tree(flat(build.tar(file("a/b/c")), build.tar(file("a/b/.wh.c"))))
+    assert list(found) == ["a", "a/b"]
+
+
+def test_the_root_is_kept_if_a_layer_describes_it() -> None:
+    found = tree(flat(build.tar(directory("./", mode=0o711)), build.tar(file("a"))))
+    assert found["."]["info"].mode == 0o711
+
+
+def test_a_file_is_stored_once_however_many_links_it_has() -> None:
+    layers = [
+        build.tar(file("a", b"content")),
+        build.tar(link("c/b", "a", "hardlink")),
+        build.tar(link("0", "c/b", "hardlink"), file(".wh.a")),
+    ]
+    found = tree(flat(*layers))
+    assert found["c/b"]["content"] == found["0"]["content"] == b"content"
+    assert sum(1 for node in found.values() if "same" in node) == 1
+    assert "a" not in found
+
+
+def test_a_hard_link_survives_the_whiteout_of_its_target_in_one_layer() -> None:
+    found = tree(
+        flat(build.tar(file("a", b"1")), build.tar(link("b", "a", "hardlink"), file(".wh.a")))
+    )
+    assert list(found) == ["b"]
+    assert found["b"]["content"] == b"1"
+
+
+def test_a_whiteout_that_is_a_directory_hides_too() -> None:
+    found = tree(flat(build.tar(file("d/x")), build.tar(directory(".wh.d/"), file("k"))))
+    assert list(found) == ["k"]
+
+
+def test_a_directory_below_a_link_is_where_the_link_leads() -> None:
+    lower = build.tar(directory("usr"), directory("usr/lib"), link("lib", "usr/lib"))
+    found = tree(flat(lower, build.tar(file("lib/new", b"1"))))
+    assert found["usr/lib/new"]["content"] == b"1"
+    assert found["lib"]["type"] == "symlink"
+
+
+def test_what_a_lower_directory_was_is_forgotten_with_it() -> None:
+    lower = build.tar(directory("d", mode=0o700), file("d/old"))
+    found = tree(flat(lower, build.tar(file("d/new"), file(".wh.d"))))
+    assert list(found) == ["d", "d/new"]
+    assert found["d"]["info"].mode == 0o755
+
+
+def test_details_of_a_file_survive() -> None:
+    records = {"mtime": "1.5", "SCHILY.xattr.user.a": "1"}
+    layer = build.tar(
+        file("f", b"1", uname="me", gname="us", uid=3_000_000, mode=0o6755, pax_headers=records)
+    )
+    info = tree(flat(layer))["f"]["info"]
+    assert (info.uname, info.gname, info.uid, info.mode, info.mtime) == (
+        "me",
+        "us",
+        3_000_000,
+        0o6755,
+        1.5,
+    )
+    assert info.pax_headers["SCHILY.xattr.user.a"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("layers", "why"),
+    [
+        pytest.param([[link("a", "b", "hardlink")]], "leads to nothing", id="link-to-nothing"),
+        pytest.param(
+            [[directory("d"), link("a", "d", "hardlink")]], "a directory", id="link-to-a-directory"
+        ),
+        pytest.param([[link("a", "", "hardlink")]], "leads to nothing", id="link-to-the-root"),
+        pytest.param([[file(".", b"x")]], "the root", id="file-for-the-root"),
+        pytest.param([[link("a", "b"), link("b", "a"), file("a/x")]], "circles", id="circle"),
+        pytest.param([[file("x" * 5000)]], "not a path", id="long-path"),
+        pytest.param([[link("s", "x/" * 3000)]], "not a path", id="long-target"),
+    ],
+)
+def test_what_has_no_place_in_a_tree_is_refused(layers: Sequence[Any], why: str) -> None:
+    with pytest.raises(InvalidArchive, match=why) as caught:
+        flat(*(build.tar(*entries) for entries in layers))
+    assert str(caught.value).startswith("layer 0: ")
+
+
+def test_links_do_not_make_a_tree_without_end() -> None:
+    deep = "/".join("d" * 1000)
+    entries = [link("l", deep), file(f"{deep}/x"), link(f"{deep}/m", deep), file("l/m/x")]
+    assert "l" in tree(flat(build.tar(*entries)))
+    deeper = [
+        directory("/".join("e" * 1500)),
+        link("s", "/".join("e" * 1500)),
+        file("s/" + "f/" * 900),
+    ]
+    with pytest.raises(InvalidArchive, match="deep"):
+        flat(build.tar(*deeper))
+
+
+def test_implied_directories_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = type(LAYER_MEMBERS)(name="layer members", variable="X", value=10)
+    monkeypatch.setattr("cachedb.filesystem.tree.LAYER_MEMBERS", few)
+    with pytest.raises(LimitExceeded):
+        flat(build.tar(file("/".join("abcdefghijkl"))))
+
+
+def test_layers_are_opened_twice_at_most_and_read_to_their_end() -> None:
+    opened: list[int] = []
+
+    class Watched(io.BytesIO):
+        def close(self) -> None:
+            assert self.tell() == len(self.getbuffer())
+            super().close()
+
+    layers = [build.tar(file("a")), build.tar(file("b")), build.tar(file("a"))]
+
+    def open_layer(number: int) -> Watched:
+        opened.append(number)
+        return Watched(layers[number])
+
+    flatten.write(3, open_layer, io.BytesIO())
+    # The first layer is hidden by the third.
+    assert opened == [0, 1, 2, 1, 2]
