@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
 
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 from requests.models import PreparedRequest
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy, should_bypass_proxies
 from urllib3.exceptions import HTTPError
 
 from cachedb.errors import RegistryUnavailable, StorageFailed, WrongContent
@@ -238,7 +238,7 @@ class Transport:
         return prepared
 
     def _proxies_for(self, origin: Origin, url: str) -> dict[str, str] | None:
-        if origin.is_loopback or proxy_bypass(origin.host.strip("[]")):
+        if origin.is_loopback or should_bypass_proxies(url, no_proxy=None):
             return None
         proxy = select_proxy(url, self._proxies)
         return {origin.scheme: proxy} if proxy else None

@@ -1,0 +1,171 @@
+"""Redirects, second attempts and warnings."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from types import SimpleNamespace
+
+import pytest
+
+from cachedb.errors import RateLimited, RegistryUnavailable, UntrustedOrigin
+from cachedb.oci import Digest
+from cachedb.registry import exchange
+from cachedb.registry.origin import Origin
+from cachedb.registry.transport import Request
+from tests.registry.scripted import QUICK, Reply, client, scripted
+
+_BLOB = Digest.of(b"blob")
+
+
+def _redirected(url, location, *, method="GET", status=307):
+    answer = SimpleNamespace(
+        url=url, status=status, origin=Origin.of(url), header={"Location": location}.get
+    )
+    return exchange._redirect(answer, Request(method=method, url=url))
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "method", "status"),
+    [
+        pytest.param("https://reg.test/x", "http://cdn.test/x", "GET", 307, id="https to http"),
+        pytest.param("https://reg.test/x", "http://reg.test/x", "GET", 307, id="own http"),
+        pytest.param("https://reg.test/x", "https://127.0.0.1/x", "GET", 302, id="to loopback"),
+        pytest.param("https://reg.test/x", "https://localhost/x", "GET", 302, id="to localhost"),
+        pytest.param("http://reg.test/x", "http://169.254.169.254/", "GET", 307, id="to metadata"),
+        pytest.param("https://8.8.8.8/x", "https://10.0.0.1/x", "GET", 307, id="to the inside"),
+        pytest.param("https://reg.test/x", "https://cdn.test/x", "PUT", 307, id="body elsewhere"),
+        pytest.param("https://reg.test/x", "/y", "PUT", 302, id="body lost on the way"),
+        pytest.param("https://reg.test/x", "https://a@reg.test/y", "GET", 307, id="userinfo"),
+    ],
+)
+def test_a_redirect_that_leads_astray_is_refused(url, location, method, status):
+    with pytest.raises(UntrustedOrigin):
+        _redirected(url, location, method=method, status=status)
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "target"),
+    [
+        pytest.param("https://reg.test/x", "https://cdn.test/y?sig=1", "https://cdn.test/y?sig=1",
+                     id="to a CDN"),
+        pytest.param("http://reg.test/x", "https://reg.test/x", "https://reg.test/x",
+                     id="http to https"),
+        pytest.param("https://10.0.0.1/x", "https://10.0.0.2/y", "https://10.0.0.2/y",
+                     id="inside to inside"),
+        pytest.param("https://reg.test/a/x", "../y", "https://reg.test/y", id="relative"),
+    ],
+)  # fmt: skip
+def test_a_redirect_is_followed(url, location, target):
+    assert _redirected(url, location) == target
+
+
+def test_a_body_is_sent_again_to_where_the_registry_moved_it():
+    def answer(asked):
+        if asked.path.endswith("/moved"):
+            return Reply(201)
+        return Reply(307, headers=(("Location", f"{asked.path}/moved"),))
+
+    with scripted(answer) as server, client(server.host) as writer:
+        writer.origin.put_manifest("a/b", _BLOB, "application/vnd.evil+json", b"content")
+    assert [asked.body for asked in server.asked] == [b"content", b"content"]
+
+
+def test_a_signed_url_is_asked_as_it_is():
+    signed = "/cdn/%7Ex/a%2Fb?X-Sig=a%2Bb%3D&Y=~%7E"
+
+    def answer(asked):
+        if asked.path == signed:
+            return Reply()
+        return Reply(307, headers=(("Location", signed),))
+
+    with scripted(answer) as server, client(server.host) as reader:
+        assert reader.origin.has_blob("a/b", _BLOB)
+    assert server.asked[-1].path == signed
+
+
+def _failing(times, status=503, headers=()):
+    left = [Reply(status, headers=headers)] * times
+    return lambda _asked: left.pop() if left else Reply()
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_passing_error_is_asked_again(status):
+    with scripted(_failing(2, status)) as server, client(server.host) as reader:
+        assert reader.origin.has_blob("a/b", _BLOB)
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 410, 418])
+def test_a_lasting_error_is_not_asked_again(status):
+    with (
+        scripted(lambda _asked: Reply(status)) as server,
+        client(server.host) as reader,
+        pytest.raises(Exception, match=str(status)),
+    ):
+        reader.origin.has_blob("a/b", _BLOB)
+    assert len(server.asked) == 1
+
+
+def test_an_error_that_stays_is_reported():
+    with (
+        scripted(lambda _asked: Reply(503)) as server,
+        client(server.host) as reader,
+        pytest.raises(RegistryUnavailable, match="503"),
+    ):
+        reader.origin.has_blob("a/b", _BLOB)
+    assert len(server.asked) == QUICK.retries + 1
+
+
+def _waiting(header):
+    """Run one request against a server that says once to come back, and return the waits."""
+    waited = []
+    patience = dataclasses.replace(QUICK, wait=waited.append)
+    failing = _failing(1, 429, (("Retry-After", header),))
+    with scripted(failing) as server, client(server.host, patience=patience) as reader:
+        assert reader.origin.has_blob("a/b", _BLOB)
+    return waited
+
+
+def test_retry_after_in_seconds_is_waited_for():
+    (waited,) = _waiting("7")
+    assert 6 < waited <= 7
+
+
+def test_retry_after_as_a_date_is_waited_for():
+    (waited,) = _waiting(format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True))
+    assert 20 < waited <= 30
+
+
+def test_retry_after_is_not_waited_for_longer_than_we_care():
+    with pytest.raises(RateLimited, match="86400 s") as caught:
+        _waiting("86400")
+    assert caught.value.retry_at > datetime.now(UTC) + timedelta(hours=23)
+
+
+def test_waits_grow_and_end():
+    waited = []
+    patience = dataclasses.replace(QUICK, backoff_seconds=1, retries=8, wait=waited.append)
+    with scripted(_failing(8)) as server, client(server.host, patience=patience) as reader:
+        assert reader.origin.has_blob("a/b", _BLOB)
+    assert [0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(waited[:4])] == [True] * 4
+    assert max(waited) <= 20
+
+
+def test_a_warning_is_shown_once():
+    said = []
+    headers = (("Warning", '299 - "this tag goes away"'), ("Warning", '199 - "not for us"'))
+    with (
+        scripted(lambda _asked: Reply(headers=headers)) as server,
+        client(server.host, warn=said.append) as reader,
+    ):
+        for _ in range(3):
+            reader.origin.has_blob("a/b", _BLOB)
+    assert said == [f"{server.host} warns: 'this tag goes away'"]
+
+
+def test_a_cookie_is_not_sent_back():
+    headers = (("Set-Cookie", "session=secret"),)
+    with scripted(lambda _asked: Reply(headers=headers)) as server, client(server.host) as reader:
+        for _ in range(2):
+            reader.origin.has_blob("a/b", _BLOB)
+    assert not any("cookie" in asked.headers for asked in server.asked)
