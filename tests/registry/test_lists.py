@@ -1,0 +1,170 @@
+"""Tags and referrers that come in pages, and what is not a list."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from cachedb.errors import RegistryError, RegistryUnavailable, UntrustedOrigin, WrongContent
+from cachedb.oci import Digest
+from cachedb.oci.media_type import OCI_INDEX, OCI_MANIFEST
+from cachedb.registry import referrers
+from tests.registry.scripted import Reply, client, scripted
+
+_SUBJECT = Digest.of(b"subject")
+
+
+def _pages(pages, body, media_type, path):
+    """Answer with one page after the other; each names the next by its number."""
+
+    def answer(asked):
+        parts = urlsplit(asked.path)
+        assert parts.path == path
+        number = int(parse_qs(parts.query).get("page", ["0"])[0])
+        link = (("Link", f'<?page={number + 1}>; rel="next"'),) if number + 1 < len(pages) else ()
+        return Reply(body=body(pages[number]), headers=(("Content-Type", media_type), *link))
+
+    return answer
+
+
+def _tags(tags):
+    return json.dumps({"name": "a/b", "tags": tags}).encode()
+
+
+def _index(contents):
+    manifests = [
+        {"mediaType": OCI_MANIFEST, "digest": Digest.of(content.encode()), "size": len(content)}
+        for content in contents
+    ]
+    return json.dumps(
+        {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
+    ).encode()
+
+
+def _digests(*contents):
+    return [Digest.of(content.encode()) for content in contents]
+
+
+def test_tags_come_from_all_pages():
+    answer = _pages([["a", "b"], [], ["c"]], _tags, "application/json", "/v2/a/b/tags/list")
+    with scripted(answer) as server, client(server.host) as reader:
+        assert list(reader.origin.tags("a/b")) == ["a", "b", "c"]
+
+
+def test_no_tags_are_no_error():
+    with scripted(lambda _asked: Reply(body=_tags(None))) as server, client(server.host) as reader:
+        assert list(reader.origin.tags("a/b")) == []
+
+
+def test_pages_in_a_circle_end():
+    headers = (("Link", '</v2/a/b/tags/list?page=2>; rel="next"'),)
+    reply = Reply(body=_tags(["a"]), headers=headers)
+    with (
+        scripted(lambda _asked: reply) as server,
+        client(server.host) as reader,
+        pytest.raises(WrongContent, match="circle"),
+    ):
+        list(reader.origin.tags("a/b"))
+    assert len(server.asked) == 2
+
+
+def test_the_next_page_is_not_elsewhere():
+    reply = Reply(body=_tags(["a"]), headers=(("Link", '<http://127.0.0.1:1/x>; rel="next"'),))
+    with (
+        scripted(lambda _asked: reply) as server,
+        client(server.host) as reader,
+        pytest.raises(UntrustedOrigin),
+    ):
+        list(reader.origin.tags("a/b"))
+
+
+def test_referrers_come_from_all_pages_each_once():
+    path = f"/v2/a/b/referrers/{_SUBJECT}"
+    answer = _pages([["x", "y"], ["y", "z"]], _index, OCI_INDEX, path)
+    with scripted(answer) as server, client(server.host) as reader:
+        found = reader.origin.referrers("a/b", _SUBJECT)
+    assert [one.digest for one in found] == _digests("x", "y", "z")
+
+
+def test_pages_that_bring_nothing_new_end():
+    pages = [["x"], ["x"], ["x"]]
+    answer = _pages(pages, _index, OCI_INDEX, f"/v2/a/b/referrers/{_SUBJECT}")
+    with (
+        scripted(answer) as server,
+        client(server.host) as reader,
+        pytest.raises(WrongContent, match="nothing new"),
+    ):
+        reader.origin.referrers("a/b", _SUBJECT)
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(Reply(body=b"<html>", headers=(("Content-Type", "text/html"),)), id="HTML"),
+        pytest.param(Reply(body=_index([])), id="no type"),
+        pytest.param(Reply(body=b"{}", headers=(("Content-Type", OCI_INDEX),)), id="empty object"),
+    ],
+)
+def test_what_is_no_index_is_refused(reply):
+    with (
+        scripted(lambda _asked: reply) as server,
+        client(server.host) as reader,
+        pytest.raises(WrongContent),
+    ):
+        reader.origin.referrers("a/b", _SUBJECT)
+
+
+@pytest.mark.parametrize(("status", "error"), [(503, RegistryUnavailable), (400, RegistryError)])
+def test_an_error_is_not_the_absence_of_referrers(status, error):
+    with (
+        scripted(lambda _asked: Reply(status)) as server,
+        client(server.host) as reader,
+        pytest.raises(error),
+    ):
+        reader.origin.referrers("a/b", _SUBJECT)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_without_the_api_the_tag_is_asked_for(status):
+    tag = referrers.tag_of(_SUBJECT)
+
+    def answer(asked):
+        if asked.path == f"/v2/a/b/manifests/{tag}":
+            return Reply(body=_index(["x"]), headers=(("Content-Type", OCI_INDEX),))
+        return Reply(status)
+
+    with scripted(answer) as server, client(server.host) as reader:
+        found = reader.origin.referrers("a/b", _SUBJECT)
+    assert [one.digest for one in found] == _digests("x")
+
+
+def test_a_long_digest_makes_a_tag_that_fits():
+    tag = referrers.tag_of(Digest.of(b"", "sha512"))
+    assert tag == "sha512-" + Digest.of(b"", "sha512").encoded[:64]
+
+
+@pytest.mark.parametrize("has_api", [True, False], ids=["with the API", "without the API"])
+def test_the_list_is_kept_by_us_only_where_the_registry_does_not(has_api):
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": {"mediaType": "application/x", "digest": _SUBJECT, "size": 7},
+            "layers": [],
+            "subject": {"mediaType": OCI_MANIFEST, "digest": _SUBJECT, "size": 7},
+        }
+    ).encode()
+    noticed = (("OCI-Subject", str(_SUBJECT)),) if has_api else ()
+
+    def answer(asked):
+        return Reply(201, headers=noticed) if asked.method == "PUT" else Reply(404)
+
+    with scripted(answer) as server, client(server.host) as writer:
+        writer.origin.put_manifest("a/b", Digest.of(manifest), OCI_MANIFEST, manifest)
+    ours = [f"/v2/a/b/manifests/{referrers.tag_of(_SUBJECT)}"]
+    assert server.seen("PUT")[1:] == ([] if has_api else ours)
+    if not has_api:
+        (entry,) = json.loads(server.asked[-1].body)["manifests"]
+        assert entry["digest"] == Digest.of(manifest)
+        assert entry["artifactType"] == "application/x"
