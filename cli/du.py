@@ -28,7 +28,7 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Say what the images take: in all, together with others, and alone.
+    """Say what images take: in all, shared, and alone.
 
     What an image holds alone is what removing it frees. With names, they are taken together.
     """

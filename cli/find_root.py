@@ -26,7 +26,7 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Print the root descriptor of a name, or of every image that contains a blob.
+    """Say which image a name stands for, or which contain a blob.
 
     A digest, or the first six digits of one, may be that of an index, a manifest, a config or a
     layer.

@@ -29,7 +29,10 @@ _COLUMNS = (
 def command(
     cache: CacheOption = None,
     grace: Annotated[
-        str, typer.Option("--grace", help="Spare what is younger: 0, 90s, 30min, 1h, 2d.")
+        str,
+        typer.Option(
+            "--grace", metavar="AGE", help="Spare what is younger: 0, 90s, 30min, 1h, 2d."
+        ),
     ] = "1h",
     dry_run: DryRunOption = False,
     form: FormatOption = Format.TABLE,
@@ -51,7 +54,8 @@ def command(
         ]
         if rows or form is not Format.TABLE:
             output.render(_COLUMNS, rows, form)
+    blobs = output.count(len(plan.garbage), "blob")
     if freed is None:
-        output.tell(f"{len(plan.garbage)} blobs would be removed: {output.size(plan.size)}")
+        output.tell(f"{blobs} would be removed: {output.size(plan.size)}")
     else:
-        output.tell(f"{len(plan.garbage)} blobs removed: {output.size(freed)} freed")
+        output.tell(f"{blobs} removed: {output.size(freed)} freed")

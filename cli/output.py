@@ -68,6 +68,11 @@ def digest(value: str) -> str:
     return value[:_SHORT] if sys.stdout.isatty() else value
 
 
+def count(number: int, noun: str) -> str:
+    """Write how many there are."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def words(values: Iterable[object]) -> str:
     """Write a list into one cell."""
     return ",".join(str(value) for value in values)

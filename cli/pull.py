@@ -22,7 +22,8 @@ def command(
     cache: CacheOption = None,
     platform: PlatformOption = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, max=64, help="Blobs at a time.")
+        int | None,
+        typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="Blobs at a time."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Take an image of another platform than asked for.")

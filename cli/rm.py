@@ -30,5 +30,9 @@ def command(
             root.digest if quiet else f"{output.show(root.name or '<none>')}  {root.digest}"
         )
     if not quiet:
-        verb = "would free" if dry_run else "frees with the next gc"
-        output.tell(f"{len(removed)} names: {verb} {output.size(plan.freed)}")
+        many, freed = output.count(len(removed), "name"), output.size(plan.freed)
+        output.tell(
+            f"{many} would be removed, which would leave {freed} to gc"
+            if dry_run
+            else f"{many} removed, which leaves {freed} to gc"
+        )

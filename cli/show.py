@@ -12,7 +12,7 @@ from cachedb.cli.output import Format
 def command(
     name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Show what an image is: its platforms, how each is run, and its labels."""
+    """Show an image: its platforms, how each is run, its labels."""
     with open_cache(cache) as opened:
         details = opened.inspect(name).to_json()
     if form is not Format.TABLE:

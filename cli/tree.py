@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def command(
     name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Draw an image: index, manifests, configs, layers and what refers to them."""
+    """Draw an image: index, manifests, configs, layers, referrers."""
     with open_cache(cache) as opened:
         root = opened.tree(name)
     if form is Format.TABLE:

@@ -41,7 +41,9 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Check images platform by platform: what is declared, what is here, do they agree.
+    """Check platform by platform that what is declared is here.
+
+    What the index and the config of a platform say has to agree as well.
 
     Ends with exit code 8 when something is amiss, or when a platform that was asked for is not
     there as a whole.
@@ -59,7 +61,9 @@ def command(
     if bad:
         listed = ", ".join(repr(each.name or each.digest) for each in bad[:3])
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""  # noqa: PLR2004
-        raise ValidationFailed(f"{len(bad)} of {len(found)} images have findings: {listed}{more}")
+        raise ValidationFailed(
+            f"findings in {len(bad)} of {output.count(len(found), 'image')}: {listed}{more}"
+        )
 
 
 def _rows(found: Sequence[Validation]) -> Iterator[tuple[object, ...]]:
@@ -72,7 +76,7 @@ def _rows(found: Sequence[Validation]) -> Iterator[tuple[object, ...]]:
             yield (
                 each.name,
                 kind or (str(report.platform) if report.platform else None),
-                str(report.configured) if report.configured else None,
+                str(report.configured) if report.configured and not kind else None,
                 report.digest,
                 str(report.condition),
                 "; ".join([*faults, *([report.problem] if report.problem else [])]),

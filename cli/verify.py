@@ -26,7 +26,9 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Hash every blob of some images, or every blob, and say what is corrupt or missing.
+    """Read and hash blobs, and say which are corrupt or missing.
+
+    Those of some images, or all.
 
     Ends with exit code 8 when something is.
     """
@@ -36,6 +38,6 @@ def command(
         rows = ((each.digest, each.why, list(each.names)) for each in found.findings)
         output.render(_COLUMNS, rows, form)
     if not quiet:
-        output.tell(f"{found.blobs} blobs, {output.size(found.bytes)} hashed and right")
+        output.tell(f"{output.count(found.blobs, 'blob')} read, {output.size(found.bytes)} right")
     if found.findings:
-        raise ValidationFailed(f"{len(found.findings)} blobs are corrupt or missing")
+        raise ValidationFailed(f"corrupt or missing: {output.count(len(found.findings), 'blob')}")

@@ -12,7 +12,7 @@ _COLUMNS = (Column("name"), Column("route", output.words))
 def command(
     name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Say which names keep a blob, and on which way; or that nothing does."""
+    """Say which names keep a blob, and on which way."""
     with open_cache(cache) as opened:
         root = opened.find_root(name)
         routes = opened.why(root.digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from cachedb.operations.find_root import Root
     from cachedb.operations.listing import ManifestEntry
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
@@ -52,7 +55,7 @@ class RunConfig:
 
     platform: str
     digest: Digest
-    created: int | None
+    created_at: datetime | None
     author: str
     user: str
     working_dir: str
@@ -83,7 +86,7 @@ class Inspection:
                 {
                     "platform": each.platform,
                     "digest": str(each.digest),
-                    "created": each.created,
+                    "created": each.created_at and each.created_at.isoformat(),
                     "author": each.author,
                     "user": each.user,
                     "working_dir": each.working_dir,
@@ -135,7 +138,7 @@ def _run_config(connection: Connection, entry: ManifestEntry) -> RunConfig | Non
     return RunConfig(
         platform=entry.platform.full if entry.platform else "",
         digest=entry.digest,
-        created=row.created,
+        created_at=_moment(row.created),
         author=row.author,
         user=row.user,
         working_dir=row.working_dir,
@@ -144,6 +147,15 @@ def _run_config(connection: Connection, entry: ManifestEntry) -> RunConfig | Non
         env=_pairs(connection, env, row.blob_id),
         labels=_pairs(connection, label, row.blob_id),
     )
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    if microseconds is None:
+        return None
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:  # year 1 in some time zone, before it in UTC
+        return None
 
 
 def _pairs(connection: Connection, table: Any, key: int) -> dict[str, str]:
