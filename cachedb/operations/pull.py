@@ -286,11 +286,12 @@ class _Image:
         missing = [d for d in wanted if not self._is_here(d, proven)]
         return sorted(missing, key=lambda descriptor: -descriptor.size)
 
-    def _is_here(self, descriptor: Descriptor, proven: set[str]) -> bool:
+    def _is_here(self, descriptor: Descriptor, proven: dict[str, int]) -> bool:
         blobs = self._task.layout.blobs
-        if not blobs.has(descriptor.digest, descriptor.size):
+        file = blobs.stat(descriptor.digest)
+        if file is None or file.size != descriptor.size:
             return False
-        if descriptor.digest in proven:
+        if proven.get(descriptor.digest) == file.touched_ns:
             return True
         try:
             blobs.verify(descriptor.digest)
@@ -397,17 +398,16 @@ def _local_descriptor(connection: Connection, digest: Digest) -> Descriptor | No
     return Descriptor(media_type=MediaType(row.media_type), digest=digest, size=row.size)
 
 
-def _proven(connection: Connection, digests: Sequence[Digest]) -> set[str]:
-    """Return which blobs have been hashed and found right."""
-    found: set[str] = set()
+def _proven(connection: Connection, digests: Sequence[Digest]) -> dict[str, int]:
+    """Return which blobs have been hashed and found right, and when their file was touched."""
+    found: dict[str, int] = {}
     for batch in chunks(digests):
-        found.update(
-            connection.scalars(
-                select(blob.c.digest).where(
-                    blob.c.digest.in_(batch),
-                    blob.c.state == int(State.PRESENT),
-                    blob.c.verified.is_not(None),
-                )
+        rows = connection.execute(
+            select(blob.c.digest, blob.c.touched).where(
+                blob.c.digest.in_(batch),
+                blob.c.state == int(State.PRESENT),
+                blob.c.verified.is_not(None),
             )
         )
+        found.update({digest: touched for digest, touched in rows if touched is not None})
     return found

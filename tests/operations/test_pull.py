@@ -1,0 +1,395 @@
+"""Pull from a real registry: what is fetched, what is not, and what a cut leaves."""
+
+import http.client
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from cachedb.cache import Cache
+from cachedb.errors import (
+    CorruptBlob,
+    PlatformNotFound,
+    RefNotFound,
+    RegistryUnavailable,
+)
+from cachedb.oci import MediaType, Platform, Reference
+from cachedb.operations.listing import Health
+from cachedb.operations.progress import UNWATCHED
+from cachedb.operations.pull import PullOptions, PullReport
+from cachedb.registry.client import Client
+from cachedb.registry.credentials import Credentials
+from cachedb.registry.settings import Patience, RegistrySettings
+from tests import build
+from tests.registry import cutting, servers
+
+BASE = build.layer({"base": "b" * 4000})
+BIG = build.layer({f"f{n}": str(n) * 500 for n in range(800)})
+AMD = build.image(BASE, BIG, build.layer({"arch": "amd64"}))
+ARM = build.image(BASE, build.layer({"arch": "arm64"}), arch="arm64", variant="v8")
+ARM7 = build.image(BASE, build.layer({"arch": "arm"}), arch="arm", variant="v7")
+MULTI = build.index(AMD, ARM, ARM7, build.attestation(AMD), build.attestation(ARM))
+ARTIFACTS = build.index(AMD, ARM, build.attestation_artifact(AMD), build.attestation_artifact(ARM))
+TOOL = build.image(BASE, build.layer({"tool": ""}))
+
+IMPATIENT = RegistrySettings(patience=Patience(retries=1, backoff_seconds=0.01))
+
+
+class Counter:
+    """A reverse proxy that notes the requests."""
+
+    def __init__(self, host: str) -> None:
+        self.requests: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                outer.requests.append(f"{self.command} {self.path.rpartition('/')[2]}")
+                upstream = http.client.HTTPConnection(host)
+                headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+                upstream.request(self.command, self.path, headers=headers)
+                answer = upstream.getresponse()
+                body = answer.read()
+                self.send_response(answer.status)
+                for key, value in answer.getheaders():
+                    if key.lower() not in {"date", "server", "connection"}:
+                        self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(body)
+                upstream.close()
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.host = f"127.0.0.1:{self.server.server_address[1]}"
+        self._thread = Thread(target=self.server.serve_forever)
+        self._thread.start()
+
+    def take(self) -> list[str]:
+        taken, self.requests = self.requests, []
+        return taken
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
+    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
+        for name, thing in {
+            "multi": MULTI,
+            "artifacts": ARTIFACTS,
+            "single": AMD,
+            "tool": TOOL,
+            "arm": ARM,
+        }.items():
+            push(served.host, f"t/{name}", thing)
+        yield served
+
+
+@pytest.fixture
+def counted(registry: servers.Served) -> Iterator[Counter]:
+    counter = Counter(registry.host)
+    yield counter
+    counter.close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[Cache]:
+    with Cache.create(tmp_path / "cache") as opened:
+        yield opened
+
+
+def push(host: str, repository: str, thing: build.Thing, tag: str = "1") -> None:
+    """Put a thing into the registry, children first, each document by its digest."""
+    documents = [b for b in thing.blobs if "manifest" in b.media_type or "index" in b.media_type]
+    connection = http.client.HTTPConnection(host)
+
+    def ask(method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status < 300, (method, path, answer.status)
+        return answer
+
+    for blob in thing.blobs:
+        if blob not in documents:
+            where = ask("POST", f"/v2/{repository}/blobs/uploads/").getheader("Location")
+            assert where is not None
+            path = where.partition(host)[2]
+            ask("PUT", f"{path}&digest={blob.digest}", blob.content)
+    for blob in sorted(documents, key=lambda b: "index" in b.media_type):
+        target = tag if blob.digest == thing.digest else blob.digest
+        path = f"/v2/{repository}/manifests/{target}"
+        ask("PUT", path, blob.content, **{"Content-Type": blob.media_type})
+    connection.close()
+
+
+@contextmanager
+def connecting(settings: RegistrySettings = IMPATIENT) -> Iterator[Callable[[str], Client]]:
+    with ExitStack() as stack:
+        clients: dict[str, Client] = {}
+
+        def connect(domain: str) -> Client:
+            if domain not in clients:
+                client = Client(domain, settings, Credentials([]))
+                clients[domain] = stack.enter_context(client)
+            return clients[domain]
+
+        yield connect
+
+
+def pull(cache: Cache, host: str, *names: str, **options: object) -> PullReport:
+    references = [Reference.parse(f"{host}/t/{name}") for name in names]
+    with connecting() as connect:
+        return cache.pull(
+            references,
+            connect,
+            PullOptions(**options),  # type: ignore[arg-type]
+            UNWATCHED,
+        )
+
+
+def fetch(cache: Cache, host: str, *names: str, **options: object) -> PullReport:
+    report = pull(cache, host, *names, **options)
+    if report.failures:
+        raise report.failures[0][1]
+    return report
+
+
+def on_disk(cache: Cache) -> set[str]:
+    return {str(file.digest) for file in cache.layout.blobs.files()}
+
+
+def platform(text: str) -> tuple[Platform, ...]:
+    return (Platform.parse(text),)
+
+
+def test_an_index_comes_whole_with_all_platforms(cache: Cache, registry: servers.Served) -> None:
+    report = fetch(cache, registry.host, "multi:1")
+
+    assert on_disk(cache) == MULTI.digests
+    assert cache.verify().is_clean
+    assert report.pulled[0].fetched == sum(blob.size for blob in MULTI.blobs)
+    (listing,) = cache.list()
+    assert listing.name == f"{registry.host}/t/multi:1"
+    assert [str(p) for p in listing.platforms] == ["linux/amd64", "linux/arm64", "linux/arm"] or [
+        str(p) for p in listing.platforms
+    ] == ["linux/amd64", "linux/arm64", "linux/arm/v7"]
+
+
+@pytest.mark.parametrize(
+    ("thing", "name"),
+    [
+        pytest.param(MULTI, "multi:1", id="annotated"),
+        pytest.param(ARTIFACTS, "artifacts:1", id="subject"),
+    ],
+)
+def test_a_platform_comes_with_its_attestation_and_the_whole_index(
+    cache: Cache, registry: servers.Served, thing: build.Thing, name: str
+) -> None:
+    fetch(cache, registry.host, name, platforms=platform("linux/arm64"))
+
+    about = build.attestation(ARM) if thing is MULTI else build.attestation_artifact(ARM)
+    assert on_disk(cache) == {thing.digest} | ARM.digests | about.digests
+    (listing,) = cache.list()
+    assert (str(listing.digest), listing.health) == (thing.digest, Health.PARTIAL)
+    (validation,) = cache.validate([f"{registry.host}/t/{name}"], platform("linux/arm64"))
+    assert validation.is_valid
+
+
+def test_another_platform_is_added_later(cache: Cache, registry: servers.Served) -> None:
+    fetch(cache, registry.host, "multi:1", platforms=platform("linux/arm64"))
+    report = fetch(cache, registry.host, "multi:1", platforms=platform("linux/amd64"))
+
+    assert report.pulled[0].fetched < sum(blob.size for blob in MULTI.blobs)
+    names = [f"{registry.host}/t/multi:1"]
+    (validation,) = cache.validate(names, (*platform("linux/amd64"), *platform("linux/arm64")))
+    assert validation.is_valid
+    assert len(cache.list()) == 1
+
+
+def test_several_platforms_come_at_once(cache: Cache, registry: servers.Served) -> None:
+    wanted = (Platform.parse("linux/arm64"), Platform.parse("linux/arm/v7"))
+    fetch(cache, registry.host, "multi:1", platforms=wanted)
+    assert ARM.digests | ARM7.digests <= on_disk(cache)
+    assert AMD.digest not in on_disk(cache)
+
+
+def test_a_platform_that_is_not_offered_is_refused_with_those_that_are(
+    cache: Cache, registry: servers.Served
+) -> None:
+    with pytest.raises(PlatformNotFound, match="linux/riscv64") as caught:
+        fetch(cache, registry.host, "multi:1", platforms=platform("linux/riscv64"))
+    assert "linux/amd64" in caught.value.available
+    assert on_disk(cache) == set()
+    assert cache.list() == []
+
+
+def test_a_single_image_of_another_platform_is_refused_unless_forced(
+    cache: Cache, registry: servers.Served
+) -> None:
+    with pytest.raises(PlatformNotFound, match="linux/amd64"):
+        fetch(cache, registry.host, "arm:1", platforms=platform("linux/amd64"))
+    assert cache.list() == []
+
+    fetch(cache, registry.host, "arm:1", platforms=platform("linux/amd64"), is_forced=True)
+    assert on_disk(cache) == ARM.digests
+
+
+def test_what_is_there_costs_one_head(cache: Cache, counted: Counter) -> None:
+    fetch(cache, counted.host, "multi:1")
+    counted.take()
+
+    report = fetch(cache, counted.host, "multi:1")
+
+    assert counted.take() == ["HEAD 1"]
+    assert (report.pulled[0].fetched, report.pulled[0].is_new) == (0, False)
+
+
+def test_a_digest_that_is_there_costs_nothing(cache: Cache, counted: Counter) -> None:
+    fetch(cache, counted.host, "tool:1")
+    counted.take()
+
+    fetch(cache, counted.host, f"tool@{TOOL.digest}")
+
+    assert counted.take() == []
+    assert len(cache.list()) == 2
+
+
+def test_a_shared_layer_is_fetched_once(cache: Cache, counted: Counter) -> None:
+    fetch(cache, counted.host, "single:1", "tool:1")
+    fetched = [line for line in counted.take() if line == f"GET {BASE.digest}"]
+    assert len(fetched) == 1
+
+
+def test_many_names_are_one_write_of_index_json(
+    cache: Cache, registry: servers.Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[object] = []
+    replace = cache.layout.replace_index
+    monkeypatch.setattr(
+        cache.layout, "replace_index", lambda index: (writes.append(index), replace(index))
+    )
+    fetch(cache, registry.host, "single:1", "tool:1", "multi:1")
+    assert len(writes) == 1
+    assert len(cache.list()) == 3
+
+
+def test_one_failure_does_not_undo_the_others(cache: Cache, registry: servers.Served) -> None:
+    report = pull(cache, registry.host, "tool:1", "nope:1", "single:1")
+
+    ((reference, error),) = report.failures
+    assert reference.path == "t/nope"
+    assert isinstance(error, RefNotFound)
+    assert len(cache.list()) == 2
+
+
+def test_a_registry_that_is_down_leaves_nothing(cache: Cache) -> None:
+    with pytest.raises(RegistryUnavailable):
+        fetch(cache, "127.0.0.1:1", "x:1")
+    assert (on_disk(cache), cache.list()) == (set(), [])
+
+
+@pytest.mark.parametrize("damage", ["overwrite", "truncate"])
+def test_a_wrong_file_is_healed(cache: Cache, registry: servers.Served, damage: str) -> None:
+    fetch(cache, registry.host, "single:1")
+    file = cache.layout.root / "blobs" / "sha256" / BIG.digest[7:]
+    file.chmod(0o644)
+    file.write_bytes(b"x" * (BIG.size if damage == "overwrite" else 7))
+
+    fetch(cache, registry.host, "single:1")
+
+    assert file.read_bytes() == BIG.content
+    assert cache.verify().is_clean
+
+
+def test_a_lost_file_comes_back(cache: Cache, registry: servers.Served) -> None:
+    fetch(cache, registry.host, "single:1")
+    (cache.layout.root / "blobs" / "sha256" / BIG.digest[7:]).unlink()
+    fetch(cache, registry.host, "single:1")
+    assert cache.verify().is_clean
+    assert {listing.health for listing in cache.list()} == {Health.COMPLETE}
+
+
+def test_a_cut_pull_names_nothing_and_the_next_one_goes_on(
+    cache: Cache, registry: servers.Served
+) -> None:
+    cuts = [("down", BIG.size // 2)] + [("down", 1)] * 40
+    with cutting.cutting(registry.port, cuts) as proxy, pytest.raises(RegistryUnavailable):
+        fetch(cache, proxy.host, "single:1", jobs=1)
+    assert cache.list() == []
+    parts = list((cache.layout.private / "ingest").iterdir())
+    assert sum(part.stat().st_size for part in parts) > 0
+    left = sum(part.stat().st_size for part in parts)
+
+    report = fetch(cache, registry.host, "single:1")
+
+    assert report.pulled[0].fetched <= sum(blob.size for blob in AMD.blobs) - left + BIG.size // 50
+    assert on_disk(cache) == AMD.digests
+    assert cache.verify().is_clean
+    cache.collect(cache.plan_collection(grace=0))
+    assert list((cache.layout.private / "ingest").iterdir()) == []
+
+
+def test_a_wrong_part_is_fetched_anew(cache: Cache, registry: servers.Served) -> None:
+    ingest = cache.layout.private / "ingest"
+    ingest.mkdir(exist_ok=True)
+    (ingest / f"sha256-{BIG.digest[7:]}.part").write_bytes(b"x" * (BIG.size // 2))
+
+    fetch(cache, registry.host, "single:1")
+
+    assert cache.verify().is_clean
+
+
+def test_a_moved_tag_moves_the_name(cache: Cache, registry: servers.Served) -> None:
+    push(registry.host, "t/moving", AMD)
+    fetch(cache, registry.host, "moving:1")
+    push(registry.host, "t/moving", TOOL)
+
+    report = fetch(cache, registry.host, "moving:1")
+
+    assert report.pulled[0].is_new
+    (listing,) = cache.list()
+    assert str(listing.digest) == TOOL.digest
+
+
+def test_an_artifact_is_pulled_like_an_image(cache: Cache, registry: servers.Served) -> None:
+    artifact = build.artifact(BASE, artifact_type="application/vnd.example.thing")
+    push(registry.host, "t/artifact", artifact)
+    fetch(cache, registry.host, "artifact:1")
+    assert on_disk(cache) == artifact.digests
+
+
+def test_media_types_are_what_the_registry_served(cache: Cache, registry: servers.Served) -> None:
+    fetch(cache, registry.host, "multi:1")
+    root = cache.find_root(f"{registry.host}/t/multi:1")
+    assert root.media_type == MediaType(build.OCI_INDEX)
+
+
+def test_wrong_bytes_never_get_a_name(
+    cache: Cache, registry: servers.Served, tmp_path: Path
+) -> None:
+    push(registry.host, "t/rotten", TOOL)
+    blob = TOOL.layers[1]
+    (stored,) = tmp_path.parent.glob(f"**/{blob.digest[7:]}/data")
+    good = stored.read_bytes()
+    stored.write_bytes(b"x" * len(good))
+    try:
+        with pytest.raises((CorruptBlob, RegistryUnavailable)):
+            fetch(cache, registry.host, "rotten:1")
+        assert (on_disk(cache), cache.list()) == (set(), [])
+    finally:
+        stored.write_bytes(good)
+    fetch(cache, registry.host, "rotten:1")
+    assert cache.verify().is_clean
