@@ -6,17 +6,13 @@ checked and dropped. What is held is a piece of text, and the one value that is 
 
 from __future__ import annotations
 
-import codecs
-import json
-import math
-import re
-from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from cachedb.errors import InvalidManifest
-from cachedb.limits import JSON_DEPTH, JSON_KEYS, SBOM_BYTES, SBOM_VALUE_CHARACTERS
+from cachedb.limits import JSON_KEYS, SBOM_VALUE_CHARACTERS
+from cachedb.packages.jsontext import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,155 +60,37 @@ def read(stream: BinaryIO, wanted: Wanted, *, piece: int = PIECE) -> Iterator[Fo
             array or the object that it has to be.
         LimitExceeded: The document, one wanted value, or the keys of one object are too many.
     """
-    text = _Text(stream, piece)
+    text = Text(stream, piece)
     if text.next() != "{":
         raise text.error("expected an object")
-    yield from _wanted_object(text, wanted, ())
+    yield from _wanted_object(text, wanted, (), _Rest(text, piece))
     if text.next():
         raise text.error("expected the end of the document")
 
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_WORD = re.compile(r"[^ \t\n\r,\]}]*")
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-# Whole strings and what is no bracket, up to a bracket, or the quote of a string that goes on
-# behind the text.
-_MARK = re.compile(rf'(?:[^"\[\]{{}}]++|{_STRING})*+[\[\]{{}}"]', re.DOTALL)
-_LEVELS = {"[": 1, "{": 1, "]": -1, "}": -1}
-_WHOLE_STRING = re.compile(_STRING, re.DOTALL)
-
-
-class _Text:
-    """The text of a stream, as far as it has been read and not used."""
-
-    __slots__ = ("_before", "_buffer", "_bytes", "_decoder", "_ended", "_position", "_stream",
-                 "piece")  # fmt: skip
-
-    def __init__(self, stream: BinaryIO, piece: int) -> None:
-        self._stream = stream
-        self.piece = piece
-        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
-        self._bytes = 0
-        self._ended = False
-        self._before = 0  # characters that are gone from the buffer
-        self._buffer = ""
-        self._position = 0
-
-    def next(self) -> str:
-        """Skip white space and return the character there, or '' at the end."""
-        while True:
-            self._position = _end_of(_SPACE, self._buffer, self._position)
-            if self._position < len(self._buffer):
-                return self._buffer[self._position]
-            if not self._read_more():
-                return ""
-
-    def take(self, length: int = 1) -> str:
-        """Return that many characters, which have been seen to be there, and go behind them."""
-        start = self._position
-        self._position += length
-        return self._buffer[start : self._position]
-
-    def value_length(self, most: int, depth: int) -> int | None:
-        """Find where the value ends that begins here; None if it is longer than `most`.
-
-        Only strings and brackets are looked at: what is between is left to the decoder.
-        """
-        first = self._buffer[self._position]
-        if first in "[{":
-            length = self._bracket_length(most, depth)
-        elif first == '"':
-            length = self._string_length(most)
-        else:
-            length = self._word_length(most)
-        return None if length is None or length > most else length
-
-    def _bracket_length(self, most: int, depth: int) -> int | None:
-        offset = level = 0
-        while True:
-            mark = _MARK.match(self._buffer, self._position + offset)
-            end = mark.end() if mark else len(self._buffer)
-            character = self._buffer[end - 1] if mark else ""
-            if character in _LEVELS:
-                offset = end - self._position
-                level += _LEVELS[character]
-                if depth + level > JSON_DEPTH.value:
-                    raise self.error("nested too deeply")
-                if not level:
-                    return offset
-            else:
-                if len(self._buffer) - self._position > most:
-                    return None
-                # The quote of a string that goes on is looked at again.
-                offset = end - len(character) - self._position
-                self._read_on()
-
-    def _string_length(self, most: int) -> int | None:
-        while not (whole := _WHOLE_STRING.match(self._buffer, self._position)):
-            if len(self._buffer) - self._position > most:
-                return None
-            self._read_on()
-        return whole.end() - self._position
-
-    def _word_length(self, most: int) -> int | None:
-        while True:
-            end = _end_of(_WORD, self._buffer, self._position)
-            if end < len(self._buffer) or end - self._position > most or not self._read_more():
-                return end - self._position
-
-    def _read_on(self) -> None:
-        if not self._read_more():
-            raise self.error("the document ends inside a value")
-
-    def _read_more(self) -> bool:
-        if self._ended:
-            return False
-        rest = self._buffer[self._position :]
-        self._before += self._position
-        self._position = 0
-        # As much again as there is, so that a long value is not copied over and over.
-        chunk = _read_exactly(self._stream, max(self.piece, len(rest)))
-        self._ended = not chunk
-        self._bytes += len(chunk)
-        SBOM_BYTES.check(self._bytes, "the document")
-        self._buffer = rest + self._decode(chunk)
-        return not self._ended
-
-    def _decode(self, chunk: bytes) -> str:
-        pending = len(self._decoder.getstate()[0])
-        try:
-            return self._decoder.decode(chunk, final=self._ended)
-        except UnicodeDecodeError as error:
-            at = self._bytes - len(chunk) - pending + error.start
-            raise InvalidManifest(f"not UTF-8 at byte {at}") from error
-
-    def error(self, why: str, back: int = 0) -> InvalidManifest:
-        """Say why the text is not JSON, here or so many characters before."""
-        return InvalidManifest(
-            f"not JSON: {why} at character {self._before + self._position - back}"
-        )
-
-
-def _wanted_object(text: _Text, wanted: Wanted, keys: tuple[str, ...]) -> Iterator[Found]:
+def _wanted_object(
+    text: Text, wanted: Wanted, keys: tuple[str, ...], rest: _Rest
+) -> Iterator[Found]:
     depth = len(keys) + 1
-    for key in _keys(text):
-        take = wanted.get(key)
-        below = (*keys, key)
+    seen = _Keys(text)
+    for _ in _items(text, "}"):
+        key = seen.read()
+        take, below = wanted.get(key), (*keys, key)
         if take is None or text.next() == "n":
-            _skip(text, depth)
+            rest.skip(depth)
         elif take is Take.VALUE:
             yield Found(keys=below, index=None, value=_value(text, depth, below))
         elif take is Take.ELEMENTS:
             _expect(text, "[", "array", below)
-            for index in _indexes(text):
+            for index in _items(text, "]"):
                 value = _value(text, depth + 1, below, index)
                 yield Found(keys=below, index=index, value=value)
         else:
             _expect(text, "{", "object", below)
-            yield from _wanted_object(text, take, below)
+            yield from _wanted_object(text, take, below, rest)
 
 
-def _expect(text: _Text, bracket: str, kind: str, keys: tuple[str, ...]) -> None:
+def _expect(text: Text, bracket: str, kind: str, keys: tuple[str, ...]) -> None:
     found = text.next()
     if found != bracket:
         kinds = {"[": "array", "{": "object", '"': "string", "t": "boolean", "f": "boolean"}
@@ -221,73 +99,119 @@ def _expect(text: _Text, bracket: str, kind: str, keys: tuple[str, ...]) -> None
         )
 
 
-def _keys(text: _Text) -> Iterator[str]:
-    """Go behind each key of the object that begins here, and at last behind the object.
+def _items(text: Text, closing: str) -> Iterator[int]:
+    """Go to each item of the array or object that begins here, and at last behind its end.
 
-    Whoever iterates reads the value before the next step.
+    Whoever iterates reads the item, or some of them, before the next step.
     """
-    # Hashes: a set of a hundred thousand keys is small, however long the keys are.
-    seen: set[int] = set()
     text.take()
-    if text.next() == "}":
-        text.take()
-        return
-    while True:
-        if text.next() != '"':
-            raise text.error("expected a key")
-        key = _value(text, 0, ())
-        if hash(key) in seen:
-            raise text.error(f"the key {key!r} is there twice", back=1)
-        seen.add(hash(key))
-        JSON_KEYS.check(len(seen), "an object")
-        if text.next() != ":":
-            raise text.error("expected a colon")
-        text.take()
-        yield key
-        if _is_last(text, "}"):
-            return
-
-
-def _indexes(text: _Text) -> Iterator[int]:
-    """Go to each element of the array that begins here, and at last behind the array."""
-    text.take()
-    if text.next() == "]":
+    if text.next() == closing:
         text.take()
         return
     index = 0
     while True:
         yield index
-        if _is_last(text, "]"):
-            return
         index += 1
+        found = text.next()
+        if found not in (",", closing):
+            raise text.error(f"expected a comma or {closing}")
+        text.take()
+        if found == closing:
+            return
 
 
-def _is_last(text: _Text, bracket: str) -> bool:
-    found = text.next()
-    if found not in (",", bracket):
-        raise text.error(f"expected a comma or {bracket}")
-    text.take()
-    return found == bracket
+class _Keys:
+    """The keys that one object has had so far."""
+
+    __slots__ = ("_seen", "_text")
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+        # Hashes: a set of a hundred thousand of them is small, however long the keys are.
+        self._seen: set[int] = set()
+
+    def read(self) -> str:
+        """Read the key that is here and go to its value."""
+        if self._text.next() != '"':
+            raise self._text.error("expected a key")
+        key: str = _value(self._text, 0, ())
+        self.add(key)
+        if self._text.next() != ":":
+            raise self._text.error("expected a colon")
+        self._text.take()
+        return key
+
+    def add(self, key: str) -> None:
+        """Take a key that has been read, once."""
+        if hash(key) in self._seen:
+            raise self._text.error(f"the key {key!r} is there twice, before")
+        self._seen.add(hash(key))
+        JSON_KEYS.check(len(self._seen), "an object")
 
 
-def _skip(text: _Text, depth: int) -> None:
-    """Check the value that begins here and drop it, in parts if it is long."""
-    if not text.next():
-        raise text.error("expected a value")
-    length = text.value_length(text.piece, depth)
-    if length is not None:
-        _decode(text, length)
-    elif text.next() == "{":
-        for _ in _keys(text):
-            _skip(text, depth + 1)
-    elif text.next() == "[":
-        for _ in _indexes(text):
-            _skip(text, depth + 1)
-    else:
-        _value(text, depth, ())
+_SMALLEST_WINDOW = 1024
 
 
-def _value(text: _Text, depth: int, keys: tuple[str, ...], index: int | None = None) -> Any:
+class _Rest:
+    """Checks the values that nobody wants and drops them, as many at a time as it can.
+
+    It looks no further ahead than a window of text. A value that is longer is entered, with a
+    small window that grows with what fits: thus no text is looked at over and over because
+    many long values begin before it.
+    """
+
+    __slots__ = ("_piece", "_text", "_window")
+
+    def __init__(self, text: Text, piece: int) -> None:
+        self._text = text
+        self._piece = piece
+        self._window = piece
+
+    def skip(self, depth: int) -> None:
+        """Go behind the value that begins here, which is in so many arrays and objects."""
+        if not self._text.next():
+            raise self._text.error("expected a value")
+        length = self._text.value_length(self._window, depth)
+        if length is None:
+            self._enter(depth)
+        else:
+            self._text.decode(length)
+            self._fitted(length)
+
+    def _enter(self, depth: int) -> None:
+        self._window = min(self._piece, _SMALLEST_WINDOW)
+        match self._text.next():
+            case "[":
+                self._skip_array(depth + 1)
+            case "{":
+                self._skip_object(depth + 1)
+            case _:
+                _value(self._text, depth, ())
+
+    def _skip_array(self, depth: int) -> None:
+        for _ in _items(self._text, "]"):
+            if length := self._text.items_length(self._window, depth):
+                self._text.decode(length, around="[]")
+                self._fitted(length)
+            else:
+                self._enter(depth)
+
+    def _skip_object(self, depth: int) -> None:
+        keys = _Keys(self._text)
+        for _ in _items(self._text, "}"):
+            if length := self._text.items_length(self._window, depth):
+                for key in self._text.decode(length, around="{}"):
+                    keys.add(key)
+                self._fitted(length)
+            else:
+                keys.read()
+                self.skip(depth)
+
+    def _fitted(self, length: int) -> None:
+        self._window = min(self._piece, max(self._window, 2 * length))
+
+
+def _value(text: Text, depth: int, keys: tuple[str, ...], index: int | None = None) -> Any:
     """Decode the value that begins here and go behind it."""
     if not text.next():
         raise text.error("expected a value")
@@ -296,76 +220,10 @@ def _value(text: _Text, depth: int, keys: tuple[str, ...], index: int | None = N
     if length is None:
         SBOM_VALUE_CHARACTERS.check(most + 1, _path(keys, index) or "a value")
     try:
-        return _decode(text, length or 0)
+        return text.decode(length or 0)
     except InvalidManifest as error:
         raise InvalidManifest(error.why, _path(keys, index)) from error
 
 
-def _decode(text: _Text, length: int) -> Any:
-    content = text.take(length)
-    try:
-        value = _DECODER.decode(content)
-    except json.JSONDecodeError as error:
-        raise text.error(error.msg.lower(), back=length - error.pos) from error
-    except InvalidManifest as error:
-        raise text.error(f"{error.why}, in the value", back=length) from error
-    # Only an escape can bring one in: the UTF-8 decoder does not let them pass.
-    if _SURROGATE.search(content) and _LONE.search(json.dumps(value, ensure_ascii=False)):
-        raise text.error("a string holds a lone surrogate, in the value", back=length)
-    return value
-
-
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_LONE = re.compile("[\ud800-\udfff]")
-_INT64 = 2**63
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        raise InvalidManifest(f"the key {counts.most_common(1)[0][0]!r} is there twice")
-    return found
-
-
-def _constant(name: str) -> Any:
-    raise InvalidManifest(f"{name} is not JSON")
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise InvalidManifest(f"the number {text[:40]!r} is out of range")
-    return value
-
-
-def _integer(text: str) -> int:
-    # A 64-bit integer has at most 20 characters; int() of thousands of digits is a trap.
-    value = int(text) if len(text) <= len(str(-_INT64)) else _INT64
-    if not -_INT64 <= value < _INT64:
-        raise InvalidManifest(f"the integer {text[:40]} is out of range")
-    return value
-
-
-# As strict as oci.strict_json, but for keys that differ only in case: an SBOM's properties may.
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_integer
-)
-
-
 def _path(keys: tuple[str, ...], index: int | None) -> str:
     return ".".join(keys) + ("" if index is None else f"[{index}]")
-
-
-def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return match.end() if match else position
-
-
-def _read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end, from a stream that gives what it likes."""
-    parts = []
-    while size > 0 and (part := stream.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)

@@ -115,6 +115,7 @@ class PackageURL:
             subpath="/".join(part for part in subpath.split("/") if part not in _NO_SEGMENT),
         )
         _check_type(url)
+        _check_encodes(url)
         return _normalize_type(url)
 
 
@@ -195,6 +196,13 @@ def _check_type(url: PackageURL) -> None:
         refuse(f"its version is to be {rule[1]}")
     if (key := _QUALIFIERS.get(url.type)) and not url.qualifier(key):
         refuse(f"this type needs the qualifier {key}")
+
+
+def _check_encodes(url: PackageURL) -> None:
+    try:
+        str(url)
+    except UnicodeEncodeError as error:
+        raise InvalidPackageURL(url.type, "it holds a lone surrogate") from error
 
 
 def _normalize_type(url: PackageURL) -> PackageURL:

@@ -213,6 +213,7 @@ def test_a_package_of_spdx_2_is_read_as_scanners_write_it(changes, expected):
             id="two",
         ),
         pytest.param({"licenses": []}, ["curl"], "", id="no-license"),
+        pytest.param({"licenses": [{}, {"license": {}}]}, ["curl"], "", id="license-of-no-name"),
         pytest.param({"group": "@curl"}, ["@curl/curl"], "curl", id="scope"),
         pytest.param({"group": "se.haxx"}, ["curl"], "curl", id="group"),
         pytest.param({"type": "file"}, [], "", id="file"),
@@ -251,6 +252,10 @@ def test_a_license_of_spdx_3_is_found_before_and_behind_its_package():
     ):
         assert [one.license for one in read(sboms.spdx3(*elements), SPDX)] == ["MIT OR ISC"]
     assert read(sboms.spdx3(software, declared), SPDX)[0].license == "BSD-3-Clause"
+
+    custom = {"type": "expandedlicensing_CustomLicense", "spdxId": "urn:l", "name": "Mine"}
+    assert read(sboms.spdx3(software, concluded, custom), SPDX)[0].license == "Mine"
+    assert read(sboms.spdx3(software, concluded), SPDX)[0].license == ""
 
 
 def test_the_key_of_a_package_sorts_by_its_ecosystem():

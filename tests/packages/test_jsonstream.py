@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cachedb import limits
 from cachedb.errors import InvalidManifest, LimitExceeded
-from cachedb.packages import jsonstream
+from cachedb.packages import jsonstream, jsontext
 from cachedb.packages.jsonstream import Found, Take
 
 _SCALARS = (
@@ -215,19 +215,42 @@ def test_what_is_wrong_is_said_with_its_place(content, message, piece):
         read(content, piece=piece)
 
 
-def test_nesting_is_counted_from_the_top_of_the_document():
-    most = limits.JSON_DEPTH.value
-    arrays = most - 2  # the object, the list, and in it the arrays
+@pytest.mark.parametrize("piece", [1, 7, jsonstream.PIECE])
+@pytest.mark.parametrize("key", ["list", "not-wanted"])
+def test_nesting_is_counted_from_the_top_of_the_document(key, piece):
+    most = limits.JSON_DEPTH.value - 2  # the object, its array, and in that the arrays
+    most_nested, too_nested = (
+        json.dumps({key: [0, 1]}).encode().replace(b"1", b"[" * depth + b"]" * depth)
+        for depth in (most, most + 1)
+    )
 
-    assert len(read(b'{"list":[' + b"[" * arrays + b"]" * arrays + b"]}")) == 1
+    read(most_nested, piece=piece)
     with pytest.raises(InvalidManifest, match="nested too deeply"):
-        read(b'{"list":[' + b"[" * (arrays + 1) + b"]" * (arrays + 1) + b"]}")
+        read(too_nested, piece=piece)
+
+
+def test_long_values_inside_each_other_are_not_looked_at_over_and_over(monkeypatch):
+    block = b"[" * 55 + b"[]," * 22_000 + b"[]" + b"]" * 55
+    content = b'{"not-wanted":[' + b",".join([block] * 4) + b"]}"
+    looked_at = 0
+
+    def items_length(text: jsontext.Text, most: int, depth: int) -> int:
+        nonlocal looked_at
+        looked_at += most
+        return original(text, most, depth)
+
+    original = jsontext.Text.items_length
+    monkeypatch.setattr(jsontext.Text, "items_length", items_length)
+    assert read(content) == []
+
+    assert len(content) <= looked_at < 4 * len(content)
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
     old = getattr(limits, name)
     new = limits.Limit(name=old.name, variable=old.variable, value=value)
-    monkeypatch.setattr(jsonstream, name, new)
+    for module in (jsonstream, jsontext):
+        monkeypatch.setattr(module, name, new, raising=False)
 
 
 @pytest.mark.parametrize(
