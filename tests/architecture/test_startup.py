@@ -1,0 +1,55 @@
+"""What a command imports is most of what a short one costs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cachedb.cli.app import _COMMANDS
+from tests import build
+
+_SQL = {"sqlalchemy", "alembic"}
+_HTTP = {"requests", "urllib3", "http.client"}
+_TERMINAL = {"rich"}
+_REPORT = """
+import json, sys
+sys.argv = ["cachedb", *sys.argv[1:]]
+from cachedb.cli.app import main
+try:
+    main()
+finally:
+    sys.stderr.write("\\n" + json.dumps(sorted(sys.modules)))
+"""
+
+
+def imported(*arguments: str, cache: Path | None = None) -> set[str]:
+    environment = os.environ | ({"CACHEDB_CACHE": str(cache)} if cache else {})
+    done = subprocess.run(
+        [sys.executable, "-c", _REPORT, *arguments],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    found: list[str] = json.loads(done.stderr.splitlines()[-1])
+    return set(found)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["ls", "--help"], []], ids=str)
+def test_help_needs_neither_sql_nor_http(arguments: list[str]) -> None:
+    assert not imported(*arguments) & (_SQL | _HTTP | _TERMINAL)
+
+
+def test_no_help_of_a_command_imports_what_the_command_needs() -> None:
+    # All commands at once: each is imported to build the command tree.
+    assert not imported("--help") & (_SQL | _HTTP | _TERMINAL)
+    assert "cachedb.cache" not in imported(_COMMANDS[0], "--help")
+
+
+def test_a_local_command_imports_no_http_and_no_migrations(tmp_path: Path) -> None:
+    tree = build.layout(tmp_path / "cache", {"app": build.image()})
+    imported("ls", cache=tree.path)  # makes the catalog, for which alembic is needed once
+    assert not imported("ls", cache=tree.path) & (_HTTP | _TERMINAL | {"alembic"})
