@@ -121,7 +121,8 @@ class Authenticator:
             if self._challenge is None:
                 return None
             if self._challenge.scheme == "basic":
-                return self._basic(access)
+                # Where we have nothing to say, the registry may not ask for it either.
+                return self._basic(access) if self._credential_of(access).username else None
             return _bearer(self._token(access))
 
     def answer(self, answer: Answer, access: Access, rejected: str | None) -> str:
@@ -165,7 +166,7 @@ class Authenticator:
         if not credential.username and not credential.password:
             raise AuthenticationFailed(
                 f"{str(self._origin)!r} asks for a login and there are no credentials for it",
-                hint=f"docker login {self._origin.authority}",
+                hint=problems.login_hint(self._origin),
             )
         return _basic(credential)
 

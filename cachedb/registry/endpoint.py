@@ -85,26 +85,23 @@ class Endpoint:
         self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request without a body to a path, as often as it may help."""
-        return self._ask(
-            lambda exchange, request: exchange.send(request, access),
-            Request(method=method, url=path, headers=headers or {}),
-        )
+        return self.send(Request(method=method, url=path, headers=headers or {}), access)
 
     def ask_once(
         self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Do as `ask`, but leave another attempt to the caller."""
-        return self._ask(
-            lambda exchange, request: exchange.send_once(request, access),
-            Request(method=method, url=path, headers=headers or {}),
+        request = Request(method=method, url=path, headers=headers or {})
+        return self._send_to_path(
+            lambda exchange, whole: exchange.send_once(whole, access), request
         )
 
     def send(self, request: Request, access: Access) -> Answer:
-        """Send a request that may be repeated: see `Exchange.send`."""
-        return self._exchange.send(request, access)
+        """Send a request whose URL is a path, as often as it may help."""
+        return self._send_to_path(lambda exchange, whole: exchange.send(whole, access), request)
 
     def send_once(self, request: Request, access: Access) -> Answer:
-        """Send a request that its caller repeats: see `Exchange.send_once`."""
+        """Send a request that its caller repeats, to a URL that the registry gave us."""
         return self._exchange.send_once(request, access)
 
     def wait(self, attempt: int, failure: Failure) -> None:
@@ -115,7 +112,7 @@ class Endpoint:
         """Close idle connections."""
         self._exchange.close()
 
-    def _ask(self, send: _Send, request: Request) -> Answer:
+    def _send_to_path(self, send: _Send, request: Request) -> Answer:
         """Send a request whose URL is a path, and change over to TLS if that is spoken."""
         if not self._may_speak_tls:
             return self._at_home(send, request)

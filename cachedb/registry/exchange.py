@@ -118,18 +118,17 @@ class Exchange:
             if answer.status not in _REDIRECTS:
                 return answer
             with answer:
-                target = _redirect(answer, request)
-            request = replace(request, url=target)
-            if Origin.of(target) == self.home:
+                request = replace(request, url=_redirect(answer, request))
+            if Origin.of(request.url) == self.home:
                 answer = self._log_in(request, access)
             else:
                 answer = self._send_abroad(request)
-        with answer:
-            if answer.status in _REDIRECTS:
-                raise RegistryError(
-                    f"{redact(request.url)!r} redirects more than {REDIRECTS.value} times",
-                    hint=f"{REDIRECTS.variable}=NUMBER raises the limit",
-                )
+        if answer.status in _REDIRECTS:
+            answer.close()
+            raise RegistryError(
+                f"{redact(request.url)!r} redirects more than {REDIRECTS.value} times",
+                hint=f"{REDIRECTS.variable}=NUMBER raises the limit",
+            )
         return answer
 
     def _send_abroad(self, request: Request) -> Answer:

@@ -100,7 +100,7 @@ def put(
     """
     request = Request(
         method="PUT",
-        url=f"{endpoint.home}{_path(endpoint, repository, target)}",
+        url=_path(endpoint, repository, target),
         headers={"Content-Type": str(media_type)},
         open_body=lambda: io.BytesIO(content),
         length=len(content),

@@ -19,8 +19,10 @@ from cachedb.oci import strict_json
 from cachedb.registry import headers
 
 if TYPE_CHECKING:
+    from cachedb.registry.origin import Origin
     from cachedb.registry.transport import Answer
 
+_LOGIN_NAMES = {"registry-1.docker.io": "docker.io"}
 _LONGEST_TEXT = 200
 _MOST_PROBLEMS = 8
 # Another attempt may go well after these; "unknown upload" happens behind load balancers.
@@ -96,6 +98,11 @@ def error_of(answer: Answer, what: str) -> RegistryError:
     return failure_of(answer, what).error
 
 
+def login_hint(origin: Origin) -> str:
+    """Return the command that stores credentials for a registry."""
+    return f"docker login {_LOGIN_NAMES.get(origin.host, origin.name)}"
+
+
 def retry_at(answer: Answer) -> datetime | None:
     """Return when the server says to come back."""
     return headers.retry_after(answer.header("Retry-After"), datetime.now(UTC))
@@ -105,7 +112,7 @@ def _error(answer: Answer, start: str, found: tuple[Problem, ...], body: bytes) 
     message = f"{start}{_status(answer.status)}{_said(found, body)}"
     match answer.status:
         case 401 | 403:
-            return AuthenticationFailed(message, hint=f"docker login {answer.origin.name}")
+            return AuthenticationFailed(message, hint=login_hint(answer.origin))
         case 429:
             return RateLimited(message, retry_at=retry_at(answer))
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING_STATUS:

@@ -226,11 +226,16 @@ def token_server(authority: Authority):
         yield tokens
 
 
+class _Server(ThreadingHTTPServer):
+    # More than the five of the standard library, or many threads at once wait a second.
+    request_queue_size = 64
+
+
 @contextmanager
 def serving(handler):
     """Run an HTTP server with a handler class on loopback, and yield its host and port."""
     handler.disable_nagle_algorithm = True
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

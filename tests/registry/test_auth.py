@@ -192,11 +192,11 @@ def test_credentials_of_one_repository_are_not_those_of_another():
         with Client(server.host, settings, Credentials((file,))) as reader:
             reader.origin.has_blob("a/b", _BLOB)
             reader.origin.has_blob("a/c", _BLOB)
-            with pytest.raises(AuthenticationFailed):
+            with pytest.raises(AuthenticationFailed, match="no credentials"):
                 reader.origin.has_blob("c/d", _BLOB)
     sent = [asked.headers.get("authorization", "Basic ")[6:] for asked in server.asked]
     users = [base64.b64decode(one).decode().partition(":")[0] for one in sent]
-    assert users == ["", "of-b", "of-a"]
+    assert users == ["", "of-b", "of-a", ""]
 
 
 def test_a_realm_on_another_domain_is_asked_without_credentials():

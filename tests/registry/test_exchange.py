@@ -4,15 +4,16 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cachedb.errors import RateLimited, RegistryUnavailable, UntrustedOrigin
+from cachedb.errors import RateLimited, RegistryError, RegistryUnavailable, UntrustedOrigin
 from cachedb.oci import Digest
 from cachedb.registry import exchange
 from cachedb.registry.origin import Origin
 from cachedb.registry.transport import Request
-from tests.registry.scripted import QUICK, Reply, client, scripted
+from tests.registry.scripted import QUICK, Reply, client, layer, scripted
 
 _BLOB = Digest.of(b"blob")
 
@@ -81,6 +82,28 @@ def test_a_signed_url_is_asked_as_it_is():
     with scripted(answer) as server, client(server.host) as reader:
         assert reader.origin.has_blob("a/b", _BLOB)
     assert server.asked[-1].path == signed
+
+
+@pytest.mark.parametrize(("hops", "is_followed"), [(1, True), (5, True), (6, False)])
+def test_redirects_are_followed_up_to_a_limit(hops, is_followed):
+    content = b"at the end"
+
+    def answer(asked):
+        hop = int(parse_qs(urlsplit(asked.path).query).get("hop", ["0"])[0])
+        if hop == hops:
+            return Reply(body=content)
+        return Reply(302, headers=(("Location", f"?hop={hop + 1}"),))
+
+    def read():
+        with reader.blob("a/b", layer(content)) as stream:
+            return b"".join(stream)
+
+    with scripted(answer) as server, client(server.host) as reader:
+        if is_followed:
+            assert read() == content
+        else:
+            with pytest.raises(RegistryError, match="more than 5 times"):
+                read()
 
 
 def _failing(times, status=503, headers=()):

@@ -16,7 +16,7 @@ from cachedb.errors import (
     UntrustedOrigin,
 )
 from cachedb.oci import Descriptor, Digest, MediaType, Reference
-from cachedb.oci.media_type import OCI_CONFIG, OCI_EMPTY, OCI_LAYER, OCI_MANIFEST
+from cachedb.oci.media_type import OCI_CONFIG, OCI_EMPTY, OCI_INDEX, OCI_LAYER, OCI_MANIFEST
 from cachedb.oci.reference import TagName
 from cachedb.registry import uploads
 from cachedb.registry.client import Client
@@ -313,6 +313,13 @@ def test_tls_with_a_ca_of_our_own(tls_registry, authority):
         _push(client, "team/image")
         _check_pull(client, tls_registry.host, "team/image")
         assert client.origin._endpoint.home.scheme == "https"
+
+
+def test_tls_is_found_out_by_whatever_comes_first(tls_registry, authority):
+    descriptor, content = _described(b'{"schemaVersion":2,"manifests":[]}', OCI_INDEX)
+    with _client(tls_registry.host, ca_files=(str(authority.ca),)) as client:
+        client.origin.put_manifest("first/put", _LATEST, descriptor.media_type, content)
+        assert client.manifest("first/put", _LATEST) == (descriptor, content)
 
 
 def test_tls_with_an_unknown_ca_is_refused(tls_registry):
