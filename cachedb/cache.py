@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cachedb.oci import Digest, Platform, Reference
+    from cachedb.operations.ask import Answer, Explanation
     from cachedb.operations.find_root import Root, Route
     from cachedb.operations.import_ import Imported, ImportOptions
     from cachedb.operations.inspect import Inspection, Node
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from cachedb.operations.progress import Progress
     from cachedb.operations.pull import PullOptions, PullReport
     from cachedb.operations.usage import SetUsage
+    from cachedb.query.tree import Query
     from cachedb.registry.client import Client
 
 CATALOG = "index.db"
@@ -94,10 +96,27 @@ class Cache:
     ) -> None:
         self.close()
 
-    def list(self) -> Sequence[Listing]:
-        """List every ref, by name."""
+    def list(self, query: Query | None = None) -> Sequence[Listing]:
+        """List every ref, or those that a query of refs selects, by name."""
+        only = None
+        if query is not None:
+            from cachedb.operations import ask  # noqa: PLC0415
+
+            only = ask.select_ids(self.catalog, query)
         with self.catalog.reading() as connection:
-            return listing.list_refs(connection)
+            return listing.list_refs(connection, only)
+
+    def query(self, query: Query) -> Answer:
+        """Put a query to the catalog."""
+        from cachedb.operations import ask  # noqa: PLC0415
+
+        return ask.ask(self.catalog, query)
+
+    def explain(self, query: Query) -> Explanation:
+        """Say what a query comes to, without running it."""
+        from cachedb.operations import ask  # noqa: PLC0415
+
+        return ask.explain(self.catalog, query)
 
     def find_root(self, text: str) -> Root:
         """Return what a name or a digest stands for."""

@@ -27,6 +27,7 @@ _COMMANDS = (
     "verify",
     "gc",
     "rm",
+    "query",
 )
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from cachedb.cli import output
 from cachedb.cli.options import CacheOption, FormatOption, QuietOption, open_cache
 from cachedb.cli.output import Column, Format
@@ -16,11 +20,27 @@ _COLUMNS = (
 
 
 def command(
-    cache: CacheOption = None, form: FormatOption = Format.TABLE, quiet: QuietOption = False
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[QUERY]", help="Which ones: tag:latest not is:complete."),
+    ] = None,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> None:
-    """List the images in the cache."""
+    """List the images in the cache, or those that a query selects."""
     with open_cache(cache) as opened:
-        listed = opened.list()
+        if not words:
+            listed = opened.list()
+        else:
+            from cachedb.cli.query import print_answer
+            from cachedb.query.parser import parse
+
+            query = parse(words)
+            if query.clauses or query.noun not in {"refs", "images"}:
+                print_answer(opened.query(query), form, quiet=quiet)
+                return
+            listed = opened.list(query)
     if quiet:
         for listing in listed:
             output.say(listing.digest)

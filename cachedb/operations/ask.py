@@ -1,0 +1,104 @@
+"""Ask: a query of the query language, put to the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cachedb.catalog.asking import asking
+from cachedb.query import regex
+from cachedb.query.compile import compile_ids, compile_query, selectors
+from cachedb.query.fields import FIELDS
+from cachedb.query.messages import did_you_mean, fail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.errors import QueryError
+    from cachedb.query.compile import OutputColumn, SelectorCheck
+    from cachedb.query.tree import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The rows that a query selects, in its order, and what their columns are."""
+
+    columns: tuple[OutputColumn, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What a query comes to: its canonical text, its statement, and the plan of the database."""
+
+    canonical: str
+    sql: str
+    values: tuple[Any, ...]
+    plan: tuple[str, ...]
+    sets: tuple[str, ...]
+
+
+def ask(catalog: Catalog, query: Query, now: datetime | None = None) -> Answer:
+    """Put a query; ages in it count from `now`.
+
+    Raises:
+        QueryError: The query does not make sense, or a word in it stands for nothing.
+        LimitExceeded: The answer takes too long.
+    """
+    moment = now or datetime.now(UTC)
+    statement = compile_query(query, now=moment)
+    with asking(catalog, regex.register) as connection:
+        _refuse_empty_selectors(connection, query, moment)
+        found = connection.execute(statement.select).all()
+    return Answer(
+        columns=statement.columns,
+        rows=tuple(
+            tuple(c.read(v) for c, v in zip(statement.columns, row, strict=True)) for row in found
+        ),
+    )
+
+
+def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> frozenset[int]:
+    """Return the ids of the rows that a query selects."""
+    moment = now or datetime.now(UTC)
+    with asking(catalog, regex.register) as connection:
+        _refuse_empty_selectors(connection, query, moment)
+        return frozenset(connection.scalars(compile_ids(query, now=moment)))
+
+
+def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Explanation:
+    """Say what a query comes to, without running it."""
+    moment = now or datetime.now(UTC)
+    statement = compile_query(query, now=moment)
+    with asking(catalog, regex.register) as connection:
+        compiled = statement.select.compile(
+            connection, compile_kwargs={"render_postcompile": True}
+        )
+        values = tuple(compiled.params[name] for name in compiled.positiontup or ())
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
+    return Explanation(
+        canonical=str(query),
+        sql=str(compiled),
+        values=values,
+        plan=tuple(str(row[-1]) for row in plan),
+        sets=tuple(f"{each.name}: {each.meaning}" for each in statement.sets),
+    )
+
+
+def _refuse_empty_selectors(connection: Connection, query: Query, now: datetime) -> None:
+    for check in selectors(query, now=now):
+        if not connection.scalar(check.count):
+            raise _stands_for_nothing(check)
+
+
+def _stands_for_nothing(check: SelectorCheck) -> QueryError:
+    word, colon, _ = check.text.partition(":")
+    fields: Sequence[str] = did_you_mean(word, FIELDS[check.sort]) if colon else ()
+    hints = [f"did you mean the field `{field}`?" for field in fields]
+    if not fields:
+        hints = [f"write present({check.text}) if there may be none"]
+    return fail(check.span, f"no {check.sort} matches `{check.text}`", *hints)
