@@ -94,7 +94,9 @@ def _module(name: str) -> str:
 
 
 for _name in _COMMANDS:
-    app.command(_name)(import_module(f"cachedb.cli.{_module(_name)}").command)
+    _imported = import_module(f"cachedb.cli.{_module(_name)}")
+    _settings = getattr(_imported, "SETTINGS", None)
+    app.command(_name, context_settings=_settings)(_imported.command)
 
 
 def main() -> None:

@@ -7,9 +7,16 @@ from typing import Annotated
 import typer
 
 from cachedb.cli import output
-from cachedb.cli.options import CacheOption, FormatOption, QuietOption, open_cache
+from cachedb.cli.options import (
+    QUERY_SETTINGS,
+    CacheOption,
+    FormatOption,
+    QuietWordOption,
+    open_cache,
+)
 from cachedb.cli.output import Column, Format
 
+SETTINGS = QUERY_SETTINGS
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),
     Column("digest", output.digest),
@@ -26,7 +33,7 @@ def command(
     ] = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
-    quiet: QuietOption = False,
+    quiet: QuietWordOption = False,
 ) -> None:
     """List the images in the cache, or those that a query selects."""
     with open_cache(cache) as opened:

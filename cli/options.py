@@ -30,8 +30,14 @@ CacheOption = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the listing.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say less.")]
+# A query may say `sort -size`: commands that take one have no options of one letter.
+QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+QuietWordOption = Annotated[bool, typer.Option("--quiet", help="Say less.")]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names or digests.")]
-SomeNamesArgument = Annotated[
+Some  # A query may say `sort -size`: commands that take one have no options of one letter.
+QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+QuietWordOption = Annotated[bool, typer.Option("--quiet", help="Say less.")]
+NamesArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME]...", help="Names or digests; all images if there is none."),
 ]

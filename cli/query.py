@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cachedb.cli import output
-from cachedb.cli.options import CacheOption, FormatOption, QuietOption, open_cache
+from cachedb.cli.options import (
+    QUERY_SETTINGS,
+    CacheOption,
+    FormatOption,
+    QuietWordOption,
+    open_cache,
+)
 from cachedb.cli.output import Column, Format
 
 if TYPE_CHECKING:
     from cachedb.operations.ask import Answer, Explanation
     from cachedb.query.compile import OutputColumn
+
+
+SETTINGS = QUERY_SETTINGS
 
 
 def command(
@@ -26,7 +35,7 @@ def command(
         bool, typer.Option("--explain", help="Say what the query comes to, and do not run it.")
     ] = False,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statement alone.")] = False,
-    quiet: QuietOption = False,
+    quiet: QuietWordOption = False,
 ) -> None:
     """Ask for refs, blobs, links or packages in the query language.
 

@@ -10,11 +10,9 @@ from cachedb.catalog.asking import asking
 from cachedb.query import regex
 from cachedb.query.compile import compile_ids, compile_query, selectors
 from cachedb.query.fields import FIELDS
-from cachedb.query.messages import did_you_mean, fail
+from cachedb.query.messages import fail, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy import Connection
 
     from cachedb.catalog.connect import Catalog
@@ -96,9 +94,9 @@ def _refuse_empty_selectors(connection: Connection, query: Query, now: datetime)
 
 
 def _stands_for_nothing(check: SelectorCheck) -> QueryError:
-    word, colon, _ = check.text.partition(":")
-    fields: Sequence[str] = did_you_mean(word, FIELDS[check.sort]) if colon else ()
-    hints = [f"did you mean the field `{field}`?" for field in fields]
-    if not fields:
-        hints = [f"write present({check.text}) if there may be none"]
-    return fail(check.span, f"no {check.sort} matches `{check.text}`", *hints)
+    word, colon, value = check.text.partition(":")
+    field = nearest(word, FIELDS[check.sort]) if colon else None
+    hint = f"present({check.text}) if there may be none"
+    if field is not None:
+        hint = f"did you mean the field `{field}`: {field}:{value}?"
+    return fail(check.span, f"no {check.sort} matches `{check.text}`", hint)
