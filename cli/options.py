@@ -34,10 +34,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say less.")]
 QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 QuietWordOption = Annotated[bool, typer.Option("--quiet", help="Say less.")]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names or digests.")]
-Some  # A query may say `sort -size`: commands that take one have no options of one letter.
-QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-QuietWordOption = Annotated[bool, typer.Option("--quiet", help="Say less.")]
-NamesArgument = Annotated[
+SomeNamesArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME]...", help="Names or digests; all images if there is none."),
 ]
