@@ -1,8 +1,8 @@
 """Credentials: what docker, podman and their helpers have stored for a registry.
 
 The files are read as docker/cli and containers/image read them: keys may be repositories, the
-longest one that matches wins; a helper for a registry is asked before the files, a default
-store after the keys of its file.
+longest one that matches wins; the helper that a file names, for a registry or for all, is asked
+before the entries of that file.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ class Exchange:
         self.home = home
         self._settings = settings
         self._transport = Transport(home, settings)
-        self._authenticator = Authenticator(home, credential, self._send_plain, settings)
+        # A token request is sent once: it is part of the attempts of whatever needs the token.
+        self._authenticator = Authenticator(home, credential, self._transport.send, settings)
         self._shown: set[str] = set()
 
     def send(self, request: Request, access: Access) -> Answer:
@@ -94,7 +95,7 @@ class Exchange:
         for attempt in range(self._settings.patience.retries):
             try:
                 answer = send()
-            except RegistryUnavailable as error:
+            except (RegistryUnavailable, RateLimited) as error:
                 failed = Failure.of(error)
             else:
                 if not problems.is_passing(answer.status):
@@ -107,10 +108,6 @@ class Exchange:
             with answer:
                 raise problems.error_of(answer, f"read {redact(answer.url)!r}")
         return answer
-
-    def _send_plain(self, request: Request) -> Answer:
-        """Send a request without a login of ours and without redirects: a token request."""
-        return self._persist(lambda: self._transport.send(request))
 
     def _follow(self, request: Request, access: Access) -> Answer:
         answer = self._log_in(request, access)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = MIB
 _SMALLEST_CHUNK = 256 * KIB
-_READ = 64 * KIB
 # Not more: the timeout of a socket is for one block, so this is also the slowest upload.
 _SEND_BLOCK = 64 * KIB
 _WORTH_DRAINING = 64 * KIB
@@ -84,7 +83,11 @@ class Answer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        # After an error the rest is not worth waiting for, least of all after Ctrl-C.
+        if kind is None:
+            self.close()
+        else:
+            self._hang_up()
 
     @property
     def url(self) -> str:
@@ -162,8 +165,12 @@ class Answer:
         except (HTTPError, ValueError, OSError):
             pass  # it is closed below in any case
         finally:
-            raw.close()
-            raw.release_conn()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close the connection, unless the whole body was read and it was given back."""
+        self._raw.close()
+        self._raw.release_conn()
 
     def _check_encoding(self) -> None:
         encoding = self.header("Content-Encoding")

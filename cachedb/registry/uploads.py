@@ -14,6 +14,7 @@ from cachedb.errors import (
     RateLimited,
     RegistryError,
     RegistryUnavailable,
+    StorageFailed,
     UntrustedOrigin,
     WrongContent,
 )
@@ -266,12 +267,19 @@ class _Part:
     def __init__(self, content: Content, start: int, end: int) -> None:
         self._digest = content.digest
         self._left = end - start
-        self._file = content.open_at(start)
+        try:
+            self._file = content.open_at(start)
+        except OSError as error:
+            raise StorageFailed.of(error, f"open blob {self._digest}") from error
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes; never fewer in total than were promised."""
         wanted = self._left if size < 0 else min(size, self._left)
-        found = self._file.read(wanted)
+        try:
+            found = self._file.read(wanted)
+        # For the connection, an OSError is a broken connection, and worth another attempt.
+        except OSError as error:
+            raise StorageFailed.of(error, f"read blob {self._digest}") from error
         if wanted and not found:
             raise CorruptBlob(self._digest, f"is {self._left} bytes shorter than its size")
         self._left -= len(found)

@@ -172,7 +172,7 @@ class _Watch:
 
 
 def _check(mode, registry, watch):
-    """The oracle of docs/explanation: what must hold whatever the server does."""
+    """The oracle: what must hold whatever the server does."""
     kit = hostile_kit.load()
     total = len(registry.requests) + len(registry.evil_requests)
     secrets = (kit.PASS, kit.TOKEN, kit.BASIC)

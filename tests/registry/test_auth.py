@@ -133,6 +133,37 @@ def test_a_token_that_is_no_longer_good_is_made_anew():
     assert len(made) == 2
 
 
+def test_a_token_server_that_fails_for_a_while_is_asked_again():
+    running, failures = [], [Reply(503), Reply(429, headers=(("Retry-After", "0"),))]
+
+    def answer(asked):
+        if asked.path.startswith("/token"):
+            return failures.pop() if failures else Reply(body=b'{"token":"T"}')
+        if asked.headers.get("authorization"):
+            return Reply()
+        return _challenge(f'Bearer realm="{running[0].url}/token"')
+
+    with scripted(answer) as server, client(server.host) as reader:
+        running.append(server)
+        assert reader.origin.has_blob("a/b", _BLOB)
+
+
+def test_a_token_server_that_stays_down_is_given_up_soon():
+    running = []
+
+    def answer(asked):
+        if asked.path.startswith("/token"):
+            return Reply(503)
+        return _challenge(f'Bearer realm="{running[0].url}/token"')
+
+    with scripted(answer) as server, client(server.host) as reader:
+        running.append(server)
+        with pytest.raises(RegistryUnavailable):
+            reader.origin.has_blob("a/b", _BLOB)
+    tokens = [asked for asked in server.asked if asked.path.startswith("/token")]
+    assert len(tokens) == QUICK.retries + 1
+
+
 def test_a_short_life_does_not_mean_a_token_a_request():
     running, made = [], []
 

@@ -330,12 +330,19 @@ def test_tls_with_an_unknown_ca_is_refused(tls_registry):
         client.resolve(Reference.parse(f"{tls_registry.host}/team/image"))
 
 
-def test_tls_for_another_host_is_refused(tmp_path):
-    authority = servers.make_authority(tmp_path / "ca", names="DNS:elsewhere.example.com")
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        pytest.param({"names": "DNS:elsewhere.example.com"}, id="another host"),
+        pytest.param({"days": 0}, id="expired"),
+    ],
+)
+def test_tls_with_a_certificate_that_does_not_hold_is_refused(tmp_path, certificate):
+    authority = servers.make_authority(tmp_path / "ca", **certificate)
     with (
         servers.docker_registry(tmp_path / "registry", **authority.environment) as served,
         _client(served.host, ca_files=(str(authority.ca),)) as client,
-        pytest.raises(RegistryUnavailable, match="TLS failed"),
+        pytest.raises(RegistryUnavailable, match="certificate verify failed"),
     ):
         client.resolve(Reference.parse(f"{served.host}/team/image"))
 

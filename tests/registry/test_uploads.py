@@ -1,12 +1,19 @@
 """Uploads in chunks, uploads that break, and answers that do not fit."""
 
+import errno
 import io
 import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cachedb.errors import CorruptBlob, RegistryError, RegistryUnavailable, WrongContent
+from cachedb.errors import (
+    CorruptBlob,
+    RegistryError,
+    RegistryUnavailable,
+    StorageFailed,
+    WrongContent,
+)
 from cachedb.oci import Digest
 from cachedb.registry import uploads
 from tests.registry.scripted import Reply, client, layer, scripted
@@ -212,6 +219,24 @@ def test_a_blob_that_is_shorter_than_its_size_is_corrupt():
     ):
         writer.origin.upload_blob("a/b", _BLOB, short)
     assert store.done is None
+
+
+class _BadDisk(io.BytesIO):
+    def read(self, _size=-1):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def _cannot_open(offset):
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize(
+    "open_at", [lambda _offset: _BadDisk(), _cannot_open], ids=["read", "open"]
+)
+def test_a_disk_that_fails_is_not_taken_for_a_registry_that_fails(open_at):
+    with scripted(_Store()) as server, client(server.host) as writer, pytest.raises(StorageFailed):
+        writer.origin.upload_blob("a/b", _BLOB, open_at)
+    assert len(server.seen("POST")) == 1
 
 
 def test_files_are_closed():
