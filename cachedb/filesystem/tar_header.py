@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 BLOCK = 512
 ZERO_BLOCK = bytes(BLOCK)
@@ -80,6 +81,8 @@ def parse(block: bytes) -> Header:
     return found
 
 
+# Modes, owners and times repeat from member to member.
+@lru_cache(maxsize=4096)
 def number(field: bytes) -> int:
     """Read a numeric field: octal digits, or base 256 when the top bit is set."""
     if field[0] & _BASE_256:

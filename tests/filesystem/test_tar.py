@@ -99,6 +99,25 @@ def test_what_does_not_fit_a_header_is_read(form: int) -> None:
     assert raw.path == "\udcff\udcfe"
 
 
+def test_ustar_keeps_the_start_of_a_long_name_apart() -> None:
+    name = "d" * 120 + "/" + "f" * 90
+    archive = build.tar(file(name), form=tarfile.USTAR_FORMAT)
+    assert paths(archive) == [name]
+    # star has a shorter prefix, and times behind it.
+    block = bytearray(archive[:512])
+    block[345 + 131 : 500] = b"0" * 24
+    block[508:512] = b"tar\0"
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    assert paths(bytes(block)) == [name]
+
+
+def test_a_body_is_a_stream_like_others() -> None:
+    each = next(tar.read(io.BytesIO(build.tar(file("f", b"1234567"))), name="x"))
+    stream = io.BufferedReader(each.body)
+    assert (stream.read(3), stream.read(), stream.read()) == (b"123", b"4567", b"")
+
+
 def test_pax_records_win_over_the_header() -> None:
     records = {
         "mtime": "1.25",

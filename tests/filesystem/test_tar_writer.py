@@ -127,6 +127,7 @@ def test_tools_extract_it(tool: str, tmp_path: Path) -> None:
         regular(f"{long}/" + "é" * 80, b"content", mode=0o640, modified_ns=1_234_567_890 * 10**9),
         (Member(path="s", kind=Kind.SYMLINK, target=long + "/x" * 30), b""),
         regular("\udcff\udcfe", b"raw name"),
+        regular("\udcff" * 120, b"long raw name"),
         (Member(path="h", kind=Kind.HARD_LINK, target=f"{long}/" + "é" * 80), b""),
     )
     subprocess.run([program, "-C", tmp_path, "-xf", "-"], input=archive, check=True)
@@ -137,3 +138,4 @@ def test_tools_extract_it(tool: str, tmp_path: Path) -> None:
     assert (tmp_path / "h").samefile(extracted)
     assert (tmp_path / "s").readlink() == Path(long + "/x" * 30)
     assert (tmp_path / "\udcff\udcfe").read_bytes() == b"raw name"
+    assert (tmp_path / ("\udcff" * 120)).read_bytes() == b"long raw name"
