@@ -74,7 +74,8 @@ def derive(ingest: Ingest, ids: Iterable[int]) -> tuple[list[BlobRow], set[int]]
     claims: dict[int, _Claims] = {}
     for batch in chunks(affected):
         claims |= _claims(ingest, batch)
-    rows = [ingest.get(key) for key in affected]
+    # One that stood for nothing any longer may have been deleted in an earlier round.
+    rows = [row for row in map(ingest.find_id, affected) if row is not None]
     gone = [row for row in rows if row.id not in claims and not row.has_file]
     kept = [row for row in rows if row.id in claims or row.has_file]
     reached = _identify(ingest, kept, claims)

@@ -153,6 +153,10 @@ class Ingest:
         """Return a row in memory."""
         return self._by_digest.get(digest)
 
+    def find_id(self, key: int) -> BlobRow | None:
+        """Return the row of an id that has been loaded, if there is one."""
+        return self._by_id.get(key)
+
     def get(self, key: int) -> BlobRow:
         """Return the row of an id that has been loaded."""
         return self._by_id[key]
