@@ -1,0 +1,88 @@
+"""Other tools that read and write layouts, and the real command line of ours."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+def require(*programs: str) -> None:
+    """Skip the test if a program is missing, or fail where CI has to have it."""
+    for program in programs:
+        if shutil.which(program) is None:
+            reason = f"{program} is not installed: apt-get install {program}"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+
+
+def skopeo(*arguments: str | Path) -> str:
+    require("skopeo")
+    return _run("skopeo", "--insecure-policy", *arguments)
+
+
+def umoci(*arguments: str | Path) -> str:
+    require("umoci")
+    return _run("umoci", *arguments)
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def cachedb(cache: Path, *arguments: str | Path) -> Done:
+    """Run cachedb on a cache, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cachedb", *arguments],
+        env={**os.environ, "CACHEDB_CACHE": str(cache)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def succeed(cache: Path, *arguments: str | Path) -> str:
+    """Run cachedb, which has to end well; returns its stdout."""
+    done = cachedb(cache, *arguments)
+    assert done.code == 0, f"{arguments}: {done.err}"
+    return done.out
+
+
+def archive_system(target: Path, at_least: int) -> None:
+    """Write a tar archive of files of this system: libraries and documents, as images hold."""
+    size = 0
+    with tarfile.open(target, "w") as archive:
+        for path in _system_files():
+            if size >= at_least:
+                return
+            archive.add(path, recursive=False)
+            size += path.lstat().st_size
+    raise AssertionError(f"this system has only {size} bytes to make an image of")
+
+
+def _system_files() -> Iterator[Path]:
+    for root in (os.path.dirname(os.__file__), "/usr/share", "/usr/lib", "/usr/bin"):
+        for folder, below, names in os.walk(root):
+            below.sort()
+            for name in sorted(names):
+                path = Path(folder, name)
+                if os.access(path, os.R_OK) and (path.is_file() or path.is_symlink()):
+                    yield path
