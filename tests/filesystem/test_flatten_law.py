@@ -135,7 +135,7 @@ def listing(root: Directory, prefix: str = "") -> dict[str, tuple[str, str]]:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.lists(STEPS, max_size=7), min_size=1, max_size=4))
 def test_layers_give_what_the_model_gives(layers: list[list[Step]]) -> None:
     root = Directory()
