@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from cachedb.operations.listing import Listing
     from cachedb.operations.progress import Progress
     from cachedb.operations.pull import PullOptions, PullReport
+    from cachedb.operations.remove import RemovalPlan
+    from cachedb.operations.retention import Policy, RetentionPlan
     from cachedb.operations.usage import SetUsage
     from cachedb.query.tree import Query
     from cachedb.registry.client import Client
@@ -106,11 +108,31 @@ class Cache:
         with self.catalog.reading() as connection:
             return listing.list_refs(connection, only)
 
-    def query(self, query: Query) -> Answer:
-        """Put a query to the catalog."""
+    def parse(self, text: str | Sequence[str], **params: str) -> Query:
+        """Read a query in which the saved queries of this cache may be used.
+
+        `params` are the values of `$name` in it: values, which are never read as anything else.
+        """
+        from cachedb.operations import saved_queries  # noqa: PLC0415
+        from cachedb.query.parser import parse  # noqa: PLC0415
+
+        return parse(text, saved=saved_queries.load(self.layout), params=params)
+
+    def query(self, query: Query | str, **params: str) -> Answer:
+        """Put a query to the catalog; one that is given as text is read by `parse`.
+
+        The rows are named tuples, whose fields are the columns of the query.
+        """
         from cachedb.operations import ask  # noqa: PLC0415
 
-        return ask.ask(self.catalog, query)
+        asked = self.parse(query, **params) if isinstance(query, str) else query
+        return ask.ask(self.catalog, asked)
+
+    def save_query(self, name: str, text: str) -> None:
+        """Save a query of this cache, to be used as ``@name``."""
+        from cachedb.operations import saved_queries  # noqa: PLC0415
+
+        saved_queries.save(self.layout, name, text)
 
     def explain(self, query: Query) -> Explanation:
         """Say what a query comes to, without running it."""
@@ -151,33 +173,40 @@ class Cache:
         with self.catalog.reading() as connection:
             return usage.measure(connection)
 
-    def usage_of(self, names: Sequence[str]) -> SetUsage:
+    def targets(self, names: Sequence[str] = (), where: Query | None = None) -> Sequence[Root]:
+        """Return the roots of names and of what a query selects; all if there is neither."""
+        from cachedb.operations.targets import targets  # noqa: PLC0415
+
+        return targets(self.catalog, names, where)
+
+    def usage_of(self, names: Sequence[str], where: Query | None = None) -> SetUsage:
         """Measure some images, taken together."""
+        roots = self.targets(names, where)
         with self.catalog.reading() as connection:
-            roots = [root for name in names for root in find_root.find_all(connection, name)]
             return usage.measure_some(connection, roots)
 
     def validate(
-        self, names: Sequence[str] = (), platforms: Sequence[Platform] = ()
+        self,
+        names: Sequence[str] = (),
+        platforms: Sequence[Platform] = (),
+        where: Query | None = None,
     ) -> Sequence[validate.Validation]:
         """Say of the images of these names, or of all, how their platforms fare."""
+        roots = self.targets(names, where)
         with self.catalog.reading() as connection:
-            roots = (
-                [find_root.find(connection, name) for name in names]
-                if names
-                else find_root.every(connection)
-            )
             return validate.validate(connection, roots, platforms)
 
     def verify(
-        self, names: Sequence[str] = (), progress: Callable[[int], None] = lambda _: None
+        self,
+        names: Sequence[str] = (),
+        progress: Callable[[int], None] = lambda _: None,
+        where: Query | None = None,
     ) -> verify.Verification:
         """Hash the blobs of the images of these names, or every blob."""
-        targets: Collection[int] | None = None
-        if names:
-            with self.catalog.reading() as connection:
-                targets = {find_root.find(connection, name).blob_id for name in names}
-        return verify.verify(self.layout, self.catalog, targets, progress)
+        chosen: Collection[int] | None = None
+        if names or where is not None:
+            chosen = {root.blob_id for root in self.targets(names, where)}
+        return verify.verify(self.layout, self.catalog, chosen, progress)
 
     def pull(
         self,
@@ -199,11 +228,17 @@ class Cache:
 
         return import_archive(self.layout, self.catalog, stream, source, options, progress)
 
-    def plan_removal(self, names: Sequence[str]) -> remove.RemovalPlan:
+    def plan_removal(self, names: Sequence[str], where: Query | None = None) -> RemovalPlan:
         """Find the refs of these names, and what their removal would free."""
-        return remove.plan(self.catalog, names)
+        return remove.plan(self.catalog, self.targets(names, where))
 
-    def remove(self, plan: remove.RemovalPlan) -> tuple[Root, ...]:
+    def plan_retention(self, policy: Policy) -> RetentionPlan:
+        """Decide by the queries of a policy which refs go and which stay."""
+        from cachedb.operations import retention  # noqa: PLC0415
+
+        return retention.plan(self.catalog, policy)
+
+    def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
         """Remove the refs of a plan; blobs stay until they are collected."""
         return remove.apply(plan, self.layout, self.catalog)
 

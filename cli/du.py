@@ -8,7 +8,9 @@ from cachedb.cli.options import (
     FormatOption,
     QuietOption,
     SomeNamesArgument,
+    WhereOption,
     open_cache,
+    selection,
 )
 from cachedb.cli.output import Column, Format
 
@@ -24,6 +26,7 @@ _TOTALS = (Column("what"), Column("size", output.size, is_number=True))
 
 def command(
     names: SomeNamesArgument = None,
+    where: WhereOption = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -33,8 +36,8 @@ def command(
     What an image holds alone is what removing it frees. With names, they are taken together.
     """
     with open_cache(cache) as opened:
-        if names:
-            sizes = opened.usage_of(names)
+        if names or where is not None:
+            sizes = opened.usage_of(names or (), selection(opened, where))
             totals = [
                 ("size", sizes.size),
                 ("shared", sizes.shared),

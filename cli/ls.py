@@ -11,8 +11,10 @@ from cachedb.cli.options import (
     QUERY_SETTINGS,
     CacheOption,
     FormatOption,
+    ParamOption,
     QuietWordOption,
     open_cache,
+    parameters,
 )
 from cachedb.cli.output import Column, Format
 
@@ -33,6 +35,7 @@ def command(
     ] = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
+    param: ParamOption = None,
     quiet: QuietWordOption = False,
 ) -> None:
     """List the images in the cache, or those that a query selects."""
@@ -41,9 +44,8 @@ def command(
             listed = opened.list()
         else:
             from cachedb.cli.query import print_answer
-            from cachedb.query.parser import parse
 
-            query = parse(words)
+            query = opened.parse(words, **parameters(param))
             if query.clauses or query.noun not in {"refs", "images"}:
                 print_answer(opened.query(query), form, quiet=quiet)
                 return

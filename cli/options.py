@@ -14,8 +14,10 @@ from cachedb.errors import CacheNotFound, InvalidInput
 
 if TYPE_CHECKING:
     from cachedb.cache import Cache
+    from cachedb.query.tree import Query
 
 _DURATION = re.compile(r"(\d+)(s|min|h|d|w)?")
+_PERCENT = re.compile(r"(\d{1,3})%")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 CacheOption = Annotated[
@@ -33,6 +35,14 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say less.")]
 # A query may say `sort -size`: commands that take one have no options of one letter.
 QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 QuietWordOption = Annotated[bool, typer.Option("--quiet", help="Say less.")]
+WhereOption = Annotated[
+    str | None,
+    typer.Option("--where", metavar="QUERY", help="The images that this query selects."),
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="What $NAME stands for in the query."),
+]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names or digests.")]
 SomeNamesArgument = Annotated[
     list[str] | None,
@@ -75,6 +85,36 @@ def create_cache(given: Path | None) -> Cache:
     from cachedb.cache import Cache
 
     return Cache.create(cache_folder(given))
+
+
+def selection(opened: Cache, where: str | None, params: list[str] | None = None) -> Query | None:
+    """Read the query of --where, in which saved queries and parameters may be used."""
+    if where is None:
+        return None
+    if not where.strip():
+        raise InvalidInput(
+            "an empty query selects nothing here", hint="everything, if you mean it"
+        )
+    return opened.parse(where, **parameters(params))
+
+
+def parameters(given: list[str] | None) -> dict[str, str]:
+    """Read the values of --param."""
+    found = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidInput(f"{text!r} is not a parameter", hint="write --param NAME=VALUE")
+        found[name.removeprefix("$")] = value
+    return found
+
+
+def fraction(text: str) -> float:
+    """Read a part of a whole, such as ``20%``."""
+    matched = _PERCENT.fullmatch(text)
+    if matched is None or int(matched[1]) > 100:  # noqa: PLR2004
+        raise InvalidInput(f"{text!r} is not a part of a whole", hint="write 20%")
+    return int(matched[1]) / 100
 
 
 def seconds(text: str) -> float:

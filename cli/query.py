@@ -12,8 +12,10 @@ from cachedb.cli.options import (
     QUERY_SETTINGS,
     CacheOption,
     FormatOption,
+    ParamOption,
     QuietWordOption,
     open_cache,
+    parameters,
 )
 from cachedb.cli.output import Column, Format
 
@@ -34,6 +36,10 @@ def command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what the query comes to, and do not run it.")
     ] = False,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="NAME", help="Keep the query, as @NAME.")
+    ] = None,
+    param: ParamOption = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statement alone.")] = False,
     quiet: QuietWordOption = False,
 ) -> None:
@@ -42,10 +48,12 @@ def command(
     Flat queries need no quotes: cachedb query refs arch:arm64 size gt 100M not is:complete.
     One with parentheses or globs is put in single quotes.
     """
-    from cachedb.query.parser import parse
-
-    parsed = parse(words)
     with open_cache(cache) as opened:
+        parsed = opened.parse(words, **parameters(param))
+        if save is not None:
+            opened.save_query(save.removeprefix("@"), " ".join(words))
+            output.tell(f"saved as @{save.removeprefix('@')}: {parsed}")
+            return
         if explain or sql:
             _explain(opened.explain(parsed), only_sql=sql)
             return

@@ -6,14 +6,18 @@ from cachedb.cli import output
 from cachedb.cli.options import (
     CacheOption,
     DryRunOption,
-    NamesArgument,
     QuietOption,
+    SomeNamesArgument,
+    WhereOption,
     open_cache,
+    selection,
 )
+from cachedb.errors import InvalidInput
 
 
 def command(
-    names: NamesArgument,
+    names: SomeNamesArgument = None,
+    where: WhereOption = None,
     cache: CacheOption = None,
     dry_run: DryRunOption = False,
     quiet: QuietOption = False,
@@ -23,7 +27,9 @@ def command(
     An image that has another name, and layers that another image uses, are not touched.
     """
     with open_cache(cache) as opened:
-        plan = opened.plan_removal(names)
+        if not names and where is None:
+            raise InvalidInput("say what to remove: names, or --where QUERY")
+        plan = opened.plan_removal(names or (), selection(opened, where))
         removed = plan.roots if dry_run else opened.remove(plan)
     for root in removed:
         output.say(

@@ -13,7 +13,9 @@ from cachedb.cli.options import (
     PlatformOption,
     QuietOption,
     SomeNamesArgument,
+    WhereOption,
     open_cache,
+    selection,
 )
 from cachedb.cli.output import Column, Format
 from cachedb.errors import ValidationFailed
@@ -35,6 +37,7 @@ _COLUMNS = (
 
 def command(
     names: SomeNamesArgument = None,
+    where: WhereOption = None,
     cache: CacheOption = None,
     platform: PlatformOption = None,
     deep: Annotated[bool, typer.Option("--deep", help="Hash every byte first.")] = False,
@@ -52,9 +55,10 @@ def command(
 
     wanted = tuple(map(Platform.parse, platform or ()))
     with open_cache(cache) as opened:
+        chosen = selection(opened, where)
         if deep:
-            opened.verify(names or ())
-        found = opened.validate(names or (), wanted)
+            opened.verify(names or (), where=chosen)
+        found = opened.validate(names or (), wanted, chosen)
     if not quiet:
         output.render(_COLUMNS, _rows(found), form)
     bad = [each for each in found if not each.is_valid]

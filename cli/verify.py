@@ -8,7 +8,9 @@ from cachedb.cli.options import (
     FormatOption,
     QuietOption,
     SomeNamesArgument,
+    WhereOption,
     open_cache,
+    selection,
 )
 from cachedb.cli.output import Column, Format
 from cachedb.errors import ValidationFailed
@@ -22,6 +24,7 @@ _COLUMNS = (
 
 def command(
     names: SomeNamesArgument = None,
+    where: WhereOption = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -33,7 +36,7 @@ def command(
     Ends with exit code 8 when something is.
     """
     with open_cache(cache) as opened:
-        found = opened.verify(names or ())
+        found = opened.verify(names or (), where=selection(opened, where))
     if found.findings and not quiet:
         rows = ((each.digest, each.why, list(each.names)) for each in found.findings)
         output.render(_COLUMNS, rows, form)

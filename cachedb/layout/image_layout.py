@@ -15,6 +15,7 @@ from cachedb.layout.blobs import BlobStore
 from cachedb.layout.directories import (
     closing,
     make_directory,
+    open_directory,
     open_file,
     read_whole,
     storing,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cachedb.layout.fingerprint import Fingerprint
+    from cachedb.limits import Limit
 
 PRIVATE = ".cachedb"
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
@@ -116,6 +118,24 @@ class Layout:
         """Make our own folder if it is not there."""
         with self._private():
             return
+
+    def read_own(self, name: str, limit: Limit) -> bytes | None:
+        """Return a file of ours; None if it is not there."""
+        try:
+            with (
+                closing(open_directory(self._root, PRIVATE)) as private,
+                closing(open_file(private, name)) as descriptor,
+            ):
+                content = read_whole(descriptor, limit.value)
+        except FileNotFoundError:
+            return None
+        limit.check(len(content), f"{PRIVATE}/{name}")
+        return content
+
+    def replace_own(self, name: str, content: bytes) -> None:
+        """Make `content` a file of ours, atomically and durably."""
+        with self._private() as private:
+            replace_file(private, private, name, content)
 
     def set_aside(self, name: str) -> None:
         """Rename a file of ours to ``NAME.bak``, which replaces an older one."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog.asking import asking
+from cachedb.oci import Digest
 from cachedb.query import regex
 from cachedb.query.compile import compile_ids, compile_query, selectors
-from cachedb.query.fields import FIELDS
+from cachedb.query.fields import FIELDS, Type
 from cachedb.query.messages import fail, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
 
     from cachedb.catalog.connect import Catalog
@@ -26,7 +30,8 @@ class Answer:
     """The rows that a query selects, in its order, and what their columns are."""
 
     columns: tuple[OutputColumn, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    rows: tuple[Any, ...]
+    """Named tuples: a field a column, its dots as underscores; digests, datetimes and numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +57,14 @@ def ask(catalog: Catalog, query: Query, now: datetime | None = None) -> Answer:
     with asking(catalog, regex.register) as connection:
         _refuse_empty_selectors(connection, query, moment)
         found = connection.execute(statement.select).all()
+    readers = [_reader(column) for column in statement.columns]
+    names = [column.name.replace(".", "_") for column in statement.columns]
+    # The fields are the query's, so no checker can know them.
+    kind: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
     return Answer(
         columns=statement.columns,
         rows=tuple(
-            tuple(c.read(v) for c, v in zip(statement.columns, row, strict=True)) for row in found
+            kind(*(read(v) for read, v in zip(readers, row, strict=True))) for row in found
         ),
     )
 
@@ -85,6 +94,12 @@ def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
         plan=tuple(str(row[-1]) for row in plan),
         sets=tuple(f"{each.name}: {each.meaning}" for each in statement.sets),
     )
+
+
+def _reader(column: OutputColumn) -> Callable[[Any], Any]:
+    if column.type is Type.DIGEST:
+        return lambda value: None if value is None else Digest.declared(value)
+    return column.read
 
 
 def _refuse_empty_selectors(connection: Connection, query: Query, now: datetime) -> None:

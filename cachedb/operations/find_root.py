@@ -18,7 +18,7 @@ from cachedb.oci.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Select
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{6,63})")
 _CANDIDATES = 3
@@ -88,6 +88,11 @@ def find_all(connection: Connection, text: str) -> list[Root]:
 def every(connection: Connection) -> list[Root]:
     """Return every ref, in the order of index.json."""
     return _refs(connection, true())
+
+
+def of_refs(connection: Connection, ids: Select[int]) -> list[Root]:
+    """Return the refs of these ids, in the order of index.json."""
+    return _refs(connection, ref.c.id.in_(ids))
 
 
 def containing(connection: Connection, root: Root) -> list[Root]:

@@ -86,7 +86,7 @@ class Inspection:
                 {
                     "platform": each.platform,
                     "digest": str(each.digest),
-                    "created": each.created_at and each.created_at.isoformat(),
+                    "created": each.created_at and _utc(each.created_at),
                     "author": each.author,
                     "user": each.user,
                     "working_dir": each.working_dir,
@@ -147,6 +147,10 @@ def _run_config(connection: Connection, entry: ManifestEntry) -> RunConfig | Non
         env=_pairs(connection, env, row.blob_id),
         labels=_pairs(connection, label, row.blob_id),
     )
+
+
+def _utc(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _moment(microseconds: int | None) -> datetime | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.errors import Refused
-from cachedb.operations import adopt, find_root, usage
+from cachedb.operations import adopt, usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,27 +24,23 @@ class RemovalPlan:
     freed: int
 
 
-def plan(catalog: Catalog, names: Sequence[str]) -> RemovalPlan:
-    """Find the refs of these names; a name that is in index.json twice stands for both.
+def plan(catalog: Catalog, roots: Sequence[Root]) -> RemovalPlan:
+    """Find out what removing these refs would free.
 
     Raises:
-        RefNotFound: One of the names is not there; none is removed then.
-        Refused: A digest was given that has no ref of its own.
+        Refused: One of them is a blob that has no ref of its own.
     """
+    found: dict[int, Root] = {}
+    for root in roots:
+        if root.ref_id is None:
+            raise Refused(
+                f"{root.digest} is a blob that no name stands for",
+                hint="cachedb gc removes what nothing keeps",
+            )
+        found[root.ref_id] = root
     with catalog.reading() as connection:
-        found: dict[int, Root] = {}
-        for name in names:
-            roots = find_root.find_all(connection, name)
-            refs = [root for root in roots if root.ref_id is not None]
-            if not refs:
-                raise Refused(
-                    f"{name!r} is a blob that no name stands for",
-                    hint="cachedb gc removes what nothing keeps",
-                )
-            found.update({root.ref_id: root for root in refs if root.ref_id is not None})
-        return RemovalPlan(
-            roots=tuple(found.values()), freed=usage.freed_by_removing(connection, list(found))
-        )
+        freed = usage.freed_by_removing(connection, list(found))
+    return RemovalPlan(roots=tuple(found.values()), freed=freed)
 
 
 def apply(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, ...]:

@@ -80,7 +80,7 @@ def measure(connection: Connection) -> Usage:
         for key, (digest, names) in _names(connection).items()
     ]
     total = connection.scalar(_on_disk()) or 0
-    live = connection.scalar(graph.size_on_disk(graph.reachable("live"))) or 0
+    live = live_size(connection)
     exclusive = sum(alone.values())
     return Usage(
         total=total,
@@ -108,6 +108,11 @@ def freed_by_removing(connection: Connection, ref_ids: Collection[int]) -> int:
     """Return how many bytes only these refs, taken together, keep."""
     chosen = select(ref.c.id).where(ref.c.id.in_(ref_ids))
     return connection.scalar(graph.size_on_disk(graph.exclusive(chosen, "freed"))) or 0
+
+
+def live_size(connection: Connection) -> int:
+    """Return how many bytes all refs, taken together, keep."""
+    return connection.scalar(graph.size_on_disk(graph.reachable("live"))) or 0
 
 
 def _on_disk() -> Select[int]:

@@ -1,0 +1,53 @@
+"""Targets: what a command is about, told by names, by a query of refs, or by both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.ingest import chunks
+from cachedb.catalog.schema import ref
+from cachedb.operations import find_root
+from cachedb.operations.ask import select_ids
+from cachedb.query.messages import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.operations.find_root import Root
+    from cachedb.query.tree import Query
+
+
+def targets(catalog: Catalog, names: Sequence[str], where: Query | None = None) -> list[Root]:
+    """Return the roots of names, then those that a query selects; all refs if there is neither.
+
+    Raises:
+        RefNotFound: A name is not there.
+        QueryError: The query does not make sense, or is not about refs.
+    """
+    if where is not None:
+        refuse_other_sorts(where)
+    chosen = select_ids(catalog, where) if where is not None else frozenset[int]()
+    with catalog.reading() as connection:
+        if not names and where is None:
+            return find_root.every(connection)
+        found = [root for name in names for root in find_root.find_all(connection, name)]
+        for batch in chunks(sorted(chosen)):
+            found += find_root.of_refs(connection, select(ref.c.id).where(ref.c.id.in_(batch)))
+    return list({(root.ref_id, root.blob_id): root for root in found}.values())
+
+
+def refuse_other_sorts(query: Query) -> None:
+    """Refuse a query that is not a set of refs.
+
+    Raises:
+        QueryError: It is about something else, or sorts or limits its rows.
+    """
+    if query.noun not in {"refs", "images"}:
+        why = f"`{query.noun}` are no images: a query of refs is wanted here"
+        raise fail(query.span, why, "refs refs(…) gives the images that contain them")
+    if query.clauses:
+        why = "a query that sorts, shows or limits is a list, and a set is wanted here"
+        raise fail(query.span, why, "top 5 by -added per repo   (as a term of the query)")
