@@ -9,27 +9,26 @@ for whoever may write, because an upgrade of a read lock fails at once instead o
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from cachedb.catalog.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
-from cachedb.catalog.upgrade import is_current, upgrade
+from cachedb.catalog.upgrade import is_current, is_empty, upgrade
 from cachedb.errors import CacheBusy, CatalogMismatch, StorageFailed
+from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from sqlite3 import Connection as SQLiteConnection
 
-BUSY_MILLISECONDS = 30_000
 _PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}",
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
@@ -38,6 +37,15 @@ _PRAGMAS = (
 )
 _DURABLE = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
 _BEGIN = "cachedb_begin"
+_BUSY = ("locked", "busy")
+_DAMAGED = (
+    "malformed",
+    "not a database",
+    "no such table",
+    "no such column",
+    "already exists",
+    "decode to UTF-8",
+)
 
 
 class Catalog:
@@ -58,10 +66,10 @@ class Catalog:
             CacheBusy: Another process is upgrading it.
         """
         _check_file(path)
-        found = cls(_engine(path, mode="rwc"), path)
+        _make_file(path)
+        found = cls(_engine(path, mode="rw"), path)
         with _explaining():
             found._bring_up_to_date()
-        found._identity = _identity(path)
         return found
 
     @classmethod
@@ -71,8 +79,7 @@ class Catalog:
         Raises:
             CatalogMismatch: It is not there, not a catalog, or not of this version.
         """
-        _check_file(path)
-        if not path.exists():
+        if not _check_file(path):
             raise CatalogMismatch("there is no catalog")
         found = cls(_engine(path, mode="ro"), path)
         with found.reading() as connection:
@@ -105,7 +112,12 @@ class Catalog:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a transaction in which every statement sees the same state."""
+        """Open a transaction in which every statement sees the same state.
+
+        Raises:
+            CatalogMismatch: The file was taken away or replaced while we had it open.
+        """
+        self._check_identity()
         with _explaining(), self._engine.connect() as connection:
             yield connection
 
@@ -118,11 +130,16 @@ class Catalog:
             CatalogMismatch: The file was taken away or replaced while we had it open.
             StorageFailed: The disk is full or read-only; nothing has changed.
         """
-        if _identity(self._path) != self._identity:
-            raise CatalogMismatch("the catalog was replaced meanwhile", hint="try again")
+        self._check_identity()
         writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         with _explaining(), writer.begin() as connection:
+            self._check_identity()  # again: it may have been another file that we opened
             yield connection
+        self._check_identity()  # and nobody else will ever read what went into an unlinked one
+
+    def _check_identity(self) -> None:
+        if _identity(self._path) != self._identity:
+            raise CatalogMismatch("the catalog was replaced meanwhile", hint="try again")
 
     def _bring_up_to_date(self) -> None:
         with self._engine.connect() as connection:
@@ -134,8 +151,21 @@ class Catalog:
             driver.execute("PRAGMA foreign_keys = OFF")
             connection = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})  # noqa: PLW2901
             with connection.begin():
-                if not is_current(connection):  # nobody else has done it meanwhile
-                    upgrade(connection)
+                if is_current(connection):  # somebody else has done it meanwhile
+                    return
+                if not is_empty(connection):
+                    self._back_up()
+                upgrade(connection)
+
+    def _back_up(self) -> None:
+        """Copy the catalog beside itself; the copy before that one goes."""
+        assert self._path is not None
+        copy = self._path.with_name(f"{self._path.name}.before-upgrade")
+        copy.unlink(missing_ok=True)
+        _make_file(copy)
+        # A connection of its own: SQLite does not copy from one that is in a write transaction.
+        with closing(sqlite3.connect(self._path)) as source, closing(sqlite3.connect(copy)) as to:
+            source.backup(to)
 
 
 def _engine(path: Path, *, mode: str) -> Engine:
@@ -148,10 +178,12 @@ def _engine(path: Path, *, mode: str) -> Engine:
 
 
 def _prepare(engine: Engine, *, durable: bool) -> None:
-    pragmas = (*_PRAGMAS, *(_DURABLE if durable else ()))
+    # The patience first: the other pragmas may have to wait already.
+    patience = f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS.value}"
+    pragmas = (patience, *_PRAGMAS, *(_DURABLE if durable else ()))
 
     @event.listens_for(engine, "connect")
-    def on_connect(connection: SQLiteConnection, _record: object) -> None:
+    def on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
         for pragma in pragmas:
             connection.execute(pragma)
@@ -161,17 +193,24 @@ def _prepare(engine: Engine, *, durable: bool) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
 
-def _check_file(path: Path) -> None:
+def _make_file(path: Path) -> None:
+    """Make the file, which SQLite would make readable for everybody."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StorageFailed.of(error, f"make the catalog {str(path)!r}") from error
+
+
+def _check_file(path: Path) -> bool:
+    """Refuse a file that others can change; False if there is none."""
     try:
         found = path.lstat()
     except FileNotFoundError:
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-        except FileExistsError:
-            return
-        except OSError:
-            return  # opening it says why, and a reader does not need it
-        return
+        return False
+    except OSError as error:
+        raise StorageFailed.of(error, f"open the catalog {str(path)!r}") from error
     if not stat.S_ISREG(found.st_mode):
         raise CatalogMismatch(f"the catalog {str(path)!r} is not a regular file")
     if found.st_uid != os.geteuid() and os.geteuid() != 0:
@@ -180,6 +219,7 @@ def _check_file(path: Path) -> None:
         raise CatalogMismatch(
             f"others may write the catalog {str(path)!r}", hint="chmod go-w on it, or delete it"
         )
+    return True
 
 
 def _identity(path: Path | None) -> tuple[int, int] | None:
@@ -197,14 +237,10 @@ def _explaining() -> Iterator[None]:
     """Turn what the driver raises into errors of ours."""
     try:
         yield
-    except OperationalError as error:
+    except DatabaseError as error:
         text = str(error.orig)
-        if "locked" in text or "busy" in text:
+        if any(word in text for word in _BUSY):
             raise CacheBusy("another process is writing the catalog") from error
-        if "malformed" in text or "not a database" in text:
+        if isinstance(error, IntegrityError) or any(word in text for word in _DAMAGED):
             raise CatalogMismatch(f"the catalog is damaged: {text}") from error
         raise StorageFailed(f"cannot use the catalog: {text}") from error
-    except DatabaseError as error:
-        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
-            raise CatalogMismatch(f"the catalog is damaged: {error.orig}") from error
-        raise

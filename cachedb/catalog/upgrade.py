@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _OURS = frozenset({"alembic_version"})
 
 
+def is_empty(connection: Connection) -> bool:
+    """Whether there is nothing in the database at all."""
+    return connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is None
+
+
 def is_current(connection: Connection) -> bool:
     """Whether the catalog has the schema of this version.
 
@@ -33,8 +38,10 @@ def is_current(connection: Connection) -> bool:
             f"the catalog has schema {version} and this cachedb knows {SCHEMA_VERSION}",
             hint="use the newer cachedb, or delete .cachedb/index.db: it is made again",
         )
+    objects = {(str(kind), str(name)) for kind, name in found}
+    _refuse_code(objects)
     if version == SCHEMA_VERSION:
-        _check_objects({(str(kind), str(name)) for kind, name in found})
+        _check_objects(objects)
     return version == SCHEMA_VERSION
 
 
@@ -45,20 +52,31 @@ def upgrade(connection: Connection) -> None:
     parent table would otherwise delete the rows of its children.
 
     Raises:
-        CatalogMismatch: Rows would be left without their parent; nothing is kept.
+        CatalogMismatch: It has seen migrations that we do not know, or rows would be left without
+            their parent; nothing is kept.
     """
     from alembic import command  # noqa: PLC0415  (slow; only when needed)
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
 
     with as_file(files("cachedb") / "migrations") as scripts:
         config = Config()
         config.set_main_option("script_location", str(scripts))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise CatalogMismatch(f"the catalog cannot be upgraded: {error}") from error
     if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
         raise CatalogMismatch("an upgrade of the catalog would leave rows without their parent")
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _refuse_code(found: set[tuple[str, str]]) -> None:
+    for kind, name in sorted(found):
+        if kind not in {"table", "index"}:
+            raise CatalogMismatch(f"the catalog holds the {kind} {name!r}: cachedb makes none")
 
 
 def _check_objects(found: set[tuple[str, str]]) -> None:

@@ -1,0 +1,365 @@
+import os
+import shutil
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from cachedb.catalog import connect, state
+from cachedb.catalog.connect import Catalog
+from cachedb.catalog.schema import APPLICATION_ID, SCHEMA_VERSION, blob
+from cachedb.errors import CacheBusy, CatalogMismatch, SchemaTooNew, StorageFailed
+from tests.layout import child
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "index.db"
+
+
+@pytest.fixture
+def catalog(path: Path) -> Iterator[Catalog]:
+    catalog = Catalog.open(path)
+    yield catalog
+    catalog.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "LOCK_SECONDS", replace(connect.LOCK_SECONDS, value=0))
+
+
+def row(number: int) -> dict[str, object]:
+    digest = f"sha256:{number:064x}"
+    return {
+        "digest": digest, "size": 1, "kind": 0, "state": 1, "media_type": "", "parsed": 0,
+    }  # fmt: skip
+
+
+def count(catalog: Catalog) -> int:
+    with catalog.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(blob)) or 0
+
+
+# -- settings -------------------------------------------------------------------------------------
+
+PRAGMAS = {
+    "busy_timeout": 60_000,
+    "foreign_keys": 1,
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "temp_store": 2,
+    "cache_size": -32_000,
+    "journal_mode": "truncate",
+    "synchronous": 2,
+    "application_id": APPLICATION_ID,
+    "user_version": SCHEMA_VERSION,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), PRAGMAS.items(), ids=PRAGMAS)
+def test_every_connection_has_the_settings(catalog: Catalog, name: str, value: object) -> None:
+    for transaction in (catalog.reading, catalog.writing):
+        with transaction() as connection:
+            assert connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() == value
+
+
+def test_what_a_block_writes_is_there_for_the_next(catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        connection.execute(insert(blob), [row(1), row(2)])
+    assert count(catalog) == 2
+
+
+def test_an_error_in_the_block_undoes_it(catalog: Catalog) -> None:
+    with pytest.raises(ZeroDivisionError), catalog.writing() as connection:  # noqa: PT012
+        connection.execute(insert(blob), [row(1)])
+        raise ZeroDivisionError
+    assert count(catalog) == 0
+
+
+def test_every_statement_of_a_reader_sees_the_same_state(
+    catalog: Catalog, impatient: None
+) -> None:
+    with catalog.reading() as reader:
+        assert reader.scalar(select(func.count()).select_from(blob)) == 0
+        with pytest.raises(CacheBusy), catalog.writing() as connection:
+            connection.execute(insert(blob), [row(1)])
+        assert reader.scalar(select(func.count()).select_from(blob)) == 0
+    assert count(catalog) == 0
+
+
+def test_a_writer_has_the_lock_before_its_first_statement(
+    catalog: Catalog, impatient: None
+) -> None:
+    with (
+        catalog.writing(),
+        pytest.raises(CacheBusy, match="another process is writing"),
+        catalog.writing(),
+    ):
+        pytest.fail("two writers at once")
+
+
+def test_a_reader_does_not_wait_for_a_writer_that_has_not_committed(
+    catalog: Catalog, impatient: None
+) -> None:
+    with catalog.writing() as connection:
+        connection.execute(insert(blob), [row(1)])
+        assert count(catalog) == 0
+
+
+def test_threads_that_write_wait_for_each_other(catalog: Catalog) -> None:
+    def add(number: int) -> None:
+        with catalog.writing() as connection:
+            known = connection.scalar(select(func.count()).select_from(blob)) or 0
+            connection.execute(insert(blob), [row(number)])
+            state.remember(connection, "count", str(known + 1))
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with catalog.reading() as connection:
+        assert state.recall(connection, "count") == "8"
+
+
+def test_the_lock_of_a_killed_writer_is_gone_and_so_is_what_it_wrote(path: Path) -> None:
+    script = (
+        "from pathlib import Path; from cachedb.catalog.connect import Catalog\n"
+        f"catalog = Catalog.open(Path({str(path)!r})); c = catalog.writing()\n"
+        "c.__enter__().exec_driver_sql(\"INSERT INTO state VALUES ('a', 'b')\")"
+    )
+    with child.holding(script) as other:
+        other.kill()
+    catalog = Catalog.open(path)
+    with catalog.writing() as connection:
+        assert state.recall(connection, "a") is None
+    catalog.close()
+
+
+def test_a_full_disk_fails_in_one_line_and_nothing_has_changed(catalog: Catalog) -> None:
+    with pytest.raises(StorageFailed, match="full"), catalog.writing() as connection:  # noqa: PT012
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        connection.execute(insert(blob), [row(number) for number in range(5000)])
+    assert count(catalog) == 0
+    with catalog.writing() as connection:
+        connection.execute(insert(blob), [row(1)])
+
+
+def test_rows_without_their_parent_are_refused(catalog: Catalog) -> None:
+    with pytest.raises(CatalogMismatch, match="FOREIGN KEY"), catalog.writing() as connection:
+        connection.exec_driver_sql("INSERT INTO edge VALUES (1, 2)")
+
+
+# -- the file -------------------------------------------------------------------------------------
+
+
+def test_a_new_catalog_is_closed_to_others(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Catalog.open(tmp_path / "new.db").close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.db").stat().st_mode) == 0o600
+
+
+def make_link(path: Path) -> None:
+    Catalog.open(path.parent / "real.db").close()
+    path.symlink_to("real.db")
+
+
+def make_dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def make_writable_by_others(path: Path) -> None:
+    Catalog.open(path).close()
+    path.chmod(0o606)
+
+
+def make_writable_by_the_group(path: Path) -> None:
+    Catalog.open(path).close()
+    path.chmod(0o660)
+
+
+def make_text(path: Path) -> None:
+    path.write_bytes(b"hello\n" * 100)
+    path.chmod(0o600)
+
+
+def make_another_database(path: Path) -> None:
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE blob (digest TEXT)")
+    raw.close()
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("opening", [Catalog.open, Catalog.open_read_only])
+@pytest.mark.parametrize(
+    "make",
+    [
+        make_link,
+        make_dangling,
+        pytest.param(os.mkfifo, id="make_fifo"),
+        pytest.param(os.mkdir, id="make_directory"),
+        make_writable_by_others,
+        make_writable_by_the_group,
+        make_text,
+        make_another_database,
+    ],
+)
+def test_a_file_that_is_no_catalog_of_ours_is_refused(path: Path, make, opening) -> None:
+    make(path)
+    before = path.lstat()
+    with pytest.raises(CatalogMismatch):
+        opening(path)
+    assert path.lstat().st_mtime_ns == before.st_mtime_ns
+    assert not (path.parent / "nowhere").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_refused(path: Path) -> None:
+    path.parent.chmod(0o755)
+    Catalog.open(path).close()
+    os.chown(path, 1234, 1234)
+    os.seteuid(65534)
+    try:
+        with pytest.raises((CatalogMismatch, StorageFailed)):
+            Catalog.open_read_only(path)
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed, match="no such file or directory"):
+        Catalog.open(tmp_path / "nowhere" / "index.db")
+
+
+def test_a_catalog_that_was_taken_away_is_noticed_before_anything_is_written(
+    catalog: Catalog, path: Path
+) -> None:
+    path.unlink()
+    for transaction in (catalog.writing, catalog.reading):
+        with pytest.raises(CatalogMismatch, match="replaced meanwhile"), transaction():
+            pass
+    assert not path.exists()
+
+
+def test_a_catalog_that_was_replaced_is_noticed(catalog: Catalog, path: Path) -> None:
+    shutil.copy2(path, path.with_suffix(".new"))
+    os.replace(path.with_suffix(".new"), path)
+    content = path.read_bytes()
+    with pytest.raises(CatalogMismatch, match="replaced meanwhile"), catalog.writing():
+        pass
+    assert path.read_bytes() == content
+
+
+def test_a_catalog_that_is_taken_away_during_a_write_loses_no_write_silently(
+    catalog: Catalog, path: Path
+) -> None:
+    with pytest.raises((CatalogMismatch, StorageFailed)), catalog.writing() as connection:  # noqa: PT012
+        connection.execute(insert(blob), [row(1)])
+        path.unlink()
+
+
+# -- reading only ---------------------------------------------------------------------------------
+
+
+def test_opening_to_read_makes_nothing(path: Path) -> None:
+    with pytest.raises(CatalogMismatch, match="there is no catalog"):
+        Catalog.open_read_only(path)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_opening_to_read_cannot_write(path: Path) -> None:
+    Catalog.open(path).close()
+    catalog = Catalog.open_read_only(path)
+    assert count(catalog) == 0
+    with pytest.raises(StorageFailed, match="readonly"), catalog.writing() as connection:
+        connection.execute(insert(blob), [row(1)])
+    catalog.close()
+
+
+def test_an_empty_file_is_no_catalog_to_read_and_a_new_one_to_write(path: Path) -> None:
+    path.touch(mode=0o600)
+    with pytest.raises(CatalogMismatch, match="older version"):
+        Catalog.open_read_only(path)
+    catalog = Catalog.open(path)
+    assert count(catalog) == 0
+    catalog.close()
+
+
+def test_a_catalog_in_memory_goes_with_the_process() -> None:
+    catalog = Catalog.in_memory()
+    with catalog.writing() as connection:
+        connection.execute(insert(blob), [row(1)])
+    assert count(catalog) == 1
+    assert count(Catalog.in_memory()) == 0
+    catalog.close()
+
+
+# -- what others did to it ------------------------------------------------------------------------
+
+
+def tamper(path: Path, *statements: str) -> None:
+    raw = sqlite3.connect(path)
+    for statement in statements:
+        raw.execute(statement)
+    raw.commit()
+    raw.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER evil AFTER INSERT ON blob BEGIN DELETE FROM blob; END",
+        "CREATE VIEW evil AS SELECT 1",
+        "CREATE TABLE evil (x)",
+        "CREATE INDEX evil ON blob (size)",
+        "DROP TABLE alembic_version",
+        "DROP TABLE env",
+        "PRAGMA application_id = 7",
+    ],
+)
+def test_a_catalog_with_anything_else_in_it_is_refused(path: Path, statement: str) -> None:
+    Catalog.open(path).close()
+    tamper(path, statement)
+    with pytest.raises(CatalogMismatch):
+        Catalog.open(path)
+
+
+def test_code_in_an_old_catalog_is_not_run_by_its_upgrade(path: Path) -> None:
+    Catalog.open(path).close()
+    tamper(
+        path,
+        "CREATE TRIGGER evil AFTER INSERT ON blob BEGIN DELETE FROM blob; END",
+        "PRAGMA user_version = 0",
+    )
+    with pytest.raises(CatalogMismatch, match="trigger 'evil'"):
+        Catalog.open(path)
+
+
+def test_a_newer_catalog_is_refused_with_a_way_out(path: Path) -> None:
+    Catalog.open(path).close()
+    tamper(path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    for opening in (Catalog.open, Catalog.open_read_only):
+        with pytest.raises(SchemaTooNew) as caught:
+            opening(path)
+        assert str(SCHEMA_VERSION + 1) in str(caught.value)
+        assert "delete .cachedb/index.db" in (caught.value.hint or "")
+        assert caught.value.exit_code == 6
+
+
+def test_a_missing_column_is_a_mismatch_and_not_a_traceback(path: Path) -> None:
+    Catalog.open(path).close()
+    tamper(path, "ALTER TABLE blob DROP COLUMN problem")
+    catalog = Catalog.open(path)
+    with pytest.raises(CatalogMismatch, match="no such column"), catalog.reading() as connection:
+        connection.execute(select(blob)).all()
+    catalog.close()
