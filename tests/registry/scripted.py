@@ -26,11 +26,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; `headers` is a list so that a name may be there twice."""
+    """One answer; a name may be there twice, and an empty value leaves the header out."""
 
     status: int = 200
     body: bytes = b""
     headers: tuple = ()
+
+
+def chunked(content):
+    """Frame a body so that its length is not known before its end."""
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
+    return Reply(body=body, headers=(("Transfer-Encoding", "chunked"), ("Content-Length", "")))
 
 
 @dataclass
@@ -67,7 +73,8 @@ def scripted(answer):
             if not any(name == "Content-Length" for name, _ in reply.headers):
                 self.send_header("Content-Length", str(len(reply.body)))
             for name, value in reply.headers:
-                self.send_header(name, value)
+                if value:
+                    self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(reply.body)

@@ -16,7 +16,7 @@ from cachedb.registry.origin import Origin
 from cachedb.registry.settings import ClientCertificate, Patience, RegistrySettings
 from cachedb.registry.transport import Request, Transport
 from tests.registry import servers
-from tests.registry.scripted import QUICK, Reply, client, layer, scripted
+from tests.registry.scripted import QUICK, Reply, chunked, client, layer, scripted
 
 _BLOB = Digest.of(b"blob")
 
@@ -45,6 +45,29 @@ def test_a_body_is_read_up_to_its_limit():
             assert answer.read(limit, "the body") == b"x" * 100
         with _get(server, transport, "/101") as answer, pytest.raises(LimitExceeded):
             answer.read(limit, "the body")
+
+
+def test_a_body_of_unknown_length_is_read_up_to_its_limit():
+    limit = dataclasses.replace(TOKEN_BYTES, value=100)
+    with (
+        scripted(lambda asked: chunked(b"x" * int(asked.path[1:]))) as server,
+        _transport(server.host) as transport,
+    ):
+        with _get(server, transport, "/100") as answer:
+            assert answer.read(limit, "the body") == b"x" * 100
+        with _get(server, transport, "/101") as answer, pytest.raises(LimitExceeded):
+            answer.read(limit, "the body")
+
+
+def test_a_body_that_is_said_to_be_too_large_is_not_waited_for():
+    headers = (("Content-Length", str(10**9)), ("Connection", "close"))
+    with (
+        scripted(lambda _asked: Reply(body=b"start", headers=headers)) as server,
+        _transport(server.host) as transport,
+        _get(server, transport) as answer,
+        pytest.raises(LimitExceeded),
+    ):
+        answer.read(TOKEN_BYTES, "the body")
 
 
 def test_an_encoded_body_is_refused():
