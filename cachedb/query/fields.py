@@ -109,9 +109,9 @@ class Noun:
 class Field:
     """An attribute of a row.
 
-    A `lifted` field is not of the row but of what it contains: it holds when it holds for any of
-    the contained things, and so it has many values and none to sort or show by. A `computed`
-    field costs a walk of the graph per row.
+    A field with `inside` is not of the row but of what the row contains, of these kinds or of
+    packages: it holds when it holds for any of them. Then a reference has many values, and none
+    to sort or show by; a blob has its own. A `computed` field costs a walk of the graph per row.
     """
 
     name: str
@@ -120,13 +120,15 @@ class Field:
     doc: str
     words: tuple[str, ...] = ()
     nullable: bool = False
-    lifted: bool = False
+    inside: tuple[str, ...] = ()
     computed: bool = False
 
     @property
     def is_scalar(self) -> bool:
         """Whether a row has one value of it, which can be shown, sorted and grouped by."""
-        return not self.lifted and self.type is not Type.MAP
+        if self.type is Type.MAP or self.inside == _IN_PACKAGE:
+            return False
+        return not self.inside or self.sort is not Sort.REF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,17 +188,20 @@ _CONTENT: Final = (
     ("type", Type.TEXT, "media type"),
     ("artifact", Type.TEXT, "artifact type"),
 )
+_IN_MANIFEST: Final = ("manifest", "config")
+_IN_CONFIG: Final = ("config",)
+_IN_PACKAGE: Final = ("package",)
 _INSIDE: Final = (
-    ("platform", Type.PLATFORM, "platform of a manifest or config inside: os/arch/variant"),
-    ("arch", Type.ARCHITECTURE, "architecture of a manifest or config inside"),
-    ("os", Type.TEXT, "operating system of a manifest or config inside"),
-    ("variant", Type.TEXT, "variant of the architecture of a manifest or config inside"),
-    ("label", Type.MAP, "label of a config inside"),
-    ("env", Type.MAP, "environment variable of a config inside"),
-    ("created", Type.TIME, "when a config inside says that the image was made"),
-    ("entrypoint", Type.TEXT, "entrypoint of a config inside, its words joined by spaces"),
-    ("pkg", Type.MAP, "package inside, by name; a value is its version"),
-    ("license", Type.TEXT, "licence of a package inside"),
+    ("platform", Type.PLATFORM, _IN_MANIFEST, "platform of a manifest inside: os/arch/variant"),
+    ("arch", Type.ARCHITECTURE, _IN_MANIFEST, "architecture of a manifest inside"),
+    ("os", Type.TEXT, _IN_MANIFEST, "operating system of a manifest inside"),
+    ("variant", Type.TEXT, _IN_MANIFEST, "variant of the architecture of a manifest inside"),
+    ("label", Type.MAP, _IN_CONFIG, "label of a config inside"),
+    ("env", Type.MAP, _IN_CONFIG, "environment variable of a config inside"),
+    ("created", Type.TIME, _IN_CONFIG, "when a config inside says that the image was made"),
+    ("entrypoint", Type.TEXT, _IN_CONFIG, "entrypoint of a config inside, joined by blanks"),
+    ("pkg", Type.MAP, _IN_PACKAGE, "package inside, by name; its value is the version"),
+    ("license", Type.TEXT, _IN_PACKAGE, "licence of a package inside"),
 )
 
 
@@ -209,8 +214,8 @@ def _content_fields(sort: Sort) -> tuple[Field, ...]:
         Field(name="kind", sort=sort, type=Type.ENUM, words=KINDS, doc="what the content is"),
         Field(name="annotation", sort=sort, type=Type.MAP, doc="annotation of the document"),
         *(
-            Field(name=name, sort=sort, type=kind, doc=doc, lifted=True, nullable=True)
-            for name, kind, doc in _INSIDE
+            Field(name=name, sort=sort, type=kind, doc=doc, inside=inside, nullable=True)
+            for name, kind, inside, doc in _INSIDE
         ),
     )
 
@@ -279,6 +284,8 @@ _LINK_FIELDS: Final = (
     _text("artifact", Sort.LINK, "artifact type that the descriptor declares", nullable=True),
     _size("size", Sort.LINK, "size that the descriptor declares"),
     Field(name="annotation", sort=Sort.LINK, type=Type.MAP, doc="annotation of the descriptor"),
+    Field(name="parent", sort=Sort.LINK, type=Type.DIGEST, doc="digest of its document"),
+    Field(name="child", sort=Sort.LINK, type=Type.DIGEST, doc="digest of what it points at"),
 )
 _PACKAGE_FIELDS: Final = (
     _text("name", Sort.PACKAGE, "the name"),
@@ -296,8 +303,8 @@ FIELDS: Final[dict[Sort, dict[str, Field]]] = {
         (Sort.PACKAGE, _PACKAGE_FIELDS),
     )
 }
-# `refs` is a noun and a function; as a field it can only be shown and sorted by.
-UNQUERIED: Final = frozenset({"refs"})
+# Columns to show and sort by; in terms these words are a noun and relations.
+UNQUERIED: Final = frozenset({"refs", "parent", "child"})
 KEYED_FIELDS: Final = ("label", "env", "annotation", "pkg")
 FIELD_NAMES: Final = tuple(
     dict.fromkeys(

@@ -243,21 +243,10 @@ class Or(Node):
         return " or ".join(map(_inside, self.operands))
 
 
-Expression: TypeAlias = (
-    Match
-    | Compare
-    | Keyed
-    | Flag
-    | Quantified
-    | Call
-    | Top
-    | Saved
-    | Constant
-    | Selector
-    | Not
-    | And
-    | Or
+Term: TypeAlias = (
+    Match | Compare | Keyed | Flag | Quantified | Call | Top | Saved | Constant | Selector
 )
+Expression: TypeAlias = Term | Not | And | Or
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,6 @@ def draw(rows: Connection, edges: Iterable[str], refs: str) -> None:
                 "state": State.PRESENT,
                 "media_type": "",
                 "parsed": 1,
-                "first_seen": 0,
             }
             for letter in letters
         ],
@@ -47,6 +46,7 @@ def draw(rows: Connection, edges: Iterable[str], refs: str) -> None:
             {
                 "id": position,
                 "position": position,
+                "entry": "{}",
                 "name": f"{target}{position}",
                 "target_id": ord(target),
                 "media_type": "",

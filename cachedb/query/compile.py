@@ -1,0 +1,234 @@
+"""The compiler: from a checked query to one statement.
+
+The statement runs on SQLite and PostgreSQL alike; every value of the query is bound, and every
+identifier in it comes from the tables or is made here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Select, func, select, true
+
+from cachedb.catalog.schema import Kind, Role, State
+from cachedb.query import times
+from cachedb.query.check import check
+from cachedb.query.conditions import Conditions
+from cachedb.query.fields import Sort, Type
+from cachedb.query.grouping import Groups
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.sql.elements import UnaryExpression
+
+    from cachedb.query.expressions import Row
+    from cachedb.query.sets import NamedSet
+    from cachedb.query.tree import Query, Span
+    from cachedb.query.typed import CheckedQuery, Chosen, Column, Order
+
+_NUMBERED: Final = {"kind": Kind, "state": State, "role": Role}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputColumn:
+    """A column of the answer: its name, and what its values are.
+
+    Times are numbers in the database and datetimes for `read`; kinds, states and roles are
+    words. A size is a number of bytes.
+    """
+
+    name: str
+    type: Type
+    column: Column
+
+    @property
+    def unit(self) -> str:
+        """What numbers count: bytes, or nothing in particular."""
+        return "bytes" if self.type is Type.SIZE else ""
+
+    def read(self, value: Any) -> Any:
+        """Turn a value of the database into one for people and programs."""
+        if value is None:
+            return None
+        if self.type is Type.TIME:
+            return times.from_microseconds(value)
+        if self.type is Type.ENUM and self.name in _NUMBERED:
+            return _NUMBERED[self.name](value).name.lower()
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A query as SQL, with what is needed to show the answer and to explain it."""
+
+    select: Select[*tuple[Any, ...]]
+    columns: tuple[OutputColumn, ...]
+    checked: CheckedQuery
+    sets: tuple[NamedSet, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectorCheck:
+    """A bare word of a query, and the statement that counts what it stands for."""
+
+    text: str
+    span: Span
+    sort: Sort
+    count: Select[int]
+
+
+def compile_query(query: Query, *, now: datetime) -> Statement:
+    """Compile a query into one statement.
+
+    `now` is what ages are counted from; its time zone is the one that dates are read in.
+
+    Raises:
+        QueryError: The query does not make sense.
+    """
+    checked = check(query, now=now)
+    conditions = Conditions()
+    row = conditions.row(checked.sort)
+    if checked.group:
+        statement = _grouped(checked, conditions, row)
+    else:
+        statement = _listed(checked, conditions, row)
+    columns = tuple(
+        OutputColumn(name=column.name, type=column.type, column=column)
+        for column in checked.columns
+    )
+    return Statement(
+        select=statement, columns=columns, checked=checked, sets=tuple(conditions.named)
+    )
+
+
+def compile_ids(query: Query, *, now: datetime) -> Select[int]:
+    """Select the ids of what a query selects, in no order: a part for other statements.
+
+    Raises:
+        QueryError: The query does not make sense, or groups or limits its rows.
+    """
+    checked = check(query, now=now)
+    conditions = Conditions()
+    row = conditions.row(checked.sort)
+    return select(row.id.label("id")).where(_condition(checked, conditions, row))
+
+
+def selectors(query: Query, *, now: datetime) -> tuple[SelectorCheck, ...]:
+    """List the bare words of a query that have to stand for something.
+
+    Each comes with a statement that counts what it stands for. A word inside of `present(…)`
+    may stand for nothing and is not listed.
+
+    Raises:
+        QueryError: The query does not make sense.
+    """
+    return tuple(_selector_check(node) for node in check(query, now=now).selectors())
+
+
+def _selector_check(node: Chosen) -> SelectorCheck:
+    conditions = Conditions()
+    row = conditions.row(node.sort)
+    counted = select(func.count(row.id)).where(conditions.holds(node, row))
+    return SelectorCheck(text=node.text, span=node.span, sort=node.sort, count=counted)
+
+
+def _condition(checked: CheckedQuery, conditions: Conditions, row: Row) -> ColumnElement[bool]:
+    parts = []
+    if checked.noun.kind is not None:
+        parts.append(row.table.c.kind == int(Kind[checked.noun.kind.upper()]))
+    if checked.condition is not None:
+        parts.append(conditions.holds(checked.condition, row))
+    if not parts:
+        return true()
+    return parts[0] if len(parts) == 1 else parts[0] & parts[1]
+
+
+def _listed(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[*tuple[Any, ...]]:
+    condition = _condition(checked, conditions, row)
+    expressions = conditions.expressions
+    shown = {
+        column.name: expressions.value(row, column.field).label(column.name)
+        for column in checked.columns
+        if column.field is not None
+    }
+    keys = [_sort_key(conditions, row, item, shown) for item in checked.order]
+    if _is_worth_a_page(checked):
+        return _paged(checked, conditions, row, condition)
+    found = select(*shown.values()).select_from(row.table).where(condition)
+    found = found.order_by(*(_ordered(key, item) for key, item in keys), row.id)
+    return _limited(found, checked)
+
+
+def _sort_key(
+    conditions: Conditions, row: Row, item: Order, shown: dict[str, Any]
+) -> tuple[ColumnElement[Any], Order]:
+    field = item.column.field
+    assert field is not None
+    # What is computed and shown is sorted by the column shown, not by a second computation.
+    if field.computed and field.name in shown:
+        return shown[field.name], item
+    return conditions.expressions.sort_key(row, field), item
+
+
+def _is_worth_a_page(checked: CheckedQuery) -> bool:
+    """Whether columns cost a walk per row, which a limit can save for most rows."""
+    if checked.limit is None:
+        return False
+    ordered = {item.column.name for item in checked.order}
+    return any(
+        column.field is not None and column.field.computed and column.name not in ordered
+        for column in checked.columns
+    )
+
+
+def _paged(
+    checked: CheckedQuery,
+    conditions: Conditions,
+    row: Row,
+    condition: ColumnElement[bool],
+) -> Select[*tuple[Any, ...]]:
+    """Cut the page first and work out its columns afterwards."""
+    expressions = conditions.expressions
+    keys = [_sort_key(conditions, row, item, {}) for item in checked.order]
+    labels = [key.label(f"key_{place}") for place, (key, _) in enumerate(keys)]
+    inner = select(row.id.label("id"), *labels).where(condition)
+    order = [_ordered(label, item) for label, (_, item) in zip(labels, keys, strict=True)]
+    page = _limited(inner.order_by(*order, row.id), checked).cte(conditions.names.next("page"))
+    member = conditions.row(checked.sort)
+    shown = [
+        expressions.value(member, column.field).label(column.name)
+        for column in checked.columns
+        if column.field is not None
+    ]
+    outer = [_ordered(page.c[f"key_{place}"], item) for place, item in enumerate(checked.order)]
+    joined = select(*shown).join_from(page, member.table, member.id == page.c.id)
+    return joined.order_by(*outer, member.id)
+
+
+def _grouped(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[*tuple[Any, ...]]:
+    used = (*checked.columns, *(item.column for item in checked.order))
+    columns = tuple({column.name: column for column in used}.values())
+    groups = Groups(
+        conditions,
+        row,
+        checked.group,
+        columns,
+        _condition(checked, conditions, row),
+        is_everything=checked.condition is None,
+    )
+    found = groups.statement(checked.columns)
+    keys = [_ordered(groups.key(item.column), item) for item in checked.order]
+    return _limited(found.order_by(*keys, groups.id), checked)
+
+
+def _ordered(key: ColumnElement[Any], item: Order) -> UnaryExpression[Any]:
+    return (key.desc() if item.descending else key.asc()).nulls_last()
+
+
+def _limited(found: Select[*tuple[Any, ...]], checked: CheckedQuery) -> Select[*tuple[Any, ...]]:
+    if checked.limit is not None:
+        found = found.limit(checked.limit)
+    return found.offset(checked.offset) if checked.offset else found

@@ -1,0 +1,127 @@
+"""What is said when a word is known, but not of the sort where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from cachedb.query.fields import FIELDS, FLAGS, RELATIONS, Sort
+from cachedb.query.messages import did_you_mean, fail
+from cachedb.query.tree import Saved
+
+if TYPE_CHECKING:
+    from cachedb.errors import QueryError
+    from cachedb.query.tree import (
+        Call,
+        Compare,
+        Keyed,
+        Match,
+        Selector,
+        Span,
+        Value,
+    )
+
+_ONE: Final = {
+    Sort.REF: "a reference",
+    Sort.BLOB: "a blob",
+    Sort.LINK: "a link",
+    Sort.PACKAGE: "a package",
+}
+_MANY: Final = {
+    Sort.REF: "references",
+    Sort.BLOB: "blobs",
+    Sort.LINK: "links",
+    Sort.PACKAGE: "packages",
+}
+# How to ask, where something of the first sort is wanted, about something of the second.
+_ROUTES: Final = {
+    (Sort.BLOB, Sort.REF): ("ref.{}", "blobs({}) for everything they contain"),
+    (Sort.REF, Sort.BLOB): ("any blob({})", "target.{}"),
+    (Sort.REF, Sort.PACKAGE): ("package.{}",),
+    (Sort.BLOB, Sort.PACKAGE): ("package.{}",),
+    (Sort.REF, Sort.LINK): ("any blob(link.{})",),
+    (Sort.BLOB, Sort.LINK): ("link.{}",),
+    (Sort.LINK, Sort.BLOB): ("child.{}", "parent.{}"),
+    (Sort.LINK, Sort.REF): ("child.ref.{}",),
+    (Sort.LINK, Sort.PACKAGE): ("child.package.{}",),
+    (Sort.PACKAGE, Sort.BLOB): ("blob.{}",),
+    (Sort.PACKAGE, Sort.REF): ("any blob(blobs({}))",),
+    (Sort.PACKAGE, Sort.LINK): ("blob.link.{}",),
+}
+_WRAPPED: Final = {
+    Sort.REF: "refs({}) gives the references that contain those",
+    Sort.PACKAGE: "packages({}) gives the packages found in those",
+    Sort.LINK: "any child({}) are the links that point at those",
+    Sort.BLOB: "blobs({}) gives everything that those contain",
+}
+
+
+def field(node: Match | Compare | Keyed, name: str, sort: Sort) -> QueryError:
+    """Complain about a field that members of `sort` do not have."""
+    owners = [other for other in Sort if name in FIELDS[other]]
+    term = f"{name}:KEY" if node.path.field in {"label", "env", "annotation"} else f"{name}:VALUE"
+    return fail(
+        _last(node.path.span, name),
+        f"{_ONE[sort]} has no field `{name}`",
+        *_hints(name, term, sort, owners),
+    )
+
+
+def flag(value: Value, sort: Sort) -> QueryError:
+    """Complain about a word after `is:`."""
+    owners = [other for other in Sort if value.text in FLAGS[other]]
+    why = f"{_ONE[sort]} has no flag `{value.text}`"
+    if not owners:
+        return fail(value.span, why, *did_you_mean(value.text, FLAGS[sort]))
+    return fail(value.span, why, *_hints(value.text, f"is:{value.text}", sort, owners))
+
+
+def relation(span: Span, name: str, sort: Sort) -> QueryError:
+    """Complain about a relation that members of `sort` do not have."""
+    has = ", ".join(RELATIONS[sort])
+    return fail(
+        span,
+        f"{_ONE[sort]} has no `{name}`",
+        f"{_MANY[sort]} have {has}",
+    )
+
+
+def of_another_sort(node: Call | Saved, given: Sort, wanted: Sort) -> QueryError:
+    """Complain about a set of `given` where one of `wanted` has to stand."""
+    shown = f"@{node.name}" if isinstance(node, Saved) else f"{node.function}(…)"
+    why = f"`{shown}` is a set of {given.noun}, but a set of {wanted.noun} is wanted here"
+    return fail(node.span, why, f"wrap it: {_WRAPPED[wanted].format(shown)}")
+
+
+def argument(node: Call, given: Sort) -> QueryError:
+    """Complain about an argument that is no set of references."""
+    why = f"`{node.function}(…)` takes references, and these are {given.noun}"
+    return fail(node.span, why, f"{node.function}(refs({given.noun} …))")
+
+
+def selector(node: Selector, sort: Sort) -> QueryError:
+    """Complain about a bare word among links or packages."""
+    why = f"`{node.text}` is a reference, and {_MANY[sort]} have none"
+    if sort is Sort.PACKAGE:
+        return fail(
+            node.span,
+            why,
+            f"name:{node.text}",
+            f"packages({node.text}) for the packages found in that image",
+        )
+    return fail(node.span, why, f"any child({node.text})", f"any parent({node.text})")
+
+
+def _hints(name: str, term: str, sort: Sort, owners: list[Sort]) -> tuple[str, ...]:
+    found = []
+    for owner in owners:
+        ways = [way.format(term) for way in _ROUTES.get((sort, owner), ())]
+        if ways:
+            found.append(f"`{name}` belongs to {_MANY[owner]}: write {', or '.join(ways)}")
+    return tuple(found)
+
+
+def _last(span: Span, name: str) -> Span:
+    """Return the end of a path, where its field stands."""
+    start = max(span.start, span.end - len(name) - (span.text[-1:] == ":"))
+    return replace(span, start=start, end=start + len(name))
