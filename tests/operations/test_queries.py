@@ -1,0 +1,101 @@
+"""Queries through the cache: typed rows, saved queries, parameters, targets."""
+
+from datetime import datetime
+
+import pytest
+
+from cachedb.cache import Cache
+from cachedb.errors import InvalidInput, LimitExceeded, QueryError, StorageFailed
+from cachedb.limits import QUERY_SECONDS
+from cachedb.oci import Digest
+from tests import build
+from tests.conftest import APP, TOOL
+
+
+def test_rows_are_typed(cache: Cache) -> None:
+    (row,) = cache.query("refs tag:$tag show name,digest,size,added", tag="1").rows
+    assert (row.name, row.digest, row.size) == (
+        "example.com/app:1",
+        APP.digest,
+        sum(blob.size for blob in APP.blobs),
+    )
+    assert isinstance(row.digest, Digest)
+    assert isinstance(row.added, datetime)
+
+
+def test_a_parameter_is_a_value_whatever_it_holds(cache: Cache) -> None:
+    for hostile in ("1 or everything", "'", '"; drop table ref; --', "1,2", "*"):
+        assert cache.query("refs tag:$tag", tag=hostile).rows == ()
+
+
+def test_a_saved_query_is_used_by_name(cache: Cache) -> None:
+    cache.save_query("tools", "refs repo:library/*")
+    assert [row.name for row in cache.query("@tools").rows] == ["docker.io/library/tool:2"]
+    assert [row.name for row in cache.query("refs not @tools").rows] == ["example.com/app:1"]
+
+
+def test_a_saved_query_outlives_the_catalog(populated: build.Tree) -> None:
+    with Cache.open(populated.path) as cache:
+        cache.save_query("tools", "refs repo:library/*")
+    (populated.path / ".cachedb" / "index.db").unlink()
+    with Cache.open(populated.path) as again:
+        assert len(again.query("@tools").rows) == 1
+
+
+def test_a_saved_query_that_leads_back_to_itself_is_refused(cache: Cache) -> None:
+    cache.save_query("a", "refs tag:1")
+    cache.save_query("b", "refs @a")
+    with pytest.raises(QueryError):
+        cache.save_query("a", "refs @b")
+    assert [row.name for row in cache.query("@b").rows] == ["example.com/app:1"]
+
+
+def test_a_broken_configuration_says_so(cache: Cache, populated: build.Tree) -> None:
+    (populated.path / ".cachedb" / "cachedb.toml").write_text("[queries\n")
+    with pytest.raises(InvalidInput, match=r"cachedb\.toml"):
+        cache.query("refs tag:1")
+
+
+def test_a_word_that_stands_for_nothing_is_an_error_with_help(cache: Cache) -> None:
+    with pytest.raises(QueryError, match="no ref matches") as caught:
+        cache.query("refs archh:arm64")
+    assert "arch:arm64" in caught.value.hints[0]
+    assert cache.query("refs present(archh:arm64)").rows == ()
+
+
+def test_targets_are_names_and_queries_together(cache: Cache) -> None:
+    both = cache.targets(["tool:2"], cache.parse("refs tag:1"))
+    assert {str(root.digest) for root in both} == {APP.digest, TOOL.digest}
+    with pytest.raises(QueryError, match="are no images"):
+        cache.targets([], cache.parse("blobs kind:layer"))
+
+
+def test_a_query_that_takes_too_long_is_interrupted(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cachedb.catalog import asking  # noqa: PLC0415
+
+    monkeypatch.setattr(asking, "QUERY_SECONDS", type(QUERY_SECONDS)(
+        name="query seconds", variable="X", value=-1))  # fmt: skip
+    monkeypatch.setattr(asking, "_STEPS", 1)
+    with pytest.raises(LimitExceeded, match="query seconds"):
+        cache.query("refs sort -exclusive")
+    with cache.catalog.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA query_only").scalar() == 0
+
+
+def test_a_query_cannot_write(cache: Cache) -> None:
+    from cachedb.catalog.asking import asking  # noqa: PLC0415
+
+    with (
+        pytest.raises(StorageFailed, match="readonly"),
+        asking(cache.catalog, lambda _: None) as connection,
+    ):
+        connection.exec_driver_sql("DELETE FROM ref")
+
+
+def test_an_explanation_shows_the_statement_and_its_plan(cache: Cache) -> None:
+    found = cache.explain(cache.parse("refs platform:linux/arm64"))
+    assert found.canonical == "refs platform:linux/arm64"
+    assert "arm64" not in found.sql
+    assert any("edge" in line for line in found.plan)

@@ -1,0 +1,117 @@
+"""Policies: what they drop, what they keep, and what they refuse to do."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from cachedb.cache import Cache
+from cachedb.catalog.schema import ref
+from cachedb.errors import QueryError, Refused
+from cachedb.operations import retention
+from cachedb.operations.retention import Policy
+from tests import build
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+IMAGES = {f"example.com/app:v{n}": build.image(build.layer({"n": str(n)})) for n in range(6)}
+
+
+@pytest.fixture
+def cache(tree: build.Tree) -> Iterator[Cache]:
+    for name, thing in IMAGES.items():
+        tree.add(thing, name)
+    tree.add(build.image(build.layer({"pinned": ""})), "example.com/pinned:1")
+    entries = tree.entries()
+    entries[-1]["annotations"]["io.cachedb.pin"] = "true"
+    tree.write_entries(entries)
+    with Cache.open(tree.path) as opened:
+        with opened.catalog.writing() as connection:
+            for age, name in enumerate(IMAGES):
+                added = NOW - timedelta(days=10 * age)
+                connection.execute(
+                    update(ref)
+                    .where(ref.c.name == name)
+                    .values(added=int(added.timestamp() * 1_000_000))
+                )
+        yield opened
+
+
+def decide(cache: Cache, **rules: object) -> dict[str, tuple[bool, str]]:
+    parts = {
+        key: tuple(cache.parse(text) for text in texts) if isinstance(texts, list) else texts
+        for key, texts in rules.items()
+    }
+    plan = retention.plan(cache.catalog, Policy(**parts), NOW)  # type: ignore[arg-type]
+    return {d.root.name or "": (d.is_dropped, d.rule) for d in plan.decisions}
+
+
+def dropped(cache: Cache, **rules: object) -> set[str]:
+    return {name for name, (gone, _) in decide(cache, **rules).items() if gone}
+
+
+def test_what_is_old_goes_and_what_is_pinned_stays(cache: Cache) -> None:
+    decisions = decide(cache, drop=["added before 25d or tag:1"])
+
+    assert {name for name, (gone, _) in decisions.items() if gone} == {
+        "example.com/app:v3",
+        "example.com/app:v4",
+        "example.com/app:v5",
+    }
+    assert decisions["example.com/pinned:1"] == (False, retention.PINNED)
+    assert decisions["example.com/app:v0"] == (False, retention.NO_RULE)
+
+
+def test_keeping_wins_in_any_order(cache: Cache) -> None:
+    rules = {"drop": ["tag:v*"], "keep": ["tag:v0", "top 2 by -added"]}
+    turned = {"keep": ["top 2 by -added", "tag:v0"], "drop": ["tag:v*"]}
+    assert dropped(cache, **rules) == dropped(cache, **turned)
+    assert "example.com/app:v0" not in dropped(cache, **rules)
+
+
+def test_every_decision_names_its_rule(cache: Cache) -> None:
+    decisions = decide(cache, drop=["tag:v5"], keep=["tag:v1"])
+    assert decisions["example.com/app:v5"] == (True, "refs tag:v5")
+    assert decisions["example.com/app:v1"] == (False, "refs tag:v1")
+
+
+def test_a_rule_to_keep_that_selects_nothing_is_refused(cache: Cache) -> None:
+    with pytest.raises(Refused, match="selects nothing"):
+        decide(cache, drop=["tag:v5"], keep=["tag:production"])
+
+
+def test_dropping_everything_is_refused(tree: build.Tree) -> None:
+    for name, thing in IMAGES.items():
+        tree.add(thing, name)
+    with Cache.open(tree.path) as cache, pytest.raises(Refused, match="all 6 names"):
+        decide(cache, drop=["everything"])
+
+
+@pytest.mark.parametrize("most", [pytest.param(0.5, id="names"), pytest.param(0.7, id="bytes")])
+def test_dropping_more_than_allowed_is_refused(cache: Cache, most: float) -> None:
+    with pytest.raises(Refused, match="more than"):
+        decide(cache, drop=["tag:v1,v2,v3,v4,v5"], most=most)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param("blobs is:garbage", id="blobs"), pytest.param("refs limit 3", id="limited")],
+)
+def test_a_policy_is_about_sets_of_names_only(cache: Cache, text: str) -> None:
+    with pytest.raises(QueryError):
+        decide(cache, drop=[text])
+
+
+def test_the_promise_is_what_the_names_alone_keep(cache: Cache) -> None:
+    plan = retention.plan(cache.catalog, Policy(drop=(cache.parse("tag:v5"),)), NOW)
+    image = IMAGES["example.com/app:v5"]
+    others = {d for name, thing in IMAGES.items() if thing is not image for d in thing.digests}
+    assert plan.removal.freed == sum(b.size for b in image.blobs if b.digest not in others)
+
+
+def test_a_policy_is_applied_like_a_removal(cache: Cache) -> None:
+    plan = cache.plan_retention(Policy(drop=(cache.parse("tag:v5"),)))
+    cache.remove(plan.removal)
+    assert "example.com/app:v5" not in {listing.name for listing in cache.list()}
+    cache.collect(cache.plan_collection(grace=0))
+    assert cache.verify().is_clean
