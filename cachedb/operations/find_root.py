@@ -213,9 +213,9 @@ def _by_digest(connection: Connection, text: str) -> list[Root]:
     found = _refs(connection, blob.c.digest == digest)[:1] or _blobs(
         connection, blob.c.digest == digest
     )
-    if not found:
+    if not found and digest.is_verifiable:
         raise BlobNotFound(digest)
-    return found
+    return found  # of an algorithm that nobody knows: more likely a name with a tag
 
 
 def _by_prefix(connection: Connection, text: str) -> list[Root]:
