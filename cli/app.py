@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from cachedb.cli.failures import ErrorFormatOption, report
 from cachedb.cli.output import tell
-from cachedb.errors import CacheError, QueryError
+from cachedb.errors import CacheError
 
 _COMMANDS = (
     "pull",
@@ -81,6 +82,7 @@ def _root(
             "--version", help="Say which version this is.", is_eager=True, callback=_version
         ),
     ] = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Query, fill and clean an OCI image cache.
 
@@ -103,15 +105,8 @@ def main() -> None:
     """Run the command line; an error ends it with one line and the exit code of its family."""
     try:
         app()
-    except QueryError as error:
-        from cachedb.query.messages import render
-
-        tell_lines(render(error))
-        sys.exit(error.exit_code)
     except CacheError as error:
-        tell(f"cachedb: {error}")
-        if error.hint:
-            tell(f"hint: {error.hint}")
+        report(error)
         sys.exit(error.exit_code)
     except (_Interrupted, KeyboardInterrupt):
         tell("cachedb: interrupted; what has arrived is kept, run it again to go on")
@@ -126,11 +121,5 @@ def main() -> None:
         from cachedb.errors import StorageFailed
 
         failed = StorageFailed.of(error, "go on")
-        tell(f"cachedb: {failed}")
+        report(failed)
         sys.exit(failed.exit_code)
-
-
-def tell_lines(text: str) -> None:
-    """Write lines that belong together to stderr, each one escaped."""
-    for line in text.splitlines():
-        tell(line)

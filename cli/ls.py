@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     QUERY_SETTINGS,
     CacheOption,
@@ -37,6 +38,7 @@ def command(
     form: FormatOption = Format.TABLE,
     param: ParamOption = None,
     quiet: QuietWordOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """List the images in the cache, or those that a query selects."""
     with open_cache(cache) as opened:

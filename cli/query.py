@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     QUERY_SETTINGS,
     CacheOption,
@@ -42,6 +43,7 @@ def command(
     param: ParamOption = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statement alone.")] = False,
     quiet: QuietWordOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Ask for refs, blobs, links or packages in the query language.
 
