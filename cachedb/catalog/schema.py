@@ -342,6 +342,29 @@ Index("ix_blob_package_package_id_blob_id", blob_package.c.package_id, blob_pack
 Index("ix_blob_package_document_id", blob_package.c.document_id)
 
 
+class SbomColumns(TypedColumns):
+    """A document that may name packages, and describes a manifest or an index that is here."""
+
+    document_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    media_type: Named[str] = Column(Text, nullable=False)
+    """As what it is read."""
+    predicate_type: Named[str] = Column(Text, nullable=False)
+    """What its link says that the statement in it is about; '' if it says nothing."""
+    packages: Named[int | None] = Column(Integer)
+    """How many it names; NULL while it has not been read."""
+    problem: Named[str | None] = Column(Text)
+    """Why it cannot be read; for people."""
+
+
+sbom = Table("sbom", metadata, SbomColumns, sqlite_strict=True)
+Index(
+    "ix_sbom_unread",
+    sbom.c.document_id,
+    sqlite_where=sbom.c.packages.is_(None),
+    postgresql_where=sbom.c.packages.is_(None),
+)
+
+
 class RepositoryBlobColumns(TypedColumns):
     """A hint: a repository that has been seen to hold a blob, for cross-repository mounts."""
 
