@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.completion import names
 from cachedb.cli.output import Format
 from cachedb.errors import CacheNotFound, InvalidInput
 
@@ -43,12 +44,20 @@ ParamOption = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="What $NAME stands for in the query."),
 ]
-NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names or digests.")]
+NamesArgument = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Names or digests.", autocompletion=names)
+]
 SomeNamesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Names or digests; all images if there is none."),
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Names or digests; all images if there is none.",
+        autocompletion=names,
+    ),
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A name or a digest.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="A name or a digest.", autocompletion=names)
+]
 PlatformOption = Annotated[
     list[str] | None,
     typer.Option("--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="May be given again."),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import Kind, Role, State, blob, edge, link, platform, ref
@@ -156,3 +156,25 @@ def _columns(table: FromClause, prefix: str) -> list[ColumnElement[str]]:
         table.c[name].label(f"{prefix}_{name}")
         for name in ("os", "architecture", "variant", "os_version")
     ]
+
+
+def names_between() -> Select[str | None]:
+    """Select names from `low` up to `high`; `hot` has the text."""
+    return (
+        select(ref.c.name)
+        .where(ref.c.name >= bindparam("low"), ref.c.name < bindparam("high"))
+        .order_by(ref.c.name)
+        .limit(bindparam("most"))
+        .offset(0)
+    )
+
+
+def digests_between() -> Select[str]:
+    """Select digests from `low` up to `high`; `hot` has the text."""
+    return (
+        select(blob.c.digest)
+        .where(blob.c.digest >= bindparam("low"), blob.c.digest < bindparam("high"))
+        .order_by(blob.c.digest)
+        .limit(bindparam("most"))
+        .offset(0)
+    )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog.asking import asking
 from cachedb.oci import Digest
+from cachedb.operations import find_root
 from cachedb.query import regex
 from cachedb.query.compile import compile_ids, compile_query, selectors
-from cachedb.query.fields import FIELDS, Type
+from cachedb.query.fields import FIELDS, Sort, Type
 from cachedb.query.messages import fail, nearest
 
 if TYPE_CHECKING:
@@ -105,13 +106,17 @@ def _reader(column: OutputColumn) -> Callable[[Any], Any]:
 def _refuse_empty_selectors(connection: Connection, query: Query, now: datetime) -> None:
     for check in selectors(query, now=now):
         if not connection.scalar(check.count):
-            raise _stands_for_nothing(check)
+            raise _stands_for_nothing(connection, check)
 
 
-def _stands_for_nothing(check: SelectorCheck) -> QueryError:
+def _stands_for_nothing(connection: Connection, check: SelectorCheck) -> QueryError:
     word, colon, value = check.text.partition(":")
     field = nearest(word, FIELDS[check.sort]) if colon else None
-    hint = f"present({check.text}) if there may be none"
+    near = find_root.candidates(connection, check.text) if check.sort is Sort.REF else ()
     if field is not None:
         hint = f"did you mean the field `{field}`: {field}:{value}?"
+    elif near:
+        hint = f"did you mean {' or '.join(near)}?"
+    else:
+        hint = f"present({check.text}) if there may be none"
     return fail(check.span, f"no {check.sort} matches `{check.text}`", hint)

@@ -82,7 +82,7 @@ def find_all(connection: Connection, text: str) -> list[Root]:
     found = _by_name(connection, text) or _by_digest(connection, text)
     if found:
         return found
-    raise RefNotFound(text, _candidates(connection, text))
+    raise RefNotFound(text, candidates(connection, text))
 
 
 def every(connection: Connection) -> list[Root]:
@@ -273,7 +273,8 @@ def _blobs(connection: Connection, condition: ColumnElement[bool]) -> list[Root]
     ]
 
 
-def _candidates(connection: Connection, text: str) -> Sequence[str]:
+def candidates(connection: Connection, text: str) -> Sequence[str]:
+    """Return the names that are nearest to a text, the nearest first."""
     names = [name for name in connection.scalars(select(ref.c.name)) if name is not None]
     short = {_short(name): name for name in names}
     near = difflib.get_close_matches(text, [*names, *short], n=_CANDIDATES, cutoff=0.6)

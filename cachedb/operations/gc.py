@@ -117,15 +117,15 @@ def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         _undo(layout)
         adopt.reconcile(layout, catalog)
         living = layout.living_leases()
+        # First, because on a full disk nothing can be written before something is freed.
+        freed = _clear_stage(layout, catalog, living)
+        layout.bury_leases()
         with catalog.writing() as connection:
             leases.release_dead(connection, living)
-            held = leases.held_by(connection, living)
             fresh = _plan(layout, connection, plan.grace, living)
             doomed = tuple(c for c in fresh.garbage if c.digest in named)
             _cross_check(layout, connection, {c.digest for c in doomed})
-        freed = _sweep(layout, catalog, doomed)
-        with layout.stage() as stage:
-            freed += stage.clear(kept=held)
+        freed += _sweep(layout, catalog, doomed)
     return GCReport(removed=doomed, freed=freed)
 
 
@@ -136,6 +136,14 @@ def recover(layout: Layout) -> None:
             return
     with suppress(CacheBusy), layout.sweeping(patience=0):
         _undo(layout)
+
+
+def _clear_stage(layout: Layout, catalog: Catalog, living: set[str]) -> int:
+    """Remove what operations that are gone have left; returns the bytes freed."""
+    with catalog.reading() as connection:
+        held = leases.held_by(connection, living)
+    with layout.stage() as stage:
+        return stage.clear(kept=held)
 
 
 def _undo(layout: Layout) -> None:
