@@ -16,7 +16,7 @@ from cachedb.oci.digest import Digest
 from cachedb.oci.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Select
 
@@ -275,14 +275,21 @@ def _blobs(connection: Connection, condition: ColumnElement[bool]) -> list[Root]
 
 def candidates(connection: Connection, text: str) -> Sequence[str]:
     """Return the names that are nearest to a text, the nearest first."""
-    names = [name for name in connection.scalars(select(ref.c.name)) if name is not None]
-    short = {_short(name): name for name in names}
-    near = difflib.get_close_matches(text, [*names, *short], n=_CANDIDATES, cutoff=0.6)
-    return list(dict.fromkeys(short.get(name, name) for name in near))
+    spelled: dict[str, str] = {}
+    for name in connection.scalars(select(ref.c.name).where(ref.c.name.is_not(None))):
+        if name is not None:
+            spelled.update({form: name for form in _forms(name)})
+    near = difflib.get_close_matches(text, spelled, n=_CANDIDATES, cutoff=0.6)
+    return list(dict.fromkeys(spelled[form] for form in near))
 
 
-def _short(name: str) -> str:
+def _forms(name: str) -> Iterator[str]:
+    """Yield what somebody may have meant to type for a name."""
+    yield name
     try:
-        return Reference.parse(name).familiar
+        yield Reference.parse(name).familiar
     except InvalidReference:
-        return name
+        return
+    last = name.rpartition("/")[2]
+    yield last
+    yield last.partition(":")[0]
