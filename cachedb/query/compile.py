@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import Select, and_, func, select, true
 
 from cachedb.catalog.schema import Kind, Role, State
 from cachedb.query import times
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import UnaryExpression
 
     from cachedb.query.expressions import Row
+    from cachedb.query.fields import Field
     from cachedb.query.sets import NamedSet
     from cachedb.query.tree import Query, Span
     from cachedb.query.typed import CheckedQuery, Chosen, Column, Order
@@ -136,14 +137,12 @@ def _selector_check(node: Chosen) -> SelectorCheck:
 
 
 def _condition(checked: CheckedQuery, conditions: Conditions, row: Row) -> ColumnElement[bool]:
-    parts = []
+    parts: list[ColumnElement[bool]] = []
     if checked.noun.kind is not None:
         parts.append(row.table.c.kind == int(Kind[checked.noun.kind.upper()]))
     if checked.condition is not None:
         parts.append(conditions.holds(checked.condition, row))
-    if not parts:
-        return true()
-    return parts[0] if len(parts) == 1 else parts[0] & parts[1]
+    return and_(*parts) if parts else true()
 
 
 def _listed(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[*tuple[Any, ...]]:
@@ -157,7 +156,8 @@ def _listed(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[*
     keys = [_sort_key(conditions, row, item, shown) for item in checked.order]
     if _is_worth_a_page(checked):
         return _paged(checked, conditions, row, condition)
-    found = select(*shown.values()).select_from(row.table).where(condition)
+    source = expressions.source(row, _fields(checked))
+    found = select(*shown.values()).select_from(source).where(condition)
     found = found.order_by(*(_ordered(key, item) for key, item in keys), row.id)
     return _limited(found, checked)
 
@@ -194,7 +194,9 @@ def _paged(
     expressions = conditions.expressions
     keys = [_sort_key(conditions, row, item, {}) for item in checked.order]
     labels = [key.label(f"key_{place}") for place, (key, _) in enumerate(keys)]
-    inner = select(row.id.label("id"), *labels).where(condition)
+    sorted_by = [item.column.field for item in checked.order if item.column.field is not None]
+    source = expressions.source(row, sorted_by)
+    inner = select(row.id.label("id"), *labels).select_from(source).where(condition)
     order = [_ordered(label, item) for label, (_, item) in zip(labels, keys, strict=True)]
     page = _limited(inner.order_by(*order, row.id), checked).cte(conditions.names.next("page"))
     member = conditions.row(checked.sort)
@@ -204,8 +206,14 @@ def _paged(
         if column.field is not None
     ]
     outer = [_ordered(page.c[f"key_{place}"], item) for place, item in enumerate(checked.order)]
-    joined = select(*shown).join_from(page, member.table, member.id == page.c.id)
+    source = expressions.source(member, _fields(checked))
+    joined = select(*shown).join_from(page, source, member.id == page.c.id)
     return joined.order_by(*outer, member.id)
+
+
+def _fields(checked: CheckedQuery) -> list[Field]:
+    used = (*checked.columns, *(item.column for item in checked.order))
+    return [column.field for column in used if column.field is not None]
 
 
 def _grouped(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[*tuple[Any, ...]]:
@@ -220,7 +228,7 @@ def _grouped(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[
         is_everything=checked.condition is None,
     )
     found = groups.statement(checked.columns)
-    keys = [_ordered(groups.key(item.column), item) for item in checked.order]
+    keys = [_ordered(groups.column(item.column), item) for item in checked.order]
     return _limited(found.order_by(*keys, groups.id), checked)
 
 

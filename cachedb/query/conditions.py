@@ -143,6 +143,12 @@ class Conditions(Sets):
             fitting = _platforms(field, test)
             made = self.set("platform", fitting, (field.name, test), "platforms")
             return row.table.c.platform_id, made
+        if field.sort is Sort.REF and field.name == "exclusive":
+            owned = self.expressions.owned()
+            fitting = select(owned.c.root.label("id")).where(
+                predicates.holds(owned.c.bytes, test, field)
+            )
+            return row.table.c.target_id, self.set("exclusive", fitting, test, "targets")
         if is_of_config(field):
             column = config.c[field.name]
             fitting = select(config.c.blob_id.label("id")).where(
@@ -283,7 +289,14 @@ class Conditions(Sets):
         order = [self._order(inner, item) for item in found.order]
         per = [self.expressions.value(inner, field) for field in found.per]
         place = func.rank().over(partition_by=per or None, order_by=order)
-        ranked = select(inner.id.label("id"), place.label("place")).where(condition).subquery()
+        used = (*found.per, *(item.column.field for item in found.order if item.column.field))
+        source = self.expressions.source(inner, used)
+        ranked = (
+            select(inner.id.label("id"), place.label("place"))
+            .select_from(source)
+            .where(condition)
+            .subquery()
+        )
         top = select(ranked.c.id).where(ranked.c.place <= found.count)
         return self.set("top", top, found, describe(found))
 
@@ -332,6 +345,6 @@ def _is_walked_per_row(found: TypedExpression) -> bool:
         case Counted():
             return True
         case FieldTest():
-            return found.field.computed
+            return found.field.computed and found.field.name != "exclusive"
         case _:
             return False

@@ -30,7 +30,9 @@ from cachedb.catalog.schema import (
 from cachedb.query.fields import Field, Sort
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, ColumnElement, ScalarSelect, Select, Table
+    from collections.abc import Iterable
+
+    from sqlalchemy import CTE, ColumnElement, FromClause, ScalarSelect, Select, Table
     from sqlalchemy.sql.selectable import NamedFromClause
 
 _TABLES: Final[dict[Sort, Table[Any]]] = {
@@ -152,9 +154,8 @@ class Expressions:
 
     def _computed(self, row: Row, field: Field) -> ColumnElement[Any]:
         if field.name == "exclusive":
-            owned = self.owned()
-            found = select(owned.c.bytes).where(owned.c.root == row.table.c.target_id)
-            return func.coalesce(_single(row, found), 0)
+            column: ColumnElement[int] = self.owned().c.bytes
+            return column
         if field.name == "refs":
             return self._references(row)
         walk = self.inside(row)
@@ -173,14 +174,29 @@ class Expressions:
         counted = select(func.count()).select_from(walk)
         return _single(row, counted.join(inner, inner.c.target_id == walk.c.id))
 
+    def source(self, row: Row, fields: Iterable[Field]) -> FromClause:
+        """Return what to select from when some of the values are those of `fields`."""
+        if not any(field.sort is Sort.REF and field.name == "exclusive" for field in fields):
+            return row.table
+        owned = self.owned()
+        return row.table.join(owned, owned.c.root == row.table.c.target_id)
+
     def owned(self) -> CTE:
-        """Sum, for each target, what is inside of no other one; all at once."""
+        """Sum, for every target, what is inside of no other one; all at once.
+
+        It is joined: looked up in a subquery on the row, it would be made again for every row.
+        """
         if self._owned is None:
-            pairs = pairs_below(
-                select(ref.c.target_id.label("root"), ref.c.target_id.label("id")).distinct(),
-                self._names.next("pairs"),
+            roots = select(ref.c.target_id.label("root"), ref.c.target_id.label("id")).distinct()
+            pairs = pairs_below(roots, self._names.next("pairs"))
+            name = self._names.next("owned")
+            sums = sum_of_single(pairs, f"{name}_sums")
+            every = roots.subquery(f"{name}_roots")
+            self._owned = (
+                select(every.c.root, func.coalesce(sums.c.bytes, 0).label("bytes"))
+                .join_from(every, sums, sums.c.root == every.c.root, isouter=True)
+                .cte(name)
             )
-            self._owned = sum_of_single(pairs, self._names.next("owned"))
         return self._owned
 
 

@@ -16,12 +16,18 @@ from cachedb.query.expressions import Row, pairs_below, sum_of_single
 from cachedb.query.fields import Field, Sort
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, ColumnElement, Select
+    from sqlalchemy import CTE, ColumnElement, FromClause, Label, Select
 
     from cachedb.query.conditions import Conditions
     from cachedb.query.typed import Column
 
-_FUNCTIONS: Final = {"sum": func.sum, "min": func.min, "max": func.max, "avg": func.avg}
+_FUNCTIONS: Final[dict[str, Any]] = {
+    "sum": func.sum,
+    "min": func.min,
+    "max": func.max,
+    "avg": func.avg,
+}
+_OF_SETS: Final = frozenset({"total", "exclusive"})
 
 
 class Groups:
@@ -42,22 +48,44 @@ class Groups:
         self._pairs: CTE | None = None
         self._sort = row.sort
         self._member = self._members(row, keys, columns, condition)
-        self._columns = {column.name: self._column(column) for column in columns}
+        self._group = self._groups(columns)
+        self._sums = {
+            column.name: self._total() if column.aggregate == "total" else self._exclusive()
+            for column in columns
+            if column.aggregate in _OF_SETS and column.field is None
+        }
 
     @property
     def id(self) -> ColumnElement[int]:
         """What tells one group from the others."""
-        column: ColumnElement[int] = self._member.c.group_id
+        column: ColumnElement[int] = self._group.c.group_id
         return column
 
     def statement(self, shown: tuple[Column, ...]) -> Select[*tuple[Any, ...]]:
         """Select the columns to show of every group."""
-        found = select(*(self._columns[column.name] for column in shown))
-        return found.select_from(self._member).group_by(self.id)
+        # Joined: looked up in a subquery, the sums would be made again for every group.
+        source: FromClause = self._group
+        for sums in self._sums.values():
+            source = source.outerjoin(sums, sums.c.root == self.id)
+        return select(*(self.column(one).label(one.name) for one in shown)).select_from(source)
 
-    def key(self, column: Column) -> ColumnElement[Any]:
-        """Return what to sort by."""
-        return self._columns[column.name]
+    def column(self, column: Column) -> ColumnElement[Any]:
+        """Return what to show or to sort by."""
+        sums = self._sums.get(column.name)
+        if sums is not None:
+            return func.coalesce(sums.c.bytes, 0)
+        found: ColumnElement[Any] = self._group.c[column.name]
+        return found
+
+    def _groups(self, columns: tuple[Column, ...]) -> CTE:
+        member = self._member
+        plain = [
+            self._aggregate(column)
+            for column in columns
+            if column.aggregate not in _OF_SETS or column.field is not None
+        ]
+        found = select(member.c.group_id, *plain).group_by(member.c.group_id)
+        return found.cte(self._conditions.names.next("groups"))
 
     def _members(
         self,
@@ -79,6 +107,7 @@ class Groups:
         rows = conditions.names.next("rows")
         inner = (
             select(row.id.label("row_id"), row.content.label("content"), *values.values())
+            .select_from(conditions.expressions.source(row, named.values()))
             .where(condition)
             .cte(rows)
         )
@@ -86,23 +115,16 @@ class Groups:
         group_id = func.min(inner.c.row_id).over(partition_by=partition).label("group_id")
         return select(inner, group_id).cte(f"{rows}_grouped")
 
-    def _column(self, column: Column) -> ColumnElement[Any]:
+    def _aggregate(self, column: Column) -> Label[Any]:
         member = self._member
         if column.aggregate is None:
             # All of a group have the same; `min` says so to the database.
             return func.min(member.c[f"key_{column.name}"]).label(column.name)
-        if column.aggregate == "count":
+        if column.field is None:
             return func.count().label(column.name)
-        if column.field is not None:
-            value = member.c[f"value_{column.field.name}"]
-            return _FUNCTIONS[column.aggregate](value).label(column.name)
-        if column.aggregate == "total":
-            return self._looked_up(self._total()).label(column.name)
-        return self._looked_up(self._exclusive()).label(column.name)
-
-    def _looked_up(self, sums: CTE) -> ColumnElement[int]:
-        found = select(sums.c.bytes).where(sums.c.root == self.id)
-        return func.coalesce(found.correlate(self._member).scalar_subquery(), 0)
+        value = member.c[f"value_{column.field.name}"]
+        result: Label[Any] = _FUNCTIONS[column.aggregate](value).label(column.name)
+        return result
 
     def _below(self) -> CTE:
         """Collect what the members contain, with the group; for both sums at once."""
