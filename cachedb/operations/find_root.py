@@ -278,7 +278,7 @@ def candidates(connection: Connection, text: str) -> Sequence[str]:
     spelled: dict[str, str] = {}
     for name in connection.scalars(select(ref.c.name).where(ref.c.name.is_not(None))):
         if name is not None:
-            spelled.update({form: name for form in _forms(name)})
+            spelled.update(dict.fromkeys(_forms(name), name))
     near = difflib.get_close_matches(text, spelled, n=_CANDIDATES, cutoff=0.6)
     return list(dict.fromkeys(spelled[form] for form in near))
 
