@@ -29,7 +29,8 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
                 _be_like(descriptor, root, name)
                 write_all(descriptor, content)
                 os.fsync(descriptor)
-            os.rename(temporary, name, src_dir_fd=tmp, dst_dir_fd=root)
+                # Still open: a temporary file that nobody has open is one left behind.
+                os.rename(temporary, name, src_dir_fd=tmp, dst_dir_fd=root)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=tmp)
