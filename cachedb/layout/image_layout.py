@@ -196,6 +196,7 @@ class Layout:
     @contextmanager
     def locking_names(self) -> Iterator[None]:
         """Hold linuxkit's `.lock`: nobody else changes index.json meanwhile."""
+        self._check_writable()
         with locks.names(self._root):
             yield
 
@@ -245,10 +246,16 @@ class Layout:
 
     @contextmanager
     def _private(self) -> Iterator[int]:
+        self._check_writable()
         with closing(make_directory(self._root, PRIVATE, mode=0o700)) as descriptor:
             if os.fstat(descriptor).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise NotALayout(str(self.private), "others may write to it")
             yield descriptor
+
+    def _check_writable(self) -> None:
+        # The first file that cannot be made would tell it too, and nobody would understand.
+        if not self.is_writable:
+            raise StorageFailed(f"the cache {str(self.root)!r} may only be read")
 
     def _initialise(self) -> None:
         with self._private() as private, self.locking_names():
