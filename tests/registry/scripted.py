@@ -56,7 +56,7 @@ class Scripted:
 
 @contextmanager
 def scripted(answer):
-    """Serve what `answer(asked)` returns; it is called in the order of the requests."""
+    """Serve what `answer(asked)` returns; for None the connection is closed without an answer."""
     server = Scripted()
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,6 +69,9 @@ def scripted(answer):
             asked = Asked(self.command, self.path, headers, self.rfile.read(length))
             server.asked.append(asked)
             reply = answer(asked)
+            if reply is None:
+                self.close_connection = True
+                return
             self.send_response(reply.status)
             if not any(name == "Content-Length" for name, _ in reply.headers):
                 self.send_header("Content-Length", str(len(reply.body)))

@@ -286,23 +286,6 @@ def test_an_upload_survives_a_cut(registry, at):
         assert b"".join(stream) == content
 
 
-def test_an_upload_whose_answer_is_lost_is_not_sent_again(registry):
-    image = _image("lost answer")
-    descriptor, content = image.layer
-    # The answer to POST passes, that to PUT does not.
-    with _client(registry.host) as client, cutting(registry.port, []) as proxy:
-        client.origin.upload_blob("lost/first", *_blob(b"x"))
-        with _client(proxy.host) as behind:
-            behind.origin.upload_blob("lost/measure", *_blob(b"y"))
-        length = proxy.down
-    with (
-        cutting(registry.port, [("down", length - 20)]) as proxy,
-        _client(proxy.host) as client,
-    ):
-        client.origin.upload_blob("lost/answer", descriptor, _opener(content))
-        assert proxy.up < len(content) * 3 // 2
-
-
 def _blob(content):
     descriptor, content = _described(content, OCI_LAYER)
     return descriptor, _opener(content)

@@ -181,6 +181,20 @@ def test_an_upload_that_is_forgotten_starts_anew():
     assert (store.done, store.started) == (_CONTENT, 2)
 
 
+def test_a_blob_whose_answer_was_lost_is_not_sent_again():
+    class Silent(_Store):
+        def PUT(self, asked):  # noqa: N802
+            super().PUT(asked)
+
+        def GET(self, _asked):  # noqa: N802
+            return Reply(404)
+
+    store = Silent()
+    server = _upload(store)
+    assert store.done == _CONTENT
+    assert [asked.method for asked in server.asked] == ["POST", "PUT", "GET", "HEAD"]
+
+
 def test_a_refused_digest_is_not_tried_again():
     class Picky(_Store):
         def PUT(self, _asked):  # noqa: N802
