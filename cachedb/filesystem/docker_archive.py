@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from cachedb.errors import InvalidArchive, InvalidManifest
+from cachedb.filesystem import tar_writer
 from cachedb.filesystem.compression import Compression
-from cachedb.filesystem.oci_archive import DOCKER_MANIFEST, add_blob, add_file
-from cachedb.filesystem.tar_writer import TarWriter
+from cachedb.filesystem.oci_archive import DOCKER_MANIFEST, blob_file, small_file
 from cachedb.oci import Descriptor, media_type
 from cachedb.oci.fields import Fields
 from cachedb.oci.strict_json import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cachedb.filesystem.oci_archive import OpenBlob
-    from cachedb.filesystem.tar_writer import Sink
     from cachedb.oci import Digest
 
     SizedDigest: TypeAlias = tuple[Digest, int]
@@ -135,8 +134,8 @@ def assemble(
     )
 
 
-def write(out: Sink, images: Iterable[ImageToWrite], *, open_blob: OpenBlob) -> None:
-    """Write images as ``docker load`` takes them, with the names that linuxkit gives to members.
+def stream(images: Iterable[ImageToWrite], open_blob: OpenBlob) -> Iterator[bytes]:
+    """Yield images as ``docker load`` takes them, with the names that linuxkit gives to members.
 
     Every layer is called ``.tar.gz``, whatever it is, and stands there once; docker goes by the
     content. `open_blob` opens a blob to be read to its end and closed.
@@ -144,16 +143,15 @@ def write(out: Sink, images: Iterable[ImageToWrite], *, open_blob: OpenBlob) -> 
     Raises:
         InvalidArchive: A blob does not have its size.
     """
-    writer = TarWriter(out)
     manifest = []
     written: set[str] = set()
     for image in images:
         digest, _ = image.config
         names = {str(digest): image.config}
         names |= {f"{layer[0].encoded}.tar.gz": layer for layer in image.layers}
-        for member, (blob, blob_size) in names.items():
+        for member, (blob, size) in names.items():
             if member not in written:
-                add_blob(writer, member, blob, blob_size, open_blob)
+                yield from blob_file(member, size, open_blob(blob))
         written |= names.keys()
         manifest.append(
             {
@@ -162,8 +160,8 @@ def write(out: Sink, images: Iterable[ImageToWrite], *, open_blob: OpenBlob) -> 
                 "Layers": [f"{layer.encoded}.tar.gz" for layer, _ in image.layers],
             }
         )
-    add_file(writer, DOCKER_MANIFEST, encode(manifest))
-    writer.finish()
+    yield from small_file(DOCKER_MANIFEST, encode(manifest))
+    yield tar_writer.END
 
 
 def _listed(fields: Fields) -> ListedImage:

@@ -12,10 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from cachedb.filesystem import tar
+from cachedb.filesystem import tar, tar_writer
 from cachedb.filesystem.compression import Decompressed
 from cachedb.filesystem.tar import Entry, Kind, Member
-from cachedb.filesystem.tar_writer import Sink, TarWriter
 from cachedb.filesystem.tree import Node, Tree
 from cachedb.limits import LAYER_MEMBERS
 
@@ -64,12 +63,11 @@ def members(flat: FlatTree, open_layer: OpenLayer) -> Iterator[tuple[Member, Ite
     return _Emitter(flat).members(open_layer)
 
 
-def write(count: int, open_layer: OpenLayer, out: Sink) -> None:
-    """Write the tree of `count` layers as one tar archive."""
-    writer = TarWriter(out)
+def stream(count: int, open_layer: OpenLayer) -> Iterator[bytes]:
+    """Yield the tree of `count` layers as one tar archive, in pieces of moderate size."""
     for member, content in members(plan(count, open_layer), open_layer):
-        writer.add(member, content)
-    writer.finish()
+        yield from tar_writer.entry(member, content)
+    yield tar_writer.END
 
 
 def _entries(layer: int, open_layer: OpenLayer) -> Iterator[tuple[int, Entry]]:

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from cachedb.errors import InvalidArchive, InvalidDigest, InvalidManifest
-from cachedb.filesystem import tar
+from cachedb.filesystem import tar, tar_writer
 from cachedb.filesystem.compression import Decompressed
 from cachedb.filesystem.tar import Kind, Member
-from cachedb.filesystem.tar_writer import TarWriter
 from cachedb.limits import INDEX_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from cachedb.oci import Digest, layout_marker
 from cachedb.oci.strict_json import encode
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from cachedb.filesystem.tar import Body, Entry
-    from cachedb.filesystem.tar_writer import Sink
     from cachedb.limits import Limit
 
     OpenBlob: TypeAlias = Callable[[Digest], BinaryIO]
@@ -231,43 +229,42 @@ class _Reader:
         return InvalidArchive(self._name, why)
 
 
-def write(
-    out: Sink, *, index_json: bytes, blobs: Iterable[tuple[Digest, int]], open_blob: OpenBlob
-) -> None:
-    """Write a layout as a tar archive: the marker, each blob once, and the index.json last.
+def stream(
+    index_json: bytes, blobs: Iterable[tuple[Digest, int]], open_blob: OpenBlob
+) -> Iterator[bytes]:
+    """Yield a layout as a tar archive: the marker, each blob once, and the index.json last.
 
     `blobs` are digests with their sizes. `open_blob` opens one to be read to its end and closed.
 
     Raises:
         InvalidArchive: A blob does not have its size.
     """
-    writer = TarWriter(out)
     marker = encode({"imageLayoutVersion": layout_marker.VERSION})
-    add_file(writer, layout_marker.FILE_NAME, marker)
-    add_directory(writer, "blobs")
+    yield from small_file(layout_marker.FILE_NAME, marker)
+    yield from _directory("blobs")
     written: set[str] = set()
     for digest, size in blobs:
         if digest.algorithm not in written:
-            add_directory(writer, f"blobs/{digest.algorithm}")
+            yield from _directory(f"blobs/{digest.algorithm}")
         if digest not in written:
-            add_blob(writer, f"blobs/{digest.algorithm}/{digest.encoded}", digest, size, open_blob)
+            name = f"blobs/{digest.algorithm}/{digest.encoded}"
+            yield from blob_file(name, size, open_blob(digest))
         written |= {digest.algorithm, digest}
-    add_file(writer, INDEX, index_json)
-    writer.finish()
+    yield from small_file(INDEX, index_json)
+    yield tar_writer.END
 
 
-def add_directory(writer: TarWriter, name: str) -> None:
-    """Write a directory of an image archive."""
-    writer.add(Member(path=name, kind=Kind.DIRECTORY, mode=0o755))
+def small_file(name: str, content: bytes) -> Iterator[bytes]:
+    """Yield a small file of an image archive."""
+    return tar_writer.entry(Member(path=name, kind=Kind.FILE, size=len(content)), [content])
 
 
-def add_file(writer: TarWriter, name: str, content: bytes) -> None:
-    """Write a small file of an image archive."""
-    writer.add(Member(path=name, kind=Kind.FILE, size=len(content)), [content])
+def blob_file(name: str, size: int, source: BinaryIO) -> Iterator[bytes]:
+    """Yield a blob as a file of an image archive, and close it."""
+    with source:
+        chunks = iter(lambda: source.read(_CHUNK), b"")
+        yield from tar_writer.entry(Member(path=name, kind=Kind.FILE, size=size), chunks)
 
 
-def add_blob(writer: TarWriter, name: str, digest: Digest, size: int, open_blob: OpenBlob) -> None:
-    """Write a blob as a file of an image archive."""
-    with open_blob(digest) as stream:
-        chunks = iter(lambda: stream.read(_CHUNK), b"")
-        writer.add(Member(path=name, kind=Kind.FILE, size=size), chunks)
+def _directory(name: str) -> Iterator[bytes]:
+    return tar_writer.entry(Member(path=name, kind=Kind.DIRECTORY, mode=0o755))

@@ -6,7 +6,7 @@ header as it is, also when it is not ASCII or not UTF-8.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidArchive
 from cachedb.filesystem import pax, tar_header
@@ -14,7 +14,7 @@ from cachedb.filesystem.tar import Kind, Member
 from cachedb.filesystem.tar_header import BLOCK, ZERO_BLOCK, fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _TYPES = {
     Kind.FILE: b"0",
@@ -32,53 +32,32 @@ _NUMBER = 12
 _NANOSECONDS = 1_000_000_000
 _EXTENSION_NAME = b"PaxHeaders/extended"
 
-
-class Sink(Protocol):
-    """What an archive is written to: a file, a pipe, a socket."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take all of `data`."""
-        ...
+END = ZERO_BLOCK * 2
+"""What stands behind the last member of an archive."""
 
 
-class TarWriter:
-    r"""Writes members to a stream, one after the other; `finish` ends the archive.
+def entry(member: Member, content: Iterable[bytes] = ()) -> Iterator[bytes]:
+    r"""Yield a member as an archive holds it: headers, content, padding; content is for files.
+
+    Raises:
+        InvalidArchive: The content does not have the size of the member.
 
     Example:
-        >>> import io
-        >>> out = io.BytesIO()
-        >>> writer = TarWriter(out)
-        >>> writer.add(Member(path="hello", kind=Kind.FILE, size=3), [b"hi\n"])
-        >>> writer.finish()
-        >>> len(out.getvalue())
-        2048
+        >>> b"".join(entry(Member(path="hello", kind=Kind.FILE, size=3), [b"hi\n"]))[512:515]
+        b'hi\n'
     """
-
-    def __init__(self, out: Sink | BinaryIO) -> None:
-        self._out = out
-
-    def add(self, member: Member, content: Iterable[bytes] = ()) -> None:
-        """Write a member and, if it is a file, its `size` bytes of content.
-
-        Raises:
-            InvalidArchive: The content does not have the size.
-        """
-        self._out.write(headers(member))
-        if member.kind is not Kind.FILE:
-            return
-        left = member.size
-        for chunk in content:
-            left -= len(chunk)
-            if left < 0:
-                break
-            self._out.write(chunk)
-        if left:
-            raise InvalidArchive(repr(member.path), f"the content is not of {member.size} bytes")
-        self._out.write(bytes(-member.size % BLOCK))
-
-    def finish(self) -> None:
-        """Write the end of the archive; the stream stays open."""
-        self._out.write(ZERO_BLOCK * 2)
+    yield headers(member)
+    if member.kind is not Kind.FILE:
+        return
+    left = member.size
+    for chunk in content:
+        left -= len(chunk)
+        if left < 0:
+            break
+        yield chunk
+    if left:
+        raise InvalidArchive(repr(member.path), f"the content is not of {member.size} bytes")
+    yield bytes(-member.size % BLOCK)
 
 
 def headers(member: Member) -> bytes:

@@ -1,7 +1,6 @@
 """Archives as they are written: as linuxkit has them, and as other tools read them."""
 
 import hashlib
-import io
 import json
 import shutil
 import subprocess
@@ -33,18 +32,11 @@ def to_write(image: Image, *tags: str) -> ImageToWrite:
 
 
 def oci(image: Image) -> bytes:
-    out = io.BytesIO()
-    store = stored(image)
-    oci_archive.write(
-        out, index_json=image.index_json, blobs=sized(*image.blobs), open_blob=store.open
-    )
-    return out.getvalue()
+    return b"".join(oci_archive.stream(image.index_json, sized(*image.blobs), stored(image).open))
 
 
 def docker(*images: ImageToWrite, store: Store) -> bytes:
-    out = io.BytesIO()
-    docker_archive.write(out, images, open_blob=store.open)
-    return out.getvalue()
+    return b"".join(docker_archive.stream(images, store.open))
 
 
 def entries(archive: bytes) -> list[dict[str, Any]]:
@@ -111,16 +103,11 @@ def test_an_oci_archive_holds_what_linuxkit_writes(case: str, recorded: list[Any
     store = recorded_store(case)
     expected = [each["name"] for each in recorded if each["name"].startswith("blobs/sha256/")]
     digests = [Digest(name.removeprefix("blobs/").replace("/", ":")) for name in expected]
-    out = io.BytesIO()
-    oci_archive.write(
-        out,
-        index_json=recorded[-1]["text"].encode(),
-        blobs=[(digest, len(store.blobs[digest])) for digest in digests],
-        open_blob=store.open,
-    )
-    assert [each["name"] for each in entries(out.getvalue())] == list(
-        dict.fromkeys(each["name"] for each in recorded)
-    )
+    index_json = recorded[-1]["text"].encode()
+    blobs = [(digest, len(store.blobs[digest])) for digest in digests]
+    written = b"".join(oci_archive.stream(index_json, blobs, store.open))
+    names = [each["name"] for each in entries(written)]
+    assert names == list(dict.fromkeys(each["name"] for each in recorded))
 
 
 def test_an_oci_archive_reads_back_and_is_always_the_same() -> None:
@@ -134,10 +121,8 @@ def test_an_oci_archive_reads_back_and_is_always_the_same() -> None:
 def test_a_blob_is_written_once() -> None:
     image = Image()
     store = stored(image)
-    out = io.BytesIO()
     blobs = sized(*image.blobs) * 2
-    oci_archive.write(out, index_json=image.index_json, blobs=blobs, open_blob=store.open)
-    assert out.getvalue() == oci(image)
+    assert b"".join(oci_archive.stream(image.index_json, blobs, store.open)) == oci(image)
     names = [
         each["name"] for each in entries(docker(to_write(image), to_write(image), store=store))
     ]
@@ -162,9 +147,7 @@ def test_a_blob_of_another_size_is_refused() -> None:
     digest = Digest.of(image.layer)
     for size in (len(image.layer) - 1, len(image.layer) + 1):
         with pytest.raises(InvalidArchive):
-            oci_archive.write(
-                io.BytesIO(), index_json=b"{}", blobs=[(digest, size)], open_blob=store.open
-            )
+            list(oci_archive.stream(b"{}", [(digest, size)], store.open))
 
 
 def run(*command: object) -> str:
@@ -209,11 +192,8 @@ def test_umoci_reads_an_oci_archive(tmp_path: Path) -> None:
     archive = tmp_path / "image.tar"
     image = Image()
     named = image.index_json.replace(b"example.com/hello:1", b"latest")
-    out = io.BytesIO()
-    oci_archive.write(
-        out, index_json=named, blobs=sized(*image.blobs), open_blob=stored(image).open
-    )
-    archive.write_bytes(out.getvalue())
+    written = oci_archive.stream(named, sized(*image.blobs), stored(image).open)
+    archive.write_bytes(b"".join(written))
     layout = tmp_path / "layout"
     layout.mkdir()
     run("tar", "-C", layout, "-xf", archive)

@@ -35,9 +35,7 @@ TABLE = Table(
 
 
 def flat(*layers: bytes) -> bytes:
-    out = io.BytesIO()
-    flatten.write(len(layers), lambda number: io.BytesIO(layers[number]), out)
-    return out.getvalue()
+    return b"".join(flatten.stream(len(layers), lambda number: io.BytesIO(layers[number])))
 
 
 def tree(archive: bytes) -> dict[str, dict[str, Any]]:
@@ -324,6 +322,6 @@ def test_layers_are_opened_twice_at_most_and_read_to_their_end() -> None:
         opened.append(number)
         return Watched(layers[number])
 
-    flatten.write(3, open_layer, io.BytesIO())
+    assert b"".join(flatten.stream(3, open_layer))
     # The first layer is hidden by the third.
     assert opened == [0, 1, 2, 1, 2]

@@ -81,12 +81,10 @@ def test_docker_archives_of_others_are_read(row: Any) -> None:
         plain = [Decompressed(io.BytesIO(layer), name="x").read() for layer in layers]
         assert [Digest.of(layer) for layer in plain] == expected["diff_ids"] == list(read.diff_ids)
     if "flattened" in row["expect"]:
-        out = io.BytesIO()
         layers = [store.blobs[layer.digest] for layer in found.images[0].layers]
-        flatten.write(len(layers), lambda number: io.BytesIO(layers[number]), out)
-        assert {path: summary(node) for path, node in tree(out.getvalue()).items()} == row[
-            "expect"
-        ]["flattened"]
+        flat = b"".join(flatten.stream(len(layers), lambda number: io.BytesIO(layers[number])))
+        found_paths = {path: summary(node) for path, node in tree(flat).items()}
+        assert found_paths == row["expect"]["flattened"]
 
 
 def summary(node: dict[str, Any]) -> str:

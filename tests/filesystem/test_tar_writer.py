@@ -11,19 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedb.errors import InvalidArchive
-from cachedb.filesystem import tar
+from cachedb.filesystem import tar, tar_writer
 from cachedb.filesystem.tar import Kind, Member
-from cachedb.filesystem.tar_writer import TarWriter
 from tests.filesystem import build
 
 
 def write(*members: tuple[Member, bytes]) -> bytes:
-    out = io.BytesIO()
-    writer = TarWriter(out)
-    for member, content in members:
-        writer.add(member, [content[:3], content[3:]])
-    writer.finish()
-    return out.getvalue()
+    entries = [tar_writer.entry(member, [c[:3], c[3:]]) for member, c in members]
+    return b"".join(chunk for entry in entries for chunk in entry) + tar_writer.END
 
 
 def regular(path: str, content: bytes = b"", **fields: object) -> tuple[Member, bytes]:
