@@ -110,6 +110,26 @@ def closing(descriptor: int) -> Iterator[int]:
 
 
 @contextmanager
+def opened(root: int, path: str) -> Iterator[int]:
+    """Open the directory `path` below another one for the time of the block; "" is itself.
+
+    Raises:
+        NotALayout: A part of the path is a link or not a directory.
+        FileNotFoundError: It is not there.
+        StorageFailed: We may not.
+    """
+    here = os.dup(root)
+    try:
+        for name in path.split("/") if path else ():
+            below = open_directory(here, name)
+            os.close(here)
+            here = below
+        yield here
+    finally:
+        os.close(here)
+
+
+@contextmanager
 def storing(doing: str) -> Iterator[None]:
     """Turn a refusal of the file system (full, read-only, forbidden) into StorageFailed."""
     try:

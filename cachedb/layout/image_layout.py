@@ -20,7 +20,9 @@ from cachedb.layout.directories import (
     read_whole,
     storing,
 )
+from cachedb.layout.health import Health
 from cachedb.layout.index_json import IndexJson
+from cachedb.layout.leftovers import Leftovers
 from cachedb.layout.stage import Stage
 from cachedb.layout.trash import Trash
 from cachedb.limits import INDEX_JSON_BYTES, MARKER_BYTES
@@ -51,6 +53,8 @@ class Layout:
         self.root = root
         self._root = descriptor
         self.blobs = BlobStore(descriptor)
+        self.health = Health(descriptor)
+        self.leftovers = Leftovers(descriptor)
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -60,21 +64,30 @@ class Layout:
             CacheNotFound: There is no such directory.
             NotALayout: It holds no index.json, or the marker of another version.
         """
+        found = cls.open_as_found(root)
         try:
-            found = cls(root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            found.check_marker()
+            found.check_has_names()
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    @classmethod
+    def open_as_found(cls, root: Path) -> Self:
+        """Open a directory that may be no layout: for whoever looks what is wrong with it.
+
+        Raises:
+            CacheNotFound: There is no such directory.
+        """
+        try:
+            return cls(root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         except FileNotFoundError:
             raise CacheNotFound(str(root)) from None
         except NotADirectoryError:
             raise NotALayout(str(root), "it is not a directory") from None
         except OSError as error:
             raise StorageFailed.of(error, f"open the cache {str(root)!r}") from error
-        try:
-            found._check_marker()
-            found._check_has_names()
-        except BaseException:
-            found.close()
-            raise
-        return found
 
     @classmethod
     def create(cls, root: Path) -> Self:
@@ -108,6 +121,33 @@ class Layout:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def check_marker(self) -> None:
+        """Refuse a marker of another version; linuxkit and others never look for one.
+
+        Raises:
+            NotALayout: `oci-layout` does not say version 1.0.0.
+        """
+        try:
+            with closing(open_file(self._root, "oci-layout")) as descriptor:
+                content = read_whole(descriptor, MARKER_BYTES.value)
+        except FileNotFoundError:
+            return
+        MARKER_BYTES.check(len(content), "oci-layout")
+        try:
+            layout_marker.parse(content)
+        except InvalidManifest as error:
+            raise NotALayout(str(self.root), f"oci-layout: {error}") from error
+
+    def check_has_names(self) -> None:
+        """Refuse a directory without index.json; whether it can be read is not looked at."""
+        if not self._has("index.json"):
+            raise NotALayout(str(self.root), "it has no index.json")
+
+    @property
+    def has_marker(self) -> bool:
+        """Whether there is an `oci-layout`."""
+        return self._has("oci-layout")
 
     @property
     def private(self) -> Path:
@@ -274,23 +314,6 @@ class Layout:
             return os.stat(name, dir_fd=self._root, follow_symlinks=False)
         except FileNotFoundError:
             return None
-
-    def _check_has_names(self) -> None:
-        if not self._has("index.json"):
-            raise NotALayout(str(self.root), "it has no index.json")
-
-    def _check_marker(self) -> None:
-        """Refuse a marker of another version; linuxkit and others never look for one."""
-        try:
-            with closing(open_file(self._root, "oci-layout")) as descriptor:
-                content = read_whole(descriptor, MARKER_BYTES.value)
-        except FileNotFoundError:
-            return
-        MARKER_BYTES.check(len(content), "oci-layout")
-        try:
-            layout_marker.parse(content)
-        except InvalidManifest as error:
-            raise NotALayout(str(self.root), f"oci-layout: {error}") from error
 
 
 def _is_young(found: os.stat_result | None) -> bool:
