@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import derive as derivation
-from cachedb.catalog import state
+from cachedb.catalog import sboms, state
 from cachedb.catalog.ingest import Ingest
 from cachedb.catalog.names import NamedEntry, replace_refs
 from cachedb.catalog.schema import Kind, Reading, State
@@ -25,6 +25,7 @@ from cachedb.oci import config, manifest
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import salvage
+from cachedb.operations import packages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -57,7 +58,19 @@ class Drift:
 def is_in_step(layout: Layout, catalog: Catalog) -> bool:
     """Whether the rows are known to stand for the files as they are."""
     with catalog.reading() as connection:
-        return layout.fingerprint().proves_unchanged(_recorded(connection))
+        unchanged = layout.fingerprint().proves_unchanged(_recorded(connection))
+        return unchanged and not sboms.has_unread(connection)
+
+
+def bring_in_step(layout: Layout, catalog: Catalog) -> Drift:
+    """Reconcile, and read what is new of SBOMs, for which nobody has to wait.
+
+    Raises:
+        NotALayout: index.json is not an image index; the catalog stays as it was.
+    """
+    drift = reconcile(layout, catalog)
+    packages.read_new(layout, catalog)
+    return drift
 
 
 def reconcile(layout: Layout, catalog: Catalog) -> Drift:
@@ -138,6 +151,7 @@ class _Reconciliation:
         self._settle(set(self._moved), orphans=True)
         self._check_sizes()
         connection = self._ingest.connection
+        sboms.settle(connection, self._settled)
         state.remember(connection, state.INDEX_PROBLEMS, json.dumps(index.problems))
         state.remember(connection, state.FINGERPRINT, str(current))
         return Drift(**self._counts)
@@ -154,6 +168,7 @@ class _Reconciliation:
                 self._counts["changed"] += 1
                 changed.append(row)
         self._ingest.ensure({digest: file.size for digest, file in files.items()})
+        sboms.forget(self._ingest.connection, [row.id for row in changed])
         reached = self._ingest.forget_documents([row for row in changed if row.parsed])
         for row in gone:
             row.touched, row.verified, row.problem = None, None, None

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, update
 from cachedb.catalog import leases
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import CacheBusy
-from cachedb.operations import adopt
+from cachedb.operations import adopt, packages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -87,6 +87,7 @@ def publish(
             with catalog.writing() as connection:
                 adopt.absorb(layout, connection, digests)
                 _remember(connection, digests, namings)
+    packages.read_new(layout, catalog)
 
 
 def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:

@@ -32,6 +32,11 @@ _ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
 _PREDICATES = ("https://spdx.dev/document", "https://cyclonedx.org/bom")
 
+MEDIA_TYPES = _SBOMS | {_STATEMENT, _ENVELOPE}
+"""All that `may_hold_packages` looks for, in lower case, but for those of bundles."""
+BUNDLES = _BUNDLE
+"""What the media types of bundles begin with."""
+
 
 def may_hold_packages(media_type: str, predicate_type: str = "") -> bool:
     """Whether a blob of that media type, with that predicate, is worth to be read.
@@ -41,8 +46,8 @@ def may_hold_packages(media_type: str, predicate_type: str = "") -> bool:
     bare = _bare(media_type)
     if bare in _SBOMS:
         return True
-    is_statement = bare == _STATEMENT or _is_envelope(bare)
-    return is_statement and (not predicate_type or _is_sbom_predicate(predicate_type))
+    is_statement = bare == _STATEMENT or is_envelope(bare)
+    return is_statement and (not predicate_type or is_sbom_predicate(predicate_type))
 
 
 def packages_in(stream: BinaryIO, media_type: str, predicate_type: str = "") -> Iterator[Package]:
@@ -58,12 +63,12 @@ def packages_in(stream: BinaryIO, media_type: str, predicate_type: str = "") -> 
             where.
         LimitExceeded: It, or something in it, is too large.
     """
-    if not _is_envelope(_bare(media_type)):
-        yield from _packages(stream, is_promised=_is_promised(media_type, predicate_type))
+    if not is_envelope(media_type):
+        yield from _packages(stream, is_promised=promises_sbom(media_type, predicate_type))
         return
     statement = in_toto.open_envelope(stream)
     if statement is not None:
-        is_promised = _is_promised(media_type, predicate_type)
+        is_promised = promises_sbom(media_type, predicate_type)
         yield from _packages(io.BytesIO(statement), is_promised=is_promised)
 
 
@@ -71,16 +76,20 @@ def _bare(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def _is_envelope(bare: str) -> bool:
+def is_envelope(media_type: str) -> bool:
+    """Whether a document of that type is a statement in a signed envelope."""
+    bare = _bare(media_type)
     return bare == _ENVELOPE or bare.startswith(_BUNDLE)
 
 
-def _is_sbom_predicate(predicate_type: str) -> bool:
+def is_sbom_predicate(predicate_type: str) -> bool:
+    """Whether statements of that type are about an SBOM."""
     return predicate_type.lower().startswith(_PREDICATES)
 
 
-def _is_promised(media_type: str, predicate_type: str) -> bool:
-    return _bare(media_type) in _SBOMS or _is_sbom_predicate(predicate_type)
+def promises_sbom(media_type: str, predicate_type: str) -> bool:
+    """Whether the types alone say that a document holds an SBOM."""
+    return _bare(media_type) in _SBOMS or is_sbom_predicate(predicate_type)
 
 
 class _Reader(Protocol):
@@ -201,7 +210,7 @@ class _Document:
 def _is_about_something_else(found: Found) -> bool:
     """Whether this is the predicate type of a statement that holds no SBOM."""
     return found.keys == ("predicateType",) and not (
-        isinstance(found.value, str) and _is_sbom_predicate(found.value)
+        isinstance(found.value, str) and is_sbom_predicate(found.value)
     )
 
 

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from cachedb.errors import InvalidManifest
-from cachedb.limits import JSON_KEYS, SBOM_VALUE_CHARACTERS
+from cachedb.limits import JSON_KEYS, SBOM_BYTES, SBOM_VALUE_CHARACTERS
 from cachedb.packages.jsontext import Text
 
 if TYPE_CHECKING:
@@ -22,10 +22,14 @@ PIECE = 64 * 1024
 
 
 class Take(Enum):
-    """What to yield of a value: it as a whole, or the elements of the array that it is."""
+    """What to yield of a value."""
 
     VALUE = "value"
+    """It as a whole."""
     ELEMENTS = "elements"
+    """The elements of the array that it is, one by one."""
+    RAW = "raw"
+    """Its text as it stands, of any length. What is in it is not checked."""
 
 
 Wanted: TypeAlias = "Mapping[str, Take | Wanted]"
@@ -80,6 +84,8 @@ def _wanted_object(
             rest.skip(depth)
         elif take is Take.VALUE:
             yield Found(keys=below, index=None, value=_value(text, depth, below))
+        elif take is Take.RAW:
+            yield Found(keys=below, index=None, value=_raw(text, depth))
         elif take is Take.ELEMENTS:
             _expect(text, "[", "array", below)
             for index in _items(text, "]"):
@@ -223,6 +229,12 @@ def _value(text: Text, depth: int, keys: tuple[str, ...], index: int | None = No
         return text.decode(length or 0)
     except InvalidManifest as error:
         raise InvalidManifest(error.why, _path(keys, index)) from error
+
+
+def _raw(text: Text, depth: int) -> str:
+    """Go behind the value that begins here and return its text."""
+    length = text.value_length(SBOM_BYTES.value, depth)
+    return text.raw(length or 0)
 
 
 def _path(keys: tuple[str, ...], index: int | None) -> str:

@@ -77,6 +77,12 @@ class Text:
         self._position += length
         return value
 
+    def raw(self, length: int) -> str:
+        """Return so many characters, which have been seen to be there, and go behind them."""
+        content = self._buffer[self._position : self._position + length]
+        self._position += length
+        return content
+
     def error(self, why: str, offset: int = 0) -> InvalidManifest:
         """Say why the text is not JSON, here or so many characters on."""
         where = self._before + self._position + offset

@@ -1,0 +1,96 @@
+"""Packages: read the SBOMs that are new, and enter what they name.
+
+Reading takes the time that a document takes and needs no lock; what it has found is written
+afterwards, of several documents at once. Whoever is interrupted leaves the rest to the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachedb.catalog import sboms
+from cachedb.catalog.packages import PackedPackages
+from cachedb.catalog.sboms import Reading
+from cachedb.errors import (
+    BlobNotFound,
+    CorruptBlob,
+    InvalidManifest,
+    LimitExceeded,
+    StorageFailed,
+)
+from cachedb.oci.digest import Digest
+from cachedb.packages.documents import packages_in
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.sboms import Unread
+    from cachedb.layout import Layout
+
+# What is written in one transaction: not so much that others wait, not so little that each
+# document pays for a commit.
+_PACKAGES = 20_000
+_DOCUMENTS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A document that should name packages and cannot be read."""
+
+    digest: Digest
+    media_type: str
+    why: str
+
+
+def read_new(layout: Layout, catalog: Catalog) -> int:
+    """Read the documents that have not been read; returns how many there were.
+
+    A broken one is remembered with the reason, and read again only when its file has changed.
+    """
+    with catalog.reading() as connection:
+        waiting = sboms.unread(connection)
+    found: list[Reading] = []
+    for document in waiting:
+        reading = _read(layout, document)
+        if reading is None:
+            continue
+        found.append(reading)
+        if len(found) >= _DOCUMENTS or sum(len(r.packages) for r in found) >= _PACKAGES:
+            _write(catalog, found)
+            found = []
+    _write(catalog, found)
+    return len(waiting)
+
+
+def findings(connection: Connection) -> tuple[Finding, ...]:
+    """Return the documents that cannot be read, or could not be opened so far."""
+    return tuple(
+        Finding(digest=Digest.declared(digest), media_type=media_type, why=why or "was not read")
+        for digest, media_type, why in connection.execute(sboms.unreadable())
+    )
+
+
+def _read(layout: Layout, document: Unread) -> Reading | None:
+    """Read a document; None if it cannot be opened now, which another time may be otherwise."""
+    listed = PackedPackages()
+    try:
+        with layout.blobs.open(document.digest) as stream:
+            for package in packages_in(stream, document.media_type, document.predicate_type):
+                listed.add(package)
+    except CorruptBlob as error:
+        return Reading(document=document, packages=listed, problem=error.why, is_corrupt=True)
+    except (InvalidManifest, LimitExceeded) as error:
+        return Reading(document=document, packages=listed, problem=str(error))
+    except (BlobNotFound, StorageFailed):
+        return None
+    return Reading(document=document, packages=listed)
+
+
+def _write(catalog: Catalog, found: Collection[Reading]) -> None:
+    if found:
+        with catalog.writing() as connection:
+            sboms.remember(connection, found)
