@@ -46,12 +46,13 @@ class Cache:
     """An OCI image layout with a catalog of what is in it; a context manager.
 
     Opening brings the catalog in step with the files. A cache that may only be read is read: its
-    catalog is used if it is in step, and else one is made in memory.
+    catalog is used if it is in step, and else one is made in memory. So it is on a full disk.
     """
 
-    def __init__(self, layout: Layout, catalog: Catalog) -> None:
+    def __init__(self, layout: Layout, catalog: Catalog, *, is_makeshift: bool = False) -> None:
         self.layout = layout
         self.catalog = catalog
+        self._is_makeshift = is_makeshift
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -72,15 +73,19 @@ class Cache:
     @classmethod
     def _of(cls, layout: Layout) -> Self:
         try:
-            catalog = _open_catalog(layout)
-            found = cls(layout, catalog)
-            if layout.is_writable:
-                gc.recover(layout)
-            adopt.reconcile(layout, catalog)
+            if not layout.is_writable:
+                return cls(layout, _open_to_read(layout))
+            catalog = _open_to_write(layout)
+            gc.recover(layout)
+            try:
+                adopt.bring_in_step(layout, catalog)
+            except StorageFailed:
+                catalog.close()
+                return cls(layout, _make_in_memory(layout), is_makeshift=True)
         except BaseException:
             layout.close()
             raise
-        return found
+        return cls(layout, catalog)
 
     def close(self) -> None:
         """Give everything back."""
@@ -248,18 +253,38 @@ class Cache:
 
     def collect(self, plan: gc.GCPlan) -> gc.GCReport:
         """Remove the garbage of a plan."""
+        if self._is_makeshift:
+            self._make_room()
         return gc.apply(plan, self.layout, self.catalog)
 
+    def _make_room(self) -> None:
+        """Free what failed operations have left, and go back to the catalog on the full disk.
 
-def _open_catalog(layout: Layout) -> Catalog:
+        Only that one knows what running operations hold.
+        """
+        catalog = _open_to_write(self.layout)
+        gc.clear_stage(self.layout, catalog)
+        adopt.bring_in_step(self.layout, catalog)
+        self.catalog, self._is_makeshift = catalog, False
+
+
+def _open_to_read(layout: Layout) -> Catalog:
+    with suppress(CatalogMismatch, StorageFailed):
+        catalog = Catalog.open_read_only(layout.private / CATALOG)
+        if adopt.is_in_step(layout, catalog):
+            return catalog
+        catalog.close()
+    return _make_in_memory(layout)
+
+
+def _make_in_memory(layout: Layout) -> Catalog:
+    catalog = Catalog.in_memory()
+    adopt.bring_in_step(layout, catalog)
+    return catalog
+
+
+def _open_to_write(layout: Layout) -> Catalog:
     path = layout.private / CATALOG
-    if not layout.is_writable:
-        with suppress(CatalogMismatch, StorageFailed):
-            catalog = Catalog.open_read_only(path)
-            if adopt.is_in_step(layout, catalog):
-                return catalog
-            catalog.close()
-        return Catalog.in_memory()
     layout.make_private()
     try:
         return Catalog.open(path)

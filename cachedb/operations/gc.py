@@ -116,10 +116,10 @@ def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     with layout.sweeping(), layout.locking_names():
         _undo(layout)
         adopt.reconcile(layout, catalog)
-        living = layout.living_leases()
         # First, because on a full disk nothing can be written before something is freed.
-        freed = _clear_stage(layout, catalog, living)
+        freed = _clear_stage(layout, catalog)
         layout.bury_leases()
+        living = layout.living_leases()
         with catalog.writing() as connection:
             leases.release_dead(connection, living)
             fresh = _plan(layout, connection, plan.grace, living)
@@ -138,10 +138,15 @@ def recover(layout: Layout) -> None:
         _undo(layout)
 
 
-def _clear_stage(layout: Layout, catalog: Catalog, living: set[str]) -> int:
-    """Remove what operations that are gone have left; returns the bytes freed."""
+def clear_stage(layout: Layout, catalog: Catalog) -> int:
+    """Remove what operations that are gone have left on the stage; returns the bytes freed."""
+    with layout.sweeping():
+        return _clear_stage(layout, catalog)
+
+
+def _clear_stage(layout: Layout, catalog: Catalog) -> int:
     with catalog.reading() as connection:
-        held = leases.held_by(connection, living)
+        held = leases.held_by(connection, layout.living_leases())
     with layout.stage() as stage:
         return stage.clear(kept=held)
 
