@@ -25,6 +25,7 @@ from cachedb.query.describe import describe
 from cachedb.query.expressions import (
     MAPS,
     Row,
+    aliased,
     is_of_config,
     is_of_platform,
     is_on_target,
@@ -160,7 +161,7 @@ class Conditions(Sets):
     def _pair(self, found: MapTest, row: Row, *, negated: bool) -> ColumnElement[bool]:
         parts = []
         for table, owner, key in MAPS[found.field.sort, found.field.name]:
-            pairs = table.alias(self.names.next("m"))
+            pairs = aliased(table, self.names.next("m"))
             condition = sql.globbed_any(pairs.c.key, found.keys)
             if found.test is not None:
                 condition = and_(

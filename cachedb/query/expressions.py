@@ -8,6 +8,7 @@ the page has been cut.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import case, func, select
@@ -58,6 +59,12 @@ MAPS: Final[dict[tuple[Sort, str], tuple[tuple[Table[Any], str, str], ...]]] = {
 """Where keys and values are: the table, its column for the owner, and the row's."""
 
 
+@lru_cache(maxsize=512)
+def aliased(table: Table[Any], name: str) -> NamedFromClause[Any]:
+    """Return a table under another name; made once, since names come back in every statement."""
+    return table.alias(name)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One member of a set, under a name of its own in the statement."""
@@ -82,7 +89,7 @@ class Row:
     @classmethod
     def named(cls, sort: Sort, name: str) -> Row:
         """Make a row of a name that the statement does not have yet."""
-        return cls(sort=sort, table=_TABLES[sort].alias(name))
+        return cls(sort=sort, table=aliased(_TABLES[sort], name))
 
 
 def is_on_target(field: Field) -> bool:
@@ -118,7 +125,7 @@ class Expressions:
         if field.computed:
             return self._computed(row, field)
         if is_on_target(field):
-            target = blob.alias(self._names.next("b"))
+            target = aliased(blob, self._names.next("b"))
             column = target.c[_COLUMNS.get(field.name, field.name)]
             return _single(row, select(column).where(target.c.id == row.table.c.target_id))
         if is_of_platform(field):
@@ -128,13 +135,14 @@ class Expressions:
             said = select(config.c[field.name])
             return _single(row, said.where(config.c.blob_id == row.id))
         if field.sort is Sort.LINK and field.name in {"parent", "child"}:
-            end = blob.alias(self._names.next("b"))
+            end = aliased(blob, self._names.next("b"))
             key = row.table.c[f"{field.name}_id"]
             return _single(row, select(end.c.digest).where(end.c.id == key))
         if field.name == "repository":
             whole: ColumnElement[str] = row.table.c.registry + "/" + row.table.c.repo
             return whole
-        own: ColumnElement[Any] = row.table.c[_COLUMNS.get(field.name, field.name)]
+        names = {} if field.sort is Sort.PACKAGE else _COLUMNS
+        own: ColumnElement[Any] = row.table.c[names.get(field.name, field.name)]
         return own
 
     def sort_key(self, row: Row, field: Field) -> ColumnElement[Any]:
@@ -159,7 +167,7 @@ class Expressions:
         if field.name == "refs":
             return self._references(row)
         walk = self.inside(row)
-        inner = blob.alias(self._names.next("b"))
+        inner = aliased(blob, self._names.next("b"))
         size = select(func.coalesce(func.sum(inner.c.size), 0)).select_from(walk)
         joined = size.join(inner, inner.c.id == walk.c.id)
         return _single(row, joined.where(inner.c.state.in_(graph.ON_DISK)))
@@ -170,7 +178,7 @@ class Expressions:
         walk = walk.union(
             select(edge.c.parent_id).join_from(walk, edge, edge.c.child_id == walk.c.id)
         )
-        inner = ref.alias(self._names.next("r"))
+        inner = aliased(ref, self._names.next("r"))
         counted = select(func.count()).select_from(walk)
         return _single(row, counted.join(inner, inner.c.target_id == walk.c.id))
 
@@ -228,7 +236,7 @@ def sum_of_single(pairs: CTE, name: str) -> CTE:
         .having(func.count() == 1)
         .subquery(f"{name}_alone")
     )
-    inner = blob.alias(f"{name}_blob")
+    inner = aliased(blob, f"{name}_blob")
     return (
         select(alone.c.root, func.sum(inner.c.size).label("bytes"))
         .join_from(alone, inner, inner.c.id == alone.c.id)

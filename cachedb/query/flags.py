@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, not_, or_, select
 from cachedb.catalog import graph
 from cachedb.catalog.schema import Kind, Role, State, blob, link, platform, ref
 from cachedb.query import sql
-from cachedb.query.expressions import Row, pairs_below
+from cachedb.query.expressions import Row, aliased, pairs_below
 from cachedb.query.fields import Sort
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _signed(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement
 
 def _above_signed(conditions: Conditions) -> CTE:
     inner = conditions.row(Sort.BLOB)
-    simple = link.alias(conditions.names.next("l"))
+    simple = aliased(link, conditions.names.next("l"))
     types = [sql.begins(inner.table.c.artifact_type, prefix) for prefix in _SIGNATURE_TYPES]
     layers = select(simple.c.parent_id).where(
         simple.c.parent_id == inner.id,
@@ -119,8 +119,8 @@ def _above_signed(conditions: Conditions) -> CTE:
 
 def _signed_by_tag(conditions: Conditions) -> CTE:
     """Find the refs beside which there is the tag that cosign gives to a signature."""
-    signed, signature = (ref.alias(conditions.names.next("r")) for _ in range(2))
-    target = blob.alias(conditions.names.next("b"))
+    signed, signature = (aliased(ref, conditions.names.next("r")) for _ in range(2))
+    target = aliased(blob, conditions.names.next("b"))
     beside = (
         select(signed.c.id.label("id"))
         .join(target, target.c.id == signed.c.target_id)
@@ -180,8 +180,8 @@ def _shared(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement
 
 def _mismatched(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
     inner = conditions.row(Sort.LINK)
-    child = blob.alias(conditions.names.next("b"))
-    declared, configured = (platform.alias(conditions.names.next("p")) for _ in range(2))
+    child = aliased(blob, conditions.names.next("b"))
+    declared, configured = (aliased(platform, conditions.names.next("p")) for _ in range(2))
     variants = (declared.c.variant, configured.c.variant)
     differ = or_(
         declared.c.os != configured.c.os,

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import blob, ref
-from cachedb.query.expressions import Row, pairs_below, sum_of_single
+from cachedb.query.expressions import Row, aliased, pairs_below, sum_of_single
 from cachedb.query.fields import Field, Sort
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Groups:
     def _total(self) -> CTE:
         pairs = self._below()
         name = self._conditions.names.next("total")
-        inner = blob.alias(f"{name}_blob")
+        inner = aliased(blob, f"{name}_blob")
         return (
             select(pairs.c.root, func.sum(inner.c.size).label("bytes"))
             .join_from(pairs, inner, inner.c.id == pairs.c.id)

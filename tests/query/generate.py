@@ -1,0 +1,285 @@
+"""Caches made up from random numbers: a few images for laws, many for plans and timings."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tests.query.model import Blob, Cache, Config, Link, Package, Platform, Ref
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DAY = 24 * 3600 * 1_000_000
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+SIGNATURE = "application/vnd.dev.cosign.artifact.sig.v1+json"
+SBOM = "application/spdx+json"
+STATEMENT = "application/vnd.in-toto+json"
+EMPTY = "application/vnd.oci.empty.v1+json"
+
+PLATFORMS: tuple[Platform, ...] = (
+    ("linux", "amd64", ""),
+    ("linux", "arm64", ""),
+    ("linux", "arm", "v7"),
+    ("linux", "riscv64", ""),
+    ("windows", "amd64", ""),
+    ("linux", "amd64", "v2"),
+)
+REGISTRIES = ("docker.io", "docker.io", "docker.io", "quay.io", "ghcr.io", "localhost:5000")
+REPOS = (
+    "library/alpine",
+    "library/busybox",
+    "library/nginx",
+    "acme/web",
+    "acme/team/api",
+    "grafana/grafana",
+    "linuxkit/init",
+    "linuxkit/kernel",
+    "tmp/build",
+    "my-alpine",
+)
+TAGS = ("latest", "v1.0", "v1.1", "v1.2", "v2.0", "3.19", "3.20", "sha-0123abc", "edge")
+VENDOR = "org.opencontainers.image.vendor"
+ENTRYPOINTS = ("/bin/sh", "/app", "/app --serve", "")
+LICENSES = ("GPL-3.0-only", "GPL-2.0-or-later", "MIT", "Apache-2.0", "")
+PACKAGES = (
+    ("openssl", ("3.0.2-1", "3.0.14-1~deb12u2", "3.0.15", "1:1.1.1"), "deb"),
+    ("musl", ("1.2.4-r0", "1.2.5_rc1-r0", "1.2.5-r1"), "apk"),
+    ("log4j-core", ("2.0.0", "2.1.0", "2.17.1", "2.0.0-rc1"), "semver"),
+    ("requests", ("2.31.0", "2.32.0rc1", "2.32.0"), "pep440"),
+    ("glibc", ("2.36-9", "2.38-1.fc39"), "rpm"),
+)
+
+
+@dataclass
+class Builder:
+    """Adds blobs, images and names to a cache."""
+
+    rng: random.Random
+    cache: Cache = field(default_factory=Cache)
+    images: list[int] = field(default_factory=list)
+    bases: list[list[int]] = field(default_factory=list)
+    last_link: int = 0
+
+    def blob(self, kind: str, media_type: str, size: int) -> Blob:
+        number = len(self.cache.blobs) + 1
+        digest = f"sha256:{self.rng.getrandbits(256):064x}"
+        found = Blob(id=number, digest=digest, size=size, kind=kind, media_type=media_type)
+        self.cache.blobs[number] = found
+        return found
+
+    def link(
+        self,
+        parent: Blob,
+        child: int,
+        role: str,
+        media_type: str = "",
+        platform: Platform | None = None,
+    ) -> Link:
+        self.last_link += 1
+        target = self.cache.blobs[child]
+        found = Link(
+            id=self.last_link,
+            parent=parent.id,
+            child=child,
+            role=role,
+            position=sum(1 for link in parent.links if link.role == role),
+            media_type=media_type or target.media_type,
+            size=target.size,
+            platform=platform,
+        )
+        parent.links.append(found)
+        return found
+
+    def layer(self) -> int:
+        kind = self.rng.choice((LAYER, LAYER, LAYER, DOCKER_LAYER, FOREIGN))
+        # Sizes spread over powers of ten, as those of real layers do.
+        size = int(10 ** self.rng.uniform(2, 9.5))
+        found = self.blob("layer", kind, size)
+        if kind == FOREIGN:
+            found.state = "foreign"
+        return found.id
+
+    def base(self) -> list[int]:
+        if not self.bases or self.rng.random() < 0.1:
+            self.bases.append([self.layer() for _ in range(self.rng.randint(1, 3))])
+        return self.rng.choice(self.bases[: max(3, len(self.bases) // 4)])
+
+    def image(self, platform: Platform, layers: int = 4) -> Blob:
+        rng = self.rng
+        config = self.blob("config", CONFIG, rng.randint(300, 9000))
+        config.platform = platform
+        config.config = self.config()
+        manifest = self.blob("manifest", MANIFEST, rng.randint(300, 3000))
+        manifest.platform = platform
+        self.link(manifest, config.id, "config")
+        for layer in self.base():
+            self.link(manifest, layer, "layer")
+        for _ in range(rng.randint(0, layers)):
+            self.link(manifest, self.layer(), "layer")
+        if rng.random() < 0.2:
+            manifest.annotations["org.example.stage"] = rng.choice(("test", "production"))
+        if rng.random() < 0.6:
+            manifest.packages |= {self.package() for _ in range(rng.randint(1, 6))}
+        return manifest
+
+    def config(self) -> Config:
+        rng = self.rng
+        labels = {}
+        if rng.random() < 0.7:
+            labels[VENDOR] = rng.choice(("Acme", "Acme Corp", "Other"))
+        if rng.random() < 0.2:
+            labels["retention"] = rng.choice(("keep", "drop"))
+        created = None if rng.random() < 0.1 else self.past(1500)
+        env = {"PATH": "/usr/bin:/bin"} if rng.random() < 0.8 else {}
+        return Config(created=created, entrypoint=rng.choice(ENTRYPOINTS), labels=labels, env=env)
+
+    def package(self) -> Package:
+        rng = self.rng
+        name, known, scheme = rng.choice(PACKAGES)
+        version = rng.choice(known)
+        kind = {"semver": "maven", "pep440": "pypi"}.get(scheme, scheme)
+        return Package(
+            name=name,
+            version=version,
+            scheme=scheme,
+            purl=f"pkg:{kind}/{name}@{version}",
+            license=rng.choice(LICENSES),
+            type=kind,
+        )
+
+    def past(self, days: int) -> int:
+        now = int(NOW.timestamp()) * 1_000_000
+        return now - self.rng.randrange(days * DAY) if days else now
+
+    def index(self) -> Blob:
+        rng = self.rng
+        index = self.blob("index", INDEX, rng.randint(300, 5000))
+        for platform in rng.sample(PLATFORMS, rng.randint(1, 4)):
+            manifest = self.image(platform)
+            declared = platform if rng.random() > 0.05 else rng.choice(PLATFORMS)
+            link = self.link(index, manifest.id, "manifest", platform=declared)
+            if rng.random() < 0.1:
+                link.annotations["org.example.role"] = "main"
+            if rng.random() < 0.15:
+                self.leave_out(manifest)
+            elif rng.random() < 0.3:
+                self.attest(index, manifest)
+        return index
+
+    def leave_out(self, manifest: Blob) -> None:
+        """Make it a platform that was not pulled: its content is not known."""
+        manifest.state = "absent"
+        manifest.links.clear()
+        manifest.packages.clear()
+        manifest.annotations.clear()
+
+    def attest(self, index: Blob, about: Blob) -> None:
+        statement = self.blob("layer", STATEMENT, self.rng.randint(1000, 90000))
+        config = self.blob("other", CONFIG, 167)
+        found = self.blob("attestation", MANIFEST, 840)
+        self.link(found, config.id, "config")
+        self.link(found, statement.id, "layer")
+        link = self.link(index, found.id, "manifest", platform=("unknown", "unknown", ""))
+        found.platform = link.platform
+        link.annotations["vnd.docker.reference.digest"] = about.digest
+
+    def refer(self, subject: Blob, artifact_type: str) -> Blob:
+        """Add a referrer: the subject owns it."""
+        found = self.blob("attestation", MANIFEST, self.rng.randint(400, 900))
+        found.artifact_type = artifact_type
+        self.link(found, self.empty(), "config")
+        payload = self.blob("layer", "application/octet-stream", self.rng.randint(100, 5000))
+        self.link(found, payload.id, "layer")
+        self.link(found, subject.id, "subject")
+        return found
+
+    def empty(self) -> int:
+        for blob in self.cache.blobs.values():
+            if blob.media_type == EMPTY:
+                return blob.id
+        return self.blob("other", EMPTY, 2).id
+
+    def name(self, target: int) -> Ref:
+        rng = self.rng
+        number = len(self.cache.refs) + 1
+        found = Ref(id=number, target=target, added=self.past(900))
+        self.cache.refs[number] = found
+        kind = rng.random()
+        if kind < 0.05:
+            pass  # an entry of index.json without a name
+        elif kind < 0.1:
+            found.name = found.tag = rng.choice(TAGS)
+        elif kind < 0.13:
+            found.name = "not/A reference"
+        else:
+            found.registry, found.repo = rng.choice(REGISTRIES), rng.choice(REPOS)
+            found.tag = rng.choice(TAGS) if kind > 0.18 else None
+            digest = self.cache.blobs[target].digest
+            suffix = f":{found.tag}" if found.tag else f"@{digest}"
+            found.name = f"{found.registry}/{found.repo}{suffix}"
+        found.pinned = rng.random() < 0.1
+        found.source = rng.choice(("pull", "pull", "build", "import", "load", None))
+        if found.source == "pull":
+            found.origin = found.name
+            found.pulled = self.past(900)
+        found.used = self.past(400) if rng.random() < 0.7 else None
+        if rng.random() < 0.1:
+            found.annotations["org.example.team"] = rng.choice(("red", "blue"))
+        return found
+
+    def damage(self) -> None:
+        """Lose and spoil some of what is there."""
+        for blob in self.cache.blobs.values():
+            if blob.state == "present" and self.rng.random() < 0.03:
+                blob.state = self.rng.choice(("missing", "corrupt"))
+
+
+def build(rng: random.Random, images: int) -> Cache:
+    """Make a cache of about so many images."""
+    builder = Builder(rng)
+    for _ in range(images):
+        whole = rng.random() < 0.55
+        root = builder.index() if whole else builder.image(rng.choice(PLATFORMS))
+        builder.images.append(root.id)
+        if rng.random() < 0.25:
+            builder.refer(root, rng.choice((SIGNATURE, SBOM)))
+        for _ in range(rng.choice((0, 1, 1, 1, 1, 2))):
+            builder.name(root.id)
+    _add_oddities(builder)
+    builder.damage()
+    return builder.cache
+
+
+def _add_oddities(builder: Builder) -> None:
+    """Add what is rare and legal: cycles, nested indexes, chains, shared digests, dangling."""
+    rng, blobs = builder.rng, builder.cache.blobs
+    manifests = [blob for blob in blobs.values() if blob.kind == "manifest" and blob.links]
+    if not manifests:
+        return
+    first = rng.choice(manifests)
+    chain = builder.refer(builder.refer(first, SBOM), SIGNATURE)
+    builder.name(chain.id)
+    nested = builder.blob("index", INDEX, 400)
+    builder.link(nested, rng.choice(builder.images), "manifest")
+    # An index about one of its own children: both own each other.
+    builder.link(nested, first.id, "manifest", platform=first.platform)
+    builder.link(nested, first.id, "subject")
+    builder.name(nested.id)
+    gone = builder.blob("manifest", MANIFEST, 500)
+    gone.state = "absent"
+    builder.refer(gone, SIGNATURE)
+    signature = builder.blob("manifest", MANIFEST, 500)
+    builder.link(signature, builder.empty(), "config")
+    for ref in [one for one in builder.cache.refs.values() if one.repo][:1]:
+        beside = builder.name(signature.id)
+        beside.registry, beside.repo = ref.registry, ref.repo
+        beside.tag = blobs[ref.target].digest.replace(":", "-") + ".sig"
+        beside.name = f"{ref.registry}/{ref.repo}:{beside.tag}"
+
+
+def days_ago(days: int) -> int:
+    return int((NOW - timedelta(days=days)).timestamp()) * 1_000_000
