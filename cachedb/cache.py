@@ -21,18 +21,21 @@ from cachedb.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.ask import Answer, Explanation
+    from cachedb.operations.export import ExportOptions, ExportPlan
     from cachedb.operations.find_root import Root, Route
+    from cachedb.operations.findings import Finding
     from cachedb.operations.import_ import Imported, ImportOptions
     from cachedb.operations.inspect import Inspection, Node
     from cachedb.operations.listing import Listing
     from cachedb.operations.progress import Progress
     from cachedb.operations.pull import PullOptions, PullReport
+    from cachedb.operations.rebuild import Rebuilt
     from cachedb.operations.remove import RemovalPlan
     from cachedb.operations.retention import Policy, RetentionPlan
     from cachedb.operations.usage import SetUsage
@@ -69,6 +72,30 @@ class Cache:
     def create(cls, root: Path) -> Self:
         """Open a cache, which is made first if the directory is absent or empty."""
         return cls._of(Layout.create(root))
+
+    @staticmethod
+    def examine(root: Path) -> Sequence[Finding]:
+        """Look for what is wrong with a cache, also with one that does not open any more."""
+        from cachedb.operations import doctor  # noqa: PLC0415
+
+        with Layout.open_as_found(root) as layout:
+            return doctor.examine(layout, layout.private / CATALOG)
+
+    @staticmethod
+    def rebuild(root: Path) -> Rebuilt:
+        """Make the catalog of a cache anew, and keep the hints that are still true."""
+        from cachedb.operations import rebuild  # noqa: PLC0415
+
+        with Layout.open(root) as layout:
+            return rebuild.rebuild(layout, layout.private / CATALOG)
+
+    @staticmethod
+    def restore_names(root: Path) -> int:
+        """Put the copy of an unreadable index.json in its place; returns how many names it has."""
+        from cachedb.operations import rebuild  # noqa: PLC0415
+
+        with Layout.open_as_found(root) as layout:
+            return rebuild.restore_names(layout)
 
     @classmethod
     def _of(cls, layout: Layout) -> Self:
@@ -232,6 +259,26 @@ class Cache:
         from cachedb.operations.import_ import import_archive  # noqa: PLC0415
 
         return import_archive(self.layout, self.catalog, stream, source, options, progress)
+
+    def import_directory(
+        self, folder: Path, options: ImportOptions, progress: Progress
+    ) -> Sequence[Imported]:
+        """Take in the images of an OCI image layout."""
+        from cachedb.operations.import_ import import_directory  # noqa: PLC0415
+
+        return import_directory(self.layout, self.catalog, folder, options, progress)
+
+    def plan_export(self, names: Sequence[str], options: ExportOptions) -> ExportPlan:
+        """Decide what an archive of these images holds, and that all of it is here."""
+        from cachedb.operations import export  # noqa: PLC0415
+
+        with self.catalog.reading() as connection:
+            roots = [find_root.find(connection, name) for name in names]
+        return export.plan(self.layout, roots, options)
+
+    def export(self, plan: ExportPlan) -> Iterator[bytes]:
+        """Yield the archive of a plan in pieces; every blob is hashed on its way out."""
+        return plan.chunks(self.layout)
 
     def plan_removal(self, names: Sequence[str], where: Query | None = None) -> RemovalPlan:
         """Find the refs of these names, and what their removal would free."""

@@ -18,6 +18,7 @@ from cachedb.errors import CacheError
 _COMMANDS = (
     "pull",
     "import",
+    "export",
     "ls",
     "show",
     "tree",
@@ -26,6 +27,7 @@ _COMMANDS = (
     "du",
     "validate",
     "verify",
+    "doctor",
     "gc",
     "rm",
     "query",

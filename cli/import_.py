@@ -1,9 +1,9 @@
-"""``cachedb import``: images from archives into the cache."""
+"""``cachedb import``: images from archives and other layouts into the cache."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
@@ -13,12 +13,17 @@ from cachedb.cli.options import CacheOption, QuietOption, create_cache
 from cachedb.errors import StorageFailed
 
 if TYPE_CHECKING:
-    from cachedb.operations.import_ import Imported
+    from collections.abc import Sequence
+
+    from cachedb.cache import Cache
+    from cachedb.operations.import_ import Imported, ImportOptions
+    from cachedb.operations.progress import Progress
 
 
 def command(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Archives; - is standard input.")
+        list[str],
+        typer.Argument(metavar="FILE...", help="Archives or folders; - is standard input."),
     ],
     cache: CacheOption = None,
     name: Annotated[
@@ -29,7 +34,9 @@ def command(
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Import images from OCI archives or from those of docker save, compressed or not.
+    """Import images from OCI archives and layouts, and from archives of docker save.
+
+    Archives may be compressed with gzip or zstd.
 
     The names are those of the archive. One that stands for another image here is not replaced
     unless you say so.
@@ -38,16 +45,21 @@ def command(
     from cachedb.operations.import_ import ImportOptions
 
     options = ImportOptions(name=name, may_replace=replace)
-    with (
-        ExitStack() as stack,
-        create_cache(cache) as opened,
-        watching(quiet=quiet) as progress,
-    ):
+    with create_cache(cache) as opened, watching(quiet=quiet) as progress:
         for file in files:
-            stream = stack.enter_context(_open(file))
-            source = "standard input" if file == "-" else file
-            for image in opened.import_archive(stream, source, options, progress):
+            for image in _take_in(opened, file, options, progress):
                 _tell(image, quiet=quiet)
+
+
+def _take_in(
+    opened: Cache, file: str, options: ImportOptions, progress: Progress
+) -> Sequence[Imported]:
+    folder = Path(file)
+    if folder.is_dir():
+        return opened.import_directory(folder, options, progress)
+    with _open(file) as stream:
+        source = "standard input" if file == "-" else file
+        return opened.import_archive(stream, source, options, progress)
 
 
 def _open(file: str) -> BinaryIO:

@@ -1,7 +1,8 @@
-"""Import: the images of an archive, OCI's or docker's, from a file or a pipe."""
+"""Import: the images of an archive, OCI's or docker's, from a file or a pipe, or of a layout."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,10 +12,11 @@ from cachedb.errors import (
     InvalidArchive,
     InvalidManifest,
     InvalidReference,
+    NotALayout,
     Refused,
 )
 from cachedb.filesystem import image_archive
-from cachedb.layout import IndexJson
+from cachedb.layout import IndexJson, Layout
 from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
 from cachedb.oci import Descriptor, Digest, Index, Reference, manifest, media_type
 from cachedb.oci.descriptor import CONTAINERD_NAME
@@ -24,14 +26,17 @@ from cachedb.operations.publish import Naming, leasing, publish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from cachedb.catalog.connect import Catalog
     from cachedb.filesystem.docker_archive import Image
-    from cachedb.layout import Layout
+    from cachedb.layout.blobs import BlobStore
     from cachedb.layout.stage import Stage
     from cachedb.oci import Manifest
     from cachedb.operations.progress import Progress
     from cachedb.operations.publish import Lease
+
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,22 +79,61 @@ def import_archive(
     with layout.stage() as stage, leasing(layout, catalog) as lease:
         intake = _Intake(layout, stage, lease, progress)
         archive = image_archive.load(stream, intake.store, name=source)
-        named = _named(archive, source) or intake.manifests_for(archive.images)
-        if not named:
-            raise InvalidArchive(source, "there is no image in it")
-        named = _renamed(named, options.name, source)
-        images = [_Closure(intake, source).walk(descriptor) for _, descriptor in named]
-        replaced = _taken_over(layout, named, options)
-        present = {(ref.name, ref.descriptor.digest) for ref in layout.index().refs}
-        needed = dict.fromkeys(digest for image in images for digest in image.order)
-        staged = [digest for digest in needed if digest in intake.staged]
-        namings = [
-            Naming(name=name, descriptor=descriptor, source="import", origin=source)
-            for name, descriptor in named
-            if (name, descriptor.digest) not in present
-        ]
-        if namings or staged:
-            publish(layout, catalog, stage, staged, namings)
+        named = _named(archive.index_json, source) or intake.manifests_for(archive.images)
+        return _take_in(layout, catalog, intake, named, source, options)
+
+
+def import_directory(
+    layout: Layout,
+    catalog: Catalog,
+    folder: Path,
+    options: ImportOptions,
+    progress: Progress = UNWATCHED,
+) -> tuple[Imported, ...]:
+    """Take in the images of an OCI image layout in a directory, which is only read.
+
+    As with an archive: all of the images or none, whole for one platform at least, and of the
+    blobs those that the images need.
+
+    Raises:
+        InvalidArchive: The directory is no layout, is damaged, or holds no image that is whole.
+        Refused: A name stands for another image here, and may not be taken over.
+    """
+    source = str(folder)
+    with (
+        _opened(folder) as origin,
+        layout.stage() as stage,
+        leasing(layout, catalog) as lease,
+    ):
+        named = _named(origin.read_index_json(), source)
+        intake = _DirectoryIntake(layout, stage, lease, progress, origin.blobs, source)
+        return _take_in(layout, catalog, intake, named, source, options)
+
+
+def _take_in(
+    layout: Layout,
+    catalog: Catalog,
+    intake: _Intake,
+    named: list[tuple[str | None, Descriptor]],
+    source: str,
+    options: ImportOptions,
+) -> tuple[Imported, ...]:
+    """Publish what the named images need, and their names."""
+    if not named:
+        raise InvalidArchive(source, "there is no image in it")
+    named = _renamed(named, options.name, source)
+    images = [_Closure(intake, source).walk(descriptor) for _, descriptor in named]
+    replaced = _taken_over(layout, named, options)
+    present = {(ref.name, ref.descriptor.digest) for ref in layout.index().refs}
+    needed = dict.fromkeys(digest for image in images for digest in image.order)
+    staged = [digest for digest in needed if digest in intake.staged]
+    namings = [
+        Naming(name=name, descriptor=descriptor, source="import", origin=source)
+        for name, descriptor in named
+        if (name, descriptor.digest) not in present
+    ]
+    if namings or staged:
+        publish(layout, catalog, intake.stage, staged, namings)
     return tuple(
         Imported(
             name=name,
@@ -102,12 +146,22 @@ def import_archive(
     )
 
 
+@contextmanager
+def _opened(folder: Path) -> Iterator[Layout]:
+    try:
+        origin = Layout.open(folder)
+    except NotALayout as error:
+        raise InvalidArchive(str(folder), error.why) from error
+    with origin:
+        yield origin
+
+
 class _Intake:
     """Where the blobs of an archive go: onto the stage, unless the layout has them."""
 
     def __init__(self, layout: Layout, stage: Stage, lease: Lease, progress: Progress) -> None:
         self._layout = layout
-        self._stage = stage
+        self.stage = stage
         self._lease = lease
         self._progress = progress
         self.staged: dict[Digest, int] = {}
@@ -115,13 +169,13 @@ class _Intake:
     def store(self, chunks: Iterator[bytes], digest: Digest | None, size: int) -> Digest:
         """Store a blob, as `image_archive.Store` wants it."""
         if digest is None:
-            digest, size = self._stage.add_unnamed(chunks)
+            digest, size = self.stage.add_unnamed(chunks)
         else:
             self._lease.hold([digest])
             if self._is_here(digest, size):
                 return digest
             self._progress.expect(digest, size)
-            with self._stage.writing(digest, size) as writer:
+            with self.stage.writing(digest, size) as writer:
                 if writer is not None:
                     writer.restart()
                     for chunk in chunks:
@@ -137,7 +191,7 @@ class _Intake:
         for image in images:
             content = image.manifest
             digest = Digest.of(content)
-            self._stage.add(digest, content)
+            self.stage.add(digest, content)
             self.staged[digest] = len(content)
             descriptor = Descriptor(
                 media_type=media_type.OCI_MANIFEST, digest=digest, size=len(content)
@@ -155,7 +209,7 @@ class _Intake:
     def read(self, digest: Digest) -> bytes | None:
         """Return a document that came in or is here."""
         if digest in self.staged:
-            return self._stage.read(digest, MANIFEST_BYTES.value)
+            return self.stage.read(digest, MANIFEST_BYTES.value)
         try:
             return self._layout.blobs.read(digest, MANIFEST_BYTES)
         except (BlobNotFound, CorruptBlob):
@@ -169,6 +223,40 @@ class _Intake:
         except (BlobNotFound, CorruptBlob):
             return False
         return True
+
+
+class _DirectoryIntake(_Intake):
+    """Brings blobs from another layout, each when it turns out to be needed."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        stage: Stage,
+        lease: Lease,
+        progress: Progress,
+        origin: BlobStore,
+        source: str,
+    ) -> None:
+        super().__init__(layout, stage, lease, progress)
+        self._origin = origin
+        self._source = source
+        self._brought: set[Digest] = set()
+
+    def size_of(self, digest: Digest) -> int | None:
+        if digest not in self._brought:
+            self._bring(digest)
+            self._brought.add(digest)
+        return super().size_of(digest)
+
+    def _bring(self, digest: Digest) -> None:
+        file = self._origin.stat(digest)
+        if file is None:
+            return
+        try:
+            with self._origin.open(digest) as stream:
+                self.store(iter(lambda: stream.read(_CHUNK), b""), digest, file.size)
+        except CorruptBlob as error:
+            raise InvalidArchive(self._source, f"blob {digest} {error.why}") from error
 
 
 @dataclass(slots=True)
@@ -247,14 +335,12 @@ class _Closure:
             raise InvalidArchive(self.source, str(error.of(descriptor.digest))) from error
 
 
-def _named(
-    archive: image_archive.ImageArchive, source: str
-) -> list[tuple[str | None, Descriptor]]:
+def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Descriptor]]:
     """Return what index.json names, by containerd's annotation where there is one."""
-    if archive.index_json is None:
+    if index_json is None:
         return []
     try:
-        index = IndexJson.parse(archive.index_json)
+        index = IndexJson.parse(index_json)
     except InvalidManifest as error:
         raise InvalidArchive(source, str(error.of("index.json"))) from error
     if index.problems:

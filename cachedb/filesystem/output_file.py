@@ -1,0 +1,84 @@
+"""The file that an archive goes to: it appears complete, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+from cachedb.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def write(path: str, chunks: Iterable[bytes]) -> None:
+    """Write `chunks` to a file, which is replaced when all of them are there and durable.
+
+    A pipe or a device is written to as it is: there is nothing to replace.
+
+    Raises:
+        StorageFailed: The file system refused. A file that was there is as it was.
+    """
+    with _writing(os.path.realpath(path)) as out:
+        for chunk in chunks:
+            with _saying(path):
+                out.write(chunk)
+
+
+@contextmanager
+def _writing(target: str) -> Iterator[BinaryIO]:
+    with _saying(target):
+        mode = _mode_of(target)
+    if mode is None or stat.S_ISREG(mode):
+        with _replacing(target, mode) as out:
+            yield out
+    else:
+        with _opened(target, os.O_WRONLY) as out:
+            yield out
+
+
+@contextmanager
+def _replacing(target: str, mode: int | None) -> Iterator[BinaryIO]:
+    temporary = os.path.join(os.path.dirname(target), f".cachedb-{secrets.token_hex(8)}")
+    try:
+        with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as out:
+            yield out
+            with _saying(target):
+                out.flush()
+                if mode is not None:
+                    os.fchmod(out.fileno(), stat.S_IMODE(mode))
+                os.fsync(out.fileno())
+        with _saying(target):
+            os.rename(temporary, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+@contextmanager
+def _opened(path: str, flags: int) -> Iterator[BinaryIO]:
+    with _saying(path):
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    with os.fdopen(descriptor, "wb") as out:
+        yield out
+
+
+def _mode_of(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _saying(path: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StorageFailed.of(error, f"write {path!r}") from error

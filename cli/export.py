@@ -1,0 +1,87 @@
+"""``cachedb export``: images out of the cache, into a file or a pipe."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cachedb.cli import output
+from cachedb.cli.options import (
+    CacheOption,
+    NamesArgument,
+    PlatformOption,
+    QuietOption,
+    open_cache,
+)
+from cachedb.errors import InvalidInput
+from cachedb.operations.forms import Form
+
+if TYPE_CHECKING:
+    from cachedb.operations.export import Exported
+
+
+def command(
+    names: NamesArgument,
+    outfile: Annotated[
+        str,
+        typer.Option("--outfile", "-o", metavar="FILE", help="Where to; - is standard output."),
+    ],
+    cache: CacheOption = None,
+    platform: PlatformOption = None,
+    arch: Annotated[
+        list[str] | None,
+        typer.Option("--arch", metavar="ARCH", help="The same as --platform linux/ARCH."),
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="What to write.")] = Form.OCI,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name the one image so in the archive.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take an image of another platform than asked for.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Export images as an OCI archive, for docker load, or one as a tree of files.
+
+    An OCI archive holds every platform that is here, or those that are asked for; the other forms
+    hold one, which is that of this machine unless you say so. The file appears when it is
+    complete, and not at all when something is missing or wrong.
+    """
+    from cachedb.filesystem import output_file
+    from cachedb.oci import Platform, Reference
+    from cachedb.operations.export import ExportOptions
+
+    wanted = [*(platform or ()), *(f"linux/{each}" for each in arch or ())]
+    options = ExportOptions(
+        form=form,
+        platforms=tuple(map(Platform.parse, wanted)),
+        name=None if name is None else str(Reference.parse(name).with_default_tag()),
+        is_forced=force,
+    )
+    _refuse_terminal(outfile)
+    with open_cache(cache) as opened:
+        plan = opened.plan_export(names, options)
+        chunks = opened.export(plan)
+        if outfile == "-":
+            for chunk in chunks:
+                sys.stdout.buffer.write(chunk)
+        else:
+            output_file.write(outfile, chunks)
+    if not quiet:
+        for image in plan.images:
+            _tell(image)
+
+
+def _refuse_terminal(outfile: str) -> None:
+    if not outfile:
+        raise InvalidInput("--outfile needs the name of a file, or - for standard output")
+    if outfile == "-" and sys.stdout.isatty():
+        raise InvalidInput("an archive is not written to a terminal", hint="--outfile FILE")
+
+
+def _tell(image: Exported) -> None:
+    output.tell(f"{image.name or '<none>'}  {image.digest}")
+    if image.left_out:
+        output.tell(f"left out, since it was not pulled: {', '.join(image.left_out)}")
