@@ -1,0 +1,1 @@
+"""What `make bench` runs: cachedb beside other tools, whole processes, as ratios."""

@@ -1,0 +1,85 @@
+"""Time whole processes, as the operating system accounts for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished process: seconds of wall clock and of processor, peak memory in MiB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Several runs of one command."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+    def median(self, figure: str) -> float:
+        """Return the median of wall, cpu or memory."""
+        return statistics.median(getattr(run, figure) for run in self.runs)
+
+
+def run(command: Sequence[str], environment: dict[str, str]) -> Run:
+    """Run one command to its end; its output is thrown away."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    complaint = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: {complaint.decode(errors='replace')}")
+    return Run(
+        wall=time.perf_counter() - started,
+        cpu=usage.ru_utime + usage.ru_stime,
+        memory=usage.ru_maxrss / 1024,
+    )
+
+
+def compare(
+    title: str,
+    commands: dict[str, Sequence[str]],
+    *,
+    repeat: int = 5,
+    prepare: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Run commands in turn, A B A B …, and print their medians and the ratios to the first.
+
+    `prepare` is called before every run with the name of the command. A command whose program is
+    not installed is left out, and said to be.
+    """
+    there = {name: c for name, c in commands.items() if shutil.which(c[0])}
+    runs: dict[str, list[Run]] = {name: [] for name in there}
+    for _ in range(repeat):
+        for name, command in there.items():
+            prepare(name)
+            runs[name].append(run(command, {}))
+    timings = [Timing(name, tuple(found)) for name, found in runs.items()]
+    print(f"\n{title}  (medians of {repeat}, in turn)")
+    print(f"  {'':24} {'wall s':>8} {'cpu s':>8} {'MiB':>7} {'wall ratio':>11}")
+    base = timings[0].median("wall")
+    for timing in timings:
+        wall, cpu, memory = (timing.median(figure) for figure in ("wall", "cpu", "memory"))
+        ratio = f"{wall / base:10.2f}x"
+        print(f"  {timing.name:24} {wall:8.3f} {cpu:8.3f} {memory:7.0f} {ratio:>11}")
+    for name in commands.keys() - there.keys():
+        print(f"  {name:24} not installed")
