@@ -3,14 +3,15 @@
 import base64
 import json
 import threading
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cachedb.errors import AuthenticationFailed, RegistryUnavailable
+from cachedb.errors import AuthenticationFailed, RegistryError, RegistryUnavailable
 from cachedb.oci import Digest
-from cachedb.registry.auth import Authenticator
+from cachedb.registry.auth import Authenticator, Token
 from cachedb.registry.client import Client
 from cachedb.registry.credentials import Credential, CredentialFile, Credentials
 from cachedb.registry.origin import Origin
@@ -186,6 +187,23 @@ def test_a_short_life_does_not_mean_a_token_a_request():
 def _with_entry(server, **entry):
     file = CredentialFile(path="config.json", auths={server.host: entry})
     return Client(server.host, RegistrySettings(patience=QUICK), Credentials((file,)))
+
+
+@pytest.mark.parametrize(
+    "value", ["a\r\nX-Evil: 1", "a b", "\u00e9", "\x1b[2J", " ", "a\x00"], ids=repr
+)
+def test_a_token_that_no_header_can_hold_is_refused(value):
+    with pytest.raises(RegistryError, match="no header can hold") as caught:
+        Token.parse(json.dumps({"token": value}).encode(), datetime.now(UTC))
+    assert str(caught.value).isprintable()
+
+
+def test_a_mount_asks_for_a_token_for_both_repositories(token_registry):
+    server, made = token_registry
+    with client(server.host) as writer, pytest.raises(RegistryError):
+        writer.origin.mount_blob("a/to", _BLOB, "a/from")
+    asked = parse_qs(urlsplit(made[-1].path).query)["scope"]
+    assert asked == ["repository:a/from:pull", "repository:a/to:pull,push"]
 
 
 def test_an_identity_token_is_posted_and_in_no_url(token_registry):
