@@ -178,13 +178,13 @@ def _engine(path: Path, *, mode: str) -> Engine:
 
 
 def _prepare(engine: Engine, *, durable: bool) -> None:
-    # The patience first: the other pragmas may have to wait already.
-    patience = f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS.value}"
-    pragmas = (patience, *_PRAGMAS, *(_DURABLE if durable else ()))
+    pragmas = (*_PRAGMAS, *(_DURABLE if durable else ()))
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
+        # First: the other pragmas may have to wait already.
+        connection.execute(f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS.value}")
         for pragma in pragmas:
             connection.execute(pragma)
 

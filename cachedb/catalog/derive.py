@@ -47,7 +47,8 @@ _STRENGTH = {
 class _Claims:
     """All that refs and links say of one blob."""
 
-    kinds: list[tuple[int, str, Kind]] = field(default_factory=list)
+    kinds: list[tuple[int, str, int, Kind]] = field(default_factory=list)
+    """By strength, media type and size, so that the first one does not depend on any order."""
     platforms: list[int] = field(default_factory=list)
     is_needed: bool = False
     """Some ref, or some parent that is here, does not work without it."""
@@ -57,8 +58,8 @@ class _Claims:
     """Every parent can do without it because of what it is."""
     is_attestation: bool = False
 
-    def add(self, kind: Kind, media_type: str, platform_id: int | None) -> None:
-        self.kinds.append((_STRENGTH[kind], media_type, kind))
+    def add(self, kind: Kind, media_type: str, size: int, platform_id: int | None = None) -> None:
+        self.kinds.append((_STRENGTH[kind], media_type, size, kind))
         if platform_id is not None:
             self.platforms.append(platform_id)
 
@@ -83,9 +84,11 @@ def derive(ingest: Ingest, ids: Iterable[int]) -> tuple[list[BlobRow], set[int]]
     for row in kept:
         found = claims.get(row.id)
         if row.kind is not Kind.CONFIG:
-            declared = min(found.platforms, default=None) if found else None
+            declared = ingest.first_platform(found.platforms) if found else None
             row.platform_id = configured.get(row.id, declared)
         row.state = _state(row, found)
+        if found is not None and not row.has_file:
+            row.size = min(found.kinds)[2]
     ingest.flush()
     if gone:
         reached |= ingest.forget_documents(gone)
@@ -147,12 +150,12 @@ def _children(ingest: Ingest, ids: Iterable[int]) -> set[int]:
 
 def _claims(ingest: Ingest, batch: list[int]) -> dict[int, _Claims]:
     claims: dict[int, _Claims] = defaultdict(_Claims)
-    for target, media_type, platform_id in ingest.connection.execute(
-        select(ref.c.target_id, ref.c.media_type, ref.c.platform_id).where(
+    for target, media_type, size, platform_id in ingest.connection.execute(
+        select(ref.c.target_id, ref.c.media_type, ref.c.size, ref.c.platform_id).where(
             ref.c.target_id.in_(batch)
         )
     ):
-        claims[target].add(_kind_of_document(media_type), media_type, platform_id)
+        claims[target].add(_kind_of_document(media_type), media_type, size, platform_id)
         claims[target].is_needed = claims[target].is_listed = True
     for row in ingest.connection.execute(_links_to(batch)):
         _add_link(claims[row.child_id], row)
@@ -184,6 +187,7 @@ def _links_to(batch: list[int]) -> Select[*tuple[Any, ...]]:
             link.c.child_id,
             link.c.role,
             link.c.media_type,
+            link.c.size,
             link.c.platform_id,
             link.c.embedded,
             parent.c.kind.label("parent_kind"),
@@ -199,19 +203,19 @@ def _add_link(claims: _Claims, row: Row[*tuple[Any, ...]]) -> None:
     media_type = MediaType(row.media_type)
     match Role(row.role):
         case Role.MANIFEST:
-            claims.add(_kind_of_document(media_type), media_type, row.platform_id)
+            claims.add(_kind_of_document(media_type), media_type, row.size, row.platform_id)
             claims.is_attestation |= bool(row.is_attestation)
             claims.is_needed |= not row.is_sparse
             claims.is_listed = True
         case Role.SUBJECT:
-            claims.add(_kind_of_document(media_type), media_type, row.platform_id)
+            claims.add(_kind_of_document(media_type), media_type, row.size, row.platform_id)
         case Role.CONFIG:
             about_software = media_type.is_config and row.parent_kind != Kind.ATTESTATION
             kind = Kind.CONFIG if about_software else Kind.OTHER
-            claims.add(kind, media_type, None)
+            claims.add(kind, media_type, row.size)
             _need(claims, may_be_absent=bool(row.embedded))
         case Role.LAYER:
-            claims.add(Kind.LAYER, media_type, None)
+            claims.add(Kind.LAYER, media_type, row.size)
             _need(claims, may_be_absent=bool(row.embedded) or not media_type.is_distributable)
 
 
@@ -249,7 +253,7 @@ def _identify(ingest: Ingest, rows: list[BlobRow], claims: dict[int, _Claims]) -
 
 def _identity(found: _Claims | None, row: BlobRow, *, is_statement: bool) -> tuple[Kind, str]:
     if found is not None:
-        _, media_type, kind = min(found.kinds)
+        _, media_type, _, kind = min(found.kinds)
     elif row.parsed is Reading.AS_GUESSED:
         # Nothing points at it: it is what its content says, which whoever read it has put here.
         media_type, kind = row.media_type, row.kind

@@ -296,22 +296,26 @@ class Ingest:
         self._insert(label, labels)
         self._insert(env, variables)
 
+    def first_platform(self, ids: Collection[int]) -> int | None:
+        """Return the id of the platform whose text comes first; None if there are none."""
+        if len(ids) < 2:  # noqa: PLR2004
+            return next(iter(ids), None)
+        texts = {key: text for text, key in self._known_platforms().items()}
+        return min(ids, key=lambda key: texts[key])
+
     def platform_id(self, found: Platform | None) -> int | None:
         """Return the id of a platform, normalised; None if it says nothing."""
         if found is None or not (found.os or found.architecture):
             return None
         normal = found.normalized()
         key = (normal.os, normal.architecture, normal.variant, normal.os_version)
-        if not self._platforms:
-            for row in self.connection.execute(select(platform)):
-                known = (row.os, row.architecture, row.variant, row.os_version)
-                self._platforms[known] = row.id
-        if key not in self._platforms:
+        known = self._known_platforms()
+        if key not in known:
             names = ("os", "architecture", "variant", "os_version")
             result = self.connection.execute(insert(platform), dict(zip(names, key, strict=True)))
             assert result.inserted_primary_key is not None
-            self._platforms[key] = int(result.inserted_primary_key[0])
-        return self._platforms[key]
+            known[key] = int(result.inserted_primary_key[0])
+        return known[key]
 
     # -- inside ----------------------------------------------------------------------------
 
@@ -335,6 +339,13 @@ class Ingest:
             )
             self._by_id[row.id] = self._by_digest[row.digest] = row
             self._as_stored[row.id] = row.values()
+
+    def _known_platforms(self) -> dict[tuple[str, str, str, str], int]:
+        if not self._platforms:
+            for row in self.connection.execute(select(platform)):
+                text = (row.os, row.architecture, row.variant, row.os_version)
+                self._platforms[text] = row.id
+        return self._platforms
 
     def _link(
         self, key: int, parent: int, target: int, child: oci_manifest.Child
