@@ -1,0 +1,151 @@
+"""What ends a command from outside: Ctrl-C, a reader that has seen enough, a kill."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import build
+from tests.cli import snapshot
+from tests.cli.registry import Registry, serving_things
+from tests.interop.tools import cachedb, succeed
+
+MIB = 1 << 20
+BIG = build.layer({"big": random.Random(2).randbytes(14 * MIB)})
+APP = build.image(build.layer({"small": ""}), BIG)
+# More than the buffers of two sockets hold, so that much of it has been read and written by then.
+HANG_AFTER = 12 * MIB
+
+
+def start(cache: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "cachedb", *arguments],
+        env=environment(cache),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def environment(cache: Path) -> dict[str, str]:
+    # Unbuffered, Python passes over a write that a closed pipe has cut.
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    return {**kept, "CACHEDB_CACHE": str(cache)}
+
+
+def interrupt_a_pull(cache: Path, registry: Registry, sent: signal.Signals) -> tuple[int, str]:
+    """Send a signal to a pull that hangs; returns how it ended and what it said."""
+    with start(cache, "pull", f"{registry.host}/team/app:1") as pull:
+        assert registry.held.wait(60), pull.stderr
+        pull.send_signal(sent)
+        _, err = pull.communicate(timeout=20)
+    return pull.returncode, err
+
+
+def parts(cache: Path) -> list[Path]:
+    return list((cache / ".cachedb" / "ingest").glob("*.part"))
+
+
+def part_of(cache: Path, blob: build.Blob) -> Path:
+    return cache / ".cachedb" / "ingest" / f"{blob.digest.replace(':', '-')}.part"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=lambda sent: sent.name)
+def test_a_pull_that_is_ended_goes_on_where_it_stopped(
+    tmp_path: Path, sent: signal.Signals
+) -> None:
+    cache = tmp_path / "cache"
+    with serving_things({"team/app:1": APP}, hold=(BIG.digest, HANG_AFTER)) as registry:
+        code, err = interrupt_a_pull(cache, registry, sent)
+        if sent is signal.SIGINT:
+            assert code == 130
+            assert err == (
+                "cachedb: interrupted; what has arrived is kept, run it again to go on\n"
+            )
+        assert build.Tree(cache).entries() == []
+        assert not build.Tree(cache).blobs()
+        there = part_of(cache, BIG).stat().st_size
+        assert 0 < there <= HANG_AFTER
+
+        registry.hold = None
+        registry.release.set()
+        assert succeed(cache, "ls", "--quiet") == ""  # nothing is locked
+        succeed(cache, "pull", f"{registry.host}/team/app:1")
+        assert registry.ranges == [f"bytes={there}-"]
+    assert build.Tree(cache).blobs() == APP.digests
+    assert not parts(cache)
+    assert cachedb(cache, "verify").code == 0
+
+
+def test_what_an_interrupted_pull_has_left_goes_with_a_gc(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with serving_things({"team/app:1": APP}, hold=(BIG.digest, HANG_AFTER)) as registry:
+        interrupt_a_pull(cache, registry, signal.SIGKILL)
+    assert parts(cache)
+    assert list((cache / ".cachedb" / "leases").iterdir())
+    succeed(cache, "gc")
+    assert not parts(cache)
+    assert not list((cache / ".cachedb" / "leases").iterdir())
+
+
+def test_a_collection_leaves_a_running_pull_alone(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with (
+        serving_things({"team/app:1": APP}, hold=(BIG.digest, HANG_AFTER)) as registry,
+        start(cache, "pull", f"{registry.host}/team/app:1") as pull,
+    ):
+        assert registry.held.wait(60)
+        succeed(cache, "gc", "--grace", "0")
+        assert part_of(cache, BIG).exists()
+        registry.hold = None
+        registry.release.set()
+        pull.communicate(timeout=60)
+    assert pull.returncode == 0
+    assert build.Tree(cache).blobs() == APP.digests
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> build.Tree:
+    """A cache whose listing does not fit into a pipe."""
+    tree = build.layout(tmp_path / "cache", {"name:0": APP})
+    (entry,) = tree.entries()
+    names = ({build.REF_NAME: f"example.com/some/name:{n}"} for n in range(2000))
+    tree.write_entries([{**entry, "annotations": annotations} for annotations in names])
+    return tree
+
+
+@pytest.mark.parametrize(
+    "command", ["ls", "ls --format json", "ls --format csv", "query refs"], ids=str
+)
+def test_a_reader_that_has_seen_enough_ends_a_listing(many: build.Tree, command: str) -> None:
+    succeed(many.path, "ls", "--quiet")
+    with start(many.path, *command.split()) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        assert listing.stdout.readline()
+        listing.stdout.close()
+        assert listing.stderr.read() == ""
+        assert listing.wait(60) == 141
+
+
+def test_a_reader_that_never_looked_is_no_error(populated: build.Tree) -> None:
+    before = snapshot.of(populated.path)
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "cachedb", "ls"],
+            env=environment(populated.path),
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+    assert snapshot.of(populated.path) == before
