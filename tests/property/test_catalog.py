@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -22,7 +23,7 @@ from cachedb.layout import Layout, fingerprint
 from cachedb.operations import adopt
 from tests import build
 from tests.catalog import plain
-from tests.catalog.contents import Contents, contents
+from tests.catalog.contents import Contents, contents, wipe
 
 BASE, SHARED = build.layer({"base": ""}), build.layer({"shared": "x" * 40})
 AMD64 = build.image(BASE, SHARED, labels={"a": "1"}, env=["PATH=/bin", "A=1"])
@@ -72,13 +73,13 @@ class Machine(RuleBasedStateMachine):
     def start(self, style: str) -> None:
         self.tree = build.Tree.make(self.folder / "cache", STYLES[style])
         self.layout = Layout.open(self.tree.path)
-        self.catalog = Catalog.in_memory()
+        self.catalog, self.fresh = _catalogs()
+        wipe(self.catalog)
         self.stamp()
 
     def teardown(self) -> None:
         if hasattr(self, "layout"):
             self.layout.close()
-            self.catalog.close()
         shutil.rmtree(self.folder)
 
     def stamp(self) -> None:
@@ -169,8 +170,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def forget_the_catalog(self) -> None:
-        self.catalog.close()
-        self.catalog = Catalog.in_memory()
+        wipe(self.catalog)
 
     @rule(settled=st.booleans())
     def choose_whether_times_can_be_trusted(self, settled: bool) -> None:
@@ -184,10 +184,9 @@ class Machine(RuleBasedStateMachine):
         with mock.patch.object(fingerprint, "racy_since", return_value=horizon):
             adopt.reconcile(self.layout, self.catalog)
         found = contents(self.catalog)
-        fresh = Catalog.in_memory()
-        adopt.reconcile(self.layout, fresh)
-        expected = contents(fresh)
-        fresh.close()
+        wipe(self.fresh)
+        adopt.reconcile(self.layout, self.fresh)
+        expected = contents(self.fresh)
         walked = plain.walk(self.tree.path)
         _forgive_what_is_known_besides(found, expected, walked)
         assert found.refs == expected.refs
@@ -195,6 +194,11 @@ class Machine(RuleBasedStateMachine):
         assert found.links == expected.links
         assert found == expected
         _compare(expected, walked)
+
+
+@cache
+def _catalogs() -> tuple[Catalog, Catalog]:
+    return Catalog.in_memory(), Catalog.in_memory()
 
 
 def _forgive_what_is_known_besides(found: Contents, fresh: Contents, walked: plain.Found) -> None:
