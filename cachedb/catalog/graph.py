@@ -6,22 +6,23 @@ costs a factor of hundreds (docs/explanation/catalog.md), so seeds are filtered 
 after. The step is a UNION, which also ends on a cycle. What is outside a set is found with NOT
 EXISTS, since PostgreSQL does not hash NOT IN over a recursive expression.
 
-A walk takes its seeds as a select of one column, ids of blobs that are never NULL. Sets without a
-name are numbered by SQLAlchemy; two named sets of one statement need different names.
+A walk takes its seeds as a select of one column, or as an expression that begins with one: ids of
+blobs that are never NULL. Sets without a name are numbered by SQLAlchemy; two named sets of one
+statement need different names.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import CTE, exists, func, select
 
 from cachedb.catalog.schema import State, blob, edge, ref
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, ColumnElement, CompoundSelect, Select
+    from sqlalchemy import ColumnElement, CompoundSelect, Select
 
-    Seed: TypeAlias = Select[Any] | CompoundSelect[Any]
+    Seed: TypeAlias = Select[Any] | CompoundSelect[Any] | CTE
 
 ON_DISK = (State.PRESENT, State.CORRUPT)
 """The states of a blob that has a file, which takes space and can be deleted."""
@@ -43,7 +44,7 @@ def targets(refs: Seed | None = None) -> Select[int]:
     """Select what the refs of these ids point at; without an argument, what any ref does."""
     if refs is None:
         return select(ref.c.target_id.label("id"))
-    chosen = refs.cte()
+    chosen = _named(refs, None)
     return select(ref.c.target_id.label("id")).where(ref.c.id.in_(select(chosen.c[0])))
 
 
@@ -62,13 +63,13 @@ def exclusive(refs: Seed, name: str | None = None) -> CTE:
 
     The blobs of two names that are both removed count; those of a name that stays do not.
     """
-    chosen = refs.cte(name and f"{name}_refs")
+    chosen = _named(refs, name and f"{name}_refs")
     kept_by_them = descendants(
         select(ref.c.target_id.label("id")).where(ref.c.id.in_(select(chosen.c[0]))),
         name and f"{name}_content",
     )
     # Only refs that share something can keep it: walking from all others is ten times slower.
-    sharing = ancestors(select(kept_by_them.c.id), name and f"{name}_sharing")
+    sharing = ancestors(kept_by_them, name and f"{name}_sharing")
     others = select(ref.c.target_id.label("id")).where(
         ref.c.target_id.in_(select(sharing.c.id)), outside(ref.c.id, chosen)
     )
@@ -90,5 +91,9 @@ def size_on_disk(found: CTE) -> Select[int]:
 
 
 def _first_step(seed: Seed, name: str | None) -> CTE:
-    source = seed.cte(name and f"{name}_seed")
+    source = _named(seed, name and f"{name}_seed")
     return select(source.c[0].label("id")).cte(name, recursive=True)
+
+
+def _named(found: Seed, name: str | None) -> CTE:
+    return found if isinstance(found, CTE) else found.cte(name)

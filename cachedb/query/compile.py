@@ -73,12 +73,17 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectorCheck:
-    """A bare word of a query, and the statement that counts what it stands for."""
+    """A bare word of a query, and statements about what it stands for.
+
+    `count` counts it; `names` selects the names of the references, or the digests of the blobs,
+    in order.
+    """
 
     text: str
     span: Span
     sort: Sort
     count: Select[int]
+    names: Select[str]
 
 
 def compile_query(query: Query, *, now: datetime) -> Statement:
@@ -120,8 +125,7 @@ def compile_ids(query: Query, *, now: datetime) -> Select[int]:
 def selectors(query: Query, *, now: datetime) -> tuple[SelectorCheck, ...]:
     """List the bare words of a query that have to stand for something.
 
-    Each comes with a statement that counts what it stands for. A word inside of `present(…)`
-    may stand for nothing and is not listed.
+    A word inside of `present(…)` may stand for nothing and is not listed.
 
     Raises:
         QueryError: The query does not make sense.
@@ -132,8 +136,15 @@ def selectors(query: Query, *, now: datetime) -> tuple[SelectorCheck, ...]:
 def _selector_check(node: Chosen) -> SelectorCheck:
     conditions = Conditions()
     row = conditions.row(node.sort)
-    counted = select(func.count(row.id)).where(conditions.holds(node, row))
-    return SelectorCheck(text=node.text, span=node.span, sort=node.sort, count=counted)
+    condition = conditions.holds(node, row)
+    column = row.table.c["name" if node.sort is Sort.REF else "digest"]
+    return SelectorCheck(
+        text=node.text,
+        span=node.span,
+        sort=node.sort,
+        count=select(func.count(row.id)).where(condition),
+        names=select(column).where(condition).order_by(row.id),
+    )
 
 
 def _condition(checked: CheckedQuery, conditions: Conditions, row: Row) -> ColumnElement[bool]:

@@ -65,7 +65,7 @@ class Sets:
         if key not in self._made:
             name = self.names.next(way)
             walk = graph.ancestors if way == "up" else graph.descendants
-            self._made[key] = walk(select(seed.c.id), name)
+            self._made[key] = walk(seed, name)
             self._note(name, meaning)
         return self._made[key]
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Boolean, bindparam, or_, true
+from sqlalchemy import Boolean, ClauseElement, Executable, bindparam, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.sql.compiler import SQLCompiler
 
     from cachedb.query.globs import Glob
@@ -46,6 +46,25 @@ class _InCodePoints(FunctionElement[Any]):
 
     name = "in_code_points"
     inherit_cache = True
+
+
+class Plan(Executable, ClauseElement):
+    """How the database would go about a statement; nothing is executed."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+        self.statement = statement
+
+
+@compiles(Plan)
+def _plan(element: Plan, compiler: SQLCompiler, **options: Any) -> str:
+    return f"EXPLAIN QUERY PLAN {compiler.process(element.statement, **options)}"
+
+
+@compiles(Plan, "postgresql")
+def _plan_in_postgresql(element: Plan, compiler: SQLCompiler, **options: Any) -> str:
+    return f"EXPLAIN {compiler.process(element.statement, **options)}"
 
 
 @compiles(_Begins)

@@ -16,7 +16,7 @@ NOUNS = {
 }
 TIMES = ("2026", "2026-01", "2025-11-30", "30d", "6mo", "1y", "today", "2w", "2024-02")
 PERIODS = tuple(text for text in TIMES if text[-1].isdigit() or text == "today")
-SIZES = ("0", "500", "1k", "20KB", "1M", "1.5G", "512Mi", "2Gi")
+SIZES = ("0", "500", "1k", "20KB", "1M", "512Mi", "1.5G", "2Gi")
 TEXTS = {
     "registry": ("docker.io", "quay.io", "*.io", "localhost:5000", "d*", "?hcr.io"),
     "repo": ("library/*", "acme/*", "*alpine", "tmp/build", "*", "linuxkit/[ik]*", "*/*/*"),
