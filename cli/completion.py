@@ -7,6 +7,8 @@ from pathlib import Path
 
 import typer
 
+from cachedb.cli.folders import cache_folder
+
 _LEAST = 7
 
 
@@ -21,7 +23,5 @@ def names(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _catalog(context: typer.Context) -> Path:
-    from cachedb.cli.options import cache_folder
-
     given = context.params.get("cache") or os.environ.get("CACHEDB_CACHE")
     return cache_folder(Path(given) if given else None) / ".cachedb" / "index.db"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.completion import names
+from cachedb.cli.folders import cache_folder
 from cachedb.cli.output import Format
 from cachedb.errors import CacheNotFound, InvalidInput
 
@@ -65,15 +66,6 @@ PlatformOption = Annotated[
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")
 ]
-
-
-def cache_folder(given: Path | None) -> Path:
-    """Return where the cache is: as given, else the user's cache folder."""
-    if given is not None:
-        return given
-    from platformdirs import user_cache_path
-
-    return user_cache_path("cachedb") / "layout"
 
 
 def open_cache(given: Path | None) -> Cache:
