@@ -1,7 +1,7 @@
 """What reaches the reader: tables and data on stdout, everything else on stderr.
 
-Text from outside goes through `show` before it reaches a terminal; JSON escapes for itself, and a
-cell of CSV that a spreadsheet would take for a formula gets a quote mark.
+Text from outside goes through `show` before it reaches a terminal; JSON has escapes of its own,
+and a cell of CSV that a spreadsheet would take for a formula gets a quote mark.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -75,7 +77,7 @@ def count(number: int, noun: str) -> str:
 
 def words(values: Iterable[object]) -> str:
     """Write a list into one cell."""
-    return ",".join(str(value) for value in values)
+    return ",".join("" if value is None else str(value) for value in values)
 
 
 def render(
@@ -89,10 +91,21 @@ def render(
             _csv(columns, rows)
         case Format.JSON:
             objects = [_object(columns, row) for row in rows]
-            say(json.dumps(objects, ensure_ascii=False, indent=2))
+            say(_json(objects, indent=2))
         case Format.JSONL:
             for row in rows:
-                say(json.dumps(_object(columns, row), ensure_ascii=False))
+                say(_json(_object(columns, row)))
+
+
+def render_tree(value: object, form: Format) -> None:
+    """Write nested data to stdout.
+
+    Raises:
+        InvalidInput: It has to be written as a table.
+    """
+    if form is Format.CSV:
+        raise InvalidInput("this is not a table, and has no csv", hint="--format json")
+    say(_json(value, indent=2 if form is Format.JSON else None))
 
 
 def say(line: str = "") -> None:
@@ -138,8 +151,21 @@ def _cell(value: object) -> str:
     return f"'{show(text)}" if is_formula else show(text)
 
 
+def _json(value: object, indent: int | None = None) -> str:
+    """Encode so that people can read it, and no character in it drives a terminal."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return "\n".join(
+        line
+        if line.isprintable()
+        else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        for line in text.split("\n")
+    )
+
+
 def _object(columns: Sequence[Column], row: Sequence[object]) -> dict[str, object]:
     return {
-        column.name: [str(item) for item in value] if isinstance(value, (list, tuple)) else value
+        column.name: [item and str(item) for item in value]
+        if isinstance(value, (list, tuple))
+        else value
         for column, value in zip(columns, row, strict=True)
     }

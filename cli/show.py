@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from cachedb.cli import output
 from cachedb.cli.options import CacheOption, FormatOption, NameArgument, open_cache
 from cachedb.cli.output import Format
@@ -16,9 +14,7 @@ def command(
     with open_cache(cache) as opened:
         details = opened.inspect(name).to_json()
     if form is not Format.TABLE:
-        output.say(
-            json.dumps(details, ensure_ascii=False, indent=2 if form is Format.JSON else None)
-        )
+        output.render_tree(details, form)
         return
     for line in _lines(details, indent=""):
         output.say(line)

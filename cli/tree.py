@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from cachedb.cli import output
@@ -22,7 +21,7 @@ def command(
     if form is Format.TABLE:
         _draw(root, "", "")
     else:
-        output.say(json.dumps(_object(root), indent=2 if form is Format.JSON else None))
+        output.render_tree(_object(root), form)
 
 
 def _draw(node: Node, first: str, rest: str) -> None:

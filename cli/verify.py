@@ -37,7 +37,7 @@ def command(
     """
     with open_cache(cache) as opened:
         found = opened.verify(names or (), where=selection(opened, where))
-    if found.findings and not quiet:
+    if not quiet and (found.findings or form is not Format.TABLE):
         rows = ((each.digest, each.why, list(each.names)) for each in found.findings)
         output.render(_COLUMNS, rows, form)
     if not quiet:

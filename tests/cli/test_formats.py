@@ -1,0 +1,161 @@
+"""Listings for programs: well-formed, the same facts in each form, and safe on a terminal."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from cachedb.cli import output
+from tests import build
+from tests.cli.conftest import Run
+from tests.conftest import APP, BASE, TOOL
+
+APP_1, TOOL_2 = "example.com/app:1", "docker.io/library/tool:2"
+LISTINGS = [
+    "ls", f"find-root {BASE.digest}", f"why {BASE.digest}", "du", f"du {APP_1}", "validate",
+    "verify", "gc --dry-run --grace 0", "query refs", "query blobs kind:layer",
+]  # fmt: skip
+
+
+def as_csv(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text), strict=True))
+
+
+def cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+@pytest.mark.parametrize("command", LISTINGS)
+def test_a_listing_says_the_same_in_every_form(
+    run: Run, populated: build.Tree, command: str
+) -> None:
+    populated.flip(TOOL.layers[1].digest)  # something for verify to list
+    run(populated.path, "verify")
+    in_json, in_jsonl, in_csv = (
+        run(populated.path, *command.split(), "--format", form).out
+        for form in ("json", "jsonl", "csv")
+    )
+    rows: list[dict[str, Any]] = json.loads(in_json)
+    assert rows
+    assert [json.loads(line) for line in in_jsonl.splitlines()] == rows
+    assert as_csv(in_csv) == [{key: cell(v) for key, v in row.items()} for row in rows]
+    head, *table = run(populated.path, *command.split()).out.splitlines()
+    if not command.startswith("why"):
+        assert head.lower().split() == list(rows[0])
+        assert len(table) >= len(rows)
+
+
+@pytest.mark.parametrize("command", LISTINGS)
+def test_a_listing_of_nothing_is_well_formed(run: Run, tree: build.Tree, command: str) -> None:
+    words = [word for word in command.split() if ":" not in word]
+    if words[0] in {"find-root", "why"} or words == ["du"]:
+        words = ["ls"]
+    assert json.loads(run(tree.path, *words, "--format", "json").out) == []
+    assert run(tree.path, *words, "--format", "jsonl").out == ""
+    assert as_csv(run(tree.path, *words, "--format", "csv").out) == []
+
+
+@pytest.mark.parametrize("command", ["show", "tree"])
+def test_nested_data_is_json_on_one_line_or_many(
+    run: Run, populated: build.Tree, command: str
+) -> None:
+    many = run(populated.path, command, APP_1, "--format", "json").out
+    one = run(populated.path, command, APP_1, "--format", "jsonl").out
+    assert json.loads(many) == json.loads(one)
+    assert json.loads(many)["digest"] == APP.digest
+    assert len(one.splitlines()) == 1
+    refused = run(populated.path, command, APP_1, "--format", "csv")
+    assert (refused.code, refused.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        pytest.param(["ls"], [TOOL.digest, APP.digest], id="ls"),
+        pytest.param(["find-root", BASE.digest], [APP.digest, TOOL.digest], id="find-root"),
+        pytest.param(["rm", "--dry-run", APP_1], [APP.digest], id="rm-dry-run"),
+        pytest.param(["rm", APP_1, TOOL_2], [APP.digest, TOOL.digest], id="rm"),
+        pytest.param(["validate"], [], id="validate"),
+        pytest.param(["verify"], [], id="verify"),
+    ],
+)
+def test_quiet_prints_digests_and_nothing_else(
+    run: Run, populated: build.Tree, command: list[str], expected: list[str]
+) -> None:
+    done = run(populated.path, *command, "--quiet")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == expected
+
+
+def test_quiet_findings_are_still_findings(run: Run, populated: build.Tree) -> None:
+    populated.delete(TOOL.layers[1].digest)
+    for command in ("validate", "verify"):
+        done = run(populated.path, command, "--quiet")
+        assert (done.code, done.out) == (8, "")
+
+
+HOSTILE = {
+    "escape": "evil\x1b]0;owned\x07\x1b[31m:1",
+    "c1": "evil\x9b31m:1",
+    "lines": "evil\nsecond line\r\x0b:1",
+    "right-to-left": "evil\u202egnp.exe:1",
+    "invisible": "evil\u200b\ufeff\u00ad:1",
+    "line-separator": "evil\u2028\u2029:1",
+    "private": "evil\ue000\U000e0001:1",
+}
+FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(1)"]
+
+
+@pytest.fixture(params=HOSTILE)
+def hostile(tree: build.Tree, request: pytest.FixtureRequest) -> tuple[build.Tree, str]:
+    """A cache in which a name, a label and an annotation want to drive the terminal."""
+    name = HOSTILE[request.param]
+    tree.add(build.image(labels={name: name}, env=[f"A={name}"], cmd=[name]), name)
+    return tree, name
+
+
+@pytest.mark.parametrize("form", output.Format)
+def test_no_text_from_outside_drives_the_terminal(
+    run: Run, hostile: tuple[build.Tree, str], form: output.Format
+) -> None:
+    tree, name = hostile
+    (entry,) = tree.entries()
+    for command in (
+        ["ls"], ["du"], ["validate"], ["show", entry["digest"]], ["find-root", name],
+        ["why", entry["digest"]], ["tree", name], ["query", "refs"],
+        ["rm", "--dry-run", name],
+    ):  # fmt: skip
+        form_options = [] if command[0] == "rm" else ["--format", form]
+        done = run(tree.path, *command, *form_options)
+        for line in (done.out + done.err).split("\n"):
+            assert line.isprintable(), command
+    if form is output.Format.JSON:
+        assert json.loads(run(tree.path, "ls", "--format", form).out)[0]["name"] == name
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_spreadsheet_finds_no_formula(run: Run, tree: build.Tree, name: str) -> None:
+    tree.add(TOOL, name)
+    (row,) = as_csv(run(tree.path, "ls", "--format", "csv").out)
+    assert row["name"] == f"'{name}"
+
+
+def test_an_image_without_a_name_is_shown_as_such(run: Run, tree: build.Tree) -> None:
+    tree.add(TOOL)
+    assert "<none>" in run(tree.path, "ls").out
+    assert "<none>" in run(tree.path, "du").out
+    assert json.loads(run(tree.path, "ls", "--format", "json").out)[0]["name"] is None
+    assert json.loads(run(tree.path, "du", "--format", "json").out)[0]["names"] == [None]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (10**16, "10.0 PB")],
+    ids=str,
+)
+def test_sizes_are_written_in_powers_of_1000(value: int, text: str) -> None:
+    assert output.size(value) == text
