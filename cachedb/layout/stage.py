@@ -114,7 +114,7 @@ class Stage:
         """Whether the blob is complete here."""
         with self._ingest() as ingest:
             try:
-                found = os.stat(_name(digest), dir_fd=ingest, follow_symlinks=False)
+                found = os.stat(name_of(digest), dir_fd=ingest, follow_symlinks=False)
             except FileNotFoundError:
                 return False
         return found.st_size == size
@@ -140,7 +140,7 @@ class Stage:
                 writer = BlobWriter(descriptor, digest, size)
                 yield writer
                 writer.check()
-                _complete(ingest, descriptor, f"{_name(digest)}.part", _name(digest))
+                complete(ingest, descriptor, f"{name_of(digest)}.part", name_of(digest))
 
     def add(self, digest: Digest, content: bytes) -> None:
         """Put a small blob on the stage."""
@@ -158,7 +158,7 @@ class Stage:
         with self._ingest() as ingest, closing(make_locked(ingest, name)) as descriptor:
             try:
                 digest, size = _write_hashing(descriptor, chunks, algorithm)
-                _complete(ingest, descriptor, name, _name(digest))
+                complete(ingest, descriptor, name, name_of(digest))
             except BaseException:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=ingest)
@@ -169,7 +169,7 @@ class Stage:
         """Return a small blob from the stage; None if it is not complete here."""
         with self._ingest() as ingest:
             try:
-                with closing(open_file(ingest, _name(digest))) as descriptor:
+                with closing(open_file(ingest, name_of(digest))) as descriptor:
                     return read_whole(descriptor, at_most)
             except FileNotFoundError:
                 return None
@@ -185,7 +185,7 @@ class Stage:
         """
         with self._ingest() as ingest:
             for digest in digests:
-                is_moved = self._blobs.publish(ingest, _name(digest), digest)
+                is_moved = self._blobs.publish(ingest, name_of(digest), digest)
                 if not is_moved and self._blobs.stat(digest) is None:
                     raise StorageFailed(f"{digest} has vanished from the stage")
         self._blobs.sync()
@@ -211,7 +211,7 @@ class Stage:
             yield directory
 
     def _lock_part(self, ingest: int, digest: Digest, size: int) -> int | None:
-        name = f"{_name(digest)}.part"
+        name = f"{name_of(digest)}.part"
         while True:
             if self.has(digest, size):
                 return None
@@ -239,7 +239,8 @@ def _write_hashing(descriptor: int, chunks: Iterable[bytes], algorithm: str) -> 
     return Digest(f"{algorithm}:{hasher.hexdigest()}"), size
 
 
-def _complete(ingest: int, descriptor: int, part: str, name: str) -> None:
+def complete(ingest: int, descriptor: int, part: str, name: str) -> None:
+    """Give a file whose bytes have been checked the name of a complete blob."""
     with storing("complete a blob"):
         os.fsync(descriptor)
         os.fchmod(descriptor, 0o444)
@@ -256,7 +257,8 @@ def _remove_unlocked(directory: int, name: str) -> int:
         return size
 
 
-def _name(digest: Digest) -> str:
+def name_of(digest: Digest) -> str:
+    """Return what a complete blob is called on the stage."""
     return f"{digest.algorithm}-{digest.encoded}"
 
 

@@ -19,12 +19,12 @@ from cachedb.errors import CacheBusy
 from cachedb.operations import adopt, packages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.layout import Layout
+    from cachedb.layout import IndexJson, Layout
     from cachedb.layout.stage import Stage
     from cachedb.oci import Descriptor, Digest
 
@@ -81,13 +81,39 @@ def publish(
         stage.publish(digests)
         with layout.locking_names():
             adopt.reconcile(layout, catalog)
-            _refuse_vanished(layout, digests)
-            index = layout.index().naming((n.name, n.descriptor) for n in namings)
-            layout.replace_index(index)
-            with catalog.writing() as connection:
-                adopt.absorb(layout, connection, digests)
-                _remember(connection, digests, namings)
+            _name(layout, catalog, digests, namings)
     packages.read_new(layout, catalog)
+
+
+def publish_made(
+    layout: Layout,
+    catalog: Catalog,
+    stage: Stage,
+    make: Callable[[IndexJson], tuple[Naming, bytes]],
+) -> None:
+    """Publish one small document that is made of the names as they are, and name it.
+
+    Nobody changes the names between the reading and the naming.
+    """
+    with layout.publishing(), layout.locking_names():
+        adopt.reconcile(layout, catalog)
+        naming, content = make(layout.index())
+        digest = naming.descriptor.digest
+        stage.add(digest, content)
+        stage.publish([digest])
+        _name(layout, catalog, [digest], [naming])
+    packages.read_new(layout, catalog)
+
+
+def _name(
+    layout: Layout, catalog: Catalog, digests: Sequence[Digest], namings: Collection[Naming]
+) -> None:
+    _refuse_vanished(layout, digests)
+    index = layout.index().naming((n.name, n.descriptor) for n in namings)
+    layout.replace_index(index)
+    with catalog.writing() as connection:
+        adopt.absorb(layout, connection, digests)
+        _remember(connection, digests, namings)
 
 
 def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:

@@ -1,0 +1,207 @@
+"""Ingests: blobs that are written under a name of the writer's, as containerd has it.
+
+Their digest need not be known before the end, and whoever comes back under the same name goes on
+where the last one stopped. They are on the stage, ``ref-<hash>.part`` with a ``.json`` beside it
+that says whose it is; while one is open both are locked, and a collection passes over them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cachedb.errors import CacheBusy, InvalidManifest, StorageFailed
+from cachedb.layout.directories import (
+    closing,
+    is_named,
+    make_directory,
+    open_file,
+    open_regular,
+    read_whole,
+    storing,
+    write_all,
+)
+from cachedb.layout.locks import try_flock
+from cachedb.layout.stage import complete, name_of
+from cachedb.limits import MARKER_BYTES
+from cachedb.oci.digest import Digest
+from cachedb.oci.fields import Fields
+from cachedb.oci.strict_json import decode_object, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OPEN = os.O_RDWR | os.O_CREAT
+_CHUNK = 1 << 20
+_ALGORITHM = "sha256"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestStatus:
+    """How far an ingest is; times are in nanoseconds since 1970.
+
+    `total` is 0 and `expected` None where the writer did not say.
+    """
+
+    ref: str
+    offset: int
+    total: int
+    expected: Digest | None
+    started_ns: int
+    updated_ns: int
+
+
+class IngestWriter:
+    """An open ingest; `offset` bytes of it are there and hashed."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._hasher = hashlib.new(_ALGORITHM)
+        self.offset = 0
+        with storing("read what is there of an ingest"):
+            while chunk := os.read(descriptor, _CHUNK):
+                self._take(chunk)
+
+    def write(self, chunk: bytes | memoryview) -> int:
+        """Append bytes."""
+        with storing("write an ingest"):
+            write_all(self._descriptor, chunk)
+        self._take(chunk)
+        return len(chunk)
+
+    def restart(self) -> None:
+        """Forget what has been written so far."""
+        with storing("write an ingest"):
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._hasher = hashlib.new(_ALGORITHM)
+        self.offset = 0
+
+    def digest(self, algorithm: str = _ALGORITHM) -> Digest:
+        """Return the digest of the bytes so far; one of another algorithm reads them again."""
+        if algorithm == _ALGORITHM:
+            return Digest(f"{algorithm}:{self._hasher.hexdigest()}")
+        hasher = hashlib.new(algorithm)
+        with storing("read an ingest"):
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            while chunk := os.read(self._descriptor, _CHUNK):
+                hasher.update(chunk)
+        return Digest(f"{algorithm}:{hasher.hexdigest()}")
+
+    def _take(self, chunk: bytes | memoryview) -> None:
+        self._hasher.update(chunk)
+        self.offset += len(chunk)
+
+
+class Ingests:
+    """The ingests of one layout; `private` is the descriptor of our folder."""
+
+    def __init__(self, private: int) -> None:
+        self._private = private
+
+    @contextmanager
+    def opening(self, ref: str, total: int, expected: Digest | None) -> Iterator[IngestWriter]:
+        """Open an ingest to go on with, or begin one; what is written stays when the block ends.
+
+        Raises:
+            CacheBusy: Somebody is writing it.
+        """
+        name = _name(ref)
+        with self._directory() as directory, _locked(directory, f"{name}.json", ref) as about:
+            if os.fstat(about).st_size == 0:
+                with storing("write an ingest"):
+                    write_all(about, _encode(ref, total, expected))
+            with _locked(directory, f"{name}.part", ref) as part:
+                yield IngestWriter(part)
+
+    def complete(self, ref: str, digest: Digest) -> None:
+        """Make an ingest that the caller has open, and has checked, a complete blob."""
+        name = _name(ref)
+        with self._directory() as directory:
+            with closing(open_file(directory, f"{name}.part")) as part:
+                complete(directory, part, f"{name}.part", name_of(digest))
+            os.unlink(f"{name}.json", dir_fd=directory)
+
+    def status(self, ref: str) -> IngestStatus | None:
+        """Say how far an ingest is; None if there is none of that name."""
+        with self._directory() as directory:
+            return _status(directory, f"{_name(ref)}.json")
+
+    def statuses(self) -> Iterator[IngestStatus]:
+        """Yield every ingest, in no particular order."""
+        with self._directory() as directory:
+            for name in os.listdir(directory):
+                if name.startswith("ref-") and name.endswith(".json"):
+                    found = _status(directory, name)
+                    if found is not None:
+                        yield found
+
+    def abort(self, ref: str) -> bool:
+        """Remove an ingest; False if there is none of that name.
+
+        Raises:
+            CacheBusy: Somebody is writing it.
+        """
+        name = _name(ref)
+        with self._directory() as directory:
+            if _status(directory, f"{name}.json") is None:
+                return False
+            with (
+                _locked(directory, f"{name}.json", ref),
+                _locked(directory, f"{name}.part", ref),
+                storing("remove an ingest"),
+            ):
+                os.unlink(f"{name}.part", dir_fd=directory)
+                os.unlink(f"{name}.json", dir_fd=directory)
+        return True
+
+    @contextmanager
+    def _directory(self) -> Iterator[int]:
+        with closing(make_directory(self._private, "ingest", mode=0o700)) as directory:
+            yield directory
+
+
+@contextmanager
+def _locked(directory: int, name: str, ref: str) -> Iterator[int]:
+    """Open or make a file and hold its lock; one that was removed meanwhile is made anew."""
+    while True:
+        with closing(open_regular(directory, name, _OPEN)) as descriptor:
+            if not try_flock(descriptor, fcntl.LOCK_EX):
+                raise CacheBusy(f"somebody else is writing the ingest {ref!r}")
+            if is_named(directory, name, descriptor):
+                yield descriptor
+                return
+
+
+def _status(directory: int, name: str) -> IngestStatus | None:
+    try:
+        with closing(open_file(directory, name)) as about:
+            started = os.fstat(about).st_mtime_ns
+            value = Fields(decode_object(read_whole(about, MARKER_BYTES.value)))
+        part = os.stat(name.replace(".json", ".part"), dir_fd=directory, follow_symlinks=False)
+        expected = value.get("expected", str)
+        return IngestStatus(
+            ref=value.require("ref", str),
+            offset=part.st_size,
+            total=value.get("total", int) or 0,
+            expected=None if expected is None else Digest(expected),
+            started_ns=started,
+            updated_ns=part.st_mtime_ns,
+        )
+    except FileNotFoundError:
+        return None
+    except InvalidManifest as error:
+        raise StorageFailed(f".cachedb/ingest/{name}: {error}") from error
+
+
+def _encode(ref: str, total: int, expected: Digest | None) -> bytes:
+    value: dict[str, Any] = {"ref": ref, "total": total, "expected": expected}
+    return encode(value)
+
+
+def _name(ref: str) -> str:
+    return f"ref-{hashlib.sha256(ref.encode()).hexdigest()}"
