@@ -144,7 +144,6 @@ Index(
     "ix_blob_unwell",
     blob.c.state,
     sqlite_where=blob.c.state != State.PRESENT.value,
-    postgresql_where=blob.c.state != State.PRESENT.value,
 )
 
 
@@ -183,6 +182,13 @@ link = Table(
     sqlite_strict=True,
 )
 Index("ix_link_child_id_role", link.c.child_id, link.c.role)
+# Few links name a subject, and questions begin with all of them.
+Index(
+    "ix_link_subject",
+    link.c.child_id,
+    link.c.parent_id,
+    sqlite_where=link.c.role == Role.SUBJECT.value,
+)
 
 
 class RefColumns(TypedColumns):
@@ -361,7 +367,6 @@ Index(
     "ix_sbom_unread",
     sbom.c.document_id,
     sqlite_where=sbom.c.packages.is_(None),
-    postgresql_where=sbom.c.packages.is_(None),
 )
 
 

@@ -100,7 +100,6 @@ def upgrade() -> None:
             ["state"],
             unique=False,
             sqlite_where=sa.text("state != 1"),
-            postgresql_where=sa.text("state != 1"),
         )
 
     op.create_table(
@@ -226,6 +225,12 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("link", schema=None) as batch_op:
         batch_op.create_index("ix_link_child_id_role", ["child_id", "role"], unique=False)
+        batch_op.create_index(
+            "ix_link_subject",
+            ["child_id", "parent_id"],
+            unique=False,
+            sqlite_where=sa.text("role = 4"),
+        )
 
     op.create_table(
         "ref",
@@ -292,7 +297,6 @@ def upgrade() -> None:
             ["document_id"],
             unique=False,
             sqlite_where=sa.text("packages IS NULL"),
-            postgresql_where=sa.text("packages IS NULL"),
         )
 
     op.create_table(
@@ -333,7 +337,6 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_sbom_unread",
             sqlite_where=sa.text("packages IS NULL"),
-            postgresql_where=sa.text("packages IS NULL"),
         )
 
     op.drop_table("sbom")
@@ -345,6 +348,10 @@ def downgrade() -> None:
 
     op.drop_table("ref")
     with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_link_subject",
+            sqlite_where=sa.text("role = 4"),
+        )
         batch_op.drop_index("ix_link_child_id_role")
 
     op.drop_table("link")
@@ -366,7 +373,6 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_blob_unwell",
             sqlite_where=sa.text("state != 1"),
-            postgresql_where=sa.text("state != 1"),
         )
         batch_op.drop_index("ix_blob_kind_size")
 
