@@ -53,3 +53,13 @@ def test_a_local_command_imports_no_http_and_no_migrations(tmp_path: Path) -> No
     tree = build.layout(tmp_path / "cache", {"app": build.image()})
     imported("ls", cache=tree.path)  # makes the catalog, for which alembic is needed once
     assert not imported("ls", cache=tree.path) & (_HTTP | _TERMINAL | {"alembic"})
+
+
+def test_the_tables_do_not_wake_the_dialects_of_other_databases() -> None:
+    code = "import sys, cachedb.cache; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    others = ("postgresql", "mysql", "oracle", "mssql")
+    assert not [
+        name for name in done.stdout.split() if name.startswith("sqlalchemy.dialects.")
+        and name.split(".")[2] in others
+    ]  # fmt: skip
