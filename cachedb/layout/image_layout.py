@@ -22,6 +22,7 @@ from cachedb.layout.directories import (
 )
 from cachedb.layout.health import Health
 from cachedb.layout.index_json import IndexJson
+from cachedb.layout.ingests import Ingests
 from cachedb.layout.leftovers import Leftovers
 from cachedb.layout.stage import Stage
 from cachedb.layout.trash import Trash
@@ -261,6 +262,12 @@ class Layout:
         """Open the stage, where blobs are written before they are published."""
         with self._private() as private:
             yield Stage(private, self.blobs)
+
+    @contextmanager
+    def ingests(self) -> Iterator[Ingests]:
+        """Open the ingests: blobs that are written under a name before their digest is known."""
+        with self._private() as private:
+            yield Ingests(private)
 
     @contextmanager
     def trash(self) -> Iterator[Trash]:
