@@ -199,7 +199,8 @@ class Conditions(Sets):
         if relation.contained:
             return row.content, self.above(self.seed(found.operand, kinds))
         if (relation.sort, relation.name) == (Sort.REF, "referrer"):
-            subjects = self.step("subject", self.seed(found.operand, ()))
+            referrers = None if found.operand is None else self.seed(found.operand, ())
+            subjects = self.step("subject", referrers)
             return row.content, self.above(subjects)
         if relation.sort is Sort.REF:
             return row.content, self.seed(found.operand, ())
@@ -225,7 +226,8 @@ class Conditions(Sets):
             links = select(inner.table.c.child_id.label("id")).where(condition)
             return self.set("child", links, (name, operand), "what these links point at")
         back = {"child": "parent", "parent": "child", "subject": "referrer"}
-        return self.step(back.get(name, "subject"), self.seed(operand, ()))
+        members = None if operand is None else self.seed(operand, ())
+        return self.step(back.get(name, "subject"), members)
 
     def _pointed_refs(self, operand: TypedExpression | None) -> Select[Any]:
         inner = self.row(Sort.REF)

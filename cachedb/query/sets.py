@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import Role, edge, link
 from cachedb.query.expressions import Expressions, Names, Row
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, ColumnElement, Select
+    from sqlalchemy import CTE, Select
 
     from cachedb.query.fields import Sort
 
@@ -38,19 +38,20 @@ class Sets:
         """Return a row of a name of its own."""
         return Row.named(sort, self.names.next(sort.value[0]))
 
-    def step(self, to: str, seed: CTE) -> CTE:
-        """Collect the parents, children, subjects or referrers of the members of a set."""
-        ids = select(seed.c.id)
-        match to:
-            case "parent":
-                found = select(edge.c.parent_id.label("id")).where(edge.c.child_id.in_(ids))
-            case "child":
-                found = select(edge.c.child_id.label("id")).where(edge.c.parent_id.in_(ids))
-            case "subject":
-                found = _subjects(link.c.child_id, link.c.parent_id.in_(ids))
-            case _:
-                found = _subjects(link.c.parent_id, link.c.child_id.in_(ids))
-        return self.set(to, found, (to, seed), f"every {to} of {seed.name}")
+    def step(self, to: str, seed: CTE | None) -> CTE:
+        """Collect the parents, children, subjects or referrers of a set; None is everything."""
+        is_subject = link.c.role == int(Role.SUBJECT)
+        wanted, given, condition = {
+            "parent": (edge.c.parent_id, edge.c.child_id, true()),
+            "child": (edge.c.child_id, edge.c.parent_id, true()),
+            "subject": (link.c.child_id, link.c.parent_id, is_subject),
+            "referrer": (link.c.parent_id, link.c.child_id, is_subject),
+        }[to]
+        found = select(wanted.label("id")).where(condition)
+        if seed is not None:
+            found = found.where(given.in_(select(seed.c.id)))
+        of = "anything" if seed is None else seed.name
+        return self.set(to, found, (to, seed), f"every {to} of {of}")
 
     def above(self, seed: CTE) -> CTE:
         """Collect what contains a member of a set, the members included."""
@@ -80,7 +81,3 @@ class Sets:
 
     def _note(self, name: str, meaning: str) -> None:
         self.named.append(NamedSet(name=name, meaning=meaning))
-
-
-def _subjects(column: ColumnElement[int], condition: ColumnElement[bool]) -> Select[Any]:
-    return select(column.label("id")).where(link.c.role == int(Role.SUBJECT), condition)

@@ -63,6 +63,10 @@ class Builder:
     images: list[int] = field(default_factory=list)
     bases: list[list[int]] = field(default_factory=list)
     last_link: int = 0
+    repos: tuple[str, ...] = REPOS
+    own_layers: tuple[int, int] = (0, 4)
+    base_layers: tuple[int, int] = (1, 3)
+    empty_id: int = 0
 
     def blob(self, kind: str, media_type: str, size: int) -> Blob:
         number = len(self.cache.blobs) + 1
@@ -86,7 +90,7 @@ class Builder:
             parent=parent.id,
             child=child,
             role=role,
-            position=sum(1 for link in parent.links if link.role == role),
+            position=sum(link.role == role for link in parent.links),
             media_type=media_type or target.media_type,
             size=target.size,
             platform=platform,
@@ -104,11 +108,11 @@ class Builder:
         return found.id
 
     def base(self) -> list[int]:
-        if not self.bases or self.rng.random() < 0.1:
-            self.bases.append([self.layer() for _ in range(self.rng.randint(1, 3))])
+        if not self.bases or self.rng.random() < 0.06:
+            self.bases.append([self.layer() for _ in range(self.rng.randint(*self.base_layers))])
         return self.rng.choice(self.bases[: max(3, len(self.bases) // 4)])
 
-    def image(self, platform: Platform, layers: int = 4) -> Blob:
+    def image(self, platform: Platform) -> Blob:
         rng = self.rng
         config = self.blob("config", CONFIG, rng.randint(300, 9000))
         config.platform = platform
@@ -118,7 +122,7 @@ class Builder:
         self.link(manifest, config.id, "config")
         for layer in self.base():
             self.link(manifest, layer, "layer")
-        for _ in range(rng.randint(0, layers)):
+        for _ in range(rng.randint(*self.own_layers)):
             self.link(manifest, self.layer(), "layer")
         if rng.random() < 0.2:
             manifest.annotations["org.example.stage"] = rng.choice(("test", "production"))
@@ -198,10 +202,10 @@ class Builder:
         return found
 
     def empty(self) -> int:
-        for blob in self.cache.blobs.values():
-            if blob.media_type == EMPTY:
-                return blob.id
-        return self.blob("other", EMPTY, 2).id
+        """Return the one empty config that thousands share."""
+        if not self.empty_id:
+            self.empty_id = self.blob("other", EMPTY, 2).id
+        return self.empty_id
 
     def name(self, target: int) -> Ref:
         rng = self.rng
@@ -216,7 +220,7 @@ class Builder:
         elif kind < 0.13:
             found.name = "not/A reference"
         else:
-            found.registry, found.repo = rng.choice(REGISTRIES), rng.choice(REPOS)
+            found.registry, found.repo = rng.choice(REGISTRIES), rng.choice(self.repos)
             found.tag = rng.choice(TAGS) if kind > 0.18 else None
             digest = self.cache.blobs[target].digest
             suffix = f":{found.tag}" if found.tag else f"@{digest}"
@@ -240,7 +244,25 @@ class Builder:
 
 def build(rng: random.Random, images: int) -> Cache:
     """Make a cache of about so many images."""
-    builder = Builder(rng)
+    return _filled(Builder(rng), images)
+
+
+def build_large(images: int) -> Cache:
+    """Make a cache with as many layers and repositories as real ones have."""
+    apps = (f"{owner}/app{number}" for owner in ("acme", "tmp") for number in range(400))
+    return _filled(
+        Builder(
+            random.Random(20261123),
+            repos=(*REPOS, *apps),
+            own_layers=(2, 16),
+            base_layers=(10, 25),
+        ),
+        images,
+    )
+
+
+def _filled(builder: Builder, images: int) -> Cache:
+    rng = builder.rng
     for _ in range(images):
         whole = rng.random() < 0.55
         root = builder.index() if whole else builder.image(rng.choice(PLATFORMS))
