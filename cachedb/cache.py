@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from cachedb.operations.export import ExportOptions, ExportPlan
     from cachedb.operations.find_root import Root, Route
     from cachedb.operations.findings import Finding
+    from cachedb.operations.findings import Finding
     from cachedb.operations.import_ import Imported, ImportOptions
     from cachedb.operations.inspect import Inspection, Node
     from cachedb.operations.listing import Listing
     from cachedb.operations.progress import Progress
     from cachedb.operations.pull import PullOptions, PullReport
+    from cachedb.operations.rebuild import Rebuilt
     from cachedb.operations.rebuild import Rebuilt
     from cachedb.operations.remove import RemovalPlan
     from cachedb.operations.retention import Policy, RetentionPlan
@@ -72,6 +74,30 @@ class Cache:
     def create(cls, root: Path) -> Self:
         """Open a cache, which is made first if the directory is absent or empty."""
         return cls._of(Layout.create(root))
+
+    @staticmethod
+    def examine(root: Path) -> Sequence[Finding]:
+        """Look for what is wrong with a cache, also with one that does not open any more."""
+        from cachedb.operations import doctor  # noqa: PLC0415
+
+        with Layout.open_as_found(root) as layout:
+            return doctor.examine(layout, layout.private / CATALOG)
+
+    @staticmethod
+    def rebuild(root: Path) -> Rebuilt:
+        """Make the catalog of a cache anew, and keep the hints that are still true."""
+        from cachedb.operations import rebuild  # noqa: PLC0415
+
+        with Layout.open(root) as layout:
+            return rebuild.rebuild(layout, layout.private / CATALOG)
+
+    @staticmethod
+    def restore_names(root: Path) -> int:
+        """Put the copy of an unreadable index.json in its place; returns how many names it has."""
+        from cachedb.operations import rebuild  # noqa: PLC0415
+
+        with Layout.open_as_found(root) as layout:
+            return rebuild.restore_names(layout)
 
     @staticmethod
     def examine(root: Path) -> Sequence[Finding]:

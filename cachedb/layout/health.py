@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _PUBLIC = ("oci-layout", "index.json", "blobs", "blobs/sha256", "blobs/sha384", "blobs/sha512")
 _OURS = ("index.db", "gc.lock", "ingest", "leases", "tmp", "trash")
-_LOCKS = (".lock", ".cachedb/gc.lock")
+GC_LOCK = ".cachedb/gc.lock"
+_LOCKS = (".lock", GC_LOCK)
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "glusterfs"})
 
 
@@ -40,6 +41,8 @@ class Holder:
     lock: str
     pid: int
     program: str
+    is_alone: bool
+    """Whether it lets nobody else have the lock meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +86,16 @@ class Health:
         wanted = {}
         for name in _LOCKS:
             with suppress(FileNotFoundError, NotADirectoryError):
-                found = os.stat(name, dir_fd=self._root, follow_symlinks=False)
-                device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
-                wanted[f"{device}:{found.st_ino}"] = name
+                file = os.stat(name, dir_fd=self._root, follow_symlinks=False)
+                device = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}"
+                wanted[f"{device}:{file.st_ino}"] = name
         if not wanted:
             return []
-        pids = {(wanted[key], pid) for pid, key in _locked() if key in wanted}
-        return [Holder(lock=name, pid=pid, program=_program(pid)) for name, pid in sorted(pids)]
+        found = {(wanted[key], pid, alone) for pid, key, alone in _locked() if key in wanted}
+        return [
+            Holder(lock=name, pid=pid, program=_program(pid), is_alone=is_alone)
+            for name, pid, is_alone in sorted(found)
+        ]
 
     def volume(self) -> Volume:
         """Describe the file system."""
@@ -143,8 +149,8 @@ def _exposed(found: os.stat_result, owner: int, mask: int) -> str | None:
     return None
 
 
-def _locked() -> Iterator[tuple[int, str]]:
-    """Yield which process holds a lock of which file, as ``major:minor:inode``."""
+def _locked() -> Iterator[tuple[int, str, bool]]:
+    """Yield which process holds a lock of which file (``major:minor:inode``), and if alone."""
     for pid in _numbers_in("/proc"):
         for descriptor in _numbers_in(f"/proc/{pid}/fdinfo"):
             with suppress(OSError):  # it has been closed meanwhile, or is another user's
@@ -152,7 +158,7 @@ def _locked() -> Iterator[tuple[int, str]]:
                     fields = line.split()
                     # lock: 1: OFDLCK ADVISORY WRITE -1 fe:00:1234 0 EOF
                     if fields[:1] == ["lock:"]:
-                        yield pid, fields[-3]
+                        yield pid, fields[-3], "WRITE" in fields
 
 
 def _numbers_in(folder: str) -> list[int]:

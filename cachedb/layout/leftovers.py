@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OURS = "cachedb"
+STAGE, LEASES, TEMPORARY, TRASH = (
+    f".cachedb/{name}" for name in ("ingest", "leases", "tmp", "trash")
+)
 
 
 class _Habit(NamedTuple):
@@ -42,15 +45,21 @@ _HABITS = (
     _Habit("ingest", re.compile(r"[0-9a-f]{64}"), "linuxkit", is_folder=True),
     _Habit("blobs/sha256", re.compile(r"[0-9a-f]{64}\d+"), "crane or linuxkit"),
     _Habit("blobs/sha256", re.compile(r"\d+\.tmp"), "regctl"),
-    _Habit(".cachedb/tmp", re.compile(r".+\.[0-9a-f]{16}"), OURS),
+    _Habit(STAGE, re.compile(r"[a-z0-9]+-[0-9a-f]+(\.part|\.swap)?"), OURS),
+    _Habit(LEASES, re.compile(r"[0-9a-f]{16}"), OURS),
+    _Habit(TEMPORARY, re.compile(r".+\.[0-9a-f]{16}"), OURS),
+    _Habit(TRASH, re.compile(r".+"), OURS, is_folder=True),
 )
+# Where we lock what we write, a lock tells enough.
+_LOCKED = frozenset({STAGE, LEASES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
     """A file or a folder that a tool has not finished, or is still at.
 
-    `path` is inside the layout; `touched_ns` is the newest mtime or ctime of it and what it holds.
+    `path` is inside the layout; `size` is what its removal frees; `touched_ns` is the newest mtime
+    or ctime of it and what it holds.
     """
 
     path: str
@@ -96,8 +105,8 @@ class Leftovers:
         return 0
 
 
-def is_open(parent: int, name: str) -> bool:
-    """Whether somebody has a file open, or we cannot tell.
+def _is_in_use(parent: int, name: str, habit: _Habit) -> bool:
+    """Whether somebody has a file open or locked, or we cannot tell.
 
     The kernel grants a lease for writing only on a file that nobody else has open.
     """
@@ -106,6 +115,8 @@ def is_open(parent: int, name: str) -> bool:
     except (OSError, NotALayout, StorageFailed):
         return True
     with closing(descriptor):
+        if habit.folder in _LOCKED:
+            return not try_flock(descriptor, fcntl.LOCK_SH)
         try:
             # Who opens it while we hold the lease makes the kernel tell us: with a signal that
             # does nothing, not the usual one, which ends a process.
@@ -122,7 +133,7 @@ def _look_at(parent: int, name: str, habit: _Habit) -> Leftover | None:
     try:
         found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if habit.is_folder and stat.S_ISDIR(found.st_mode):
-            return _look_into(parent, name, path, habit.tool)
+            return _look_into(parent, name, path, habit)
     except FileNotFoundError:  # finished while we look
         return None
     if habit.is_folder or not stat.S_ISREG(found.st_mode):
@@ -130,23 +141,23 @@ def _look_at(parent: int, name: str, habit: _Habit) -> Leftover | None:
     return Leftover(
         path=path,
         tool=habit.tool,
-        size=found.st_size,
+        size=_freed(found),
         touched_ns=_touched(found),
-        is_in_use=is_open(parent, name),
+        is_in_use=_is_in_use(parent, name, habit),
     )
 
 
-def _look_into(parent: int, name: str, path: str, tool: str) -> Leftover:
+def _look_into(parent: int, name: str, path: str, habit: _Habit) -> Leftover:
     """Describe a folder; one with anything but files in it counts as in use."""
     with closing(open_directory(parent, name)) as folder:
         is_in_use = not try_flock(folder)
         size, touched = 0, _touched(os.fstat(folder))
         for inner in os.listdir(folder):
             found = os.stat(inner, dir_fd=folder, follow_symlinks=False)
-            size += found.st_size
+            size += _freed(found)
             touched = max(touched, _touched(found))
-            is_in_use |= not stat.S_ISREG(found.st_mode) or is_open(folder, inner)
-    return Leftover(path=path, tool=tool, size=size, touched_ns=touched, is_in_use=is_in_use)
+            is_in_use |= not stat.S_ISREG(found.st_mode) or _is_in_use(folder, inner, habit)
+    return Leftover(path=path, tool=habit.tool, size=size, touched_ns=touched, is_in_use=is_in_use)
 
 
 def _remove_folder(parent: int, name: str) -> None:
@@ -158,6 +169,10 @@ def _remove_folder(parent: int, name: str) -> None:
 
 def _habit_of(folder: str, name: str) -> _Habit | None:
     return next((h for h in _HABITS if h.folder == folder and h.name.fullmatch(name)), None)
+
+
+def _freed(found: os.stat_result) -> int:
+    return found.st_size if found.st_nlink == 1 else 0
 
 
 def _touched(found: os.stat_result) -> int:

@@ -1,0 +1,89 @@
+"""Swap: put a catalog that was made anew in the place of the one that is given up."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from cachedb.catalog.connect import Catalog
+from cachedb.errors import CacheBusy, StorageFailed
+from cachedb.limits import LOCK_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Catalog]:
+    """Make a catalog beside the one in `path`; when the block ends well, it takes its place.
+
+    The one before is kept as ``.bak``. Whoever has it open finds out at its next transaction and
+    fails, with nothing lost but the transaction. The caller holds `gc.lock` alone.
+
+    Raises:
+        CacheBusy: Somebody is in the middle of a transaction, for longer than the patience.
+        StorageFailed: The file system refused; the catalog before is still there.
+    """
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        _forget(fresh)
+        catalog = Catalog.open(fresh)
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+        with _nobody_writing(path):
+            _move(fresh, path)
+    except OSError as error:
+        raise StorageFailed.of(error, f"replace the catalog {str(path)!r}") from error
+    finally:
+        _forget(fresh)
+
+
+def _move(fresh: Path, path: Path) -> None:
+    backup, journal = path.with_name(f"{path.name}.bak"), path.with_name(f"{path.name}-journal")
+    backup.unlink(missing_ok=True)
+    if path.is_symlink() or not path.is_file():
+        if os.path.lexists(path):
+            path.rename(backup)
+    else:
+        # A second name first, so that there is a catalog at every instant.
+        os.link(path, backup)
+    # A journal that is not empty belongs to the old one: SQLite would play it into the new one.
+    journal.unlink(missing_ok=True)
+    fresh.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _nobody_writing(path: Path) -> Iterator[None]:
+    """Keep others from beginning a transaction, if the file still is a database at all.
+
+    Who waits for us finds another file at the name when it gets its turn, and gives up.
+    """
+    if path.is_symlink() or not path.is_file():
+        yield
+        return
+    with closing(
+        sqlite3.connect(path, timeout=LOCK_SECONDS.value, isolation_level=None)
+    ) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise CacheBusy("another process is writing the catalog") from error
+        except sqlite3.DatabaseError:
+            pass  # it is none, so nobody can be writing it
+        yield
+
+
+def _forget(fresh: Path) -> None:
+    for name in (fresh.name, f"{fresh.name}-journal"):
+        fresh.with_name(name).unlink(missing_ok=True)

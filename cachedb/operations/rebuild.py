@@ -1,0 +1,102 @@
+"""Rebuild: make anew what is derived, and bring back names from their copy."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachedb.catalog.connect import Catalog
+from cachedb.catalog.facts import facts, faults
+from cachedb.catalog.hints import Hints
+from cachedb.catalog.swap import replacing
+from cachedb.errors import (
+    CatalogMismatch,
+    InvalidManifest,
+    LimitExceeded,
+    NotALayout,
+    Refused,
+    StorageFailed,
+)
+from cachedb.layout import IndexJson
+from cachedb.limits import INDEX_JSON_BYTES
+from cachedb.operations import adopt
+from cachedb.operations.doctor import LAST_INDEX
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cachedb.layout import Layout
+
+BROKEN_INDEX = "index.json.broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What a new catalog holds; `hints` counts what was taken over from the one before."""
+
+    facts: int
+    hints: int
+
+
+def rebuild(layout: Layout, path: Path) -> Rebuilt:
+    """Make the catalog in `path` anew from the files, and keep the hints that are still true.
+
+    Nothing is published or collected meanwhile. The catalog before is kept as ``.bak``.
+
+    Raises:
+        NotALayout: index.json cannot be read; the catalog stays as it was.
+        SchemaTooNew: A newer cachedb has written the catalog, and may know more of it.
+    """
+    with layout.sweeping():
+        hints = _hints(path)
+        with replacing(path) as catalog:
+            adopt.reconcile(layout, catalog)
+            kept = 0
+            with suppress(CatalogMismatch), catalog.writing() as connection:
+                kept = hints.write(connection)
+            with catalog.reading() as connection:
+                broken = faults(connection)
+                many = len(facts(connection))
+            if broken:
+                raise StorageFailed(f"the new catalog is damaged: {broken[0]}")
+    return Rebuilt(facts=many, hints=kept)
+
+
+def restore_names(layout: Layout) -> int:
+    """Put the copy of index.json in the place of one that cannot be read; returns its names.
+
+    What was there is kept beside the copy.
+
+    Raises:
+        Refused: index.json can be read, or there is no copy that can.
+    """
+    with layout.locking_names():
+        try:
+            layout.index()
+        except (NotALayout, LimitExceeded):
+            pass
+        else:
+            raise Refused("index.json can be read: there is nothing to restore")
+        try:
+            copy = layout.read_own(LAST_INDEX, INDEX_JSON_BYTES)
+            index = IndexJson.parse(copy or b"")
+        except (InvalidManifest, LimitExceeded, NotALayout) as error:
+            raise Refused(f"there is no copy of index.json that can be read: {error}") from error
+        with suppress(NotALayout, LimitExceeded):
+            layout.replace_own(BROKEN_INDEX, layout.read_index_json())
+        layout.replace_index(index)
+    return len(index.entries)
+
+
+def _hints(path: Path) -> Hints:
+    if not path.exists():
+        return Hints()
+    try:
+        catalog = Catalog.open(path)  # one of an older version is upgraded
+    except CatalogMismatch:
+        return Hints()
+    try:
+        return Hints.read(catalog)
+    finally:
+        catalog.close()
