@@ -198,7 +198,7 @@ class ContentStore:
         doomed = tuple(each for each in plan.garbage if each.digest == digest)
         if not doomed:
             raise Refused(f"{digest} is in use", hint=f"cachedb why {digest}")
-        gc.apply(gc.GCPlan(garbage=doomed, spared=(), grace=0), self._layout, self._catalog)
+        gc.remove(gc.GCPlan(garbage=doomed, spared=(), grace=0), self._layout, self._catalog)
         self._write_labels(digest, None)
 
     def update(self, digest: Digest, labels: Mapping[str, str | None]) -> Info:

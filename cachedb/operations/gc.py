@@ -112,21 +112,33 @@ def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
         CacheBusy: Another tool changed the names meanwhile; everything has been given back.
     """
-    named = {candidate.digest for candidate in plan.garbage}
     with layout.sweeping(), layout.locking_names():
         _undo(layout)
         adopt.reconcile(layout, catalog)
         # First, because on a full disk nothing can be written before something is freed.
         freed = _clear_stage(layout, catalog)
         layout.bury_leases()
-        living = layout.living_leases()
-        with catalog.writing() as connection:
-            leases.release_dead(connection, living)
-            fresh = _plan(layout, connection, plan.grace, living)
-            doomed = tuple(c for c in fresh.garbage if c.digest in named)
-            _cross_check(layout, connection, {c.digest for c in doomed})
-        freed += _sweep(layout, catalog, doomed)
-    return GCReport(removed=doomed, freed=freed)
+        report = _remove(plan, layout, catalog)
+    return GCReport(removed=report.removed, freed=freed + report.freed)
+
+
+def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
+    """Remove the garbage of a plan as `apply` does, and leave alone what is on the stage."""
+    with layout.sweeping(), layout.locking_names():
+        _undo(layout)
+        adopt.reconcile(layout, catalog)
+        return _remove(plan, layout, catalog)
+
+
+def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
+    named = {candidate.digest for candidate in plan.garbage}
+    living = layout.living_leases()
+    with catalog.writing() as connection:
+        leases.release_dead(connection, living)
+        fresh = _plan(layout, connection, plan.grace, living)
+        doomed = tuple(c for c in fresh.garbage if c.digest in named)
+        _cross_check(layout, connection, {c.digest for c in doomed})
+    return GCReport(removed=doomed, freed=_sweep(layout, catalog, doomed))
 
 
 def recover(layout: Layout) -> None:

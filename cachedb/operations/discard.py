@@ -1,0 +1,51 @@
+"""Discard: remove names, and at once the blobs that only they kept.
+
+What linuxkit's Remove promises, without what it breaks: a blob that another name, a referrer of
+something that stays, or a running operation needs is not touched, and what was garbage before
+stays for the collector.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog import graph
+from cachedb.catalog.ingest import chunks
+from cachedb.catalog.schema import blob, ref
+from cachedb.operations import gc, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.operations.find_root import Root
+
+
+def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> gc.GCReport:
+    """Remove some refs, and what nothing keeps without them.
+
+    Raises:
+        Refused: One of them is a blob that has no ref of its own.
+        UnreadableGraph: The names are gone, and since part of what others need cannot be read
+            every blob was left where it is.
+    """
+    plan = remove.plan(catalog, roots)
+    alone = _kept_by_nothing_else(catalog, [root.ref_id for root in plan.roots if root.ref_id])
+    remove.apply(plan, layout, catalog)
+    garbage = gc.plan(layout, catalog, grace=0).garbage
+    doomed = tuple(candidate for candidate in garbage if candidate.digest in alone)
+    return gc.remove(gc.GCPlan(garbage=doomed, spared=(), grace=0), layout, catalog)
+
+
+def _kept_by_nothing_else(catalog: Catalog, refs: Sequence[int]) -> set[str]:
+    found: set[str] = set()
+    with catalog.reading() as connection:
+        for batch in chunks(refs):
+            alone = graph.exclusive(select(ref.c.id).where(ref.c.id.in_(batch)))
+            found.update(
+                connection.scalars(select(blob.c.digest).where(blob.c.id.in_(select(alone.c.id))))
+            )
+    return found
