@@ -13,6 +13,7 @@ from cachedb.errors import InvalidManifest
 from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.fields import Fields
 from cachedb.oci.manifest import Child, Role
+from cachedb.oci.platform import Platform
 from cachedb.oci.strict_json import decode_object
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ def salvage(content: bytes) -> Salvage:
         annotations=_annotations(fields),
         artifact_type=_artifact_type(fields),
     )
+
+
+def salvage_platform(content: bytes) -> Platform | None:
+    """Read the platform of an image configuration that lacks something else."""
+    try:
+        return Platform.from_fields(Fields(decode_object(content)))
+    except InvalidManifest:
+        return None
 
 
 def _annotations(fields: Fields) -> Mapping[str, str]:

@@ -24,7 +24,7 @@ from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config, manifest
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
-from cachedb.oci.salvage import salvage
+from cachedb.oci.salvage import salvage, salvage_platform
 from cachedb.operations import packages
 
 if TYPE_CHECKING:
@@ -278,11 +278,13 @@ def _document(row: BlobRow, content: bytes) -> Document | None:
 
 
 def _config(row: BlobRow, content: bytes) -> ImageConfig | None:
+    """Read a configuration; one that breaks a rule may still say for which platform it is."""
     try:
         return config.parse(content)
     except InvalidManifest as error:
         row.problem = str(error)
-        return None
+    found = salvage_platform(content)
+    return None if found is None else config.ImageConfig(platform=found, diff_ids=())
 
 
 def _orphan(row: BlobRow, content: bytes) -> Document | None:
