@@ -1,7 +1,7 @@
 """What cachedb does, on a sample that is made here: ``make demo``.
 
-A layout is written as another tool would leave it, and then every command that follows is the
-real one, with its real output.
+Two archives are written as other tools would write them, and then every command that follows is
+the real one, with its real output.
 """
 
 import os
@@ -20,17 +20,18 @@ BASE_BYTES, APP_BYTES = 3_000_000, 400_000
 def main() -> None:
     """Make the sample, and run the commands on it."""
     with tempfile.TemporaryDirectory(prefix="cachedb-demo-") as folder:
-        cache = Path(folder) / "layout"
-        make_sample(cache)
-        tell("A layout with two images, as another tool has left it:")
-        run("find", ".", "-name", "index.json", "-o", "-name", "oci-layout", inside=cache)
-        tour(cache)
+        os.chdir(folder)
+        make_sample()
+        tour(Path(folder) / "cache")
     tell("That was all; the sample is gone.")
 
 
 def tour(cache: Path) -> None:
     """Run what one would run on a cache, in the order in which one would."""
-    tell("What is in it:")
+    tell("Two archives, of an image for three platforms and of one that shares its base:")
+    cachedb(cache, "import", "app.tar", "tool.tar")
+
+    tell("What is in the cache:")
     cachedb(cache, "ls")
     cachedb(cache, "show", "example.com/app:1")
     cachedb(cache, "tree", "example.com/tool:2")
@@ -38,6 +39,10 @@ def tour(cache: Path) -> None:
     tell("Is all of it there, for every platform? Is it for one that nobody has built?")
     cachedb(cache, "validate")
     cachedb(cache, "validate", "--platform", "linux/riscv64", "example.com/tool:2")
+
+    tell("Ask: which images run on arm64? What do they hold that is larger than a megabyte?")
+    cachedb(cache, "query", "refs", "arch:arm64")
+    cachedb(cache, "query", "layers", "size", "gt", "1M", "sort", "-size")
 
     tell("Who keeps the layer that both images have?")
     cachedb(cache, "why", BASE.digest)
@@ -55,8 +60,8 @@ def tour(cache: Path) -> None:
     cachedb(cache, "ls")
 
 
-def make_sample(path: Path) -> None:
-    """Write an image for three platforms with provenance, and one that shares its base."""
+def make_sample() -> None:
+    """Archive an image for three platforms with provenance, and one that shares its base."""
     images = [
         build.image(
             BASE if arch == "amd64" else layer(f"base for {arch}", BASE_BYTES),
@@ -71,7 +76,8 @@ def make_sample(path: Path) -> None:
     ]
     app = build.index(*images, *map(build.attestation, images))
     tool = build.image(BASE, layer("tool", APP_BYTES), entrypoint=["/tool"])
-    build.layout(path, {"example.com/app:1": app, "example.com/tool:2": tool})
+    Path("app.tar").write_bytes(build.archive({"example.com/app:1": app}))
+    Path("tool.tar").write_bytes(build.archive({"example.com/tool:2": tool}))
 
 
 def layer(name: str, size: int) -> build.Blob:
@@ -85,12 +91,6 @@ def cachedb(cache: Path, *arguments: str) -> None:
     environment = {**os.environ, "CACHEDB_CACHE": str(cache)}
     command = [sys.executable, "-m", "cachedb", *arguments]
     subprocess.run(command, check=False, env=environment, stderr=subprocess.STDOUT)
-
-
-def run(*arguments: str, inside: Path) -> None:
-    """Run any command."""
-    say(f"$ {shlex.join(arguments)}")
-    subprocess.run(arguments, check=True, cwd=inside)
 
 
 def tell(text: str) -> None:

@@ -198,6 +198,24 @@ def test_find_root_of_the_shared_layer_finds_both(source: Source, pulled: Path) 
     assert [root["name"] for root in found] == [source.app, source.tool]
 
 
+def test_queries_find_images_by_what_they_contain(source: Source, pulled: Path) -> None:
+    def names(*query: str) -> list[str]:
+        return [row["name"] for row in records(pulled, "query", *query)]
+
+    assert names("refs", "arch:arm64") == [source.app]
+    assert names("refs", "label:org.example.team=red") == [source.tool]
+    assert names("refs", "not", "label:org.example.team=red") == [source.app]
+    assert names("refs", "size", "gt", "1M", "sort", "name") == [source.app, source.tool]
+    base = source.read(source.digest("tool"))["layers"][0]["digest"]
+    assert names("refs(kind:layer and size gt 1M)") == [source.app, source.tool]
+    largest = records(pulled, "query", "layers", "sort", "-size", "limit", "1")
+    assert [row["digest"] for row in largest] == [base]
+    alone = records(pulled, "query", f"blobs exclusive({source.app})")
+    assert {row["digest"] for row in alone} == source.content(
+        source.digest("app")
+    ) - source.content(source.digest("tool"))
+
+
 def test_gc_frees_what_du_promised_and_the_other_image_is_whole(
     source: Source, cache: Path, tmp_path: Path
 ) -> None:
