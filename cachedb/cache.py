@@ -15,6 +15,7 @@ from cachedb.operations import (
     inspect,
     listing,
     remove,
+    sbom,
     usage,
     validate,
     verify,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from cachedb.operations.rebuild import Rebuilt
     from cachedb.operations.remove import RemovalPlan
     from cachedb.operations.retention import Policy, RetentionPlan
+    from cachedb.operations.sbom import PackageListing, Sbom
     from cachedb.operations.usage import SetUsage
     from cachedb.query.tree import Query
     from cachedb.registry.client import Client
@@ -220,6 +222,18 @@ class Cache:
         """Return the tree of blobs that an image contains."""
         with self.catalog.reading() as connection:
             return inspect.tree(connection, find_root.find(connection, name))
+
+    def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
+        """Yield the SBOMs of an image, or of one platform of it, as they stand."""
+        with self.catalog.reading() as connection:
+            root = find_root.find(connection, name)
+            yield from sbom.sboms(connection, self.layout, root, platform)
+
+    def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
+        """List the packages that SBOMs say are in an image, or in one platform of it."""
+        with self.catalog.reading() as connection:
+            root = find_root.find(connection, name)
+            return sbom.list_packages(connection, root, platform)
 
     def why(self, digest: Digest) -> tuple[Route, ...]:
         """Return every ref that keeps a blob, with one route each."""

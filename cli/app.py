@@ -22,6 +22,7 @@ _COMMANDS = (
     "ls",
     "show",
     "tree",
+    "sbom",
     "find-root",
     "why",
     "du",

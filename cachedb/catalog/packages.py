@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_ENTRY = ["blob_id", "package_id", "document_id"]
 _COLUMNS = ("name", "version", "scheme", "purl", "license", "type")
-# How many rows are in hand at a time: as many as are worth a round of statements.
-_PORTION = 10_000
+PORTION = 20_000
+"""How many rows are written at a time: others wait for less than a second."""
 
 # Joining with a table is how several columns are looked up by an index: SQLite scans for a list
 # of row values, and a statement for each package takes thrice as long.
@@ -77,6 +78,10 @@ class PackedPackages:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._packed)
 
+    def parts(self) -> Iterator[list[bytes]]:
+        """Cut it into parts that are worth a transaction of their own."""
+        return _portions(self)
+
 
 def enter(
     connection: Connection, found: Iterable[tuple[int, Collection[int], PackedPackages]]
@@ -103,15 +108,44 @@ def enter(
     _looked_up.drop(connection)
 
 
+def enter_missing(
+    connection: Connection, document: int, targets: Iterable[int], listed: Iterable[bytes]
+) -> None:
+    """Enter some of what a document names, where it is not there from an earlier attempt."""
+    _looked_up.create(connection)
+    ids = _ids(connection, listed)
+    here = blob_package.alias("here")
+    for target in targets:
+        for batch in chunks(ids.values()):
+            found = select(literal(target), package.c.id, literal(document)).where(
+                package.c.id.in_(batch),
+                ~exists(
+                    select(1).where(
+                        here.c.blob_id == target,
+                        here.c.package_id == package.c.id,
+                        here.c.document_id == document,
+                    )
+                ),
+            )
+            connection.execute(insert(blob_package).from_select(_ENTRY, found))
+    _looked_up.drop(connection)
+
+
 def copy(connection: Connection, document: int, source: int, target: int) -> None:
-    """Enter what a document names at one more manifest."""
+    """Enter all that a document names at one manifest at another, where nothing of it is."""
     listed = select(literal(target), blob_package.c.package_id, blob_package.c.document_id)
-    connection.execute(
-        insert(blob_package).from_select(
-            ["blob_id", "package_id", "document_id"],
-            listed.where(blob_package.c.document_id == document, blob_package.c.blob_id == source),
-        )
+    own = (blob_package.c.document_id == document) & (blob_package.c.blob_id == source)
+    connection.execute(insert(blob_package).from_select(_ENTRY, listed.where(own)))
+
+
+def counts_of(connection: Connection, document: int) -> dict[int, int]:
+    """Return how many packages of a document have been entered at each manifest."""
+    rows = connection.execute(
+        select(blob_package.c.blob_id, func.count())
+        .where(blob_package.c.document_id == document)
+        .group_by(blob_package.c.blob_id)
     )
+    return dict(rows.all())
 
 
 def withdraw(connection: Connection, condition: ColumnElement[bool]) -> None:
@@ -175,5 +209,5 @@ def _ids(connection: Connection, wanted: Iterable[bytes]) -> dict[bytes, int]:
 
 def _portions(rows: Iterable[_T]) -> Iterator[list[_T]]:
     iterator = iter(rows)
-    while portion := list(islice(iterator, _PORTION)):
+    while portion := list(islice(iterator, PORTION)):
         yield portion

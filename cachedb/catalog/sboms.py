@@ -16,17 +16,16 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cachedb.catalog import packages
 from cachedb.catalog.ingest import chunks
+from cachedb.catalog.packages import PackedPackages
 from cachedb.catalog.schema import Role, State, blob, blob_package, link, link_annotation, sbom
 from cachedb.oci import attestation
 from cachedb.oci.digest import Digest
 from cachedb.packages.documents import BUNDLES, MEDIA_TYPES, may_hold_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy import ColumnElement, Connection, Row, Select
-
-    from cachedb.catalog.packages import PackedPackages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +40,10 @@ class Unread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What came of reading a document; with a problem, its packages do not count."""
+    """What came of reading a document: its packages, or why it cannot be read."""
 
     document: Unread
-    packages: PackedPackages
+    packages: PackedPackages = field(default_factory=PackedPackages)
     problem: str | None = None
     is_corrupt: bool = False
     """Whether the file does not hold what its name says."""
@@ -114,36 +113,45 @@ def remember(connection: Connection, readings: Collection[Reading]) -> None:
     """Enter what documents name, but for those of which anything has changed meanwhile."""
     ids = _still_unread(connection, [reading.document for reading in readings])
     valid = [reading for reading in readings if reading.document in ids]
+    good = [reading for reading in valid if reading.problem is None]
     targets = _targets(connection, ids.values())
     packages.enter(
         connection,
-        [
-            (ids[reading.document], targets[ids[reading.document]], reading.packages)
-            for reading in valid
-            if reading.problem is None
-        ],
+        [(ids[r.document], targets[ids[r.document]], r.packages) for r in good],
     )
-    if valid:
-        connection.execute(
-            update(sbom)
-            .where(sbom.c.document_id == bindparam("key"))
-            .values(packages=bindparam("count"), problem=bindparam("why")),
-            [
-                {
-                    "key": ids[reading.document],
-                    "count": len(reading.packages) if reading.problem is None else 0,
-                    "why": reading.problem,
-                }
-                for reading in valid
-            ],
-        )
+    _mark_read(connection, {ids[r.document]: len(r.packages) for r in good})
     for reading in valid:
-        if reading.is_corrupt:
-            connection.execute(
-                update(blob)
-                .where(blob.c.id == ids[reading.document])
-                .values(state=int(State.CORRUPT), problem=reading.problem, verified=None)
-            )
+        if reading.problem is not None:
+            _note_problem(connection, ids[reading.document], reading)
+
+
+def remember_part(connection: Connection, document: Unread, part: Iterable[bytes]) -> bool:
+    """Enter some of what a large document names, which stays unread until `finish`.
+
+    False if anything about it has changed meanwhile, or somebody else has read it.
+    """
+    ids = _still_unread(connection, [document])
+    for key, targets in _targets(connection, ids.values()).items():
+        packages.enter_missing(connection, key, sorted(targets), part)
+    return bool(ids)
+
+
+def finish(connection: Connection, reading: Reading) -> None:
+    """Take a document for read of which every part has been entered.
+
+    What it has come to describe on the way gets a copy. If nothing has all of it, it stays
+    unread, and the next one begins anew.
+    """
+    ids = _still_unread(connection, [reading.document])
+    for key, targets in _targets(connection, ids.values()).items():
+        counts = packages.counts_of(connection, key)
+        whole = {target for target in targets if counts.get(target) == len(reading.packages)}
+        if not whole:
+            continue
+        for target in sorted(targets - whole):
+            _withdraw(connection, key, target)
+            packages.copy(connection, key, min(whole), target)
+        _mark_read(connection, {key: len(reading.packages)})
 
 
 def unreadable() -> Select[str, str, str | None]:
@@ -186,6 +194,35 @@ def _still_unread(connection: Connection, documents: Collection[Unread]) -> dict
             if (document := _as_unread(row)) in known:
                 found[document] = row.id
     return found
+
+
+def _mark_read(connection: Connection, counts: Mapping[int, int]) -> None:
+    if counts:
+        connection.execute(
+            update(sbom)
+            .where(sbom.c.document_id == bindparam("key"))
+            .values(packages=bindparam("count")),
+            [{"key": key, "count": count} for key, count in counts.items()],
+        )
+
+
+def _note_problem(connection: Connection, key: int, reading: Reading) -> None:
+    # An attempt that was interrupted, with other limits, may have entered some.
+    packages.withdraw(connection, blob_package.c.document_id == key)
+    connection.execute(
+        update(sbom).where(sbom.c.document_id == key).values(packages=0, problem=reading.problem)
+    )
+    if reading.is_corrupt:
+        connection.execute(
+            update(blob)
+            .where(blob.c.id == key)
+            .values(state=int(State.CORRUPT), problem=reading.problem, verified=None)
+        )
+
+
+def _withdraw(connection: Connection, document: int, target: int) -> None:
+    own = blob_package.c.document_id == document
+    packages.withdraw(connection, own & (blob_package.c.blob_id == target))
 
 
 def _targets(connection: Connection, documents: Iterable[int]) -> dict[int, set[int]]:
@@ -233,15 +270,14 @@ def _moves(connection: Connection, row: Row[Any], want: _Wanted, entered: set[in
     """Enter the packages of a document where they belong now; False if it has to be read."""
     if not want.is_as(row):
         return False
+    for surplus in entered - want.targets:
+        _withdraw(connection, row.document_id, surplus)
     if not row.packages:  # it names none, or waits to be read
         return True
-    stays, missing = entered & want.targets, want.targets - entered
+    stays = entered & want.targets
     if not stays:
         return False
-    for surplus in entered - stays:
-        own = blob_package.c.document_id == row.document_id
-        packages.withdraw(connection, own & (blob_package.c.blob_id == surplus))
-    for target in missing:
+    for target in want.targets - stays:
         packages.copy(connection, row.document_id, min(stays), target)
     return True
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import sboms
-from cachedb.catalog.packages import PackedPackages
+from cachedb.catalog.packages import PORTION, PackedPackages
 from cachedb.catalog.sboms import Reading
 from cachedb.errors import (
     BlobNotFound,
@@ -31,14 +31,12 @@ if TYPE_CHECKING:
     from cachedb.catalog.sboms import Unread
     from cachedb.layout import Layout
 
-# What is written in one transaction: not so much that others wait, not so little that each
-# document pays for a commit.
-_PACKAGES = 20_000
+# So many small documents share a transaction at most.
 _DOCUMENTS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class UnreadableSbom:
     """A document that should name packages and cannot be read."""
 
     digest: Digest
@@ -46,8 +44,8 @@ class Finding:
     why: str
 
 
-def read_new(layout: Layout, catalog: Catalog) -> int:
-    """Read the documents that have not been read; returns how many there were.
+def read_new(layout: Layout, catalog: Catalog) -> None:
+    """Read the documents that have not been read.
 
     A broken one is remembered with the reason, and read again only when its file has changed.
     """
@@ -58,18 +56,22 @@ def read_new(layout: Layout, catalog: Catalog) -> int:
         reading = _read(layout, document)
         if reading is None:
             continue
+        if len(reading.packages) > PORTION:
+            _write_in_parts(catalog, reading)
+            continue
         found.append(reading)
-        if len(found) >= _DOCUMENTS or sum(len(r.packages) for r in found) >= _PACKAGES:
+        if len(found) >= _DOCUMENTS or sum(len(r.packages) for r in found) >= PORTION:
             _write(catalog, found)
             found = []
     _write(catalog, found)
-    return len(waiting)
 
 
-def findings(connection: Connection) -> tuple[Finding, ...]:
+def unreadable_sboms(connection: Connection) -> tuple[UnreadableSbom, ...]:
     """Return the documents that cannot be read, or could not be opened so far."""
     return tuple(
-        Finding(digest=Digest.declared(digest), media_type=media_type, why=why or "was not read")
+        UnreadableSbom(
+            digest=Digest.declared(digest), media_type=media_type, why=why or "was not read"
+        )
         for digest, media_type, why in connection.execute(sboms.unreadable())
     )
 
@@ -82,12 +84,22 @@ def _read(layout: Layout, document: Unread) -> Reading | None:
             for package in packages_in(stream, document.media_type, document.predicate_type):
                 listed.add(package)
     except CorruptBlob as error:
-        return Reading(document=document, packages=listed, problem=error.why, is_corrupt=True)
+        return Reading(document=document, problem=error.why, is_corrupt=True)
     except (InvalidManifest, LimitExceeded) as error:
-        return Reading(document=document, packages=listed, problem=str(error))
+        return Reading(document=document, problem=str(error))
     except (BlobNotFound, StorageFailed):
         return None
     return Reading(document=document, packages=listed)
+
+
+def _write_in_parts(catalog: Catalog, reading: Reading) -> None:
+    """Write what a large document names without making others wait for all of it."""
+    for part in reading.packages.parts():
+        with catalog.writing() as connection:
+            if not sboms.remember_part(connection, reading.document, part):
+                return
+    with catalog.writing() as connection:
+        sboms.finish(connection, reading)
 
 
 def _write(catalog: Catalog, found: Collection[Reading]) -> None:

@@ -15,6 +15,7 @@ from cachedb.catalog.schema import Kind, blob
 from cachedb.errors import InvalidManifest, PlatformNotFound
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
+from cachedb.operations.packages import unreadable_sboms
 from cachedb.packages.raw import raw_sbom
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.oci.platform import Platform
     from cachedb.operations.find_root import Root
+    from cachedb.operations.packages import UnreadableSbom
     from cachedb.packages.raw import RawSbom
 
 
@@ -44,6 +46,12 @@ class Sbom:
     predicate_type: str
     content: bytes = field(repr=False)
 
+    @property
+    def format(self) -> str:
+        """What it is by its types: ``spdx`` or ``cyclonedx``."""
+        stated = (self.predicate_type or self.media_type).lower()
+        return "cyclonedx" if "cyclonedx" in stated else "spdx"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPackage:
@@ -56,6 +64,14 @@ class ListedPackage:
     type: str
     license: str
     purl: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageListing:
+    """The packages of an image, and the SBOMs of which nothing is in the list."""
+
+    packages: tuple[ListedPackage, ...]
+    unreadable: tuple[UnreadableSbom, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +120,33 @@ def sboms(
 
 def list_packages(
     connection: Connection, root: Root, platform: Platform | None = None
-) -> list[ListedPackage]:
+) -> PackageListing:
     """List the packages of an image, or of one platform of it, by platform, name and version.
 
     Raises:
         PlatformNotFound: The index has nothing for the platform.
     """
     described = _described(connection, root, platform)
+    places = {key: place for place, key in enumerate(described)}
     rows = [
         row for batch in chunks(described) for row in connection.execute(packages.listed_at(batch))
     ]
-    places = {key: place for place, key in enumerate(described)}
-    return [
-        ListedPackage(
-            platform=described[row.blob_id].platform,
-            described=described[row.blob_id].digest,
-            name=row.name,
-            version=row.version,
-            type=row.type,
-            license=row.license,
-            purl=row.purl,
-        )
-        for row in sorted(rows, key=lambda row: places[row.blob_id])
-    ]
+    claimed = {claim.digest for claim in documents.claims_about(connection, described)}
+    return PackageListing(
+        packages=tuple(
+            ListedPackage(
+                platform=described[row.blob_id].platform,
+                described=described[row.blob_id].digest,
+                name=row.name,
+                version=row.version,
+                type=row.type,
+                license=row.license,
+                purl=row.purl,
+            )
+            for row in sorted(rows, key=lambda row: places[row.blob_id])
+        ),
+        unreadable=tuple(f for f in unreadable_sboms(connection) if f.digest in claimed),
+    )
 
 
 def _described(

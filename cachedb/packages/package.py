@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cachedb.errors import InvalidManifest, InvalidPackageURL
 from cachedb.limits import PACKAGE_TEXT_CHARACTERS
@@ -71,6 +72,8 @@ class Package:
             PACKAGE_TEXT_CHARACTERS.check(len(text), path)
 
 
+# The packages of a base image are those of every image that is made on it.
+@lru_cache(maxsize=8192)
 def _parse(purl: str) -> PackageURL | None:
     # Scanners write URLs that break a rule of their type; the package is there all the same.
     try:

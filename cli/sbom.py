@@ -1,0 +1,111 @@
+"""``cachedb sbom``: what an image says that it is made of."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cachedb.cli import output
+from cachedb.cli.options import CacheOption, NameArgument, open_cache
+from cachedb.cli.output import Column, Format
+from cachedb.errors import NotFound, ValidationFailed
+
+if TYPE_CHECKING:
+    from cachedb.cache import Cache
+    from cachedb.oci import Platform
+    from cachedb.operations.sbom import Sbom
+
+
+class _Format(StrEnum):
+    RAW = "raw"
+    SPDX = "spdx"
+    CYCLONEDX = "cyclonedx"
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+_DOCUMENTS = {_Format.RAW, _Format.SPDX, _Format.CYCLONEDX}
+_COLUMNS = tuple(map(Column, ("platform", "name", "version", "type", "license", "purl")))
+
+
+def command(
+    name: NameArgument,
+    cache: CacheOption = None,
+    platform: Annotated[
+        str | None,
+        typer.Option("--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="Only this one."),
+    ] = None,
+    form: Annotated[
+        _Format,
+        typer.Option(
+            "--format", help="Documents as they stand, all or of a kind; or a list of packages."
+        ),
+    ] = _Format.RAW,
+) -> None:
+    """Print the SBOMs of an image, or list the packages that they name.
+
+    SBOMs are found in attestations and in referrers, as SPDX and as CycloneDX. They are printed
+    as they were made, one JSON document after the other, in the order of the platforms.
+
+    Ends with exit code 3 when there is none, and with 8 when one of those listed is broken.
+    """
+    from cachedb.oci import Platform
+
+    wanted = Platform.parse(platform) if platform is not None else None
+    with open_cache(cache) as opened:
+        if form in _DOCUMENTS:
+            _print_documents(opened, name, wanted, form)
+        else:
+            _list_packages(opened, name, wanted, Format(form))
+
+
+def _print_documents(cache: Cache, name: str, platform: Platform | None, form: _Format) -> None:
+    count = 0
+    for found in cache.sboms(name, platform):
+        if form in (_Format.RAW, found.format):
+            _print(found)
+            count += 1
+    if not count:
+        kind = "SBOM" if form is _Format.RAW else f"{form} document"
+        which = f" for {platform}" if platform is not None else ""
+        raise NotFound(
+            f"{name!r} has no {kind}{which}", hint="cachedb tree NAME shows what it has"
+        )
+
+
+def _print(found: Sbom) -> None:
+    if not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(found.content + b"\n")
+        return
+    # For a terminal the same JSON, with what could drive it escaped.
+    output.say("".join(map(_escaped, found.content.decode())))
+
+
+def _escaped(character: str) -> str:
+    return (
+        character
+        if character.isprintable() or character in "\n\r\t"
+        else json.dumps(character)[1:-1]
+    )
+
+
+def _list_packages(cache: Cache, name: str, platform: Platform | None, form: Format) -> None:
+    listing = cache.packages(name, platform)
+    rows = (
+        (str(p.platform) if p.platform else None, p.name, p.version, p.type, p.license, p.purl)
+        for p in listing.packages
+    )
+    output.render(_COLUMNS, rows, form)
+    if listing.unreadable:
+        first = listing.unreadable[0]
+        raise ValidationFailed(
+            f"{output.count(len(listing.unreadable), 'SBOM')} cannot be read and is not in the "
+            f"list: {first.digest}: {first.why}"
+        )
