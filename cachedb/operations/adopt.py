@@ -228,7 +228,7 @@ class _Reconciliation:
                     return _orphan(row, content)
                 _look_for_children(row, content)
         except CorruptBlob as error:
-            row.state, row.problem = State.CORRUPT, error.why
+            row.state, row.problem, row.parsed = State.CORRUPT, error.why, Reading.NO
         except LimitExceeded as error:
             row.problem = str(error)
             if row.kind in derivation.DOCUMENTS:

@@ -69,18 +69,14 @@ def _is_readable(entry: Any) -> bool:
 
 def _documents(path: Path, found: Found, entries: list[Any]) -> dict[str, dict[str, Any]]:
     """Read every document that somebody calls one, and orphans that say it of themselves."""
-    orphans = {
-        digest: kind
-        for digest in found.sound
-        if (kind := _says_of_itself(path, digest)) is not None
-    }
+    claims = {digest: kind for digest in found.sound if (kind := _says_of_itself(path, digest))}
+    orphans: set[str] = set()
     while True:
-        roots = [{"digest": digest, "mediaType": kind} for digest, kind in orphans.items()]
+        roots = [{"digest": digest, "mediaType": claims[digest]} for digest in orphans]
         documents, called = _read_from(path, found, entries, roots)
-        if called.isdisjoint(orphans):
+        if orphans == claims.keys() - called:
             return documents
-        for digest in called & orphans.keys():
-            del orphans[digest]
+        orphans = claims.keys() - called
 
 
 def _read_from(
