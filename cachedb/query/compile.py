@@ -205,19 +205,24 @@ def _paged(
     expressions = conditions.expressions
     keys = [_sort_key(conditions, row, item, {}) for item in checked.order]
     labels = [key.label(f"key_{place}") for place, (key, _) in enumerate(keys)]
-    sorted_by = [item.column.field for item in checked.order if item.column.field is not None]
-    source = expressions.source(row, sorted_by)
+    keyed = [item.column.field for item in checked.order if item.column.field is not None]
+    source = expressions.source(row, keyed)
     inner = select(row.id.label("id"), *labels).select_from(source).where(condition)
     order = [_ordered(label, item) for label, (_, item) in zip(labels, keys, strict=True)]
     page = _limited(inner.order_by(*order, row.id), checked).cte(conditions.names.next("page"))
     member = conditions.row(checked.sort)
-    shown = [
-        expressions.value(member, column.field).label(column.name)
-        for column in checked.columns
-        if column.field is not None
-    ]
+    sorted_by = {item.column.name: place for place, item in enumerate(checked.order)}
+    shown, fields = [], []
+    for column in checked.columns:
+        assert column.field is not None
+        if column.field.computed and column.name in sorted_by:
+            value: ColumnElement[Any] = page.c[f"key_{sorted_by[column.name]}"]
+        else:
+            value = expressions.value(member, column.field)
+            fields.append(column.field)
+        shown.append(value.label(column.name))
     outer = [_ordered(page.c[f"key_{place}"], item) for place, item in enumerate(checked.order)]
-    source = expressions.source(member, _fields(checked))
+    source = expressions.source(member, fields)
     joined = select(*shown).join_from(page, source, member.id == page.c.id)
     return joined.order_by(*outer, member.id)
 

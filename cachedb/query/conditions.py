@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import and_, exists, false, func, not_, or_, select, true, union_all
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import (
     Kind,
+    blob,
     blob_package,
     config,
     platform,
@@ -135,6 +136,8 @@ class Conditions(Sets):
         self, row: Row, field: Field, test: Test
     ) -> tuple[ColumnElement[int], CTE] | None:
         """Return the key and the set for a field that stands in another table."""
+        if isinstance(test, Digests) and any(prefix.whole is None for prefix in test.prefixes):
+            return row.content, self._beginning(test)
         if is_on_target(field):
             target = self.row(Sort.BLOB)
             own = FIELDS[Sort.BLOB][field.name]
@@ -157,6 +160,21 @@ class Conditions(Sets):
             )
             return row.id, self.set("config", fitting, (field.name, test), "configs")
         return None
+
+    def _beginning(self, test: Digests) -> CTE:
+        """Collect the blobs whose digests begin so, by one search of the index for each way.
+
+        Of a choice between ranges in one condition SQLite makes a scan of all blobs.
+        """
+        begun = [prefix for prefix in test.prefixes if prefix.whole is None]
+        whole = [prefix.whole for prefix in test.prefixes if prefix.whole is not None]
+        texts = [text for prefix in begun for text in prefix.prefixes]
+        ways = [sql.begins(blob.c.digest, text) for text in texts]
+        found = [
+            select(blob.c.id).where(way) for way in (*ways, *sql.one_of(blob.c.digest, whole))
+        ]
+        union = found[0] if len(found) == 1 else union_all(*found)
+        return self.set("digest", union, test, f"blobs that begin {' or '.join(texts)}")
 
     def _pair(self, found: MapTest, row: Row, *, negated: bool) -> ColumnElement[bool]:
         parts = []

@@ -6,11 +6,13 @@ go through the whole set for every row.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, case, func, select, true
 
-from cachedb.catalog.schema import Kind, Role, blob_package, edge, link
+from cachedb.catalog.schema import Kind, Role, blob, blob_package, edge, link, ref
+from cachedb.query.expressions import aliased
 from cachedb.query.fields import Sort
 
 if TYPE_CHECKING:
@@ -24,59 +26,78 @@ if TYPE_CHECKING:
 def count(conditions: Conditions, found: Counted, row: Row) -> ColumnElement[int]:
     """Count what is related to one row, each once."""
     inner = conditions.row(found.relation.to)
-    here, source = _related(conditions, found, row, inner)
+    way = _way(conditions, found, row)
     tests: list[ColumnElement[bool]] = []
     if found.relation.kind is not None:
         tests.append(inner.table.c.kind == int(Kind[found.relation.kind.upper()]))
     if found.operand is not None:
         tests.append(conditions.holds(found.operand, inner))
+    if not tests:
+        return _counted(row, way, way.key, way.source)
     # Inside of CASE, where no test can lead SQLite to begin with all blobs of a kind.
-    counted = case((and_(*tests), inner.id)) if tests else inner.id
-    statement = select(func.count(counted.distinct())).select_from(source).where(here)
+    source = way.source.join(inner.table, inner.id == way.key)
+    return _counted(row, way, case((and_(*tests), inner.id)), source)
+
+
+def _counted(
+    row: Row, way: _Way, what: ColumnElement[int], source: FromClause
+) -> ColumnElement[int]:
+    number = func.count(what.distinct() if way.repeats else what)
+    statement = select(number).select_from(source).where(way.here)
     return statement.correlate(row.table).scalar_subquery()
 
 
-def _related(
-    conditions: Conditions, found: Counted, row: Row, inner: Row
-) -> tuple[ColumnElement[bool], FromClause]:
-    """Return the condition on the row, and what to count the inner rows of."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How to get from a row to what is related: the ids `key` of `source`, where `here` holds."""
+
+    source: FromClause
+    key: ColumnElement[int]
+    here: ColumnElement[bool]
+    repeats: bool = False
+
+
+def _way(conditions: Conditions, found: Counted, row: Row) -> _Way:
     relation = found.relation
     if relation.contained or (relation.sort, relation.name) == (Sort.REF, "referrer"):
-        return true(), _inside(conditions, relation.name, row, inner)
+        return _inside(conditions, relation.name, row)
     if relation.sort is Sort.BLOB:
-        return _one_step(relation.name, row, inner)
+        return _one_step(relation.name, row)
     if relation.sort is Sort.PACKAGE:
-        source = blob_package.join(inner.table, inner.id == blob_package.c.blob_id)
-        return blob_package.c.package_id == row.id, source
+        here = blob_package.c.package_id == row.id
+        return _Way(source=blob_package, key=blob_package.c.blob_id, here=here, repeats=True)
+    # One that is always there: it is counted from its own table.
     column = "target_id" if relation.sort is Sort.REF else f"{relation.name}_id"
-    return inner.id == row.table.c[column], inner.table
+    there = aliased(blob, conditions.names.next("b"))
+    return _Way(source=there, key=there.c.id, here=there.c.id == row.table.c[column])
 
 
-def _inside(conditions: Conditions, name: str, row: Row, inner: Row) -> FromClause:
+def _inside(conditions: Conditions, name: str, row: Row) -> _Way:
     walk = conditions.expressions.inside(row)
     if name == "package":
         held = walk.join(blob_package, blob_package.c.blob_id == walk.c.id)
-        return held.join(inner.table, inner.id == blob_package.c.package_id)
+        return _Way(source=held, key=blob_package.c.package_id, here=true(), repeats=True)
     if name == "referrer":
         about = (link.c.child_id == walk.c.id) & (link.c.role == int(Role.SUBJECT))
-        return walk.join(link, about).join(inner.table, inner.id == link.c.parent_id)
-    return walk.join(inner.table, inner.id == walk.c.id)
+        joined = walk.join(link, about)
+        return _Way(source=joined, key=link.c.parent_id, here=true(), repeats=True)
+    return _Way(source=walk, key=walk.c.id, here=true())
 
 
-def _one_step(name: str, row: Row, inner: Row) -> tuple[ColumnElement[bool], FromClause]:
+def _one_step(name: str, row: Row) -> _Way:
     is_subject = link.c.role == int(Role.SUBJECT)
     match name:
         case "ref":
-            return inner.table.c.target_id == row.id, inner.table
+            return _Way(source=ref, key=ref.c.id, here=ref.c.target_id == row.id)
         case "link":
-            return inner.table.c.child_id == row.id, inner.table
+            return _Way(source=link, key=link.c.id, here=link.c.child_id == row.id)
         case "child":
-            return edge.c.parent_id == row.id, edge.join(inner.table, inner.id == edge.c.child_id)
+            return _Way(source=edge, key=edge.c.child_id, here=edge.c.parent_id == row.id)
         case "parent":
-            return edge.c.child_id == row.id, edge.join(inner.table, inner.id == edge.c.parent_id)
+            return _Way(source=edge, key=edge.c.parent_id, here=edge.c.child_id == row.id)
         case "subject":
-            source = link.join(inner.table, inner.id == link.c.child_id)
-            return (link.c.parent_id == row.id) & is_subject, source
+            here = (link.c.parent_id == row.id) & is_subject
+            return _Way(source=link, key=link.c.child_id, here=here, repeats=True)
         case _:
-            source = link.join(inner.table, inner.id == link.c.parent_id)
-            return (link.c.child_id == row.id) & is_subject, source
+            here = (link.c.child_id == row.id) & is_subject
+            return _Way(source=link, key=link.c.parent_id, here=here, repeats=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, literal, select
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import (
@@ -197,14 +197,9 @@ class Expressions:
         if self._owned is None:
             roots = select(ref.c.target_id.label("root"), ref.c.target_id.label("id")).distinct()
             pairs = pairs_below(roots, self._names.next("pairs"))
-            name = self._names.next("owned")
-            sums = sum_of_single(pairs, f"{name}_sums")
-            every = roots.subquery(f"{name}_roots")
-            self._owned = (
-                select(every.c.root, func.coalesce(sums.c.bytes, 0).label("bytes"))
-                .join_from(every, sums, sums.c.root == every.c.root, isouter=True)
-                .cte(name)
-            )
+            # Every target takes part with nothing: a join for those that own nothing is slow.
+            nothing = select(ref.c.target_id, literal(0))
+            self._owned = sum_of_single(pairs, self._names.next("owned"), nothing)
         return self._owned
 
 
@@ -228,8 +223,11 @@ def pairs_below(seed: Select[*tuple[Any, ...]], name: str) -> CTE:
     )
 
 
-def sum_of_single(pairs: CTE, name: str) -> CTE:
-    """Sum, for each root, the files of the blobs that are below no other root."""
+def sum_of_single(pairs: CTE, name: str, more: Select[Any, Any] | None = None) -> CTE:
+    """Sum, for each root, the files of the blobs that are below no other root.
+
+    `more` are roots and bytes that count as well.
+    """
     alone = (
         select(func.min(pairs.c.root).label("root"), pairs.c.id)
         .group_by(pairs.c.id)
@@ -237,13 +235,14 @@ def sum_of_single(pairs: CTE, name: str) -> CTE:
         .subquery(f"{name}_alone")
     )
     inner = aliased(blob, f"{name}_blob")
-    return (
-        select(alone.c.root, func.sum(inner.c.size).label("bytes"))
+    sizes: Select[Any, Any] = (
+        select(alone.c.root.label("root"), inner.c.size.label("bytes"))
         .join_from(alone, inner, inner.c.id == alone.c.id)
         .where(inner.c.state.in_(graph.ON_DISK))
-        .group_by(alone.c.root)
-        .cte(name)
     )
+    whole = (sizes if more is None else sizes.union_all(more)).subquery(f"{name}_sizes")
+    summed = func.sum(whole.c.bytes).label("bytes")
+    return select(whole.c.root, summed).group_by(whole.c.root).cte(name)
 
 
 def _platform_text(name: str) -> ColumnElement[str]:

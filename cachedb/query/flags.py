@@ -11,6 +11,7 @@ from cachedb.catalog.schema import Kind, Role, State, blob, link, platform, ref
 from cachedb.query import sql
 from cachedb.query.expressions import Row, aliased, pairs_below
 from cachedb.query.fields import Sort
+from cachedb.query.globs import Glob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ _SIGNATURE_TYPES: Final = (
     "application/vnd.dev.sigstore.bundle.",
     "application/vnd.cncf.notary.signature",
 )
+_SIGNATURE_TAG: Final = ".sig"
 _SIGNATURE_LAYER: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
@@ -111,8 +113,10 @@ def _above_signed(conditions: Conditions) -> CTE:
         simple.c.role == int(Role.LAYER),
         simple.c.media_type == _SIGNATURE_LAYER,
     )
-    kinds = inner.table.c.kind.in_([int(Kind.MANIFEST), int(Kind.ATTESTATION)])
-    signatures = select(inner.id.label("id")).where(kinds, or_(*types, layers.exists()))
+    # Whatever holds nothing but signatures is an attestation to the catalog.
+    is_attestation = inner.table.c.kind == int(Kind.ATTESTATION)
+    signed_by = or_(*types, layers.exists())
+    signatures = select(inner.id.label("id")).where(is_attestation, signed_by)
     seed = conditions.set("seed", signatures, "signatures", "signatures")
     return conditions.above(conditions.step("subject", seed))
 
@@ -121,17 +125,20 @@ def _signed_by_tag(conditions: Conditions) -> CTE:
     """Find the refs beside which there is the tag that cosign gives to a signature."""
     signed, signature = (aliased(ref, conditions.names.next("r")) for _ in range(2))
     target = aliased(blob, conditions.names.next("b"))
+    bare = func.substr(signature.c.tag, 1, func.length(signature.c.tag) - len(_SIGNATURE_TAG))
     beside = (
         select(signed.c.id.label("id"))
-        .join(target, target.c.id == signed.c.target_id)
+        .select_from(signature)
+        .join(target, target.c.digest == func.replace(bare, "-", ":"))
         .join(
-            signature,
+            signed,
             and_(
-                signature.c.repo == signed.c.repo,
-                signature.c.tag == func.replace(target.c.digest, ":", "-") + ".sig",
-                signature.c.registry == signed.c.registry,
+                signed.c.target_id == target.c.id,
+                signed.c.repo == signature.c.repo,
+                signed.c.registry == signature.c.registry,
             ),
         )
+        .where(sql.ends(signature.c.tag, Glob.of(_SIGNATURE_TAG)))
     )
     return conditions.set("tagged", beside, "tagged", "references with a signature's tag beside")
 

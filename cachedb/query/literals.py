@@ -379,7 +379,7 @@ def _patterns(test: Test) -> int:
         case Numbers():
             return sum(part.low != part.high for part in test.ranges)
         case Digests():
-            return sum(prefix.whole is None for prefix in test.prefixes)
+            return sum(len(one.prefixes) for one in test.prefixes if one.whole is None)
         case Words():
             return 0
         case Affixes():

@@ -12,7 +12,7 @@ from cachedb.catalog.schema import Role, edge, link
 from cachedb.query.expressions import Expressions, Names, Row
 
 if TYPE_CHECKING:
-    from sqlalchemy import CTE, Select
+    from sqlalchemy import CTE, CompoundSelect, Select
 
     from cachedb.query.fields import Sort
 
@@ -70,7 +70,9 @@ class Sets:
             self._note(name, meaning)
         return self._made[key]
 
-    def set(self, prefix: str, found: Select[Any], key: object, meaning: str) -> CTE:
+    def set(
+        self, prefix: str, found: Select[Any] | CompoundSelect[Any], key: object, meaning: str
+    ) -> CTE:
         """Make a named set, or return the one that has been made of the same."""
         whole = (prefix, key)
         if whole not in self._made:

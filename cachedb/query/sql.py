@@ -7,7 +7,7 @@ and has GLOB, PostgreSQL has regular expressions of its own and a collation of s
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import Boolean, ClauseElement, Executable, bindparam, or_, true
 from sqlalchemy.ext.compiler import compiles
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.sql.operators import OperatorType
 
     from cachedb.query.globs import Glob
 
@@ -25,19 +26,28 @@ _FIRST_SURROGATE: Final = 0xD800
 _BEHIND_SURROGATES: Final = 0xE000
 
 
-class _Begins(FunctionElement[bool]):
+class _Condition(FunctionElement[bool]):
+    """A condition as it stands: `= 1` behind it would keep indexes from serving."""
+
+    type = Boolean()
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        """Stay as it is: every form that it is written in has parentheses of its own."""
+        del against
+        return self
+
+
+class _Begins(_Condition):
     """Arguments: the text, the prefix, the first text behind all that begin with it."""
 
     name = "begins"
-    type = Boolean()
     inherit_cache = True
 
 
-class _Globbed(FunctionElement[bool]):
+class _Globbed(_Condition):
     """Arguments: the text, SQLite's pattern, a regular expression."""
 
     name = "globbed"
-    type = Boolean()
     inherit_cache = True
 
 

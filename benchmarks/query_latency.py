@@ -1,0 +1,55 @@
+"""Print how long every worked example of the query language takes.
+
+    python -m benchmarks.query_latency [IMAGES]
+
+The cache is made up, always the same for a number of images; 10 000 make 10 000 names, 240 000
+blobs and 500 000 edges. A time is the least processor time of three runs, with reading all rows.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from cachedb.query.compile import compile_query
+from cachedb.query.parser import parse
+from tests.query import databases, generate
+from tests.query.examples import EXAMPLES
+
+RUNS = 3
+
+
+def main() -> None:
+    images = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    cache = generate.build_large(images)
+    print(f"{len(cache.refs)} refs, {len(cache.blobs)} blobs, {len(cache.edges())} edges")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        databases.catalog(cache, f"sqlite:///{Path(folder) / 'index.db'}") as connection,
+    ):
+        for name, (question, text) in EXAMPLES.items():
+            milliseconds, rows = measure(connection, text)
+            print(f"{name} {milliseconds:9.1f} ms {rows:7} rows  {question}")
+
+
+def measure(connection: Connection, text: str) -> tuple[float, int]:
+    def run() -> int:
+        query = parse(text, saved=databases.SAVED)
+        statement = compile_query(query, now=generate.NOW)
+        return len(connection.execute(statement.select).all())
+
+    times, rows = zip(*(timed(run) for _ in range(RUNS)), strict=True)
+    return min(times) * 1000, rows[0]
+
+
+def timed(run: Callable[[], int]) -> tuple[float, int]:
+    before = time.process_time()
+    rows = run()
+    return time.process_time() - before, rows
+
+
+if __name__ == "__main__":
+    main()
