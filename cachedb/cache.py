@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from cachedb.catalog.connect import Catalog
@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from cachedb.operations.rebuild import Rebuilt
     from cachedb.operations.rebuild import Rebuilt
     from cachedb.operations.remove import RemovalPlan
+    from cachedb.operations.repair import Repair
     from cachedb.operations.retention import Policy, RetentionPlan
     from cachedb.operations.sbom import PackageListing, Sbom
     from cachedb.operations.usage import SetUsage
+    from cachedb.operations.verify import Verification
     from cachedb.query.tree import Query
     from cachedb.registry.client import Client
 
@@ -279,6 +281,20 @@ class Cache:
         if names or where is not None:
             chosen = {root.blob_id for root in self.targets(names, where)}
         return verify.verify(self.layout, self.catalog, chosen, progress)
+
+    def repair(
+        self,
+        found: Verification,
+        copies: Sequence[Path] = (),
+        connect: Callable[[str], Client] | None = None,
+    ) -> Sequence[Repair]:
+        """Bring back what a verification found, from other layouts and then from registries."""
+        from cachedb.operations import repair  # noqa: PLC0415
+
+        with ExitStack() as stack:
+            layouts = tuple(stack.enter_context(Layout.open(copy)) for copy in copies)
+            sources = repair.Sources(copies=layouts, connect=connect)
+            return repair.repair(self.layout, self.catalog, found, sources)
 
     def pull(
         self,

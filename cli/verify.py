@@ -1,6 +1,11 @@
-"""``cachedb verify``: hash what is on disk."""
+"""``cachedb verify``: hash what is on disk, and bring back what is corrupt or missing."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from cachedb.cli import output
 from cachedb.cli.options import (
@@ -13,34 +18,92 @@ from cachedb.cli.options import (
     selection,
 )
 from cachedb.cli.output import Column, Format
-from cachedb.errors import ValidationFailed
+from cachedb.cli.registries import CertificateOption, InsecureOption, MirrorOption, connector
+from cachedb.errors import InvalidInput, ValidationFailed
 
-_COLUMNS = (
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.operations.repair import Repair
+    from cachedb.operations.verify import Verification
+
+_FINDINGS = (
     Column("digest"),
     Column("finding"),
     Column("images", lambda names: output.words(name or "<none>" for name in names)),
 )
+_REPAIRS = (*_FINDINGS, Column("repaired_from"), Column("why_not"))
 
 
 def command(
     names: SomeNamesArgument = None,
     where: WhereOption = None,
     cache: CacheOption = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Bring back what is corrupt or missing.")
+    ] = False,
+    copies: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from", metavar="DIR", help="Look for it in this layout first; may be given again."
+        ),
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no registry, only what --from names.")
+    ] = False,
+    mirror: MirrorOption = None,
+    insecure: InsecureOption = None,
+    cert_file: CertificateOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Read and hash blobs, and say which are corrupt or missing.
 
-    Those of some images, or all.
+    Those of some images, or all. With --repair what is found comes back from another copy of the
+    cache, or from the registry that an image was pulled from or is named after.
 
-    Ends with exit code 8 when something is.
+    Ends with exit code 8 when something is amiss still.
     """
+    if (copies or offline) and not repair:
+        raise InvalidInput("--from and --offline say how to repair", hint="add --repair")
     with open_cache(cache) as opened:
         found = opened.verify(names or (), where=selection(opened, where))
-    if not quiet and (found.findings or form is not Format.TABLE):
-        rows = ((each.digest, each.why, list(each.names)) for each in found.findings)
-        output.render(_COLUMNS, rows, form)
+        repairs: Sequence[Repair] | None = None
+        if repair and offline:
+            repairs = opened.repair(found, copies or ())
+        elif repair:
+            with connector(mirror, insecure, cert_file) as connect:
+                repairs = opened.repair(found, copies or (), connect)
     if not quiet:
-        output.tell(f"{output.count(found.blobs, 'blob')} read, {output.size(found.bytes)} right")
-    if found.findings:
-        raise ValidationFailed(f"corrupt or missing: {output.count(len(found.findings), 'blob')}")
+        _print(found, repairs, form)
+    _end(found, repairs)
+
+
+def _print(found: Verification, repairs: Sequence[Repair] | None, form: Format) -> None:
+    listed = found.findings if repairs is None else repairs
+    if listed or form is not Format.TABLE:
+        if repairs is None:
+            rows = [(each.digest, each.why, list(each.names)) for each in found.findings]
+            output.render(_FINDINGS, rows, form)
+        else:
+            repaired = [
+                (r.finding.digest, r.finding.why, list(r.finding.names), r.source, r.why)
+                for r in repairs
+            ]
+            output.render(_REPAIRS, repaired, form)
+    output.tell(f"{output.count(found.blobs, 'blob')} read, {output.size(found.bytes)} right")
+    if repairs is not None:
+        repaired_now = sum(each.source is not None for each in repairs)
+        output.tell(f"{output.count(repaired_now, 'blob')} repaired")
+
+
+def _end(found: Verification, repairs: Sequence[Repair] | None) -> None:
+    if repairs is None:
+        amiss = len(found.findings)
+    else:
+        amiss = sum(each.source is None for each in repairs)
+    if amiss:
+        raise ValidationFailed(
+            f"corrupt or missing: {output.count(amiss, 'blob')}",
+            hint="cachedb verify --repair" if repairs is None else None,
+        )

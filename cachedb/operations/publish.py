@@ -116,6 +116,19 @@ def _name(
         _remember(connection, digests, namings)
 
 
+def publish_blobs(
+    layout: Layout, catalog: Catalog, stage: Stage, digests: Sequence[Digest]
+) -> None:
+    """Publish staged blobs that names lead to already; index.json is not touched."""
+    with layout.publishing():
+        stage.publish(digests)
+        with layout.locking_names():
+            adopt.reconcile(layout, catalog)
+            with catalog.writing() as connection:
+                adopt.absorb(layout, connection, digests)
+                _mark_verified(connection, digests)
+
+
 def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:
     """Remember that blobs have just been hashed and found right."""
     with catalog.writing() as connection:

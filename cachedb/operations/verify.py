@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select, update
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import State, blob, ref
-from cachedb.errors import BlobNotFound, CorruptBlob
+from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def _hash(
             return digest, error.why
         except BlobNotFound:
             return digest, None
-        except OSError as error:
-            return digest, f"cannot be read: {(error.strerror or str(error)).lower()}"
+        except StorageFailed as error:
+            return digest, str(error)
         progress(file.size)
         return digest, file
 
