@@ -22,23 +22,24 @@ from cachedb.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.ask import Answer, Explanation
+    from cachedb.operations.copy import Copied, CopyOptions
     from cachedb.operations.export import ExportOptions, ExportPlan
     from cachedb.operations.find_root import Root, Route
-    from cachedb.operations.findings import Finding
     from cachedb.operations.findings import Finding
     from cachedb.operations.import_ import Imported, ImportOptions
     from cachedb.operations.inspect import Inspection, Node
     from cachedb.operations.listing import Listing
     from cachedb.operations.progress import Progress
     from cachedb.operations.pull import PullOptions, PullReport
+    from cachedb.operations.push import PushOptions, PushReport, Sending
     from cachedb.operations.rebuild import Rebuilt
-    from cachedb.operations.rebuild import Rebuilt
+    from cachedb.operations.remote import Published
     from cachedb.operations.remove import RemovalPlan
     from cachedb.operations.repair import Repair
     from cachedb.operations.retention import Policy, RetentionPlan
@@ -78,30 +79,6 @@ class Cache:
     def create(cls, root: Path) -> Self:
         """Open a cache, which is made first if the directory is absent or empty."""
         return cls._of(Layout.create(root))
-
-    @staticmethod
-    def examine(root: Path) -> Sequence[Finding]:
-        """Look for what is wrong with a cache, also with one that does not open any more."""
-        from cachedb.operations import doctor  # noqa: PLC0415
-
-        with Layout.open_as_found(root) as layout:
-            return doctor.examine(layout, layout.private / CATALOG)
-
-    @staticmethod
-    def rebuild(root: Path) -> Rebuilt:
-        """Make the catalog of a cache anew, and keep the hints that are still true."""
-        from cachedb.operations import rebuild  # noqa: PLC0415
-
-        with Layout.open(root) as layout:
-            return rebuild.rebuild(layout, layout.private / CATALOG)
-
-    @staticmethod
-    def restore_names(root: Path) -> int:
-        """Put the copy of an unreadable index.json in its place; returns how many names it has."""
-        from cachedb.operations import rebuild  # noqa: PLC0415
-
-        with Layout.open_as_found(root) as layout:
-            return rebuild.restore_names(layout)
 
     @staticmethod
     def examine(root: Path) -> Sequence[Finding]:
@@ -308,6 +285,39 @@ class Cache:
 
         return pull(self.layout, self.catalog, references, connect, options, progress)
 
+    def plan_push(
+        self, names: Sequence[str], remote_name: Reference | None = None
+    ) -> tuple[Sending, ...]:
+        """Find the images of these names, and the names that they get in their registries."""
+        from cachedb.operations import push  # noqa: PLC0415
+
+        return push.plan(self.catalog, names, remote_name)
+
+    def push(
+        self,
+        sendings: Sequence[Sending],
+        connect: Callable[[str], Client],
+        options: PushOptions,
+        progress: Progress,
+    ) -> PushReport:
+        """Push images to their registries, which are sent only what they do not have."""
+        from cachedb.operations.push import push  # noqa: PLC0415
+
+        return push(self.layout, self.catalog, sendings, connect, options, progress)
+
+    def copy(
+        self,
+        source: Reference,
+        target: Reference,
+        connect: Callable[[str], Client],
+        options: CopyOptions,
+        progress: Progress,
+    ) -> Copied:
+        """Pull an image, and push it by another name."""
+        from cachedb.operations.copy import copy  # noqa: PLC0415
+
+        return copy(self.layout, self.catalog, source, target, connect, options, progress)
+
     def import_archive(
         self, stream: BinaryIO, source: str, options: ImportOptions, progress: Progress
     ) -> Sequence[Imported]:
@@ -332,13 +342,29 @@ class Cache:
             roots = [find_root.find(connection, name) for name in names]
         return export.plan(self.layout, roots, options)
 
-    def export(self, plan: ExportPlan) -> Iterator[bytes]:
+    def export(self, plan: ExportPlan) -> Generator[bytes]:
         """Yield the archive of a plan in pieces; every blob is hashed on its way out."""
         return plan.chunks(self.layout)
 
     def plan_removal(self, names: Sequence[str], where: Query | None = None) -> RemovalPlan:
         """Find the refs of these names, and what their removal would free."""
         return remove.plan(self.catalog, self.targets(names, where))
+
+    def plan_published_removal(
+        self,
+        names: Sequence[str],
+        connect: Callable[[str], Client],
+        where: Query | None = None,
+    ) -> tuple[RemovalPlan, tuple[Published, ...]]:
+        """Find which of these names, or of all, their registries have as they are here.
+
+        Returns the plan to remove those, and what was said about every name.
+        """
+        from cachedb.operations import remote  # noqa: PLC0415
+
+        answers = remote.check_published(self.targets(names, where), connect)
+        published = [each.root for each in answers if each.is_published]
+        return remove.plan(self.catalog, published), answers
 
     def plan_retention(self, policy: Policy) -> RetentionPlan:
         """Decide by the queries of a policy which refs go and which stay."""
@@ -349,6 +375,18 @@ class Cache:
     def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
         """Remove the refs of a plan; blobs stay until they are collected."""
         return remove.apply(plan, self.layout, self.catalog)
+
+    def discard(self, roots: Sequence[Root]) -> gc.GCReport:
+        """Remove refs, and at once the blobs that only they kept."""
+        from cachedb.operations import discard  # noqa: PLC0415
+
+        return discard.discard(self.layout, self.catalog, roots)
+
+    def clean(self) -> gc.GCReport:
+        """Remove every name, and every blob that no running operation holds."""
+        from cachedb.operations import clean  # noqa: PLC0415
+
+        return clean.clean(self.layout, self.catalog)
 
     def plan_collection(self, *, grace: float = gc.GRACE_SECONDS) -> gc.GCPlan:
         """Find what nothing keeps."""

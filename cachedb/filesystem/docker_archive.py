@@ -18,7 +18,7 @@ from cachedb.oci.fields import Fields
 from cachedb.oci.strict_json import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from cachedb.filesystem.oci_archive import OpenBlob
     from cachedb.oci import Digest
@@ -134,7 +134,7 @@ def assemble(
     )
 
 
-def stream(images: Iterable[ImageToWrite], open_blob: OpenBlob) -> Iterator[bytes]:
+def stream(images: Iterable[ImageToWrite], open_blob: OpenBlob) -> Generator[bytes]:
     """Yield images as ``docker load`` takes them, with the names that linuxkit gives to members.
 
     Every layer is called ``.tar.gz``, whatever it is, and stands there once; docker goes by the

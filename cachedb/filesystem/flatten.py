@@ -19,7 +19,7 @@ from cachedb.filesystem.tree import Node, Tree
 from cachedb.limits import LAYER_MEMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     OpenLayer: TypeAlias = Callable[[int], BinaryIO]
 
@@ -63,7 +63,7 @@ def members(flat: FlatTree, open_layer: OpenLayer) -> Iterator[tuple[Member, Ite
     return _Emitter(flat).members(open_layer)
 
 
-def stream(count: int, open_layer: OpenLayer) -> Iterator[bytes]:
+def stream(count: int, open_layer: OpenLayer) -> Generator[bytes]:
     """Yield the tree of `count` layers as one tar archive, in pieces of moderate size."""
     for member, content in members(plan(count, open_layer), open_layer):
         yield from tar_writer.entry(member, content)

@@ -21,7 +21,7 @@ from cachedb.oci import Digest, layout_marker
 from cachedb.oci.strict_json import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from cachedb.filesystem.tar import Body, Entry
     from cachedb.limits import Limit
@@ -231,7 +231,7 @@ class _Reader:
 
 def stream(
     index_json: bytes, blobs: Iterable[tuple[Digest, int]], open_blob: OpenBlob
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """Yield a layout as a tar archive: the marker, each blob once, and the index.json last.
 
     `blobs` are digests with their sizes. `open_blob` opens one to be read to its end and closed.

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from cachedb.catalog.names import PIN
-from cachedb.errors import BlobNotFound, CorruptBlob, InvalidInput
+from cachedb.errors import BlobNotFound, InvalidInput
 from cachedb.filesystem import docker_archive, flatten, oci_archive
 from cachedb.filesystem.docker_archive import ImageToWrite
 from cachedb.layout import IndexJson
-from cachedb.layout.blobs import path_of
 from cachedb.oci import Descriptor, Digest, Manifest, Reference
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.operations import image_parts
@@ -25,7 +24,7 @@ from cachedb.operations.forms import Form
 from cachedb.operations.image_parts import Documents, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from cachedb.layout import Layout
     from cachedb.oci import Platform
@@ -73,7 +72,7 @@ class ExportPlan(Protocol):
     def images(self) -> tuple[Exported, ...]:
         """What leaves the cache, in the order of the archive."""
 
-    def chunks(self, layout: Layout) -> Iterator[bytes]:
+    def chunks(self, layout: Layout) -> Generator[bytes]:
         """Yield the archive in pieces of moderate size, while the blobs are read.
 
         Raises:
@@ -89,7 +88,7 @@ class _OciExport:
     content: tuple[Descriptor, ...]
     made: Mapping[Digest, bytes]
 
-    def chunks(self, layout: Layout) -> Iterator[bytes]:
+    def chunks(self, layout: Layout) -> Generator[bytes]:
         blobs = [(each.digest, each.size) for each in self.content]
         return oci_archive.stream(self.index_json, blobs, _opener(layout, (), self.made))
 
@@ -100,7 +99,7 @@ class _DockerExport:
     parts: tuple[ImageToWrite, ...]
     embedding: tuple[Descriptor, ...]
 
-    def chunks(self, layout: Layout) -> Iterator[bytes]:
+    def chunks(self, layout: Layout) -> Generator[bytes]:
         return docker_archive.stream(self.parts, _opener(layout, self.embedding, {}))
 
 
@@ -109,7 +108,7 @@ class _FilesystemExport:
     images: tuple[Exported, ...]
     layers: tuple[Descriptor, ...]
 
-    def chunks(self, layout: Layout) -> Iterator[bytes]:
+    def chunks(self, layout: Layout) -> Generator[bytes]:
         open_blob = _opener(layout, self.layers, {})
         return flatten.stream(len(self.layers), lambda n: open_blob(self.layers[n].digest))
 
@@ -142,7 +141,7 @@ def _plan_oci(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> 
     images = [_choose(layout, root, options) for root in roots]
     made = {digest: content for image in images for digest, content in image.made.items()}
     content = {each.digest: each for image in images for each in image.content}
-    _check_there(layout, (each for each in content.values() if each.digest not in made))
+    image_parts.check_there(layout, (each for each in content.values() if each.digest not in made))
     named = [(image.name, _named(image.root, image.name)) for image in images]
     return _OciExport(
         images=tuple(map(_exported, images)),
@@ -156,7 +155,7 @@ def _choose(layout: Layout, root: Root, options: ExportOptions) -> _Image:
     """Choose the root that goes into an OCI archive: the image itself, or a part of it."""
     documents = Documents(layout)
     name = options.name or root.name
-    descriptor = _described(layout, root)
+    descriptor = image_parts.described(layout, root)
     if not descriptor.media_type.is_index:
         part = documents.single(descriptor, root.name)
         image_parts.choose([part], options.platforms, root.name, is_forced=options.is_forced)
@@ -202,14 +201,6 @@ def _narrowed(
     )
 
 
-def _described(layout: Layout, root: Root) -> Descriptor:
-    """Return the descriptor of a root as index.json has it, else what is known of the blob."""
-    for ref in layout.index().refs:
-        if ref.name == root.name and ref.descriptor.digest == root.digest:
-            return ref.descriptor
-    return image_parts.descriptor_of(root)
-
-
 def _named(descriptor: Descriptor, name: str | None) -> Descriptor:
     """Give a name in the annotations that all tools look for: OCI's is set by `naming`.
 
@@ -238,7 +229,7 @@ def _plan_docker(layout: Layout, roots: Sequence[Root], options: ExportOptions) 
         manifests[descriptor.digest] = document
         tags.setdefault(descriptor.digest, []).extend(_docker_tags(name))
     needed = [each for document in manifests.values() for each in _config_and_layers(document)]
-    _check_there(layout, needed)
+    image_parts.check_there(layout, needed)
     return _DockerExport(
         images=tuple(Exported(name=name, digest=each.digest) for name, each, _ in images),
         parts=tuple(
@@ -255,7 +246,7 @@ def _plan_filesystem(
     if len(roots) != 1:
         raise InvalidInput("a file tree is that of one image: give one name")
     ((name, descriptor, document),) = (_single(layout, root, options) for root in roots)
-    _check_there(layout, document.layers)
+    image_parts.check_there(layout, document.layers)
     return _FilesystemExport(
         images=(Exported(name=name, digest=descriptor.digest),), layers=document.layers
     )
@@ -271,7 +262,7 @@ def _single(
             hint=f"--format {Form.OCI.value} holds several",
         )
     part = image_parts.find_one(
-        Documents(layout), _described(layout, root), options.platforms, root.name,
+        Documents(layout), image_parts.described(layout, root), options.platforms, root.name,
         is_forced=options.is_forced,
     )  # fmt: skip
     return options.name or root.name, part.descriptor, part.image(root.name)
@@ -296,18 +287,6 @@ def _docker_tags(name: str | None) -> list[str]:
 
 
 # -- blobs --------------------------------------------------------------------------------------
-
-
-def _check_there(layout: Layout, needed: Iterable[Descriptor]) -> None:
-    for descriptor in needed:
-        if descriptor.data is not None:
-            continue
-        file = layout.blobs.stat(descriptor.digest)
-        if file is None:
-            raise BlobNotFound(descriptor.digest)
-        if file.size != descriptor.size:
-            why = f"has {file.size} bytes instead of {descriptor.size}"
-            raise CorruptBlob(descriptor.digest, why, path=path_of(descriptor.digest))
 
 
 class _Opener(Protocol):

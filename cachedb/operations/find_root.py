@@ -183,14 +183,14 @@ def _by_name(connection: Connection, text: str) -> list[Root]:
     tag = wanted.with_default_tag().tag
     repository = (ref.c.registry == wanted.domain) & (ref.c.repo == wanted.path)
     found = _refs(connection, repository & (ref.c.tag == tag))
-    if found or tag != "latest":
-        return found
-    # linuxkit takes the port of a registry for a tag, and then stores the name without one.
-    return [
-        root
-        for root in _refs(connection, repository & ref.c.tag.is_(None))
-        if "@" not in (root.name or "")
-    ]
+    if not found and tag == "latest":
+        # linuxkit takes the port of a registry for a tag, and stores the name without one.
+        untagged = _refs(connection, repository & ref.c.tag.is_(None))
+        found = [root for root in untagged if "@" not in (root.name or "")]
+    # Its older versions put docker.io before everything that has two parts.
+    return found or _refs(
+        connection, ref.c.name.in_([f"docker.io/{text}", f"docker.io/{text}:{tag}"])
+    )
 
 
 def _by_pinned(connection: Connection, wanted: Reference) -> list[Root]:

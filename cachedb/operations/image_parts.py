@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import (
     BlobNotFound,
+    CorruptBlob,
     InvalidInput,
     InvalidManifest,
     InvalidReference,
@@ -17,6 +18,7 @@ from cachedb.errors import (
     PlatformNotFound,
     Refused,
 )
+from cachedb.layout.blobs import path_of
 from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
 from cachedb.oci import (
     Descriptor,
@@ -35,7 +37,7 @@ from cachedb.oci.platform import this_machine
 from cachedb.oci.platform_match import only
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from cachedb.layout import Layout
     from cachedb.oci import Digest
@@ -99,6 +101,11 @@ class Documents:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._known: dict[Digest, bytes] = {}
+
+    def find_parts(self, root: Descriptor, name: str | None) -> list[Part]:
+        """Return the parts of an image: what its index lists, or itself."""
+        is_index = root.media_type.is_index
+        return self.parts(root) if is_index else [self.single(root, name)]
 
     def single(self, descriptor: Descriptor, name: str | None) -> Part:
         """Return an image that is no index as a part of itself."""
@@ -256,6 +263,24 @@ def find_one(
     return choose(images, wanted or [this_machine()], name, is_forced=is_forced)[0]
 
 
+def check_there(layout: Layout, needed: Iterable[Descriptor]) -> None:
+    """Make sure that blobs are here, with their sizes; their bytes are not read.
+
+    Raises:
+        BlobNotFound: One is not.
+        CorruptBlob: One has another size.
+    """
+    for descriptor in needed:
+        if descriptor.data is not None:
+            continue
+        file = layout.blobs.stat(descriptor.digest)
+        if file is None:
+            raise BlobNotFound(descriptor.digest)
+        if file.size != descriptor.size:
+            why = f"has {file.size} bytes instead of {descriptor.size}"
+            raise CorruptBlob(descriptor.digest, why, path=path_of(descriptor.digest))
+
+
 def full_name(name: str) -> Reference | None:
     """Read a name of index.json as that of a repository; a mere tag is none."""
     if "/" not in name and ":" not in name:
@@ -264,6 +289,14 @@ def full_name(name: str) -> Reference | None:
         return Reference.parse(name).with_default_tag()
     except InvalidReference:
         return None
+
+
+def described(layout: Layout, root: Root) -> Descriptor:
+    """Return the descriptor of a root as index.json has it, else what is known of the blob."""
+    for ref in layout.index().refs:
+        if ref.name == root.name and ref.descriptor.digest == root.digest:
+            return ref.descriptor
+    return descriptor_of(root)
 
 
 def descriptor_of(root: Root) -> Descriptor:

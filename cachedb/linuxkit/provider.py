@@ -1,0 +1,306 @@
+"""The provider: a cache as linuxkit's builds use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from cachedb.cache import Cache
+from cachedb.errors import (
+    CorruptCache,
+    InvalidDigest,
+    InvalidManifest,
+    InvalidReference,
+    NotFound,
+    RefNotFound,
+)
+from cachedb.linuxkit.clients import Clients
+from cachedb.linuxkit.sources import ImageSource, IndexSource, ResolvableDescriptor
+from cachedb.oci import Digest, Reference
+from cachedb.operations import arch_names, image_parts, index_write
+from cachedb.operations.content import ContentStore
+from cachedb.operations.image_parts import Documents
+from cachedb.operations.import_ import ImportOptions
+from cachedb.operations.progress import UNWATCHED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from cachedb.oci import Descriptor, Platform
+    from cachedb.oci.containerd_name import ContainerdName
+    from cachedb.operations.find_root import Root
+    from cachedb.operations.pull import PullOptions
+    from cachedb.operations.push import Pushed
+    from cachedb.registry.settings import RegistrySettings
+
+
+def get(path: Path) -> Cache:
+    """Open a cache, which is made if the directory is absent or empty."""
+    return Cache.create(path)
+
+
+def list_images(path: Path) -> dict[str, Digest]:
+    """Return the names in a cache and what they stand for; the cache has to be there.
+
+    Raises:
+        CacheNotFound: There is no such directory.
+    """
+    with Cache.open(path) as cache:
+        return _names(cache)
+
+
+class Provider:
+    """A cache with the registries that it is filled from; a context manager.
+
+    Names are taken in every form: as linuxkit has stored them, as docker knows them, short, with a
+    tag, a digest or both.
+    """
+
+    def __init__(self, path: Path, settings: RegistrySettings | None = None) -> None:
+        self.cache = get(path)
+        self._clients = Clients(settings)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._clients.close()
+        self.cache.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- looking ---------------------------------------------------------------------------
+
+    def list(self) -> dict[str, Digest]:
+        """Return the names in the cache and what they stand for, by name."""
+        return _names(self.cache)
+
+    def find_root(self, name: str) -> ResolvableDescriptor:
+        """Return what a name stands for.
+
+        Raises:
+            RefNotFound: Nothing has that name.
+        """
+        return ResolvableDescriptor(self.cache, self._described(self.cache.find_root(name)))
+
+    def find_descriptor(self, reference: ContainerdName) -> Descriptor | None:
+        """Return the entry of index.json for a digest, whatever its name, or else for a name.
+
+        What stands behind an ``@`` and is no digest is passed over, as linuxkit has it.
+
+        Raises:
+            InvalidReference: There is nothing but such a thing behind the name.
+        """
+        try:
+            digest = Digest(reference.digest)
+        except InvalidDigest:
+            if reference.object.startswith("@"):
+                raise InvalidReference(str(reference), "no digest behind the @") from None
+            return self._find_by_name(reference)
+        refs = self.cache.layout.index().refs
+        return next((r.descriptor for r in refs if r.descriptor.digest == digest), None)
+
+    def new_source(
+        self,
+        reference: str,
+        platform: Platform | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> ImageSource:
+        """Return one platform of an image; whether it is here is not looked at."""
+        return ImageSource(self.cache, reference, platform, descriptor)
+
+    def new_index_source(
+        self,
+        reference: str,
+        descriptor: Descriptor | None = None,
+        platforms: Sequence[Platform] = (),
+    ) -> IndexSource:
+        """Return an image with all of its platforms, or with some; nothing is looked at."""
+        return IndexSource(self.cache, reference, descriptor, tuple(platforms))
+
+    def get_content(self, digest: Digest) -> BinaryIO:
+        """Open a blob, which is hashed as it is read.
+
+        Raises:
+            BlobNotFound: It is not here.
+        """
+        return self.cache.layout.blobs.open(digest)
+
+    def store(self) -> ContentStore:
+        """Return the blobs as a content store."""
+        return ContentStore(self.cache.layout, self.cache.catalog)
+
+    def image_in_cache(self, reference: str, platform: Platform | None = None) -> bool:
+        """Whether an image is here as a whole, for a platform or for all; nothing is hashed."""
+        try:
+            needed = self._content(self.cache.find_root(reference), _tuple(platform))
+            image_parts.check_there(self.cache.layout, needed)
+        except (NotFound, CorruptCache, InvalidManifest):
+            return False
+        return True
+
+    def validate_image(self, reference: str, platforms: Sequence[Platform] = ()) -> ImageSource:
+        """Hash everything that an image needs for some platforms, or for all that it lists.
+
+        Raises:
+            RefNotFound: Nothing has that name.
+            PlatformNotFound: It has nothing for one of the platforms.
+            NotFound: A platform was not pulled, or a blob is missing.
+            CorruptBlob: A blob is not what its digest says.
+        """
+        root = self.cache.find_root(reference)
+        needed = self._content(root, tuple(platforms))
+        image_parts.check_there(self.cache.layout, needed)
+        for each in needed:
+            if each.data is None:
+                self.cache.layout.blobs.verify(each.digest)
+        platform = platforms[0] if len(platforms) == 1 else None
+        return self.new_source(reference, platform, self._described(root))
+
+    # -- filling ---------------------------------------------------------------------------
+
+    def image_pull(
+        self, reference: str, platforms: Sequence[Platform] = (), *, always_pull: bool = False
+    ) -> ImageSource:
+        """Return an image that is valid here for some platforms, or else pull these."""
+        if not always_pull:
+            try:
+                return self.validate_image(reference, platforms)
+            except (NotFound, CorruptCache, InvalidManifest):
+                pass
+        from cachedb.operations.pull import PullOptions  # noqa: PLC0415  (brings in requests)
+
+        self._pull(reference, PullOptions(platforms=tuple(platforms)))
+        return self.validate_image(reference, platforms)
+
+    def pull(self, name: str, *, with_arch_references: bool = False) -> tuple[Reference, ...]:
+        """Pull an image for all platforms; returns the names that its platforms got, if any."""
+        from cachedb.operations.pull import PullOptions  # noqa: PLC0415
+
+        stored = self._pull(name, PullOptions())
+        if not with_arch_references:
+            return ()
+        root = self._described(self.cache.find_root(stored))
+        return arch_names.name_platforms(self.cache.layout, self.cache.catalog, stored, root)
+
+    def image_load(self, stream: BinaryIO) -> tuple[Descriptor, ...]:
+        """Take in an image archive of any kind; returns the entries of index.json for it.
+
+        A name that stands for another image here is taken over.
+        """
+        options = ImportOptions(may_replace=True)
+        imported = self.cache.import_archive(stream, "the archive", options, UNWATCHED)
+        refs = self.cache.layout.index().refs
+        return tuple(
+            ref.descriptor
+            for each in imported
+            for ref in refs
+            if (ref.name, ref.descriptor.digest) == (each.name, each.descriptor.digest)
+        )
+
+    def index_write(self, name: str, *descriptors: Descriptor) -> Descriptor:
+        """Put images into the index of a name, which is made if it is not there; return it.
+
+        Raises:
+            InvalidInput: There are no images.
+            Refused: The name stands for a single image.
+        """
+        layout, catalog = self.cache.layout, self.cache.catalog
+        return index_write.write_index(layout, catalog, name, descriptors)
+
+    def descriptor_write(self, name: str, descriptor: Descriptor) -> Descriptor:
+        """Let a name stand for what a descriptor points at; return the entry of index.json."""
+        layout, catalog = self.cache.layout, self.cache.catalog
+        return index_write.write_descriptor(layout, catalog, name, descriptor)
+
+    # -- sending and removing --------------------------------------------------------------
+
+    def image_in_registry(self, reference: str, platform: Platform | None = None) -> bool:
+        """Ask the registry whether it has an image; that it cannot be asked is an error."""
+        from cachedb.operations import remote  # noqa: PLC0415
+
+        parsed = Reference.parse_pinned(reference)
+        return remote.image_in_registry(self._clients(parsed.domain), parsed, platform)
+
+    def push(
+        self,
+        name: str,
+        remote_name: str | None = None,
+        *,
+        with_arch_specific_tags: bool = False,
+        override: bool = False,
+    ) -> Pushed:
+        """Push an image to its registry, by another name if one is given."""
+        from cachedb.operations.push import Conflict, PushOptions  # noqa: PLC0415
+
+        target = None if remote_name is None else Reference.parse(remote_name)
+        options = PushOptions(
+            has_arch_tags=with_arch_specific_tags,
+            conflict=Conflict.REPLACE if override else Conflict.MERGE,
+        )
+        sendings = self.cache.plan_push([name], target)
+        report = self.cache.push(sendings, self._clients, options, UNWATCHED)
+        for _, error in report.failures:
+            raise error
+        return report.pushed[0]
+
+    def remove(self, name: str) -> tuple[str | None, ...]:
+        """Remove a name, and at once the blobs that only it kept; returns what was removed.
+
+        A name that is not there is no error, and what other names need stays.
+        """
+        try:
+            roots = self.cache.targets([name])
+        except RefNotFound:
+            return ()
+        self.cache.discard(roots)
+        return tuple(root.name for root in roots)
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _find_by_name(self, reference: ContainerdName) -> Descriptor | None:
+        tag = f":{reference.tag}" if reference.tag else ""
+        try:
+            return self._described(self.cache.find_root(f"{reference.locator}{tag}"))
+        except RefNotFound:
+            return None
+
+    def _described(self, root: Root) -> Descriptor:
+        return image_parts.described(self.cache.layout, root)
+
+    def _content(self, root: Root, platforms: tuple[Platform, ...]) -> tuple[Descriptor, ...]:
+        documents = Documents(self.cache.layout)
+        descriptor = self._described(root)
+        if not platforms:
+            return documents.content(descriptor)
+        parts = documents.find_parts(descriptor, root.name)
+        chosen = image_parts.choose(parts, platforms, root.name, is_forced=False)
+        return tuple(
+            {
+                each.digest: each for part in chosen for each in documents.content(part.descriptor)
+            }.values()
+        )
+
+    def _pull(self, name: str, options: PullOptions) -> str:
+        parsed = Reference.parse(name)
+        report = self.cache.pull([parsed], self._clients, options, UNWATCHED)
+        for _, error in report.failures:
+            raise error
+        return report.pulled[0].name
+
+
+def _names(cache: Cache) -> dict[str, Digest]:
+    return {each.name: each.digest for each in cache.list() if each.name is not None}
+
+
+def _tuple(platform: Platform | None) -> tuple[Platform, ...]:
+    return () if platform is None else (platform,)

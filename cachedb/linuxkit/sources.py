@@ -1,0 +1,156 @@
+"""What is read of an image: its documents, its configuration, and itself as an archive."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from cachedb.errors import InvalidInput
+from cachedb.filesystem.chunk_reader import ChunkReader
+from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
+from cachedb.oci import Digest, Index, Manifest, manifest
+from cachedb.oci.strict_json import decode_object
+from cachedb.operations import image_parts
+from cachedb.operations.export import ExportOptions
+from cachedb.operations.forms import Form
+from cachedb.operations.image_parts import Documents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cachedb.cache import Cache
+    from cachedb.oci import Descriptor, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvableDescriptor:
+    """What a name stands for: an image for one platform, or an index of several."""
+
+    _cache: Cache
+    descriptor: Descriptor
+
+    def image(self) -> Manifest:
+        """Return the manifest.
+
+        Raises:
+            InvalidInput: It is an index.
+        """
+        found = self._document()
+        if not isinstance(found, Manifest):
+            raise InvalidInput(f"{self.descriptor.digest} is an index, and not an image")
+        return found
+
+    def image_index(self) -> Index:
+        """Return the index.
+
+        Raises:
+            InvalidInput: It is an image.
+        """
+        found = self._document()
+        if not isinstance(found, Index):
+            raise InvalidInput(f"{self.descriptor.digest} is an image, and not an index")
+        return found
+
+    def digest(self) -> Digest:
+        """Return the digest, after the content has been hashed.
+
+        Raises:
+            BlobNotFound: It is not here.
+            CorruptBlob: The content is not that of the digest.
+        """
+        return self._cache.layout.blobs.verify(self.descriptor.digest).digest
+
+    def _document(self) -> Index | Manifest:
+        content = self._cache.layout.blobs.read(self.descriptor.digest, MANIFEST_BYTES)
+        return manifest.parse(content, self.descriptor.media_type)
+
+
+class ImageSource:
+    """One platform of an image in the cache; without a platform, that of this machine."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        reference: str,
+        platform: Platform | None,
+        descriptor: Descriptor | None,
+    ) -> None:
+        self._cache = cache
+        self._reference = reference
+        self._platforms = () if platform is None else (platform,)
+        self._descriptor = descriptor
+
+    def config(self) -> Mapping[str, Any]:
+        """Return how the image is run: ``config`` of its configuration, with every field."""
+        root = image_parts.descriptor_of(self._cache.find_root(self._reference))
+        documents = Documents(self._cache.layout)
+        part = image_parts.find_one(
+            documents, root, self._platforms, self._reference, is_forced=False
+        )
+        described = part.image(self._reference).config
+        assert described is not None  # what has none is no image
+        content = described.data
+        if content is None:
+            content = self._cache.layout.blobs.read(described.digest, CONFIG_BYTES)
+        found: Mapping[str, Any] = decode_object(content).get("config") or {}
+        return found
+
+    def descriptor(self) -> Descriptor | None:
+        """Return the descriptor that this source was made with."""
+        return self._descriptor
+
+    def tar_reader(self) -> BinaryIO:
+        """Open the file system of the image, its layers flattened, as a tar archive."""
+        return self._open(Form.FILESYSTEM, None)
+
+    def v1_tar_reader(self, name: str | None = None) -> BinaryIO:
+        """Open the image as ``docker load`` takes it, by another name if one is given."""
+        return self._open(Form.DOCKER, name)
+
+    def oci_tar_reader(self, name: str | None = None) -> BinaryIO:
+        """Open the image as an OCI archive, by another name if one is given."""
+        return self._open(Form.OCI, name)
+
+    def sboms(self) -> list[bytes]:
+        """Return the SBOMs of the image, the JSON text as it stands in their statements."""
+        platform = self._platforms[0] if self._platforms else None
+        return [sbom.content for sbom in self._cache.sboms(self._reference, platform)]
+
+    def _open(self, form: Form, name: str | None) -> BinaryIO:
+        options = ExportOptions(form=form, platforms=self._platforms, name=name)
+        return _archive(self._cache, self._reference, options)
+
+
+class IndexSource:
+    """An image in the cache with all of its platforms, or with some of them."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        reference: str,
+        descriptor: Descriptor | None,
+        platforms: tuple[Platform, ...],
+    ) -> None:
+        self._cache = cache
+        self._reference = reference
+        self._descriptor = descriptor
+        self._platforms = platforms
+
+    def image(self, platform: Platform) -> ImageSource:
+        """Return one platform of it."""
+        return ImageSource(self._cache, self._reference, platform, self._descriptor)
+
+    def descriptor(self) -> Descriptor | None:
+        """Return the descriptor that this source was made with."""
+        return self._descriptor
+
+    def oci_tar_reader(self, name: str | None = None) -> BinaryIO:
+        """Open it as an OCI archive, by another name if one is given."""
+        options = ExportOptions(form=Form.OCI, platforms=self._platforms, name=name)
+        return _archive(self._cache, self._reference, options)
+
+
+def _archive(cache: Cache, reference: str, options: ExportOptions) -> BinaryIO:
+    chunks = cache.export(cache.plan_export([reference], options))
+    return cast("BinaryIO", io.BufferedReader(ChunkReader(chunks)))

@@ -1,0 +1,26 @@
+"""Clean: an empty cache of one that holds something.
+
+Every name goes, then every blob that no running operation holds. The layout stays a layout, and
+whatever else somebody keeps in its folder stays where it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.layout import IndexJson
+from cachedb.operations import adopt, gc
+
+if TYPE_CHECKING:
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+
+
+def clean(layout: Layout, catalog: Catalog) -> gc.GCReport:
+    """Remove every name, also those of entries that cannot be read, and then every blob."""
+    with layout.locking_names():
+        adopt.reconcile(layout, catalog)
+        layout.replace_index(IndexJson(entries=(), rest=layout.index().rest))
+        with catalog.writing() as connection:
+            adopt.absorb(layout, connection, ())
+    return gc.apply(gc.plan(layout, catalog, grace=0), layout, catalog)
