@@ -17,6 +17,10 @@ from cachedb.errors import CacheError
 
 _COMMANDS = (
     "pull",
+    "push",
+    "copy",
+    "tags",
+    "inspect",
     "import",
     "export",
     "ls",
@@ -31,6 +35,7 @@ _COMMANDS = (
     "doctor",
     "gc",
     "rm",
+    "clean",
     "query",
 )
 _INTERRUPTED = 130

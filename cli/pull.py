@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,23 +14,44 @@ from cachedb.cli.options import (
     QuietOption,
     create_cache,
 )
-from cachedb.cli.registries import CertificateOption, InsecureOption, MirrorOption, connector
+from cachedb.cli.registries import (
+    CertificateOption,
+    ClientCertificateOption,
+    InsecureOption,
+    JobsOption,
+    MirrorOption,
+    TrustRealmOption,
+    connector,
+)
+from cachedb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from cachedb.operations.pull import PullReport
 
 
 def command(
     names: NamesArgument,
     cache: CacheOption = None,
     platform: PlatformOption = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="Blobs at a time."),
+    all_platforms: Annotated[
+        bool, typer.Option("--all-platforms", help="Pull every platform, which is the default.")
+    ] = False,
+    referrers: Annotated[
+        bool, typer.Option("--referrers", help="Pull signatures and the like as well.")
+    ] = False,
+    trusted: Annotated[
+        str | None,
+        typer.Option("--trusted", metavar="DIGEST", help="Pull this, and name it NAME."),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Take an image of another platform than asked for.")
     ] = False,
+    jobs: JobsOption = None,
     mirror: MirrorOption = None,
     insecure: InsecureOption = None,
     cert_file: CertificateOption = None,
+    client_cert: ClientCertificateOption = None,
+    trust_realm: TrustRealmOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Pull images, for all of their platforms or for some.
@@ -39,19 +60,30 @@ def command(
     stopped. With --platform the index is kept whole, so that another platform can be added later.
     """
     from cachedb.cli.watch import watching
-    from cachedb.oci import Platform, Reference
-    from cachedb.operations.pull import JOBS, PullOptions
+    from cachedb.oci import Digest, Platform, Reference
+    from cachedb.operations.pull import PullOptions
+    from cachedb.operations.workers import JOBS
 
+    if platform and all_platforms:
+        raise InvalidInput("--platform and --all-platforms say different things")
     references = [Reference.parse(name) for name in names]
     options = PullOptions(
-        platforms=tuple(map(Platform.parse, platform or ())), jobs=jobs or JOBS, is_forced=force
+        platforms=tuple(map(Platform.parse, platform or ())),
+        jobs=jobs or JOBS,
+        is_forced=force,
+        has_referrers=referrers,
+        trusted=Digest(trusted) if trusted is not None else None,
     )
     with (
         create_cache(cache) as opened,
-        connector(mirror, insecure, cert_file) as connect,
+        connector(mirror, insecure, cert_file, client_cert, trust_realm) as connect,
         watching(quiet=quiet) as progress,
     ):
         report = opened.pull(references, connect, options, progress)
+    _show(report, quiet=quiet)
+
+
+def _show(report: PullReport, *, quiet: bool) -> None:
     for pulled in report.pulled:
         if quiet:
             output.say(pulled.descriptor.digest)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.output import tell
+from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cachedb.registry.client import Client
+    from cachedb.registry.settings import ClientCertificate
 
 MirrorOption = Annotated[
     list[str] | None,
@@ -27,11 +29,35 @@ CertificateOption = Annotated[
     list[Path] | None,
     typer.Option("--cert-file", metavar="PEM", help="Trust this certificate authority as well."),
 ]
+ClientCertificateOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--client-cert",
+        metavar="REGISTRY=PEM[,KEY]",
+        help="Show this certificate to one registry.",
+    ),
+]
+TrustRealmOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust-realm",
+        metavar="HOST[:PORT]",
+        help="Let this token server have the credentials of a registry elsewhere.",
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="Blobs at a time."),
+]
 
 
 @contextmanager
 def connector(
-    mirrors: list[str] | None, insecure: list[str] | None, certificates: list[Path] | None
+    mirrors: list[str] | None,
+    insecure: list[str] | None,
+    certificates: list[Path] | None,
+    client_certificates: list[str] | None = None,
+    trusted_realms: list[str] | None = None,
 ) -> Iterator[Callable[[str], Client]]:
     """Give a function that opens the client of a registry; each is opened once, and closed."""
     from cachedb.registry import mirrors as mirroring
@@ -42,7 +68,9 @@ def connector(
     settings = RegistrySettings(
         mirrors={**mirroring.from_environment(), **mirroring.parse(mirrors or ())},
         insecure_hosts=frozenset(insecure or ()),
+        trusted_realms=frozenset(trusted_realms or ()),
         ca_files=tuple(map(str, certificates or ())),
+        client_certificates=dict(map(_client_certificate, client_certificates or ())),
         warn=lambda line: tell(f"warning: {line}"),
     )
     credentials = Credentials.from_environment()
@@ -55,3 +83,16 @@ def connector(
             return clients[domain]
 
         yield connect
+
+
+def _client_certificate(text: str) -> tuple[str, ClientCertificate]:
+    from cachedb.registry.settings import ClientCertificate
+
+    registry, equals, files = text.partition("=")
+    certificate, _, key = files.partition(",")
+    if not (registry and equals and certificate):
+        raise InvalidInput(
+            f"{text!r} is not the certificate of a registry",
+            hint="write --client-cert registry.example.com=client.pem,client.key",
+        )
+    return registry, ClientCertificate(certificate=certificate, key=key or None)

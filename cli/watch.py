@@ -53,10 +53,10 @@ class _Lines(Progress):
     def expect(self, digest: Digest, size: int) -> None:
         self._sizes[digest] = size
 
-    def finish(self, digest: Digest) -> None:
+    def finish(self, digest: Digest, how: str = "") -> None:
         amount = self._sizes.pop(digest, 0)
         if amount >= _WORTH_A_LINE:
-            tell(f"{digest}  {size(amount)}")
+            tell(f"{digest}  {size(amount)}  {how}".rstrip())
 
     def note(self, line: str) -> None:
         tell(line)
@@ -86,7 +86,7 @@ class _Bars(Progress):
             self._bars.update(self._tasks[digest], completed=offset)
             self._bars.update(self._total, completed=sum(self._offsets.values()))
 
-    def finish(self, digest: Digest) -> None:
+    def finish(self, digest: Digest, how: str = "") -> None:  # noqa: ARG002  (the bar goes)
         with self._lock:
             self._offsets[digest] = self._sizes[digest]
             self._bars.remove_task(self._tasks.pop(digest))

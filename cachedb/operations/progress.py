@@ -20,8 +20,8 @@ class Progress:
     def advance(self, digest: Digest, offset: int) -> None:
         """`offset` bytes of a blob are there; it can go back when a transfer starts anew."""
 
-    def finish(self, digest: Digest) -> None:
-        """A blob is there."""
+    def finish(self, digest: Digest, how: str = "") -> None:
+        """A blob is there; `how` says it in one word if it was not transferred whole."""
 
     def note(self, line: str) -> None:
         """Something happened that is worth a line."""

@@ -8,7 +8,7 @@ from cachedb.oci import attestation
 from cachedb.oci.platform_match import only
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cachedb.oci import Descriptor, Index, Platform
 
@@ -32,14 +32,42 @@ def select_manifests(index: Index, wanted: Sequence[Platform]) -> tuple[Descript
     )
 
 
+def select_with_referrers(
+    index: Index, wanted: Sequence[Platform], subject_of: Callable[[Descriptor], str | None]
+) -> tuple[Descriptor, ...]:
+    """Do as `select_manifests`, and return the listed artifacts about what is chosen as well.
+
+    `subject_of` reads what a document is about; it is asked where nothing but its content tells.
+    """
+    chosen = select_manifests(index, wanted)
+    if not wanted:
+        return chosen
+    digests = {descriptor.digest for descriptor in chosen}
+    followers = {
+        descriptor.digest
+        for descriptor in index.manifests
+        if descriptor.digest not in digests
+        and may_be_referrer(descriptor)
+        and subject_of(descriptor) in digests
+    }
+    return tuple(d for d in index.manifests if d.digest in digests | followers)
+
+
 def may_be_referrer(descriptor: Descriptor) -> bool:
     """Whether only the content can tell if a listed manifest is about another one.
 
     BuildKit's newer attestations are artifacts in the index, with a subject and no annotation.
     """
-    if attestation.about(descriptor.annotations) is not None or descriptor.media_type.is_index:
+    if attestation.about(descriptor.annotations) is not None:
+        return False
+    if not descriptor.media_type.is_manifest:
         return False
     return descriptor.platform is None or descriptor.platform.is_unknown
+
+
+def is_offered(wanted: Platform, offered: Sequence[Platform]) -> bool:
+    """Whether one of the platforms runs on the one that is wanted."""
+    return any(only(wanted).matches(each) for each in offered)
 
 
 def _best(index: Index, platform: Platform) -> Descriptor | None:

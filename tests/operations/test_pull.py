@@ -1,11 +1,7 @@
 """Pull from a real registry: what is fetched, what is not, and what a cut leaves."""
 
-import http.client
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -16,15 +12,12 @@ from cachedb.errors import (
     RefNotFound,
     RegistryUnavailable,
 )
-from cachedb.oci import MediaType, Platform, Reference
+from cachedb.oci import MediaType
 from cachedb.operations.listing import Health
-from cachedb.operations.progress import UNWATCHED
-from cachedb.operations.pull import PullOptions, PullReport
-from cachedb.registry.client import Client
-from cachedb.registry.credentials import Credentials
-from cachedb.registry.settings import Patience, RegistrySettings
 from tests import build
+from tests.operations.registries import fetch, on_disk, platforms, pull, put
 from tests.registry import cutting, servers
+from tests.registry.counting import Counter, counting
 
 BASE = build.layer({"base": "b" * 4000})
 BIG = build.layer({f"f{n}": str(n) * 500 for n in range(800)})
@@ -34,53 +27,6 @@ ARM7 = build.image(BASE, build.layer({"arch": "arm"}), arch="arm", variant="v7")
 MULTI = build.index(AMD, ARM, ARM7, build.attestation(AMD), build.attestation(ARM))
 ARTIFACTS = build.index(AMD, ARM, build.attestation_artifact(AMD), build.attestation_artifact(ARM))
 TOOL = build.image(BASE, build.layer({"tool": ""}))
-
-IMPATIENT = RegistrySettings(patience=Patience(retries=1, backoff_seconds=0.01))
-
-
-class Counter:
-    """A reverse proxy that notes the requests."""
-
-    def __init__(self, host: str) -> None:
-        self.requests: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                outer.requests.append(f"{self.command} {self.path.rpartition('/')[2]}")
-                upstream = http.client.HTTPConnection(host)
-                headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-                upstream.request(self.command, self.path, headers=headers)
-                answer = upstream.getresponse()
-                body = answer.read()
-                self.send_response(answer.status)
-                for key, value in answer.getheaders():
-                    if key.lower() not in {"date", "server", "connection"}:
-                        self.send_header(key, value)
-                self.end_headers()
-                self.wfile.write(body)
-                upstream.close()
-
-            do_HEAD = do_GET  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self.server.server_address[1]}"
-        self._thread = Thread(target=self.server.serve_forever)
-        self._thread.start()
-
-    def take(self) -> list[str]:
-        taken, self.requests = self.requests, []
-        return taken
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -93,86 +39,20 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Serve
             "tool": TOOL,
             "arm": ARM,
         }.items():
-            push(served.host, f"t/{name}", thing)
+            put(served.host, f"t/{name}", thing)
         yield served
 
 
 @pytest.fixture
 def counted(registry: servers.Served) -> Iterator[Counter]:
-    counter = Counter(registry.host)
-    yield counter
-    counter.close()
+    with counting(registry.host) as counter:
+        yield counter
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[Cache]:
     with Cache.create(tmp_path / "cache") as opened:
         yield opened
-
-
-def push(host: str, repository: str, thing: build.Thing, tag: str = "1") -> None:
-    """Put a thing into the registry, children first, each document by its digest."""
-    documents = [b for b in thing.blobs if "manifest" in b.media_type or "index" in b.media_type]
-    connection = http.client.HTTPConnection(host)
-
-    def ask(method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status < 300, (method, path, answer.status)
-        return answer
-
-    for blob in thing.blobs:
-        if blob not in documents:
-            where = ask("POST", f"/v2/{repository}/blobs/uploads/").getheader("Location")
-            assert where is not None
-            path = where.partition(host)[2]
-            ask("PUT", f"{path}&digest={blob.digest}", blob.content)
-    for blob in sorted(documents, key=lambda b: "index" in b.media_type):
-        target = tag if blob.digest == thing.digest else blob.digest
-        path = f"/v2/{repository}/manifests/{target}"
-        ask("PUT", path, blob.content, **{"Content-Type": blob.media_type})
-    connection.close()
-
-
-@contextmanager
-def connecting(settings: RegistrySettings = IMPATIENT) -> Iterator[Callable[[str], Client]]:
-    with ExitStack() as stack:
-        clients: dict[str, Client] = {}
-
-        def connect(domain: str) -> Client:
-            if domain not in clients:
-                client = Client(domain, settings, Credentials([]))
-                clients[domain] = stack.enter_context(client)
-            return clients[domain]
-
-        yield connect
-
-
-def pull(cache: Cache, host: str, *names: str, **options: object) -> PullReport:
-    references = [Reference.parse(f"{host}/t/{name}") for name in names]
-    with connecting() as connect:
-        return cache.pull(
-            references,
-            connect,
-            PullOptions(**options),  # type: ignore[arg-type]
-            UNWATCHED,
-        )
-
-
-def fetch(cache: Cache, host: str, *names: str, **options: object) -> PullReport:
-    report = pull(cache, host, *names, **options)
-    if report.failures:
-        raise report.failures[0][1]
-    return report
-
-
-def on_disk(cache: Cache) -> set[str]:
-    return {str(file.digest) for file in cache.layout.blobs.files()}
-
-
-def platform(text: str) -> tuple[Platform, ...]:
-    return (Platform.parse(text),)
 
 
 def test_an_index_comes_whole_with_all_platforms(cache: Cache, registry: servers.Served) -> None:
@@ -198,30 +78,29 @@ def test_an_index_comes_whole_with_all_platforms(cache: Cache, registry: servers
 def test_a_platform_comes_with_its_attestation_and_the_whole_index(
     cache: Cache, registry: servers.Served, thing: build.Thing, name: str
 ) -> None:
-    fetch(cache, registry.host, name, platforms=platform("linux/arm64"))
+    fetch(cache, registry.host, name, platforms=platforms("linux/arm64"))
 
     about = build.attestation(ARM) if thing is MULTI else build.attestation_artifact(ARM)
     assert on_disk(cache) == {thing.digest} | ARM.digests | about.digests
     (listing,) = cache.list()
     assert (str(listing.digest), listing.health) == (thing.digest, Health.PARTIAL)
-    (validation,) = cache.validate([f"{registry.host}/t/{name}"], platform("linux/arm64"))
+    (validation,) = cache.validate([f"{registry.host}/t/{name}"], platforms("linux/arm64"))
     assert validation.is_valid
 
 
 def test_another_platform_is_added_later(cache: Cache, registry: servers.Served) -> None:
-    fetch(cache, registry.host, "multi:1", platforms=platform("linux/arm64"))
-    report = fetch(cache, registry.host, "multi:1", platforms=platform("linux/amd64"))
+    fetch(cache, registry.host, "multi:1", platforms=platforms("linux/arm64"))
+    report = fetch(cache, registry.host, "multi:1", platforms=platforms("linux/amd64"))
 
     assert report.pulled[0].fetched < sum(blob.size for blob in MULTI.blobs)
     names = [f"{registry.host}/t/multi:1"]
-    (validation,) = cache.validate(names, (*platform("linux/amd64"), *platform("linux/arm64")))
+    (validation,) = cache.validate(names, platforms("linux/amd64", "linux/arm64"))
     assert validation.is_valid
     assert len(cache.list()) == 1
 
 
 def test_several_platforms_come_at_once(cache: Cache, registry: servers.Served) -> None:
-    wanted = (Platform.parse("linux/arm64"), Platform.parse("linux/arm/v7"))
-    fetch(cache, registry.host, "multi:1", platforms=wanted)
+    fetch(cache, registry.host, "multi:1", platforms=platforms("linux/arm64", "linux/arm/v7"))
     assert ARM.digests | ARM7.digests <= on_disk(cache)
     assert AMD.digest not in on_disk(cache)
 
@@ -230,7 +109,7 @@ def test_a_platform_that_is_not_offered_is_refused_with_those_that_are(
     cache: Cache, registry: servers.Served
 ) -> None:
     with pytest.raises(PlatformNotFound, match="linux/riscv64") as caught:
-        fetch(cache, registry.host, "multi:1", platforms=platform("linux/riscv64"))
+        fetch(cache, registry.host, "multi:1", platforms=platforms("linux/riscv64"))
     assert "linux/amd64" in caught.value.available
     assert on_disk(cache) == set()
     assert cache.list() == []
@@ -240,36 +119,36 @@ def test_a_single_image_of_another_platform_is_refused_unless_forced(
     cache: Cache, registry: servers.Served
 ) -> None:
     with pytest.raises(PlatformNotFound, match="linux/amd64"):
-        fetch(cache, registry.host, "arm:1", platforms=platform("linux/amd64"))
+        fetch(cache, registry.host, "arm:1", platforms=platforms("linux/amd64"))
     assert cache.list() == []
 
-    fetch(cache, registry.host, "arm:1", platforms=platform("linux/amd64"), is_forced=True)
+    fetch(cache, registry.host, "arm:1", platforms=platforms("linux/amd64"), is_forced=True)
     assert on_disk(cache) == ARM.digests
 
 
 def test_what_is_there_costs_one_head(cache: Cache, counted: Counter) -> None:
     fetch(cache, counted.host, "multi:1")
-    counted.take()
+    counted.last_parts()
 
     report = fetch(cache, counted.host, "multi:1")
 
-    assert counted.take() == ["HEAD 1"]
+    assert counted.last_parts() == ["HEAD 1"]
     assert (report.pulled[0].fetched, report.pulled[0].is_new) == (0, False)
 
 
 def test_a_digest_that_is_there_costs_nothing(cache: Cache, counted: Counter) -> None:
     fetch(cache, counted.host, "tool:1")
-    counted.take()
+    counted.last_parts()
 
     fetch(cache, counted.host, f"tool@{TOOL.digest}")
 
-    assert counted.take() == []
+    assert counted.last_parts() == []
     assert len(cache.list()) == 2
 
 
 def test_a_shared_layer_is_fetched_once(cache: Cache, counted: Counter) -> None:
     fetch(cache, counted.host, "single:1", "tool:1")
-    fetched = [line for line in counted.take() if line == f"GET {BASE.digest}"]
+    fetched = [line for line in counted.last_parts() if line == f"GET {BASE.digest}"]
     assert len(fetched) == 1
 
 
@@ -353,9 +232,9 @@ def test_a_wrong_part_is_fetched_anew(cache: Cache, registry: servers.Served) ->
 
 
 def test_a_moved_tag_moves_the_name(cache: Cache, registry: servers.Served) -> None:
-    push(registry.host, "t/moving", AMD)
+    put(registry.host, "t/moving", AMD)
     fetch(cache, registry.host, "moving:1")
-    push(registry.host, "t/moving", TOOL)
+    put(registry.host, "t/moving", TOOL)
 
     report = fetch(cache, registry.host, "moving:1")
 
@@ -366,7 +245,7 @@ def test_a_moved_tag_moves_the_name(cache: Cache, registry: servers.Served) -> N
 
 def test_an_artifact_is_pulled_like_an_image(cache: Cache, registry: servers.Served) -> None:
     artifact = build.artifact(BASE, artifact_type="application/vnd.example.thing")
-    push(registry.host, "t/artifact", artifact)
+    put(registry.host, "t/artifact", artifact)
     fetch(cache, registry.host, "artifact:1")
     assert on_disk(cache) == artifact.digests
 
@@ -380,7 +259,7 @@ def test_media_types_are_what_the_registry_served(cache: Cache, registry: server
 def test_wrong_bytes_never_get_a_name(
     cache: Cache, registry: servers.Served, tmp_path: Path
 ) -> None:
-    push(registry.host, "t/rotten", TOOL)
+    put(registry.host, "t/rotten", TOOL)
     blob = TOOL.layers[1]
     (stored,) = tmp_path.parent.glob(f"**/{blob.digest[7:]}/data")
     good = stored.read_bytes()

@@ -1,0 +1,55 @@
+"""Workers: a pool of threads for transfers, which an interrupt ends at once."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Executor, Future
+
+JOBS = min(8, 2 * (os.cpu_count() or 1))
+"""How many blobs are transferred at a time when nobody says."""
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """Open a pool that is waited for, unless the user interrupts.
+
+    A transfer can take long, and what it leaves is resumed.
+    """
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def run_all(pool: Executor, action: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+    """Do something for each of some items, and return what it gave, in their order.
+
+    After the first error nothing new is begun, and what has begun is waited for.
+    """
+    return results([pool.submit(action, item) for item in items])
+
+
+def results(futures: list[Future[_R]]) -> list[_R]:
+    """Return the results of futures; the first error is raised when none of them runs any more."""
+    try:
+        return [future.result() for future in futures]
+    except Exception:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+        raise

@@ -1,0 +1,67 @@
+"""``cachedb copy``: an image from one registry to another."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cachedb.cli.options import CacheOption, PlatformOption, QuietOption, create_cache
+from cachedb.cli.push import ArchTagsOption, OverrideOption, show
+from cachedb.cli.registries import (
+    CertificateOption,
+    ClientCertificateOption,
+    InsecureOption,
+    JobsOption,
+    MirrorOption,
+    TrustRealmOption,
+    connector,
+)
+
+
+def command(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The image to copy.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Its new name.")],
+    cache: CacheOption = None,
+    platform: PlatformOption = None,
+    referrers: Annotated[
+        bool,
+        typer.Option("--referrers/--no-referrers", help="Copy signatures and the like as well."),
+    ] = True,
+    with_arch_tags: ArchTagsOption = False,
+    override: OverrideOption = False,
+    jobs: JobsOption = None,
+    mirror: MirrorOption = None,
+    insecure: InsecureOption = None,
+    cert_file: CertificateOption = None,
+    client_cert: ClientCertificateOption = None,
+    trust_realm: TrustRealmOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Copy an image from one registry to another, through the cache, where it stays.
+
+    What the cache or the target has already is not transferred; inside of one registry nothing
+    is sent at all.
+    """
+    from cachedb.cli.watch import watching
+    from cachedb.oci import Platform, Reference
+    from cachedb.operations.copy import CopyOptions
+    from cachedb.operations.push import Conflict, PushOptions, PushReport
+    from cachedb.operations.workers import JOBS
+
+    references = Reference.parse(source), Reference.parse(target)
+    options = PushOptions(
+        platforms=tuple(map(Platform.parse, platform or ())),
+        jobs=jobs or JOBS,
+        has_arch_tags=with_arch_tags,
+        conflict=Conflict.REPLACE if override else Conflict.MERGE,
+    )
+    with (
+        create_cache(cache) as opened,
+        connector(mirror, insecure, cert_file, client_cert, trust_realm) as connect,
+        watching(quiet=quiet) as progress,
+    ):
+        copied = opened.copy(
+            *references, connect, CopyOptions(push=options, has_referrers=referrers), progress
+        )
+    show(PushReport(pushed=(copied.pushed,), failures=()), quiet=quiet)

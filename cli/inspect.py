@@ -1,0 +1,94 @@
+"""``cachedb inspect``: what a registry says about an image."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cachedb.cli import output
+from cachedb.cli.options import FormatOption
+from cachedb.cli.output import Column, Format
+from cachedb.cli.registries import (
+    CertificateOption,
+    ClientCertificateOption,
+    InsecureOption,
+    JobsOption,
+    TrustRealmOption,
+    connector,
+)
+
+if TYPE_CHECKING:
+    from cachedb.operations.remote import RemoteImage
+
+_COLUMNS = (
+    Column("platform"),
+    Column("digest", output.digest),
+    Column("size", output.size, is_number=True),
+    Column("layers", is_number=True),
+    Column("artifact_type"),
+)
+
+
+def command(
+    name: Annotated[
+        str, typer.Argument(metavar="REFERENCE", help="An image at a registry, by tag or digest.")
+    ],
+    raw: Annotated[bool, typer.Option("--raw", help="Write the document, byte for byte.")] = False,
+    form: FormatOption = Format.TABLE,
+    jobs: JobsOption = None,
+    insecure: InsecureOption = None,
+    cert_file: CertificateOption = None,
+    client_cert: ClientCertificateOption = None,
+    trust_realm: TrustRealmOption = None,
+) -> None:
+    """Show what a registry says about an image, without pulling it.
+
+    `cachedb show` is for images that are in the cache.
+    """
+    from cachedb.oci import Reference
+    from cachedb.operations.remote import document, inspect
+    from cachedb.operations.workers import JOBS
+
+    reference = Reference.parse(name)
+    with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
+        client = connect(reference.domain)
+        if raw:
+            sys.stdout.buffer.write(document(client, reference))
+            return
+        image = inspect(client, reference, jobs or JOBS)
+    if form is Format.JSON:
+        output.say(json.dumps(_as_json(image), ensure_ascii=False, indent=2))
+        return
+    if form is Format.TABLE:
+        output.say(f"{image.reference}  {image.descriptor.digest}")
+        output.say(f"{image.descriptor.media_type}  {output.size(image.size)}")
+        output.say()
+    output.render(_COLUMNS, _rows(image), form)
+
+
+def _rows(image: RemoteImage) -> list[tuple[object, ...]]:
+    return [
+        (
+            str(each.platform) if each.platform else None,
+            str(each.descriptor.digest),
+            each.size,
+            each.layers,
+            each.artifact_type,
+        )
+        for each in image.manifests
+    ]
+
+
+def _as_json(image: RemoteImage) -> dict[str, Any]:
+    names = [column.name for column in _COLUMNS]
+    return {
+        "name": str(image.reference),
+        "digest": image.descriptor.digest,
+        "media_type": image.descriptor.media_type,
+        "document_size": image.descriptor.size,
+        "size": image.size,
+        "manifests": [dict(zip(names, row, strict=True)) for row in _rows(image)],
+    }

@@ -1,0 +1,105 @@
+"""``cachedb push``: images from the cache to registries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cachedb.cli import output
+from cachedb.cli.options import (
+    CacheOption,
+    NamesArgument,
+    PlatformOption,
+    QuietOption,
+    open_cache,
+)
+from cachedb.cli.registries import (
+    CertificateOption,
+    ClientCertificateOption,
+    InsecureOption,
+    JobsOption,
+    TrustRealmOption,
+    connector,
+)
+
+if TYPE_CHECKING:
+    from cachedb.operations.push import Pushed, PushReport
+
+OverrideOption = Annotated[
+    bool,
+    typer.Option("--override", help="Replace what the tag stands for, whatever that is."),
+]
+ArchTagsOption = Annotated[
+    bool,
+    typer.Option("--with-arch-tags", help="Tag each platform as well: TAG-amd64, TAG-arm-v7."),
+]
+
+
+def command(
+    names: NamesArgument,
+    cache: CacheOption = None,
+    remote_name: Annotated[
+        str | None,
+        typer.Option("--remote-name", metavar="REFERENCE", help="Push the image by this name."),
+    ] = None,
+    platform: PlatformOption = None,
+    with_arch_tags: ArchTagsOption = False,
+    override: OverrideOption = False,
+    jobs: JobsOption = None,
+    insecure: InsecureOption = None,
+    cert_file: CertificateOption = None,
+    client_cert: ClientCertificateOption = None,
+    trust_realm: TrustRealmOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Push images, with all that refers to them; only what the registry lacks is sent.
+
+    When the tag stands for another index, the two become one, in which the platforms that are
+    pushed replace the old ones. Any other image is only replaced with --override.
+    """
+    from cachedb.cli.watch import watching
+    from cachedb.oci import Platform, Reference
+    from cachedb.operations.push import Conflict, PushOptions
+    from cachedb.operations.workers import JOBS
+
+    target = None if remote_name is None else Reference.parse(remote_name)
+    options = PushOptions(
+        platforms=tuple(map(Platform.parse, platform or ())),
+        jobs=jobs or JOBS,
+        has_arch_tags=with_arch_tags,
+        conflict=Conflict.REPLACE if override else Conflict.MERGE,
+    )
+    with (
+        open_cache(cache) as opened,
+        connector(None, insecure, cert_file, client_cert, trust_realm) as connect,
+        watching(quiet=quiet) as progress,
+    ):
+        report = opened.push(opened.plan_push(names, target), connect, options, progress)
+    show(report, quiet=quiet)
+
+
+def show(report: PushReport, *, quiet: bool) -> None:
+    """Say what was pushed; the last failure is raised."""
+    for pushed in report.pushed:
+        if quiet:
+            output.say(pushed.descriptor.digest)
+        else:
+            output.say(f"{pushed.target}  {pushed.descriptor.digest}  {_news(pushed)}")
+            for tag in pushed.arch_tags:
+                output.say(f"{tag}")
+    for sending, error in report.failures[:-1]:
+        output.tell(f"cachedb: {sending.target.familiar}: {error}")
+    if report.failures:
+        raise report.failures[-1][1]
+
+
+def _news(pushed: Pushed) -> str:
+    counts = (
+        (f"{output.count(pushed.uploaded, 'blob')} sent", pushed.uploaded),
+        (f"{pushed.mounted} mounted", pushed.mounted),
+        (f"{pushed.existed} there already", pushed.existed),
+        (output.count(len(pushed.referrers), "referrer"), len(pushed.referrers)),
+    )
+    parts = [pushed.change.value, *(text for text, number in counts if number)]
+    return ", ".join(parts) + (f"  ({output.size(pushed.sent)})" if pushed.sent else "")
