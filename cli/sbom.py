@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -74,9 +75,7 @@ def _print_documents(cache: Cache, name: str, platform: Platform | None, form: _
     if not count:
         kind = "SBOM" if form is _Format.RAW else f"{form} document"
         which = f" for {platform}" if platform is not None else ""
-        raise NotFound(
-            f"{name!r} has no {kind}{which}", hint="cachedb tree NAME shows what it has"
-        )
+        raise NotFound(f"{name!r} has no {kind}{which}", hint=f"cachedb tree {shlex.quote(name)}")
 
 
 def _print(found: Sbom) -> None:
@@ -106,6 +105,6 @@ def _list_packages(cache: Cache, name: str, platform: Platform | None, form: For
     if listing.unreadable:
         first = listing.unreadable[0]
         raise ValidationFailed(
-            f"{output.count(len(listing.unreadable), 'SBOM')} cannot be read and is not in the "
-            f"list: {first.digest}: {first.why}"
+            f"the list is not whole: {output.count(len(listing.unreadable), 'SBOM')} cannot be "
+            f"read, first {first.digest}: {first.why}"
         )

@@ -1,0 +1,504 @@
+"""SBOMs are read when they arrive, once, and what they name is found at what they describe."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cachedb.cache import CATALOG, Cache
+from cachedb.catalog import packages as package_rows
+from cachedb.catalog import sboms as sbom_rows
+from cachedb.catalog.connect import Catalog
+from cachedb.catalog.packages import PackedPackages
+from cachedb.errors import StorageFailed
+from cachedb.layout import Layout
+from cachedb.layout.blobs import BlobStore
+from cachedb.limits import MIB, Limit
+from cachedb.operations import adopt, packages
+from cachedb.operations.import_ import ImportOptions
+from cachedb.operations.packages import unreadable_sboms
+from cachedb.operations.progress import UNWATCHED
+from cachedb.packages.documents import packages_in
+from cachedb.query.parser import parse
+from tests import attested, build
+from tests.operations.registries import fetch, put
+from tests.packages import sboms
+from tests.registry import servers
+
+AMD64 = build.image(build.layer({"arch": "amd64"}))
+ARM64 = build.image(build.layer({"arch": "arm64"}), arch="arm64", variant="v8")
+CURL = attested.spdx(curl="7.88.1-10")
+STATED = attested.blob(sboms.statement(CURL))
+APP = "example.com/app:1"
+
+
+def ask(cache: Cache, query: str) -> list[Any]:
+    """Return the first column of what a query selects."""
+    return [row[0] for row in cache.query(parse(query)).rows]
+
+
+def found(tree: build.Tree) -> set[str]:
+    """Open a cache and return the names of all packages in it."""
+    with Cache.open(tree.path) as cache:
+        return set(ask(cache, "packages"))
+
+
+def why(cache: Cache) -> dict[str, str]:
+    """Return what was found wrong with which document."""
+    with cache.catalog.reading() as connection:
+        return {str(each.digest): each.why for each in unreadable_sboms(connection)}
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What has been read, as the types by which it was read."""
+    read: list[str] = []
+    original = packages_in
+
+    def counted(stream: Any, media_type: str, predicate_type: str) -> Iterator[Any]:
+        read.append(predicate_type or media_type)
+        return original(stream, media_type, predicate_type)
+
+    monkeypatch.setattr(packages, "packages_in", counted)
+    return read
+
+
+# -- in which forms ---------------------------------------------------------------------------
+
+CYCLONEDX = sboms.cyclonedx(sboms.cyclonedx_component())
+
+
+@pytest.mark.parametrize(
+    "attestation",
+    [
+        pytest.param(attested.annotated(AMD64, STATED), id="buildkit-annotated"),
+        pytest.param(
+            attested.stating(attested.annotated(AMD64, STATED), sboms.SPDX_PREDICATE),
+            id="buildkit-annotated-with-its-predicate",
+        ),
+        pytest.param(attested.artifact(AMD64, STATED), id="buildkit-artifact"),
+        pytest.param(
+            attested.annotated(
+                AMD64, attested.blob(sboms.statement(CYCLONEDX, sboms.CYCLONEDX_PREDICATE))
+            ),
+            id="cyclonedx-stated",
+        ),
+        pytest.param(
+            attested.artifact(
+                AMD64, attested.blob(sboms.envelope(sboms.statement(CURL)), sboms.DSSE)
+            ),
+            id="dsse",
+        ),
+        pytest.param(
+            attested.referrer(
+                AMD64,
+                attested.blob(
+                    {"dsseEnvelope": sboms.envelope(sboms.statement(CURL))}, sboms.BUNDLE
+                ),
+            ),
+            id="sigstore-bundle",
+        ),
+        pytest.param(attested.referrer(AMD64, attested.blob(CURL, sboms.SPDX)), id="spdx"),
+        pytest.param(
+            attested.referrer(AMD64, attested.blob(CYCLONEDX, sboms.CYCLONEDX)), id="cyclonedx"
+        ),
+        pytest.param(
+            build.artifact(attested.blob(CURL, "Application/SPDX+JSON"), subject=AMD64),
+            id="media-type-in-another-case",
+        ),
+    ],
+)
+def test_packages_are_entered_at_the_manifest_that_they_were_found_in(
+    tree: build.Tree, attestation: build.Thing
+) -> None:
+    tree.add(build.index(AMD64, ARM64, attestation), APP)
+    with Cache.open(tree.path) as cache:
+        assert ask(cache, "packages") == ["curl"]
+        assert ask(cache, "packages show version,type") == ["7.88.1-10"]
+        assert ask(cache, "manifests any package") == [AMD64.digest]
+        assert ask(cache, f"packages packages({APP})") == ["curl"]
+        assert why(cache) == {}
+
+
+def test_a_referrer_that_no_index_lists_is_read_as_well(tree: build.Tree) -> None:
+    tree.add(AMD64, APP)
+    tree.put(*attested.referrer(AMD64, attested.blob(CURL, sboms.SPDX)).blobs)
+    with Cache.open(tree.path) as cache:
+        assert ask(cache, "refs pkg:curl") == [APP]
+
+
+def test_an_sbom_of_an_index_is_entered_at_the_index(tree: build.Tree) -> None:
+    index = build.index(AMD64, ARM64)
+    tree.add(index, APP)
+    tree.put(*attested.referrer(index, attested.blob(CURL, sboms.SPDX)).blobs)
+    with Cache.open(tree.path) as cache:
+        assert ask(cache, "blobs any package(name:curl) is:root") == [index.digest]
+        assert ask(cache, "refs pkg:curl") == [APP]
+
+
+def test_an_index_speaks_for_nothing_that_it_does_not_list(tree: build.Tree) -> None:
+    tree.add(AMD64, "example.com/victim:1")
+    tree.add(build.index(ARM64, attested.annotated(AMD64, STATED)), APP)
+    assert found(tree) == set()
+
+
+def test_an_attestation_about_what_is_not_here_enters_nothing(tree: build.Tree) -> None:
+    tree.add(build.index(AMD64, ARM64, attested.annotated(AMD64, STATED)), APP)
+    tree.delete(AMD64.digest)
+    assert found(tree) == set()
+
+
+def test_what_states_its_predicate_is_not_read_for_another(
+    tree: build.Tree, readings: list[str]
+) -> None:
+    provenance = attested.blob(sboms.statement({}, "https://slsa.dev/provenance/v1"))
+    stated = attested.stating(attested.artifact(AMD64, provenance), "https://slsa.dev/provenance")
+    tree.add(build.index(AMD64, attested.artifact(AMD64, STATED), stated), APP)
+    with Cache.open(tree.path) as cache:
+        assert why(cache) == {}
+    assert readings == [build.IN_TOTO]
+
+
+def test_what_does_not_state_its_predicate_is_looked_into(tree: build.Tree) -> None:
+    tree.add(build.index(AMD64, build.attestation(AMD64)), APP)
+    with Cache.open(tree.path) as cache:
+        assert ask(cache, "packages") == []
+        assert why(cache) == {}
+
+
+# -- when -------------------------------------------------------------------------------------
+
+
+def test_an_import_brings_its_packages(tmp_path: Path) -> None:
+    content = build.archive({APP: build.index(AMD64, attested.annotated(AMD64, STATED))})
+    archive = tmp_path / "archive.tar"
+    archive.write_bytes(content)
+    with Cache.create(tmp_path / "cache") as cache, archive.open("rb") as stream:
+        cache.import_archive(stream, "archive.tar", ImportOptions(), UNWATCHED)
+        assert ask(cache, "refs pkg:curl") == [APP]
+
+
+def test_a_pull_brings_its_packages(tmp_path: Path) -> None:
+    thing = build.index(AMD64, ARM64, attested.annotated(AMD64, STATED))
+    with (
+        servers.docker_registry(tmp_path / "registry") as served,
+        Cache.create(tmp_path / "cache") as cache,
+    ):
+        put(served.host, "t/app", thing)
+        fetch(cache, served.host, "app:1")
+        assert ask(cache, "manifests pkg:curl") == [AMD64.digest]
+
+
+def test_a_document_is_read_once(tree: build.Tree, readings: list[str]) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
+    assert found(tree) == {"curl"}
+    other = attested.referrer(AMD64, attested.blob(attested.spdx(zlib="1"), sboms.SPDX))
+    tree.put(*other.blobs)
+    assert found(tree) == {"curl", "zlib"}
+    assert found(tree) == {"curl", "zlib"}
+    assert readings == [build.IN_TOTO, sboms.SPDX]
+
+
+def test_a_document_that_describes_two_manifests_is_read_once_and_entered_at_both(
+    tree: build.Tree, readings: list[str]
+) -> None:
+    first, second = attested.annotated(AMD64, STATED), attested.annotated(ARM64, STATED)
+    tree.add(build.index(AMD64, first), APP)
+    assert found(tree) == {"curl"}
+    tree.add(build.index(ARM64, second), "example.com/other:1")
+    with Cache.open(tree.path) as cache:
+        assert set(ask(cache, "manifests pkg:curl")) == {AMD64.digest, ARM64.digest}
+    tree.delete(AMD64.digest)
+    with Cache.open(tree.path) as cache:
+        assert ask(cache, "manifests pkg:curl") == [ARM64.digest]
+    assert readings == [build.IN_TOTO]
+
+
+@pytest.mark.parametrize("part", ["document", "attestation", "described"])
+def test_what_goes_takes_its_packages_along(tree: build.Tree, part: str) -> None:
+    attestation = attested.annotated(AMD64, STATED)
+    tree.add(build.index(AMD64, attestation), APP)
+    other = attested.referrer(ARM64, attested.blob(attested.spdx(zlib="1"), sboms.SPDX))
+    tree.add(ARM64, "example.com/other:1")
+    tree.put(*other.blobs)
+    assert found(tree) == {"curl", "zlib"}
+    digests = {
+        "document": STATED.digest, "attestation": attestation.digest, "described": AMD64.digest,
+    }  # fmt: skip
+    content = tree.blob_path(digests[part]).read_bytes()
+    tree.delete(digests[part])
+    assert found(tree) == {"zlib"}
+    tree.blob_path(digests[part]).write_bytes(content)
+    assert found(tree) == {"curl", "zlib"}
+
+
+def test_a_removed_image_takes_its_packages_when_it_is_collected(tree: build.Tree) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
+    with Cache.open(tree.path) as cache:
+        cache.remove(cache.plan_removal([APP]))
+        assert ask(cache, "packages") == ["curl"]
+        cache.collect(cache.plan_collection(grace=0))
+        assert ask(cache, "packages") == []
+
+
+def test_an_interrupted_reading_is_continued(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
+
+    def interrupted(*_arguments: object) -> Iterator[Any]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packages, "packages_in", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Cache.open(tree.path)
+    assert found(tree) == {"curl"}
+
+
+def test_reading_holds_no_lock(tree: build.Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
+    original = packages_in
+    written = []
+
+    def writing_meanwhile(*arguments: Any) -> Iterator[Any]:
+        database = tree.path / ".cachedb" / "index.db"
+        with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            written.append(other.execute("DELETE FROM lease").rowcount)
+            other.execute("COMMIT")
+        return original(*arguments)
+
+    monkeypatch.setattr(packages, "packages_in", writing_meanwhile)
+    assert found(tree) == {"curl"}
+    assert written == [0]
+
+
+def test_a_cache_that_may_only_be_read_has_packages_too(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
+    monkeypatch.setattr("cachedb.layout.image_layout.Layout.is_writable", False)
+    assert found(tree) == {"curl"}
+    assert not (tree.path / ".cachedb").exists()
+
+
+# -- broken ones ------------------------------------------------------------------------------
+
+BROKEN = {
+    "not-json": (b"{", "not JSON"),
+    "no-sbom": (sboms.statement({"packages": []}), "neither an SPDX nor a CycloneDX"),
+    "a-package-without-a-name": (
+        sboms.statement(sboms.spdx(attested.package("curl", "1"), {"versionInfo": "1"})),
+        "predicate.packages[1].name: missing",
+    ),
+    "no-predicate-type": (
+        {k: v for k, v in sboms.statement(CURL).items() if k != "predicateType"}, "missing",
+    ),
+    "cut-short": (STATED.content[:-20], "not JSON"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"), [pytest.param(*value, id=name) for name, value in BROKEN.items()]
+)
+def test_a_broken_document_is_a_finding_and_harms_nobody(
+    tree: build.Tree, readings: list[str], document: Any, reason: str
+) -> None:
+    broken = attested.blob(document)
+    tree.add(build.index(AMD64, attested.annotated(AMD64, broken, STATED)), APP)
+    for _ in range(2):
+        with Cache.open(tree.path) as cache:
+            assert ask(cache, "packages") == ["curl"]
+            assert ask(cache, "packages version:7*") == ["curl"]
+            assert list(why(cache)) == [broken.digest]
+            assert reason in why(cache)[broken.digest]
+            assert ask(cache, "refs is:broken") == []
+    assert len(readings) == 2
+
+
+def test_wrong_bytes_are_noticed_and_read_again_when_they_are_put_right(tree: build.Tree) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
+    tree.flip(STATED.digest, STATED.content.index(b"curl"))
+    with Cache.open(tree.path) as cache:
+        assert "holds sha256:" in why(cache)[STATED.digest]
+        assert ask(cache, "blobs is:corrupt") == [STATED.digest]
+    tree.overwrite(STATED.digest, STATED.content)
+    with Cache.open(tree.path) as cache:
+        assert why(cache) == {}
+        assert ask(cache, "blobs is:corrupt") == []
+        assert ask(cache, "packages") == ["curl"]
+
+
+def test_a_document_that_cannot_be_opened_is_tried_again(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
+    original = BlobStore.open
+
+    def refusing(self: BlobStore, digest: Any) -> Any:
+        if digest == STATED.digest:
+            raise StorageFailed("cannot read it: permission denied")
+        return original(self, digest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BlobStore, "open", refusing)
+        with Cache.open(tree.path) as cache:
+            assert why(cache) == {STATED.digest: "was not read"}
+            assert ask(cache, "refs") == [APP]
+    assert found(tree) == {"curl"}
+
+
+def test_a_document_that_says_too_much_is_a_finding(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = Limit(name="sbom text bytes", variable="CACHEDB_LIMIT_SBOM_TEXT_BYTES", value=100)
+    monkeypatch.setattr(package_rows, "SBOM_TEXT_BYTES", limit)
+    document = attested.blob(sboms.statement(attested.spdx(**{f"p{n}": "1" for n in range(9)})))
+    tree.add(build.index(AMD64, attested.annotated(AMD64, document)), APP)
+    with Cache.open(tree.path) as cache:
+        assert ask(cache, "packages") == []
+        assert "exceeds the sbom text bytes limit of 100" in why(cache)[document.digest]
+
+
+# -- large ones -------------------------------------------------------------------------------
+
+MANY = {f"p{n}": str(n) for n in range(11)}
+LARGE = attested.blob(sboms.statement(attested.spdx(**MANY)))
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package_rows, "PORTION", 3)
+    monkeypatch.setattr(packages, "PORTION", 3)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_large_document_is_written_in_parts(tree: build.Tree) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, LARGE)), APP)
+    with Cache.open(tree.path) as cache:
+        assert set(ask(cache, "packages")) == MANY.keys()
+        assert why(cache) == {}
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("change", ["nothing", "another-manifest", "instead-another-manifest"])
+def test_a_part_that_was_written_is_completed(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    first, second = attested.annotated(AMD64, LARGE), attested.annotated(ARM64, LARGE)
+    tree.add(build.index(AMD64, ARM64, first), APP)
+    original = sbom_rows.remember_part
+    parts = []
+
+    def interrupted(connection: Any, document: Any, part: Any) -> bool:
+        parts.append(part)
+        if len(parts) > 2:
+            raise KeyboardInterrupt
+        return original(connection, document, part)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sbom_rows, "remember_part", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Cache.open(tree.path)
+    expected = {AMD64.digest}
+    if change != "nothing":
+        tree.add(build.index(ARM64, second), "example.com/other:1")
+        expected |= {ARM64.digest}
+    if change == "instead-another-manifest":
+        tree.delete(AMD64.digest)
+        expected -= {AMD64.digest}
+    with Cache.open(tree.path) as cache:
+        assert set(ask(cache, "packages")) == MANY.keys()
+        for name in MANY:
+            assert set(ask(cache, f"manifests pkg:{name}")) == expected
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_manifest_that_comes_while_parts_are_written_gets_all_of_them(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, LARGE)), APP)
+    original = PackedPackages.parts
+
+    def joined(self: PackedPackages) -> Iterator[list[bytes]]:
+        first, *rest = original(self)
+        yield first
+        tree.add(build.index(ARM64, attested.annotated(ARM64, LARGE)), "example.com/new:1")
+        with Layout.open(tree.path) as layout:
+            other = Catalog.open(layout.private / CATALOG)
+            adopt.reconcile(layout, other)
+            other.close()
+        yield from rest
+
+    monkeypatch.setattr(PackedPackages, "parts", joined)
+    with Cache.open(tree.path) as cache:
+        assert why(cache) == {}
+        for name in MANY:
+            assert set(ask(cache, f"manifests pkg:{name}")) == {AMD64.digest, ARM64.digest}
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_large_document_that_changes_while_it_is_written_is_left_to_the_next_one(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.add(build.index(AMD64, attested.annotated(AMD64, LARGE)), APP)
+    original = PackedPackages.parts
+
+    def overtaken(self: PackedPackages) -> Iterator[list[bytes]]:
+        first, *rest = original(self)
+        yield first
+        tree.delete(LARGE.digest)
+        with Layout.open(tree.path) as layout:
+            other = Catalog.open(layout.private / CATALOG)
+            adopt.reconcile(layout, other)
+            other.close()
+        yield from rest
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PackedPackages, "parts", overtaken)
+        with Cache.open(tree.path) as cache:
+            assert ask(cache, "packages") == []
+    tree.put(LARGE)
+    assert found(tree) == MANY.keys()
+
+
+_MEASURED = """
+import resource, sys
+from pathlib import Path
+from cachedb.cache import Cache
+from cachedb.query.parser import parse
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+Cache.open(Path(sys.argv[1])).close()
+before = peak()
+with Cache.open(Path(sys.argv[2])) as cache:
+    print(peak() - before, len(cache.query(parse("packages")).rows))
+"""
+
+
+def test_a_large_document_is_read_in_little_memory(tmp_path: Path) -> None:
+    """What is held grows with what is kept, and not with the document."""
+    count = 5_000
+    listed = [attested.package(f"p{n}", f"1.{n}", copyrightText="x" * 4_000) for n in range(count)]
+    document = attested.blob(sboms.statement(sboms.spdx(*listed)))
+    small = build.index(AMD64, attested.annotated(AMD64, STATED))
+    large = build.index(AMD64, attested.annotated(AMD64, document))
+    trees = [
+        build.layout(tmp_path / name, {APP: thing}).path
+        for name, thing in {"small": small, "large": large}.items()
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURED, *trees], check=True, capture_output=True, text=True
+    )
+    grown, rows = map(int, done.stdout.split())
+    assert rows == count
+    assert document.size > 19 * MIB
+    assert grown < 16
