@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cachedb.oci import Digest, Platform, Reference
-    from cachedb.operations.ask import Answer, Explanation
+    from cachedb.operations.ask import Answer, Explained
     from cachedb.operations.copy import Copied, CopyOptions
     from cachedb.operations.export import ExportOptions, ExportPlan
     from cachedb.operations.find_root import Root, Route
@@ -173,7 +173,13 @@ class Cache:
 
         saved_queries.save(self.layout, name, text)
 
-    def explain(self, query: Query) -> Explanation:
+    def forget_query(self, name: str) -> None:
+        """Forget a saved query of this cache."""
+        from cachedb.operations import saved_queries  # noqa: PLC0415
+
+        saved_queries.forget(self.layout, name)
+
+    def explain(self, query: Query) -> Explained:
         """Say what a query comes to, without running it."""
         from cachedb.operations import ask  # noqa: PLC0415
 

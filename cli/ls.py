@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.completion import query as complete
 from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     QUERY_SETTINGS,
@@ -32,7 +33,11 @@ _COLUMNS = (
 def command(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUERY]", help="Which ones: tag:latest not is:complete."),
+        typer.Argument(
+            metavar="[QUERY]",
+            help="Which ones: tag:latest not is:complete.",
+            autocompletion=complete,
+        ),
     ] = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.completion import query as complete
 from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     QUERY_SETTINGS,
@@ -19,9 +20,10 @@ from cachedb.cli.options import (
     parameters,
 )
 from cachedb.cli.output import Column, Format
+from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from cachedb.operations.ask import Answer, Explanation
+    from cachedb.operations.ask import Answer, Explained
     from cachedb.query.compile import OutputColumn
 
 
@@ -30,8 +32,11 @@ SETTINGS = QUERY_SETTINGS
 
 def command(
     words: Annotated[
-        list[str], typer.Argument(metavar="QUERY", help="May be several words; see the guide.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="QUERY", help="May be several words; see the guide.", autocompletion=complete
+        ),
+    ] = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
     explain: Annotated[
@@ -39,6 +44,9 @@ def command(
     ] = False,
     save: Annotated[
         str | None, typer.Option("--save", metavar="NAME", help="Keep the query, as @NAME.")
+    ] = None,
+    forget: Annotated[
+        str | None, typer.Option("--forget", metavar="NAME", help="Forget the query @NAME.")
     ] = None,
     param: ParamOption = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statement alone.")] = False,
@@ -51,6 +59,11 @@ def command(
     One with parentheses or globs is put in single quotes.
     """
     with open_cache(cache) as opened:
+        if forget is not None:
+            opened.forget_query(forget.removeprefix("@"))
+            return
+        if not words:
+            raise InvalidInput("say what to ask for", hint="cachedb query refs arch:arm64")
         parsed = opened.parse(words, **parameters(param))
         if save is not None:
             opened.save_query(save.removeprefix("@"), " ".join(words))
@@ -85,14 +98,18 @@ def _column(column: OutputColumn) -> Column:
     return Column(column.name, is_number=column.type.name == "NUMBER")
 
 
-def _explain(found: Explanation, *, only_sql: bool) -> None:
+def _explain(found: Explained, *, only_sql: bool) -> None:
+    query = found.query
     if only_sql:
-        output.say(found.sql)
+        output.say(query.sql)
         return
-    output.say(f"canonical  {found.canonical}")
-    for line in found.sets:
-        output.say(f"set        {output.show(line)}")
-    output.say(f"sql        {' '.join(found.sql.split())}")
-    output.say(f"values     {output.show(repr(list(found.values)))}")
+    output.say(f"canonical  {output.show(query.canonical)}")
+    output.say(f"meaning    {output.show(query.meaning)}")
+    for each in query.sets:
+        output.say(f"set        {each.name}: {output.show(each.meaning)}")
+    for note in query.notes:
+        output.say(f"note       {output.show(note)}")
+    output.say(f"sql        {' '.join(query.sql.split())}")
+    output.say(f"values     {output.show(repr(list(query.parameters)))}")
     for line in found.plan:
         output.say(f"plan       {line}")

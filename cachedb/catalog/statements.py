@@ -158,23 +158,13 @@ def _columns(table: FromClause, prefix: str) -> list[ColumnElement[str]]:
     ]
 
 
-def names_between() -> Select[str | None]:
-    """Select names from `low` up to `high`; `hot` has the text."""
+def values_between(column: ColumnElement[Any]) -> Select[Any]:
+    """Select the values of a column from `low` up to `high`; `hot` has the texts."""
     return (
-        select(ref.c.name)
-        .where(ref.c.name >= bindparam("low"), ref.c.name < bindparam("high"))
-        .order_by(ref.c.name)
-        .limit(bindparam("most"))
-        .offset(0)
-    )
-
-
-def digests_between() -> Select[str]:
-    """Select digests from `low` up to `high`; `hot` has the text."""
-    return (
-        select(blob.c.digest)
-        .where(blob.c.digest >= bindparam("low"), blob.c.digest < bindparam("high"))
-        .order_by(blob.c.digest)
+        select(column)
+        .distinct()
+        .where(column >= bindparam("low"), column < bindparam("high"))
+        .order_by(column)
         .limit(bindparam("most"))
         .offset(0)
     )

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
+
 from cachedb.catalog.asking import asking
+from cachedb.catalog.schema import ref
 from cachedb.oci import Digest
-from cachedb.operations import find_root
+from cachedb.query import explain as explaining
 from cachedb.query import regex
 from cachedb.query.compile import compile_ids, compile_query, selectors
-from cachedb.query.fields import FIELDS, Sort, Type
-from cachedb.query.messages import fail, nearest
+from cachedb.query.fields import Type
+from cachedb.query.selecting import unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.errors import QueryError
-    from cachedb.query.compile import OutputColumn, SelectorCheck
+    from cachedb.query.compile import OutputColumn
+    from cachedb.query.explain import Explanation
     from cachedb.query.tree import Query
 
 
@@ -36,14 +39,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """What a query comes to: its canonical text, its statement, and the plan of the database."""
+class Explained:
+    """What a query comes to, and how the database would go about it."""
 
-    canonical: str
-    sql: str
-    values: tuple[Any, ...]
+    query: Explanation
     plan: tuple[str, ...]
-    sets: tuple[str, ...]
 
 
 def ask(catalog: Catalog, query: Query, now: datetime | None = None) -> Answer:
@@ -78,23 +78,14 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> f
         return frozenset(connection.scalars(compile_ids(query, now=moment)))
 
 
-def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Explanation:
+def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Explained:
     """Say what a query comes to, without running it."""
-    moment = now or datetime.now(UTC)
-    statement = compile_query(query, now=moment)
+    statement = compile_query(query, now=now or datetime.now(UTC))
     with asking(catalog, regex.register) as connection:
-        compiled = statement.select.compile(
-            connection, compile_kwargs={"render_postcompile": True}
+        return Explained(
+            query=explaining.explain(statement, connection.dialect),
+            plan=explaining.plan(statement, connection),
         )
-        values = tuple(compiled.params[name] for name in compiled.positiontup or ())
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values).all()
-    return Explanation(
-        canonical=str(query),
-        sql=str(compiled),
-        values=values,
-        plan=tuple(str(row[-1]) for row in plan),
-        sets=tuple(f"{each.name}: {each.meaning}" for each in statement.sets),
-    )
 
 
 def _reader(column: OutputColumn) -> Callable[[Any], Any]:
@@ -106,17 +97,5 @@ def _reader(column: OutputColumn) -> Callable[[Any], Any]:
 def _refuse_empty_selectors(connection: Connection, query: Query, now: datetime) -> None:
     for check in selectors(query, now=now):
         if not connection.scalar(check.count):
-            raise _stands_for_nothing(connection, check)
-
-
-def _stands_for_nothing(connection: Connection, check: SelectorCheck) -> QueryError:
-    word, colon, value = check.text.partition(":")
-    field = nearest(word, FIELDS[check.sort]) if colon else None
-    near = find_root.candidates(connection, check.text) if check.sort is Sort.REF else ()
-    if field is not None:
-        hint = f"did you mean the field `{field}`: {field}:{value}?"
-    elif near:
-        hint = f"did you mean {' or '.join(near)}?"
-    else:
-        hint = f"present({check.text}) if there may be none"
-    return fail(check.span, f"no {check.sort} matches `{check.text}`", hint)
+            names = connection.scalars(select(ref.c.name).where(ref.c.name.is_not(None)))
+            raise unmatched(check, [name for name in names if name])

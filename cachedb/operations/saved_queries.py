@@ -6,13 +6,13 @@ The file is ``.cachedb/cachedb.toml``, with one table, ``[queries]``; it may be 
 from __future__ import annotations
 
 import json
-import re
 import tomllib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cachedb.errors import InvalidInput, NotFound, Refused
+from cachedb.errors import InvalidInput
 from cachedb.limits import CONFIG_BYTES
-from cachedb.query.parser import parse_saved
+from cachedb.query import saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
 
 CONFIGURATION = "cachedb.toml"
-_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 def load(layout: Layout) -> dict[str, str]:
@@ -45,35 +44,18 @@ def save(layout: Layout, name: str, text: str) -> None:
     """Save a query under a name, which it takes over.
 
     Raises:
-        QueryError: The query does not parse, or leads back to itself.
-        InvalidInput: The name is none.
+        QueryError: The name is none, the query does not hold, or leads back to itself.
     """
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(
-            f"{name!r} cannot name a query", hint="lower-case letters, digits, - and _"
-        )
-    queries = {**load(layout), name: text}
-    parse_saved(name, queries)
-    _write(layout, queries)
+    _write(layout, saved.add(load(layout), name, text, now=datetime.now(UTC)))
 
 
 def forget(layout: Layout, name: str) -> None:
     """Forget a saved query.
 
     Raises:
-        NotFound: There is none of that name.
-        Refused: Another saved query uses it.
+        QueryError: There is none of that name, or another saved query uses it.
     """
-    queries = load(layout)
-    if name not in queries:
-        raise NotFound(f"no saved query {name!r}")
-    del queries[name]
-    user = next(
-        (n for n, text in queries.items() if re.search(rf"@{name}(?![a-z0-9_-])", text)), None
-    )
-    if user is not None:
-        raise Refused(f"the saved query {user!r} uses {name!r}")
-    _write(layout, queries)
+    _write(layout, saved.remove(load(layout), name))
 
 
 def _write(layout: Layout, queries: Mapping[str, str]) -> None:

@@ -57,7 +57,7 @@ def test_a_broken_configuration_says_so(cache: Cache, populated: build.Tree) -> 
 
 
 def test_a_word_that_stands_for_nothing_is_an_error_with_help(cache: Cache) -> None:
-    with pytest.raises(QueryError, match="no ref matches") as caught:
+    with pytest.raises(QueryError, match="no reference matches") as caught:
         cache.query("refs archh:arm64")
     assert "arch:arm64" in caught.value.hints[0]
     assert cache.query("refs present(archh:arm64)").rows == ()
@@ -96,6 +96,7 @@ def test_a_query_cannot_write(cache: Cache) -> None:
 
 def test_an_explanation_shows_the_statement_and_its_plan(cache: Cache) -> None:
     found = cache.explain(cache.parse("refs platform:linux/arm64"))
-    assert found.canonical == "refs platform:linux/arm64"
-    assert "arm64" not in found.sql
+    assert found.query.canonical == "refs platform:linux/arm64"
+    assert "arm64" in found.query.meaning
+    assert "arm64" not in found.query.sql
     assert any("edge" in line for line in found.plan)
