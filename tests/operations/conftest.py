@@ -1,11 +1,15 @@
+import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from cachedb.cache import Cache
 from tests import build
+from tests.operations.registries import Holding, Place
 from tests.registry import servers
+from tests.registry.counting import Counter, counting
 
 
 @pytest.fixture
@@ -27,3 +31,31 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Serve
     """A registry without logins, over http, with nothing in it."""
     with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
         yield served
+
+
+@pytest.fixture
+def counted(registry: servers.Served) -> Iterator[Counter]:
+    """The registry, with its requests counted."""
+    with counting(registry.host) as counter:
+        yield counter
+
+
+@pytest.fixture
+def place(registry: servers.Served) -> Place:
+    """A repository of this test alone."""
+    return Place.new(registry.host)
+
+
+@pytest.fixture
+def holding(tmp_path: Path) -> Iterator[Holding]:
+    """A function that makes a cache of things."""
+    numbers = itertools.count()
+    with ExitStack() as stack:
+
+        def make(named: dict[str, build.Thing], *loose: build.Thing) -> Cache:
+            tree = build.layout(tmp_path / f"cache{next(numbers)}", named)
+            for thing in loose:
+                tree.put(*thing.blobs)
+            return stack.enter_context(Cache.open(tree.path))
+
+        yield make

@@ -1,9 +1,12 @@
 """What the tests of pull and push share: clients, things in a registry, caches filled from it."""
 
 import http.client
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 from cachedb.cache import Cache
 from cachedb.oci import Platform, Reference
@@ -17,6 +20,7 @@ from tests import build
 
 _KINDS = (build.OCI_INDEX, build.OCI_MANIFEST, build.DOCKER_LIST, build.DOCKER_MANIFEST)
 _ACCEPTED = ", ".join(_KINDS)
+_numbers = itertools.count()
 IMPATIENT = RegistrySettings(patience=Patience(idle_seconds=10, retries=1, backoff_seconds=0.01))
 
 
@@ -35,6 +39,36 @@ def connecting(
             return clients[domain]
 
         yield connect
+
+
+@dataclass(frozen=True)
+class Place:
+    """A repository of one test alone; `name` is that of an image in it."""
+
+    host: str
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}/{self.path}:1"
+
+    def tagged(self, tag: str) -> str:
+        return f"{self.host}/{self.path}:{tag}"
+
+    @classmethod
+    def new(cls, host: str) -> Self:
+        """Find a repository that nobody has used."""
+        return cls(host, f"t/p{next(_numbers)}")
+
+    def next(self) -> Self:
+        """Return another one of the same registry."""
+        return self.new(self.host)
+
+
+class Holding(Protocol):
+    """Makes a cache of some named things and some loose ones, put into it by another tool."""
+
+    def __call__(self, named: dict[str, build.Thing], *loose: build.Thing) -> Cache: ...
 
 
 def pull(

@@ -17,7 +17,7 @@ from cachedb.operations.listing import Health
 from tests import build
 from tests.operations.registries import fetch, on_disk, platforms, pull, put
 from tests.registry import cutting, servers
-from tests.registry.counting import Counter, counting
+from tests.registry.counting import Counter
 
 BASE = build.layer({"base": "b" * 4000})
 BIG = build.layer({f"f{n}": str(n) * 500 for n in range(800)})
@@ -41,12 +41,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Serve
         }.items():
             put(served.host, f"t/{name}", thing)
         yield served
-
-
-@pytest.fixture
-def counted(registry: servers.Served) -> Iterator[Counter]:
-    with counting(registry.host) as counter:
-        yield counter
 
 
 @pytest.fixture

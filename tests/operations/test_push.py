@@ -1,12 +1,7 @@
 """Push to a real registry: what is sent, what is not, and what is left alone."""
 
 import base64
-import itertools
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -27,6 +22,8 @@ from cachedb.operations.progress import Progress
 from cachedb.operations.push import Change
 from tests import build
 from tests.operations.registries import (
+    Holding,
+    Place,
     document,
     fetch,
     has_blob,
@@ -38,7 +35,7 @@ from tests.operations.registries import (
     tags,
 )
 from tests.registry import servers
-from tests.registry.counting import Counter, counting
+from tests.registry.counting import Counter
 
 BASE = build.layer({"base": "b" * 4000})
 AMD = build.image(BASE, build.layer({"arch": "amd64"}))
@@ -52,58 +49,6 @@ DOCKER = build.index(
 )
 ARTIFACT = build.artifact(BASE, artifact_type="application/vnd.example.thing")
 NESTED = build.index(AMD, build.index(ARM))
-
-_numbers = itertools.count()
-
-
-@dataclass(frozen=True)
-class Place:
-    """A repository of one test alone, and the name of an image in it."""
-
-    host: str
-    path: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.host}/{self.path}:1"
-
-    def tagged(self, tag: str) -> str:
-        return f"{self.host}/{self.path}:{tag}"
-
-    def next(self) -> "Place":
-        """Return another repository of the same registry."""
-        return Place(self.host, f"t/p{next(_numbers)}")
-
-
-@pytest.fixture
-def place(registry: servers.Served) -> Place:
-    return Place(registry.host, f"t/p{next(_numbers)}")
-
-
-@pytest.fixture
-def counted(registry: servers.Served) -> Iterator[Counter]:
-    with counting(registry.host) as counter:
-        yield counter
-
-
-class Holding(Protocol):
-    """Makes a cache of some things, put into it by another tool."""
-
-    def __call__(self, named: dict[str, build.Thing], *loose: build.Thing) -> Cache: ...
-
-
-@pytest.fixture
-def holding(tmp_path: Path) -> Iterator[Holding]:
-    numbers = itertools.count()
-    with ExitStack() as stack:
-
-        def make(named: dict[str, build.Thing], *loose: build.Thing) -> Cache:
-            tree = build.layout(tmp_path / f"cache{next(numbers)}", named)
-            for thing in loose:
-                tree.put(*thing.blobs)
-            return stack.enter_context(Cache.open(tree.path))
-
-        yield make
 
 
 def writes(requests: list[str]) -> list[str]:
