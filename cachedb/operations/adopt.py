@@ -307,5 +307,5 @@ def _look_for_children(row: BlobRow, content: bytes) -> None:
         salvaged = salvage(content)
     except InvalidManifest:
         return
-    if salvaged.found:
+    if salvaged.found or manifest.guess(content) is not None:
         row.problem = f"a document of the unknown type {row.media_type!r} points at other content"

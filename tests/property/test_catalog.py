@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.schema import State
+from cachedb.catalog.schema import Kind, State
 from cachedb.layout import Layout, fingerprint
 from cachedb.operations import adopt
 from tests import build
@@ -201,13 +201,20 @@ def _catalogs() -> tuple[Catalog, Catalog]:
     return Catalog.in_memory(), Catalog.in_memory()
 
 
-def _forgive_what_is_known_besides(found: Contents, fresh: Contents, walked: plain.Found) -> None:
-    """A catalog may know of a wrong file that a new one has had no reason to hash."""
-    for digest, row in found.blobs.items():
-        if row["state"] is State.CORRUPT and digest not in walked.sound:
-            other = fresh.blobs.get(digest)
-            if other is not None and other["state"] is State.PRESENT:
-                row["state"], row["problem"] = other["state"], other["problem"]
+def _forgive_what_is_known_besides(
+    found: Contents, fresh: Contents, walked: plain.Found
+) -> None:
+    """One of the two may have had a reason to hash a wrong file, and the other none.
+
+    Documents and configurations are hashed whenever they are read, so both know of those.
+    """
+    for digest in found.blobs.keys() & fresh.blobs.keys() - walked.sound:
+        rows = (found.blobs[digest], fresh.blobs[digest])
+        states = {row["state"] for row in rows}
+        kinds = {row["kind"] for row in rows}
+        if states == {State.PRESENT, State.CORRUPT} and kinds <= {Kind.LAYER, Kind.OTHER}:
+            for row in rows:
+                row["state"], row["problem"] = State.PRESENT, None
 
 
 def _compare(found: Contents, walked: plain.Found) -> None:

@@ -1,0 +1,31 @@
+"""The programs in ../shared/conformance/hostile, as modules."""
+
+import importlib.util
+import sys
+from functools import cache
+from types import ModuleType
+
+import pytest
+
+from tests import conformance_data
+
+
+@cache
+def load(name: str) -> ModuleType:
+    """Load one of the programs; skips where the folder is missing."""
+    path = conformance_data.root() / "hostile" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"conformance_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def layouts(*kinds: str) -> list:
+    """Return the cases of hostile layouts as parameters; none where the folder is missing."""
+    if not conformance_data.is_here():
+        return []
+    cases = load("hostile_layouts").CASES
+    return [pytest.param(case, id=case.name) for case in cases if case.kind in kinds]
