@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachedb.limits import MANIFEST_BYTES
+from cachedb.oci import Index, manifest
 from cachedb.oci.arch_tag import arch_tags
 from cachedb.operations import image_parts
-from cachedb.operations.image_parts import Documents
 from cachedb.operations.publish import Naming, publish
 
 if TYPE_CHECKING:
@@ -18,16 +19,18 @@ if TYPE_CHECKING:
 def name_platforms(
     layout: Layout, catalog: Catalog, name: str, root: Descriptor
 ) -> tuple[Reference, ...]:
-    """Name every platform of an index that is here; an image for one platform gets no more names.
+    """Name the images that an index lists and that are here, as linuxkit does; return the names.
 
-    Two variants get two names. An image by digest alone has no tag to which the platform could
-    be added, and gets none.
+    Two variants get two names. What is in an index inside the index gets none, and neither does
+    an image without a tag to which its platform could be added.
     """
     reference = image_parts.full_name(name)
     if reference is None or reference.tag is None or not root.media_type.is_index:
         return ()
-    parts = Documents(layout).parts(root)
-    named, _ = arch_tags(reference, (p.descriptor for p in parts if p.is_here and p.may_be_image))
+    index = manifest.parse(layout.blobs.read(root.digest, MANIFEST_BYTES), root.media_type)
+    assert isinstance(index, Index)  # that is what the media type says
+    images = [each for each in index.manifests if each.media_type.is_manifest]
+    named, _ = arch_tags(reference, (each for each in images if layout.blobs.stat(each.digest)))
     namings = [
         Naming(name=str(each), descriptor=descriptor, source="pull", origin=name)
         for each, descriptor in named.items()
