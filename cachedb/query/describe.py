@@ -109,13 +109,13 @@ def _clause(found: TypedExpression) -> str:
         case Chosen():
             return _clause(found.test)
         case Complement():
-            return f"but not those {_clause(found.operand)}"
+            return f"not those {_clause(found.operand)}"
         case Intersection():
-            return f"{_joined(found.operands, 'and')}"
+            return _all_of(found)
         case Union():
-            return f"{_joined(found.operands, 'or')}"
+            return " or ".join(map(_part, found.operands))
         case FieldTest():
-            return f"whose {_field(found.field)} {_test(found.test, found.field)}"
+            return _own(found)
         case MapTest():
             return _pair(found)
         case FlagTest():
@@ -145,12 +145,23 @@ def _clause_of_set(found: TypedExpression) -> str:
             return f"that are in ({describe(found)})"
 
 
-def _joined(parts: tuple[TypedExpression, ...], word: str) -> str:
-    texts = [
-        f"({_clause(part)})" if isinstance(part, Intersection | Union) else _clause(part)
-        for part in parts
-    ]
-    return f" {word} ".join(texts)
+def _all_of(found: Intersection) -> str:
+    """Say what is asked for first, and what is left out of it last."""
+    wanted = [part for part in found.operands if not isinstance(part, Complement)]
+    left_out = [part.operand for part in found.operands if isinstance(part, Complement)]
+    text = " and ".join(map(_part, wanted)) or "that exist"
+    return "".join([text, *(f", but not those {_part(part)}" for part in left_out)])
+
+
+def _part(found: TypedExpression) -> str:
+    clause = _clause(found)
+    return f"({clause})" if isinstance(found, Intersection | Union) else clause
+
+
+def _own(found: FieldTest) -> str:
+    if isinstance(found.test, Times):
+        return f"that were {found.field.name} {_or(_alternatives(found.test))}"
+    return f"whose {_field(found.field)} {_test(found.test, found.field)}"
 
 
 def _field(field: Field) -> str:

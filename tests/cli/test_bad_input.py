@@ -240,7 +240,7 @@ def test_a_bad_query_is_pointed_at(run: Run, populated: build.Tree) -> None:
     done = run(populated.path, "query", "refs", "aarch:arm64")
     assert done.code == 2
     assert done.out == ""
-    message, _, text, mark, hint = done.err.splitlines()
+    message, _, text, mark, hint, *_ = done.err.splitlines()
     assert message.startswith("error: ")
     assert text.index("aarch") == mark.index("^")
     assert "arch" in hint
