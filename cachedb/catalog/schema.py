@@ -185,6 +185,7 @@ Index("ix_link_child_id_role", link.c.child_id, link.c.role)
 # Few links name a subject, and questions begin with all of them.
 Index(
     "ix_link_subject",
+    link.c.role,
     link.c.child_id,
     link.c.parent_id,
     sqlite_where=link.c.role == Role.SUBJECT.value,

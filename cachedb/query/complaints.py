@@ -76,6 +76,8 @@ def bare_word(span: Span, word: str, *, is_first: bool) -> QueryError:
         return fail(span, why, f"any {word}", f"any {word}(CONDITION)", f'"{word}" is a reference')
     if word in FUNCTIONS:
         return fail(span, f"`{word}` is a function", f"{word}(alpine)")
+    if word == "is":
+        return fail(span, "`is` is followed by `:` and flags", "is:pinned")
     if word in quoting.SINGULARS:
         plural = quoting.SINGULARS[word]
         hints = (f"{plural} begins a query", f'"{word}" is a reference')

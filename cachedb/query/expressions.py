@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import case, func, literal, select
+from sqlalchemy import func, literal, select
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import (
@@ -248,11 +248,9 @@ def sum_of_single(pairs: CTE, name: str, more: Select[Any, Any] | None = None) -
 def _platform_text(name: str) -> ColumnElement[str]:
     if name != "platform":
         return platform_part(name)
-    parts = (platform.c.os, platform.c.architecture, platform.c.variant)
-    first, *others = parts
-    text: ColumnElement[str] = first
-    for part in others:
-        text = text + case(((text != "") & (part != ""), "/" + part), else_=part)
+    whole = platform.c.os + "/" + platform.c.architecture + "/" + platform.c.variant
+    # What is not said leaves slashes behind.
+    text: ColumnElement[str] = func.trim(func.replace(whole, "//", "/"), "/")
     return text
 
 

@@ -200,7 +200,11 @@ def _mismatched(conditions: Conditions, row: Row, *, negated: bool) -> ColumnEle
         .join(declared, declared.c.id == inner.table.c.platform_id)
         .join(child, child.c.id == inner.table.c.child_id)
         .join(configured, configured.c.id == child.c.platform_id)
-        .where(child.c.platform_id != inner.table.c.platform_id, differ)
+        .where(
+            child.c.kind == int(Kind.MANIFEST),
+            child.c.platform_id != inner.table.c.platform_id,
+            differ,
+        )
     )
     made = conditions.set("mismatched", found, "mismatched", "links of another platform")
     return member(row.id, made, negated=negated)

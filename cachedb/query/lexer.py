@@ -89,7 +89,8 @@ class Scanner:
     def here(self) -> Span:
         """Return the word or the character that stands here, for an error."""
         found = ANY_RUN.match(self.source.text, self.position)
-        return self.span(self.position, found.end() if found else self.position + 1)
+        end = found.end() if found else self.position + 1
+        return self.span(self.position, min(end, len(self.source.text)))
 
     def peek(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Match `pattern` here."""

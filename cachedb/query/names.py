@@ -89,6 +89,9 @@ def parse_digest(text: str, span: Span) -> DigestPrefix:
         if not fitting:
             raise fail(span, "no digest has so many digits")
         return DigestPrefix(prefixes=tuple(f"{name}:{text.lower()}" for name in fitting))
+    algorithm, colon, _ = text.partition(":")
+    if colon and algorithm in _ALGORITHMS:
+        raise fail(span, f"the digits of a {algorithm} are 0-9 and a-f", f"{algorithm}:6b86b273")
     if _ANY_ALGORITHM.fullmatch(text):
         return DigestPrefix(prefixes=(text,))
     raise fail(

@@ -18,6 +18,8 @@ from cachedb.query.fields import (
 BARE: Final = re.compile(r"""[^\s(),&|"'$]+""")
 BARE_KEY: Final = re.compile(r"""[^\s(),&|"'$=<>!~]+""")
 BARE_SELECTOR: Final = re.compile(r"""[^\s()"'<>=!&|,$@~-][^\s()"'<>=!&|,$]*""")
+# What a reference, a digest or a pattern of them may be made of, without quotes.
+REFERENCE: Final = re.compile(r"[\w.:/@*?\[\]^+\\-]+", re.ASCII)
 # After a colon these begin the port of a registry: registry:5000/repo is a reference.
 PORT: Final = r"\d{1,5}/"
 
@@ -40,6 +42,7 @@ RESERVED: Final = frozenset(
         *SINGULARS,
         *RELATION_NAMES,
         *FUNCTIONS,
+        "is",
     )
 )
 """Bare words that are no references; in quotes they are."""
@@ -63,7 +66,11 @@ def key(text: str) -> str:
 def selector(text: str) -> str:
     """Write a reference so that it is not taken for anything else."""
     plain = (
-        BARE_SELECTOR.fullmatch(text) and text not in RESERVED and not _LIKE_A_FIELD.match(text)
+        BARE_SELECTOR.fullmatch(text)
+        and REFERENCE.fullmatch(text)
+        and text not in RESERVED
+        and not _LIKE_A_FIELD.match(text)
+        and text[0] not in "^+"
     )
     return text if plain else _quoted(text)
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cachedb.errors import QueryError
+    from cachedb.query.tree import Span
 
 _NOUN: Final = re.compile(rf"(?P<name>{'|'.join(NOUNS)})(?![^\s)])")
 _RELATION: Final = re.compile(rf"(?P<name>{'|'.join(RELATION_NAMES)})(?![a-z_])")
@@ -89,7 +90,8 @@ class TermParser(ABC):
             scanner.skip()
             return "refs" if found["name"] == "images" else found["name"]
         word = scanner.word()
-        if word in quoting.SINGULARS and not scanner.peek(lexer.COMPARE):
+        is_alone = scanner.source.text[scanner.position + len(word) :][:1] in {"", " ", ")"}
+        if word in quoting.SINGULARS and is_alone and not scanner.peek(lexer.COMPARE):
             raise complaints.bare_word(scanner.here(), word, is_first=True)
         return None
 
@@ -156,6 +158,7 @@ class TermParser(ABC):
             return None
         relations = tuple(found["path"].split(".")[:-1])
         path = Path(relations=relations, field=found["field"], span=scanner.span(start))
+        self._check_depth(len(relations), path.span)
         if pattern is lexer.FLAG:
             words = scanner.values()
             return Flag(relations=relations, words=words, span=scanner.span(start))
@@ -246,9 +249,13 @@ class TermParser(ABC):
         if unknown:
             raise complaints.field(scanner.span(start, unknown.end()), unknown[0])
         bare = scanner.take(quoting.BARE_SELECTOR)
-        if bare is None or scanner.source.text[start] in "^;+":
+        if bare is None or bare[0][0] in "^+":
             raise complaints.symbol(scanner.span(start, start + 1), scanner.source.text[start])
         span = scanner.span(start)
+        plain = quoting.REFERENCE.match(bare[0])
+        if plain is None or plain.end() < len(bare[0]):
+            place = start + (plain.end() if plain else 0)
+            raise complaints.symbol(scanner.span(place, place + 1), scanner.source.text[place])
         if bare[0] in quoting.RESERVED:
             raise complaints.bare_word(span, bare[0], is_first=False)
         return Selector(text=bare[0], span=span)
@@ -350,12 +357,16 @@ class TermParser(ABC):
 
     def _enter(self, start: int) -> None:
         self._budget.depth += 1
+        self._check_depth(0, self._scanner.span(start, start + 1))
+
+    def _check_depth(self, more: int, span: Span) -> None:
         limit = limits.QUERY_DEPTH
-        if self._budget.depth > limit.value:
+        if self._budget.depth + more > limit.value:
             raise fail(
-                self._scanner.span(start, start + 1),
+                span,
                 f"more than {limit.value} levels inside each other",
-                "save a part of it and use it as @NAME's result, or write it flatter",
+                "write it with fewer parentheses",
+                f"{limit.variable}=NUMBER raises the limit",
             )
 
     def _leave(self) -> None:
@@ -370,6 +381,7 @@ class TermParser(ABC):
                 scanner.span(scanner.position, scanner.position + 1),
                 f"more than {limit.value} terms in one query",
                 "give many values of one field as a list: name:a,b,c",
+                f"{limit.variable}=NUMBER raises the limit",
             )
 
     def _unexpected(self) -> QueryError:

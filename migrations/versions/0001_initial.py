@@ -227,7 +227,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_link_child_id_role", ["child_id", "role"], unique=False)
         batch_op.create_index(
             "ix_link_subject",
-            ["child_id", "parent_id"],
+            ["role", "child_id", "parent_id"],
             unique=False,
             sqlite_where=sa.text("role = 4"),
         )

@@ -601,8 +601,9 @@ class Sets:
         if sort != "link":
             raise WrongSort(sort)
         declared = self.links[key].platform
-        configured = self.cache.blobs[self.links[key].child].platform
-        if not declared or not configured:
+        child = self.cache.blobs[self.links[key].child]
+        configured = child.platform
+        if not declared or not configured or child.kind != "manifest":
             return False
         variants = {declared[2], configured[2]}
         return declared[:2] != configured[:2] or (len(variants) > 1 and "" not in variants)

@@ -143,8 +143,11 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "refs not top 5 by -added per registry,repo",
     ),
     "Q49": (
-        "retention: keep latest, pinned, the 3 newest v-tags per repository and anything used in 90 days",
-        "refs tag:latest or is:pinned or used since 90d or top 3 by -added per registry,repo of (tag starts v)",
+        "keep latest, pinned, the 3 newest v-tags per repository and all that was used in 90 days",
+        (
+            "refs tag:latest or is:pinned or used since 90d "
+            "or top 3 by -added per registry,repo of (tag starts v)"
+        ),
     ),
     "Q50": ("the single biggest layer of each media type", "layers top 1 by -size per type"),
 }

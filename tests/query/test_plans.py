@@ -1,0 +1,111 @@
+"""How SQLite goes about the examples: walks go by index, and no big table is scanned."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection
+
+from cachedb.query.compile import compile_query
+from cachedb.query.parser import parse
+from cachedb.query.sql import Plan
+from tests.query import generate
+from tests.query.databases import SAVED
+from tests.query.examples import EXAMPLES
+
+MORE = {
+    "count inside": "refs count layer gt 5",
+    "count children": "refs any manifest(count child(kind:layer) gt 60)",
+    "count packages": "refs count package(license:GPL*) gt 2",
+    "no referrer": "refs no referrer",
+    "referrers of": "blobs any subject(is:root)",
+    "subjects": "blobs subjects(attestations everything)",
+    "shared": "blobs is:shared",
+    "partial": "refs is:partial",
+    "many names": "refs name:" + ",".join(f"docker.io/acme/app{n}:v1.0" for n in range(100)),
+    "digests": "blobs digest:aabbcc,ddeeff sort -total limit 5 show digest,total,refs",
+    "link to package": "packages blob.ref.tag:latest",
+    "complement of a walk": "blobs not descendants(alpine) not ancestors(is:corrupt)",
+    "exclusive of all": "refs group kind show kind,exclusive",
+    "exclusive in terms": "refs exclusive gt 1G sort -exclusive",
+    "top by exclusive": "refs top 3 by -exclusive per registry",
+}
+TEXTS = {name: text for name, (_, text) in EXAMPLES.items()} | MORE
+# The rows of these are links, and nothing but the words of each link selects them.
+OVER_ALL_LINKS = {"Q42"}
+# This asks for all that has any package, which is all of that table.
+OVER_ALL_HOLDERS = {"Q41"}
+
+
+def steps(connection: Connection, text: str) -> tuple[list[str], list[str]]:
+    """Return all steps of the plan, and those of recursive steps."""
+    statement = compile_query(parse(text, saved=SAVED), now=generate.NOW)
+    rows = connection.execute(Plan(statement.select)).all()
+    below = defaultdict(list)
+    for row in rows:
+        below[row[1]].append(row)
+
+    def under(key: int) -> Iterator[str]:
+        for row in below[key]:
+            yield row[3]
+            yield from under(row[0])
+
+    recursive = [step for row in rows if row[3] == "RECURSIVE STEP" for step in under(row[0])]
+    return [row[3] for row in rows], recursive
+
+
+def check(connection: Connection, name: str) -> None:
+    everything, recursive = steps(connection, TEXTS[name])
+    for step in recursive:
+        assert re.fullmatch(
+            r"SCAN \w+\d\w*|SEARCH edge USING (PRIMARY KEY|COVERING INDEX) .*", step
+        )
+    for step in everything:
+        assert not re.match(r"SCAN (edge|link)\b", step), everything
+        assert name in OVER_ALL_HOLDERS or not re.match(r"SCAN blob_package\b", step), everything
+        assert not re.search(r"BLOOM FILTER ON (edge|link)\b", step), everything
+        assert name in OVER_ALL_LINKS or not re.match(r"SCAN l\d", step), everything
+
+
+@pytest.fixture(params=["as it is", "analyzed"])
+def planned(request: pytest.FixtureRequest, large: Connection) -> Iterator[Connection]:
+    yield from _with_statistics(large, wanted=request.param == "analyzed")
+
+
+@pytest.fixture(params=["as it is", "analyzed"])
+def fully_planned(request: pytest.FixtureRequest, full: Connection) -> Iterator[Connection]:
+    yield from _with_statistics(full, wanted=request.param == "analyzed")
+
+
+def _with_statistics(connection: Connection, *, wanted: bool) -> Iterator[Connection]:
+    if wanted:
+        connection.exec_driver_sql("ANALYZE")
+        connection.commit()
+    yield connection
+    if wanted:
+        for table in ("sqlite_stat1", "sqlite_stat4"):
+            if connection.dialect.has_table(connection, table):
+                connection.exec_driver_sql(f"DROP TABLE {table}")
+        connection.commit()
+        # Only a new connection forgets the statistics.
+        connection.invalidate()
+        connection.rollback()
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_walks_go_by_index_and_no_big_table_is_scanned(name: str, planned: Connection) -> None:
+    check(planned, name)
+
+
+@pytest.mark.campaign
+def test_the_same_holds_for_ten_thousand_names(fully_planned: Connection) -> None:
+    for name in TEXTS:
+        check(fully_planned, name)
+
+
+@pytest.mark.parametrize("name", ["Q13", "Q17", "Q40", "Q45", "digests"])
+def test_what_an_index_serves_begins_with_it(name: str, planned: Connection) -> None:
+    everything, _ = steps(planned, TEXTS[name])
+
+    assert not [step for step in everything if re.match(r"SCAN [bprl]\d", step)]
