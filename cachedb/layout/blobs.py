@@ -6,10 +6,11 @@ it has been checked: a reader hashes what it reads.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _ALGORITHMS = ("sha256", "sha384", "sha512")
 _CHUNK = 1 << 20
+_NO_SECOND_NAME = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,26 @@ class BlobStore:
                 return False
         return True
 
+    def link(self, source: int, name: str, digest: Digest) -> bool:
+        """Give a checked, synced file of the directory `source` its place as a second name.
+
+        Otherwise as `publish`, which is what is done where a file cannot have two names.
+        """
+        with (
+            storing(f"publish {path_of(digest)}"),
+            closing(make_directory(self._root, "blobs")) as blobs,
+            closing(make_directory(blobs, digest.algorithm)) as directory,
+        ):
+            try:
+                _link(source, name, directory, digest.encoded)
+            except FileNotFoundError:  # another process was faster
+                return False
+            except OSError as error:
+                if error.errno not in _NO_SECOND_NAME:
+                    raise
+                return self.publish(source, name, digest)
+        return True
+
     def withdraw(self, digest: Digest, target: int, name: str) -> bool:
         """Move a blob out of the store into the directory `target`; False if it is not there."""
         if self.stat(digest) is None:
@@ -265,6 +287,22 @@ class _CheckedFile(io.RawIOBase):
         if encoded != self._digest.encoded:
             actual = f"{self._digest.algorithm}:{encoded}"
             raise CorruptBlob(self._digest, f"holds {actual}", path=path_of(self._digest))
+
+
+def _link(source: int, name: str, directory: int, encoded: str) -> None:
+    """Link a file to its place, atomically also where there is a file."""
+    try:
+        os.link(name, encoded, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
+    except FileExistsError:
+        ours = os.stat(name, dir_fd=source, follow_symlinks=False)
+        theirs = os.stat(encoded, dir_fd=directory, follow_symlinks=False)
+        if os.path.samestat(ours, theirs):  # renaming one name of a file to another does nothing
+            return
+        second = f"{name}.swap"
+        with suppress(FileNotFoundError):
+            os.unlink(second, dir_fd=source)
+        os.link(name, second, src_dir_fd=source, dst_dir_fd=source, follow_symlinks=False)
+        os.rename(second, encoded, src_dir_fd=source, dst_dir_fd=directory)
 
 
 def _reading(digest: Digest) -> AbstractContextManager[None]:

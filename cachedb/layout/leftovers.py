@@ -45,7 +45,7 @@ _HABITS = (
     _Habit("ingest", re.compile(r"[0-9a-f]{64}"), "linuxkit", is_folder=True),
     _Habit("blobs/sha256", re.compile(r"[0-9a-f]{64}\d+"), "crane or linuxkit"),
     _Habit("blobs/sha256", re.compile(r"\d+\.tmp"), "regctl"),
-    _Habit(STAGE, re.compile(r"[a-z0-9]+-[0-9a-f]+(\.part|\.swap)?"), OURS),
+    _Habit(STAGE, re.compile(r"[a-z0-9]+-[0-9a-f]+(\.[a-z.]+)?"), OURS),
     _Habit(LEASES, re.compile(r"[0-9a-f]{16}"), OURS),
     _Habit(TEMPORARY, re.compile(r".+\.[0-9a-f]{16}"), OURS),
     _Habit(TRASH, re.compile(r".+"), OURS, is_folder=True),

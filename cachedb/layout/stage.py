@@ -190,6 +190,28 @@ class Stage:
                     raise StorageFailed(f"{digest} has vanished from the stage")
         self._blobs.sync()
 
+    def link(self, digests: Iterable[Digest]) -> None:
+        """Publish complete blobs as `publish` does, but keep them here until `release`.
+
+        Whoever removes from the store what has no name yet takes nothing from us then.
+
+        Raises:
+            StorageFailed: A blob is neither here nor there; nothing after it is published.
+        """
+        with self._ingest() as ingest:
+            for digest in digests:
+                is_linked = self._blobs.link(ingest, name_of(digest), digest)
+                if not is_linked and self._blobs.stat(digest) is None:
+                    raise StorageFailed(f"{digest} has vanished from the stage")
+        self._blobs.sync()
+
+    def release(self, digests: Iterable[Digest]) -> None:
+        """Forget complete blobs that have their place, and a name that keeps them there."""
+        with self._ingest() as ingest, storing("clear the stage"):
+            for digest in digests:
+                with suppress(FileNotFoundError):
+                    os.unlink(name_of(digest), dir_fd=ingest)
+
     def clear(self, kept: Collection[str] = ()) -> int:
         """Remove what no running process writes and `kept` does not name; returns the bytes."""
         try:

@@ -1,9 +1,10 @@
 """The trash: blobs that a sweep has withdrawn and may still have to give back.
 
 A collector cannot know that a foreign tool has just decided to reuse an old blob. So a sweep
-moves blobs to ``trash/<run>/<algorithm>-<encoded>``, reads the names again, gives back what they
-reach by now, and only then removes the rest. A run that was killed half-way is finished by the
-next open.
+moves blobs to ``trash/<run>/<algorithm>-<encoded>`` and reads the names again; when they have
+changed it gives everything back. Then the run is finished, which its name says from then on, and
+its blobs are kept for a while, for names that a tool is about to add. A run that was killed
+half-way is undone by the next open.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from cachedb.layout.blobs import BlobStore
 
 
+_FINISHED = ".done"
+
+
 class Trash:
     """What has been withdrawn from one layout; the caller holds `gc.lock` alone."""
 
@@ -30,12 +34,22 @@ class Trash:
         self._blobs = blobs
 
     def runs(self) -> list[str]:
-        """Return the runs whose blobs have not been removed yet."""
-        try:
-            with closing(open_directory(self._private, "trash")) as trash:
-                return sorted(os.listdir(trash))
-        except FileNotFoundError:
-            return []
+        """Return the runs that are not finished."""
+        return [name for name in self._folders() if not name.endswith(_FINISHED)]
+
+    def finished(self) -> list[str]:
+        """Return the runs that are finished and whose blobs have not been removed, by age."""
+        return [name for name in self._folders() if name.endswith(_FINISHED)]
+
+    def finish(self, run: str) -> str:
+        """Declare a run, which has been settled, finished; returns its name from now on."""
+        with (
+            storing("finish a collection"),
+            closing(make_directory(self._private, "trash", mode=0o700)) as trash,
+        ):
+            os.rename(run, run + _FINISHED, src_dir_fd=trash, dst_dir_fd=trash)
+            os.fsync(trash)
+        return run + _FINISHED
 
     def take(self, run: str, digest: Digest) -> bool:
         """Withdraw a blob; False if it is not there any more."""
@@ -76,6 +90,16 @@ class Trash:
             with closing(make_directory(self._private, "trash", mode=0o700)) as trash:
                 os.rmdir(run, dir_fd=trash)
         return freed
+
+    def _folders(self) -> list[str]:
+        try:
+            with (
+                closing(open_directory(self._private, "trash")) as trash,
+                os.scandir(trash) as entries,
+            ):
+                return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
 
     @contextmanager
     def _run(self, run: str) -> Iterator[int]:

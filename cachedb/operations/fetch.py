@@ -112,6 +112,11 @@ class Fetch:
             self.fetched += size
 
     @property
+    def needed(self) -> list[Digest]:
+        """Everything that the image needs, wherever it is."""
+        return [*self.blobs, *self._order]
+
+    @property
     def documents(self) -> list[Digest]:
         """The documents that are on the stage, children before their parents."""
         return [digest for digest in reversed(self._order) if digest in self._on_stage]

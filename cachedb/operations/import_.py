@@ -133,7 +133,8 @@ def _take_in(
         if (name, descriptor.digest) not in present
     ]
     if namings or staged:
-        publish(layout, catalog, intake.stage, staged, namings)
+        reused = needed.keys() - intake.staged.keys()
+        publish(layout, catalog, intake.stage, staged, namings, reused)
     return tuple(
         Imported(
             name=name,

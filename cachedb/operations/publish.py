@@ -7,7 +7,7 @@ names is whole at every instant.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, update
 
 from cachedb.catalog import leases
 from cachedb.catalog.schema import blob, ref
-from cachedb.errors import CacheBusy
+from cachedb.errors import CacheBusy, CacheError, StorageFailed
 from cachedb.operations import adopt, packages
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from cachedb.layout import IndexJson, Layout
     from cachedb.layout.stage import Stage
     from cachedb.oci import Descriptor, Digest
+
+_MOST_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,9 @@ def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
         try:
             yield Lease(key, catalog)
         finally:
-            with catalog.writing() as connection:
+            # A row that stays says nothing without the lock, and the next collection removes it:
+            # no reason to fail, and none to hide why the operation has failed.
+            with suppress(CacheError), catalog.writing() as connection:
                 leases.release(connection, [key])
 
 
@@ -71,17 +75,23 @@ def publish(
     stage: Stage,
     digests: Sequence[Digest],
     namings: Collection[Naming],
+    reused: Collection[Digest] = (),
 ) -> None:
     """Publish staged blobs in the order given, then the names, in one write of index.json.
 
+    `reused` is what the names need besides and was found in the layout. Collectors of other tools
+    know neither locks nor leases, so all of it is looked for once more when the names are there.
+
     Raises:
-        CacheBusy: Another program removed a blob before its name was there; nothing is named.
+        CacheBusy: Another program removed a blob that is not on the stage; nothing is named.
     """
+    content = _Content(layout, stage, digests, reused)
     with layout.publishing():
-        stage.publish(digests)
+        stage.link(digests)
         with layout.locking_names():
             adopt.reconcile(layout, catalog)
-            _name(layout, catalog, digests, namings)
+            _name(content, catalog, namings)
+    stage.release(digests)
     packages.read_new(layout, catalog)
 
 
@@ -100,20 +110,27 @@ def publish_made(
         naming, content = make(layout.index())
         digest = naming.descriptor.digest
         stage.add(digest, content)
-        stage.publish([digest])
-        _name(layout, catalog, [digest], [naming])
+        stage.link([digest])
+        _name(_Content(layout, stage, [digest]), catalog, [naming])
+    stage.release([digest])
     packages.read_new(layout, catalog)
 
 
-def _name(
-    layout: Layout, catalog: Catalog, digests: Sequence[Digest], namings: Collection[Naming]
-) -> None:
-    _refuse_vanished(layout, digests)
-    index = layout.index().naming((n.name, n.descriptor) for n in namings)
-    layout.replace_index(index)
+def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> None:
+    layout = content.layout
+    before = layout.index()
+    after = before.naming((n.name, n.descriptor) for n in namings)
+    content.bring_back()
+    if after != before:
+        layout.replace_index(after)
+        try:
+            content.bring_back()
+        except CacheBusy:
+            layout.replace_index(before)
+            raise
     with catalog.writing() as connection:
-        adopt.absorb(layout, connection, digests)
-        _remember(connection, digests, namings)
+        adopt.absorb(layout, connection, content.digests)
+        _remember(connection, content.digests, namings)
 
 
 def publish_blobs(
@@ -121,12 +138,13 @@ def publish_blobs(
 ) -> None:
     """Publish staged blobs that names lead to already; index.json is not touched."""
     with layout.publishing():
-        stage.publish(digests)
+        stage.link(digests)
         with layout.locking_names():
             adopt.reconcile(layout, catalog)
             with catalog.writing() as connection:
                 adopt.absorb(layout, connection, digests)
                 _mark_verified(connection, digests)
+    stage.release(digests)
 
 
 def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:
@@ -135,11 +153,38 @@ def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:
         _mark_verified(connection, digests)
 
 
-def _refuse_vanished(layout: Layout, digests: Sequence[Digest]) -> None:
-    """Notice a collector of another tool, which removes what no name reaches yet."""
-    gone = next((digest for digest in digests if layout.blobs.stat(digest) is None), None)
-    if gone is not None:
-        raise CacheBusy(f"another program removed {gone} before it had a name", hint="try again")
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What some names need: blobs on the stage, and others that were in the layout before."""
+
+    layout: Layout
+    stage: Stage
+    digests: Sequence[Digest]
+    reused: Collection[Digest] = ()
+
+    def bring_back(self) -> None:
+        """Undo what a collector of another tool did, which removes what no name reaches yet.
+
+        Raises:
+            CacheBusy: It took something that only a new transfer can bring back.
+        """
+        for _ in range(_MOST_ATTEMPTS):
+            gone = [digest for digest in self.digests if self._is_gone(digest)]
+            lost = next(filter(self._is_gone, self.reused), None)
+            if lost is None and not gone:
+                return
+            if lost is None:
+                try:
+                    self.stage.link(gone)
+                except StorageFailed:
+                    lost = gone[0]
+            if lost is not None:
+                what = f"another program removed {lost} before it had a name"
+                raise CacheBusy(what, hint="try again")
+        raise CacheBusy("another program removes blobs as they come", hint="try again")
+
+    def _is_gone(self, digest: Digest) -> bool:
+        return self.layout.blobs.stat(digest) is None
 
 
 def _remember(

@@ -216,7 +216,9 @@ def _publish(
             Pulled(name=name, descriptor=fetch.root, fetched=fetch.fetched, is_new=is_new)
         )
     if namings:
-        publish(around.layout, around.catalog, around.stage, list(staged), namings)
+        arriving = [image.fetch for image in images if image.fetch.error is None]
+        reused = {digest for fetch in arriving for digest in fetch.needed} - staged.keys()
+        publish(around.layout, around.catalog, around.stage, list(staged), namings, reused)
     for image in images:
         if image.fetch.error is None:
             _remember_repository(around.catalog, image)
