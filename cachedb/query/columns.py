@@ -94,8 +94,8 @@ def _column(sort: Sort, grouped: tuple[Field, ...], key: Key) -> Column:
 
 def _aggregate(sort: Sort, key: Key, function: str, name: str) -> Column:
     if function not in _FUNCTIONS:
-        words = [f"{one}.{name}" for one in _FUNCTIONS]
-        raise fail(key.span, f"there is no aggregate `{function}`", *did_you_mean(key.name, words))
+        words = ", ".join(f"{one}.{name}" for one in _FUNCTIONS)
+        raise fail(key.span, f"there is no aggregate `{function}`", f"one of {words}")
     field = FIELDS[sort].get(name)
     if field is None or not field.is_scalar:
         able = [one.name for one in FIELDS[sort].values() if one.is_scalar]
@@ -112,7 +112,7 @@ def _scalar(sort: Sort, key: Key) -> Field:
     field = FIELDS[sort].get(key.name)
     if field is None:
         known = [one.name for one in FIELDS[sort].values() if one.is_scalar]
-        why = f"{sort.noun} have no column `{key.name}`"
+        why = f"{sort.many} have no column `{key.name}`"
         raise fail(key.span, why, *did_you_mean(key.name, known))
     if not field.is_scalar:
         raise _many_values(sort, key, field)
@@ -120,7 +120,7 @@ def _scalar(sort: Sort, key: Key) -> Field:
 
 
 def _many_values(sort: Sort, key: Key, field: Field) -> QueryError:
-    why = f"a {sort} can have several values of `{key.name}`"
+    why = f"{sort.one} can have several values of `{key.name}`"
     if field.name in KEYED_FIELDS:
         return fail(key.span, why, f"select by it: {key.name}:KEY=VALUE")
     hints = [f"select by it: {key.name}:VALUE"]

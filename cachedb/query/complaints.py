@@ -44,6 +44,13 @@ def symbol(span: Span, char: str) -> QueryError:
             f"`{char}` needs a field before it",
             f"size {'gt' if char == '>' else 'lt' if char == '<' else 'eq'} 100M",
         )
+    source = span.source.text
+    if not char.isascii():
+        why = f"`{char}` does not stand in a reference"
+        return fail(span, why, 'to look for any text, name it: name has "TEXT"')
+    if char == "$" and span.start and not source[span.start - 1].isspace():
+        why = "`$` does not stand in a word: it begins the name of a parameter"
+        return fail(span, why, "quote a text that has `$` in it: 'a$b'")
     if char == "$":
         return fail(span, "a parameter stands for a value, not for a term", "name:$name")
     if char == ")":
@@ -137,9 +144,9 @@ def relation(span: Span, word: str, quantifier: str) -> QueryError:
         hints.append(f"did you mean `{near}`?")
     singular = {plural: one for one, plural in quoting.SINGULARS.items() if one in RELATION_NAMES}
     if word in singular:
-        hints = [f"{quantifier} {singular[word]}"]
-    if quantifier == "no" and not hints:
-        hints.append("for the complement of a term write `not`")
+        hints = [f"{quantifier} {singular[word]}", f"{quantifier} {singular[word]}(CONDITION)"]
+    if quantifier == "no" and not hints and word:
+        hints.append(f"for the complement of a term write `not`: not {word}")
     if not hints:
         hints.append(f"one of {', '.join(sorted(RELATION_NAMES))}")
     shown = f"`{word}` is not a relation" if word else "a relation is missing"

@@ -48,12 +48,6 @@ if TYPE_CHECKING:
 
     from cachedb.query.fields import Field
 
-_PLURAL: Final = {
-    Sort.REF: "references",
-    Sort.BLOB: "blobs",
-    Sort.LINK: "links",
-    Sort.PACKAGE: "packages",
-}
 _AFFIXES: Final = {"starts": "starts with", "ends": "ends with", "has": "has"}
 _FUNCTIONS: Final = {
     "refs": "references that contain any of",
@@ -72,7 +66,7 @@ _FUNCTIONS: Final = {
 
 def describe_query(checked: CheckedQuery) -> str:
     """Say what a query asks for."""
-    noun = f"{checked.noun.name}" if checked.noun.kind else _PLURAL[checked.sort]
+    noun = f"{checked.noun.name}" if checked.noun.kind else checked.sort.many
     which = f" {_clause(checked.condition)}" if checked.condition is not None else ""
     parts = [f"{noun}{which}" if which else f"all {noun}"]
     if checked.group:
@@ -89,7 +83,7 @@ def describe(found: TypedExpression) -> str:
     """Say what a set is, as a noun: references whose tag is `latest`."""
     match found:
         case Whole():
-            return f"all {_PLURAL[found.sort]}"
+            return f"all {found.sort.many}"
         case Applied():
             return f"{_FUNCTIONS[found.function]} ({describe(found.argument)})"
         case Pointed():
@@ -98,7 +92,7 @@ def describe(found: TypedExpression) -> str:
         case Chosen():
             return describe(found.test)
         case _:
-            return f"{_PLURAL[found.sort]} {_clause(found)}"
+            return f"{found.sort.many} {_clause(found)}"
 
 
 def _clause(found: TypedExpression) -> str:

@@ -26,6 +26,20 @@ class Sort(StrEnum):
         """Several of them, as a query says it."""
         return f"{self.value}s"
 
+    @property
+    def one(self) -> str:
+        """One of them, as a sentence says it."""
+        return f"a {self._word}"
+
+    @property
+    def many(self) -> str:
+        """Several of them, as a sentence says it."""
+        return f"{self._word}s"
+
+    @property
+    def _word(self) -> str:
+        return "reference" if self is Sort.REF else self.value
+
 
 class Type(Enum):
     """How the values of a field are written and compared."""

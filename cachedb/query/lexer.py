@@ -222,27 +222,44 @@ class Scanner:
         return Value(text=text if raw else quoting.escape(text), span=span)
 
     def _no_value(self, what: str) -> QueryError:
-        if self.at_end or self.next.isspace():
-            before = self.source.text[: self.position]
-            run = re.search(r"[^\s(),]*\Z", before)
-            start = run.start() if run and run[0] else self.position
-            return fail(
-                self.span(start, max(self.position, start + 1)),
-                f"{what} is missing here",
-                f"write it without a blank: {before[start:]}VALUE"
-                if before[start:].endswith((":", ","))
-                else "write the value behind it",
-            )
+        if not self.at_end and not self.next.isspace():
+            return self._no_value_before_symbol(what)
+        before = self.source.text[: self.position]
+        start = (
+            len(before) - len(re.split(r"[\s()]", before.rstrip())[-1]) - _blanks_at_end(before)
+        )
+        written = self.source.text[start : self.position].rstrip()
+        self.skip()
+        following = self.here().text or "VALUE"
+        glue = "" if written.endswith((":", ",", "=", "~", "<", ">")) else " "
+        how = "without a blank" if following != "VALUE" and not glue else "with a value"
         return fail(
-            self.here(),
+            self.span(start, start + len(written)),
+            f"{what} is missing here",
+            f"write it {how}: {written}{glue}{following}",
+        )
+
+    def _no_value_before_symbol(self, what: str) -> QueryError:
+        if self.next == ",":
+            return fail(self.here_char(), f"{what} is missing before `,`", "leave out the comma")
+        return fail(
+            self.here_char(),
             f"{what} is missing before `{self.next}`",
             f"quote a text that has `{self.next}` in it",
         )
+
+    def here_char(self) -> Span:
+        """Return the character that stands here."""
+        return self.span(self.position, min(self.position + 1, len(self.source.text)))
 
 
 def join(text: str | Sequence[str]) -> str:
     """Make one text of the words of a command line."""
     return text if isinstance(text, str) else " ".join(text)
+
+
+def _blanks_at_end(text: str) -> int:
+    return len(text) - len(text.rstrip())
 
 
 def _unescape(found: re.Match[str]) -> str:

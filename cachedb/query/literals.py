@@ -31,7 +31,6 @@ from cachedb.query.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from cachedb.query.tree import Span, Value
@@ -123,7 +122,7 @@ def _number_range(op: str, number: int) -> NumberRange:
 
 def _number(text: str, span: Span) -> int:
     if not _NUMBER.fullmatch(text):
-        raise fail(span, f"`{text}` is not a whole number")
+        raise fail(span, f"`{text}` is not a whole number", "write it in digits: 5")
     return int(text)
 
 
@@ -294,7 +293,8 @@ def _times(field: Field, op: str, values: tuple[Value, ...], span: Span, now: da
     for value in values:
         if value.text == "never":
             if op != "eq":
-                raise fail(value.span, f"nothing is {op} never", f"{field.name}:never")
+                why = f"`never` is no time, and nothing is `{op}` it"
+                raise fail(value.span, why, f"{field.name}:never")
             never = True
         elif ".." in value.text:
             _refuse_range(op, value)
@@ -324,7 +324,8 @@ def _span_of(op: str, moment: times.Moment) -> TimeRange:
 def _time_range(value: Value, now: datetime) -> TimeRange:
     first, _, last = value.text.partition("..")
     if "never" in {first, last}:
-        raise fail(value.span, "`never` is not a time to count from", f"{first or last},never")
+        instead = f"never,..{last}" if first == "never" else f"{first}..,never"
+        raise fail(value.span, "`never` is no time, so no range ends there", f"write {instead}")
     low = times.parse(first, value.span, now).start if first else None
     high = times.parse(last, value.span, now).end if last else None
     if low is not None and high is not None and low > high:
@@ -350,8 +351,9 @@ def _age_needs_direction(field: Field, op: str, value: Value, span: Span) -> Que
 
 def _refuse_range(op: str, value: Value) -> None:
     if op != "eq":
+        low, _, high = value.text.partition("..")
         why = f"`{value.text}` is a range, and `{op}` compares with one value"
-        raise fail(value.span, why, f"write FIELD:{value.text}")
+        raise fail(value.span, why, f"write `eq {value.text}`, or `{op} {high or low}`")
     if value.text == "..":
         raise fail(value.span, "this range has no ends", "100M..1G, 100M.., ..1G")
 
@@ -361,12 +363,9 @@ def _reversed(value: Value, low: str, high: str, relation: str) -> QueryError:
 
 
 def _wrong_operator(field: Field, op: str, span: Span) -> QueryError:
-    allowed = OPERATORS[field.type]
-    why = f"`{op}` does not compare values of `{field.name}` ({field.type.value})"
-    instead: Iterable[str] = (f"{field.name} {word} VALUE" for word in allowed if word != "ne")
-    if op in {"matches", "starts", "ends", "has"} and "matches" not in allowed:
-        instead = [f"{field.name}:VALUE"]
-    return fail(span, why, *instead)
+    why = f"`{op}` does not go with `{field.name}` ({field.type.value})"
+    allowed = ", ".join(OPERATORS[field.type])
+    return fail(span, why, f"write {field.name}:VALUE, or one of {allowed} between the two")
 
 
 def _patterns(test: Test) -> int:

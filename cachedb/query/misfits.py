@@ -10,6 +10,8 @@ from cachedb.query.messages import did_you_mean, fail
 from cachedb.query.tree import Saved
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from cachedb.errors import QueryError
     from cachedb.query.tree import (
         Call,
@@ -21,18 +23,8 @@ if TYPE_CHECKING:
         Value,
     )
 
-_ONE: Final = {
-    Sort.REF: "a reference",
-    Sort.BLOB: "a blob",
-    Sort.LINK: "a link",
-    Sort.PACKAGE: "a package",
-}
-_MANY: Final = {
-    Sort.REF: "references",
-    Sort.BLOB: "blobs",
-    Sort.LINK: "links",
-    Sort.PACKAGE: "packages",
-}
+_MOST_HINTS: Final = 2
+_SHORT: Final = 60
 # How to ask, where something of the first sort is wanted, about something of the second.
 _ROUTES: Final = {
     (Sort.BLOB, Sort.REF): ("ref.{}", "blobs({}) for everything they contain"),
@@ -58,22 +50,16 @@ _WRAPPED: Final = {
 
 def field(node: Match | Compare | Keyed, name: str, sort: Sort) -> QueryError:
     """Complain about a field that members of `sort` do not have."""
-    owners = [other for other in Sort if name in FIELDS[other]]
-    term = f"{name}:KEY" if node.path.field in {"label", "env", "annotation"} else f"{name}:VALUE"
-    return fail(
-        _last(node.path.span, name),
-        f"{_ONE[sort]} has no field `{name}`",
-        *_hints(name, term, sort, owners),
-    )
+    here = _last(node.path.span, name)
+    term = replace(node.span, start=here.start).text
+    return fail(here, f"{sort.one} has no field `{name}`", *_hints(name, term, sort, FIELDS))
 
 
 def flag(value: Value, sort: Sort) -> QueryError:
     """Complain about a word after `is:`."""
-    owners = [other for other in Sort if value.text in FLAGS[other]]
-    why = f"{_ONE[sort]} has no flag `{value.text}`"
-    if not owners:
-        return fail(value.span, why, *did_you_mean(value.text, FLAGS[sort]))
-    return fail(value.span, why, *_hints(value.text, f"is:{value.text}", sort, owners))
+    why = f"{sort.one} has no flag `{value.text}`"
+    hints = _hints(value.text, f"is:{value.text}", sort, FLAGS)
+    return fail(value.span, why, *(hints or did_you_mean(value.text, FLAGS[sort])))
 
 
 def relation(span: Span, name: str, sort: Sort) -> QueryError:
@@ -81,8 +67,8 @@ def relation(span: Span, name: str, sort: Sort) -> QueryError:
     has = ", ".join(RELATIONS[sort])
     return fail(
         span,
-        f"{_ONE[sort]} has no `{name}`",
-        f"{_MANY[sort]} have {has}",
+        f"{sort.one} has no `{name}`",
+        f"{sort.many} have {has}",
     )
 
 
@@ -90,18 +76,19 @@ def of_another_sort(node: Call | Saved, given: Sort, wanted: Sort) -> QueryError
     """Complain about a set of `given` where one of `wanted` has to stand."""
     shown = f"@{node.name}" if isinstance(node, Saved) else f"{node.function}(…)"
     why = f"`{shown}` is a set of {given.noun}, but a set of {wanted.noun} is wanted here"
-    return fail(node.span, why, f"wrap it: {_WRAPPED[wanted].format(shown)}")
+    return fail(node.span, why, f"wrap it: {_WRAPPED[wanted].format(_short(node.span, shown))}")
 
 
 def argument(node: Call, given: Sort) -> QueryError:
     """Complain about an argument that is no set of references."""
     why = f"`{node.function}(…)` takes references, and these are {given.noun}"
-    return fail(node.span, why, f"{node.function}(refs({given.noun} …))")
+    inner = _short(node.span, f"{node.function}({given.noun} …)").removeprefix(node.function)
+    return fail(node.span, why, f"{node.function}(refs{inner})")
 
 
 def selector(node: Selector, sort: Sort) -> QueryError:
     """Complain about a bare word among links or packages."""
-    why = f"`{node.text}` is a reference, and {_MANY[sort]} have none"
+    why = f"`{node.text}` is a reference, and {sort.many} have none"
     if sort is Sort.PACKAGE:
         return fail(
             node.span,
@@ -112,13 +99,21 @@ def selector(node: Selector, sort: Sort) -> QueryError:
     return fail(node.span, why, f"any child({node.text})", f"any parent({node.text})")
 
 
-def _hints(name: str, term: str, sort: Sort, owners: list[Sort]) -> tuple[str, ...]:
-    found = []
-    for owner in owners:
-        ways = [way.format(term) for way in _ROUTES.get((sort, owner), ())]
-        if ways:
-            found.append(f"`{name}` belongs to {_MANY[owner]}: write {', or '.join(ways)}")
-    return tuple(found)
+def _hints(
+    name: str, term: str, sort: Sort, table: Mapping[Sort, Collection[str]]
+) -> tuple[str, ...]:
+    """Say whose word it is, and how to ask about those from here; the nearest first."""
+    found = [
+        f"`{name}` belongs to {owner.many}: write "
+        + ", or ".join(way.format(term) for way in ways)
+        for (asker, owner), ways in _ROUTES.items()
+        if asker is sort and name in table[owner]
+    ]
+    return tuple(found[:_MOST_HINTS])
+
+
+def _short(span: Span, otherwise: str) -> str:
+    return span.text if span.end - span.start <= _SHORT else otherwise
 
 
 def _last(span: Span, name: str) -> Span:

@@ -229,7 +229,8 @@ class _Reader:
         if char and char in _ESCAPED:
             return char
         if char.isdigit():
-            raise PatternError(r"back-references such as \1 are not supported")
+            why = r"back-references such as \1 are not supported"
+            raise PatternError(why, "write the pattern of the group a second time")
         shown = char or "the end"
         raise PatternError(
             f"`\\{shown}` means nothing here" if char else "nothing stands behind the last `\\`",

@@ -123,7 +123,8 @@ class TermParser(ABC):
         start = scanner.position
         scanner.take_char("(")
         if scanner.next == ")":
-            raise fail(scanner.span(start, scanner.position + 1), "nothing stands in these ( )")
+            span = scanner.span(start, scanner.position + 1)
+            raise fail(span, "nothing stands in these ( )", "leave them out")
         found = self._argument(start)
         scanner.skip()
         return found
@@ -228,7 +229,8 @@ class TermParser(ABC):
             raise fail(span, f"no saved query `{name}`", *hints)
         if name in context.stack:
             way = " → ".join((*context.stack[context.stack.index(name) :], name))
-            raise fail(span, f"the saved query `{name}` leads back to itself: {way}")
+            why = f"the saved query `{name}` leads back to itself: {way}"
+            raise fail(span, why, f"write out one of them instead of @{name}")
         self._enter(start)
         source = Source(text=context.saved[name], name=name, used_at=span)
         inner = replace(context, stack=(*context.stack, name))

@@ -162,6 +162,9 @@ def _not_a_time(text: str, span: Span) -> QueryError:
         return fail(
             span, f"`{text}` is ambiguous", f"{number}min is minutes", f"{number}mo is months"
         )
+    if re.fullmatch(r"\d{1,3}", text, re.ASCII):
+        hint = f"an age has a unit: {text}d is {text} days ago, {text}mo is {text} months ago"
+        return fail(span, f"`{text}` is not a time", hint)
     if _AGE.fullmatch(text.lower()):
         return fail(span, f"`{text}` is not a time", f"write {text.lower()}")
     if _LIKE_AN_AGE.fullmatch(text):
