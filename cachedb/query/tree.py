@@ -82,7 +82,7 @@ class Key(Node):
     descending: bool = False
 
     def __str__(self) -> str:
-        return f"-{self.name}" if self.descending else self.name
+        return quoting.value(f"-{self.name}" if self.descending else self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
