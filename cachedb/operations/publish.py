@@ -62,11 +62,19 @@ def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
             leases.take(connection, key, _now())
         try:
             yield Lease(key, catalog)
-        finally:
-            # A row that stays says nothing without the lock, and the next collection removes it:
-            # no reason to fail, and none to hide why the operation has failed.
-            with suppress(CacheError), catalog.writing() as connection:
-                leases.release(connection, [key])
+        except CacheError:
+            _release(catalog, key)
+            raise
+        # After anything else, Ctrl-C above all, a statement may be half read, and a transaction
+        # would wait for it as long as it waits for other processes.
+        _release(catalog, key)
+
+
+def _release(catalog: Catalog, key: str) -> None:
+    # A row that stays says nothing without the lock, and the next collection removes it: no
+    # reason to fail, and none to hide why the operation has failed.
+    with suppress(CacheError), catalog.writing() as connection:
+        leases.release(connection, [key])
 
 
 def publish(
