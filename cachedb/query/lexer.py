@@ -32,7 +32,14 @@ _SYMBOL = "|".join(sorted(map(re.escape, SYMBOLS), key=len, reverse=True))
 _BLANK: Final = re.compile(r"\s+")
 _WORD: Final = re.compile(r"[a-z]+(?![^\s(),])")
 _OPERATOR: Final = re.compile(rf"""{_SYMBOL}|(?:{"|".join(WORD_OPERATORS)})(?=[\s"'$]|\Z)""")
-_NUMBER_OPERATOR: Final = re.compile(rf"""{_SYMBOL}|(?:{"|".join(NUMBER_OPERATORS)})\b""")
+_NUMBER_OPERATOR: Final = re.compile(
+    "|".join(
+        (
+            *(symbol for symbol, word in SYMBOLS.items() if word in NUMBER_OPERATORS),
+            rf"(?:{'|'.join(NUMBER_OPERATORS)})\b",
+        )
+    )
+)
 _BEFORE_OPERATOR: Final = (
     rf"""(?=\s*(?:{_SYMBOL})|\s+(?:{"|".join(WORD_OPERATORS)})(?:[\s"'$]|\Z))"""
 )

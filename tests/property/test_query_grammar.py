@@ -66,6 +66,7 @@ STATIC_RULES = (
     "needs a field before it",
     "begins the name of a parameter",
     "needs something inside",
+    "is not a relation after",
     # A keyword right before a quote is a reference to the grammar.
     "a term is missing before",
     "is an operator; it needs",
