@@ -148,7 +148,7 @@ def _annotate(ingest: Ingest, notes: list[tuple[int | None, NamedEntry]]) -> Non
     for batch in chunks(known):
         connection.execute(delete(ref_annotation).where(ref_annotation.c.ref_id.in_(batch)))
     by_entry = {
-        text: key for key, text in connection.execute(select(ref.c.id, ref.c.entry)).tuples()
+        text: key for key, text in connection.execute(select(ref.c.id, ref.c.entry))
     }
     rows: dict[tuple[int, str], str] = {}
     for key, entry in notes:
