@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 _PREFERENCE: Final = (Sort.BLOB, Sort.REF, Sort.LINK, Sort.PACKAGE)
 _EVERY_SORT: Final = frozenset(Sort)
+_COLUMNS: Final = {
+    sort: [field.name for field in fields.values() if field.is_scalar]
+    for sort, fields in FIELDS.items()
+}
 
 
 def likely_sort(node: Expression) -> Sort:
@@ -63,7 +67,7 @@ def _possible_of_term(node: Term) -> frozenset[Sort]:
             return frozenset({Sort.REF, Sort.BLOB})
         case Top():
             keys = [key.name for key in (*node.keys, *node.per)]
-            return _having((), FIELDS, keys) & (_possible(node.of) if node.of else _EVERY_SORT)
+            return _having((), _COLUMNS, keys) & (_possible(node.of) if node.of else _EVERY_SORT)
         case Constant():
             return _EVERY_SORT
 

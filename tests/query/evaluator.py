@@ -5,7 +5,7 @@ from typing import Any
 
 from cachedb.packages import versions
 from cachedb.query import tree
-from tests.query.evaluator_sets import SORT_OF, Ids, Sets
+from tests.query.evaluator_sets import SORT_OF, Ids, Sets, WrongSort
 from tests.query.readings import platform_parts
 
 ORDERS = {
@@ -14,6 +14,9 @@ ORDERS = {
     "role": ("", "manifest", "config", "layer", "subject"),
 }
 """Enumerations sort by their numbers in the catalog."""
+
+
+INSIDE = ("platform", "arch", "os", "variant", "created", "entrypoint", "license")
 
 
 class Evaluator(Sets):
@@ -53,6 +56,8 @@ class Evaluator(Sets):
 
     def shown(self, sort: str, key: int, name: str) -> Any:
         """Return the one value of a column."""
+        if (sort == "ref" and name in INSIDE) or (sort == "blob" and name == "license"):
+            raise WrongSort(name)
         if sort == "link" and name in {"parent", "child"}:
             return self.cache.blobs[getattr(self.links[key], name)].digest
         if sort == "blob" and name == "refs":
