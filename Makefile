@@ -13,6 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TEST := $(BIN)/python -m pytest
+# A worker a core; a file stays with one worker, since its tests share what is slow to start.
+ON_ALL_CORES := --numprocesses auto --dist loadfile
 
 # With PYTHON=… that one is taken, or none.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
@@ -28,14 +30,14 @@ demo: $(VENV)/.installed
 	@$(BIN)/python -m scripts.demo
 
 test: $(VENV)/.with-tests
-	@$(TEST)
+	@$(TEST) $(ON_ALL_CORES)
 
 check: $(VENV)/.with-tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(TEST)
+	$(TEST) $(ON_ALL_CORES)
 
 bench: $(VENV)/.with-tests
 	@$(BIN)/python -m benchmarks
