@@ -1,0 +1,45 @@
+"""A sample to try cachedb on: ``python -m scripts.sample [FOLDER]`` writes two archives.
+
+``app.tar`` holds an image for three platforms with provenance, ``tool.tar`` one that shares the
+base of the first. They are the same bytes at every run, and no tool but Python makes them.
+"""
+
+import random
+import sys
+from pathlib import Path
+
+from tests import build
+
+APP, TOOL = "example.com/app:1", "example.com/tool:2"
+_BASE_BYTES, _OWN_BYTES = 3_000_000, 400_000
+
+
+def write(folder: Path) -> None:
+    """Write the two archives."""
+    base = {arch: _layer(f"base for {arch}", _BASE_BYTES) for arch in ("amd64", "arm64", "arm")}
+    images = [
+        build.image(
+            base[arch],
+            _layer(f"app for {arch}", _OWN_BYTES),
+            arch=arch,
+            variant=variant,
+            labels={"org.opencontainers.image.title": "app"},
+            env=["PATH=/usr/bin:/bin"],
+            entrypoint=["/app"],
+        )
+        for arch, variant in (("amd64", ""), ("arm64", "v8"), ("arm", "v7"))
+    ]
+    app = build.index(*images, *map(build.attestation, images))
+    tool = build.image(base["amd64"], _layer("tool", _OWN_BYTES), entrypoint=["/tool"])
+    (folder / "app.tar").write_bytes(build.archive({APP: app}))
+    (folder / "tool.tar").write_bytes(build.archive({TOOL: tool}))
+
+
+def _layer(name: str, size: int) -> build.Blob:
+    # Not compressed: compressors differ from one Python to the next, and digests with them.
+    content = random.Random(name).randbytes(size)
+    return build.layer({name: content}, media_type=build.OCI_LAYER)
+
+
+if __name__ == "__main__":
+    write(Path(*sys.argv[1:2]))

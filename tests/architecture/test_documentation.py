@@ -1,0 +1,127 @@
+"""The documentation is true: its sessions are run, its links lead somewhere, it names real things.
+
+A block ``console`` holds commands behind ``$`` and what they print. The blocks of a page are one
+session, in a folder that holds the sample of ``scripts/sample.py``, with a cache in ``cache``.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from cachedb.cli.app import main
+from scripts import sample
+from tests import golden_files
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SESSIONS = [page for page in PAGES if "```console\n" in page.read_text()]
+BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+class Terminal(StringIO):
+    """What a person sees; digests are short on it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Diagnostics(StringIO):
+    """stderr, which goes to the same place and shows no bars."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        return self._terminal.write(text)
+
+
+def run(command: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a line as a person would, and return what it prints."""
+    words = shlex.split(command)
+    if words[0] != "cachedb" or "|" in words:
+        done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)
+        return done.stdout + done.stderr
+    monkeypatch.setattr(sys, "argv", words)
+    terminal = Terminal()
+    with (
+        redirect_stdout(terminal),
+        redirect_stderr(Diagnostics(terminal)),
+        suppress(SystemExit),
+    ):
+        main()
+    return terminal.getvalue()
+
+
+def replay(block: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+    return "".join(f"$ {command}\n{run(command, monkeypatch)}" for command in commands)
+
+
+@pytest.mark.parametrize("page", SESSIONS, ids=name_of)
+def test_golden_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample.write(tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "cachedb").symlink_to(Path(sys.executable).with_name("cachedb"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("CACHEDB_CACHE", "cache")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    text = BLOCK.sub(lambda found: replay(found[0], monkeypatch), page.read_text())
+    golden_files.check(page.name, text, page.parent)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, fragment in LINK.findall(page.read_text()):
+        if "://" in target:
+            continue
+        found = (page.parent / target).resolve()
+        assert found.exists(), target
+        if fragment:
+            heads = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert fragment[1:] in anchors, target + fragment
+
+
+def test_every_page_can_be_reached_from_the_first() -> None:
+    seen = {ROOT / "README.md"}
+    pending = [ROOT / "README.md"]
+    while pending:
+        page = pending.pop()
+        targets = [target for target, _ in LINK.findall(page.read_text()) if "://" not in target]
+        new = {(page.parent / each).resolve() for each in targets if each.endswith(".md")} - seen
+        seen |= new
+        pending += sorted(new)
+    assert {name_of(page) for page in PAGES} == {name_of(page) for page in seen}
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    names = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+def test_the_first_commands_of_the_readme_are_those_that_set_up_by_themselves() -> None:
+    commands = re.findall(r"^(?:make|\$ make) \w+", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert commands[:2] == ["make demo", "make test"]
+
+
+def test_every_target_of_the_makefile_that_is_documented_is_there() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    mentioned = {
+        name for page in PAGES for name in re.findall(r"`make ([a-z]+)`", page.read_text())
+    }
+    assert mentioned <= targets
