@@ -113,6 +113,7 @@ class Cache:
             gc.recover(layout)
             try:
                 adopt.bring_in_step(layout, catalog)
+                gc.give_back_needed(layout, catalog)
             except StorageFailed:
                 catalog.close()
                 return cls(layout, _make_in_memory(layout), is_makeshift=True)
@@ -394,9 +395,15 @@ class Cache:
 
         return clean.clean(self.layout, self.catalog)
 
-    def plan_collection(self, *, grace: float = gc.GRACE_SECONDS) -> gc.GCPlan:
-        """Find what nothing keeps."""
-        return gc.plan(self.layout, self.catalog, grace=grace)
+    def plan_collection(
+        self, *, grace: float = gc.GRACE_SECONDS, quarantine: float | None = None
+    ) -> gc.GCPlan:
+        """Find what nothing keeps: `gc.plan`."""
+        return gc.plan(self.layout, self.catalog, grace=grace, quarantine=quarantine)
+
+    def kept(self) -> Sequence[gc.Kept]:
+        """Return every blob that a name keeps, with the first of those names."""
+        return gc.kept(self.catalog)
 
     def collect(self, plan: gc.GCPlan) -> gc.GCReport:
         """Remove the garbage of a plan."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,12 +25,27 @@ from cachedb.cli.policies import (
     print_decisions,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cachedb.cache import Cache
+    from cachedb.operations.garbage import GCPlan
+
+
+def _reason(code: str) -> str:
+    from cachedb.operations.garbage import Reason
+
+    return Reason(code).text
+
+
 _COLUMNS = (
-    Column("digest", output.digest),
+    Column("digest", lambda digest: output.digest(digest) if digest else ""),
+    Column("path"),
     Column("kind"),
     Column("size", output.size, is_number=True),
     Column("action"),
-    Column("reason"),
+    Column("reason", _reason),
+    Column("name"),
 )
 
 
@@ -42,10 +57,22 @@ def command(
             "--grace", metavar="AGE", help="Spare what is younger: 0, 90s, 30min, 1h, 2d."
         ),
     ] = "1h",
+    trash_ttl: Annotated[
+        str | None,
+        typer.Option(
+            "--trash-ttl",
+            metavar="AGE",
+            help="Keep what was removed for so long, should a tool come back for it.",
+            show_default="as the grace",
+        ),
+    ] = None,
     drop: DropOption = None,
     keep: KeepOption = None,
     keep_only: KeepOnlyOption = None,
     max_drop: MaxDropOption = "100%",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="List what a name keeps as well, and which.")
+    ] = False,
     dry_run: DryRunOption = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -54,6 +81,9 @@ def command(
 
     Blobs that another image still uses, that a running pull holds, or that were written within
     the grace stay. Nothing is removed when part of what a name leads to cannot be read.
+
+    What is removed can come back for as long again: a tool that knows no locks may be about to
+    use it. A later gc frees the space; --trash-ttl 0 frees it now, and so does --grace 0.
 
     With --drop or --keep-only, names are removed first. What a --keep selects and what is pinned
     always stays. A policy that would remove every name, or a --keep that selects none, is refused.
@@ -70,18 +100,44 @@ def command(
                 output.tell(f"{names} would be removed, which frees {freed_by_names} in time")
                 return
             opened.remove(retention.removal)
-        plan = opened.plan_collection(grace=seconds(grace))
-        freed = None if dry_run else opened.collect(plan).freed
+        quarantine = None if trash_ttl is None else seconds(trash_ttl)
+        plan = opened.plan_collection(grace=seconds(grace), quarantine=quarantine)
+        rows = [*_decisions(plan), *(_kept(opened) if explain else ())]
+        report = None if dry_run else opened.collect(plan)
     if not quiet:
-        rows = [
-            (each.digest, each.kind.name.lower(), each.size, action, str(each.reason))
-            for action, candidates in (("remove", plan.garbage), ("keep", plan.spared))
-            for each in candidates
-        ]
-        if rows or form is not Format.TABLE:
-            output.render(_COLUMNS, rows, form)
+        _print(rows, form)
     blobs = output.count(len(plan.garbage), "blob")
-    if freed is None:
+    if report is None:
         output.tell(f"{blobs} would be removed: {output.size(plan.size)}")
-    else:
-        output.tell(f"{blobs} removed: {output.size(freed)} freed")
+        return
+    later = f", {output.size(report.quarantined)} later" if report.quarantined else ""
+    output.tell(f"{blobs} removed: {output.size(report.freed)} freed{later}")
+
+
+def _print(rows: list[tuple[object, ...]], form: Format) -> None:
+    if form is not Format.TABLE:
+        output.render(_COLUMNS, rows, form)
+    elif rows:
+        # What no row has to say needs no column on a screen.
+        said = [i for i in range(len(_COLUMNS)) if any(row[i] is not None for row in rows)]
+        columns = [_COLUMNS[i] for i in said]
+        output.render(columns, ([row[i] for i in said] for row in rows), form)
+
+
+def _decisions(plan: GCPlan) -> Iterator[tuple[object, ...]]:
+    for action, candidates in (("remove", plan.garbage), ("keep", plan.spared)):
+        for each in candidates:
+            kind = each.kind.name.lower()
+            yield each.digest, None, kind, each.size, action, str(each.reason), None
+    for action, litter in (("remove", plan.litter), ("keep", plan.spared_litter)):
+        for left in litter:
+            kind = f"left by {left.tool}"
+            yield None, left.path, kind, left.size, action, str(left.reason), None
+
+
+def _kept(opened: Cache) -> Iterator[tuple[object, ...]]:
+    from cachedb.operations.garbage import Reason
+
+    for each in opened.kept():
+        kind, name = each.kind.name.lower(), each.name or ""
+        yield each.digest, None, kind, each.size, "keep", str(Reason.NAMED), name

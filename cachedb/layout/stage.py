@@ -221,7 +221,7 @@ class Stage:
         freed = 0
         with closing(directory), os.scandir(directory) as entries:
             for entry in list(entries):
-                if _digest_of(entry.name) in kept:
+                if digest_of(entry.name) in kept:
                     continue
                 with suppress(FileNotFoundError):
                     freed += _remove_unlocked(directory, entry.name)
@@ -284,6 +284,7 @@ def name_of(digest: Digest) -> str:
     return f"{digest.algorithm}-{digest.encoded}"
 
 
-def _digest_of(name: str) -> str | None:
+def digest_of(name: str) -> str | None:
+    """Return the digest of a blob on the stage, complete or not; None if it is something else."""
     matched = _COMPLETE.fullmatch(name.removesuffix(".part"))
     return f"{matched[1]}:{matched[2]}" if matched else None

@@ -10,6 +10,7 @@ half-way is undone by the next open.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
     from cachedb.layout.blobs import BlobStore
 
 
-_FINISHED = ".done"
+FINISHED = ".done"
+
+
+def age_of(run: str) -> float:
+    """Return how many seconds ago a run began; 0 if its name does not say, or says the future."""
+    began = run.partition("-")[0]
+    return max(0.0, time.time() - int(began)) if began.isdecimal() else 0.0
 
 
 class Trash:
@@ -35,11 +42,11 @@ class Trash:
 
     def runs(self) -> list[str]:
         """Return the runs that are not finished."""
-        return [name for name in self._folders() if not name.endswith(_FINISHED)]
+        return [name for name in self._folders() if not name.endswith(FINISHED)]
 
     def finished(self) -> list[str]:
         """Return the runs that are finished and whose blobs have not been removed, by age."""
-        return [name for name in self._folders() if name.endswith(_FINISHED)]
+        return [name for name in self._folders() if name.endswith(FINISHED)]
 
     def finish(self, run: str) -> str:
         """Declare a run, which has been settled, finished; returns its name from now on."""
@@ -47,9 +54,9 @@ class Trash:
             storing("finish a collection"),
             closing(make_directory(self._private, "trash", mode=0o700)) as trash,
         ):
-            os.rename(run, run + _FINISHED, src_dir_fd=trash, dst_dir_fd=trash)
+            os.rename(run, run + FINISHED, src_dir_fd=trash, dst_dir_fd=trash)
             os.fsync(trash)
-        return run + _FINISHED
+        return run + FINISHED
 
     def take(self, run: str, digest: Digest) -> bool:
         """Withdraw a blob; False if it is not there any more."""

@@ -1,8 +1,8 @@
-"""Collect garbage: find what nothing keeps, and remove that and nothing else.
+"""Collect garbage: remove what a plan names and nothing keeps still, and nothing else.
 
-A blob stays while a ref, a referrer of something that stays, or a running operation holds it, and
-while its file is younger than the grace, since another tool may have written it for a name that it
-is about to add. When any part of the graph that a ref reaches cannot be read, nothing is removed.
+Blobs go to the trash first, parents before their children, and stay there for a while: a tool
+that does not know our locks may have decided to reuse one of them, and adds the name only then.
+A collection that is killed is undone by the next open.
 """
 
 from __future__ import annotations
@@ -12,31 +12,44 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import graph, leases, statements
-from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import Kind, blob
+from cachedb.catalog import graph, leases
+from cachedb.catalog.schema import Kind, State, blob
 from cachedb.errors import (
     BlobNotFound,
     CacheBusy,
     CatalogMismatch,
     CorruptBlob,
+    InvalidManifest,
     LimitExceeded,
+    StorageFailed,
     UnreadableGraph,
 )
 from cachedb.layout.blobs import path_of
+from cachedb.layout.leftovers import LEASES, STAGE, TRASH
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci.digest import Digest
 from cachedb.oci.manifest import Role
 from cachedb.oci.salvage import salvage
 from cachedb.operations import adopt
+from cachedb.operations.garbage import (
+    GRACE_SECONDS,
+    Candidate,
+    GCPlan,
+    Kept,
+    Litter,
+    Reason,
+    find_blobs,
+    find_litter,
+    kept,
+    plan,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import Connection
 
@@ -44,101 +57,74 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.layout.trash import Trash
 
-GRACE_SECONDS = 3600.0
+__all__ = [
+    "GRACE_SECONDS",
+    "Candidate",
+    "GCPlan",
+    "GCReport",
+    "Kept",
+    "Litter",
+    "Reason",
+    "apply",
+    "clear_stage",
+    "give_back_needed",
+    "kept",
+    "plan",
+    "recover",
+    "remove",
+]
+
 _DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
+_DOCUMENTS = (Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION)
 # A parent goes before its children, so that a crash leaves spare files and no broken image.
-_ORDER = (Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION, Kind.CONFIG, Kind.OTHER, Kind.LAYER)
-
-
-class Reason(StrEnum):
-    """Why a blob that no ref reaches is kept, or is not."""
-
-    UNREACHABLE = "no name leads to it"
-    YOUNG = "it is younger than the grace"
-    LEASED = "a running operation holds it"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A blob that no ref reaches, and what is to be done with it."""
-
-    digest: Digest
-    size: int
-    kind: Kind
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GCPlan:
-    """What a collection would remove, and what it would spare although nothing reaches it."""
-
-    garbage: tuple[Candidate, ...]
-    spared: tuple[Candidate, ...]
-    grace: float
-
-    @property
-    def size(self) -> int:
-        """The bytes that removing the garbage frees."""
-        return sum(candidate.size for candidate in self.garbage)
+_ORDER = (*_DOCUMENTS, Kind.CONFIG, Kind.OTHER, Kind.LAYER)
+_MOST_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GCReport:
-    """What a collection has removed; `freed` is in bytes and counts the stage as well."""
+    """What a collection has removed; `freed` is in bytes and counts everything.
+
+    `quarantined` is what it has removed and not freed yet.
+    """
 
     removed: tuple[Candidate, ...]
     freed: int
+    quarantined: int = 0
+    litter: tuple[Litter, ...] = ()
 
 
-def plan(layout: Layout, catalog: Catalog, *, grace: float = GRACE_SECONDS) -> GCPlan:
-    """Find every blob that nothing keeps; `grace` is in seconds.
-
-    Raises:
-        UnreadableGraph: Part of what a ref reaches cannot be read.
-    """
-    living = layout.living_leases() if layout.is_writable else set()
-    with catalog.reading() as connection:
-        return _plan(layout, connection, grace, living)
+class _NamesChanged(Exception):
+    """Another program has changed index.json; what was decided may not be true any more."""
 
 
 def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
-    """Remove the garbage of a plan that is garbage still; nothing that the plan does not name.
-
-    Blobs are withdrawn into the trash, parents first, the names are read once more, and only then
-    are the files removed. A collection that is killed on the way is undone by the next open.
+    """Remove what a plan names and is garbage still; nothing that the plan does not name.
 
     Raises:
-        UnreadableGraph: Part of what a ref reaches cannot be read; nothing is removed.
+        UnreadableGraph: Part of what a ref reaches cannot be read; no blob is removed.
         CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
-        CacheBusy: Another tool changed the names meanwhile; everything has been given back.
+        CacheBusy: Another tool changes the names all the time; no blob is removed.
     """
     with layout.sweeping(), layout.locking_names():
         _undo(layout)
         adopt.reconcile(layout, catalog)
+        _give_back(layout, catalog)
         # First, because on a full disk nothing can be written before something is freed.
-        freed = _clear_stage(layout, catalog)
-        layout.bury_leases()
+        litter = _clear(plan, layout, catalog)
         report = _remove(plan, layout, catalog)
-    return GCReport(removed=report.removed, freed=freed + report.freed)
+    freed = report.freed + sum(each.size for each in litter)
+    return GCReport(
+        removed=report.removed, freed=freed, quarantined=report.quarantined, litter=litter
+    )
 
 
 def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
-    """Remove the garbage of a plan as `apply` does, and leave alone what is on the stage."""
+    """Remove the blobs of a plan as `apply` does, and leave everything else alone."""
     with layout.sweeping(), layout.locking_names():
         _undo(layout)
         adopt.reconcile(layout, catalog)
         return _remove(plan, layout, catalog)
-
-
-def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
-    named = {candidate.digest for candidate in plan.garbage}
-    living = layout.living_leases()
-    with catalog.writing() as connection:
-        leases.release_dead(connection, living)
-        fresh = _plan(layout, connection, plan.grace, living)
-        doomed = tuple(c for c in fresh.garbage if c.digest in named)
-        _cross_check(layout, connection, {c.digest for c in doomed})
-    return GCReport(removed=doomed, freed=_sweep(layout, catalog, doomed))
 
 
 def recover(layout: Layout) -> None:
@@ -148,6 +134,19 @@ def recover(layout: Layout) -> None:
             return
     with suppress(CacheBusy), layout.sweeping(patience=0):
         _undo(layout)
+
+
+def give_back_needed(layout: Layout, catalog: Catalog) -> None:
+    """Give back what a name has come to need since it was removed; the catalog is in step.
+
+    Costs one look into an empty folder when nothing is in quarantine.
+    """
+    with layout.trash() as trash:
+        removed = {digest for run in trash.finished() for digest in trash.blobs(run)}
+    if removed and not removed.isdisjoint(_needed(catalog)):
+        # Who collects at this moment gives back as well.
+        with suppress(CacheBusy), layout.sweeping(patience=0), layout.locking_names():
+            _give_back(layout, catalog)
 
 
 def clear_stage(layout: Layout, catalog: Catalog) -> int:
@@ -163,15 +162,95 @@ def _clear_stage(layout: Layout, catalog: Catalog) -> int:
         return stage.clear(kept=held)
 
 
+def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Litter, ...]:
+    """Remove the litter of a plan that is litter still; returns what is gone."""
+    with catalog.reading() as connection:
+        held = leases.held_by(connection, layout.living_leases())
+    found = {each.path: each for each in find_litter(layout, plan.grace, plan.quarantine, held)}
+    doomed = [each for each in plan.litter if found.get(each.path) == each]
+    leftovers = {each.path: each for each in layout.leftovers.find()}
+    with layout.stage() as stage:
+        stage.clear(kept=held)
+    layout.bury_leases()
+    with suppress(StorageFailed), catalog.writing() as connection:
+        leases.release_dead(connection, layout.living_leases())
+    with layout.trash() as trash:
+        for each in doomed:
+            folder, _, name = each.path.rpartition("/")
+            if folder == TRASH:
+                trash.purge(name)
+            elif folder not in {STAGE, LEASES}:
+                layout.leftovers.remove(leftovers[each.path])
+    return tuple(doomed)
+
+
 def _undo(layout: Layout) -> None:
     with layout.trash() as trash:
         for run in trash.runs():
-            _give_back(trash, run)
+            _give_all_back(trash, run)
 
 
-def _sweep(layout: Layout, catalog: Catalog, doomed: tuple[Candidate, ...]) -> int:
+def _give_all_back(trash: Trash, run: str) -> None:
+    for digest in trash.blobs(run):
+        trash.give_back(run, digest)
+    trash.settle(run)
+    trash.purge(run)
+
+
+def _give_back(layout: Layout, catalog: Catalog) -> None:
+    """Give back what refs need; a document that is back may need more."""
+    with layout.trash() as trash:
+        runs = trash.finished()
+        while runs:
+            needed = _needed(catalog)
+            found = [(run, d) for run in runs for d in trash.blobs(run) if d in needed]
+            if not found:
+                return
+            for run, digest in found:
+                trash.give_back(run, digest)
+            for run in {run for run, _ in found}:
+                trash.settle(run)
+            adopt.reconcile(layout, catalog)
+
+
+def _needed(catalog: Catalog) -> set[str]:
+    """Return what refs reach and is not there."""
+    live = graph.reachable("live")
+    gone = (int(State.MISSING), int(State.ABSENT))
+    with catalog.reading() as connection:
+        return set(
+            connection.scalars(
+                select(blob.c.digest).where(
+                    blob.c.id.in_(select(live.c.id)), blob.c.state.in_(gone)
+                )
+            )
+        )
+
+
+def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
+    named = {candidate.digest for candidate in plan.garbage}
+    for _ in range(_MOST_ATTEMPTS):
+        living = layout.living_leases()
+        with catalog.reading() as connection:
+            garbage, _spared = find_blobs(layout, connection, plan.grace, living)
+            doomed = tuple(each for each in garbage if each.digest in named)
+            _cross_check(layout, connection, {each.digest for each in doomed})
+        try:
+            freed, quarantined = _sweep(layout, doomed, plan.quarantine)
+        except _NamesChanged:
+            adopt.reconcile(layout, catalog)
+            continue
+        # Where there is no room for it, the next command brings the catalog in step.
+        with suppress(StorageFailed), catalog.writing() as connection:
+            adopt.absorb(layout, connection, [each.digest for each in doomed])
+        return GCReport(removed=doomed, freed=freed, quarantined=quarantined)
+    raise CacheBusy("another program changes index.json all the time", hint="try again")
+
+
+def _sweep(layout: Layout, doomed: tuple[Candidate, ...], quarantine: float) -> tuple[int, int]:
+    """Withdraw blobs; returns the bytes that are free, and those that will be."""
     if not doomed:
-        return 0
+        return 0, 0
     run = f"{int(time.time())}-{secrets.token_hex(4)}"
     names = layout.read_index_json()
     with layout.trash() as trash:
@@ -180,94 +259,75 @@ def _sweep(layout: Layout, catalog: Catalog, doomed: tuple[Candidate, ...]) -> i
                 trash.take(run, candidate.digest)
             trash.settle(run)
             _refuse_change(layout, names)
-            with catalog.writing() as connection:
-                adopt.absorb(layout, connection, [candidate.digest for candidate in doomed])
         except BaseException:
-            _give_back(trash, run)
+            _give_all_back(trash, run)
             raise
-        return trash.purge(run)
+        run = trash.finish(run)
+        if quarantine == 0:
+            return trash.purge(run), 0
+    return 0, sum(candidate.size for candidate in doomed)
 
 
 def _refuse_change(layout: Layout, names: bytes) -> None:
     if layout.read_index_json() != names:
-        raise CacheBusy("another program changed index.json during the collection")
+        raise _NamesChanged
 
 
-def _give_back(trash: Trash, run: str) -> None:
-    for digest in trash.blobs(run):
-        trash.give_back(run, digest)
-    trash.settle(run)
-    trash.purge(run)
-
-
-def _plan(layout: Layout, connection: Connection, grace: float, living: set[str]) -> GCPlan:
-    _refuse_unreadable(layout, connection)
-    leased = _leased(connection, living)
-    horizon = time.time_ns() - int(grace * 1e9)
-    garbage: list[Candidate] = []
-    spared: list[Candidate] = []
-    for key, digest, size, kind, touched in connection.execute(statements.unreachable_files()):
-        if key in leased:
-            reason = Reason.LEASED
-        elif touched is not None and touched > horizon:
-            reason = Reason.YOUNG
-        else:
-            reason = Reason.UNREACHABLE
-        candidate = Candidate(
-            digest=Digest.declared(digest), size=size, kind=Kind(kind), reason=reason
-        )
-        (garbage if reason is Reason.UNREACHABLE else spared).append(candidate)
-    return GCPlan(garbage=tuple(garbage), spared=tuple(spared), grace=grace)
-
-
-def _refuse_unreadable(layout: Layout, connection: Connection) -> None:
-    problems = layout.index().problems
-    if problems:
-        raise UnreadableGraph("", problems[0], "index.json")
-    found = connection.execute(statements.unreadable_and_live()).first()
-    if found is not None:
-        digest = Digest.declared(found.digest)
-        raise UnreadableGraph(digest, found.problem or "it is corrupt", path_of(digest))
-
-
-def _leased(connection: Connection, living: set[str]) -> set[int]:
-    """Return the ids of what the leases of running operations hold, with all that it contains."""
-    found: set[int] = set()
-    for batch in chunks(sorted(leases.held_by(connection, living))):
-        seed = select(blob.c.id).where(blob.c.digest.in_(batch))
-        found.update(connection.scalars(select(graph.descendants(seed, "leased").c.id)))
-    return found
-
-
-def _cross_check(layout: Layout, connection: Connection, doomed: set[Digest]) -> None:
+def _cross_check(layout: Layout, connection: Connection, doomed: Collection[Digest]) -> None:
     """Hold the catalog against the files before anything is removed.
 
-    The catalog is derived, and a fault in it must not cost a blob. Every document that stays is
-    read again, as text; only one that mentions a doomed digest is parsed.
+    The catalog is derived, and a fault in it must not cost a blob. Every name and every document
+    that stays is read again, as text; only one that mentions what does not stay is parsed. So is
+    every document that goes: what it is about may stay.
+
+    Raises:
+        CatalogMismatch: The files say that something is needed, and the catalog does not.
     """
     if not doomed:
         return
-    texts = {digest.encode() for digest in doomed}
     live = graph.reachable("live")
-    documents = select(blob.c.digest).where(
-        blob.c.id.in_(select(live.c.id)),
-        blob.c.kind.in_([int(Kind.INDEX), int(Kind.MANIFEST), int(Kind.ATTESTATION)]),
-    )
-    for digest in map(Digest.declared, connection.scalars(documents)):
+    rows = connection.execute(
+        select(blob.c.digest, blob.c.kind).where(blob.c.id.in_(select(live.c.id)))
+    ).all()
+    staying = {row.digest.encode() for row in rows}
+    for ref in layout.index().refs:
+        _check_stays(layout, ref.descriptor.digest, staying, "index.json")
+    documents = {int(kind) for kind in _DOCUMENTS}
+    for digest in (Digest.declared(row.digest) for row in rows if row.kind in documents):
         try:
             content = layout.blobs.read(digest, MANIFEST_BYTES)
         except BlobNotFound:
             continue
         except (CorruptBlob, LimitExceeded) as error:
             raise UnreadableGraph(digest, str(error), path_of(digest)) from error
-        if texts.isdisjoint(_DIGEST.findall(content)):
-            continue
-        for child in _owned(content):
-            if child in doomed:
-                raise CatalogMismatch(
-                    f"{path_of(digest)} needs {child}, which the catalog takes for garbage",
-                    hint="cachedb doctor --rebuild",
-                )
+        if not staying.issuperset(_DIGEST.findall(content)):
+            for child in _owned(content):
+                _check_stays(layout, child, staying, path_of(digest))
+    _check_subjects(layout, connection, doomed, staying)
+
+
+def _check_subjects(
+    layout: Layout, connection: Connection, doomed: Collection[Digest], staying: set[bytes]
+) -> None:
+    documents = select(blob.c.digest).where(blob.c.kind.in_([int(k) for k in _DOCUMENTS]))
+    for digest in map(Digest.declared, connection.scalars(documents)):
+        if digest in doomed:
+            with suppress(BlobNotFound, CorruptBlob, LimitExceeded, InvalidManifest):
+                for child in salvage(layout.blobs.read(digest, MANIFEST_BYTES)).children():
+                    if child.role is Role.SUBJECT and child.descriptor.digest.encode() in staying:
+                        raise _mismatch(child.descriptor.digest, digest)
+
+
+def _check_stays(layout: Layout, digest: Digest, staying: set[bytes], where: str) -> None:
+    if digest.encode() not in staying and layout.blobs.stat(digest) is not None:
+        raise _mismatch(where, digest)
+
+
+def _mismatch(where: str, digest: Digest) -> CatalogMismatch:
+    return CatalogMismatch(
+        f"{where} needs {digest}, which the catalog takes for garbage",
+        hint="cachedb doctor --rebuild",
+    )
 
 
 def _owned(content: bytes) -> Iterator[Digest]:

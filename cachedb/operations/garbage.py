@@ -1,0 +1,249 @@
+"""Garbage: which blobs nothing keeps, and what interrupted operations have left behind.
+
+A blob stays while a ref, a referrer of something that stays, or a running operation holds it, and
+while its file is younger than the grace, since another tool may have written it for a name that it
+is about to add. When any part of the graph that a ref reaches cannot be read, nothing is garbage.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from cachedb.catalog import graph, leases, statements
+from cachedb.catalog.ingest import chunks
+from cachedb.catalog.schema import Kind, blob, ref
+from cachedb.errors import UnreadableGraph
+from cachedb.layout.blobs import path_of
+from cachedb.layout.leftovers import LEASES, OURS, STAGE, TRASH
+from cachedb.layout.stage import digest_of
+from cachedb.layout.trash import FINISHED, age_of
+from cachedb.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.layout.leftovers import Leftover
+
+GRACE_SECONDS = 3600.0
+
+
+class Reason(StrEnum):
+    """Why something is kept or removed; a program can rely on these words."""
+
+    NAMED = "named"
+    UNREACHABLE = "unreachable"
+    YOUNG = "young"
+    LEASED = "leased"
+    IN_USE = "in-use"
+    ABANDONED = "abandoned"
+    QUARANTINED = "quarantined"
+    EXPIRED = "expired"
+
+    @property
+    def text(self) -> str:
+        """Say it to people."""
+        return _TEXTS[self]
+
+
+_TEXTS = {
+    Reason.NAMED: "a name leads to it",
+    Reason.UNREACHABLE: "no name leads to it",
+    Reason.YOUNG: "it is younger than the grace",
+    Reason.LEASED: "a running operation holds it",
+    Reason.IN_USE: "somebody is writing it",
+    Reason.ABANDONED: "whoever wrote it has ended",
+    Reason.QUARANTINED: "removed a short while ago, and can be given back",
+    Reason.EXPIRED: "nobody has missed it",
+}
+_GARBAGE = frozenset({Reason.UNREACHABLE, Reason.ABANDONED, Reason.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A blob that no ref reaches, and why it goes or stays."""
+
+    digest: Digest
+    size: int
+    kind: Kind
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Litter:
+    """A file or folder that is no blob, or not yet; `tool` is who left it."""
+
+    path: str
+    size: int
+    tool: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A blob that refs reach, and the first of their names."""
+
+    digest: Digest
+    size: int
+    kind: Kind
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GCPlan:
+    """What a collection would remove, and what it would spare although nothing reaches it.
+
+    `grace` and `quarantine` are in seconds: how old a blob has to be to be removed, and for how
+    long it can be given back then.
+    """
+
+    garbage: tuple[Candidate, ...]
+    spared: tuple[Candidate, ...]
+    grace: float
+    quarantine: float = 0
+    litter: tuple[Litter, ...] = ()
+    spared_litter: tuple[Litter, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The bytes that removing the garbage frees, once its quarantine is over."""
+        return sum(candidate.size for candidate in self.garbage)
+
+
+def plan(
+    layout: Layout,
+    catalog: Catalog,
+    *,
+    grace: float = GRACE_SECONDS,
+    quarantine: float | None = None,
+) -> GCPlan:
+    """Find what nothing keeps; the quarantine is as long as the grace when it is not given.
+
+    Raises:
+        UnreadableGraph: Part of what a ref reaches cannot be read.
+    """
+    living = layout.living_leases() if layout.is_writable else set()
+    quarantine = grace if quarantine is None else quarantine
+    with catalog.reading() as connection:
+        garbage, spared = find_blobs(layout, connection, grace, living)
+        held = leases.held_by(connection, living)
+    found = list(find_litter(layout, grace, quarantine, held))
+    return GCPlan(
+        garbage=garbage,
+        spared=spared,
+        grace=grace,
+        quarantine=quarantine,
+        litter=tuple(each for each in found if each.reason in _GARBAGE),
+        spared_litter=tuple(each for each in found if each.reason not in _GARBAGE),
+    )
+
+
+def kept(catalog: Catalog) -> list[Kept]:
+    """Return what refs keep, with a name for each; costs a walk from every ref."""
+    with catalog.reading() as connection:
+        pairs = statements.content_of_each(graph.targets().distinct())
+        first = (
+            select(pairs.c.id, func.min(ref.c.position).label("position"))
+            .join(ref, ref.c.target_id == pairs.c.root)
+            .group_by(pairs.c.id)
+            .subquery("first")
+        )
+        rows = connection.execute(
+            select(blob.c.digest, blob.c.size, blob.c.kind, ref.c.name)
+            .join(first, first.c.id == blob.c.id)
+            .join(ref, ref.c.position == first.c.position)
+            .where(blob.c.state.in_(list(map(int, graph.ON_DISK))))
+            .order_by(blob.c.digest)
+        )
+        return [
+            Kept(digest=Digest.declared(digest), size=size, kind=Kind(kind), name=name)
+            for digest, size, kind, name in rows
+        ]
+
+
+def find_blobs(
+    layout: Layout, connection: Connection, grace: float, living: Collection[str]
+) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
+    """Return the blobs that no ref reaches: those that are garbage, and those that are spared.
+
+    Raises:
+        UnreadableGraph: Part of what a ref reaches cannot be read.
+    """
+    _refuse_unreadable(layout, connection)
+    leased = _leased(connection, living)
+    found: list[Candidate] = []
+    for key, digest, size, kind, touched in connection.execute(statements.unreachable_files()):
+        if key in leased:
+            reason = Reason.LEASED
+        elif _is_young(touched or 0, grace):
+            reason = Reason.YOUNG
+        else:
+            reason = Reason.UNREACHABLE
+        found.append(
+            Candidate(digest=Digest.declared(digest), size=size, kind=Kind(kind), reason=reason)
+        )
+    garbage = tuple(each for each in found if each.reason in _GARBAGE)
+    return garbage, tuple(each for each in found if each.reason not in _GARBAGE)
+
+
+def find_litter(
+    layout: Layout, grace: float, quarantine: float, held: Collection[str]
+) -> Iterator[Litter]:
+    """Yield what is no blob, or not yet, and what is to become of it."""
+    for leftover in layout.leftovers.find():
+        if is_unfinished(leftover.path):
+            continue  # a collection gives back first what another one took
+        reason = _judge(leftover, grace, quarantine, held)
+        yield Litter(path=leftover.path, size=leftover.size, tool=leftover.tool, reason=reason)
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a leftover is a run of a collection that was killed, or that runs."""
+    return path.startswith(f"{TRASH}/") and not path.endswith(FINISHED)
+
+
+def _judge(leftover: Leftover, grace: float, quarantine: float, held: Collection[str]) -> Reason:
+    folder, _, name = leftover.path.rpartition("/")
+    if folder == TRASH:
+        is_over = quarantine == 0 or age_of(name) >= quarantine
+        return Reason.EXPIRED if is_over else Reason.QUARANTINED
+    if leftover.is_in_use:
+        return Reason.LEASED if folder == LEASES else Reason.IN_USE
+    if folder == STAGE and digest_of(name) in held:
+        return Reason.LEASED
+    if leftover.tool != OURS and _is_young(leftover.touched_ns, grace):
+        return Reason.YOUNG
+    return Reason.ABANDONED
+
+
+def _is_young(touched_ns: int, grace: float) -> bool:
+    """Whether something is younger than the grace; a time in the future counts as now."""
+    now = time.time_ns()
+    return min(touched_ns, now) > now - int(grace * 1e9)
+
+
+def _refuse_unreadable(layout: Layout, connection: Connection) -> None:
+    problems = layout.index().problems
+    if problems:
+        raise UnreadableGraph("", problems[0], "index.json")
+    found = connection.execute(statements.unreadable_and_live()).first()
+    if found is not None:
+        digest = Digest.declared(found.digest)
+        raise UnreadableGraph(digest, found.problem or "it is corrupt", path_of(digest))
+
+
+def _leased(connection: Connection, living: Collection[str]) -> set[int]:
+    """Return the ids of what the leases of running operations hold, with all that it contains."""
+    found: set[int] = set()
+    for batch in chunks(sorted(leases.held_by(connection, living))):
+        seed = select(blob.c.id).where(blob.c.digest.in_(batch))
+        found.update(connection.scalars(select(graph.descendants(seed, "leased").c.id)))
+    return found
