@@ -1,0 +1,123 @@
+"""docs/reference/linuxkit.md names every symbol and flag of linuxkit, and what exists here."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+import cachedb.linuxkit
+from cachedb.cli.app import app
+from tests import conformance_data
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "linuxkit.md"
+CODE = re.compile(r"`([^`]+)`")
+
+
+def rows(heading: str) -> list[tuple[str, str]]:
+    """Return the first two columns of the tables below a heading."""
+    section = PAGE.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    cells = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    return [(row[0].removeprefix("| "), row[1]) for row in cells]
+
+
+def symbols() -> list[str]:
+    return [name for _, here in rows("Symbols") for name in CODE.findall(here)]
+
+
+def commands() -> list[str]:
+    return [line for _, here in rows("Commands") for line in CODE.findall(here)]
+
+
+def resolve(name: str) -> Any:
+    """Find what a dotted name stands for, in `cachedb.linuxkit` if it does not say where."""
+    parts = name.split(".")
+    if parts[0] != "cachedb":
+        found: Any = cachedb.linuxkit
+    else:
+        depth = next(n for n in range(len(parts), 0, -1) if _imports(".".join(parts[:n])))
+        found = importlib.import_module(".".join(parts[:depth]))
+        parts = parts[depth:]
+    for part in parts:
+        found = getattr(found, part)
+    return found
+
+
+def _imports(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", symbols())
+def test_what_the_page_names_is_there_and_says_what_it_does(name: str) -> None:
+    assert inspect.getdoc(resolve(name))
+
+
+def test_every_public_name_is_on_the_page() -> None:
+    named = set(symbols())
+    for name in cachedb.linuxkit.__all__:
+        found = getattr(cachedb.linuxkit, name)
+        assert any(each == name or each.startswith(f"{name}.") for each in named), name
+        if inspect.isclass(found):
+            public = {each for each in vars(found) if not each.startswith("_")}
+            assert {f"{name}.{each}" for each in public} - OURS <= named
+
+
+OURS = {"Provider.close", "ResolvableDescriptor.descriptor"}
+
+
+def test_every_symbol_of_linuxkit_is_on_the_page() -> None:
+    named = {name for theirs, _ in rows("Symbols") for name in CODE.findall(theirs)}
+    assert design_symbols() - named == set()
+
+
+def design_symbols() -> set[str]:
+    """Read the names in the first column of the table in design/linuxkit.md §2."""
+    text = (conformance_data.root().parent / "design" / "linuxkit.md").read_text()
+    section = text.split("\n## 2.")[1].split("\n## 3.")[0]
+    found = set()
+    for line in section.splitlines():
+        if not line.startswith("| `") and not line.startswith("| ‖"):
+            continue
+        for name in CODE.findall(line.split("|")[1]):
+            bare = re.sub(r"\(.*", "", name)
+            owner, _, members = bare.partition(".")
+            if members.startswith("{"):
+                found |= {f"{owner}.{member}" for member in members.strip("{}").split(",")}
+            elif bare:
+                found.add(bare)
+    assert len(found) > 30
+    return found
+
+
+def options() -> dict[str, set[str]]:
+    root: Any = typer.main.get_command(app)
+    return {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in root.commands.items()
+    }
+
+
+@pytest.mark.parametrize("line", commands())
+def test_what_the_page_says_can_be_typed_can_be_typed(line: str) -> None:
+    program, command, *flags = line.split()
+    assert program == "cachedb"
+    assert set(flags) <= options()[command]
+
+
+def test_every_command_and_flag_of_linuxkit_is_on_the_page() -> None:
+    text = (conformance_data.root().parent / "design" / "linuxkit.md").read_text()
+    section = text.split("\n## 5.")[1].split("\n## 6.")[0]
+    theirs = {first for first, _ in rows("Commands")}
+    named = " ".join(theirs)
+    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", section))
+    assert {flag for flag in flags if flag not in named} == set()
+    listed = re.findall(r"^\| `([a-z]+)", section, re.MULTILINE)
+    assert listed == "ls pull push export import rm clean".split()
+    assert {f"`cache {command}`" for command in listed} <= theirs
