@@ -1,0 +1,39 @@
+"""cachedb in processes of its own, which are watched, interrupted and waited for."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PATIENCE = 60
+
+
+@contextmanager
+def running(cache: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Start cachedb on a cache; it is killed at the end if it still runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cachedb", *arguments],
+        env={**os.environ, "CACHEDB_CACHE": str(cache), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for the end; returns exit code, stdout and stderr."""
+    out, err = process.communicate(timeout=_PATIENCE)
+    return process.returncode, out, err
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C."""
+    process.send_signal(signal.SIGINT)

@@ -1,0 +1,130 @@
+"""Pulls in processes of their own: side by side, interrupted, killed."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cachedb.cache import Cache
+from tests import build
+from tests.operations.processes import finished, interrupt, running
+from tests.operations.registries import on_disk
+from tests.registry.holding_back import HoldingBack, holding_back
+
+_MIB = 1 << 20
+_PATIENCE = 30
+BIG = build.layer({"big": bytes(range(256)) * (4 * _MIB // 256)}, media_type=build.OCI_LAYER)
+IMAGE = build.image(BIG, build.layer({"small": ""}))
+
+
+@pytest.fixture
+def server() -> Iterator[HoldingBack]:
+    with holding_back(IMAGE) as held:
+        yield held
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    Cache.create(tmp_path / "cache").close()
+    return tmp_path / "cache"
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + _PATIENCE
+    while not is_so():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
+def part(folder: Path) -> int:
+    """Return how much of the big layer is on the stage."""
+    path = folder / ".cachedb" / "ingest" / f"sha256-{BIG.digest[7:]}.part"
+    return path.stat().st_size if path.exists() else 0
+
+
+def has_open(pid: int) -> bool:
+    """Whether a process has opened the file that the big layer goes into."""
+    name = f"sha256-{BIG.digest[7:]}.part"
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it may be closed by now
+            if os.readlink(link).endswith(name):
+                return True
+    return False
+
+
+def half_arrives(server: HoldingBack, folder: Path) -> None:
+    assert server.begun.wait(_PATIENCE)
+    until(lambda: part(folder) >= _MIB)
+
+
+def downloads(server: HoldingBack) -> list[str | None]:
+    """Return with which Range the big layer was asked for, each time."""
+    return [range_ for method, path, range_ in server.requests
+            if method == "GET" and path.endswith(BIG.digest)]  # fmt: skip
+
+
+def test_two_processes_fetch_a_blob_once(server: HoldingBack, folder: Path) -> None:
+    names = [f"{server.host}/a/x:1", f"{server.host}/b/y:1"]
+    with running(folder, "pull", names[0]) as first, running(folder, "pull", names[1]) as second:
+        half_arrives(server, folder)
+        until(lambda: all(has_open(process.pid) for process in (first, second)))
+        server.go_on.set()
+        results = [finished(first), finished(second)]
+
+    assert [code for code, _, _ in results] == [0, 0], results
+    assert downloads(server) == [None]
+    with Cache.open(folder) as cache:
+        assert sorted(str(each.name) for each in cache.list()) == sorted(names)
+        assert on_disk(cache) == IMAGE.digests
+        assert cache.verify().is_clean
+
+
+def test_an_interrupt_ends_a_pull_at_once_and_the_next_goes_on(
+    server: HoldingBack, folder: Path
+) -> None:
+    name = f"{server.host}/t/x:1"
+    with running(folder, "pull", name) as process:
+        half_arrives(server, folder)
+        started = time.monotonic()
+        interrupt(process)
+        code, out, err = finished(process)
+    # The registry still holds back: nobody waited for it.
+    assert time.monotonic() - started < 5
+    assert (code, out) == (130, "")
+    assert err.endswith("interrupted; what has arrived is kept, run it again to go on\n")
+    assert "Traceback" not in err
+    left = part(folder)
+    assert left >= _MIB
+    with Cache.open(folder) as cache:
+        assert cache.layout.living_leases() == set()
+        with cache.layout.sweeping(patience=0), cache.layout.locking_names():
+            assert cache.list() == []
+
+    server.go_on.set()
+    with running(folder, "pull", name) as process:
+        code, out, err = finished(process)
+
+    assert (code, err) == (0, f"{BIG.digest}  4.2 MB\n")
+    assert downloads(server) == [None, f"bytes={left}-"]
+    with Cache.open(folder) as cache:
+        assert cache.verify().is_clean
+
+
+def test_a_pull_that_was_killed_is_continued(server: HoldingBack, folder: Path) -> None:
+    name = f"{server.host}/t/x:1"
+    with running(folder, "pull", name) as process:
+        half_arrives(server, folder)
+        process.kill()
+        finished(process)
+    left = part(folder)
+    server.go_on.set()
+
+    with running(folder, "pull", name) as process:
+        assert finished(process)[0] == 0
+
+    assert downloads(server) == [None, f"bytes={left}-"]
+    with Cache.open(folder) as cache:
+        assert cache.verify().is_clean
