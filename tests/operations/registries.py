@@ -172,8 +172,13 @@ def put(host: str, repository: str, thing: build.Thing, tag: str = "1") -> None:
             put_blob(host, repository, blob)
     for blob in sorted(documents, key=lambda b: "index" in b.media_type):
         target = tag if blob.digest == thing.digest else blob.digest
-        path = f"/v2/{repository}/manifests/{target}"
-        ask(host, "PUT", path, blob.content, **{"Content-Type": blob.media_type})
+        put_document(host, repository, target, blob)
+
+
+def put_document(host: str, repository: str, target: str, blob: build.Blob) -> None:
+    """Put an index or a manifest into a registry, by a tag or a digest."""
+    path = f"/v2/{repository}/manifests/{target}"
+    ask(host, "PUT", path, blob.content, **{"Content-Type": blob.media_type})
 
 
 def put_blob(host: str, repository: str, blob: build.Blob) -> None:

@@ -1,23 +1,42 @@
 """Pull from a real registry: what is fetched, what is not, and what a cut leaves."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import (
     CorruptBlob,
+    InvalidInput,
     PlatformNotFound,
     RefNotFound,
     RegistryUnavailable,
 )
-from cachedb.oci import MediaType
+from cachedb.oci import Digest, MediaType, Reference
+from cachedb.operations import remote
 from cachedb.operations.listing import Health
+from cachedb.operations.progress import UNWATCHED, Progress
+from cachedb.operations.push import PushOptions
+from cachedb.registry.settings import RegistrySettings
 from tests import build
-from tests.operations.registries import fetch, on_disk, platforms, pull, put
+from tests.operations.registries import (
+    IMPATIENT,
+    ask,
+    connecting,
+    fetch,
+    on_disk,
+    platforms,
+    pull,
+    put,
+    put_document,
+    send,
+)
 from tests.registry import cutting, servers
-from tests.registry.counting import Counter
+from tests.registry.counting import Counter, counting
 
 BASE = build.layer({"base": "b" * 4000})
 BIG = build.layer({f"f{n}": str(n) * 500 for n in range(800)})
@@ -266,3 +285,198 @@ def test_wrong_bytes_never_get_a_name(
         stored.write_bytes(good)
     fetch(cache, registry.host, "rotten:1")
     assert cache.verify().is_clean
+
+
+# -- what is asked for -------------------------------------------------------------------------
+
+
+def test_a_trusted_digest_is_pulled_wherever_the_tag_points(
+    cache: Cache, registry: servers.Served
+) -> None:
+    put(registry.host, "t/trusted", TOOL)
+    put(registry.host, "t/trusted", AMD)
+
+    report = fetch(cache, registry.host, "trusted:1", trusted=Digest(TOOL.digest))
+
+    assert report.pulled[0].descriptor.digest == TOOL.digest
+    assert cache.find_root(f"{registry.host}/t/trusted:1").digest == TOOL.digest
+
+
+def test_a_trusted_digest_that_is_here_costs_nothing(cache: Cache, counted: Counter) -> None:
+    fetch(cache, counted.host, "tool:1")
+    counted.take()
+    fetch(cache, counted.host, "other:1", trusted=Digest(TOOL.digest))
+    assert counted.take() == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["tool:1", "multi:1"], id="several names"),
+        pytest.param([f"tool@{AMD.digest}"], id="another digest"),
+    ],
+)
+def test_a_trusted_digest_is_that_of_one_name(
+    cache: Cache, registry: servers.Served, names: list[str]
+) -> None:
+    with pytest.raises(InvalidInput):
+        fetch(cache, registry.host, *names, trusted=Digest(TOOL.digest))
+
+
+def test_a_trusted_digest_has_to_be_in_the_repository(
+    cache: Cache, registry: servers.Served
+) -> None:
+    with pytest.raises(RefNotFound):
+        fetch(cache, registry.host, "tool:1", trusted=Digest(AMD.digest))
+
+
+def test_referrers_come_when_they_are_wanted(cache: Cache, registry: servers.Served) -> None:
+    sbom = build.sbom(ARM)
+    others = (build.signature(MULTI), sbom, build.signature(sbom))
+    with Cache.open(build.layout(cache.layout.root / "origin", {"x": MULTI}).path) as origin:
+        for other in others:
+            build.Tree(origin.layout.root).put(*other.blobs)
+    with Cache.open(origin.layout.root) as origin:
+        send(origin, "x", to=f"{registry.host}/t/referred:1")
+
+    fetch(cache, registry.host, "referred:1")
+    assert on_disk(cache) == MULTI.digests
+
+    fetch(cache, registry.host, "referred:1", has_referrers=True)
+    assert on_disk(cache) == MULTI.digests.union(*(other.digests for other in others))
+    assert cache.collect(cache.plan_collection(grace=0)).freed == 0
+
+    fetch(
+        cache, registry.host, "referred:1", has_referrers=True, platforms=platforms("linux/amd64")
+    )
+    assert cache.verify().is_clean
+
+
+def test_only_referrers_of_what_is_wanted_come(cache: Cache, registry: servers.Served) -> None:
+    with Cache.open(build.layout(cache.layout.root / "origin", {"x": MULTI}).path) as origin:
+        build.Tree(origin.layout.root).put(*build.sbom(ARM).blobs, *build.sbom(AMD).blobs)
+    with Cache.open(origin.layout.root) as origin:
+        send(origin, "x", to=f"{registry.host}/t/some:1")
+
+    fetch(cache, registry.host, "some:1", has_referrers=True, platforms=platforms("linux/arm64"))
+
+    assert build.sbom(ARM).digest in on_disk(cache)
+    assert build.sbom(AMD).digest not in on_disk(cache)
+
+
+def test_a_referrer_that_is_listed_and_gone_is_left_out(
+    cache: Cache, registry: servers.Served
+) -> None:
+    gone = build.signature(AMD)
+    put(registry.host, "t/dangling", gone)
+    put(registry.host, "t/dangling", AMD)
+    put_document(registry.host, "t/dangling", AMD.digest.replace(":", "-"), build.index(gone).root)
+    ask(registry.host, "DELETE", f"/v2/t/dangling/manifests/{gone.digest}")
+    notes: list[str] = []
+
+    class Listening(Progress):
+        def note(self, line: str) -> None:
+            notes.append(line)
+
+    report = pull(cache, registry.host, "dangling:1", has_referrers=True, progress=Listening())
+
+    assert report.failures == ()
+    assert [gone.digest in note for note in notes] == [True]
+    assert on_disk(cache) == AMD.digests
+
+
+# -- side by side ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "together"),
+    [
+        pytest.param(["single:1", "tool:1"], "HEAD", id="images"),
+        pytest.param(["multi:1"], f"manifests/({AMD.digest}|{ARM.digest})", id="platforms"),
+        pytest.param(["single:1"], f"blobs/({BIG.digest}|{BASE.digest})", id="layers"),
+    ],
+)
+def test_requests_are_made_side_by_side(
+    cache: Cache, counted: Counter, names: list[str], together: str
+) -> None:
+    both = Barrier(2)
+
+    def watch(line: str) -> None:
+        if re.search(together, line):
+            both.wait(20)  # raises when the other one does not come
+
+    counted.watch = watch
+    fetch(cache, counted.host, *names, jobs=2)
+    assert cache.verify().is_clean
+
+
+def test_a_blob_that_one_repository_has_lost_comes_from_another(
+    cache: Cache, registry: servers.Served
+) -> None:
+    put(registry.host, "t/lossy", AMD)
+    for blob in (*AMD.layers, AMD.config):
+        ask(registry.host, "DELETE", f"/v2/t/lossy/blobs/{blob.digest}")
+
+    assert pull(cache, registry.host, "lossy:1").failures
+    report = pull(cache, registry.host, "lossy:1", "single:1")
+
+    assert report.failures == ()
+    assert len(cache.list()) == 2
+    assert cache.verify().is_clean
+
+
+def test_what_one_image_lies_about_a_blob_harms_no_other(
+    cache: Cache, registry: servers.Served
+) -> None:
+    lie = AMD.document
+    lie["layers"][0]["size"] = 5
+    root = build.Blob(build.to_json(lie), build.OCI_MANIFEST)
+    put(registry.host, "t/lying", build.Thing(root=root, parts=AMD.parts))
+
+    report = pull(cache, registry.host, "lying:1", "single:1")
+
+    ((reference, _),) = report.failures
+    assert reference.path == "t/lying"
+    assert on_disk(cache) == AMD.digests
+    assert cache.verify().is_clean
+
+
+# -- mirrors -----------------------------------------------------------------------------------
+
+
+def test_a_mirror_is_asked_for_pulls_and_for_nothing_else(
+    cache: Cache, registry: servers.Served, counted: Counter
+) -> None:
+    put(registry.host, "t/mirrored", MULTI)
+    with counting(registry.host) as mirror:
+        settings = RegistrySettings(mirrors={counted.host: (f"http://{mirror.host}",)})
+        fetch(cache, counted.host, "mirrored:1", settings=settings)
+        assert counted.take() == []
+        assert mirror.take() != []
+
+        name = f"{counted.host}/t/mirrored:1"
+        with connecting(settings) as connect:
+            reference = Reference.parse(name)
+            client = connect(counted.host)
+            assert remote.image_in_registry(client, reference, None)
+            assert remote.inspect(client, reference).descriptor.digest == MULTI.digest
+            assert "1" in remote.list_tags(client, Reference.parse(f"{counted.host}/t/mirrored"))
+            (answer,) = remote.check_published([cache.find_root(name)], connect)
+            assert answer.is_published
+            cache.push(cache.plan_push([name]), connect, PushOptions(), UNWATCHED)
+        assert mirror.take() == []
+
+
+def test_the_registry_itself_is_asked_when_no_mirror_has_it(
+    cache: Cache, registry: servers.Served, counted: Counter
+) -> None:
+    put(registry.host, "t/unmirrored", TOOL)
+    settings = replace(
+        IMPATIENT,
+        mirrors={
+            registry.host: ("http://127.0.0.1:1", f"http://{counted.host}/nothing"),
+        },
+    )
+    fetch(cache, registry.host, "unmirrored:1", settings=settings)
+    assert on_disk(cache) == TOOL.digests
+    assert counted.last_parts() != []

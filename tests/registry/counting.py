@@ -10,12 +10,12 @@ _OWN = {"connection", "date", "server", "transfer-encoding"}
 
 
 class Counter:
-    """What was asked: ``METHOD PATH``, without the query; `bodies` counts bytes that came up."""
+    """What was asked: ``METHOD PATH``, without the query; `watch` sees it before the registry."""
 
     def __init__(self):
         self.host = ""
         self.requests = []
-        self.uploaded = 0
+        self.watch = lambda _line: None
 
     def take(self):
         taken, self.requests = self.requests, []
@@ -37,8 +37,9 @@ def counting(host):
         def _pass_on(self):
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
-            counter.requests.append(f"{self.command} {self.path.partition('?')[0]}")
-            counter.uploaded += length
+            line = f"{self.command} {self.path.partition('?')[0]}"
+            counter.requests.append(line)
+            counter.watch(line)
             upstream = http.client.HTTPConnection(host)
             # With our name as Host, or the registry would send uploads past us.
             upstream.request(self.command, self.path, body or None, dict(self.headers))
