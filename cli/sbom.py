@@ -49,7 +49,7 @@ def command(
         ),
     ] = _Format.RAW,
 ) -> None:
-    """Print the SBOMs of an image, or list the packages that they name.
+    """Print the SBOMs of an image, or list its packages.
 
     SBOMs are found in attestations and in referrers, as SPDX and as CycloneDX. They are printed
     as they were made, one JSON document after the other, in the order of the platforms.
