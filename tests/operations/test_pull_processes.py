@@ -1,4 +1,4 @@
-"""Pulls in processes of their own: side by side, interrupted, killed."""
+"""Pulls in processes of their own: side by side, and interrupted."""
 
 import os
 import time
@@ -108,23 +108,6 @@ def test_an_interrupt_ends_a_pull_at_once_and_the_next_goes_on(
         code, out, err = finished(process)
 
     assert (code, err) == (0, f"{BIG.digest}  4.2 MB\n")
-    assert downloads(server) == [None, f"bytes={left}-"]
-    with Cache.open(folder) as cache:
-        assert cache.verify().is_clean
-
-
-def test_a_pull_that_was_killed_is_continued(server: HoldingBack, folder: Path) -> None:
-    name = f"{server.host}/t/x:1"
-    with running(folder, "pull", name) as process:
-        half_arrives(server, folder)
-        process.kill()
-        finished(process)
-    left = part(folder)
-    server.go_on.set()
-
-    with running(folder, "pull", name) as process:
-        assert finished(process)[0] == 0
-
     assert downloads(server) == [None, f"bytes={left}-"]
     with Cache.open(folder) as cache:
         assert cache.verify().is_clean

@@ -1,0 +1,279 @@
+"""The commands that talk to registries: what they print, where, and how they end."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import build
+from tests.cli.conftest import Run
+from tests.interop.tools import cachedb
+from tests.operations.registries import Place, put, tags
+from tests.registry import servers
+from tests.registry.counting import counting
+from tests.registry.scripted import Reply, scripted
+
+BASE = build.layer({"base": "b" * 4000})
+AMD = build.image(BASE, build.layer({"arch": "amd64"}))
+ARM = build.image(BASE, build.layer({"arch": "arm"}), arch="arm", variant="v7")
+MULTI = build.index(AMD, ARM, build.attestation(AMD))
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
+    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
+        yield served
+
+
+@pytest.fixture
+def place(registry: servers.Served) -> Place:
+    return Place.new(registry.host)
+
+
+@pytest.fixture
+def held(tree: build.Tree, place: Place) -> build.Tree:
+    """A cache with an index that has the name of a place in the registry."""
+    tree.add(MULTI, place.name)
+    return tree
+
+
+# -- push and copy -----------------------------------------------------------------------------
+
+
+def test_push_says_what_it_did(run: Run, held: build.Tree, place: Place) -> None:
+    first = run(held.path, "push", place.name, "--with-arch-tags")
+    second = run(held.path, "push", place.name)
+    quiet = run(held.path, "push", "--quiet", place.name)
+
+    assert (first.code, first.err) == (0, "")
+    line, *arch_tags = first.out.splitlines()
+    assert line.startswith(f"{place.name}  {MULTI.digest}  pushed, 7 blobs sent  (")
+    assert arch_tags == [f"{place.name}-amd64", f"{place.name}-arm-v7"]
+    assert second.out == f"{place.name}  {MULTI.digest}  unchanged\n"
+    assert quiet.out == f"{MULTI.digest}\n"
+
+
+def test_push_by_another_name(run: Run, held: build.Tree, place: Place) -> None:
+    other = place.next()
+    run(held.path, "push", place.name)
+    done = run(held.path, "push", place.name, "--remote-name", other.name)
+    assert done.out == f"{other.name}  {MULTI.digest}  pushed, 7 mounted\n"
+
+
+def test_push_of_one_platform(run: Run, held: build.Tree, place: Place) -> None:
+    done = run(held.path, "push", place.name, "--platform", "linux/arm/v7", "--jobs", "2")
+    assert (done.code, MULTI.digest in done.out) == (0, False)
+    failed = run(held.path, "push", place.name, "--platform", "linux/s390x")
+    assert failed.code == 3
+    assert "no linux/s390x (it has linux/amd64, linux/arm/v7)" in failed.err
+
+
+def test_push_is_refused_where_it_would_replace(run: Run, held: build.Tree, place: Place) -> None:
+    put(place.host, place.path, AMD)
+    refused = run(held.path, "push", place.name)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        f"cachedb: '{place.name}' stands for {AMD.digest} already\nhint: --override replaces it\n"
+    )
+    assert run(held.path, "push", "--override", place.name).code == 0
+
+
+def test_one_failure_of_several_is_told_beside_the_others(
+    run: Run, held: build.Tree, place: Place
+) -> None:
+    taken, again = place.next(), place.next()
+    for each in (taken, again):
+        put(each.host, each.path, AMD)
+        held.add(MULTI, each.name)
+    done = run(held.path, "push", taken.name, place.name, again.name)
+    assert done.code == 2
+    assert done.out.startswith(f"{place.name}  {MULTI.digest}")
+    assert done.err.count("stands for") == 2
+
+
+def test_copy_says_what_it_did(run: Run, tree: build.Tree, place: Place) -> None:
+    put(place.host, place.path, MULTI)
+    target = place.next()
+    done = run(tree.path, "copy", place.name, target.name, "--no-referrers")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{target.name}  {MULTI.digest}  pushed, 7 mounted\n"
+    assert tags(target.host, target.path) == {"1": MULTI.digest}
+
+
+# -- tags and inspect --------------------------------------------------------------------------
+
+
+def test_tags_are_listed(run: Run, tree: build.Tree, place: Place) -> None:
+    for tag in ("v1", "v2"):
+        put(place.host, place.path, AMD, tag)
+    repository = f"{place.host}/{place.path}"
+    assert run(tree.path, "tags", repository).out == "v1\nv2\n"
+    as_json = run(tree.path, "tags", repository, "--format", "json").out
+    assert json.loads(as_json) == [{"tag": "v1"}, {"tag": "v2"}]
+    assert run(tree.path, "tags", f"{repository}:v1").code == 2
+    assert run(tree.path, "tags", f"{repository}/nothing").code == 3
+
+
+def test_an_image_is_inspected(run: Run, tree: build.Tree, place: Place) -> None:
+    put(place.host, place.path, MULTI)
+    done = run(tree.path, "inspect", place.name)
+    assert (done.code, done.err) == (0, "")
+    name, kind, empty, head, *rows = done.out.splitlines()
+    assert name == f"{place.name}  {MULTI.digest}"
+    assert kind.startswith(f"{build.OCI_INDEX}  ")
+    assert (empty, head.split()) == ("", ["PLATFORM", "DIGEST", "SIZE", "LAYERS", "ARTIFACT_TYPE"])
+    assert [row.split()[:2] for row in rows] == [
+        ["linux/amd64", AMD.digest],
+        ["linux/arm/v7", ARM.digest],
+        ["unknown/unknown", build.attestation(AMD).digest],
+    ]
+
+
+def test_an_image_is_inspected_as_json(run: Run, tree: build.Tree, place: Place) -> None:
+    put(place.host, place.path, MULTI)
+    found = json.loads(run(tree.path, "inspect", place.name, "--format", "json").out)
+    assert (found["digest"], found["media_type"]) == (MULTI.digest, build.OCI_INDEX)
+    assert found["document_size"] == MULTI.size
+    assert found["manifests"][1] == {
+        "platform": "linux/arm/v7",
+        "digest": ARM.digest,
+        "size": sum(blob.size for blob in ARM.blobs),
+        "layers": 2,
+        "artifact_type": None,
+    }
+
+
+def test_a_document_is_written_byte_for_byte(tree: build.Tree, place: Place) -> None:
+    put(place.host, place.path, MULTI)
+    done = cachedb(tree.path, "inspect", "--raw", place.name)
+    assert (done.code, done.out.encode()) == (0, MULTI.root.content)
+
+
+def test_no_cache_is_needed_to_ask(run: Run, place: Place, tmp_path: Path) -> None:
+    put(place.host, place.path, MULTI)
+    assert run(tmp_path / "nothing", "inspect", place.name).code == 0
+    assert not (tmp_path / "nothing").exists()
+
+
+# -- pull --------------------------------------------------------------------------------------
+
+
+def test_pull_of_a_trusted_digest(run: Run, tree: build.Tree, place: Place) -> None:
+    put(place.host, place.path, AMD)
+    put(place.host, place.path, ARM)
+    done = run(tree.path, "pull", place.name, "--trusted", AMD.digest)
+    assert done.code == 0
+    assert done.out.startswith(f"{place.name}  {AMD.digest}  ")
+    assert run(tree.path, "pull", place.name, "--trusted", "sha256:no").code == 2
+
+
+def test_pull_of_all_platforms_or_of_some(run: Run, tree: build.Tree, place: Place) -> None:
+    put(place.host, place.path, MULTI)
+    both = run(tree.path, "pull", place.name, "--all-platforms", "--platform", "linux/amd64")
+    assert both.code == 2
+    assert run(tree.path, "pull", place.name, "--platform", "linux/arm/v7").code == 0
+    assert AMD.digest not in tree.blobs()
+    assert run(tree.path, "pull", place.name, "--all-platforms").code == 0
+    assert tree.blobs() == MULTI.digests
+
+
+@pytest.mark.parametrize("how", ["option", "option of one registry", "environment"])
+def test_pull_from_a_mirror(
+    run: Run, tree: build.Tree, place: Place, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    put(place.host, f"copies/{place.path}", AMD)
+    url = f"http://{place.host}/copies"
+    options = []
+    match how:
+        case "option":
+            options = ["--mirror", url]
+        case "option of one registry":
+            options = ["--mirror", f"nowhere.example.com={url}"]
+        case _:
+            monkeypatch.setenv("CACHEDB_MIRROR", f"nowhere.example.com={url}")
+
+    done = run(tree.path, "pull", f"nowhere.example.com/{place.path}:1", *options)
+
+    assert (done.code, tree.blobs()) == (0, AMD.digests)
+
+
+def test_what_a_registry_warns_of_is_shown_once(run: Run, tree: build.Tree) -> None:
+    def answer(asked: object) -> Reply:
+        name = asked.path.rpartition("/")[2]  # type: ignore[attr-defined]
+        blob = next((each for each in AMD.blobs if each.digest == name), AMD.root)
+        return Reply(
+            200,
+            blob.content,
+            (("Content-Type", blob.media_type), ("Warning", '299 - "going away soon"')),
+        )
+
+    with scripted(answer) as server:
+        done = run(tree.path, "pull", f"{server.host}/t/x:1")
+    assert done.code == 0
+    assert done.err == f"warning: {server.host} warns: 'going away soon'\n"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["--client-cert", "client.pem"], id="client certificate"),
+        pytest.param(["--mirror", "ftp://mirror"], id="mirror"),
+        pytest.param(["--platform", "a/b/c/d"], id="platform"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    run: Run, tree: build.Tree, options: list[str]
+) -> None:
+    done = run(tree.path, "pull", "example.com/a:1", *options)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("cachedb: ")
+
+
+# -- rm --published-only -----------------------------------------------------------------------
+
+
+def test_only_what_is_published_is_removed(run: Run, held: build.Tree, place: Place) -> None:
+    other, absent = place.next(), place.next()
+    put(place.host, place.path, MULTI)
+    put(other.host, other.path, AMD)
+    for each in (other, absent):
+        held.add(MULTI, each.name)
+    held.add(AMD, "only-a-tag")
+
+    planned = run(held.path, "rm", "--published-only", "--dry-run")
+    done = run(held.path, "rm", "--published-only")
+
+    assert planned.out == done.out == f"{place.name}  {MULTI.digest}\n"
+    assert "1 name would be removed" in planned.err
+    assert done.code == 0
+    nowhere = "invalid reference 'only-a-tag': not the name of an image in a registry"
+    assert done.err.splitlines()[:-1] == [
+        f"kept {other.name}: its registry has another image by that name",
+        f"kept {absent.name}: its registry does not have it",
+        f"kept only-a-tag: could not ask: {nowhere}",
+    ]
+    assert [each["annotations"][build.REF_NAME] for each in held.entries()] == [
+        other.name,
+        absent.name,
+        "only-a-tag",
+    ]
+
+
+def test_a_registry_that_refuses_keeps_the_name_and_is_told(
+    run: Run, held: build.Tree, place: Place
+) -> None:
+    put(place.host, place.path, MULTI)
+    with scripted(lambda _asked: Reply(403)) as server:
+        held.add(AMD, f"{server.host}/t/secret:1")
+        done = run(held.path, "rm", "--published-only", place.name, f"{server.host}/t/secret:1")
+    assert (done.code, done.out) == (7, f"{place.name}  {MULTI.digest}\n")
+    assert f"kept {server.host}/t/secret:1: could not ask: " in done.err
+    assert done.err.endswith(f"hint: docker login {server.host}\n")
+
+
+def test_rm_asks_nobody_unless_told(run: Run, held: build.Tree, place: Place) -> None:
+    with counting(place.host) as counter:
+        held.add(AMD, f"{counter.host}/t/x:1")
+        assert run(held.path, "rm", f"{counter.host}/t/x:1").code == 0
+        assert counter.take() == []
