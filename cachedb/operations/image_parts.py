@@ -5,7 +5,7 @@ Told from the documents in the layout, since an archive is made of these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachedb.errors import (
@@ -292,11 +292,17 @@ def full_name(name: str) -> Reference | None:
 
 
 def described(layout: Layout, root: Root) -> Descriptor:
-    """Return the descriptor of a root as index.json has it, else what is known of the blob."""
+    """Return the descriptor of a root as index.json has it, else what is known of the blob.
+
+    An entry that gives a wrong size is about the content of its digest all the same.
+    """
+    found = descriptor_of(root)
     for ref in layout.index().refs:
         if ref.name == root.name and ref.descriptor.digest == root.digest:
-            return ref.descriptor
-    return descriptor_of(root)
+            found = ref.descriptor
+            break
+    file = layout.blobs.stat(root.digest)
+    return found if file is None else replace(found, size=file.size)
 
 
 def descriptor_of(root: Root) -> Descriptor:
