@@ -23,6 +23,7 @@ from cachedb.query.fields import (
 )
 from cachedb.query.globs import Glob, parse
 from cachedb.query.inference import likely_sort
+from cachedb.query.messages import fail
 from cachedb.query.tree import (
     And,
     Call,
@@ -65,6 +66,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+# Each refers to its argument three times, and SQLite writes out every reference.
+_MOST_EXCLUSIVES: Final = 4
 _VERSION: Final = FIELDS[Sort.PACKAGE]["version"]
 _PACKAGE_NAME: Final = FIELDS[Sort.PACKAGE]["name"]
 
@@ -102,6 +105,7 @@ class _Checker:
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._is_required = True
+        self._exclusives = 0
         self.notes: list[str] = []
 
     def check(self, node: Expression, sort: Sort) -> TypedExpression:
@@ -272,7 +276,12 @@ class _Checker:
             return self._present(node, sort)
         function = FUNCTIONS[node.function]
         taken = self._argument_sort(node)
+        self._exclusives += node.function == "exclusive"
+        if self._exclusives > _MOST_EXCLUSIVES:
+            why = f"more than {_MOST_EXCLUSIVES} `exclusive(…)` inside each other"
+            raise fail(node.span, why, "ask for what each would free on its own")
         argument = self._argument(node, taken)
+        self._exclusives -= node.function == "exclusive"
         if function.takes is Sort.REF and taken is not Sort.REF:
             raise misfits.argument(node, taken)
         of_packages = function.name == "packages" and taken is Sort.PACKAGE

@@ -106,7 +106,10 @@ def compile_query(query: Query, *, now: datetime) -> Statement:
         for column in checked.columns
     )
     return Statement(
-        select=statement, columns=columns, checked=checked, sets=tuple(conditions.named)
+        select=conditions.attach(statement),
+        columns=columns,
+        checked=checked,
+        sets=tuple(conditions.named),
     )
 
 
@@ -119,7 +122,8 @@ def compile_ids(query: Query, *, now: datetime) -> Select[int]:
     checked = check(query, now=now)
     conditions = Conditions()
     row = conditions.row(checked.sort)
-    return select(row.id.label("id")).where(_condition(checked, conditions, row))
+    found = select(row.id.label("id")).where(_condition(checked, conditions, row))
+    return conditions.attach(found)
 
 
 def selectors(query: Query, *, now: datetime) -> tuple[SelectorCheck, ...]:
@@ -142,8 +146,8 @@ def _selector_check(node: Chosen) -> SelectorCheck:
         text=node.text,
         span=node.span,
         sort=node.sort,
-        count=select(func.count(row.id)).where(condition),
-        names=select(column).where(condition).order_by(row.id),
+        count=conditions.attach(select(func.count(row.id)).where(condition)),
+        names=conditions.attach(select(column).where(condition).order_by(row.id)),
     )
 
 

@@ -100,7 +100,7 @@ class Conditions(Sets):
         self, found: Intersection | Union, row: Row, *, negated: bool
     ) -> list[ColumnElement[bool]]:
         """Put last what costs a walk for every row: SQLite goes from left to right."""
-        ordered = sorted(found.operands, key=_is_walked_per_row)
+        ordered = sorted(found.operands, key=counts.is_walked_per_row)
         return [self.holds(operand, row, negated=negated) for operand in ordered]
 
     # -- a row's own ------------------------------------------------------------------------
@@ -357,15 +357,3 @@ def _platforms(field: Field, test: Test) -> Select[Any]:
         return predicates.of_platforms(test)
     column = platform_part(field.name)
     return select(platform.c.id).where(predicates.holds(column, test, field))
-
-
-def _is_walked_per_row(found: TypedExpression) -> bool:
-    match found:
-        case Complement():
-            return _is_walked_per_row(found.operand)
-        case Counted():
-            return True
-        case FieldTest():
-            return found.field.computed and found.field.name != "exclusive"
-        case _:
-            return False

@@ -12,15 +12,25 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, case, func, select, true
 
 from cachedb.catalog.schema import Kind, Role, blob, blob_package, edge, link, ref
+from cachedb.query.describe import describe
 from cachedb.query.expressions import aliased
 from cachedb.query.fields import Sort
+from cachedb.query.typed import (
+    Chosen,
+    Complement,
+    Counted,
+    FieldTest,
+    Intersection,
+    Union,
+    children,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, FromClause
 
     from cachedb.query.conditions import Conditions
     from cachedb.query.expressions import Row
-    from cachedb.query.typed import Counted
+    from cachedb.query.typed import TypedExpression
 
 
 def count(conditions: Conditions, found: Counted, row: Row) -> ColumnElement[int]:
@@ -31,12 +41,33 @@ def count(conditions: Conditions, found: Counted, row: Row) -> ColumnElement[int
     if found.relation.kind is not None:
         tests.append(inner.table.c.kind == int(Kind[found.relation.kind.upper()]))
     if found.operand is not None:
-        tests.append(conditions.holds(found.operand, inner))
+        tests.append(_holds(conditions, found.operand, inner))
     if not tests:
         return _counted(row, way, way.key, way.source)
     # Inside of CASE, where no test can lead SQLite to begin with all blobs of a kind.
     source = way.source.join(inner.table, inner.id == way.key)
     return _counted(row, way, case((and_(*tests), inner.id)), source)
+
+
+def _holds(conditions: Conditions, operand: TypedExpression, inner: Row) -> ColumnElement[bool]:
+    """Test what is counted; what would count in turn becomes a set, lest subqueries pile up."""
+    if not is_walked_per_row(operand):
+        return conditions.holds(operand, inner)
+    members = conditions.set("counted", conditions.ids(operand), operand, describe(operand))
+    return inner.id.in_(select(members.c.id))
+
+
+def is_walked_per_row(found: TypedExpression) -> bool:
+    """Whether a set is told by a subquery on every row rather than by a set."""
+    match found:
+        case Complement() | Chosen() | Intersection() | Union():
+            return any(map(is_walked_per_row, children(found)))
+        case Counted():
+            return True
+        case FieldTest():
+            return found.field.computed and found.field.name != "exclusive"
+        case _:
+            return False
 
 
 def _counted(

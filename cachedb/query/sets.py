@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from sqlalchemy import select, true
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, CompoundSelect, Select
 
     from cachedb.query.fields import Sort
+
+
+_Columns = TypeVarTuple("_Columns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,14 @@ class Sets:
         self.expressions = Expressions(self.names)
         self.named: list[NamedSet] = []
         self._made: dict[object, CTE] = {}
+
+    def attach(self, statement: Select[*_Columns]) -> Select[*_Columns]:
+        """Give a statement its sets, each behind those that it is made of.
+
+        They would come with what refers to them, but SQLAlchemy would write each from inside of
+        the one that refers to it, and thirty inside each other are too deep for Python.
+        """
+        return statement.add_cte(*self._made.values())
 
     def row(self, sort: Sort) -> Row:
         """Return a row of a name of its own."""

@@ -115,9 +115,11 @@ def _in_collation_c(element: _InCodePoints, compiler: SQLCompiler, **options: An
 
 def begins(text: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
     """Say that a text begins with `prefix`; an index on the text serves."""
+    if not prefix:
+        return text.is_not(None)
     behind = _behind(prefix)
     if behind is None:
-        return text.is_not(None)
+        return text >= prefix
     return _Begins(text, bindparam(None, prefix), bindparam(None, behind))
 
 

@@ -112,6 +112,7 @@ HOSTILE = {
     "deep not": "refs " + "not " * 20_000 + "a",
     "deep relations": "blobs " + "any child(" * 5_000 + "is:missing" + ")" * 5_000,
     "deep functions": "blobs " + "blobs(" * 5_000 + "a" + ")" * 5_000,
+    "deep exclusive": "blobs " + "exclusive(refs(" * 15 + "alpine" + "))" * 15,
     "long path": "blobs " + "child." * 15_000 + "kind:layer",
     "long": "refs tag:" + "a" * 200_000,
     "many terms": "refs " + "tag:a " * 10_000,
