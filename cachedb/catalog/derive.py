@@ -7,32 +7,19 @@ that the change can have reached, and the result is the same as for a catalog ma
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import exists, select
-
-from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import (
-    Kind,
-    Reading,
-    Role,
-    State,
-    blob,
-    link,
-    link_annotation,
-    ref,
-)
+from cachedb.catalog.schema import Kind, Reading, Role, State
 from cachedb.oci import attestation
 from cachedb.oci.media_type import MediaType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Row, Select
-
-    from cachedb.catalog.ingest import BlobRow, Ingest
+    from cachedb.catalog.ingest import Ingest
+    from cachedb.catalog.rows import BlobRow, Claim
 
 DOCUMENTS = frozenset({Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION})
 """The kinds that point at other blobs."""
@@ -43,215 +30,193 @@ _STRENGTH = {
 }
 
 
+class _Traits(NamedTuple):
+    """What a media type says of a blob that has it."""
+
+    document: Kind
+    """What it is if it is a document: an index, a manifest, or something else."""
+    is_config: bool
+    is_distributable: bool
+    is_statement: bool
+
+
 @dataclass(slots=True)
 class _Claims:
     """All that refs and links say of one blob."""
 
     kinds: list[tuple[int, str, int, Kind]] = field(default_factory=list)
     """By strength, media type and size, so that the first one does not depend on any order."""
-    platforms: list[int] = field(default_factory=list)
+    platforms: set[int] = field(default_factory=set)
     is_needed: bool = False
     """Some ref, or some parent that is here, does not work without it."""
-    is_listed: bool = False
-    """Index.json or an index lists it, as only a document should be."""
     may_be_absent: bool = False
     """Every parent can do without it because of what it is."""
     is_attestation: bool = False
+    is_listed: bool = False
+    """Index.json or an index lists it, as only a document should be."""
 
-    def add(self, kind: Kind, media_type: str, size: int, platform_id: int | None = None) -> None:
-        self.kinds.append((_STRENGTH[kind], media_type, size, kind))
-        if platform_id is not None:
-            self.platforms.append(platform_id)
+    def add(self, kind: Kind, claim: Claim) -> None:
+        self.kinds.append((_STRENGTH[kind], claim.media_type, claim.size, kind))
+        if claim.platform_id is not None:
+            self.platforms.add(claim.platform_id)
+
+    def need(self, *, may_be_absent: bool) -> None:
+        if may_be_absent:
+            self.may_be_absent = True
+        else:
+            self.is_needed = True
 
 
 def derive(ingest: Ingest, ids: Iterable[int]) -> tuple[list[BlobRow], set[int]]:
     """Derive the rows of `ids` again.
 
     Returns the blobs whose content has to be read now, and the ids of those that a change of
-    these can have reached in turn. Rows that nothing stands for any longer are deleted.
+    these can have reached in turn. Rows that nothing stands for any longer are let go.
     """
-    affected = sorted(set(ids))
-    ingest.load_ids(affected)
-    claims: dict[int, _Claims] = {}
-    for batch in chunks(affected):
-        claims |= _claims(ingest, batch)
-    # One that stood for nothing any longer may have been deleted in an earlier round.
-    rows = [row for row in map(ingest.find_id, affected) if row is not None]
-    gone = [row for row in rows if row.id not in claims and not row.has_file]
-    kept = [row for row in rows if row.id in claims or row.has_file]
-    reached = _identify(ingest, kept, claims)
-    configured = _configured_platforms(ingest, kept)
-    for row in kept:
-        found = claims.get(row.id)
-        if row.kind is not Kind.CONFIG:
-            declared = ingest.first_platform(found.platforms) if found else None
-            row.platform_id = configured.get(row.id, declared)
-        row.state = _state(row, found)
-        if found is not None and not row.has_file:
-            row.size = min(found.kinds)[2]
-    ingest.flush()
-    if gone:
-        reached |= ingest.forget_documents(gone)
-        ingest.forget(gone)
-        reached -= {row.id for row in gone}
-    return [row for row in kept if _has_to_be_read(row, claims.get(row.id))], reached
+    reached: set[int] = set()
+    kept: list[tuple[BlobRow, _Claims | None]] = []
+    gone: list[BlobRow] = []
+    misread: list[BlobRow] = []
+    for row in _rows(ingest, ids):
+        found = _claims(ingest, row)
+        if found is None and not row.has_file:
+            gone.append(row)
+            continue
+        kept.append((row, found))
+        kind, media_type = _identity(ingest, row, found)
+        if row.parsed and _is_misread(row, found, (kind, media_type)):
+            misread.append(row)
+        reached |= _reached_by(ingest, row, kind)
+        row.kind, row.media_type = kind, media_type
+    reached |= ingest.forget_documents([*misread, *gone])
+    ingest.forget(gone)
+    for row, found in kept:
+        _settle(ingest, row, found)
+    return [row for row, found in kept if _has_to_be_read(row, found)], reached
 
 
-def neighbours(ingest: Ingest, ids: set[int]) -> set[int]:
-    """Return the ids whose state hangs on whether the files of `ids` are there.
+def neighbours(ingest: Ingest, ids: Iterable[int]) -> set[int]:
+    """Return the ids of others whose rows hang on whether the files of `ids` are there.
 
-    They are their children, the other manifests of their indexes, and their parents.
+    They are the other manifests of an index, which may be absent if one is here, and the
+    manifest of a config, which has its platform.
     """
-    above = parents(ingest, ids)
-    return above | _children(ingest, ids) | _children(ingest, above)
-
-
-def parents(ingest: Ingest, ids: Iterable[int]) -> set[int]:
-    """Return the ids of the documents that point at a blob of `ids`."""
     found: set[int] = set()
-    for batch in chunks(set(ids)):
-        found.update(
-            ingest.connection.scalars(select(link.c.parent_id).where(link.c.child_id.in_(batch)))
-        )
-    return found
+    for row in _rows(ingest, ids):
+        for claim in ingest.claims(row):
+            if claim.parent is not None and claim.role is Role.MANIFEST:
+                found.update(sibling.id for sibling in ingest.manifests(claim.parent))
+    return found | manifests_of_configs(ingest, ids)
+
+
+def manifests_of_configs(ingest: Ingest, ids: Iterable[int]) -> set[int]:
+    """Return the ids of the manifests that have a blob of `ids` as their config."""
+    return {key for row in _rows(ingest, ids) for key in _manifests_of(ingest, row)}
 
 
 def with_wrong_size(ingest: Ingest, ids: Iterable[int]) -> list[BlobRow]:
     """Return the blobs, not verified yet, whose file has another size than somebody declares."""
-    found: set[int] = set()
-    for batch in chunks(set(ids)):
-        for declared in (ref.c.target_id, ref.c.size), (link.c.child_id, link.c.size):
-            target, size = declared
-            found.update(
-                ingest.connection.scalars(
-                    select(target)
-                    .join(blob, blob.c.id == target)
-                    .where(
-                        target.in_(batch),
-                        size != blob.c.size,
-                        blob.c.state == int(State.PRESENT),
-                        blob.c.parsed == int(Reading.NO),
-                        blob.c.verified.is_(None),
-                    )
-                )
-            )
-    ingest.load_ids(found)
-    return [ingest.get(key) for key in sorted(found)]
+    return [
+        row
+        for row in _rows(ingest, ids)
+        if row.state is State.PRESENT
+        and row.parsed is Reading.NO
+        and row.verified is None
+        and any(claim.size != row.size for claim in ingest.claims(row))
+    ]
 
 
-def _children(ingest: Ingest, ids: Iterable[int]) -> set[int]:
-    found: set[int] = set()
-    for batch in chunks(set(ids)):
-        found.update(
-            ingest.connection.scalars(select(link.c.child_id).where(link.c.parent_id.in_(batch)))
-        )
-    return found
+def _rows(ingest: Ingest, ids: Iterable[int]) -> list[BlobRow]:
+    wanted = sorted(ids)
+    ingest.load_ids(wanted)
+    # One that stood for nothing any longer may have been let go in an earlier round.
+    rows = [row for row in map(ingest.find_id, wanted) if row is not None]
+    ingest.prepare(rows)
+    return rows
 
 
-def _claims(ingest: Ingest, batch: list[int]) -> dict[int, _Claims]:
-    claims: dict[int, _Claims] = defaultdict(_Claims)
-    for target, media_type, size, platform_id in ingest.connection.execute(
-        select(ref.c.target_id, ref.c.media_type, ref.c.size, ref.c.platform_id).where(
-            ref.c.target_id.in_(batch)
-        )
-    ):
-        claims[target].add(_kind_of_document(media_type), media_type, size, platform_id)
-        claims[target].is_needed = claims[target].is_listed = True
-    for row in ingest.connection.execute(_links_to(batch)):
-        _add_link(claims[row.child_id], row)
-    return dict(claims)
+def _manifests_of(ingest: Ingest, row: BlobRow) -> set[int]:
+    return {
+        claim.parent.id
+        for claim in ingest.claims(row)
+        if claim.role is Role.CONFIG and claim.parent is not None
+    }
 
 
-def _links_to(batch: list[int]) -> Select[*tuple[Any, ...]]:
-    parent = blob.alias("parent")
-    sibling_link, sibling = link.alias("sibling_link"), blob.alias("sibling")
-    is_sparse = exists(
-        select(1)
-        .select_from(sibling_link)
-        .join(sibling, sibling.c.id == sibling_link.c.child_id)
-        .where(
-            sibling_link.c.parent_id == link.c.parent_id,
-            sibling_link.c.role == int(Role.MANIFEST),
-            sibling.c.touched.is_not(None),
-        )
-    )
-    is_attestation = exists(
-        select(1).where(
-            link_annotation.c.link_id == link.c.id,
-            link_annotation.c.key == attestation.REFERENCE_TYPE,
-            link_annotation.c.value == attestation.ATTESTATION_MANIFEST,
-        )
-    )
-    return (
-        select(
-            link.c.child_id,
-            link.c.role,
-            link.c.media_type,
-            link.c.size,
-            link.c.platform_id,
-            link.c.embedded,
-            parent.c.kind.label("parent_kind"),
-            is_sparse.label("is_sparse"),
-            is_attestation.label("is_attestation"),
-        )
-        .join(parent, parent.c.id == link.c.parent_id)
-        .where(link.c.child_id.in_(batch))
+@lru_cache(maxsize=1024)
+def _traits(text: str) -> _Traits:
+    media_type = MediaType(text)
+    document = Kind.MANIFEST if media_type.is_manifest else Kind.OTHER
+    return _Traits(
+        document=Kind.INDEX if media_type.is_index else document,
+        is_config=media_type.is_config,
+        is_distributable=media_type.is_distributable,
+        is_statement=attestation.is_statement(media_type),
     )
 
 
-def _add_link(claims: _Claims, row: Row[*tuple[Any, ...]]) -> None:
-    media_type = MediaType(row.media_type)
-    match Role(row.role):
+def _claims(ingest: Ingest, row: BlobRow) -> _Claims | None:
+    claims = _Claims()
+    for claim in ingest.claims(row):
+        _add(ingest, claims, claim)
+    return claims if claims.kinds else None
+
+
+def _add(ingest: Ingest, claims: _Claims, claim: Claim) -> None:
+    traits = _traits(claim.media_type)
+    match claim.role:
+        case None:
+            claims.add(traits.document, claim)
+            claims.is_needed = claims.is_listed = True
         case Role.MANIFEST:
-            claims.add(_kind_of_document(media_type), media_type, row.size, row.platform_id)
-            claims.is_attestation |= bool(row.is_attestation)
-            claims.is_needed |= not row.is_sparse
+            assert claim.parent is not None  # only of a layer it is not loaded
+            claims.add(traits.document, claim)
+            claims.is_attestation |= claim.is_attestation
+            claims.is_needed |= not ingest.is_sparse(claim.parent)
             claims.is_listed = True
         case Role.SUBJECT:
-            claims.add(_kind_of_document(media_type), media_type, row.size, row.platform_id)
+            claims.add(traits.document, claim)
         case Role.CONFIG:
-            about_software = media_type.is_config and row.parent_kind != Kind.ATTESTATION
-            kind = Kind.CONFIG if about_software else Kind.OTHER
-            claims.add(kind, media_type, row.size)
-            _need(claims, may_be_absent=bool(row.embedded))
+            assert claim.parent is not None
+            about_software = traits.is_config and claim.parent.kind is not Kind.ATTESTATION
+            claims.add(Kind.CONFIG if about_software else Kind.OTHER, claim)
+            claims.need(may_be_absent=claim.is_embedded)
         case Role.LAYER:
-            claims.add(Kind.LAYER, media_type, row.size)
-            _need(claims, may_be_absent=bool(row.embedded) or not media_type.is_distributable)
+            claims.add(Kind.LAYER, claim)
+            claims.need(may_be_absent=claim.is_embedded or not traits.is_distributable)
 
 
-def _need(claims: _Claims, *, may_be_absent: bool) -> None:
-    if may_be_absent:
-        claims.may_be_absent = True
-    else:
-        claims.is_needed = True
+def _is_misread(row: BlobRow, found: _Claims | None, identity: tuple[Kind, str]) -> bool:
+    """Whether its content was read as something else than it is now known to be."""
+    reading = Reading.AS_GUESSED if found is None else Reading.AS_DECLARED
+    kind, media_type = identity
+    return (row.parsed, _read_as(row.kind), row.media_type) != (
+        reading,
+        _read_as(kind),
+        media_type,
+    )
 
 
-def _kind_of_document(media_type: str) -> Kind:
-    checked = MediaType(media_type)
-    if checked.is_index:
-        return Kind.INDEX
-    return Kind.MANIFEST if checked.is_manifest else Kind.OTHER
+def _read_as(kind: Kind) -> Kind:
+    """Return one kind for all that are read alike."""
+    if kind in DOCUMENTS:
+        return Kind.MANIFEST
+    return Kind.CONFIG if kind is Kind.CONFIG else Kind.OTHER
 
 
-def _identify(ingest: Ingest, rows: list[BlobRow], claims: dict[int, _Claims]) -> set[int]:
-    """Set kind and media type; returns the ids that a change of these can have reached."""
-    statements = _statements(ingest, rows)
-    changed: set[int] = set()
-    misread: list[BlobRow] = []
-    for row in rows:
-        kind, media_type = _identity(claims.get(row.id), row, is_statement=row.id in statements)
-        if (row.kind, row.media_type) != (kind, media_type):
-            changed.add(row.id)
-        if (row.parsed and row.parsed is not _reading(claims.get(row.id))) or (
-            row.parsed and row.media_type != media_type
-        ):
-            misread.append(row)
-        row.kind, row.media_type = kind, media_type
-    reached = _children(ingest, changed)
-    return reached | ingest.forget_documents(misread)
+def _reached_by(ingest: Ingest, row: BlobRow, kind: Kind) -> set[int]:
+    """Return the ids that hang on what a blob is, if that is to change."""
+    reached: set[int] = set()
+    # What an attestation has as its config is none of software.
+    if (kind is Kind.ATTESTATION) != (row.kind is Kind.ATTESTATION):
+        reached = {child.id for role, _, child in ingest.content(row) if role is Role.CONFIG}
+    # The platform of a manifest is that of its config.
+    if (kind is Kind.CONFIG) != (row.kind is Kind.CONFIG):
+        reached |= _manifests_of(ingest, row)
+    return reached
 
 
-def _identity(found: _Claims | None, row: BlobRow, *, is_statement: bool) -> tuple[Kind, str]:
+def _identity(ingest: Ingest, row: BlobRow, found: _Claims | None) -> tuple[Kind, str]:
     if found is not None:
         _, media_type, _, kind = min(found.kinds)
     elif row.parsed is Reading.AS_GUESSED:
@@ -261,12 +226,39 @@ def _identity(found: _Claims | None, row: BlobRow, *, is_statement: bool) -> tup
         return Kind.OTHER, ""
     if kind in {Kind.MANIFEST, Kind.ATTESTATION}:
         annotated = found is not None and found.is_attestation
-        kind = Kind.ATTESTATION if annotated or is_statement else Kind.MANIFEST
+        kind = Kind.ATTESTATION if annotated or _is_statement(ingest, row) else Kind.MANIFEST
     return kind, media_type
 
 
-def _reading(found: _Claims | None) -> Reading:
-    return Reading.AS_GUESSED if found is None else Reading.AS_DECLARED
+def _is_statement(ingest: Ingest, row: BlobRow) -> bool:
+    """Whether a manifest holds nothing but statements about other content."""
+    if not row.parsed:
+        return False
+    if attestation.is_artifact_type(row.artifact_type or ""):
+        return True
+    layers = [media_type for role, media_type, _ in ingest.content(row) if role is Role.LAYER]
+    return bool(layers) and all(_traits(media_type).is_statement for media_type in layers)
+
+
+def _settle(ingest: Ingest, row: BlobRow, found: _Claims | None) -> None:
+    """Set platform, state and, without a file, size."""
+    if row.kind is not Kind.CONFIG:
+        declared = ingest.first_platform(found.platforms) if found else None
+        configured = _configured_platform(ingest, row)
+        row.platform_id = declared if configured is None else configured
+    row.state = _state(row, found)
+    if found is not None and not row.has_file:
+        row.size = min(found.kinds)[2]
+
+
+def _configured_platform(ingest: Ingest, row: BlobRow) -> int | None:
+    """Return the platform that the config of a manifest names."""
+    if not row.parsed:
+        return None
+    for role, _, child in ingest.content(row):
+        if role is Role.CONFIG and child.kind is Kind.CONFIG:
+            return child.platform_id
+    return None
 
 
 def _state(row: BlobRow, found: _Claims | None) -> State:
@@ -286,36 +278,3 @@ def _has_to_be_read(row: BlobRow, found: _Claims | None) -> bool:
     # An orphan may be a referrer of something that is here; a document of a type that we do not
     # know may point at something. Either is found out by looking.
     return found is None or (row.kind is Kind.OTHER and found.is_listed)
-
-
-def _statements(ingest: Ingest, rows: list[BlobRow]) -> set[int]:
-    """Return which manifests hold nothing but statements about other content."""
-    layers: dict[int, list[str]] = defaultdict(list)
-    for batch in chunks(row.id for row in rows if row.parsed):
-        for parent, media_type in ingest.connection.execute(
-            select(link.c.parent_id, link.c.media_type).where(
-                link.c.parent_id.in_(batch), link.c.role == int(Role.LAYER)
-            )
-        ):
-            layers[parent].append(media_type)
-    by_layers = {key for key, types in layers.items() if all(map(attestation.is_statement, types))}
-    by_type = {row.id for row in rows if attestation.is_artifact_type(row.artifact_type or "")}
-    return by_layers | by_type
-
-
-def _configured_platforms(ingest: Ingest, rows: list[BlobRow]) -> dict[int, int]:
-    """Return the platforms that the configs of manifests name."""
-    child = blob.alias("child")
-    found: dict[int, int] = {}
-    for batch in chunks(row.id for row in rows if row.parsed):
-        pairs = ingest.connection.execute(
-            select(link.c.parent_id, child.c.platform_id)
-            .join(child, child.c.id == link.c.child_id)
-            .where(
-                link.c.parent_id.in_(batch),
-                link.c.role == int(Role.CONFIG),
-                child.c.platform_id.is_not(None),
-            )
-        )
-        found.update({parent: key for parent, key in pairs if key is not None})
-    return found

@@ -1,16 +1,21 @@
-"""Rows in: what the files say, put into the tables.
+"""The working set of one reconciliation: rows of blobs in memory, and what is to be written.
 
-Everything here runs inside one write transaction of the caller. Rows of blobs are kept in memory
-as far as they are touched, so that a change costs what it changes; statements go in batches.
+What is new stays in memory until `flush`; the database is asked only about blobs that had a row
+before, and each once. So taking in a whole layout asks nothing, and a change costs what it
+changes. Everything runs inside one write transaction of the caller.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections import defaultdict
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from cachedb.catalog import stored_links
+from cachedb.catalog.batches import chunks
+from cachedb.catalog.rows import COLUMNS, BlobRow, Claim, NewLink
 from cachedb.catalog.schema import (
     Kind,
     Reading,
@@ -27,18 +32,20 @@ from cachedb.catalog.schema import (
     platform,
     repository_blob,
 )
+from cachedb.errors import CatalogMismatch
+from cachedb.oci import attestation
 from cachedb.oci import manifest as oci_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
     from cachedb.oci.config import ImageConfig
     from cachedb.oci.platform import Platform
 
-_T = TypeVar("_T")
+__all__ = ["BlobRow", "Document", "Ingest", "chunks"]
 
 
 class Document(Protocol):
@@ -56,9 +63,6 @@ class Document(Protocol):
         """Yield its descriptors."""
 
 
-# SQLite stops at 32 766 variables; a few hundred are as fast as any more.
-_CHUNK = 500
-
 _ROLES = {
     oci_manifest.Role.MANIFEST: Role.MANIFEST,
     oci_manifest.Role.CONFIG: Role.CONFIG,
@@ -67,234 +71,175 @@ _ROLES = {
 }
 
 
-@dataclass(slots=True)
-class BlobRow:
-    """A row of `blob` that may be changed; `Ingest.flush` writes what differs."""
-
-    id: int
-    digest: str
-    size: int
-    kind: Kind = Kind.OTHER
-    state: State = State.MISSING
-    media_type: str = ""
-    artifact_type: str | None = None
-    platform_id: int | None = None
-    parsed: Reading = Reading.NO
-    problem: str | None = None
-    touched: int | None = None
-    verified: int | None = None
-
-    @property
-    def has_file(self) -> bool:
-        """Whether there is a file in the layout."""
-        return self.touched is not None
-
-    def values(self) -> dict[str, Any]:
-        """Return the columns that can change."""
-        return {
-            "size": self.size,
-            "kind": int(self.kind),
-            "state": int(self.state),
-            "media_type": self.media_type,
-            "artifact_type": self.artifact_type,
-            "platform_id": self.platform_id,
-            "parsed": int(self.parsed),
-            "problem": self.problem,
-            "touched": self.touched,
-            "verified": self.verified,
-        }
-
-
-def chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
-    """Cut `items` into lists short enough for one statement."""
-    batch: list[_T] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == _CHUNK:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
 class Ingest:
     """The blobs of a catalog, as one reconciliation changes them."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.refs: dict[int, list[Claim]] = {}
+        """What index.json says, by the id of the blob."""
+        self._next_id = _next_id(connection, blob)
+        self._is_new = self._next_id == 1
         self._by_digest: dict[str, BlobRow] = {}
         self._by_id: dict[int, BlobRow] = {}
-        self._as_stored: dict[int, dict[str, Any]] = {}
         self._platforms: dict[tuple[str, str, str, str], int] = {}
+        self._documents: dict[int, Document] = {}
+        self._configs: dict[int, ImageConfig] = {}
+        # What the database holds of links, by the id of the blob, once it has been asked.
+        self._stored_claims: dict[int, list[Claim]] = {}
+        self._stored_manifests: dict[int, list[BlobRow]] = {}
+        self._stored_content: dict[int, list[tuple[Role, str, BlobRow]]] = {}
+        self._is_sparse: dict[int, bool] = {}
 
     # -- blobs -----------------------------------------------------------------------------
 
-    def load_all(self) -> None:
-        """Take every row into memory."""
-        self._take(self.connection.execute(select(blob)).all())
+    def known_files(self) -> dict[str, tuple[int, int]]:
+        """Return size and time of every file that the catalog knows, by digest."""
+        if self._is_new:
+            return {}
+        rows = self.connection.execute(
+            select(blob.c.digest, blob.c.size, blob.c.touched).where(blob.c.touched.is_not(None))
+        )
+        return {digest: (size, touched) for digest, size, touched in rows if touched is not None}
 
-    def load(self, digests: Collection[str]) -> None:
+    def load(self, digests: Iterable[str]) -> None:
         """Take the rows of some digests into memory."""
-        missing = [digest for digest in digests if digest not in self._by_digest]
-        for batch in chunks(missing):
-            self._take(self.connection.execute(select(blob).where(blob.c.digest.in_(batch))).all())
+        if not self._is_new:
+            missing = [digest for digest in digests if digest not in self._by_digest]
+            for batch in chunks(missing):
+                self._take(select(blob).where(blob.c.digest.in_(batch)))
 
     def load_ids(self, ids: Iterable[int]) -> None:
         """Take the rows of some ids into memory."""
-        missing = [key for key in ids if key not in self._by_id]
-        for batch in chunks(missing):
-            self._take(self.connection.execute(select(blob).where(blob.c.id.in_(batch))).all())
-
-    def loaded(self) -> list[BlobRow]:
-        """Return the rows in memory."""
-        return list(self._by_id.values())
+        for batch in chunks(key for key in ids if key not in self._by_id):
+            self._take(select(blob).where(blob.c.id.in_(batch)))
 
     def find(self, digest: str) -> BlobRow | None:
         """Return a row in memory."""
-        return self._by_digest.get(digest)
+        row = self._by_digest.get(digest)
+        return None if row is None or row.is_gone else row
 
     def find_id(self, key: int) -> BlobRow | None:
         """Return the row of an id that has been loaded, if there is one."""
-        return self._by_id.get(key)
+        row = self._by_id.get(key)
+        return None if row is None or row.is_gone else row
 
-    def get(self, key: int) -> BlobRow:
-        """Return the row of an id that has been loaded."""
-        return self._by_id[key]
-
-    def ensure(self, sizes: dict[str, int]) -> None:
+    def ensure(self, sizes: Mapping[str, int]) -> None:
         """Make rows for the digests that have none, with the sizes declared."""
         self.load(sizes)
-        new = [digest for digest in sizes if digest not in self._by_digest]
-        if not new:
-            return
         # Sorted: inserting into a unique index in order is three times faster.
-        self._insert(
-            blob,
-            [
-                {
-                    "digest": digest,
-                    "size": sizes[digest],
-                    "kind": int(Kind.OTHER),
-                    "state": int(State.MISSING),
-                    "media_type": "",
-                    "parsed": 0,
-                }
-                for digest in sorted(new)
-            ],
-        )
-        self.load(new)
-
-    def flush(self) -> None:
-        """Write the rows that have changed."""
-        changed = []
-        for key, row in self._by_id.items():
-            values = row.values()
-            if values != self._as_stored[key]:
-                changed.append({"key": key, **values})
-                self._as_stored[key] = values
-        if changed:
-            self.connection.execute(update(blob).where(blob.c.id == bindparam("key")), changed)
+        for digest in sorted(sizes):
+            row = self._by_digest.get(digest)
+            if row is None:
+                row = BlobRow(id=self._next_id, digest=digest, size=sizes[digest])
+                self._by_id[row.id] = self._by_digest[digest] = row
+                self._next_id += 1
+            elif row.is_gone:
+                row.is_gone, row.size = False, sizes[digest]
 
     def forget(self, rows: Iterable[BlobRow]) -> None:
-        """Delete rows that nothing points at."""
-        ids = [row.id for row in rows]
-        for batch in chunks(ids):
-            self._forget_documents(batch)
-            for table in (label, env, config, repository_blob):
-                self.connection.execute(delete(table).where(table.c.blob_id.in_(batch)))
-            self.connection.execute(delete(blob).where(blob.c.id.in_(batch)))
-            for key in batch:
-                del self._by_digest[self._by_id.pop(key).digest]
-                del self._as_stored[key]
+        """Let rows go that nothing stands for."""
+        for row in rows:
+            row.forget()
+            row.is_gone = True
+
+    # -- links -----------------------------------------------------------------------------
+
+    def prepare(self, rows: Iterable[BlobRow]) -> None:
+        """Ask the database what it knows of the links to and from some blobs."""
+        stored = [row for row in rows if row.stored is not None]
+        unknown = [row.id for row in stored if row.id not in self._stored_claims]
+        self._load_claims(unknown)
+        self._load_content(
+            row.id
+            for row in stored
+            if row.parsed and row.id not in self._documents and row.id not in self._stored_content
+        )
+        listing = {
+            claim.parent.id
+            for key in unknown
+            for claim in self._stored_claims[key]
+            if claim.role is Role.MANIFEST and claim.parent is not None
+        }
+        self._load_manifests(listing - self._stored_manifests.keys() - self._documents.keys())
+
+    def claims(self, row: BlobRow) -> Iterable[Claim]:
+        """Return everything that refs and links say of a blob, which has been prepared."""
+        stored = self._stored_claims.get(row.id, ())
+        return chain(self.refs.get(row.id, ()), stored, row.claims)
+
+    def content(self, row: BlobRow) -> Iterable[tuple[Role, str, BlobRow]]:
+        """Return role, media type and row of what a manifest contains."""
+        if row.id in self._documents:
+            return [(one.role, one.media_type, one.child) for one in row.links if one.role]
+        return self._stored_content.get(row.id, ())
+
+    def manifests(self, row: BlobRow) -> Iterable[BlobRow]:
+        """Return what an index, of which a manifest has been prepared, lists."""
+        if row.id in self._documents:
+            return [one.child for one in row.links if one.role is Role.MANIFEST]
+        return self._stored_manifests.get(row.id, ())
+
+    def is_sparse(self, row: BlobRow) -> bool:
+        """Whether some manifest of an index is here, so that the others may be absent."""
+        if row.id not in self._is_sparse:
+            self._is_sparse[row.id] = any(child.has_file for child in self.manifests(row))
+        return self._is_sparse[row.id]
 
     # -- documents -------------------------------------------------------------------------
 
     def forget_documents(self, rows: Iterable[BlobRow]) -> set[int]:
-        """Delete the links of documents that changed; returns the ids of their children."""
-        ids = [row.id for row in rows]
+        """Forget what documents say that have changed; returns the ids of their children."""
         children: set[int] = set()
-        for batch in chunks(ids):
-            found = self.connection.scalars(
-                select(link.c.child_id).where(link.c.parent_id.in_(batch))
-            )
-            children.update(found)
-            self._forget_documents(batch)
-            for table in (label, env, config):
-                self.connection.execute(delete(table).where(table.c.blob_id.in_(batch)))
-        for key in ids:
-            row = self._by_id[key]
+        stored = []
+        for row in rows:
+            children.update(one.child.id for one in row.links)
+            for child in {one.child.id: one.child for one in row.links}.values():
+                child.claims = [one for one in child.claims if one.parent is not row]
+            row.links = []
             if row.parsed and row.state is State.CORRUPT:
                 row.state = State.PRESENT  # until it is read again
             row.parsed, row.artifact_type, row.problem = Reading.NO, None, None
             if row.kind is Kind.CONFIG:
                 row.platform_id = None
-        return children
+            self._configs.pop(row.id, None)
+            if self._documents.pop(row.id, None) is None and row.stored is not None:
+                stored.append(row.id)
+            for known in (self._stored_manifests, self._stored_content, self._is_sparse):
+                known.pop(row.id, None)
+        reached = stored_links.forget_documents(self.connection, stored)
+        for key in reached:
+            self._stored_claims.pop(key, None)
+        return children | reached
 
     def put_documents(self, found: Sequence[tuple[BlobRow, Document]]) -> set[int]:
-        """Insert the links of documents; returns the ids of their children."""
+        """Take in what documents say; returns the ids of their children."""
+        listed = [(row, document, list(document.children())) for row, document in found]
         self.ensure(
             {
                 child.descriptor.digest: child.descriptor.size
-                for _, document in found
-                for child in document.children()
+                for _, _, children in listed
+                for child in children
             }
         )
-        next_id = (self.connection.scalar(select(func.max(link.c.id))) or 0) + 1
-        links: list[dict[str, Any]] = []
-        edges: set[tuple[int, int]] = set()
-        notes: list[dict[str, Any]] = []
-        own_notes: list[dict[str, Any]] = []
-        children: set[int] = set()
-        for row, document in found:
+        reached: set[int] = set()
+        for row, document, children in listed:
             row.artifact_type = document.artifact_type
-            own_notes += [
-                {"blob_id": row.id, "key": key, "value": value}
-                for key, value in document.annotations.items()
-            ]
-            for child in document.children():
-                target = self._by_digest[child.descriptor.digest].id
-                children.add(target)
-                links.append(self._link(next_id, row.id, target, child))
-                notes += [
-                    {"link_id": next_id, "key": key, "value": value}
-                    for key, value in child.descriptor.annotations.items()
-                ]
-                next_id += 1
-                about = child.role is oci_manifest.Role.SUBJECT
-                edges.add((target, row.id) if about else (row.id, target))
-        self._insert(link, links)
-        self._insert_edges(edges)
-        self._insert(link_annotation, notes)
-        self._insert(annotation, own_notes)
-        return children
+            self._documents[row.id] = document
+            for child in children:
+                made = self._link(row, child)
+                row.links.append(made)
+                made.child.claims.append(made)
+                reached.add(made.child.id)
+        return reached
 
-    def put_configs(self, found: Sequence[tuple[BlobRow, ImageConfig]]) -> None:
-        """Insert what image configurations say."""
-        configs, labels, variables = [], [], []
+    def put_configs(self, found: Iterable[tuple[BlobRow, ImageConfig]]) -> None:
+        """Take in what image configurations say."""
         for row, parsed in found:
             row.platform_id = self.platform_id(parsed.platform)
-            configs.append(
-                {
-                    "blob_id": row.id,
-                    "created": _microseconds(parsed.created_at),
-                    "author": parsed.author,
-                    "user": parsed.user,
-                    "working_dir": parsed.working_dir,
-                    "entrypoint": " ".join(parsed.entrypoint),
-                    "cmd": " ".join(parsed.cmd),
-                }
-            )
-            labels += [
-                {"blob_id": row.id, "key": key, "value": value}
-                for key, value in parsed.labels.items()
-            ]
-            pairs = dict(item.partition("=")[::2] for item in parsed.env)
-            variables += [
-                {"blob_id": row.id, "key": key, "value": value} for key, value in pairs.items()
-            ]
-        self._insert(config, configs)
-        self._insert(label, labels)
-        self._insert(env, variables)
+            self._configs[row.id] = parsed
+
+    # -- platforms -------------------------------------------------------------------------
 
     def first_platform(self, ids: Collection[int]) -> int | None:
         """Return the id of the platform whose text comes first; None if there are none."""
@@ -317,28 +262,107 @@ class Ingest:
             known[key] = int(result.inserted_primary_key[0])
         return known[key]
 
+    # -- writing ---------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what is new or has changed; what is gone is left to `sweep`."""
+        new, changed = [], []
+        for row in self._by_id.values():
+            values = row.values()
+            if row.is_gone or values == row.stored:
+                continue
+            columns = dict(zip(COLUMNS, values, strict=True))
+            if row.stored is None:
+                new.append({"id": row.id, "digest": row.digest, **columns})
+            else:
+                changed.append({"key": row.id, **columns})
+            row.stored = values
+        self._insert(blob, new)
+        if changed:
+            self.connection.execute(update(blob).where(blob.c.id == bindparam("key")), changed)
+        self._flush_links()
+        self._flush_configs()
+
+    def sweep(self) -> None:
+        """Delete the rows of blobs that nothing stands for."""
+        gone = [row.id for row in self._by_id.values() if row.is_gone and row.stored is not None]
+        for batch in chunks(gone):
+            connection = self.connection
+            connection.execute(delete(repository_blob).where(repository_blob.c.blob_id.in_(batch)))
+            connection.execute(delete(blob).where(blob.c.id.in_(batch)))
+
     # -- inside ----------------------------------------------------------------------------
 
-    def _take(self, rows: Iterable[Any]) -> None:
-        for found in rows:
+    def _take(self, statement: Any) -> None:
+        for found in self.connection.execute(statement):
             if found.id in self._by_id:
                 continue
-            row = BlobRow(
-                id=found.id,
-                digest=found.digest,
-                size=found.size,
-                kind=Kind(found.kind),
-                state=State(found.state),
-                media_type=found.media_type,
-                artifact_type=found.artifact_type,
-                platform_id=found.platform_id,
-                parsed=Reading(found.parsed),
-                problem=found.problem,
-                touched=found.touched,
-                verified=found.verified,
-            )
+            try:
+                row = BlobRow(
+                    id=found.id,
+                    digest=found.digest,
+                    size=found.size,
+                    kind=Kind(found.kind),
+                    state=State(found.state),
+                    media_type=found.media_type,
+                    artifact_type=found.artifact_type,
+                    platform_id=found.platform_id,
+                    parsed=Reading(found.parsed),
+                    problem=found.problem,
+                    touched=found.touched,
+                    verified=found.verified,
+                )
+            except ValueError as error:
+                raise CatalogMismatch(f"the catalog is damaged: {error}") from error
+            row.stored = row.values()
             self._by_id[row.id] = self._by_digest[row.digest] = row
-            self._as_stored[row.id] = row.values()
+
+    def _load_claims(self, ids: list[int]) -> None:
+        for key in ids:
+            self._stored_claims[key] = []
+        for one in stored_links.layers_to(self.connection, ids):
+            self._stored_claims[one.child_id].append(
+                Claim(one.media_type, one.size, None, Role.LAYER, None, bool(one.embedded))
+            )
+        found = list(stored_links.others_to(self.connection, ids))
+        self.load_ids({one.parent_id for one in found})
+        for one in found:
+            claim = Claim(one.media_type, one.size, one.platform_id, Role(one.role))
+            claim.parent = self._by_id[one.parent_id]
+            claim.is_embedded, claim.is_attestation = bool(one.embedded), bool(one.is_attestation)
+            self._stored_claims[one.child_id].append(claim)
+
+    def _load_content(self, ids: Iterable[int]) -> None:
+        found = defaultdict(list)
+        for one in stored_links.content_of(self.connection, ids):
+            found[one.parent_id].append(one)
+        self.load_ids({one.child_id for links in found.values() for one in links})
+        for key, links in found.items():
+            self._stored_content[key] = [
+                (Role(one.role), one.media_type, self._by_id[one.child_id]) for one in links
+            ]
+
+    def _load_manifests(self, ids: Iterable[int]) -> None:
+        pairs = list(stored_links.manifests_of(self.connection, ids))
+        self.load_ids({child for _, child in pairs})
+        for parent, child in pairs:
+            self._stored_manifests.setdefault(parent, []).append(self._by_id[child])
+
+    def _link(self, row: BlobRow, child: oci_manifest.Child) -> NewLink:
+        descriptor = child.descriptor
+        return NewLink(
+            media_type=descriptor.media_type,
+            size=descriptor.size,
+            platform_id=self.platform_id(descriptor.platform),
+            role=_ROLES[child.role],
+            parent=row,
+            is_embedded=descriptor.data is not None,
+            is_attestation=attestation.is_attestation(descriptor.annotations),
+            child=self._by_digest[descriptor.digest],
+            position=child.position,
+            artifact_type=descriptor.artifact_type,
+            annotations=descriptor.annotations,
+        )
 
     def _known_platforms(self) -> dict[tuple[str, str, str, str], int]:
         if not self._platforms:
@@ -347,71 +371,81 @@ class Ingest:
                 self._platforms[text] = row.id
         return self._platforms
 
-    def _link(
-        self, key: int, parent: int, target: int, child: oci_manifest.Child
-    ) -> dict[str, Any]:
-        descriptor = child.descriptor
-        return {
-            "id": key,
-            "parent_id": parent,
-            "child_id": target,
-            "role": int(_ROLES[child.role]),
-            "position": child.position,
-            "media_type": descriptor.media_type,
-            "size": descriptor.size,
-            "platform_id": self.platform_id(descriptor.platform),
-            "artifact_type": descriptor.artifact_type,
-            "embedded": int(descriptor.data is not None),
-        }
+    def _flush_links(self) -> None:
+        if not self._documents:
+            return
+        key = _next_id(self.connection, link)
+        links: list[dict[str, Any]] = []
+        notes: list[dict[str, Any]] = []
+        own_notes: list[dict[str, Any]] = []
+        edges: set[tuple[int, int]] = set()
+        for parent, document in self._documents.items():
+            own_notes += _pairs("blob_id", parent, document.annotations)
+            for one in self._by_id[parent].links:
+                links.append(_values(key, parent, one))
+                notes += _pairs("link_id", key, one.annotations)
+                edges.add(stored_links.edge_of(parent, one.child.id, one.role or 0))
+                key += 1
+        self._insert(link, links)
+        self._insert_edges(edges)
+        self._insert(link_annotation, notes)
+        self._insert(annotation, own_notes)
+
+    def _insert_edges(self, edges: set[tuple[int, int]]) -> None:
+        """Insert the edges that are not there: a subject may have claimed one before."""
+        if not self._is_new:
+            edges -= stored_links.edges_from(self.connection, {parent for parent, _ in edges})
+        self._insert(
+            edge, [{"parent_id": parent, "child_id": child} for parent, child in sorted(edges)]
+        )
+
+    def _flush_configs(self) -> None:
+        configs, labels, variables = [], [], []
+        for key, parsed in self._configs.items():
+            configs.append(
+                {
+                    "blob_id": key,
+                    "created": _microseconds(parsed.created_at),
+                    "author": parsed.author,
+                    "user": parsed.user,
+                    "working_dir": parsed.working_dir,
+                    "entrypoint": " ".join(parsed.entrypoint),
+                    "cmd": " ".join(parsed.cmd),
+                }
+            )
+            labels += _pairs("blob_id", key, parsed.labels)
+            pairs = dict(item.partition("=")[::2] for item in parsed.env)
+            variables += _pairs("blob_id", key, pairs)
+        self._insert(config, configs)
+        self._insert(label, labels)
+        self._insert(env, variables)
 
     def _insert(self, table: Table[Any], rows: list[dict[str, Any]]) -> None:
         if rows:
             self.connection.execute(insert(table), rows)
 
-    def _insert_edges(self, pairs: set[tuple[int, int]]) -> None:
-        """Insert the edges that are not there: a subject may have claimed one before."""
-        known: set[tuple[int, int]] = set()
-        for batch in chunks({parent for parent, _ in pairs}):
-            known.update(
-                self.connection.execute(
-                    select(edge.c.parent_id, edge.c.child_id).where(edge.c.parent_id.in_(batch))
-                )
-            )
-        self._insert(
-            edge,
-            [{"parent_id": parent, "child_id": child} for parent, child in sorted(pairs - known)],
-        )
 
-    def _forget_documents(self, batch: list[int]) -> None:
-        connection = self.connection
-        pairs = connection.execute(
-            select(link.c.parent_id, link.c.child_id, link.c.role).where(
-                link.c.parent_id.in_(batch)
-            )
-        ).all()
-        links = select(link.c.id).where(link.c.parent_id.in_(batch))
-        connection.execute(delete(link_annotation).where(link_annotation.c.link_id.in_(links)))
-        connection.execute(delete(link).where(link.c.parent_id.in_(batch)))
-        connection.execute(delete(annotation).where(annotation.c.blob_id.in_(batch)))
-        self._forget_edges({(p, c) if r != Role.SUBJECT else (c, p) for p, c, r in pairs})
+def _next_id(connection: Connection, table: Table[Any]) -> int:
+    return int(connection.scalar(select(func.max(table.c.id))) or 0) + 1
 
-    def _forget_edges(self, pairs: set[tuple[int, int]]) -> None:
-        """Delete edges, but for those that another link still claims."""
-        gone = set(pairs)
-        for batch in chunks({key for pair in pairs for key in pair}):
-            rows = self.connection.execute(
-                select(link.c.parent_id, link.c.child_id, link.c.role).where(
-                    link.c.parent_id.in_(batch)
-                )
-            )
-            gone -= {(p, c) if r != Role.SUBJECT else (c, p) for p, c, r in rows}
-        if gone:
-            self.connection.execute(
-                delete(edge).where(
-                    edge.c.parent_id == bindparam("parent"), edge.c.child_id == bindparam("child")
-                ),
-                [{"parent": parent, "child": child} for parent, child in gone],
-            )
+
+def _pairs(owner: str, key: int, pairs: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{owner: key, "key": name, "value": value} for name, value in pairs.items()]
+
+
+def _values(key: int, parent: int, one: NewLink) -> dict[str, Any]:
+    return {
+        "id": key,
+        "parent_id": parent,
+        "child_id": one.child.id,
+        "role": int(one.role or 0),
+        "position": one.position,
+        "media_type": one.media_type,
+        "size": one.size,
+        "platform_id": one.platform_id,
+        "artifact_type": one.artifact_type,
+        "embedded": int(one.is_embedded),
+    }
 
 
 def _microseconds(moment: datetime | None) -> int | None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.batches import chunks
+from cachedb.catalog.rows import Claim
 from cachedb.catalog.schema import ref, ref_annotation
 from cachedb.errors import InvalidReference
 from cachedb.oci.reference import TAG, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection, Row
 
     from cachedb.catalog.ingest import Ingest
     from cachedb.oci.descriptor import Descriptor
@@ -32,46 +36,105 @@ class NamedEntry:
     descriptor: Descriptor
 
 
-def replace_refs(ingest: Ingest, entries: Sequence[NamedEntry], now: int) -> set[int]:
-    """Make the rows those of `entries`; returns the ids of blobs that gained or lost a ref.
+@dataclass(slots=True)
+class RefChanges:
+    """What is to be written so that the rows are those of index.json again."""
+
+    touched: set[int] = field(default_factory=set)
+    """The ids of blobs that have gained or lost a ref, or of which a ref says something else."""
+    gone: list[int] = field(default_factory=list)
+    moved: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    new: list[dict[str, Any]] = field(default_factory=list)
+    notes: dict[int, Mapping[str, str]] = field(default_factory=dict)
+
+    def write(self, connection: Connection) -> None:
+        """Write them; the blobs that they are about have their rows by now."""
+        for batch in chunks([*self.gone, *(values["key"] for values in self.changed)]):
+            connection.execute(delete(ref_annotation).where(ref_annotation.c.ref_id.in_(batch)))
+        for batch in chunks(self.gone):
+            connection.execute(delete(ref).where(ref.c.id.in_(batch)))
+        for rows in (self.moved, self.changed):
+            if rows:
+                connection.execute(update(ref).where(ref.c.id == bindparam("key")), rows)
+        if self.new:
+            connection.execute(insert(ref), self.new)
+        annotations = [
+            {"ref_id": key, "key": name, "value": value}
+            for key, pairs in self.notes.items()
+            for name, value in pairs.items()
+        ]
+        if annotations:
+            connection.execute(insert(ref_annotation), annotations)
+
+
+def compare_refs(ingest: Ingest, entries: Sequence[NamedEntry], now: int) -> RefChanges:
+    """Compare the rows with `entries`, and tell `ingest` what the refs say.
 
     A ref that keeps its name keeps what is remembered of it; `added` is when the name came to
     mean this digest.
     """
-    ingest.ensure({entry.descriptor.digest: entry.descriptor.size for entry in entries})
-    stored: list[Any] = list(ingest.connection.execute(select(ref).order_by(ref.c.position)))
-    by_key: dict[object, list[Any]] = {}
+    changes = RefChanges()
+    stored = list(ingest.connection.execute(select(ref).order_by(ref.c.position)))
+    by_entry: dict[str, list[Row[*tuple[Any, ...]]]] = {}
     for row in reversed(stored):
-        by_key.setdefault(_key(row.name, row.target_id), []).append(row)
-    touched: set[int] = set()
-    new: list[dict[str, Any]] = []
-    changed: list[dict[str, Any]] = []
-    moved: list[dict[str, Any]] = []
-    notes: list[tuple[int | None, NamedEntry]] = []
+        by_entry.setdefault(row.entry, []).append(row)
+    claims: dict[int, list[Claim]] = defaultdict(list)
+    others: list[_Place] = []
     for position, entry in enumerate(entries):
-        target = _target(ingest, entry)
         text = json.dumps(entry.json, sort_keys=True, separators=(",", ":"))
-        matching = by_key.get(_key(entry.name, target), [])
-        row = matching.pop() if matching else None
-        if row is not None and row.entry == text:
+        if same := by_entry.get(text):
+            row = same.pop()
+            claims[row.target_id].append(Claim(row.media_type, row.size, row.platform_id))
             if row.position != position:
-                moved.append({"key": row.id, "position": position})
-            continue
-        values = _values(ingest, entry, target, position, text)
-        touched.add(target)
-        if row is None:
-            new.append({**values, "added": now})
-            notes.append((None, entry))
+                changes.moved.append({"key": row.id, "position": position})
         else:
-            touched.add(row.target_id)
+            others.append(_Place(position, text, entry))
+    left = sorted((row for rows in by_entry.values() for row in rows), key=lambda r: r.position)
+    _pair(ingest, changes, others, left, now)
+    for values in (*changes.new, *changes.changed):
+        claim = Claim(values["media_type"], values["size"], values["platform_id"])
+        claims[values["target_id"]].append(claim)
+    ingest.refs = claims
+    return changes
+
+
+class _Place(NamedTuple):
+    position: int
+    text: str
+    entry: NamedEntry
+
+
+def _pair(
+    ingest: Ingest,
+    changes: RefChanges,
+    others: list[_Place],
+    left: list[Row[*tuple[Any, ...]]],
+    now: int,
+) -> None:
+    """Find among the rows that are left those that entries have come from, by name."""
+    ingest.ensure({one.entry.descriptor.digest: one.entry.descriptor.size for one in others})
+    by_key: dict[object, list[Row[*tuple[Any, ...]]]] = {}
+    for row in reversed(left):
+        by_key.setdefault(_key(row.name, row.target_id), []).append(row)
+    next_id = int(ingest.connection.scalar(select(func.max(ref.c.id))) or 0) + 1
+    for one in others:
+        values = _values(ingest, one)
+        target = values["target_id"]
+        changes.touched.add(target)
+        if matching := by_key.get(_key(one.entry.name, target)):
+            row = matching.pop()
+            changes.touched.add(row.target_id)
             added = row.added if row.target_id == target else now
-            changed.append({"key": row.id, **values, "added": added})
-            notes.append((row.id, entry))
-    gone = [row for rows in by_key.values() for row in rows]
-    touched |= {row.target_id for row in gone}
-    _write(ingest, gone, moved, changed, new)
-    _annotate(ingest, notes)
-    return touched
+            changes.changed.append({"key": row.id, **values, "added": added})
+            key = row.id
+        else:
+            key, next_id = next_id, next_id + 1
+            changes.new.append({"id": key, **values, "added": now})
+        changes.notes[key] = one.entry.descriptor.annotations
+    for row in (row for rows in by_key.values() for row in rows):
+        changes.gone.append(row.id)
+        changes.touched.add(row.target_id)
 
 
 def parts_of(name: str | None) -> tuple[str | None, str | None, str | None]:
@@ -95,72 +158,21 @@ def _key(name: str | None, target: int) -> object:
     return target if name is None else name
 
 
-def _target(ingest: Ingest, entry: NamedEntry) -> int:
-    row = ingest.find(entry.descriptor.digest)
-    assert row is not None  # `ensure` has made it
-    return row.id
-
-
-def _values(
-    ingest: Ingest, entry: NamedEntry, target: int, position: int, text: str
-) -> dict[str, Any]:
-    descriptor = entry.descriptor
-    registry, repo, tag = parts_of(entry.name)
+def _values(ingest: Ingest, one: _Place) -> dict[str, Any]:
+    descriptor = one.entry.descriptor
+    registry, repo, tag = parts_of(one.entry.name)
+    target = ingest.find(descriptor.digest)
+    assert target is not None  # `ensure` has made it
     return {
-        "position": position,
-        "entry": text,
-        "name": entry.name,
+        "position": one.position,
+        "entry": one.text,
+        "name": one.entry.name,
         "registry": registry,
         "repo": repo,
         "tag": tag,
-        "target_id": target,
+        "target_id": target.id,
         "media_type": descriptor.media_type,
         "size": descriptor.size,
         "platform_id": ingest.platform_id(descriptor.platform),
         "pinned": int(PIN in descriptor.annotations),
     }
-
-
-def _write(
-    ingest: Ingest,
-    gone: list[Any],
-    moved: list[dict[str, Any]],
-    changed: list[dict[str, Any]],
-    new: list[dict[str, Any]],
-) -> None:
-    connection = ingest.connection
-    for batch in chunks(row.id for row in gone):
-        connection.execute(delete(ref_annotation).where(ref_annotation.c.ref_id.in_(batch)))
-        connection.execute(delete(ref).where(ref.c.id.in_(batch)))
-    for rows in (moved, changed):
-        if rows:
-            connection.execute(update(ref).where(ref.c.id == bindparam("key")), rows)
-    if new:
-        connection.execute(insert(ref), new)
-
-
-def _annotate(ingest: Ingest, notes: list[tuple[int | None, NamedEntry]]) -> None:
-    """Write the annotations of refs that are new or changed."""
-    if not notes:
-        return
-    connection = ingest.connection
-    known = [key for key, _ in notes if key is not None]
-    for batch in chunks(known):
-        connection.execute(delete(ref_annotation).where(ref_annotation.c.ref_id.in_(batch)))
-    by_entry = {
-        text: key for key, text in connection.execute(select(ref.c.id, ref.c.entry))
-    }
-    rows: dict[tuple[int, str], str] = {}
-    for key, entry in notes:
-        text = json.dumps(entry.json, sort_keys=True, separators=(",", ":"))
-        owner = by_entry[text] if key is None else key
-        for name, value in entry.descriptor.annotations.items():
-            rows[owner, name] = value
-    if rows:
-        connection.execute(
-            insert(ref_annotation),
-            [
-                {"ref_id": owner, "key": key, "value": value}
-                for (owner, key), value in rows.items()
-            ],
-        )

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
     from cachedb.limits import Limit
 
-_ALGORITHMS = ("sha256", "sha384", "sha512")
+_HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
+_ALGORITHMS = tuple(_HEX_DIGITS)
 _CHUNK = 1 << 20
+_HEX = "0123456789abcdef"
 _NO_SECOND_NAME = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 
 
@@ -139,6 +141,16 @@ class BlobStore:
                 blob = _blob_file(digest, found)
                 if blob is not None:
                     yield blob
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Return size and time of every blob, as `files` has them, by digest."""
+        found: dict[str, tuple[int, int]] = {}
+        for algorithm in _ALGORITHMS:
+            for name, file in self._entries(algorithm):
+                if stat.S_ISREG(file.st_mode) and _is_encoded(algorithm, name):
+                    touched = max(file.st_mtime_ns, file.st_ctime_ns)
+                    found[f"{algorithm}:{name}"] = (file.st_size, touched)
+        return found
 
     def strays(self) -> Iterator[str]:
         """Yield the paths of what is in the blob store and is not a blob."""
@@ -307,6 +319,11 @@ def _link(source: int, name: str, directory: int, encoded: str) -> None:
 
 def _reading(digest: Digest) -> AbstractContextManager[None]:
     return storing(f"read {path_of(digest)}")
+
+
+def _is_encoded(algorithm: str, name: str) -> bool:
+    """Whether a file is named as a blob is; much faster than making a `Digest` of it."""
+    return len(name) == _HEX_DIGITS[algorithm] and not name.strip(_HEX)
 
 
 def _blob_file(digest: Digest, found: os.stat_result) -> BlobFile | None:

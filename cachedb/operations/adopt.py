@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import derive as derivation
 from cachedb.catalog import sboms, state
 from cachedb.catalog.ingest import Ingest
-from cachedb.catalog.names import NamedEntry, replace_refs
+from cachedb.catalog.names import NamedEntry, compare_refs
 from cachedb.catalog.schema import Kind, Reading, State
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
-from cachedb.layout.fingerprint import Fingerprint
+from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config, manifest
 from cachedb.oci.digest import Digest
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.ingest import BlobRow, Document
     from cachedb.layout import IndexJson, Layout
-    from cachedb.layout.blobs import BlobFile
     from cachedb.oci.config import ImageConfig
 
 _FIELDS_WITH_CHILDREN = frozenset(
@@ -121,21 +120,25 @@ class _Reconciliation:
         self._counts: Counter[str] = Counter()
         self._readings: Counter[int] = Counter()
         self._settled: set[int] = set()
+        self._is_racy = False
 
     def list_files(self) -> None:
         """Compare every file of the blob store with its row."""
-        files = {str(file.digest): file for file in self._layout.blobs.files()}
-        self._ingest.load_all()
-        gone = [row for row in self._ingest.loaded() if row.has_file and row.digest not in files]
-        self._note(files, gone)
+        horizon = racy_since()
+        files = self._layout.blobs.stamps()
+        # One that is as young may still be written to, and that moves no time of its directory.
+        self._is_racy = any(touched >= horizon for _, touched in files.values())
+        self._note(files, self._ingest.known_files())
 
     def look_at(self, digests: Iterable[Digest]) -> None:
         """Compare some files with their rows."""
         found = {str(digest): self._layout.blobs.stat(digest) for digest in digests}
         self._ingest.load(found)
-        files = {digest: file for digest, file in found.items() if file is not None}
-        rows = (self._ingest.find(digest) for digest in found if digest not in files)
-        self._note(files, [row for row in rows if row is not None and row.has_file])
+        rows = filter(None, map(self._ingest.find, found))
+        self._note(
+            {digest: (file.size, file.touched_ns) for digest, file in found.items() if file},
+            {row.digest: (row.size, row.touched) for row in rows if row.touched is not None},
+        )
 
     def finish(self, index: IndexJson, current: Fingerprint) -> Drift:
         """Take in the names, settle everything that moved, and record the fingerprint."""
@@ -144,53 +147,61 @@ class _Reconciliation:
             for entry in index.entries
             if entry.ref is not None
         ]
-        named = replace_refs(self._ingest, entries, time.time_ns() // 1000)
+        refs = compare_refs(self._ingest, entries, time.time_ns() // 1000)
         # First what names lead to: a file that is reached by then is not an orphan, whose
         # content would have to be looked into.
-        self._settle(named | derivation.neighbours(self._ingest, self._moved), orphans=False)
-        self._settle(set(self._moved), orphans=True)
+        orphans = self._settle(refs.touched)
+        orphans |= self._settle(derivation.neighbours(self._ingest, self._moved))
+        orphans |= self._settle(self._moved - self._settled)
+        self._settle_orphans(orphans)
         self._check_sizes()
+        self._ingest.flush()
         connection = self._ingest.connection
+        refs.write(connection)
         sboms.settle(connection, self._settled)
+        self._ingest.sweep()
         state.remember(connection, state.INDEX_PROBLEMS, json.dumps(index.problems))
-        state.remember(connection, state.FINGERPRINT, str(current))
+        proven = replace(current, settled=current.settled and not self._is_racy)
+        state.remember(connection, state.FINGERPRINT, str(proven))
         return Drift(**self._counts)
 
-    def _note(self, files: dict[str, BlobFile], gone: list[BlobRow]) -> None:
-        known = {row.digest: row for row in self._ingest.loaded()}
-        self._counts["removed"] += len(gone)
-        changed = list(gone)
-        for digest, file in files.items():
-            row = known.get(digest)
-            if row is None or not row.has_file:
-                self._counts["added"] += 1
-            elif (row.size, row.touched) != (file.size, file.touched_ns):
-                self._counts["changed"] += 1
-                changed.append(row)
-        self._ingest.ensure({digest: file.size for digest, file in files.items()})
-        sboms.forget(self._ingest.connection, [row.id for row in changed])
-        reached = self._ingest.forget_documents([row for row in changed if row.parsed])
+    def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
+        added = files.keys() - known.keys()
+        removed = known.keys() - files.keys()
+        changed = {key for key in files.keys() & known.keys() if files[key] != known[key]}
+        self._counts.update(added=len(added), removed=len(removed), changed=len(changed))
+        moved = added | changed
+        self._ingest.load(removed)
+        self._ingest.ensure({digest: files[digest][0] for digest in moved})
+        gone = [row for row in map(self._ingest.find, removed) if row is not None]
+        rows = [row for row in map(self._ingest.find, sorted(moved)) if row is not None]
+        sboms.forget(self._ingest.connection, [row.id for row in (*gone, *rows) if row.stored])
+        reached = self._ingest.forget_documents([row for row in (*gone, *rows) if row.parsed])
         for row in gone:
             row.touched, row.verified, row.problem = None, None, None
             row.state = State.MISSING
-        for digest, file in files.items():
-            found = self._ingest.find(digest)
-            assert found is not None  # `ensure` has made it
-            if (found.size, found.touched) != (file.size, file.touched_ns):
-                found.size, found.touched = file.size, file.touched_ns
-                found.state, found.verified, found.problem = State.PRESENT, None, None
-                self._moved.add(found.id)
-        self._moved |= {row.id for row in gone} | reached
-        self._ingest.flush()
+        for row in rows:
+            row.size, row.touched = files[row.digest]
+            row.state, row.verified, row.problem = State.PRESENT, None, None
+        self._moved |= {row.id for row in (*gone, *rows)} | reached
 
-    def _settle(self, pending: set[int], *, orphans: bool) -> None:
-        """Derive, read what has to be read, and go on with what that has reached."""
+    def _settle(self, pending: set[int]) -> set[int]:
+        """Derive, read what has to be read, and go on with what that has reached.
+
+        Returns the ids of what nothing is known to lead to yet, which has not been looked into.
+        """
+        orphans: set[int] = set()
         while pending:
             self._settled |= pending
             to_read, reached = derivation.derive(self._ingest, pending)
-            if not orphans:
-                self._moved |= {row.id for row in to_read if not row.media_type}
-                to_read = [row for row in to_read if row.media_type]
+            orphans |= {row.id for row in to_read if not row.media_type}
+            pending = reached | self._read([row for row in to_read if row.media_type])
+        return orphans
+
+    def _settle_orphans(self, pending: set[int]) -> None:
+        while pending:
+            self._settled |= pending
+            to_read, reached = derivation.derive(self._ingest, pending)
             pending = reached | self._read(to_read)
 
     def _read(self, rows: list[BlobRow]) -> set[int]:
@@ -209,9 +220,9 @@ class _Reconciliation:
                 documents.append((row, found))
         children = self._ingest.put_documents(documents)
         self._ingest.put_configs(configs)
-        self._ingest.flush()
-        parents = derivation.parents(self._ingest, {row.id for row, _ in configs})
-        return children | parents | {row.id for row, _ in documents}
+        read = {row.id for row, _ in documents}
+        above = derivation.manifests_of_configs(self._ingest, [row.id for row, _ in configs])
+        return children | above | read
 
     def _look_into(self, row: BlobRow) -> Document | ImageConfig | None:
         """Read the content of a blob; what is wrong with it goes into its row."""
@@ -251,7 +262,6 @@ class _Reconciliation:
                 continue
             else:
                 row.verified = time.time_ns() // 1000
-        self._ingest.flush()
 
 
 def _recorded(connection: Connection) -> Fingerprint | None:
