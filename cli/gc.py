@@ -18,9 +18,11 @@ from cachedb.cli.options import (
 from cachedb.cli.output import Column, Format
 from cachedb.cli.policies import (
     DropOption,
+    GraceOption,
     KeepOnlyOption,
     KeepOption,
     MaxDropOption,
+    TrashOption,
     policy_of,
     print_decisions,
 )
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
     from cachedb.cache import Cache
     from cachedb.operations.garbage import GCPlan
+    from cachedb.operations.gc import GCReport
+    from cachedb.operations.retention import RetentionPlan
 
 
 def _reason(code: str) -> str:
@@ -51,21 +55,8 @@ _COLUMNS = (
 
 def command(
     cache: CacheOption = None,
-    grace: Annotated[
-        str,
-        typer.Option(
-            "--grace", metavar="AGE", help="Spare what is younger: 0, 90s, 30min, 1h, 2d."
-        ),
-    ] = "1h",
-    trash_ttl: Annotated[
-        str | None,
-        typer.Option(
-            "--trash-ttl",
-            metavar="AGE",
-            help="Keep what was removed for so long, should a tool come back for it.",
-            show_default="as the grace",
-        ),
-    ] = None,
+    grace: GraceOption = "1h",
+    trash_ttl: TrashOption = None,
     drop: DropOption = None,
     keep: KeepOption = None,
     keep_only: KeepOnlyOption = None,
@@ -95,9 +86,7 @@ def command(
             if not quiet:
                 print_decisions(retention, form)
             if dry_run:
-                freed_by_names = output.size(retention.removal.freed)
-                names = output.count(len(retention.removal.roots), "name")
-                output.tell(f"{names} would be removed, which frees {freed_by_names} in time")
+                _tell_names(retention)
                 return
             opened.remove(retention.removal)
         quarantine = None if trash_ttl is None else seconds(trash_ttl)
@@ -106,6 +95,16 @@ def command(
         report = None if dry_run else opened.collect(plan)
     if not quiet:
         _print(rows, form)
+    _tell(plan, report)
+
+
+def _tell_names(retention: RetentionPlan) -> None:
+    freed = output.size(retention.removal.freed)
+    names = output.count(len(retention.removal.roots), "name")
+    output.tell(f"{names} would be removed, which frees {freed} in time")
+
+
+def _tell(plan: GCPlan, report: GCReport | None) -> None:
     blobs = output.count(len(plan.garbage), "blob")
     if report is None:
         output.tell(f"{blobs} would be removed: {output.size(plan.size)}")

@@ -1,4 +1,4 @@
-"""Retention policies on the command line: the options, and what is shown of a plan."""
+"""What gc removes and spares, on the command line: the options, and what is shown of a plan."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ KeepOnlyOption = Annotated[
 MaxDropOption = Annotated[
     str,
     typer.Option("--max-drop", metavar="PERCENT", help="Refuse to remove more than this part."),
+]
+
+GraceOption = Annotated[
+    str,
+    typer.Option("--grace", metavar="AGE", help="Spare what is younger: 0, 90s, 30min, 1h, 2d."),
+]
+TrashOption = Annotated[
+    str | None,
+    typer.Option(
+        "--trash-ttl",
+        metavar="AGE",
+        help="Keep what was removed for so long, should a tool come back for it.",
+        show_default="as the grace",
+    ),
 ]
 
 _COLUMNS = (
