@@ -156,7 +156,13 @@ class Layout:
         return self.root / PRIVATE
 
     def make_private(self) -> None:
-        """Make our own folder if it is not there."""
+        """Make our own folder if it is not there, but not among files that are no layout.
+
+        Raises:
+            NotALayout: The folder is not there, and index.json is not an image index.
+        """
+        if not self._has(PRIVATE):
+            self.index()
         with self._private():
             return
 
