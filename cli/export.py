@@ -10,9 +10,11 @@ import typer
 from cachedb.cli import output
 from cachedb.cli.options import (
     CacheOption,
-    NamesArgument,
     PlatformOption,
     QuietOption,
+    SomeNamesArgument,
+    WhereOption,
+    chosen_names,
     open_cache,
 )
 from cachedb.errors import InvalidInput
@@ -23,11 +25,12 @@ if TYPE_CHECKING:
 
 
 def command(
-    names: NamesArgument,
     outfile: Annotated[
         str,
         typer.Option("--outfile", "-o", metavar="FILE", help="Where to; - is standard output."),
     ],
+    names: SomeNamesArgument = None,
+    where: WhereOption = None,
     cache: CacheOption = None,
     platform: PlatformOption = None,
     arch: Annotated[
@@ -62,7 +65,7 @@ def command(
     )
     _refuse_terminal(outfile)
     with open_cache(cache) as opened:
-        plan = opened.plan_export(names, options)
+        plan = opened.plan_export(chosen_names(opened, names, where), options)
         chunks = opened.export(plan)
         if outfile == "-":
             for chunk in chunks:

@@ -12,7 +12,7 @@ import typer
 from cachedb.cli.completion import names
 from cachedb.cli.folders import cache_folder
 from cachedb.cli.output import Format
-from cachedb.errors import CacheNotFound, InvalidInput
+from cachedb.errors import CacheNotFound, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from cachedb.cache import Cache
@@ -52,7 +52,7 @@ SomeNamesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...",
-        help="Names or digests; all images if there is none.",
+        help="Names or digests.",
         autocompletion=names,
     ),
 ]
@@ -97,6 +97,19 @@ def selection(opened: Cache, where: str | None, params: list[str] | None = None)
             "an empty query selects nothing here", hint="everything, if you mean it"
         )
     return opened.parse(where, **parameters(params))
+
+
+def chosen_names(opened: Cache, names: list[str] | None, where: str | None) -> list[str]:
+    """Return the names given and those of the images that --where selects; at least one."""
+    query = selection(opened, where)
+    if query is None:
+        if not names:
+            raise InvalidInput("say which images: names, or --where QUERY")
+        return names
+    selected = [root.name or str(root.digest) for root in opened.targets((), query)]
+    if not selected and not names:
+        raise NotFound(f"no image is selected by {where!r}")
+    return [*(names or ()), *selected]
 
 
 def parameters(given: list[str] | None) -> dict[str, str]:

@@ -9,9 +9,11 @@ import typer
 from cachedb.cli import output
 from cachedb.cli.options import (
     CacheOption,
-    NamesArgument,
     PlatformOption,
     QuietOption,
+    SomeNamesArgument,
+    WhereOption,
+    chosen_names,
     open_cache,
 )
 from cachedb.cli.registries import (
@@ -37,7 +39,8 @@ ArchTagsOption = Annotated[
 
 
 def command(
-    names: NamesArgument,
+    names: SomeNamesArgument = None,
+    where: WhereOption = None,
     cache: CacheOption = None,
     remote_name: Annotated[
         str | None,
@@ -75,7 +78,12 @@ def command(
         connector(None, insecure, cert_file, client_cert, trust_realm) as connect,
         watching(quiet=quiet) as progress,
     ):
-        report = opened.push(opened.plan_push(names, target), connect, options, progress)
+        report = opened.push(
+            opened.plan_push(chosen_names(opened, names, where), target),
+            connect,
+            options,
+            progress,
+        )
     show(report, quiet=quiet)
 
 
