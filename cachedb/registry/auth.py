@@ -199,7 +199,10 @@ class Authenticator:
             request = _token_request(realm, service, wanted, credential)
         with self._send(request) as answer:
             if answer.status != HTTPStatus.OK:  # a redirect is none: it may lead anywhere
-                raise problems.error_of(answer, f"get a token for {self._origin.name!r}")
+                error = problems.error_of(answer, f"get a token for {self._origin.name!r}")
+                if isinstance(error, AuthenticationFailed):
+                    error.hint = problems.login_hint(self._origin)  # not at the token server
+                raise error
             now = datetime.now(UTC)
             token = Token.parse(answer.read(TOKEN_BYTES, "the token"), now)
         # A server whose clock is behind ours would have us ask again for every request.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,14 +14,15 @@ from cachedb.errors import RegistryUnavailable, UntrustedOrigin
 from cachedb.registry import headers, scopes, tls
 from cachedb.registry.exchange import Exchange
 from cachedb.registry.origin import Origin, redact, resolve
+from cachedb.registry.problems import Failure
 from cachedb.registry.scopes import Access
 from cachedb.registry.transport import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from cachedb.limits import Limit
     from cachedb.registry.credentials import Credential
-    from cachedb.registry.problems import Failure
     from cachedb.registry.settings import RegistrySettings
     from cachedb.registry.transport import Answer
 
@@ -86,6 +89,36 @@ class Endpoint:
     ) -> Answer:
         """Send a request without a body to a path, as often as it may help."""
         return self.send(Request(method=method, url=path, headers=headers or {}), access)
+
+    @contextmanager
+    def fetch(
+        self,
+        path: str,
+        access: Access,
+        limit: Limit,
+        what: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[tuple[Answer, bytes]]:
+        """Get a document that is read whole, again if the connection breaks in the middle of it.
+
+        The content is empty when the answer is not 200: then the body is still to be read.
+
+        Raises:
+            LimitExceeded: The document is larger than `limit`.
+        """
+        for attempt in count():
+            with self.ask("GET", path, access, headers) as answer:
+                try:
+                    is_ok = answer.status == HTTPStatus.OK
+                    content = answer.read(limit, what) if is_ok else b""
+                except RegistryUnavailable as error:
+                    if attempt >= self.settings.patience.retries:
+                        raise
+                    failure = Failure.of(error)
+                else:
+                    yield answer, content
+                    return
+            self.wait(attempt, failure)
 
     def ask_once(
         self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None

@@ -71,12 +71,13 @@ def get(
     name: Digest | TagName = Digest(target.digest) if isinstance(target, Descriptor) else target
     what = f"{repository}@{name}" if isinstance(name, Digest) else f"{repository}:{name}"
     path = _path(endpoint, repository, name)
-    with endpoint.ask("GET", path, endpoint.pulling(repository), _ACCEPT) as answer:
+    title = f"the manifest of {what!r}"
+    access = endpoint.pulling(repository)
+    with endpoint.fetch(path, access, MANIFEST_BYTES, title, _ACCEPT) as (answer, content):
         if answer.status == HTTPStatus.NOT_FOUND:
             raise RefNotFound(what, why=f"{endpoint} has no {what!r}")
         if answer.status != HTTPStatus.OK:
             raise problems.error_of(answer, f"pull {what!r}")
-        content = answer.read(MANIFEST_BYTES, f"the manifest of {what!r}")
         found = _checked(answer, content, name, what)
     if isinstance(target, Descriptor):
         _check_promise(found, target, what)

@@ -44,10 +44,12 @@ def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor
             raise WrongContent(f"the referrers of {subject}", "the list of pages is a circle")
         seen.add(path)
         PAGES.check(len(seen), f"the list of the referrers of {subject}")
-        with endpoint.ask("GET", path, endpoint.pulling(repository)) as answer:
+        title = f"the list of the referrers of {subject}"
+        access = endpoint.pulling(repository)
+        with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (answer, content):
             if answer.status in _NO_API and len(seen) == 1:
                 return _by_tag(endpoint, repository, subject)
-            page = _page(answer, subject)
+            page = _page(answer, content, subject)
             path = next_page(answer)
         known = len(found)
         found.update((descriptor.digest, descriptor) for descriptor in page)
@@ -87,7 +89,7 @@ def tag_of(subject: Digest) -> TagName:
     return TagName(f"{algorithm[:_LONGEST_ALGORITHM]}-{encoded[:_LONGEST_ENCODED]}")
 
 
-def _page(answer: Answer, subject: Digest) -> tuple[Descriptor, ...]:
+def _page(answer: Answer, content: bytes, subject: Digest) -> tuple[Descriptor, ...]:
     if answer.status != HTTPStatus.OK:
         raise problems.error_of(answer, f"list the referrers of {subject}")
     try:
@@ -96,7 +98,6 @@ def _page(answer: Answer, subject: Digest) -> tuple[Descriptor, ...]:
         stated = media_types.OCTET_STREAM
     if stated != media_types.OCI_INDEX:
         raise WrongContent(f"the referrers of {subject}", f"{str(stated)!r} is not an index")
-    content = answer.read(MANIFEST_BYTES, f"the list of the referrers of {subject}")
     return _manifests_in(content, stated, subject)
 
 

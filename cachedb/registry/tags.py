@@ -43,8 +43,10 @@ def iter_tags(endpoint: Endpoint, repository: str) -> Iterator[TagName]:
             raise WrongContent(f"the tags of {repository!r}", "the list of pages is a circle")
         seen.add(path)
         _check_worth(len(seen), count, repository)
-        with endpoint.ask("GET", path, endpoint.pulling(repository)) as answer:
-            page = _page(answer, endpoint, repository)
+        title = f"the list of tags of {repository!r}"
+        access = endpoint.pulling(repository)
+        with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (answer, content):
+            page = _page(answer, content, endpoint, repository)
             path = next_page(answer)
         count += len(page)
         yield from _valid(page, endpoint, repository)
@@ -58,12 +60,11 @@ def _check_worth(pages: int, tags: int, repository: str) -> None:
         )
 
 
-def _page(answer: Answer, endpoint: Endpoint, repository: str) -> tuple[str, ...]:
+def _page(answer: Answer, content: bytes, endpoint: Endpoint, repository: str) -> tuple[str, ...]:
     if answer.status == HTTPStatus.NOT_FOUND:
         raise RefNotFound(repository, why=f"{endpoint} has no repository {repository!r}")
     if answer.status != HTTPStatus.OK:
         raise problems.error_of(answer, f"list the tags of {repository!r}")
-    content = answer.read(MANIFEST_BYTES, f"the list of tags of {repository!r}")
     try:
         return Fields(decode_object(content)).strings("tags")
     except InvalidManifest as error:
