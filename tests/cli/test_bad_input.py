@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,10 +35,12 @@ def row(name: str, *args: object, **kwargs: object) -> object:
     return pytest.param(Case(*args, **kwargs), id=name)  # type: ignore[arg-type]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port at which nobody listens, and nobody else can."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield int(taken.getsockname()[1])
 
 
 def twice(tree: build.Tree) -> None:
@@ -87,7 +89,7 @@ CASES = [
         "cannot read '../nothing.tar': no such file or directory"),
     row("no-archive", "import index.json", 2, "index.json: "),
     row("half-an-archive", "import ../cut.tar", 2, "../cut.tar: ", prepare=cut_archive),
-    row("a-registry-that-is-down", f"pull 127.0.0.1:{free_port()}/app", 7,
+    row("a-registry-that-is-down", "pull 127.0.0.1:PORT/app", 7,
         "no answer from 'http://127.0.0.1:"),
     row("a-layer-is-missing", f"validate {TOOL_2}", 8, f"findings in 1 of 1 image: '{TOOL_2}'",
         prepare=lambda tree: tree.delete(TOOL.layers[1].digest)),
@@ -111,13 +113,17 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_is_told_in_a_line_and_changes_nothing(
-    run: Run, populated: build.Tree, case: Case, monkeypatch: pytest.MonkeyPatch
+    run: Run,
+    populated: build.Tree,
+    case: Case,
+    dead_port: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case.prepare(populated)
     monkeypatch.chdir(populated.path)
     before = snapshot.of(populated.path)
 
-    done = run(populated.path, *case.arguments.split())
+    done = run(populated.path, *case.arguments.replace("PORT", str(dead_port)).split())
 
     *_, message = (line for line in done.err.splitlines() if not line.startswith("hint: "))
     assert message.startswith("cachedb: ")

@@ -45,7 +45,7 @@ def test_a_listing_says_the_same_in_every_form(
     assert as_csv(in_csv) == [{key: cell(v) for key, v in row.items()} for row in rows]
     head, *table = run(populated.path, *command.split()).out.splitlines()
     if not command.startswith("why"):
-        assert head.lower().split() == list(rows[0])
+        assert set(head.lower().split()) <= set(rows[0])
         assert len(table) >= len(rows)
 
 
@@ -118,23 +118,25 @@ def hostile(tree: build.Tree, request: pytest.FixtureRequest) -> tuple[build.Tre
     return tree, name
 
 
-@pytest.mark.parametrize("form", output.Format)
 def test_no_text_from_outside_drives_the_terminal(
-    run: Run, hostile: tuple[build.Tree, str], form: output.Format
+    run: Run, hostile: tuple[build.Tree, str]
 ) -> None:
     tree, name = hostile
     (entry,) = tree.entries()
     for command in (
-        ["ls"], ["du"], ["validate"], ["show", entry["digest"]], ["find-root", name],
-        ["why", entry["digest"]], ["tree", name], ["query", "refs"],
+        *(["ls", "--format", form] for form in output.Format),
+        ["du"], ["validate"], ["show", entry["digest"]], ["show", name, "--format", "json"],
+        ["find-root", name], ["why", entry["digest"]], ["tree", name], ["query", "refs"],
         ["rm", "--dry-run", name],
     ):  # fmt: skip
-        form_options = [] if command[0] == "rm" else ["--format", form]
-        done = run(tree.path, *command, *form_options)
+        done = run(tree.path, *command)
         for line in (done.out + done.err).split("\n"):
             assert line.isprintable(), command
-    if form is output.Format.JSON:
-        assert json.loads(run(tree.path, "ls", "--format", form).out)[0]["name"] == name
+
+
+def test_json_gives_a_name_back_as_it_is(run: Run, hostile: tuple[build.Tree, str]) -> None:
+    tree, name = hostile
+    assert json.loads(run(tree.path, "ls", "--format", "json").out)[0]["name"] == name
 
 
 @pytest.mark.parametrize("name", FORMULAS)
