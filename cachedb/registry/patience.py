@@ -56,6 +56,9 @@ class _PatientReader(io.RawIOBase):
             self._sock.settimeout(max(left, _SHORTEST_WAIT))
         started = time.monotonic()
         count: int = self._raw.readinto(buffer)
+        if not count and self._in_headers:
+            # http.client takes headers that end too early for all that there are.
+            raise http.client.RemoteDisconnected("closed in the middle of the headers")
         self._waited += time.monotonic() - started
         self._received += count
         if not self._in_headers and self._waited >= self._speed_seconds:
