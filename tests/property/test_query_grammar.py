@@ -184,7 +184,7 @@ def test_twenty_thousand_mutations() -> None:
         agree(mutated(rng.choice(CORPUS), rng), reasons)
 
 
-@law(300)
+@law(100)
 @given(st.randoms(use_true_random=False))
 def test_the_canonical_text_of_a_tree_parses_to_the_tree(rng: random.Random) -> None:
     cache = generate.build(random.Random(1), 2)

@@ -45,7 +45,7 @@ def selected(connection: Connection, query: Query) -> list[int]:
 
 def agree_on_a_set(seed: int, rng: random.Random) -> None:
     connection, evaluator = made_up(seed)
-    text = Writer(rng, evaluator.cache).query()
+    text = Writer(rng, evaluator.cache, depth=rng.choice((1, 2, 2, 3))).query()
     query = parse(text, saved=SAVED)
     found = selected(connection, query)
     assert found == sorted(evaluator.select(query)), text
