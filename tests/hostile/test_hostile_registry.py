@@ -242,7 +242,7 @@ print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-@pytest.mark.parametrize("mode", _bombs())
+@pytest.mark.parametrize("mode", list(_bombs()))
 def test_a_bomb_does_not_fill_the_memory(mode, tmp_path):
     with hostile_kit.serving(mode.name) as registry:
         name = f"{registry.host}/repo/img:latest"
