@@ -23,6 +23,7 @@ RUNS = 3
 
 
 def main() -> None:
+    """Ask every example on a generated catalog and print how long each takes."""
     images = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     cache = generate.build_large(images)
     print(f"{len(cache.refs)} refs, {len(cache.blobs)} blobs, {len(cache.edges())} edges")
@@ -36,6 +37,8 @@ def main() -> None:
 
 
 def measure(connection: Connection, text: str) -> tuple[float, int]:
+    """Return the least milliseconds of processor that an example takes, and its rows."""
+
     def run() -> int:
         query = parse(text, saved=databases.SAVED)
         statement = compile_query(query, now=generate.NOW)
@@ -46,6 +49,7 @@ def measure(connection: Connection, text: str) -> tuple[float, int]:
 
 
 def timed(run: Callable[[], int]) -> tuple[float, int]:
+    """Return the seconds of processor of one run, and its rows."""
     before = time.process_time()
     rows = run()
     return time.process_time() - before, rows
