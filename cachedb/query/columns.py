@@ -30,7 +30,7 @@ def group(sort: Sort, keys: Sequence[Key]) -> tuple[Field, ...]:
         field = _scalar(sort, key)
         if key.descending:
             raise fail(key.span, "a `-` stands only before a key to sort by", key.name)
-        if field.computed:
+        if field.is_walked:
             why = f"`{key.name}` is computed, so that nearly every row would be its own group"
             raise fail(key.span, why, f"sort -{key.name}")
         found.append(field)
@@ -46,7 +46,7 @@ def shown(sort: Sort, grouped: tuple[Field, ...], keys: Sequence[Key]) -> tuple[
     for key in keys:
         if key.descending:
             raise fail(key.span, "a `-` stands only before a key to sort by", key.name)
-    found = tuple(_column(sort, grouped, key) for key in keys)
+    found = tuple(_column(sort, grouped, key, may_be_list=True) for key in keys)
     names = [column.name for column in found]
     for key in keys:
         if names.count(key.name) > 1:
@@ -72,13 +72,18 @@ def order(sort: Sort, grouped: tuple[Field, ...], keys: Sequence[Key]) -> tuple[
     )
 
 
-def _column(sort: Sort, grouped: tuple[Field, ...], key: Key) -> Column:
+def _column(
+    sort: Sort, grouped: tuple[Field, ...], key: Key, *, may_be_list: bool = False
+) -> Column:
     function, dot, name = key.name.partition(".")
     if not grouped:
         if dot and function in _FUNCTIONS:
             raise fail(key.span, f"`{key.name}` needs groups", f"group kind show kind,{key.name}")
         if key.name == "count":
             raise fail(key.span, "`count` needs groups", "group kind show kind,count")
+        found = FIELDS[sort].get(key.name)
+        if may_be_list and found is not None and found.is_list:
+            return Column(name=found.name, type=Type.TEXT, field=found)
         return _of_field(_scalar(sort, key))
     if dot:
         return _aggregate(sort, key, function, name)
@@ -123,10 +128,10 @@ def _many_values(sort: Sort, key: Key, field: Field) -> QueryError:
     why = f"{sort.one} can have several values of `{key.name}`"
     if field.name in KEYED_FIELDS:
         return fail(key.span, why, f"select by it: {key.name}:KEY=VALUE")
-    hints = [f"select by it: {key.name}:VALUE"]
+    hints = [f"select by it: {key.name}:VALUE", f"or list them: show name,{key.name}"]
     if sort is Sort.REF and field.inside and field.inside != ("package",):
         noun = f"{field.inside[0]}s"
-        hints.append(f"or list what has one: {noun} … show digest,{key.name}")
+        hints.append(f"or take what has one each: {noun} … group {key.name}")
     return fail(key.span, why, *hints)
 
 

@@ -183,7 +183,7 @@ def _sort_key(
     field = item.column.field
     assert field is not None
     # What is computed and shown is sorted by the column shown, not by a second computation.
-    if field.computed and field.name in shown:
+    if field.is_walked and field.name in shown:
         return shown[field.name], item
     return conditions.expressions.sort_key(row, field), item
 
@@ -194,7 +194,7 @@ def _is_worth_a_page(checked: CheckedQuery) -> bool:
         return False
     ordered = {item.column.name for item in checked.order}
     return any(
-        column.field is not None and column.field.computed and column.name not in ordered
+        column.field is not None and column.field.is_walked and column.name not in ordered
         for column in checked.columns
     )
 
@@ -219,7 +219,7 @@ def _paged(
     shown, fields = [], []
     for column in checked.columns:
         assert column.field is not None
-        if column.field.computed and column.name in sorted_by:
+        if column.field.is_walked and column.name in sorted_by:
             value: ColumnElement[Any] = page.c[f"key_{sorted_by[column.name]}"]
         else:
             value = expressions.value(member, column.field)

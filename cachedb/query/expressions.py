@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import and_, func, literal, select
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import (
+    Kind,
     annotation,
     blob,
+    blob_package,
     config,
     edge,
     env,
@@ -28,7 +30,7 @@ from cachedb.catalog.schema import (
     ref,
     ref_annotation,
 )
-from cachedb.query.fields import Field, Sort
+from cachedb.query.fields import Field, Sort, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,6 +126,8 @@ class Expressions:
         """Return the value of a field that has one per row."""
         if field.computed:
             return self._computed(row, field)
+        if field.is_walked:
+            return self._inside_value(row, field)
         if is_on_target(field):
             target = aliased(blob, self._names.next("b"))
             column = target.c[_COLUMNS.get(field.name, field.name)]
@@ -171,6 +175,28 @@ class Expressions:
         size = select(func.coalesce(func.sum(inner.c.size), 0)).select_from(walk)
         joined = size.join(inner, inner.c.id == walk.c.id)
         return _single(row, joined.where(inner.c.state.in_(graph.ON_DISK)))
+
+    def _inside_value(self, row: Row, field: Field) -> ColumnElement[Any]:
+        """Join the values of what is inside, each once and in order; of times take the latest."""
+        walk = self.inside(row)
+        if field.inside == ("package",):
+            held = walk.join(blob_package, blob_package.c.blob_id == walk.c.id)
+            source = held.join(package, package.c.id == blob_package.c.package_id)
+            value: ColumnElement[Any] = package.c[field.name]
+        elif is_of_platform(field):
+            inner = aliased(blob, self._names.next("b"))
+            kinds = inner.c.kind.in_([int(Kind[kind.upper()]) for kind in field.inside])
+            found = walk.join(inner, and_(inner.c.id == walk.c.id, kinds))
+            source = found.join(platform, platform.c.id == inner.c.platform_id)
+            value = _platform_text(field.name)
+        else:
+            source = walk.join(config, config.c.blob_id == walk.c.id)
+            value = config.c[field.name]
+        if field.type is Type.TIME:
+            return _single(row, select(func.max(value)).select_from(source))
+        each = select(value.label("value")).distinct().select_from(source).order_by("value")
+        listed = each.subquery(self._names.next("list"))
+        return _single(row, select(func.aggregate_strings(listed.c.value, ", ")))
 
     def _references(self, row: Row) -> ColumnElement[int]:
         seed = select(row.content.label("id")).correlate(row.table)

@@ -124,8 +124,9 @@ class Field:
     """An attribute of a row.
 
     A field with `inside` is not of the row but of what the row contains, of these kinds or of
-    packages: it holds when it holds for any of them. Then a reference has many values, and none
-    to sort or show by; a blob has its own. A `computed` field costs a walk of the graph per row.
+    packages: it holds when it holds for any of them. Then a reference has many values, which are
+    shown as a list, but for the latest time; a blob shows its own. A `computed` field costs a
+    walk of the graph per row.
     """
 
     name: str
@@ -142,7 +143,17 @@ class Field:
         """Whether a row has one value of it, which can be shown, sorted and grouped by."""
         if self.type is Type.MAP or self.inside == _IN_PACKAGE:
             return False
-        return not self.inside or self.sort is not Sort.REF
+        return not self.inside or self.sort is not Sort.REF or self.type is Type.TIME
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a row has several values of it, which can only be shown."""
+        return self.type is not Type.MAP and not self.is_scalar
+
+    @property
+    def is_walked(self) -> bool:
+        """Whether to show it costs a walk of the graph per row."""
+        return self.computed or self.is_list or (self.sort is Sort.REF and bool(self.inside))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

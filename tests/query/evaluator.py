@@ -19,10 +19,15 @@ ORDERS = {
 INSIDE = ("platform", "arch", "os", "variant", "created", "entrypoint", "license")
 
 
+LISTS = {("ref", name) for name in INSIDE if name != "created"} | {("blob", "license")}
+
+
 class Evaluator(Sets):
     """Says what the rows of a query are."""
 
     def top(self, node: tree.Top, sort: str) -> Ids:
+        if any((sort, key.name) in LISTS for key in (*node.keys, *node.per)):
+            raise WrongSort(sort)
         chosen = self.universe(sort) if node.of is None else self.members(node.of, sort)
         groups: dict[tuple[Any, ...], list[int]] = {}
         for key in chosen:
@@ -57,7 +62,7 @@ class Evaluator(Sets):
     def shown(self, sort: str, key: int, name: str) -> Any:
         """Return the one value of a column."""
         if (sort == "ref" and name in INSIDE) or (sort == "blob" and name == "license"):
-            raise WrongSort(name)
+            return self.shown_of_several(sort, key, name)
         if sort == "link" and name in {"parent", "child"}:
             return self.cache.blobs[getattr(self.links[key], name)].digest
         if sort == "blob" and name == "refs":
@@ -72,6 +77,13 @@ class Evaluator(Sets):
         if name == "version":
             return values[0].version
         return as_text(values)
+
+    def shown_of_several(self, sort: str, key: int, name: str) -> Any:
+        values = {value for value in self.reader(sort, name)(key) if value is not None}
+        if name == "created":
+            return max(values, default=None)
+        texts = {"/".join(filter(None, one)) if isinstance(one, tuple) else one for one in values}
+        return ", ".join(sorted(texts)) if texts else None
 
     def rows(self, query: tree.Query, columns: list[str]) -> list[tuple[Any, ...]]:
         """Return the rows of a query with clauses."""

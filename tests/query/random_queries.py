@@ -75,7 +75,18 @@ KEYS = {
 }
 PAIR_VALUES = ("Acme", "Acme*", "keep", "*", "red", "test", "/usr/bin:/bin")
 SCALARS = {
-    Sort.REF: ("name", "registry", "repo", "tag", "added", "used", "digest", "kind", "size"),
+    Sort.REF: (
+        "name",
+        "registry",
+        "repo",
+        "tag",
+        "added",
+        "used",
+        "digest",
+        "kind",
+        "size",
+        "created",
+    ),
     Sort.BLOB: ("digest", "kind", "type", "size", "state", "platform", "total", "refs", "arch"),
     Sort.LINK: ("role", "position", "type", "size", "os", "parent", "child", "platform"),
     Sort.PACKAGE: ("name", "version", "license", "type", "purl"),
@@ -91,6 +102,12 @@ ADDED_UP = {
     Sort.BLOB: ("count", "total", "sum.size", "max.size", "avg.size", "min.digest"),
     Sort.LINK: ("count", "sum.size", "max.position"),
     Sort.PACKAGE: ("count", "min.name", "max.license"),
+}
+LISTED = {
+    Sort.REF: ("platform", "arch", "entrypoint", "license"),
+    Sort.BLOB: ("license",),
+    Sort.LINK: (),
+    Sort.PACKAGE: (),
 }
 FUNCTIONS = {
     Sort.REF: ("refs", "present"),
@@ -138,7 +155,8 @@ class Writer:
             keys = rng.sample(GROUPED[sort], rng.randint(1, 2))
             able = (*keys, *ADDED_UP[sort])
             text += f" group {','.join(keys)}"
-        columns = rng.sample(able, rng.randint(1, min(4, len(able))))
+        shown = able if " group " in text else (*able, *LISTED[sort])
+        columns = rng.sample(shown, rng.randint(1, min(4, len(shown))))
         text += f" show {','.join(columns)}"
         if rng.random() < 0.8:
             keys = rng.sample(able, rng.randint(1, 2))

@@ -29,6 +29,7 @@ MORE = {
     "complement of a walk": "blobs not descendants(alpine) not ancestors(is:corrupt)",
     "exclusive of all": "refs group kind show kind,exclusive",
     "exclusive in terms": "refs exclusive gt 1G sort -exclusive",
+    "lists": "refs show name,platform,license,created sort -created limit 5",
     "top by exclusive": "refs top 3 by -exclusive per registry",
 }
 TEXTS = {name: text for name, (_, text) in EXAMPLES.items()} | MORE

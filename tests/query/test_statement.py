@@ -191,7 +191,9 @@ def test_every_field_has_its_sql(sort: Sort, name: str, small: Connection) -> No
         databases.rows(small, f"{sort.noun} {name}:{value} or not {name}:{value}")
     if field.is_scalar:
         databases.rows(small, f"{sort.noun} sort -{name} show {name} limit 3")
-    if field.is_scalar and not field.computed:
+    if field.is_list:
+        databases.rows(small, f"{sort.noun} show {name} limit 3")
+    if field.is_scalar and not field.is_walked:
         databases.rows(small, f"{sort.noun} group {name} show {name},count")
 
 
