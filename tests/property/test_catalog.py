@@ -201,9 +201,7 @@ def _catalogs() -> tuple[Catalog, Catalog]:
     return Catalog.in_memory(), Catalog.in_memory()
 
 
-def _forgive_what_is_known_besides(
-    found: Contents, fresh: Contents, walked: plain.Found
-) -> None:
+def _forgive_what_is_known_besides(found: Contents, fresh: Contents, walked: plain.Found) -> None:
     """One of the two may have had a reason to hash a wrong file, and the other none.
 
     Documents and configurations are hashed whenever they are read, so both know of those.
