@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, Select
 
+# From so many changed blobs on, it is faster to look at every link than at those of each.
+_MANY = 2_000
+_IS_HERE = blob.c.touched.is_not(None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
@@ -86,13 +90,8 @@ def settle(connection: Connection, ids: Iterable[int]) -> None:
     Packages of a document that has been read are entered at what it describes now; a document
     that is new is noted as unread.
     """
-    affected: set[int] = set()
-    for batch in chunks(ids):
-        known = select(sbom.c.document_id).where(sbom.c.document_id.in_(batch))
-        affected.update(connection.scalars(known))
-        for end in (link.c.parent_id, link.c.child_id):
-            layers = select(link.c.child_id).where(end.in_(batch), _is_to_document())
-            affected.update(connection.scalars(layers))
+    changed = set(ids)
+    affected = _every(connection) if len(changed) > _MANY else _affected(connection, changed)
     for batch in chunks(sorted(affected)):
         _settle(connection, batch)
 
@@ -170,7 +169,7 @@ def claims_about(connection: Connection, targets: Iterable[int]) -> list[Claim]:
     for batch in chunks(targets):
         for pairs in _subjects(), _siblings():
             target = pairs.selected_columns[1]
-            for manifest, key in connection.execute(pairs.where(target.in_(batch))):
+            for manifest, key in connection.execute(pairs.where(target.in_(batch), _IS_HERE)):
                 described[manifest].add(key)
     return [
         Claim(
@@ -230,6 +229,34 @@ def _targets(connection: Connection, documents: Iterable[int]) -> dict[int, set[
     found: dict[int, set[int]] = defaultdict(set)
     for batch in chunks(documents):
         found |= {key: want.targets for key, want in _wanted(connection, batch).items()}
+    return found
+
+
+def _every(connection: Connection) -> set[int]:
+    """Return the ids of all that is, or was, a document."""
+    known = select(sbom.c.document_id)
+    listed = select(link.c.child_id).where(_is_to_document())
+    return {*connection.scalars(known), *connection.scalars(listed)}
+
+
+def _affected(connection: Connection, ids: set[int]) -> set[int]:
+    """Return the ids of documents for which it may matter what has changed about some blobs.
+
+    They are these themselves, what these list, and what describes these.
+    """
+    found: set[int] = set()
+    manifests = set(ids)
+    for batch in chunks(ids):
+        known = select(sbom.c.document_id).where(sbom.c.document_id.in_(batch))
+        listed = select(link.c.child_id).where(link.c.child_id.in_(batch), _is_to_document())
+        found |= {*connection.scalars(known), *connection.scalars(listed)}
+        for pairs in _subjects(), _siblings():
+            manifest, target = pairs.selected_columns
+            about = pairs.with_only_columns(manifest).where(target.in_(batch))
+            manifests.update(connection.scalars(about))
+    for batch in chunks(manifests):
+        layers = select(link.c.child_id).where(link.c.parent_id.in_(batch), _is_to_document())
+        found.update(connection.scalars(layers))
     return found
 
 
@@ -319,7 +346,7 @@ def _claims(connection: Connection, condition: ColumnElement[bool]) -> list[Row[
             (link_annotation.c.link_id == link.c.id)
             & (link_annotation.c.key == attestation.PREDICATE_TYPE),
         )
-        .where(condition, blob.c.touched.is_not(None), _is_to_document())
+        .where(condition, _IS_HERE, _is_to_document())
         .order_by(link.c.parent_id, link.c.position)
     )
     return [row for row in rows if may_hold_packages(row.media_type, row.predicate_type)]
@@ -336,22 +363,22 @@ def _described(connection: Connection, manifests: Iterable[int]) -> dict[int, se
     for batch in chunks(sorted(manifests)):
         for pairs in _subjects(), _siblings():
             manifest = pairs.selected_columns[0]
-            for key, target in connection.execute(pairs.where(manifest.in_(batch))):
+            for key, target in connection.execute(pairs.where(manifest.in_(batch), _IS_HERE)):
                 found[key].add(target)
     return found
 
 
 def _subjects() -> Select[int, int]:
-    """Pair manifests with what has a file and is their subject."""
+    """Pair manifests with their subjects."""
     return (
         select(link.c.parent_id, link.c.child_id)
         .join(blob, blob.c.id == link.c.child_id)
-        .where(link.c.role == int(Role.SUBJECT), blob.c.touched.is_not(None))
+        .where(link.c.role == int(Role.SUBJECT))
     )
 
 
 def _siblings() -> Select[int, int]:
-    """Pair attestations with what has a file, is listed beside them, and they are about.
+    """Pair attestations with what is listed beside them and they are about.
 
     An index says what its attestations are about, and it speaks for nothing that it does not
     list.
@@ -371,7 +398,6 @@ def _siblings() -> Select[int, int]:
             kind.c.key == attestation.REFERENCE_TYPE,
             kind.c.value == attestation.ATTESTATION_MANIFEST,
             about.c.key == attestation.REFERENCE_DIGEST,
-            blob.c.touched.is_not(None),
         )
     )
 
