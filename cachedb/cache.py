@@ -416,6 +416,7 @@ class Cache:
 
         Only that one knows what running operations hold.
         """
+        self.layout.release_reserve()
         catalog = _open_to_write(self.layout)
         gc.clear_stage(self.layout, catalog)
         adopt.bring_in_step(self.layout, catalog)

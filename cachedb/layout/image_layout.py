@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from cachedb.errors import CacheNotFound, InvalidManifest, NotALayout, StorageFailed
-from cachedb.layout import fingerprint, leases, locks
+from cachedb.layout import fingerprint, leases, locks, reserve
 from cachedb.layout.atomic import replace_file
 from cachedb.layout.blobs import BlobStore
 from cachedb.layout.directories import (
@@ -296,6 +296,16 @@ class Layout:
         """Remove the files of the leases whose process is gone."""
         with self._private() as private:
             leases.bury(private)
+
+    def keep_reserve(self) -> None:
+        """Set a little space aside for a day when the disk is full, if there is room now."""
+        with self._private() as private:
+            reserve.keep(private)
+
+    def release_reserve(self) -> bool:
+        """Give back the space that was set aside; False if there was none."""
+        with self._private() as private:
+            return reserve.release(private)
 
     @contextmanager
     def _private(self) -> Iterator[int]:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cachedb.operations.findings import Finding
 
 LAST_INDEX = "last-index.json"
-RESERVE = "reserved"
 RESTORE_NAMES = "cachedb doctor --restore-names"
 _COLLECT = "cachedb gc"
 _STALE_SECONDS = 3600

@@ -43,7 +43,6 @@ class Code(StrEnum):
     LEFTOVER_IN_USE = "leftover-in-use"
     STRAY = "stray"
     SPACE_LOW = "space-low"
-    NO_RESERVE = "no-reserve"
     VOLUME_REMOTE = "volume-remote"
 
 

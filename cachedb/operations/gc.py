@@ -107,12 +107,23 @@ def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         CacheBusy: Another tool changes the names all the time; no blob is removed.
     """
     with layout.sweeping(), layout.locking_names():
-        _undo(layout)
-        adopt.reconcile(layout, catalog)
-        _give_back(layout, catalog)
-        # First, because on a full disk nothing can be written before something is freed.
-        litter = _clear(plan, layout, catalog)
-        report = _remove(plan, layout, catalog)
+        try:
+            report = _collect(plan, layout, catalog)
+        except StorageFailed:
+            if not layout.release_reserve():
+                raise
+            report = _collect(plan, layout, catalog)
+        layout.keep_reserve()
+    return report
+
+
+def _collect(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
+    _undo(layout)
+    adopt.reconcile(layout, catalog)
+    _give_back(layout, catalog)
+    # First, because on a full disk nothing can be written before something is freed.
+    litter = _clear(plan, layout, catalog)
+    report = _remove(plan, layout, catalog)
     freed = report.freed + sum(each.size for each in litter)
     return GCReport(
         removed=report.removed, freed=freed, quarantined=report.quarantined, litter=litter

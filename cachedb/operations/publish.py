@@ -99,6 +99,7 @@ def publish(
         with layout.locking_names():
             adopt.reconcile(layout, catalog)
             _name(content, catalog, namings)
+        layout.keep_reserve()
     stage.release(digests)
     packages.read_new(layout, catalog)
 

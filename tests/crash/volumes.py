@@ -56,13 +56,13 @@ class Volume:
 
 
 @contextmanager
-def volume(kind: str, folder: Path) -> Iterator[Volume]:
+def volume(kind: str, folder: Path, *, size: str | None = None) -> Iterator[Volume]:
     """Make a file system of some kind and mount it, where root allows that."""
-    size, make = MAKE[kind]
+    smallest, make = MAKE[kind]
     require(make[0])
     refuse_without_mounts()
     image, mount = folder / f"{kind}.img", folder / kind
-    _run("truncate", "--size", size, str(image))
+    _run("truncate", "--size", size or smallest, str(image))
     _run(*make, str(image))
     mount.mkdir()
     _mount(image, mount)
