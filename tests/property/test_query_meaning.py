@@ -35,7 +35,7 @@ def _closing() -> Iterator[None]:
 @memoized
 def made_up(seed: int) -> tuple[Connection, Evaluator]:
     rng = random.Random(seed)
-    cache = generate.build(rng, rng.randint(1, 9))
+    cache = generate.build(rng, rng.randint(2, 14))
     return _open.enter_context(databases.catalog(cache)), Evaluator(cache, generate.NOW)
 
 

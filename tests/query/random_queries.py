@@ -10,7 +10,7 @@ from tests.query.model import Cache
 
 NOUNS = {
     Sort.REF: ("refs",),
-    Sort.BLOB: ("blobs", "manifests", "layers", "indexes", "configs", "attestations"),
+    Sort.BLOB: ("blobs", "blobs", "manifests", "layers", "indexes", "configs", "attestations"),
     Sort.LINK: ("links",),
     Sort.PACKAGE: ("packages",),
 }
@@ -190,7 +190,7 @@ class Writer:
             return self.quantified(sort, depth)
         if depth > 0 and kind < 0.35:
             return self.call(sort, depth)
-        if kind < 0.38:
+        if kind < 0.36:
             return rng.choice(("everything", "nothing"))
         if kind < 0.43:
             return self.top(sort, depth)
