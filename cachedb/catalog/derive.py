@@ -36,6 +36,7 @@ class _Traits(NamedTuple):
     document: Kind
     """What it is if it is a document: an index, a manifest, or something else."""
     is_config: bool
+    is_file_system: bool
     is_distributable: bool
     is_statement: bool
 
@@ -99,14 +100,25 @@ def neighbours(ingest: Ingest, ids: Iterable[int]) -> set[int]:
     """Return the ids of others whose rows hang on whether the files of `ids` are there.
 
     They are the other manifests of an index, which may be absent if one is here, and the
-    manifest of a config, which has its platform.
+    manifest of a config, which has its platform. A row that is new has none yet.
     """
     found: set[int] = set()
+    listing: dict[int, BlobRow] = {}
     for row in _rows(ingest, ids):
+        if row.stored is None:
+            continue
         for claim in ingest.claims(row):
             if claim.parent is not None and claim.role is Role.MANIFEST:
-                found.update(sibling.id for sibling in ingest.manifests(claim.parent))
-    return found | manifests_of_configs(ingest, ids)
+                listing[claim.parent.id] = claim.parent
+        found |= _manifests_of(ingest, row)
+    for index in listing.values():
+        found.update(manifest.id for manifest in ingest.manifests(index))
+    return found
+
+
+def may_be_near_documents(ingest: Ingest, ids: Iterable[int]) -> set[int]:
+    """Drop from `ids` what is new and has nothing to do with a document in a layer."""
+    return {key for key in ids if _may_be_near_documents(ingest.find_id(key))}
 
 
 def manifests_of_configs(ingest: Ingest, ids: Iterable[int]) -> set[int]:
@@ -135,6 +147,15 @@ def _rows(ingest: Ingest, ids: Iterable[int]) -> list[BlobRow]:
     return rows
 
 
+def _may_be_near_documents(row: BlobRow | None) -> bool:
+    if row is None or row.stored is not None:
+        return True
+    return any(
+        one.role is Role.LAYER and not _traits(one.media_type).is_file_system
+        for one in (*row.links, *row.claims)
+    )
+
+
 def _manifests_of(ingest: Ingest, row: BlobRow) -> set[int]:
     return {
         claim.parent.id
@@ -150,6 +171,7 @@ def _traits(text: str) -> _Traits:
     return _Traits(
         document=Kind.INDEX if media_type.is_index else document,
         is_config=media_type.is_config,
+        is_file_system=media_type.is_layer,
         is_distributable=media_type.is_distributable,
         is_statement=attestation.is_statement(media_type),
     )

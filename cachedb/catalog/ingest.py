@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cachedb.catalog import stored_links
-from cachedb.catalog.batches import chunks
+from cachedb.catalog.batches import chunks, insert_rows
 from cachedb.catalog.rows import COLUMNS, BlobRow, Claim, NewLink
 from cachedb.catalog.schema import (
     Kind,
@@ -69,6 +69,16 @@ _ROLES = {
     oci_manifest.Role.LAYER: Role.LAYER,
     oci_manifest.Role.SUBJECT: Role.SUBJECT,
 }
+
+
+_LINK_COLUMNS = (
+    "id", "parent_id", "child_id", "role", "position", "media_type", "size", "platform_id",
+    "artifact_type", "embedded",
+)  # fmt: skip
+_CONFIG_COLUMNS = (
+    "blob_id", "created", "author", "user", "working_dir", "entrypoint", "cmd",
+)  # fmt: skip
+_PAIR_COLUMNS = ("blob_id", "key", "value")
 
 
 class Ingest:
@@ -266,18 +276,18 @@ class Ingest:
 
     def flush(self) -> None:
         """Write what is new or has changed; what is gone is left to `sweep`."""
-        new, changed = [], []
+        new: list[tuple[Any, ...]] = []
+        changed: list[dict[str, Any]] = []
         for row in self._by_id.values():
             values = row.values()
             if row.is_gone or values == row.stored:
                 continue
-            columns = dict(zip(COLUMNS, values, strict=True))
             if row.stored is None:
-                new.append({"id": row.id, "digest": row.digest, **columns})
+                new.append((row.id, row.digest, *values))
             else:
-                changed.append({"key": row.id, **columns})
+                changed.append({"key": row.id, **dict(zip(COLUMNS, values, strict=True))})
             row.stored = values
-        self._insert(blob, new)
+        insert_rows(self.connection, blob, ("id", "digest", *COLUMNS), new)
         if changed:
             self.connection.execute(update(blob).where(blob.c.id == bindparam("key")), changed)
         self._flush_links()
@@ -375,77 +385,50 @@ class Ingest:
         if not self._documents:
             return
         key = _next_id(self.connection, link)
-        links: list[dict[str, Any]] = []
-        notes: list[dict[str, Any]] = []
-        own_notes: list[dict[str, Any]] = []
+        links: list[tuple[Any, ...]] = []
+        notes: list[tuple[Any, ...]] = []
+        own_notes: list[tuple[Any, ...]] = []
         edges: set[tuple[int, int]] = set()
         for parent, document in self._documents.items():
-            own_notes += _pairs("blob_id", parent, document.annotations)
+            own_notes += [(parent, *pair) for pair in document.annotations.items()]
             for one in self._by_id[parent].links:
                 links.append(_values(key, parent, one))
-                notes += _pairs("link_id", key, one.annotations)
+                notes += [(key, *pair) for pair in one.annotations.items()]
                 edges.add(stored_links.edge_of(parent, one.child.id, one.role or 0))
                 key += 1
-        self._insert(link, links)
-        self._insert_edges(edges)
-        self._insert(link_annotation, notes)
-        self._insert(annotation, own_notes)
-
-    def _insert_edges(self, edges: set[tuple[int, int]]) -> None:
-        """Insert the edges that are not there: a subject may have claimed one before."""
-        if not self._is_new:
+        if not self._is_new:  # a subject may have claimed one before
             edges -= stored_links.edges_from(self.connection, {parent for parent, _ in edges})
-        self._insert(
-            edge, [{"parent_id": parent, "child_id": child} for parent, child in sorted(edges)]
-        )
+        insert_rows(self.connection, link, _LINK_COLUMNS, links)
+        insert_rows(self.connection, edge, ("parent_id", "child_id"), sorted(edges))
+        insert_rows(self.connection, link_annotation, ("link_id", "key", "value"), notes)
+        insert_rows(self.connection, annotation, _PAIR_COLUMNS, own_notes)
 
     def _flush_configs(self) -> None:
-        configs, labels, variables = [], [], []
+        configs: list[tuple[Any, ...]] = []
+        labels: list[tuple[Any, ...]] = []
+        variables: list[tuple[Any, ...]] = []
         for key, parsed in self._configs.items():
-            configs.append(
-                {
-                    "blob_id": key,
-                    "created": _microseconds(parsed.created_at),
-                    "author": parsed.author,
-                    "user": parsed.user,
-                    "working_dir": parsed.working_dir,
-                    "entrypoint": " ".join(parsed.entrypoint),
-                    "cmd": " ".join(parsed.cmd),
-                }
-            )
-            labels += _pairs("blob_id", key, parsed.labels)
+            created = _microseconds(parsed.created_at)
+            words = (" ".join(parsed.entrypoint), " ".join(parsed.cmd))
+            configs.append((key, created, parsed.author, parsed.user, parsed.working_dir, *words))
+            labels += [(key, *pair) for pair in parsed.labels.items()]
+            # The last of a name counts.
             pairs = dict(item.partition("=")[::2] for item in parsed.env)
-            variables += _pairs("blob_id", key, pairs)
-        self._insert(config, configs)
-        self._insert(label, labels)
-        self._insert(env, variables)
-
-    def _insert(self, table: Table[Any], rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self.connection.execute(insert(table), rows)
+            variables += [(key, *pair) for pair in pairs.items()]
+        insert_rows(self.connection, config, _CONFIG_COLUMNS, configs)
+        insert_rows(self.connection, label, _PAIR_COLUMNS, labels)
+        insert_rows(self.connection, env, _PAIR_COLUMNS, variables)
 
 
 def _next_id(connection: Connection, table: Table[Any]) -> int:
     return int(connection.scalar(select(func.max(table.c.id))) or 0) + 1
 
 
-def _pairs(owner: str, key: int, pairs: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{owner: key, "key": name, "value": value} for name, value in pairs.items()]
-
-
-def _values(key: int, parent: int, one: NewLink) -> dict[str, Any]:
-    return {
-        "id": key,
-        "parent_id": parent,
-        "child_id": one.child.id,
-        "role": int(one.role or 0),
-        "position": one.position,
-        "media_type": one.media_type,
-        "size": one.size,
-        "platform_id": one.platform_id,
-        "artifact_type": one.artifact_type,
-        "embedded": int(one.is_embedded),
-    }
+def _values(key: int, parent: int, one: NewLink) -> tuple[Any, ...]:
+    return (
+        key, parent, one.child.id, int(one.role or 0), one.position, one.media_type, one.size,
+        one.platform_id, one.artifact_type, int(one.is_embedded),
+    )  # fmt: skip
 
 
 def _microseconds(moment: datetime | None) -> int | None:

@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,9 +99,9 @@ class BlobStore:
             content = read_whole(descriptor, limit.value)
         limit.check(len(content), path_of(digest))
         if digest.is_verifiable:
-            actual = Digest.of(content, digest.algorithm)
-            if actual != digest:
-                raise CorruptBlob(digest, f"holds {actual}", path=path_of(digest))
+            hasher = digest.hasher()
+            hasher.update(content)
+            _check(digest, hasher.hexdigest())
         return content
 
     def starts_with(self, digest: Digest, prefix: bytes) -> bool:
@@ -111,6 +111,12 @@ class BlobStore:
                 return os.read(descriptor, len(prefix)) == prefix
         except BlobNotFound:
             return False
+
+    @contextmanager
+    def kept_open(self) -> Iterator[BlobStore]:
+        """Yield the same store for reading many blobs: its directories are opened only once."""
+        with ExitStack() as opened:
+            yield _OpenStore(self._root, opened)
 
     def verify(self, digest: Digest) -> BlobFile:
         """Hash the whole of a blob; returns its file as it was before the reading.
@@ -125,9 +131,7 @@ class BlobStore:
             hasher = digest.hasher()
             while chunk := os.read(descriptor, _CHUNK):
                 hasher.update(chunk)
-        if hasher.hexdigest() != digest.encoded:
-            actual = f"{digest.algorithm}:{hasher.hexdigest()}"
-            raise CorruptBlob(digest, f"holds {actual}", path=path_of(digest))
+        _check(digest, hasher.hexdigest())
         return found
 
     def files(self) -> Iterator[BlobFile]:
@@ -253,6 +257,22 @@ class BlobStore:
             return
 
 
+class _OpenStore(BlobStore):
+    """A store whose directories are opened once."""
+
+    def __init__(self, root: int, opened: ExitStack) -> None:
+        super().__init__(root)
+        self._opened = opened
+        self._directories: dict[str, int] = {}
+
+    @contextmanager
+    def _directory(self, algorithm: str) -> Iterator[int]:
+        if algorithm not in self._directories:
+            directory = self._opened.enter_context(super()._directory(algorithm))
+            self._directories[algorithm] = directory
+        yield self._directories[algorithm]
+
+
 class _CheckedFile(io.RawIOBase):
     """A file that hashes what is read from it and refuses to end on another hash."""
 
@@ -284,7 +304,7 @@ class _CheckedFile(io.RawIOBase):
             self._hasher.update(memoryview(buffer)[:count])
             self._offset += count
             if self._offset >= self._size or (count == 0 and len(buffer)):
-                self._check(self._hasher.hexdigest())
+                _check(self._digest, self._hasher.hexdigest())
         return count
 
     def close(self) -> None:
@@ -294,11 +314,6 @@ class _CheckedFile(io.RawIOBase):
     def _start(self) -> None:
         self._offset = 0
         self._hasher = self._digest.hasher() if self._digest.is_verifiable else None
-
-    def _check(self, encoded: str) -> None:
-        if encoded != self._digest.encoded:
-            actual = f"{self._digest.algorithm}:{encoded}"
-            raise CorruptBlob(self._digest, f"holds {actual}", path=path_of(self._digest))
 
 
 def _link(source: int, name: str, directory: int, encoded: str) -> None:
@@ -315,6 +330,12 @@ def _link(source: int, name: str, directory: int, encoded: str) -> None:
             os.unlink(second, dir_fd=source)
         os.link(name, second, src_dir_fd=source, dst_dir_fd=source, follow_symlinks=False)
         os.rename(second, encoded, src_dir_fd=source, dst_dir_fd=directory)
+
+
+def _check(digest: Digest, encoded: str) -> None:
+    if encoded != digest.encoded:
+        actual = f"{digest.algorithm}:{encoded}"
+        raise CorruptBlob(digest, f"holds {actual}", path=path_of(digest))
 
 
 def _reading(digest: Digest) -> AbstractContextManager[None]:

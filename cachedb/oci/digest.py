@@ -16,6 +16,8 @@ _HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _ALGORITHM = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*")
 _ENCODED = re.compile(r"[a-zA-Z0-9=_-]+")
 _HEX = re.compile(r"[a-f0-9]+")
+# What nearly all of them are, in one look.
+_USUAL = re.compile(r"sha256:[a-f0-9]{64}")
 
 
 class Digest(str):
@@ -53,6 +55,8 @@ class Digest(str):
         Implementations SHOULD let a digest of an unknown algorithm pass
         (descriptor.md §Digests); such a one is listed, and never fetched or stored.
         """
+        if _USUAL.fullmatch(text):
+            return super().__new__(cls, text)
         algorithm, colon, encoded = text.partition(":")
         if not colon or not encoded:
             raise InvalidDigest(text, "expected algorithm:encoded")

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import JSON_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _INT64 = 2**63
+_NESTING = frozenset({dict, list})
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def decode(content: bytes) -> Any:
@@ -48,7 +51,9 @@ def decode(content: bytes) -> Any:
         raise InvalidManifest(
             f"not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}"
         ) from error
-    _check(value)
+    _check_depth(value)
+    if _SURROGATE.search(text):  # in UTF-8, only an escape can make one
+        _check_texts(value)
     return value
 
 
@@ -85,16 +90,22 @@ _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "i
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    found: dict[str, Any] = {}
+    found = dict(pairs)
+    if len({key.casefold() for key in found}) != len(pairs):
+        _refuse_collisions(pairs)
+    return found
+
+
+def _refuse_collisions(pairs: list[tuple[str, Any]]) -> None:
     folded: dict[str, str] = {}
-    for key, value in pairs:
+    seen: set[str] = set()
+    for key, _ in pairs:
         other = folded.setdefault(key.casefold(), key)
-        if key in found:
+        if key in seen:
             raise InvalidManifest(f"the key {key!r} is there twice")
         if other != key and _is_ours(key):
             raise InvalidManifest(f"the keys {other!r} and {key!r} differ only in case")
-        found[key] = value
-    return found
+        seen.add(key)
 
 
 def _is_ours(key: str) -> bool:
@@ -134,22 +145,30 @@ def _integer(text: str) -> int:
     return value
 
 
-def _check(value: Any) -> None:
+def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(JSON_DEPTH.value):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(item)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-            elif isinstance(item, str):
-                _check_text(item)
-        if not below:
+        level = [child for item in level for child in _inside(item) if type(child) in _NESTING]
+        if not level:
             return
-        level = below
     raise InvalidManifest("nested too deeply")
+
+
+def _check_texts(value: Any) -> None:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            _check_text(item)
+        elif type(item) in _NESTING:
+            pending.extend(_inside(item))
+            pending.extend(item if isinstance(item, dict) else ())
+
+
+def _inside(item: Any) -> Iterable[Any]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
 
 
 def _check_text(text: str) -> None:

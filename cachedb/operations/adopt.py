@@ -115,6 +115,7 @@ class _Reconciliation:
 
     def __init__(self, layout: Layout, ingest: Ingest) -> None:
         self._layout = layout
+        self._blobs = layout.blobs
         self._ingest = ingest
         self._moved: set[int] = set()
         self._counts: Counter[str] = Counter()
@@ -148,17 +149,13 @@ class _Reconciliation:
             if entry.ref is not None
         ]
         refs = compare_refs(self._ingest, entries, time.time_ns() // 1000)
-        # First what names lead to: a file that is reached by then is not an orphan, whose
-        # content would have to be looked into.
-        orphans = self._settle(refs.touched)
-        orphans |= self._settle(derivation.neighbours(self._ingest, self._moved))
-        orphans |= self._settle(self._moved - self._settled)
-        self._settle_orphans(orphans)
-        self._check_sizes()
+        with self._layout.blobs.kept_open() as self._blobs:
+            self._settle_all(refs.touched)
+        near = derivation.may_be_near_documents(self._ingest, self._settled)
         self._ingest.flush()
         connection = self._ingest.connection
         refs.write(connection)
-        sboms.settle(connection, self._settled)
+        sboms.settle(connection, near)
         self._ingest.sweep()
         state.remember(connection, state.INDEX_PROBLEMS, json.dumps(index.problems))
         proven = replace(current, settled=current.settled and not self._is_racy)
@@ -184,6 +181,15 @@ class _Reconciliation:
             row.size, row.touched = files[row.digest]
             row.state, row.verified, row.problem = State.PRESENT, None, None
         self._moved |= {row.id for row in (*gone, *rows)} | reached
+
+    def _settle_all(self, named: set[int]) -> None:
+        # First what names lead to: a file that is reached by then is not an orphan, whose
+        # content would have to be looked into.
+        orphans = self._settle(named)
+        orphans |= self._settle(derivation.neighbours(self._ingest, self._moved))
+        orphans |= self._settle(self._moved - self._settled)
+        self._settle_orphans(orphans)
+        self._check_sizes()
 
     def _settle(self, pending: set[int]) -> set[int]:
         """Derive, read what has to be read, and go on with what that has reached.
@@ -230,11 +236,11 @@ class _Reconciliation:
         row.parsed = Reading.AS_DECLARED if row.media_type else Reading.AS_GUESSED
         try:
             if row.kind in derivation.DOCUMENTS:
-                return _document(row, self._layout.blobs.read(digest, MANIFEST_BYTES))
+                return _document(row, self._blobs.read(digest, MANIFEST_BYTES))
             if row.kind is Kind.CONFIG:
-                return _config(row, self._layout.blobs.read(digest, CONFIG_BYTES))
-            if row.size <= MANIFEST_BYTES.value and self._layout.blobs.starts_with(digest, b"{"):
-                content = self._layout.blobs.read(digest, MANIFEST_BYTES)
+                return _config(row, self._blobs.read(digest, CONFIG_BYTES))
+            if row.size <= MANIFEST_BYTES.value and self._blobs.starts_with(digest, b"{"):
+                content = self._blobs.read(digest, MANIFEST_BYTES)
                 if not row.media_type:
                     return _orphan(row, content)
                 _look_for_children(row, content)
@@ -255,7 +261,7 @@ class _Reconciliation:
             if not digest.is_verifiable:
                 continue
             try:
-                self._layout.blobs.verify(digest)
+                self._blobs.verify(digest)
             except CorruptBlob as error:
                 row.state, row.problem = State.CORRUPT, error.why
             except BlobNotFound:
