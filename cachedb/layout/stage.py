@@ -243,7 +243,10 @@ class Stage:
                 # The one before us may have completed it: then the name is another file's, or
                 # nobody's, and what we hold the lock of is the complete blob.
                 if is_named(ingest, name, descriptor):
-                    return descriptor
+                    # Or it had completed it before we opened, and this is a part of our making.
+                    if not self.has(digest, size):
+                        return descriptor
+                    os.unlink(name, dir_fd=ingest)
             except BaseException:
                 os.close(descriptor)
                 raise

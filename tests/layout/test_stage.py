@@ -199,6 +199,21 @@ def test_threads_that_write_the_same_blob_write_it_once(stage: Stage) -> None:
     assert stage.read(DIGEST, SIZE) == CONTENT
 
 
+def test_a_blob_that_is_completed_between_two_looks_is_not_written_again(
+    stage: Stage, ingest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def has_too_early(digest: Digest, size: int) -> bool:
+        monkeypatch.undo()
+        found = stage.has(digest, size)
+        stage.add(digest, CONTENT)
+        return found
+
+    monkeypatch.setattr(stage, "has", has_too_early)
+    with stage.writing(DIGEST, SIZE) as writer:
+        assert writer is None
+    assert names(ingest) == [f"sha256-{DIGEST.encoded}"]
+
+
 def test_processes_that_write_the_same_blob_write_it_once(stage: Stage, layout_dir: Path) -> None:
     script = WRITING.format(str(layout_dir), str(DIGEST), SIZE) + "w.write(b'0123456789' * 1000)"
     with child.holding(script, finish="c.__exit__(None, None, None)") as other:
