@@ -1,6 +1,7 @@
 """Real registries by the command line: with and without TLS, with each kind of login."""
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,7 +27,12 @@ class Site:
 
     host: str
     options: tuple[str, ...]
-    has_login: bool
+
+
+def sites(schemes: str, logins: str) -> pytest.MarkDecorator:
+    """Run a test on registries with each of some schemes and logins."""
+    pairs = list(itertools.product(schemes.split(), logins.split()))
+    return pytest.mark.parametrize("site", pairs, indirect=True, ids="-".join)
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +40,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> servers.Authority:
     return servers.make_authority(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture(
-    scope="module",
-    params=[(scheme, login) for scheme in ("http", "tls") for login in ("open", "basic", "token")],
-    ids="-".join,
-)
+@pytest.fixture(scope="module")
 def site(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -59,7 +61,7 @@ def site(
             settings |= tokens.environment
             options += ["--trust-realm", tokens.url.removeprefix("http://")]
         served = stack.enter_context(servers.docker_registry(folder, **settings))
-        yield Site(served.host, tuple(options), login != "open")
+        yield Site(served.host, tuple(options))
 
 
 @pytest.fixture
@@ -79,6 +81,7 @@ def log_in(docker_config: Path, host: str, password: str = servers.PASSWORD) -> 
     (docker_config / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
 
 
+@sites("http tls", "open basic token")
 def test_images_go_there_and_come_back(
     run: Run, site: Site, docker_config: Path, tree: build.Tree, tmp_path: Path
 ) -> None:
@@ -110,12 +113,11 @@ def test_images_go_there_and_come_back(
         assert servers.PASSWORD not in done.out + done.err
 
 
+@sites("http tls", "basic token")
 @pytest.mark.parametrize("password", [None, "wrong"], ids=["no login", "wrong password"])
 def test_without_the_password_nothing_is_done(
     run: Run, site: Site, docker_config: Path, tree: build.Tree, password: str | None
 ) -> None:
-    if not site.has_login:
-        pytest.skip("everybody may")
     if password:
         log_in(docker_config, site.host, password)
     name = f"{site.host}/team/secret:1"
@@ -132,11 +134,10 @@ def test_without_the_password_nothing_is_done(
     assert "wrong" not in pushed.err + asked.err
 
 
+@sites("tls", "open basic token")
 def test_tls_of_an_unknown_authority_is_refused(
     run: Run, site: Site, docker_config: Path, tree: build.Tree
 ) -> None:
-    if "--cert-file" not in site.options:
-        pytest.skip("no TLS")
     log_in(docker_config, site.host)
     done = run(tree.path, "inspect", f"{site.host}/team/app:1")
     assert done.code == 7
