@@ -1,7 +1,8 @@
 """The documentation is true: its sessions are run, its links lead somewhere, it names real things.
 
 A block ``console`` holds commands behind ``$`` and what they print. The blocks of a page are one
-session, in a folder that holds the sample of ``scripts/sample.py``, with a cache in ``cache``.
+session, in a folder that holds the sample of ``scripts/sample.py``, with a cache in ``cache``. On
+a page that names 127.0.0.1:50000, that is a registry.
 """
 
 import os
@@ -9,8 +10,9 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
 from io import StringIO
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -18,12 +20,17 @@ import pytest
 from cachedb.cli.app import main
 from scripts import sample
 from tests import golden_files
+from tests.registry.servers import docker_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SESSIONS = [page for page in PAGES if "```console\n" in page.read_text()]
 BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
+REGISTRY = "127.0.0.1:50000"  # as wide as the port that the registry will have
+BLOB = re.compile("sha256:[0-9a-f]{64}  ")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+MENTIONED = re.compile(r"docs/[a-z-]+/[\w-]+\.md")
 
 
 def name_of(page: Path) -> str:
@@ -65,9 +72,23 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return terminal.getvalue()
 
 
-def replay(block: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def is_about_a_blob(line: str) -> bool:
+    return BLOB.match(line) is not None
+
+
+def in_any_order(text: str) -> str:
+    """Sort neighbouring lines about blobs: they come as the blobs do, which differs."""
+    groups = groupby(text.splitlines(keepends=True), is_about_a_blob)
+    return "".join("".join(sorted(group) if is_blob else group) for is_blob, group in groups)
+
+
+def replay(block: str, registry: str, monkeypatch: pytest.MonkeyPatch) -> str:
     commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-    return "".join(f"$ {command}\n{run(command, monkeypatch)}" for command in commands)
+    told = (
+        f"$ {command}\n{in_any_order(run(command.replace(REGISTRY, registry), monkeypatch))}"
+        for command in commands
+    )
+    return "".join(told).replace(registry, REGISTRY)
 
 
 @pytest.mark.parametrize("page", SESSIONS, ids=name_of)
@@ -79,7 +100,12 @@ def test_golden_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("CACHEDB_CACHE", "cache")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    text = BLOCK.sub(lambda found: replay(found[0], monkeypatch), page.read_text())
+    text = page.read_text()
+    with ExitStack() as stack:
+        host = REGISTRY
+        if REGISTRY in text:
+            host = stack.enter_context(docker_registry(tmp_path / "registry")).host
+        text = BLOCK.sub(lambda found: replay(found[0], host, monkeypatch), text)
     golden_files.check(page.name, text, page.parent)
 
 
@@ -106,6 +132,14 @@ def test_every_page_can_be_reached_from_the_first() -> None:
         seen |= new
         pending += sorted(new)
     assert {name_of(page) for page in PAGES} == {name_of(page) for page in seen}
+
+
+def test_pages_that_the_code_names_are_there() -> None:
+    sources = [ROOT / "pyproject.toml", ROOT / "Makefile"]
+    for folder in ("cachedb", "cli", "migrations", "scripts", "tests", "benchmarks"):
+        sources += (ROOT / folder).rglob("*.py")
+    named = {found for path in sources for found in MENTIONED.findall(path.read_text())}
+    assert {name for name in named if not (ROOT / name).exists()} == set()
 
 
 def test_decisions_are_numbered_without_gaps() -> None:
