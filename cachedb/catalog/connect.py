@@ -19,7 +19,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from cachedb.catalog.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
+from cachedb.catalog.schema import metadata
 from cachedb.catalog.upgrade import is_current, is_empty, upgrade
 from cachedb.errors import CacheBusy, CatalogMismatch, StorageFailed
 from cachedb.limits import LOCK_SECONDS

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from cachedb.catalog.schema import Kind, Reading, Role, State
+from cachedb.catalog.codes import Kind, Reading, Role, State
 from cachedb.oci import attestation
 from cachedb.oci.media_type import MediaType
 

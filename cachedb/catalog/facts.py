@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from cachedb.catalog.schema import Kind, Role, State, blob, edge, link, platform, ref
+from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.schema import blob, edge, link, platform, ref
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

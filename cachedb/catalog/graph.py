@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import CTE, exists, func, select
 
-from cachedb.catalog.schema import State, blob, edge, ref
+from cachedb.catalog.codes import State
+from cachedb.catalog.schema import blob, edge, ref
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, CompoundSelect, Select

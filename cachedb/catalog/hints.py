@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select, update
 
+from cachedb.catalog.codes import State
 from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import State, blob, lease, lease_item, ref, repository_blob
+from cachedb.catalog.schema import blob, lease, lease_item, ref, repository_blob
 from cachedb.errors import CacheError
 
 if TYPE_CHECKING:

@@ -15,12 +15,9 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cachedb.catalog import stored_links
 from cachedb.catalog.batches import chunks, insert_rows
+from cachedb.catalog.codes import Kind, Reading, Role, State
 from cachedb.catalog.rows import COLUMNS, BlobRow, Claim, NewLink
 from cachedb.catalog.schema import (
-    Kind,
-    Reading,
-    Role,
-    State,
     annotation,
     blob,
     config,

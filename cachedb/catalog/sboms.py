@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cachedb.catalog import packages
+from cachedb.catalog.codes import Role, State
 from cachedb.catalog.ingest import chunks
 from cachedb.catalog.packages import PackedPackages
-from cachedb.catalog.schema import Role, State, blob, blob_package, link, link_annotation, sbom
+from cachedb.catalog.schema import blob, blob_package, link, link_annotation, sbom
 from cachedb.oci import attestation
 from cachedb.oci.digest import Digest
 from cachedb.packages.documents import BUNDLES, MEDIA_TYPES, may_hold_packages

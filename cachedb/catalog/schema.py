@@ -12,7 +12,6 @@ table is STRICT. Times are microseconds since 1970 in UTC, sizes are bytes.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import NewType
 
 from sqlalchemy import (
@@ -29,13 +28,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from cachedb.catalog.codes import Role, State
+
 RowId = NewType("RowId", int)
 
 # SQLite has one integer type, of 64 bits; PostgreSQL's INTEGER has 32.
 _INT64 = BigInteger().with_variant(Integer(), "sqlite")
-
-SCHEMA_VERSION = 1
-APPLICATION_ID = 0x0C1CACED
 
 metadata = MetaData(
     naming_convention={
@@ -46,51 +44,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-class State(IntEnum):
-    """Whether a blob is in the layout."""
-
-    MISSING = 0
-    """A ref or a present manifest needs it, and it is not there."""
-    PRESENT = 1
-    """It is there, with the size that its parents declare."""
-    CORRUPT = 2
-    """It is there with a wrong size or hash, or it cannot be read as what it has to be."""
-    ABSENT = 3
-    """Nothing here needs it: a platform that was not pulled, a subject that is gone."""
-    FOREIGN = 4
-    """It need not be there: a non-distributable layer, or content embedded in its descriptor."""
-
-
-class Kind(IntEnum):
-    """What a blob is, by the strongest claim of those who point at it."""
-
-    OTHER = 0
-    INDEX = 1
-    MANIFEST = 2
-    CONFIG = 3
-    LAYER = 4
-    ATTESTATION = 5
-
-
-class Reading(IntEnum):
-    """Whether the rows of a document stand for its content."""
-
-    NO = 0
-    AS_DECLARED = 1
-    """It was read as what those who point at it say it is."""
-    AS_GUESSED = 2
-    """Nothing pointed at it, and it was read as what it says itself."""
-
-
-class Role(IntEnum):
-    """What a child is to its parent."""
-
-    MANIFEST = 1
-    CONFIG = 2
-    LAYER = 3
-    SUBJECT = 4
 
 
 class PlatformColumns(TypedColumns):

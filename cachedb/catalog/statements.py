@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select
 
 from cachedb.catalog import graph
-from cachedb.catalog.schema import Kind, Role, State, blob, edge, link, platform, ref
+from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.schema import blob, edge, link, platform, ref
 from cachedb.oci.platform import Platform
 
 if TYPE_CHECKING:

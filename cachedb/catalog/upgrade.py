@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
+from cachedb.catalog.schema import metadata
 from cachedb.errors import CatalogMismatch, SchemaTooNew
 
 if TYPE_CHECKING:

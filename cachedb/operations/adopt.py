@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog import derive as derivation
 from cachedb.catalog import sboms, state
+from cachedb.catalog.codes import Kind, Reading, State
 from cachedb.catalog.ingest import Ingest
 from cachedb.catalog.names import NamedEntry, compare_refs
-from cachedb.catalog.schema import Kind, Reading, State
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cachedb.catalog import graph, state, statements
+from cachedb.catalog.codes import State
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.facts import facts, faults, files
-from cachedb.catalog.schema import State, blob, ref
+from cachedb.catalog.schema import blob, ref
 from cachedb.errors import CacheError, CatalogMismatch, SchemaTooNew, StorageFailed
 from cachedb.layout.blobs import path_of
 from cachedb.layout.fingerprint import Fingerprint

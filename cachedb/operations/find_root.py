@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, true
 
 from cachedb.catalog import graph
-from cachedb.catalog.schema import Kind, State, blob, edge, ref
+from cachedb.catalog.codes import Kind, State
+from cachedb.catalog.schema import blob, edge, ref
 from cachedb.errors import BlobNotFound, InvalidDigest, InvalidReference, RefNotFound
 from cachedb.oci.digest import Digest
 from cachedb.oci.reference import Reference

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cachedb.catalog import graph, leases, statements
+from cachedb.catalog.codes import Kind
 from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import Kind, blob, ref
+from cachedb.catalog.schema import blob, ref
 from cachedb.errors import UnreadableGraph
 from cachedb.layout.blobs import path_of
 from cachedb.layout.leftovers import LEASES, OURS, STAGE, TRASH

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cachedb.catalog import graph, leases
-from cachedb.catalog.schema import Kind, State, blob
+from cachedb.catalog.codes import Kind, State
+from cachedb.catalog.schema import blob
 from cachedb.errors import (
     BlobNotFound,
     CacheBusy,

@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from cachedb.catalog import statements
-from cachedb.catalog.schema import (
-    Kind,
-    Role,
-    State,
-    blob,
-    config,
-    edge,
-    env,
-    label,
-    link,
-    platform,
-)
+from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.schema import blob, config, edge, env, label, link, platform
 from cachedb.oci import Digest, Platform
 from cachedb.operations.listing import manifests_below
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from cachedb.catalog import statements
+from cachedb.catalog.codes import Kind, State
 from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import Kind, State, blob, platform, ref
+from cachedb.catalog.schema import blob, platform, ref
 from cachedb.oci.digest import Digest
 from cachedb.oci.platform import Platform
 

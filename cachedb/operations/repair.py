@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cachedb.catalog import graph
+from cachedb.catalog.codes import Kind
 from cachedb.catalog.derive import DOCUMENTS
-from cachedb.catalog.schema import Kind, blob, link, ref, repository_blob
+from cachedb.catalog.schema import blob, link, ref, repository_blob
 from cachedb.errors import CacheError, CorruptBlob, InvalidReference
 from cachedb.oci import Descriptor, MediaType, Reference
 from cachedb.operations.publish import leasing, publish_blobs

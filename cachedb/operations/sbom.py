@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from cachedb.catalog import graph, packages
 from cachedb.catalog import sboms as documents
+from cachedb.catalog.codes import Kind
 from cachedb.catalog.derive import DOCUMENTS
 from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import Kind, blob
+from cachedb.catalog.schema import blob
 from cachedb.errors import InvalidManifest, PlatformNotFound
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cachedb.catalog.codes import State
 from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import State, blob
+from cachedb.catalog.schema import blob
 from cachedb.errors import BlobNotFound, CorruptBlob
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cachedb.catalog.codes import Kind, Role, State
 from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import Kind, Role, State, blob, link
+from cachedb.catalog.schema import blob, link
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, select, update
 
 from cachedb.catalog import graph
-from cachedb.catalog.schema import State, blob, ref
+from cachedb.catalog.codes import State
+from cachedb.catalog.schema import blob, ref
 from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
 from cachedb.oci.digest import Digest
 

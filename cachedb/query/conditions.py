@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, exists, false, func, not_, or_, select, true, union_all
 
 from cachedb.catalog import graph
-from cachedb.catalog.schema import (
-    Kind,
-    blob,
-    blob_package,
-    config,
-    platform,
-)
+from cachedb.catalog.codes import Kind
+from cachedb.catalog.schema import blob, blob_package, config, platform
 from cachedb.query import counts, flags, predicates, sql
 from cachedb.query.describe import describe
 from cachedb.query.expressions import (

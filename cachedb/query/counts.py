@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, case, func, select, true
 
-from cachedb.catalog.schema import Kind, Role, blob, blob_package, edge, link, ref
+from cachedb.catalog.codes import Kind, Role
+from cachedb.catalog.schema import blob, blob_package, edge, link, ref
 from cachedb.query.describe import describe
 from cachedb.query.expressions import aliased
 from cachedb.query.fields import Sort

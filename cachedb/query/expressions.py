@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import and_, func, literal, select
 
 from cachedb.catalog import graph
+from cachedb.catalog.codes import Kind
 from cachedb.catalog.schema import (
-    Kind,
     annotation,
     blob,
     blob_package,

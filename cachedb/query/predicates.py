@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, or_, select
 
-from cachedb.catalog.schema import Kind, Role, State, platform
+from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.schema import platform
 from cachedb.packages import versions
 from cachedb.query import sql
 from cachedb.query.globs import Glob, Wild

@@ -6,12 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from cachedb.catalog import graph, state
+from cachedb.catalog.codes import Kind, Reading, Role, State
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.schema import (
-    Kind,
-    Reading,
-    Role,
-    State,
     annotation,
     blob,
     config,

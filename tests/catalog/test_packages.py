@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import Connection, event, insert, select
 
 from cachedb.catalog import packages, sboms
+from cachedb.catalog.codes import State
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.packages import PackedPackages
-from cachedb.catalog.schema import State, blob, blob_package, package, sbom
+from cachedb.catalog.schema import blob, blob_package, package, sbom
 from cachedb.errors import LimitExceeded
 from cachedb.limits import Limit
 from cachedb.packages.package import Package

@@ -11,8 +11,9 @@ from sqlalchemy import create_engine, insert
 
 import cachedb
 from cachedb.catalog import connect, upgrade
+from cachedb.catalog.codes import SCHEMA_VERSION
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.schema import SCHEMA_VERSION, blob, edge, metadata
+from cachedb.catalog.schema import blob, edge, metadata
 from cachedb.errors import CatalogMismatch
 from tests.layout import child
 

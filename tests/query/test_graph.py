@@ -7,7 +7,8 @@ from sqlalchemy import Connection, create_engine, func, insert, select
 from sqlalchemy.dialects import postgresql
 
 from cachedb.catalog import graph
-from cachedb.catalog.schema import Kind, State, blob, edge, metadata, ref
+from cachedb.catalog.codes import Kind, State
+from cachedb.catalog.schema import blob, edge, metadata, ref
 
 
 @pytest.fixture
