@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cachedb.operations.retention import Policy, RetentionPlan
     from cachedb.operations.sbom import PackageListing, Sbom
     from cachedb.operations.usage import SetUsage
+    from cachedb.operations.validate import Validation
     from cachedb.operations.verify import Verification
     from cachedb.query.tree import Query
     from cachedb.registry.client import Client
@@ -248,11 +249,23 @@ class Cache:
         names: Sequence[str] = (),
         platforms: Sequence[Platform] = (),
         where: Query | None = None,
-    ) -> Sequence[validate.Validation]:
+    ) -> Sequence[Validation]:
         """Say of the images of these names, or of all, how their platforms fare."""
         roots = self.targets(names, where)
         with self.catalog.reading() as connection:
             return validate.validate(connection, roots, platforms)
+
+    def validate_deeply(
+        self,
+        names: Sequence[str] = (),
+        platforms: Sequence[Platform] = (),
+        where: Query | None = None,
+    ) -> Sequence[Validation]:
+        """Validate images after all of their bytes were read, and their layers unpacked."""
+        from cachedb.operations import deep_validation  # noqa: PLC0415  (brings in zstd)
+
+        roots = self.targets(names, where)
+        return deep_validation.validate_deeply(self.layout, self.catalog, roots, platforms)
 
     def verify(
         self,

@@ -40,7 +40,9 @@ def command(
     where: WhereOption = None,
     cache: CacheOption = None,
     platform: PlatformOption = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Hash every byte first.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Hash every byte, and unpack every layer.")
+    ] = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
@@ -56,9 +58,8 @@ def command(
     wanted = tuple(map(Platform.parse, platform or ()))
     with open_cache(cache) as opened:
         chosen = selection(opened, where)
-        if deep:
-            opened.verify(names or (), where=chosen)
-        found = opened.validate(names or (), wanted, chosen)
+        check = opened.validate_deeply if deep else opened.validate
+        found = check(names or (), wanted, chosen)
     if not quiet:
         output.render(_COLUMNS, _rows(found), form)
     bad = [each for each in found if not each.is_valid]

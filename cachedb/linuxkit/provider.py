@@ -149,13 +149,14 @@ class Provider:
         return True
 
     def validate_image(self, reference: str, platforms: Sequence[Platform] = ()) -> ImageSource:
-        """Hash everything that an image needs for some platforms, or for all that it lists.
+        """Hash and unpack what an image needs for some platforms, or for all that it lists.
 
         Raises:
             RefNotFound: Nothing has that name.
             PlatformNotFound: It has nothing for one of the platforms.
             NotFound: A platform was not pulled, or a blob is missing.
             CorruptBlob: A blob is not what its digest says.
+            InvalidManifest: Layers do not unpack to what their config says.
         """
         root = self.cache.find_root(reference)
         needed = self._content(root, tuple(platforms))
@@ -163,6 +164,7 @@ class Provider:
         for each in needed:
             if each.data is None:
                 self.cache.layout.blobs.verify(each.digest)
+        self._check_layers(needed)
         platform = platforms[0] if len(platforms) == 1 else None
         return self.new_source(reference, platform, self._described(root))
 
@@ -289,6 +291,13 @@ class Provider:
                 each.digest: each for part in chosen for each in documents.content(part.descriptor)
             }.values()
         )
+
+    def _check_layers(self, needed: Sequence[Descriptor]) -> None:
+        from cachedb.operations import deep_validation  # noqa: PLC0415  (brings in zstd)
+
+        images = [each.digest for each in needed if each.media_type.is_manifest]
+        for digest, why in deep_validation.contradictions(self.cache.layout, images).items():
+            raise InvalidManifest(f"{digest}: {why}")
 
     def _pull(self, name: str, options: PullOptions) -> str:
         parsed = Reference.parse(name)

@@ -1,6 +1,6 @@
 """Validate: what an image declares, what of it is here, and whether the two agree.
 
-Told from the catalog; `verify` is what reads bytes.
+Told from the catalog; `verify` is what reads bytes, and `deep_validation` unpacks layers.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -19,7 +20,7 @@ from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -41,6 +42,8 @@ class Condition(StrEnum):
     """Its manifest is not here; other platforms of the image are."""
     MISMATCHED = "mismatched"
     """The index and its config name different platforms."""
+    WRONG_LAYERS = "wrong layers"
+    """Its layers do not unpack to what its config says; only told when they were unpacked."""
     COMPLETE = "complete"
     """Everything is here."""
 
@@ -68,6 +71,11 @@ class PlatformReport:
         """The platform by which it is found."""
         return self.declared or self.configured
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a platform of which everything is here, as far as the catalog knows."""
+        return self.condition is Condition.COMPLETE and not self.is_attestation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
@@ -88,22 +96,31 @@ class Validation:
 
 
 def validate(
-    connection: Connection, roots: Sequence[Root], wanted: Sequence[Platform] = ()
+    connection: Connection,
+    roots: Sequence[Root],
+    wanted: Sequence[Platform] = (),
+    wrong_layers: Mapping[Digest, str] = MappingProxyType({}),
 ) -> list[Validation]:
-    """Say of each root how its platforms fare; with `wanted`, whether these are complete."""
+    """Say of each root how its platforms fare; with `wanted`, whether these are complete.
+
+    `wrong_layers` says of manifests what was wrong when their layers were unpacked.
+    """
     entries = manifests_below(connection, {root.blob_id for root in roots})
     leaves = {entry.blob_id for found in entries.values() for entry in found}
     faults = _faults(connection, leaves)
-    return [_of(root, entries[root.blob_id], faults, wanted) for root in roots]
+    reports = {
+        key: [_report(entry, faults.get(entry.blob_id, []), wrong_layers) for entry in found]
+        for key, found in entries.items()
+    }
+    return [_of(root, entries[root.blob_id], reports[root.blob_id], wanted) for root in roots]
 
 
 def _of(
     root: Root,
     entries: list[ManifestEntry],
-    faults: dict[int, list[tuple[Digest, State]]],
+    reports: list[PlatformReport],
     wanted: Sequence[Platform],
 ) -> Validation:
-    reports = [_report(entry, faults.get(entry.blob_id, [])) for entry in entries]
     images = [report for report in reports if not report.is_attestation]
     lacking = [platform for platform in wanted if not _has(images, platform)]
     asked = [r for r in reports if not wanted or _is_asked(r, wanted)]
@@ -132,7 +149,10 @@ def _has(reports: list[PlatformReport], platform: Platform) -> bool:
     )
 
 
-def _report(entry: ManifestEntry, faults: list[tuple[Digest, State]]) -> PlatformReport:
+def _report(
+    entry: ManifestEntry, faults: list[tuple[Digest, State]], wrong_layers: Mapping[Digest, str]
+) -> PlatformReport:
+    why = wrong_layers.get(entry.digest)
     missing = tuple(digest for digest, state in faults if state is not State.CORRUPT)
     corrupt = tuple(digest for digest, state in faults if state is State.CORRUPT)
     return PlatformReport(
@@ -140,10 +160,10 @@ def _report(entry: ManifestEntry, faults: list[tuple[Digest, State]]) -> Platfor
         configured=entry.configured,
         digest=entry.digest,
         is_attestation=entry.kind is Kind.ATTESTATION,
-        condition=_condition(entry, missing, corrupt),
+        condition=Condition.WRONG_LAYERS if why else _condition(entry, missing, corrupt),
         missing=missing,
         corrupt=corrupt,
-        problem=entry.problem,
+        problem=why or entry.problem,
     )
 
 

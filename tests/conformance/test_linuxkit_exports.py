@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cachedb.errors import CacheError, PlatformNotFound
+from cachedb.errors import CacheError, InvalidManifest, PlatformNotFound
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
 from cachedb.oci.containerd_name import ContainerdName
@@ -178,6 +178,61 @@ def test_the_sboms_are_those_that_linuxkit_finds(
     assert [hashlib.sha256(each).hexdigest() for each in source.sboms()] == [
         each["sha256"] for each in expected
     ]
+
+
+# What linuxkit's ValidateImage says of an image is not what it is worth; what we say and why.
+WE_VALIDATE = {
+    "fs-dup-in-layer": "the same path twice is allowed in a tar (§4 F3)",
+    "fs-mislabelled": "layers need not be compressed with gzip (§4 F3)",
+    "fs-mixed-compression": "the same",
+    "fs-uncompressed": "the same",
+    "ix-unknown-child": "a child of a type that nobody knows is none of the platforms asked for",
+} | WE_ANSWER
+WE_FIND_INVALID = {
+    ("im-docker", "arm64"): "the image is for amd64 (§4 F2)",
+    ("ix-missing-layer", "amd64"): "the layers of an index are never looked at in linuxkit (§2)",
+}
+
+
+@pytest.mark.parametrize(("case", "name", "arch", "answer"), questions())
+def test_an_image_is_valid_as_linuxkit_has_it(
+    case: str, name: str, arch: str, answer: Any, providers: dict[str, Provider]
+) -> None:
+    is_valid = answer["validate"].get("ok", False)
+    if case in WE_VALIDATE:
+        is_valid = True
+    if case in REFUSED or (case, arch) in WE_FIND_INVALID:
+        is_valid = False
+    platform = Platform(os="linux", architecture=arch)
+    if not is_valid:
+        with pytest.raises(CacheError):
+            providers[case].validate_image(name, [platform])
+        return
+    found = providers[case].validate_image(name, [platform]).descriptor()
+    assert found is not None
+    assert found.digest == providers[case].find_root(name).digest()
+
+
+def test_a_layer_that_is_not_the_one_of_the_config_is_found_as_linuxkit_finds_it(
+    providers: dict[str, Provider],
+) -> None:
+    name = "example.com/golden/bad-diffid:v1"
+    told = recorded("bad-diffid", "seed")["names"][name]["archs"]["amd64"]["validate"]["error"]
+    with pytest.raises(InvalidManifest, match=told.rpartition(" ")[2]):
+        providers["bad-diffid"].validate_image(name)
+
+
+@pytest.mark.parametrize(("case", "name", "arch", "answer"), questions())
+def test_an_image_is_in_the_cache_as_linuxkit_has_it(
+    case: str, name: str, arch: str, answer: Any, providers: dict[str, Provider]
+) -> None:
+    is_there = answer["in-cache"].get("result", False)
+    if case in WE_ANSWER:
+        is_there = True
+    if case in REFUSED or (case, arch) == ("im-docker", "arm64"):
+        is_there = False
+    platform = Platform(os="linux", architecture=arch)
+    assert providers[case].image_in_cache(name, platform) == is_there
 
 
 def exports(kind: str, version: str) -> list[Any]:
