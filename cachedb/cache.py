@@ -367,8 +367,13 @@ class Cache:
         return plan.chunks(self.layout)
 
     def plan_removal(self, names: Sequence[str], where: Query | None = None) -> RemovalPlan:
-        """Find the refs of these names, and what their removal would free."""
-        return remove.plan(self.catalog, self.targets(names, where))
+        """Find the refs of these names, and what their removal would free.
+
+        A name that is not there is no error: the plan says so.
+        """
+        from cachedb.operations.targets import find_targets  # noqa: PLC0415
+
+        return remove.plan(self.catalog, *find_targets(self.catalog, names, where))
 
     def plan_published_removal(
         self,
@@ -381,10 +386,12 @@ class Cache:
         Returns the plan to remove those, and what was said about every name.
         """
         from cachedb.operations import remote  # noqa: PLC0415
+        from cachedb.operations.targets import find_targets  # noqa: PLC0415
 
-        answers = remote.check_published(self.targets(names, where), connect)
+        roots, absent = find_targets(self.catalog, names, where)
+        answers = remote.check_published(roots, connect)
         published = [each.root for each in answers if each.is_published]
-        return remove.plan(self.catalog, published), answers
+        return remove.plan(self.catalog, published, absent), answers
 
     def plan_retention(self, policy: Policy) -> RetentionPlan:
         """Decide by the queries of a policy which refs go and which stay."""

@@ -42,6 +42,10 @@ def command(
             help="Only what its registry has too; of all names if none is given.",
         ),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Remove nothing, and fail, if a name is not there."),
+    ] = False,
     insecure: InsecureOption = None,
     cert_file: CertificateOption = None,
     client_cert: ClientCertificateOption = None,
@@ -51,13 +55,16 @@ def command(
 ) -> None:
     """Remove names from the cache; blobs stay until `cachedb gc`.
 
-    An image that has another name, and layers that another image uses, are not touched.
+    An image that has another name, and layers that another image uses, are not touched. A name
+    that is not there is told, and is no error.
     """
     answers: Sequence[Published] = ()
     with open_cache(cache) as opened:
         if not names and where is None and not published_only:
             raise InvalidInput("say what to remove: names, or --where QUERY")
         query = selection(opened, where)
+        if strict and names:
+            opened.targets(names)  # raises
         if published_only:
             with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
                 plan, answers = opened.plan_published_removal(names or (), connect, query)
@@ -69,6 +76,8 @@ def command(
             root.digest if quiet else f"{output.show(root.name or '<none>')}  {root.digest}"
         )
     if not quiet:
+        for error in plan.absent:
+            output.tell(f"{error}" + (f" ({error.hint})" if error.hint else ""))
         tell_kept(answers)
         many, freed = output.count(len(removed), "name"), output.size(plan.freed)
         output.tell(

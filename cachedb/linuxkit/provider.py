@@ -260,10 +260,7 @@ class Provider:
 
         A name that is not there is no error, and what other names need stays.
         """
-        try:
-            roots = self.cache.targets([name])
-        except RefNotFound:
-            return ()
+        roots = self.cache.plan_removal([name]).roots
         self.cache.discard(roots)
         return tuple(root.name for root in roots)
 

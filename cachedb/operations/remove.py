@@ -12,19 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.errors import NotFound
     from cachedb.layout import Layout, Ref
     from cachedb.operations.find_root import Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalPlan:
-    """The refs to remove, and the bytes that nothing will keep any longer."""
+    """The refs to remove, and the bytes that nothing will keep any longer.
+
+    `absent` says of names that were to be removed that they are not there.
+    """
 
     roots: tuple[Root, ...]
     freed: int
+    absent: tuple[NotFound, ...] = ()
 
 
-def plan(catalog: Catalog, roots: Sequence[Root]) -> RemovalPlan:
+def plan(
+    catalog: Catalog, roots: Sequence[Root], absent: tuple[NotFound, ...] = ()
+) -> RemovalPlan:
     """Find out what removing these refs would free.
 
     Raises:
@@ -40,7 +47,7 @@ def plan(catalog: Catalog, roots: Sequence[Root]) -> RemovalPlan:
         found[root.ref_id] = root
     with catalog.reading() as connection:
         freed = usage.freed_by_removing(connection, list(found))
-    return RemovalPlan(roots=tuple(found.values()), freed=freed)
+    return RemovalPlan(roots=tuple(found.values()), freed=freed, absent=absent)
 
 
 def apply(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, ...]:

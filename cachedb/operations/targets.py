@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import ref
+from cachedb.errors import NotFound
 from cachedb.operations import find_root
 from cachedb.operations.ask import select_ids
 from cachedb.query.messages import fail
@@ -24,19 +25,39 @@ def targets(catalog: Catalog, names: Sequence[str], where: Query | None = None) 
     """Return the roots of names, then those that a query selects; all refs if there is neither.
 
     Raises:
-        RefNotFound: A name is not there.
+        NotFound: A name or a digest is not there.
+        QueryError: The query does not make sense, or is not about refs.
+    """
+    found, absent = find_targets(catalog, names, where)
+    for error in absent:
+        raise error
+    return found
+
+
+def find_targets(
+    catalog: Catalog, names: Sequence[str], where: Query | None = None
+) -> tuple[list[Root], tuple[NotFound, ...]]:
+    """Return targets, and of each name that is not there what `targets` would raise.
+
+    Raises:
         QueryError: The query does not make sense, or is not about refs.
     """
     if where is not None:
         refuse_other_sorts(where)
     chosen = select_ids(catalog, where) if where is not None else frozenset[int]()
+    absent: list[NotFound] = []
     with catalog.reading() as connection:
         if not names and where is None:
-            return find_root.every(connection)
-        found = [root for name in names for root in find_root.find_all(connection, name)]
+            return find_root.every(connection), ()
+        found: list[Root] = []
+        for name in names:
+            try:
+                found += find_root.find_all(connection, name)
+            except NotFound as error:
+                absent.append(error)
         for batch in chunks(sorted(chosen)):
             found += find_root.of_refs(connection, select(ref.c.id).where(ref.c.id.in_(batch)))
-    return list({(root.ref_id, root.blob_id): root for root in found}.values())
+    return list({(root.ref_id, root.blob_id): root for root in found}.values()), tuple(absent)
 
 
 def refuse_other_sorts(query: Query) -> None:

@@ -16,9 +16,6 @@ from cachedb.operations import adopt
 _CLEANED = ("ingest", "leases", "tmp", "trash")
 
 
-_NOT_FOUND = 3
-
-
 def examine(root: Path, arguments: list[str]) -> int:
     """Open the cache, do once more what was interrupted, and collect; say what is wrong.
 
@@ -28,8 +25,7 @@ def examine(root: Path, arguments: list[str]) -> int:
     os.environ["CACHEDB_CACHE"] = str(root)
     for again in (arguments, ["gc", "--grace", "0"]):
         code = _command(again)
-        is_removed = again[0] == "rm" and code == _NOT_FOUND
-        if code != 0 and not is_removed:
+        if code != 0:
             found.append(f"I8: `cachedb {' '.join(again)}` ends with {code}")
     found += _after_gc(root)
     sys.stdout.write(f"\n{json.dumps(found)}\n")

@@ -246,10 +246,18 @@ def test_names_are_removed_and_blobs_stay(cache: Cache, populated: build.Tree) -
     assert plan.freed == sum(b.size for b in TOOL.blobs if b.digest not in APP.digests)
 
 
-def test_one_unknown_name_among_many_removes_none(cache: Cache, populated: build.Tree) -> None:
-    with pytest.raises(RefNotFound):
-        cache.plan_removal(["tool:2", "nope"])
-    assert len(populated.entries()) == 2
+def test_a_name_that_is_not_there_is_told_and_keeps_no_other(
+    cache: Cache, populated: build.Tree
+) -> None:
+    plan = cache.plan_removal(["tol:2", "tool:2", "sha256:" + "a" * 64])
+    assert [type(each) for each in plan.absent] == [RefNotFound, BlobNotFound]
+    assert plan.absent[0].hint == "did you mean docker.io/library/tool:2?"
+    cache.remove(plan)
+    assert [e["annotations"][build.REF_NAME] for e in populated.entries()] == ["example.com/app:1"]
+
+
+def test_names_that_are_not_there_do_not_stand_for_all(cache: Cache) -> None:
+    assert cache.plan_removal(["nope"]).roots == ()
 
 
 def test_a_blob_without_a_name_cannot_be_removed(cache: Cache) -> None:
