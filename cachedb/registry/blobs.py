@@ -47,7 +47,7 @@ class BlobStream:
         self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield pieces of at least a quarter of a MiB, but for the last one.
+        """Yield pieces as they come.
 
         Raises:
             RegistryUnavailable: The body ends early; what came before has been yielded.

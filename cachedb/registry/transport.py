@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from cachedb.registry.settings import ClientCertificate, RegistrySettings
 
 CHUNK_BYTES = MIB
-_SMALLEST_CHUNK = 256 * KIB
 # Not more: the timeout of a socket is for one block, so this is also the slowest upload.
 _SEND_BLOCK = 64 * KIB
 _WORTH_DRAINING = 64 * KIB
@@ -135,26 +134,19 @@ class Answer:
         return bytes(found[:size])
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the body in pieces of a quarter to one and a quarter MiB, the last one smaller.
+        """Yield the body as it comes, in pieces of up to a MiB.
 
         What arrived before a connection broke is yielded before the error is raised.
         """
         self._check_encoding()
-        pending = bytearray()
         while True:
             try:
                 piece = self._raw.read1(CHUNK_BYTES, decode_content=False)
             except (HTTPError, ValueError, OSError) as error:
-                if pending:
-                    yield bytes(pending)
                 raise unavailable(self.url, error) from error
-            pending += piece
-            if not piece or len(pending) >= _SMALLEST_CHUNK:
-                if pending:
-                    yield bytes(pending)
-                pending.clear()
             if not piece:
                 return
+            yield piece
 
     def close(self) -> None:
         """Give the connection back for reuse, or close it if too much is unread."""

@@ -82,15 +82,23 @@ def test_an_encoded_body_is_refused():
     assert server.asked[0].headers["accept-encoding"] == "identity"
 
 
-def test_chunks_are_large():
+def test_what_has_come_is_passed_on_before_more_comes():
+    seen = threading.Event()
+
+    def talk(connection, _done):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")
+        assert seen.wait(10)
+        connection.sendall(b"+last")
+
     with (
-        scripted(lambda _asked: Reply(body=b"x" * 3_000_000)) as server,
-        _transport(server.host) as transport,
-        _get(server, transport) as answer,
+        _raw_server(talk) as host,
+        _transport(host) as transport,
+        transport.send(Request(method="GET", url=f"http://{host}/")) as answer,
     ):
-        sizes = [len(chunk) for chunk in answer.chunks()]
-    assert sum(sizes) == 3_000_000
-    assert all(size >= 256 * 1024 for size in sizes[:-1])
+        chunks = answer.chunks()
+        assert next(chunks) == b"first"
+        seen.set()
+        assert b"".join(chunks) == b"+last"
 
 
 def test_a_connection_is_used_again():
