@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachedb.cli.output import size, tell
+from cachedb.cli.output import show, tell
+from cachedb.cli.output import size as readable
 from cachedb.operations.progress import Progress
 
 if TYPE_CHECKING:
@@ -47,19 +49,20 @@ def watching(*, quiet: bool) -> Iterator[Progress]:
 class _Lines(Progress):
     """One line for each blob of some size."""
 
-    def __init__(self) -> None:
-        self._sizes: dict[Digest, int] = {}
-
-    def expect(self, digest: Digest, size: int) -> None:
-        self._sizes[digest] = size
-
-    def finish(self, digest: Digest, how: str = "") -> None:
-        amount = self._sizes.pop(digest, 0)
-        if amount >= _WORTH_A_LINE:
-            tell(f"{digest}  {size(amount)}  {how}".rstrip())
+    def finish(self, digest: Digest, size: int, how: str = "") -> None:
+        if size >= _WORTH_A_LINE:
+            tell(f"{digest}  {readable(size)}  {how}".rstrip())
 
     def note(self, line: str) -> None:
         tell(line)
+
+
+@dataclass(slots=True)
+class _Blob:
+    """A blob on its way: its bar, and how far it is."""
+
+    task: TaskID
+    offset: int = 0
 
 
 class _Bars(Progress):
@@ -68,29 +71,49 @@ class _Bars(Progress):
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._lock = threading.Lock()
-        self._tasks: dict[Digest, TaskID] = {}
-        self._sizes: dict[Digest, int] = {}
-        self._offsets: dict[Digest, int] = {}
+        self._blobs: dict[Digest, _Blob] = {}
         self._total = bars.add_task("total", total=0)
+        self._announced = 0
+        self._expected = 0
+        self._arrived = 0
+
+    def announce(self, size: int) -> None:
+        with self._lock:
+            self._announced += size
+            self._show_total()
 
     def expect(self, digest: Digest, size: int) -> None:
         with self._lock:
-            name = digest.encoded[:_SHOWN]
-            self._tasks[digest] = self._bars.add_task(name, total=size)
-            self._sizes[digest] = size
-            self._bars.update(self._total, total=sum(self._sizes.values()))
+            self._end(digest)  # a second attempt, or the wish of another image
+            self._blobs[digest] = _Blob(self._bars.add_task(digest.encoded[:_SHOWN], total=size))
+            self._expected += size
+            self._show_total()
 
     def advance(self, digest: Digest, offset: int) -> None:
         with self._lock:
-            self._offsets[digest] = offset
-            self._bars.update(self._tasks[digest], completed=offset)
-            self._bars.update(self._total, completed=sum(self._offsets.values()))
+            blob = self._blobs.get(digest)
+            if blob is not None:
+                self._arrived += offset - blob.offset
+                blob.offset = offset
+                self._bars.update(blob.task, completed=offset)
+                self._show_total()
 
-    def finish(self, digest: Digest, how: str = "") -> None:  # noqa: ARG002  (the bar goes)
+    def finish(self, digest: Digest, size: int, how: str = "") -> None:  # noqa: ARG002
         with self._lock:
-            self._offsets[digest] = self._sizes[digest]
-            self._bars.remove_task(self._tasks.pop(digest))
-            self._bars.update(self._total, completed=sum(self._offsets.values()))
+            self._end(digest)
+            self._arrived += size
+            self._show_total()
+
+    def _end(self, digest: Digest) -> None:
+        """Take a bar away, and what it stood for from the sum."""
+        blob = self._blobs.pop(digest, None)
+        if blob is not None:
+            self._arrived -= blob.offset
+            self._bars.remove_task(blob.task)
+
+    def _show_total(self) -> None:
+        total = max(self._announced, self._expected)
+        self._bars.update(self._total, total=total, completed=self._arrived)
 
     def note(self, line: str) -> None:
-        self._bars.console.print(line, markup=False, highlight=False)
+        self._bars.console.print(show(line), markup=False, highlight=False, emoji=False)

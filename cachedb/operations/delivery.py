@@ -82,6 +82,7 @@ class Delivery:
     def bring_blobs(self, documents: Iterable[Document]) -> None:
         """Bring the configs and layers of documents, each once, large ones first."""
         blobs = {blob.digest: blob for document in documents for blob in document.blobs}
+        self._progress.announce(sum(blob.size for blob in blobs.values()))
         run_all(self._pool, self._bring_blob, sorted(blobs.values(), key=lambda blob: -blob.size))
 
     def put_all(self, documents: Sequence[Document]) -> None:
@@ -136,7 +137,7 @@ class Delivery:
             self.outcomes[outcome] += 1
             if source is not None and outcome is Outcome.UPLOADED:
                 self.disproved[source].append(digest)
-        self._progress.finish(digest, outcome)
+        self._progress.finish(digest, descriptor.size, outcome)
 
     def _push_blob(self, descriptor: Descriptor, source: str | None) -> Outcome:
         return self._registry.push_blob(

@@ -182,7 +182,7 @@ class _Intake:
                     for chunk in chunks:
                         writer.write(chunk)
                         self._progress.advance(digest, writer.offset)
-            self._progress.finish(digest)
+            self._progress.finish(digest, size)
         self.staged[digest] = size
         return digest
 

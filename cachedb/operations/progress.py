@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 class Progress:
     """A watcher that does not look."""
 
+    def announce(self, size: int) -> None:
+        """So many more bytes are to be brought, as far as that is known beforehand."""
+
     def expect(self, digest: Digest, size: int) -> None:
         """A blob of `size` bytes is about to be transferred."""
 
     def advance(self, digest: Digest, offset: int) -> None:
         """`offset` bytes of a blob are there; it can go back when a transfer starts anew."""
 
-    def finish(self, digest: Digest, how: str = "") -> None:
+    def finish(self, digest: Digest, size: int, how: str = "") -> None:
         """A blob is there; `how` says it in one word if it was not transferred whole."""
 
     def note(self, line: str) -> None:

@@ -20,7 +20,6 @@ from cachedb.operations.workers import JOBS, run_all, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Executor
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
@@ -100,7 +99,7 @@ def pull(
         try:
             # Not in the pool of the requests, which these wait for.
             run_all(drivers, _read_documents, images)
-            arrived = _bring_blobs(transfers, pool, images)
+            arrived = _bring_blobs(around, images)
             pulled = _publish(around, images, arrived)
         except KeyboardInterrupt:
             transfers.stop()
@@ -164,8 +163,9 @@ def _read_documents(image: _Image) -> None:
         image.fetch.error = error
 
 
-def _bring_blobs(transfers: Transfers, pool: Executor, images: Sequence[_Image]) -> set[Digest]:
+def _bring_blobs(around: Surroundings, images: Sequence[_Image]) -> set[Digest]:
     """Bring what the images need, large blobs first, and return what has come."""
+    transfers = around.transfers
     # By size as well: what one image says of a blob is no concern of another one.
     wanted: list[Descriptor] = []
     askers: dict[tuple[Digest, int], list[Fetch]] = defaultdict(list)
@@ -176,7 +176,12 @@ def _bring_blobs(transfers: Transfers, pool: Executor, images: Sequence[_Image])
                 wanted.append(descriptor)
             askers[key].append(image.fetch)
     missing = transfers.missing(wanted)
-    run_all(pool, lambda each: _bring(transfers, each, askers[each.digest, each.size]), missing)
+    around.progress.announce(sum(descriptor.size for descriptor in missing))
+    run_all(
+        around.pool,
+        lambda each: _bring(transfers, each, askers[each.digest, each.size]),
+        missing,
+    )
     return {descriptor.digest for descriptor in missing}
 
 

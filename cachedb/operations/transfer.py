@@ -66,7 +66,7 @@ class Transfers:
                 sink = _Watched(writer, digest, self._progress, self._stopped)
                 _download(client, repository, descriptor, sink)
                 fetched = sink.written
-        self._progress.finish(digest, "" if fetched or not size else "there already")
+        self._progress.finish(digest, size, "" if fetched or not size else "there already")
         return fetched
 
     def _is_here(self, descriptor: Descriptor, proven: dict[str, int]) -> bool:

@@ -1,5 +1,6 @@
 """How a transfer is watched: bars on a terminal, lines in a pipe, nothing when quiet."""
 
+import io
 import os
 import pty
 import re
@@ -12,9 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress as Bars
 
+from cachedb.cli.watch import _Bars as BarsOf
+from cachedb.oci import Digest
 from tests import build
-from tests.interop.tools import cachedb
+from tests.cli.conftest import Run
 from tests.operations.registries import Place, put
 from tests.registry import servers
 from tests.registry.holding_back import HoldingBack, holding_back
@@ -96,48 +101,128 @@ def test_a_terminal_has_a_bar_for_each_blob_and_one_for_all(
     assert b"cachedb" not in last
 
 
-def test_a_terminal_has_nothing_when_quiet(server: HoldingBack, tmp_path: Path) -> None:
-    server.go_on.set()
-    name = f"{server.host}/t/x:1"
-    with on_a_terminal(tmp_path / "cache", "pull", "--quiet", name) as (process, screen):
-        out, _ = process.communicate(timeout=_PATIENCE)
-    assert (process.returncode, out) == (0, f"{IMAGE.digest}\n")
-    assert screen.content == b""
-
-
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
     with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
+        put(served.host, "t/x", IMAGE)
         yield served
 
 
-def test_a_pipe_gets_a_line_for_each_large_blob(registry: servers.Served, tmp_path: Path) -> None:
-    place, other = Place.new(registry.host), Place.new(registry.host)
-    put(place.host, place.path, IMAGE)
-    pulled = cachedb(tmp_path / "cache", "pull", place.name)
-    pushed = cachedb(tmp_path / "cache", "push", place.name, "--remote-name", other.name)
+@pytest.fixture
+def places(registry: servers.Served) -> tuple[str, str]:
+    """Return the name of the image in the registry, and one that nothing has."""
+    return f"{registry.host}/t/x:1", Place.new(registry.host).name
+
+
+class Terminal(io.StringIO):
+    """A terminal of this process."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def made_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Let stderr be a terminal; not as a fixture, since pytest takes stderr back after those."""
+    screen = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", screen)
+    return screen
+
+
+def test_a_push_has_bars_too(
+    run: Run, places: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name, other = places
+    assert run(tmp_path, "pull", name).code == 0
+    terminal = made_terminal(monkeypatch)
+    assert run(tmp_path, "push", name, "--remote-name", other).code == 0
+    assert "total" in terminal.getvalue()
+
+
+def test_a_terminal_has_nothing_when_quiet(
+    run: Run, places: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name, other = places
+    terminal = made_terminal(monkeypatch)
+    for arguments in (["pull", name], ["push", name, "--remote-name", other]):
+        done = run(tmp_path, *arguments, "--quiet")
+        assert (done.code, done.out) == (0, f"{IMAGE.digest}\n")
+    assert terminal.getvalue() == ""
+
+
+def test_a_pipe_gets_a_line_for_each_large_blob(
+    run: Run, places: tuple[str, str], tmp_path: Path
+) -> None:
+    name, other = places
+    pulled = run(tmp_path, "pull", name)
+    pushed = run(tmp_path, "push", name, "--remote-name", other)
 
     assert (pulled.code, pulled.err) == (0, f"{BIG.digest}  4.2 MB\n")
     assert (pushed.code, pushed.err) == (0, f"{BIG.digest}  4.2 MB  mounted\n")
 
 
-def test_a_pipe_gets_nothing_when_quiet(registry: servers.Served, tmp_path: Path) -> None:
-    place, other = Place.new(registry.host), Place.new(registry.host)
-    put(place.host, place.path, IMAGE)
-    pulled = cachedb(tmp_path / "cache", "pull", "-q", place.name)
-    pushed = cachedb(tmp_path / "cache", "push", "-q", place.name, "--remote-name", other.name)
-    assert (pulled.out, pulled.err) == (f"{IMAGE.digest}\n", "")
-    assert (pushed.out, pushed.err) == (f"{IMAGE.digest}\n", "")
+def test_a_pipe_gets_nothing_when_quiet(run: Run, places: tuple[str, str], tmp_path: Path) -> None:
+    name, other = places
+    for arguments in (["pull", name], ["push", name, "--remote-name", other]):
+        done = run(tmp_path, *arguments, "-q")
+        assert (done.code, done.out, done.err) == (0, f"{IMAGE.digest}\n", "")
 
 
-def test_a_push_has_bars_too(registry: servers.Served, tmp_path: Path) -> None:
-    place, other = Place.new(registry.host), Place.new(registry.host)
-    put(place.host, place.path, IMAGE)
-    assert cachedb(tmp_path / "cache", "pull", place.name).code == 0
-    with on_a_terminal(tmp_path / "cache", "push", place.name, "--remote-name", other.name) as (
-        process,
-        screen,
-    ):
-        process.communicate(timeout=_PATIENCE)
-    assert process.returncode == 0
-    assert b"total" in screen.content
+# -- what the bars say -------------------------------------------------------------------------
+
+SMALL = IMAGE.layers[1]
+
+
+@pytest.fixture
+def bars() -> Bars:
+    """Bars that nobody draws."""
+    return Bars(console=Console(file=io.StringIO()), auto_refresh=False)
+
+
+def shown(bars: Bars) -> dict[str, tuple[float, float | None]]:
+    """Return how far each bar is, and of how much."""
+    return {task.description: (task.completed, task.total) for task in bars.tasks}
+
+
+def test_the_total_is_of_all_that_is_to_come(bars: Bars) -> None:
+    watch = BarsOf(bars)
+    watch.announce(100)
+    watch.expect(Digest(BIG.digest), 60)
+    assert shown(bars) == {"total": (0, 100), SHORT: (0, 60)}
+    watch.advance(Digest(BIG.digest), 40)
+    assert shown(bars) == {"total": (40, 100), SHORT: (40, 60)}
+    watch.finish(Digest(BIG.digest), 60)
+    assert shown(bars) == {"total": (60, 100)}
+    watch.expect(Digest(SMALL.digest), 40)
+    watch.finish(Digest(SMALL.digest), 40, "mounted")
+    assert shown(bars) == {"total": (100, 100)}
+
+
+def test_the_total_grows_where_nobody_knows_what_is_to_come(bars: Bars) -> None:
+    watch = BarsOf(bars)
+    for blob in (BIG, SMALL):
+        watch.expect(Digest(blob.digest), blob.size)
+    assert shown(bars)["total"] == (0, BIG.size + SMALL.size)
+
+
+def test_a_transfer_that_starts_anew_is_counted_once(bars: Bars) -> None:
+    watch, digest = BarsOf(bars), Digest(BIG.digest)
+    watch.announce(60)
+    watch.expect(digest, 60)
+    watch.advance(digest, 50)
+    watch.advance(digest, 0)
+    assert shown(bars) == {"total": (0, 60), SHORT: (0, 60)}
+    watch.advance(digest, 30)
+    watch.expect(digest, 60)  # by another image, after the first could not bring it
+    assert shown(bars)[SHORT] == (0, 60)
+    assert shown(bars)["total"][0] == 0
+
+
+def test_two_images_that_differ_about_a_blob_do_not_trip_the_bars(bars: Bars) -> None:
+    watch, digest = BarsOf(bars), Digest(BIG.digest)
+    watch.expect(digest, 60)
+    watch.expect(digest, 70)
+    watch.finish(digest, 60)
+    watch.advance(digest, 5)
+    watch.finish(digest, 70)
+    assert list(shown(bars)) == ["total"]
