@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _INDEX = "application/vnd.oci.image.index.v1+json"
@@ -37,6 +38,22 @@ class Writer:
         size = len(content)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": size, **more}
 
+    def image(
+        self, config: dict[str, Any], layers: Sequence[dict[str, Any]], **more: object
+    ) -> dict[str, Any]:
+        """Write the manifest and the config of an image and return its descriptor."""
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": _MANIFEST,
+            "config": self.put(_json(config), _CONFIG),
+            "layers": layers,
+        }
+        return self.put(_json(manifest), _MANIFEST, **more)
+
+    def layer(self, content: bytes, level: int = 9) -> dict[str, Any]:
+        """Compress and write a layer and return its descriptor."""
+        return self.put(gzip.compress(content, level, mtime=0), _LAYER)
+
     def name(self, descriptor: dict[str, Any], name: str) -> None:
         """Give a name to a descriptor."""
         self._entries.append({**descriptor, "annotations": {_NAME: name}})
@@ -53,23 +70,18 @@ def make(path: Path, images: int) -> Writer:
     for number in range(images):
         manifests = []
         for architecture in _ARCHITECTURES:
-            base = gzip.compress(f"base {number // 10} {architecture}".encode() * 20, mtime=0)
-            own = gzip.compress(f"own {number} {architecture}".encode() * 20, mtime=0)
-            layers = [writer.put(base, _LAYER), writer.put(own, _LAYER)]
+            layers = [
+                writer.layer(f"base {number // 10} {architecture}".encode() * 20),
+                writer.layer(f"own {number} {architecture}".encode() * 20),
+            ]
             config = {
                 "architecture": architecture,
                 "os": "linux",
                 "config": {"Labels": {"n": str(number)}},
                 "rootfs": {"type": "layers", "diff_ids": []},
             }
-            manifest = {
-                "schemaVersion": 2,
-                "mediaType": _MANIFEST,
-                "config": writer.put(_json(config), _CONFIG),
-                "layers": layers,
-            }
             platform = {"architecture": architecture, "os": "linux"}
-            manifests.append(writer.put(_json(manifest), _MANIFEST, platform=platform))
+            manifests.append(writer.image(config, layers, platform=platform))
         index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}
         writer.name(writer.put(_json(index), _INDEX), f"docker.io/bench/app-{number:05}:v1")
     writer.finish()

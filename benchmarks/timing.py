@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,21 @@ def compare(
         for name, command in there.items():
             prepare(name)
             runs[name].append(run(command, {}))
-    timings = [Timing(name, tuple(found)) for name, found in runs.items()]
-    print(f"\n{title}  (medians of {repeat}, in turn)")
-    print(f"  {'':24} {'wall s':>8} {'cpu s':>8} {'MiB':>7} {'wall ratio':>11}")
-    base = timings[0].median("wall")
-    for timing in timings:
-        wall, cpu, memory = (timing.median(figure) for figure in ("wall", "cpu", "memory"))
-        ratio = f"{wall / base:10.2f}x"
-        print(f"  {timing.name:24} {wall:8.3f} {cpu:8.3f} {memory:7.0f} {ratio:>11}")
+    show(title, runs)
     for name in commands.keys() - there.keys():
         print(f"  {name:24} not installed")
+
+
+def show(title: str, runs: Mapping[str, Sequence[Run]]) -> None:
+    """Print the medians of the runs of some commands, and the ratios to the first one."""
+    timings = [Timing(name, tuple(found)) for name, found in runs.items()]
+    print(f"\n{title}  (medians of {len(timings[0].runs)}, in turn)")
+    print(f"  {'':24} {'wall s':>8} {'cpu s':>8} {'MiB':>7} {'wall ratio':>11} {'cpu ratio':>10}")
+    base = timings[0]
+    for timing in timings:
+        wall, cpu, memory = (timing.median(figure) for figure in ("wall", "cpu", "memory"))
+        ratios = [f"{timing.median(f) / base.median(f):.2f}x" for f in ("wall", "cpu")]
+        print(
+            f"  {timing.name:24} {wall:8.3f} {cpu:8.3f} {memory:7.0f} "
+            f"{ratios[0]:>11} {ratios[1]:>10}"
+        )

@@ -1,0 +1,146 @@
+"""How fast images come and go, beside skopeo, from docker-registry on loopback.
+
+    python -m benchmarks.registry [--layers 10] [--size 100] [--repeat 5] [--folder DIR]
+
+Two images: one of so many layers of SIZE MiB that do not compress, and one of sixty small layers.
+Each is pulled into nothing and once more, pushed to a registry that has nothing of it, once more,
+and to a second repository of the same registry. The two tools take turns, and what one of them
+wrote is removed before the next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.layouts import Writer
+from benchmarks.timing import Run, run, show
+from tests.registry.servers import docker_registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CACHEDB = str(Path(sys.executable).with_name("cachedb"))
+SMALL_LAYERS, SMALL_SIZE = 60, 64 << 10
+_CONFIG = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+_STORED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program that moves images between a registry and a layout; {} are filled in."""
+
+    name: str
+    pull: str
+    push: str
+
+
+TOOLS = (
+    Tool(
+        "cachedb",
+        CACHEDB + " pull --quiet --cache {layout} {image}",
+        CACHEDB + " push --quiet --cache {layout} image --remote-name {image}",
+    ),
+    Tool(
+        "skopeo",
+        "skopeo copy --quiet --src-tls-verify=false docker://{image} oci:{layout}:image",
+        "skopeo copy --quiet --dest-tls-verify=false oci:{layout}:image docker://{image}",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where everything is kept, and how often each command is run."""
+
+    root: Path
+    tools: Sequence[Tool]
+    repeat: int
+
+    def compare(self, title: str, layers: int, size: int) -> None:
+        """Pull and push an image of layers of so many bytes each."""
+        made = self.root / "made"
+        # Elsewhere, because the memory of a process counts from the size of the one it comes from.
+        maker = multiprocessing.Process(target=_make, args=(made, layers, size))
+        maker.start()
+        maker.join()
+        self._pull(title, made)
+        self._push(title, made)
+        shutil.rmtree(made)
+
+    def _pull(self, title: str, made: Path) -> None:
+        layout = self.root / "layout"
+        first: dict[str, list[Run]] = defaultdict(list)
+        again: dict[str, list[Run]] = defaultdict(list)
+        with docker_registry(self.root / "registry") as served:
+            image = f"{served.host}/bench/image:1"
+            _run(self.tools[0].push, made, image)
+            for _ in range(self.repeat):
+                for tool in self.tools:
+                    first[tool.name].append(_run(tool.pull, layout, image))
+                    again[tool.name].append(_run(tool.pull, layout, image))
+                    shutil.rmtree(layout)
+        shutil.rmtree(self.root / "registry")
+        show(f"{title}: pull", first)
+        show(f"{title}: pull what is there", again)
+
+    def _push(self, title: str, made: Path) -> None:
+        new: dict[str, list[Run]] = defaultdict(list)
+        again: dict[str, list[Run]] = defaultdict(list)
+        second: dict[str, list[Run]] = defaultdict(list)
+        for _ in range(self.repeat):
+            for tool in self.tools:
+                with docker_registry(self.root / "registry") as served:
+                    image, other = f"{served.host}/bench/image:1", f"{served.host}/bench/other:1"
+                    new[tool.name].append(_run(tool.push, made, image))
+                    again[tool.name].append(_run(tool.push, made, image))
+                    second[tool.name].append(_run(tool.push, made, other))
+                shutil.rmtree(self.root / "registry")
+        show(f"{title}: push", new)
+        show(f"{title}: push what is there", again)
+        show(f"{title}: push to another repository", second)
+
+
+def _run(command: str, layout: Path, image: str) -> Run:
+    os.sync()  # or one pays for what another one has written
+    return run([part.format(layout=layout, image=image) for part in command.split()], {})
+
+
+def _make(path: Path, layers: int, size: int) -> None:
+    """Make a layout; its layers are gzip, so that nobody compresses them once more."""
+    writer = Writer(path)
+    made = [writer.layer(os.urandom(size), _STORED) for _ in range(layers)]
+    writer.name(writer.image(_CONFIG, made), "image")
+    writer.finish()
+    # What is adopted once is not part of what is measured.
+    subprocess.run([CACHEDB, "ls", "--cache", path], check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Make the images and compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--layers", type=int, default=10)
+    parser.add_argument("--size", type=int, default=100)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    tools = [tool for tool in TOOLS if shutil.which(tool.pull.split()[0])]
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        bench = Bench(Path(folder), tools, options.repeat)
+        bench.compare(
+            f"{options.layers} layers of {options.size} MiB", options.layers, options.size << 20
+        )
+        bench.compare(f"{SMALL_LAYERS} layers of 64 KiB", SMALL_LAYERS, SMALL_SIZE)
+
+
+if __name__ == "__main__":
+    main()
