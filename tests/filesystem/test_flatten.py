@@ -3,8 +3,8 @@
 import hashlib
 import io
 import json
+import os
 import posixpath
-import shutil
 import stat
 import subprocess
 from collections.abc import Sequence
@@ -16,9 +16,11 @@ import pytest
 from cachedb.errors import InvalidArchive, LimitExceeded
 from cachedb.filesystem import flatten
 from cachedb.limits import LAYER_MEMBERS
+from tests import build as images
 from tests import conformance_data
 from tests.filesystem import build
 from tests.filesystem.build import directory, file, link
+from tests.interop.tools import require, umoci
 from tests.oci.table import Table
 
 TABLE = Table(
@@ -159,26 +161,49 @@ def test_images_give_the_recorded_tree(case: str) -> None:
     assert sorted(map(sorted, linked.values())) == sorted(map(sorted, expected["hardlinks"]))
 
 
-@pytest.mark.parametrize("tool", ["tar", "bsdtar"])
+def extract_with_tar(archive: bytes, target: Path, *options: str) -> None:
+    require("tar")
+    xattrs = ["--xattrs", "--xattrs-include=user.*"]
+    command = ["tar", *xattrs, *options, "--no-same-owner", "-C", target, "-xpf", "-"]
+    subprocess.run(command, input=archive, check=True)
+
+
+def extract_with_bsdtar(archive: bytes, target: Path, *options: str) -> None:
+    require("bsdtar")
+    command = ["bsdtar", *options, "--no-same-owner", "-C", target, "-xpf", "-"]
+    subprocess.run(command, input=archive, check=True)
+
+
+def extract_with_umoci(archive: bytes, target: Path, *_options: str) -> None:
+    """Let it be the one layer of an image; of a device umoci makes an empty file."""
+    diff_id = "sha256:" + hashlib.sha256(archive).hexdigest()
+    layer = images.Blob(archive, images.OCI_LAYER, diff_id)
+    layout = images.layout(target.parent / "layout", {"x": images.image(layer)})
+    target.rmdir()
+    umoci("raw", "unpack", "--rootless", "--image", f"{layout.path}:x", target)
+
+
+EXTRACTORS = [extract_with_tar, extract_with_bsdtar, extract_with_umoci]
+by_each_tool = pytest.mark.parametrize(
+    "extract", EXTRACTORS, ids=lambda extract: extract.__name__.rpartition("_")[2]
+)
+
+
+@by_each_tool
 @pytest.mark.parametrize("case", recorded())
-def test_tools_extract_the_recorded_tree(case: str, tool: str, tmp_path: Path) -> None:
-    program = shutil.which(tool)
-    if program is None:
-        pytest.skip(f"{tool} is not installed")
-    expected = json.loads(
+def test_tools_extract_the_recorded_tree(case: str, extract: Any, tmp_path: Path) -> None:
+    recording = json.loads(
         (conformance_data.root() / "linuxkit" / "flat" / f"{case}.json").read_text()
     )
-    devices = [path for path, node in expected["entries"].items() if "dev" in node]
-    excluded = [f"--exclude={path}" for path in devices]
-    subprocess.run(
-        [program, *excluded, "--no-same-owner", "-C", tmp_path, "-xpf", "-"],
-        input=flat(*recorded_layers(case)),
-        check=True,
-    )
-    found = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*")}
-    assert sorted(found) == sorted(set(expected["entries"]) - set(devices))
-    for name, path in found.items():
-        node = expected["entries"][name]
+    devices = {path for path, node in recording["entries"].items() if "dev" in node}
+    expected = {k: node for k, node in recording["entries"].items() if k not in devices}
+    target = tmp_path / "tree"
+    target.mkdir()
+    extract(flat(*recorded_layers(case)), target, *(f"--exclude={path}" for path in devices))
+    found = {str(path.relative_to(target)): path for path in target.rglob("*")}
+    assert found.keys() - devices == expected.keys()
+    for name, node in expected.items():
+        path = found[name]
         if node["type"] == "symlink":
             assert str(path.readlink()) == node["to"]
             continue
@@ -186,6 +211,59 @@ def test_tools_extract_the_recorded_tree(case: str, tool: str, tmp_path: Path) -
         assert stat.S_IMODE(path.stat().st_mode) & 0o1777 == int(node["mode"], 8) & 0o1777
         if node["type"] == "file":
             assert hashlib.sha256(path.read_bytes()).hexdigest().startswith(node["sha256"])
+        for key, value in node.get("xattr", {}).items():
+            if key.startswith("user."):
+                assert os.getxattr(path, key).hex() == value
+    for linked in recording["hardlinks"]:
+        assert len({found[name].stat().st_ino for name in linked}) == 1
+
+
+@by_each_tool
+def test_tools_extract_every_row_of_the_table_and_nothing_beside_it(
+    extract: Any, tmp_path: Path
+) -> None:
+    """Many of these layers were made to write outside of where they are extracted."""
+    for number, parameter in enumerate(TABLE.rows(*CATEGORIES)):
+        (row,) = parameter.values
+        if "error" in row["checks"]:
+            continue
+        archive = flat(*map(build.from_rows, row["layers"]))
+        target = tmp_path / str(number) / "tree"
+        target.mkdir(parents=True)
+        extract(archive, target)
+        found = {str(path.relative_to(target)) for path in target.rglob("*")}
+        assert found == tree(archive).keys() - {"."}, row["id"]
+        assert {path.name for path in target.parent.iterdir()} <= {"tree", "layout"}, row["id"]
+
+
+# The rows that are not ours, since one tool has its own opinion or the recorded trees differ.
+INSTEAD = {
+    "unsafe_path_ggcr/002": ["tmp", "tmp/safe"],
+    "unsafe_path_ggcr/003": ["tmp", "tmp/evil"],
+    "unsafe_path_ggcr/004": ["..\\..\\tmp\\evil"],
+    "unsafe_path_ggcr/006": ["C:\\tmp\\evil"],
+    "symlink_filter_ggcr/001": ["usr", "usr/local", "usr/local/bin", "usr/local/bin/ld.so"],
+    "symlink_filter_ggcr/004": ["usr", "usr/local", "usr/local/bin", "usr/local/bin/abs-link"],
+    "symlink_filter_ggcr/005": ["etc", "etc/foo"],
+    "symlink_filter_ggcr/006": ["etc", "etc/win-escape"],
+    "whiteout_umoci/001": ["keep"],
+    "whiteout_umoci/002": ["some", "some/path"],
+}
+
+
+@pytest.mark.parametrize("row", TABLE.others())
+def test_what_the_others_do_not_agree_on_stays_inside(row: Any) -> None:
+    layers = [build.from_rows(rows) for rows in row["layers"]]
+    key = row["id"].partition("/")[2]
+    if key == "unsafe_path_ggcr/001":
+        with pytest.raises(InvalidArchive, match="puts a file in place of the root"):
+            flat(*layers)
+        return
+    found = tree(flat(*layers))
+    assert list(found) == INSTEAD[key]
+    for entry in row["layers"][-1]:
+        if entry["type"] == "symlink":
+            assert found[entry["path"]]["info"].linkname == entry["link"]
 
 
 def test_one_layer_keeps_its_order() -> None:

@@ -28,7 +28,11 @@ class Table:
             if row["category"] in categories and not self._is_listed(row["id"])
         ]
         self._applied |= {row["id"] for row in found}
-        return [pytest.param(row, id=row["id"].removeprefix(f"{self.topic}/")) for row in found]
+        return self._parameters(found)
+
+    def others(self) -> list[Any]:
+        """Return the rows that are listed, for a test of what is done instead."""
+        return self._parameters([row for row in self._rows if self._is_listed(row["id"])])
 
     def document(self, key: str) -> Any:
         """Return what stands beside the rows of the table."""
@@ -44,6 +48,9 @@ class Table:
         for pattern, why in self.not_ours.items():
             assert why
             assert any(fnmatchcase(each, pattern) for each in ids), pattern
+
+    def _parameters(self, rows: list[Any]) -> list[Any]:
+        return [pytest.param(row, id=row["id"].removeprefix(f"{self.topic}/")) for row in rows]
 
     def _is_listed(self, row_id: str) -> bool:
         return any(fnmatchcase(row_id, pattern) for pattern in self.not_ours)
