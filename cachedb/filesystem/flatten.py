@@ -131,14 +131,17 @@ class _Emitter:
 
     def _missing(self, path: str) -> Iterator[Member]:
         """Yield the directories on the way to a path, itself included, not yet written."""
-        end = -1
-        while end < len(path):
-            end = path.find("/", end + 1)
-            end = len(path) if end < 0 else end
-            each = path[:end]
-            if each not in self._written and each in self._flat.directories:
-                self._written.add(each)
-                yield self._flat.directories[each]
+        found = []
+        # Above one that is written there is none that is not.
+        while path not in self._written:
+            if path in self._flat.directories:
+                found.append(path)
+            if not path:
+                break
+            path = path.rpartition("/")[0]
+        for each in reversed(found):
+            self._written.add(each)
+            yield self._flat.directories[each]
 
 
 def _link(member: Member, first: str, path: str) -> Member:

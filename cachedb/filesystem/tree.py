@@ -188,6 +188,8 @@ class _Walk:
 
     def _cancel(self) -> bool:
         """Drop a part that leads nowhere if ``..`` leads back from it, as containerd does."""
+        if ".." not in self.rest:
+            return False
         depth = 0
         for position, part in enumerate(self.rest):
             depth += -1 if part == ".." else 1
