@@ -125,7 +125,10 @@ class _Emitter:
         if entry.member.kind is Kind.DIRECTORY:
             return
         first, *others = paths
-        yield replace(entry.member, path=first, is_sparse=False), entry.body.chunks()
+        member = entry.member
+        if member.path != first or member.is_sparse:
+            member = replace(member, path=first, is_sparse=False)
+        yield member, entry.body.chunks()
         for path in others:
             yield _link(entry.member, first, path), ()
 
