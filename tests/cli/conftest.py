@@ -29,3 +29,10 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Done(code, written.out, written.err)
 
     return call
+
+
+def succeed(run: Run, cache: Path, *arguments: object) -> str:
+    """Run cachedb, which has to end well; returns its stdout."""
+    done = run(cache, *arguments)
+    assert done.code == 0, f"{arguments}: {done.err}"
+    return done.out

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests import build
+from tests.cli.conftest import Run, succeed
 from tests.conftest import APP, BASE, TOOL
-from tests.interop.tools import cachedb, succeed
 
 NAME = "example.com/app:1"
 TOOL_NAME = "docker.io/library/tool:2"
@@ -37,25 +37,27 @@ def piped(cache: Path, *arguments: str, given: bytes = b"") -> subprocess.Comple
     )
 
 
-def test_a_longer_file_is_replaced_whole(populated: build.Tree, tmp_path: Path) -> None:
+def test_a_longer_file_is_replaced_whole(run: Run, populated: build.Tree, tmp_path: Path) -> None:
     out = tmp_path / "out" / "image.tar"
     out.parent.mkdir()
     out.write_bytes(b"x" * 100_000)
     out.chmod(0o640)
-    succeed(populated.path, "export", "--format", "filesystem", "--outfile", out, "tool:2")
+    succeed(run, populated.path, "export", "--format", "filesystem", "--outfile", out, "tool:2")
     assert names(out) == ["bin", "bin/sh", "tool"]
     assert out.stat().st_size < 100_000
     assert stat.S_IMODE(out.stat().st_mode) == 0o640
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_a_failure_leaves_the_folder_as_it_was(populated: build.Tree, tmp_path: Path) -> None:
+def test_a_failure_leaves_the_folder_as_it_was(
+    run: Run, populated: build.Tree, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "old.tar").write_bytes(b"old")
     populated.flip(BASE.digest)
     for outfile in ("old.tar", "new.tar"):
-        done = cachedb(
+        done = run(
             populated.path, "export", "--format", "docker", "-o", folder / outfile, "tool:2"
         )
         assert done.code == 4
@@ -65,27 +67,27 @@ def test_a_failure_leaves_the_folder_as_it_was(populated: build.Tree, tmp_path: 
 
 
 def test_a_link_stays_a_link_and_its_target_is_replaced(
-    populated: build.Tree, tmp_path: Path
+    run: Run, populated: build.Tree, tmp_path: Path
 ) -> None:
     (tmp_path / "link.tar").symlink_to("target.tar")
-    succeed(populated.path, "export", "-o", tmp_path / "link.tar", NAME)
+    succeed(run, populated.path, "export", "-o", tmp_path / "link.tar", NAME)
     assert (tmp_path / "link.tar").is_symlink()
     assert "index.json" in names(tmp_path / "target.tar")
 
 
-def test_a_device_is_not_replaced(populated: build.Tree) -> None:
+def test_a_device_is_not_replaced(run: Run, populated: build.Tree) -> None:
     before = os.stat(os.devnull)
-    succeed(populated.path, "export", "-o", os.devnull, NAME)
+    succeed(run, populated.path, "export", "-o", os.devnull, NAME)
     assert os.path.samestat(before, os.stat(os.devnull))
 
 
-def test_a_named_pipe_is_written_to(populated: build.Tree, tmp_path: Path) -> None:
+def test_a_named_pipe_is_written_to(run: Run, populated: build.Tree, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     found: list[bytes] = []
     reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
     reader.start()
-    succeed(populated.path, "export", "-o", pipe, NAME)
+    succeed(run, populated.path, "export", "-o", pipe, NAME)
     reader.join()
     assert "index.json" in names(found[0])
     assert pipe.is_fifo()
@@ -106,7 +108,7 @@ def test_standard_output_carries_the_archive_and_nothing_else(populated: build.T
     ("code", "arguments"),
     [
         pytest.param(2, [NAME], id="no file named"),
-        pytest.param(2, ["--outfile", "", NAME], id="an empty name"),
+        pytest.param(2, ["--outfile", "", "nope:1"], id="an empty name is seen first"),
         pytest.param(2, ["--outfile", "out", "--format", "squashfs", NAME], id="no such form"),
         pytest.param(2, ["--outfile", "out", "--platform", "a b", NAME], id="no platform"),
         pytest.param(2, ["--outfile", "out", "--name", "A", NAME], id="no name"),
@@ -117,20 +119,20 @@ def test_standard_output_carries_the_archive_and_nothing_else(populated: build.T
     ],
 )
 def test_exit_codes_mean_something(
-    populated: build.Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int,
+    run: Run, populated: build.Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int,
     arguments: list[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    done = cachedb(populated.path, "export", *arguments)
+    done = run(populated.path, "export", *arguments)
     assert (done.code, done.out) == (code, "")
     assert done.err
     assert not (tmp_path / "out").exists()
 
 
-def test_arch_is_the_platform_of_linux(populated: build.Tree, tmp_path: Path) -> None:
+def test_arch_is_the_platform_of_linux(run: Run, populated: build.Tree, tmp_path: Path) -> None:
     for option, value in (("--arch", "arm64"), ("--platform", "linux/arm64")):
         succeed(
-            populated.path, "export", option, value, "--format", "filesystem",
+            run, populated.path, "export", option, value, "--format", "filesystem",
             "-o", tmp_path / option, NAME,
         )  # fmt: skip
     assert (tmp_path / "--arch").read_bytes() == (tmp_path / "--platform").read_bytes()
@@ -155,7 +157,7 @@ def test_a_reader_that_leaves_ends_the_export_quietly(populated: build.Tree) -> 
 
 
 def test_a_large_image_is_flattened_in_little_memory(
-    populated: build.Tree, tmp_path: Path
+    run: Run, populated: build.Tree, tmp_path: Path
 ) -> None:
     """An image of 600 MB unpacked, with a limit on memory that is less than half of that."""
     noise = bytes(range(256)) * 4096
@@ -170,7 +172,7 @@ def test_a_large_image_is_flattened_in_little_memory(
             archive.addfile(member, _Repeated(noise, 100))
     image = build.image(build.Blob(layer.read_bytes(), build.OCI_LAYER_GZIP, BASE.diff_id))
     populated.add(image, "example.com/large:1")
-    succeed(populated.path, "ls")  # makes the catalog
+    succeed(run, populated.path, "ls")  # makes the catalog
 
     def little() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (250_000_000, 250_000_000))
@@ -203,35 +205,39 @@ class _Repeated(io.RawIOBase):
 # -- import --------------------------------------------------------------------------------------
 
 
-def test_a_folder_a_file_and_a_pipe_bring_the_same(populated: build.Tree, tmp_path: Path) -> None:
-    succeed(populated.path, "export", "-o", tmp_path / "image.tar", NAME)
+def test_a_folder_a_file_and_a_pipe_bring_the_same(
+    run: Run, populated: build.Tree, tmp_path: Path
+) -> None:
+    succeed(run, populated.path, "export", "-o", tmp_path / "image.tar", NAME)
     expected = f"{NAME}  {APP.digest}  imported\n"
     content = (tmp_path / "image.tar").read_bytes()
     (tmp_path / "layout").mkdir()
     with tarfile.open(tmp_path / "image.tar") as archive:
         archive.extractall(tmp_path / "layout", filter="data")
-    assert succeed(tmp_path / "one", "import", tmp_path / "layout") == expected
-    assert succeed(tmp_path / "two", "import", tmp_path / "image.tar") == expected
+    assert succeed(run, tmp_path / "one", "import", tmp_path / "layout") == expected
+    assert succeed(run, tmp_path / "two", "import", tmp_path / "image.tar") == expected
     for number, given in enumerate((content, gzip.compress(content))):
         done = piped(tmp_path / f"pipe{number}", "import", "-", given=given)
         assert (done.returncode, done.stdout.decode()) == (0, expected)
-    again = succeed(tmp_path / "one", "import", tmp_path / "image.tar", tmp_path / "layout")
+    again = succeed(run, tmp_path / "one", "import", tmp_path / "image.tar", tmp_path / "layout")
     assert again == expected.replace("imported", "unchanged") * 2
 
 
 def test_what_was_exported_for_docker_comes_back_with_its_layers(
-    populated: build.Tree, tmp_path: Path
+    run: Run, populated: build.Tree, tmp_path: Path
 ) -> None:
-    succeed(populated.path, "export", "--format", "docker", "-o", tmp_path / "d.tar", "tool:2")
-    assert TOOL_NAME in succeed(tmp_path / "cache", "import", tmp_path / "d.tar")
+    succeed(
+        run, populated.path, "export", "--format", "docker", "-o", tmp_path / "d.tar", "tool:2"
+    )
+    assert TOOL_NAME in succeed(run, tmp_path / "cache", "import", tmp_path / "d.tar")
     found = build.Tree(tmp_path / "cache").blobs()
     assert found >= {TOOL.config.digest, *(layer.digest for layer in TOOL.layers)}
 
 
-def test_a_folder_that_is_no_layout_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_layout_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes").write_text("hello")
-    done = cachedb(tmp_path / "cache", "import", tmp_path / "folder")
+    done = run(tmp_path / "cache", "import", tmp_path / "folder")
     assert done.code == 2
     assert "it has no index.json" in done.err
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["notes"]

@@ -277,3 +277,21 @@ def test_rm_asks_nobody_unless_told(run: Run, held: build.Tree, place: Place) ->
         held.add(AMD, f"{counter.host}/t/x:1")
         assert run(held.path, "rm", f"{counter.host}/t/x:1").code == 0
         assert counter.take() == []
+
+
+# -- mirrors are for pulls ---------------------------------------------------------------------
+
+
+def test_a_mirror_has_no_say_in_what_is_pushed_or_published(
+    run: Run, held: build.Tree, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """linuxkit asks the mirror, does not push what that has, and removes what nobody else has."""
+    with scripted(lambda _asked: Reply(500)) as mirror:
+        monkeypatch.setenv("LINUXKIT_MIRROR", mirror.url)
+        kept = run(held.path, "rm", "--published-only")
+        pushed = run(held.path, "push", place.name)
+        removed = run(held.path, "clean", "--published-only")
+    assert mirror.asked == []
+    assert f"kept {place.name}: its registry does not have it" in kept.err
+    assert pushed.out.startswith(f"{place.name}  {MULTI.digest}  pushed, ")
+    assert removed.out == f"{place.name}  {MULTI.digest}\n"

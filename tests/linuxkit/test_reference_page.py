@@ -104,6 +104,20 @@ def options() -> dict[str, set[str]]:
     }
 
 
+def test_every_command_that_needs_a_cache_takes_it_from_an_option_or_the_environment() -> None:
+    """linuxkit documents a variable that most of its commands do not look at."""
+    root: Any = typer.main.get_command(app)
+    found = {
+        name: [p.envvar for p in command.params if "--cache" in p.opts]
+        for name, command in root.commands.items()
+    }
+    assert {name for name, given in found.items() if not given} == NO_CACHE
+    assert all(given in ([], ["CACHEDB_CACHE"]) for given in found.values())
+
+
+NO_CACHE = {"inspect", "tags"}
+
+
 @pytest.mark.parametrize("line", commands())
 def test_what_the_page_says_can_be_typed_can_be_typed(line: str) -> None:
     program, command, *flags = line.split()

@@ -1,6 +1,8 @@
 """The provider and a registry: pulling what is not valid here, pushing, asking."""
 
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,11 @@ from cachedb.registry.settings import Patience, RegistrySettings
 from tests import build
 from tests.conftest import APP, TOOL
 from tests.registry.servers import docker_registry
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 NAME = "example.com/app:1"
 AMD, ARM, V6, V7, RISCV = (
@@ -58,6 +65,23 @@ def test_names_for_platforms_do_not_collide(empty: Provider, tmp_path: Path, hos
     assert empty.validate_image(tags[0], [V6])
     empty.remove(tags[0])
     assert empty.validate_image(tags[1], [V7])
+
+
+def test_platforms_are_tagged_however_their_layers_are_compressed(
+    tmp_path: Path, host: str
+) -> None:
+    """linuxkit passes over an image with a layer that is not compressed with gzip."""
+    plain = build.layer({"a": "b"}, media_type=build.OCI_LAYER)
+    packed = replace(
+        plain, content=zstd.compress(plain.content), media_type=build.OCI_LAYER + "+zstd"
+    )
+    images = [build.image(plain), build.image(packed, arch="arm64"), build.image(arch="s390x")]
+    tree = build.layout(tmp_path / "cache", {NAME: build.index(*images)})
+    remote = f"{host}/team/compressed:1"
+    with Provider(tree.path) as source:
+        assert source.validate_image(NAME, [AMD, ARM])
+        pushed = source.push(NAME, remote, with_arch_specific_tags=True)
+    assert [str(tag).rpartition("-")[2] for tag in pushed.arch_tags] == ["amd64", "arm64", "s390x"]
 
 
 def test_only_what_is_asked_for_is_pulled_and_only_once(

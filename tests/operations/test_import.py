@@ -10,6 +10,7 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive, Refused
+from cachedb.oci import Digest
 from cachedb.operations.import_ import Imported, ImportOptions
 from cachedb.operations.progress import UNWATCHED
 from tests import build
@@ -66,6 +67,23 @@ def test_the_archives_of_each_tool_come_in(empty: Cache, style: build.Style) -> 
 
     assert [str(each.digest) for each in empty.list()] == [APP.digest]
     assert {str(file.digest) for file in empty.layout.blobs.files()} == APP.digests
+
+
+def test_blobs_of_another_algorithm_come_in(empty: Cache) -> None:
+    document = TOOL.document
+    digest = Digest.of(BASE.content, "sha512")
+    document["layers"][0]["digest"] = str(digest)
+    parts = tuple(part for part in TOOL.parts if part.digest != BASE.digest)
+    root = build.Blob(build.to_json(document), build.OCI_MANIFEST)
+    image = build.Thing(root=root, parts=parts)
+    buffer = io.BytesIO(build.archive({"example.com/tool:1": image}))
+    with tarfile.open(fileobj=buffer, mode="a") as archive:
+        info = tarfile.TarInfo(f"blobs/sha512/{digest.encoded}")
+        info.size = BASE.size
+        archive.addfile(info, io.BytesIO(BASE.content))
+    take_in(empty, buffer.getvalue())
+    assert digest in {file.digest for file in empty.layout.blobs.files()}
+    assert empty.verify().is_clean
 
 
 def test_a_compressed_archive_comes_in(empty: Cache) -> None:
