@@ -73,7 +73,7 @@ def connector(
         client_certificates=dict(map(_client_certificate, client_certificates or ())),
         warn=lambda line: tell(f"warning: {line}"),
     )
-    credentials = Credentials.from_environment()
+    credentials = Credentials.from_environment(warn=settings.warn)
     clients: dict[str, Client] = {}
     with ExitStack() as stack:
 

@@ -40,4 +40,4 @@ class Clients:
         from cachedb.registry.settings import RegistrySettings  # noqa: PLC0415
 
         settings = self._settings or RegistrySettings(mirrors=mirrors.from_environment())
-        return Client(domain, settings, Credentials.from_environment())
+        return Client(domain, settings, Credentials.from_environment(warn=settings.warn))

@@ -11,6 +11,7 @@ import base64
 import binascii
 import os
 import re
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,8 +181,9 @@ class CredentialFile:
 class Credentials:
     """All the files of credentials of a user, read once, in the order they count.
 
-    A helper that fails is reported to `warn` and passed over: many configurations name helpers
-    that are not installed where an image that needs no login is pulled.
+    A helper is asked once for each server, however many repositories are used there. One that
+    fails is reported to `warn` and passed over: many configurations name helpers that are not
+    installed where an image that needs no login is pulled.
     """
 
     def __init__(
@@ -194,6 +196,8 @@ class Credentials:
         self._files = files
         self._ask = ask
         self._warn = warn
+        self._lock = threading.Lock()
+        self._secrets: dict[tuple[str, str], Secret | None] = {}
 
     @classmethod
     def from_environment(
@@ -224,10 +228,17 @@ class Credentials:
     def find(self, name: str) -> Credential:
         """Return the credential for ``registry`` or ``registry/repository``, or `ANONYMOUS`."""
         for file in self._files:
-            found = file.find(name, self._ask_or_warn)
+            found = file.find(name, self._ask_once)
             if found is not None:
                 return found
         return ANONYMOUS
+
+    def _ask_once(self, helper: str, server: str) -> Secret | None:
+        with self._lock:
+            key = helper, server
+            if key not in self._secrets:
+                self._secrets[key] = self._ask_or_warn(helper, server)
+            return self._secrets[key]
 
     def _ask_or_warn(self, helper: str, server: str) -> Secret | None:
         try:

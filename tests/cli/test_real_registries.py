@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -132,6 +133,53 @@ def test_without_the_password_nothing_is_done(
     # Not being let in is not the same as not being published.
     assert asked.code == 7 or "its registry does not have it" in asked.err
     assert "wrong" not in pushed.err + asked.err
+
+
+@sites("http", "basic")
+def test_a_helper_is_asked_for_the_password(
+    run: Run,
+    site: Site,
+    docker_config: Path,
+    tree: build.Tree,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (docker_config / "config.json").write_text(json.dumps({"credsStore": "test"}))
+    name = f"{site.host}/team/helped:1"
+    tree.add(AMD, name)
+    without = run(tree.path, "push", name)
+
+    program = tmp_path / "bin" / "docker-credential-test"
+    program.parent.mkdir()
+    reply = json.dumps({"Username": servers.USER, "Secret": servers.PASSWORD})
+    program.write_text(f"#!/bin/sh\necho '{reply}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    done = run(tree.path, "push", name)
+
+    assert (without.code, done.code) == (7, 0)
+    assert without.err.splitlines()[0] == (
+        f"warning: no credentials for '{site.host}': the credential helper "
+        "'docker-credential-test' is not on the PATH"
+    )
+    assert done.err == ""
+
+
+@sites("http", "basic token")
+def test_no_secret_is_kept(
+    run: Run, site: Site, docker_config: Path, tree: build.Tree, tmp_path: Path
+) -> None:
+    log_in(docker_config, site.host)
+    name = f"{site.host}/team/kept:1"
+    tree.add(AMD, name)
+    assert run(tree.path, "push", name, *site.options).code == 0
+    assert run(tmp_path / "new", "pull", name, *site.options).code == 0
+    auth = base64.b64encode(f"{servers.USER}:{servers.PASSWORD}".encode())
+    for folder in (tree.path, tmp_path / "new"):
+        files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        assert files
+        for secret in (servers.PASSWORD.encode(), auth, b"eyJ"):  # how tokens begin
+            assert not any(secret in content for content in files)
 
 
 @sites("tls", "open basic token")

@@ -7,6 +7,7 @@ import pytest
 from cachedb.errors import RegistryError
 from cachedb.registry import helpers
 from cachedb.registry.credentials import ANONYMOUS, CredentialFile, Credentials
+from cachedb.registry.helpers import Secret
 
 
 @pytest.fixture
@@ -91,6 +92,24 @@ def test_a_helper_that_fails_is_reported_and_passed_over():
     file = CredentialFile(path="config.json", store="absent")
     assert Credentials((file,), warn=said.append).find("reg.test/a") == ANONYMOUS
     assert "docker-credential-absent" in said[0]
+
+
+def test_a_helper_is_asked_once_for_all_repositories_of_a_registry():
+    asked, said = [], []
+
+    def ask(program, server):
+        asked.append((program, server))
+        if server == "broken.test":
+            raise RegistryError("it is broken")
+        return Secret(username="user", secret="of the helper")
+
+    file = CredentialFile(path="config.json", store="store")
+    credentials = Credentials((file,), ask=ask, warn=said.append)
+    for repository in ("a", "b", "c/d"):
+        assert credentials.find(f"reg.test/{repository}").password == "of the helper"
+        assert credentials.find(f"broken.test/{repository}") == ANONYMOUS
+    assert asked == [("store", "reg.test"), ("store", "broken.test")]
+    assert said == ["no credentials for 'broken.test': it is broken"]
 
 
 def test_secrets_are_in_no_repr():
