@@ -1,6 +1,7 @@
 """One request, one answer: limits, proxies, certificates, patience."""
 
 import dataclasses
+import io
 import socket
 import threading
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from cachedb.registry.settings import ClientCertificate, Patience, RegistrySetti
 from cachedb.registry.transport import Request, Transport
 from tests.registry import servers
 from tests.registry.scripted import QUICK, Reply, chunked, client, layer, scripted
+from tests.registry.tunnelling import tunnelling
 
 _BLOB = Digest.of(b"blob")
 
@@ -122,6 +124,26 @@ def test_a_proxy_is_asked_for_what_is_outside(monkeypatch):
     (asked,) = proxy.asked
     assert asked.path.startswith("http://registry.test/v2/a/b/blobs/")
     assert asked.headers["proxy-authorization"].startswith("Basic ")
+
+
+def test_a_proxy_passes_tls_on_unread(tmp_path, monkeypatch):
+    authority = servers.make_authority(tmp_path / "ca", names="DNS:registry.test")
+    content = bytes(range(256)) * 20_000
+    blob = layer(content)
+    with (
+        servers.docker_registry(tmp_path / "registry", **authority.environment) as served,
+        tunnelling(served.port) as (proxy, asked),
+    ):
+        monkeypatch.setenv("https_proxy", f"http://user:SECRET@{proxy}")
+        monkeypatch.setenv("no_proxy", "")
+        with client("registry.test", ca_files=(str(authority.ca),)) as reader:
+            reader.origin.upload_blob("a/b", blob, lambda at: io.BytesIO(content[at:]))
+            with reader.blob("a/b", blob) as stream:
+                assert b"".join(stream) == content
+        with client("registry.test") as reader, pytest.raises(RegistryUnavailable, match="verify"):
+            reader.origin.has_blob("a/b", blob.digest)
+    assert {path for path, _ in asked} == {"registry.test:443"}
+    assert {login.partition(" ")[0] for _, login in asked} == {"Basic"}
 
 
 @pytest.mark.parametrize(
