@@ -149,6 +149,19 @@ def test_a_wrong_file_of_that_name_is_replaced(empty: Cache, tmp_path: Path) -> 
     assert empty.verify().is_clean
 
 
+@pytest.mark.parametrize("part", ["root", "config", "layer"])
+def test_other_bytes_under_the_name_of_a_blob_do_not_come_in(empty: Cache, part: str) -> None:
+    """linuxkit imports such a layer, and exports it as if it were the right one."""
+    right = {"root": TOOL.root, "config": TOOL.config, "layer": TOOL.layers[1]}[part].content
+    wrong = right[:-1] + bytes([right[-1] ^ 1])
+    archive = build.archive({"x/tool:1": TOOL})
+    assert archive.count(right) == 1
+    with pytest.raises(InvalidArchive, match=" holds sha256:"):
+        take_in(empty, archive.replace(right, wrong))
+    assert names(empty) == {}
+    assert list(empty.layout.blobs.files()) == []
+
+
 def test_a_cut_at_any_member_leaves_nothing(empty: Cache) -> None:
     content = build.archive({"x/tool:1": TOOL})
     for length in range(0, len(content.rstrip(b"\0")), 512):
