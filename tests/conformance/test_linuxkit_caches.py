@@ -9,6 +9,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheError
+from cachedb.linuxkit import Provider
+from cachedb.oci import Platform
 from cachedb.operations.export import ExportOptions
 from cachedb.operations.listing import Health
 from tests import conformance_data
@@ -103,6 +105,30 @@ def check_export(cache: Cache, case: str, name: str) -> None:
     if not is_broken:
         plan = cache.plan_export([name], ExportOptions())
         assert b"".join(cache.export(plan))
+
+
+def test_of_two_images_of_one_name_each_is_had_by_its_digest(tmp_path: Path) -> None:
+    """What linuxkit answers about the name is about the first; an import here takes the last."""
+    path = conformance_data.root() / "linuxkit" / "seed" / "ix-dup-names.json"
+    recorded = json.loads(path.read_text())
+    ((name, answers),) = recorded["names"].items()
+    answer = answers["archs"]["amd64"]
+    folder = restore("ix-dup-names", recorded, tmp_path / "cache")
+    with Provider(folder) as provider:
+        first, last = (entry.digest for entry in provider.cache.list())
+        if answers["find_root"]["digest"] != first:
+            first, last = last, first
+        assert (first, last) == (answers["find_root"]["digest"], recorded["ls"][name])
+        source = provider.new_source(str(first), Platform.parse("linux/amd64"))
+        assert source.config() == answer["config"]["config"]
+        assert source.sboms() == answer["sboms"]["sboms"]
+        with source.v1_tar_reader(name) as reader:
+            found = {info.name: content for info, content in build.members(reader.read())}
+        listed = answer["export_docker"]["tar"]["entries"]
+        assert list(found) == [entry["name"] for entry in listed]
+        assert json.loads(found["manifest.json"]) == listed[-1]["json"]
+        with provider.new_source(str(last)).v1_tar_reader(name) as reader:
+            assert reader.read(512).partition(b"\0")[0].decode() not in found
 
 
 def test_what_is_not_linuxkits_is_refused(tmp_path: Path) -> None:
