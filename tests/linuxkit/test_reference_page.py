@@ -1,8 +1,10 @@
 """docs/reference/linuxkit.md names every symbol and flag of linuxkit, and what exists here."""
 
+import ast
 import importlib
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import typer.main
 
 import cachedb.linuxkit
 from cachedb.cli.app import app
+from cachedb.operations.content import Writer
 from tests import conformance_data
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "linuxkit.md"
@@ -70,6 +73,33 @@ def test_every_public_name_is_on_the_page() -> None:
 
 
 OURS = {"Provider.close", "ResolvableDescriptor.descriptor"}
+
+
+def test_every_method_is_called_by_a_test_beside_this_one() -> None:
+    called = {each.attr for each in written("linuxkit") if isinstance(each, ast.Attribute)}
+    for name in cachedb.linuxkit.__all__:
+        found = getattr(cachedb.linuxkit, name)
+        if inspect.isclass(found):
+            assert {each for each in vars(found) if not each.startswith("_")} <= called, name
+    assert {each for each in vars(Writer) if not each.startswith("_")} <= called
+
+
+def test_every_flag_of_the_page_is_typed_by_a_test() -> None:
+    texts = [
+        each.value
+        for each in written("cli", "interop", "operations", "query")
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    ]
+    typed = {word for text in texts for word in text.split()}
+    flags = {flag for line in commands() for flag in line.split()[2:]}
+    assert flags - typed == set()
+
+
+def written(*folders: str) -> Iterator[ast.AST]:
+    """Yield every node of the tests in some folders."""
+    for folder in folders:
+        for path in (PAGE.parents[2] / "tests" / folder).glob("test_*.py"):
+            yield from ast.walk(ast.parse(path.read_text()))
 
 
 def test_every_symbol_of_linuxkit_is_on_the_page() -> None:

@@ -1,0 +1,34 @@
+"""Which cache a command is about: the option, else the environment, else the user's folder."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import build
+from tests.cli.conftest import Run
+from tests.conftest import APP, TOOL
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> build.Tree:
+    return build.layout(tmp_path / "other", {"example.com/other:1": TOOL})
+
+
+def test_the_option_wins_over_the_environment(
+    run: Run, populated: build.Tree, other: build.Tree
+) -> None:
+    done = run(populated.path, "ls", "--cache", other.path, "--quiet")
+    assert (done.code, done.out) == (0, f"{TOOL.digest}\n")
+    done = run(populated.path, "rm", "--cache", other.path, "example.com/other:1")
+    assert (other.entries(), len(populated.entries())) == ([], 2)
+
+
+def test_without_either_it_is_the_folder_of_the_user(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" / "cachedb" / "layout"
+    folder.parent.mkdir(parents=True)
+    build.layout(folder, {"example.com/app:1": APP})
+    done = run("", "ls", "--quiet")  # a variable that is empty says nothing
+    assert (done.code, done.out) == (0, f"{APP.digest}\n")
