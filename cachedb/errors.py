@@ -281,7 +281,14 @@ class AuthenticationFailed(RegistryError):
 
 
 class RegistryUnavailable(RegistryError):
-    """The registry cannot be reached, or answers with server errors."""
+    """The registry cannot be reached, or answers with server errors.
+
+    `is_lasting` says that another attempt would not help.
+    """
+
+    def __init__(self, message: str, *, is_lasting: bool = False, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.is_lasting = is_lasting
 
 
 class RateLimited(RegistryError):

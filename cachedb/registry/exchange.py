@@ -35,6 +35,7 @@ _REDIRECTS_WITH_BODY = frozenset({307, 308})
 _REPEATABLE = frozenset({"GET", "HEAD"})
 _MOST_WARNINGS = 8
 _LONGEST_BACKOFF = 20.0
+_WORTH_TELLING = 2.0
 
 
 class Exchange:
@@ -48,7 +49,7 @@ class Exchange:
         self._transport = Transport(home, settings)
         # A token request is sent once: it is part of the attempts of whatever needs the token.
         self._authenticator = Authenticator(home, credential, self._transport.send, settings)
-        self._shown: set[str] = set()
+        self._said: set[str] = set()
 
     def send(self, request: Request, access: Access) -> Answer:
         """Send a request, log in if asked to, follow redirects, and try again if it may help.
@@ -72,8 +73,11 @@ class Exchange:
         """Wait before the next attempt: longer each time, or as long as the server says.
 
         Raises:
+            RegistryError: The failure itself, if another attempt would not help.
             RateLimited: The server wants us to come back later than we care to wait.
         """
+        if not failure.is_passing:
+            raise failure.error
         patience = self._settings.patience
         backoff = min(patience.backoff_seconds * 2**attempt, _LONGEST_BACKOFF)
         seconds = backoff * random.uniform(0.5, 1)  # noqa: S311 - it spreads clients, no secret
@@ -85,6 +89,8 @@ class Exchange:
                     retry_at=failure.retry_at,
                 ) from failure.error
             seconds = max(seconds, asked)
+        if seconds >= _WORTH_TELLING:
+            self._warn(str(failure.error), f"; trying again in {seconds:.0f} s")
         patience.wait(seconds)
 
     def close(self) -> None:
@@ -157,13 +163,16 @@ class Exchange:
             request = replace(request, headers={**request.headers, "Authorization": authorization})
         answer = self._transport.send(request)
         for line in answer.header_lines("Warning")[:_MOST_WARNINGS]:
-            self._show(headers.warning_text(line.encode("latin-1", "replace")))
+            warning = headers.warning_text(line.encode("latin-1", "replace"))
+            if warning is not None:
+                self._warn(f"{self.home.authority} warns: {warning!r}")
         return answer
 
-    def _show(self, warning: str | None) -> None:
-        if warning is not None and warning not in self._shown:
-            self._shown.add(warning)
-            self._settings.warn(f"{self.home.authority} warns: {warning!r}")
+    def _warn(self, warning: str, detail: str = "") -> None:
+        """Say something, once; the detail may be another one each time."""
+        if warning not in self._said:
+            self._said.add(warning)
+            self._settings.warn(f"{warning}{detail}")
 
 
 def _redirect(answer: Answer, request: Request) -> str:

@@ -74,9 +74,10 @@ class Failure:
 
     @classmethod
     def of(cls, error: RegistryError) -> Failure:
-        """Describe an error that may pass."""
+        """Describe an error that may pass, unless it says that it does not."""
         retry_at = error.retry_at if isinstance(error, RateLimited) else None
-        return cls(error=error, is_passing=True, retry_at=retry_at)
+        is_lasting = isinstance(error, RegistryUnavailable) and error.is_lasting
+        return cls(error=error, is_passing=not is_lasting, retry_at=retry_at)
 
 
 def failure_of(answer: Answer, what: str) -> Failure:

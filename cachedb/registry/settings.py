@@ -59,7 +59,8 @@ class RegistrySettings:
     to over plain http, the second may receive credentials as token servers of any registry.
     `mirrors` maps a registry, or ``*`` for every one, to the base URLs that are asked first in
     a pull. `client_certificates` has registries as keys; each certificate is shown to that
-    registry alone. `warn` receives one escaped line a warning.
+    registry alone. Up to `connections` to one origin are kept for reuse. `warn` receives one
+    escaped line a warning.
     """
 
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -67,6 +68,6 @@ class RegistrySettings:
     trusted_realms: frozenset[str] = frozenset()
     ca_files: tuple[str, ...] = ()
     client_certificates: Mapping[str, ClientCertificate] = field(default_factory=dict)
-    connections: int = 16
+    connections: int = 64
     patience: Patience = field(default_factory=Patience)
     warn: Callable[[str], None] = ignore

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import ssl
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,6 +42,9 @@ CHUNK_BYTES = MIB
 # Not more: the timeout of a socket is for one block, so this is also the slowest upload.
 _SEND_BLOCK = 64 * KIB
 _WORTH_DRAINING = 64 * KIB
+# OpenSSL's codes for a chain that ends at nobody whom we trust.
+_UNKNOWN_AUTHORITIES = frozenset({18, 19, 20, 21})
+_TRUST_HINT = "--cert-file PEM trusts another certificate authority"
 
 
 class Body(Protocol):
@@ -287,14 +291,38 @@ class _Adapter(HTTPAdapter):
 
 def unavailable(url: str, error: Exception) -> RegistryUnavailable:
     """Say that there was no answer, and why, without what a URL may hide."""
-    return RegistryUnavailable(f"no answer from {redact(url)!r}: {_reason(error)}")
+    # At the bottom, because the outer layers repeat the URL with its query.
+    cause = _bottom(error)
+    return RegistryUnavailable(
+        f"no answer from {redact(url)!r}: {_reason(cause)}",
+        is_lasting=_is_lasting(cause),
+        hint=_TRUST_HINT if _is_unknown_authority(cause) else None,
+    )
 
 
-def _reason(error: BaseException) -> str:
-    """Say what went wrong at the bottom; the outer layers repeat the URL with its query."""
-    seen = error
-    while (inner := _inner(seen)) is not None:
-        seen = inner
+def _bottom(error: BaseException) -> BaseException:
+    while (inner := _inner(error)) is not None:
+        error = inner
+    return error
+
+
+def _is_lasting(cause: BaseException) -> bool:
+    """Whether the same would happen at once: a certificate that does not hold, no such name."""
+    if isinstance(cause, socket.gaierror):
+        return cause.errno == socket.EAI_NONAME
+    return isinstance(cause, ssl.SSLCertVerificationError)
+
+
+def _is_unknown_authority(cause: BaseException) -> bool:
+    return (
+        isinstance(cause, ssl.SSLCertVerificationError)
+        and cause.verify_code in _UNKNOWN_AUTHORITIES
+    )
+
+
+def _reason(seen: BaseException) -> str:
+    if isinstance(seen, ssl.SSLCertVerificationError):
+        return f"TLS failed ('certificate verify failed': {seen.verify_message!r})"
     if isinstance(seen, ssl.SSLError):
         return f"TLS failed ({(seen.reason or str(seen)).replace('_', ' ').lower()!r})"
     if isinstance(seen, TimeoutError) or "timed out" in str(seen):

@@ -1,6 +1,7 @@
 """Redirects, second attempts and warnings."""
 
 import dataclasses
+import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from types import SimpleNamespace
@@ -172,6 +173,37 @@ def test_waits_grow_and_end():
         assert reader.origin.has_blob("a/b", _BLOB)
     assert [0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(waited[:4])] == [True] * 4
     assert max(waited) <= 20
+
+
+@pytest.mark.parametrize(
+    ("number", "waits"), [(socket.EAI_NONAME, 0), (socket.EAI_AGAIN, QUICK.retries)]
+)
+def test_a_name_that_does_not_exist_is_not_looked_up_again(monkeypatch, number, waits):
+    def look_up(*_arguments):
+        raise socket.gaierror(number, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    waited = []
+    patience = dataclasses.replace(QUICK, wait=waited.append)
+    with (
+        client("registry.test", patience=patience) as reader,
+        pytest.raises(RegistryUnavailable, match="not known"),
+    ):
+        reader.origin.has_blob("a/b", _BLOB)
+    assert len(waited) == waits
+
+
+def test_a_long_wait_is_told_once():
+    said = []
+    patience = dataclasses.replace(QUICK, backoff_seconds=10, wait=lambda _: None)
+    with (
+        scripted(_failing(3)) as server,
+        client(server.host, patience=patience, warn=said.append) as reader,
+    ):
+        assert reader.origin.has_blob("a/b", _BLOB)
+    (line,) = said
+    assert "503" in line
+    assert "; trying again in " in line
 
 
 def test_a_warning_is_shown_once():
