@@ -5,14 +5,18 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from cachedb.cache import Cache
 from tests import build
 from tests.cli import snapshot
 from tests.cli.registry import Registry, serving_things
 from tests.interop.tools import cachedb, succeed
+from tests.operations.processes import finished, interrupt, running
+from tests.registry.scripted import Asked, Reply, scripted
 
 MIB = 1 << 20
 BIG = build.layer({"big": random.Random(2).randbytes(14 * MIB)})
@@ -73,12 +77,43 @@ def test_a_pull_that_is_ended_goes_on_where_it_stopped(
 
         registry.hold = None
         registry.release.set()
-        assert succeed(cache, "ls", "--quiet") == ""  # nothing is locked
+        with Cache.open(cache) as opened:
+            assert opened.layout.living_leases() == set()
+            with opened.layout.sweeping(patience=0), opened.layout.locking_names():
+                assert opened.list() == []
         succeed(cache, "pull", f"{registry.host}/team/app:1")
         assert registry.ranges == [f"bytes={there}-"]
     assert build.Tree(cache).blobs() == APP.digests
     assert not parts(cache)
     assert cachedb(cache, "verify").code == 0
+
+
+def test_a_push_that_is_interrupted_is_over_at_once_and_holds_nothing(tree: build.Tree) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def answer(asked: Asked) -> Reply:
+        match asked.method:
+            case "HEAD":
+                return Reply(404)
+            case "POST":
+                return Reply(202, headers=(("Location", "/v2/team/app/blobs/uploads/1"),))
+        reached.set()
+        go_on.wait(60)
+        return Reply(201)
+
+    with scripted(answer) as server:
+        tree.add(APP, f"{server.host}/team/app:1")
+        with running(tree.path, "push", f"{server.host}/team/app:1") as push:
+            assert reached.wait(60)
+            interrupt(push)
+            code, out, err = finished(push)  # while the registry still thinks
+        go_on.set()
+
+    assert (code, out) == (130, "")
+    assert "Traceback" not in err
+    with Cache.open(tree.path) as opened:
+        assert opened.layout.living_leases() == set()
+        assert len(opened.list()) == 1
 
 
 def test_what_an_interrupted_pull_has_left_goes_with_a_gc(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pulls in processes of their own: side by side, and interrupted."""
+"""Pulls in processes of their own, side by side."""
 
 import os
 import time
@@ -10,7 +10,7 @@ import pytest
 
 from cachedb.cache import Cache
 from tests import build
-from tests.operations.processes import finished, interrupt, running
+from tests.operations.processes import finished, running
 from tests.operations.registries import on_disk
 from tests.registry.holding_back import HoldingBack, holding_back
 
@@ -79,35 +79,4 @@ def test_two_processes_fetch_a_blob_once(server: HoldingBack, folder: Path) -> N
     with Cache.open(folder) as cache:
         assert sorted(str(each.name) for each in cache.list()) == sorted(names)
         assert on_disk(cache) == IMAGE.digests
-        assert cache.verify().is_clean
-
-
-def test_an_interrupt_ends_a_pull_at_once_and_the_next_goes_on(
-    server: HoldingBack, folder: Path
-) -> None:
-    name = f"{server.host}/t/x:1"
-    with running(folder, "pull", name) as process:
-        half_arrives(server, folder)
-        started = time.monotonic()
-        interrupt(process)
-        code, out, err = finished(process)
-    # The registry still holds back: nobody waited for it.
-    assert time.monotonic() - started < 5
-    assert (code, out) == (130, "")
-    assert err.endswith("interrupted; what has arrived is kept, run it again to go on\n")
-    assert "Traceback" not in err
-    left = part(folder)
-    assert left >= _MIB
-    with Cache.open(folder) as cache:
-        assert cache.layout.living_leases() == set()
-        with cache.layout.sweeping(patience=0), cache.layout.locking_names():
-            assert cache.list() == []
-
-    server.go_on.set()
-    with running(folder, "pull", name) as process:
-        code, out, err = finished(process)
-
-    assert (code, err) == (0, f"{BIG.digest}  4.2 MB\n")
-    assert downloads(server) == [None, f"bytes={left}-"]
-    with Cache.open(folder) as cache:
         assert cache.verify().is_clean
