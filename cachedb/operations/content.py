@@ -164,14 +164,20 @@ class ContentStore:
         Raises:
             NotFound: Nobody has begun to write it.
         """
-        with self._layout.ingests() as ingests:
-            found = ingests.status(ref)
-        if found is None:
-            raise NotFound(f"no ingest {ref!r}")
-        return _status(found)
+        if self._layout.is_writable:
+            with self._layout.ingests() as ingests:
+                found = ingests.status(ref)
+            if found is not None:
+                return _status(found)
+        raise NotFound(f"no ingest {ref!r}")
 
     def list_statuses(self) -> list[Status]:
-        """Say of every blob that is being written how far it is, by ref."""
+        """Say of every blob that is being written how far it is, by ref.
+
+        In a cache that may only be read there is none: only their writer may look at them.
+        """
+        if not self._layout.is_writable:
+            return []
         with self._layout.ingests() as ingests:
             return sorted(map(_status, ingests.statuses()), key=lambda status: status.ref)
 

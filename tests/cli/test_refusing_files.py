@@ -124,7 +124,7 @@ def test_a_file_that_may_not_grow_is_like_a_full_disk(
 READING = [
     "ls", f"show {APP_1}", f"tree {APP_1}", f"why {TOOL.digest}", "validate",
     "validate --deep", "verify", "du", "query refs", "gc --dry-run --grace 0",
-    f"rm --dry-run {APP_1}",
+    f"rm --dry-run {APP_1}", f"export -o /dev/null {APP_1}",
 ]  # fmt: skip
 WRITING = ["gc --grace 0", f"rm {APP_1}", "import BIG", "pull 127.0.0.1:1/x"]
 
@@ -145,16 +145,20 @@ for command in json.load(sys.stdin):
 """
 
 
+def unprivileged(*process: str) -> list[str]:
+    """Return a command line without what lets root write where nobody may."""
+    if os.geteuid() != 0:
+        return [*process]
+    if shutil.which("setpriv") is None:
+        pytest.skip("root writes everywhere, and setpriv (util-linux) is not installed")
+    dropped = "-dac_override,-dac_read_search,-fowner"
+    return ["setpriv", f"--bounding-set={dropped}", "--inh-caps=-all", *process]
+
+
 def without_privileges(cache: Path, commands: list[str]) -> list[Done]:
     """Run commands without what lets root write where nobody may."""
-    process = [sys.executable, "-c", EACH]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root writes everywhere, and setpriv (util-linux) is not installed")
-        dropped = "-dac_override,-dac_read_search,-fowner"
-        process = ["setpriv", f"--bounding-set={dropped}", "--inh-caps=-all", *process]
     done = subprocess.run(
-        process,
+        unprivileged(sys.executable, "-c", EACH),
         env={**os.environ, "CACHEDB_CACHE": str(cache)},
         input=json.dumps(commands),
         check=True,
