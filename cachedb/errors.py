@@ -283,11 +283,20 @@ class AuthenticationFailed(RegistryError):
 class RegistryUnavailable(RegistryError):
     """The registry cannot be reached, or answers with server errors.
 
-    `is_lasting` says that another attempt would not help.
+    `unanswered` is the origin that did not answer at all; `is_lasting` says that another attempt
+    would not help.
     """
 
-    def __init__(self, message: str, *, is_lasting: bool = False, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        unanswered: str | None = None,
+        is_lasting: bool = False,
+        hint: str | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
+        self.unanswered = unanswered
         self.is_lasting = is_lasting
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -36,6 +37,7 @@ _REPEATABLE = frozenset({"GET", "HEAD"})
 _MOST_WARNINGS = 8
 _LONGEST_BACKOFF = 20.0
 _WORTH_TELLING = 2.0
+_SILENCE = 5.0
 
 
 class Exchange:
@@ -50,6 +52,7 @@ class Exchange:
         # A token request is sent once: it is part of the attempts of whatever needs the token.
         self._authenticator = Authenticator(home, credential, self._transport.send, settings)
         self._said: set[str] = set()
+        self._silence: tuple[RegistryUnavailable | None, float] = None, 0.0
 
     def send(self, request: Request, access: Access) -> Answer:
         """Send a request, log in if asked to, follow redirects, and try again if it may help.
@@ -98,6 +101,19 @@ class Exchange:
         self._transport.close()
 
     def _persist(self, send: Callable[[], Answer]) -> Answer:
+        """Send until it goes well, but not to a registry that has just been silent all along."""
+        silence, since = self._silence
+        if silence is not None and time.monotonic() - since < _SILENCE:
+            raise silence
+        try:
+            return self._insist(send)
+        except RegistryUnavailable as error:
+            if error.unanswered == str(self.home):
+                # Or each of a thousand names would be as patient with it as the first one.
+                self._silence = error, time.monotonic()
+            raise
+
+    def _insist(self, send: Callable[[], Answer]) -> Answer:
         for attempt in range(self._settings.patience.retries):
             try:
                 answer = send()

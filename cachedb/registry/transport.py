@@ -295,6 +295,7 @@ def unavailable(url: str, error: Exception) -> RegistryUnavailable:
     cause = _bottom(error)
     return RegistryUnavailable(
         f"no answer from {redact(url)!r}: {_reason(cause)}",
+        unanswered=str(Origin.of(url)),
         is_lasting=_is_lasting(cause),
         hint=_TRUST_HINT if _is_unknown_authority(cause) else None,
     )

@@ -193,6 +193,35 @@ def test_a_name_that_does_not_exist_is_not_looked_up_again(monkeypatch, number, 
     assert len(waited) == waits
 
 
+@pytest.mark.parametrize(
+    ("silence", "attempts"),
+    [pytest.param(1000, 1, id="at once"), pytest.param(0, 3, id="later on")],
+)
+def test_a_registry_that_was_silent_is_not_waited_for_again(monkeypatch, silence, attempts):
+    monkeypatch.setattr(exchange, "_SILENCE", silence)
+    waited = []
+    patience = dataclasses.replace(QUICK, wait=waited.append)
+    with client("127.0.0.1:1", patience=patience) as reader:
+        for _ in range(3):
+            with pytest.raises(RegistryUnavailable, match="refused"):
+                reader.origin.has_blob("a/b", _BLOB)
+    assert len(waited) == attempts * QUICK.retries
+
+
+def test_a_storage_that_is_silent_is_not_the_registry():
+    waited = []
+    patience = dataclasses.replace(QUICK, wait=waited.append)
+    moved = Reply(307, headers=(("Location", "http://127.0.0.1:1/x"),))
+    with (
+        scripted(lambda _asked: moved) as server,
+        client(server.host, patience=patience) as reader,
+    ):
+        for _ in range(2):
+            with pytest.raises(RegistryUnavailable, match="refused"):
+                reader.origin.has_blob("a/b", _BLOB)
+    assert len(waited) == 2 * QUICK.retries
+
+
 def test_a_long_wait_is_told_once():
     said = []
     patience = dataclasses.replace(QUICK, backoff_seconds=10, wait=lambda _: None)
