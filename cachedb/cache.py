@@ -103,7 +103,7 @@ class Cache:
         from cachedb.operations import rebuild  # noqa: PLC0415
 
         with Layout.open_as_found(root) as layout:
-            return rebuild.restore_names(layout)
+            return rebuild.restore_names(layout, layout.private / CATALOG)
 
     @classmethod
     def _of(cls, layout: Layout) -> Self:

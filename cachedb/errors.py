@@ -235,8 +235,8 @@ class CorruptBlob(CorruptCache):
 class NotALayout(CorruptCache):
     """A directory is not an OCI image layout that can be used."""
 
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"{path!r} is not a usable OCI image layout: {why}")
+    def __init__(self, path: str, why: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path!r} is not a usable OCI image layout: {why}", hint=hint)
         self.path = path
         self.why = why
 

@@ -15,6 +15,8 @@ FINGERPRINT = "fingerprint"
 """The state of the files that the rows stand for."""
 INDEX_PROBLEMS = "index-problems"
 """A JSON list: why some entries of index.json cannot be read."""
+NAMES = "names"
+"""The index.json that the rows stand for."""
 
 
 def recall(connection: Connection, key: str) -> str | None:

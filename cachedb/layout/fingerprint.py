@@ -52,6 +52,10 @@ class Fingerprint:
             and (self.index_json, self.blobs) == (recorded.index_json, recorded.blobs)
         )
 
+    def proves_same_names(self, recorded: Fingerprint | None) -> bool:
+        """Whether index.json, at least, is as it was when `recorded` was taken."""
+        return recorded is not None and recorded.settled and self.index_json == recorded.index_json
+
 
 def take(root: int) -> Fingerprint:
     """Return the fingerprint of the layout in the directory `root`."""

@@ -229,7 +229,9 @@ class Layout:
                 return IndexJson.parse(self.read_index_json())
             except InvalidManifest as error:
                 if time.monotonic() >= give_up or not _is_young(written):
-                    raise NotALayout(str(self.root), f"index.json: {error}") from error
+                    raise NotALayout(
+                        str(self.root), f"index.json: {error}", hint="cachedb doctor"
+                    ) from error
             time.sleep(_TORN_PAUSE)
 
     def replace_index(self, index: IndexJson) -> None:

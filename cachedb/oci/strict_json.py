@@ -48,8 +48,9 @@ def decode(content: bytes) -> Any:
     except RecursionError as error:
         raise InvalidManifest("nested too deeply") from error
     except json.JSONDecodeError as error:
+        why = error.msg.lower().removesuffix(" at")
         raise InvalidManifest(
-            f"not JSON: {error.msg.lower()} at line {error.lineno} column {error.colno}"
+            f"not JSON: {why} at line {error.lineno} column {error.colno}"
         ) from error
     _check_depth(value)
     if _SURROGATE.search(text):  # in UTF-8, only an escape can make one

@@ -25,7 +25,7 @@ from cachedb.oci import config, manifest
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import salvage, salvage_platform
-from cachedb.operations import packages
+from cachedb.operations import names_copy, packages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -158,6 +158,8 @@ class _Reconciliation:
         sboms.settle(connection, near)
         self._ingest.sweep()
         state.remember(connection, state.INDEX_PROBLEMS, json.dumps(index.problems))
+        if not current.proves_same_names(_recorded(connection)):
+            names_copy.keep(connection, index)
         proven = replace(current, settled=current.settled and not self._is_racy)
         state.remember(connection, state.FINGERPRINT, str(proven))
         return Drift(**self._counts)

@@ -10,12 +10,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from cachedb.errors import InvalidManifest, LimitExceeded, NotALayout, StorageFailed
-from cachedb.layout import IndexJson
+from cachedb.errors import LimitExceeded, NotALayout, StorageFailed
 from cachedb.layout.health import GC_LOCK
 from cachedb.layout.leftovers import LEASES, OURS, STAGE, TRASH
-from cachedb.limits import INDEX_JSON_BYTES
-from cachedb.operations import catalog_check
+from cachedb.operations import catalog_check, names_copy
 from cachedb.operations.findings import Code, Level, error, note, warning
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from cachedb.layout.leftovers import Leftover
     from cachedb.operations.findings import Finding
 
-LAST_INDEX = "last-index.json"
 RESTORE_NAMES = "cachedb doctor --restore-names"
 _COLLECT = "cachedb gc"
 _STALE_SECONDS = 3600
@@ -35,7 +32,7 @@ _LITTLE_SPACE = 0.02
 
 def examine(layout: Layout, catalog: Path) -> tuple[Finding, ...]:
     """Look at the layout, which may be none, and at its catalog; the worst comes first."""
-    found = [*_names(layout)]
+    found = [*_names(layout, catalog)]
     are_names_readable = not any(f.code is Code.NAMES_UNREADABLE for f in found)
     found += catalog_check.check(layout, catalog, is_layout=are_names_readable)
     found += _access(layout)
@@ -45,7 +42,7 @@ def examine(layout: Layout, catalog: Path) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: levels.index(finding.level)))
 
 
-def _names(layout: Layout) -> Iterator[Finding]:
+def _names(layout: Layout, catalog: Path) -> Iterator[Finding]:
     try:
         layout.check_marker()
     except (NotALayout, LimitExceeded, StorageFailed) as failed:
@@ -53,29 +50,16 @@ def _names(layout: Layout) -> Iterator[Finding]:
     else:
         if not layout.has_marker:
             yield warning(Code.MARKER_MISSING, "oci-layout", "other tools may refuse the layout")
-    copy, hint = _copy_of_names(layout), None
-    if copy is not None:
-        hint = f"{RESTORE_NAMES} brings back {len(copy.entries)} names"
     try:
         index = layout.index()
     except (NotALayout, LimitExceeded, StorageFailed) as failed:
+        copy, hint = names_copy.find(catalog), None
+        if copy is not None:
+            hint = f"{RESTORE_NAMES} brings back {len(copy.entries)} names"
         yield error(Code.NAMES_UNREADABLE, "index.json", str(failed), hint)
         return
     for problem in index.problems:
         yield error(Code.NAME_UNREADABLE, "index.json", problem, "cachedb gc refuses to work")
-    if copy is None and index.entries:
-        yield note(
-            Code.NO_COPY_OF_NAMES, f".cachedb/{LAST_INDEX}", "there is no copy of the names"
-        )
-
-
-def _copy_of_names(layout: Layout) -> IndexJson | None:
-    """Return the copy that is kept of index.json, if it can be read."""
-    try:
-        content = layout.read_own(LAST_INDEX, INDEX_JSON_BYTES)
-        return None if content is None else IndexJson.parse(content)
-    except (InvalidManifest, LimitExceeded, NotALayout, StorageFailed):
-        return None
 
 
 def _access(layout: Layout) -> Iterator[Finding]:

@@ -21,7 +21,6 @@ class Code(StrEnum):
     MARKER_INVALID = "marker-invalid"
     NAMES_UNREADABLE = "names-unreadable"
     NAME_UNREADABLE = "name-unreadable"
-    NO_COPY_OF_NAMES = "no-copy-of-names"
     BLOB_MISSING = "blob-missing"
     BLOB_CORRUPT = "blob-corrupt"
     BLOB_CHANGED = "blob-changed"

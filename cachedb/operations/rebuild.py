@@ -12,16 +12,12 @@ from cachedb.catalog.hints import Hints
 from cachedb.catalog.swap import replacing
 from cachedb.errors import (
     CatalogMismatch,
-    InvalidManifest,
     LimitExceeded,
     NotALayout,
     Refused,
     StorageFailed,
 )
-from cachedb.layout import IndexJson
-from cachedb.limits import INDEX_JSON_BYTES
-from cachedb.operations import adopt
-from cachedb.operations.doctor import LAST_INDEX
+from cachedb.operations import adopt, names_copy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,10 +59,10 @@ def rebuild(layout: Layout, path: Path) -> Rebuilt:
     return Rebuilt(facts=many, hints=kept)
 
 
-def restore_names(layout: Layout) -> int:
+def restore_names(layout: Layout, path: Path) -> int:
     """Put the copy of index.json in the place of one that cannot be read; returns its names.
 
-    What was there is kept beside the copy.
+    The copy is in the catalog at `path`. What was there is kept in our own folder.
 
     Raises:
         Refused: index.json can be read, or there is no copy that can.
@@ -78,11 +74,9 @@ def restore_names(layout: Layout) -> int:
             pass
         else:
             raise Refused("index.json can be read: there is nothing to restore")
-        try:
-            copy = layout.read_own(LAST_INDEX, INDEX_JSON_BYTES)
-            index = IndexJson.parse(copy or b"")
-        except (InvalidManifest, LimitExceeded, NotALayout) as error:
-            raise Refused(f"there is no copy of index.json that can be read: {error}") from error
+        index = names_copy.find(path)
+        if index is None:
+            raise Refused("the catalog has no copy of index.json that can be read")
         with suppress(NotALayout, LimitExceeded):
             layout.replace_own(BROKEN_INDEX, layout.read_index_json())
         layout.replace_index(index)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -31,7 +30,7 @@ def opened(populated: build.Tree) -> build.Tree:
 
 
 def findings(tree: build.Tree) -> list[Finding]:
-    return [f for f in Cache.examine(tree.path) if f.code is not Code.NO_COPY_OF_NAMES]
+    return list(Cache.examine(tree.path))
 
 
 def faults(tree: build.Tree) -> list[Finding]:
@@ -390,38 +389,80 @@ def test_who_has_the_old_catalog_open_finds_out(opened: build.Tree) -> None:
 # -- names --------------------------------------------------------------------------------------
 
 
-def keep_copy(tree: build.Tree) -> None:
-    shutil.copy(tree.path / "index.json", tree.path / ".cachedb" / "last-index.json")
+TORN = '{"schemaVersion": 2, "manif'
 
 
-def test_names_come_back_from_their_copy(opened: build.Tree) -> None:
-    keep_copy(opened)
-    opened.write_index('{"schemaVersion": 2, "manif')
+def by_another_tool(tree: build.Tree) -> None:
+    """Another tool adds a name, and a command of ours sees it."""
+    tree.add(TOOL, "example.com/new:3")
+    Cache.open(tree.path).close()
+
+
+def by_ourselves(tree: build.Tree) -> None:
+    with Cache.open(tree.path) as cache:
+        cache.remove(cache.plan_removal([APP_1]))
+
+
+def by_a_rebuild(tree: build.Tree) -> None:
+    Cache.rebuild(tree.path)
+
+
+def with_what_nobody_knows(tree: build.Tree) -> None:
+    document = tree.document()
+    document["annotations"] = {"of": "another tool"}
+    document["manifests"].append({"digest": "md5:x"})
+    tree.write_index(json.dumps(document))
+    Cache.open(tree.path).close()
+
+
+@pytest.mark.parametrize(
+    "change", [lambda _tree: None, by_another_tool, by_ourselves, by_a_rebuild,
+               with_what_nobody_knows],
+    ids=["untouched", "by-another-tool", "by-ourselves", "by-a-rebuild", "with-unknown-fields"],
+)  # fmt: skip
+def test_the_names_that_were_last_seen_come_back(
+    opened: build.Tree, change: Callable[[build.Tree], None]
+) -> None:
+    change(opened)
+    before = opened.document()
+    opened.write_index(TORN)
     (found,) = [f for f in findings(opened) if f.code is Code.NAMES_UNREADABLE]
-    assert found.hint == "cachedb doctor --restore-names brings back 2 names"
+    many = len(before["manifests"])
+    assert found.hint == f"cachedb doctor --restore-names brings back {many} names"
 
-    assert Cache.restore_names(opened.path) == 2
+    assert Cache.restore_names(opened.path) == many
 
-    with Cache.open(opened.path) as cache:
-        assert [each.name for each in cache.list()] == [TOOL_2, APP_1]
-    broken = opened.path / ".cachedb" / "index.json.broken"
-    assert broken.read_text() == '{"schemaVersion": 2, "manif'
+    assert opened.document() == before
+    assert (opened.path / ".cachedb" / "index.json.broken").read_text() == TORN
+    assert [f.code for f in faults(opened)] in ([], [Code.NAME_UNREADABLE])
+
+
+def test_whoever_meets_torn_names_is_told_where_to_look(opened: build.Tree) -> None:
+    opened.write_index(TORN)
+    with pytest.raises(NotALayout) as caught:
+        Cache.open(opened.path)
+    assert caught.value.hint == "cachedb doctor"
 
 
 def test_names_that_can_be_read_are_not_replaced(opened: build.Tree) -> None:
-    keep_copy(opened)
     opened.unname(APP_1)
     with pytest.raises(Refused, match="nothing to restore"):
         Cache.restore_names(opened.path)
     assert len(opened.entries()) == 1
 
 
-@pytest.mark.parametrize("copy", [None, "", "[]"], ids=["none", "empty", "a-list"])
-def test_without_a_good_copy_no_name_is_restored(opened: build.Tree, copy: str | None) -> None:
-    target = opened.path / ".cachedb" / "last-index.json"
-    target.unlink(missing_ok=True)
-    if copy is not None:
-        target.write_text(copy)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda t: database(t).unlink(),
+        lambda t: database(t).write_text("no database, " * 1000),
+        lambda t: change(t, "DELETE FROM state WHERE key = 'names'"),
+        lambda t: change(t, "UPDATE state SET value = '[]' WHERE key = 'names'"),
+    ],
+    ids=["no-catalog", "no-database", "no-copy", "a-list"],
+)
+def test_without_a_good_copy_no_name_is_restored(opened: build.Tree, spoil: Prepare) -> None:
+    spoil(opened)
     opened.write_index("")
     with pytest.raises(Refused, match="no copy"):
         Cache.restore_names(opened.path)

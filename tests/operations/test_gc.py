@@ -300,7 +300,7 @@ def test_nothing_of_ours_is_left_behind(cache: Cache, populated: build.Tree) -> 
     private = Path(populated.path) / ".cachedb"
     left = {p.relative_to(private).as_posix() for p in private.rglob("*") if p.is_file()}
     assert not list((private / "trash").iterdir())
-    assert left <= {"index.db", "index.db-journal", "gc.lock", "reserved", "last-index.json"}
+    assert left <= {"index.db", "index.db-journal", "gc.lock", "reserved"}
 
 
 # -- quarantine ---------------------------------------------------------------------------------
