@@ -6,6 +6,7 @@
 #   make golden   rewrite the golden files that tests compare output with
 #   make bench    measure
 #   make crash    kill cachedb at every step of its work, and see what is left
+#   make soak     let many processes loose on one cache, and kill some
 #   make nightly  run every slow campaign
 #   make clean    remove what the targets above have made
 
@@ -20,7 +21,7 @@ ON_ALL_CORES := --numprocesses auto --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test check bench golden crash nightly clean
+.PHONY: help demo test check bench golden crash soak nightly clean
 .DEFAULT_GOAL := help
 
 help:
@@ -47,6 +48,9 @@ golden: $(VENV)/.with-tests
 
 crash: $(VENV)/.with-tests
 	$(TEST) -m campaign tests/crash
+
+soak: $(VENV)/.with-tests
+	$(TEST) -m campaign tests/soak
 
 nightly: $(VENV)/.with-tests
 	$(TEST) -m campaign

@@ -99,7 +99,7 @@ def _blob_faults(root: Path, expected: Expected) -> list[str]:
 def _closure_faults(root: Path, digest: str, tolerated: Collection[str]) -> list[str]:
     found = []
     for each in sorted(closure(root, digest) - set(tolerated)):
-        path = _path(root, each)
+        path = path_of(root, each)
         if not path.is_file():
             found.append(f"lacks {each}")
         elif hashlib.sha256(path.read_bytes()).hexdigest() != path.name:
@@ -109,7 +109,7 @@ def _closure_faults(root: Path, digest: str, tolerated: Collection[str]) -> list
 
 def _document(root: Path, digest: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(_path(root, digest).read_bytes())
+        value = json.loads(path_of(root, digest).read_bytes())
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
@@ -121,5 +121,6 @@ def _children(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [*listed, config] if isinstance(config, dict) and "digest" in config else listed
 
 
-def _path(root: Path, digest: str) -> Path:
+def path_of(root: Path, digest: str) -> Path:
+    """Return where the file of a blob is."""
     return root / "blobs" / digest.replace(":", "/", 1)
