@@ -118,7 +118,7 @@ class Documents:
     def parts(self, index: Descriptor) -> list[Part]:
         """Return what an index lists at any depth, in the order of the documents."""
         found: dict[Digest, Part] = {}
-        self._collect(index, found, 0)
+        self._collect(index, found, set(), 0)
         return list(found.values())
 
     def content(self, root: Descriptor) -> tuple[Descriptor, ...]:
@@ -145,13 +145,18 @@ class Documents:
             if part.descriptor.digest in digests or (part.is_here and _about(part) in digests)
         ]
 
-    def _collect(self, index: Descriptor, found: dict[Digest, Part], depth: int) -> None:
+    def _collect(
+        self, index: Descriptor, found: dict[Digest, Part], seen: set[Digest], depth: int
+    ) -> None:
+        if index.digest in seen:  # listed twice, level by level, it is met 2^depth times
+            return
+        seen.add(index.digest)
         GRAPH_DEPTH.check(depth, f"the nesting of {index.digest}")
         for entry in IndexDocument.parse(self._read(index), index.media_type).entries:
             GRAPH_NODES.check(len(found), f"the number of documents of {index.digest}")
             descriptor = entry.descriptor
             if descriptor.media_type.is_index and self._is_here(descriptor):
-                self._collect(descriptor, found, depth + 1)
+                self._collect(descriptor, found, seen, depth + 1)
             elif descriptor.digest not in found:
                 found[descriptor.digest] = self._part(entry)
 

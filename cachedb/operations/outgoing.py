@@ -88,7 +88,7 @@ class Outgoing:
     def images(self) -> Iterator[Descriptor]:
         """Yield the manifests that the index lists, in its order, those of inner indexes too."""
         known = {each.descriptor.digest: each.parsed for each in self.documents}
-        yield from _images(self.root.parsed, known)
+        yield from _images(self.root.parsed, known, set())
 
 
 def gather(
@@ -139,6 +139,7 @@ class _Gathering:
         self._layout = layout
         self._catalog = catalog
         self._made: dict[Digest, Document] = {}
+        self._reduced: dict[Digest, _Reduced] = {}
         self.found: dict[Digest, Document] = {}
         self.missing_documents: dict[Digest, Descriptor] = {}
         self.missing_blobs: dict[Digest, Descriptor] = {}
@@ -185,7 +186,7 @@ class _Gathering:
         """Return an index of nothing but some platforms, or an image that is for one of them."""
         found = self._reduce(document, platforms, depth=0)
         for platform in platforms:
-            if not is_offered(platform, found.taken):
+            if not is_offered(platform, list(found.taken)):
                 offered = [each.full for each in found.offered]
                 raise PlatformNotFound(name, str(platform), offered)
         return found.document or document
@@ -244,28 +245,38 @@ class _Gathering:
     def _reduce(
         self, document: Document, platforms: Sequence[Platform], *, depth: int
     ) -> _Reduced:
-        GRAPH_DEPTH.check(depth, f"the nesting of {document.descriptor.digest}")
+        digest = document.descriptor.digest
+        GRAPH_DEPTH.check(depth, f"the nesting of {digest}")
+        if digest not in self._reduced:
+            self._reduced[digest] = self._reduce_once(document, platforms, depth=depth)
+        return self._reduced[digest]
+
+    def _reduce_once(
+        self, document: Document, platforms: Sequence[Platform], *, depth: int
+    ) -> _Reduced:
         if not isinstance(document.parsed, Index):
-            offered = [self._platform_of(document)]
+            offered = dict.fromkeys([self._platform_of(document)])
             return _Reduced(document=document, taken=offered, offered=offered)
         whole = IndexDocument.parse(document.content, document.descriptor.media_type)
         chosen = {d.digest for d in select_with_referrers(document.parsed, platforms, self._about)}
         kept: list[Entry] = []
-        found = _Reduced(document=None, taken=[], offered=[])
+        found = _Reduced(document=None, taken={}, offered={})
         for entry in whole.entries:
             child = entry.descriptor
             if child.media_type.is_index:
                 inner = self._reduce(self.read(child), platforms, depth=depth + 1)
-                found.taken += inner.taken
-                found.offered += inner.offered
+                found.taken |= inner.taken
+                found.offered |= inner.offered
                 if inner.document is not None:
                     kept.append(entry.pointing_at(inner.document.descriptor))
                 continue
-            known = [child.platform] if child.platform and not child.platform.is_unknown else []
-            found.offered += known
+            known: dict[Platform, None] = {}
+            if child.platform is not None and not child.platform.is_unknown:
+                known[child.platform] = None
+            found.offered |= known
             if child.digest in chosen:
                 kept.append(entry)
-                found.taken += known
+                found.taken |= known
         if found.taken:
             same = kept == list(whole.entries)
             found.document = document if same else self._make(document, whole.listing(kept))
@@ -302,11 +313,11 @@ class _Gathering:
 
 @dataclass(slots=True, kw_only=True)
 class _Reduced:
-    """What is left of a document, what that is for, and what the whole is for."""
+    """What is left of a document, what that is for, and what the whole is for, in order."""
 
     document: Document | None
-    taken: list[Platform]
-    offered: list[Platform]
+    taken: dict[Platform, None]
+    offered: dict[Platform, None]
 
 
 def _document(descriptor: Descriptor, content: bytes) -> Document:
@@ -321,12 +332,16 @@ def _document(descriptor: Descriptor, content: bytes) -> Document:
 
 
 def _images(
-    parsed: Index | Manifest | None, known: Mapping[Digest, Index | Manifest | None]
+    parsed: Index | Manifest | None,
+    known: Mapping[Digest, Index | Manifest | None],
+    seen: set[Digest],
 ) -> Iterator[Descriptor]:
     if not isinstance(parsed, Index):
         return
     for child in parsed.manifests:
         if child.media_type.is_index:
-            yield from _images(known.get(child.digest), known)
+            if child.digest not in seen:
+                seen.add(child.digest)
+                yield from _images(known.get(child.digest), known, seen)
         elif child.media_type.is_manifest:
             yield child

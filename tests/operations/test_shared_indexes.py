@@ -1,0 +1,51 @@
+"""Indexes that list the next one twice, level by level: 2^30 paths to a handful of documents.
+
+Whoever walks along paths, and not along documents, never ends here.
+"""
+
+from functools import reduce
+from pathlib import Path
+
+import pytest
+
+from cachedb.cache import Cache
+from cachedb.oci import Descriptor, Digest, MediaType, Platform
+from cachedb.operations import outgoing
+from cachedb.operations.image_parts import Documents
+from tests import build
+
+LEVELS = 30
+AMD64, ARM64 = build.image(), build.image(arch="arm64", variant="v8")
+DIAMOND = reduce(
+    lambda below, _: build.index(below, below), range(LEVELS), build.index(AMD64, ARM64)
+)
+ROOT = Descriptor(
+    media_type=MediaType(DIAMOND.media_type), digest=Digest(DIAMOND.digest), size=DIAMOND.size
+)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> build.Tree:
+    return build.layout(tmp_path / "cache", {"example.com/diamond:1": DIAMOND})
+
+
+def test_an_export_lists_each_part_once(tree: build.Tree) -> None:
+    with Cache.open(tree.path) as cache:
+        parts = Documents(cache.layout).parts(ROOT)
+    assert [part.descriptor.digest for part in parts] == [AMD64.digest, ARM64.digest]
+
+
+def test_a_push_sends_each_document_once(tree: build.Tree) -> None:
+    with Cache.open(tree.path) as cache:
+        found = outgoing.gather(cache.layout, cache.catalog, "diamond", ROOT)
+    assert len(found.documents) == LEVELS + 3
+    assert [each.digest for each in found.images()] == [AMD64.digest, ARM64.digest]
+
+
+def test_a_push_of_one_platform_is_reduced_level_by_level(tree: build.Tree) -> None:
+    with Cache.open(tree.path) as cache:
+        found = outgoing.gather(
+            cache.layout, cache.catalog, "diamond", ROOT, [Platform.parse("linux/arm64")]
+        )
+    assert [each.digest for each in found.images()] == [ARM64.digest]
+    assert len(found.documents) == LEVELS + 2
