@@ -89,5 +89,6 @@ def _rows(found: Sequence[Validation]) -> Iterator[tuple[object, ...]]:
         for platform in each.wanted:
             if not any(platform.is_same_as(r.platform) for r in each.platforms if r.platform):
                 yield each.name, str(platform), None, each.digest, "not there", ""
-        if each.problem and not each.platforms:
-            yield each.name, None, None, each.digest, "unreadable", each.problem
+        if each.problem and each.problem not in {r.problem for r in each.platforms}:
+            state = "corrupt" if each.platforms else "unreadable"
+            yield each.name, None, None, each.digest, state, each.problem

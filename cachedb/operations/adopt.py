@@ -263,12 +263,14 @@ class _Reconciliation:
             if not digest.is_verifiable:
                 continue
             try:
-                self._blobs.verify(digest)
+                file = self._blobs.verify(digest)
             except CorruptBlob as error:
                 row.state, row.problem = State.CORRUPT, error.why
             except BlobNotFound:
                 continue
             else:
+                # Another tool may have finished it in place, which moves no time of its folder.
+                row.size, row.touched = file.size, file.touched_ns
                 row.verified = time.time_ns() // 1000
 
 

@@ -12,7 +12,7 @@ from cachedb.catalog import graph, state, statements
 from cachedb.catalog.codes import State
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.facts import facts, faults, files
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.schema import blob, link, ref
 from cachedb.errors import CacheError, CatalogMismatch, SchemaTooNew, StorageFailed
 from cachedb.layout.blobs import path_of
 from cachedb.layout.fingerprint import Fingerprint
@@ -142,10 +142,27 @@ def _images(connection: Connection, corrupt: dict[str, str]) -> Iterator[Finding
         elif condition == State.CORRUPT or (condition == State.PRESENT and digest in corrupt):
             found = error(Code.BLOB_CORRUPT, path, what or "is corrupt")
             yield _of_names(connection, digest, found)
+        elif problem is not None:
+            found = warning(Code.DOCUMENT_INVALID, path, problem)
+            yield _of_names(connection, digest, found)
+    yield from _misdeclared(connection)
     partial = select(ref.c.name).where(ref.c.target_id.in_(statements.partial()))
     for name in connection.scalars(partial.order_by(ref.c.position)):
         found = note(Code.IMAGE_PARTIAL, "index.json", "not every platform was pulled")
         yield replace(found, names=(name,))
+
+
+def _misdeclared(connection: Connection) -> Iterator[Finding]:
+    """Yield the documents, and index.json, that say of content that it has another size."""
+    live = graph.reachable("live")
+    wrong = statements.misdeclared().where(link.c.parent_id.in_(select(live.c.id)))
+    for row in connection.execute(wrong).all():
+        what = f"declares {row.declared} bytes for {row.digest}, which has {row.size}"
+        found = error(Code.SIZE_MISDECLARED, path_of(Digest.declared(row.parent_digest)), what)
+        yield _of_names(connection, row.parent_digest, found)
+    for named in connection.execute(statements.misdeclared_refs()):
+        what = f"declares {named.declared} bytes for {named.digest}, which has {named.size}"
+        yield replace(error(Code.SIZE_MISDECLARED, "index.json", what), names=(named.name,))
 
 
 def _of_names(connection: Connection, digest: str, found: Finding) -> Finding:

@@ -23,6 +23,8 @@ class Code(StrEnum):
     NAME_UNREADABLE = "name-unreadable"
     BLOB_MISSING = "blob-missing"
     BLOB_CORRUPT = "blob-corrupt"
+    DOCUMENT_INVALID = "document-invalid"
+    SIZE_MISDECLARED = "size-misdeclared"
     BLOB_CHANGED = "blob-changed"
     IMAGE_PARTIAL = "image-partial"
     CATALOG_MISSING = "catalog-missing"

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cachedb.catalog import statements
 from cachedb.catalog.codes import Kind, Role, State
 from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import blob, link
+from cachedb.catalog.schema import blob, link, ref
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
 
@@ -108,29 +109,38 @@ def validate(
     entries = manifests_below(connection, {root.blob_id for root in roots})
     leaves = {entry.blob_id for found in entries.values() for entry in found}
     faults = _faults(connection, leaves)
+    misdeclared = _misdeclared(connection, leaves)
     reports = {
-        key: [_report(entry, faults.get(entry.blob_id, []), wrong_layers) for entry in found]
+        key: [
+            _report(
+                entry,
+                faults.get(entry.blob_id, []),
+                wrong_layers.get(entry.digest),
+                misdeclared.get(entry.blob_id),
+            )
+            for entry in found
+        ]
         for key, found in entries.items()
     }
-    return [_of(root, entries[root.blob_id], reports[root.blob_id], wanted) for root in roots]
+    problems = _problems_of_roots(connection, roots)
+    return [_of(root, problems.get(root), reports[root.blob_id], wanted) for root in roots]
 
 
 def _of(
     root: Root,
-    entries: list[ManifestEntry],
+    problem: str | None,
     reports: list[PlatformReport],
     wanted: Sequence[Platform],
 ) -> Validation:
     images = [report for report in reports if not report.is_attestation]
     lacking = [platform for platform in wanted if not _has(images, platform)]
     asked = [r for r in reports if not wanted or _is_asked(r, wanted)]
-    own = next((entry.problem for entry in entries if entry.blob_id == root.blob_id), None)
     return Validation(
         name=root.name,
         digest=root.digest,
         platforms=tuple(asked),
         wanted=tuple(lacking),
-        problem=own,
+        problem=problem,
     )
 
 
@@ -150,9 +160,11 @@ def _has(reports: list[PlatformReport], platform: Platform) -> bool:
 
 
 def _report(
-    entry: ManifestEntry, faults: list[tuple[Digest, State]], wrong_layers: Mapping[Digest, str]
+    entry: ManifestEntry,
+    faults: list[tuple[Digest, State]],
+    wrong_layers: str | None,
+    misdeclared: str | None,
 ) -> PlatformReport:
-    why = wrong_layers.get(entry.digest)
     missing = tuple(digest for digest, state in faults if state is not State.CORRUPT)
     corrupt = tuple(digest for digest, state in faults if state is State.CORRUPT)
     return PlatformReport(
@@ -160,17 +172,21 @@ def _report(
         configured=entry.configured,
         digest=entry.digest,
         is_attestation=entry.kind is Kind.ATTESTATION,
-        condition=Condition.WRONG_LAYERS if why else _condition(entry, missing, corrupt),
+        condition=(
+            Condition.WRONG_LAYERS
+            if wrong_layers
+            else _condition(entry, missing, is_corrupt=bool(corrupt or misdeclared))
+        ),
         missing=missing,
         corrupt=corrupt,
-        problem=why or entry.problem,
+        problem=wrong_layers or entry.problem or misdeclared,
     )
 
 
 def _condition(
-    entry: ManifestEntry, missing: tuple[Digest, ...], corrupt: tuple[Digest, ...]
+    entry: ManifestEntry, missing: tuple[Digest, ...], *, is_corrupt: bool
 ) -> Condition:
-    if entry.state is State.CORRUPT or corrupt:
+    if entry.state is State.CORRUPT or is_corrupt:
         return Condition.CORRUPT
     if entry.state is State.ABSENT:
         return Condition.NOT_PULLED
@@ -213,3 +229,34 @@ def _faults(
         for parent, digest, state in rows:
             found[parent].append((Digest.declared(digest), State(state)))
     return found
+
+
+def _misdeclared(connection: Connection, manifests: Iterable[int]) -> dict[int, str]:
+    """Return which manifests say of content that it has another size than it has."""
+    found: dict[int, str] = {}
+    for batch in chunks(sorted(set(manifests))):
+        wrong = statements.misdeclared().where(link.c.parent_id.in_(batch))
+        for row in connection.execute(wrong):
+            what = f"{row.digest} has {row.size} bytes, and {row.declared} are declared"
+            found.setdefault(row.parent_id, what)
+    return found
+
+
+def _problems_of_roots(connection: Connection, roots: Sequence[Root]) -> dict[Root, str]:
+    """Return what is wrong with documents, also indexes, and with what index.json says of them."""
+    misdeclared: dict[int, str] = {}
+    unreadable: dict[int, str] = {}
+    for batch in chunks(sorted({root.blob_id for root in roots})):
+        for row in connection.execute(
+            statements.misdeclared_refs().where(ref.c.target_id.in_(batch))
+        ):
+            what = f"it has {row.size} bytes, and index.json declares {row.declared}"
+            misdeclared[row.id] = what
+        own = select(blob.c.id, blob.c.problem).where(
+            blob.c.id.in_(batch), blob.c.problem.is_not(None)
+        )
+        unreadable |= {key: problem or "" for key, problem in connection.execute(own)}
+    found = {
+        root: unreadable.get(root.blob_id) or misdeclared.get(root.ref_id or 0) for root in roots
+    }
+    return {root: problem for root, problem in found.items() if problem}

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,23 @@ def one_platform(tree: build.Tree) -> None:
     tree.delete(both.document["manifests"][1]["digest"])
 
 
+def wrong_size(thing: build.Thing) -> build.Thing:
+    """Return an image whose manifest says that its first layer is a byte longer than it is."""
+    document = thing.document
+    document["layers"][0]["size"] += 1
+    return replace(thing, root=build.Blob(build.to_json(document), build.OCI_MANIFEST))
+
+
+MISDECLARING = wrong_size(TOOL)
+MISCALLED = build.Thing(
+    root=build.Blob(TOOL.root.content + b"\n", build.OCI_INDEX), parts=TOOL.parts
+)
+
+
+def misdeclare(tree: build.Tree) -> None:
+    tree.add(MISDECLARING, "misdeclaring")
+
+
 Prepare = Callable[[build.Tree], object]
 CASES: list[tuple[str, Prepare, Code, Level, str]] = [
     ("no-marker", lambda t: (t.path / "oci-layout").unlink(),
@@ -108,6 +126,12 @@ CASES: list[tuple[str, Prepare, Code, Level, str]] = [
      Code.BLOB_CORRUPT, Level.ERROR, f"blobs/sha256/{TOOL.digest[7:]}"),
     ("a-short-layer", lambda t: t.truncate(BASE.digest),
      Code.BLOB_CORRUPT, Level.ERROR, f"blobs/sha256/{BASE.digest[7:]}"),
+    ("a-size-that-a-manifest-gets-wrong", misdeclare,
+     Code.SIZE_MISDECLARED, Level.ERROR, f"blobs/sha256/{MISDECLARING.digest[7:]}"),
+    ("a-size-that-index-json-gets-wrong", lambda t: t.name(TOOL, "wrong", size=7),
+     Code.SIZE_MISDECLARED, Level.ERROR, "index.json"),
+    ("a-manifest-that-is-called-an-index", lambda t: t.add(MISCALLED, "miscalled"),
+     Code.DOCUMENT_INVALID, Level.WARNING, f"blobs/sha256/{MISCALLED.digest[7:]}"),
     ("a-layer-changed-in-place", lambda t: t.flip(BASE.digest),
      Code.BLOB_CHANGED, Level.WARNING, f"blobs/sha256/{BASE.digest[7:]}"),
     ("one-platform-only", one_platform, Code.IMAGE_PARTIAL, Level.NOTE, "index.json"),

@@ -192,6 +192,37 @@ def test_the_missing_layer_is_named(populated: build.Tree) -> None:
     assert [str(digest) for digest in report.missing] == [lost]
 
 
+def test_a_size_that_a_manifest_gets_wrong_is_a_finding(tree: build.Tree) -> None:
+    document = TOOL.document
+    document["layers"][1]["size"] += 1
+    lying = build.Blob(build.to_json(document), build.OCI_MANIFEST)
+    tree.add(build.Thing(root=lying, parts=TOOL.parts), "example.com/lying:1")
+    with open_with(tree) as cache:
+        (found,) = cache.validate()
+    (report,) = found.platforms
+    size = TOOL.layers[1].size
+    assert report.condition is Condition.CORRUPT
+    assert report.problem == (
+        f"{TOOL.layers[1].digest} has {size} bytes, and {size + 1} are declared"
+    )
+
+
+def test_what_index_json_gets_wrong_is_a_finding(tree: build.Tree) -> None:
+    tree.add(TOOL, "example.com/size:1", size=7)
+    tree.add(TOOL, "example.com/right:1")
+    tree.add(APP, "example.com/type:1", mediaType=build.OCI_MANIFEST)
+    with open_with(tree) as cache:
+        found = {each.name: each for each in cache.validate()}
+    assert {name for name, each in found.items() if not each.is_valid} == {
+        "example.com/size:1",
+        "example.com/type:1",
+    }
+    assert found["example.com/size:1"].problem == (
+        f"it has {TOOL.size} bytes, and index.json declares 7"
+    )
+    assert "ambiguous" in (found["example.com/type:1"].problem or "")
+
+
 def test_attestations_are_no_platforms(tree: build.Tree) -> None:
     image = build.image(BASE)
     attested = build.index(image, build.attestation(image))
