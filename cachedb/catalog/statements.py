@@ -113,17 +113,57 @@ def exclusive_size_of_each(targets: Select[int]) -> Select[int, int]:
     )
 
 
-def unreadable_and_live() -> Select[str, str | None]:
-    """Select the documents that some ref reaches and that cannot be read as a whole."""
+def unreadable_and_live() -> Select[str, str | None, int]:
+    """Select the documents that some ref reaches and that cannot be read as a whole.
+
+    One that a ref itself points at and that is not there counts as well: no hash protects
+    index.json, and a digest in it that has been damaged leads nowhere, too.
+    """
     live = graph.reachable("live")
     documents = (int(Kind.INDEX), int(Kind.MANIFEST), int(Kind.ATTESTATION))
     corrupt = (blob.c.state == int(State.CORRUPT)) & blob.c.kind.in_(documents)
     strange = blob.c.problem.is_not(None) & (blob.c.kind == int(Kind.OTHER))
+    named = select(ref.c.id).where(ref.c.target_id == blob.c.id).exists()
+    nowhere = (blob.c.state == int(State.MISSING)) & named
     return (
-        select(blob.c.digest, blob.c.problem)
+        select(blob.c.digest, blob.c.problem, blob.c.state)
         .join(live, live.c.id == blob.c.id)
-        .where(corrupt | strange)
+        .where(corrupt | strange | nowhere)
         .order_by(blob.c.digest)
+    )
+
+
+def misdeclared() -> Select[int, str, str, int, int]:
+    """Select which documents declare which content with another size than its file has."""
+    parent = blob.alias("parent")
+    return (
+        select(
+            link.c.parent_id,
+            parent.c.digest.label("parent_digest"),
+            blob.c.digest,
+            blob.c.size,
+            link.c.size.label("declared"),
+        )
+        .join(blob, blob.c.id == link.c.child_id)
+        .join(parent, parent.c.id == link.c.parent_id)
+        .where(blob.c.state == int(State.PRESENT), blob.c.size != link.c.size)
+        .order_by(link.c.parent_id, link.c.position)
+    )
+
+
+def misdeclared_refs() -> Select[int, str | None, str, int, int]:
+    """Select the refs that index.json declares with another size than their file has."""
+    return (
+        select(
+            ref.c.id,
+            ref.c.name,
+            blob.c.digest,
+            blob.c.size,
+            ref.c.size.label("declared"),
+        )
+        .join(blob, blob.c.id == ref.c.target_id)
+        .where(blob.c.state == int(State.PRESENT), blob.c.size != ref.c.size)
+        .order_by(ref.c.position)
     )
 
 

@@ -99,7 +99,10 @@ class IndexJson:
         stated = fields.get("mediaType", str)
         if stated and stated != OCI_INDEX:
             raise InvalidManifest(f"expected {str(OCI_INDEX)!r}, found {stated!r}", "mediaType")
-        # linuxkit writes null for "none".
+        # linuxkit writes null for "none". Without the field, its name may have been damaged, and
+        # an index of nothing would make garbage of everything.
+        if "manifests" not in value:
+            raise InvalidManifest("missing", "manifests")
         listed = fields.get("manifests", list) or []
         return cls(
             entries=tuple(Entry.read(v, f"manifests[{i}]") for i, v in enumerate(listed)),

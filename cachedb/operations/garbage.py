@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cachedb.catalog import graph, leases, statements
-from cachedb.catalog.codes import Kind
+from cachedb.catalog.codes import Kind, State
 from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import UnreadableGraph
@@ -238,7 +238,8 @@ def _refuse_unreadable(layout: Layout, connection: Connection) -> None:
     found = connection.execute(statements.unreadable_and_live()).first()
     if found is not None:
         digest = Digest.declared(found.digest)
-        raise UnreadableGraph(digest, found.problem or "it is corrupt", path_of(digest))
+        why = "it is missing" if found.state == State.MISSING else "it is corrupt"
+        raise UnreadableGraph(digest, found.problem or why, path_of(digest))
 
 
 def _leased(connection: Connection, living: Collection[str]) -> set[int]:
