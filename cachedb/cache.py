@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.database_file import CATALOG
+from cachedb.catalog.statements import asking
 from cachedb.errors import CatalogMismatch, StorageFailed
 from cachedb.layout import Layout
 from cachedb.operations import (
@@ -15,22 +17,25 @@ from cachedb.operations import (
     inspect,
     listing,
     remove,
+    routes,
     sbom,
     usage,
     validate,
     verify,
 )
+from cachedb.operations.in_step import is_in_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from cachedb.catalog.questions import Asking
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.ask import Answer, Explained
     from cachedb.operations.copy import Copied, CopyOptions
     from cachedb.operations.export import ExportOptions, ExportPlan
-    from cachedb.operations.find_root import Root, Route
+    from cachedb.operations.find_root import Root
     from cachedb.operations.findings import Finding
     from cachedb.operations.import_ import Imported, ImportOptions
     from cachedb.operations.inspect import Inspection, Node
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     from cachedb.operations.remove import RemovalPlan
     from cachedb.operations.repair import Repair
     from cachedb.operations.retention import Policy, RetentionPlan
+    from cachedb.operations.routes import Route
     from cachedb.operations.sbom import PackageListing, Sbom
     from cachedb.operations.usage import SetUsage
     from cachedb.operations.validate import Validation
@@ -50,7 +56,7 @@ if TYPE_CHECKING:
     from cachedb.query.tree import Query
     from cachedb.registry.client import Client
 
-CATALOG = "index.db"
+_T = TypeVar("_T")
 
 
 class Cache:
@@ -146,8 +152,12 @@ class Cache:
             from cachedb.operations import ask  # noqa: PLC0415
 
             only = ask.select_ids(self.catalog, query)
+        return self.answer(lambda ask: listing.list_refs(ask, only))
+
+    def answer(self, answer: Callable[[Asking], _T]) -> _T:
+        """Return what `answer` makes of the catalog, of which it sees one state."""
         with self.catalog.reading() as connection:
-            return listing.list_refs(connection, only)
+            return answer(asking(connection))
 
     def parse(self, text: str | Sequence[str], **params: str) -> Query:
         """Read a query in which the saved queries of this cache may be used.
@@ -189,43 +199,38 @@ class Cache:
 
     def find_root(self, text: str) -> Root:
         """Return what a name or a digest stands for."""
-        with self.catalog.reading() as connection:
-            return find_root.find(connection, text)
+        return self.answer(lambda ask: find_root.find(ask, text))
 
     def find_roots(self, text: str) -> Sequence[Root]:
         """Return what a name stands for, or every ref that contains a blob of that digest."""
-        with self.catalog.reading() as connection:
-            found = find_root.find(connection, text)
-            if found.ref_id is not None:
-                return [found]
-            return find_root.containing(connection, found) or [found]
+        return self.answer(lambda ask: find_root.find_roots(ask, text))
 
     def inspect(self, name: str) -> Inspection:
         """Return what an image says of itself."""
         with self.catalog.reading() as connection:
-            return inspect.inspect(connection, find_root.find(connection, name))
+            return inspect.inspect(connection, find_root.find(asking(connection), name))
 
     def tree(self, name: str) -> Node:
         """Return the tree of blobs that an image contains."""
         with self.catalog.reading() as connection:
-            return inspect.tree(connection, find_root.find(connection, name))
+            return inspect.tree(connection, find_root.find(asking(connection), name))
 
     def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
         """Yield the SBOMs of an image, or of one platform of it, as they stand."""
         with self.catalog.reading() as connection:
-            root = find_root.find(connection, name)
+            root = find_root.find(asking(connection), name)
             yield from sbom.sboms(connection, self.layout, root, platform)
 
     def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
         """List the packages that SBOMs say are in an image, or in one platform of it."""
         with self.catalog.reading() as connection:
-            root = find_root.find(connection, name)
+            root = find_root.find(asking(connection), name)
             return sbom.list_packages(connection, root, platform)
 
     def why(self, digest: Digest) -> tuple[Route, ...]:
         """Return every ref that keeps a blob, with one route each."""
         with self.catalog.reading() as connection:
-            return find_root.reaching(connection, digest)
+            return routes.reaching(connection, digest)
 
     def usage(self) -> usage.Usage:
         """Measure what the images take, share and hold alone."""
@@ -359,7 +364,7 @@ class Cache:
         from cachedb.operations import export  # noqa: PLC0415
 
         with self.catalog.reading() as connection:
-            roots = [find_root.find(connection, name) for name in names]
+            roots = [find_root.find(asking(connection), name) for name in names]
         return export.plan(self.layout, roots, options)
 
     def export(self, plan: ExportPlan) -> Generator[bytes]:
@@ -446,7 +451,9 @@ class Cache:
 def _open_to_read(layout: Layout) -> Catalog:
     with suppress(CatalogMismatch, StorageFailed):
         catalog = Catalog.open_read_only(layout.private / CATALOG)
-        if adopt.is_in_step(layout, catalog):
+        with catalog.reading() as connection:
+            in_step = is_in_step(layout, asking(connection))
+        if in_step:
             return catalog
         catalog.close()
     return _make_in_memory(layout)

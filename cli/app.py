@@ -9,6 +9,7 @@ from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
+import typer.main
 from typer.core import TyperGroup
 
 from cachedb.cli.failures import ErrorFormatOption, report
@@ -51,7 +52,13 @@ class _PipeClosed(Exception):
 
 
 class _Commands(TyperGroup):
-    """Runs a command, and lets what ends it through to `main`."""
+    """Imports the command that is run and no other, and lets what ends it through to `main`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (as click calls it)
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        return _load(cmd_name) if cmd_name in _COMMANDS else None
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -99,14 +106,15 @@ def _root(
     """
 
 
+def _load(name: str) -> Any:
+    module = import_module(f"cachedb.cli.{_module(name)}")
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(name, context_settings=getattr(module, "SETTINGS", None))(module.command)
+    return typer.main.get_command(alone)
+
+
 def _module(name: str) -> str:
     return name.replace("-", "_") + ("_" if iskeyword(name) else "")
-
-
-for _name in _COMMANDS:
-    _imported = import_module(f"cachedb.cli.{_module(_name)}")
-    _settings = getattr(_imported, "SETTINGS", None)
-    app.command(_name, context_settings=_settings)(_imported.command)
 
 
 def main() -> None:

@@ -69,5 +69,7 @@ def _words_before(context: typer.Context) -> list[str]:
 
 
 def _catalog(context: typer.Context) -> Path:
+    from cachedb.catalog.database_file import CATALOG
+
     given = context.params.get("cache") or os.environ.get("CACHEDB_CACHE")
-    return cache_folder(Path(given) if given else None) / ".cachedb" / "index.db"
+    return cache_folder(Path(given) if given else None) / ".cachedb" / CATALOG

@@ -8,7 +8,7 @@ from cachedb.cli.options import (
     FormatOption,
     NameArgument,
     QuietOption,
-    open_cache,
+    answered,
 )
 from cachedb.cli.output import Column, Format
 
@@ -31,8 +31,9 @@ def command(
     A digest, or the first six digits of one, may be that of an index, a manifest, a config or a
     layer.
     """
-    with open_cache(cache) as opened:
-        roots = opened.find_roots(name)
+    from cachedb.operations.find_root import find_roots
+
+    roots = answered(cache, lambda ask: find_roots(ask, name))
     if quiet:
         for root in roots:
             output.say(root.digest)

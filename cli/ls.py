@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,10 +15,16 @@ from cachedb.cli.options import (
     FormatOption,
     ParamOption,
     QuietWordOption,
+    answered,
     open_cache,
     parameters,
 )
 from cachedb.cli.output import Column, Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cachedb.operations.listing import Listing
 
 SETTINGS = QUERY_SETTINGS
 _COLUMNS = (
@@ -46,17 +52,22 @@ def command(
     _error_format: ErrorFormatOption = None,
 ) -> None:
     """List the images in the cache, or those that a query selects."""
+    if not words:
+        from cachedb.operations.listing import list_refs
+
+        _print(answered(cache, list_refs), form, quiet=quiet)
+        return
     with open_cache(cache) as opened:
-        if not words:
-            listed = opened.list()
-        else:
+        query = opened.parse(words, **parameters(param))
+        if query.clauses or query.noun not in {"refs", "images"}:
             from cachedb.cli.query import print_answer
 
-            query = opened.parse(words, **parameters(param))
-            if query.clauses or query.noun not in {"refs", "images"}:
-                print_answer(opened.query(query), form, quiet=quiet)
-                return
-            listed = opened.list(query)
+            print_answer(opened.query(query), form, quiet=quiet)
+        else:
+            _print(opened.list(query), form, quiet=quiet)
+
+
+def _print(listed: Iterable[Listing], form: Format, *, quiet: bool) -> None:
     if quiet:
         for listing in listed:
             output.say(listing.digest)

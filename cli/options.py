@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,8 +16,13 @@ from cachedb.cli.output import Format
 from cachedb.errors import CacheNotFound, InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from cachedb.cache import Cache
+    from cachedb.catalog.questions import Asking
     from cachedb.query.tree import Query
+
+_T = TypeVar("_T")
 
 _DURATION = re.compile(r"(\d+)(s|min|h|d|w)?")
 _PERCENT = re.compile(r"(\d{1,3})%")
@@ -72,9 +78,26 @@ def open_cache(given: Path | None) -> Cache:
     """Open a cache that is there."""
     from cachedb.cache import Cache
 
-    folder = cache_folder(given)
+    with _hinting(given):
+        return Cache.open(cache_folder(given))
+
+
+def answered(given: Path | None, answer: Callable[[Asking], _T]) -> _T:
+    """Answer from the catalog at a glance, or when that cannot be, after opening the cache."""
+    from cachedb.operations.glance import glance
+
+    with _hinting(given):
+        found = glance(cache_folder(given), answer)
+    if found is not None:
+        return found
+    with open_cache(given) as opened:
+        return opened.answer(answer)
+
+
+@contextmanager
+def _hinting(given: Path | None) -> Iterator[None]:
     try:
-        return Cache.open(folder)
+        yield
     except CacheNotFound as error:
         if given is None and not os.environ.get("CACHEDB_CACHE"):
             error.hint = "cachedb pull NAME makes one there, or give one with --cache DIR"

@@ -1,4 +1,4 @@
-"""What the numbers in a catalog stand for.
+"""What the numbers and the keys in a catalog stand for.
 
 Apart from the tables, so that whoever has only to read a row need not wait for SQLAlchemy.
 """
@@ -11,6 +11,13 @@ SCHEMA_VERSION = 1
 """The `user_version` of a catalog with today's tables."""
 APPLICATION_ID = 0x0C1CACED
 """What marks a SQLite database as a catalog of ours."""
+
+FINGERPRINT = "fingerprint"
+"""The key in `state` of the state of the files that the rows stand for."""
+INDEX_PROBLEMS = "index-problems"
+"""The key in `state` of a JSON list: why some entries of index.json cannot be read."""
+NAMES = "names"
+"""The key in `state` of the index.json that the rows stand for."""
 
 
 class State(IntEnum):

@@ -8,9 +8,7 @@ for whoever may write, because an upgrade of a read lock fails at once instead o
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,23 +17,17 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import NullPool, StaticPool
 
+from cachedb.catalog import database_file
 from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
+from cachedb.catalog.hot import PRAGMAS
 from cachedb.catalog.schema import metadata
 from cachedb.catalog.upgrade import is_current, is_empty, upgrade
 from cachedb.errors import CacheBusy, CatalogMismatch, StorageFailed
-from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_PRAGMAS = (
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -32000",
-)
 _DURABLE = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
 _BEGIN = "cachedb_begin"
 _BUSY = ("locked", "busy")
@@ -55,7 +47,7 @@ class Catalog:
     def __init__(self, engine: Engine, path: Path | None) -> None:
         self._engine = engine
         self._path = path
-        self._identity = _identity(path)
+        self._identity = database_file.identity(path)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -66,8 +58,8 @@ class Catalog:
             CatalogMismatch: It is not a catalog, or not a file of our own.
             CacheBusy: Another process is upgrading it.
         """
-        _check_file(path)
-        _make_file(path)
+        database_file.check(path)
+        database_file.make(path)
         found = cls(_engine(path, mode="rw"), path)
         with _explaining():
             found._bring_up_to_date()
@@ -80,7 +72,7 @@ class Catalog:
         Raises:
             CatalogMismatch: It is not there, not a catalog, or not of this version.
         """
-        if not _check_file(path):
+        if not database_file.check(path):
             raise CatalogMismatch("there is no catalog")
         found = cls(_engine(path, mode="ro"), path)
         with found.reading() as connection:
@@ -139,7 +131,7 @@ class Catalog:
         self._check_identity()  # and nobody else will ever read what went into an unlinked one
 
     def _check_identity(self) -> None:
-        if _identity(self._path) != self._identity:
+        if database_file.identity(self._path) != self._identity:
             raise CatalogMismatch("the catalog was replaced meanwhile", hint="try again")
 
     def _bring_up_to_date(self) -> None:
@@ -163,7 +155,7 @@ class Catalog:
         assert self._path is not None
         copy = self._path.with_name(f"{self._path.name}.before-upgrade")
         copy.unlink(missing_ok=True)
-        _make_file(copy)
+        database_file.make(copy)
         # A connection of its own: SQLite does not copy from one that is in a write transaction.
         with closing(sqlite3.connect(self._path)) as source, closing(sqlite3.connect(copy)) as to:
             source.backup(to)
@@ -179,58 +171,17 @@ def _engine(path: Path, *, mode: str) -> Engine:
 
 
 def _prepare(engine: Engine, *, durable: bool) -> None:
-    pragmas = (*_PRAGMAS, *(_DURABLE if durable else ()))
+    pragmas = (*PRAGMAS, *(_DURABLE if durable else ()))
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        # First: the other pragmas may have to wait already.
-        connection.execute(f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS.value}")
         for pragma in pragmas:
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
-
-
-def _make_file(path: Path) -> None:
-    """Make the file, which SQLite would make readable for everybody."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise StorageFailed.of(error, f"make the catalog {str(path)!r}") from error
-
-
-def _check_file(path: Path) -> bool:
-    """Refuse a file that others can change; False if there is none."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise StorageFailed.of(error, f"open the catalog {str(path)!r}") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise CatalogMismatch(f"the catalog {str(path)!r} is not a regular file")
-    if found.st_uid != os.geteuid() and os.geteuid() != 0:
-        raise CatalogMismatch(f"the catalog {str(path)!r} belongs to another user")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise CatalogMismatch(
-            f"others may write the catalog {str(path)!r}", hint="chmod go-w on it, or delete it"
-        )
-    return True
-
-
-def _identity(path: Path | None) -> tuple[int, int] | None:
-    if path is None:
-        return None
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 @contextmanager

@@ -1,17 +1,26 @@
 """Statements compiled ahead, for answers that have to be there before SQLAlchemy is imported.
 
-Tab completion asks at every key; importing SQLAlchemy takes longer than anybody waits for that.
-The texts are what `statements.values_between` compiles to; a test compiles it again and compares.
+Tab completion asks at every key, and a listing takes a tenth of the time of that import. The texts
+are what the functions of `statements` compile to; a test compiles them again and compares.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from cachedb.catalog import database_file
+from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
+from cachedb.catalog.compiled import TEXTS
+from cachedb.errors import CatalogMismatch
+from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from cachedb.catalog.questions import Asking, Question
 
 COLUMNS = {
     "annotation": ("annotation", "key"),
@@ -32,6 +41,17 @@ COLUMNS = {
 }
 """Fields of the query language whose values can be completed: their table and column."""
 
+PRAGMAS = (
+    # First: the others may have to wait already.
+    f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS.value}",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -32000",
+)
+"""What every connection to a catalog is told."""
+
 _MOST = 100
 _LAST = "\U0010ffff"
 
@@ -45,6 +65,55 @@ def text_for(field: str) -> str:
         f"SELECT DISTINCT {name} FROM {table} WHERE {name} >= :low AND {name} < :high "  # noqa: S608
         f"ORDER BY {name} LIMIT :most OFFSET :param_1"
     )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Asking]:
+    """Open a catalog and answer questions about one state of it.
+
+    Raises:
+        CatalogMismatch: It is not there, not a catalog of this version, damaged or busy: whoever
+            opens it as a whole is told more.
+    """
+    with closing(_connect(path)) as connection:
+
+        def ask(question: Question, /, **values: str | int | None) -> Iterable[Any]:
+            try:
+                return connection.execute(TEXTS[question], values).fetchall()
+            except sqlite3.Error as error:
+                raise CatalogMismatch(f"the catalog is damaged: {error}") from error
+
+        yield ask
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not database_file.check(path):
+        raise CatalogMismatch("there is no catalog")
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise CatalogMismatch(f"the catalog cannot be opened: {error}") from error
+    try:
+        for statement in (*PRAGMAS, "BEGIN"):
+            connection.execute(statement)
+        _check(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise CatalogMismatch(f"the catalog cannot be read: {error}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Refuse what is not, or not only, a catalog of this version."""
+    ((marked,),) = connection.execute("PRAGMA application_id")
+    ((version,),) = connection.execute("PRAGMA user_version")
+    kinds = {kind for (kind,) in connection.execute("SELECT type FROM sqlite_master")}
+    # A view in the place of a table could go on for ever.
+    if (marked, version) != (APPLICATION_ID, SCHEMA_VERSION) or not kinds <= {"table", "index"}:
+        raise CatalogMismatch("the catalog is not one of this version")
 
 
 def values_of(catalog: Path, field: str, prefix: str) -> list[str]:

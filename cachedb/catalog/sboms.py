@@ -97,12 +97,6 @@ def settle(connection: Connection, ids: Iterable[int]) -> None:
         _settle(connection, batch)
 
 
-def has_unread(connection: Connection) -> bool:
-    """Whether a document waits to be read."""
-    waiting = select(sbom.c.document_id).where(sbom.c.packages.is_(None)).limit(1)
-    return connection.scalar(waiting) is not None
-
-
 def unread(connection: Connection) -> list[Unread]:
     """Return the documents that wait to be read."""
     rows = connection.execute(_unread().order_by(blob.c.digest))

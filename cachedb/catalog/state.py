@@ -11,13 +11,6 @@ from cachedb.catalog.schema import state
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-FINGERPRINT = "fingerprint"
-"""The state of the files that the rows stand for."""
-INDEX_PROBLEMS = "index-problems"
-"""A JSON list: why some entries of index.json cannot be read."""
-NAMES = "names"
-"""The index.json that the rows stand for."""
-
 
 def recall(connection: Connection, key: str) -> str | None:
     """Return what was remembered under `key`."""

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog import derive as derivation
 from cachedb.catalog import sboms, state
-from cachedb.catalog.codes import Kind, Reading, State
+from cachedb.catalog.codes import FINGERPRINT, INDEX_PROBLEMS, Kind, Reading, State
 from cachedb.catalog.ingest import Ingest
 from cachedb.catalog.names import NamedEntry, compare_refs
+from cachedb.catalog.statements import asking
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
@@ -26,6 +27,7 @@ from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import salvage, salvage_platform
 from cachedb.operations import names_copy, packages
+from cachedb.operations.in_step import is_in_step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -54,13 +56,6 @@ class Drift:
     changed: int = 0
 
 
-def is_in_step(layout: Layout, catalog: Catalog) -> bool:
-    """Whether the rows are known to stand for the files as they are."""
-    with catalog.reading() as connection:
-        unchanged = layout.fingerprint().proves_unchanged(_recorded(connection))
-        return unchanged and not sboms.has_unread(connection)
-
-
 def bring_in_step(layout: Layout, catalog: Catalog) -> Drift:
     """Reconcile, and read what is new of SBOMs, for which nobody has to wait.
 
@@ -78,8 +73,9 @@ def reconcile(layout: Layout, catalog: Catalog) -> Drift:
     Raises:
         NotALayout: index.json is not an image index; the catalog stays as it was.
     """
-    if is_in_step(layout, catalog):
-        return Drift()
+    with catalog.reading() as connection:
+        if is_in_step(layout, asking(connection)):
+            return Drift()
     with catalog.writing() as connection:
         return reconcile_within(layout, connection)
 
@@ -157,11 +153,11 @@ class _Reconciliation:
         refs.write(connection)
         sboms.settle(connection, near)
         self._ingest.sweep()
-        state.remember(connection, state.INDEX_PROBLEMS, json.dumps(index.problems))
+        state.remember(connection, INDEX_PROBLEMS, json.dumps(index.problems))
         if not current.proves_same_names(_recorded(connection)):
             names_copy.keep(connection, index)
         proven = replace(current, settled=current.settled and not self._is_racy)
-        state.remember(connection, state.FINGERPRINT, str(proven))
+        state.remember(connection, FINGERPRINT, str(proven))
         return Drift(**self._counts)
 
     def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
@@ -275,7 +271,7 @@ class _Reconciliation:
 
 
 def _recorded(connection: Connection) -> Fingerprint | None:
-    return Fingerprint.parse(state.recall(connection, state.FINGERPRINT) or "")
+    return Fingerprint.parse(state.recall(connection, FINGERPRINT) or "")
 
 
 def _document(row: BlobRow, content: bytes) -> Document | None:

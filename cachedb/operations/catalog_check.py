@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cachedb.catalog import graph, state, statements
-from cachedb.catalog.codes import State
+from cachedb.catalog.codes import FINGERPRINT, State
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.facts import facts, faults, files
 from cachedb.catalog.schema import blob, link, ref
@@ -95,7 +95,7 @@ def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]
 def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> Iterator[Finding]:
     with stored.reading() as connection:
         ours, our_files = facts(connection), files(connection)
-        recorded = Fingerprint.parse(state.recall(connection, state.FINGERPRINT) or "")
+        recorded = Fingerprint.parse(state.recall(connection, FINGERPRINT) or "")
     with fresh.reading() as connection:
         difference, their_files = ours ^ facts(connection), files(connection)
     changed = [d for d, file in their_files.items() if our_files.get(d, file) != file]

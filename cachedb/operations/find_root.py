@@ -7,19 +7,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, true
-
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Kind, State
-from cachedb.catalog.schema import blob, edge, ref
+from cachedb.catalog.codes import Kind
+from cachedb.catalog.questions import Question, many
 from cachedb.errors import BlobNotFound, InvalidDigest, InvalidReference, RefNotFound
 from cachedb.oci.digest import Digest
 from cachedb.oci.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from cachedb.catalog.questions import Asking
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{6,63})")
 _CANDIDATES = 3
@@ -38,23 +35,7 @@ class Root:
     ref_id: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A blob on the way from a ref to what it keeps."""
-
-    digest: Digest
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One way on which a ref keeps a blob: from its target, first, to the blob, last."""
-
-    name: str | None
-    steps: tuple[Step, ...]
-
-
-def find(connection: Connection, text: str) -> Root:
+def find(ask: Asking, text: str) -> Root:
     """Return the root that a name, in any of its forms, or a digest stands for.
 
     A name is taken as it stands in index.json first, then as a reference: with docker.io,
@@ -65,7 +46,7 @@ def find(connection: Connection, text: str) -> Root:
         RefNotFound: Nothing has that name, or several things have it.
         BlobNotFound: Nothing has that digest.
     """
-    found = find_all(connection, text)
+    found = find_all(ask, text)
     if len({root.digest for root in found}) > 1:
         raise RefNotFound(
             text, [root.digest for root in found], why=f"{text!r} stands for several images"
@@ -73,106 +54,47 @@ def find(connection: Connection, text: str) -> Root:
     return found[0]
 
 
-def find_all(connection: Connection, text: str) -> list[Root]:
+def find_roots(ask: Asking, text: str) -> list[Root]:
+    """Return what a name stands for, or every ref that contains a blob of that digest.
+
+    A blob that no ref contains is its own root. Raises as `find` does.
+    """
+    found = find(ask, text)
+    if found.ref_id is not None:
+        return [found]
+    return containing(ask, found) or [found]
+
+
+def find_all(ask: Asking, text: str) -> list[Root]:
     """Return every root that a text stands for: a name that is there twice gives two.
 
     Raises:
         RefNotFound: Nothing has that name.
         BlobNotFound: Nothing has that digest.
     """
-    found = _by_name(connection, text) or _by_digest(connection, text)
+    found = _by_name(ask, text) or _by_digest(ask, text)
     if found:
         return found
-    raise RefNotFound(text, candidates(connection, text))
+    raise RefNotFound(text, candidates(ask, text))
 
 
-def every(connection: Connection) -> list[Root]:
+def every(ask: Asking) -> list[Root]:
     """Return every ref, in the order of index.json."""
-    return _refs(connection, true())
+    return _refs(ask, Question.REFS)
 
 
-def of_refs(connection: Connection, ids: Select[int]) -> list[Root]:
+def of_refs(ask: Asking, ids: Collection[int]) -> list[Root]:
     """Return the refs of these ids, in the order of index.json."""
-    return _refs(connection, ref.c.id.in_(ids))
+    return _refs(ask, Question.REFS_OF_IDS, ids=many(ids))
 
 
-def containing(connection: Connection, root: Root) -> list[Root]:
+def containing(ask: Asking, root: Root) -> list[Root]:
     """Return every ref that contains a blob, in the order of index.json."""
-    seed = select(blob.c.id).where(blob.c.id == root.blob_id)
-    above = graph.ancestors(seed, "above")
-    return _refs(connection, ref.c.target_id.in_(select(above.c.id)))
+    return _refs(ask, Question.REFS_CONTAINING, blob_id=root.blob_id)
 
 
-def reaching(connection: Connection, digest: Digest) -> tuple[Route, ...]:
-    """Return every ref that keeps a blob, in the order of index.json, with a shortest route.
-
-    Costs in proportion to the number of ancestors of the blob.
-
-    Raises:
-        BlobNotFound: The catalog does not know the blob.
-    """
-    start = connection.scalar(select(blob.c.id).where(blob.c.digest == digest))
-    if start is None:
-        raise BlobNotFound(digest)
-    above = graph.ancestors(select(blob.c.id).where(blob.c.id == start), "above")
-    edges = connection.execute(
-        select(edge.c.parent_id, edge.c.child_id)
-        .join(above, above.c.id == edge.c.child_id)
-        .order_by(edge.c.parent_id)
-    )
-    parents: dict[int, list[int]] = {}
-    for parent, child in edges:
-        parents.setdefault(child, []).append(parent)
-    down = _ways_down(start, parents)
-    steps = _steps(connection, down)
-    refs = connection.execute(
-        select(ref.c.name, ref.c.target_id)
-        .where(ref.c.target_id.in_(select(above.c.id)))
-        .order_by(ref.c.position)
-    )
-    return tuple(Route(name=name, steps=_walk(target, down, steps)) for name, target in refs)
-
-
-def _ways_down(start: int, parents: dict[int, list[int]]) -> dict[int, int | None]:
-    """Return for each ancestor its next step down on a shortest way."""
-    down: dict[int, int | None] = {start: None}
-    level = [start]
-    while level:
-        above = []
-        for child in level:
-            for parent in parents.get(child, ()):
-                if parent not in down:
-                    down[parent] = child
-                    above.append(parent)
-        level = above
-    return down
-
-
-def _steps(connection: Connection, down: dict[int, int | None]) -> dict[int, Step]:
-    keys = sorted(down)
-    found: dict[int, Step] = {}
-    for start in range(0, len(keys), 500):
-        rows = connection.execute(
-            select(blob.c.id, blob.c.digest, blob.c.kind).where(
-                blob.c.id.in_(keys[start : start + 500])
-            )
-        )
-        for key, digest, kind in rows:
-            found[key] = Step(digest=Digest.declared(digest), kind=Kind(kind))
-    return found
-
-
-def _walk(target: int, down: dict[int, int | None], steps: dict[int, Step]) -> tuple[Step, ...]:
-    way = []
-    here: int | None = target
-    while here is not None:
-        way.append(steps[here])
-        here = down[here]
-    return tuple(way)
-
-
-def _by_name(connection: Connection, text: str) -> list[Root]:
-    exact = _refs(connection, ref.c.name == text)
+def _by_name(ask: Asking, text: str) -> list[Root]:
+    exact = _refs(ask, Question.REFS_OF_NAMES, names=many([text]))
     if exact:
         return exact
     try:
@@ -180,66 +102,63 @@ def _by_name(connection: Connection, text: str) -> list[Root]:
     except InvalidReference:
         return []
     if wanted.digest is not None:
-        return _by_pinned(connection, wanted)
+        return _by_pinned(ask, wanted, wanted.digest)
+    repository = {"registry": wanted.domain, "repo": wanted.path}
     tag = wanted.with_default_tag().tag
-    repository = (ref.c.registry == wanted.domain) & (ref.c.repo == wanted.path)
-    found = _refs(connection, repository & (ref.c.tag == tag))
+    found = _refs(ask, Question.REFS_OF_TAG, tag=tag, **repository)
     if not found and tag == "latest":
         # linuxkit takes the port of a registry for a tag, and stores the name without one.
-        untagged = _refs(connection, repository & ref.c.tag.is_(None))
+        untagged = _refs(ask, Question.REFS_OF_TAG, tag=None, **repository)
         found = [root for root in untagged if "@" not in (root.name or "")]
     # Its older versions put docker.io before everything that has two parts.
-    return found or _refs(
-        connection, ref.c.name.in_([f"docker.io/{text}", f"docker.io/{text}:{tag}"])
-    )
+    older = many([f"docker.io/{text}", f"docker.io/{text}:{tag}"])
+    return found or _refs(ask, Question.REFS_OF_NAMES, names=older)
 
 
-def _by_pinned(connection: Connection, wanted: Reference) -> list[Root]:
+def _by_pinned(ask: Asking, wanted: Reference, digest: Digest) -> list[Root]:
     """Find ``repository[:tag]@digest``: the digest decides, a name of the repository is shown."""
-    target = blob.c.digest == wanted.digest
-    same = (ref.c.registry == wanted.domain) & (ref.c.repo == wanted.path) & target
-    return (
-        _refs(connection, same & (ref.c.tag == wanted.tag))
-        or _refs(connection, same)
-        or _refs(connection, target)
-        or _blobs(connection, target)
-    )[:1]
+    refs = _refs(ask, Question.REFS_OF_DIGESTS, low=digest, high=digest)
+    found = refs or _blobs(ask, low=digest, high=digest)
+    return sorted(found, key=lambda root: _distance(root, wanted))[:1]
 
 
-def _by_digest(connection: Connection, text: str) -> list[Root]:
+def _distance(root: Root, wanted: Reference) -> int:
+    """Return how far the name of a root is from one that is wanted; 0 if it is the same."""
+    try:
+        name = Reference.parse(root.name or "")
+    except InvalidReference:
+        return 2
+    if (name.domain, name.path) != (wanted.domain, wanted.path):
+        return 2
+    return int(name.tag != wanted.tag)
+
+
+def _by_digest(ask: Asking, text: str) -> list[Root]:
     try:
         digest = Digest.declared(text)
     except InvalidDigest:
-        return _by_prefix(connection, text)
-    found = _refs(connection, blob.c.digest == digest)[:1] or _blobs(
-        connection, blob.c.digest == digest
-    )
+        return _by_prefix(ask, text)
+    refs = _refs(ask, Question.REFS_OF_DIGESTS, low=digest, high=digest)
+    found = refs[:1] or _blobs(ask, low=digest, high=digest)
     if not found and digest.is_verifiable:
         raise BlobNotFound(digest)
     return found  # of an algorithm that nobody knows: more likely a name with a tag
 
 
-def _by_prefix(connection: Connection, text: str) -> list[Root]:
+def _by_prefix(ask: Asking, text: str) -> list[Root]:
     matched = _PREFIX.fullmatch(text)
     if matched is None:
         return []
-    start = f"sha256:{matched[1]}"
-    within = (blob.c.digest >= start) & (blob.c.digest < f"{start}g")
-    named = _refs(connection, within)
-    unnamed = _blobs(connection, within)
-    known = {root.blob_id for root in named}
-    found = {root.blob_id: root for root in named}
-    return [*found.values(), *(root for root in unnamed if root.blob_id not in known)]
+    low = f"sha256:{matched[1]}"
+    high = f"{low}g"  # comes after every digit
+    found = {
+        root.blob_id: root for root in _refs(ask, Question.REFS_OF_DIGESTS, low=low, high=high)
+    }
+    unnamed = _blobs(ask, low=low, high=high)
+    return [*found.values(), *(root for root in unnamed if root.blob_id not in found)]
 
 
-def _refs(connection: Connection, condition: ColumnElement[bool]) -> list[Root]:
-    rows = connection.execute(
-        select(ref.c.id, ref.c.name, ref.c.media_type, ref.c.size, blob.c.id, blob.c.digest,
-               blob.c.kind)
-        .join(blob, blob.c.id == ref.c.target_id)
-        .where(condition)
-        .order_by(ref.c.position)
-    )  # fmt: skip
+def _refs(ask: Asking, question: Question, **values: str | int | None) -> list[Root]:
     return [
         Root(
             name=name,
@@ -250,16 +169,13 @@ def _refs(connection: Connection, condition: ColumnElement[bool]) -> list[Root]:
             blob_id=blob_id,
             ref_id=ref_id,
         )
-        for ref_id, name, media_type, size, blob_id, digest, kind in rows
+        for ref_id, name, media_type, size, blob_id, digest, kind, _pinned in ask(
+            question, **values
+        )
     ]
 
 
-def _blobs(connection: Connection, condition: ColumnElement[bool]) -> list[Root]:
-    rows = connection.execute(
-        select(blob.c.id, blob.c.digest, blob.c.media_type, blob.c.size, blob.c.kind)
-        .where(condition, blob.c.state != int(State.FOREIGN))
-        .order_by(blob.c.digest)
-    )
+def _blobs(ask: Asking, *, low: str, high: str) -> list[Root]:
     return [
         Root(
             name=None,
@@ -270,16 +186,17 @@ def _blobs(connection: Connection, condition: ColumnElement[bool]) -> list[Root]
             blob_id=key,
             ref_id=None,
         )
-        for key, digest, media_type, size, kind in rows
+        for key, digest, media_type, size, kind in ask(
+            Question.BLOBS_OF_DIGESTS, low=low, high=high
+        )
     ]
 
 
-def candidates(connection: Connection, text: str) -> Sequence[str]:
+def candidates(ask: Asking, text: str) -> Sequence[str]:
     """Return the names that are nearest to a text, the nearest first."""
     spelled: dict[str, str] = {}
-    for name in connection.scalars(select(ref.c.name).where(ref.c.name.is_not(None))):
-        if name is not None:
-            spelled.update(dict.fromkeys(_forms(name), name))
+    for (name,) in ask(Question.NAMES):
+        spelled.update(dict.fromkeys(_forms(name), name))
     near = difflib.get_close_matches(text, spelled, n=_CANDIDATES, cutoff=0.6)
     return list(dict.fromkeys(spelled[form] for form in near))
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from cachedb.catalog import statements
 from cachedb.catalog.codes import Kind, Role, State
 from cachedb.catalog.schema import blob, config, edge, env, label, link, platform
+from cachedb.catalog.statements import asking
 from cachedb.oci import Digest, Platform
 from cachedb.operations.listing import manifests_below
 
@@ -99,7 +100,7 @@ def inspect(connection: Connection, root: Root) -> Inspection:
         for row in connection.execute(statements.refs_with_targets())
         if row.target_id == root.blob_id
     ]
-    entries = manifests_below(connection, {root.blob_id})[root.blob_id]
+    entries = manifests_below(asking(connection), {root.blob_id})[root.blob_id]
     return Inspection(
         root=root,
         size=sizes.get(root.blob_id, 0),

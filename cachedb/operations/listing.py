@@ -7,19 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from cachedb.catalog import statements
 from cachedb.catalog.codes import Kind, State
-from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import blob, platform, ref
+from cachedb.catalog.questions import Question, many
 from cachedb.oci.digest import Digest
 from cachedb.oci.platform import Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Connection
+    from cachedb.catalog.questions import Asking
 
 
 class Health(StrEnum):
@@ -64,32 +60,29 @@ class Listing:
     is_pinned: bool
 
 
-def list_refs(connection: Connection, only: Collection[int] | None = None) -> list[Listing]:
+def list_refs(ask: Asking, only: Collection[int] | None = None) -> list[Listing]:
     """List the refs of these ids, or all, by name; those without a name come last."""
-    rows: list[Any] = [
-        row
-        for row in connection.execute(statements.refs_with_targets())
-        if only is None or row.id in only
-    ]
-    targets = {row.target_id for row in rows}
-    sizes = _sizes(connection, None if only is None else targets)
-    broken = set(connection.scalars(statements.broken()))
-    partial = set(connection.scalars(statements.partial()))
-    manifests = manifests_below(connection, targets)
+    rows = ask(Question.REFS) if only is None else ask(Question.REFS_OF_IDS, ids=many(only))
+    refs = list(rows)
+    targets = {blob_id for _, _, _, _, blob_id, *_ in refs}
+    sizes = dict(ask(Question.SIZES, targets=many(targets)))
+    broken = {key for (key,) in ask(Question.BROKEN)}
+    partial = {key for (key,) in ask(Question.PARTIAL)}
+    manifests = manifests_below(ask, targets)
     found = []
-    for row in rows:
-        entries = (entry for entry in manifests[row.target_id] if entry.kind is Kind.MANIFEST)
+    for _, name, media_type, _, target, digest, kind, pinned in refs:
+        entries = (entry for entry in manifests[target] if entry.kind is Kind.MANIFEST)
         platforms = [entry.platform for entry in entries if entry.platform is not None]
         found.append(
             Listing(
-                name=row.name,
-                digest=Digest.declared(row.digest),
-                kind=Kind(row.kind),
-                media_type=row.media_type,
+                name=name,
+                digest=Digest.declared(digest),
+                kind=Kind(kind),
+                media_type=media_type,
                 platforms=tuple(dict.fromkeys(p for p in platforms if not p.is_unknown)),
-                size=sizes.get(row.target_id, 0),
-                health=_health(row.target_id, broken, partial),
-                is_pinned=bool(row.pinned),
+                size=sizes.get(target, 0),
+                health=_health(target, broken, partial),
+                is_pinned=bool(pinned),
             )
         )
     return sorted(
@@ -97,18 +90,17 @@ def list_refs(connection: Connection, only: Collection[int] | None = None) -> li
     )
 
 
-def manifests_below(
-    connection: Connection, targets: Iterable[int]
-) -> dict[int, list[ManifestEntry]]:
+def manifests_below(ask: Asking, targets: Collection[int]) -> dict[int, list[ManifestEntry]]:
     """Return the manifests that each target is or lists, at any depth, in the order listed."""
-    own = _own_entries(connection, targets)
+    own = _own_entries(ask, targets)
     listed: dict[int, list[ManifestEntry]] = {}
     pending = {key for key, entry in own.items() if entry.kind is Kind.INDEX}
     while pending:
         children: dict[int, list[ManifestEntry]] = defaultdict(list)
-        for batch in chunks(sorted(pending)):
-            for row in connection.execute(statements.manifests_of(batch)):
-                children[row.parent_id].append(_entry(row))
+        for row in ask(Question.MANIFESTS, parents=many(pending)):
+            declared, configured = _platform(row[6:10]), _platform(row[10:])
+            entry = _entry(row[1:6], declared=declared, configured=configured)
+            children[row[0]].append(entry)
         listed |= {key: children.get(key, []) for key in pending}
         below = {e.blob_id for found in children.values() for e in found if e.kind is Kind.INDEX}
         pending = below - listed.keys()
@@ -134,59 +126,31 @@ def _leaves(
         stack.extend(reversed(fresh))
 
 
-def _own_entries(connection: Connection, targets: Iterable[int]) -> dict[int, ManifestEntry]:
-    found: dict[int, ManifestEntry] = {}
-    names = (platform.c.os, platform.c.architecture, platform.c.variant, platform.c.os_version)
-    for batch in chunks(sorted(set(targets))):
-        rows = connection.execute(
-            select(blob.c.id, blob.c.digest, blob.c.kind, blob.c.state, blob.c.problem, *names)
-            .outerjoin(platform, platform.c.id == blob.c.platform_id)
-            .where(blob.c.id.in_(batch))
-        )
-        for row in rows:
-            configured = (
-                None
-                if row.os is None
-                else Platform(
-                    os=row.os,
-                    architecture=row.architecture,
-                    variant=row.variant,
-                    os_version=row.os_version,
-                )
-            )
-            found[row.id] = ManifestEntry(
-                blob_id=row.id,
-                digest=Digest.declared(row.digest),
-                kind=Kind(row.kind),
-                state=State(row.state),
-                problem=row.problem,
-                declared=None,
-                configured=configured,
-            )
-    return found
+def _own_entries(ask: Asking, targets: Collection[int]) -> dict[int, ManifestEntry]:
+    rows = ask(Question.ENTRIES, targets=many(targets))
+    return {row[0]: _entry(row[:5], declared=None, configured=_platform(row[5:])) for row in rows}
 
 
-def _entry(row: Any) -> ManifestEntry:
+def _entry(
+    row: Sequence[Any], *, declared: Platform | None, configured: Platform | None
+) -> ManifestEntry:
+    blob_id, digest, kind, state, problem = row
     return ManifestEntry(
-        blob_id=row.child_id,
-        digest=Digest.declared(row.digest),
-        kind=Kind(row.kind),
-        state=State(row.state),
-        problem=row.problem,
-        declared=statements.platform_of(row, "declared"),
-        configured=statements.platform_of(row, "configured"),
+        blob_id=blob_id,
+        digest=Digest.declared(digest),
+        kind=Kind(kind),
+        state=State(state),
+        problem=problem,
+        declared=declared,
+        configured=configured,
     )
 
 
-def _sizes(connection: Connection, targets: Collection[int] | None) -> dict[int, int]:
-    if targets is None:
-        every = statements.size_of_each(select(ref.c.target_id).distinct())
-        return dict(connection.execute(every).all())
-    found: dict[int, int] = {}
-    for batch in chunks(sorted(targets)):
-        some = statements.size_of_each(select(blob.c.id).where(blob.c.id.in_(batch)))
-        found.update(connection.execute(some).all())
-    return found
+def _platform(row: Sequence[Any]) -> Platform | None:
+    os, architecture, variant, os_version = row
+    if os is None:
+        return None
+    return Platform(os=os, architecture=architecture, variant=variant, os_version=os_version)
 
 
 def _health(target: int, broken: set[int], partial: set[int]) -> Health:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import state
+from cachedb.catalog.codes import NAMES
 from cachedb.catalog.connect import Catalog
 from cachedb.errors import CatalogMismatch, InvalidManifest, SchemaTooNew, StorageFailed
 from cachedb.layout import IndexJson
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def keep(connection: Connection, index: IndexJson) -> None:
     """Make `index` the copy, in the transaction of the caller."""
-    state.remember(connection, state.NAMES, index.encode().decode())
+    state.remember(connection, NAMES, index.encode().decode())
 
 
 def find(path: Path) -> IndexJson | None:
@@ -30,7 +31,7 @@ def find(path: Path) -> IndexJson | None:
         catalog = Catalog.open_read_only(path)
         try:
             with catalog.reading() as connection:
-                copy = state.recall(connection, state.NAMES)
+                copy = state.recall(connection, NAMES)
         finally:
             catalog.close()
         return None if copy is None else IndexJson.parse(copy.encode())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog import repositories
 from cachedb.catalog.derive import DOCUMENTS
 from cachedb.catalog.names import parts_of
+from cachedb.catalog.statements import asking
 from cachedb.errors import (
     BlobNotFound,
     CacheError,
@@ -121,7 +122,8 @@ def plan(
     if remote_name is not None and len(names) > 1:
         raise InvalidInput(f"{len(names)} images cannot all become {remote_name.familiar!r}")
     with catalog.reading() as connection:
-        return tuple(_sending(find_root.find(connection, name), remote_name) for name in names)
+        ask = asking(connection)
+        return tuple(_sending(find_root.find(ask, name), remote_name) for name in names)
 
 
 def push(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cachedb.catalog.schema import ref
+from cachedb.catalog.statements import asking
 from cachedb.errors import Refused
 from cachedb.operations import find_root, usage
 from cachedb.operations.ask import select_ids
@@ -78,7 +79,7 @@ def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> Reten
             )
     with catalog.reading() as connection:
         pinned = frozenset(connection.scalars(select(ref.c.id).where(ref.c.pinned == 1)))
-        roots = find_root.every(connection)
+        roots = find_root.every(asking(connection))
         rules = [(PINNED, pinned), *keeping]
         decisions = tuple(_decide(root, rules, dropping) for root in roots)
         dropped = [decision.root for decision in decisions if decision.is_dropped]

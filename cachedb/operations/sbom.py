@@ -13,6 +13,7 @@ from cachedb.catalog.codes import Kind
 from cachedb.catalog.derive import DOCUMENTS
 from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import blob
+from cachedb.catalog.statements import asking
 from cachedb.errors import InvalidManifest, PlatformNotFound
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
@@ -154,7 +155,7 @@ def _described(
     connection: Connection, root: Root, platform: Platform | None
 ) -> dict[int, _Described]:
     """Return what of an image SBOMs may describe: the manifests listed first, in their order."""
-    entries = manifests_below(connection, {root.blob_id})[root.blob_id]
+    entries = manifests_below(asking(connection), {root.blob_id})[root.blob_id]
     listed = {e.blob_id: _Described(e.digest, e.platform) for e in entries}
     if platform is None:
         return listed | _others(connection, root, listed)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import ref
+from cachedb.catalog.statements import asking
 from cachedb.errors import NotFound
 from cachedb.operations import find_root
 from cachedb.operations.ask import select_ids
@@ -47,16 +44,16 @@ def find_targets(
     chosen = select_ids(catalog, where) if where is not None else frozenset[int]()
     absent: list[NotFound] = []
     with catalog.reading() as connection:
+        ask = asking(connection)
         if not names and where is None:
-            return find_root.every(connection), ()
+            return find_root.every(ask), ()
         found: list[Root] = []
         for name in names:
             try:
-                found += find_root.find_all(connection, name)
+                found += find_root.find_all(ask, name)
             except NotFound as error:
                 absent.append(error)
-        for batch in chunks(sorted(chosen)):
-            found += find_root.of_refs(connection, select(ref.c.id).where(ref.c.id.in_(batch)))
+        found += find_root.of_refs(ask, chosen)
     return list({(root.ref_id, root.blob_id): root for root in found}.values()), tuple(absent)
 
 

@@ -17,6 +17,7 @@ from cachedb.catalog import statements
 from cachedb.catalog.codes import Kind, Role, State
 from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import blob, link, ref
+from cachedb.catalog.statements import asking
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
 
@@ -106,7 +107,7 @@ def validate(
 
     `wrong_layers` says of manifests what was wrong when their layers were unpacked.
     """
-    entries = manifests_below(connection, {root.blob_id for root in roots})
+    entries = manifests_below(asking(connection), {root.blob_id for root in roots})
     leaves = {entry.blob_id for found in entries.values() for entry in found}
     faults = _faults(connection, leaves)
     misdeclared = _misdeclared(connection, leaves)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,25 @@ def test_no_help_of_a_command_imports_what_the_command_needs() -> None:
     # All commands at once: each is imported to build the command tree.
     assert not imported("--help") & (_SQL | _HTTP | _TERMINAL)
     assert "cachedb.cache" not in imported(_COMMANDS[0], "--help")
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> build.Tree:
+    """A cache that somebody has opened, and that has not been touched for as long as counts."""
+    tree = build.layout(tmp_path_factory.mktemp("settled") / "cache", {"app:1": build.image()})
+    time.sleep(2.1)
+    imported("ls", cache=tree.path)
+    return tree
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ls"], ["ls", "--format", "json"], ["ls", "--quiet"], ["find-root", "app:1"],
+     ["find-root", "none:1"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_glance_needs_no_sqlalchemy(settled: build.Tree, arguments: list[str]) -> None:
+    assert not imported(*arguments, cache=settled.path) & (_SQL | _HTTP | _TERMINAL)
 
 
 def test_a_local_command_imports_no_http_and_no_migrations(tmp_path: Path) -> None:

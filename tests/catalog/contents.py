@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from cachedb.catalog import graph, state
-from cachedb.catalog.codes import Kind, Reading, Role, State
+from cachedb.catalog.codes import INDEX_PROBLEMS, Kind, Reading, Role, State
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.schema import (
     annotation,
@@ -116,7 +116,7 @@ def read(connection: Connection) -> Contents:
     for row in connection.execute(select(config)):
         values = dict(row._mapping)
         found.configs[digests[values.pop("blob_id")]] = values
-    found.problems = state.recall(connection, state.INDEX_PROBLEMS)
+    found.problems = state.recall(connection, INDEX_PROBLEMS)
     live = connection.scalars(select(graph.reachable().c.id))
     found.reachable = {digests[key] for key in live}
     return found

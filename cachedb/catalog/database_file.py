@@ -1,0 +1,59 @@
+"""The file of a catalog: nobody else may have made it, or may change it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from cachedb.errors import CatalogMismatch, StorageFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CATALOG = "index.db"
+"""Its name in our own folder of a layout."""
+
+
+def make(path: Path) -> None:
+    """Make the file, which SQLite would make readable for everybody."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StorageFailed.of(error, f"make the catalog {str(path)!r}") from error
+
+
+def check(path: Path) -> bool:
+    """Refuse a file that others can change; False if there is none.
+
+    Raises:
+        CatalogMismatch: It is a link, or belongs to somebody else, or others may write it.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StorageFailed.of(error, f"open the catalog {str(path)!r}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise CatalogMismatch(f"the catalog {str(path)!r} is not a regular file")
+    if found.st_uid != os.geteuid() and os.geteuid() != 0:
+        raise CatalogMismatch(f"the catalog {str(path)!r} belongs to another user")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise CatalogMismatch(
+            f"others may write the catalog {str(path)!r}", hint="chmod go-w on it, or delete it"
+        )
+    return True
+
+
+def identity(path: Path | None) -> tuple[int, int] | None:
+    """Return what tells this file from one that has taken its name since; None without one."""
+    if path is None:
+        return None
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
