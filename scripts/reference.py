@@ -24,7 +24,7 @@ def commands() -> str:
         _ABOUT_COMMANDS,
         _block(root.get_help(context)),
     ]
-    for name, command in _commands_of(root):
+    for name, command in _commands_of(root, context):
         own = command.make_context(name, [], parent=context, resilient_parsing=True)
         parts += [f"## cachedb {name}\n", _block(command.get_help(own))]
     return "\n".join(parts)
@@ -137,9 +137,9 @@ def _field(field: vocabulary.Field) -> str:
     return f"{field.doc}{words}"
 
 
-def _commands_of(root: Any) -> Iterable[tuple[str, Any]]:
-    found: dict[str, Any] = root.commands
-    return found.items()
+def _commands_of(root: Any, context: Any) -> Iterable[tuple[str, Any]]:
+    for name in root.list_commands(context):
+        yield name, root.get_command(context, name)
 
 
 def _block(text: str) -> str:

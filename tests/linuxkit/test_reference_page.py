@@ -128,9 +128,14 @@ def design_symbols() -> set[str]:
 
 def options() -> dict[str, set[str]]:
     root: Any = typer.main.get_command(app)
+    context = root.make_context("cachedb", [], resilient_parsing=True)
     return {
-        name: {option for parameter in command.params for option in parameter.opts}
-        for name, command in root.commands.items()
+        name: {
+            option
+            for parameter in root.get_command(context, name).params
+            for option in parameter.opts
+        }
+        for name in root.list_commands(context)
     }
 
 
