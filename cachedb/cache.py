@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
-from cachedb.catalog.connect import Catalog
 from cachedb.catalog.database_file import CATALOG
 from cachedb.catalog.statements import asking
-from cachedb.errors import CatalogMismatch, StorageFailed
 from cachedb.layout import Layout
-from cachedb.operations import (
-    adopt,
-    find_root,
-    gc,
-    inspect,
-    listing,
-    remove,
-    routes,
-    sbom,
-    usage,
-    validate,
-    verify,
-)
-from cachedb.operations.in_step import is_in_step
+from cachedb.operations import find_root, opening
+from cachedb.operations.grace import GRACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from cachedb.catalog.connect import Catalog
     from cachedb.catalog.questions import Asking
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.ask import Answer, Explained
@@ -37,6 +24,7 @@ if TYPE_CHECKING:
     from cachedb.operations.export import ExportOptions, ExportPlan
     from cachedb.operations.find_root import Root
     from cachedb.operations.findings import Finding
+    from cachedb.operations.gc import GCPlan, GCReport, Kept
     from cachedb.operations.import_ import Imported, ImportOptions
     from cachedb.operations.inspect import Inspection, Node
     from cachedb.operations.listing import Listing
@@ -50,7 +38,7 @@ if TYPE_CHECKING:
     from cachedb.operations.retention import Policy, RetentionPlan
     from cachedb.operations.routes import Route
     from cachedb.operations.sbom import PackageListing, Sbom
-    from cachedb.operations.usage import SetUsage
+    from cachedb.operations.usage import SetUsage, Usage
     from cachedb.operations.validate import Validation
     from cachedb.operations.verify import Verification
     from cachedb.query.tree import Query
@@ -90,7 +78,7 @@ class Cache:
     @staticmethod
     def examine(root: Path) -> Sequence[Finding]:
         """Look for what is wrong with a cache, also with one that does not open any more."""
-        from cachedb.operations import doctor  # noqa: PLC0415
+        from cachedb.operations import doctor
 
         with Layout.open_as_found(root) as layout:
             return doctor.examine(layout, layout.private / CATALOG)
@@ -98,7 +86,7 @@ class Cache:
     @staticmethod
     def rebuild(root: Path) -> Rebuilt:
         """Make the catalog of a cache anew, and keep the hints that are still true."""
-        from cachedb.operations import rebuild  # noqa: PLC0415
+        from cachedb.operations import rebuild
 
         with Layout.open(root) as layout:
             return rebuild.rebuild(layout, layout.private / CATALOG)
@@ -106,7 +94,7 @@ class Cache:
     @staticmethod
     def restore_names(root: Path) -> int:
         """Put the copy of an unreadable index.json in its place; returns how many names it has."""
-        from cachedb.operations import rebuild  # noqa: PLC0415
+        from cachedb.operations import rebuild
 
         with Layout.open_as_found(root) as layout:
             return rebuild.restore_names(layout, layout.private / CATALOG)
@@ -114,20 +102,11 @@ class Cache:
     @classmethod
     def _of(cls, layout: Layout) -> Self:
         try:
-            if not layout.is_writable:
-                return cls(layout, _open_to_read(layout))
-            catalog = _open_to_write(layout)
-            gc.recover(layout)
-            try:
-                adopt.bring_in_step(layout, catalog)
-                gc.give_back_needed(layout, catalog)
-            except StorageFailed:
-                catalog.close()
-                return cls(layout, _make_in_memory(layout), is_makeshift=True)
+            opened = opening.open_catalog(layout)
         except BaseException:
             layout.close()
             raise
-        return cls(layout, catalog)
+        return cls(layout, opened.catalog, is_makeshift=opened.is_makeshift)
 
     def close(self) -> None:
         """Give everything back."""
@@ -147,9 +126,11 @@ class Cache:
 
     def list(self, query: Query | None = None) -> Sequence[Listing]:
         """List every ref, or those that a query of refs selects, by name."""
+        from cachedb.operations import listing
+
         only = None
         if query is not None:
-            from cachedb.operations import ask  # noqa: PLC0415
+            from cachedb.operations import ask
 
             only = ask.select_ids(self.catalog, query)
         return self.answer(lambda ask: listing.list_refs(ask, only))
@@ -164,8 +145,8 @@ class Cache:
 
         `params` are the values of `$name` in it: values, which are never read as anything else.
         """
-        from cachedb.operations import saved_queries  # noqa: PLC0415
-        from cachedb.query.parser import parse  # noqa: PLC0415
+        from cachedb.operations import saved_queries
+        from cachedb.query.parser import parse
 
         return parse(text, saved=saved_queries.load(self.layout), params=params)
 
@@ -174,26 +155,26 @@ class Cache:
 
         The rows are named tuples, whose fields are the columns of the query.
         """
-        from cachedb.operations import ask  # noqa: PLC0415
+        from cachedb.operations import ask
 
         asked = self.parse(query, **params) if isinstance(query, str) else query
         return ask.ask(self.catalog, asked)
 
     def save_query(self, name: str, text: str) -> None:
         """Save a query of this cache, to be used as ``@name``."""
-        from cachedb.operations import saved_queries  # noqa: PLC0415
+        from cachedb.operations import saved_queries
 
         saved_queries.save(self.layout, name, text)
 
     def forget_query(self, name: str) -> None:
         """Forget a saved query of this cache."""
-        from cachedb.operations import saved_queries  # noqa: PLC0415
+        from cachedb.operations import saved_queries
 
         saved_queries.forget(self.layout, name)
 
     def explain(self, query: Query) -> Explained:
         """Say what a query comes to, without running it."""
-        from cachedb.operations import ask  # noqa: PLC0415
+        from cachedb.operations import ask
 
         return ask.explain(self.catalog, query)
 
@@ -207,44 +188,58 @@ class Cache:
 
     def inspect(self, name: str) -> Inspection:
         """Return what an image says of itself."""
+        from cachedb.operations import inspect
+
         with self.catalog.reading() as connection:
             return inspect.inspect(connection, find_root.find(asking(connection), name))
 
     def tree(self, name: str) -> Node:
         """Return the tree of blobs that an image contains."""
+        from cachedb.operations import inspect
+
         with self.catalog.reading() as connection:
             return inspect.tree(connection, find_root.find(asking(connection), name))
 
     def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
         """Yield the SBOMs of an image, or of one platform of it, as they stand."""
+        from cachedb.operations import sbom
+
         with self.catalog.reading() as connection:
             root = find_root.find(asking(connection), name)
             yield from sbom.sboms(connection, self.layout, root, platform)
 
     def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
         """List the packages that SBOMs say are in an image, or in one platform of it."""
+        from cachedb.operations import sbom
+
         with self.catalog.reading() as connection:
             root = find_root.find(asking(connection), name)
             return sbom.list_packages(connection, root, platform)
 
     def why(self, digest: Digest) -> tuple[Route, ...]:
         """Return every ref that keeps a blob, with one route each."""
+        from cachedb.operations import routes
+
         with self.catalog.reading() as connection:
             return routes.reaching(connection, digest)
 
-    def usage(self) -> usage.Usage:
+    def usage(self) -> Usage:
         """Measure what the images take, share and hold alone."""
+        from cachedb.operations import usage
+
         with self.catalog.reading() as connection:
             return usage.measure(connection)
 
     def targets(self, names: Sequence[str] = (), where: Query | None = None) -> Sequence[Root]:
         """Return the roots of names and of what a query selects; all if there is neither."""
-        from cachedb.operations.targets import targets  # noqa: PLC0415
+        from cachedb.operations.targets import targets
 
         return targets(self.catalog, names, where)
 
     def usage_of(self, names: Sequence[str], where: Query | None = None) -> SetUsage:
         """Measure some images, taken together."""
+        from cachedb.operations import usage
+
         roots = self.targets(names, where)
         with self.catalog.reading() as connection:
             return usage.measure_some(connection, roots)
@@ -256,6 +251,8 @@ class Cache:
         where: Query | None = None,
     ) -> Sequence[Validation]:
         """Say of the images of these names, or of all, how their platforms fare."""
+        from cachedb.operations import validate
+
         roots = self.targets(names, where)
         with self.catalog.reading() as connection:
             return validate.validate(connection, roots, platforms)
@@ -267,7 +264,7 @@ class Cache:
         where: Query | None = None,
     ) -> Sequence[Validation]:
         """Validate images after all of their bytes were read, and their layers unpacked."""
-        from cachedb.operations import deep_validation  # noqa: PLC0415  (brings in zstd)
+        from cachedb.operations import deep_validation
 
         roots = self.targets(names, where)
         return deep_validation.validate_deeply(self.layout, self.catalog, roots, platforms)
@@ -277,8 +274,10 @@ class Cache:
         names: Sequence[str] = (),
         progress: Callable[[int], None] = lambda _: None,
         where: Query | None = None,
-    ) -> verify.Verification:
+    ) -> Verification:
         """Hash the blobs of the images of these names, or every blob."""
+        from cachedb.operations import verify
+
         chosen: Collection[int] | None = None
         if names or where is not None:
             chosen = {root.blob_id for root in self.targets(names, where)}
@@ -291,7 +290,7 @@ class Cache:
         connect: Callable[[str], Client] | None = None,
     ) -> Sequence[Repair]:
         """Bring back what a verification found, from other layouts and then from registries."""
-        from cachedb.operations import repair  # noqa: PLC0415
+        from cachedb.operations import repair
 
         with ExitStack() as stack:
             layouts = tuple(stack.enter_context(Layout.open(copy)) for copy in copies)
@@ -306,7 +305,7 @@ class Cache:
         progress: Progress,
     ) -> PullReport:
         """Pull images from their registries, of which `connect` opens the client."""
-        from cachedb.operations.pull import pull  # noqa: PLC0415  (brings in requests)
+        from cachedb.operations.pull import pull
 
         return pull(self.layout, self.catalog, references, connect, options, progress)
 
@@ -314,7 +313,7 @@ class Cache:
         self, names: Sequence[str], remote_name: Reference | None = None
     ) -> tuple[Sending, ...]:
         """Find the images of these names, and the names that they get in their registries."""
-        from cachedb.operations import push  # noqa: PLC0415
+        from cachedb.operations import push
 
         return push.plan(self.catalog, names, remote_name)
 
@@ -326,7 +325,7 @@ class Cache:
         progress: Progress,
     ) -> PushReport:
         """Push images to their registries, which are sent only what they do not have."""
-        from cachedb.operations.push import push  # noqa: PLC0415
+        from cachedb.operations.push import push
 
         return push(self.layout, self.catalog, sendings, connect, options, progress)
 
@@ -339,7 +338,7 @@ class Cache:
         progress: Progress,
     ) -> Copied:
         """Pull an image, and push it by another name."""
-        from cachedb.operations.copy import copy  # noqa: PLC0415
+        from cachedb.operations.copy import copy
 
         return copy(self.layout, self.catalog, source, target, connect, options, progress)
 
@@ -347,7 +346,7 @@ class Cache:
         self, stream: BinaryIO, source: str, options: ImportOptions, progress: Progress
     ) -> Sequence[Imported]:
         """Take in the images of an archive; `source` is what errors call it."""
-        from cachedb.operations.import_ import import_archive  # noqa: PLC0415
+        from cachedb.operations.import_ import import_archive
 
         return import_archive(self.layout, self.catalog, stream, source, options, progress)
 
@@ -355,13 +354,13 @@ class Cache:
         self, folder: Path, options: ImportOptions, progress: Progress
     ) -> Sequence[Imported]:
         """Take in the images of an OCI image layout."""
-        from cachedb.operations.import_ import import_directory  # noqa: PLC0415
+        from cachedb.operations.import_ import import_directory
 
         return import_directory(self.layout, self.catalog, folder, options, progress)
 
     def plan_export(self, names: Sequence[str], options: ExportOptions) -> ExportPlan:
         """Decide what an archive of these images holds, and that all of it is here."""
-        from cachedb.operations import export  # noqa: PLC0415
+        from cachedb.operations import export
 
         with self.catalog.reading() as connection:
             roots = [find_root.find(asking(connection), name) for name in names]
@@ -376,7 +375,8 @@ class Cache:
 
         A name that is not there is no error: the plan says so.
         """
-        from cachedb.operations.targets import find_targets  # noqa: PLC0415
+        from cachedb.operations import remove
+        from cachedb.operations.targets import find_targets
 
         return remove.plan(self.catalog, *find_targets(self.catalog, names, where))
 
@@ -390,8 +390,8 @@ class Cache:
 
         Returns the plan to remove those, and what was said about every name.
         """
-        from cachedb.operations import remote  # noqa: PLC0415
-        from cachedb.operations.targets import find_targets  # noqa: PLC0415
+        from cachedb.operations import remote, remove
+        from cachedb.operations.targets import find_targets
 
         roots, absent = find_targets(self.catalog, names, where)
         answers = remote.check_published(roots, connect)
@@ -400,77 +400,46 @@ class Cache:
 
     def plan_retention(self, policy: Policy) -> RetentionPlan:
         """Decide by the queries of a policy which refs go and which stay."""
-        from cachedb.operations import retention  # noqa: PLC0415
+        from cachedb.operations import retention
 
         return retention.plan(self.catalog, policy)
 
     def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
         """Remove the refs of a plan; blobs stay until they are collected."""
+        from cachedb.operations import remove
+
         return remove.apply(plan, self.layout, self.catalog)
 
-    def discard(self, roots: Sequence[Root]) -> gc.GCReport:
+    def discard(self, roots: Sequence[Root]) -> GCReport:
         """Remove refs, and at once the blobs that only they kept."""
-        from cachedb.operations import discard  # noqa: PLC0415
+        from cachedb.operations import discard
 
         return discard.discard(self.layout, self.catalog, roots)
 
-    def clean(self) -> gc.GCReport:
+    def clean(self) -> GCReport:
         """Remove every name, and every blob that no running operation holds."""
-        from cachedb.operations import clean  # noqa: PLC0415
+        from cachedb.operations import clean
 
         return clean.clean(self.layout, self.catalog)
 
     def plan_collection(
-        self, *, grace: float = gc.GRACE_SECONDS, quarantine: float | None = None
-    ) -> gc.GCPlan:
+        self, *, grace: float = GRACE_SECONDS, quarantine: float | None = None
+    ) -> GCPlan:
         """Find what nothing keeps: `gc.plan`."""
+        from cachedb.operations import gc
+
         return gc.plan(self.layout, self.catalog, grace=grace, quarantine=quarantine)
 
-    def kept(self) -> Sequence[gc.Kept]:
+    def kept(self) -> Sequence[Kept]:
         """Return every blob that a name keeps, with the first of those names."""
+        from cachedb.operations import gc
+
         return gc.kept(self.catalog)
 
-    def collect(self, plan: gc.GCPlan) -> gc.GCReport:
+    def collect(self, plan: GCPlan) -> GCReport:
         """Remove the garbage of a plan."""
+        from cachedb.operations import gc
+
         if self._is_makeshift:
-            self._make_room()
+            self.catalog, self._is_makeshift = opening.make_room(self.layout), False
         return gc.apply(plan, self.layout, self.catalog)
-
-    def _make_room(self) -> None:
-        """Free what failed operations have left, and go back to the catalog on the full disk.
-
-        Only that one knows what running operations hold.
-        """
-        self.layout.release_reserve()
-        catalog = _open_to_write(self.layout)
-        gc.clear_stage(self.layout, catalog)
-        adopt.bring_in_step(self.layout, catalog)
-        self.catalog, self._is_makeshift = catalog, False
-
-
-def _open_to_read(layout: Layout) -> Catalog:
-    with suppress(CatalogMismatch, StorageFailed):
-        catalog = Catalog.open_read_only(layout.private / CATALOG)
-        with catalog.reading() as connection:
-            in_step = is_in_step(layout, asking(connection))
-        if in_step:
-            return catalog
-        catalog.close()
-    return _make_in_memory(layout)
-
-
-def _make_in_memory(layout: Layout) -> Catalog:
-    catalog = Catalog.in_memory()
-    adopt.bring_in_step(layout, catalog)
-    return catalog
-
-
-def _open_to_write(layout: Layout) -> Catalog:
-    path = layout.private / CATALOG
-    layout.make_private()
-    try:
-        return Catalog.open(path)
-    except CatalogMismatch:
-        # It holds nothing that cannot be made again; what was wrong with it may be of interest.
-        layout.set_aside(CATALOG)
-        return Catalog.open(path)

@@ -19,10 +19,10 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from cachedb.catalog import database_file
 from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
-from cachedb.catalog.hot import PRAGMAS
 from cachedb.catalog.schema import metadata
 from cachedb.catalog.upgrade import is_current, is_empty, upgrade
 from cachedb.errors import CacheBusy, CatalogMismatch, StorageFailed
+from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,11 +171,13 @@ def _engine(path: Path, *, mode: str) -> Engine:
 
 
 def _prepare(engine: Engine, *, durable: bool) -> None:
-    pragmas = (*PRAGMAS, *(_DURABLE if durable else ()))
+    pragmas = (*database_file.PRAGMAS, *(_DURABLE if durable else ()))
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
+        # First: the other pragmas may have to wait already.
+        connection.execute(f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS.value}")
         for pragma in pragmas:
             connection.execute(pragma)
 

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 CATALOG = "index.db"
 """Its name in our own folder of a layout."""
 
+PRAGMAS = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -32000",
+)
+"""What every connection to it is told."""
+
 
 def make(path: Path) -> None:
     """Make the file, which SQLite would make readable for everybody."""

@@ -41,17 +41,6 @@ COLUMNS = {
 }
 """Fields of the query language whose values can be completed: their table and column."""
 
-PRAGMAS = (
-    # First: the others may have to wait already.
-    f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS.value}",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA trusted_schema = OFF",
-    "PRAGMA cell_size_check = ON",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -32000",
-)
-"""What every connection to a catalog is told."""
-
 _MOST = 100
 _LAST = "\U0010ffff"
 
@@ -90,11 +79,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     if not database_file.check(path):
         raise CatalogMismatch("there is no catalog")
     try:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=LOCK_SECONDS.value
+        )
     except sqlite3.Error as error:
         raise CatalogMismatch(f"the catalog cannot be opened: {error}") from error
     try:
-        for statement in (*PRAGMAS, "BEGIN"):
+        for statement in (*database_file.PRAGMAS, "BEGIN"):
             connection.execute(statement)
         _check(connection)
     except sqlite3.Error as error:

@@ -27,7 +27,7 @@ from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import salvage, salvage_platform
 from cachedb.operations import names_copy, packages
-from cachedb.operations.in_step import is_in_step
+from cachedb.operations.settled import is_in_step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -24,6 +24,7 @@ from cachedb.layout.leftovers import LEASES, OURS, STAGE, TRASH
 from cachedb.layout.stage import digest_of
 from cachedb.layout.trash import FINISHED, age_of
 from cachedb.oci.digest import Digest
+from cachedb.operations.grace import GRACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
     from cachedb.layout.leftovers import Leftover
-
-GRACE_SECONDS = 3600.0
 
 
 class Reason(StrEnum):

@@ -37,7 +37,6 @@ from cachedb.oci.manifest import Role
 from cachedb.oci.salvage import salvage
 from cachedb.operations import adopt
 from cachedb.operations.garbage import (
-    GRACE_SECONDS,
     Candidate,
     GCPlan,
     Kept,
@@ -59,7 +58,6 @@ if TYPE_CHECKING:
     from cachedb.layout.trash import Trash
 
 __all__ = [
-    "GRACE_SECONDS",
     "Candidate",
     "GCPlan",
     "GCReport",

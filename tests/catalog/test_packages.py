@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, select
 
-from cachedb.catalog import packages, sboms
+from cachedb.catalog import packages, sboms, statements
 from cachedb.catalog.codes import State
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.packages import PackedPackages
+from cachedb.catalog.questions import Question
 from cachedb.catalog.schema import blob, blob_package, package, sbom
 from cachedb.errors import LimitExceeded
 from cachedb.limits import Limit
@@ -174,7 +175,7 @@ def test_no_statement_looks_through_a_large_table(
     packages.enter_missing(connection, DOCUMENT, [FIRST], packed("a"))
     sboms.settle(connection, [FIRST, DOCUMENT])
     sboms.claims_about(connection, [FIRST])
-    sboms.has_unread(connection)
+    list(statements.asking(connection)(Question.UNREAD_SBOMS))
     sboms.forget(connection, [FIRST, DOCUMENT])
     connection.execute(packages.listed_at([FIRST])).all()
     assert any("ix_blob_package_document_id" in step for step in steps)
