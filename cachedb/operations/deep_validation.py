@@ -49,8 +49,8 @@ def validate_deeply(
 def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, str]:
     """Say of each image whose layers are not those of its config what is wrong with it.
 
-    A layer of several images is unpacked once. What is no image that can be run has no diff IDs,
-    and a layer that need not be here is not asked for.
+    A layer of several images is unpacked once. What is no image that can be run has no diff IDs
+    that anybody looks at, and a layer that need not be here is not asked for.
 
     Raises:
         BlobNotFound: A manifest or a config is not here.
@@ -84,9 +84,10 @@ def _claims(layout: Layout, digest: Digest) -> list[Claim]:
     content = layout.blobs.read(digest, MANIFEST_BYTES)
     kind = manifest.guess(content)
     document = None if kind is None else manifest.parse(content, kind)
-    if not isinstance(document, Manifest) or not document.is_image or document.config is None:
+    if not isinstance(document, Manifest) or document.is_attestation or not document.is_image:
         return []
     described = document.config
+    assert described is not None  # what has none is no image
     configured = config.parse(
         layout.blobs.read(described.digest, CONFIG_BYTES)
         if described.data is None

@@ -122,6 +122,8 @@ def test_an_image_is_in_the_cache_when_all_of_it_is(
     assert not provider.image_in_cache(NAME)
     assert not provider.image_in_cache(NAME, ARM)
     assert provider.image_in_cache(NAME, AMD)
+    populated.delete(BASE.digest)
+    assert not provider.image_in_cache(NAME, AMD)
 
 
 def test_an_image_is_valid_when_every_byte_is_right(
@@ -138,6 +140,18 @@ def test_an_image_is_valid_when_every_byte_is_right(
     populated.delete(BASE.digest)
     with pytest.raises(BlobNotFound):
         provider.validate_image(NAME)
+
+
+def test_what_is_said_about_an_image_has_to_be_right_as_well(tree: build.Tree) -> None:
+    image = build.image(BASE)
+    statement = build.attestation(image)
+    tree.add(build.index(image, statement), NAME)
+    with Provider(tree.path) as provider:
+        provider.validate_image(NAME)
+        tree.flip(statement.layers[0].digest)
+        provider.validate_image(NAME, [AMD])
+        with pytest.raises(CorruptBlob):
+            provider.validate_image(NAME)
 
 
 def test_validation_tells_what_is_not_there(provider: Provider) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.layout.blobs import BlobStore
-from cachedb.oci import Platform
+from cachedb.oci import Digest, Platform
+from cachedb.operations.deep_validation import contradictions
 from cachedb.operations.validate import Condition, Validation
 from tests import build
 from tests.conftest import APP, BASE, TOOL
@@ -108,11 +109,17 @@ def test_it_is_the_unpacked_bytes_that_count(tree: build.Tree, layer: build.Blob
 
 def test_what_is_no_image_has_no_layers_to_unpack(tree: build.Tree) -> None:
     image = build.image(BASE)
-    tree.add(build.index(image, build.attestation(image)), NAME)
+    statement = build.attestation(image)
+    tree.add(build.index(image, statement), NAME)
+    tree.add(statement, "example.com/statement:1")
     artifact = build.manifest(build.Blob(b"{}", "application/x.config+json"), [OTHER])
     tree.add(artifact, "example.com/artifact:1")
     assert deeply(tree, NAME).is_valid
     assert deeply(tree, "example.com/artifact:1").is_valid
+    assert deeply(tree, "example.com/statement:1").is_valid
+    with Cache.open(tree.path) as cache:
+        manifests = [Digest(each.digest) for each in (image, statement, artifact)]
+        assert contradictions(cache.layout, manifests) == {}
 
 
 def test_a_layer_of_two_images_is_unpacked_once(
