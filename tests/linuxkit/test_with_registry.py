@@ -67,6 +67,16 @@ def test_names_for_platforms_do_not_collide(empty: Provider, tmp_path: Path, hos
     assert empty.validate_image(tags[1], [V7])
 
 
+def test_a_pull_by_digest_names_no_platform(
+    provider: Provider, empty: Provider, host: str
+) -> None:
+    """linuxkit makes ``NAME@sha256:…-amd64`` of it."""
+    pushed = provider.push(NAME, f"{host}/team/digest:1")
+    pinned = f"{host}/team/digest@{pushed.descriptor.digest}"
+    assert empty.pull(pinned, with_arch_references=True) == ()
+    assert set(empty.list()) == {pinned}
+
+
 def test_platforms_are_tagged_however_their_layers_are_compressed(
     tmp_path: Path, host: str
 ) -> None:
