@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cachedb.operations.repair import Repair
     from cachedb.operations.retention import Policy, RetentionPlan
     from cachedb.operations.routes import Route
+    from cachedb.operations.saved_queries import SavedQuery
     from cachedb.operations.sbom import PackageListing, Sbom
     from cachedb.operations.usage import SetUsage, Usage
     from cachedb.operations.validate import Validation
@@ -125,14 +126,16 @@ class Cache:
         self.close()
 
     def list(self, query: Query | None = None) -> Sequence[Listing]:
-        """List every ref, or those that a query of refs selects, by name."""
+        """List every ref by name, or those that a query of refs selects, in its order if any."""
         from cachedb.operations import listing
 
         only = None
         if query is not None:
             from cachedb.operations import ask
+            from cachedb.operations.targets import refuse_other_sorts
 
-            only = ask.select_ids(self.catalog, query)
+            refuse_other_sorts(query)
+            only = ask.select_ids(self.catalog, query.sorted_by("name"))
         return self.answer(lambda ask: listing.list_refs(ask, only))
 
     def answer(self, answer: Callable[[Asking], _T]) -> _T:
@@ -140,17 +143,18 @@ class Cache:
         with self.catalog.reading() as connection:
             return answer(asking(connection))
 
-    def parse(self, text: str | Sequence[str], **params: str) -> Query:
+    def parse(self, text: str | Sequence[str], noun: str = "refs", /, **params: str) -> Query:
         """Read a query in which the saved queries of this cache may be used.
 
-        `params` are the values of `$name` in it: values, which are never read as anything else.
+        `noun` is what a query without one is about. `params` are the values of `$name` in it:
+        values, which are never read as anything else.
         """
         from cachedb.operations import saved_queries
         from cachedb.query.parser import parse
 
-        return parse(text, saved=saved_queries.load(self.layout), params=params)
+        return parse(text, noun=noun, saved=saved_queries.load(self.layout), params=params)
 
-    def query(self, query: Query | str, **params: str) -> Answer:
+    def query(self, query: Query | str, /, **params: str) -> Answer:
         """Put a query to the catalog; one that is given as text is read by `parse`.
 
         The rows are named tuples, whose fields are the columns of the query.
@@ -160,11 +164,17 @@ class Cache:
         asked = self.parse(query, **params) if isinstance(query, str) else query
         return ask.ask(self.catalog, asked)
 
-    def save_query(self, name: str, text: str) -> None:
-        """Save a query of this cache, to be used as ``@name``."""
+    def save_query(self, name: str, text: str, doc: str | None = None) -> None:
+        """Save a query of this cache, to be used as ``@name``; `doc` says what it is for."""
         from cachedb.operations import saved_queries
 
-        saved_queries.save(self.layout, name, text)
+        saved_queries.save(self.layout, name, text, doc)
+
+    def saved_queries(self) -> tuple[SavedQuery, ...]:
+        """Return the saved queries of this cache, those that are broken as well."""
+        from cachedb.operations import saved_queries
+
+        return saved_queries.every(self.layout)
 
     def forget_query(self, name: str) -> None:
         """Forget a saved query of this cache."""
@@ -177,6 +187,12 @@ class Cache:
         from cachedb.operations import ask
 
         return ask.explain(self.catalog, query)
+
+    def analyze(self, query: Query) -> Explained:
+        """Say what a query comes to, and run it to say what its parts cost."""
+        from cachedb.operations import ask
+
+        return ask.analyze(self.catalog, query)
 
     def find_root(self, text: str) -> Root:
         """Return what a name or a digest stands for."""
@@ -423,12 +439,31 @@ class Cache:
         return clean.clean(self.layout, self.catalog)
 
     def plan_collection(
-        self, *, grace: float = GRACE_SECONDS, quarantine: float | None = None
+        self,
+        *,
+        grace: float = GRACE_SECONDS,
+        quarantine: float | None = None,
+        after: RemovalPlan | None = None,
+        where: Query | None = None,
     ) -> GCPlan:
-        """Find what nothing keeps: `gc.plan`."""
+        """Find what nothing keeps, or will `after` a plan, of what a query selects: `gc.plan`."""
+        from cachedb.operations import gc
+        from cachedb.operations.targets import chosen_blobs
+
+        return gc.plan(
+            self.layout,
+            self.catalog,
+            grace=grace,
+            quarantine=quarantine,
+            without=() if after is None else after.ref_ids,
+            chosen=None if where is None else chosen_blobs(self.catalog, where),
+        )
+
+    def kept_besides(self, plan: RemovalPlan) -> Sequence[Kept]:
+        """Return what the refs of a plan contain and others keep, with a name for each."""
         from cachedb.operations import gc
 
-        return gc.plan(self.layout, self.catalog, grace=grace, quarantine=quarantine)
+        return gc.kept_besides(self.catalog, plan.ref_ids)
 
     def kept(self) -> Sequence[Kept]:
         """Return every blob that a name keeps, with the first of those names."""

@@ -12,7 +12,8 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from cachedb.cli.failures import ErrorFormatOption, report
+from cachedb.cli.completion import as_bash_breaks_words
+from cachedb.cli.failures import ErrorFormatOption, forget_choice, report
 from cachedb.cli.output import tell
 from cachedb.errors import CacheError
 
@@ -119,8 +120,10 @@ def _module(name: str) -> str:
 
 def main() -> None:
     """Run the command line; an error ends it with one line and the exit code of its family."""
+    forget_choice()
     try:
-        app()
+        with as_bash_breaks_words():
+            app()
     except CacheError as error:
         report(error)
         sys.exit(error.exit_code)

@@ -2,74 +2,199 @@
 
 from __future__ import annotations
 
+import io
 import os
-import shlex
+import sys
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from cachedb.cli.folders import cache_folder
 
-_LEAST = 7
-_PLATFORMS = "platform"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cachedb.query.complete import Completion, Wanted
+
+_LEAST: Final = 7
+_NAMES: Final = ("ref", "name")
+_DIGESTS: Final = ("blob", "digest")
+_CONTENT: Final = {
+    "arch": ("platform", "architecture"),
+    "artifact": ("blob", "artifact_type"),
+    "digest": _DIGESTS,
+    "entrypoint": ("config", "entrypoint"),
+    "license": ("package", "license"),
+    "os": ("platform", "os"),
+    "type": ("blob", "media_type"),
+    "variant": ("platform", "variant"),
+    **{name: (name, "key") for name in ("label", "env", "annotation")},
+    "pkg": ("package", "name"),
+}
+_COLUMNS: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "ref": {
+        **_CONTENT,
+        **{name: ("ref", name) for name in ("name", "registry", "repo", "tag", "origin")},
+    },
+    "blob": _CONTENT,
+    "link": {
+        "arch": ("platform", "architecture"),
+        "artifact": ("link", "artifact_type"),
+        "os": ("platform", "os"),
+        "type": ("link", "media_type"),
+        "variant": _CONTENT["variant"],
+        "annotation": ("link_annotation", "key"),
+    },
+    "package": {
+        name: ("package", name) for name in ("name", "version", "purl", "license", "type")
+    },
+}
+"""Where the values of a field stand, sort by sort."""
+_SPLIT: Final = {
+    "platform": ("platform", "os", "architecture"),
+    "repository": ("ref", "registry", "repo"),
+}
+_ENDS_OF_UNFINISHED: Final = (":", ".", "(", "/")
+# Where bash breaks a word, whether or not there is a blank.
+_BREAKS: Final = frozenset(":=")
+_BASH: Final = "complete_bash"
 
 
 def names(context: typer.Context, incomplete: str) -> list[str]:
     """Complete a name; what looks like a digest is completed as one."""
     from cachedb.catalog import hot
 
-    field = "digest" if incomplete.startswith("sha256:") and len(incomplete) >= _LEAST else "name"
-    return hot.values_of(_catalog(context), field, incomplete)
+    is_digest = incomplete.startswith("sha256:") and len(incomplete) >= _LEAST
+    column = hot.Values(*(_DIGESTS if is_digest else _NAMES))
+    return hot.values_of(_catalog(context), column, incomplete)
 
 
 def query(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Complete the last word of a query: nouns, fields, flags, and values of the catalog."""
+    """Complete the last word of a query that is made of several."""
+    before = context.params.get("words") or ()
+    return _complete(context, [*before, incomplete], "refs")
+
+
+def query_in_one_word(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Complete a query that is the value of an option: the last word of it."""
+    return _complete(context, [incomplete], "refs")
+
+
+def query_of_blobs(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Complete a query of blobs that is the value of an option."""
+    return _complete(context, [incomplete], "blobs")
+
+
+def _complete(context: typer.Context, words: list[str], noun: str) -> list[tuple[str, str]]:
     from cachedb.query.complete import complete
 
-    text = " ".join([*_words_before(context), incomplete])
-    found = complete(text)
+    saved = _saved(context)
+    found = _candidates(context, complete(" ".join(words), noun=noun, saved=saved), words[-1])
+    if len(found) == 1 and found[0][0].endswith(_ENDS_OF_UNFINISHED):
+        # A shell puts a blank behind the only candidate, and a blank does not belong there.
+        words = [*words[:-1], found[0][0]]
+        further = complete(" ".join(words), noun=noun, saved=saved)
+        found = _candidates(context, further, words[-1]) or found
+    return found
+
+
+def _candidates(
+    context: typer.Context, found: Completion, incomplete: str
+) -> list[tuple[str, str]]:
     head = incomplete[: len(incomplete) - len(found.prefix)]
-    words = [(head + word.text, word.doc) for word in found.words]
-    if found.values is not None and found.values.key is None:
-        words += [
-            (head + value, "") for value in _values(context, found.values.field, found.prefix)
-        ]
-    return words
+    candidates = [(word.text, word.doc) for word in found.words]
+    if found.values is not None:
+        values = _values(_catalog(context), found.values, found.prefix)
+        candidates += [(value, "") for value in values]
+    return [(head + text, doc) for text, doc in candidates]
 
 
-def _values(context: typer.Context, field: str, prefix: str) -> list[str]:
-    from cachedb.catalog import hot
+def _values(catalog: Path, wanted: Wanted, prefix: str) -> list[str]:
+    from cachedb.catalog.hot import Values, values_of
 
-    if field == _PLATFORMS:
-        catalog = _catalog(context)
-        system, slash, machine = prefix.partition("/")
-        if not slash:
-            return [f"{each}/" for each in hot.values_of(catalog, "os", system)]
-        return [f"{system}/{each}" for each in hot.values_of(catalog, "arch", machine)]
-    return hot.values_of(_catalog(context), field, prefix) if field in hot.COLUMNS else []
+    if wanted.field in _SPLIT:
+        return _in_two_parts(catalog, wanted.field, prefix)
+    if wanted.key is None:
+        known = _COLUMNS[wanted.sort.value].get(wanted.field)
+        return [] if known is None else values_of(catalog, Values(*known), prefix)
+    if wanted.field == "pkg":
+        return values_of(catalog, Values("package", "version", "name"), prefix, wanted.key)
+    table, key = _COLUMNS[wanted.sort.value][wanted.field]
+    return values_of(catalog, Values(table, "value", key), prefix, wanted.key)
 
 
-def _words_before(context: typer.Context) -> list[str]:
-    """Return the words of the query before the one that is being written.
+def _in_two_parts(catalog: Path, field: str, prefix: str) -> list[str]:
+    """Complete what has a first part before a slash, one part at a time."""
+    from cachedb.catalog.hot import Values, values_of
 
-    bash tells them in COMP_WORDS, the other shells in the variable that typer has them fill.
-    """
-    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
-    try:
-        typed = shlex.split(line)
-    except ValueError:  # a quote is still open
-        typed = line.split()
-    if "COMP_CWORD" in os.environ:
-        typed = typed[: int(os.environ["COMP_CWORD"])]
-    elif not line.endswith((" ", "\t")):
-        typed = typed[:-1]
-    name = context.info_name or ""
-    after = typed[typed.index(name) + 1 :] if name in typed else []
-    return [word for word in after if not word.startswith("--")]
+    table, first, second = _SPLIT[field]
+    before, slash, behind = prefix.partition("/")
+    if not slash:
+        found = values_of(catalog, Values(table, first), before)
+        return [f"{each}/" for each in found if each != "unknown"]
+    found = values_of(catalog, Values(table, second, first), behind, before)
+    return [f"{before}/{each}" for each in found]
+
+
+def _saved(context: typer.Context) -> dict[str, str]:
+    from cachedb.operations.saved_queries import glance
+
+    return glance(_folder(context))
+
+
+def _folder(context: typer.Context) -> Path:
+    given = context.params.get("cache") or os.environ.get("CACHEDB_CACHE")
+    return cache_folder(Path(given) if given else None)
 
 
 def _catalog(context: typer.Context) -> Path:
     from cachedb.catalog.database_file import CATALOG
 
-    given = context.params.get("cache") or os.environ.get("CACHEDB_CACHE")
-    return cache_folder(Path(given) if given else None) / ".cachedb" / CATALOG
+    return _folder(context) / ".cachedb" / CATALOG
+
+
+# -- bash ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def as_bash_breaks_words() -> Iterator[None]:
+    """Let completion in bash work on whole words, and give bash the part that it asked for.
+
+    bash breaks words at colons and equals signs, so that `tag:la` comes as three of them, and what
+    is offered for the last one replaces that one alone.
+    """
+    words = os.environ.get("COMP_WORDS", "").split("\n")
+    place = os.environ.get("COMP_CWORD", "")
+    if os.environ.get("_CACHEDB_COMPLETE") != _BASH or not place.isdecimal():
+        yield
+        return
+    current = int(place)
+    whole, kept = _glued(words[: current + 1])
+    os.environ["COMP_WORDS"] = "\n".join(whole)
+    os.environ["COMP_CWORD"] = str(len(whole) - 1)
+    written = io.StringIO()
+    try:
+        with redirect_stdout(written):
+            yield
+    finally:
+        lines = written.getvalue().splitlines()
+        sys.stdout.write("".join(f"{line[len(kept) :]}\n" for line in lines))
+
+
+def _glued(words: list[str]) -> tuple[list[str], str]:
+    """Join what bash has broken; returns the words, and how the last began before its break."""
+    whole: list[str] = []
+    kept = ""
+    is_open = False
+    for word in words:
+        is_break = bool(word) and set(word) <= _BREAKS
+        if whole and (is_break or is_open):
+            kept = whole[-1] + (word if is_break else "")
+            whole[-1] += word
+        else:
+            kept = ""
+            whole.append(word)
+        is_open = is_break
+    return whole, kept

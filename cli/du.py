@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     CacheOption,
     FormatOption,
+    ParamOption,
     QuietOption,
     SomeNamesArgument,
+    TimeZoneOption,
     WhereOption,
     open_cache,
     selection,
@@ -27,9 +30,12 @@ _TOTALS = (Column("what"), Column("size", output.size, is_number=True))
 def command(
     names: SomeNamesArgument = None,
     where: WhereOption = None,
+    param: ParamOption = None,
+    tz: TimeZoneOption = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Say what images take: in all, shared, and alone.
 
@@ -37,7 +43,7 @@ def command(
     """
     with open_cache(cache) as opened:
         if names or where is not None:
-            sizes = opened.usage_of(names or (), selection(opened, where))
+            sizes = opened.usage_of(names or (), selection(opened, where, param, tz))
             totals = [
                 ("size", sizes.size),
                 ("shared", sizes.shared),

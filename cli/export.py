@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     CacheOption,
+    ParamOption,
     PlatformOption,
     QuietOption,
     SomeNamesArgument,
+    TimeZoneOption,
     WhereOption,
     chosen_names,
     open_cache,
+    selection,
 )
 from cachedb.errors import InvalidInput
 from cachedb.operations.forms import Form
@@ -31,6 +35,8 @@ def command(
     ],
     names: SomeNamesArgument = None,
     where: WhereOption = None,
+    param: ParamOption = None,
+    tz: TimeZoneOption = None,
     cache: CacheOption = None,
     platform: PlatformOption = None,
     arch: Annotated[
@@ -45,6 +51,7 @@ def command(
         bool, typer.Option("--force", help="Take an image of another platform than asked for.")
     ] = False,
     quiet: QuietOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Export images as an OCI archive, for docker load, or one as a tree of files.
 
@@ -65,7 +72,8 @@ def command(
     )
     _refuse_terminal(outfile)
     with open_cache(cache) as opened:
-        plan = opened.plan_export(chosen_names(opened, names, where), options)
+        query = selection(opened, where, param, tz)
+        plan = opened.plan_export(chosen_names(opened, names, query), options)
         chunks = opened.export(plan)
         if outfile == "-":
             for chunk in chunks:

@@ -29,6 +29,11 @@ class _Choice:
     form = ErrorFormat.TEXT
 
 
+def forget_choice() -> None:
+    """Go back to text: what was chosen is for one run."""
+    _Choice.form = ErrorFormat.TEXT
+
+
 def _choose(form: ErrorFormat | None) -> ErrorFormat | None:
     if form is not None:
         _Choice.form = form

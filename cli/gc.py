@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     CacheOption,
     DryRunOption,
     FormatOption,
+    ParamOption,
     QuietOption,
+    TimeZoneOption,
     open_cache,
+    read_query,
     seconds,
 )
-from cachedb.cli.output import Column, Format
+from cachedb.cli.output import Format
 from cachedb.cli.policies import (
     DropOption,
     GraceOption,
@@ -23,50 +27,40 @@ from cachedb.cli.policies import (
     KeepOption,
     MaxDropOption,
     TrashOption,
+    WhereBlobsOption,
     policy_of,
-    print_decisions,
+    print_plan,
+    rows_of,
+    rows_of_kept,
+    tell_about,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
-    from cachedb.cache import Cache
-    from cachedb.operations.garbage import GCPlan
+    from cachedb.operations.garbage import GCPlan, Kept
     from cachedb.operations.gc import GCReport
     from cachedb.operations.retention import RetentionPlan
 
 
-def _reason(code: str) -> str:
-    from cachedb.operations.garbage import Reason
-
-    return Reason(code).text
-
-
-_COLUMNS = (
-    Column("digest", lambda digest: output.digest(digest) if digest else ""),
-    Column("path"),
-    Column("kind"),
-    Column("size", output.size, is_number=True),
-    Column("action"),
-    Column("reason", _reason),
-    Column("name"),
-)
-
-
 def command(
     cache: CacheOption = None,
+    where: WhereBlobsOption = None,
     grace: GraceOption = "1h",
     trash_ttl: TrashOption = None,
     drop: DropOption = None,
     keep: KeepOption = None,
     keep_only: KeepOnlyOption = None,
-    max_drop: MaxDropOption = "100%",
+    max_drop: MaxDropOption = None,
+    param: ParamOption = None,
+    tz: TimeZoneOption = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="List what a name keeps as well, and which.")
     ] = False,
     dry_run: DryRunOption = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Remove every blob that no name leads to.
 
@@ -78,30 +72,43 @@ def command(
 
     With --drop or --keep-only, names are removed first. What a --keep selects and what is pinned
     always stays. A policy that would remove every name, or a --keep that selects none, is refused.
+
+    With --where, fewer blobs are removed: what a name leads to stays whatever the query says.
     """
     with open_cache(cache) as opened:
-        policy = policy_of(opened, drop, keep, keep_only, max_drop)
-        if policy is not None:
-            retention = opened.plan_retention(policy)
-            if not quiet:
-                print_decisions(retention, form)
-            if dry_run:
-                _tell_names(retention)
-                return
-            opened.remove(retention.removal)
-        quarantine = None if trash_ttl is None else seconds(trash_ttl)
-        plan = opened.plan_collection(grace=seconds(grace), quarantine=quarantine)
-        rows = [*_decisions(plan), *(_kept(opened) if explain else ())]
+        chosen = None if where is None else read_query(opened, where, param, tz, "blobs")
+        policy = policy_of(opened, drop, keep, keep_only, max_drop, param, tz)
+        retention = None if policy is None else opened.plan_retention(policy)
+        removal = None if retention is None else retention.removal
+        held = opened.kept_besides(removal) if removal and (dry_run or explain) else ()
+        if removal is not None and not dry_run:
+            opened.remove(removal)
+        plan = opened.plan_collection(
+            grace=seconds(grace),
+            quarantine=None if trash_ttl is None else seconds(trash_ttl),
+            after=removal if dry_run else None,
+            where=chosen,
+        )
+        rows = list(rows_of(plan))
+        if explain:
+            rows += rows_of_kept(opened.kept() if removal is None else held)
         report = None if dry_run else opened.collect(plan)
     if not quiet:
-        _print(rows, form)
+        print_plan(retention, rows, form)
+    if retention is not None:
+        tell_about(retention)
+        _tell_names(retention, held, is_done=not dry_run)
     _tell(plan, report)
 
 
-def _tell_names(retention: RetentionPlan) -> None:
-    freed = output.size(retention.removal.freed)
-    names = output.count(len(retention.removal.roots), "name")
+def _tell_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> None:
+    names = output.count(len(plan.removal.roots), "name")
+    if is_done:
+        output.tell(f"{names} removed")
+        return
+    freed = output.size(plan.removal.freed)
     output.tell(f"{names} would be removed, which frees {freed} in time")
+    output.tell_held(held)
 
 
 def _tell(plan: GCPlan, report: GCReport | None) -> None:
@@ -111,32 +118,3 @@ def _tell(plan: GCPlan, report: GCReport | None) -> None:
         return
     later = f", {output.size(report.quarantined)} later" if report.quarantined else ""
     output.tell(f"{blobs} removed: {output.size(report.freed)} freed{later}")
-
-
-def _print(rows: list[tuple[object, ...]], form: Format) -> None:
-    if form is not Format.TABLE:
-        output.render(_COLUMNS, rows, form)
-    elif rows:
-        # What no row has to say needs no column on a screen.
-        said = [i for i in range(len(_COLUMNS)) if any(row[i] is not None for row in rows)]
-        columns = [_COLUMNS[i] for i in said]
-        output.render(columns, ([row[i] for i in said] for row in rows), form)
-
-
-def _decisions(plan: GCPlan) -> Iterator[tuple[object, ...]]:
-    for action, candidates in (("remove", plan.garbage), ("keep", plan.spared)):
-        for each in candidates:
-            kind = each.kind.name.lower()
-            yield each.digest, None, kind, each.size, action, str(each.reason), None
-    for action, litter in (("remove", plan.litter), ("keep", plan.spared_litter)):
-        for left in litter:
-            kind = f"left by {left.tool}"
-            yield None, left.path, kind, left.size, action, str(left.reason), None
-
-
-def _kept(opened: Cache) -> Iterator[tuple[object, ...]]:
-    from cachedb.operations.garbage import Reason
-
-    for each in opened.kept():
-        kind, name = each.kind.name.lower(), each.name or ""
-        yield each.digest, None, kind, each.size, "keep", str(Reason.NAMED), name

@@ -12,14 +12,24 @@ from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     QUERY_SETTINGS,
     CacheOption,
+    ColumnsOption,
     FormatOption,
+    GroupOption,
+    LimitOption,
+    NullOption,
+    OffsetOption,
     ParamOption,
     QuietWordOption,
+    SortOption,
+    TimeZoneOption,
+    WhereOption,
     answered,
+    clauses,
     open_cache,
-    parameters,
+    read_query,
 )
 from cachedb.cli.output import Column, Format
+from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,35 +55,55 @@ def command(
             autocompletion=complete,
         ),
     ] = None,
+    where: WhereOption = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    offset: OffsetOption = None,
+    columns: ColumnsOption = None,
+    group: GroupOption = None,
     param: ParamOption = None,
+    tz: TimeZoneOption = None,
     quiet: QuietWordOption = False,
+    null: NullOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """List the images in the cache, or those that a query selects."""
-    if not words:
+    """List the images in the cache, or those that a query selects.
+
+    A query that shows or groups, or is not about images, is answered as cachedb query does.
+    """
+    if words and where is not None:
+        raise InvalidInput("the query is given twice", hint="once, with or without --where")
+    asked = [
+        *([where] if where is not None else words or ()),
+        *clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset),
+    ]
+    end = output.line_end(form, quiet=quiet, null=null)
+    if not asked:
         from cachedb.operations.listing import list_refs
 
-        _print(answered(cache, list_refs), form, quiet=quiet)
+        _print(answered(cache, list_refs), form, quiet=quiet, end=end)
         return
     with open_cache(cache) as opened:
-        query = opened.parse(words, **parameters(param))
-        if query.clauses or query.noun not in {"refs", "images"}:
-            from cachedb.cli.query import print_answer
-
-            print_answer(opened.query(query), form, quiet=quiet)
+        query = read_query(opened, asked, param, tz)
+        is_listing = not query.clauses.show and not query.clauses.group
+        if query.noun in {"refs", "images"} and is_listing:
+            _print(opened.list(query), form, quiet=quiet, end=end)
         else:
-            _print(opened.list(query), form, quiet=quiet)
+            from cachedb.cli.answers import print_answer
+
+            answer = opened.query(query)
+            print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
 
 
-def _print(listed: Iterable[Listing], form: Format, *, quiet: bool) -> None:
+def _print(listed: Iterable[Listing], form: str, *, quiet: bool, end: str) -> None:
     if quiet:
         for listing in listed:
-            output.say(listing.digest)
+            output.say(listing.digest, end)
         return
     rows = (
         (each.name, each.digest, [str(p) for p in each.platforms], each.size, str(each.health))
         for each in listed
     )
-    output.render(_COLUMNS, rows, form)
+    output.render(_COLUMNS, rows, form, end=end)

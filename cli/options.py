@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from cachedb.cli.completion import names
+from cachedb.cli.completion import names, query_in_one_word
 from cachedb.cli.folders import cache_folder
-from cachedb.cli.output import Format
+from cachedb.cli.output import Format, parse_format
 from cachedb.errors import CacheNotFound, InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from cachedb.cache import Cache
     from cachedb.catalog.questions import Asking
@@ -38,18 +38,66 @@ CacheOption = Annotated[
         show_default="the user's cache folder",
     ),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to write the listing.")]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        parser=parse_format,
+        metavar="FORMAT",
+        help="table, json, jsonl, csv, or a text with fields: '{name} {size}'.",
+        autocompletion=lambda: list(Format),
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say less.")]
 # A query may say `sort -size`: commands that take one have no options of one letter.
 QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 QuietWordOption = Annotated[bool, typer.Option("--quiet", help="Say less.")]
 WhereOption = Annotated[
     str | None,
-    typer.Option("--where", metavar="QUERY", help="The images that this query selects."),
+    typer.Option(
+        "--where",
+        metavar="QUERY",
+        help="The images that this query selects.",
+        autocompletion=query_in_one_word,
+    ),
 ]
 ParamOption = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="What $NAME stands for in the query."),
+]
+TimeZoneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tz",
+        envvar="CACHEDB_TZ",
+        metavar="ZONE",
+        help="Where dates are read and shown: Europe/Berlin, +02:00.",
+        show_default="UTC",
+    ),
+]
+SortOption = Annotated[
+    str | None,
+    typer.Option("--sort", metavar="KEYS", help="As `sort KEYS`: -size,name is largest first."),
+]
+LimitOption = Annotated[
+    str | None, typer.Option("--limit", metavar="NUMBER", help="As `limit NUMBER`.")
+]
+OffsetOption = Annotated[
+    str | None, typer.Option("--offset", metavar="NUMBER", help="As `offset NUMBER`.")
+]
+ColumnsOption = Annotated[
+    str | None, typer.Option("--columns", metavar="COLUMNS", help="As `show COLUMNS`.")
+]
+GroupOption = Annotated[
+    str | None, typer.Option("--group-by", metavar="FIELDS", help="As `group FIELDS`.")
+]
+NullOption = Annotated[
+    bool,
+    typer.Option(
+        "--null",
+        "-0",
+        help="With --quiet or fields: end lines with a NUL, as xargs -0 reads them.",
+    ),
 ]
 NamesArgument = Annotated[
     list[str], typer.Argument(metavar="NAME...", help="Names or digests.", autocompletion=names)
@@ -69,6 +117,7 @@ PlatformOption = Annotated[
     list[str] | None,
     typer.Option("--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="May be given again."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")
 ]
@@ -111,31 +160,59 @@ def create_cache(given: Path | None) -> Cache:
     return Cache.create(cache_folder(given))
 
 
-def selection(opened: Cache, where: str | None, params: list[str] | None = None) -> Query | None:
-    """Read the query of --where, in which saved queries and parameters may be used."""
-    if where is None:
-        return None
-    if not where.strip():
-        raise InvalidInput(
-            "an empty query selects nothing here", hint="everything, if you mean it"
-        )
-    return opened.parse(where, **parameters(params))
+def read_query(
+    opened: Cache,
+    words: str | Sequence[str],
+    params: list[str] | None,
+    zone: str | None,
+    noun: str = "refs",
+) -> Query:
+    """Read a query, in which saved queries and parameters may be used."""
+    from dataclasses import replace
+
+    found = opened.parse(words, noun, **_parameters(params))
+    if zone is None:
+        return found
+    from cachedb.query.times import parse_zone
+
+    return replace(found, zone=parse_zone(zone))
 
 
-def chosen_names(opened: Cache, names: list[str] | None, where: str | None) -> list[str]:
+def clauses(
+    *,
+    group: str | None,
+    columns: str | None,
+    sort: str | None,
+    limit: str | None,
+    offset: str | None,
+) -> list[str]:
+    """Return the clauses that options stand for, as words of a query."""
+    said = (
+        ("group", group), ("show", columns), ("sort", sort), ("limit", limit), ("offset", offset)
+    )  # fmt: skip
+    return [f"{word} {value}" for word, value in said if value is not None]
+
+
+def selection(
+    opened: Cache, where: str | None, params: list[str] | None, zone: str | None
+) -> Query | None:
+    """Read the query of --where, if there is one."""
+    return None if where is None else read_query(opened, where, params, zone)
+
+
+def chosen_names(opened: Cache, names: list[str] | None, query: Query | None) -> list[str]:
     """Return the names given and those of the images that --where selects; at least one."""
-    query = selection(opened, where)
     if query is None:
         if not names:
             raise InvalidInput("say which images: names, or --where QUERY")
         return names
     selected = [root.name or str(root.digest) for root in opened.targets((), query)]
     if not selected and not names:
-        raise NotFound(f"no image is selected by {where!r}")
+        raise NotFound(f"no image is selected by {str(query)!r}")
     return [*(names or ()), *selected]
 
 
-def parameters(given: list[str] | None) -> dict[str, str]:
+def _parameters(given: list[str] | None) -> dict[str, str]:
     """Read the values of --param."""
     found = {}
     for text in given or ():

@@ -12,26 +12,42 @@ import json
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from string import Formatter
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from cachedb.operations.garbage import Kept
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHORT = len("sha256:") + 12
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _THOUSAND = 1000
+_MOST = 3
 
 
 class Format(StrEnum):
-    """How a listing is written."""
+    """How a listing is written, unless it is a text with fields in braces."""
 
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+
+
+def parse_format(text: str) -> str:
+    """Read what stands behind --format: a `Format`, or a text with fields in braces."""
+    if text in set(Format):
+        return Format(text)
+    if "{" in text:
+        return text
+    names = ", ".join(Format)
+    raise typer.BadParameter(f"{text!r} is none of {names}, nor a text such as '{{name}}'.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +97,18 @@ def words(values: Iterable[object]) -> str:
 
 
 def render(
-    columns: Sequence[Column], rows: Iterable[Sequence[object]], form: Format, *, head: bool = True
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[object]],
+    form: str,
+    *,
+    head: bool = True,
+    end: str = "\n",
 ) -> None:
-    """Write a listing to stdout."""
+    """Write a listing to stdout; `end` stands behind every row of a text with braces.
+
+    Raises:
+        InvalidInput: A text with braces names no column, or shows it in a way that it cannot be.
+    """
     match form:
         case Format.TABLE:
             _table(columns, rows, head=head)
@@ -95,27 +120,53 @@ def render(
         case Format.JSONL:
             for row in rows:
                 say(_json(_object(columns, row)))
+        case _:
+            _filled_in(columns, rows, form, end)
 
 
-def render_tree(value: object, form: Format) -> None:
+def line_end(form: str, *, quiet: bool, null: bool) -> str:
+    """Return what ends a line.
+
+    Raises:
+        InvalidInput: It has to be a NUL, and what is written has no lines that one could end.
+    """
+    if null and not quiet and form in set(Format):
+        raise InvalidInput(
+            "--null ends lines, and this is not written in lines",
+            hint="--quiet --null, or --format '{name}' --null",
+        )
+    return "\0" if null else "\n"
+
+
+def render_tree(value: object, form: str) -> None:
     """Write nested data to stdout.
 
     Raises:
         InvalidInput: It has to be written as a table.
     """
-    if form is Format.CSV:
-        raise InvalidInput("this is not a table, and has no csv", hint="--format json")
+    if form not in {Format.JSON, Format.JSONL}:
+        what = "csv" if form is Format.CSV else "fields"
+        raise InvalidInput(f"this is not a table, and has no {what}", hint="--format json")
     say(_json(value, indent=2 if form is Format.JSON else None))
 
 
-def say(line: str = "") -> None:
+def say(line: str = "", end: str = "\n") -> None:
     """Write a line of data to stdout, as it is; the caller has escaped it."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{line}{end}")
 
 
 def tell(line: str) -> None:
     """Write a line about what happens to stderr."""
     sys.stderr.write(f"{show(line)}\n")
+
+
+def tell_held(held: Sequence[Kept]) -> None:
+    """Say what stays of images that go, because others need it."""
+    if held:
+        names = list(dict.fromkeys(each.name or "<none>" for each in held))
+        more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+        what = f"{count(len(held), 'blob')} ({size(sum(each.size for each in held))})"
+        tell(f"of what they hold, {what} would stay, kept by {', '.join(names[:_MOST])}{more}")
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head: bool) -> None:
@@ -132,6 +183,45 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head:
             for column, text, width in zip(columns, row, widths, strict=True)
         ]
         say("  ".join(cells).rstrip())
+
+
+def _filled_in(
+    columns: Sequence[Column], rows: Iterable[Sequence[object]], text: str, end: str
+) -> None:
+    parts = _parts(text, [column.name for column in columns])
+    for row in rows:
+        values = {column.name: value for column, value in zip(columns, row, strict=True)}
+        line = (
+            before if name is None else before + _field(values[name], name, spec)
+            for before, name, spec in parts
+        )
+        say("".join(line), end)
+
+
+def _parts(text: str, names: Sequence[str]) -> list[tuple[str, str | None, str]]:
+    """Take a text with braces apart: what stands before a field, the field, and how to show it."""
+    for written, char in (("\\t", "\t"), ("\\n", "\n")):
+        text = text.replace(written, char)
+    known = ", ".join(names)
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError as error:
+        raise InvalidInput(f"--format: {error}", hint="{{ and }} stand for braces") from error
+    for _, name, _, conversion in parts:
+        if conversion:
+            raise InvalidInput("--format: there are no conversions with `!`", hint=f"{{{name}}}")
+        if name is not None and name not in names:
+            raise InvalidInput(f"--format: there is no {name!r} here", hint=f"one of {known}")
+    return [(before, name, spec or "") for before, name, spec, _ in parts]
+
+
+def _field(value: object, name: str, spec: str) -> str:
+    if value is None or isinstance(value, (list, tuple)):
+        value = words(value or ())
+    try:
+        return format(show(value) if isinstance(value, str) else value, spec)
+    except ValueError as error:
+        raise InvalidInput(f"--format: {name!r} cannot be shown as {spec!r}: {error}") from error
 
 
 def _csv(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:

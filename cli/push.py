@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     CacheOption,
+    ParamOption,
     PlatformOption,
     QuietOption,
     SomeNamesArgument,
+    TimeZoneOption,
     WhereOption,
     chosen_names,
     open_cache,
+    selection,
 )
 from cachedb.cli.registries import (
     CertificateOption,
@@ -41,6 +45,8 @@ ArchTagsOption = Annotated[
 def command(
     names: SomeNamesArgument = None,
     where: WhereOption = None,
+    param: ParamOption = None,
+    tz: TimeZoneOption = None,
     cache: CacheOption = None,
     remote_name: Annotated[
         str | None,
@@ -55,6 +61,7 @@ def command(
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
     quiet: QuietOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Push images, with all that refers to them; only what the registry lacks is sent.
 
@@ -78,8 +85,9 @@ def command(
         connector(None, insecure, cert_file, client_cert, trust_realm) as connect,
         watching(quiet=quiet) as progress,
     ):
+        query = selection(opened, where, param, tz)
         report = opened.push(
-            opened.plan_push(chosen_names(opened, names, where), target),
+            opened.plan_push(chosen_names(opened, names, query), target),
             connect,
             options,
             progress,

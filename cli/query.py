@@ -2,114 +2,130 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.answers import print_answer, print_explanation
 from cachedb.cli.completion import query as complete
 from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     QUERY_SETTINGS,
     CacheOption,
+    ColumnsOption,
     FormatOption,
+    GroupOption,
+    LimitOption,
+    NullOption,
+    OffsetOption,
     ParamOption,
     QuietWordOption,
+    SortOption,
+    TimeZoneOption,
+    clauses,
     open_cache,
-    parameters,
+    read_query,
 )
 from cachedb.cli.output import Column, Format
-from cachedb.errors import InvalidInput
+from cachedb.errors import InvalidInput, ValidationFailed
 
 if TYPE_CHECKING:
-    from cachedb.operations.ask import Answer, Explained
-    from cachedb.query.compile import OutputColumn
-
+    from cachedb.cache import Cache
 
 SETTINGS = QUERY_SETTINGS
+QueryArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="QUERY", help="May be several words; see the guide.", autocompletion=complete
+    ),
+]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Say what the query comes to, and do not run it.")
+]
+AnalyzeOption = Annotated[
+    bool, typer.Option("--analyze", help="Say so, and run it to say what its parts cost.")
+]
+SqlOption = Annotated[bool, typer.Option("--sql", help="Print the statement alone.")]
+SaveOption = Annotated[
+    str | None, typer.Option("--save", metavar="NAME", help="Keep the query, as @NAME.")
+]
+DocOption = Annotated[
+    str | None, typer.Option("--doc", metavar="TEXT", help="With --save: what it is for.")
+]
+ForgetOption = Annotated[
+    str | None, typer.Option("--forget", metavar="NAME", help="Forget the query @NAME.")
+]
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="List the saved queries, and what is wrong with them.")
+]
+_SAVED = (Column("name"), Column("query"), Column("problem"), Column("doc"))
 
 
 def command(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="QUERY", help="May be several words; see the guide.", autocompletion=complete
-        ),
-    ] = None,
+    words: QueryArgument = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say what the query comes to, and do not run it.")
-    ] = False,
-    save: Annotated[
-        str | None, typer.Option("--save", metavar="NAME", help="Keep the query, as @NAME.")
-    ] = None,
-    forget: Annotated[
-        str | None, typer.Option("--forget", metavar="NAME", help="Forget the query @NAME.")
-    ] = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    offset: OffsetOption = None,
+    columns: ColumnsOption = None,
+    group: GroupOption = None,
     param: ParamOption = None,
-    sql: Annotated[bool, typer.Option("--sql", help="Print the statement alone.")] = False,
+    tz: TimeZoneOption = None,
+    explain: ExplainOption = False,
+    analyze: AnalyzeOption = False,
+    sql: SqlOption = False,
+    save: SaveOption = None,
+    doc: DocOption = None,
+    forget: ForgetOption = None,
+    check: CheckOption = False,
     quiet: QuietWordOption = False,
+    null: NullOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
     """Ask for refs, blobs, links or packages in the query language.
 
     Flat queries need no quotes: cachedb query refs arch:arm64 size gt 100M not is:complete.
-    One with parentheses or globs is put in single quotes.
+    One with ( ) * ? < > ~ | is put in single quotes, and a text with blanks in double quotes
+    inside of them: cachedb query 'name:acme/* label:"my key"="a b"'.
     """
+    options = clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset)
+    asked = [*(words or ()), *options]
+    end = output.line_end(form, quiet=quiet, null=null)
     with open_cache(cache) as opened:
         if forget is not None:
             opened.forget_query(forget.removeprefix("@"))
-            return
-        if not words:
+        elif check:
+            _check(opened, form)
+        elif not asked:
             raise InvalidInput("say what to ask for", hint="cachedb query refs arch:arm64")
-        parsed = opened.parse(words, **parameters(param))
-        if save is not None:
-            opened.save_query(save.removeprefix("@"), " ".join(words))
-            output.tell(f"saved as @{save.removeprefix('@')}: {parsed}")
-            return
-        if explain or sql:
-            _explain(opened.explain(parsed), only_sql=sql)
-            return
-        answer = opened.query(parsed)
-    print_answer(answer, form, quiet=quiet)
+        elif save is not None:
+            _save(opened, save.removeprefix("@"), asked, doc)
+        elif doc is not None:
+            raise InvalidInput("--doc says what a saved query is for", hint="--save NAME")
+        else:
+            query = read_query(opened, asked, param, tz)
+            if analyze:
+                print_explanation(opened.analyze(query), only_sql=sql)
+            elif explain or sql:
+                print_explanation(opened.explain(query), only_sql=sql)
+            else:
+                answer = opened.query(query)
+                print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
 
 
-def print_answer(answer: Answer, form: Format, *, quiet: bool) -> None:
-    """Write the rows of an answer; when quiet, only their first column."""
-    if quiet:
-        for row in answer.rows:
-            output.say(output.show("" if row[0] is None else str(row[0])))
-        return
-    columns = [_column(column) for column in answer.columns]
-    output.render(columns, (tuple(map(_plain, row)) for row in answer.rows), form)
+def _save(opened: Cache, name: str, words: list[str], doc: str | None) -> None:
+    opened.save_query(name, " ".join(words), doc)
+    output.tell(f"saved as @{name}: {opened.parse(f'@{name}')}")
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
-
-
-def _column(column: OutputColumn) -> Column:
-    if column.unit == "bytes":
-        return Column(column.name, output.size, is_number=True)
-    if column.name == "digest":
-        return Column(column.name, lambda value: output.digest(value) if value else "")
-    return Column(column.name, is_number=column.type.name == "NUMBER")
-
-
-def _explain(found: Explained, *, only_sql: bool) -> None:
-    query = found.query
-    if only_sql:
-        output.say(query.sql)
-        return
-    output.say(f"canonical  {output.show(query.canonical)}")
-    output.say(f"meaning    {output.show(query.meaning)}")
-    for each in query.sets:
-        output.say(f"set        {each.name}: {output.show(each.meaning)}")
-    for note in query.notes:
-        output.say(f"note       {output.show(note)}")
-    output.say(f"sql        {' '.join(query.sql.split())}")
-    output.say(f"values     {output.show(repr(list(query.parameters)))}")
-    for line in found.plan:
-        output.say(f"plan       {line}")
+def _check(opened: Cache, form: str) -> None:
+    found = opened.saved_queries()
+    rows = [
+        (each.name, each.text, None if each.problem is None else each.problem.why, each.doc)
+        for each in found
+    ]
+    output.render(_SAVED, rows, form)
+    if broken := [f"@{each.name}" for each in found if each.problem is not None]:
+        raise ValidationFailed(f"broken: {', '.join(broken)}")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     CacheOption,
     DryRunOption,
+    ParamOption,
     QuietOption,
     SomeNamesArgument,
+    TimeZoneOption,
     WhereOption,
+    YesOption,
     open_cache,
     selection,
 )
@@ -23,46 +28,54 @@ from cachedb.cli.registries import (
     TrustRealmOption,
     connector,
 )
-from cachedb.errors import InvalidInput, RegistryError
+from cachedb.errors import InvalidInput, Refused, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.operations.remote import Published
+    from cachedb.operations.remove import RemovalPlan
+
+
+PublishedOnlyOption = Annotated[
+    bool,
+    typer.Option(
+        "--published-only", help="Only what its registry has too; of all names if none is given."
+    ),
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Remove nothing, and fail, if a name is not there.")
+]
 
 
 def command(
     names: SomeNamesArgument = None,
     where: WhereOption = None,
+    param: ParamOption = None,
+    tz: TimeZoneOption = None,
     cache: CacheOption = None,
-    published_only: Annotated[
-        bool,
-        typer.Option(
-            "--published-only",
-            help="Only what its registry has too; of all names if none is given.",
-        ),
-    ] = False,
-    strict: Annotated[
-        bool,
-        typer.Option("--strict", help="Remove nothing, and fail, if a name is not there."),
-    ] = False,
+    published_only: PublishedOnlyOption = False,
+    strict: StrictOption = False,
     insecure: InsecureOption = None,
     cert_file: CertificateOption = None,
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
     quiet: QuietOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Remove names from the cache; blobs stay until `cachedb gc`.
 
     An image that has another name, and layers that another image uses, are not touched. A name
-    that is not there is told, and is no error.
+    that is not there is told, and is no error. What a query selects is shown, and you are asked
+    first.
     """
     answers: Sequence[Published] = ()
     with open_cache(cache) as opened:
         if not names and where is None and not published_only:
             raise InvalidInput("say what to remove: names, or --where QUERY")
-        query = selection(opened, where)
+        query = selection(opened, where, param, tz)
         if strict and names:
             opened.targets(names)  # raises
         if published_only:
@@ -70,6 +83,10 @@ def command(
                 plan, answers = opened.plan_published_removal(names or (), connect, query)
         else:
             plan = opened.plan_removal(names or (), query)
+        held = opened.kept_besides(plan) if dry_run else ()
+        if where is not None and not dry_run and not yes and not _is_agreed(plan):
+            output.tell("nothing was removed")
+            return
         removed = plan.roots if dry_run else opened.remove(plan)
     for root in removed:
         output.say(
@@ -85,9 +102,23 @@ def command(
             if dry_run
             else f"{many} removed, which leaves {freed} to gc"
         )
+        output.tell_held(held)
     for answer in answers:
         if isinstance(answer.error, RegistryError):
             raise answer.error
+
+
+def _is_agreed(plan: RemovalPlan) -> bool:
+    """Show what a query has selected, and ask; a query may select more than was thought of."""
+    what = output.count(len(plan.roots), "name")
+    if not plan.roots:
+        return True
+    if not sys.stdin.isatty():
+        why = f"{what} would be removed, and there is nobody to ask"
+        raise Refused(why, hint="--yes, or --dry-run to see them")
+    for root in plan.roots:
+        output.tell(f"{root.name or '<none>'}  {root.digest}")
+    return typer.confirm(f"remove {what}?", err=True)
 
 
 def tell_kept(answers: Sequence[Published]) -> None:

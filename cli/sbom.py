@@ -95,7 +95,7 @@ def _escaped(character: str) -> str:
     )
 
 
-def _list_packages(cache: Cache, name: str, platform: Platform | None, form: Format) -> None:
+def _list_packages(cache: Cache, name: str, platform: Platform | None, form: str) -> None:
     listing = cache.packages(name, platform)
     rows = (
         (str(p.platform) if p.platform else None, p.name, p.version, p.type, p.license, p.purl)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     CacheOption,
     FormatOption,
+    ParamOption,
     PlatformOption,
     QuietOption,
     SomeNamesArgument,
+    TimeZoneOption,
     WhereOption,
     open_cache,
     selection,
@@ -38,6 +41,8 @@ _COLUMNS = (
 def command(
     names: SomeNamesArgument = None,
     where: WhereOption = None,
+    param: ParamOption = None,
+    tz: TimeZoneOption = None,
     cache: CacheOption = None,
     platform: PlatformOption = None,
     deep: Annotated[
@@ -45,6 +50,7 @@ def command(
     ] = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Check platform by platform that what is declared is here.
 
@@ -57,7 +63,7 @@ def command(
 
     wanted = tuple(map(Platform.parse, platform or ()))
     with open_cache(cache) as opened:
-        chosen = selection(opened, where)
+        chosen = selection(opened, where, param, tz)
         check = opened.validate_deeply if deep else opened.validate
         found = check(names or (), wanted, chosen)
     if not quiet:

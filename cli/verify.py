@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli import output
+from cachedb.cli.failures import ErrorFormatOption
 from cachedb.cli.options import (
     CacheOption,
     FormatOption,
+    ParamOption,
     QuietOption,
     SomeNamesArgument,
+    TimeZoneOption,
     WhereOption,
     open_cache,
     selection,
@@ -38,6 +41,8 @@ _REPAIRS = (*_FINDINGS, Column("repaired_from"), Column("why_not"))
 def command(
     names: SomeNamesArgument = None,
     where: WhereOption = None,
+    param: ParamOption = None,
+    tz: TimeZoneOption = None,
     cache: CacheOption = None,
     repair: Annotated[
         bool, typer.Option("--repair", help="Bring back what is corrupt or missing.")
@@ -56,6 +61,7 @@ def command(
     cert_file: CertificateOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
+    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Read and hash blobs, and say which are corrupt or missing.
 
@@ -67,7 +73,7 @@ def command(
     if (copies or offline) and not repair:
         raise InvalidInput("--from and --offline say how to repair", hint="add --repair")
     with open_cache(cache) as opened:
-        found = opened.verify(names or (), where=selection(opened, where))
+        found = opened.verify(names or (), where=selection(opened, where, param, tz))
         repairs: Sequence[Repair] | None = None
         if repair and offline:
             repairs = opened.repair(found, copies or ())
@@ -79,7 +85,7 @@ def command(
     _end(found, repairs)
 
 
-def _print(found: Verification, repairs: Sequence[Repair] | None, form: Format) -> None:
+def _print(found: Verification, repairs: Sequence[Repair] | None, form: str) -> None:
     listed = found.findings if repairs is None else repairs
     if listed or form is not Format.TABLE:
         if repairs is None:

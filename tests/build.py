@@ -187,6 +187,7 @@ def image(  # noqa: PLR0913  (each is a field of the image)
     annotations: Mapping[str, str] | None = None,
     declared: Json | None = None,
     docker: bool = False,
+    created: str = CREATED,
 ) -> Thing:
     """Make an image for one platform; without layers it gets one.
 
@@ -205,6 +206,7 @@ def image(  # noqa: PLR0913  (each is a field of the image)
     config = config_blob(
         layers,
         platform,
+        created=created,
         run={key: value for key, value in said.items() if value},
         media_type=DOCKER_CONFIG if docker else OCI_CONFIG,
     )

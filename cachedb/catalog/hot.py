@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.catalog import database_file
 from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
@@ -22,37 +23,47 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.questions import Asking, Question
 
-COLUMNS = {
-    "annotation": ("annotation", "key"),
-    "arch": ("platform", "architecture"),
-    "artifact": ("blob", "artifact_type"),
-    "digest": ("blob", "digest"),
-    "env": ("env", "key"),
-    "label": ("label", "key"),
-    "license": ("package", "license"),
-    "name": ("ref", "name"),
-    "os": ("platform", "os"),
-    "pkg": ("package", "name"),
-    "registry": ("ref", "registry"),
-    "repo": ("ref", "repo"),
-    "tag": ("ref", "tag"),
-    "type": ("blob", "media_type"),
-    "variant": ("platform", "variant"),
-}
-"""Fields of the query language whose values can be completed: their table and column."""
 
-_MOST = 100
-_LAST = "\U0010ffff"
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A column whose values can be completed; with `key`, those of one key in that column."""
+
+    table: str
+    column: str
+    key: str | None = None
 
 
-def text_for(field: str) -> str:
-    """Return the statement for the values of a field."""
-    table, column = COLUMNS[field]
-    name = f'{table}."{column}"' if column == "key" else f"{table}.{column}"
+KNOWN: Final = (
+    *(Values("ref", name) for name in ("name", "registry", "repo", "tag", "origin")),
+    Values("ref", "repo", "registry"),
+    *(Values("blob", name) for name in ("digest", "media_type", "artifact_type")),
+    *(Values("link", name) for name in ("media_type", "artifact_type")),
+    *(Values("platform", name) for name in ("os", "architecture", "variant")),
+    Values("platform", "architecture", "os"),
+    Values("config", "entrypoint"),
+    *(Values("package", name) for name in ("name", "version", "purl", "license", "type")),
+    Values("package", "version", "name"),
+    *(
+        values
+        for table in ("label", "env", "annotation", "link_annotation", "ref_annotation")
+        for values in (Values(table, "key"), Values(table, "value", "key"))
+    ),
+)
+
+_MOST: Final = 100
+_LAST: Final = "\U0010ffff"
+_QUOTED: Final = {"key": '"key"'}
+
+
+def text_for(values: Values) -> str:
+    """Return the statement for the values of a column."""
+    column = _name(values.table, values.column)
+    of_key = "" if values.key is None else f" AND {_name(values.table, values.key)} = :key"
     # Every word of it is from the table above.
     return (
-        f"SELECT DISTINCT {name} FROM {table} WHERE {name} >= :low AND {name} < :high "  # noqa: S608
-        f"ORDER BY {name} LIMIT :most OFFSET :param_1"
+        f"SELECT DISTINCT {column} FROM {values.table} "  # noqa: S608
+        f"WHERE {column} >= :low AND {column} < :high{of_key} "
+        f"ORDER BY {column} LIMIT :most OFFSET :param_1"
     )
 
 
@@ -107,14 +118,18 @@ def _check(connection: sqlite3.Connection) -> None:
         raise CatalogMismatch("the catalog is not one of this version")
 
 
-def values_of(catalog: Path, field: str, prefix: str) -> list[str]:
-    """Return values of a field that begin with `prefix`; none if there is no catalog to ask.
+def values_of(catalog: Path, values: Values, prefix: str, key: str = "") -> list[str]:
+    """Return values of a column that begin with `prefix`; none if there is no catalog to ask.
 
     The catalog is taken as it is: what was added since the last command is not seen.
     """
-    values = {"low": prefix, "high": f"{prefix}{_LAST}", "most": _MOST, "param_1": 0}
+    bound = {"low": prefix, "high": f"{prefix}{_LAST}", "most": _MOST, "param_1": 0, "key": key}
     try:
         with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)) as connection:
-            return [text for (text,) in connection.execute(text_for(field), values) if text]
-    except sqlite3.Error:
+            return [text for (text,) in connection.execute(text_for(values), bound) if text]
+    except (sqlite3.Error, UnicodeEncodeError):
         return []
+
+
+def _name(table: str, column: str) -> str:
+    return f"{table}.{_QUOTED.get(column, column)}"

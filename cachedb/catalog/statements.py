@@ -16,7 +16,7 @@ from cachedb.catalog.questions import Question
 from cachedb.catalog.schema import blob, edge, link, platform, ref, sbom, state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from sqlalchemy import CTE, ColumnElement, Connection, FromClause, Select
 
@@ -103,18 +103,20 @@ def exclusive_size_of_each(targets: Select[int]) -> Select[int, int]:
     )
 
 
-def unreadable_and_live() -> Select[str, str | None, int]:
-    """Select the documents that some ref reaches and that cannot be read as a whole.
+def unreadable_and_live(without: Collection[int] = ()) -> Select[str, str | None, int]:
+    """Select the documents that cannot be read as a whole, and that a ref besides some reaches.
 
     One that a ref itself points at and that is not there counts as well: no hash protects
     index.json, and a digest in it that has been damaged leads nowhere, too.
     """
-    live = graph.reachable("live")
+    live = graph.reachable("live", without)
     documents = (int(Kind.INDEX), int(Kind.MANIFEST), int(Kind.ATTESTATION))
     corrupt = (blob.c.state == int(State.CORRUPT)) & blob.c.kind.in_(documents)
     strange = blob.c.problem.is_not(None) & (blob.c.kind == int(Kind.OTHER))
-    named = select(ref.c.id).where(ref.c.target_id == blob.c.id).exists()
-    nowhere = (blob.c.state == int(State.MISSING)) & named
+    named = select(ref.c.id).where(
+        ref.c.target_id == blob.c.id, ref.c.id.not_in(graph.listed(without))
+    )
+    nowhere = (blob.c.state == int(State.MISSING)) & named.exists()
     return (
         select(blob.c.digest, blob.c.problem, blob.c.state)
         .join(live, live.c.id == blob.c.id)
@@ -157,21 +159,25 @@ def misdeclared_refs() -> Select[int, str | None, str, int, int]:
     )
 
 
-def unreachable_files() -> Select[int, str, int, int, int | None]:
-    """Select the blobs that have a file and that no ref keeps."""
+def unreachable_files(
+    without: Collection[int] = (),
+) -> Select[int, str, int, int, int | None]:
+    """Select the blobs that have a file and that no ref keeps, but for those of these ids."""
     return (
         select(blob.c.id, blob.c.digest, blob.c.size, blob.c.kind, blob.c.touched)
         .where(
             blob.c.state.in_(list(map(int, graph.ON_DISK))),
-            graph.outside(blob.c.id, graph.reachable("live")),
+            graph.outside(blob.c.id, graph.reachable("live", without)),
         )
         .order_by(blob.c.digest)
     )
 
 
-def values_between(column: ColumnElement[Any]) -> Select[Any]:
+def values_between(
+    column: ColumnElement[Any], key: ColumnElement[Any] | None = None
+) -> Select[Any]:
     """Select the values of a column from `low` up to `high`; `hot` has the texts."""
-    return (
+    found = (
         select(column)
         .distinct()
         .where(column >= bindparam("low"), column < bindparam("high"))
@@ -179,6 +185,7 @@ def values_between(column: ColumnElement[Any]) -> Select[Any]:
         .limit(bindparam("most"))
         .offset(0)
     )
+    return found if key is None else found.where(key == bindparam("key"))
 
 
 def _refs(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.query.compile import OutputColumn
-    from cachedb.query.explain import Explanation
+    from cachedb.query.compile import OutputColumn, Statement
+    from cachedb.query.explain import Cost, Explanation
     from cachedb.query.tree import Query
 
 
@@ -44,6 +44,9 @@ class Explained:
 
     query: Explanation
     plan: tuple[str, ...]
+    indexes: tuple[str, ...]
+    costs: tuple[Cost, ...] = ()
+    """Of its sets, and last of the whole; none unless it was run."""
 
 
 def ask(catalog: Catalog, query: Query, now: datetime | None = None) -> Answer:
@@ -70,22 +73,46 @@ def ask(catalog: Catalog, query: Query, now: datetime | None = None) -> Answer:
     )
 
 
-def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> frozenset[int]:
-    """Return the ids of the rows that a query selects."""
+def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> tuple[int, ...]:
+    """Return the ids of the rows that a query selects, in its order if it has one.
+
+    Raises:
+        QueryError: The query does not make sense, or groups its rows, or a word in it stands for
+            nothing.
+        LimitExceeded: The answer takes too long.
+    """
     moment = now or datetime.now(UTC)
     with asking(catalog, regex.register) as connection:
         _refuse_empty_selectors(connection, query, moment)
-        return frozenset(connection.scalars(compile_ids(query, now=moment)))
+        return tuple(connection.scalars(compile_ids(query, now=moment)))
 
 
 def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Explained:
     """Say what a query comes to, without running it."""
     statement = compile_query(query, now=now or datetime.now(UTC))
     with asking(catalog, regex.register) as connection:
-        return Explained(
-            query=explaining.explain(statement, connection.dialect),
-            plan=explaining.plan(statement, connection),
-        )
+        return _explained(statement, connection)
+
+
+def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Explained:
+    """Say what a query comes to, and what each of its sets costs.
+
+    Raises:
+        LimitExceeded: To make them takes too long.
+    """
+    statement = compile_query(query, now=now or datetime.now(UTC))
+    with asking(catalog, regex.register) as connection:
+        costs = explaining.costs(statement, connection)
+        return replace(_explained(statement, connection), costs=costs)
+
+
+def _explained(statement: Statement, connection: Connection) -> Explained:
+    plan = explaining.plan(statement, connection)
+    return Explained(
+        query=explaining.explain(statement, connection.dialect),
+        plan=plan,
+        indexes=explaining.indexes(plan),
+    )
 
 
 def _reader(column: OutputColumn) -> Callable[[Any], Any]:

@@ -29,7 +29,7 @@ from cachedb.operations.grace import GRACE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
@@ -47,6 +47,7 @@ class Reason(StrEnum):
     ABANDONED = "abandoned"
     QUARANTINED = "quarantined"
     EXPIRED = "expired"
+    NOT_CHOSEN = "not-chosen"
 
     @property
     def text(self) -> str:
@@ -63,6 +64,7 @@ _TEXTS = {
     Reason.ABANDONED: "whoever wrote it has ended",
     Reason.QUARANTINED: "removed a short while ago, and can be given back",
     Reason.EXPIRED: "nobody has missed it",
+    Reason.NOT_CHOSEN: "the query does not select it",
 }
 _GARBAGE = frozenset({Reason.UNREACHABLE, Reason.ABANDONED, Reason.EXPIRED})
 
@@ -124,8 +126,13 @@ def plan(
     *,
     grace: float = GRACE_SECONDS,
     quarantine: float | None = None,
+    without: Collection[int] = (),
+    chosen: Collection[int] | None = None,
 ) -> GCPlan:
     """Find what nothing keeps; the quarantine is as long as the grace when it is not given.
+
+    `without` are refs that count as removed. Of `chosen` blobs there is nothing else in the plan:
+    the other garbage is spared, and no litter is looked for.
 
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read.
@@ -133,9 +140,10 @@ def plan(
     living = layout.living_leases() if layout.is_writable else set()
     quarantine = grace if quarantine is None else quarantine
     with catalog.reading() as connection:
-        garbage, spared = find_blobs(layout, connection, grace, living)
+        garbage, spared = find_blobs(layout, connection, grace, living, without, chosen)
         held = leases.held_by(connection, living)
-    found = list(find_litter(layout, grace, quarantine, held))
+    litter = find_litter(layout, grace, quarantine, held) if chosen is None else ()
+    found = list(litter)
     return GCPlan(
         garbage=garbage,
         spared=spared,
@@ -149,39 +157,71 @@ def plan(
 def kept(catalog: Catalog) -> list[Kept]:
     """Return what refs keep, with a name for each; costs a walk from every ref."""
     with catalog.reading() as connection:
-        pairs = statements.content_of_each(graph.targets().distinct())
-        first = (
-            select(pairs.c.id, func.min(ref.c.position).label("position"))
-            .join(ref, ref.c.target_id == pairs.c.root)
-            .group_by(pairs.c.id)
-            .subquery("first")
-        )
-        rows = connection.execute(
-            select(blob.c.digest, blob.c.size, blob.c.kind, ref.c.name)
-            .join(first, first.c.id == blob.c.id)
-            .join(ref, ref.c.position == first.c.position)
-            .where(blob.c.state.in_(list(map(int, graph.ON_DISK))))
-            .order_by(blob.c.digest)
-        )
-        return [
-            Kept(digest=Digest.declared(digest), size=size, kind=Kind(kind), name=name)
-            for digest, size, kind, name in rows
-        ]
+        return _kept(connection, select(ref.c.id))
+
+
+def kept_besides(catalog: Catalog, ref_ids: Collection[int]) -> list[Kept]:
+    """Return what these refs contain and another ref keeps, with a name of such a one for each.
+
+    Costs a walk from every ref that shares something with them.
+    """
+    chosen = graph.listed(ref_ids).cte("chosen")
+    content = graph.descendants(graph.targets(chosen), "chosen_content")
+    sharing = graph.ancestors(content, "sharing")
+    others = select(ref.c.id).where(
+        ref.c.target_id.in_(select(sharing.c.id)), graph.outside(ref.c.id, chosen)
+    )
+    with catalog.reading() as connection:
+        return _kept(connection, others, blob.c.id.in_(select(content.c.id)))
+
+
+def _kept(
+    connection: Connection, refs: Select[int], *conditions: ColumnElement[bool]
+) -> list[Kept]:
+    keeping = refs.cte("keeping")
+    targets = select(ref.c.target_id).where(ref.c.id.in_(select(keeping.c.id))).distinct()
+    pairs = statements.content_of_each(targets)
+    first = (
+        select(pairs.c.id, func.min(ref.c.position).label("position"))
+        .join(ref, ref.c.target_id == pairs.c.root)
+        .where(ref.c.id.in_(select(keeping.c.id)))
+        .group_by(pairs.c.id)
+        .subquery("first")
+    )
+    rows = connection.execute(
+        select(blob.c.digest, blob.c.size, blob.c.kind, ref.c.name)
+        .join(first, first.c.id == blob.c.id)
+        .join(ref, ref.c.position == first.c.position)
+        .where(blob.c.state.in_(list(map(int, graph.ON_DISK))), *conditions)
+        .order_by(blob.c.digest)
+    )
+    return [
+        Kept(digest=Digest.declared(digest), size=size, kind=Kind(kind), name=name)
+        for digest, size, kind, name in rows
+    ]
 
 
 def find_blobs(
-    layout: Layout, connection: Connection, grace: float, living: Collection[str]
+    layout: Layout,
+    connection: Connection,
+    grace: float,
+    living: Collection[str],
+    without: Collection[int] = (),
+    chosen: Collection[int] | None = None,
 ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
     """Return the blobs that no ref reaches: those that are garbage, and those that are spared.
 
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read.
     """
-    _refuse_unreadable(layout, connection)
+    _refuse_unreadable(layout, connection, without)
     leased = _leased(connection, living)
     found: list[Candidate] = []
-    for key, digest, size, kind, touched in connection.execute(statements.unreachable_files()):
-        if key in leased:
+    rows = connection.execute(statements.unreachable_files(without))
+    for key, digest, size, kind, touched in rows:
+        if chosen is not None and key not in chosen:
+            reason = Reason.NOT_CHOSEN
+        elif key in leased:
             reason = Reason.LEASED
         elif _is_young(touched or 0, grace):
             reason = Reason.YOUNG
@@ -230,11 +270,11 @@ def _is_young(touched_ns: int, grace: float) -> bool:
     return min(touched_ns, now) > now - int(grace * 1e9)
 
 
-def _refuse_unreadable(layout: Layout, connection: Connection) -> None:
+def _refuse_unreadable(layout: Layout, connection: Connection, without: Collection[int]) -> None:
     problems = layout.index().problems
     if problems:
         raise UnreadableGraph("", problems[0], "index.json")
-    found = connection.execute(statements.unreadable_and_live()).first()
+    found = connection.execute(statements.unreadable_and_live(without)).first()
     if found is not None:
         digest = Digest.declared(found.digest)
         why = "it is missing" if found.state == State.MISSING else "it is corrupt"

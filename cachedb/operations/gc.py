@@ -45,6 +45,7 @@ from cachedb.operations.garbage import (
     find_blobs,
     find_litter,
     kept,
+    kept_besides,
     plan,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "clear_stage",
     "give_back_needed",
     "kept",
+    "kept_besides",
     "plan",
     "recover",
     "remove",

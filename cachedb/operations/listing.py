@@ -60,10 +60,14 @@ class Listing:
     is_pinned: bool
 
 
-def list_refs(ask: Asking, only: Collection[int] | None = None) -> list[Listing]:
-    """List the refs of these ids, or all, by name; those without a name come last."""
-    rows = ask(Question.REFS) if only is None else ask(Question.REFS_OF_IDS, ids=many(only))
-    refs = list(rows)
+def list_refs(ask: Asking, only: Sequence[int] | None = None) -> list[Listing]:
+    """List the refs of these ids in their order, or all by name, with the nameless last."""
+    if only is None:
+        refs = sorted(ask(Question.REFS), key=lambda row: (row[1] is None, row[1] or "", row[5]))
+    else:
+        places = {key: place for place, key in enumerate(only)}
+        rows = ask(Question.REFS_OF_IDS, ids=many(only))
+        refs = sorted(rows, key=lambda row: places[row[0]])
     targets = {blob_id for _, _, _, _, blob_id, *_ in refs}
     sizes = dict(ask(Question.SIZES, targets=many(targets)))
     broken = {key for (key,) in ask(Question.BROKEN)}
@@ -85,9 +89,7 @@ def list_refs(ask: Asking, only: Collection[int] | None = None) -> list[Listing]
                 is_pinned=bool(pinned),
             )
         )
-    return sorted(
-        found, key=lambda listing: (listing.name is None, listing.name or "", listing.digest)
-    )
+    return found
 
 
 def manifests_below(ask: Asking, targets: Collection[int]) -> dict[int, list[ManifestEntry]]:

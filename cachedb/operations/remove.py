@@ -28,6 +28,11 @@ class RemovalPlan:
     freed: int
     absent: tuple[NotFound, ...] = ()
 
+    @property
+    def ref_ids(self) -> frozenset[int]:
+        """The refs by their ids in the catalog."""
+        return frozenset(root.ref_id for root in self.roots if root.ref_id is not None)
+
 
 def plan(
     catalog: Catalog, roots: Sequence[Root], absent: tuple[NotFound, ...] = ()

@@ -7,6 +7,7 @@ wins. Blobs are never dropped by a policy: they go when nothing leads to them an
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -19,15 +20,18 @@ from cachedb.errors import Refused
 from cachedb.operations import find_root, usage
 from cachedb.operations.ask import select_ids
 from cachedb.operations.remove import RemovalPlan
-from cachedb.operations.targets import refuse_other_sorts
+from cachedb.operations.targets import refuse_lists, refuse_other_sorts
+from cachedb.query.check import check
+from cachedb.query.tree import Saved, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.operations.find_root import Root
     from cachedb.query.tree import Query
 
+_FINGERPRINT = 12
 PINNED = "pinned"
 NO_RULE = "no rule drops it"
 
@@ -51,11 +55,33 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRule:
+    """A saved query that a rule uses, as it was when the rule was read.
+
+    `fingerprint` tells whether it has been changed since.
+    """
+
+    name: str
+    text: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of the SHA-256 of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:_FINGERPRINT]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPlan:
-    """What a policy decides for every ref, and what that would free."""
+    """What a policy decides for every ref, and what that would free.
+
+    `notes` are what a careful reader of the rules would point out, and `saved` the saved queries
+    that the rules use.
+    """
 
     decisions: tuple[Decision, ...]
     removal: RemovalPlan
+    notes: tuple[str, ...] = ()
+    saved: tuple[SavedRule, ...] = ()
 
 
 def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> RetentionPlan:
@@ -69,8 +95,13 @@ def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> Reten
     moment = now or datetime.now(UTC)
     for query in (*policy.drop, *policy.keep):
         refuse_other_sorts(query)
-    dropping = [(str(query), select_ids(catalog, query, moment)) for query in policy.drop]
-    keeping = [(str(query), select_ids(catalog, query, moment)) for query in policy.keep]
+        refuse_lists(query)
+    dropping = [
+        (str(query), frozenset(select_ids(catalog, query, moment))) for query in policy.drop
+    ]
+    keeping = [
+        (str(query), frozenset(select_ids(catalog, query, moment))) for query in policy.keep
+    ]
     for text, ids in keeping:
         if not ids:
             raise Refused(
@@ -88,8 +119,20 @@ def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> Reten
         total = usage.live_size(connection)
     _refuse_too_much(len(dropped), len(roots), freed, total, policy.most)
     return RetentionPlan(
-        decisions=decisions, removal=RemovalPlan(roots=tuple(dropped), freed=freed)
+        decisions=decisions,
+        removal=RemovalPlan(roots=tuple(dropped), freed=freed),
+        notes=tuple(
+            dict.fromkeys(note for q in policy.drop for note in check(q, now=moment).notes)
+        ),
+        saved=tuple(dict.fromkeys(_saved_in((*policy.drop, *policy.keep)))),
     )
+
+
+def _saved_in(queries: Iterable[Query]) -> Iterator[SavedRule]:
+    for query in queries:
+        for node in walk(query.expression) if query.expression else ():
+            if isinstance(node, Saved):
+                yield SavedRule(name=node.name, text=node.query.span.source.text)
 
 
 def _decide(

@@ -1,14 +1,17 @@
 """Saved queries: names for queries, kept in the configuration of a cache.
 
-The file is ``.cachedb/cachedb.toml``, with one table, ``[queries]``; it may be edited by hand.
+The file is ``.cachedb/cachedb.toml``, with a table ``[queries]``. It may be edited by hand: what
+else is in it, comments as well, is left as it stands.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.errors import InvalidInput
 from cachedb.limits import CONFIG_BYTES
@@ -16,37 +19,73 @@ from cachedb.query import saved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from cachedb.errors import QueryError
     from cachedb.layout import Layout
 
-CONFIGURATION = "cachedb.toml"
+CONFIGURATION: Final = "cachedb.toml"
+_PATH: Final = f".cachedb/{CONFIGURATION}"
+_TABLE: Final = "queries"
+_ANY_HEAD: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
+_HEAD: Final = re.compile(r"^[ \t]*\[[ \t]*queries[ \t]*\][^\n]*\n?", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedQuery:
+    """A saved query, what it is for, and what is wrong with it if anything is."""
+
+    name: str
+    text: str
+    doc: str | None
+    problem: QueryError | None
 
 
 def load(layout: Layout) -> dict[str, str]:
-    """Return the saved queries of a cache by name.
+    """Return the texts of the saved queries of a cache by name.
 
     Raises:
         InvalidInput: The file is not TOML, or holds something else than queries.
     """
-    content = layout.read_own(CONFIGURATION, CONFIG_BYTES)
-    if content is None:
-        return {}
+    return {name: text for name, (text, _) in _entries(_document(_content(layout))).items()}
+
+
+def glance(root: Path) -> dict[str, str]:
+    """Return what each saved query is for, or its text, for completion: whatever can be read."""
     try:
-        found = tomllib.loads(content.decode()).get("queries", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f".cachedb/{CONFIGURATION}: {error}") from error
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-        raise InvalidInput(f".cachedb/{CONFIGURATION}: [queries] has to hold texts")
-    return found
+        entries = _entries(_document((root / _PATH).read_text(encoding="utf-8")))
+    except (InvalidInput, OSError, UnicodeDecodeError):
+        return {}
+    return {name: doc or text for name, (text, doc) in entries.items()}
 
 
-def save(layout: Layout, name: str, text: str) -> None:
+def every(layout: Layout) -> tuple[SavedQuery, ...]:
+    """Read every saved query of a cache, in the order of the file; raises as `load` does."""
+    entries = _entries(_document(_content(layout)))
+    texts = {name: text for name, (text, _) in entries.items()}
+    problems = saved.read(texts, now=datetime.now(UTC)).problems
+    return tuple(
+        SavedQuery(name=name, text=text, doc=doc, problem=problems.get(name))
+        for name, (text, doc) in entries.items()
+    )
+
+
+def save(layout: Layout, name: str, text: str, doc: str | None = None) -> None:
     """Save a query under a name, which it takes over.
 
     Raises:
         QueryError: The name is none, the query does not hold, or leads back to itself.
+        InvalidInput: `doc` does not print; or the file cannot be read, or cannot be changed
+            without losing something.
     """
-    _write(layout, saved.add(load(layout), name, text, now=datetime.now(UTC)))
+    content = _content(layout)
+    document = _document(content)
+    texts = {key: each for key, (each, _) in _entries(document).items()}
+    saved.add(texts, name, text, now=datetime.now(UTC))
+    if doc is not None and not doc.isprintable():
+        raise InvalidInput("what a query is for is one line of text that can be printed")
+    entry = text if doc is None else {"query": text, "doc": doc}
+    _change(layout, content, document, name, entry)
 
 
 def forget(layout: Layout, name: str) -> None:
@@ -54,11 +93,93 @@ def forget(layout: Layout, name: str) -> None:
 
     Raises:
         QueryError: There is none of that name, or another saved query uses it.
+        InvalidInput: The file cannot be read, or not be changed without losing something.
     """
-    _write(layout, saved.remove(load(layout), name))
+    content = _content(layout)
+    document = _document(content)
+    saved.remove({key: each for key, (each, _) in _entries(document).items()}, name)
+    _change(layout, content, document, name, None)
 
 
-def _write(layout: Layout, queries: Mapping[str, str]) -> None:
-    # A string of JSON is a basic string of TOML, but for DEL, which no query holds.
-    lines = [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in queries.items()]
-    layout.replace_own(CONFIGURATION, "\n".join(["[queries]", *lines, ""]).encode())
+def _content(layout: Layout) -> str:
+    content = layout.read_own(CONFIGURATION, CONFIG_BYTES) or b""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{_PATH}: {error}") from error
+
+
+def _document(content: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{_PATH}: {error}") from error
+
+
+def _entries(document: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
+    """Return text and purpose of each: an entry is a text, or a table of the two."""
+    found = document.get(_TABLE, {})
+    if not isinstance(found, dict):
+        raise InvalidInput(f"{_PATH}: {_TABLE} has to be a table")
+    return {name: _entry(name, entry) for name, entry in found.items()}
+
+
+def _entry(name: str, entry: object) -> tuple[str, str | None]:
+    if isinstance(entry, str):
+        return entry, None
+    if isinstance(entry, dict) and entry.keys() <= {"query", "doc"}:
+        text, doc = entry.get("query"), entry.get("doc")
+        if isinstance(text, str) and (doc is None or isinstance(doc, str)):
+            return text, doc
+    raise InvalidInput(
+        f"{_PATH}: {name!r} in [{_TABLE}] is no query",
+        hint=f'write {name} = "refs …", or {name} = {{query = "refs …", doc = "…"}}',
+    )
+
+
+def _change(
+    layout: Layout,
+    content: str,
+    document: dict[str, Any],
+    name: str,
+    entry: str | dict[str, str] | None,
+) -> None:
+    """Write one entry, or take it out, and leave every other line as it is."""
+    changed = _with_line(content, name, entry)
+    entries = {**document.get(_TABLE, {}), name: entry}
+    wanted = {key: each for key, each in entries.items() if each is not None}
+    # A text that goes over several lines, or a table of its own, is not what the line says.
+    try:
+        is_as_wanted = tomllib.loads(changed) == {**document, _TABLE: wanted}
+    except tomllib.TOMLDecodeError:
+        is_as_wanted = False
+    if not is_as_wanted:
+        raise InvalidInput(
+            f"{_PATH} is written in a way that only its author can change",
+            hint=f"edit {name} there by hand",
+        )
+    layout.replace_own(CONFIGURATION, changed.encode())
+
+
+def _with_line(content: str, name: str, entry: str | dict[str, str] | None) -> str:
+    written = "" if entry is None else f"{name} = {_in_toml(entry)}\n"
+    head = _HEAD.search(content)
+    if head is None:
+        blank = "\n" if content else ""
+        return f"{content}{blank}[{_TABLE}]\n{written}"
+    following = _ANY_HEAD.search(content, head.end())
+    end = following.start() if following else len(content)
+    before, table, behind = content[: head.end()], content[head.end() : end], content[end:]
+    line = re.compile(rf"^[ \t]*{re.escape(name)}[ \t]*=[^\n]*(?:\n|\Z)", re.MULTILINE)
+    if line.search(table):
+        return before + line.sub(lambda _: written, table, count=1) + behind
+    kept = (before + table).rstrip("\n")
+    return f"{kept}\n{written}{(before + table)[len(kept) + 1 :]}{behind}"
+
+
+def _in_toml(entry: str | dict[str, str]) -> str:
+    # A string of JSON is a basic string of TOML.
+    if isinstance(entry, str):
+        return json.dumps(entry, ensure_ascii=False)
+    parts = (f"{key} = {json.dumps(text, ensure_ascii=False)}" for key, text in entry.items())
+    return f"{{ {', '.join(parts)} }}"

@@ -8,6 +8,7 @@ from cachedb.catalog.statements import asking
 from cachedb.errors import NotFound
 from cachedb.operations import find_root
 from cachedb.operations.ask import select_ids
+from cachedb.query.fields import NOUNS, Sort
 from cachedb.query.messages import fail
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def find_targets(
     """
     if where is not None:
         refuse_other_sorts(where)
-    chosen = select_ids(catalog, where) if where is not None else frozenset[int]()
+        refuse_lists(where)
+    chosen = select_ids(catalog, where) if where is not None else ()
     absent: list[NotFound] = []
     with catalog.reading() as connection:
         ask = asking(connection)
@@ -58,14 +60,35 @@ def find_targets(
 
 
 def refuse_other_sorts(query: Query) -> None:
-    """Refuse a query that is not a set of refs.
+    """Refuse a query that is not about refs.
 
     Raises:
-        QueryError: It is about something else, or sorts or limits its rows.
+        QueryError: It is about something else.
     """
     if query.noun not in {"refs", "images"}:
         why = f"`{query.noun}` are no images: a query of refs is wanted here"
         raise fail(query.span, why, "refs refs(…) gives the images that contain them")
+
+
+def chosen_blobs(catalog: Catalog, where: Query) -> frozenset[int]:
+    """Return the ids of the blobs that a query selects.
+
+    Raises:
+        QueryError: The query does not make sense, is not about blobs, or is a list.
+    """
+    if NOUNS[where.noun].sort is not Sort.BLOB:
+        why = f"a collection removes blobs, and these are {where.noun}"
+        raise fail(where.span, why, "gc --drop QUERY removes names first", "blobs blobs(…)")
+    refuse_lists(where)
+    return frozenset(select_ids(catalog, where))
+
+
+def refuse_lists(query: Query) -> None:
+    """Refuse a query that is more than a set.
+
+    Raises:
+        QueryError: It sorts, limits, shows or groups.
+    """
     if query.clauses:
         why = "a query that sorts, shows or limits is a list, and a set is wanted here"
         raise fail(query.span, why, "top 5 by -added per repo   (as a term of the query)")

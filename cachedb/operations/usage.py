@@ -106,7 +106,7 @@ def measure_some(connection: Connection, roots: Sequence[Root]) -> SetUsage:
 
 def freed_by_removing(connection: Connection, ref_ids: Collection[int]) -> int:
     """Return how many bytes only these refs, taken together, keep."""
-    chosen = select(ref.c.id).where(ref.c.id.in_(ref_ids))
+    chosen = graph.listed(ref_ids)
     return connection.scalar(graph.size_on_disk(graph.exclusive(chosen, "freed"))) or 0
 
 

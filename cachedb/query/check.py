@@ -75,13 +75,14 @@ _PACKAGE_NAME: Final = FIELDS[Sort.PACKAGE]["name"]
 def check(query: Query, *, now: datetime) -> CheckedQuery:
     """Look up every word of a query and read every value.
 
-    `now` is what ages are counted from, and its time zone is the one that dates are read in.
+    `now` is what ages are counted from, and its time zone is the one that dates are read in unless
+    the query has one.
 
     Raises:
         QueryError: Something is unknown, of another sort or of another type.
     """
     noun = NOUNS[query.noun]
-    checker = _Checker(now)
+    checker = _Checker(now.astimezone(query.zone) if query.zone else now)
     condition = None
     if query.expression is not None:
         condition = checker.check(query.expression, noun.sort)

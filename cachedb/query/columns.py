@@ -141,9 +141,12 @@ def _not_of_the_group(sort: Sort, grouped: tuple[Field, ...], key: Key) -> Query
     if field is not None and field.is_scalar:
         functions = _FUNCTIONS if field.type in _ADDED_UP else ("min", "max")
         return fail(key.span, why, *(f"{function}.{key.name}" for function in functions))
-    known = [one.name for one in grouped] + [
-        name for name in AGGREGATES if sort in _OF_SETS.get(name, (sort,))
+    whole = [
+        name
+        for name in AGGREGATES
+        if name not in _FUNCTIONS and sort in _OF_SETS.get(name, (sort,))
     ]
+    known = [*(one.name for one in grouped), *whole, *(f"{one}.FIELD" for one in _FUNCTIONS)]
     return fail(key.span, why, *did_you_mean(key.name, known))
 
 

@@ -7,7 +7,7 @@ identifier in it comes from the tables or is made here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVarTuple
 
 from sqlalchemy import Select, and_, func, select, true
 
@@ -17,6 +17,7 @@ from cachedb.query.check import check
 from cachedb.query.conditions import Conditions
 from cachedb.query.fields import Sort, Type
 from cachedb.query.grouping import Groups
+from cachedb.query.messages import fail
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cachedb.query.tree import Query, Span
     from cachedb.query.typed import CheckedQuery, Chosen, Column, Order
 
+_Columns = TypeVarTuple("_Columns")
 _NUMBERED: Final = {"kind": Kind, "state": State, "role": Role}
 
 
@@ -89,7 +91,7 @@ class SelectorCheck:
 def compile_query(query: Query, *, now: datetime) -> Statement:
     """Compile a query into one statement.
 
-    `now` is what ages are counted from; its time zone is the one that dates are read in.
+    `now` is what ages are counted from; dates are read in its time zone unless the query has one.
 
     Raises:
         QueryError: The query does not make sense.
@@ -114,16 +116,24 @@ def compile_query(query: Query, *, now: datetime) -> Statement:
 
 
 def compile_ids(query: Query, *, now: datetime) -> Select[int]:
-    """Select the ids of what a query selects, in no order: a part for other statements.
+    """Select the ids of what a query selects: in its order and its page, if it has them.
 
     Raises:
-        QueryError: The query does not make sense, or groups or limits its rows.
+        QueryError: The query does not make sense, or groups its rows.
     """
     checked = check(query, now=now)
+    if checked.group:
+        raise fail(query.clauses.group[0].span, "groups are no rows of their own", "leave it out")
     conditions = Conditions()
     row = conditions.row(checked.sort)
-    found = select(row.id.label("id")).where(_condition(checked, conditions, row))
-    return conditions.attach(found)
+    condition = _condition(checked, conditions, row)
+    keys = [_ordered(*_sort_key(conditions, row, item, {})) for item in checked.order]
+    keyed = [item.column.field for item in checked.order if item.column.field is not None]
+    source = conditions.expressions.source(row, keyed)
+    found = select(row.id.label("id")).select_from(source).where(condition)
+    if keys or checked.limit is not None or checked.offset:
+        found = found.order_by(*keys, row.id)
+    return conditions.attach(_limited(found, checked))
 
 
 def selectors(query: Query, *, now: datetime) -> tuple[SelectorCheck, ...]:
@@ -256,7 +266,7 @@ def _ordered(key: ColumnElement[Any], item: Order) -> UnaryExpression[Any]:
     return (key.desc() if item.descending else key.asc()).nulls_last()
 
 
-def _limited(found: Select[*tuple[Any, ...]], checked: CheckedQuery) -> Select[*tuple[Any, ...]]:
+def _limited(found: Select[*_Columns], checked: CheckedQuery) -> Select[*_Columns]:
     if checked.limit is not None:
         found = found.limit(checked.limit)
     return found.offset(checked.offset) if checked.offset else found

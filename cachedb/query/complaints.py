@@ -36,6 +36,11 @@ _INSTEAD: Final = {
 }
 
 
+def empty(span: Span) -> QueryError:
+    """Complain about a text without a word, as an unset variable of a shell leaves it."""
+    return fail(span, "the query is empty", "everything, if that is meant", "refs tag:latest")
+
+
 def symbol(span: Span, char: str) -> QueryError:
     """Complain about a character that begins nothing."""
     if char in "<>=":

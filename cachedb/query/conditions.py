@@ -273,7 +273,7 @@ class Conditions(Sets):
         if key not in self._made:
             name = self.names.next("exclusive")
             self._made[key] = graph.exclusive(self.ids(argument), name)
-            self._note(name, f"what only {describe(argument)} keep")
+            self._note(name, f"what only {describe(argument)} keep", self._made[key])
         return self._made[key]
 
     def _packages(self, argument: TypedExpression) -> CTE:

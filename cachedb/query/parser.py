@@ -32,7 +32,7 @@ def parse(
     `params` what `$name` does: values, which are never read as anything else.
 
     Raises:
-        QueryError: The text does not follow the grammar, or is larger than the limits.
+        QueryError: The text is empty, does not follow the grammar, or is larger than the limits.
 
     Example:
         >>> str(parse("tag:latest not (arch:arm64 or is:pinned) sort -added limit 5"))
@@ -59,6 +59,8 @@ class _Parser(TermParser):
     def query(self, default_noun: str) -> Query:
         scanner = self._scanner
         start = scanner.position
+        if not scanner.source.text.strip():
+            raise complaints.empty(scanner.span(0, 0))
         noun = self._noun()
         expression = self._expression_or_none()
         clauses = self._clauses()

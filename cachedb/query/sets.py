@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from sqlalchemy import select, true
@@ -27,6 +27,7 @@ class NamedSet:
 
     name: str
     meaning: str
+    table: CTE = field(repr=False, compare=False)
 
 
 class Sets:
@@ -79,7 +80,7 @@ class Sets:
             name = self.names.next(way)
             walk = graph.ancestors if way == "up" else graph.descendants
             self._made[key] = walk(seed, name)
-            self._note(name, meaning)
+            self._note(name, meaning, self._made[key])
         return self._made[key]
 
     def set(
@@ -90,8 +91,8 @@ class Sets:
         if whole not in self._made:
             name = self.names.next(prefix)
             self._made[whole] = found.cte(name)
-            self._note(name, meaning)
+            self._note(name, meaning, self._made[whole])
         return self._made[whole]
 
-    def _note(self, name: str, meaning: str) -> None:
-        self.named.append(NamedSet(name=name, meaning=meaning))
+    def _note(self, name: str, meaning: str, table: CTE) -> None:
+        self.named.append(NamedSet(name=name, meaning=meaning, table=table))

@@ -10,15 +10,19 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
-from cachedb.query.messages import fail
+from cachedb.errors import InvalidInput
+from cachedb.query.messages import fail, nearest
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from cachedb.errors import QueryError
     from cachedb.query.tree import Span
 
+_HOURS: Final = 24
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGE: Final = re.compile(r"(?:\d+(?:y|mo|w|d|h|min|s))+")
@@ -29,6 +33,7 @@ _DATE: Final = re.compile(
     r"(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,6}))?)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII,
 )
+_OFFSET: Final = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):(?P<minutes>[0-5]\d)", re.ASCII)
 _FORMS: Final = (
     "a date: 2026, 2026-01, 2026-01-31, 2026-01-31T10:00, today, yesterday",
     "an age, which is that long ago: 30d 2w 6mo 1y 12h 15min",
@@ -69,6 +74,27 @@ def parse(text: str, span: Span, now: datetime) -> Moment:
     except (ValueError, OverflowError) as error:
         raise fail(span, f"`{text}` is not in the calendar", _FORMS[0]) from error
     raise _not_a_time(text, span)
+
+
+def parse_zone(text: str) -> tzinfo:
+    """Read the time zone that dates are in: `Europe/Berlin`, `+02:00` or `UTC`.
+
+    Raises:
+        InvalidInput: There is no such zone, or this machine has no table of them.
+    """
+    from zoneinfo import ZoneInfo, available_timezones  # noqa: PLC0415  (reads many files)
+
+    if text in {"UTC", "Z"}:
+        return UTC
+    if (found := _OFFSET.fullmatch(text)) and int(found["hours"]) < _HOURS:
+        length = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"]))
+        return timezone(-length if found["sign"] == "-" else length)
+    try:
+        return ZoneInfo(text)
+    except (KeyError, OSError, ValueError) as error:
+        near = nearest(text, available_timezones())
+        hint = f"did you mean {near}?" if near else "write Europe/Berlin, +02:00 or UTC"
+        raise InvalidInput(f"{text!r} is not a time zone", hint=hint) from error
 
 
 def microseconds(moment: datetime) -> int:

@@ -14,6 +14,7 @@ from cachedb.query.messages import fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import tzinfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +279,8 @@ class Clauses:
 class Query(Node):
     """A noun, an expression (none selects everything) and clauses.
 
+    Dates in it are those of `zone`; without one, of the zone that the clock has.
+
     Example:
         >>> from cachedb.query.parser import parse
         >>> str(parse("alpine not is:pinned") & parse("tag:v1.*,latest"))
@@ -287,6 +290,7 @@ class Query(Node):
     noun: str
     expression: Expression | None = None
     clauses: Clauses = Clauses()
+    zone: tzinfo | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         expression = "" if self.expression is None else str(self.expression)
@@ -296,7 +300,8 @@ class Query(Node):
         """Return what is in both.
 
         Raises:
-            QueryError: The two are about different things, or one has clauses.
+            QueryError: The two are about different things, read dates in different zones, or one
+            has clauses.
         """
         return self._joined(other, And)
 
@@ -311,9 +316,18 @@ class Query(Node):
         inverted = whole.operand if isinstance(whole, Not) else Not(operand=whole, span=self.span)
         return replace(self, expression=inverted)
 
+    def sorted_by(self, name: str) -> Query:
+        """Return the query in the order of a field, unless it has an order of its own."""
+        if self.clauses.sort:
+            return self
+        return replace(self, clauses=replace(self.clauses, sort=(Key(name=name, span=self.span),)))
+
     def _joined(self, other: Query, kind: type[And | Or]) -> Query:
         if self.noun != other.noun:
             raise fail(other.span, f"{self.noun} and {other.noun} cannot be joined")
+        if self.zone != other.zone:
+            why = f"dates in {self.zone} and dates in {other.zone} cannot be joined"
+            raise fail(other.span, why)
         self._refuse_clauses()
         other._refuse_clauses()
         if self.expression is None or other.expression is None:

@@ -1,10 +1,22 @@
-"""--where chooses images by a query, wherever images are chosen."""
+"""--where chooses by a query, wherever something is chosen."""
 
+import json
+import os
+import pty
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from tests import build
 from tests.cli.conftest import Run
+from tests.conftest import APP, TOOL
+
+
+def names_in(tree: build.Tree) -> list[str]:
+    return [entry["annotations"][build.REF_NAME] for entry in tree.entries()]
 
 
 def test_export_takes_what_a_query_selects(
@@ -19,22 +31,116 @@ def test_export_takes_what_a_query_selects(
         assert b"docker.io/library/tool:2" in index.read()
 
 
-def test_du_validate_and_verify_take_a_query(run: Run, populated: build.Tree) -> None:
+@pytest.mark.parametrize("words", [["repo:library/*"], ["--where", "repo:library/*"]], ids=str)
+def test_ls_takes_a_query_either_way(run: Run, populated: build.Tree, words: list[str]) -> None:
+    assert run(populated.path, "ls", *words, "--quiet").out.split() == [TOOL.digest]
+
+
+def test_du_validate_and_verify_are_about_what_a_query_selects(
+    run: Run, populated: build.Tree
+) -> None:
+    populated.delete(TOOL.layers[1].digest)
     for command in ("du", "validate", "verify"):
-        assert run(populated.path, command, "--where", "repo:library/*").code == 0
+        assert run(populated.path, command, "--where", "arch:arm64").code == 0
+    for command in ("validate", "verify"):
+        assert run(populated.path, command, "--where", "repo:library/*").code == 8
+    size = json.loads(run(populated.path, "du", "--where", "app", "--format", "json").out)[0]
+    assert size == {"what": "size", "size": sum(blob.size for blob in APP.blobs)}
 
 
-def test_rm_takes_a_query(run: Run, populated: build.Tree) -> None:
-    assert run(populated.path, "rm", "--where", "repo:library/*").code == 0
-    assert [e["annotations"][build.REF_NAME] for e in populated.entries()] == ["example.com/app:1"]
+def test_a_query_takes_parameters_and_saved_queries_everywhere(
+    run: Run, populated: build.Tree
+) -> None:
+    assert run(populated.path, "query", "--save", "tools", "repo:library/*").code == 0
+    done = run(
+        populated.path, "rm", "--dry-run", "--where", "@tools tag:$which", "--param", "which=2"
+    )
+    assert done.out.startswith("docker.io/library/tool:2")
+
+
+@pytest.mark.parametrize("name", ["text", "self", "noun", "query"])
+def test_a_parameter_may_have_any_name(run: Run, populated: build.Tree, name: str) -> None:
+    done = run(populated.path, "query", f"refs tag:${name}", "--param", f"{name}=1", "--quiet")
+    assert (done.code, done.out) == (0, "example.com/app:1\n")
+
+
+@pytest.mark.parametrize(
+    "command", ["ls", "du", "validate", "verify", "export -o x.tar", "push", "rm", "gc"]
+)
+def test_an_error_in_a_query_has_its_place_in_json(
+    run: Run, populated: build.Tree, command: str
+) -> None:
+    done = run(populated.path, *command.split(), "--where", "taag eq x", "--error-format", "json")
+    found = json.loads(done.err)
+    assert (done.code, done.out) == (2, "")
+    assert (found["start"], found["end"], found["hint"]) == (0, 4, "did you mean `tag`?")
+
+
+@pytest.mark.parametrize(
+    "command", ["ls", "query", "du --where", "rm --where", "gc --where", "gc --drop"]
+)
+def test_an_empty_query_is_refused(run: Run, populated: build.Tree, command: str) -> None:
+    done = run(populated.path, *command.split(), "")
+    assert done.code == 2
+    assert done.err.startswith("error: the query is empty\n")
+
+
+@pytest.mark.parametrize("query", ["refs sort -size limit 1", "blobs kind:layer", "@list"])
+def test_what_is_no_set_of_images_removes_nothing(
+    run: Run, populated: build.Tree, query: str
+) -> None:
+    run(populated.path, "query", "--save", "list", "refs limit 1")
+    before = names_in(populated)
+    for command in (["rm", "--yes", "--where"], ["gc", "--grace", "0", "--drop"]):
+        assert run(populated.path, *command, query).code == 2
+    assert names_in(populated) == before
 
 
 def test_a_query_that_selects_no_image_says_so(run: Run, populated: build.Tree) -> None:
     done = run(populated.path, "export", "--where", "tag:none", "-o", "-")
     assert done.code == 3
-    assert "no image is selected by 'tag:none'" in done.err
+    assert "no image is selected by 'refs tag:none'" in done.err
 
 
 def test_neither_a_name_nor_a_query_is_refused(run: Run, populated: build.Tree) -> None:
     for command in (["export", "-o", "-"], ["push"], ["rm"]):
         assert run(populated.path, *command).code == 2
+
+
+# -- rm asks ---------------------------------------------------------------------------------
+
+
+def test_rm_of_a_query_without_anybody_to_ask_wants_a_yes(run: Run, populated: build.Tree) -> None:
+    done = run(populated.path, "rm", "--where", "repo:library/*")
+    assert done.code == 2
+    assert "1 name would be removed, and there is nobody to ask" in done.err
+    assert run(populated.path, "rm", "--yes", "--where", "repo:library/*").code == 0
+    assert names_in(populated) == ["example.com/app:1"]
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", 2), ("y", 1)])
+def test_rm_of_a_query_shows_it_and_asks_on_a_terminal(
+    populated: build.Tree, answer: str, left: int
+) -> None:
+    ours, theirs = pty.openpty()
+    program = Path(sys.executable).with_name("cachedb")
+    with subprocess.Popen(
+        [program, "rm", "--where", "repo:library/*"],
+        env=os.environ | {"CACHEDB_CACHE": str(populated.path)},
+        stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        os.write(ours, f"{answer}\n".encode())
+        _, asked = child.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert child.returncode == 0
+    assert f"docker.io/library/tool:2  {TOOL.digest}\nremove 1 name?" in asked.decode()
+    assert len(names_in(populated)) == left
+
+
+def test_a_removal_says_what_others_keep(run: Run, populated: build.Tree) -> None:
+    populated.name(APP, "example.com/alias:1")
+    done = run(populated.path, "rm", "--dry-run", "example.com/app:1")
+    assert "1 name would be removed, which would leave 0 B to gc" in done.err
+    assert f"of what they hold, {len(APP.digests)} blobs (" in done.err
+    assert done.err.strip().endswith("kept by example.com/alias:1, docker.io/library/tool:2")

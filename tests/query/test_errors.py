@@ -9,7 +9,7 @@ from cachedb.errors import InvalidInput, QueryError
 from cachedb.query.check import check
 from cachedb.query.messages import as_json, render
 from cachedb.query.parser import parse
-from tests.query import golden
+from tests import golden_files
 from tests.query.generate import NOW
 from tests.query.wrong_queries import SAVED, WRONG
 
@@ -20,8 +20,8 @@ def error(text: str, **options: object) -> QueryError:
     return caught.value
 
 
-def test_the_messages_read_as_reviewed() -> None:
-    golden.compare("query_errors.txt", "\n".join(f"{render(error(text))}\n" for text in WRONG))
+def test_the_golden_messages_read_as_reviewed() -> None:
+    golden_files.check("query_errors.txt", "\n".join(f"{render(error(text))}\n" for text in WRONG))
 
 
 def test_there_are_at_least_sixty() -> None:

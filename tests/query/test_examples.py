@@ -8,7 +8,8 @@ from cachedb.query.compile import compile_query
 from cachedb.query.explain import explain
 from cachedb.query.fields import SHOWN, Sort
 from cachedb.query.parser import parse
-from tests.query import databases, generate, golden
+from tests import golden_files
+from tests.query import databases, generate
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator
 from tests.query.examples import EXAMPLES
@@ -32,8 +33,8 @@ def test_an_example_finds_what_it_asks_for(
     assert found == evaluator.rows(parse(text, saved=SAVED), columns(text))
 
 
-def test_the_examples_read_as_reviewed(small: Connection) -> None:
-    golden.compare("query_examples.txt", "\n".join(_written(small, name) for name in EXAMPLES))
+def test_the_golden_examples_read_as_reviewed(small: Connection) -> None:
+    golden_files.check("query_examples.txt", "\n".join(_written(small, name) for name in EXAMPLES))
 
 
 def _written(connection: Connection, name: str) -> str:

@@ -10,6 +10,9 @@ SAVED = {
 }
 
 WRONG = (
+    # nothing
+    "",
+    " \t",
     # precedence
     "refs tag:latest or is:pinned arch:arm64",
     "tag:a tag:b or tag:c or tag:d",

@@ -1,0 +1,77 @@
+"""What is shown of the answer to a query, and of an explanation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cachedb.cli import output
+from cachedb.cli.output import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from cachedb.operations.ask import Answer, Explained
+    from cachedb.query.compile import OutputColumn
+    from cachedb.query.explain import Cost
+
+
+def print_answer(
+    answer: Answer, form: str, *, quiet: bool, zone: tzinfo | None = None, end: str = "\n"
+) -> None:
+    """Write the rows of an answer; when quiet, only their first column.
+
+    Times are those of `zone`, or of UTC.
+    """
+    if quiet:
+        for row in answer.rows:
+            output.say(output.show("" if row[0] is None else str(row[0])), end)
+        return
+    plain = _reader(zone or UTC)
+    columns = [_column(column) for column in answer.columns]
+    output.render(columns, (tuple(map(plain, row)) for row in answer.rows), form, end=end)
+
+
+def _reader(zone: tzinfo) -> Callable[[Any], Any]:
+    def plain(value: Any) -> Any:
+        if not isinstance(value, datetime):
+            return value
+        return value.astimezone(zone).isoformat().replace("+00:00", "Z")
+
+    return plain
+
+
+def _column(column: OutputColumn) -> Column:
+    if column.unit == "bytes":
+        return Column(column.name, output.size, is_number=True)
+    if column.name == "digest":
+        return Column(column.name, lambda value: output.digest(value) if value else "")
+    return Column(column.name, is_number=column.type.name == "NUMBER")
+
+
+def print_explanation(found: Explained, *, only_sql: bool) -> None:
+    """Write what a query comes to; its statement alone if that is what is wanted."""
+    query = found.query
+    if only_sql:
+        output.say(query.sql)
+        return
+    output.say(f"canonical  {output.show(query.canonical)}")
+    output.say(f"meaning    {output.show(query.meaning)}")
+    costs = {cost.name: cost for cost in found.costs}
+    for each in query.sets:
+        spent = f"  ({_cost(costs[each.name])})" if costs else ""
+        output.say(f"set        {each.name}: {output.show(each.meaning)}{spent}")
+    if costs:
+        output.say(f"answer     {_cost(costs[''])}")
+    for note in query.notes:
+        output.say(f"note       {output.show(note)}")
+    output.say(f"sql        {' '.join(query.sql.split())}")
+    output.say(f"values     {output.show(repr(list(query.parameters)))}")
+    for line in found.plan:
+        output.say(f"plan       {line}")
+    output.say(f"indexes    {', '.join(found.indexes) or 'none'}")
+
+
+def _cost(cost: Cost) -> str:
+    return f"{output.count(cost.rows, 'row')}, {cost.seconds * 1000:.1f} ms"
