@@ -117,7 +117,7 @@ def command(
 
 def _save(opened: Cache, name: str, words: list[str], doc: str | None) -> None:
     opened.save_query(name, " ".join(words), doc)
-    output.tell(f"saved as @{name}: {opened.parse(f'@{name}')}")
+    output.tell(f"saved as @{name}: {opened.parse(words)}")
 
 
 def _check(opened: Cache, form: str) -> None:
