@@ -26,7 +26,10 @@ _INSTEAD: Final = {
     "!": ("write `not`",),
     "~": ("write `not` for the complement, and FIELD~REGEX or FIELD matches REGEX to match",),
     "^": ("write `not`",),
-    "-": ("write `not`; a `-` stands only before a key to sort by",),
+    "-": (
+        "write `not`; a `-` stands only before a key to sort by",
+        "options stand beside queries in full only: --quiet, --help",
+    ),
     ",": (
         "a comma separates the values of one field: name:alpine,busybox",
         "between terms write `or`",
