@@ -122,6 +122,15 @@ def test_what_is_no_image_has_no_layers_to_unpack(tree: build.Tree) -> None:
         assert contradictions(cache.layout, manifests) == {}
 
 
+def test_what_nobody_here_can_unpack_is_not_held_against_the_image(tree: build.Tree) -> None:
+    secret = replace(BASE, content=b"secret", media_type=f"{BASE.media_type}+encrypted")
+    foreign = replace(OTHER, media_type=build.FOREIGN_LAYER)
+    image = build.image(secret, foreign)
+    tree.add(image, NAME)
+    tree.delete(foreign.digest)
+    assert deeply(tree, NAME).is_valid
+
+
 def test_a_layer_of_two_images_is_unpacked_once(
     populated: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
