@@ -100,7 +100,6 @@ def publish(
             adopt.reconcile(layout, catalog)
             _name(content, catalog, namings)
         layout.keep_reserve()
-    stage.release(digests)
     packages.read_new(layout, catalog)
 
 
@@ -121,7 +120,6 @@ def publish_made(
         stage.add(digest, content)
         stage.link([digest])
         _name(_Content(layout, stage, [digest]), catalog, [naming])
-    stage.release([digest])
     packages.read_new(layout, catalog)
 
 
@@ -137,6 +135,8 @@ def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> N
         except CacheBusy:
             layout.replace_index(before)
             raise
+    # Before the catalog notes when files were touched, for losing a name is a touch as well.
+    content.stage.release(content.digests)
     with catalog.writing() as connection:
         adopt.absorb(layout, connection, content.digests)
         _remember(connection, content.digests, namings)
@@ -150,10 +150,10 @@ def publish_blobs(
         stage.link(digests)
         with layout.locking_names():
             adopt.reconcile(layout, catalog)
+            stage.release(digests)
             with catalog.writing() as connection:
                 adopt.absorb(layout, connection, digests)
                 _mark_verified(connection, digests)
-    stage.release(digests)
 
 
 def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:

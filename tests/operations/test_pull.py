@@ -149,6 +149,16 @@ def test_what_is_there_costs_one_head(cache: Cache, counted: Counter) -> None:
     assert (report.pulled[0].fetched, report.pulled[0].is_new) == (0, False)
 
 
+def test_what_was_pulled_is_not_hashed_again(
+    cache: Cache, registry: servers.Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch(cache, registry.host, "multi:1")
+    hashed: list[object] = []
+    monkeypatch.setattr(cache.layout.blobs, "verify", hashed.append)
+    fetch(cache, registry.host, "multi:1")
+    assert hashed == []
+
+
 def test_a_digest_that_is_there_costs_nothing(cache: Cache, counted: Counter) -> None:
     fetch(cache, counted.host, "tool:1")
     counted.last_parts()
