@@ -1,6 +1,6 @@
 """How fast images come and go, beside skopeo, from docker-registry on loopback.
 
-    python -m benchmarks.registry [--layers 10] [--size 100] [--repeat 5] [--folder DIR]
+    python -m benchmarks.registry [--layers 10] [--size 100] [--repeat 5] [--tls] [--folder DIR]
 
 Two images: one of so many layers of SIZE MiB that do not compress, and one of sixty small layers.
 Each is pulled into nothing and once more, pushed to a registry that has nothing of it, once more,
@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING
 
 from benchmarks.layouts import Writer
 from benchmarks.timing import Run, run, show
-from tests.registry.servers import docker_registry
+from tests.registry.servers import Authority, Served, docker_registry, make_authority
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
 CACHEDB = str(Path(sys.executable).with_name("cachedb"))
 SMALL_LAYERS, SMALL_SIZE = 60, 64 << 10
@@ -47,8 +48,8 @@ class Tool:
 TOOLS = (
     Tool(
         "cachedb",
-        CACHEDB + " pull --quiet --cache {layout} {image}",
-        CACHEDB + " push --quiet --cache {layout} image --remote-name {image}",
+        CACHEDB + " pull --quiet {trust} --cache {layout} {image}",
+        CACHEDB + " push --quiet {trust} --cache {layout} image --remote-name {image}",
     ),
     Tool(
         "skopeo",
@@ -60,11 +61,12 @@ TOOLS = (
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where everything is kept, and how often each command is run."""
+    """Where everything is kept, how often each command is run, and whether over TLS."""
 
     root: Path
     tools: Sequence[Tool]
     repeat: int
+    authority: Authority | None
 
     def compare(self, title: str, layers: int, size: int) -> None:
         """Pull and push an image of layers of so many bytes each."""
@@ -81,13 +83,13 @@ class Bench:
         layout = self.root / "layout"
         first: dict[str, list[Run]] = defaultdict(list)
         again: dict[str, list[Run]] = defaultdict(list)
-        with docker_registry(self.root / "registry") as served:
+        with self._registry() as served:
             image = f"{served.host}/bench/image:1"
-            _run(self.tools[0].push, made, image)
+            self._run(self.tools[0].push, made, image)
             for _ in range(self.repeat):
                 for tool in self.tools:
-                    first[tool.name].append(_run(tool.pull, layout, image))
-                    again[tool.name].append(_run(tool.pull, layout, image))
+                    first[tool.name].append(self._run(tool.pull, layout, image))
+                    again[tool.name].append(self._run(tool.pull, layout, image))
                     shutil.rmtree(layout)
         shutil.rmtree(self.root / "registry")
         show(f"{title}: pull", first)
@@ -99,20 +101,24 @@ class Bench:
         second: dict[str, list[Run]] = defaultdict(list)
         for _ in range(self.repeat):
             for tool in self.tools:
-                with docker_registry(self.root / "registry") as served:
+                with self._registry() as served:
                     image, other = f"{served.host}/bench/image:1", f"{served.host}/bench/other:1"
-                    new[tool.name].append(_run(tool.push, made, image))
-                    again[tool.name].append(_run(tool.push, made, image))
-                    second[tool.name].append(_run(tool.push, made, other))
+                    new[tool.name].append(self._run(tool.push, made, image))
+                    again[tool.name].append(self._run(tool.push, made, image))
+                    second[tool.name].append(self._run(tool.push, made, other))
                 shutil.rmtree(self.root / "registry")
         show(f"{title}: push", new)
         show(f"{title}: push what is there", again)
         show(f"{title}: push to another repository", second)
 
+    def _registry(self) -> AbstractContextManager[Served]:
+        settings = {} if self.authority is None else self.authority.environment
+        return docker_registry(self.root / "registry", **settings)
 
-def _run(command: str, layout: Path, image: str) -> Run:
-    os.sync()  # or one pays for what another one has written
-    return run([part.format(layout=layout, image=image) for part in command.split()], {})
+    def _run(self, command: str, layout: Path, image: str) -> Run:
+        trust = "" if self.authority is None else f"--cert-file {self.authority.ca}"
+        os.sync()  # or one pays for what another one has written
+        return run(command.format(layout=layout, image=image, trust=trust).split(), {})
 
 
 def _make(path: Path, layers: int, size: int) -> None:
@@ -131,11 +137,14 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=10)
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--tls", action="store_true")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     tools = [tool for tool in TOOLS if shutil.which(tool.pull.split()[0])]
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        bench = Bench(Path(folder), tools, options.repeat)
+        root = Path(folder)
+        authority = make_authority(root / "authority") if options.tls else None
+        bench = Bench(root, tools, options.repeat, authority)
         bench.compare(
             f"{options.layers} layers of {options.size} MiB", options.layers, options.size << 20
         )
