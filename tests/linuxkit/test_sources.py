@@ -123,6 +123,18 @@ def test_sboms_are_found_in_both_forms(tree: build.Tree, form: str) -> None:
             provider.new_source(NAME, RISCV).sboms()
 
 
+def test_a_document_that_is_there_in_both_forms_is_told_once(tree: build.Tree) -> None:
+    image = build.image()
+    both = [
+        attest(image, predicate="https://spdx.dev/Document")
+        for attest in (build.attestation, build.attestation_artifact)
+    ]
+    assert both[0].layers == both[1].layers
+    tree.add(build.index(image, *both), NAME)
+    with Provider(tree.path) as provider:
+        assert provider.new_source(NAME, AMD).sboms() == [b"{}"]
+
+
 def test_an_image_without_sboms_has_none(provider: Provider) -> None:
     assert provider.new_source(TOOL_NAME, AMD).sboms() == []
     assert TOOL.digest in provider.list().values()
