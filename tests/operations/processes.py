@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,10 +12,12 @@ _PATIENCE = 60
 
 
 @contextmanager
-def running(cache: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def running(
+    cache: Path, *arguments: str, program: Sequence[str] = ("-m", "cachedb"), **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     """Start cachedb on a cache; it is killed at the end if it still runs."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "cachedb", *arguments],
+        [sys.executable, *program, *arguments],
         env={**os.environ, "CACHEDB_CACHE": str(cache), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -11,21 +11,32 @@ from tests.operations.processes import finished, interrupt, running
 _PATIENCE = 30
 
 
-@pytest.fixture(scope="module")
-def image() -> build.Thing:
-    """An image that takes so long to write that there is time to interrupt it."""
-    return build.image(build.layer({"big": bytes(100 << 20)}, media_type=build.OCI_LAYER))
+IMAGE = build.image(build.layer({"big": bytes(2 << 20)}, media_type=build.OCI_LAYER))
+# Writes a part of an archive, and then nothing more until it is interrupted.
+STOPPING = """
+import signal
+from cachedb.cli.app import main
+from cachedb.filesystem import output_file
+write = output_file.write
+def stopping(chunks):
+    written = 0
+    for chunk in chunks:
+        yield chunk
+        written += len(chunk)
+        if written > 1 << 20:
+            signal.pause()
+output_file.write = lambda path, chunks: write(path, stopping(chunks))
+main()
+"""
 
 
 @pytest.mark.parametrize("form", ["oci", "docker", "filesystem"])
-def test_an_interrupted_export_leaves_nothing(
-    image: build.Thing, tmp_path: Path, form: str
-) -> None:
-    tree = build.layout(tmp_path / "cache", {"example.com/big:1": image})
+def test_an_interrupted_export_leaves_nothing(tmp_path: Path, form: str) -> None:
+    tree = build.layout(tmp_path / "cache", {"example.com/big:1": IMAGE})
     out = tmp_path / "out"
     out.mkdir()
     arguments = ["export", "--format", form, "-o", str(out / "image.tar"), "example.com/big:1"]
-    with running(tree.path, *arguments) as process:
+    with running(tree.path, *arguments, program=["-c", STOPPING]) as process:
         give_up = time.monotonic() + _PATIENCE
         while not any(path.stat().st_size for path in out.iterdir()):
             assert time.monotonic() < give_up
