@@ -191,6 +191,9 @@ def _explaining() -> Iterator[None]:
     """Turn what the driver raises into errors of ours."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        # The driver reads what SQLite has to say of a damaged schema, which quotes from it.
+        raise CatalogMismatch("the catalog is damaged: its schema cannot be read") from error
     except DatabaseError as error:
         text = str(error.orig)
         if any(word in text for word in _BUSY):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import stat
 import time
 from contextlib import contextmanager
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 PRIVATE = ".cachedb"
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _TORN_SECONDS = 1.0
+_A_FOLDER_IS_THERE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST})
 _TORN_PAUSE = 0.02
 
 
@@ -187,7 +190,13 @@ class Layout:
     def set_aside(self, name: str) -> None:
         """Rename a file of ours to ``NAME.bak``, which replaces an older one."""
         with self._private() as private, storing(f"set {name} aside"):
-            os.rename(name, f"{name}.bak", src_dir_fd=private, dst_dir_fd=private)
+            try:
+                os.rename(name, f"{name}.bak", src_dir_fd=private, dst_dir_fd=private)
+            except OSError as error:
+                if error.errno not in _A_FOLDER_IS_THERE:
+                    raise
+                aside = f"{name}.bak.{secrets.token_hex(4)}"
+                os.rename(name, aside, src_dir_fd=private, dst_dir_fd=private)
 
     @property
     def is_writable(self) -> bool:

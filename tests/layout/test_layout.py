@@ -323,3 +323,17 @@ def test_setting_a_file_aside_keeps_one_old_one(populated: build.Tree) -> None:
             layout.set_aside("index.db")
         assert (layout.private / "index.db.bak").read_text() == "two"
         assert not (layout.private / "index.db").exists()
+
+
+def test_a_folder_in_the_place_of_the_old_one_stays(populated: build.Tree) -> None:
+    with Layout.open(populated.path) as layout:
+        layout.make_private()
+        for number in range(2):
+            (layout.private / "index.db").mkdir()
+            (layout.private / "index.db" / f"file{number}").touch()
+            layout.set_aside("index.db")
+        (layout.private / "index.db").write_text("three")
+        layout.set_aside("index.db")
+        kept = {path.name for path in layout.private.glob("index.db.bak*/file*")}
+        assert kept == {"file0", "file1"}
+        assert "three" in {p.read_text() for p in layout.private.iterdir() if p.is_file()}
