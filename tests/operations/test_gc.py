@@ -137,6 +137,17 @@ def test_an_entry_of_index_json_that_cannot_be_read_stops_the_collection(
         cache.plan_collection(grace=0)
 
 
+def test_a_name_that_leads_nowhere_stops_the_collection(populated: build.Tree) -> None:
+    """A digest in index.json that has been damaged looks just like it."""
+    entries = populated.entries()
+    entries[0]["digest"] = f"sha256:{'0' * 64}"
+    populated.write_entries(entries)
+    before = populated.blobs()
+    with Cache.open(populated.path) as cache, pytest.raises(UnreadableGraph, match="is missing"):
+        cache.plan_collection(grace=0)
+    assert populated.blobs() == before
+
+
 def test_a_corrupt_layer_does_not_stop_the_collection(populated: build.Tree) -> None:
     populated.flip(BASE.digest)
     with Cache.open(populated.path) as cache:
