@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import event
 
 from cachedb.cache import Cache
+from cachedb.catalog.statements import asking
 from cachedb.layout import fingerprint
 from cachedb.operations import adopt
 from tests import build
@@ -72,17 +73,22 @@ def counting(cache: Cache) -> Iterator[Counter[str]]:
         event.remove(engine, "before_cursor_execute", on_statement)
 
 
+def is_in_step(cache: Cache) -> bool:
+    with cache.catalog.reading() as connection:
+        return adopt.is_in_step(cache.layout, asking(connection))
+
+
 def cost(folder: Path, images: int, change: Callable[[build.Tree], object]) -> Counter[str]:
     """Return what it costs to see a change in a cache of so many images."""
     tree = build.layout(
         folder / f"{images}", {name_of(number): numbered(number) for number in range(images)}
     )
     with settled(), Cache.open(tree.path) as cache:
-        assert adopt.is_in_step(cache.layout, cache.catalog)
+        assert is_in_step(cache)
         change(tree)
         with counting(cache) as counts:
             adopt.reconcile(cache.layout, cache.catalog)
-        assert adopt.is_in_step(cache.layout, cache.catalog)
+        assert is_in_step(cache)
     return counts
 
 
