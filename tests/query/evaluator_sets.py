@@ -27,6 +27,7 @@ from tests.query.readings import (
 Ids = frozenset[int]
 CONTENT_KINDS = ("blob", "index", "manifest", "config", "layer", "attestation")
 SORT_OF = {"refs": "ref", "links": "link", "packages": "package"}
+SIGNED = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURES = ("cosign.artifact.sig", "sigstore.bundle", "cncf.notary.signature")
 
 
@@ -550,7 +551,7 @@ class Sets:
         ref = self.ref(sort, key)
         inside = self.inside(ref.target)
         by_referrer = any(
-            any(word in (self.cache.blobs[link.parent].artifact_type or "") for word in SIGNATURES)
+            self.is_signature(self.cache.blobs[link.parent])
             for link in self.links.values()
             if link.role == "subject" and link.child in inside
         )
@@ -561,6 +562,13 @@ class Sets:
             and one.repo == ref.repo
             and one.registry == ref.registry
             for one in self.cache.refs.values()
+        )
+
+    def is_signature(self, blob: Blob) -> bool:
+        """Whether it says so itself, or holds what cosign has signed."""
+        by_type = any(word in (blob.artifact_type or "") for word in SIGNATURES)
+        return by_type or any(
+            link.role == "layer" and link.media_type == SIGNED for link in blob.links
         )
 
     def blob(self, sort: str, key: int) -> Blob:
