@@ -299,6 +299,8 @@ def _ref(entry: Json, place: int, target: int) -> Ref:
     found.registry, _, rest = whole.partition("/")
     head, colon, tag = rest.rpartition(":")
     found.repo, found.tag = (head, tag) if colon else (rest, None)
+    if found.registry == "docker.io" and "/" not in found.repo:
+        found.repo = f"library/{found.repo}"
     return found
 
 
