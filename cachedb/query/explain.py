@@ -55,14 +55,14 @@ def explain(statement: Statement, dialect: Dialect) -> Explanation:
     compiled = statement.select.compile(
         dialect=dialect, compile_kwargs={"render_postcompile": True}
     )
-    names = compiled.positiontup or compiled.params
+    values = compiled.params
     return Explanation(
         canonical=str(checked.query),
         meaning=describe_query(checked),
         sets=statement.sets,
         notes=checked.notes,
         sql=str(compiled),
-        parameters=tuple(compiled.params[name] for name in names),
+        parameters=tuple(values[name] for name in compiled.positiontup or values),
     )
 
 

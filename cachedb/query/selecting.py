@@ -1,19 +1,17 @@
-"""What is said when a bare word stands for nothing, or for several where one is needed."""
+"""What is said when a bare word stands for nothing."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cachedb.query.fields import FIELD_NAMES, KEYED_FIELDS, Sort
 from cachedb.query.messages import fail, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from cachedb.errors import QueryError
     from cachedb.query.compile import SelectorCheck
-
-_MOST_SHOWN: Final = 5
 
 
 def unmatched(found: SelectorCheck, names: Iterable[str]) -> QueryError:
@@ -22,12 +20,6 @@ def unmatched(found: SelectorCheck, names: Iterable[str]) -> QueryError:
     why = f"no {what} matches `{found.text}`"
     hints = [*_field_meant(found.text), *_names_meant(found.text, names)]
     return fail(found.span, why, *hints, f"present({found.text}) selects nothing without an error")
-
-
-def ambiguous(found: SelectorCheck, names: Sequence[str]) -> QueryError:
-    """Make the error for a word that stands for several; `names` are what it stands for."""
-    why = f"`{found.text}` stands for {len(names)} references, and one is needed"
-    return fail(found.span, why, *names[:_MOST_SHOWN])
 
 
 def _field_meant(text: str) -> list[str]:

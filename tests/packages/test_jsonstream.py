@@ -7,7 +7,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cachedb import limits
@@ -86,6 +86,7 @@ def has_kinds(document: dict) -> bool:
     )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a loaded machine
 @given(document=_DOCUMENTS, layout=_LAYOUTS, piece=st.integers(1, 40), most=st.integers(1, 9))
 @example(document={"b": "x" * 100, "list": ["[", "{", '"', "\\", "]"]}, layout={}, piece=3, most=1)
 @example(document={"b": [[["]" * 40]], {"": "}"}]}, layout={"indent": 1}, piece=7, most=3)

@@ -38,6 +38,7 @@ CORPUS = (
 )
 # What the grammar takes and the parser refuses, each with a message of its own.
 STATIC_RULES = (
+    "the query is empty",
     "there is no function",
     "is a field; it needs",
     "is a field of keys",
