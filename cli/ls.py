@@ -87,13 +87,15 @@ def command(
         return
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)
+        fields = output.fields_of(form)
         is_listing = not query.clauses.show and not query.clauses.group
-        if query.noun in {"refs", "images"} and is_listing:
+        has_all = {column.name for column in _COLUMNS}.issuperset(fields)
+        if query.noun in {"refs", "images"} and is_listing and has_all:
             _print(opened.list(query), form, quiet=quiet, end=end)
         else:
             from cachedb.cli.answers import print_answer
 
-            answer = opened.query(query)
+            answer = opened.query(query.showing(fields))
             print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
 
 

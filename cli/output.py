@@ -188,7 +188,12 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head:
 def _filled_in(
     columns: Sequence[Column], rows: Iterable[Sequence[object]], text: str, end: str
 ) -> None:
-    parts = _parts(text, [column.name for column in columns])
+    parts = _parts(text)
+    names = [column.name for column in columns]
+    for _, name, _ in parts:
+        if name is not None and name not in names:
+            known = ", ".join(names)
+            raise InvalidInput(f"--format: there is no {name!r} here", hint=f"one of {known}")
     for row in rows:
         values = {column.name: value for column, value in zip(columns, row, strict=True)}
         line = (
@@ -198,11 +203,21 @@ def _filled_in(
         say("".join(line), end)
 
 
-def _parts(text: str, names: Sequence[str]) -> list[tuple[str, str | None, str]]:
+def fields_of(form: str) -> tuple[str, ...]:
+    """Return the fields that a text with braces names; a `Format` names none.
+
+    Raises:
+        InvalidInput: The braces do not go together.
+    """
+    if form in set(Format):
+        return ()
+    return tuple(dict.fromkeys(name for _, name, _ in _parts(form) if name is not None))
+
+
+def _parts(text: str) -> list[tuple[str, str | None, str]]:
     """Take a text with braces apart: what stands before a field, the field, and how to show it."""
     for written, char in (("\\t", "\t"), ("\\n", "\n")):
         text = text.replace(written, char)
-    known = ", ".join(names)
     try:
         parts = list(Formatter().parse(text))
     except ValueError as error:
@@ -210,8 +225,6 @@ def _parts(text: str, names: Sequence[str]) -> list[tuple[str, str | None, str]]
     for _, name, _, conversion in parts:
         if conversion:
             raise InvalidInput("--format: there are no conversions with `!`", hint=f"{{{name}}}")
-        if name is not None and name not in names:
-            raise InvalidInput(f"--format: there is no {name!r} here", hint=f"one of {known}")
     return [(before, name, spec or "") for before, name, spec, _ in parts]
 
 

@@ -111,7 +111,7 @@ def command(
             elif explain or sql:
                 print_explanation(opened.explain(query), only_sql=sql)
             else:
-                answer = opened.query(query)
+                answer = opened.query(query.showing(output.fields_of(form)))
                 print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
 
 

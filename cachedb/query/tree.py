@@ -322,6 +322,16 @@ class Query(Node):
             return self
         return replace(self, clauses=replace(self.clauses, sort=(Key(name=name, span=self.span),)))
 
+    def showing(self, names: Iterable[str]) -> Query:
+        """Return the query with these columns, unless it says itself which ones or groups."""
+        if self.clauses.show or self.clauses.group:
+            return self
+        keys = (
+            Key(name=name, span=Span(source=Source(text=name), start=0, end=len(name)))
+            for name in names
+        )
+        return replace(self, clauses=replace(self.clauses, show=tuple(keys)))
+
     def _joined(self, other: Query, kind: type[And | Or]) -> Query:
         if self.noun != other.noun:
             raise fail(other.span, f"{self.noun} and {other.noun} cannot be joined")

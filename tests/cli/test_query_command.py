@@ -54,15 +54,16 @@ def test_ls_keeps_its_columns_in_another_order(run: Run, populated: build.Tree) 
     ],
 )
 def test_a_format_is_filled_in(run: Run, populated: build.Tree, form: str, line: str) -> None:
-    done = run(populated.path, "query", "refs tag:1 show name,tag,size", "--format", form)
-    assert done.out == f"{line}\n"
+    for command in ("query", "ls"):
+        done = run(populated.path, command, "refs tag:1", "--format", form)
+        assert done.out == f"{line}\n"
 
 
 @pytest.mark.parametrize(
     ("form", "why"),
     [
-        pytest.param("{nmae}", "there is no 'nmae' here", id="unknown"),
-        pytest.param("{name.__class__}", "there is no 'name.__class__' here", id="attribute"),
+        pytest.param("{nmae}", "did you mean `name`?", id="unknown"),
+        pytest.param("{name.__class__}", "have no column `name.__class__`", id="attribute"),
         pytest.param("{name!r}", "no conversions", id="conversion"),
         pytest.param("{name", "--format: ", id="open"),
         pytest.param("{name:Q}", "cannot be shown as 'Q'", id="spec"),
