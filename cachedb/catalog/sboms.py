@@ -18,7 +18,7 @@ from cachedb.catalog import packages
 from cachedb.catalog.codes import Role, State
 from cachedb.catalog.ingest import chunks
 from cachedb.catalog.packages import PackedPackages
-from cachedb.catalog.schema import blob, blob_package, link, link_annotation, sbom
+from cachedb.catalog.schema import blob, blob_package, edge, link, link_annotation, sbom
 from cachedb.oci import attestation
 from cachedb.oci.digest import Digest
 from cachedb.packages.documents import BUNDLES, MEDIA_TYPES, may_hold_packages
@@ -380,16 +380,26 @@ def _siblings() -> Select[int, int]:
     """
     listed, sibling = link.alias("listed"), link.alias("sibling")
     kind, about = link_annotation.alias("kind"), link_annotation.alias("about")
+    # By way of the edge, of which there is one: an index may list a manifest many times.
+    is_listed = (
+        select(sibling.c.id)
+        .where(
+            sibling.c.parent_id == edge.c.parent_id,
+            sibling.c.child_id == edge.c.child_id,
+            sibling.c.role == int(Role.MANIFEST),
+        )
+        .exists()
+    )
     return (
-        select(listed.c.child_id, sibling.c.child_id)
+        select(listed.c.child_id, edge.c.child_id)
         .select_from(listed)
         .join(kind, kind.c.link_id == listed.c.id)
         .join(about, about.c.link_id == listed.c.id)
-        .join(sibling, sibling.c.parent_id == listed.c.parent_id)
-        .join(blob, (blob.c.id == sibling.c.child_id) & (blob.c.digest == about.c.value))
+        .join(edge, edge.c.parent_id == listed.c.parent_id)
+        .join(blob, (blob.c.id == edge.c.child_id) & (blob.c.digest == about.c.value))
         .where(
             listed.c.role == int(Role.MANIFEST),
-            sibling.c.role == int(Role.MANIFEST),
+            is_listed,
             kind.c.key == attestation.REFERENCE_TYPE,
             kind.c.value == attestation.ATTESTATION_MANIFEST,
             about.c.key == attestation.REFERENCE_DIGEST,

@@ -3,10 +3,12 @@
 Whoever walks along paths, and not along documents, never ends here.
 """
 
+import sqlite3
 from functools import reduce
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from cachedb.cache import Cache
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
@@ -49,3 +51,30 @@ def test_a_push_of_one_platform_is_reduced_level_by_level(tree: build.Tree) -> N
         )
     assert [each.digest for each in found.images()] == [ARM64.digest]
     assert len(found.documents) == LEVELS + 2
+
+
+def steps_of_a_removal(folder: Path, times: int) -> int:
+    """Count the steps SQLite takes to remove an index that lists one manifest so many times."""
+    tree = build.layout(folder / f"{times}", {"wide": build.index(*[AMD64] * times)})
+    counts = 0
+
+    def count() -> None:
+        nonlocal counts
+        counts += 1
+
+    with Cache.open(tree.path) as cache:
+        plan = cache.plan_removal(["wide"])
+
+        @event.listens_for(cache.catalog._engine, "connect")
+        def on_connect(connection: sqlite3.Connection, _record: object) -> None:
+            connection.set_progress_handler(count, 100)
+
+        cache.remove(plan)
+        cache.collect(cache.plan_collection(grace=0))
+    assert not tree.blobs()
+    return counts
+
+
+def test_a_manifest_that_is_listed_many_times_costs_no_more_than_that(tmp_path: Path) -> None:
+    few, many = steps_of_a_removal(tmp_path, 400), steps_of_a_removal(tmp_path, 1600)
+    assert few < many < 6 * few

@@ -66,5 +66,5 @@ def test_collections_beside_the_pull_of_a_gibibyte_take_nothing_from_it(tmp_path
     assert collector.did > 1
     assert build.Tree(cache).blobs() == image.digests
     with Cache.open(cache) as opened:
-        assert [each.state for each in opened.list()] == ["complete"]
+        assert [str(each.health) for each in opened.list()] == ["complete"]
         assert opened.verify().is_clean

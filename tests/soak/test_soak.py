@@ -55,7 +55,7 @@ def soak(root: Path, is_enough: Callable[[list[Worker]], bool]) -> list[Worker]:
             time.sleep(chosen.uniform(0.02, 0.2))
             assert dangling(root) == []
             victim = chosen.choice(everybody)
-            if victim.has_spoken and chosen.random() < 0.3:
+            if victim.has_spoken and chosen.random() < 0.15:
                 victim.kill()
                 victim.start(victim.kills)
     finally:
