@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidDigest
 from cachedb.layout.directories import closing, make_directory, open_directory, storing
+from cachedb.layout.stage import digest_of, name_of
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Trash:
     def take(self, run: str, digest: Digest) -> bool:
         """Withdraw a blob; False if it is not there any more."""
         with self._run(run) as directory:
-            return self._blobs.withdraw(digest, directory, _name(digest))
+            return self._blobs.withdraw(digest, directory, name_of(digest))
 
     def settle(self, run: str) -> None:
         """Make the withdrawals of a run survive a power loss."""
@@ -74,16 +75,16 @@ class Trash:
         with self._run(run) as directory:
             for name in os.listdir(directory):
                 with suppress(InvalidDigest):
-                    yield Digest(name.replace("-", ":", 1))
+                    yield Digest(digest_of(name) or "")
 
     def give_back(self, run: str, digest: Digest) -> None:
         """Put a blob back to its place, unless there is one again."""
         with self._run(run) as directory:
             if self._blobs.stat(digest) is None:
-                self._blobs.publish(directory, _name(digest), digest)
+                self._blobs.publish(directory, name_of(digest), digest)
             else:
                 with storing("empty the trash"):
-                    os.unlink(_name(digest), dir_fd=directory)
+                    os.unlink(name_of(digest), dir_fd=directory)
 
     def purge(self, run: str) -> int:
         """Remove what a run has withdrawn; returns the bytes freed."""
@@ -115,7 +116,3 @@ class Trash:
             closing(make_directory(trash, run, mode=0o700)) as directory,
         ):
             yield directory
-
-
-def _name(digest: Digest) -> str:
-    return f"{digest.algorithm}-{digest.encoded}"

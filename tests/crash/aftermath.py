@@ -11,7 +11,7 @@ import cachedb.cli.app
 from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.facts import facts
-from cachedb.operations import adopt
+from cachedb.operations import adopt, names_copy
 
 _CLEANED = ("ingest", "leases", "tmp", "trash")
 
@@ -49,7 +49,10 @@ def _after_open(root: Path) -> list[str]:
         with opened.catalog.reading() as ours, fresh.reading() as theirs:
             difference = facts(ours) ^ facts(theirs)
         fresh.close()
+        names = opened.layout.index()
     found = [f"I9: the catalog differs in {len(difference)} facts"] if difference else []
+    if names_copy.find(root / ".cachedb" / "index.db") != names:
+        found.append("I9: the copy of the names is not what index.json says")
     return found + _sqlite_faults(root / ".cachedb" / "index.db")
 
 

@@ -148,6 +148,22 @@ def test_a_name_that_leads_nowhere_stops_the_collection(populated: build.Tree) -
     assert populated.blobs() == before
 
 
+def test_a_document_that_was_cut_unseen_stops_the_collection(
+    populated: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is written in place moves no time of its directory, so nobody looks at it."""
+    monkeypatch.setattr("cachedb.layout.fingerprint.racy_since", lambda: 2**63)
+    monkeypatch.setattr("cachedb.operations.adopt.racy_since", lambda: 2**63)
+    with Cache.open(populated.path) as cache:
+        plan = cache.plan_collection(grace=0)
+        assert plan.garbage
+        before = populated.blobs()
+        populated.truncate(TOOL.digest)
+        with pytest.raises(UnreadableGraph):
+            cache.collect(plan)
+    assert populated.blobs() == before
+
+
 def test_a_corrupt_layer_does_not_stop_the_collection(populated: build.Tree) -> None:
     populated.flip(BASE.digest)
     with Cache.open(populated.path) as cache:
