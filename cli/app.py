@@ -133,12 +133,17 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(_INTERRUPTED)
     except _PipeClosed:
-        # Whoever read our output has seen enough. Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_output()  # whoever read it has seen enough
         sys.exit(_BROKEN_PIPE)
     except OSError as error:
         from cachedb.errors import StorageFailed
 
         failed = StorageFailed.of(error, "go on")
         report(failed)
+        _let_go_of_output()
         sys.exit(failed.exit_code)
+
+
+def _let_go_of_output() -> None:
+    """Send what could not be written nowhere: Python would complain of it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

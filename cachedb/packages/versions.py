@@ -110,7 +110,7 @@ _DEB_LARGEST_EPOCH = 2**31 - 1
 
 
 def _deb(version: str) -> str | None:
-    text = version.strip(" \t\n\v\f\r")
+    text = version.strip(" \t")
     match = _DEB.fullmatch(text)
     if match is None or text.endswith("-") or (match["epoch"] is None and ":" in text):
         return None

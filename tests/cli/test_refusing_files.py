@@ -16,6 +16,7 @@ from tests.cli import snapshot
 from tests.cli.conftest import Run
 from tests.conftest import APP, TOOL
 from tests.interop.tools import Done, cachedb
+from tests.programs import require
 
 APP_1, TOOL_2 = "example.com/app:1", "docker.io/library/tool:2"
 DISK_BYTES = 400_000
@@ -25,6 +26,7 @@ BIG = build.image(build.layer({"big": random.Random(1).randbytes(300_000)}))
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, too small for BIG."""
+    require("mount")
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "cachedb-test", str(disk)]
@@ -149,8 +151,7 @@ def unprivileged(*process: str) -> list[str]:
     """Return a command line without what lets root write where nobody may."""
     if os.geteuid() != 0:
         return [*process]
-    if shutil.which("setpriv") is None:
-        pytest.skip("root writes everywhere, and setpriv (util-linux) is not installed")
+    require("setpriv")
     dropped = "-dac_override,-dac_read_search,-fowner"
     return ["setpriv", f"--bounding-set={dropped}", "--inh-caps=-all", *process]
 
@@ -210,11 +211,13 @@ def test_a_read_only_cache_is_not_changed(read_only: build.Tree, big_archive: Pa
     assert snapshot.of(read_only.path) == before
 
 
-def test_output_that_cannot_be_written_is_an_error(populated: build.Tree) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_output_that_cannot_be_written_is_an_error(populated: build.Tree, unbuffered: str) -> None:
+    environment = {"CACHEDB_CACHE": str(populated.path), "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "cachedb", "ls"],
-            env={**os.environ, "CACHEDB_CACHE": str(populated.path)},
+            env=os.environ | environment,
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.interop.tools import require
+from tests.programs import require
 
 ROOT = Path(__file__).resolve().parents[2]
 _CHANGING = (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.tools import require
+from tests.programs import require
 
 _SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN
 _NO_LOG_FLUSH = 2  # what is in the journal in memory is lost as well
@@ -100,6 +100,7 @@ def refuse_without_mounts() -> None:
     """Skip the test, with the reason, where nothing can be mounted."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a file system")
+    require("mount")
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             ["mount", "-t", "tmpfs", "tmpfs", folder], check=False, capture_output=True, text=True

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from cachedb.oci import Digest
 from tests import conformance_data
 from tests.filesystem import build
 from tests.filesystem.images import Image, Store, load, load_whole
+from tests.programs import require
 
 
 def stored(*images: Image) -> Store:
@@ -151,11 +151,8 @@ def test_a_blob_of_another_size_is_refused() -> None:
 
 
 def run(*command: object) -> str:
-    program = shutil.which(str(command[0]))
-    if program is None:
-        pytest.skip(f"{command[0]} is not installed")
-    arguments = [program, *map(str, command[1:])]
-    return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+    require(str(command[0]))
+    return subprocess.run([*map(str, command)], check=True, capture_output=True, text=True).stdout
 
 
 def test_skopeo_reads_an_oci_archive(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from tests import build as images
 from tests import conformance_data
 from tests.filesystem import build
 from tests.filesystem.build import directory, file, link
-from tests.interop.tools import require, umoci
+from tests.interop.tools import umoci
 from tests.oci.table import Table
+from tests.programs import require
 
 TABLE = Table(
     "layers_flatten",

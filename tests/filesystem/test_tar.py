@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from cachedb.filesystem.tar import Kind, Member
 from cachedb.limits import TAR_HEADER_BYTES, Limit
 from tests.filesystem import build
 from tests.filesystem.build import OneWay, directory, entry, file, link
+from tests.programs import require
 
 FEW = Limit(name="members", variable="MEMBERS", value=3)
 
@@ -250,11 +250,10 @@ def sparse_file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("form", ["gnu", "0.0", "0.1", "1.0"])
 def test_sparse_files_are_read_in_all_their_forms(sparse_file: Path, form: str) -> None:
-    tool = shutil.which("tar")
-    assert tool is not None
+    require("tar")
     options = ["--format=gnu"] if form == "gnu" else ["--format=pax", f"--sparse-version={form}"]
     archive = subprocess.run(
-        [tool, "--sparse", *options, "-C", sparse_file.parent, "-c", sparse_file.name],
+        ["tar", "--sparse", *options, "-C", sparse_file.parent, "-c", sparse_file.name],
         check=True,
         capture_output=True,
     ).stdout
@@ -365,14 +364,12 @@ def test_memory_does_not_grow_with_the_content() -> None:
 
 
 def test_bsdtar_is_read(tmp_path: Path) -> None:
-    tool = shutil.which("bsdtar")
-    if tool is None:
-        pytest.skip("bsdtar is not installed")
+    require("bsdtar")
     (tmp_path / ("n" * 200)).write_bytes(b"long")
     (tmp_path / "é").symlink_to("n" * 200)
     os.utime(tmp_path / ("n" * 200), ns=(0, 1_500_000_000))
     for form in ("ustar", "pax", "gnutar", "v7"):
-        command = [tool, f"--format={form}", "-C", tmp_path, "-cf", "-", "."]
+        command = ["bsdtar", f"--format={form}", "-C", tmp_path, "-cf", "-", "."]
         made = subprocess.run(command, check=False, capture_output=True)
         found = {member.path: content for member, content in read(made.stdout)}
         if form in {"pax", "gnutar"}:

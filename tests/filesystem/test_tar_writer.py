@@ -1,7 +1,6 @@
 """The tar writer: the same bytes for the same members, and every reader reads them."""
 
 import io
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from cachedb.errors import InvalidArchive
 from cachedb.filesystem import tar, tar_writer
 from cachedb.filesystem.tar import Kind, Member
 from tests.filesystem import build
+from tests.programs import require
 
 
 def write(*members: tuple[Member, bytes]) -> bytes:
@@ -113,9 +113,7 @@ def test_content_has_to_have_its_size(content: bytes) -> None:
 
 @pytest.mark.parametrize("tool", ["tar", "bsdtar"])
 def test_tools_extract_it(tool: str, tmp_path: Path) -> None:
-    program = shutil.which(tool)
-    if program is None:
-        pytest.skip(f"{tool} is not installed")
+    require(tool)
     long = "d" * 150
     archive = write(
         (Member(path=long, kind=Kind.DIRECTORY, mode=0o755), b""),
@@ -125,7 +123,7 @@ def test_tools_extract_it(tool: str, tmp_path: Path) -> None:
         regular("\udcff" * 120, b"long raw name"),
         (Member(path="h", kind=Kind.HARD_LINK, target=f"{long}/" + "é" * 80), b""),
     )
-    subprocess.run([program, "-C", tmp_path, "-xf", "-"], input=archive, check=True)
+    subprocess.run([tool, "-C", tmp_path, "-xf", "-"], input=archive, check=True)
     extracted = tmp_path / long / ("é" * 80)
     assert extracted.read_bytes() == b"content"
     assert extracted.stat().st_mode & 0o777 == 0o640

@@ -11,7 +11,8 @@ import pytest
 
 from cachedb.oci.platform import this_machine
 from tests import build
-from tests.interop.tools import require, skopeo, succeed, umoci
+from tests.interop.tools import skopeo, succeed, umoci
+from tests.programs import extract, require
 
 NAME, OTHER = "example.com/app:1", "docker.io/library/tool:2"
 HERE = this_machine().architecture
@@ -77,7 +78,7 @@ def test_skopeo_and_umoci_read_one_platform(cache: Path, tmp_path: Path, arch: s
     archive = export(cache, tmp_path / "a.tar", "--arch", arch, "--name", "x.io/y:z", NAME)
     assert inspected(f"oci-archive:{archive}:x.io/y:z")["architecture"] == arch
     with tarfile.open(archive) as found:
-        found.extractall(tmp_path / "layout", filter="data")
+        extract(found, tmp_path / "layout")
     assert umoci("list", "--layout", tmp_path / "layout").split() == ["x.io/y:z"]
     umoci(
         "unpack", "--rootless", "--image", f"{tmp_path / 'layout'}:x.io/y:z", tmp_path / "bundle"

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests import build
-from tests.interop.tools import archive_system, cachedb, require, skopeo, succeed, umoci
+from tests.interop.tools import archive_system, cachedb, skopeo, succeed, umoci
+from tests.programs import require
 from tests.registry.servers import docker_registry
 
 BASE_BYTES = 50_000_000

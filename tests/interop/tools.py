@@ -1,7 +1,6 @@
 """Other tools that read and write layouts, and the real command line of ours."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -9,17 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-
-def require(*programs: str) -> None:
-    """Skip the test if a program is missing, or fail where CI has to have it."""
-    for program in programs:
-        if shutil.which(program) is None:
-            reason = f"{program} is not installed: apt-get install {program}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
+from tests.programs import require
 
 
 def skopeo(*arguments: str | Path) -> str:

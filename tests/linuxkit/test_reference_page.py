@@ -126,25 +126,25 @@ def design_symbols() -> set[str]:
     return found
 
 
-def options() -> dict[str, set[str]]:
+def every_command() -> dict[str, list[Any]]:
+    """Return the options and arguments of every command."""
     root: Any = typer.main.get_command(app)
     context = root.make_context("cachedb", [], resilient_parsing=True)
+    return {name: root.get_command(context, name).params for name in root.list_commands(context)}
+
+
+def options() -> dict[str, set[str]]:
     return {
-        name: {
-            option
-            for parameter in root.get_command(context, name).params
-            for option in parameter.opts
-        }
-        for name in root.list_commands(context)
+        name: {option for parameter in parameters for option in parameter.opts}
+        for name, parameters in every_command().items()
     }
 
 
 def test_every_command_that_needs_a_cache_takes_it_from_an_option_or_the_environment() -> None:
     """linuxkit documents a variable that most of its commands do not look at."""
-    root: Any = typer.main.get_command(app)
     found = {
-        name: [p.envvar for p in command.params if "--cache" in p.opts]
-        for name, command in root.commands.items()
+        name: [p.envvar for p in parameters if "--cache" in p.opts]
+        for name, parameters in every_command().items()
     }
     assert {name for name, given in found.items() if not given} == NO_CACHE
     assert all(given in ([], ["CACHEDB_CACHE"]) for given in found.values())

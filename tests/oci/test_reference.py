@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from docker_image import reference as oracle
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cachedb.errors import InvalidDigest, InvalidReference
@@ -239,6 +239,7 @@ def test_both_forms_parse_to_the_same_name(text: str) -> None:
 @example("a/" + "b" * 256)
 @example("[2001:db8::1]:5000/repo:tag")
 def test_another_implementation_agrees(text: str) -> None:
+    assume(not text.endswith("\n"))  # which the pattern of the other one passes over
     try:
         expected = oracle.Reference.parse_normalized_named(text).string()
     except oracle.InvalidReference:

@@ -1,7 +1,6 @@
 """Keys of versions sort as the versions do."""
 
 import re
-import shutil
 import sqlite3
 import subprocess
 from functools import cmp_to_key
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from cachedb.packages.versions import SCHEMES, is_valid, key, scheme_of
 from tests.packages import version_order
+from tests.programs import require
 
 _CHARACTERS = {
     "apk": "0123459abz._-~rpel",
@@ -146,8 +146,7 @@ def test_numbers_of_any_length_sort_by_value():
 
 
 def dpkg(*arguments: str) -> bool:
-    if not shutil.which("dpkg"):
-        pytest.skip("dpkg is not here to ask")
+    require("dpkg")
     done = subprocess.run(["dpkg", *arguments], check=False, capture_output=True)
     return done.returncode == 0
 
@@ -170,6 +169,8 @@ def test_deb_keys_sort_as_dpkg_says(one, other):
 @example("1:")
 @example("99999999999:1")
 @example("1.0-1-")
+@example("0\r")
+@example(" 0\t")
 def test_deb_versions_are_what_dpkg_takes(text):
     assert is_valid("deb", text) == dpkg("--validate-version", text)
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -13,26 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
+from tests.programs import require
 
 USER, PASSWORD = "mallory", "correct horse"
 _ISSUER, _SERVICE = "token-server", "test-registry"
 _START_SECONDS = 20
-_HINTS = {
-    "docker-registry": "apt-get install docker-registry",
-    "openssl": "apt-get install openssl",
-    "htpasswd": "apt-get install apache2-utils",
-}
-
-
-def require(*programs):
-    """Skip the test if a program is missing, or fail where CI has to have it."""
-    for program in programs:
-        if shutil.which(program) is None:
-            reason = f"{program} is not installed: {_HINTS[program]}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,39 @@
+"""Programs that some tests need: these run where they are installed, and CI has them all."""
+
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+_PACKAGES = {
+    "bsdtar": "libarchive-tools",
+    "dash": "dash",
+    "dpkg": "dpkg",
+    "htpasswd": "apache2-utils",
+    "mkfs.ext4": "e2fsprogs",
+    "mkfs.xfs": "xfsprogs",
+    "mount": "mount",
+    "setpriv": "util-linux",
+}
+"""The Debian package of a program, where it has another name."""
+
+
+def require(*programs: str) -> None:
+    """Skip the test if a program is missing, or fail where CI has to have it."""
+    for program in programs:
+        if shutil.which(program) is None:
+            package = _PACKAGES.get(program, program)
+            reason = f"{program} is not installed: apt-get install {package}"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+
+
+def extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """Extract an archive of our own making; before Python 3.11.4 there are no filters."""
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(folder, filter="data")
+    else:
+        archive.extractall(folder)
