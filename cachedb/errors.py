@@ -246,12 +246,17 @@ class CatalogMismatch(CorruptCache):
 
 
 class UnreadableGraph(CorruptCache):
-    """Part of the content graph cannot be read, so nothing may be collected."""
+    """Part of the content graph cannot be read, so nothing may be collected.
 
-    def __init__(self, digest: str, why: str, path: str) -> None:
+    `image` is what can be typed to name one that needs it.
+    """
+
+    def __init__(
+        self, digest: str, why: str, path: str, image: str = "the image that needs it"
+    ) -> None:
         super().__init__(
             f"refusing to collect: {path} is reachable and cannot be read: {why}",
-            hint="cachedb verify --repair, or cachedb rm the image that needs it",
+            hint=f"cachedb verify --repair, or cachedb rm {image}",
         )
         self.digest = digest
         self.why = why

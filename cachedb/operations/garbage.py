@@ -7,6 +7,7 @@ is about to add. When any part of the graph that a ref reaches cannot be read, n
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -278,7 +279,18 @@ def _refuse_unreadable(layout: Layout, connection: Connection, without: Collecti
     if found is not None:
         digest = Digest.declared(found.digest)
         why = "it is missing" if found.state == State.MISSING else "it is corrupt"
-        raise UnreadableGraph(digest, found.problem or why, path_of(digest))
+        image = _an_image_with(connection, digest)
+        raise UnreadableGraph(digest, found.problem or why, path_of(digest), image)
+
+
+def _an_image_with(connection: Connection, digest: str) -> str:
+    """Return a name that leads to a blob, as it can be typed, or the digest where none does."""
+    above = graph.ancestors(select(blob.c.id).where(blob.c.digest == digest), "above")
+    names = select(ref.c.name, blob.c.digest).join(blob, blob.c.id == ref.c.target_id)
+    name, target = connection.execute(
+        names.where(ref.c.target_id.in_(select(above.c.id))).order_by(ref.c.position)
+    ).first() or (None, digest)
+    return shlex.quote(name or target)
 
 
 def _leased(connection: Connection, living: Collection[str]) -> set[int]:

@@ -143,8 +143,12 @@ def test_a_name_that_leads_nowhere_stops_the_collection(populated: build.Tree) -
     entries[0]["digest"] = f"sha256:{'0' * 64}"
     populated.write_entries(entries)
     before = populated.blobs()
-    with Cache.open(populated.path) as cache, pytest.raises(UnreadableGraph, match="is missing"):
+    with (
+        Cache.open(populated.path) as cache,
+        pytest.raises(UnreadableGraph, match="is missing") as caught,
+    ):
         cache.plan_collection(grace=0)
+    assert caught.value.hint == "cachedb verify --repair, or cachedb rm example.com/app:1"
     assert populated.blobs() == before
 
 
