@@ -47,8 +47,11 @@ def command(
     options = ImportOptions(name=name, may_replace=replace)
     with create_cache(cache) as opened, watching(quiet=quiet) as progress:
         for file in files:
-            for image in _take_in(opened, file, options, progress):
+            images = _take_in(opened, file, options, progress)
+            for image in images:
                 _tell(image, quiet=quiet)
+            if not images:
+                output.tell(f"{file}: there is no image in it")
 
 
 def _take_in(

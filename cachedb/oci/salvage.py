@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest
+from cachedb.oci import manifest
 from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.fields import Fields
 from cachedb.oci.manifest import Child, Role
@@ -85,3 +86,11 @@ def _artifact_type(fields: Fields) -> str | None:
         return fields.get("artifactType", str) or None
     except InvalidManifest:
         return None
+
+
+def leads_on(content: bytes) -> bool:
+    """Whether content of a type that we do not know points at other content, or may do so."""
+    try:
+        return bool(salvage(content).found) or manifest.guess(content) is not None
+    except InvalidManifest:
+        return False

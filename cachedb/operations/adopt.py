@@ -25,7 +25,7 @@ from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config, manifest
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
-from cachedb.oci.salvage import salvage, salvage_platform
+from cachedb.oci.salvage import leads_on, salvage, salvage_platform
 from cachedb.operations import names_copy, packages
 from cachedb.operations.settled import is_in_step
 
@@ -319,9 +319,5 @@ def _orphan(row: BlobRow, content: bytes) -> Document | None:
 
 def _look_for_children(row: BlobRow, content: bytes) -> None:
     """Look whether a document of a type that we do not know points at anything."""
-    try:
-        salvaged = salvage(content)
-    except InvalidManifest:
-        return
-    if salvaged.found or manifest.guess(content) is not None:
+    if leads_on(content):
         row.problem = f"a document of the unknown type {row.media_type!r} points at other content"

@@ -21,6 +21,7 @@ from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
 from cachedb.oci import Descriptor, Digest, Index, Reference, manifest, media_type
 from cachedb.oci.descriptor import CONTAINERD_NAME
 from cachedb.oci.manifest import Role
+from cachedb.oci.salvage import leads_on
 from cachedb.operations.progress import UNWATCHED
 from cachedb.operations.publish import Naming, leasing, publish
 
@@ -120,7 +121,11 @@ def _take_in(
 ) -> tuple[Imported, ...]:
     """Publish what the named images need, and their names."""
     if not named:
-        raise InvalidArchive(source, "there is no image in it")
+        if options.name is not None:
+            raise InvalidArchive(
+                source, f"there is no image in it that {options.name!r} could name"
+            )
+        return ()
     named = _renamed(named, options.name, source)
     images = [_Closure(intake, source).walk(descriptor) for _, descriptor in named]
     replaced = _taken_over(layout, named, options)
@@ -288,6 +293,7 @@ class _Closure:
         GRAPH_NODES.check(len(self._seen), f"the number of documents in {self.source}")
         if not (descriptor.media_type.is_index or descriptor.media_type.is_manifest):
             self._leaf(descriptor)
+            self._refuse_unknown_document(descriptor)
             self._has_whole |= depth == 0 and not self.missing
             return
         if not self._is_there(descriptor):
@@ -312,6 +318,21 @@ class _Closure:
     def _leaf(self, descriptor: Descriptor) -> None:
         if descriptor.data is None and self._is_there(descriptor):
             self.order.append(descriptor.digest)
+
+    def _refuse_unknown_document(self, descriptor: Descriptor) -> None:
+        """Refuse what would bring its content along if we knew its type.
+
+        Without that content it is of no use, and no collection could tell what it needs.
+        """
+        if descriptor.size > MANIFEST_BYTES.value:
+            return
+        content = self.intake.read(descriptor.digest)
+        if content is not None and leads_on(content):
+            raise InvalidArchive(
+                self.source,
+                f"{descriptor.digest} is a document of the unknown type "
+                f"{str(descriptor.media_type)!r}",
+            )
 
     def _is_there(self, descriptor: Descriptor) -> bool:
         size = self.intake.size_of(descriptor.digest)

@@ -18,6 +18,11 @@ from tests.cli.conftest import Run
 from tests.hostile import kit
 from tests.interop.tools import Done
 
+pytestmark = [  # the kit leaves its files open
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 TOOL = build.image(build.layer({"tool": "1"}), labels={"team": "blue"})
 TRUSTED = "docker.io/library/alpine:latest"
 CANARY = "SECRET-CANARY"
@@ -27,7 +32,7 @@ _DIGEST = re.compile(rb"(sha256|sha384|sha512):([0-9a-f]{64,128})")
 _LARGEST_DOCUMENT = 1 << 20
 # Kept like any content, and no image that could be exported as one.
 _OPAQUE = {"mediatype-unknown": {"export"}}
-_SAMPLE = 10
+_SAMPLE = 25
 _LOOKING = ("ls", "verify", "validate", "doctor")
 
 
@@ -100,8 +105,6 @@ def in_place(run: Run, folder: Path) -> Iterator[tuple[str, Done]]:
         yield "gc", run(layout, "gc", "--grace", "0")
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the kit leaves its files open
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("case", cases("layout", "both"))
 def test_every_command_ends_as_it_must_on_a_hostile_layout(
     case: Any, run: Run, tmp_path: Path
@@ -127,8 +130,6 @@ def sources(folder: Path) -> list[Path]:
     return [path for path in (folder / "layout", folder / "archive.tar") if path.exists()]
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("case", cases("layout", "both", "archive"))
 def test_an_import_of_what_is_hostile_ends_as_it_must(case: Any, run: Run, tmp_path: Path) -> None:
     hostile = kit.load("hostile_layouts")

@@ -86,6 +86,36 @@ def test_blobs_of_another_algorithm_come_in(empty: Cache) -> None:
     assert empty.verify().is_clean
 
 
+def test_an_archive_of_nothing_brings_nothing(empty: Cache) -> None:
+    assert take_in(empty, build.archive({})) == ()
+    with pytest.raises(InvalidArchive, match="no image in it that 'app:1' could name"):
+        take_in(empty, build.archive({}), name="app:1")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_taken"),
+    [
+        pytest.param(b'{"schemaVersion":1,"fsLayers":[],"history":[]}', False, id="schema 1"),
+        pytest.param(TOOL.root.content, False, id="a manifest by another name"),
+        pytest.param(b'{"of":"nobody"}', True, id="other JSON"),
+        pytest.param(b"opaque", True, id="no JSON"),
+    ],
+)
+def test_a_document_of_an_unknown_type_comes_in_if_it_leads_nowhere(
+    empty: Cache, content: bytes, is_taken: bool
+) -> None:
+    """What it led to would not come along, and no collection would dare to work afterwards."""
+    thing = build.Thing(root=build.Blob(content, "application/vnd.example"), parts=TOOL.parts)
+    archive = build.archive({"example.com/new:1": thing})
+    if is_taken:
+        take_in(empty, archive)
+        assert empty.collect(empty.plan_collection(grace=0)).removed == ()
+    else:
+        with pytest.raises(InvalidArchive, match=r"unknown type 'application/vnd\.example'"):
+            take_in(empty, archive)
+    assert names(empty) == ({"example.com/new:1": thing.digest} if is_taken else {})
+
+
 def test_a_compressed_archive_comes_in(empty: Cache) -> None:
     take_in(empty, gzip.compress(build.archive({"example.com/app:1": APP})))
     assert names(empty) == {"example.com/app:1": APP.digest}

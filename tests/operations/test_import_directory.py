@@ -151,6 +151,8 @@ def test_what_is_no_layout_is_refused(empty: Cache, tmp_path: Path) -> None:
         take_in(empty, tmp_path / "folder")
     with pytest.raises(CacheNotFound):
         take_in(empty, tmp_path / "nothing")
+
+
+def test_a_layout_of_nothing_brings_nothing(empty: Cache, tmp_path: Path) -> None:
     build.layout(tmp_path / "hollow")
-    with pytest.raises(InvalidArchive, match="no image"):
-        take_in(empty, tmp_path / "hollow")
+    assert take_in(empty, tmp_path / "hollow") == ()
