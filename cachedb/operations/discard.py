@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cachedb.catalog import graph
-from cachedb.catalog.ingest import chunks
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.schema import blob
 from cachedb.operations import gc, remove
 
 if TYPE_CHECKING:
@@ -41,11 +40,9 @@ def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> gc.GCRep
 
 
 def _kept_by_nothing_else(catalog: Catalog, refs: Sequence[int]) -> set[str]:
-    found: set[str] = set()
+    # Of all of them at once: what two of the names share is kept by nothing else either.
+    alone = graph.exclusive(graph.listed(refs))
     with catalog.reading() as connection:
-        for batch in chunks(refs):
-            alone = graph.exclusive(select(ref.c.id).where(ref.c.id.in_(batch)))
-            found.update(
-                connection.scalars(select(blob.c.digest).where(blob.c.id.in_(select(alone.c.id))))
-            )
-    return found
+        return set(
+            connection.scalars(select(blob.c.digest).where(blob.c.id.in_(select(alone.c.id))))
+        )
