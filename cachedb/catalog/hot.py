@@ -99,7 +99,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         for statement in (*database_file.PRAGMAS, "BEGIN"):
             connection.execute(statement)
         _check(connection)
-    except sqlite3.Error as error:
+    # What the driver would say may hold names of a damaged schema, which are no text.
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise CatalogMismatch(f"the catalog cannot be read: {error}") from error
     except BaseException:
