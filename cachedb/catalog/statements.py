@@ -176,7 +176,7 @@ def unreachable_files(
 def values_between(
     column: ColumnElement[Any], key: ColumnElement[Any] | None = None
 ) -> Select[Any]:
-    """Select the values of a column from `low` up to `high`; `hot` has the texts."""
+    """Select the values of a column from `low` up to `high`; `completions` has the texts."""
     found = (
         select(column)
         .distinct()

@@ -12,10 +12,8 @@ from sqlalchemy.dialects import sqlite
 from cachedb.cache import Cache
 from cachedb.catalog import compiled, hot, statements
 from cachedb.catalog.questions import Question, many
-from cachedb.catalog.schema import metadata
 from cachedb.errors import CatalogMismatch
 from tests import build, golden_files
-from tests.conftest import APP
 
 VALUES: dict[str, str] = {
     "key": "fingerprint",
@@ -111,35 +109,3 @@ def test_a_damaged_catalog_is_a_mismatch(catalog: Path) -> None:
     catalog.write_bytes(b"no database" * 1000)
     with pytest.raises(CatalogMismatch), hot.reading(catalog):
         raise AssertionError
-
-
-@pytest.mark.parametrize("values", hot.KNOWN, ids=str)
-def test_a_text_is_its_statement_compiled(values: hot.Values) -> None:
-    columns = metadata.tables[values.table].c
-    key = None if values.key is None else columns[values.key]
-    statement = statements.values_between(columns[values.column], key)
-    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
-    assert " ".join(str(compiled).split()) == hot.text_for(values)
-
-
-def test_values_are_found_by_their_beginning(populated: build.Tree) -> None:
-    Cache.open(populated.path).close()
-    catalog = populated.path / ".cachedb" / "index.db"
-
-    def found(values: hot.Values, prefix: str, key: str = "") -> list[str]:
-        return hot.values_of(catalog, values, prefix, key)
-
-    assert found(hot.Values("ref", "name"), "example") == ["example.com/app:1"]
-    assert found(hot.Values("ref", "tag"), "") == ["1", "2"]
-    assert found(hot.Values("blob", "digest"), APP.digest[:20]) == [APP.digest]
-    assert found(hot.Values("platform", "architecture"), "a") == ["amd64", "arm64"]
-    assert found(hot.Values("label", "key"), "t") == ["team"]
-    assert found(hot.Values("label", "value", "key"), "", "team") == ["blue", "red"]
-    assert found(hot.Values("label", "value", "key"), "", "other") == []
-
-
-def test_without_a_catalog_nothing_is_found(tmp_path: Path) -> None:
-    names = hot.Values("ref", "name")
-    assert hot.values_of(tmp_path / "index.db", names, "") == []
-    (tmp_path / "index.db").write_bytes(b"no database" * 100)
-    assert hot.values_of(tmp_path / "index.db", names, "") == []
