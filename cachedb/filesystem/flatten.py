@@ -16,7 +16,6 @@ from cachedb.filesystem import tar, tar_writer
 from cachedb.filesystem.compression import Decompressed
 from cachedb.filesystem.tar import Entry, Kind, Member
 from cachedb.filesystem.tree import Node, Tree
-from cachedb.limits import LAYER_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -74,7 +73,7 @@ def _entries(layer: int, open_layer: OpenLayer) -> Iterator[tuple[int, Entry]]:
     name = f"layer {layer}"
     with closing(open_layer(layer)) as source:
         stream = Decompressed(source, name=name)
-        yield from enumerate(tar.read(stream, name=name, limit=LAYER_MEMBERS))
+        yield from enumerate(tar.read_layer(stream, name=name))
 
 
 def _winners(tree: Tree) -> FlatTree:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from cachedb.errors import InvalidArchive
 from cachedb.filesystem import pax, sparse, tar_header
 from cachedb.filesystem.tar_header import BLOCK, ZERO_BLOCK, BadHeader, Header
-from cachedb.limits import SPARSE_FILE_BYTES, TAR_HEADER_BYTES, TAR_MEMBERS, Limit
+from cachedb.limits import LAYER_MEMBERS, SPARSE_FILE_BYTES, TAR_HEADER_BYTES, TAR_MEMBERS, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -145,6 +145,15 @@ def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator
     return _Reader(stream, name, limit).entries()
 
 
+def read_layer(stream: BinaryIO, *, name: str) -> Iterator[Entry]:
+    """Yield the entries of a layer as `read` does; its digest says that nothing is cut off.
+
+    It may end behind the content of its last member, without padding: `umoci insert` leaves such
+    layers, and every reader written in Go takes them.
+    """
+    return _LayerReader(stream, name, LAYER_MEMBERS).entries()
+
+
 class _Reader:
     def __init__(self, stream: BinaryIO, name: str, limit: Limit) -> None:
         self._stream = stream
@@ -267,8 +276,11 @@ class _Reader:
 
     def _skip_padding(self) -> None:
         if len(self._read(self._padded)) < self._padded:
-            raise InvalidArchive(self._name, "the archive is cut short behind a member")
+            self._end_in_padding()
         self._padded = 0
+
+    def _end_in_padding(self) -> None:
+        raise InvalidArchive(self._name, "the archive is cut short behind a member")
 
     def _read_some(self, size: int) -> bytes:
         found = self._stream.read(size)
@@ -285,6 +297,11 @@ class _Reader:
                 break
             found += more
         return found
+
+
+class _LayerReader(_Reader):
+    def _end_in_padding(self) -> None:
+        return
 
 
 def _member(

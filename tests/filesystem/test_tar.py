@@ -180,7 +180,6 @@ def test_the_sum_of_signed_characters_counts_too() -> None:
         pytest.param(b"x" * 512, "no tar archive", id="not-a-tar"),
         pytest.param(header()[:100], "cut short", id="cut-in-the-first-header"),
         pytest.param(header(size=b"00000000001\0"), "cut short", id="no-content"),
-        pytest.param(header(size=b"00000000001\0") + b"x", "cut short", id="no-padding"),
         pytest.param(header(size=b"0000000000x\0"), "octal", id="no-number"),
         pytest.param(header(size=b"\xff" * 12), "size of -1", id="negative-size"),
         pytest.param(header(size=b"\x80" + bytes(3) + b"\x40" + bytes(7)), "cut", id="huge-size"),
@@ -204,6 +203,19 @@ def test_a_malformed_archive_is_refused(archive: bytes, why: str) -> None:
     with pytest.raises(InvalidArchive, match=why) as caught:
         read(archive)
     assert str(caught.value).startswith("a.tar: ")
+
+
+def test_a_layer_may_end_behind_the_content_of_its_last_member() -> None:
+    whole = build.tar(file("a", b"1" * 600), file("b", b"2"))
+    content = 512 + 1024 + 512  # two headers, the first content and its padding
+    for length in (512, 1):
+        layer = io.BytesIO(whole[: content + length])
+        found = [(each.member, each.body.read()) for each in tar.read_layer(layer, name="x")]
+        assert found == read(whole)
+    with pytest.raises(InvalidArchive, match="cut short within"):
+        list(tar.read_layer(io.BytesIO(whole[:content]), name="x"))
+    with pytest.raises(InvalidArchive, match="cut short behind"):
+        read(whole[: content + 1])
 
 
 def test_a_header_beyond_the_limit_is_not_read() -> None:

@@ -123,6 +123,19 @@ def test_the_tree_of_a_platform_can_be_extracted(
     assert tree_of(target) == expected(arch)
 
 
+def test_what_umoci_inserts_can_be_exported(tmp_path: Path) -> None:
+    (tmp_path / "files" / "etc").mkdir(parents=True)
+    (tmp_path / "files" / "etc" / "motd").write_text("hello\n")
+    layout = tmp_path / "layout"
+    umoci("init", "--layout", layout)
+    umoci("new", "--image", f"{layout}:new")
+    umoci("insert", "--rootless", "--image", f"{layout}:new", tmp_path / "files", "/")
+    archive = export(layout, tmp_path / "rootfs.tar", "--format", "filesystem", "new")
+    with tarfile.open(archive) as found:
+        extract(found, tmp_path / "rootfs")
+    assert tree_of(tmp_path / "rootfs") == {"etc/motd": "hello\n"}
+
+
 def tree_of(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): path.read_text()
