@@ -13,7 +13,7 @@ from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import lease, lease_item
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from sqlalchemy import Connection
 
@@ -50,13 +50,18 @@ def release_dead(connection: Connection, living: Collection[str]) -> None:
     release(connection, set(ours) - set(living))
 
 
-def held_by(connection: Connection, living: Collection[str]) -> set[str]:
-    """Return every digest that a lease of a living process, or of another host, holds."""
+def held_by(connection: Connection, living: Callable[[], Collection[str]]) -> set[str]:
+    """Return every digest that a lease of a living process, or of another host, holds.
+
+    Who is living is asked after the rows were read: a lease is locked before it has any, so one
+    that has begun meanwhile is among the living.
+    """
     now = time.time_ns() // 1000
     elsewhere = (lease.c.host != socket.gethostname()) & (lease.c.expires > now)
     rows = connection.execute(
         select(lease.c.id, lease_item.c.digest, elsewhere.label("elsewhere")).join(
             lease_item, lease_item.c.lease_id == lease.c.id
         )
-    )
-    return {digest for key, digest, is_elsewhere in rows if is_elsewhere or key in living}
+    ).all()
+    alive = living()
+    return {digest for key, digest, is_elsewhere in rows if is_elsewhere or key in alive}

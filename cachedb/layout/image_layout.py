@@ -32,7 +32,7 @@ from cachedb.limits import INDEX_JSON_BYTES, MARKER_BYTES
 from cachedb.oci import layout_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -276,9 +276,17 @@ class Layout:
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
-        """Open the stage, where blobs are written before they are published."""
-        with self._private() as private:
+        """Open the stage, where blobs are written before they are published.
+
+        As long as it is open, no collection takes a complete blob from it.
+        """
+        with self._private() as private, locks.staging(private):
             yield Stage(private, self.blobs)
+
+    def clear_stage(self, kept: Collection[str] = ()) -> int:
+        """Remove what nobody is using from the stage: `Stage.clear`."""
+        with self._private() as private:
+            return Stage(private, self.blobs).clear(kept)
 
     @contextmanager
     def ingests(self) -> Iterator[Ingests]:

@@ -13,12 +13,13 @@ import re
 import signal
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import NotALayout, StorageFailed
 from cachedb.layout.directories import closing, open_directory, open_file, opened, storing
-from cachedb.layout.locks import try_flock
+from cachedb.layout.locks import is_staging, try_flock
+from cachedb.layout.stage import is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,15 @@ class Leftovers:
                     habit = _habit_of(folder, name)
                     found = None if habit is None else _look_at(directory, name, habit)
                     if found is not None:
-                        yield found
+                        yield self._unless_staging(found)
+
+    def _unless_staging(self, found: Leftover) -> Leftover:
+        """Say of a complete blob on the stage that it is in use while somebody has that open."""
+        folder, _, name = found.path.rpartition("/")
+        if folder == STAGE and is_complete(name) and not found.is_in_use:
+            with opened(self._root, ".cachedb") as private:
+                return replace(found, is_in_use=is_staging(private))
+        return found
 
     def remove(self, leftover: Leftover) -> int:
         """Remove a leftover of which nothing has changed since it was found; returns the bytes.

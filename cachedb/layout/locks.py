@@ -1,5 +1,7 @@
 """Locks between processes, in the order in which they may be taken.
 
+0. `stage.lock` in our own folder (flock): shared by whoever has blobs on the stage, for as long as
+   that takes. Nobody waits for it to be free: a collection tries, and leaves the stage alone.
 1. `gc.lock` in our own folder (flock): shared by whoever publishes blobs, exclusive for the sweep,
    for migrations and for a rebuild.
 2. `.lock` in the root, which linuxkit takes as well, around every change of index.json. linuxkit
@@ -58,6 +60,30 @@ def excluding(private: int, *, patience: float | None = None) -> Iterator[None]:
     """Hold `gc.lock` alone: nobody publishes or sweeps meanwhile."""
     with _locked(private, _ALONE, patience):
         yield
+
+
+@contextmanager
+def staging(private: int) -> Iterator[None]:
+    """Hold `stage.lock` together with others: no complete blob is cleared from the stage."""
+    with _locked(private, _STAGE, None):
+        yield
+
+
+@contextmanager
+def nobody_staging(private: int) -> Iterator[bool]:
+    """Keep others from the stage if nobody is using it; yields whether that is so."""
+    with closing(open_regular(private, _STAGE.name, _OPEN, _STAGE.mode)) as descriptor:
+        yield try_flock(descriptor)
+
+
+def is_staging(private: int) -> bool:
+    """Whether somebody is using the stage; nothing is made to find out."""
+    try:
+        descriptor = open_regular(private, _STAGE.name, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    with closing(descriptor):
+        return not try_flock(descriptor)
 
 
 def try_flock(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:
@@ -145,4 +171,5 @@ def _another(_descriptor: int) -> str:
 
 _NAMES = _Lock(".lock", 0o666, _try_ofd, _holder)
 _SHARED = _Lock("gc.lock", 0o600, _try_sharing, _another)
+_STAGE = _Lock("stage.lock", 0o600, _try_sharing, _another)
 _ALONE = _Lock("gc.lock", 0o600, try_flock, _another)

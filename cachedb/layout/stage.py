@@ -28,7 +28,7 @@ from cachedb.layout.directories import (
     storing,
     write_all,
 )
-from cachedb.layout.locks import make_locked, try_flock
+from cachedb.layout.locks import make_locked, nobody_staging, try_flock
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -213,15 +213,23 @@ class Stage:
                     os.unlink(name_of(digest), dir_fd=ingest)
 
     def clear(self, kept: Collection[str] = ()) -> int:
-        """Remove what no running process writes and `kept` does not name; returns the bytes."""
+        """Remove parts that no running process writes, and complete blobs; returns the bytes.
+
+        Those stay that `kept` names, and all of them while somebody has the stage open: whoever
+        finds one there relies on it, and may not have said so in a lease yet.
+        """
         try:
             directory = open_directory(self._private, "ingest")
         except FileNotFoundError:
             return 0
         freed = 0
-        with closing(directory), os.scandir(directory) as entries:
+        with (
+            closing(directory),
+            nobody_staging(self._private) as is_unused,
+            os.scandir(directory) as entries,
+        ):
             for entry in list(entries):
-                if digest_of(entry.name) in kept:
+                if digest_of(entry.name) in kept or (is_complete(entry.name) and not is_unused):
                     continue
                 with suppress(FileNotFoundError):
                     freed += _remove_unlocked(directory, entry.name)
@@ -285,6 +293,11 @@ def _remove_unlocked(directory: int, name: str) -> int:
 def name_of(digest: Digest) -> str:
     """Return what a complete blob is called on the stage."""
     return f"{digest.algorithm}-{digest.encoded}"
+
+
+def is_complete(name: str) -> bool:
+    """Whether that is what a complete blob is called on the stage."""
+    return _COMPLETE.fullmatch(name) is not None
 
 
 def digest_of(name: str) -> str | None:

@@ -99,7 +99,6 @@ class Fetch:
             PlatformNotFound: The image has no such platform.
         """
         root = self._resolve()
-        self._around.lease.hold([root.digest])
         self._walk([root])
         self._refuse_other_platform(root)
         if self._choice.has_referrers:
@@ -140,6 +139,8 @@ class Fetch:
             new = {each.digest: each for each in level if each.digest not in self._order}
             self._order.update(dict.fromkeys(new))
             self._check_count(len(self._order))
+            # Before anybody looks whether they are here: a collection could take them after that.
+            self._around.lease.hold(new)
             documents = run_all(self._around.pool, self._document, new.values())
             below: list[Descriptor] = []
             for descriptor, document in zip(new.values(), documents, strict=True):

@@ -138,11 +138,10 @@ def plan(
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read.
     """
-    living = layout.living_leases() if layout.is_writable else set()
     quarantine = grace if quarantine is None else quarantine
     with catalog.reading() as connection:
-        garbage, spared = find_blobs(layout, connection, grace, living, without, chosen)
-        held = leases.held_by(connection, living)
+        garbage, spared = find_blobs(layout, connection, grace, without, chosen)
+        held = held_by_operations(layout, connection)
     litter = find_litter(layout, grace, quarantine, held) if chosen is None else ()
     found = list(litter)
     return GCPlan(
@@ -206,7 +205,6 @@ def find_blobs(
     layout: Layout,
     connection: Connection,
     grace: float,
-    living: Collection[str],
     without: Collection[int] = (),
     chosen: Collection[int] | None = None,
 ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
@@ -216,7 +214,7 @@ def find_blobs(
         UnreadableGraph: Part of what a ref reaches cannot be read.
     """
     _refuse_unreadable(layout, connection, without)
-    leased = _leased(connection, living)
+    leased = leased_blobs(layout, connection)
     found: list[Candidate] = []
     rows = connection.execute(statements.unreachable_files(without))
     for key, digest, size, kind, touched in rows:
@@ -293,10 +291,16 @@ def _an_image_with(connection: Connection, digest: str) -> str:
     return shlex.quote(name or target)
 
 
-def _leased(connection: Connection, living: Collection[str]) -> set[int]:
+def held_by_operations(layout: Layout, connection: Connection) -> set[str]:
+    """Return the digests that running operations say they need."""
+    living = layout.living_leases if layout.is_writable else frozenset
+    return leases.held_by(connection, living)
+
+
+def leased_blobs(layout: Layout, connection: Connection) -> set[int]:
     """Return the ids of what the leases of running operations hold, with all that it contains."""
     found: set[int] = set()
-    for batch in chunks(sorted(leases.held_by(connection, living))):
+    for batch in chunks(sorted(held_by_operations(layout, connection))):
         seed = select(blob.c.id).where(blob.c.digest.in_(batch))
         found.update(connection.scalars(select(graph.descendants(seed, "leased").c.id)))
     return found

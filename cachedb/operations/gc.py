@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from cachedb.catalog import graph, leases
 from cachedb.catalog.codes import Kind, State
+from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import blob
 from cachedb.errors import (
     BlobNotFound,
@@ -44,8 +45,10 @@ from cachedb.operations.garbage import (
     Reason,
     find_blobs,
     find_litter,
+    held_by_operations,
     kept,
     kept_besides,
+    leased_blobs,
     plan,
 )
 
@@ -95,8 +98,8 @@ class GCReport:
     litter: tuple[Litter, ...] = ()
 
 
-class _NamesChanged(Exception):
-    """Another program has changed index.json; what was decided may not be true any more."""
+class _Needed(Exception):
+    """A name or a lease is new, and what was decided may not be true any more."""
 
 
 def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
@@ -169,20 +172,18 @@ def clear_stage(layout: Layout, catalog: Catalog) -> int:
 
 def _clear_stage(layout: Layout, catalog: Catalog) -> int:
     with catalog.reading() as connection:
-        held = leases.held_by(connection, layout.living_leases())
-    with layout.stage() as stage:
-        return stage.clear(kept=held)
+        held = held_by_operations(layout, connection)
+    return layout.clear_stage(kept=held)
 
 
 def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Litter, ...]:
     """Remove the litter of a plan that is litter still; returns what is gone."""
     with catalog.reading() as connection:
-        held = leases.held_by(connection, layout.living_leases())
+        held = held_by_operations(layout, connection)
     found = {each.path: each for each in find_litter(layout, plan.grace, plan.quarantine, held)}
     doomed = [each for each in plan.litter if found.get(each.path) == each]
     leftovers = {each.path: each for each in layout.leftovers.find()}
-    with layout.stage() as stage:
-        stage.clear(kept=held)
+    layout.clear_stage(kept=held)
     layout.bury_leases()
     with suppress(StorageFailed), catalog.writing() as connection:
         leases.release_dead(connection, layout.living_leases())
@@ -242,14 +243,13 @@ def _needed(catalog: Catalog) -> set[str]:
 def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     named = {candidate.digest for candidate in plan.garbage}
     for _ in range(_MOST_ATTEMPTS):
-        living = layout.living_leases()
         with catalog.reading() as connection:
-            garbage, _spared = find_blobs(layout, connection, plan.grace, living)
+            garbage, _spared = find_blobs(layout, connection, plan.grace)
             doomed = tuple(each for each in garbage if each.digest in named)
             _cross_check(layout, connection, {each.digest for each in doomed})
         try:
-            freed, quarantined = _sweep(layout, doomed, plan.quarantine)
-        except _NamesChanged:
+            freed, quarantined = _sweep(layout, catalog, doomed, plan.quarantine)
+        except _Needed:
             adopt.reconcile(layout, catalog)
             continue
         # Where there is no room for it, the next command brings the catalog in step.
@@ -259,7 +259,9 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     raise CacheBusy("another program changes index.json all the time", hint="try again")
 
 
-def _sweep(layout: Layout, doomed: tuple[Candidate, ...], quarantine: float) -> tuple[int, int]:
+def _sweep(
+    layout: Layout, catalog: Catalog, doomed: tuple[Candidate, ...], quarantine: float
+) -> tuple[int, int]:
     """Withdraw blobs; returns the bytes that are free, and those that will be."""
     if not doomed:
         return 0, 0
@@ -271,6 +273,7 @@ def _sweep(layout: Layout, doomed: tuple[Candidate, ...], quarantine: float) -> 
                 trash.take(run, candidate.digest)
             trash.settle(run)
             _refuse_change(layout, names)
+            _refuse_leases(layout, catalog, {each.digest for each in doomed})
         except BaseException:
             _give_all_back(trash, run)
             raise
@@ -282,7 +285,20 @@ def _sweep(layout: Layout, doomed: tuple[Candidate, ...], quarantine: float) -> 
 
 def _refuse_change(layout: Layout, names: bytes) -> None:
     if layout.read_index_json() != names:
-        raise _NamesChanged
+        raise _Needed
+
+
+def _refuse_leases(layout: Layout, catalog: Catalog, gone: set[Digest]) -> None:
+    """Refuse to take what an operation has begun to need since it was decided.
+
+    It says in its lease what it needs before it looks whether that is there: what it says later
+    than this it will not find.
+    """
+    with catalog.reading() as connection:
+        for batch in chunks(sorted(leased_blobs(layout, connection))):
+            held = connection.scalars(select(blob.c.digest).where(blob.c.id.in_(batch)))
+            if not gone.isdisjoint(map(Digest.declared, held)):
+                raise _Needed
 
 
 def _cross_check(layout: Layout, connection: Connection, doomed: Collection[Digest]) -> None:

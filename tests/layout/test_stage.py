@@ -1,6 +1,7 @@
 import errno
 import os
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.errors import CorruptBlob, InvalidDigest, StorageFailed
-from cachedb.layout import Layout
+from cachedb.layout import Layout, locks
 from cachedb.layout.stage import Stage
 from cachedb.oci.digest import Digest
 from tests import build
@@ -19,9 +20,15 @@ CONTENT = b"0123456789" * 1000
 DIGEST = Digest.of(CONTENT)
 SIZE = len(CONTENT)
 OTHER = b"another"
+OPENING = """
+from pathlib import Path
+from cachedb.layout import Layout, locks
+with Layout.open(Path({!r})) as layout, layout.stage():
+    pass
+"""
 WRITING = """
 from pathlib import Path
-from cachedb.layout import Layout
+from cachedb.layout import Layout, locks
 from cachedb.oci.digest import Digest
 layout = Layout.open(Path({!r}))
 opened = layout.stage()
@@ -341,25 +348,56 @@ def test_a_full_disk_keeps_what_was_written(stage: Stage, monkeypatch: pytest.Mo
 
 
 def test_clearing_leaves_what_is_kept_and_what_is_being_written(
-    stage: Stage, ingest: Path
+    layout: Layout, ingest: Path
 ) -> None:
-    third = Digest.of(b"third")
-    stage.add(DIGEST, CONTENT)
-    stage.add(Digest.of(OTHER), OTHER)
+    with layout.stage() as stage:
+        stage.add(DIGEST, CONTENT)
+        stage.add(Digest.of(OTHER), OTHER)
     (ingest / "unnamed-0011.part").write_bytes(b"left behind")
-    with stage.writing(third, 5) as writer:
+    assert layout.clear_stage(kept={DIGEST}) == len(OTHER) + len(b"left behind")
+    third = Digest.of(b"third")
+    with layout.stage() as stage, stage.writing(third, 5) as writer:
         assert writer is not None
         writer.write(b"third")
-        assert stage.clear(kept={DIGEST}) == len(OTHER) + len(b"left behind")
+        assert layout.clear_stage() == 0
         assert names(ingest) == sorted(
             [f"sha256-{DIGEST.encoded}", f"sha256-{third.encoded}.part"]
         )
-    assert stage.clear() == SIZE + len(b"third")
+    assert layout.clear_stage() == SIZE + len(b"third")
     assert names(ingest) == []
 
 
-def test_clearing_a_stage_that_was_never_used_frees_nothing(stage: Stage) -> None:
-    assert stage.clear() == 0
+def test_while_somebody_has_the_stage_open_complete_blobs_stay_and_dead_parts_go(
+    layout: Layout, ingest: Path
+) -> None:
+    """Who finds a blob there relies on it, and may not have a lease on it yet."""
+    with layout.stage() as stage:
+        stage.add(DIGEST, CONTENT)
+    dead = f"sha256-{Digest.of(OTHER).encoded}.part"
+    (ingest / dead).write_bytes(OTHER)
+    with Layout.open(layout.root) as another, another.stage() as stage:
+        assert stage.has(DIGEST, SIZE)
+        assert layout.clear_stage() == len(OTHER)
+        assert [(left.path, left.is_in_use) for left in layout.leftovers.find()] == [
+            (f".cachedb/ingest/sha256-{DIGEST.encoded}", True)
+        ]
+        assert stage.has(DIGEST, SIZE)
+    assert layout.clear_stage() == SIZE
+
+
+def test_nobody_opens_the_stage_while_it_is_cleared(layout: Layout) -> None:
+    with layout.stage():
+        pass
+    with layout._private() as private, locks.nobody_staging(private) as is_unused:
+        assert is_unused
+        opening = child.start(OPENING.format(str(layout.root)))
+        with pytest.raises(subprocess.TimeoutExpired):
+            opening.wait(timeout=1)
+    assert opening.wait(timeout=60) == 0
+
+
+def test_clearing_a_stage_that_was_never_used_frees_nothing(layout: Layout) -> None:
+    assert layout.clear_stage() == 0
 
 
 def test_what_is_not_on_the_stage_is_not_read(stage: Stage) -> None:

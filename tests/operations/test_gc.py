@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.errors import CacheBusy, CatalogMismatch, UnreadableGraph
 from cachedb.layout.trash import Trash
+from cachedb.oci import Digest
 from cachedb.operations import gc
 from cachedb.operations.publish import leasing
 from tests import build
@@ -277,6 +279,25 @@ def test_a_name_that_comes_while_blobs_are_taken_keeps_them(
     assert populated.blobs() == APP.digests | TOOL.digests | extra.digests
 
 
+def test_what_an_operation_begins_to_need_while_it_is_taken_is_given_back(
+    populated: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has said so, and then looked and found it: the plan was made before both."""
+    real = Trash.take
+    with Cache.open(populated.path) as cache, ExitStack() as operation:
+
+        def take(trash: Trash, run: str, digest: Digest) -> bool:
+            if not cache.layout.living_leases():
+                lease = operation.enter_context(leasing(cache.layout, cache.catalog))
+                lease.hold([Digest(ORPHAN)])
+                assert cache.layout.blobs.stat(Digest(ORPHAN)) is not None
+            return real(trash, run, digest)
+
+        monkeypatch.setattr(Trash, "take", take)
+        assert collect(cache).removed == ()
+        assert ORPHAN in populated.blobs()
+
+
 def test_a_killed_collection_is_undone_by_the_next_open(
     cache: Cache, populated: build.Tree
 ) -> None:
@@ -331,7 +352,7 @@ def test_nothing_of_ours_is_left_behind(cache: Cache, populated: build.Tree) -> 
     private = Path(populated.path) / ".cachedb"
     left = {p.relative_to(private).as_posix() for p in private.rglob("*") if p.is_file()}
     assert not list((private / "trash").iterdir())
-    assert left <= {"index.db", "index.db-journal", "gc.lock", "reserved"}
+    assert left <= {"index.db", "index.db-journal", "gc.lock", "stage.lock", "reserved"}
 
 
 # -- quarantine ---------------------------------------------------------------------------------

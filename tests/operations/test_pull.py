@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from cachedb.errors import (
     RefNotFound,
     RegistryUnavailable,
 )
+from cachedb.layout import stage
 from cachedb.oci import Digest, MediaType, Reference
 from cachedb.operations import remote
 from cachedb.operations.listing import Health
@@ -173,6 +175,23 @@ def test_a_shared_layer_is_fetched_once(cache: Cache, counted: Counter) -> None:
     fetch(cache, counted.host, "single:1", "tool:1")
     fetched = [line for line in counted.last_parts() if line == f"GET {BASE.digest}"]
     assert len(fetched) == 1
+
+
+def test_a_collection_after_every_step_takes_nothing_from_a_pull(
+    cache: Cache, registry: servers.Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Documents are there before their names, and before all that is needed is known."""
+    real = stage.complete
+    with Cache.open(cache.layout.root) as another:
+
+        def complete(*arguments: Any) -> None:
+            real(*arguments)
+            another.collect(another.plan_collection(grace=0))
+
+        monkeypatch.setattr(stage, "complete", complete)
+        fetch(cache, registry.host, "multi:1")
+    assert on_disk(cache) == MULTI.digests
+    assert cache.verify().is_clean
 
 
 def test_many_names_are_one_write_of_index_json(
