@@ -23,7 +23,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from cachedb.errors import CacheBusy
+from cachedb.errors import CacheBusy, NotALayout, StorageFailed
 from cachedb.layout.directories import closing, is_named, open_regular
 from cachedb.limits import LOCK_SECONDS
 
@@ -77,11 +77,13 @@ def nobody_staging(private: int) -> Iterator[bool]:
 
 
 def is_staging(private: int) -> bool:
-    """Whether somebody is using the stage; nothing is made to find out."""
+    """Whether somebody is using the stage, or we cannot tell; nothing is made to find out."""
     try:
-        descriptor = open_regular(private, _STAGE.name, os.O_RDWR)
+        descriptor = open_regular(private, _STAGE.name, os.O_RDONLY)
     except FileNotFoundError:
         return False
+    except (NotALayout, StorageFailed):
+        return True
     with closing(descriptor):
         return not try_flock(descriptor)
 

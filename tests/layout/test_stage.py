@@ -22,13 +22,13 @@ SIZE = len(CONTENT)
 OTHER = b"another"
 OPENING = """
 from pathlib import Path
-from cachedb.layout import Layout, locks
+from cachedb.layout import Layout
 with Layout.open(Path({!r})) as layout, layout.stage():
     pass
 """
 WRITING = """
 from pathlib import Path
-from cachedb.layout import Layout, locks
+from cachedb.layout import Layout
 from cachedb.oci.digest import Digest
 layout = Layout.open(Path({!r}))
 opened = layout.stage()
@@ -383,6 +383,20 @@ def test_while_somebody_has_the_stage_open_complete_blobs_stay_and_dead_parts_go
         ]
         assert stage.has(DIGEST, SIZE)
     assert layout.clear_stage() == SIZE
+
+
+def test_where_the_lock_of_the_stage_is_no_file_its_blobs_count_as_in_use(
+    layout: Layout, ingest: Path
+) -> None:
+    with layout.stage() as stage:
+        stage.add(DIGEST, CONTENT)
+    lock = ingest.parent / "stage.lock"
+    assert [left.is_in_use for left in layout.leftovers.find()] == [False]
+    lock.unlink()
+    assert [left.is_in_use for left in layout.leftovers.find()] == [False]
+    assert not lock.exists(), "to look makes nothing"
+    os.mkfifo(lock)
+    assert [left.is_in_use for left in layout.leftovers.find()] == [True]
 
 
 def test_nobody_opens_the_stage_while_it_is_cleared(layout: Layout) -> None:
