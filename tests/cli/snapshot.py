@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 # Made by whoever opens a cache to write: locks, and the catalog, which is derived.
-_COMES_AND_GOES = {".lock", "gc.lock", "index.db", "index.db-journal"}
+_COMES_AND_GOES = {".lock", "gc.lock", "stage.lock", "index.db", "index.db-journal"}
 
 
 def of(root: Path) -> dict[str, tuple[int, bytes]]:
