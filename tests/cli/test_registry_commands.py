@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -270,6 +271,23 @@ def test_a_registry_that_refuses_keeps_the_name_and_is_told(
     assert (done.code, done.out) == (7, f"{place.name}  {MULTI.digest}\n")
     assert f"kept {server.host}/t/secret:1: could not ask: " in done.err
     assert done.err.endswith(f"hint: docker login {server.host}\n")
+
+
+def test_names_are_asked_about_side_by_side(run: Run, tree: build.Tree, place: Place) -> None:
+    other, both = place.next(), Barrier(2)
+
+    def watch(line: str) -> None:
+        if line.startswith("HEAD") and "/manifests/" in line:
+            both.wait(20)  # raises when the other one does not come
+
+    with counting(place.host) as counter:
+        for each in (place, other):
+            put(place.host, each.path, AMD)
+            tree.add(AMD, f"{counter.host}/{each.path}:1")
+        counter.watch = watch
+        done = run(tree.path, "rm", "--published-only")
+    assert (done.code, len(done.out.splitlines())) == (0, 2), done.err
+    assert tree.entries() == []
 
 
 def test_rm_asks_nobody_unless_told(run: Run, held: build.Tree, place: Place) -> None:

@@ -78,9 +78,7 @@ def test_an_index_comes_whole_with_all_platforms(cache: Cache, registry: servers
     assert report.pulled[0].fetched == sum(blob.size for blob in MULTI.blobs)
     (listing,) = cache.list()
     assert listing.name == f"{registry.host}/t/multi:1"
-    assert [str(p) for p in listing.platforms] == ["linux/amd64", "linux/arm64", "linux/arm"] or [
-        str(p) for p in listing.platforms
-    ] == ["linux/amd64", "linux/arm64", "linux/arm/v7"]
+    assert list(map(str, listing.platforms)) == ["linux/amd64", "linux/arm64", "linux/arm/v7"]
 
 
 @pytest.mark.parametrize(
