@@ -11,11 +11,12 @@ from typing import Annotated, Any
 
 import typer
 import typer.main
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from cachedb.cli.completion import as_bash_breaks_words
-from cachedb.cli.failures import ErrorFormatOption, forget_choice, report
+from cachedb.cli.failures import ErrorFormatOption, expect_choice, report
 from cachedb.cli.output import tell
+from cachedb.cli.usage import no_such_command, told
 from cachedb.errors import CacheError
 
 _COMMANDS = (
@@ -63,9 +64,23 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         return _load(cmd_name) if cmd_name in _COMMANDS else None
 
+    def make_context(
+        self, info_name: str | None, args: list[str], *more: Any, **extra: Any
+    ) -> Any:
+        if not args:  # which typer takes for an error whose message is the help
+            return super().make_context(info_name, args, *more, **extra)
+        with told():
+            return super().make_context(info_name, args, *more, **extra)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if not ctx.resilient_parsing and args[0] not in _COMMANDS:
+            raise no_such_command(args[0], _COMMANDS, ctx)
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
+            with told():
+                result = super().invoke(ctx)
             sys.stdout.flush()  # here, where a pipe that was closed or a full disk can be told
         except KeyboardInterrupt as error:
             raise _Interrupted from error
@@ -112,7 +127,9 @@ def _root(
 def _load(name: str) -> Any:
     module = import_module(f"cachedb.cli.{_module(name)}")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name, context_settings=getattr(module, "SETTINGS", None))(module.command)
+    kind = getattr(module, "KIND", TyperCommand)
+    settings = getattr(module, "SETTINGS", None)
+    alone.command(name, cls=kind, context_settings=settings)(module.command)
     return typer.main.get_command(alone)
 
 
@@ -122,13 +139,13 @@ def _module(name: str) -> str:
 
 def main() -> None:
     """Run the command line; an error ends it with one line and the exit code of its family."""
-    forget_choice()
+    expect_choice(sys.argv[1:])
     # What a command makes lives as long as the command does. Looking through all of it again and
     # again for what does not is a tenth of adopting a layout.
     gc.set_threshold(_COLLECT_AFTER)
     try:
         with as_bash_breaks_words():
-            app()
+            app(prog_name="cachedb")
     except CacheError as error:
         report(error)
         sys.exit(error.exit_code)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +15,12 @@ from cachedb.cli.output import tell
 from cachedb.errors import QueryError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cachedb.errors import CacheError
+
+_OPTION = "--error-format"
+_VARIABLE = "CACHEDB_ERROR_FORMAT"
 
 
 class ErrorFormat(StrEnum):
@@ -29,9 +36,15 @@ class _Choice:
     form = ErrorFormat.TEXT
 
 
-def forget_choice() -> None:
-    """Go back to text: what was chosen is for one run."""
-    _Choice.form = ErrorFormat.TEXT
+def expect_choice(words: Sequence[str]) -> None:
+    """Choose what the words of a command seem to: one that is typed wrong has no options."""
+    asked = os.environ.get(_VARIABLE)
+    for word, following in pairwise((*words, "")):
+        option, _, value = word.partition("=")
+        if option == _OPTION:
+            asked = value or following
+    is_json = asked == ErrorFormat.JSON
+    _Choice.form = ErrorFormat.JSON if is_json else ErrorFormat.TEXT
 
 
 def _choose(form: ErrorFormat | None) -> ErrorFormat | None:
@@ -43,11 +56,11 @@ def _choose(form: ErrorFormat | None) -> ErrorFormat | None:
 ErrorFormatOption = Annotated[
     ErrorFormat | None,
     typer.Option(
-        "--error-format",
+        _OPTION,
         help="How to write errors.",
         is_eager=True,
         callback=_choose,
-        envvar="CACHEDB_ERROR_FORMAT",
+        envvar=_VARIABLE,
     ),
 ]
 

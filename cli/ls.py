@@ -29,6 +29,7 @@ from cachedb.cli.options import (
     read_query,
 )
 from cachedb.cli.output import Column, Format
+from cachedb.cli.usage import BesideQuery
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from cachedb.operations.listing import Listing
 
-SETTINGS = QUERY_SETTINGS
+SETTINGS, KIND = QUERY_SETTINGS, BesideQuery
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),
     Column("digest", output.digest),

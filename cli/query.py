@@ -28,12 +28,13 @@ from cachedb.cli.options import (
     read_query,
 )
 from cachedb.cli.output import Column, Format
+from cachedb.cli.usage import BesideQuery
 from cachedb.errors import InvalidInput, ValidationFailed
 
 if TYPE_CHECKING:
     from cachedb.cache import Cache
 
-SETTINGS = QUERY_SETTINGS
+SETTINGS, KIND = QUERY_SETTINGS, BesideQuery
 QueryArgument = Annotated[
     list[str] | None,
     typer.Argument(

@@ -102,8 +102,8 @@ Every command ends with one of the [exit codes](exit-codes.md).
 """
 _ABOUT_ERRORS = """\
 An error is one line on stderr, `cachedb: ` and a sentence, and perhaps a second one, `hint: ` and
-something to type. A bad query is shown with a caret under it. Usage errors of the command line
-itself end with 2 as well.
+something to type. A bad query is shown with a caret under it. A command or an option
+that does not exist is told in the same way.
 """
 _ABOUT_LIMITS = """\
 Nothing from outside is read without a limit. Each can be set, up or down, by an environment

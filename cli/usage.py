@@ -1,0 +1,86 @@
+"""What was typed wrong, told as every other error is: in a line, with a hint."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperCommand
+
+from cachedb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+_LONG_OPTION: Final = re.compile(r"(--[a-z][a-z-]*)(=.*)?", re.DOTALL)
+# Typer has no public name for the errors that it finds in what was typed.
+_UsageError: Final[Any] = typer.BadParameter.__base__
+# What other tools call it.
+_ELSEWHERE: Final = {
+    "blobs": "query",
+    "cp": "copy",
+    "delete": "rm",
+    "df": "du",
+    "fsck": "verify",
+    "images": "ls",
+    "list": "ls",
+    "load": "import",
+    "prune": "gc",
+    "remove": "rm",
+    "repair": "verify",
+    "rmi": "rm",
+    "save": "export",
+    "search": "query",
+}
+
+
+class BesideQuery(TyperCommand):
+    """A command that takes the words of a query, with options of more than one letter beside them.
+
+    Other words that begin with a `-` belong to the query, as in `sort -size`.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: D102  (as click calls it)
+        known = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
+        known |= set(ctx.help_option_names)
+        for word in () if ctx.resilient_parsing else args:
+            long = _LONG_OPTION.fullmatch(word)
+            if long is not None and long[1] not in known:
+                raise _no_such("option", long[1], known, ctx)
+        return super().parse_args(ctx, args)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Make what the block finds wrong in the words of a command an error of ours."""
+    try:
+        yield
+    except _UsageError as error:
+        if option := getattr(error, "option_name", None):
+            possible = getattr(error, "possibilities", None)
+            if possible is not None:
+                raise _no_such("option", option, possible, error.ctx) from error
+        why = str(error.format_message()).strip().removesuffix(".")
+        raise InvalidInput(why[:1].lower() + why[1:], hint=_help(error.ctx)) from error
+
+
+def no_such_command(name: str, commands: Collection[str], ctx: Any) -> InvalidInput:
+    """Return the error that says so, with what was probably meant."""
+    if name in _ELSEWHERE:
+        hint = f"{ctx.command_path} {_ELSEWHERE[name]}"
+        return InvalidInput(f"no such command: {name!r}", hint=hint)
+    return _no_such("command", name, commands, ctx)
+
+
+def _no_such(what: str, name: str, known: Collection[str], ctx: Any) -> InvalidInput:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, sorted(known), n=2, cutoff=0.7)
+    hint = f"did you mean {' or '.join(near)}?" if near else _help(ctx)
+    return InvalidInput(f"no such {what}: {name!r}", hint=hint)
+
+
+def _help(ctx: Any) -> str:
+    return f"{'cachedb' if ctx is None else ctx.command_path} --help"
