@@ -1,10 +1,17 @@
 """Fixtures of the whole suite: layouts on disk that another tool might have made."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests import build
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs that tests start: a shell makes its background deaf to it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ SHOWN_BY: dict[str, list[tuple[str, str]]] = {
     "G4": [
         (EXPORT, "test_several_images_share_an_archive"),
         (EXPORT_AND_IMPORT, "test_exit_codes_mean_something"),
-        (BAD_INPUT, "test_a_command_line_that_makes_no_sense_is_explained"),
+        (BAD_INPUT, "test_bad_input_is_told_in_a_line_and_changes_nothing"),
         ("cli/test_formats.py", "test_quiet_prints_digests_and_nothing_else"),
     ],
     "G5": [(EXPORT_AND_IMPORT, "test_exit_codes_mean_something")],
