@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.layout import IndexJson
-from cachedb.operations import adopt, gc
+from cachedb.operations import adopt, garbage, gc
 
 if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
@@ -23,4 +23,4 @@ def clean(layout: Layout, catalog: Catalog) -> gc.GCReport:
         layout.replace_index(IndexJson(entries=(), rest=layout.index().rest))
         with catalog.writing() as connection:
             adopt.absorb(layout, connection, ())
-    return gc.apply(gc.plan(layout, catalog, grace=0), layout, catalog)
+    return gc.apply(garbage.plan(layout, catalog, grace=0), layout, catalog)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidInput, NotFound, Refused
 from cachedb.limits import INDEX_JSON_BYTES
 from cachedb.oci.digest import Digest
-from cachedb.operations import gc
+from cachedb.operations import garbage, gc
 from cachedb.operations.publish import leasing, publish
 
 if TYPE_CHECKING:
@@ -200,11 +200,11 @@ class ContentStore:
             Refused: A name leads to it, or a running operation holds it.
         """
         self._file(digest)
-        plan = gc.plan(self._layout, self._catalog, grace=0)
+        plan = garbage.plan(self._layout, self._catalog, grace=0)
         doomed = tuple(each for each in plan.garbage if each.digest == digest)
         if not doomed:
             raise Refused(f"{digest} is in use", hint=f"cachedb why {digest}")
-        gc.remove(gc.GCPlan(garbage=doomed, spared=(), grace=0), self._layout, self._catalog)
+        gc.remove(garbage.GCPlan(garbage=doomed, spared=(), grace=0), self._layout, self._catalog)
         self._write_labels(digest, None)
 
     def update(self, digest: Digest, labels: Mapping[str, str | None]) -> Info:

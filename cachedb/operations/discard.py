@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from cachedb.catalog import graph
 from cachedb.catalog.schema import blob
-from cachedb.operations import gc, remove
+from cachedb.operations import garbage, gc, remove
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +34,9 @@ def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> gc.GCRep
     plan = remove.plan(catalog, roots)
     alone = _kept_by_nothing_else(catalog, [root.ref_id for root in plan.roots if root.ref_id])
     remove.apply(plan, layout, catalog)
-    garbage = gc.plan(layout, catalog, grace=0).garbage
-    doomed = tuple(candidate for candidate in garbage if candidate.digest in alone)
-    return gc.remove(gc.GCPlan(garbage=doomed, spared=(), grace=0), layout, catalog)
+    found = garbage.plan(layout, catalog, grace=0).garbage
+    doomed = tuple(candidate for candidate in found if candidate.digest in alone)
+    return gc.remove(garbage.GCPlan(garbage=doomed, spared=(), grace=0), layout, catalog)
 
 
 def _kept_by_nothing_else(catalog: Catalog, refs: Sequence[int]) -> set[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from cachedb.catalog import graph, leases, statements
+from cachedb.catalog import graph, statements
 from cachedb.catalog.codes import Kind, State
 from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import blob, ref
@@ -26,6 +26,7 @@ from cachedb.layout.stage import digest_of
 from cachedb.layout.trash import FINISHED, age_of
 from cachedb.oci.digest import Digest
 from cachedb.operations.grace import GRACE_SECONDS
+from cachedb.operations.recover import held_by_operations
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -289,12 +290,6 @@ def _an_image_with(connection: Connection, digest: str) -> str:
         names.where(ref.c.target_id.in_(select(above.c.id))).order_by(ref.c.position)
     ).first() or (None, digest)
     return shlex.quote(name or target)
-
-
-def held_by_operations(layout: Layout, connection: Connection) -> set[str]:
-    """Return the digests that running operations say they need."""
-    living = layout.living_leases if layout.is_writable else frozenset
-    return leases.held_by(connection, living)
 
 
 def leased_blobs(layout: Layout, connection: Connection) -> set[int]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cachedb.catalog import graph, leases
-from cachedb.catalog.codes import Kind, State
+from cachedb.catalog.codes import Kind
 from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import blob
 from cachedb.errors import (
@@ -40,16 +40,16 @@ from cachedb.operations import adopt
 from cachedb.operations.garbage import (
     Candidate,
     GCPlan,
-    Kept,
     Litter,
-    Reason,
     find_blobs,
     find_litter,
-    held_by_operations,
-    kept,
-    kept_besides,
     leased_blobs,
-    plan,
+)
+from cachedb.operations.recover import (
+    held_by_operations,
+    restore_needed_locked,
+    restore_run,
+    undo_unfinished,
 )
 
 if TYPE_CHECKING:
@@ -59,24 +59,6 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
-    from cachedb.layout.trash import Trash
-
-__all__ = [
-    "Candidate",
-    "GCPlan",
-    "GCReport",
-    "Kept",
-    "Litter",
-    "Reason",
-    "apply",
-    "clear_stage",
-    "give_back_needed",
-    "kept",
-    "kept_besides",
-    "plan",
-    "recover",
-    "remove",
-]
 
 _DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
 _DOCUMENTS = (Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION)
@@ -122,9 +104,9 @@ def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
 
 
 def _collect(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
-    _undo(layout)
+    undo_unfinished(layout)
     adopt.reconcile(layout, catalog)
-    _give_back(layout, catalog)
+    restore_needed_locked(layout, catalog)
     # First, because on a full disk nothing can be written before something is freed.
     litter = _clear(plan, layout, catalog)
     report = _remove(plan, layout, catalog)
@@ -137,43 +119,9 @@ def _collect(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
 def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     """Remove the blobs of a plan as `apply` does, and leave everything else alone."""
     with layout.sweeping(), layout.locking_names():
-        _undo(layout)
+        undo_unfinished(layout)
         adopt.reconcile(layout, catalog)
         return _remove(plan, layout, catalog)
-
-
-def recover(layout: Layout) -> None:
-    """Give back what a collection that was killed had withdrawn; one that runs is left alone."""
-    with layout.trash() as trash:
-        if not trash.runs():
-            return
-    with suppress(CacheBusy), layout.sweeping(patience=0):
-        _undo(layout)
-
-
-def give_back_needed(layout: Layout, catalog: Catalog) -> None:
-    """Give back what a name has come to need since it was removed; the catalog is in step.
-
-    Costs one look into an empty folder when nothing is in quarantine.
-    """
-    with layout.trash() as trash:
-        removed = {digest for run in trash.finished() for digest in trash.blobs(run)}
-    if removed and not removed.isdisjoint(_needed(catalog)):
-        # Who collects at this moment gives back as well.
-        with suppress(CacheBusy), layout.sweeping(patience=0), layout.locking_names():
-            _give_back(layout, catalog)
-
-
-def clear_stage(layout: Layout, catalog: Catalog) -> int:
-    """Remove what operations that are gone have left on the stage; returns the bytes freed."""
-    with layout.sweeping():
-        return _clear_stage(layout, catalog)
-
-
-def _clear_stage(layout: Layout, catalog: Catalog) -> int:
-    with catalog.reading() as connection:
-        held = held_by_operations(layout, connection)
-    return layout.clear_stage(kept=held)
 
 
 def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Litter, ...]:
@@ -195,49 +143,6 @@ def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Litter, ...]
             elif folder not in {STAGE, LEASES}:
                 layout.leftovers.remove(leftovers[each.path])
     return tuple(doomed)
-
-
-def _undo(layout: Layout) -> None:
-    with layout.trash() as trash:
-        for run in trash.runs():
-            _give_all_back(trash, run)
-
-
-def _give_all_back(trash: Trash, run: str) -> None:
-    for digest in trash.blobs(run):
-        trash.give_back(run, digest)
-    trash.settle(run)
-    trash.purge(run)
-
-
-def _give_back(layout: Layout, catalog: Catalog) -> None:
-    """Give back what refs need; a document that is back may need more."""
-    with layout.trash() as trash:
-        runs = trash.finished()
-        while runs:
-            needed = _needed(catalog)
-            found = [(run, d) for run in runs for d in trash.blobs(run) if d in needed]
-            if not found:
-                return
-            for run, digest in found:
-                trash.give_back(run, digest)
-            for run in {run for run, _ in found}:
-                trash.settle(run)
-            adopt.reconcile(layout, catalog)
-
-
-def _needed(catalog: Catalog) -> set[str]:
-    """Return what refs reach and is not there."""
-    live = graph.reachable("live")
-    gone = (int(State.MISSING), int(State.ABSENT))
-    with catalog.reading() as connection:
-        return set(
-            connection.scalars(
-                select(blob.c.digest).where(
-                    blob.c.id.in_(select(live.c.id)), blob.c.state.in_(gone)
-                )
-            )
-        )
 
 
 def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
@@ -275,7 +180,7 @@ def _sweep(
             _refuse_change(layout, names)
             _refuse_leases(layout, catalog, {each.digest for each in doomed})
         except BaseException:
-            _give_all_back(trash, run)
+            restore_run(trash, run)
             raise
         run = trash.finish(run)
         if quarantine == 0:

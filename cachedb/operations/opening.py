@@ -55,11 +55,11 @@ def make_room(layout: Layout) -> Catalog:
     Raises:
         StorageFailed: There still is no room.
     """
-    from cachedb.operations import adopt, gc  # noqa: PLC0415
+    from cachedb.operations import adopt, recover  # noqa: PLC0415
 
     layout.release_reserve()
     catalog = _open_to_write(layout)
-    gc.clear_stage(layout, catalog)
+    recover.clear_stage(layout, catalog)
     adopt.bring_in_step(layout, catalog)
     return catalog
 
@@ -93,12 +93,12 @@ def _is_settled(layout: Layout, catalog: Catalog) -> bool:
 
 def _settle(layout: Layout, catalog: Catalog) -> bool:
     """Bring the catalog in step, and undo what has to be undone; False if there is no room."""
-    from cachedb.operations import adopt, gc  # noqa: PLC0415
+    from cachedb.operations import adopt, recover  # noqa: PLC0415
 
-    gc.recover(layout)
+    recover.undo_killed_sweeps(layout)
     try:
         adopt.bring_in_step(layout, catalog)
-        gc.give_back_needed(layout, catalog)
+        recover.restore_needed(layout, catalog)
     except StorageFailed:
         return False
     return True

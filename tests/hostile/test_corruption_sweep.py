@@ -17,7 +17,7 @@ import pytest
 from cachedb.catalog.connect import Catalog
 from cachedb.errors import CacheError
 from cachedb.layout import Layout, image_layout
-from cachedb.operations import adopt, gc, verify
+from cachedb.operations import adopt, garbage, gc, verify
 from tests import build
 from tests.catalog.contents import wipe
 
@@ -103,7 +103,7 @@ def complaints(tree: build.Tree) -> list[str]:
             adopt.reconcile(layout, catalog())
             found += [one.why for one in verify.verify(layout, catalog()).findings]
             found += layout.index().problems
-            gc.apply(gc.plan(layout, catalog(), grace=0), layout, catalog())
+            gc.apply(garbage.plan(layout, catalog(), grace=0), layout, catalog())
     except CacheError as error:
         found.append(str(error))
     return found
