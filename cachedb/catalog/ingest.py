@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
     from cachedb.oci.config import ImageConfig
-    from cachedb.oci.platform import Platform
+    from cachedb.oci.platform.model import Platform
 
 __all__ = ["BlobRow", "Document", "Ingest", "chunks"]
 

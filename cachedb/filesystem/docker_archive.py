@@ -14,7 +14,7 @@ from cachedb.filesystem import tar_writer
 from cachedb.filesystem.compression import Compression
 from cachedb.filesystem.oci_archive import DOCKER_MANIFEST, blob_file, small_file
 from cachedb.oci import Descriptor, media_type
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode, encode
 
 if TYPE_CHECKING:

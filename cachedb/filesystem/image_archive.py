@@ -12,7 +12,7 @@ from cachedb.filesystem import docker_archive, oci_archive
 from cachedb.filesystem.compression import sniff
 from cachedb.filesystem.docker_archive import Image, ListedImage, StoredFile
 from cachedb.filesystem.oci_archive import Blob, DockerManifest, IndexJson, LooseFile, LooseLink
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidManifest
 from cachedb.oci.descriptor import REF_NAME, Descriptor
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import OCI_INDEX
 from cachedb.oci.strict_json import decode_object, encode, kind_of
 

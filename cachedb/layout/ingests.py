@@ -29,7 +29,7 @@ from cachedb.layout.locks import try_flock
 from cachedb.layout.stage import complete, name_of
 from cachedb.limits import MARKER_BYTES
 from cachedb.oci.digest import Digest
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object, encode
 
 if TYPE_CHECKING:

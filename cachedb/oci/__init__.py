@@ -4,7 +4,7 @@ from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.digest import Digest
 from cachedb.oci.manifest import Index, Manifest
 from cachedb.oci.media_type import MediaType
-from cachedb.oci.platform import Platform
+from cachedb.oci.platform.model import Platform
 from cachedb.oci.reference import Reference
 
 __all__ = ["Descriptor", "Digest", "Index", "Manifest", "MediaType", "Platform", "Reference"]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cachedb.oci.platform_variants import windows_build
+from cachedb.oci.platform.variants import windows_build
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cachedb.oci.descriptor import Descriptor
-    from cachedb.oci.platform import Platform
+    from cachedb.oci.platform.model import Platform
     from cachedb.oci.reference import Reference
 
 _NOT_FOR_TAGS = re.compile(r"[^A-Za-z0-9_.-]+")

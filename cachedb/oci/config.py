@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidDigest, InvalidManifest
 from cachedb.oci.digest import Digest
-from cachedb.oci.fields import Fields
-from cachedb.oci.platform import Platform
+from cachedb.oci.json_fields import Fields
+from cachedb.oci.platform.model import Platform
 from cachedb.oci.strict_json import decode_object
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from cachedb.errors import InvalidDigest, InvalidManifest, InvalidMediaType
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
-from cachedb.oci.platform import Platform
+from cachedb.oci.platform.model import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cachedb.oci.fields import Fields
+    from cachedb.oci.json_fields import Fields
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"

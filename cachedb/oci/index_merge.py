@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cachedb.oci.descriptor import Descriptor
     from cachedb.oci.media_type import MediaType
-    from cachedb.oci.platform import Platform
+    from cachedb.oci.platform.model import Platform
 
 _TOP = ("schemaVersion", "mediaType", "manifests", "annotations", "subject")
 _DESCRIPTOR = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachedb.errors import InvalidManifest
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 
 FILE_NAME = "oci-layout"

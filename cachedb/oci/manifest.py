@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cachedb.errors import InvalidManifest, InvalidMediaType
 from cachedb.oci import attestation, media_type
 from cachedb.oci.descriptor import Descriptor, artifact_type
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.strict_json import decode_object
 

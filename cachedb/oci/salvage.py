@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from cachedb.errors import InvalidManifest
 from cachedb.oci import manifest
 from cachedb.oci.descriptor import Descriptor
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.manifest import Child, Role
-from cachedb.oci.platform import Platform
+from cachedb.oci.platform.model import Platform
 from cachedb.oci.strict_json import decode_object
 
 if TYPE_CHECKING:

@@ -33,8 +33,8 @@ from cachedb.oci import (
 )
 from cachedb.oci.index_merge import Entry, IndexDocument
 from cachedb.oci.manifest import Role
-from cachedb.oci.platform import this_machine
-from cachedb.oci.platform_match import only
+from cachedb.oci.platform.match import only
+from cachedb.oci.platform.model import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cachedb.catalog.codes import Kind, State
 from cachedb.catalog.questions import Question, many
 from cachedb.oci.digest import Digest
-from cachedb.oci.platform import Platform
+from cachedb.oci.platform.model import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

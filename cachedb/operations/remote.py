@@ -21,7 +21,7 @@ from cachedb.errors import (
 from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES
 from cachedb.oci import Descriptor, Digest, Index, Platform, Reference, config, manifest
 from cachedb.oci.manifest import Role
-from cachedb.oci.platform_match import only_strict
+from cachedb.oci.platform.match import only_strict
 from cachedb.oci.reference import DEFAULT_TAG
 from cachedb.operations.workers import JOBS, run_all, workers
 

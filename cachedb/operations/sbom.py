@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.sboms import Claim
     from cachedb.layout import Layout
-    from cachedb.oci.platform import Platform
+    from cachedb.oci.platform.model import Platform
     from cachedb.operations.find_root import Root
     from cachedb.operations.packages import UnreadableSbom
     from cachedb.packages.raw import RawSbom

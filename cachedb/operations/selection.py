@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.oci import attestation
-from cachedb.oci.platform_match import only
+from cachedb.oci.platform.match import only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from cachedb.oci.platform import Platform
+    from cachedb.oci.platform.model import Platform
     from cachedb.operations.find_root import Root
     from cachedb.operations.listing import ManifestEntry
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import SBOM_PACKAGES
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import kind_of
 from cachedb.packages import cyclonedx, in_toto, jsonstream, spdx
 from cachedb.packages.jsonstream import Take

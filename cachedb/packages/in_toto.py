@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cachedb.errors import InvalidDigest, InvalidManifest
 from cachedb.oci.digest import Digest
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 from cachedb.packages import jsonstream
 from cachedb.packages.jsonstream import Take

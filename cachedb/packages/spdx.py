@@ -14,7 +14,7 @@ from cachedb.packages.package import Package
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cachedb.oci.fields import Fields
+    from cachedb.oci.json_fields import Fields
 
 _LISTED_LICENSES = "https://spdx.org/licenses/"
 

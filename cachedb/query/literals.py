@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidPlatform, QueryError
-from cachedb.oci.platform import Platform
+from cachedb.oci.platform.model import Platform
 from cachedb.query import globs, names, regex, times
 from cachedb.query.fields import OPERATORS, ORDER, Field, Type
 from cachedb.query.globs import Glob

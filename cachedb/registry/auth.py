@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 from cachedb.registry import challenges, problems, realms, scopes
 from cachedb.registry.credentials import ANONYMOUS

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cachedb.errors import InvalidManifest, RegistryError, StorageFailed
 from cachedb.limits import CREDENTIAL_FILE_BYTES
 from cachedb.oci import strict_json
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.registry import helpers
 from cachedb.registry.helpers import TOKEN_USER
 from cachedb.registry.settings import ignore

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cachedb.errors import InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 
 TOKEN_USER = "<token>"  # noqa: S105 - what helpers say for "this is an identity token"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest, RefNotFound, WrongContent
 from cachedb.limits import MANIFEST_BYTES, PAGES
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.reference import TAG, TagName
 from cachedb.oci.strict_json import decode_object
 from cachedb.registry import problems

@@ -10,7 +10,7 @@ from cachedb.errors import CacheError
 from cachedb.layout import IndexJson
 from cachedb.linuxkit import Provider
 from cachedb.oci import Descriptor, Digest
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from tests import build, conformance_data
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cachedb.oci.platform import this_machine
+from cachedb.oci.platform.model import this_machine
 from tests import build
 from tests.interop.tools import skopeo, succeed, umoci
 from tests.programs import extract, require

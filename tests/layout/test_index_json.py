@@ -9,7 +9,7 @@ from cachedb.layout import IndexJson, Ref
 from cachedb.layout.index_json import Entry
 from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.digest import Digest
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from tests import build
 
 A, B = build.image(build.layer({"a": ""})), build.image(build.layer({"b": ""}))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cachedb.errors import InvalidManifest
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
 from cachedb.oci.descriptor import REF_NAME
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from tests.oci.table import Table
 
 TABLE = Table(

@@ -6,7 +6,7 @@ import pytest
 
 from cachedb.errors import InvalidManifest
 from cachedb.oci import Descriptor, Digest, config, layout_marker, manifest, media_type
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object, encode
 from tests.oci.table import Table
 

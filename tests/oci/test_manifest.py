@@ -7,7 +7,7 @@ import pytest
 
 from cachedb.errors import InvalidDigest, InvalidManifest
 from cachedb.oci import Digest, Index, Manifest, MediaType, manifest, media_type
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.manifest import Role
 from cachedb.oci.strict_json import decode_object, encode
 from tests.oci.table import Table

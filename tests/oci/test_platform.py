@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedb.errors import InvalidPlatform
-from cachedb.oci import Platform, platform_match, platform_variants
-from cachedb.oci.fields import Fields
-from cachedb.oci.platform import this_machine
+from cachedb.oci import Platform
+from cachedb.oci.json_fields import Fields
+from cachedb.oci.platform import match, variants
+from cachedb.oci.platform.model import this_machine
 from tests.oci.table import Table
 
 TABLE = Table(
@@ -21,11 +22,11 @@ TABLE = Table(
     },
 )
 MATCHERS = {
-    "only": platform_match.only,
-    "only_strict": platform_match.only_strict,
-    "only_os": platform_match.only_os,
-    "ordered": lambda platform: platform_match.Ordered((platform,)),
-    "any": lambda platform: platform_match.AnyOf((platform,)),
+    "only": match.only,
+    "only_strict": match.only_strict,
+    "only_os": match.only_os,
+    "ordered": lambda platform: match.Ordered((platform,)),
+    "any": lambda platform: match.AnyOf((platform,)),
 }
 
 
@@ -55,7 +56,7 @@ def test_platforms_parse(row: Any) -> None:
     printed = platform.full if expect["format"] == "all" else str(platform)
     assert printed == here(expect["formatted"])
     for each in expect["matches"]:
-        assert platform_match.only_strict(platform).matches(from_json(each)), each
+        assert match.only_strict(platform).matches(from_json(each)), each
 
 
 @pytest.mark.parametrize("row", TABLE.rows("format_all"))
@@ -91,22 +92,20 @@ def test_a_windows_host_runs_its_own_build(row: Any) -> None:
 
 @pytest.mark.parametrize("row", TABLE.rows("windows_build_compat"))
 def test_newer_windows_hosts_run_older_builds(row: Any) -> None:
-    runs = platform_variants.windows_runs(
-        f"10.0.{row['host_build']}", f"10.0.{row['image_build']}"
-    )
+    runs = variants.windows_runs(f"10.0.{row['host_build']}", f"10.0.{row['image_build']}")
     assert runs is row["expect"]["runs"]
 
 
 @pytest.mark.parametrize("row", TABLE.rows("windows_order"))
 def test_the_newest_windows_comes_first(row: Any) -> None:
-    matcher = platform_match.only(from_json(row["want"]))
+    matcher = match.only(from_json(row["want"]))
     found = sorted(map(from_json, row["input"]), key=matcher.key)
     assert found == [from_json(each) for each in row["expect"]["order"]]
 
 
 @pytest.mark.parametrize("row", TABLE.rows("windows_pick"))
 def test_windows_picks_its_own_release(row: Any) -> None:
-    matcher = platform_match.only(from_json(row["host"]))
+    matcher = match.only(from_json(row["host"]))
     assert min(map(from_json, row["input"]), key=matcher.key) == from_json(row["expect"]["first"])
 
 

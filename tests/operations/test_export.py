@@ -19,7 +19,7 @@ from cachedb.errors import (
     Refused,
 )
 from cachedb.oci import Platform
-from cachedb.oci.platform import this_machine
+from cachedb.oci.platform.model import this_machine
 from cachedb.operations.export import ExportOptions
 from cachedb.operations.forms import Form
 from tests import build

@@ -8,7 +8,7 @@ import pytest
 
 from cachedb.errors import InvalidManifest
 from cachedb.oci.digest import Digest
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 from cachedb.packages import in_toto
 from tests import conformance_data

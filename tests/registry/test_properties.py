@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedb.errors import CacheError
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.registry import challenges, credentials, headers, mirrors, problems, realms, scopes
 from cachedb.registry.auth import Token
 from cachedb.registry.credentials import Credential, CredentialFile

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.errors import InvalidManifest, RegistryError
-from cachedb.oci.fields import Fields
+from cachedb.oci.json_fields import Fields
 from cachedb.registry import credentials, helpers
 from cachedb.registry.credentials import ANONYMOUS, Credential, CredentialFile, Credentials
 from cachedb.registry.helpers import Secret

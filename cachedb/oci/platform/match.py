@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from cachedb.oci.platform import Platform
+    from cachedb.oci.platform.model import Platform
 
 SortKey: TypeAlias = tuple[int, ...]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from cachedb.errors import InvalidPlatform
-from cachedb.oci.platform_variants import (
+from cachedb.oci.platform.variants import (
     normalize_architecture,
     normalize_os,
     runnable,
@@ -20,7 +20,7 @@ from cachedb.oci.platform_variants import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cachedb.oci.fields import Fields
+    from cachedb.oci.json_fields import Fields
 
 _COMPONENT = re.compile(r"[A-Za-z0-9_.-]+")
 _OPTION = r"(?:[A-Za-z0-9_.-]|%[0-9A-Fa-f]{2})"

@@ -1,0 +1,1 @@
+"""Platforms: the model, matching and variants, as containerd/platforms defines them."""
