@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from cachedb.errors import CacheNotFound, InvalidManifest, NotALayout, StorageFailed
-from cachedb.layout import fingerprint, leases, locks, reserve
+from cachedb.layout import ballast, fingerprint, leases, locks
 from cachedb.layout.atomic import replace_file
 from cachedb.layout.blobs import BlobStore
 from cachedb.layout.directories import (
@@ -24,10 +24,10 @@ from cachedb.layout.directories import (
 )
 from cachedb.layout.health import Health
 from cachedb.layout.index_json import IndexJson
-from cachedb.layout.ingests import Ingests
-from cachedb.layout.leftovers import Leftovers
-from cachedb.layout.stage import Stage
-from cachedb.layout.trash import Trash
+from cachedb.layout.quarantine import Trash
+from cachedb.layout.staging.ingest import Ingests
+from cachedb.layout.staging.stage import Stage
+from cachedb.layout.temporary_files import Leftovers
 from cachedb.limits import INDEX_JSON_BYTES, MARKER_BYTES
 from cachedb.oci import layout_marker
 
@@ -319,12 +319,12 @@ class Layout:
     def keep_reserve(self) -> None:
         """Set a little space aside for a day when the disk is full, if there is room now."""
         with self._private() as private:
-            reserve.keep(private)
+            ballast.keep(private)
 
     def release_reserve(self) -> bool:
         """Give back the space that was set aside; False if there was none."""
         with self._private() as private:
-            return reserve.release(private)
+            return ballast.release(private)
 
     @contextmanager
     def _private(self) -> Iterator[int]:

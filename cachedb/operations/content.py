@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
     from cachedb.layout.blobs import BlobFile
-    from cachedb.layout.ingests import IngestStatus, IngestWriter
+    from cachedb.layout.staging.ingest import IngestStatus, IngestWriter
 
 _LABELS = "labels.json"
 _LONGEST_LABEL = 4096

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import LimitExceeded, NotALayout, StorageFailed
 from cachedb.layout.health import GC_LOCK
-from cachedb.layout.leftovers import LEASES, OURS, STAGE, TRASH
+from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
 from cachedb.operations import catalog_check, names_copy
 from cachedb.operations.findings import Code, Level, error, note, warning
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cachedb.layout import Layout
-    from cachedb.layout.leftovers import Leftover
+    from cachedb.layout.temporary_files import Leftover
     from cachedb.operations.findings import Finding
 
 RESTORE_NAMES = "cachedb doctor --restore-names"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
-    from cachedb.layout.stage import Stage
+    from cachedb.layout.staging.stage import Stage
     from cachedb.oci import Digest, Manifest, Platform, Reference
     from cachedb.operations.progress import Progress
     from cachedb.operations.publish import Lease

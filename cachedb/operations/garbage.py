@@ -21,9 +21,9 @@ from cachedb.catalog.ingest import chunks
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import UnreadableGraph
 from cachedb.layout.blobs import path_of
-from cachedb.layout.leftovers import LEASES, OURS, STAGE, TRASH
-from cachedb.layout.stage import digest_of
-from cachedb.layout.trash import FINISHED, age_of
+from cachedb.layout.quarantine import FINISHED, age_of
+from cachedb.layout.staging.stage import digest_of
+from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
 from cachedb.oci.digest import Digest
 from cachedb.operations.grace import GRACE_SECONDS
 from cachedb.operations.recover import held_by_operations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
-    from cachedb.layout.leftovers import Leftover
+    from cachedb.layout.temporary_files import Leftover
 
 
 class Reason(StrEnum):

@@ -31,7 +31,7 @@ from cachedb.errors import (
     UnreadableGraph,
 )
 from cachedb.layout.blobs import path_of
-from cachedb.layout.leftovers import LEASES, STAGE, TRASH
+from cachedb.layout.temporary_files import LEASES, STAGE, TRASH
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci.digest import Digest
 from cachedb.oci.manifest import Role

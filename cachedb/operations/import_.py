@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.filesystem.docker_archive import Image
     from cachedb.layout.blobs import BlobStore
-    from cachedb.layout.stage import Stage
+    from cachedb.layout.staging.stage import Stage
     from cachedb.oci import Manifest
     from cachedb.operations.progress import Progress
     from cachedb.operations.publish import Lease

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import IndexJson, Layout
-    from cachedb.layout.stage import Stage
+    from cachedb.layout.staging.stage import Stage
     from cachedb.oci import Descriptor, Digest
 
 _MOST_ATTEMPTS = 10

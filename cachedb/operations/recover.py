@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
-    from cachedb.layout.trash import Trash
+    from cachedb.layout.quarantine import Trash
 
 
 def undo_killed_sweeps(layout: Layout) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
-    from cachedb.layout.stage import Stage
+    from cachedb.layout.staging.stage import Stage
     from cachedb.oci import Digest
     from cachedb.operations.verify import Finding, Verification
     from cachedb.registry.client import Client

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
-    from cachedb.layout.stage import BlobWriter, Stage
+    from cachedb.layout.staging.stage import BlobWriter, Stage
     from cachedb.oci import Descriptor, Digest
     from cachedb.operations.progress import Progress
     from cachedb.registry.client import Client

@@ -5,7 +5,7 @@ from typing import Any
 
 from cachedb.layout import image_layout
 from cachedb.layout.blobs import BlobStore
-from cachedb.layout.stage import Stage
+from cachedb.layout.staging.stage import Stage
 from cachedb.operations import publish, remove
 from tests.crash import oracle
 

@@ -11,7 +11,7 @@ import pytest
 
 from cachedb.errors import CorruptBlob, InvalidDigest, StorageFailed
 from cachedb.layout import Layout, locks
-from cachedb.layout.stage import Stage
+from cachedb.layout.staging.stage import Stage
 from cachedb.oci.digest import Digest
 from tests import build
 from tests.layout import child

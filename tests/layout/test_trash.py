@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.layout import Layout
-from cachedb.layout.trash import Trash
+from cachedb.layout.quarantine import Trash
 from cachedb.oci.digest import Digest
 from tests import build
 

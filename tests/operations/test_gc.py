@@ -11,7 +11,7 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheBusy, CatalogMismatch, UnreadableGraph
-from cachedb.layout.trash import Trash
+from cachedb.layout.quarantine import Trash
 from cachedb.oci import Digest
 from cachedb.operations import garbage, gc
 from cachedb.operations.publish import leasing
@@ -386,7 +386,7 @@ def test_another_collection_frees_it_when_its_time_is_over(
     assert len(runs(populated)) == 1
 
     later = time.time() + 3601
-    monkeypatch.setattr("cachedb.layout.trash.time.time", lambda: later)
+    monkeypatch.setattr("cachedb.layout.quarantine.time.time", lambda: later)
 
     assert discard(populated).freed == size
     assert runs(populated) == []
@@ -446,7 +446,7 @@ def test_a_run_from_the_future_waits_for_its_time(
 ) -> None:
     discard(populated)
     earlier = time.time() - 10 * 86_400
-    monkeypatch.setattr("cachedb.layout.trash.time.time", lambda: earlier)
+    monkeypatch.setattr("cachedb.layout.quarantine.time.time", lambda: earlier)
     assert discard(populated, quarantine=60).freed == 0
     assert len(runs(populated)) == 1
 

@@ -17,7 +17,7 @@ from cachedb.errors import (
     RefNotFound,
     RegistryUnavailable,
 )
-from cachedb.layout import stage
+from cachedb.layout.staging import stage
 from cachedb.oci import Digest, MediaType, Reference
 from cachedb.operations import remote
 from cachedb.operations.listing import Health

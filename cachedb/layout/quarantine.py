@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidDigest
 from cachedb.layout.directories import closing, make_directory, open_directory, storing
-from cachedb.layout.stage import digest_of, name_of
+from cachedb.layout.staging.stage import digest_of, name_of
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from cachedb.layout.directories import (
     write_all,
 )
 from cachedb.layout.locks import try_flock
-from cachedb.layout.stage import complete, name_of
+from cachedb.layout.staging.stage import complete, name_of
 from cachedb.limits import MARKER_BYTES
 from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import Fields

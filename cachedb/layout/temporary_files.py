@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cachedb.errors import NotALayout, StorageFailed
 from cachedb.layout.directories import closing, open_directory, open_file, opened, storing
 from cachedb.layout.locks import is_staging, try_flock
-from cachedb.layout.stage import is_complete
+from cachedb.layout.staging.stage import is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
