@@ -21,7 +21,7 @@ from cachedb.catalog.packages import PackedPackages
 from cachedb.catalog.schema import blob, blob_package, edge, link, link_annotation, sbom
 from cachedb.oci import attestation
 from cachedb.oci.digest import Digest
-from cachedb.packages.documents import BUNDLES, MEDIA_TYPES, may_hold_packages
+from cachedb.packages.sbom_documents import BUNDLES, MEDIA_TYPES, may_hold_packages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -20,7 +20,7 @@ from cachedb.errors import (
     StorageFailed,
 )
 from cachedb.oci.digest import Digest
-from cachedb.packages.documents import packages_in
+from cachedb.packages.sbom_documents import packages_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection

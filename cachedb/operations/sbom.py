@@ -18,7 +18,7 @@ from cachedb.errors import InvalidManifest, PlatformNotFound
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
 from cachedb.operations.packages import unreadable_sboms
-from cachedb.packages.raw import raw_sbom
+from cachedb.packages.raw_documents import raw_sbom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cachedb.oci.platform.model import Platform
     from cachedb.operations.find_root import Root
     from cachedb.operations.packages import UnreadableSbom
-    from cachedb.packages.raw import RawSbom
+    from cachedb.packages.raw_documents import RawSbom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from cachedb.errors import InvalidDigest, InvalidManifest
 from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
-from cachedb.packages import jsonstream
-from cachedb.packages.jsonstream import Take
+from cachedb.packages import json_stream
+from cachedb.packages.json_stream import Take
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,8 +120,8 @@ def parse_resource(fields: Fields) -> Subject:
     return Subject(name=name, uri=uri, digests=tuple(digests.items()))
 
 
-_ENVELOPE: jsonstream.Wanted = {"payload": Take.VALUE, "payloadType": Take.VALUE}
-_BUNDLE: jsonstream.Wanted = {**_ENVELOPE, "dsseEnvelope": _ENVELOPE}
+_ENVELOPE: json_stream.Wanted = {"payload": Take.VALUE, "payloadType": Take.VALUE}
+_BUNDLE: json_stream.Wanted = {**_ENVELOPE, "dsseEnvelope": _ENVELOPE}
 
 
 def open_envelope(stream: BinaryIO) -> bytes | None:
@@ -133,7 +133,7 @@ def open_envelope(stream: BinaryIO) -> bytes | None:
         InvalidManifest: It is not JSON, or the payload is not base64.
         LimitExceeded: The payload is longer than a value may be.
     """
-    found = {part.keys[-1]: part.value for part in jsonstream.read(stream, _BUNDLE)}
+    found = {part.keys[-1]: part.value for part in json_stream.read(stream, _BUNDLE)}
     if found.get("payloadType") != _PAYLOAD_TYPE:
         return None
     payload = Fields(found).require("payload", str)

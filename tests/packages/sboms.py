@@ -5,8 +5,8 @@ import io
 import json
 from typing import Any
 
-from cachedb.packages.documents import packages_in
 from cachedb.packages.package import Package
+from cachedb.packages.sbom_documents import packages_in
 
 IN_TOTO = "application/vnd.in-toto+json"
 SPDX = "application/spdx+json"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cachedb import limits
 from cachedb.errors import InvalidInput, InvalidManifest, LimitExceeded
-from cachedb.packages import documents, package, spdx
-from cachedb.packages.documents import may_hold_packages, packages_in
+from cachedb.packages import package, sbom_documents, spdx
 from cachedb.packages.package import Package
+from cachedb.packages.sbom_documents import may_hold_packages, packages_in
 from tests import conformance_data
 from tests.packages import sboms
 from tests.packages.sboms import (
@@ -433,7 +433,7 @@ def test_a_statement_that_is_not_what_its_annotation_says_is_refused():
 def test_a_document_with_too_many_packages_is_refused(document, monkeypatch):
     old = limits.SBOM_PACKAGES
     none = limits.Limit(name=old.name, variable=old.variable, value=0)
-    monkeypatch.setattr(documents, "SBOM_PACKAGES", none)
+    monkeypatch.setattr(sbom_documents, "SBOM_PACKAGES", none)
     monkeypatch.setattr(spdx, "SBOM_PACKAGES", none)
 
     with pytest.raises(LimitExceeded, match="sbom packages limit of 0"):

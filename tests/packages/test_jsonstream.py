@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cachedb import limits
 from cachedb.errors import InvalidManifest, LimitExceeded
-from cachedb.packages import jsonstream, jsontext
-from cachedb.packages.jsonstream import Found, Take
+from cachedb.packages import json_stream, json_text
+from cachedb.packages.json_stream import Found, Take
 
 _SCALARS = (
     st.none()
@@ -36,7 +36,7 @@ _DOCUMENTS = st.dictionaries(
 _LAYOUTS = st.sampled_from(
     [{}, {"indent": 1}, {"ensure_ascii": False}, {"separators": (",", ":")}]
 )
-_WANTED: jsonstream.Wanted = {
+_WANTED: json_stream.Wanted = {
     "a": Take.VALUE,
     "list": Take.ELEMENTS,
     "below": {"b": Take.VALUE, "list": Take.ELEMENTS},
@@ -54,11 +54,13 @@ class Trickle(io.RawIOBase):
         return self._content.read(min(size, self._most))
 
 
-def read(content: bytes, *, piece: int = jsonstream.PIECE, most: int = 1 << 20) -> list[Found]:
-    return list(jsonstream.read(Trickle(content, most), _WANTED, piece=piece))
+def read(content: bytes, *, piece: int = json_stream.PIECE, most: int = 1 << 20) -> list[Found]:
+    return list(json_stream.read(Trickle(content, most), _WANTED, piece=piece))
 
 
-def expected(document: dict, wanted: jsonstream.Wanted, keys: tuple[str, ...] = ()) -> list[Found]:
+def expected(
+    document: dict, wanted: json_stream.Wanted, keys: tuple[str, ...] = ()
+) -> list[Found]:
     """What the reader is to find, by way of the decoded document."""
     found: list[Found] = []
     for key, value in document.items():
@@ -164,7 +166,7 @@ def test_a_damaged_document_is_refused_exactly_when_the_standard_decoder_refuses
             assert read(content, piece=piece) == expected(value, _WANTED)
 
 
-@pytest.mark.parametrize("piece", [1, 5, jsonstream.PIECE])
+@pytest.mark.parametrize("piece", [1, 5, json_stream.PIECE])
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -216,7 +218,7 @@ def test_what_is_wrong_is_said_with_its_place(content, message, piece):
         read(content, piece=piece)
 
 
-@pytest.mark.parametrize("piece", [1, 7, jsonstream.PIECE])
+@pytest.mark.parametrize("piece", [1, 7, json_stream.PIECE])
 @pytest.mark.parametrize("key", ["list", "not-wanted"])
 def test_nesting_is_counted_from_the_top_of_the_document(key, piece):
     most = limits.JSON_DEPTH.value - 2  # the object, its array, and in that the arrays
@@ -235,13 +237,13 @@ def test_long_values_inside_each_other_are_not_looked_at_over_and_over(monkeypat
     content = b'{"not-wanted":[' + b",".join([block] * 4) + b"]}"
     looked_at = 0
 
-    def items_length(text: jsontext.Text, most: int, depth: int) -> int:
+    def items_length(text: json_text.Text, most: int, depth: int) -> int:
         nonlocal looked_at
         looked_at += most
         return original(text, most, depth)
 
-    original = jsontext.Text.items_length
-    monkeypatch.setattr(jsontext.Text, "items_length", items_length)
+    original = json_text.Text.items_length
+    monkeypatch.setattr(json_text.Text, "items_length", items_length)
     assert read(content) == []
 
     assert len(content) <= looked_at < 4 * len(content)
@@ -250,7 +252,7 @@ def test_long_values_inside_each_other_are_not_looked_at_over_and_over(monkeypat
 def limit(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
     old = getattr(limits, name)
     new = limits.Limit(name=old.name, variable=old.variable, value=value)
-    for module in (jsonstream, jsontext):
+    for module in (json_stream, json_text):
         monkeypatch.setattr(module, name, new, raising=False)
 
 
@@ -311,7 +313,7 @@ def test_a_long_document_is_never_held():
     stream = Made(long_document(count))
     tracemalloc.start()
     try:
-        found = sum(1 for _ in jsonstream.read(stream, _WANTED))
+        found = sum(1 for _ in json_stream.read(stream, _WANTED))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -324,7 +326,7 @@ def test_a_long_document_is_never_held():
 def test_elements_come_before_the_document_has_been_read():
     stream = Made(long_document(10_000))
 
-    found = jsonstream.read(stream, {"files": Take.ELEMENTS})
+    found = json_stream.read(stream, {"files": Take.ELEMENTS})
 
     assert next(found).value == 0
-    assert stream.given <= jsonstream.PIECE
+    assert stream.given <= json_stream.PIECE

@@ -8,8 +8,8 @@ import pytest
 
 from cachedb.errors import InvalidManifest, LimitExceeded
 from cachedb.limits import Limit
-from cachedb.packages import jsonstream, raw
-from cachedb.packages.raw import raw_sbom
+from cachedb.packages import json_stream, raw_documents
+from cachedb.packages.raw_documents import raw_sbom
 from tests.packages import sboms
 
 # Order of keys, spaces, escapes and numbers are its maker's.
@@ -47,7 +47,7 @@ def test_a_predicate_is_returned_as_it_stands(content: bytes) -> None:
 
 
 def test_a_predicate_longer_than_what_is_read_at_a_time_is_whole() -> None:
-    long = json.dumps({"spdxVersion": "SPDX-2.3", "text": "é" * 3 * jsonstream.PIECE})
+    long = json.dumps({"spdxVersion": "SPDX-2.3", "text": "é" * 3 * json_stream.PIECE})
     assert read(stated(long)).content == long.encode()
 
 
@@ -107,6 +107,6 @@ def test_a_promise_that_is_not_kept_is_refused() -> None:
 
 def test_a_document_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = Limit(name="sbom bytes", variable="X", value=len(ODD.encode()) - 1)
-    monkeypatch.setattr(raw, "SBOM_BYTES", limit)
+    monkeypatch.setattr(raw_documents, "SBOM_BYTES", limit)
     with pytest.raises(LimitExceeded):
         read(ODD.encode(), sboms.SPDX)

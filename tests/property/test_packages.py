@@ -21,7 +21,7 @@ from cachedb.catalog.schema import blob, blob_package, package, sbom
 from cachedb.errors import InvalidInput
 from cachedb.layout import Layout
 from cachedb.operations import adopt
-from cachedb.packages.documents import may_hold_packages, packages_in
+from cachedb.packages.sbom_documents import may_hold_packages, packages_in
 from tests import attested, build
 from tests.attested import PREDICATE_TYPE
 from tests.catalog.contents import wipe

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import JSON_KEYS, SBOM_BYTES, SBOM_VALUE_CHARACTERS
-from cachedb.packages.jsontext import Text
+from cachedb.packages.json_text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

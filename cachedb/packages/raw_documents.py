@@ -8,9 +8,9 @@ from typing import BinaryIO
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import SBOM_BYTES
-from cachedb.packages import in_toto, jsonstream
-from cachedb.packages.documents import is_envelope, is_sbom_predicate, promises_sbom
-from cachedb.packages.jsonstream import Take
+from cachedb.packages import in_toto, json_stream
+from cachedb.packages.json_stream import Take
+from cachedb.packages.sbom_documents import is_envelope, is_sbom_predicate, promises_sbom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,5 +64,5 @@ def _bare(stream: BinaryIO, media_type: str, predicate_type: str) -> RawSbom | N
     return RawSbom(content=content)
 
 
-def _values(stream: BinaryIO, wanted: jsonstream.Wanted) -> dict[str, object]:
-    return {found.keys[-1]: found.value for found in jsonstream.read(stream, wanted)}
+def _values(stream: BinaryIO, wanted: json_stream.Wanted) -> dict[str, object]:
+    return {found.keys[-1]: found.value for found in json_stream.read(stream, wanted)}

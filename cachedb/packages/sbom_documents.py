@@ -9,13 +9,13 @@ from cachedb.errors import InvalidManifest
 from cachedb.limits import SBOM_PACKAGES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import kind_of
-from cachedb.packages import cyclonedx, in_toto, jsonstream, spdx
-from cachedb.packages.jsonstream import Take
+from cachedb.packages import cyclonedx, in_toto, json_stream, spdx
+from cachedb.packages.json_stream import Take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cachedb.packages.jsonstream import Found
+    from cachedb.packages.json_stream import Found
     from cachedb.packages.package import Package
 
 _SBOMS = frozenset(
@@ -97,7 +97,7 @@ class _Reader(Protocol):
     def finish(self) -> Iterator[Package]: ...
 
 
-_SBOM: jsonstream.Wanted = {
+_SBOM: json_stream.Wanted = {
     "spdxVersion": Take.VALUE,
     "packages": Take.ELEMENTS,
     "bomFormat": Take.VALUE,
@@ -106,7 +106,7 @@ _SBOM: jsonstream.Wanted = {
     "@context": Take.VALUE,
     "@graph": Take.ELEMENTS,
 }
-_WANTED: jsonstream.Wanted = {
+_WANTED: json_stream.Wanted = {
     **_SBOM,
     "_type": Take.VALUE,
     "subject": Take.ELEMENTS,
@@ -120,7 +120,7 @@ _FORMATS = {"packages": "SPDX 2", "components": "CycloneDX", "@graph": "SPDX 3"}
 def _packages(stream: BinaryIO, *, is_promised: bool) -> Iterator[Package]:
     document = _Document()
     count = 0
-    for found in jsonstream.read(stream, _WANTED):
+    for found in json_stream.read(stream, _WANTED):
         if _is_about_something_else(found):
             if is_promised:
                 raise InvalidManifest(f"{found.value!r} is not an SBOM", found.path)
