@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from cachedb.cache_reader import CacheReader
 from cachedb.catalog.database_file import CATALOG
-from cachedb.catalog.statements import asking
+from cachedb.catalog.queries.statements import asking
 from cachedb.layout import Layout
 from cachedb.operations import find_root, opening
 from cachedb.operations.grace import GRACE_SECONDS

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from cachedb.catalog.statements import asking
+from cachedb.catalog.queries.statements import asking
 from cachedb.operations import find_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.catalog.questions import Asking
+    from cachedb.catalog.named_queries import Asking
     from cachedb.layout import Layout
     from cachedb.oci import Digest, Platform
     from cachedb.operations.ask import Answer, Explained

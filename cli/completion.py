@@ -64,11 +64,11 @@ _BASH: Final = "complete_bash"
 
 def names(context: typer.Context, incomplete: str) -> list[str]:
     """Complete a name; what looks like a digest is completed as one."""
-    from cachedb.catalog import completions
+    from cachedb.catalog.queries import completion
 
     is_digest = incomplete.startswith("sha256:") and len(incomplete) >= _LEAST
-    column = completions.Values(*(_DIGESTS if is_digest else _NAMES))
-    return completions.values_of(_catalog(context), column, incomplete)
+    column = completion.Values(*(_DIGESTS if is_digest else _NAMES))
+    return completion.values_of(_catalog(context), column, incomplete)
 
 
 def query(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -112,7 +112,7 @@ def _candidates(
 
 
 def _values(catalog: Path, wanted: Wanted, prefix: str) -> list[str]:
-    from cachedb.catalog.completions import Values, values_of
+    from cachedb.catalog.queries.completion import Values, values_of
 
     if wanted.field in _SPLIT:
         return _in_two_parts(catalog, wanted.field, prefix)
@@ -127,7 +127,7 @@ def _values(catalog: Path, wanted: Wanted, prefix: str) -> list[str]:
 
 def _in_two_parts(catalog: Path, field: str, prefix: str) -> list[str]:
     """Complete what has a first part before a slash, one part at a time."""
-    from cachedb.catalog.completions import Values, values_of
+    from cachedb.catalog.queries.completion import Values, values_of
 
     table, first, second = _SPLIT[field]
     before, slash, behind = prefix.partition("/")

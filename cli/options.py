@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cachedb.cache import Cache
-    from cachedb.catalog.questions import Asking
+    from cachedb.catalog.named_queries import Asking
     from cachedb.query.tree import Query
 
 _T = TypeVar("_T")

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from cachedb.catalog import database_file
-from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
+from cachedb.catalog.enums import APPLICATION_ID, SCHEMA_VERSION
 from cachedb.catalog.schema import metadata
 from cachedb.catalog.upgrade import is_current, is_empty, upgrade
 from cachedb.errors import CacheBusy, CatalogMismatch, StorageFailed

@@ -28,7 +28,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from cachedb.catalog.codes import Role, State
+from cachedb.catalog.enums import Role, State
 
 RowId = NewType("RowId", int)
 

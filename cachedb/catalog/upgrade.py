@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
+from cachedb.catalog.enums import APPLICATION_ID, SCHEMA_VERSION
 from cachedb.catalog.schema import metadata
 from cachedb.errors import CatalogMismatch, SchemaTooNew
 

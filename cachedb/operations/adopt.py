@@ -13,12 +13,13 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import derive as derivation
-from cachedb.catalog import sboms, state
-from cachedb.catalog.codes import FINGERPRINT, INDEX_PROBLEMS, Kind, Reading, State
-from cachedb.catalog.ingest import Ingest
-from cachedb.catalog.names import NamedEntry, compare_refs
-from cachedb.catalog.statements import asking
+from cachedb.catalog import state
+from cachedb.catalog.enums import FINGERPRINT, INDEX_PROBLEMS, Kind, Reading, State
+from cachedb.catalog.index import derive as derivation
+from cachedb.catalog.index import sboms
+from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
+from cachedb.catalog.index.working_set import Ingest
+from cachedb.catalog.queries.statements import asking
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.catalog.ingest import BlobRow, Document
+    from cachedb.catalog.index.working_set import BlobRow, Document
     from cachedb.layout import IndexJson, Layout
     from cachedb.oci.config import ImageConfig
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from cachedb.catalog.asking import asking
+from cachedb.catalog.query_limits import asking
 from cachedb.catalog.schema import ref
 from cachedb.oci import Digest
 from cachedb.query import explain as explaining

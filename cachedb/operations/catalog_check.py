@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import graph, state, statements
-from cachedb.catalog.codes import FINGERPRINT, State
+from cachedb.catalog import state
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.facts import facts, faults, files
+from cachedb.catalog.derived_rows import facts, faults, files
+from cachedb.catalog.enums import FINGERPRINT, State
+from cachedb.catalog.queries import graph, statements
 from cachedb.catalog.schema import blob, link, ref
 from cachedb.errors import CacheError, CatalogMismatch, SchemaTooNew, StorageFailed
 from cachedb.layout.blobs import path_of

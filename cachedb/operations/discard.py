@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import graph
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob
 from cachedb.operations import garbage, gc, remove
 

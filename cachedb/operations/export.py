@@ -12,7 +12,7 @@ import io
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from cachedb.catalog.names import PIN
+from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import BlobNotFound, InvalidInput
 from cachedb.filesystem import docker_archive, flatten, oci_archive
 from cachedb.filesystem.docker_archive import ImageToWrite

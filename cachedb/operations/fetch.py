@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog.codes import State
-from cachedb.catalog.derive import DOCUMENTS
+from cachedb.catalog.enums import State
+from cachedb.catalog.index.derive import DOCUMENTS
 from cachedb.catalog.schema import blob
 from cachedb.errors import (
     BlobNotFound,

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.codes import Kind
-from cachedb.catalog.questions import Question, many
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.named_queries import Question, many
 from cachedb.errors import BlobNotFound, InvalidDigest, InvalidReference, RefNotFound
 from cachedb.oci.digest import Digest
 from cachedb.oci.reference import Reference
@@ -16,7 +16,7 @@ from cachedb.oci.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from cachedb.catalog.questions import Asking
+    from cachedb.catalog.named_queries import Asking
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{6,63})")
 _CANDIDATES = 3

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from cachedb.catalog import graph, statements
-from cachedb.catalog.codes import Kind, State
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.enums import Kind, State
+from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.queries import graph, statements
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import UnreadableGraph
 from cachedb.layout.blobs import path_of

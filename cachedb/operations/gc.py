@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import graph, leases
-from cachedb.catalog.codes import Kind
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.queries import graph, leases
 from cachedb.catalog.schema import blob
 from cachedb.errors import (
     BlobNotFound,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from cachedb.catalog import hot
+from cachedb.catalog import executor
 from cachedb.catalog.database_file import CATALOG
 from cachedb.errors import CatalogMismatch, StorageFailed
 from cachedb.layout import Layout
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cachedb.catalog.questions import Asking
+    from cachedb.catalog.named_queries import Asking
 
 _T = TypeVar("_T")
 
@@ -33,7 +33,7 @@ def glance(root: Path, answer: Callable[[Asking], _T]) -> _T | None:
     with (
         Layout.open(root) as layout,
         suppress(CatalogMismatch, StorageFailed),
-        hot.reading(layout.private / CATALOG) as ask,
+        executor.reading(layout.private / CATALOG) as ask,
     ):
         if is_settled(layout, ask):
             return answer(ask)

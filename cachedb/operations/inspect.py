@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from cachedb.catalog import statements
-from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.queries import statements
+from cachedb.catalog.queries.statements import asking
 from cachedb.catalog.schema import blob, config, edge, env, label, link, platform
-from cachedb.catalog.statements import asking
 from cachedb.oci import Digest, Platform
 from cachedb.operations.listing import manifests_below
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from cachedb.catalog.codes import Kind, State
-from cachedb.catalog.questions import Question, many
+from cachedb.catalog.enums import Kind, State
+from cachedb.catalog.named_queries import Question, many
 from cachedb.oci.digest import Digest
 from cachedb.oci.platform.model import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from cachedb.catalog.questions import Asking
+    from cachedb.catalog.named_queries import Asking
 
 
 class Health(StrEnum):

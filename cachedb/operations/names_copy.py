@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import state
-from cachedb.catalog.codes import NAMES
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.enums import NAMES
 from cachedb.errors import CatalogMismatch, InvalidManifest, SchemaTooNew, StorageFailed
 from cachedb.layout import IndexJson
 

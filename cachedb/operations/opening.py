@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.database_file import CATALOG
-from cachedb.catalog.statements import asking
+from cachedb.catalog.queries.statements import asking
 from cachedb.errors import CatalogMismatch, StorageFailed
 from cachedb.operations.settled import is_in_step, is_settled
 

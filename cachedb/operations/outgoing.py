@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog.codes import Role, State
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.enums import Role, State
+from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.schema import blob, link
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, PlatformNotFound
 from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import sboms
-from cachedb.catalog.packages import PORTION, PackedPackages
-from cachedb.catalog.sboms import Reading
+from cachedb.catalog.index import sboms
+from cachedb.catalog.index.packages import PORTION, PackedPackages
+from cachedb.catalog.index.sboms import Reading
 from cachedb.errors import (
     BlobNotFound,
     CorruptBlob,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.catalog.sboms import Unread
+    from cachedb.catalog.index.sboms import Unread
     from cachedb.layout import Layout
 
 # So many small documents share a transaction at most.

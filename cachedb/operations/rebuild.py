@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.facts import facts, faults
-from cachedb.catalog.hints import Hints
-from cachedb.catalog.swap import replacing
+from cachedb.catalog.derived_rows import facts, faults
+from cachedb.catalog.replacement import replacing
+from cachedb.catalog.user_state import Hints
 from cachedb.errors import (
     CatalogMismatch,
     LimitExceeded,

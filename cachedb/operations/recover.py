@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import graph, leases
-from cachedb.catalog.codes import State
+from cachedb.catalog.enums import State
+from cachedb.catalog.queries import graph, leases
 from cachedb.catalog.schema import blob
 from cachedb.errors import CacheBusy
 from cachedb.operations import adopt

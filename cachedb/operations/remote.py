@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from cachedb.catalog.names import parts_of
+from cachedb.catalog.index.ref_rows import parts_of
 from cachedb.errors import (
     CacheError,
     InvalidManifest,

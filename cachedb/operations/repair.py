@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Kind
-from cachedb.catalog.derive import DOCUMENTS
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.index.derive import DOCUMENTS
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, link, ref, repository_blob
 from cachedb.errors import CacheError, CorruptBlob, InvalidReference
 from cachedb.oci import Descriptor, MediaType, Reference

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cachedb.catalog.queries.statements import asking
 from cachedb.catalog.schema import ref
-from cachedb.catalog.statements import asking
 from cachedb.errors import Refused
 from cachedb.operations import find_root, usage
 from cachedb.operations.ask import select_ids

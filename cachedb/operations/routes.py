@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Kind
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, edge, ref
 from cachedb.errors import BlobNotFound
 from cachedb.oci.digest import Digest

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import graph, packages
-from cachedb.catalog import sboms as documents
-from cachedb.catalog.codes import Kind
-from cachedb.catalog.derive import DOCUMENTS
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.index import packages
+from cachedb.catalog.index import sboms as documents
+from cachedb.catalog.index.derive import DOCUMENTS
+from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.queries import graph
+from cachedb.catalog.queries.statements import asking
 from cachedb.catalog.schema import blob
-from cachedb.catalog.statements import asking
 from cachedb.errors import InvalidManifest, PlatformNotFound
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from cachedb.catalog.sboms import Claim
+    from cachedb.catalog.index.sboms import Claim
     from cachedb.layout import Layout
     from cachedb.oci.platform.model import Platform
     from cachedb.operations.find_root import Root

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.codes import FINGERPRINT
-from cachedb.catalog.questions import Question
+from cachedb.catalog.enums import FINGERPRINT
+from cachedb.catalog.named_queries import Question
 from cachedb.layout.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
-    from cachedb.catalog.questions import Asking
+    from cachedb.catalog.named_queries import Asking
     from cachedb.layout import Layout
 
 

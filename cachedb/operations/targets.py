@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.statements import asking
+from cachedb.catalog.queries.statements import asking
 from cachedb.errors import NotFound
 from cachedb.operations import find_root
 from cachedb.operations.ask import select_ids

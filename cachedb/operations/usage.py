@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from cachedb.catalog import graph, statements
+from cachedb.catalog.queries import graph, statements
 from cachedb.catalog.schema import blob, ref
 from cachedb.oci.digest import Digest
 

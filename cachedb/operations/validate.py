@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import statements
-from cachedb.catalog.codes import Kind, Role, State
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.queries import statements
+from cachedb.catalog.queries.statements import asking
 from cachedb.catalog.schema import blob, link, ref
-from cachedb.catalog.statements import asking
 from cachedb.oci.digest import Digest
 from cachedb.operations.listing import manifests_below
 

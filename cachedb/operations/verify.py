@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import State
+from cachedb.catalog.enums import State
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
 from cachedb.oci.digest import Digest

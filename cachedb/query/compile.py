@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVarTuple
 
 from sqlalchemy import Select, and_, func, select, true
 
-from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.enums import Kind, Role, State
 from cachedb.query import times
 from cachedb.query.check import check
 from cachedb.query.conditions import Conditions

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, exists, false, func, not_, or_, select, true, union_all
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Kind
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, blob_package, config, platform
 from cachedb.query import counts, flags, predicates, sql
 from cachedb.query.describe import describe

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, case, func, select, true
 
-from cachedb.catalog.codes import Kind, Role
+from cachedb.catalog.enums import Kind, Role
 from cachedb.catalog.schema import blob, blob_package, edge, link, ref
 from cachedb.query.describe import describe
 from cachedb.query.expressions import aliased

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, func, literal, select
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Kind
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import (
     annotation,
     blob,

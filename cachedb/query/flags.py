@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sqlalchemy import and_, func, not_, or_, select
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, link, platform, ref
 from cachedb.query import sql
 from cachedb.query.expressions import Row, aliased, pairs_below

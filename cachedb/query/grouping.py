@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
-from cachedb.catalog import graph
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, ref
 from cachedb.query.expressions import Row, aliased, pairs_below, sum_of_single
 from cachedb.query.fields import Field, Sort

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, or_, select
 
-from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.schema import platform
 from cachedb.packages import versions
 from cachedb.query import sql

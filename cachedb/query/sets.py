@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from sqlalchemy import select, true
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Role
+from cachedb.catalog.enums import Role
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import edge, link
 from cachedb.query.expressions import Expressions, Names, Row
 

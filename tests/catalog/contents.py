@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from cachedb.catalog import graph, state
-from cachedb.catalog.codes import INDEX_PROBLEMS, Kind, Reading, Role, State
+from cachedb.catalog import state
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.enums import INDEX_PROBLEMS, Kind, Reading, Role, State
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import (
     annotation,
     blob,

@@ -6,39 +6,39 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from cachedb.cache import Cache
-from cachedb.catalog import completions, statements
+from cachedb.catalog.queries import completion, statements
 from cachedb.catalog.schema import metadata
 from tests import build
 from tests.conftest import APP
 
 
-@pytest.mark.parametrize("values", completions.KNOWN, ids=str)
-def test_a_text_is_its_statement_compiled(values: completions.Values) -> None:
+@pytest.mark.parametrize("values", completion.KNOWN, ids=str)
+def test_a_text_is_its_statement_compiled(values: completion.Values) -> None:
     columns = metadata.tables[values.table].c
     key = None if values.key is None else columns[values.key]
     statement = statements.values_between(columns[values.column], key)
     compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
-    assert " ".join(str(compiled).split()) == completions.text_for(values)
+    assert " ".join(str(compiled).split()) == completion.text_for(values)
 
 
 def test_values_are_found_by_their_beginning(populated: build.Tree) -> None:
     Cache.open(populated.path).close()
     catalog = populated.path / ".cachedb" / "index.db"
 
-    def found(values: completions.Values, prefix: str, key: str = "") -> list[str]:
-        return completions.values_of(catalog, values, prefix, key)
+    def found(values: completion.Values, prefix: str, key: str = "") -> list[str]:
+        return completion.values_of(catalog, values, prefix, key)
 
-    assert found(completions.Values("ref", "name"), "example") == ["example.com/app:1"]
-    assert found(completions.Values("ref", "tag"), "") == ["1", "2"]
-    assert found(completions.Values("blob", "digest"), APP.digest[:20]) == [APP.digest]
-    assert found(completions.Values("platform", "architecture"), "a") == ["amd64", "arm64"]
-    assert found(completions.Values("label", "key"), "t") == ["team"]
-    assert found(completions.Values("label", "value", "key"), "", "team") == ["blue", "red"]
-    assert found(completions.Values("label", "value", "key"), "", "other") == []
+    assert found(completion.Values("ref", "name"), "example") == ["example.com/app:1"]
+    assert found(completion.Values("ref", "tag"), "") == ["1", "2"]
+    assert found(completion.Values("blob", "digest"), APP.digest[:20]) == [APP.digest]
+    assert found(completion.Values("platform", "architecture"), "a") == ["amd64", "arm64"]
+    assert found(completion.Values("label", "key"), "t") == ["team"]
+    assert found(completion.Values("label", "value", "key"), "", "team") == ["blue", "red"]
+    assert found(completion.Values("label", "value", "key"), "", "other") == []
 
 
 def test_without_a_catalog_nothing_is_found(tmp_path: Path) -> None:
-    names = completions.Values("ref", "name")
-    assert completions.values_of(tmp_path / "index.db", names, "") == []
+    names = completion.Values("ref", "name")
+    assert completion.values_of(tmp_path / "index.db", names, "") == []
     (tmp_path / "index.db").write_bytes(b"no database" * 100)
-    assert completions.values_of(tmp_path / "index.db", names, "") == []
+    assert completion.values_of(tmp_path / "index.db", names, "") == []

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from cachedb.catalog import connect, state
-from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.enums import APPLICATION_ID, SCHEMA_VERSION
 from cachedb.catalog.schema import blob
 from cachedb.errors import CacheBusy, CatalogMismatch, SchemaTooNew, StorageFailed
 from tests.layout import child

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from cachedb.cache import Cache
-from cachedb.catalog import compiled, hot, statements
-from cachedb.catalog.questions import Question, many
+from cachedb.catalog import compiled, executor
+from cachedb.catalog.named_queries import Question, many
+from cachedb.catalog.queries import statements
 from cachedb.errors import CatalogMismatch
 from tests import build, golden_files
 
@@ -83,12 +84,12 @@ def test_an_answer_is_that_of_the_statement(populated: build.Tree, question: Que
         expected = [
             tuple(row) for row in connection.execute(statements.statement_of(question), VALUES)
         ]
-    with hot.reading(populated.path / ".cachedb" / "index.db") as ask:
+    with executor.reading(populated.path / ".cachedb" / "index.db") as ask:
         assert list(ask(question, **VALUES)) == expected
 
 
 def test_without_a_catalog_of_this_version_there_are_no_answers(catalog: Path) -> None:
-    with pytest.raises(CatalogMismatch), hot.reading(catalog.with_name("none")):
+    with pytest.raises(CatalogMismatch), executor.reading(catalog.with_name("none")):
         raise AssertionError
     for change in ("PRAGMA user_version = 99", "CREATE VIEW v AS SELECT 1", "DROP TABLE ref"):
         changed = catalog.with_name("changed.db")
@@ -98,14 +99,14 @@ def test_without_a_catalog_of_this_version_there_are_no_answers(catalog: Path) -
         connection.execute(change)
         connection.commit()
         connection.close()
-        with pytest.raises(CatalogMismatch), hot.reading(changed) as ask:
+        with pytest.raises(CatalogMismatch), executor.reading(changed) as ask:
             ask(Question.NAMES)
 
 
 def test_a_damaged_catalog_is_a_mismatch(catalog: Path) -> None:
     catalog.write_bytes(catalog.read_bytes()[:4096] + b"\xff" * 100_000)
-    with pytest.raises(CatalogMismatch), hot.reading(catalog) as ask:
+    with pytest.raises(CatalogMismatch), executor.reading(catalog) as ask:
         ask(Question.REFS)
     catalog.write_bytes(b"no database" * 1000)
-    with pytest.raises(CatalogMismatch), hot.reading(catalog):
+    with pytest.raises(CatalogMismatch), executor.reading(catalog):
         raise AssertionError

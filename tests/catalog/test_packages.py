@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, select
 
-from cachedb.catalog import packages, sboms, statements
-from cachedb.catalog.codes import State
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.packages import PackedPackages
-from cachedb.catalog.questions import Question
+from cachedb.catalog.enums import State
+from cachedb.catalog.index import packages, sboms
+from cachedb.catalog.index.packages import PackedPackages
+from cachedb.catalog.named_queries import Question
+from cachedb.catalog.queries import statements
 from cachedb.catalog.schema import blob, blob_package, package, sbom
 from cachedb.errors import LimitExceeded
 from cachedb.limits import Limit

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cachedb.catalog.codes import SCHEMA_VERSION
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.enums import SCHEMA_VERSION
 from tests.catalog import released_catalogs
 
 VERSIONS = Path(__file__).resolve().parents[2] / "migrations" / "versions"

@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, insert
 
 import cachedb
 from cachedb.catalog import connect, upgrade
-from cachedb.catalog.codes import SCHEMA_VERSION
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.catalog.schema import blob, edge, metadata
 from cachedb.errors import CatalogMismatch
 from tests.layout import child

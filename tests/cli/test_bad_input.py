@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.catalog.codes import SCHEMA_VERSION
+from cachedb.catalog.enums import SCHEMA_VERSION
 from tests import build
 from tests.cli import snapshot
 from tests.cli.conftest import Run

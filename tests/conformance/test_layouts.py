@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cachedb.catalog.codes import Kind, State
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.enums import Kind, State
 from cachedb.errors import NotALayout
 from cachedb.layout import Layout
 from cachedb.operations import adopt

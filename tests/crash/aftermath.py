@@ -10,7 +10,7 @@ from pathlib import Path
 import cachedb.cli.app
 from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.facts import facts
+from cachedb.catalog.derived_rows import facts
 from cachedb.operations import adopt, names_copy
 
 _CLEANED = ("ingest", "leases", "tmp", "trash")

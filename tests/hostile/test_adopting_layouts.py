@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cachedb.catalog.codes import State
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.enums import State
 from cachedb.errors import CacheError, CorruptBlob
 from cachedb.layout import Layout, image_layout
 from cachedb.oci.digest import Digest

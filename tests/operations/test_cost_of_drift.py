@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event
 
 from cachedb.cache import Cache
-from cachedb.catalog.statements import asking
+from cachedb.catalog.queries.statements import asking
 from cachedb.layout import fingerprint
 from cachedb.operations import adopt
 from tests import build

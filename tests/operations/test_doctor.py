@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.catalog.codes import State
+from cachedb.catalog.enums import State
 from cachedb.errors import CatalogMismatch, NotALayout, Refused, SchemaTooNew
 from cachedb.operations.findings import Code, Finding, Level
 from tests import build

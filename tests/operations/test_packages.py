@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from cachedb.cache import CATALOG, Cache
-from cachedb.catalog import packages as package_rows
-from cachedb.catalog import sboms as sbom_rows
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.packages import PackedPackages
+from cachedb.catalog.index import packages as package_rows
+from cachedb.catalog.index import sboms as sbom_rows
+from cachedb.catalog.index.packages import PackedPackages
 from cachedb.errors import StorageFailed
 from cachedb.layout import Layout
 from cachedb.layout.blobs import BlobStore

@@ -73,11 +73,11 @@ def test_targets_are_names_and_queries_together(cache: Cache) -> None:
 def test_a_query_that_takes_too_long_is_interrupted(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cachedb.catalog import asking  # noqa: PLC0415
+    from cachedb.catalog import query_limits  # noqa: PLC0415
 
-    monkeypatch.setattr(asking, "QUERY_SECONDS", type(QUERY_SECONDS)(
+    monkeypatch.setattr(query_limits, "QUERY_SECONDS", type(QUERY_SECONDS)(
         name="query seconds", variable="X", value=-1))  # fmt: skip
-    monkeypatch.setattr(asking, "_STEPS", 1)
+    monkeypatch.setattr(query_limits, "_STEPS", 1)
     with pytest.raises(LimitExceeded, match="query seconds"):
         cache.query("refs sort -exclusive")
     with cache.catalog.reading() as connection:
@@ -85,7 +85,7 @@ def test_a_query_that_takes_too_long_is_interrupted(
 
 
 def test_a_query_cannot_write(cache: Cache) -> None:
-    from cachedb.catalog.asking import asking  # noqa: PLC0415
+    from cachedb.catalog.query_limits import asking  # noqa: PLC0415
 
     with (
         pytest.raises(StorageFailed, match="readonly"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.catalog.codes import State
+from cachedb.catalog.enums import State
 from cachedb.oci import Reference
 from cachedb.operations.progress import UNWATCHED
 from cachedb.operations.pull import PullOptions

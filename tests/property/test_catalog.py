@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from cachedb.catalog.codes import Kind, State
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.enums import Kind, State
 from cachedb.layout import Layout, fingerprint
 from cachedb.operations import adopt
 from tests import build

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import select
 
-from cachedb.catalog import sboms as sbom_rows
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.index import sboms as sbom_rows
 from cachedb.catalog.schema import blob, blob_package, package, sbom
 from cachedb.errors import InvalidInput
 from cachedb.layout import Layout

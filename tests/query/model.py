@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, insert
 
 from cachedb.catalog import schema
-from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.enums import Kind, Role, State
 from cachedb.packages import versions
 
 Platform = tuple[str, str, str]

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, create_engine, func, insert, select
 from sqlalchemy.dialects import postgresql
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Kind, State
+from cachedb.catalog.enums import Kind, State
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, edge, metadata, ref
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from cachedb.catalog import packages
-from cachedb.catalog.codes import Role, State
-from cachedb.catalog.ingest import chunks
-from cachedb.catalog.packages import PackedPackages
+from cachedb.catalog.enums import Role, State
+from cachedb.catalog.index import packages
+from cachedb.catalog.index.packages import PackedPackages
+from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.schema import blob, blob_package, edge, link, link_annotation, sbom
 from cachedb.oci import attestation
 from cachedb.oci.digest import Digest

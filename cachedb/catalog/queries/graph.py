@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import CTE, exists, func, select
 
-from cachedb.catalog.codes import State
+from cachedb.catalog.enums import State
 from cachedb.catalog.schema import blob, edge, ref
 
 if TYPE_CHECKING:

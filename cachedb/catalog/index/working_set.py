@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from cachedb.catalog import stored_links
 from cachedb.catalog.batches import chunks, insert_rows
-from cachedb.catalog.codes import Kind, Reading, Role, State
-from cachedb.catalog.rows import COLUMNS, BlobRow, Claim, NewLink
+from cachedb.catalog.enums import Kind, Reading, Role, State
+from cachedb.catalog.index import link_rows
+from cachedb.catalog.index.blob_rows import COLUMNS, BlobRow, Claim, NewLink
 from cachedb.catalog.schema import (
     annotation,
     blob,
@@ -214,7 +214,7 @@ class Ingest:
                 stored.append(row.id)
             for known in (self._stored_manifests, self._stored_content, self._is_sparse):
                 known.pop(row.id, None)
-        reached = stored_links.forget_documents(self.connection, stored)
+        reached = link_rows.forget_documents(self.connection, stored)
         for key in reached:
             self._stored_claims.pop(key, None)
         return children | reached
@@ -327,11 +327,11 @@ class Ingest:
     def _load_claims(self, ids: list[int]) -> None:
         for key in ids:
             self._stored_claims[key] = []
-        for one in stored_links.layers_to(self.connection, ids):
+        for one in link_rows.layers_to(self.connection, ids):
             self._stored_claims[one.child_id].append(
                 Claim(one.media_type, one.size, None, Role.LAYER, None, bool(one.embedded))
             )
-        found = list(stored_links.others_to(self.connection, ids))
+        found = list(link_rows.others_to(self.connection, ids))
         self.load_ids({one.parent_id for one in found})
         for one in found:
             claim = Claim(one.media_type, one.size, one.platform_id, Role(one.role))
@@ -341,7 +341,7 @@ class Ingest:
 
     def _load_content(self, ids: Iterable[int]) -> None:
         found = defaultdict(list)
-        for one in stored_links.content_of(self.connection, ids):
+        for one in link_rows.content_of(self.connection, ids):
             found[one.parent_id].append(one)
         self.load_ids({one.child_id for links in found.values() for one in links})
         for key, links in found.items():
@@ -350,7 +350,7 @@ class Ingest:
             ]
 
     def _load_manifests(self, ids: Iterable[int]) -> None:
-        pairs = list(stored_links.manifests_of(self.connection, ids))
+        pairs = list(link_rows.manifests_of(self.connection, ids))
         self.load_ids({child for _, child in pairs})
         for parent, child in pairs:
             self._stored_manifests.setdefault(parent, []).append(self._by_id[child])
@@ -391,10 +391,10 @@ class Ingest:
             for one in self._by_id[parent].links:
                 links.append(_values(key, parent, one))
                 notes += [(key, *pair) for pair in one.annotations.items()]
-                edges.add(stored_links.edge_of(parent, one.child.id, one.role or 0))
+                edges.add(link_rows.edge_of(parent, one.child.id, one.role or 0))
                 key += 1
         if not self._is_new:  # a subject may have claimed one before
-            edges -= stored_links.edges_from(self.connection, {parent for parent, _ in edges})
+            edges -= link_rows.edges_from(self.connection, {parent for parent, _ in edges})
         insert_rows(self.connection, link, _LINK_COLUMNS, links)
         insert_rows(self.connection, edge, ("parent_id", "child_id"), sorted(edges))
         insert_rows(self.connection, link_annotation, ("link_id", "key", "value"), notes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, exists, select
 
 from cachedb.catalog.batches import chunks
-from cachedb.catalog.codes import Role
+from cachedb.catalog.enums import Role
 from cachedb.catalog.schema import annotation, config, edge, env, label, link, link_annotation
 from cachedb.oci import attestation
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from cachedb.catalog.codes import State
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.enums import State
+from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.schema import blob, lease, lease_item, ref, repository_blob
 from cachedb.errors import CacheError
 

@@ -11,8 +11,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog import database_file
-from cachedb.catalog.codes import APPLICATION_ID, SCHEMA_VERSION
 from cachedb.catalog.compiled import TEXTS
+from cachedb.catalog.enums import APPLICATION_ID, SCHEMA_VERSION
 from cachedb.errors import CatalogMismatch
 from cachedb.limits import LOCK_SECONDS
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from cachedb.catalog.questions import Asking, Question
+    from cachedb.catalog.named_queries import Asking, Question
 
 # What the driver has to say may hold names of a damaged schema, which are no text.
 _DAMAGED = (sqlite3.Error, UnicodeDecodeError)

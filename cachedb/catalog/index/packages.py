@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.schema import blob_package, package
 from cachedb.limits import SBOM_TEXT_BYTES
 from cachedb.packages.versions import key as version_key

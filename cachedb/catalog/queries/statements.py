@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from cachedb.catalog import graph
-from cachedb.catalog.codes import Kind, Role, State
-from cachedb.catalog.questions import Question
+from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.named_queries import Question
+from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, edge, link, platform, ref, sbom, state
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import CTE, ColumnElement, Connection, FromClause, Select
 
-    from cachedb.catalog.questions import Asking
+    from cachedb.catalog.named_queries import Asking
 
 NEEDED_AND_NOT_THERE = (int(State.MISSING), int(State.CORRUPT))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, literal, select
 
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.schema import blob, repository_blob
 
 if TYPE_CHECKING:

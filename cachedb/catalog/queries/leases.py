@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
-from cachedb.catalog.ingest import chunks
+from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.schema import lease, lease_item
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from cachedb.catalog.codes import Kind, Role, State
+from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.schema import blob, edge, link, platform, ref
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cachedb.catalog.codes import Kind, Reading, Role, State
+from cachedb.catalog.enums import Kind, Reading, Role, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

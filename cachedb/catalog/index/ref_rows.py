@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cachedb.catalog.batches import chunks
-from cachedb.catalog.rows import Claim
+from cachedb.catalog.index.blob_rows import Claim
 from cachedb.catalog.schema import ref, ref_annotation
 from cachedb.errors import InvalidReference
 from cachedb.oci.reference import TAG, Reference
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from cachedb.catalog.ingest import Ingest
+    from cachedb.catalog.index.working_set import Ingest
     from cachedb.oci.descriptor import Descriptor
 
 PIN = "io.cachedb.pin"

@@ -1,0 +1,1 @@
+"""Derived rows: what reconciliation computes from files and writes to the catalog."""

@@ -1,0 +1,1 @@
+"""Statements of the catalog: SQLAlchemy Core selects and writes over `schema`."""
