@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cachedb.registry.client import Client
-    from cachedb.registry.settings import ClientCertificate
+    from cachedb.registry.http.settings import ClientCertificate
 
 MirrorOption = Annotated[
     list[str] | None,
@@ -61,9 +61,9 @@ def connector(
 ) -> Iterator[Callable[[str], Client]]:
     """Give a function that opens the client of a registry; each is opened once, and closed."""
     from cachedb.registry import mirrors as mirroring
+    from cachedb.registry.auth.credentials import Credentials
     from cachedb.registry.client import Client
-    from cachedb.registry.credentials import Credentials
-    from cachedb.registry.settings import RegistrySettings
+    from cachedb.registry.http.settings import RegistrySettings
 
     settings = RegistrySettings(
         mirrors={**mirroring.from_environment(), **mirroring.parse(mirrors or ())},
@@ -86,7 +86,7 @@ def connector(
 
 
 def _client_certificate(text: str) -> tuple[str, ClientCertificate]:
-    from cachedb.registry.settings import ClientCertificate
+    from cachedb.registry.http.settings import ClientCertificate
 
     registry, equals, files = text.partition("=")
     certificate, _, key = files.partition(",")

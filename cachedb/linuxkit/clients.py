@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cachedb.registry.client import Client
-    from cachedb.registry.settings import RegistrySettings
+    from cachedb.registry.http.settings import RegistrySettings
 
 
 class Clients:
@@ -35,9 +35,9 @@ class Clients:
     def _connect(self, domain: str) -> Client:
         # Most of what a provider is used for needs no network, and this brings in requests.
         from cachedb.registry import mirrors  # noqa: PLC0415
+        from cachedb.registry.auth.credentials import Credentials  # noqa: PLC0415
         from cachedb.registry.client import Client  # noqa: PLC0415
-        from cachedb.registry.credentials import Credentials  # noqa: PLC0415
-        from cachedb.registry.settings import RegistrySettings  # noqa: PLC0415
+        from cachedb.registry.http.settings import RegistrySettings  # noqa: PLC0415
 
         settings = self._settings or RegistrySettings(mirrors=mirrors.from_environment())
         return Client(domain, settings, Credentials.from_environment(warn=settings.warn))

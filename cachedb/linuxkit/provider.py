@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cachedb.operations.find_root import Root
     from cachedb.operations.pull import PullOptions
     from cachedb.operations.push import Pushed
-    from cachedb.registry.settings import RegistrySettings
+    from cachedb.registry.http.settings import RegistrySettings
 
 
 def get(path: Path) -> Cache:

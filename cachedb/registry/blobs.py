@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Protocol
 from cachedb.errors import BlobNotFound, RateLimited, RegistryUnavailable, WrongContent
 from cachedb.limits import MIB
 from cachedb.oci.digest import Digest
-from cachedb.registry import headers, problems
-from cachedb.registry.origin import path_segment
-from cachedb.registry.problems import Failure
+from cachedb.registry.http import api_errors, headers
+from cachedb.registry.http.api_errors import Failure
+from cachedb.registry.http.origin import path_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cachedb.oci.descriptor import Descriptor
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.transport import Answer
+    from cachedb.registry.http.transport import Answer
 
 # Who sends less than this in a connection has not made progress that earns another attempt.
 _PROGRESS = MIB
@@ -115,7 +115,7 @@ def is_there(endpoint: Endpoint, repository: str, digest: Digest) -> bool:
         if answer.status == HTTPStatus.NOT_FOUND:
             return False
         if answer.status != HTTPStatus.OK:
-            raise problems.error_of(answer, f"ask for blob {digest}")
+            raise api_errors.error_of(answer, f"ask for blob {digest}")
         return True
 
 
@@ -156,7 +156,7 @@ def _start_of(answer: Answer, endpoint: Endpoint, descriptor: Descriptor, offset
         case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise WrongContent(what, f"the registry has no bytes after {offset}")
         case _:
-            raise problems.error_of(answer, f"pull {what}")
+            raise api_errors.error_of(answer, f"pull {what}")
     length = headers.content_length(answer.header_lines("Content-Length"))
     if length is not None and start + length != descriptor.size:
         raise WrongContent(

@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from cachedb.errors import LimitExceeded, NotFound, RegistryError, RegistryUnavailable
-from cachedb.registry.credentials import DOCKER_HUB
+from cachedb.registry.auth.credentials import DOCKER_HUB
 from cachedb.registry.endpoint import Endpoint
+from cachedb.registry.http.origin import Origin
 from cachedb.registry.mirrors import bases_of
-from cachedb.registry.origin import Origin
 from cachedb.registry.registry import Registry
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from cachedb.oci.descriptor import Descriptor
     from cachedb.oci.digest import Digest
     from cachedb.oci.reference import Reference, TagName
+    from cachedb.registry.auth.credentials import Credentials
     from cachedb.registry.blobs import BlobStream, Sink
-    from cachedb.registry.credentials import Credentials
-    from cachedb.registry.settings import RegistrySettings
+    from cachedb.registry.http.settings import RegistrySettings
 
 _T = TypeVar("_T")
 _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}

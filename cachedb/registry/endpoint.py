@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cachedb.errors import RegistryUnavailable, UntrustedOrigin
-from cachedb.registry import headers, scopes, tls
-from cachedb.registry.exchange import Exchange
-from cachedb.registry.origin import Origin, redact, resolve
-from cachedb.registry.problems import Failure
-from cachedb.registry.scopes import Access
-from cachedb.registry.transport import Request
+from cachedb.registry.auth import scopes
+from cachedb.registry.auth.scopes import Access
+from cachedb.registry.http import headers, tls
+from cachedb.registry.http.api_errors import Failure
+from cachedb.registry.http.origin import Origin, redact, resolve
+from cachedb.registry.http.transport import Request
+from cachedb.registry.session import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cachedb.limits import Limit
-    from cachedb.registry.credentials import Credential
-    from cachedb.registry.settings import RegistrySettings
-    from cachedb.registry.transport import Answer
+    from cachedb.registry.auth.credentials import Credential
+    from cachedb.registry.http.settings import RegistrySettings
+    from cachedb.registry.http.transport import Answer
 
     _Send = Callable[[Exchange, Request], Answer]
 

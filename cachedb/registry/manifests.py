@@ -14,14 +14,14 @@ from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.reference import DEFAULT_TAG, TagName
-from cachedb.registry import headers, problems
-from cachedb.registry.origin import path_segment
-from cachedb.registry.transport import Request
+from cachedb.registry.http import api_errors, headers
+from cachedb.registry.http.origin import path_segment
+from cachedb.registry.http.transport import Request
 
 if TYPE_CHECKING:
     from cachedb.oci.reference import Reference
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.transport import Answer
+    from cachedb.registry.http.transport import Answer
 
 _KINDS = (
     media_types.OCI_INDEX,
@@ -52,7 +52,7 @@ def resolve(endpoint: Endpoint, reference: Reference) -> Descriptor:
             if found is not None:
                 return found
         elif answer.status not in _NO_HEAD:
-            raise problems.error_of(answer, f"resolve {str(reference)!r}")
+            raise api_errors.error_of(answer, f"resolve {str(reference)!r}")
     return get(endpoint, reference.path, target)[0]
 
 
@@ -77,7 +77,7 @@ def get(
         if answer.status == HTTPStatus.NOT_FOUND:
             raise RefNotFound(what, why=f"{endpoint} has no {what!r}")
         if answer.status != HTTPStatus.OK:
-            raise problems.error_of(answer, f"pull {what!r}")
+            raise api_errors.error_of(answer, f"pull {what!r}")
         found = _checked(answer, content, name, what)
     if isinstance(target, Descriptor):
         _check_promise(found, target, what)
@@ -110,7 +110,7 @@ def put(
     what = f"{repository}@{target}" if isinstance(target, Digest) else f"{repository}:{target}"
     with endpoint.send(request, endpoint.pushing(repository)) as answer:
         if answer.status != HTTPStatus.CREATED:
-            raise problems.error_of(answer, f"push {what!r}")
+            raise api_errors.error_of(answer, f"push {what!r}")
         stated = _stated_digest(answer, repr(what))
         if stated is not None and stated != Digest.of(content, stated.algorithm):
             raise WrongContent(repr(what), f"the registry says that it stored {stated}")

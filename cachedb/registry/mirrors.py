@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from cachedb.errors import InvalidReference, UntrustedOrigin
 from cachedb.oci.reference import DOMAIN, NAME
-from cachedb.registry.origin import Origin
+from cachedb.registry.http.origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

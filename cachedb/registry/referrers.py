@@ -13,15 +13,16 @@ from cachedb.oci import strict_json
 from cachedb.oci.manifest import Index
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.reference import TagName
-from cachedb.registry import manifests, problems
+from cachedb.registry import manifests
 from cachedb.registry.endpoint import next_page
-from cachedb.registry.origin import path_segment
+from cachedb.registry.http import api_errors
+from cachedb.registry.http.origin import path_segment
 
 if TYPE_CHECKING:
     from cachedb.oci.descriptor import Descriptor
     from cachedb.oci.digest import Digest
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.transport import Answer
+    from cachedb.registry.http.transport import Answer
 
 _NO_API = frozenset({404, 405, 501})
 _LONGEST_ALGORITHM = 32
@@ -91,7 +92,7 @@ def tag_of(subject: Digest) -> TagName:
 
 def _page(answer: Answer, content: bytes, subject: Digest) -> tuple[Descriptor, ...]:
     if answer.status != HTTPStatus.OK:
-        raise problems.error_of(answer, f"list the referrers of {subject}")
+        raise api_errors.error_of(answer, f"list the referrers of {subject}")
     try:
         stated = MediaType(answer.header("Content-Type") or "")
     except InvalidMediaType:

@@ -10,14 +10,14 @@ from cachedb.limits import MANIFEST_BYTES, PAGES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.reference import TAG, TagName
 from cachedb.oci.strict_json import decode_object
-from cachedb.registry import problems
 from cachedb.registry.endpoint import next_page
+from cachedb.registry.http import api_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.transport import Answer
+    from cachedb.registry.http.transport import Answer
 
 _A_PAGE = 1000
 # A list of one-tag pages would cost a request a tag: pages have to be worth their requests.
@@ -64,7 +64,7 @@ def _page(answer: Answer, content: bytes, endpoint: Endpoint, repository: str) -
     if answer.status == HTTPStatus.NOT_FOUND:
         raise RefNotFound(repository, why=f"{endpoint} has no repository {repository!r}")
     if answer.status != HTTPStatus.OK:
-        raise problems.error_of(answer, f"list the tags of {repository!r}")
+        raise api_errors.error_of(answer, f"list the tags of {repository!r}")
     try:
         return Fields(decode_object(content)).strings("tags")
     except InvalidManifest as error:

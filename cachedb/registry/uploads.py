@@ -20,10 +20,11 @@ from cachedb.errors import (
 )
 from cachedb.limits import MIB
 from cachedb.oci.digest import Digest
-from cachedb.registry import blobs, headers, problems
-from cachedb.registry.origin import Origin, path_segment, redact, resolve
-from cachedb.registry.problems import Failure
-from cachedb.registry.transport import Request
+from cachedb.registry import blobs
+from cachedb.registry.http import api_errors, headers
+from cachedb.registry.http.api_errors import Failure
+from cachedb.registry.http.origin import Origin, path_segment, redact, resolve
+from cachedb.registry.http.transport import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from cachedb.oci.descriptor import Descriptor
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.transport import Answer
+    from cachedb.registry.http.transport import Answer
 
 _CHUNK = 16 * MIB
 _LARGEST_CHUNK = 1024 * MIB
@@ -118,7 +119,7 @@ def _start_mount(endpoint: Endpoint, repository: str, digest: Digest, source: st
         if answer.status == HTTPStatus.CREATED:
             return None
         if answer.status != HTTPStatus.ACCEPTED:
-            raise problems.error_of(answer, f"mount {digest} in {repository!r}")
+            raise api_errors.error_of(answer, f"mount {digest} in {repository!r}")
         return _location(answer)
 
 
@@ -173,7 +174,7 @@ class _Upload:
         path = self._endpoint.path(self._repository, "blobs/uploads/")
         with self._endpoint.ask("POST", path, self._access, {"Content-Length": "0"}) as answer:
             if answer.status != HTTPStatus.ACCEPTED:
-                raise problems.error_of(answer, f"start an upload to {self._repository!r}")
+                raise api_errors.error_of(answer, f"start an upload to {self._repository!r}")
             self._location = _location(answer)
             self._offset = 0
             least = headers.content_length(answer.header_lines("OCI-Chunk-Min-Length"))
@@ -228,7 +229,7 @@ class _Upload:
     def _check(self, answer: Answer, wanted: HTTPStatus) -> None:
         if answer.status == wanted:
             return
-        failure = problems.failure_of(answer, f"upload {self._content.digest}")
+        failure = api_errors.failure_of(answer, f"upload {self._content.digest}")
         if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not self._chunk:
             self._chunk = _CHUNK
         elif not failure.is_passing and answer.status not in _START_ANEW:

@@ -24,9 +24,9 @@ from cachedb.operations.progress import UNWATCHED
 from cachedb.operations.pull import PullOptions
 from cachedb.operations.push import PushOptions
 from cachedb.operations.remote import list_tags
+from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.credentials import CredentialFile, Credentials
-from cachedb.registry.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Patience, RegistrySettings
 from tests import build
 from tests.registry import hostile_kit
 

@@ -10,7 +10,7 @@ import pytest
 from cachedb.errors import PlatformNotFound, Refused, RegistryError
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
-from cachedb.registry.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Patience, RegistrySettings
 from tests import build
 from tests.conftest import APP, TOOL
 from tests.registry.servers import docker_registry

@@ -13,9 +13,9 @@ from cachedb.oci import Platform, Reference
 from cachedb.operations.progress import UNWATCHED, Progress
 from cachedb.operations.pull import PullOptions, PullReport
 from cachedb.operations.push import Pushed, PushOptions, PushReport
+from cachedb.registry.auth.credentials import Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.credentials import Credentials
-from cachedb.registry.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Patience, RegistrySettings
 from tests import build
 
 _KINDS = (build.OCI_INDEX, build.OCI_MANIFEST, build.DOCKER_LIST, build.DOCKER_MANIFEST)

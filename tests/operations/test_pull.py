@@ -23,7 +23,7 @@ from cachedb.operations import remote
 from cachedb.operations.listing import Health
 from cachedb.operations.progress import UNWATCHED, Progress
 from cachedb.operations.push import PushOptions
-from cachedb.registry.settings import RegistrySettings
+from cachedb.registry.http.settings import RegistrySettings
 from tests import build
 from tests.operations.registries import (
     IMPATIENT,

@@ -14,9 +14,9 @@ from cachedb.operations.progress import UNWATCHED
 from cachedb.operations.pull import PullOptions
 from cachedb.operations.repair import Repair
 from cachedb.operations.verify import Finding
+from cachedb.registry.auth.credentials import Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.credentials import Credentials
-from cachedb.registry.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Patience, RegistrySettings
 from tests import build
 from tests.catalog.contents import contents
 from tests.cli.registry import Registry, serving_things

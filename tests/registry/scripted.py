@@ -6,9 +6,9 @@ from http.server import BaseHTTPRequestHandler
 
 from cachedb.oci import Descriptor, Digest
 from cachedb.oci.media_type import OCI_LAYER
+from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.credentials import CredentialFile, Credentials
-from cachedb.registry.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Patience, RegistrySettings
 from tests.registry.servers import serving
 
 QUICK = Patience(idle_seconds=5, retries=3, backoff_seconds=0.001)

@@ -11,12 +11,12 @@ import pytest
 
 from cachedb.errors import AuthenticationFailed, RegistryError, RegistryUnavailable
 from cachedb.oci import Digest
-from cachedb.registry.auth import Authenticator, Token
+from cachedb.registry.auth.authenticator import Authenticator, Token
+from cachedb.registry.auth.credentials import Credential, CredentialFile, Credentials
+from cachedb.registry.auth.scopes import Access
 from cachedb.registry.client import Client
-from cachedb.registry.credentials import Credential, CredentialFile, Credentials
-from cachedb.registry.origin import Origin
-from cachedb.registry.scopes import Access
-from cachedb.registry.settings import RegistrySettings
+from cachedb.registry.http.origin import Origin
+from cachedb.registry.http.settings import RegistrySettings
 from tests.registry.scripted import QUICK, Reply, client, scripted
 
 _USER = ("user", "SECRET")

@@ -11,9 +11,9 @@ import pytest
 
 from cachedb.errors import RateLimited, RegistryError, RegistryUnavailable, UntrustedOrigin
 from cachedb.oci import Digest
-from cachedb.registry import exchange
-from cachedb.registry.origin import Origin
-from cachedb.registry.transport import Request
+from cachedb.registry import session
+from cachedb.registry.http.origin import Origin
+from cachedb.registry.http.transport import Request
 from tests.registry.scripted import QUICK, Reply, client, layer, scripted
 
 _BLOB = Digest.of(b"blob")
@@ -23,7 +23,7 @@ def _redirected(url, location, *, method="GET", status=307):
     answer = SimpleNamespace(
         url=url, status=status, origin=Origin.of(url), header={"Location": location}.get
     )
-    return exchange._redirect(answer, Request(method=method, url=url))
+    return session._redirect(answer, Request(method=method, url=url))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_name_that_does_not_exist_is_not_looked_up_again(monkeypatch, number, 
     [pytest.param(1000, 1, id="at once"), pytest.param(0, 3, id="later on")],
 )
 def test_a_registry_that_was_silent_is_not_waited_for_again(monkeypatch, silence, attempts):
-    monkeypatch.setattr(exchange, "_SILENCE", silence)
+    monkeypatch.setattr(session, "_SILENCE", silence)
     waited = []
     patience = dataclasses.replace(QUICK, wait=waited.append)
     with client("127.0.0.1:1", patience=patience) as reader:

@@ -6,9 +6,9 @@ from cachedb.errors import InvalidReference, RefNotFound, RegistryError
 from cachedb.oci import Digest, Reference
 from cachedb.oci.media_type import OCI_INDEX
 from cachedb.registry import mirrors
+from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.credentials import CredentialFile, Credentials
-from cachedb.registry.settings import RegistrySettings
+from cachedb.registry.http.settings import RegistrySettings
 from tests.registry.scripted import QUICK, Reply, layer, scripted
 
 _INDEX = b'{"schemaVersion":2,"manifests":[]}'

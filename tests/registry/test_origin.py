@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from urllib3.util import parse_url
 
 from cachedb.errors import UntrustedOrigin
-from cachedb.registry.origin import Origin, redact, resolve
+from cachedb.registry.http.origin import Origin, redact, resolve
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import ssl
 
 import pytest
 
-from cachedb.registry.patience import _PatientReader
-from cachedb.registry.transport import CHUNK_BYTES
+from cachedb.registry.http.deadlines import _PatientReader
+from cachedb.registry.http.transport import CHUNK_BYTES
 
 _RECORD = 16 * 1024
 

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from cachedb.errors import CacheError
 from cachedb.oci.json_fields import Fields
-from cachedb.registry import challenges, credentials, headers, mirrors, problems, realms, scopes
-from cachedb.registry.auth import Token
-from cachedb.registry.credentials import Credential, CredentialFile
-from cachedb.registry.origin import Origin, redact, resolve
-from cachedb.registry.settings import RegistrySettings
+from cachedb.registry import mirrors
+from cachedb.registry.auth import challenges, credentials, scopes, trusted_realms
+from cachedb.registry.auth.authenticator import Token
+from cachedb.registry.auth.credentials import Credential, CredentialFile
+from cachedb.registry.http import api_errors, headers
+from cachedb.registry.http.origin import Origin, redact, resolve
+from cachedb.registry.http.settings import RegistrySettings
 
 _NOW = datetime(2026, 1, 2, tzinfo=UTC)
 _REGISTRY = Origin.of("https://reg.example.com")
@@ -37,7 +39,7 @@ def test_challenges(lines):
     for challenge in challenges.parse(lines):
         assert challenge.scheme == challenge.scheme.lower()
         realm = challenge.parameters.get("realm", "")
-        _allowed(realms.judge, realm, _REGISTRY, RegistrySettings())
+        _allowed(trusted_realms.judge, realm, _REGISTRY, RegistrySettings())
 
 
 @given(st.lists(_LINES, max_size=3))
@@ -68,7 +70,7 @@ def test_small_headers(line):
 def test_bodies(body):
     _allowed(Token.parse, body, _NOW)
     _allowed(CredentialFile.parse, body, "config.json")
-    problems.parse(body)
+    api_errors.parse(body)
 
 
 _JSON = st.recursive(

@@ -19,9 +19,9 @@ from cachedb.oci import Descriptor, Digest, MediaType, Reference
 from cachedb.oci.media_type import OCI_CONFIG, OCI_EMPTY, OCI_INDEX, OCI_LAYER, OCI_MANIFEST
 from cachedb.oci.reference import TagName
 from cachedb.registry import uploads
+from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.credentials import CredentialFile, Credentials
-from cachedb.registry.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Patience, RegistrySettings
 from cachedb.registry.uploads import Content, Outcome
 from tests.registry import servers
 from tests.registry.cutting import cutting

@@ -11,11 +11,11 @@ import pytest
 from cachedb.errors import LimitExceeded, RegistryUnavailable, StorageFailed, WrongContent
 from cachedb.limits import TOKEN_BYTES
 from cachedb.oci import Digest
+from cachedb.registry.auth.credentials import Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.credentials import Credentials
-from cachedb.registry.origin import Origin
-from cachedb.registry.settings import ClientCertificate, Patience, RegistrySettings
-from cachedb.registry.transport import Request, Transport
+from cachedb.registry.http.origin import Origin
+from cachedb.registry.http.settings import ClientCertificate, Patience, RegistrySettings
+from cachedb.registry.http.transport import Request, Transport
 from tests.registry import servers
 from tests.registry.scripted import QUICK, Reply, chunked, client, layer, scripted
 from tests.registry.tunnelling import tunnelling

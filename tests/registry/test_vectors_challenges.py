@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from cachedb.errors import RegistryError, UntrustedOrigin
-from cachedb.registry import challenges, realms, scopes
-from cachedb.registry.auth import Token
-from cachedb.registry.origin import Origin
-from cachedb.registry.settings import RegistrySettings
+from cachedb.registry.auth import challenges, scopes, trusted_realms
+from cachedb.registry.auth.authenticator import Token
+from cachedb.registry.http.origin import Origin
+from cachedb.registry.http.settings import RegistrySettings
 from tests import conformance_data
 
 _UNION = "containerd keeps scopes of one resource apart; we join their actions, as oras does"
@@ -99,10 +99,10 @@ def test_a_realm_is_asked_or_refused(row):
     scheme = "http" if row["insecure"] else "https"
     registry = Origin.at(scheme, row["registry_host"] or "registry.test")
     if row["expect"]["allowed"]:
-        realms.judge(row["realm"], registry, RegistrySettings())
+        trusted_realms.judge(row["realm"], registry, RegistrySettings())
     else:
         with pytest.raises(UntrustedOrigin):
-            realms.judge(row["realm"], registry, RegistrySettings())
+            trusted_realms.judge(row["realm"], registry, RegistrySettings())
 
 
 @pytest.mark.parametrize("row", _rows("scope_build"))

@@ -9,9 +9,9 @@ import pytest
 
 from cachedb.errors import InvalidManifest, RegistryError
 from cachedb.oci.json_fields import Fields
-from cachedb.registry import credentials, helpers
-from cachedb.registry.credentials import ANONYMOUS, Credential, CredentialFile, Credentials
-from cachedb.registry.helpers import Secret
+from cachedb.registry.auth import credential_helpers, credentials
+from cachedb.registry.auth.credential_helpers import Secret
+from cachedb.registry.auth.credentials import ANONYMOUS, Credential, CredentialFile, Credentials
 from tests import conformance_data
 
 _WRITING = "cachedb reads credentials and never writes them"
@@ -57,7 +57,7 @@ def _expected(fields):
     # A helper's "<token>" is how it marks an identity token; ours has a field for that.
     names = ("username", "password", "identity_token", "registry_token")
     found = {name: fields.get(name, "") for name in names}
-    if found["username"] == helpers.TOKEN_USER:
+    if found["username"] == credential_helpers.TOKEN_USER:
         found["username"] = ""
     return Credential(**found)
 
@@ -185,7 +185,7 @@ def test_the_reply_of_a_helper_is_read(row):
         asked.append(server)
         if "error" in row["reply"]:
             raise RegistryError("the helper fails")
-        return helpers.parse(json.dumps(row["reply"]).encode(), program)
+        return credential_helpers.parse(json.dumps(row["reply"]).encode(), program)
 
     file = CredentialFile(path="config.json", store="keychain")
     found = Credentials((file,), ask=ask).find(row["query"])
@@ -233,9 +233,9 @@ def test_a_helper_is_spoken_to(row, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     if "error" in row["expect"]:
         with pytest.raises(RegistryError):
-            helpers.ask("test", row["stdin"])
+            credential_helpers.ask("test", row["stdin"])
         return
-    found = helpers.ask("test", row["stdin"])
+    found = credential_helpers.ask("test", row["stdin"])
     if row["expect"].get("not_found"):
         assert found is None
     else:

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from cachedb.errors import AuthenticationFailed, RegistryError
-from cachedb.registry import endpoint, headers, problems
-from cachedb.registry.origin import Origin
-from cachedb.registry.problems import Problem
+from cachedb.registry import endpoint
+from cachedb.registry.http import api_errors, headers
+from cachedb.registry.http.api_errors import Problem
+from cachedb.registry.http.origin import Origin
 from tests import conformance_data
 
 _APPLIED = {
@@ -30,7 +31,7 @@ def test_every_row_is_applied():
 @pytest.mark.parametrize("row", _rows("retryable"))
 def test_another_attempt_may_help(row):
     found = tuple(Problem(code=code) for code in row["codes"])
-    assert problems.is_passing(row["status"] or 0, found) == row["expect"]["retry"]
+    assert api_errors.is_passing(row["status"] or 0, found) == row["expect"]["retry"]
 
 
 def _answer(row, url):
@@ -48,7 +49,7 @@ def _answer(row, url):
 @pytest.mark.parametrize("row", _rows("error_message"))
 def test_an_error_says_status_and_body_and_no_secret(row):
     url = row.get("request", "GET https://example.com/").removeprefix("GET ")
-    error = problems.error_of(_answer(row, url), "pull 'x'")
+    error = api_errors.error_of(_answer(row, url), "pull 'x'")
     assert str(row["status"]) in str(error)
     assert "hunter2" not in str(error)
     assert isinstance(error, AuthenticationFailed) == (row["status"] == 401)
@@ -58,7 +59,7 @@ def test_an_error_says_status_and_body_and_no_secret(row):
 
 @pytest.mark.parametrize("row", _rows("error_body"))
 def test_an_error_document_is_read(row):
-    found = problems.parse(row["body"].encode())
+    found = api_errors.parse(row["body"].encode())
     assert [one.code for one in found] == row["expect"]["codes"]
     assert [one.message for one in found] == row["expect"]["messages"]
 

@@ -7,7 +7,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cachedb.registry.origin import Origin
+    from cachedb.registry.http.origin import Origin
 
 
 def is_spoken_at(origin: Origin, timeout: float) -> bool:

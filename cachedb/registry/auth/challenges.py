@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cachedb.registry.headers import unquoted
+from cachedb.registry.http.headers import unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

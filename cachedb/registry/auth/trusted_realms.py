@@ -6,10 +6,10 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from cachedb.errors import UntrustedOrigin
-from cachedb.registry.origin import Origin, redact
+from cachedb.registry.http.origin import Origin, redact
 
 if TYPE_CHECKING:
-    from cachedb.registry.settings import RegistrySettings
+    from cachedb.registry.http.settings import RegistrySettings
 
 # Second-level names under which strangers are neighbours: co.uk, com.au, …
 _SHARED_SECOND_LEVEL = frozenset("ac co com edu gob gov mil ne net nom or org".split())

@@ -17,19 +17,19 @@ from cachedb.errors import (
     UntrustedOrigin,
 )
 from cachedb.limits import REDIRECTS
-from cachedb.registry import headers, problems
-from cachedb.registry.auth import Authenticator
-from cachedb.registry.origin import Origin, redact, resolve
-from cachedb.registry.problems import Failure
-from cachedb.registry.transport import Transport
+from cachedb.registry.auth.authenticator import Authenticator
+from cachedb.registry.http import api_errors, headers
+from cachedb.registry.http.api_errors import Failure
+from cachedb.registry.http.origin import Origin, redact, resolve
+from cachedb.registry.http.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cachedb.registry.credentials import Credential
-    from cachedb.registry.scopes import Access
-    from cachedb.registry.settings import RegistrySettings
-    from cachedb.registry.transport import Answer, Request
+    from cachedb.registry.auth.credentials import Credential
+    from cachedb.registry.auth.scopes import Access
+    from cachedb.registry.http.settings import RegistrySettings
+    from cachedb.registry.http.transport import Answer, Request
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_BODY = frozenset({307, 308})
@@ -120,15 +120,15 @@ class Exchange:
             except (RegistryUnavailable, RateLimited) as error:
                 failed = Failure.of(error)
             else:
-                if not problems.is_passing(answer.status):
+                if not api_errors.is_passing(answer.status):
                     return answer
                 with answer:
-                    failed = problems.failure_of(answer, f"read {redact(answer.url)!r}")
+                    failed = api_errors.failure_of(answer, f"read {redact(answer.url)!r}")
             self.wait(attempt, failed)
         answer = send()
-        if problems.is_passing(answer.status):
+        if api_errors.is_passing(answer.status):
             with answer:
-                raise problems.error_of(answer, f"read {redact(answer.url)!r}")
+                raise api_errors.error_of(answer, f"read {redact(answer.url)!r}")
         return answer
 
     def _follow(self, request: Request, access: Access) -> Answer:
@@ -171,7 +171,7 @@ class Exchange:
         answer = self._send_home(request, header)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             with answer:
-                raise problems.error_of(answer, "log in")
+                raise api_errors.error_of(answer, "log in")
         return answer
 
     def _send_home(self, request: Request, authorization: str | None) -> Answer:

@@ -19,21 +19,22 @@ from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
-from cachedb.registry import challenges, problems, realms, scopes
-from cachedb.registry.credentials import ANONYMOUS
-from cachedb.registry.origin import redact
-from cachedb.registry.realms import Trust
-from cachedb.registry.transport import Request
+from cachedb.registry.auth import challenges, scopes, trusted_realms
+from cachedb.registry.auth.credentials import ANONYMOUS
+from cachedb.registry.auth.trusted_realms import Trust
+from cachedb.registry.http import api_errors
+from cachedb.registry.http.origin import redact
+from cachedb.registry.http.transport import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cachedb.registry.challenges import Challenge
-    from cachedb.registry.credentials import Credential
-    from cachedb.registry.origin import Origin
-    from cachedb.registry.scopes import Access
-    from cachedb.registry.settings import RegistrySettings
-    from cachedb.registry.transport import Answer
+    from cachedb.registry.auth.challenges import Challenge
+    from cachedb.registry.auth.credentials import Credential
+    from cachedb.registry.auth.scopes import Access
+    from cachedb.registry.http.origin import Origin
+    from cachedb.registry.http.settings import RegistrySettings
+    from cachedb.registry.http.transport import Answer
 
 _CLIENT_ID = "cachedb"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -151,7 +152,7 @@ class Authenticator:
                 asked = scopes.of_challenge(found.parameters.get("scope", ""))
                 header = _bearer(self._token(access, asked))
         if header == rejected:
-            raise problems.error_of(answer, "log in")
+            raise api_errors.error_of(answer, "log in")
         return header
 
     def _token(self, access: Access, asked: tuple[str, ...] = ()) -> Token:
@@ -166,7 +167,7 @@ class Authenticator:
         if not credential.username and not credential.password:
             raise AuthenticationFailed(
                 f"{str(self._origin)!r} asks for a login and there are no credentials for it",
-                hint=problems.login_hint(self._origin),
+                hint=api_errors.login_hint(self._origin),
             )
         return _basic(credential)
 
@@ -188,7 +189,7 @@ class Authenticator:
             raise AuthenticationFailed(
                 f"{str(self._origin)!r} asks for a token and does not say where to get it"
             )
-        if realms.judge(realm, self._origin, self._settings) is Trust.NOTHING:
+        if trusted_realms.judge(realm, self._origin, self._settings) is Trust.NOTHING:
             self._say_what_is_kept_back(credential, realm)
             credential = ANONYMOUS
         service = self._challenge.parameters.get("service", "")
@@ -199,9 +200,9 @@ class Authenticator:
             request = _token_request(realm, service, wanted, credential)
         with self._send(request) as answer:
             if answer.status != HTTPStatus.OK:  # a redirect is none: it may lead anywhere
-                error = problems.error_of(answer, f"get a token for {self._origin.name!r}")
+                error = api_errors.error_of(answer, f"get a token for {self._origin.name!r}")
                 if isinstance(error, AuthenticationFailed):
-                    error.hint = problems.login_hint(self._origin)  # not at the token server
+                    error.hint = api_errors.login_hint(self._origin)  # not at the token server
                 raise error
             now = datetime.now(UTC)
             token = Token.parse(answer.read(TOKEN_BYTES, "the token"), now)

@@ -16,11 +16,11 @@ from cachedb.errors import (
 )
 from cachedb.limits import ERROR_BODY_BYTES
 from cachedb.oci import strict_json
-from cachedb.registry import headers
+from cachedb.registry.http import headers
 
 if TYPE_CHECKING:
-    from cachedb.registry.origin import Origin
-    from cachedb.registry.transport import Answer
+    from cachedb.registry.http.origin import Origin
+    from cachedb.registry.http.transport import Answer
 
 _LOGIN_NAMES = {"registry-1.docker.io": "docker.io"}
 _LONGEST_TEXT = 200

@@ -24,8 +24,8 @@ from urllib3.exceptions import HTTPError
 
 from cachedb.errors import RegistryUnavailable, StorageFailed, WrongContent
 from cachedb.limits import KIB, MIB
-from cachedb.registry.origin import Origin, redact
-from cachedb.registry.patience import make_patient
+from cachedb.registry.http.deadlines import make_patient
+from cachedb.registry.http.origin import Origin, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
     from cachedb.limits import Limit
-    from cachedb.registry.settings import ClientCertificate, RegistrySettings
+    from cachedb.registry.http.settings import ClientCertificate, RegistrySettings
 
 CHUNK_BYTES = MIB
 # Not more: the timeout of a socket is for one block, so this is also the slowest upload.

@@ -20,14 +20,14 @@ from cachedb.errors import InvalidManifest, RegistryError, StorageFailed
 from cachedb.limits import CREDENTIAL_FILE_BYTES
 from cachedb.oci import strict_json
 from cachedb.oci.json_fields import Fields
-from cachedb.registry import helpers
-from cachedb.registry.helpers import TOKEN_USER
-from cachedb.registry.settings import ignore
+from cachedb.registry.auth import credential_helpers
+from cachedb.registry.auth.credential_helpers import TOKEN_USER
+from cachedb.registry.http.settings import ignore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from cachedb.registry.helpers import Secret
+    from cachedb.registry.auth.credential_helpers import Secret
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
@@ -190,7 +190,7 @@ class Credentials:
         self,
         files: tuple[CredentialFile, ...] = (),
         *,
-        ask: Callable[[str, str], Secret | None] = helpers.ask,
+        ask: Callable[[str, str], Secret | None] = credential_helpers.ask,
         warn: Callable[[str], None] = ignore,
     ) -> None:
         self._files = files

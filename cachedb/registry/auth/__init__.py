@@ -1,0 +1,1 @@
+"""Authentication against registries: challenges, credentials, tokens."""

@@ -1,0 +1,1 @@
+"""HTTP for registries: transport, headers, origins, deadlines and API errors."""
