@@ -59,7 +59,7 @@ def command(
     hold one, which is that of this machine unless you say so. The file appears when it is
     complete, and not at all when something is missing or wrong.
     """
-    from cachedb.filesystem import output_file
+    from cachedb.archive import output_file
     from cachedb.oci import Platform, Reference
     from cachedb.operations.export import ExportOptions
 

@@ -6,8 +6,8 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from cachedb.archive.chunk_reader import ChunkReader
 from cachedb.errors import InvalidInput
-from cachedb.filesystem.chunk_reader import ChunkReader
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import Digest, Index, Manifest, manifest
 from cachedb.oci.strict_json import decode_object

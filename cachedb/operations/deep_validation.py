@@ -11,8 +11,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
 
+from cachedb.archive.compression import Decompressed
 from cachedb.errors import BlobNotFound, InvalidArchive, InvalidManifest
-from cachedb.filesystem.compression import Decompressed
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import Digest, Manifest, config, manifest
 from cachedb.operations import validate, verify

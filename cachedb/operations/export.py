@@ -12,10 +12,10 @@ import io
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from cachedb.archive import docker_archive, flatten, oci_archive
+from cachedb.archive.docker_archive import ImageToWrite
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import BlobNotFound, InvalidInput
-from cachedb.filesystem import docker_archive, flatten, oci_archive
-from cachedb.filesystem.docker_archive import ImageToWrite
 from cachedb.layout import IndexJson
 from cachedb.oci import Descriptor, Digest, Manifest, Reference
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME

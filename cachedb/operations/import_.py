@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
+from cachedb.archive import image_archive
 from cachedb.errors import (
     BlobNotFound,
     CorruptBlob,
@@ -15,7 +16,6 @@ from cachedb.errors import (
     NotALayout,
     Refused,
 )
-from cachedb.filesystem import image_archive
 from cachedb.layout import IndexJson, Layout
 from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
 from cachedb.oci import Descriptor, Digest, Index, Reference, manifest, media_type
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from cachedb.archive.docker_archive import Image
     from cachedb.catalog.connect import Catalog
-    from cachedb.filesystem.docker_archive import Image
     from cachedb.layout.blobs import BlobStore
     from cachedb.layout.staging.stage import Stage
     from cachedb.oci import Manifest

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from cachedb.archive import image_archive
+from cachedb.archive.image_archive import ImageArchive
 from cachedb.errors import InvalidArchive
-from cachedb.filesystem import image_archive
-from cachedb.filesystem.image_archive import ImageArchive
 from cachedb.oci import Descriptor, Digest, manifest, media_type
 from cachedb.oci.manifest import Role
 from tests.filesystem import build

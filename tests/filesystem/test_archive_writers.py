@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from cachedb.archive import docker_archive, oci_archive
+from cachedb.archive.docker_archive import ImageToWrite
 from cachedb.errors import InvalidArchive
-from cachedb.filesystem import docker_archive, oci_archive
-from cachedb.filesystem.docker_archive import ImageToWrite
 from cachedb.oci import Digest
 from tests import conformance_data
 from tests.filesystem import build

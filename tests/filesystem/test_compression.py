@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cachedb.archive.compression import Compression, Decompressed, sniff
 from cachedb.errors import InvalidArchive
-from cachedb.filesystem.compression import Compression, Decompressed, sniff
 from tests.filesystem.build import OneWay
 
 if sys.version_info >= (3, 14):

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from cachedb.archive import flatten
 from cachedb.errors import InvalidArchive, LimitExceeded
-from cachedb.filesystem import flatten
 from cachedb.limits import LAYER_MEMBERS
 from tests import build as images
 from tests import conformance_data
@@ -382,7 +382,7 @@ def test_links_do_not_make_a_tree_without_end() -> None:
 
 def test_implied_directories_count(monkeypatch: pytest.MonkeyPatch) -> None:
     few = type(LAYER_MEMBERS)(name="layer members", variable="X", value=10)
-    monkeypatch.setattr("cachedb.filesystem.tree.LAYER_MEMBERS", few)
+    monkeypatch.setattr("cachedb.archive.file_tree.LAYER_MEMBERS", few)
     with pytest.raises(LimitExceeded):
         flat(build.tar(file("/".join("abcdefghijkl"))))
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from cachedb.archive import flatten, image_archive, oci_archive
+from cachedb.archive.compression import Decompressed
 from cachedb.errors import InvalidArchive, InvalidInput, LimitExceeded
-from cachedb.filesystem import flatten, image_archive, oci_archive
-from cachedb.filesystem.compression import Decompressed
 from cachedb.oci import Digest, config, manifest, media_type
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from tests import conformance_data
@@ -289,7 +289,7 @@ def test_documents_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("MARKER_BYTES", "INDEX_JSON_BYTES", "MANIFEST_BYTES"):
         small = type(getattr(oci_archive, limit))(name=limit, variable=limit, value=5)
         with monkeypatch.context() as patch:
-            patch.setattr(f"cachedb.filesystem.oci_archive.{limit}", small)
+            patch.setattr(f"cachedb.archive.oci_archive.{limit}", small)
             with pytest.raises(LimitExceeded):
                 load(build.tar(*Image().members(), *Image().docker_members()))
 

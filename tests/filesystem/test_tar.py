@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cachedb.archive.tar import reader
+from cachedb.archive.tar.reader import Kind, Member
 from cachedb.errors import InvalidArchive, LimitExceeded
-from cachedb.filesystem import tar
-from cachedb.filesystem.tar import Kind, Member
 from cachedb.limits import TAR_HEADER_BYTES, Limit
 from tests.filesystem import build
 from tests.filesystem.build import OneWay, directory, entry, file, link
@@ -23,7 +23,7 @@ FEW = Limit(name="members", variable="MEMBERS", value=3)
 
 def read(archive: bytes) -> list[tuple[Member, bytes]]:
     return [
-        (each.member, each.body.read()) for each in tar.read(io.BytesIO(archive), name="a.tar")
+        (each.member, each.body.read()) for each in reader.read(io.BytesIO(archive), name="a.tar")
     ]
 
 
@@ -113,7 +113,7 @@ def test_ustar_keeps_the_start_of_a_long_name_apart() -> None:
 
 
 def test_a_body_is_a_stream_like_others() -> None:
-    each = next(tar.read(io.BytesIO(build.tar(file("f", b"1234567"))), name="x"))
+    each = next(reader.read(io.BytesIO(build.tar(file("f", b"1234567"))), name="x"))
     stream = io.BufferedReader(each.body)
     assert (stream.read(3), stream.read(), stream.read()) == (b"123", b"4567", b"")
 
@@ -138,13 +138,13 @@ def test_a_negative_time_is_before_1970() -> None:
 
 def test_a_pipe_will_do() -> None:
     archive = build.tar(file("a", b"1" * 3000), file("b", b"2"))
-    found = [(e.member.path, e.body.read()) for e in tar.read(OneWay(archive, 7), name="x")]
+    found = [(e.member.path, e.body.read()) for e in reader.read(OneWay(archive, 7), name="x")]
     assert found == [("a", b"1" * 3000), ("b", b"2")]
 
 
 def test_a_body_that_was_not_read_is_passed_over() -> None:
     archive = build.tar(file("a", b"1" * 3000), file("b", b"2"))
-    found = tar.read(OneWay(archive), name="x")
+    found = reader.read(OneWay(archive), name="x")
     first = next(found)
     assert first.body.read(10) == b"1" * 10
     assert next(found).body.read() == b"2"
@@ -152,7 +152,7 @@ def test_a_body_that_was_not_read_is_passed_over() -> None:
 
 def test_the_stream_is_read_to_its_end() -> None:
     stream = io.BytesIO(build.tar(file("a")) + b"garbage")
-    list(tar.read(stream, name="x"))
+    list(reader.read(stream, name="x"))
     assert stream.read() == b""
 
 
@@ -210,10 +210,10 @@ def test_a_layer_may_end_behind_the_content_of_its_last_member() -> None:
     content = 512 + 1024 + 512  # two headers, the first content and its padding
     for length in (512, 1):
         layer = io.BytesIO(whole[: content + length])
-        found = [(each.member, each.body.read()) for each in tar.read_layer(layer, name="x")]
+        found = [(each.member, each.body.read()) for each in reader.read_layer(layer, name="x")]
         assert found == read(whole)
     with pytest.raises(InvalidArchive, match="cut short within"):
-        list(tar.read_layer(io.BytesIO(whole[:content]), name="x"))
+        list(reader.read_layer(io.BytesIO(whole[:content]), name="x"))
     with pytest.raises(InvalidArchive, match="cut short behind"):
         read(whole[: content + 1])
 
@@ -228,7 +228,7 @@ def test_a_header_beyond_the_limit_is_not_read() -> None:
 def test_members_are_counted() -> None:
     archive = build.tar(*(file(str(number)) for number in range(4)))
     with pytest.raises(LimitExceeded):
-        list(tar.read(io.BytesIO(archive), name="x", limit=FEW))
+        list(reader.read(io.BytesIO(archive), name="x", limit=FEW))
 
 
 def test_an_archive_that_is_cut_anywhere_is_refused_or_shorter() -> None:
@@ -369,7 +369,7 @@ def test_memory_does_not_grow_with_the_content() -> None:
             return len(found)
 
     longest = 0
-    for each in tar.read(io.BufferedReader(Endless()), name="x"):
+    for each in reader.read(io.BufferedReader(Endless()), name="x"):
         for chunk in each.body.chunks():
             longest = max(longest, len(chunk))
     assert 0 < longest <= 1 << 20

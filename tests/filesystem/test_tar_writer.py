@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cachedb.archive.tar import reader, writer
+from cachedb.archive.tar.reader import Kind, Member
 from cachedb.errors import InvalidArchive
-from cachedb.filesystem import tar, tar_writer
-from cachedb.filesystem.tar import Kind, Member
 from tests.filesystem import build
 from tests.programs import require
 
 
 def write(*members: tuple[Member, bytes]) -> bytes:
-    entries = [tar_writer.entry(member, [c[:3], c[3:]]) for member, c in members]
-    return b"".join(chunk for entry in entries for chunk in entry) + tar_writer.END
+    entries = [writer.entry(member, [c[:3], c[3:]]) for member, c in members]
+    return b"".join(chunk for entry in entries for chunk in entry) + writer.END
 
 
 def regular(path: str, content: bytes = b"", **fields: object) -> tuple[Member, bytes]:
@@ -67,7 +67,9 @@ def test_what_was_written_reads_the_same(given: list[tuple[Member, bytes]]) -> N
         for member, content in given
     ]
     archive = write(*expected)
-    found = [(each.member, each.body.read()) for each in tar.read(io.BytesIO(archive), name="x")]
+    found = [
+        (each.member, each.body.read()) for each in reader.read(io.BytesIO(archive), name="x")
+    ]
     assert found == expected
     assert write(*expected) == archive
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachedb.filesystem.tar_header import BLOCK, BadHeader, Header, number
+from cachedb.archive.tar.header import BLOCK, BadHeader, Header, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cachedb.filesystem.tar_header import BadHeader
+from cachedb.archive.tar.header import BadHeader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

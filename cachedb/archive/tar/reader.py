@@ -12,15 +12,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO
 
+from cachedb.archive.tar import header as tar_header
+from cachedb.archive.tar import pax, sparse
+from cachedb.archive.tar.header import BLOCK, ZERO_BLOCK, BadHeader, Header
 from cachedb.errors import InvalidArchive
-from cachedb.filesystem import pax, sparse, tar_header
-from cachedb.filesystem.tar_header import BLOCK, ZERO_BLOCK, BadHeader, Header
 from cachedb.limits import LAYER_MEMBERS, SPARSE_FILE_BYTES, TAR_HEADER_BYTES, TAR_MEMBERS, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from cachedb.filesystem.sparse import SparseMap
+    from cachedb.archive.tar.sparse import SparseMap
 
 _CHUNK = 1024 * 1024
 _NANOSECONDS = 1_000_000_000

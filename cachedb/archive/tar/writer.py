@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachedb.archive.tar import header, pax
+from cachedb.archive.tar.header import BLOCK, ZERO_BLOCK, fits
+from cachedb.archive.tar.reader import Kind, Member
 from cachedb.errors import InvalidArchive
-from cachedb.filesystem import pax, tar_header
-from cachedb.filesystem.tar import Kind, Member
-from cachedb.filesystem.tar_header import BLOCK, ZERO_BLOCK, fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,7 +75,7 @@ def headers(member: Member) -> bytes:
     seconds = member.modified_ns // _NANOSECONDS
     records = list(_records(member, name, target, size))
     too_long = {key for key, _ in records}
-    block = tar_header.render(
+    block = header.render(
         kind=_TYPES[member.kind],
         name=name[:_NAME],
         target=target[:_NAME],
@@ -114,7 +114,7 @@ def _records(member: Member, name: bytes, target: bytes, size: int) -> Iterable[
 
 
 def _extended(content: bytes) -> bytes:
-    block = tar_header.render(kind=b"x", name=_EXTENSION_NAME, size=len(content))
+    block = header.render(kind=b"x", name=_EXTENSION_NAME, size=len(content))
     return block + content + bytes(-len(content) % BLOCK)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from cachedb.archive.compression import Compression
+from cachedb.archive.oci_archive import DOCKER_MANIFEST, blob_file, small_file
+from cachedb.archive.tar import writer
 from cachedb.errors import InvalidArchive, InvalidManifest
-from cachedb.filesystem import tar_writer
-from cachedb.filesystem.compression import Compression
-from cachedb.filesystem.oci_archive import DOCKER_MANIFEST, blob_file, small_file
 from cachedb.oci import Descriptor, media_type
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode, encode
@@ -20,7 +20,7 @@ from cachedb.oci.strict_json import decode, encode
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
-    from cachedb.filesystem.oci_archive import OpenBlob
+    from cachedb.archive.oci_archive import OpenBlob
     from cachedb.oci import Digest
 
     SizedDigest: TypeAlias = tuple[Digest, int]
@@ -161,7 +161,7 @@ def stream(images: Iterable[ImageToWrite], open_blob: OpenBlob) -> Generator[byt
             }
         )
     yield from small_file(DOCKER_MANIFEST, encode(manifest))
-    yield tar_writer.END
+    yield writer.END
 
 
 def _listed(fields: Fields) -> ListedImage:

@@ -11,8 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cachedb.archive.tar.reader import Kind, Member
 from cachedb.errors import InvalidArchive
-from cachedb.filesystem.tar import Kind, Member
 from cachedb.limits import LAYER_MEMBERS
 
 if TYPE_CHECKING:

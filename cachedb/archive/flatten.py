@@ -12,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from cachedb.filesystem import tar, tar_writer
-from cachedb.filesystem.compression import Decompressed
-from cachedb.filesystem.tar import Entry, Kind, Member
-from cachedb.filesystem.tree import Node, Tree
+from cachedb.archive.compression import Decompressed
+from cachedb.archive.file_tree import Node, Tree
+from cachedb.archive.tar import reader, writer
+from cachedb.archive.tar.reader import Entry, Kind, Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -65,15 +65,15 @@ def members(flat: FlatTree, open_layer: OpenLayer) -> Iterator[tuple[Member, Ite
 def stream(count: int, open_layer: OpenLayer) -> Generator[bytes]:
     """Yield the tree of `count` layers as one tar archive, in pieces of moderate size."""
     for member, content in members(plan(count, open_layer), open_layer):
-        yield from tar_writer.entry(member, content)
-    yield tar_writer.END
+        yield from writer.entry(member, content)
+    yield writer.END
 
 
 def _entries(layer: int, open_layer: OpenLayer) -> Iterator[tuple[int, Entry]]:
     name = f"layer {layer}"
     with closing(open_layer(layer)) as source:
         stream = Decompressed(source, name=name)
-        yield from enumerate(tar.read_layer(stream, name=name))
+        yield from enumerate(reader.read_layer(stream, name=name))
 
 
 def _winners(tree: Tree) -> FlatTree:

@@ -7,18 +7,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from cachedb.archive import docker_archive, oci_archive
+from cachedb.archive.compression import sniff
+from cachedb.archive.docker_archive import Image, ListedImage, StoredFile
+from cachedb.archive.oci_archive import Blob, DockerManifest, IndexJson, LooseFile, LooseLink
 from cachedb.errors import InvalidArchive, InvalidManifest
-from cachedb.filesystem import docker_archive, oci_archive
-from cachedb.filesystem.compression import sniff
-from cachedb.filesystem.docker_archive import Image, ListedImage, StoredFile
-from cachedb.filesystem.oci_archive import Blob, DockerManifest, IndexJson, LooseFile, LooseLink
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cachedb.filesystem.oci_archive import Event
+    from cachedb.archive.oci_archive import Event
     from cachedb.oci import Digest
 
 _CHUNK = 1024 * 1024

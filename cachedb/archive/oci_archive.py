@@ -12,10 +12,10 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
+from cachedb.archive.compression import Decompressed
+from cachedb.archive.tar import reader, writer
+from cachedb.archive.tar.reader import Kind, Member
 from cachedb.errors import InvalidArchive, InvalidDigest, InvalidManifest
-from cachedb.filesystem import tar, tar_writer
-from cachedb.filesystem.compression import Decompressed
-from cachedb.filesystem.tar import Kind, Member
 from cachedb.limits import INDEX_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from cachedb.oci import Digest, layout_marker
 from cachedb.oci.strict_json import encode
@@ -23,7 +23,7 @@ from cachedb.oci.strict_json import encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from cachedb.filesystem.tar import Body, Entry
+    from cachedb.archive.tar.reader import Body, Entry
     from cachedb.limits import Limit
 
     OpenBlob: TypeAlias = Callable[[Digest], BinaryIO]
@@ -146,7 +146,7 @@ class _Reader:
         self._kept: dict[str, bytes] = {}
 
     def events(self, stream: BinaryIO) -> Iterator[Event]:
-        for entry in tar.read(stream, name=self._name):
+        for entry in reader.read(stream, name=self._name):
             event = self._event(entry)
             if event is not None:
                 yield event
@@ -251,20 +251,20 @@ def stream(
             yield from blob_file(name, size, open_blob(digest))
         written |= {digest.algorithm, digest}
     yield from small_file(INDEX, index_json)
-    yield tar_writer.END
+    yield writer.END
 
 
 def small_file(name: str, content: bytes) -> Iterator[bytes]:
     """Yield a small file of an image archive."""
-    return tar_writer.entry(Member(path=name, kind=Kind.FILE, size=len(content)), [content])
+    return writer.entry(Member(path=name, kind=Kind.FILE, size=len(content)), [content])
 
 
 def blob_file(name: str, size: int, source: BinaryIO) -> Iterator[bytes]:
     """Yield a blob as a file of an image archive, and close it."""
     with source:
         chunks = iter(lambda: source.read(_CHUNK), b"")
-        yield from tar_writer.entry(Member(path=name, kind=Kind.FILE, size=size), chunks)
+        yield from writer.entry(Member(path=name, kind=Kind.FILE, size=size), chunks)
 
 
 def _directory(name: str) -> Iterator[bytes]:
-    return tar_writer.entry(Member(path=name, kind=Kind.DIRECTORY, mode=0o755))
+    return writer.entry(Member(path=name, kind=Kind.DIRECTORY, mode=0o755))

@@ -1,0 +1,1 @@
+"""Archives: tar streams, image archives, flattening of layers, compression."""

@@ -1,0 +1,1 @@
+"""Streaming tar: ustar, GNU, PAX and sparse members, read and written."""
