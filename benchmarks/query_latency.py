@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from cachedb.query.compile import compile_query
-from cachedb.query.parser import parse
+from cachedb.query.sql.compile import compile_query
+from cachedb.query.syntax.parser import parse
 from tests.query import databases, generate
 from tests.query.examples import EXAMPLES
 

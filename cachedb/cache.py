@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cachedb.operations.retention import Policy, RetentionPlan
     from cachedb.operations.validate import Validation
     from cachedb.operations.verify import Verification
-    from cachedb.query.tree import Query
+    from cachedb.query.syntax.tree import Query
     from cachedb.registry.client import Client
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cachedb.operations.saved_queries import SavedQuery
     from cachedb.operations.sbom import PackageListing, Sbom
     from cachedb.operations.usage import SetUsage, Usage
-    from cachedb.query.tree import Query
+    from cachedb.query.syntax.tree import Query
 
 
 _T = TypeVar("_T")
@@ -61,7 +61,7 @@ class CacheReader:
         values, which are never read as anything else.
         """
         from cachedb.operations import saved_queries
-        from cachedb.query.parser import parse
+        from cachedb.query.syntax.parser import parse
 
         return parse(text, noun=noun, saved=saved_queries.load(self.layout), params=params)
 

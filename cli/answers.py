@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from cachedb.operations.ask import Answer, Explained
-    from cachedb.query.compile import OutputColumn
-    from cachedb.query.explain import Cost
+    from cachedb.query.sql.compile import OutputColumn
+    from cachedb.query.tools.explain import Cost
 
 
 def print_answer(

@@ -16,7 +16,7 @@ from cachedb.cli.folders import cache_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cachedb.query.complete import Completion, Wanted
+    from cachedb.query.tools.complete import Completion, Wanted
 
 _LEAST: Final = 7
 _NAMES: Final = ("ref", "name")
@@ -88,7 +88,7 @@ def query_of_blobs(context: typer.Context, incomplete: str) -> list[tuple[str, s
 
 
 def _complete(context: typer.Context, words: list[str], noun: str) -> list[tuple[str, str]]:
-    from cachedb.query.complete import complete
+    from cachedb.query.tools.complete import complete
 
     saved = _saved(context)
     found = _candidates(context, complete(" ".join(words), noun=noun, saved=saved), words[-1])

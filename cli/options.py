@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cachedb.cache import Cache
     from cachedb.catalog.named_queries import Asking
-    from cachedb.query.tree import Query
+    from cachedb.query.syntax.tree import Query
 
 _T = TypeVar("_T")
 
@@ -173,7 +173,7 @@ def read_query(
     found = opened.parse(words, noun, **_parameters(params))
     if zone is None:
         return found
-    from cachedb.query.times import parse_zone
+    from cachedb.query.semantics.times import parse_zone
 
     return replace(found, zone=parse_zone(zone))
 

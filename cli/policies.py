@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.operations.garbage import GCPlan, Kept
     from cachedb.operations.retention import Policy, RetentionPlan
-    from cachedb.query.tree import Query
+    from cachedb.query.syntax.tree import Query
 
 DropOption = Annotated[
     list[str] | None,

@@ -9,7 +9,7 @@ import typer
 from cachedb import errors, limits
 from cachedb.cli.app import app
 from cachedb.limits import Limit
-from cachedb.query import fields as vocabulary
+from cachedb.query import vocabulary
 
 _MADE = "<!-- Made by `make golden` from the code; changes belong there. -->\n"
 

@@ -12,11 +12,11 @@ from sqlalchemy import select
 from cachedb.catalog.query_limits import asking
 from cachedb.catalog.schema import ref
 from cachedb.oci import Digest
-from cachedb.query import explain as explaining
-from cachedb.query import regex
-from cachedb.query.compile import compile_ids, compile_query, selectors
-from cachedb.query.fields import Type
-from cachedb.query.selecting import unmatched
+from cachedb.query.semantics import linear_regex
+from cachedb.query.semantics.unmatched_selectors import unmatched
+from cachedb.query.sql.compile import compile_ids, compile_query, selectors
+from cachedb.query.tools import explain as explaining
+from cachedb.query.vocabulary import Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.query.compile import OutputColumn, Statement
-    from cachedb.query.explain import Cost, Explanation
-    from cachedb.query.tree import Query
+    from cachedb.query.sql.compile import OutputColumn, Statement
+    from cachedb.query.syntax.tree import Query
+    from cachedb.query.tools.explain import Cost, Explanation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def ask(catalog: Catalog, query: Query, now: datetime | None = None) -> Answer:
     """
     moment = now or datetime.now(UTC)
     statement = compile_query(query, now=moment)
-    with asking(catalog, regex.register) as connection:
+    with asking(catalog, linear_regex.register) as connection:
         _refuse_empty_selectors(connection, query, moment)
         found = connection.execute(statement.select).all()
     readers = [_reader(column) for column in statement.columns]
@@ -82,7 +82,7 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
         LimitExceeded: The answer takes too long.
     """
     moment = now or datetime.now(UTC)
-    with asking(catalog, regex.register) as connection:
+    with asking(catalog, linear_regex.register) as connection:
         _refuse_empty_selectors(connection, query, moment)
         return tuple(connection.scalars(compile_ids(query, now=moment)))
 
@@ -90,7 +90,7 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
 def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Explained:
     """Say what a query comes to, without running it."""
     statement = compile_query(query, now=now or datetime.now(UTC))
-    with asking(catalog, regex.register) as connection:
+    with asking(catalog, linear_regex.register) as connection:
         return _explained(statement, connection)
 
 
@@ -101,7 +101,7 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
         LimitExceeded: To make them takes too long.
     """
     statement = compile_query(query, now=now or datetime.now(UTC))
-    with asking(catalog, regex.register) as connection:
+    with asking(catalog, linear_regex.register) as connection:
         costs = explaining.costs(statement, connection)
         return replace(_explained(statement, connection), costs=costs)
 

@@ -21,15 +21,15 @@ from cachedb.operations import find_root, usage
 from cachedb.operations.ask import select_ids
 from cachedb.operations.remove import RemovalPlan
 from cachedb.operations.targets import refuse_lists, refuse_other_sorts
-from cachedb.query.check import check
-from cachedb.query.tree import Saved, walk
+from cachedb.query.semantics.check import check
+from cachedb.query.syntax.tree import Saved, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.operations.find_root import Root
-    from cachedb.query.tree import Query
+    from cachedb.query.syntax.tree import Query
 
 _FINGERPRINT = 12
 PINNED = "pinned"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.errors import InvalidInput
 from cachedb.limits import CONFIG_BYTES
-from cachedb.query import saved
+from cachedb.query.semantics import macros
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ def every(layout: Layout) -> tuple[SavedQuery, ...]:
     """Read every saved query of a cache, in the order of the file; raises as `load` does."""
     entries = _entries(_document(_content(layout)))
     texts = {name: text for name, (text, _) in entries.items()}
-    problems = saved.read(texts, now=datetime.now(UTC)).problems
+    problems = macros.read(texts, now=datetime.now(UTC)).problems
     return tuple(
         SavedQuery(name=name, text=text, doc=doc, problem=problems.get(name))
         for name, (text, doc) in entries.items()
@@ -81,7 +81,7 @@ def save(layout: Layout, name: str, text: str, doc: str | None = None) -> None:
     content = _content(layout)
     document = _document(content)
     texts = {key: each for key, (each, _) in _entries(document).items()}
-    saved.add(texts, name, text, now=datetime.now(UTC))
+    macros.add(texts, name, text, now=datetime.now(UTC))
     if doc is not None and not doc.isprintable():
         raise InvalidInput("what a query is for is one line of text that can be printed")
     entry = text if doc is None else {"query": text, "doc": doc}
@@ -97,7 +97,7 @@ def forget(layout: Layout, name: str) -> None:
     """
     content = _content(layout)
     document = _document(content)
-    saved.remove({key: each for key, (each, _) in _entries(document).items()}, name)
+    macros.remove({key: each for key, (each, _) in _entries(document).items()}, name)
     _change(layout, content, document, name, None)
 
 

@@ -8,15 +8,15 @@ from cachedb.catalog.queries.statements import asking
 from cachedb.errors import NotFound
 from cachedb.operations import find_root
 from cachedb.operations.ask import select_ids
-from cachedb.query.fields import NOUNS, Sort
 from cachedb.query.messages import fail
+from cachedb.query.vocabulary import NOUNS, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.operations.find_root import Root
-    from cachedb.query.tree import Query
+    from cachedb.query.syntax.tree import Query
 
 
 def targets(catalog: Catalog, names: Sequence[str], where: Query | None = None) -> list[Root]:

@@ -11,7 +11,7 @@ from cachedb.errors import QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cachedb.query.tree import Span
+    from cachedb.query.syntax.tree import Span
 
 _TAB = 4
 _SHOWN = 160

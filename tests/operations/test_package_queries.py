@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.query.parser import parse
+from cachedb.query.syntax.parser import parse
 from tests import attested, build
 from tests.packages import sboms
 

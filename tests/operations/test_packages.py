@@ -24,7 +24,7 @@ from cachedb.operations.import_ import ImportOptions
 from cachedb.operations.packages import unreadable_sboms
 from cachedb.operations.progress import UNWATCHED
 from cachedb.packages.sbom_documents import packages_in
-from cachedb.query.parser import parse
+from cachedb.query.syntax.parser import parse
 from tests import attested, build
 from tests.operations.registries import fetch, put
 from tests.packages import sboms

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, select, update
 
 from cachedb.cache import Cache
 from cachedb.catalog.schema import blob, link, package, ref
-from cachedb.query import regex
-from cachedb.query.compile import compile_ids
-from cachedb.query.parser import parse
+from cachedb.query.semantics import linear_regex
+from cachedb.query.sql.compile import compile_ids
+from cachedb.query.syntax.parser import parse
 from tests.property.test_query_meaning import CHOICES, law
 from tests.query import files, generate, made_up
 from tests.query.databases import SAVED
@@ -56,7 +56,7 @@ def adopted(seed: int) -> Adopted:
     opened.verify()  # so that what is wrong with a layer is known
     _remember(rng, found, opened)
     connection = _open.enter_context(opened.catalog.reading())
-    regex.register(connection.connection.driver_connection)
+    linear_regex.register(connection.connection.driver_connection)
     evaluator = Evaluator(found, generate.NOW)
     return Adopted(connection, evaluator, _ids(connection, evaluator))
 

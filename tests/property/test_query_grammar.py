@@ -13,9 +13,10 @@ from lark import Lark
 from lark.exceptions import LarkError
 
 from cachedb.errors import QueryError
-from cachedb.query import fields, quoting
-from cachedb.query.parser import parse
-from cachedb.query.tree import Query
+from cachedb.query import vocabulary
+from cachedb.query.syntax import quoting
+from cachedb.query.syntax.parser import parse
+from cachedb.query.syntax.tree import Query
 from tests.property.test_query_meaning import law
 from tests.query import generate
 from tests.query.databases import SAVED
@@ -80,13 +81,13 @@ STATIC_RULES = (
 @cache
 def grammar() -> Lark:
     words = {
-        "nouns": fields.NOUNS,
-        "relations": fields.RELATION_NAMES,
-        "functions": fields.FUNCTIONS,
-        "keyed": fields.KEYED_FIELDS,
-        "fields": fields.FIELD_NAMES,
-        "operators": fields.WORD_OPERATORS,
-        "keywords": fields.KEYWORDS,
+        "nouns": vocabulary.NOUNS,
+        "relations": vocabulary.RELATION_NAMES,
+        "functions": vocabulary.FUNCTIONS,
+        "keyed": vocabulary.KEYED_FIELDS,
+        "fields": vocabulary.FIELD_NAMES,
+        "operators": vocabulary.WORD_OPERATORS,
+        "keywords": vocabulary.KEYWORDS,
     }
     text = GRAMMAR.read_text()
     for name, known in words.items():
@@ -125,10 +126,10 @@ def mutated(text: str, rng: random.Random) -> str:
 
 
 PIECES = (
-    *fields.KEYWORDS,
-    *fields.FIELD_NAMES,
-    *fields.RELATION_NAMES,
-    *fields.NOUNS,
+    *vocabulary.KEYWORDS,
+    *vocabulary.FIELD_NAMES,
+    *vocabulary.RELATION_NAMES,
+    *vocabulary.NOUNS,
     "(",
     ")",
     "is:pinned",

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from cachedb.query.compile import compile_ids
-from cachedb.query.parser import parse
-from cachedb.query.tree import Query
+from cachedb.query.sql.compile import compile_ids
+from cachedb.query.syntax.parser import parse
+from cachedb.query.syntax.tree import Query
 from tests.query import databases, generate
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 
 from cachedb.catalog.schema import metadata
-from cachedb.query import regex, times
-from cachedb.query.compile import compile_query
-from cachedb.query.parser import parse
+from cachedb.query.semantics import linear_regex, times
+from cachedb.query.sql.compile import compile_query
+from cachedb.query.syntax.parser import parse
 from tests.query.generate import NOW
 from tests.query.model import Cache, store
 
@@ -24,7 +24,7 @@ SAVED = {
 def catalog(cache: Cache, url: str = "sqlite://") -> Iterator[Connection]:
     """Write the catalog of a cache and connect to it."""
     engine = create_engine(url)
-    event.listen(engine, "connect", lambda connection, _: regex.register(connection))
+    event.listen(engine, "connect", lambda connection, _: linear_regex.register(connection))
     metadata.create_all(engine)
     with engine.connect() as connection:
         store(cache, connection)

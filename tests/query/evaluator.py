@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cachedb.packages import versions
-from cachedb.query import tree
+from cachedb.query.syntax import tree
 from tests.query.evaluator_sets import SORT_OF, Ids, Sets, WrongSort
 from tests.query.readings import platform_parts
 

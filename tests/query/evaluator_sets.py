@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache as memoized
 from typing import Any
 
-from cachedb.query import tree
+from cachedb.query.syntax import tree
 from tests.query.model import Blob, Cache
 from tests.query.readings import (
     ALIASES,

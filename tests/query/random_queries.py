@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cachedb.query.fields import FIELDS, FLAGS, RELATIONS, Sort
+from cachedb.query.vocabulary import FIELDS, FLAGS, RELATIONS, Sort
 from tests.query import generate
 from tests.query.model import Cache
 

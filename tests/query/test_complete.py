@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachedb.query.complete import Wanted, complete
-from cachedb.query.fields import FIELDS, FUNCTIONS, NOUNS, RELATIONS, Sort
+from cachedb.query.tools.complete import Wanted, complete
+from cachedb.query.vocabulary import FIELDS, FUNCTIONS, NOUNS, RELATIONS, Sort
 
 SAVED = {"stale": "refs used before 90d", "prod": "refs repo:acme/*"}
 

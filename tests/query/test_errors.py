@@ -6,9 +6,9 @@ import pytest
 
 from cachedb import limits
 from cachedb.errors import InvalidInput, QueryError
-from cachedb.query.check import check
 from cachedb.query.messages import as_json, render
-from cachedb.query.parser import parse
+from cachedb.query.semantics.check import check
+from cachedb.query.syntax.parser import parse
 from tests import golden_files
 from tests.query.generate import NOW
 from tests.query.wrong_queries import SAVED, WRONG

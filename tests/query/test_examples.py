@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from cachedb.query.compile import compile_query
-from cachedb.query.explain import explain
-from cachedb.query.fields import SHOWN, Sort
-from cachedb.query.parser import parse
+from cachedb.query.sql.compile import compile_query
+from cachedb.query.syntax.parser import parse
+from cachedb.query.tools.explain import explain
+from cachedb.query.vocabulary import SHOWN, Sort
 from tests import golden_files
 from tests.query import databases, generate
 from tests.query.databases import SAVED

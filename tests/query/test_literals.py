@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import create_engine, literal, select
 
 from cachedb.errors import QueryError
-from cachedb.query import globs, literals, names, times
-from cachedb.query.fields import FIELDS, Sort
-from cachedb.query.sql import begins, globbed
-from cachedb.query.tree import Source, Span, Value
-from cachedb.query.values import NumberRange
+from cachedb.query.semantics import globs, literals, name_patterns, times
+from cachedb.query.semantics.values import NumberRange
+from cachedb.query.sql.dialect import begins, globbed
+from cachedb.query.syntax.tree import Source, Span, Value
+from cachedb.query.vocabulary import FIELDS, Sort
 from tests.query.generate import NOW
 from tests.query.readings import fits
 
@@ -207,7 +207,7 @@ def test_what_begins_so_lies_between_the_prefix_and_what_follows_it(prefix: str)
 def test_patterns_of_references_are_taken_apart(
     pattern: str, registry: str | None, path: str, tag: str | None, digest: str | None
 ) -> None:
-    found = names.parse_name(pattern, SPAN)
+    found = name_patterns.parse_name(pattern, SPAN)
 
     parts = [
         None if part is None else str(part) for part in (found.registry, found.path, found.tag)

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from cachedb.catalog.schema import blob, edge, metadata, ref
-from cachedb.query.compile import compile_query
-from cachedb.query.parser import parse
-from cachedb.query.sql import Plan
+from cachedb.query.sql.compile import compile_query
+from cachedb.query.sql.dialect import Plan
+from cachedb.query.syntax.parser import parse
 from tests.query import generate
 from tests.query.databases import SAVED
 from tests.query.examples import EXAMPLES

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, event, literal, select
 
-from cachedb.query import regex
-from cachedb.query.regex import PatternError, searcher
+from cachedb.query.semantics import linear_regex
+from cachedb.query.semantics.linear_regex import PatternError, searcher
 
 ATOMS = st.sampled_from(
     ["a", "b", "1", ".", "[ab]", "[^a]", r"\d", r"\w", r"\s", r"\D", "^", "$", "[a-c1]", r"\."]
@@ -120,7 +120,7 @@ def test_what_it_does_not_read_it_says(pattern: str, why: str) -> None:
 
 def test_it_takes_the_place_of_the_drivers_regexp() -> None:
     engine = create_engine("sqlite://")
-    event.listen(engine, "connect", lambda connection, _: regex.register(connection))
+    event.listen(engine, "connect", lambda connection, _: linear_regex.register(connection))
     with engine.connect() as connection:
         assert connection.scalar(select(literal("v1.2").regexp_match(r"^v\d")))
         assert connection.scalar(select(literal(None).regexp_match("a"))) is None
@@ -133,7 +133,7 @@ def test_it_takes_the_place_of_the_drivers_regexp() -> None:
 
 def test_a_pattern_that_nobody_has_checked_is_an_error_of_the_statement() -> None:
     connection = sqlite3.connect(":memory:")
-    regex.register(connection)
+    linear_regex.register(connection)
     with pytest.raises(sqlite3.OperationalError):
         connection.execute("SELECT 'a' REGEXP '('").fetchone()
     connection.close()

@@ -3,16 +3,16 @@
 import pytest
 
 from cachedb.errors import QueryError
-from cachedb.query import saved
-from cachedb.query.check import check
-from cachedb.query.parser import parse
+from cachedb.query.semantics import macros
+from cachedb.query.semantics.check import check
+from cachedb.query.syntax.parser import parse
 from tests.query.generate import NOW
 
 TEXTS = {"stale": "refs used before 90d", "old": "refs @stale not is:pinned"}
 
 
 def test_what_is_broken_breaks_only_itself() -> None:
-    found = saved.read({**TEXTS, "bad": "refs sizee gt 5", "worse": "refs @bad"}, now=NOW)
+    found = macros.read({**TEXTS, "bad": "refs sizee gt 5", "worse": "refs @bad"}, now=NOW)
 
     assert set(found.queries) == {"stale", "old"}
     assert set(found.problems) == {"bad", "worse"}
@@ -20,15 +20,15 @@ def test_what_is_broken_breaks_only_itself() -> None:
 
 
 def test_types_are_checked_when_they_are_read() -> None:
-    found = saved.read({"big": "layers size gt 1G", "mixed": "refs @big"}, now=NOW)
+    found = macros.read({"big": "layers size gt 1G", "mixed": "refs @big"}, now=NOW)
 
     assert "is a set of blobs" in found.problems["mixed"].why
 
 
 def test_one_can_be_added_and_replaced() -> None:
-    texts = saved.add(TEXTS, "new", "refs @old tag:v*", now=NOW)
+    texts = macros.add(TEXTS, "new", "refs @old tag:v*", now=NOW)
 
-    assert saved.add(texts, "new", "refs is:pinned", now=NOW)["new"] == "refs is:pinned"
+    assert macros.add(texts, "new", "refs is:pinned", now=NOW)["new"] == "refs is:pinned"
     assert "new" not in TEXTS
 
 
@@ -49,16 +49,16 @@ def test_one_can_be_added_and_replaced() -> None:
 )
 def test_what_would_not_hold_is_not_added(name: str, text: str, why: str) -> None:
     with pytest.raises(QueryError, match=why):
-        saved.add(TEXTS, name, text, now=NOW)
+        macros.add(TEXTS, name, text, now=NOW)
 
 
 def test_one_that_is_used_is_not_removed() -> None:
     with pytest.raises(QueryError, match="`old` uses `stale`"):
-        saved.remove(TEXTS, "stale")
+        macros.remove(TEXTS, "stale")
     with pytest.raises(QueryError, match="no saved query"):
-        saved.remove(TEXTS, "other")
+        macros.remove(TEXTS, "other")
 
-    assert saved.remove(TEXTS, "old") == {"stale": TEXTS["stale"]}
+    assert macros.remove(TEXTS, "old") == {"stale": TEXTS["stale"]}
 
 
 def test_alone_it_brings_its_noun_and_its_clauses() -> None:

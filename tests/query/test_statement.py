@@ -13,14 +13,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from cachedb.catalog.schema import metadata
 from cachedb.errors import QueryError
-from cachedb.query import expressions, flags, regex
-from cachedb.query.check import check
-from cachedb.query.compile import compile_ids, compile_query, selectors
-from cachedb.query.explain import explain, plan
-from cachedb.query.fields import FIELDS, FLAGS, FUNCTIONS, RELATIONS, UNQUERIED, Sort, Type
-from cachedb.query.inference import likely_sort
-from cachedb.query.parser import parse
-from cachedb.query.selecting import unmatched
+from cachedb.query.semantics import linear_regex
+from cachedb.query.semantics.check import check
+from cachedb.query.semantics.inference import likely_sort
+from cachedb.query.semantics.unmatched_selectors import unmatched
+from cachedb.query.sql import expressions, flags
+from cachedb.query.sql.compile import compile_ids, compile_query, selectors
+from cachedb.query.syntax.parser import parse
+from cachedb.query.tools.explain import explain, plan
+from cachedb.query.vocabulary import FIELDS, FLAGS, FUNCTIONS, RELATIONS, UNQUERIED, Sort, Type
 from tests.query import databases, generate
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator
@@ -55,7 +56,7 @@ TEMPLATES = (
 @pytest.fixture
 def empty() -> Any:
     engine = create_engine("sqlite://")
-    event.listen(engine, "connect", lambda connection, _: regex.register(connection))
+    event.listen(engine, "connect", lambda connection, _: linear_regex.register(connection))
     metadata.create_all(engine)
     with engine.connect() as connection:
         yield connection

@@ -1,0 +1,1 @@
+"""Semantics of the query language: checked tree, literals, types and their errors."""

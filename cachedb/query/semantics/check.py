@@ -1,0 +1,395 @@
+"""The checker: from what was written to what it means.
+
+Every expression is checked for one sort. The sort of the whole is that of its noun; that of an
+argument is what its function takes, or what its terms can be. A set of references, links or
+packages where blobs are wanted means the blobs that they stand for; no other step between sorts
+is taken without being asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cachedb.query.messages import fail
+from cachedb.query.semantics import columns, literals, name_patterns, type_errors, values
+from cachedb.query.semantics.globs import Glob, parse
+from cachedb.query.semantics.inference import likely_sort
+from cachedb.query.semantics.typed import (
+    Applied,
+    CheckedQuery,
+    Chosen,
+    Complement,
+    Counted,
+    FieldTest,
+    FlagTest,
+    Inside,
+    Intersection,
+    MapTest,
+    Pointed,
+    Ranked,
+    Related,
+    TypedExpression,
+    Union,
+    Whole,
+)
+from cachedb.query.syntax.tree import (
+    And,
+    Call,
+    Compare,
+    Constant,
+    Expression,
+    Flag,
+    Keyed,
+    Match,
+    Not,
+    Or,
+    Quantified,
+    Query,
+    Saved,
+    Selector,
+    Span,
+    Term,
+    Top,
+)
+from cachedb.query.vocabulary import (
+    FIELDS,
+    FLAGS,
+    FUNCTIONS,
+    NOUNS,
+    RELATIONS,
+    Field,
+    Relation,
+    Sort,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+# Each refers to its argument three times, and SQLite writes out every reference.
+_MOST_EXCLUSIVES: Final = 4
+_VERSION: Final = FIELDS[Sort.PACKAGE]["version"]
+_PACKAGE_NAME: Final = FIELDS[Sort.PACKAGE]["name"]
+
+
+def check(query: Query, *, now: datetime) -> CheckedQuery:
+    """Look up every word of a query and read every value.
+
+    `now` is what ages are counted from, and its time zone is the one that dates are read in unless
+    the query has one.
+
+    Raises:
+        QueryError: Something is unknown, of another sort or of another type.
+    """
+    noun = NOUNS[query.noun]
+    checker = _Checker(now.astimezone(query.zone) if query.zone else now)
+    condition = None
+    if query.expression is not None:
+        condition = checker.check(query.expression, noun.sort)
+    clauses = query.clauses
+    group = columns.group(noun.sort, clauses.group)
+    shown = columns.shown(noun.sort, group, clauses.show)
+    return CheckedQuery(
+        query=query,
+        noun=noun,
+        condition=condition,
+        group=group,
+        columns=shown,
+        order=columns.order(noun.sort, group, clauses.sort),
+        limit=None if clauses.limit is None else literals.count(clauses.limit),
+        offset=0 if clauses.offset is None else literals.count(clauses.offset),
+        notes=tuple(dict.fromkeys(checker.notes)),
+    )
+
+
+class _Checker:
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._is_required = True
+        self._exclusives = 0
+        self.notes: list[str] = []
+
+    def check(self, node: Expression, sort: Sort) -> TypedExpression:
+        """Read `node` as a set of `sort`."""
+        match node:
+            case Not():
+                return self._complement(self.check(node.operand, sort), node.span)
+            case And() | Or():
+                parts = tuple(self.check(operand, sort) for operand in node.operands)
+                kind = Intersection if isinstance(node, And) else Union
+                return kind(operands=parts, sort=sort, span=node.span)
+            case _:
+                return self._term(node, sort)
+
+    def _term(self, node: Term, sort: Sort) -> TypedExpression:
+        match node:
+            case Constant():
+                whole = Whole(sort=sort, span=node.span)
+                return whole if node.word == "everything" else self._complement(whole, node.span)
+            case Match() | Compare() | Keyed():
+                return self._along(
+                    node.path.relations, sort, node.path.span, lambda to: self._field(node, to)
+                )
+            case Flag():
+                return self._along(
+                    node.relations, sort, node.span, lambda to: self._flags(node, to)
+                )
+            case Quantified():
+                return self._quantified(node, sort)
+            case Call():
+                return self._call(node, sort)
+            case Saved():
+                return self._saved(node, sort)
+            case Selector():
+                return self._selector(node, sort)
+            case Top():
+                return self._top(node, sort)
+
+    # -- fields and flags ------------------------------------------------------------------
+
+    def _along(
+        self,
+        relations: tuple[str, ...],
+        sort: Sort,
+        span: Span,
+        last: Callable[[Sort], TypedExpression],
+    ) -> TypedExpression:
+        """Read `a.b.field` as `any a(any b(field))`."""
+        if not relations:
+            return last(sort)
+        first, *others = relations
+        relation = self._relation(first, sort, span)
+        operand = self._along(tuple(others), relation.to, span, last)
+        return Related(relation=relation, operand=operand, sort=sort, span=span)
+
+    def _field(self, node: Match | Compare | Keyed, sort: Sort) -> TypedExpression:
+        name = node.path.field
+        field = FIELDS[sort].get(name)
+        if field is None:
+            raise type_errors.field(node, name, sort)
+        op = "eq" if isinstance(node, Match) else node.op
+        if op == "ne":
+            return self._complement(self._positive(node, field, "eq"), node.span)
+        return self._positive(node, field, op)
+
+    def _positive(
+        self, node: Match | Compare | Keyed, field: Field, op: str | None
+    ) -> TypedExpression:
+        if isinstance(node, Keyed):
+            own = self._pair(node, field, op)
+        else:
+            assert op is not None
+            test = literals.test_of(field, op, node.values, node.span, self._now)
+            self._note_times(field, test)
+            owned = _own(field)
+            own = FieldTest(field=owned, test=test, sort=owned.sort, span=node.span)
+        if not field.inside:
+            return own
+        if own.sort is Sort.PACKAGE:
+            relation = RELATIONS[field.sort]["package"]
+            return Related(relation=relation, operand=own, sort=field.sort, span=node.span)
+        return Inside(kinds=field.inside, operand=own, sort=field.sort, span=node.span)
+
+    def _pair(self, node: Keyed, field: Field, op: str | None) -> TypedExpression:
+        keys = tuple(parse(key.text, key.span) for key in node.keys)
+        if field.name == "pkg":
+            return self._package(node, keys, op)
+        test = None
+        if op is not None:
+            test = literals.test_of(field, op, node.values, node.span, self._now)
+        owned = _own(field)
+        return MapTest(field=owned, keys=keys, test=test, sort=owned.sort, span=node.span)
+
+    def _package(self, node: Keyed, keys: tuple[Glob, ...], op: str | None) -> TypedExpression:
+        named = FieldTest(
+            field=_PACKAGE_NAME,
+            test=values.Texts(patterns=keys),
+            sort=Sort.PACKAGE,
+            span=node.span,
+        )
+        if op is None:
+            return named
+        test = literals.test_of(_VERSION, op, node.values, node.span, self._now)
+        versioned = FieldTest(field=_VERSION, test=test, sort=Sort.PACKAGE, span=node.span)
+        return Intersection(operands=(named, versioned), sort=Sort.PACKAGE, span=node.span)
+
+    def _note_times(self, field: Field, test: values.Test) -> None:
+        is_open = isinstance(test, values.Times) and any(part.low is None for part in test.ranges)
+        if is_open and field.nullable and not field.inside and field.sort is Sort.REF:
+            assert isinstance(test, values.Times)
+            if not test.never:
+                self.notes.append(
+                    f"`{field.name}` is never for some references, and never is not before "
+                    f"anything: add `or {field.name}:never` to have them as well"
+                )
+
+    def _flags(self, node: Flag, sort: Sort) -> TypedExpression:
+        found = []
+        for value in node.words:
+            if value.text not in FLAGS[sort]:
+                raise type_errors.flag(value, sort)
+            found.append(FlagTest(word=value.text, sort=sort, span=value.span))
+        if len(found) == 1:
+            return found[0]
+        return Union(operands=tuple(found), sort=sort, span=node.span)
+
+    # -- relations -------------------------------------------------------------------------
+
+    def _relation(self, name: str, sort: Sort, span: Span) -> Relation:
+        relation = RELATIONS[sort].get(name)
+        if relation is None:
+            raise type_errors.relation(span, name, sort)
+        return relation
+
+    def _quantified(self, node: Quantified, sort: Sort) -> TypedExpression:
+        relation = self._relation(node.relation.text, sort, node.relation.span)
+        operand = None if node.operand is None else self.check(node.operand, relation.to)
+        if node.quantifier == "count":
+            assert node.op is not None
+            return self._counted(node, node.op, relation, operand)
+        if node.quantifier == "all":
+            assert operand is not None
+            self.notes.append(
+                f"`{node.span.text}` also holds where there is no {relation.name} at all: add "
+                f"`any {relation.name}` to ask for one"
+            )
+            operand = self._complement(operand, operand.span)
+        found = Related(relation=relation, operand=operand, sort=relation.sort, span=node.span)
+        return found if node.quantifier == "any" else self._complement(found, node.span)
+
+    def _counted(
+        self, node: Quantified, op: str, relation: Relation, operand: TypedExpression | None
+    ) -> TypedExpression:
+        numbers = literals.numbers("eq" if op == "ne" else op, node.values)
+        found = Counted(
+            relation=relation,
+            operand=operand,
+            numbers=numbers,
+            sort=relation.sort,
+            span=node.span,
+        )
+        return self._complement(found, node.span) if op == "ne" else found
+
+    # -- functions and saved queries -------------------------------------------------------
+
+    def _call(self, node: Call, sort: Sort) -> TypedExpression:
+        if node.function == "present":
+            return self._present(node, sort)
+        function = FUNCTIONS[node.function]
+        taken = self._argument_sort(node)
+        self._exclusives += node.function == "exclusive"
+        if self._exclusives > _MOST_EXCLUSIVES:
+            why = f"more than {_MOST_EXCLUSIVES} `exclusive(…)` inside each other"
+            raise fail(node.span, why, "ask for what each would free on its own")
+        argument = self._argument(node, taken)
+        self._exclusives -= node.function == "exclusive"
+        if function.takes is Sort.REF and taken is not Sort.REF:
+            raise type_errors.argument(node, taken)
+        of_packages = function.name == "packages" and taken is Sort.PACKAGE
+        if function.takes is not Sort.REF and taken is not Sort.BLOB and not of_packages:
+            argument = Pointed(argument=argument, sort=Sort.BLOB, span=argument.span)
+        assert function.gives is not None
+        found = Applied(
+            function=function.name, argument=argument, sort=function.gives, span=node.span
+        )
+        return self._as(found, sort, node)
+
+    def _present(self, node: Call, sort: Sort) -> TypedExpression:
+        before, self._is_required = self._is_required, False
+        taken = NOUNS[node.noun].sort if node.noun else sort
+        found = self._argument(node, taken)
+        self._is_required = before
+        return self._as(found, sort, node)
+
+    def _argument_sort(self, node: Call) -> Sort:
+        if node.noun is not None:
+            return NOUNS[node.noun].sort
+        function = FUNCTIONS[node.function]
+        if function.takes is Sort.REF:
+            return Sort.REF
+        assert node.operand is not None
+        return likely_sort(node.operand)
+
+    def _argument(self, node: Call, sort: Sort) -> TypedExpression:
+        if node.operand is None:
+            found: TypedExpression = Whole(sort=sort, span=node.span)
+        else:
+            found = self.check(node.operand, sort)
+        kind = NOUNS[node.noun].kind if node.noun else None
+        return found if kind is None else _of_kind(found, kind)
+
+    def _saved(self, node: Saved, sort: Sort) -> TypedExpression:
+        noun = NOUNS[node.query.noun]
+        if node.query.expression is None:
+            found: TypedExpression = Whole(sort=noun.sort, span=node.span)
+        else:
+            found = self.check(node.query.expression, noun.sort)
+        if noun.kind is not None:
+            found = _of_kind(found, noun.kind)
+        return self._as(found, sort, node)
+
+    def _as(self, found: TypedExpression, sort: Sort, node: Call | Saved) -> TypedExpression:
+        """Use a set where one of `sort` is wanted."""
+        if found.sort is sort:
+            return found
+        if sort is Sort.BLOB:
+            return Pointed(argument=found, sort=sort, span=node.span)
+        raise type_errors.of_another_sort(node, found.sort, sort)
+
+    # -- the rest --------------------------------------------------------------------------
+
+    def _selector(self, node: Selector, sort: Sort) -> TypedExpression:
+        if sort not in {Sort.REF, Sort.BLOB}:
+            raise type_errors.selector(node, sort)
+        named: TypedExpression | None = None
+        if sort is Sort.REF or not name_patterns.looks_like_digest(node.text):
+            pattern = name_patterns.parse_name(node.text, node.span)
+            test = values.Names(patterns=(pattern,))
+            field = FIELDS[Sort.REF]["name"]
+            named = FieldTest(field=field, test=test, sort=Sort.REF, span=node.span)
+            if sort is Sort.BLOB:
+                named = Pointed(argument=named, sort=sort, span=node.span)
+        found = named
+        if name_patterns.looks_like_digest(node.text):
+            prefix = name_patterns.parse_digest(node.text, node.span)
+            field = FIELDS[sort]["digest"]
+            test_digest = values.Digests(prefixes=(prefix,))
+            found = FieldTest(field=field, test=test_digest, sort=sort, span=node.span)
+            if named is not None and ":" not in node.text:
+                found = Union(operands=(named, found), sort=sort, span=node.span)
+        assert found is not None
+        return Chosen(
+            text=node.text, test=found, required=self._is_required, sort=sort, span=node.span
+        )
+
+    def _top(self, node: Top, sort: Sort) -> TypedExpression:
+        return Ranked(
+            count=literals.count(node.count),
+            order=columns.order(sort, (), node.keys),
+            per=columns.group(sort, node.per),
+            of=None if node.of is None else self.check(node.of, sort),
+            sort=sort,
+            span=node.span,
+        )
+
+    def _complement(self, operand: TypedExpression, span: Span) -> TypedExpression:
+        if isinstance(operand, Complement):
+            return operand.operand
+        return Complement(operand=operand, sort=operand.sort, span=span)
+
+
+def _of_kind(found: TypedExpression, kind: str) -> TypedExpression:
+    field = FIELDS[Sort.BLOB]["kind"]
+    test = FieldTest(
+        field=field, test=values.Words(words=(kind,)), sort=Sort.BLOB, span=found.span
+    )
+    if isinstance(found, Whole):
+        return test
+    return Intersection(operands=(test, found), sort=Sort.BLOB, span=found.span)
+
+
+def _own(field: Field) -> Field:
+    """Return the field of what is inside, if the field is about that."""
+    if not field.inside:
+        return field
+    return FIELDS[Sort.PACKAGE if field.inside == ("package",) else Sort.BLOB][field.name]

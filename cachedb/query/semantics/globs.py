@@ -1,0 +1,207 @@
+r"""Globs: `*` any run, `?` one character, `[a-z]` and `[!a-z]` a class, `\` takes a meaning.
+
+A glob is anchored at both ends and tells upper from lower case; without wildcards it is
+equality. In the name of a repository, where `/` separates, `*` and `?` stay inside of one
+component and
+`**` does not; elsewhere `/` is a character like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from cachedb.query.messages import fail
+from cachedb.query.syntax import quoting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cachedb.query.syntax.tree import Span
+
+_LONGEST: Final = 4_096
+_SPECIAL_IN_REGEX: Final = re.compile(r"[.^$*+?{}\[\]\\|()]")
+
+
+class Wild(Enum):
+    """A wildcard that is no class."""
+
+    ONE = "?"
+    RUN = "*"
+    DEEP = "**"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CharClass:
+    """One of some characters, or one that is none of them; pairs are first and last."""
+
+    ranges: tuple[tuple[str, str], ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glob:
+    """A pattern; `tokens` are characters and wildcards."""
+
+    tokens: tuple[str | Wild | CharClass, ...]
+
+    def __str__(self) -> str:
+        return "".join(map(_in_glob, self.tokens))
+
+    @property
+    def literal(self) -> str | None:
+        """The only text that matches; None if there are wildcards."""
+        return _literal(self.tokens)
+
+    @property
+    def prefix(self) -> str | None:
+        """The beginning, if it is all that the pattern asks for: `v1.*` does."""
+        if self.tokens and self.tokens[-1] in {Wild.RUN, Wild.DEEP}:
+            return _literal(self.tokens[:-1])
+        return None
+
+    @property
+    def glob(self) -> str:
+        """The pattern as SQLite's GLOB reads it."""
+        return "".join(map(_in_sqlite, self.tokens))
+
+    def regex(self, separator: str = "") -> str:
+        """Return the regular expression, not anchored; single wildcards stop at `separator`."""
+        one = f"[^{separator}]" if separator else "."
+        return "".join(_in_regex(token, one, separator) for token in self.tokens)
+
+    @classmethod
+    def of(cls, text: str) -> Glob:
+        """Make the pattern that matches `text` alone."""
+        return cls(tokens=tuple(text))
+
+
+def parse(text: str, span: Span) -> Glob:
+    """Read a pattern.
+
+    Raises:
+        QueryError: A class is not closed, or is empty, or the pattern is very long.
+    """
+    if len(text) > _LONGEST:
+        raise fail(span, f"a pattern has at most {_LONGEST} characters")
+    tokens: list[str | Wild | CharClass] = []
+    position = 0
+    while position < len(text):
+        char = text[position]
+        if char == "\\":
+            if position + 1 == len(text):
+                raise fail(span, "nothing stands behind the `\\`", "write `\\\\` for one")
+            tokens.append(text[position + 1])
+            position += 2
+        elif char == "[":
+            found, position = _class(text, position + 1, span)
+            tokens.append(found)
+        elif char == "*":
+            run = re.compile(r"\*+").match(text, position)
+            assert run is not None
+            tokens.append(Wild.RUN if len(run[0]) == 1 else Wild.DEEP)
+            position = run.end()
+        else:
+            tokens.append(Wild.ONE if char == "?" else char)
+            position += 1
+    return Glob(tokens=tuple(tokens))
+
+
+def plain(text: str) -> str:
+    """Return the text without its backslashes, wildcards being characters."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+
+
+def _class(text: str, position: int, span: Span) -> tuple[CharClass, int]:
+    negated = text[position : position + 1] in {"!", "^"}
+    position += negated
+    members: list[str] = []
+    ranges: list[tuple[str, str]] = []
+    while True:
+        char = text[position : position + 1]
+        if not char:
+            raise fail(span, "this [ is not closed", "write `\\[` for the character")
+        if char == "]" and (members or ranges):
+            break
+        if char == "\\" and position + 1 < len(text):
+            position += 1
+            char = text[position]
+        position += 1
+        if text[position : position + 1] == "-" and text[position + 1 : position + 2] not in {
+            "",
+            "]",
+        }:
+            last = text[position + 1]
+            position += 2
+            if {char, last} & set("]^-\\"):
+                raise fail(span, f"`{char}-{last}` is not a range", "list the characters")
+            if last < char:
+                raise fail(span, f"`{char}-{last}` runs backwards", f"write {last}-{char}")
+            ranges.append((char, last))
+        else:
+            members.append(char)
+    singles = [(char, char) for char in members]
+    return CharClass(ranges=(*singles, *ranges), negated=negated), position + 1
+
+
+def _literal(tokens: Iterable[str | Wild | CharClass]) -> str | None:
+    chars = [token if isinstance(token, str) else None for token in tokens]
+    return None if None in chars else "".join(char for char in chars if char)
+
+
+def _in_glob(part: str | Wild | CharClass) -> str:
+    if isinstance(part, str):
+        return quoting.escape(part)
+    if isinstance(part, Wild):
+        return part.value
+    return f"[{'!' if part.negated else ''}{_members(part)}]"
+
+
+def _in_sqlite(part: str | Wild | CharClass) -> str:
+    if isinstance(part, str):
+        return re.sub(r"[*?\[]", r"[\g<0>]", part)
+    if isinstance(part, Wild):
+        return "?" if part is Wild.ONE else "*"
+    # GLOB has no escapes: `]` has to be the first, `^` not the first, and `-` at either end.
+    singles = {first for first, last in part.ranges if first == last}
+    ranges = "".join(f"{first}-{last}" for first, last in part.ranges if first != last)
+    parts = ("]" * ("]" in singles), "".join(sorted(singles - set("]^-"))), ranges)
+    carets, dashes = "^" * ("^" in singles), "-" * ("-" in singles)
+    body = "".join(parts)
+    if part.negated or body:
+        return f"[{'^' if part.negated else ''}{body}{carets}{dashes}]"
+    return f"[{dashes}{carets}]" if dashes else carets
+
+
+def _in_regex(token: str | Wild | CharClass, one: str, separator: str) -> str:
+    match token:
+        case str():
+            return literal_regex(token)
+        case Wild.ONE:
+            return one
+        case Wild.RUN:
+            return f"{one}*"
+        case Wild.DEEP:
+            return ".*"
+        case CharClass():
+            body = "".join(
+                _in_class(first) if first == last else f"{_in_class(first)}-{_in_class(last)}"
+                for first, last in token.ranges
+            )
+            return f"[^{body}{separator}]" if token.negated else f"[{body}]"
+    raise AssertionError(token)
+
+
+def literal_regex(text: str) -> str:
+    """Escape what regular expressions give a meaning to."""
+    return _SPECIAL_IN_REGEX.sub(r"\\\g<0>", text)
+
+
+def _members(token: CharClass) -> str:
+    return "".join(first if first == last else f"{first}-{last}" for first, last in token.ranges)
+
+
+def _in_class(char: str) -> str:
+    return f"\\{char}" if char in "\\]^-[" else char

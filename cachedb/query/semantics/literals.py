@@ -1,0 +1,391 @@
+"""Literals: from the words of a query to the tests that they make."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from cachedb.errors import InvalidPlatform, QueryError
+from cachedb.oci.platform.model import Platform
+from cachedb.query.messages import did_you_mean, fail
+from cachedb.query.semantics import globs, linear_regex, name_patterns, times
+from cachedb.query.semantics.globs import Glob
+from cachedb.query.semantics.values import (
+    Affixes,
+    Digests,
+    Names,
+    NumberRange,
+    Numbers,
+    PlatformPattern,
+    Platforms,
+    Regexes,
+    Test,
+    Texts,
+    TimeRange,
+    Times,
+    VersionRange,
+    Versions,
+    Words,
+)
+from cachedb.query.vocabulary import OPERATORS, ORDER, Field, Type
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cachedb.query.syntax.tree import Span, Value
+
+LARGEST: Final = 2**63 - 1
+_SIZE: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[A-Za-z]*)", re.ASCII)
+_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
+_POWERS: Final = "KMGTPE"
+_SIZE_HINT: Final = "100M and 1.5G count in thousands, 512Mi and 2Gi in 1024s"
+# A list of patterns becomes a chain of conditions, and SQLite's expressions have a depth.
+_MOST_PATTERNS: Final = 250
+# Each of these is a walk of the graph for every row.
+_MOST_COMPUTED: Final = 10
+
+
+def test_of(field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime) -> Test:
+    """Read the values of `field op values`; `op` is not `ne`, which is the complement of `eq`.
+
+    Raises:
+        QueryError: The operator does not go with the type, or a value is not of the type.
+    """
+    if op not in OPERATORS[field.type]:
+        raise _wrong_operator(field, op, span)
+    found = _test_of(field, op, values, span, now)
+    most = _MOST_COMPUTED if field.computed else _MOST_PATTERNS
+    if _patterns(found) > most:
+        why = f"more than {most} patterns and ranges in one list"
+        raise fail(span, why, "plain values may be as many as you like")
+    return found
+
+
+def _test_of(field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime) -> Test:
+    match field.type:
+        case Type.SIZE | Type.NUMBER:
+            return numbers(op, values, is_size=field.type is Type.SIZE)
+        case Type.TIME:
+            return _times(field, op, values, span, now)
+        case Type.ENUM:
+            return Words(words=tuple(_word(value, field) for value in values))
+        case Type.DIGEST:
+            found = (name_patterns.parse_digest(globs.plain(v.text), v.span) for v in values)
+            return Digests(prefixes=tuple(found))
+        case Type.PLATFORM:
+            return Platforms(patterns=tuple(_platform(value) for value in values))
+        case Type.VERSION:
+            return _versions(op, values)
+        case _:
+            return _textual(field, op, values)
+
+
+def numbers(op: str, values: tuple[Value, ...], *, is_size: bool = False) -> Numbers:
+    """Read whole numbers, or sizes, and ranges of them."""
+    read = _size if is_size else _number
+    found: list[NumberRange] = []
+    for value in values:
+        low, is_range, high = value.text.partition("..")
+        if not is_range:
+            found.append(_number_range(op, read(value.text, value.span)))
+            continue
+        _refuse_range(op, value)
+        ends = NumberRange(
+            low=read(low, value.span) if low else None,
+            high=read(high, value.span) if high else None,
+        )
+        if ends.low is not None and ends.high is not None and ends.low > ends.high:
+            raise _reversed(value, low, high, "more than")
+        found.append(ends)
+    return Numbers(ranges=tuple(found))
+
+
+def count(value: Value) -> int:
+    """Read one whole number."""
+    return _number(value.text, value.span)
+
+
+def _number_range(op: str, number: int) -> NumberRange:
+    match op:
+        case "lt":
+            return NumberRange(high=number - 1)
+        case "le":
+            return NumberRange(high=number)
+        case "gt":
+            return NumberRange(low=number + 1)
+        case "ge":
+            return NumberRange(low=number)
+        case _:
+            return NumberRange(low=number, high=number)
+
+
+def _number(text: str, span: Span) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise fail(span, f"`{text}` is not a whole number", "write it in digits: 5")
+    return int(text)
+
+
+def _size(text: str, span: Span) -> int:
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise fail(span, f"`{text}` is not a size", _SIZE_HINT)
+    factor = _factor(found["unit"], text, span)
+    # A fraction is exact: 1.5G is a whole number of bytes, and 0.1 is none.
+    size = Fraction(found["number"]) * factor
+    if size.denominator != 1:
+        raise fail(span, f"`{text}` is not a whole number of bytes", _SIZE_HINT)
+    if size > LARGEST:
+        raise fail(span, f"`{text}` is more bytes than a file can have", _SIZE_HINT)
+    return int(size)
+
+
+def _factor(unit: str, text: str, span: Span) -> int:
+    name = unit.removesuffix("B") if unit != "B" else ""
+    letter, binary = name.removesuffix("i"), name.endswith("i")
+    letter = "K" if letter == "k" else letter
+    if not name:
+        return 1
+    if len(letter) != 1 or letter not in _POWERS:
+        better = text[: len(text) - len(unit)] + unit[:1].upper() + unit[1:].lower()
+        wanted = unit[:1].upper() in _POWERS and unit[1:].lower() in {"", "b", "i", "ib"}
+        hints = (f"did you mean `{better.replace('b', 'B')}`?", _SIZE_HINT)
+        raise fail(span, f"`{unit}` is not a unit of size", *(hints if wanted else hints[1:]))
+    return int((1024 if binary else 1000) ** (_POWERS.index(letter) + 1))
+
+
+def _word(value: Value, field: Field) -> str:
+    word = globs.plain(value.text)
+    if word not in field.words:
+        article = "an" if field.name[0] in "aeiou" else "a"
+        why = f"`{word}` is not {article} {field.name}"
+        raise fail(value.span, why, *did_you_mean(word, field.words))
+    return word
+
+
+# -- text ----------------------------------------------------------------------------------
+
+
+def _textual(field: Field, op: str, values: tuple[Value, ...]) -> Test:
+    if op == "matches":
+        for value in values:
+            linear_regex.compile_pattern(value.text, value.span)
+        return Regexes(patterns=tuple(value.text for value in values))
+    if op in {"starts", "ends", "has"}:
+        return Affixes(op=op, texts=tuple(globs.plain(value.text) for value in values))
+    if field.type is Type.NAME:
+        return Names(patterns=tuple(name_patterns.parse_name(v.text, v.span) for v in values))
+    found = [globs.parse(value.text, value.span) for value in values]
+    if field.type is Type.ARCHITECTURE:
+        found = [_architecture(pattern) for pattern in found]
+    return Texts(patterns=tuple(found))
+
+
+def _architecture(pattern: Glob) -> Glob:
+    literal = pattern.literal
+    if literal is None:
+        return pattern
+    return Glob.of(Platform(os="", architecture=literal).normalized().architecture)
+
+
+# -- platforms -----------------------------------------------------------------------------
+
+
+def _platform(value: Value) -> PlatformPattern:
+    parts = value.text.split("/")
+    if len(parts) > 3 or not all(parts):  # noqa: PLR2004
+        raise _not_a_platform(value)
+    patterns = [globs.parse(part, value.span) for part in parts]
+    words = [pattern.literal for pattern in patterns]
+    if None in words:
+        if len(parts) == 1:
+            raise _not_a_platform(value)
+        return _platform_pattern(patterns)
+    try:
+        return _exact_platform([word or "" for word in words])
+    except InvalidPlatform as error:
+        raise _not_a_platform(value) from error
+
+
+def _platform_pattern(patterns: list[Glob]) -> PlatformPattern:
+    system, architecture, *variant = patterns
+    literal = architecture.literal
+    if literal is not None and variant and (word := variant[0].literal) is not None:
+        normal = Platform(os="", architecture=literal, variant=word).normalized()
+        return PlatformPattern(
+            os=system,
+            architecture=Glob.of(normal.architecture),
+            variant=Glob.of(normal.variant),
+        )
+    return PlatformPattern(
+        os=system,
+        architecture=_architecture(architecture),
+        variant=variant[0] if variant else None,
+    )
+
+
+def _exact_platform(words: list[str]) -> PlatformPattern:
+    found = Platform.parse("/".join(words)).normalized()
+    if len(words) == 1:
+        # One word leaves the rest open, where `Platform.parse` fills in this machine.
+        alone = Platform(os=words[0], architecture=words[0]).normalized()
+        if found.os == alone.os and found.architecture != alone.architecture:
+            return PlatformPattern(os=Glob.of(found.os))
+        bare = Platform(os="", architecture=words[0]).normalized()
+        return PlatformPattern(
+            architecture=Glob.of(bare.architecture), variant=Glob.of(bare.variant)
+        )
+    return PlatformPattern(
+        os=Glob.of(found.os),
+        architecture=Glob.of(found.architecture),
+        variant=Glob.of(found.variant),
+        os_version=found.os_version or None,
+    )
+
+
+def _not_a_platform(value: Value) -> QueryError:
+    return fail(
+        value.span,
+        f"`{value.text}` is not a platform",
+        "linux/arm64, linux/arm/v7, arm64, windows, linux/*",
+    )
+
+
+# -- versions ------------------------------------------------------------------------------
+
+
+def _versions(op: str, values: tuple[Value, ...]) -> Versions:
+    ranges: list[VersionRange] = []
+    patterns: list[Glob] = []
+    for value in values:
+        low, is_range, high = value.text.partition("..")
+        pattern = globs.parse(value.text, value.span)
+        if is_range:
+            _refuse_range(op, value)
+            ends = (globs.plain(low) or None, globs.plain(high) or None)
+            ranges.append(VersionRange(low=ends[0], high=ends[1]))
+        elif pattern.literal is not None:
+            ranges.append(_version_range(op, pattern.literal))
+        elif op in ORDER:
+            why = f"`{value.text}` has wildcards, and those have no order"
+            raise fail(value.span, why, "write one version")
+        else:
+            patterns.append(pattern)
+    return Versions(ranges=tuple(ranges), patterns=tuple(patterns))
+
+
+def _version_range(op: str, version: str) -> VersionRange:
+    match op:
+        case "lt" | "le":
+            return VersionRange(high=version, with_high=op == "le")
+        case "gt" | "ge":
+            return VersionRange(low=version, with_low=op == "ge")
+        case _:
+            return VersionRange(low=version, high=version)
+
+
+# -- times ---------------------------------------------------------------------------------
+
+
+def _times(field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime) -> Times:
+    ranges: list[TimeRange] = []
+    never = False
+    for value in values:
+        if value.text == "never":
+            if op != "eq":
+                why = f"`never` is no time, and nothing is `{op}` it"
+                raise fail(value.span, why, f"{field.name}:never")
+            never = True
+        elif ".." in value.text:
+            _refuse_range(op, value)
+            ranges.append(_time_range(value, now))
+        else:
+            moment = times.parse(value.text, value.span, now)
+            if moment.is_point and op not in {"before", "since"}:
+                raise _age_needs_direction(field, op, value, span)
+            ranges.append(_span_of(op, moment))
+    return Times(ranges=tuple(ranges), never=never)
+
+
+def _span_of(op: str, moment: times.Moment) -> TimeRange:
+    match op:
+        case "before" | "lt":
+            return TimeRange(high=moment.start)
+        case "le":
+            return TimeRange(high=moment.end)
+        case "since" | "ge":
+            return TimeRange(low=moment.start)
+        case "gt":
+            return TimeRange(low=moment.end)
+        case _:
+            return TimeRange(low=moment.start, high=moment.end)
+
+
+def _time_range(value: Value, now: datetime) -> TimeRange:
+    first, _, last = value.text.partition("..")
+    if "never" in {first, last}:
+        instead = f"never,..{last}" if first == "never" else f"{first}..,never"
+        raise fail(value.span, "`never` is no time, so no range ends there", f"write {instead}")
+    low = times.parse(first, value.span, now).start if first else None
+    high = times.parse(last, value.span, now).end if last else None
+    if low is not None and high is not None and low > high:
+        raise _reversed(value, first, last, "after")
+    return TimeRange(low=low, high=high)
+
+
+def _age_needs_direction(field: Field, op: str, value: Value, span: Span) -> QueryError:
+    age, name = value.text, field.name
+    hints = (f"{name} before {age}   ({age} ago or earlier)", f"{name} since {age}   (later)")
+    if value.text == "now":
+        return fail(span, "`now` is a moment, and nothing is inside it", f"{name} before now")
+    if op == "eq":
+        return fail(
+            span, f"`{age}` is a point in time: {age} ago, and nothing is inside it", *hints
+        )
+    symbol = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}[op]
+    return fail(span, f"`{name} {symbol} {age}` is ambiguous: {age} is an age, not a date", *hints)
+
+
+# -- complaints ----------------------------------------------------------------------------
+
+
+def _refuse_range(op: str, value: Value) -> None:
+    if op != "eq":
+        low, _, high = value.text.partition("..")
+        why = f"`{value.text}` is a range, and `{op}` compares with one value"
+        raise fail(value.span, why, f"write `eq {value.text}`, or `{op} {high or low}`")
+    if value.text == "..":
+        raise fail(value.span, "this range has no ends", "100M..1G, 100M.., ..1G")
+
+
+def _reversed(value: Value, low: str, high: str, relation: str) -> QueryError:
+    return fail(value.span, f"empty range: {low} is {relation} {high}", f"write {high}..{low}")
+
+
+def _wrong_operator(field: Field, op: str, span: Span) -> QueryError:
+    why = f"`{op}` does not go with `{field.name}` ({field.type.value})"
+    allowed = ", ".join(OPERATORS[field.type])
+    return fail(span, why, f"write {field.name}:VALUE, or one of {allowed} between the two")
+
+
+def _patterns(test: Test) -> int:
+    """Count the values that are compared one by one."""
+    match test:
+        case Texts():
+            return sum(pattern.literal is None for pattern in test.patterns)
+        case Names():
+            return sum(pattern.plain is None for pattern in test.patterns)
+        case Numbers():
+            return sum(part.low != part.high for part in test.ranges)
+        case Digests():
+            return sum(len(one.prefixes) for one in test.prefixes if one.whole is None)
+        case Words():
+            return 0
+        case Affixes():
+            return len(test.texts)
+        case Times():
+            return len(test.ranges)
+        case Versions():
+            return len(test.ranges) + len(test.patterns)
+        case Regexes() | Platforms():
+            return len(test.patterns)

@@ -1,0 +1,108 @@
+"""Saved queries: names for texts, to be used as `@name`.
+
+A set of them is a plain mapping of names to texts, which comes from a file that is read
+elsewhere. One that is broken breaks only what uses it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cachedb.errors import QueryError
+from cachedb.query.messages import fail
+from cachedb.query.semantics.check import check
+from cachedb.query.syntax.parser import parse_saved
+from cachedb.query.syntax.tree import Saved, Source, Span, walk
+from cachedb.query.vocabulary import KEYWORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from cachedb.query.syntax.tree import Query
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
+_LONGEST_NAME: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedQueries:
+    """Saved queries that have been read: those that hold, and what is wrong with the others."""
+
+    queries: Mapping[str, Query]
+    problems: Mapping[str, QueryError]
+
+
+def read(texts: Mapping[str, str], *, now: datetime) -> SavedQueries:
+    """Read and check every saved query.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> found = read({"stale": "refs used before 90d", "x": "refs @y"}, now=datetime.now(UTC))
+        >>> str(found.queries["stale"]), found.problems["x"].why
+        ('refs used before 90d', 'no saved query `y`')
+    """
+    queries: dict[str, Query] = {}
+    problems: dict[str, QueryError] = {}
+    for name, text in texts.items():
+        try:
+            _check_name(name)
+            query = parse_saved(name, {**texts, name: text})
+            check(query, now=now)
+        except QueryError as error:
+            problems[name] = error
+        else:
+            queries[name] = query
+    return SavedQueries(queries=queries, problems=problems)
+
+
+def add(texts: Mapping[str, str], name: str, text: str, *, now: datetime) -> dict[str, str]:
+    """Return the texts with one more, or with another text for a name.
+
+    Raises:
+        QueryError: The name cannot be used, or the text does not hold, or what uses the name
+            does not hold any longer.
+    """
+    _check_name(name)
+    changed = {**texts, name: text}
+    check(parse_saved(name, changed), now=now)
+    before = read(texts, now=now).problems
+    for user, error in read(changed, now=now).problems.items():
+        if user not in before:
+            raise error
+    return changed
+
+
+def remove(texts: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return the texts without one.
+
+    Raises:
+        QueryError: There is no such name, or another saved query uses it.
+    """
+    if name not in texts:
+        raise _about(name, f"no saved query `{name}`")
+    users = sorted(user for user in texts if user != name and _uses(user, name, texts))
+    if users:
+        raise _about(name, f"the saved query `{users[0]}` uses `{name}`")
+    return {other: text for other, text in texts.items() if other != name}
+
+
+def _uses(user: str, name: str, texts: Mapping[str, str]) -> bool:
+    try:
+        query = parse_saved(user, texts)
+    except QueryError:
+        return False
+    nodes = walk(query.expression) if query.expression else ()
+    return any(isinstance(node, Saved) and node.name == name for node in nodes)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME or name in KEYWORDS:
+        why = "this is not a name for a query: a-z, then a-z 0-9 _ -"
+        raise _about(name, why, "stale", "not-in-production")
+
+
+def _about(name: str, why: str, *hints: str) -> QueryError:
+    return fail(Span(source=Source(text=name), start=0, end=len(name)), why, *hints)

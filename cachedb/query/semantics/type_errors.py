@@ -1,0 +1,114 @@
+"""What is said when a word is known, but not of the sort where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from cachedb.query.messages import did_you_mean, fail
+from cachedb.query.syntax.tree import Saved
+from cachedb.query.vocabulary import FIELDS, FLAGS, RELATIONS, Sort
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from cachedb.errors import QueryError
+    from cachedb.query.syntax.tree import Call, Compare, Keyed, Match, Selector, Span, Value
+
+_MOST_HINTS: Final = 2
+_SHORT: Final = 60
+# How to ask, where something of the first sort is wanted, about something of the second.
+_ROUTES: Final = {
+    (Sort.BLOB, Sort.REF): ("ref.{}", "blobs({}) for everything they contain"),
+    (Sort.REF, Sort.BLOB): ("any blob({})", "target.{}"),
+    (Sort.REF, Sort.PACKAGE): ("package.{}",),
+    (Sort.BLOB, Sort.PACKAGE): ("package.{}",),
+    (Sort.REF, Sort.LINK): ("any blob(link.{})",),
+    (Sort.BLOB, Sort.LINK): ("link.{}",),
+    (Sort.LINK, Sort.BLOB): ("child.{}", "parent.{}"),
+    (Sort.LINK, Sort.REF): ("child.ref.{}",),
+    (Sort.LINK, Sort.PACKAGE): ("child.package.{}",),
+    (Sort.PACKAGE, Sort.BLOB): ("blob.{}",),
+    (Sort.PACKAGE, Sort.REF): ("any blob(blobs({}))",),
+    (Sort.PACKAGE, Sort.LINK): ("blob.link.{}",),
+}
+_WRAPPED: Final = {
+    Sort.REF: "refs({}) gives the references that contain those",
+    Sort.PACKAGE: "packages({}) gives the packages found in those",
+    Sort.LINK: "any child({}) are the links that point at those",
+    Sort.BLOB: "blobs({}) gives everything that those contain",
+}
+
+
+def field(node: Match | Compare | Keyed, name: str, sort: Sort) -> QueryError:
+    """Complain about a field that members of `sort` do not have."""
+    here = _last(node.path.span, name)
+    term = replace(node.span, start=here.start).text
+    return fail(here, f"{sort.one} has no field `{name}`", *_hints(name, term, sort, FIELDS))
+
+
+def flag(value: Value, sort: Sort) -> QueryError:
+    """Complain about a word after `is:`."""
+    why = f"{sort.one} has no flag `{value.text}`"
+    hints = _hints(value.text, f"is:{value.text}", sort, FLAGS)
+    return fail(value.span, why, *(hints or did_you_mean(value.text, FLAGS[sort])))
+
+
+def relation(span: Span, name: str, sort: Sort) -> QueryError:
+    """Complain about a relation that members of `sort` do not have."""
+    has = ", ".join(RELATIONS[sort])
+    return fail(
+        span,
+        f"{sort.one} has no `{name}`",
+        f"{sort.many} have {has}",
+    )
+
+
+def of_another_sort(node: Call | Saved, given: Sort, wanted: Sort) -> QueryError:
+    """Complain about a set of `given` where one of `wanted` has to stand."""
+    shown = f"@{node.name}" if isinstance(node, Saved) else f"{node.function}(…)"
+    why = f"`{shown}` is a set of {given.noun}, but a set of {wanted.noun} is wanted here"
+    return fail(node.span, why, f"wrap it: {_WRAPPED[wanted].format(_short(node.span, shown))}")
+
+
+def argument(node: Call, given: Sort) -> QueryError:
+    """Complain about an argument that is no set of references."""
+    why = f"`{node.function}(…)` takes references, and these are {given.noun}"
+    inner = _short(node.span, f"{node.function}({given.noun} …)").removeprefix(node.function)
+    return fail(node.span, why, f"{node.function}(refs{inner})")
+
+
+def selector(node: Selector, sort: Sort) -> QueryError:
+    """Complain about a bare word among links or packages."""
+    why = f"`{node.text}` is a reference, and {sort.many} have none"
+    if sort is Sort.PACKAGE:
+        return fail(
+            node.span,
+            why,
+            f"name:{node.text}",
+            f"packages({node.text}) for the packages found in that image",
+        )
+    return fail(node.span, why, f"any child({node.text})", f"any parent({node.text})")
+
+
+def _hints(
+    name: str, term: str, sort: Sort, table: Mapping[Sort, Collection[str]]
+) -> tuple[str, ...]:
+    """Say whose word it is, and how to ask about those from here; the nearest first."""
+    found = [
+        f"`{name}` belongs to {owner.many}: write "
+        + ", or ".join(way.format(term) for way in ways)
+        for (asker, owner), ways in _ROUTES.items()
+        if asker is sort and name in table[owner]
+    ]
+    return tuple(found[:_MOST_HINTS])
+
+
+def _short(span: Span, otherwise: str) -> str:
+    return span.text if span.end - span.start <= _SHORT else otherwise
+
+
+def _last(span: Span, name: str) -> Span:
+    """Return the end of a path, where its field stands."""
+    start = max(span.start, span.end - len(name) - (span.text[-1:] == ":"))
+    return replace(span, start=start, end=start + len(name))

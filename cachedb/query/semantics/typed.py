@@ -1,0 +1,227 @@
+"""The checked tree: what a query means, with every word looked up and every value read.
+
+Each node is a set of one sort. Negation is complement within the sort, so the laws of sets hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cachedb.query.semantics.globs import Glob
+    from cachedb.query.semantics.values import Numbers, Test
+    from cachedb.query.syntax.tree import Query, Span
+    from cachedb.query.vocabulary import Field, Noun, Relation, Sort, Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """A set of members of one sort."""
+
+    sort: Sort
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole(Typed):
+    """Everything of the sort."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldTest(Typed):
+    """Those whose own field passes the test."""
+
+    field: Field
+    test: Test
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapTest(Typed):
+    """Those that have a pair of such a key, whose value passes the test."""
+
+    field: Field
+    keys: tuple[Glob, ...]
+    test: Test | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagTest(Typed):
+    """Those that the word describes."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside(Typed):
+    """Those that contain a blob, of one of the kinds, that is in the set."""
+
+    kinds: tuple[str, ...]
+    operand: TypedExpression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related(Typed):
+    """Those with a relation to a member of the set; without one, to anything."""
+
+    relation: Relation
+    operand: TypedExpression | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted(Typed):
+    """Those with such a number of relations to members of the set."""
+
+    relation: Relation
+    operand: TypedExpression | None
+    numbers: Numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied(Typed):
+    """What a function makes of a set."""
+
+    function: str
+    argument: TypedExpression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointed(Typed):
+    """The blobs that refs and links point at, or that packages were found in."""
+
+    argument: TypedExpression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A column to sort by."""
+
+    column: Column
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked(Typed):
+    """The first `count` of each group, in an order; those that tie with the last as well."""
+
+    count: int
+    order: tuple[Order, ...]
+    per: tuple[Field, ...]
+    of: TypedExpression | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen(Typed):
+    """What a bare word stands for; when `required`, it has to stand for something."""
+
+    text: str
+    test: TypedExpression
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complement(Typed):
+    """What is not in the set."""
+
+    operand: TypedExpression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intersection(Typed):
+    """What is in all of the sets."""
+
+    operands: tuple[TypedExpression, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Union(Typed):
+    """What is in any of the sets."""
+
+    operands: tuple[TypedExpression, ...]
+
+
+TypedExpression: TypeAlias = (
+    Whole
+    | FieldTest
+    | MapTest
+    | FlagTest
+    | Inside
+    | Related
+    | Counted
+    | Applied
+    | Pointed
+    | Ranked
+    | Chosen
+    | Complement
+    | Intersection
+    | Union
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the answer: a field, an aggregate, or an aggregate of a field."""
+
+    name: str
+    type: Type
+    field: Field | None = None
+    aggregate: str | None = None
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedQuery:
+    """A query that makes sense. `notes` are what a careful reader would point out."""
+
+    query: Query
+    noun: Noun
+    condition: TypedExpression | None
+    group: tuple[Field, ...]
+    columns: tuple[Column, ...]
+    order: tuple[Order, ...]
+    limit: int | None
+    offset: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sort(self) -> Sort:
+        """What the rows are."""
+        return self.noun.sort
+
+    def selectors(self) -> Iterator[Chosen]:
+        """Yield the bare words that have to stand for something, from left to right."""
+        seen: set[tuple[object, str, Sort]] = set()
+        for node in walk(self.condition) if self.condition else ():
+            if isinstance(node, Chosen) and node.required:
+                key = (node.span, node.text, node.sort)
+                if key not in seen:
+                    seen.add(key)
+                    yield node
+
+
+def children(node: TypedExpression) -> tuple[TypedExpression, ...]:
+    """Return the sets that a set is made of."""
+    match node:
+        case Complement() | Inside():
+            return (node.operand,)
+        case Intersection() | Union():
+            return node.operands
+        case Related() | Counted():
+            return () if node.operand is None else (node.operand,)
+        case Applied() | Pointed():
+            return (node.argument,)
+        case Ranked():
+            return () if node.of is None else (node.of,)
+        case Chosen():
+            return (node.test,)
+        case _:
+            return ()
+
+
+def walk(node: TypedExpression) -> Iterator[TypedExpression]:
+    """Yield a set and all that it is made of, from left to right."""
+    yield node
+    for child in children(node):
+        yield from walk(child)

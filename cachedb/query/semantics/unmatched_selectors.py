@@ -1,0 +1,40 @@
+"""What is said when a bare word stands for nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.query.messages import fail, nearest
+from cachedb.query.vocabulary import FIELD_NAMES, KEYED_FIELDS, Sort
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cachedb.errors import QueryError
+    from cachedb.query.sql.compile import SelectorCheck
+
+
+def unmatched(found: SelectorCheck, names: Iterable[str]) -> QueryError:
+    """Make the error for a word that stands for nothing; `names` are those that there are."""
+    what = "reference" if found.sort is Sort.REF else "blob"
+    why = f"no {what} matches `{found.text}`"
+    hints = [*_field_meant(found.text), *_names_meant(found.text, names)]
+    return fail(found.span, why, *hints, f"present({found.text}) selects nothing without an error")
+
+
+def _field_meant(text: str) -> list[str]:
+    word, colon, rest = text.partition(":")
+    field = nearest(word, (*FIELD_NAMES, *KEYED_FIELDS, "is")) if colon else None
+    return [f"did you mean the field `{field}`? {field}:{rest}"] if field else []
+
+
+def _names_meant(text: str, names: Iterable[str]) -> list[str]:
+    # A name is long and what is typed is its end: compare with the ends.
+    parts = text.count("/") + 1
+    by_end = {"/".join(name.split("/")[-parts:]): name for name in names}
+    by_repo = {end.partition(":")[0].partition("@")[0]: end for end in by_end}
+    found = nearest(text, by_end)
+    if found is None:
+        repo = nearest(text.partition(":")[0], by_repo)
+        found = by_repo[repo] if repo else None
+    return [f"did you mean `{found}`?"] if found else []

@@ -1,0 +1,1 @@
+"""Compiler of the query language: from the checked tree to one SQL statement."""

@@ -1,0 +1,356 @@
+"""The checked tree as conditions: every set is a table expression of its own, at the top.
+
+A condition is about one row. What is about the graph becomes a set that does not depend on the
+row: seeds, then a walk, then `key IN (SELECT id FROM set)`. Complements are NOT EXISTS. Negation
+is driven down to the leaves, and a leaf that can be unknown is compared with true there, so every
+condition has two values and the complement is exact; leaves that are not negated stay bare, which
+lets indexes serve.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, exists, false, func, not_, or_, select, true, union_all
+
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.queries import graph
+from cachedb.catalog.schema import blob, blob_package, config, platform
+from cachedb.query.semantics.describe import describe
+from cachedb.query.semantics.typed import (
+    Applied,
+    Chosen,
+    Complement,
+    Counted,
+    FieldTest,
+    FlagTest,
+    Inside,
+    Intersection,
+    MapTest,
+    Order,
+    Pointed,
+    Ranked,
+    Related,
+    TypedExpression,
+    Union,
+    Whole,
+)
+from cachedb.query.semantics.values import Digests, Platforms, Test, Versions
+from cachedb.query.semantics.values import Names as NamesTest
+from cachedb.query.sql import counts, dialect, flags, predicates
+from cachedb.query.sql.cte import Sets
+from cachedb.query.sql.expressions import (
+    MAPS,
+    Row,
+    aliased,
+    is_of_config,
+    is_of_platform,
+    is_on_target,
+    platform_part,
+)
+from cachedb.query.vocabulary import FIELDS, Field, Sort
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, ColumnElement, Select
+    from sqlalchemy.sql.elements import UnaryExpression
+
+    from cachedb.query.semantics.name_patterns import DigestPrefix
+
+
+class Conditions(Sets):
+    """Makes the conditions of one statement."""
+
+    def ids(self, found: TypedExpression) -> Select[Any]:
+        """Select the ids of the members of a set."""
+        row = self.row(found.sort)
+        return select(row.id.label("id")).where(self.holds(found, row))
+
+    def holds(
+        self, found: TypedExpression, row: Row, *, negated: bool = False
+    ) -> ColumnElement[bool]:
+        """Say that a row is in a set, or that it is not; it is never unknown."""
+        match found:
+            case Whole():
+                return false() if negated else true()
+            case Complement():
+                return self.holds(found.operand, row, negated=not negated)
+            case Chosen():
+                return self.holds(found.test, row, negated=negated)
+            case Intersection() | Union():
+                parts = self._cheapest_first(found, row, negated=negated)
+                is_and = isinstance(found, Intersection) is not negated
+                return and_(*parts) if is_and else or_(*parts)
+            case FieldTest() | MapTest():
+                return self._own(found, row, negated=negated)
+            case FlagTest():
+                return flags.holds(self, row, found.word, negated=negated)
+            case Counted():
+                condition = predicates.numbers(counts.count(self, found, row), found.numbers)
+                return not_(condition) if negated else condition
+            case _:
+                key, members = self._members(found, row)
+                return flags.member(key, members, negated=negated)
+
+    def _cheapest_first(
+        self, found: Intersection | Union, row: Row, *, negated: bool
+    ) -> list[ColumnElement[bool]]:
+        """Put last what costs a walk for every row: SQLite goes from left to right."""
+        ordered = sorted(found.operands, key=counts.is_walked_per_row)
+        return [self.holds(operand, row, negated=negated) for operand in ordered]
+
+    # -- a row's own ------------------------------------------------------------------------
+
+    def _own(self, found: FieldTest | MapTest, row: Row, *, negated: bool) -> ColumnElement[bool]:
+        if isinstance(found, MapTest):
+            return self._pair(found, row, negated=negated)
+        field, test = found.field, found.test
+        elsewhere = self._elsewhere(row, field, test)
+        if elsewhere is not None:
+            return flags.member(*elsewhere, negated=negated)
+        condition = self._on_row(row, field, test)
+        if not negated:
+            return condition
+        return dialect.not_true(condition) if field.nullable else not_(condition)
+
+    def _on_row(self, row: Row, field: Field, test: Test) -> ColumnElement[bool]:
+        if isinstance(test, NamesTest):
+            return predicates.names_hold(
+                row.table, test.patterns, lambda prefix: self._has_digest(row, prefix)
+            )
+        if isinstance(test, Versions):
+            return predicates.versions_hold(row.table, test)
+        return predicates.holds(self.expressions.value(row, field), test, field)
+
+    def _has_digest(self, row: Row, prefix: DigestPrefix) -> ColumnElement[bool]:
+        field = FIELDS[Sort.REF]["digest"]
+        elsewhere = self._elsewhere(row, field, Digests(prefixes=(prefix,)))
+        assert elsewhere is not None
+        return flags.member(*elsewhere, negated=False)
+
+    def _elsewhere(
+        self, row: Row, field: Field, test: Test
+    ) -> tuple[ColumnElement[int], CTE] | None:
+        """Return the key and the set for a field that stands in another table."""
+        if isinstance(test, Digests) and any(prefix.whole is None for prefix in test.prefixes):
+            return row.content, self._beginning(test)
+        if is_on_target(field):
+            target = self.row(Sort.BLOB)
+            own = FIELDS[Sort.BLOB][field.name]
+            found = select(target.id.label("id")).where(self._on_row(target, own, test))
+            return row.table.c.target_id, self.set("target", found, (field, test), "targets")
+        if is_of_platform(field):
+            fitting = _platforms(field, test)
+            made = self.set("platform", fitting, (field.name, test), "platforms")
+            return row.table.c.platform_id, made
+        if field.sort is Sort.REF and field.name == "exclusive":
+            owned = self.expressions.owned()
+            fitting = select(owned.c.root.label("id")).where(
+                predicates.holds(owned.c.bytes, test, field)
+            )
+            return row.table.c.target_id, self.set("exclusive", fitting, test, "targets")
+        if is_of_config(field):
+            column = config.c[field.name]
+            fitting = select(config.c.blob_id.label("id")).where(
+                predicates.holds(column, test, field)
+            )
+            return row.id, self.set("config", fitting, (field.name, test), "configs")
+        return None
+
+    def _beginning(self, test: Digests) -> CTE:
+        """Collect the blobs whose digests begin so, by one search of the index for each way.
+
+        Of a choice between ranges in one condition SQLite makes a scan of all blobs.
+        """
+        begun = [prefix for prefix in test.prefixes if prefix.whole is None]
+        whole = [prefix.whole for prefix in test.prefixes if prefix.whole is not None]
+        texts = [text for prefix in begun for text in prefix.prefixes]
+        ways = [dialect.begins(blob.c.digest, text) for text in texts]
+        found = [
+            select(blob.c.id).where(way) for way in (*ways, *dialect.one_of(blob.c.digest, whole))
+        ]
+        union = found[0] if len(found) == 1 else union_all(*found)
+        return self.set("digest", union, test, f"blobs that begin {' or '.join(texts)}")
+
+    def _pair(self, found: MapTest, row: Row, *, negated: bool) -> ColumnElement[bool]:
+        parts = []
+        for table, owner, key in MAPS[found.field.sort, found.field.name]:
+            pairs = aliased(table, self.names.next("m"))
+            condition = dialect.globbed_any(pairs.c.key, found.keys)
+            if found.test is not None:
+                condition = and_(
+                    condition, predicates.holds(pairs.c.value, found.test, found.field)
+                )
+            column = row.table.c[key]
+            if negated:
+                parts.append(~exists(select(1).where(pairs.c[owner] == column, condition)))
+            else:
+                parts.append(column.in_(select(pairs.c[owner]).where(condition)))
+        return and_(*parts) if negated else or_(*parts)
+
+    # -- sets -------------------------------------------------------------------------------
+
+    def _members(self, found: TypedExpression, row: Row) -> tuple[ColumnElement[int], CTE]:
+        """Return the key of the row and the set that it has to be in."""
+        match found:
+            case Inside():
+                return row.content, self.above(self.seed(found.operand, found.kinds))
+            case Related():
+                return self._related(found, row)
+            case Applied():
+                return self._applied(found, row)
+            case Pointed():
+                return row.id, self._pointed(found)
+            case Ranked():
+                return row.id, self._ranked(found)
+        raise AssertionError(found)
+
+    def _related(self, found: Related, row: Row) -> tuple[ColumnElement[int], CTE]:
+        relation = found.relation
+        if relation.contained and relation.to is Sort.PACKAGE:
+            return row.content, self.above(self._holders(found.operand))
+        kinds = (relation.kind,) if relation.kind else ()
+        if relation.contained:
+            return row.content, self.above(self.seed(found.operand, kinds))
+        if (relation.sort, relation.name) == (Sort.REF, "referrer"):
+            referrers = None if found.operand is None else self.seed(found.operand, ())
+            subjects = self.step("subject", referrers)
+            return row.content, self.above(subjects)
+        if relation.sort is Sort.REF:
+            return row.content, self.seed(found.operand, ())
+        if relation.sort is Sort.LINK:
+            return row.table.c[f"{relation.name}_id"], self.seed(found.operand, ())
+        if relation.sort is Sort.PACKAGE:
+            seed = self.seed(found.operand, ())
+            listed = select(blob_package.c.package_id.label("id")).where(
+                blob_package.c.blob_id.in_(select(seed.c.id))
+            )
+            return row.id, self.set("package", listed, seed, "the packages found in them")
+        return row.id, self._back(found)
+
+    def _back(self, found: Related) -> CTE:
+        """Collect the blobs that have a relation of one step to a member."""
+        name, operand = found.relation.name, found.operand
+        if name == "ref":
+            refs = self._pointed_refs(operand)
+            return self.set("target", refs, (name, operand), "what they point at")
+        if name == "link":
+            inner = self.row(Sort.LINK)
+            condition = true() if operand is None else self.holds(operand, inner)
+            links = select(inner.table.c.child_id.label("id")).where(condition)
+            return self.set("child", links, (name, operand), "what these links point at")
+        back = {"child": "parent", "parent": "child", "subject": "referrer"}
+        members = None if operand is None else self.seed(operand, ())
+        return self.step(back.get(name, "subject"), members)
+
+    def _pointed_refs(self, operand: TypedExpression | None) -> Select[Any]:
+        inner = self.row(Sort.REF)
+        condition = true() if operand is None else self.holds(operand, inner)
+        return select(inner.table.c.target_id.label("id")).where(condition)
+
+    def _applied(self, found: Applied, row: Row) -> tuple[ColumnElement[int], CTE]:
+        argument = found.argument
+        match found.function:
+            case "refs":
+                return row.content, self.above(self.seed(argument, ()))
+            case "ancestors":
+                return row.id, self.above(self.seed(argument, ()))
+            case "blobs" | "descendants":
+                return row.id, self.below(self.seed(argument, ()))
+            case "targets":
+                pointed = Pointed(argument=argument, sort=Sort.BLOB, span=found.span)
+                return row.id, self._pointed(pointed)
+            case "exclusive":
+                return row.id, self._exclusive(argument)
+            case "packages":
+                return row.id, self._packages(argument)
+            case "parents" | "children" | "referrers" | "subjects":
+                step = {"children": "child"}.get(found.function, found.function[:-1])
+                return row.id, self.step(step, self.seed(argument, ()))
+        raise AssertionError(found.function)
+
+    def _exclusive(self, argument: TypedExpression) -> CTE:
+        key = ("exclusive", argument)
+        if key not in self._made:
+            name = self.names.next("exclusive")
+            self._made[key] = graph.exclusive(self.ids(argument), name)
+            self._note(name, f"what only {describe(argument)} keep", self._made[key])
+        return self._made[key]
+
+    def _packages(self, argument: TypedExpression) -> CTE:
+        if argument.sort is Sort.PACKAGE:
+            return self.set("package", self.ids(argument), argument, describe(argument))
+        below = self.below(self.seed(argument, ()))
+        listed = select(blob_package.c.package_id.label("id")).where(
+            blob_package.c.blob_id.in_(select(below.c.id))
+        )
+        return self.set("package", listed, below, "the packages found in them")
+
+    def _pointed(self, found: Pointed) -> CTE:
+        argument = found.argument
+        inner = self.row(argument.sort)
+        condition = self.holds(argument, inner)
+        if argument.sort is Sort.PACKAGE:
+            ids = select(inner.id).where(condition)
+            pointed: Select[Any] = select(blob_package.c.blob_id.label("id")).where(
+                blob_package.c.package_id.in_(ids)
+            )
+        else:
+            column = "target_id" if argument.sort is Sort.REF else "child_id"
+            pointed = select(inner.table.c[column].label("id")).where(condition)
+        return self.set("pointed", pointed, ("pointed", argument), describe(found))
+
+    def _ranked(self, found: Ranked) -> CTE:
+        inner = self.row(found.sort)
+        condition = true() if found.of is None else self.holds(found.of, inner)
+        order = [self._order(inner, item) for item in found.order]
+        per = [self.expressions.value(inner, field) for field in found.per]
+        place = func.rank().over(partition_by=per or None, order_by=order)
+        used = (*found.per, *(item.column.field for item in found.order if item.column.field))
+        source = self.expressions.source(inner, used)
+        ranked = (
+            select(inner.id.label("id"), place.label("place"))
+            .select_from(source)
+            .where(condition)
+            .subquery()
+        )
+        top = select(ranked.c.id).where(ranked.c.place <= found.count)
+        return self.set("top", top, found, describe(found))
+
+    def _order(self, row: Row, item: Order) -> UnaryExpression[Any]:
+        assert item.column.field is not None
+        key = self.expressions.sort_key(row, item.column.field)
+        return (key.desc() if item.descending else key.asc()).nulls_last()
+
+    # -- steps and walks ---------------------------------------------------------------------
+
+    def seed(self, operand: TypedExpression | None, kinds: tuple[str, ...]) -> CTE:
+        """Collect the blobs of some kinds that are in the set."""
+        inner = self.row(Sort.BLOB)
+        parts = []
+        if kinds:
+            parts += dialect.one_of(
+                inner.table.c.kind, [int(Kind[kind.upper()]) for kind in kinds]
+            )
+        if operand is not None:
+            parts.append(self.holds(operand, inner))
+        whole = select(inner.id.label("id")).where(*parts)
+        meaning = describe(operand) if operand is not None else "blobs"
+        shown = f"{' or '.join(kinds)}: {meaning}" if kinds else meaning
+        return self.set("seed", whole, (operand, kinds), shown)
+
+    def _holders(self, operand: TypedExpression | None) -> CTE:
+        """Collect the blobs that packages of the set were found in."""
+        holders = select(blob_package.c.blob_id.label("id"))
+        if operand is not None:
+            inner = self.row(Sort.PACKAGE)
+            fitting = select(inner.id).where(self.holds(operand, inner))
+            holders = holders.where(blob_package.c.package_id.in_(fitting))
+        meaning = "any package" if operand is None else describe(operand)
+        return self.set("seed", holders, ("holders", operand), f"what {meaning} was found in")
+
+
+def _platforms(field: Field, test: Test) -> Select[Any]:
+    if isinstance(test, Platforms):
+        return predicates.of_platforms(test)
+    column = platform_part(field.name)
+    return select(platform.c.id).where(predicates.holds(column, test, field))

@@ -1,0 +1,135 @@
+"""How many of something a row has, as a subquery on the row.
+
+What is counted is joined and tested where it stands: to look it up in a set would make SQLite
+go through the whole set for every row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, case, func, select, true
+
+from cachedb.catalog.enums import Kind, Role
+from cachedb.catalog.schema import blob, blob_package, edge, link, ref
+from cachedb.query.semantics.describe import describe
+from cachedb.query.semantics.typed import (
+    Chosen,
+    Complement,
+    Counted,
+    FieldTest,
+    Intersection,
+    Union,
+    children,
+)
+from cachedb.query.sql.expressions import aliased
+from cachedb.query.vocabulary import Sort
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, FromClause
+
+    from cachedb.query.semantics.typed import TypedExpression
+    from cachedb.query.sql.conditions import Conditions
+    from cachedb.query.sql.expressions import Row
+
+
+def count(conditions: Conditions, found: Counted, row: Row) -> ColumnElement[int]:
+    """Count what is related to one row, each once."""
+    inner = conditions.row(found.relation.to)
+    way = _way(conditions, found, row)
+    tests: list[ColumnElement[bool]] = []
+    if found.relation.kind is not None:
+        tests.append(inner.table.c.kind == int(Kind[found.relation.kind.upper()]))
+    if found.operand is not None:
+        tests.append(_holds(conditions, found.operand, inner))
+    if not tests:
+        return _counted(row, way, way.key, way.source)
+    # Inside of CASE, where no test can lead SQLite to begin with all blobs of a kind.
+    source = way.source.join(inner.table, inner.id == way.key)
+    return _counted(row, way, case((and_(*tests), inner.id)), source)
+
+
+def _holds(conditions: Conditions, operand: TypedExpression, inner: Row) -> ColumnElement[bool]:
+    """Test what is counted; what would count in turn becomes a set, lest subqueries pile up."""
+    if not is_walked_per_row(operand):
+        return conditions.holds(operand, inner)
+    members = conditions.set("counted", conditions.ids(operand), operand, describe(operand))
+    return inner.id.in_(select(members.c.id))
+
+
+def is_walked_per_row(found: TypedExpression) -> bool:
+    """Whether a set is told by a subquery on every row rather than by a set."""
+    match found:
+        case Complement() | Chosen() | Intersection() | Union():
+            return any(map(is_walked_per_row, children(found)))
+        case Counted():
+            return True
+        case FieldTest():
+            return found.field.computed and found.field.name != "exclusive"
+        case _:
+            return False
+
+
+def _counted(
+    row: Row, way: _Way, what: ColumnElement[int], source: FromClause
+) -> ColumnElement[int]:
+    number = func.count(what.distinct() if way.repeats else what)
+    statement = select(number).select_from(source).where(way.here)
+    return statement.correlate(row.table).scalar_subquery()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How to get from a row to what is related: the ids `key` of `source`, where `here` holds."""
+
+    source: FromClause
+    key: ColumnElement[int]
+    here: ColumnElement[bool]
+    repeats: bool = False
+
+
+def _way(conditions: Conditions, found: Counted, row: Row) -> _Way:
+    relation = found.relation
+    if relation.contained or (relation.sort, relation.name) == (Sort.REF, "referrer"):
+        return _inside(conditions, relation.name, row)
+    if relation.sort is Sort.BLOB:
+        return _one_step(relation.name, row)
+    if relation.sort is Sort.PACKAGE:
+        here = blob_package.c.package_id == row.id
+        return _Way(source=blob_package, key=blob_package.c.blob_id, here=here, repeats=True)
+    # One that is always there: it is counted from its own table.
+    column = "target_id" if relation.sort is Sort.REF else f"{relation.name}_id"
+    there = aliased(blob, conditions.names.next("b"))
+    return _Way(source=there, key=there.c.id, here=there.c.id == row.table.c[column])
+
+
+def _inside(conditions: Conditions, name: str, row: Row) -> _Way:
+    walk = conditions.expressions.inside(row)
+    if name == "package":
+        held = walk.join(blob_package, blob_package.c.blob_id == walk.c.id)
+        return _Way(source=held, key=blob_package.c.package_id, here=true(), repeats=True)
+    if name == "referrer":
+        about = (link.c.child_id == walk.c.id) & (link.c.role == int(Role.SUBJECT))
+        joined = walk.join(link, about)
+        return _Way(source=joined, key=link.c.parent_id, here=true(), repeats=True)
+    return _Way(source=walk, key=walk.c.id, here=true())
+
+
+def _one_step(name: str, row: Row) -> _Way:
+    is_subject = link.c.role == int(Role.SUBJECT)
+    match name:
+        case "ref":
+            return _Way(source=ref, key=ref.c.id, here=ref.c.target_id == row.id)
+        case "link":
+            return _Way(source=link, key=link.c.id, here=link.c.child_id == row.id)
+        case "child":
+            return _Way(source=edge, key=edge.c.child_id, here=edge.c.parent_id == row.id)
+        case "parent":
+            return _Way(source=edge, key=edge.c.parent_id, here=edge.c.child_id == row.id)
+        case "subject":
+            here = (link.c.parent_id == row.id) & is_subject
+            return _Way(source=link, key=link.c.child_id, here=here, repeats=True)
+        case _:
+            here = (link.c.child_id == row.id) & is_subject
+            return _Way(source=link, key=link.c.parent_id, here=here, repeats=True)

@@ -1,0 +1,98 @@
+"""Sets: the named table expressions of one statement, each made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVarTuple
+
+from sqlalchemy import select, true
+
+from cachedb.catalog.enums import Role
+from cachedb.catalog.queries import graph
+from cachedb.catalog.schema import edge, link
+from cachedb.query.sql.expressions import Expressions, Names, Row
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, CompoundSelect, Select
+
+    from cachedb.query.vocabulary import Sort
+
+
+_Columns = TypeVarTuple("_Columns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSet:
+    """A table expression of a statement, and what it holds."""
+
+    name: str
+    meaning: str
+    table: CTE = field(repr=False, compare=False)
+
+
+class Sets:
+    """The sets that have been made, by what they were made of."""
+
+    def __init__(self) -> None:
+        self.names = Names()
+        self.expressions = Expressions(self.names)
+        self.named: list[NamedSet] = []
+        self._made: dict[object, CTE] = {}
+
+    def attach(self, statement: Select[*_Columns]) -> Select[*_Columns]:
+        """Give a statement its sets, each behind those that it is made of.
+
+        They would come with what refers to them, but SQLAlchemy would write each from inside of
+        the one that refers to it, and thirty inside each other are too deep for Python.
+        """
+        return statement.add_cte(*self._made.values())
+
+    def row(self, sort: Sort) -> Row:
+        """Return a row of a name of its own."""
+        return Row.named(sort, self.names.next(sort.value[0]))
+
+    def step(self, to: str, seed: CTE | None) -> CTE:
+        """Collect the parents, children, subjects or referrers of a set; None is everything."""
+        is_subject = link.c.role == int(Role.SUBJECT)
+        wanted, given, condition = {
+            "parent": (edge.c.parent_id, edge.c.child_id, true()),
+            "child": (edge.c.child_id, edge.c.parent_id, true()),
+            "subject": (link.c.child_id, link.c.parent_id, is_subject),
+            "referrer": (link.c.parent_id, link.c.child_id, is_subject),
+        }[to]
+        found = select(wanted.label("id")).where(condition)
+        if seed is not None:
+            found = found.where(given.in_(select(seed.c.id)))
+        of = "anything" if seed is None else seed.name
+        return self.set(to, found, (to, seed), f"every {to} of {of}")
+
+    def above(self, seed: CTE) -> CTE:
+        """Collect what contains a member of a set, the members included."""
+        return self._walk("up", seed, f"everything that contains one of {seed.name}")
+
+    def below(self, seed: CTE) -> CTE:
+        """Collect what the members of a set contain, themselves included."""
+        return self._walk("down", seed, f"everything inside of {seed.name}")
+
+    def _walk(self, way: str, seed: CTE, meaning: str) -> CTE:
+        key = (way, seed)
+        if key not in self._made:
+            name = self.names.next(way)
+            walk = graph.ancestors if way == "up" else graph.descendants
+            self._made[key] = walk(seed, name)
+            self._note(name, meaning, self._made[key])
+        return self._made[key]
+
+    def set(
+        self, prefix: str, found: Select[Any] | CompoundSelect[Any], key: object, meaning: str
+    ) -> CTE:
+        """Make a named set, or return the one that has been made of the same."""
+        whole = (prefix, key)
+        if whole not in self._made:
+            name = self.names.next(prefix)
+            self._made[whole] = found.cte(name)
+            self._note(name, meaning, self._made[whole])
+        return self._made[whole]
+
+    def _note(self, name: str, meaning: str, table: CTE) -> None:
+        self.named.append(NamedSet(name=name, meaning=meaning, table=table))

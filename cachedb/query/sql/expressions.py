@@ -1,0 +1,284 @@
+"""Fields as SQL: what a row has to show, to sort by and to be tested for.
+
+A row is an alias of the table of its sort. Fields that are computed walk the graph once for
+every row for which they are asked, so they stand last in a condition and are worked out after
+the page has been cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, func, literal, select
+
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.queries import graph
+from cachedb.catalog.schema import (
+    annotation,
+    blob,
+    blob_package,
+    config,
+    edge,
+    env,
+    label,
+    link,
+    link_annotation,
+    package,
+    platform,
+    ref,
+    ref_annotation,
+)
+from cachedb.query.vocabulary import Field, Sort, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import CTE, ColumnElement, FromClause, ScalarSelect, Select, Table
+    from sqlalchemy.sql.selectable import NamedFromClause
+
+_TABLES: Final[dict[Sort, Table[Any]]] = {
+    Sort.REF: ref,
+    Sort.BLOB: blob,
+    Sort.LINK: link,
+    Sort.PACKAGE: package,
+}
+_COLUMNS: Final = {"type": "media_type", "artifact": "artifact_type"}
+_PLATFORM_PARTS: Final = {"os": "os", "arch": "architecture", "variant": "variant"}
+_CONFIG_FIELDS: Final = frozenset({"created", "entrypoint"})
+_TARGET_FIELDS: Final = frozenset({"digest", "kind", "type", "artifact"})
+MAPS: Final[dict[tuple[Sort, str], tuple[tuple[Table[Any], str, str], ...]]] = {
+    (Sort.BLOB, "label"): ((label, "blob_id", "id"),),
+    (Sort.BLOB, "env"): ((env, "blob_id", "id"),),
+    (Sort.BLOB, "annotation"): ((annotation, "blob_id", "id"),),
+    (Sort.LINK, "annotation"): ((link_annotation, "link_id", "id"),),
+    (Sort.REF, "annotation"): (
+        (ref_annotation, "ref_id", "id"),
+        (annotation, "blob_id", "target_id"),
+    ),
+}
+"""Where keys and values are: the table, its column for the owner, and the row's."""
+
+
+@lru_cache(maxsize=512)
+def aliased(table: Table[Any], name: str) -> NamedFromClause[Any]:
+    """Return a table under another name; made once, since names come back in every statement."""
+    return table.alias(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One member of a set, under a name of its own in the statement."""
+
+    sort: Sort
+    table: NamedFromClause[Any]
+
+    @property
+    def id(self) -> ColumnElement[int]:
+        """What tells it from the others."""
+        column: ColumnElement[int] = self.table.c.id
+        return column
+
+    @property
+    def content(self) -> ColumnElement[int]:
+        """The blob at which walks begin: of a ref its target."""
+        column: ColumnElement[int] = (
+            self.table.c.target_id if self.sort is Sort.REF else self.table.c.id
+        )
+        return column
+
+    @classmethod
+    def named(cls, sort: Sort, name: str) -> Row:
+        """Make a row of a name that the statement does not have yet."""
+        return cls(sort=sort, table=aliased(_TABLES[sort], name))
+
+
+def is_on_target(field: Field) -> bool:
+    """Whether a field of a reference is that of what it points at."""
+    return field.sort is Sort.REF and field.name in _TARGET_FIELDS
+
+
+def is_of_platform(field: Field) -> bool:
+    """Whether a field is the platform or a part of it."""
+    return field.name == "platform" or field.name in _PLATFORM_PARTS
+
+
+def is_of_config(field: Field) -> bool:
+    """Whether a field of a blob stands in the table of image configurations."""
+    return field.sort is Sort.BLOB and field.name in _CONFIG_FIELDS
+
+
+def platform_part(name: str) -> ColumnElement[str]:
+    """Return the column of a part of a platform."""
+    column: ColumnElement[str] = platform.c[_PLATFORM_PARTS[name]]
+    return column
+
+
+class Expressions:
+    """Makes the values of fields; the walks that it needs get names from `name`."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._owned: CTE | None = None
+
+    def value(self, row: Row, field: Field) -> ColumnElement[Any]:
+        """Return the value of a field that has one per row."""
+        if field.computed:
+            return self._computed(row, field)
+        if field.is_walked:
+            return self._inside_value(row, field)
+        if is_on_target(field):
+            target = aliased(blob, self._names.next("b"))
+            column = target.c[_COLUMNS.get(field.name, field.name)]
+            return _single(row, select(column).where(target.c.id == row.table.c.target_id))
+        if is_of_platform(field):
+            part = select(_platform_text(field.name))
+            return _single(row, part.where(platform.c.id == row.table.c.platform_id))
+        if is_of_config(field):
+            said = select(config.c[field.name])
+            return _single(row, said.where(config.c.blob_id == row.id))
+        if field.sort is Sort.LINK and field.name in {"parent", "child"}:
+            end = aliased(blob, self._names.next("b"))
+            key = row.table.c[f"{field.name}_id"]
+            return _single(row, select(end.c.digest).where(end.c.id == key))
+        if field.name == "repository":
+            whole: ColumnElement[str] = row.table.c.registry + "/" + row.table.c.repo
+            return whole
+        names = {} if field.sort is Sort.PACKAGE else _COLUMNS
+        own: ColumnElement[Any] = row.table.c[names.get(field.name, field.name)]
+        return own
+
+    def sort_key(self, row: Row, field: Field) -> ColumnElement[Any]:
+        """Return what a field is sorted by: a version by its key."""
+        if field.sort is Sort.PACKAGE and field.name == "version":
+            key: ColumnElement[str] = row.table.c.vkey
+            return key
+        return self.value(row, field)
+
+    def inside(self, row: Row) -> CTE:
+        """Walk down from one row, inside of a subquery on it."""
+        seed = select(row.content.label("id")).correlate(row.table)
+        walk = seed.cte(self._names.next("in"), recursive=True, nesting=True)
+        return walk.union(
+            select(edge.c.child_id).join_from(walk, edge, edge.c.parent_id == walk.c.id)
+        )
+
+    def _computed(self, row: Row, field: Field) -> ColumnElement[Any]:
+        if field.name == "exclusive":
+            column: ColumnElement[int] = self.owned().c.bytes
+            return column
+        if field.name == "refs":
+            return self._references(row)
+        walk = self.inside(row)
+        inner = aliased(blob, self._names.next("b"))
+        size = select(func.coalesce(func.sum(inner.c.size), 0)).select_from(walk)
+        joined = size.join(inner, inner.c.id == walk.c.id)
+        return _single(row, joined.where(inner.c.state.in_(graph.ON_DISK)))
+
+    def _inside_value(self, row: Row, field: Field) -> ColumnElement[Any]:
+        """Join the values of what is inside, each once and in order; of times take the latest."""
+        walk = self.inside(row)
+        if field.inside == ("package",):
+            held = walk.join(blob_package, blob_package.c.blob_id == walk.c.id)
+            source = held.join(package, package.c.id == blob_package.c.package_id)
+            value: ColumnElement[Any] = package.c[field.name]
+        elif is_of_platform(field):
+            inner = aliased(blob, self._names.next("b"))
+            kinds = inner.c.kind.in_([int(Kind[kind.upper()]) for kind in field.inside])
+            found = walk.join(inner, and_(inner.c.id == walk.c.id, kinds))
+            source = found.join(platform, platform.c.id == inner.c.platform_id)
+            value = _platform_text(field.name)
+        else:
+            source = walk.join(config, config.c.blob_id == walk.c.id)
+            value = config.c[field.name]
+        if field.type is Type.TIME:
+            return _single(row, select(func.max(value)).select_from(source))
+        each = select(value.label("value")).distinct().select_from(source).order_by("value")
+        listed = each.subquery(self._names.next("list"))
+        return _single(row, select(func.aggregate_strings(listed.c.value, ", ")))
+
+    def _references(self, row: Row) -> ColumnElement[int]:
+        seed = select(row.content.label("id")).correlate(row.table)
+        walk = seed.cte(self._names.next("over"), recursive=True, nesting=True)
+        walk = walk.union(
+            select(edge.c.parent_id).join_from(walk, edge, edge.c.child_id == walk.c.id)
+        )
+        inner = aliased(ref, self._names.next("r"))
+        counted = select(func.count()).select_from(walk)
+        return _single(row, counted.join(inner, inner.c.target_id == walk.c.id))
+
+    def source(self, row: Row, fields: Iterable[Field]) -> FromClause:
+        """Return what to select from when some of the values are those of `fields`."""
+        if not any(field.sort is Sort.REF and field.name == "exclusive" for field in fields):
+            return row.table
+        owned = self.owned()
+        return row.table.join(owned, owned.c.root == row.table.c.target_id)
+
+    def owned(self) -> CTE:
+        """Sum, for every target, what is inside of no other one; all at once.
+
+        It is joined: looked up in a subquery on the row, it would be made again for every row.
+        """
+        if self._owned is None:
+            roots = select(ref.c.target_id.label("root"), ref.c.target_id.label("id")).distinct()
+            pairs = pairs_below(roots, self._names.next("pairs"))
+            # Every target takes part with nothing: a join for those that own nothing is slow.
+            nothing = select(ref.c.target_id, literal(0))
+            self._owned = sum_of_single(pairs, self._names.next("owned"), nothing)
+        return self._owned
+
+
+class Names:
+    """Names for the parts of one statement."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def next(self, prefix: str) -> str:
+        """Return a name that has not been used."""
+        self._last += 1
+        return f"{prefix}{self._last}"
+
+
+def pairs_below(seed: Select[*tuple[Any, ...]], name: str) -> CTE:
+    """Walk down from pairs of a root and a blob, keeping the root."""
+    walk = seed.cte(name, recursive=True)
+    return walk.union(
+        select(walk.c.root, edge.c.child_id).join_from(walk, edge, edge.c.parent_id == walk.c.id)
+    )
+
+
+def sum_of_single(pairs: CTE, name: str, more: Select[Any, Any] | None = None) -> CTE:
+    """Sum, for each root, the files of the blobs that are below no other root.
+
+    `more` are roots and bytes that count as well.
+    """
+    alone = (
+        select(func.min(pairs.c.root).label("root"), pairs.c.id)
+        .group_by(pairs.c.id)
+        .having(func.count() == 1)
+        .subquery(f"{name}_alone")
+    )
+    inner = aliased(blob, f"{name}_blob")
+    sizes: Select[Any, Any] = (
+        select(alone.c.root.label("root"), inner.c.size.label("bytes"))
+        .join_from(alone, inner, inner.c.id == alone.c.id)
+        .where(inner.c.state.in_(graph.ON_DISK))
+    )
+    whole = (sizes if more is None else sizes.union_all(more)).subquery(f"{name}_sizes")
+    summed = func.sum(whole.c.bytes).label("bytes")
+    return select(whole.c.root, summed).group_by(whole.c.root).cte(name)
+
+
+def _platform_text(name: str) -> ColumnElement[str]:
+    if name != "platform":
+        return platform_part(name)
+    whole = platform.c.os + "/" + platform.c.architecture + "/" + platform.c.variant
+    # What is not said leaves slashes behind.
+    text: ColumnElement[str] = func.trim(func.replace(whole, "//", "/"), "/")
+    return text
+
+
+def _single(row: Row, statement: Select[Any]) -> ScalarSelect[Any]:
+    return statement.correlate(row.table).scalar_subquery()

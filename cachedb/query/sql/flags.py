@@ -1,0 +1,245 @@
+"""The words after `is:` as conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from sqlalchemy import and_, func, not_, or_, select
+
+from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.queries import graph
+from cachedb.catalog.schema import blob, link, platform, ref
+from cachedb.query.semantics.globs import Glob
+from cachedb.query.sql import dialect
+from cachedb.query.sql.expressions import Row, aliased, pairs_below
+from cachedb.query.vocabulary import Sort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import CTE, ColumnElement
+
+    from cachedb.query.sql.conditions import Conditions
+
+_HARM: Final = (State.MISSING, State.CORRUPT)
+_NOT_THERE: Final = (State.MISSING, State.ABSENT)
+_SIGNATURE_TYPES: Final = (
+    "application/vnd.dev.cosign.artifact.sig.",
+    "application/vnd.dev.sigstore.bundle.",
+    "application/vnd.cncf.notary.signature",
+)
+_SIGNATURE_TAG: Final = ".sig"
+_SIGNATURE_LAYER: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
+
+
+def holds(conditions: Conditions, row: Row, word: str, *, negated: bool) -> ColumnElement[bool]:
+    """Say that a word describes a row, or that it does not; it is never unknown."""
+    own = _OWN.get((row.sort, word))
+    if own is not None:
+        condition = own(row)
+        return not_(condition) if negated else condition
+    return _BY_SETS[row.sort, word](conditions, row, negated=negated)
+
+
+def member(key: ColumnElement[Any], found: CTE, *, negated: bool) -> ColumnElement[bool]:
+    """Say that a key is in the first column of a set, or that it is not."""
+    return graph.outside(key, found) if negated else key.in_(select(found.c[0]))
+
+
+def _in_states(row: Row, *states: State) -> ColumnElement[bool]:
+    numbers = dialect.any_of(dialect.one_of(row.table.c.state, [int(state) for state in states]))
+    if State.PRESENT in states:
+        return numbers
+    # The first part says that the partial index serves.
+    return and_(row.table.c.state != int(State.PRESENT), numbers)
+
+
+_OWN: Final[dict[tuple[Sort, str], Callable[[Row], ColumnElement[bool]]]] = {
+    (Sort.REF, "pinned"): lambda row: row.table.c.pinned != 0,
+    (Sort.REF, "untagged"): lambda row: row.table.c.tag.is_(None),
+    (Sort.BLOB, "present"): lambda row: _in_states(row, State.PRESENT),
+    (Sort.BLOB, "missing"): lambda row: _in_states(row, *_NOT_THERE),
+    (Sort.BLOB, "corrupt"): lambda row: _in_states(row, State.CORRUPT),
+}
+
+
+# -- what is inside ------------------------------------------------------------------------
+
+
+def _containing(conditions: Conditions, *states: State) -> CTE:
+    """Collect what contains a blob in one of the states, that blob included."""
+    words = " or ".join(state.name.lower() for state in states)
+    inner = conditions.row(Sort.BLOB)
+    found = select(inner.id.label("id")).where(_in_states(inner, *states))
+    return conditions.above(conditions.set("seed", found, states, f"{words} blobs"))
+
+
+def _broken(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    return member(row.content, _containing(conditions, *_HARM), negated=negated)
+
+
+def _complete(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    lacking = _containing(conditions, *_HARM, State.ABSENT)
+    return member(row.content, lacking, negated=not negated)
+
+
+def _partial(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    absent = member(row.content, _containing(conditions, State.ABSENT), negated=negated)
+    harmed = _broken(conditions, row, negated=not negated)
+    return or_(absent, harmed) if negated else and_(absent, harmed)
+
+
+# -- refs ----------------------------------------------------------------------------------
+
+
+def _multiarch(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    inner = conditions.row(Sort.BLOB)
+    indexes = select(inner.id.label("id")).where(inner.table.c.kind == int(Kind.INDEX))
+    found = conditions.set("seed", indexes, "multiarch", "indexes")
+    return member(row.content, found, negated=negated)
+
+
+def _signed(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    by_referrer = member(row.content, _above_signed(conditions), negated=negated)
+    by_tag = member(row.id, _signed_by_tag(conditions), negated=negated)
+    return and_(by_referrer, by_tag) if negated else or_(by_referrer, by_tag)
+
+
+def _above_signed(conditions: Conditions) -> CTE:
+    inner = conditions.row(Sort.BLOB)
+    simple = aliased(link, conditions.names.next("l"))
+    types = [dialect.begins(inner.table.c.artifact_type, prefix) for prefix in _SIGNATURE_TYPES]
+    layers = select(simple.c.parent_id).where(
+        simple.c.parent_id == inner.id,
+        simple.c.role == int(Role.LAYER),
+        simple.c.media_type == _SIGNATURE_LAYER,
+    )
+    # Whatever holds nothing but signatures is an attestation to the catalog.
+    is_attestation = inner.table.c.kind == int(Kind.ATTESTATION)
+    signed_by = or_(*types, layers.exists())
+    signatures = select(inner.id.label("id")).where(is_attestation, signed_by)
+    seed = conditions.set("seed", signatures, "signatures", "signatures")
+    return conditions.above(conditions.step("subject", seed))
+
+
+def _signed_by_tag(conditions: Conditions) -> CTE:
+    """Find the refs beside which there is the tag that cosign gives to a signature."""
+    signed, signature = (aliased(ref, conditions.names.next("r")) for _ in range(2))
+    target = aliased(blob, conditions.names.next("b"))
+    bare = func.substr(signature.c.tag, 1, func.length(signature.c.tag) - len(_SIGNATURE_TAG))
+    beside = (
+        select(signed.c.id.label("id"))
+        .select_from(signature)
+        .join(target, target.c.digest == func.replace(bare, "-", ":"))
+        .join(
+            signed,
+            and_(
+                signed.c.target_id == target.c.id,
+                signed.c.repo == signature.c.repo,
+                signed.c.registry == signature.c.registry,
+            ),
+        )
+        .where(dialect.ends(signature.c.tag, Glob.of(_SIGNATURE_TAG)))
+    )
+    return conditions.set("tagged", beside, "tagged", "references with a signature's tag beside")
+
+
+# -- blobs ---------------------------------------------------------------------------------
+
+
+def _targets(conditions: Conditions) -> CTE:
+    found = graph.targets()
+    return conditions.set("target", found, "targets", "what references point at")
+
+
+def _root(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    return member(row.id, _targets(conditions), negated=negated)
+
+
+def _reachable(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    return member(row.id, conditions.below(_targets(conditions)), negated=negated)
+
+
+def _garbage(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    return _reachable(conditions, row, negated=not negated)
+
+
+def _without_subject(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    subject = conditions.row(Sort.BLOB)
+    gone = (
+        select(link.c.parent_id.label("id"))
+        .join(subject.table, subject.id == link.c.child_id)
+        .where(link.c.role == int(Role.SUBJECT), _in_states(subject, *_NOT_THERE))
+    )
+    found = conditions.set("dangling", gone, "dangling", "referrers whose subject is not there")
+    return member(row.id, found, negated=negated)
+
+
+def _shared(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    seed = select(ref.c.target_id.label("root"), ref.c.target_id.label("id")).distinct()
+    pairs = pairs_below(seed, conditions.names.next("pairs"))
+    several = select(pairs.c.id).group_by(pairs.c.id).having(func.count() > 1)
+    found = conditions.set("shared", several, "shared", "what several targets contain")
+    return member(row.id, found, negated=negated)
+
+
+# -- links ---------------------------------------------------------------------------------
+
+
+def _mismatched(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    inner = conditions.row(Sort.LINK)
+    child = aliased(blob, conditions.names.next("b"))
+    declared, configured = (aliased(platform, conditions.names.next("p")) for _ in range(2))
+    variants = (declared.c.variant, configured.c.variant)
+    differ = or_(
+        declared.c.os != configured.c.os,
+        declared.c.architecture != configured.c.architecture,
+        and_(variants[0] != variants[1], variants[0] != "", variants[1] != ""),
+    )
+    found = (
+        select(inner.id.label("id"))
+        .join(declared, declared.c.id == inner.table.c.platform_id)
+        .join(child, child.c.id == inner.table.c.child_id)
+        .join(configured, configured.c.id == child.c.platform_id)
+        .where(
+            child.c.kind == int(Kind.MANIFEST),
+            child.c.platform_id != inner.table.c.platform_id,
+            differ,
+        )
+    )
+    made = conditions.set("mismatched", found, "mismatched", "links of another platform")
+    return member(row.id, made, negated=negated)
+
+
+def _dangling(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    inner = conditions.row(Sort.BLOB)
+    gone = select(inner.id.label("id")).where(_in_states(inner, *_NOT_THERE))
+    found = conditions.set("seed", gone, _NOT_THERE, "missing or absent blobs")
+    return member(row.table.c.child_id, found, negated=negated)
+
+
+class _Made(Protocol):
+    def __call__(
+        self, conditions: Conditions, row: Row, *, negated: bool
+    ) -> ColumnElement[bool]: ...
+
+
+_BY_SETS: Final[dict[tuple[Sort, str], _Made]] = {
+    (Sort.REF, "complete"): _complete,
+    (Sort.REF, "partial"): _partial,
+    (Sort.REF, "broken"): _broken,
+    (Sort.REF, "multiarch"): _multiarch,
+    (Sort.REF, "signed"): _signed,
+    (Sort.BLOB, "complete"): _complete,
+    (Sort.BLOB, "partial"): _partial,
+    (Sort.BLOB, "broken"): _broken,
+    (Sort.BLOB, "root"): _root,
+    (Sort.BLOB, "reachable"): _reachable,
+    (Sort.BLOB, "garbage"): _garbage,
+    (Sort.BLOB, "dangling"): _without_subject,
+    (Sort.BLOB, "shared"): _shared,
+    (Sort.LINK, "mismatched"): _mismatched,
+    (Sort.LINK, "dangling"): _dangling,
+}
+KNOWN: Final = frozenset((*_OWN, *_BY_SETS))
+"""The words that there is SQL for."""

@@ -1,0 +1,160 @@
+"""Groups: rows with the same keys, and what they add up to.
+
+A group is known by its smallest row id, so that a walk which keeps the group is one over pairs of
+integers, and keys that are NULL need no care.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select
+
+from cachedb.catalog.queries import graph
+from cachedb.catalog.schema import blob, ref
+from cachedb.query.sql.expressions import Row, aliased, pairs_below, sum_of_single
+from cachedb.query.vocabulary import Field, Sort
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, ColumnElement, FromClause, Label, Select
+
+    from cachedb.query.semantics.typed import Column
+    from cachedb.query.sql.conditions import Conditions
+
+_FUNCTIONS: Final[dict[str, Any]] = {
+    "sum": func.sum,
+    "min": func.min,
+    "max": func.max,
+    "avg": func.avg,
+}
+_OF_SETS: Final = frozenset({"total", "exclusive"})
+
+
+class Groups:
+    """The groups of one statement, made from rows that a condition selects."""
+
+    def __init__(
+        self,
+        conditions: Conditions,
+        row: Row,
+        keys: tuple[Field, ...],
+        columns: tuple[Column, ...],
+        condition: ColumnElement[bool],
+        *,
+        is_everything: bool,
+    ) -> None:
+        self._conditions = conditions
+        self._is_everything = is_everything
+        self._pairs: CTE | None = None
+        self._sort = row.sort
+        self._member = self._members(row, keys, columns, condition)
+        self._group = self._groups(columns)
+        self._sums = {
+            column.name: self._total() if column.aggregate == "total" else self._exclusive()
+            for column in columns
+            if column.aggregate in _OF_SETS and column.field is None
+        }
+
+    @property
+    def id(self) -> ColumnElement[int]:
+        """What tells one group from the others."""
+        column: ColumnElement[int] = self._group.c.group_id
+        return column
+
+    def statement(self, shown: tuple[Column, ...]) -> Select[*tuple[Any, ...]]:
+        """Select the columns to show of every group."""
+        # Joined: looked up in a subquery, the sums would be made again for every group.
+        source: FromClause = self._group
+        for sums in self._sums.values():
+            source = source.outerjoin(sums, sums.c.root == self.id)
+        return select(*(self.column(one).label(one.name) for one in shown)).select_from(source)
+
+    def column(self, column: Column) -> ColumnElement[Any]:
+        """Return what to show or to sort by."""
+        sums = self._sums.get(column.name)
+        if sums is not None:
+            return func.coalesce(sums.c.bytes, 0)
+        found: ColumnElement[Any] = self._group.c[column.name]
+        return found
+
+    def _groups(self, columns: tuple[Column, ...]) -> CTE:
+        member = self._member
+        plain = [
+            self._aggregate(column)
+            for column in columns
+            if column.aggregate not in _OF_SETS or column.field is not None
+        ]
+        found = select(member.c.group_id, *plain).group_by(member.c.group_id)
+        return found.cte(self._conditions.names.next("groups"))
+
+    def _members(
+        self,
+        row: Row,
+        keys: tuple[Field, ...],
+        columns: tuple[Column, ...],
+        condition: ColumnElement[bool],
+    ) -> CTE:
+        """Collect the rows with their keys and with the values that are added up."""
+        conditions = self._conditions
+        named = {f"key_{field.name}": field for field in keys}
+        for column in columns:
+            if column.aggregate is not None and column.field is not None:
+                named[f"value_{column.field.name}"] = column.field
+        values = {
+            name: conditions.expressions.value(row, field).label(name)
+            for name, field in named.items()
+        }
+        rows = conditions.names.next("rows")
+        inner = (
+            select(row.id.label("row_id"), row.content.label("content"), *values.values())
+            .select_from(conditions.expressions.source(row, named.values()))
+            .where(condition)
+            .cte(rows)
+        )
+        partition = [inner.c[f"key_{field.name}"] for field in keys]
+        group_id = func.min(inner.c.row_id).over(partition_by=partition).label("group_id")
+        return select(inner, group_id).cte(f"{rows}_grouped")
+
+    def _aggregate(self, column: Column) -> Label[Any]:
+        member = self._member
+        if column.aggregate is None:
+            # All of a group have the same; `min` says so to the database.
+            return func.min(member.c[f"key_{column.name}"]).label(column.name)
+        if column.field is None:
+            return func.count().label(column.name)
+        value = member.c[f"value_{column.field.name}"]
+        result: Label[Any] = _FUNCTIONS[column.aggregate](value).label(column.name)
+        return result
+
+    def _below(self) -> CTE:
+        """Collect what the members contain, with the group; for both sums at once."""
+        if self._pairs is None:
+            member = self._member
+            seed = select(member.c.group_id.label("root"), member.c.content.label("id")).distinct()
+            self._pairs = pairs_below(seed, self._conditions.names.next("pairs"))
+        return self._pairs
+
+    def _total(self) -> CTE:
+        pairs = self._below()
+        name = self._conditions.names.next("total")
+        inner = aliased(blob, f"{name}_blob")
+        return (
+            select(pairs.c.root, func.sum(inner.c.size).label("bytes"))
+            .join_from(pairs, inner, inner.c.id == pairs.c.id)
+            .where(inner.c.state.in_(graph.ON_DISK))
+            .group_by(pairs.c.root)
+            .cte(name)
+        )
+
+    def _exclusive(self) -> CTE:
+        pairs = self._below()
+        name = self._conditions.names.next("alone")
+        if self._is_everything or self._sort is not Sort.REF:
+            return sum_of_single(pairs, name)
+        # References that are in no group share as well.
+        others = select(ref.c.target_id.label("id")).where(
+            graph.outside(ref.c.id, select(self._member.c.row_id).cte(f"{name}_refs"))
+        )
+        kept = graph.descendants(others, f"{name}_kept")
+        ours = select(pairs.c.root, pairs.c.id).where(graph.outside(pairs.c.id, kept))
+        return sum_of_single(ours.cte(f"{name}_ours"), name)

@@ -1,0 +1,1 @@
+"""Syntax of the query language: scanner, parser, syntax tree, quoting."""

@@ -1,0 +1,308 @@
+"""The scanner: from characters to words, values and symbols.
+
+There is no list of tokens, because what a character means hangs on what is expected: `=` ends
+a key and belongs to a value. The parser asks for what it wants next; the scanner gives it with
+its span, or says what stands there instead.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from cachedb import limits
+from cachedb.query.messages import fail
+from cachedb.query.syntax import quoting
+from cachedb.query.syntax.tree import Source, Span, Value
+from cachedb.query.vocabulary import (
+    FIELD_NAMES,
+    KEYED_FIELDS,
+    NUMBER_OPERATORS,
+    SYMBOLS,
+    WORD_OPERATORS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cachedb.errors import QueryError
+
+_SYMBOL = "|".join(sorted(map(re.escape, SYMBOLS), key=len, reverse=True))
+_BLANK: Final = re.compile(r"\s+")
+_WORD: Final = re.compile(r"[a-z]+(?![^\s(),])")
+_OPERATOR: Final = re.compile(rf"""{_SYMBOL}|(?:{"|".join(WORD_OPERATORS)})(?=[\s"'$]|\Z)""")
+_NUMBER_OPERATOR: Final = re.compile(
+    "|".join(
+        (
+            *(symbol for symbol, word in SYMBOLS.items() if word in NUMBER_OPERATORS),
+            rf"(?:{'|'.join(NUMBER_OPERATORS)})\b",
+        )
+    )
+)
+_BEFORE_OPERATOR: Final = (
+    rf"""(?=\s*(?:{_SYMBOL})|\s+(?:{"|".join(WORD_OPERATORS)})(?:[\s"'$]|\Z))"""
+)
+_FIELD: Final = "|".join(sorted(FIELD_NAMES, key=len, reverse=True))
+_KEYED: Final = "|".join(KEYED_FIELDS)
+_PREFIX: Final = rf"(?P<path>{quoting.RELATIONS})"
+_END_OF_PREFIX: Final = rf":(?!{quoting.PORT})"
+
+FLAG: Final = re.compile(rf"{_PREFIX}(?P<field>is){_END_OF_PREFIX}")
+KEYED: Final = re.compile(rf"{_PREFIX}(?P<field>{_KEYED}){_END_OF_PREFIX}")
+MATCH: Final = re.compile(rf"{_PREFIX}(?P<field>{_FIELD}){_END_OF_PREFIX}")
+COMPARE: Final = re.compile(rf"{_PREFIX}(?P<field>{_FIELD}){_BEFORE_OPERATOR}")
+CALL: Final = re.compile(r"(?P<name>[A-Za-z_]+)\(")
+SAVED: Final = re.compile(r"@(?P<name>[a-z][a-z0-9_-]*)")
+ANY_RUN: Final = re.compile(r"""[^\s(),"']+""")
+ANY_WORD_BEFORE_OPERATOR: Final = re.compile(rf"[A-Za-z_][A-Za-z_.]*{_BEFORE_OPERATOR}")
+OF: Final = re.compile(r"of\s*\(")
+_PARAMETER: Final = re.compile(r"\$(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
+_BIDI = frozenset("\u061c\u200e\u200f\u2028\u2029\ufeff")
+
+
+class Scanner:
+    """A place in a source, and what can be read from there."""
+
+    def __init__(self, source: Source, params: Mapping[str, str]) -> None:
+        self.source = source
+        self.position = 0
+        self._params = params
+        self._values = 0
+        _check(source)
+        self.skip()
+
+    def skip(self) -> None:
+        """Go on to the next character that is not blank."""
+        if found := _BLANK.match(self.source.text, self.position):
+            self.position = found.end()
+
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing is left."""
+        return self.position >= len(self.source.text)
+
+    @property
+    def next(self) -> str:
+        """The next character; '' at the end."""
+        return self.source.text[self.position : self.position + 1]
+
+    def span(self, start: int, end: int | None = None) -> Span:
+        """Return the stretch from `start` to `end`, or to here without the blanks before here."""
+        if end is None:
+            end = start + len(self.source.text[start : self.position].rstrip())
+        return Span(source=self.source, start=start, end=max(end, start))
+
+    def here(self) -> Span:
+        """Return the word or the character that stands here, for an error."""
+        found = ANY_RUN.match(self.source.text, self.position)
+        end = found.end() if found else self.position + 1
+        return self.span(self.position, min(end, len(self.source.text)))
+
+    def peek(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Match `pattern` here."""
+        return pattern.match(self.source.text, self.position)
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Match `pattern` here and go behind it."""
+        found = self.peek(pattern)
+        if found:
+            self.position = found.end()
+        return found
+
+    def take_char(self, char: str) -> bool:
+        """Go behind `char` and blanks, if it stands here."""
+        if self.next != char:
+            return False
+        self.position += 1
+        self.skip()
+        return True
+
+    def word(self) -> str:
+        """Return the lower-case word that stands here alone; '' if none does."""
+        found = self.peek(_WORD)
+        return found[0] if found else ""
+
+    def take_word(self, *words: str) -> str:
+        """Go behind one of `words`; '' if none of them stands here."""
+        found = self.word()
+        if found not in words:
+            return ""
+        self.position += len(found)
+        self.skip()
+        return found
+
+    def operator(self) -> str | None:
+        """Take the operator of a comparison; returns its word."""
+        return self._operator(_OPERATOR)
+
+    def number_operator(self) -> str | None:
+        """Take an operator that compares numbers."""
+        return self._operator(_NUMBER_OPERATOR)
+
+    def _operator(self, pattern: re.Pattern[str]) -> str | None:
+        found = self.take(pattern)
+        self.skip()
+        return SYMBOLS.get(found[0], found[0]) if found else None
+
+    def values(self, *, raw: bool = False) -> tuple[Value, ...]:
+        """Take values, separated by commas; a parameter in a `raw` one keeps its backslashes."""
+        return self._list(quoting.BARE, "a value", raw=raw)
+
+    def keys(self) -> tuple[Value, ...]:
+        """Take keys, which end where an operator begins."""
+        return self._list(quoting.BARE_KEY, "a key", raw=False)
+
+    def quoted(self) -> Value | None:
+        """Take one quoted text."""
+        start = self.position
+        text = self._quotes()
+        return None if text is None else Value(text=text, span=self.span(start))
+
+    def _list(self, bare: re.Pattern[str], what: str, *, raw: bool) -> tuple[Value, ...]:
+        found = [self._value(bare, what, raw=raw)]
+        while self.next == ",":
+            self.position += 1
+            found.append(self._value(bare, what, raw=raw))
+        self._values += len(found)
+        limit = limits.QUERY_VALUES
+        if self._values > limit.value:
+            raise fail(
+                found[0].span.to(found[-1].span),
+                f"more than {limit.value} values in one query",
+                f"{limit.variable}=NUMBER raises the limit",
+            )
+        return tuple(found)
+
+    def _value(self, bare: re.Pattern[str], what: str, *, raw: bool) -> Value:
+        start = self.position
+        if self.next == "$":
+            return self._parameter(raw=raw)
+        pieces: list[str] = []
+        while True:
+            if found := self.take(bare):
+                pieces.append(found[0])
+            elif (text := self._quotes()) is not None:
+                pieces.append(text)
+            else:
+                break
+        if self.position == start:
+            raise self._no_value(what)
+        return Value(text="".join(pieces), span=self.span(start, self.position))
+
+    def _quotes(self) -> str | None:
+        quote = self.next
+        if quote not in {'"', "'"} or not quote:
+            return None
+        pattern = r'"((?:[^"\\]|\\.)*)"' if quote == '"' else r"'([^']*)'"
+        found = re.compile(pattern, re.DOTALL).match(self.source.text, self.position)
+        if found is None:
+            raise fail(
+                self.span(self.position, len(self.source.text)),
+                "this quote is not closed",
+                f"end the text with {quote}",
+            )
+        self.position = found.end()
+        return found[1] if quote == "'" else re.sub(r'\\(["\\])', _unescape, found[1])
+
+    def _parameter(self, *, raw: bool) -> Value:
+        start = self.position
+        found = self.take(_PARAMETER)
+        if found is None:
+            raise fail(
+                self.span(start, start + 1),
+                "`$` begins the name of a parameter",
+                "write $name and give --param name=VALUE, or quote the text",
+            )
+        name = found["name"]
+        span = self.span(start, self.position)
+        if name not in self._params:
+            known = [f"${other}" for other in self._params]
+            raise fail(
+                span,
+                f"no value for the parameter `${name}`",
+                f"give --param {name}=VALUE",
+                *(f"there is {other}" for other in known[:5]),
+            )
+        text = self._params[name]
+        _check_characters(text, span)
+        return Value(text=text if raw else quoting.escape(text), span=span)
+
+    def _no_value(self, what: str) -> QueryError:
+        if not self.at_end and not self.next.isspace():
+            return self._no_value_before_symbol(what)
+        before = self.source.text[: self.position]
+        start = (
+            len(before) - len(re.split(r"[\s()]", before.rstrip())[-1]) - _blanks_at_end(before)
+        )
+        written = self.source.text[start : self.position].rstrip()
+        self.skip()
+        following = self.here().text or "VALUE"
+        glue = "" if written.endswith((":", ",", "=", "~", "<", ">")) else " "
+        how = "without a blank" if following != "VALUE" and not glue else "with a value"
+        return fail(
+            self.span(start, start + len(written)),
+            f"{what} is missing here",
+            f"write it {how}: {written}{glue}{following}",
+        )
+
+    def _no_value_before_symbol(self, what: str) -> QueryError:
+        if self.next == ",":
+            return fail(self.here_char(), f"{what} is missing before `,`", "leave out the comma")
+        return fail(
+            self.here_char(),
+            f"{what} is missing before `{self.next}`",
+            f"quote a text that has `{self.next}` in it",
+        )
+
+    def here_char(self) -> Span:
+        """Return the character that stands here."""
+        return self.span(self.position, min(self.position + 1, len(self.source.text)))
+
+
+def join(text: str | Sequence[str]) -> str:
+    """Make one text of the words of a command line."""
+    return text if isinstance(text, str) else " ".join(text)
+
+
+def _blanks_at_end(text: str) -> int:
+    return len(text) - len(text.rstrip())
+
+
+def _unescape(found: re.Match[str]) -> str:
+    # A backslash pair stays: what it means is for the type of the value to say.
+    return '"' if found[1] == '"' else found[0]
+
+
+def _check(source: Source) -> None:
+    limit = limits.QUERY_BYTES
+    _check_characters(source.text, None, source)
+    size = len(source.text.encode())
+    if size > limit.value:
+        raise fail(
+            Span(source=source, start=0, end=0),
+            f"the query has {size} bytes, and the limit is {limit.value}",
+            f"{limit.variable}=NUMBER raises the limit",
+        )
+
+
+def _check_characters(text: str, span: Span | None, source: Source | None = None) -> None:
+    """Refuse what SQL would cut a text at, what cannot be encoded, and what hides text."""
+    for position, char in enumerate(text):
+        if char.isascii() and (char.isprintable() or char in "\t\n\r"):
+            continue
+        category = unicodedata.category(char)
+        if category in {"Cc", "Cf", "Cs", "Zl", "Zp"} or char in _BIDI:
+            if source is not None:
+                span = Span(source=source, start=position, end=position + 1)
+            assert span is not None
+            raise fail(span, f"{_name(char, category)} may not stand in a query", "leave it out")
+
+
+def _name(char: str, category: str) -> str:
+    number = f"U+{ord(char):04X}"
+    if category == "Cs":
+        return f"a byte that is not UTF-8 ({number})"
+    if category == "Cc":
+        return f"the control character {number}"
+    return f"the invisible character {number} ({unicodedata.name(char, 'unnamed').lower()})"

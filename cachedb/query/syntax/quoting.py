@@ -1,0 +1,92 @@
+"""How texts stand in a query: bare where that is safe, in quotes where it is not."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from cachedb.query.vocabulary import (
+    FIELD_NAMES,
+    FUNCTIONS,
+    KEYED_FIELDS,
+    KEYWORDS,
+    NOUNS,
+    RELATION_NAMES,
+)
+
+# What a bare word is made of. A comma ends one: it separates values.
+BARE: Final = re.compile(r"""[^\s(),&|"'$]+""")
+BARE_KEY: Final = re.compile(r"""[^\s(),&|"'$=<>!~]+""")
+BARE_SELECTOR: Final = re.compile(r"""[^\s()"'<>=!&|,$@~-][^\s()"'<>=!&|,$]*""")
+# What a reference, a digest or a pattern of them may be made of, without quotes.
+REFERENCE: Final = re.compile(r"[\w.:/@*?\[\]^+\\-]+", re.ASCII)
+# After a colon these begin the port of a registry: registry:5000/repo is a reference.
+PORT: Final = r"\d{1,5}/"
+
+RELATIONS: Final = rf"(?:(?:{'|'.join(RELATION_NAMES)})\.)*"
+_FIELDS = "|".join((*FIELD_NAMES, *KEYED_FIELDS, "is"))
+_LIKE_A_FIELD = re.compile(rf"{RELATIONS}(?:{_FIELDS}):(?!{PORT})")
+SINGULARS: Final = {
+    "image": "images",
+    "ref": "refs",
+    "reference": "refs",
+    **{noun.removesuffix("s"): noun for noun in NOUNS},
+    "index": "indexes",
+}
+RESERVED: Final = frozenset(
+    (
+        *KEYWORDS,
+        *FIELD_NAMES,
+        *KEYED_FIELDS,
+        *NOUNS,
+        *SINGULARS,
+        *RELATION_NAMES,
+        *FUNCTIONS,
+        "is",
+    )
+)
+"""Bare words that are no references; in quotes they are."""
+
+
+def value(text: str) -> str:
+    """Write a value; `""` is the empty one."""
+    return text if BARE.fullmatch(text) else _quoted(text)
+
+
+def first_value(written: str) -> str:
+    """Protect a written value that would make a reference of the field before it."""
+    return f'"{written}"' if re.match(PORT, written) else written
+
+
+def key(text: str) -> str:
+    """Write a key, which an operator may follow."""
+    return text if BARE_KEY.fullmatch(text) else _quoted(text)
+
+
+def selector(text: str) -> str:
+    """Write a reference so that it is not taken for anything else."""
+    plain = (
+        BARE_SELECTOR.fullmatch(text)
+        and REFERENCE.fullmatch(text)
+        and text not in RESERVED
+        and not _LIKE_A_FIELD.match(text)
+        and text[0] not in "^+"
+    )
+    return text if plain else _quoted(text)
+
+
+def escape(text: str) -> str:
+    r"""Take the meaning of wildcards from a text that is meant as it stands.
+
+    Example:
+        >>> print(escape("a*b"))
+        a\*b
+    """
+    return re.sub(r"([\\*?\[])", r"\\\1", text)
+
+
+def _quoted(text: str) -> str:
+    if "'" not in text:
+        return f"'{text}'" if set('"\\') & set(text) else f'"{text}"'
+    pieces = re.findall(r"'+|[^']+", text)
+    return "".join(f'"{piece}"' if "'" in piece else _quoted(piece) for piece in pieces)

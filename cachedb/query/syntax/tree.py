@@ -1,0 +1,392 @@
+"""The tree of a query: what was written, before anybody knows whether it makes sense.
+
+Two trees are equal when they say the same in the same words; where the words stood does not
+count. `str()` of a node is its canonical text: that of a query parses to the same tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from cachedb.query.messages import fail
+from cachedb.query.syntax import quoting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import tzinfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A text that queries are read from; `used_at` is where a saved query is called."""
+
+    text: str
+    name: str = ""
+    used_at: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of a source, in characters."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """The characters themselves."""
+        return self.source.text[self.start : self.end]
+
+    def to(self, other: Span) -> Span:
+        """Return the stretch from the start of this one to the end of `other`."""
+        return replace(self, end=max(self.end, other.end))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """Anything that has a place in a source."""
+
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value(Node):
+    """A word or a quoted text; a backslash in `text` takes the meaning from what follows.
+
+    The quotes are gone: they only keep blanks, commas and parentheses together.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return quoting.value(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path(Node):
+    """A field, behind any number of relations: ``layer.size``."""
+
+    relations: tuple[str, ...] = ()
+    field: str
+
+    def __str__(self) -> str:
+        return ".".join((*self.relations, self.field))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key(Node):
+    """A field to sort by, or a column to show: ``-size``, ``sum.size``."""
+
+    name: str
+    descending: bool = False
+
+    def __str__(self) -> str:
+        return quoting.value(f"-{self.name}" if self.descending else self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match(Node):
+    """``field:value,value``."""
+
+    path: Path
+    values: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        first, *others = map(str, self.values)
+        return f"{self.path}:{_listed((quoting.first_value(first), *others))}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare(Node):
+    """``field op value,value``; `op` is the word of the operator."""
+
+    path: Path
+    op: str
+    values: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.op} {_listed(self.values)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyed(Node):
+    """``field:key``, ``field:key=value``, ``field:key op value``."""
+
+    path: Path
+    keys: tuple[Value, ...]
+    op: str | None = None
+    values: tuple[Value, ...] = ()
+
+    def __str__(self) -> str:
+        first, *others = (quoting.key(key.text) for key in self.keys)
+        keys = _listed((quoting.first_value(first), *others))
+        if self.op is None:
+            return f"{self.path}:{keys}"
+        joint = "=" if self.op == "eq" else f" {self.op} "
+        return f"{self.path}:{keys}{joint}{_listed(self.values)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag(Node):
+    """``is:word,word``."""
+
+    relations: tuple[str, ...] = ()
+    words: tuple[Value, ...]
+
+    def __str__(self) -> str:
+        return f"{'.'.join((*self.relations, 'is'))}:{_listed(self.words)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantified(Node):
+    """``any R(…)``, ``all R(…)``, ``no R``, ``count R(…) gt 3``."""
+
+    quantifier: str
+    relation: Value
+    operand: Expression | None
+    op: str | None = None
+    values: tuple[Value, ...] = ()
+
+    def __str__(self) -> str:
+        inner = "" if self.operand is None else f"({self.operand})"
+        compared = "" if self.op is None else f" {self.op} {_listed(self.values)}"
+        return f"{self.quantifier} {self.relation.text}{inner}{compared}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Node):
+    """``function(noun …)``."""
+
+    function: str
+    noun: str | None = None
+    operand: Expression | None
+
+    def __str__(self) -> str:
+        parts = (self.noun, None if self.operand is None else str(self.operand))
+        return f"{self.function}({' '.join(filter(None, parts))})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Top(Node):
+    """``top 5 by -added per registry,repo of (…)``."""
+
+    count: Value
+    keys: tuple[Key, ...]
+    per: tuple[Key, ...] = ()
+    of: Expression | None = None
+
+    def __str__(self) -> str:
+        per = f" per {_listed(self.per)}" if self.per else ""
+        of = "" if self.of is None else f" of ({self.of})"
+        return f"top {self.count} by {_listed(self.keys)}{per}{of}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved(Node):
+    """``@name``, with the query that it stands for."""
+
+    name: str
+    query: Query
+
+    def __str__(self) -> str:
+        return f"@{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant(Node):
+    """``everything`` or ``nothing``."""
+
+    word: str
+
+    def __str__(self) -> str:
+        return self.word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector(Node):
+    """A bare word or a quoted text: a reference, a pattern of references, or a digest."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return quoting.selector(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Not(Node):
+    """The complement."""
+
+    operand: Expression
+
+    def __str__(self) -> str:
+        return f"not {_inside(self.operand)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class And(Node):
+    """The intersection of at least two, none of which is an `And`."""
+
+    operands: tuple[Expression, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(map(_inside, self.operands))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Or(Node):
+    """The union of at least two, none of which is an `Or`."""
+
+    operands: tuple[Expression, ...]
+
+    def __str__(self) -> str:
+        return " or ".join(map(_inside, self.operands))
+
+
+Term: TypeAlias = (
+    Match | Compare | Keyed | Flag | Quantified | Call | Top | Saved | Constant | Selector
+)
+Expression: TypeAlias = Term | Not | And | Or
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clauses:
+    """What is done with the set: order, page, columns, groups."""
+
+    sort: tuple[Key, ...] = ()
+    limit: Value | None = None
+    offset: Value | None = None
+    show: tuple[Key, ...] = ()
+    group: tuple[Key, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Clauses()
+
+    def __str__(self) -> str:
+        parts: tuple[tuple[str, Iterable[object]], ...] = (
+            ("group", self.group),
+            ("show", self.show),
+            ("sort", self.sort),
+            ("limit", filter(None, (self.limit,))),
+            ("offset", filter(None, (self.offset,))),
+        )
+        texts = ((word, _listed(items)) for word, items in parts)
+        return " ".join(f"{word} {text}" for word, text in texts if text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(Node):
+    """A noun, an expression (none selects everything) and clauses.
+
+    Dates in it are those of `zone`; without one, of the zone that the clock has.
+
+    Example:
+        >>> from cachedb.query.parser import parse
+        >>> str(parse("alpine not is:pinned") & parse("tag:v1.*,latest"))
+        'refs alpine and not is:pinned and tag:v1.*,latest'
+    """
+
+    noun: str
+    expression: Expression | None = None
+    clauses: Clauses = Clauses()
+    zone: tzinfo | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        expression = "" if self.expression is None else str(self.expression)
+        return " ".join(filter(None, (self.noun, expression, str(self.clauses))))
+
+    def __and__(self, other: Query) -> Query:
+        """Return what is in both.
+
+        Raises:
+            QueryError: The two are about different things, read dates in different zones, or one
+            has clauses.
+        """
+        return self._joined(other, And)
+
+    def __or__(self, other: Query) -> Query:
+        """Return what is in either; raises as `&` does."""
+        return self._joined(other, Or)
+
+    def __invert__(self) -> Query:
+        """Return what the noun means and the expression does not select."""
+        self._refuse_clauses()
+        whole = self.expression or Constant(word="everything", span=self.span)
+        inverted = whole.operand if isinstance(whole, Not) else Not(operand=whole, span=self.span)
+        return replace(self, expression=inverted)
+
+    def sorted_by(self, name: str) -> Query:
+        """Return the query in the order of a field, unless it has an order of its own."""
+        if self.clauses.sort:
+            return self
+        return replace(self, clauses=replace(self.clauses, sort=(Key(name=name, span=self.span),)))
+
+    def showing(self, names: Iterable[str]) -> Query:
+        """Return the query with these columns, unless it says itself which ones or groups."""
+        if self.clauses.show or self.clauses.group:
+            return self
+        keys = (
+            Key(name=name, span=Span(source=Source(text=name), start=0, end=len(name)))
+            for name in names
+        )
+        return replace(self, clauses=replace(self.clauses, show=tuple(keys)))
+
+    def _joined(self, other: Query, kind: type[And | Or]) -> Query:
+        if self.noun != other.noun:
+            raise fail(other.span, f"{self.noun} and {other.noun} cannot be joined")
+        if self.zone != other.zone:
+            why = f"dates in {self.zone} and dates in {other.zone} cannot be joined"
+            raise fail(other.span, why)
+        self._refuse_clauses()
+        other._refuse_clauses()
+        if self.expression is None or other.expression is None:
+            alone = self.expression or other.expression
+            return replace(self, expression=alone if kind is And else None)
+        joined = flat(kind, (self.expression, other.expression), self.span)
+        return replace(self, expression=joined)
+
+    def _refuse_clauses(self) -> None:
+        if self.clauses:
+            raise fail(self.span, "a query with clauses is a list, not a set to join with others")
+
+
+def flat(kind: type[And | Or], operands: Iterable[Expression], span: Span) -> Expression:
+    """Join `operands`, taking those apart that are of the same kind."""
+    parts: list[Expression] = []
+    for operand in operands:
+        parts += operand.operands if isinstance(operand, kind) else (operand,)
+    return parts[0] if len(parts) == 1 else kind(operands=tuple(parts), span=span)
+
+
+def children(node: Expression) -> tuple[Expression, ...]:
+    """Return the expressions directly below `node`; that of a saved query among them."""
+    match node:
+        case Not():
+            return (node.operand,)
+        case And() | Or():
+            return node.operands
+        case Quantified() | Call():
+            return () if node.operand is None else (node.operand,)
+        case Top():
+            return () if node.of is None else (node.of,)
+        case Saved():
+            return () if node.query.expression is None else (node.query.expression,)
+        case _:
+            return ()
+
+
+def walk(node: Expression) -> Iterator[Expression]:
+    """Yield `node` and everything below it, from left to right."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def _listed(items: Iterable[object]) -> str:
+    return ",".join(map(str, items))
+
+
+def _inside(node: Expression) -> str:
+    """Write an operand; an `and` beside `or` needs no parentheses but reads better with them."""
+    return f"({node})" if isinstance(node, And | Or) else str(node)

@@ -1,0 +1,1 @@
+"""Tools over queries: completion and explanation."""
