@@ -19,7 +19,7 @@ from pathlib import Path
 
 from cachedb.catalog.connect import Catalog
 from cachedb.layout import Layout
-from cachedb.operations import adopt
+from cachedb.operations.sync import reconcile
 from tests import build
 
 LAYERS_PER_IMAGE = 3
@@ -106,19 +106,19 @@ def run(path: Path, *, profile: bool) -> None:
         database.unlink(missing_ok=True)
         catalog = Catalog.open(database)
         with measured("first adoption", profile=profile):
-            adopt.reconcile(layout, catalog)
+            reconcile.reconcile(layout, catalog)
         with measured("again, too soon to trust the times", profile=False):
-            adopt.reconcile(layout, catalog)
+            reconcile.reconcile(layout, catalog)
         tree.add(image(time.time_ns()), "registry.example.com/new:1")
         with measured("one new image", profile=profile):
-            adopt.reconcile(layout, catalog)
+            reconcile.reconcile(layout, catalog)
         time.sleep(2.1)
-        adopt.reconcile(layout, catalog)
+        reconcile.reconcile(layout, catalog)
         with measured("nothing has moved", profile=False):
-            adopt.reconcile(layout, catalog)
+            reconcile.reconcile(layout, catalog)
         tree.unname("registry.example.com/new:1")
         with measured("one name less", profile=profile):
-            adopt.reconcile(layout, catalog)
+            reconcile.reconcile(layout, catalog)
         catalog.close()
     print(f"{database.stat().st_size / 1e6:.1f} MB of catalog")
 

@@ -9,8 +9,9 @@ from cachedb.cache_reader import CacheReader
 from cachedb.catalog.database_file import CATALOG
 from cachedb.catalog.queries.statements import asking
 from cachedb.layout import Layout
-from cachedb.operations import find_root, opening
-from cachedb.operations.grace import GRACE_SECONDS
+from cachedb.operations.gc.grace import GRACE_SECONDS
+from cachedb.operations.read import resolve
+from cachedb.operations.sync import open_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Sequence
@@ -19,23 +20,23 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.oci import Platform, Reference
-    from cachedb.operations.copy import Copied, CopyOptions
-    from cachedb.operations.export import ExportOptions, ExportPlan
-    from cachedb.operations.find_root import Root
-    from cachedb.operations.findings import Finding
-    from cachedb.operations.garbage import GCPlan
-    from cachedb.operations.gc import GCReport
-    from cachedb.operations.import_ import Imported, ImportOptions
-    from cachedb.operations.progress import Progress
-    from cachedb.operations.pull import PullOptions, PullReport
-    from cachedb.operations.push import PushOptions, PushReport, Sending
-    from cachedb.operations.rebuild import Rebuilt
-    from cachedb.operations.remote import Published
-    from cachedb.operations.remove import RemovalPlan
-    from cachedb.operations.repair import Repair
-    from cachedb.operations.retention import Policy, RetentionPlan
-    from cachedb.operations.validate import Validation
-    from cachedb.operations.verify import Verification
+    from cachedb.operations.check.findings import Finding
+    from cachedb.operations.check.repair import Repair
+    from cachedb.operations.check.validate import Validation
+    from cachedb.operations.check.verify import Verification
+    from cachedb.operations.gc.mark import GCPlan
+    from cachedb.operations.gc.remove import RemovalPlan
+    from cachedb.operations.gc.retention import Policy, RetentionPlan
+    from cachedb.operations.gc.sweep import GCReport
+    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.sync.rebuild import Rebuilt
+    from cachedb.operations.transfer.copy import Copied, CopyOptions
+    from cachedb.operations.transfer.export import ExportOptions, ExportPlan
+    from cachedb.operations.transfer.import_ import Imported, ImportOptions
+    from cachedb.operations.transfer.progress import Progress
+    from cachedb.operations.transfer.pull import PullOptions, PullReport
+    from cachedb.operations.transfer.push import PushOptions, PushReport, Sending
+    from cachedb.operations.transfer.remote_inspect import Published
     from cachedb.query.syntax.tree import Query
     from cachedb.registry.client import Client
 
@@ -71,7 +72,7 @@ class Cache(CacheReader):
     @staticmethod
     def examine(root: Path) -> Sequence[Finding]:
         """Look for what is wrong with a cache, also with one that does not open any more."""
-        from cachedb.operations import doctor
+        from cachedb.operations.check import doctor
 
         with Layout.open_as_found(root) as layout:
             return doctor.examine(layout, layout.private / CATALOG)
@@ -79,7 +80,7 @@ class Cache(CacheReader):
     @staticmethod
     def rebuild(root: Path) -> Rebuilt:
         """Make the catalog of a cache anew, and keep the hints that are still true."""
-        from cachedb.operations import rebuild
+        from cachedb.operations.sync import rebuild
 
         with Layout.open(root) as layout:
             return rebuild.rebuild(layout, layout.private / CATALOG)
@@ -87,7 +88,7 @@ class Cache(CacheReader):
     @staticmethod
     def restore_names(root: Path) -> int:
         """Put the copy of an unreadable index.json in its place; returns how many names it has."""
-        from cachedb.operations import rebuild
+        from cachedb.operations.sync import rebuild
 
         with Layout.open_as_found(root) as layout:
             return rebuild.restore_names(layout, layout.private / CATALOG)
@@ -95,7 +96,7 @@ class Cache(CacheReader):
     @classmethod
     def _of(cls, layout: Layout) -> Self:
         try:
-            opened = opening.open_catalog(layout)
+            opened = open_catalog.open_catalog(layout)
         except BaseException:
             layout.close()
             raise
@@ -119,13 +120,13 @@ class Cache(CacheReader):
 
     def save_query(self, name: str, text: str, doc: str | None = None) -> None:
         """Save a query of this cache, to be used as ``@name``; `doc` says what it is for."""
-        from cachedb.operations import saved_queries
+        from cachedb.operations.read import saved_queries
 
         saved_queries.save(self.layout, name, text, doc)
 
     def forget_query(self, name: str) -> None:
         """Forget a saved query of this cache."""
-        from cachedb.operations import saved_queries
+        from cachedb.operations.read import saved_queries
 
         saved_queries.forget(self.layout, name)
 
@@ -136,7 +137,7 @@ class Cache(CacheReader):
         where: Query | None = None,
     ) -> Sequence[Validation]:
         """Say of the images of these names, or of all, how their platforms fare."""
-        from cachedb.operations import validate
+        from cachedb.operations.check import validate
 
         roots = self.targets(names, where)
         with self.catalog.reading() as connection:
@@ -149,7 +150,7 @@ class Cache(CacheReader):
         where: Query | None = None,
     ) -> Sequence[Validation]:
         """Validate images after all of their bytes were read, and their layers unpacked."""
-        from cachedb.operations import deep_validation
+        from cachedb.operations.check import deep_validation
 
         roots = self.targets(names, where)
         return deep_validation.validate_deeply(self.layout, self.catalog, roots, platforms)
@@ -161,7 +162,7 @@ class Cache(CacheReader):
         where: Query | None = None,
     ) -> Verification:
         """Hash the blobs of the images of these names, or every blob."""
-        from cachedb.operations import verify
+        from cachedb.operations.check import verify
 
         chosen: Collection[int] | None = None
         if names or where is not None:
@@ -175,7 +176,7 @@ class Cache(CacheReader):
         connect: Callable[[str], Client] | None = None,
     ) -> Sequence[Repair]:
         """Bring back what a verification found, from other layouts and then from registries."""
-        from cachedb.operations import repair
+        from cachedb.operations.check import repair
 
         with ExitStack() as stack:
             layouts = tuple(stack.enter_context(Layout.open(copy)) for copy in copies)
@@ -190,7 +191,7 @@ class Cache(CacheReader):
         progress: Progress,
     ) -> PullReport:
         """Pull images from their registries, of which `connect` opens the client."""
-        from cachedb.operations.pull import pull
+        from cachedb.operations.transfer.pull import pull
 
         return pull(self.layout, self.catalog, references, connect, options, progress)
 
@@ -198,7 +199,7 @@ class Cache(CacheReader):
         self, names: Sequence[str], remote_name: Reference | None = None
     ) -> tuple[Sending, ...]:
         """Find the images of these names, and the names that they get in their registries."""
-        from cachedb.operations import push
+        from cachedb.operations.transfer import push
 
         return push.plan(self.catalog, names, remote_name)
 
@@ -210,7 +211,7 @@ class Cache(CacheReader):
         progress: Progress,
     ) -> PushReport:
         """Push images to their registries, which are sent only what they do not have."""
-        from cachedb.operations.push import push
+        from cachedb.operations.transfer.push import push
 
         return push(self.layout, self.catalog, sendings, connect, options, progress)
 
@@ -223,7 +224,7 @@ class Cache(CacheReader):
         progress: Progress,
     ) -> Copied:
         """Pull an image, and push it by another name."""
-        from cachedb.operations.copy import copy
+        from cachedb.operations.transfer.copy import copy
 
         return copy(self.layout, self.catalog, source, target, connect, options, progress)
 
@@ -231,7 +232,7 @@ class Cache(CacheReader):
         self, stream: BinaryIO, source: str, options: ImportOptions, progress: Progress
     ) -> Sequence[Imported]:
         """Take in the images of an archive; `source` is what errors call it."""
-        from cachedb.operations.import_ import import_archive
+        from cachedb.operations.transfer.import_ import import_archive
 
         return import_archive(self.layout, self.catalog, stream, source, options, progress)
 
@@ -239,16 +240,16 @@ class Cache(CacheReader):
         self, folder: Path, options: ImportOptions, progress: Progress
     ) -> Sequence[Imported]:
         """Take in the images of an OCI image layout."""
-        from cachedb.operations.import_ import import_directory
+        from cachedb.operations.transfer.import_ import import_directory
 
         return import_directory(self.layout, self.catalog, folder, options, progress)
 
     def plan_export(self, names: Sequence[str], options: ExportOptions) -> ExportPlan:
         """Decide what an archive of these images holds, and that all of it is here."""
-        from cachedb.operations import export
+        from cachedb.operations.transfer import export
 
         with self.catalog.reading() as connection:
-            roots = [find_root.find(asking(connection), name) for name in names]
+            roots = [resolve.find(asking(connection), name) for name in names]
         return export.plan(self.layout, roots, options)
 
     def export(self, plan: ExportPlan) -> Generator[bytes]:
@@ -260,8 +261,8 @@ class Cache(CacheReader):
 
         A name that is not there is no error: the plan says so.
         """
-        from cachedb.operations import remove
-        from cachedb.operations.targets import find_targets
+        from cachedb.operations.gc import remove
+        from cachedb.operations.read.targets import find_targets
 
         return remove.plan(self.catalog, *find_targets(self.catalog, names, where))
 
@@ -275,35 +276,36 @@ class Cache(CacheReader):
 
         Returns the plan to remove those, and what was said about every name.
         """
-        from cachedb.operations import remote, remove
-        from cachedb.operations.targets import find_targets
+        from cachedb.operations.gc import remove
+        from cachedb.operations.read.targets import find_targets
+        from cachedb.operations.transfer import remote_inspect
 
         roots, absent = find_targets(self.catalog, names, where)
-        answers = remote.check_published(roots, connect)
+        answers = remote_inspect.check_published(roots, connect)
         published = [each.root for each in answers if each.is_published]
         return remove.plan(self.catalog, published, absent), answers
 
     def plan_retention(self, policy: Policy) -> RetentionPlan:
         """Decide by the queries of a policy which refs go and which stay."""
-        from cachedb.operations import retention
+        from cachedb.operations.gc import retention
 
         return retention.plan(self.catalog, policy)
 
     def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
         """Remove the refs of a plan; blobs stay until they are collected."""
-        from cachedb.operations import remove
+        from cachedb.operations.gc import remove
 
         return remove.apply(plan, self.layout, self.catalog)
 
     def discard(self, roots: Sequence[Root]) -> GCReport:
         """Remove refs, and at once the blobs that only they kept."""
-        from cachedb.operations import discard
+        from cachedb.operations.gc import discard
 
         return discard.discard(self.layout, self.catalog, roots)
 
     def clean(self) -> GCReport:
         """Remove every name, and every blob that no running operation holds."""
-        from cachedb.operations import clean
+        from cachedb.operations.gc import clean
 
         return clean.clean(self.layout, self.catalog)
 
@@ -316,10 +318,10 @@ class Cache(CacheReader):
         where: Query | None = None,
     ) -> GCPlan:
         """Plan a collection of unreferenced blobs that match `where`, `after` a removal."""
-        from cachedb.operations import garbage
-        from cachedb.operations.targets import chosen_blobs
+        from cachedb.operations.gc import mark
+        from cachedb.operations.read.targets import chosen_blobs
 
-        return garbage.plan(
+        return mark.plan(
             self.layout,
             self.catalog,
             grace=grace,
@@ -330,8 +332,8 @@ class Cache(CacheReader):
 
     def collect(self, plan: GCPlan) -> GCReport:
         """Remove the garbage of a plan."""
-        from cachedb.operations import gc
+        from cachedb.operations.gc import sweep
 
         if self._is_makeshift:
-            self.catalog, self._is_makeshift = opening.make_room(self.layout), False
-        return gc.apply(plan, self.layout, self.catalog)
+            self.catalog, self._is_makeshift = open_catalog.make_room(self.layout), False
+        return sweep.apply(plan, self.layout, self.catalog)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from cachedb.catalog.queries.statements import asking
-from cachedb.operations import find_root
+from cachedb.operations.read import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from cachedb.catalog.named_queries import Asking
     from cachedb.layout import Layout
     from cachedb.oci import Digest, Platform
-    from cachedb.operations.ask import Answer, Explained
-    from cachedb.operations.find_root import Root
-    from cachedb.operations.garbage import Kept
-    from cachedb.operations.inspect import Inspection, Node
-    from cachedb.operations.listing import Listing
-    from cachedb.operations.remove import RemovalPlan
-    from cachedb.operations.routes import Route
-    from cachedb.operations.saved_queries import SavedQuery
-    from cachedb.operations.sbom import PackageListing, Sbom
-    from cachedb.operations.usage import SetUsage, Usage
+    from cachedb.operations.gc.mark import Kept
+    from cachedb.operations.gc.remove import RemovalPlan
+    from cachedb.operations.read.inspect import Inspection, Node
+    from cachedb.operations.read.listing import Listing
+    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.run_query import Answer, Explained
+    from cachedb.operations.read.saved_queries import SavedQuery
+    from cachedb.operations.read.sbom import PackageListing, Sbom
+    from cachedb.operations.read.usage import SetUsage, Usage
+    from cachedb.operations.read.why import Route
     from cachedb.query.syntax.tree import Query
 
 
@@ -38,15 +38,15 @@ class CacheReader:
 
     def list(self, query: Query | None = None) -> Sequence[Listing]:
         """List every ref by name, or those that a query of refs selects, in its order if any."""
-        from cachedb.operations import listing
+        from cachedb.operations.read import listing
 
         only = None
         if query is not None:
-            from cachedb.operations import ask
-            from cachedb.operations.targets import refuse_other_sorts
+            from cachedb.operations.read import run_query
+            from cachedb.operations.read.targets import refuse_other_sorts
 
             refuse_other_sorts(query)
-            only = ask.select_ids(self.catalog, query.sorted_by("name"))
+            only = run_query.select_ids(self.catalog, query.sorted_by("name"))
         return self.answer(lambda ask: listing.list_refs(ask, only))
 
     def answer(self, answer: Callable[[Asking], _T]) -> _T:
@@ -60,7 +60,7 @@ class CacheReader:
         `noun` is what a query without one is about. `params` are the values of `$name` in it:
         values, which are never read as anything else.
         """
-        from cachedb.operations import saved_queries
+        from cachedb.operations.read import saved_queries
         from cachedb.query.syntax.parser import parse
 
         return parse(text, noun=noun, saved=saved_queries.load(self.layout), params=params)
@@ -70,90 +70,90 @@ class CacheReader:
 
         The rows are named tuples, whose fields are the columns of the query.
         """
-        from cachedb.operations import ask
+        from cachedb.operations.read import run_query
 
         asked = self.parse(query, **params) if isinstance(query, str) else query
-        return ask.ask(self.catalog, asked)
+        return run_query.ask(self.catalog, asked)
 
     def saved_queries(self) -> tuple[SavedQuery, ...]:
         """Return the saved queries of this cache, those that are broken as well."""
-        from cachedb.operations import saved_queries
+        from cachedb.operations.read import saved_queries
 
         return saved_queries.every(self.layout)
 
     def explain(self, query: Query) -> Explained:
         """Say what a query comes to, without running it."""
-        from cachedb.operations import ask
+        from cachedb.operations.read import run_query
 
-        return ask.explain(self.catalog, query)
+        return run_query.explain(self.catalog, query)
 
     def analyze(self, query: Query) -> Explained:
         """Say what a query comes to, and run it to say what its parts cost."""
-        from cachedb.operations import ask
+        from cachedb.operations.read import run_query
 
-        return ask.analyze(self.catalog, query)
+        return run_query.analyze(self.catalog, query)
 
     def find_root(self, text: str) -> Root:
         """Return what a name or a digest stands for."""
-        return self.answer(lambda ask: find_root.find(ask, text))
+        return self.answer(lambda ask: resolve.find(ask, text))
 
     def find_roots(self, text: str) -> Sequence[Root]:
         """Return what a name stands for, or every ref that contains a blob of that digest."""
-        return self.answer(lambda ask: find_root.find_roots(ask, text))
+        return self.answer(lambda ask: resolve.find_roots(ask, text))
 
     def inspect(self, name: str) -> Inspection:
         """Return what an image says of itself."""
-        from cachedb.operations import inspect
+        from cachedb.operations.read import inspect
 
         with self.catalog.reading() as connection:
-            return inspect.inspect(connection, find_root.find(asking(connection), name))
+            return inspect.inspect(connection, resolve.find(asking(connection), name))
 
     def tree(self, name: str) -> Node:
         """Return the tree of blobs that an image contains."""
-        from cachedb.operations import inspect
+        from cachedb.operations.read import inspect
 
         with self.catalog.reading() as connection:
-            return inspect.tree(connection, find_root.find(asking(connection), name))
+            return inspect.tree(connection, resolve.find(asking(connection), name))
 
     def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
         """Yield the SBOMs of an image, or of one platform of it, as they stand."""
-        from cachedb.operations import sbom
+        from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
-            root = find_root.find(asking(connection), name)
+            root = resolve.find(asking(connection), name)
             yield from sbom.sboms(connection, self.layout, root, platform)
 
     def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
         """List the packages that SBOMs say are in an image, or in one platform of it."""
-        from cachedb.operations import sbom
+        from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
-            root = find_root.find(asking(connection), name)
+            root = resolve.find(asking(connection), name)
             return sbom.list_packages(connection, root, platform)
 
     def why(self, digest: Digest) -> tuple[Route, ...]:
         """Return every ref that keeps a blob, with one route each."""
-        from cachedb.operations import routes
+        from cachedb.operations.read import why as routes
 
         with self.catalog.reading() as connection:
             return routes.reaching(connection, digest)
 
     def usage(self) -> Usage:
         """Measure what the images take, share and hold alone."""
-        from cachedb.operations import usage
+        from cachedb.operations.read import usage
 
         with self.catalog.reading() as connection:
             return usage.measure(connection)
 
     def targets(self, names: Sequence[str] = (), where: Query | None = None) -> Sequence[Root]:
         """Return the roots of names and of what a query selects; all if there is neither."""
-        from cachedb.operations.targets import targets
+        from cachedb.operations.read.targets import targets
 
         return targets(self.catalog, names, where)
 
     def usage_of(self, names: Sequence[str], where: Query | None = None) -> SetUsage:
         """Measure some images, taken together."""
-        from cachedb.operations import usage
+        from cachedb.operations.read import usage
 
         roots = self.targets(names, where)
         with self.catalog.reading() as connection:
@@ -161,12 +161,12 @@ class CacheReader:
 
     def kept_besides(self, plan: RemovalPlan) -> Sequence[Kept]:
         """Return what the refs of a plan contain and others keep, with a name for each."""
-        from cachedb.operations import garbage
+        from cachedb.operations.gc import mark
 
-        return garbage.kept_besides(self.catalog, plan.ref_ids)
+        return mark.kept_besides(self.catalog, plan.ref_ids)
 
     def kept(self) -> Sequence[Kept]:
         """Return every blob that a name keeps, with the first of those names."""
-        from cachedb.operations import garbage
+        from cachedb.operations.gc import mark
 
-        return garbage.kept(self.catalog)
+        return mark.kept(self.catalog)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
-    from cachedb.operations.ask import Answer, Explained
+    from cachedb.operations.read.run_query import Answer, Explained
     from cachedb.query.sql.compile import OutputColumn
     from cachedb.query.tools.explain import Cost
 

@@ -21,8 +21,8 @@ from cachedb.errors import RegistryError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cachedb.operations.find_root import Root
-    from cachedb.operations.remote import Published
+    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.transfer.remote_inspect import Published
 
 
 def command(

@@ -139,7 +139,7 @@ def _in_two_parts(catalog: Path, field: str, prefix: str) -> list[str]:
 
 
 def _saved(context: typer.Context) -> dict[str, str]:
-    from cachedb.operations.saved_queries import glance
+    from cachedb.operations.read.saved_queries import glance
 
     return glance(_folder(context))
 

@@ -45,9 +45,9 @@ def command(
     """
     from cachedb.cli.watch import watching
     from cachedb.oci import Platform, Reference
-    from cachedb.operations.copy import CopyOptions
-    from cachedb.operations.push import Conflict, PushOptions, PushReport
-    from cachedb.operations.workers import JOBS
+    from cachedb.operations.transfer.copy import CopyOptions
+    from cachedb.operations.transfer.push import Conflict, PushOptions, PushReport
+    from cachedb.operations.transfer.workers import JOBS
 
     references = Reference.parse(source), Reference.parse(target)
     options = PushOptions(

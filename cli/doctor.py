@@ -44,7 +44,7 @@ def command(
     Ends with exit code 8 when there is an error or a warning; a note is no fault.
     """
     from cachedb.cache import Cache
-    from cachedb.operations.findings import Level
+    from cachedb.operations.check.findings import Level
 
     folder = cache_folder(cache)
     if restore_names:

@@ -31,7 +31,7 @@ def command(
     A digest, or the first six digits of one, may be that of an index, a manifest, a config or a
     layer.
     """
-    from cachedb.operations.find_root import find_roots
+    from cachedb.operations.read.resolve import find_roots
 
     roots = answered(cache, lambda ask: find_roots(ask, name))
     if quiet:

@@ -38,9 +38,9 @@ from cachedb.cli.policies import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cachedb.operations.garbage import GCPlan, Kept
-    from cachedb.operations.gc import GCReport
-    from cachedb.operations.retention import RetentionPlan
+    from cachedb.operations.gc.mark import GCPlan, Kept
+    from cachedb.operations.gc.retention import RetentionPlan
+    from cachedb.operations.gc.sweep import GCReport
 
 
 def command(

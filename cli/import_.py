@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.cache import Cache
-    from cachedb.operations.import_ import Imported, ImportOptions
-    from cachedb.operations.progress import Progress
+    from cachedb.operations.transfer.import_ import Imported, ImportOptions
+    from cachedb.operations.transfer.progress import Progress
 
 
 def command(
@@ -42,7 +42,7 @@ def command(
     unless you say so.
     """
     from cachedb.cli.watch import watching
-    from cachedb.operations.import_ import ImportOptions
+    from cachedb.operations.transfer.import_ import ImportOptions
 
     options = ImportOptions(name=name, may_replace=replace)
     with create_cache(cache) as opened, watching(quiet=quiet) as progress:

@@ -21,7 +21,7 @@ from cachedb.cli.registries import (
 )
 
 if TYPE_CHECKING:
-    from cachedb.operations.remote import RemoteImage
+    from cachedb.operations.transfer.remote_inspect import RemoteImage
 
 _COLUMNS = (
     Column("platform"),
@@ -49,8 +49,8 @@ def command(
     `cachedb show` is for images that are in the cache.
     """
     from cachedb.oci import Reference
-    from cachedb.operations.remote import document, inspect
-    from cachedb.operations.workers import JOBS
+    from cachedb.operations.transfer.remote_inspect import document, inspect
+    from cachedb.operations.transfer.workers import JOBS
 
     reference = Reference.parse(name)
     with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:

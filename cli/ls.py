@@ -35,7 +35,7 @@ from cachedb.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cachedb.operations.listing import Listing
+    from cachedb.operations.read.listing import Listing
 
 SETTINGS, KIND = QUERY_SETTINGS, BesideQuery
 _COLUMNS = (
@@ -82,7 +82,7 @@ def command(
     ]
     end = output.line_end(form, quiet=quiet, null=null)
     if not asked:
-        from cachedb.operations.listing import list_refs
+        from cachedb.operations.read.listing import list_refs
 
         _print(answered(cache, list_refs), form, quiet=quiet, end=end)
         return

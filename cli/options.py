@@ -133,7 +133,7 @@ def open_cache(given: Path | None) -> Cache:
 
 def answered(given: Path | None, answer: Callable[[Asking], _T]) -> _T:
     """Answer from the catalog at a glance, or when that cannot be, after opening the cache."""
-    from cachedb.operations.glance import glance
+    from cachedb.operations.read.fast_path import glance
 
     with _hinting(given):
         found = glance(cache_folder(given), answer)

@@ -22,7 +22,7 @@ from cachedb.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from cachedb.operations.garbage import Kept
+    from cachedb.operations.gc.mark import Kept
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SHORT = len("sha256:") + 12

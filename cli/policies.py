@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cachedb.cache import Cache
-    from cachedb.operations.garbage import GCPlan, Kept
-    from cachedb.operations.retention import Policy, RetentionPlan
+    from cachedb.operations.gc.mark import GCPlan, Kept
+    from cachedb.operations.gc.retention import Policy, RetentionPlan
     from cachedb.query.syntax.tree import Query
 
 DropOption = Annotated[
@@ -89,7 +89,7 @@ _DECISIONS = (
 
 
 def _reason(code: str) -> str:
-    from cachedb.operations.garbage import Reason
+    from cachedb.operations.gc.mark import Reason
 
     return Reason(code).text
 
@@ -115,7 +115,7 @@ def policy_of(
     tz: str | None,
 ) -> Policy | None:
     """Read the rules; None if nothing is to be dropped by any."""
-    from cachedb.operations.retention import Policy
+    from cachedb.operations.gc.retention import Policy
 
     def read(text: str) -> Query:
         return read_query(opened, text, param, tz)
@@ -184,7 +184,7 @@ def rows_of(plan: GCPlan) -> Iterator[tuple[object, ...]]:
 
 def rows_of_kept(kept: Iterable[Kept]) -> Iterator[tuple[object, ...]]:
     """Yield what a name keeps, and which."""
-    from cachedb.operations.garbage import Reason
+    from cachedb.operations.gc.mark import Reason
 
     for each in kept:
         kind, name = each.kind.name.lower(), each.name or ""

@@ -26,7 +26,7 @@ from cachedb.cli.registries import (
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from cachedb.operations.pull import PullReport
+    from cachedb.operations.transfer.pull import PullReport
 
 
 def command(
@@ -61,8 +61,8 @@ def command(
     """
     from cachedb.cli.watch import watching
     from cachedb.oci import Digest, Platform, Reference
-    from cachedb.operations.pull import PullOptions
-    from cachedb.operations.workers import JOBS
+    from cachedb.operations.transfer.pull import PullOptions
+    from cachedb.operations.transfer.workers import JOBS
 
     if platform and all_platforms:
         raise InvalidInput("--platform and --all-platforms say different things")

@@ -30,7 +30,7 @@ from cachedb.cli.registries import (
 )
 
 if TYPE_CHECKING:
-    from cachedb.operations.push import Pushed, PushReport
+    from cachedb.operations.transfer.push import Pushed, PushReport
 
 OverrideOption = Annotated[
     bool,
@@ -70,8 +70,8 @@ def command(
     """
     from cachedb.cli.watch import watching
     from cachedb.oci import Platform, Reference
-    from cachedb.operations.push import Conflict, PushOptions
-    from cachedb.operations.workers import JOBS
+    from cachedb.operations.transfer.push import Conflict, PushOptions
+    from cachedb.operations.transfer.workers import JOBS
 
     target = None if remote_name is None else Reference.parse(remote_name)
     options = PushOptions(

@@ -33,8 +33,8 @@ from cachedb.errors import InvalidInput, Refused, RegistryError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cachedb.operations.remote import Published
-    from cachedb.operations.remove import RemovalPlan
+    from cachedb.operations.gc.remove import RemovalPlan
+    from cachedb.operations.transfer.remote_inspect import Published
 
 
 PublishedOnlyOption = Annotated[
@@ -123,7 +123,7 @@ def _is_agreed(plan: RemovalPlan) -> bool:
 
 def tell_kept(answers: Sequence[Published]) -> None:
     """Say of each name that stays why it does."""
-    from cachedb.operations.remote import Publication
+    from cachedb.operations.transfer.remote_inspect import Publication
 
     reasons = {
         Publication.ABSENT: "its registry does not have it",

@@ -18,7 +18,7 @@ from cachedb.errors import NotFound, ValidationFailed
 if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.oci import Platform
-    from cachedb.operations.sbom import Sbom
+    from cachedb.operations.read.sbom import Sbom
 
 
 class _Format(StrEnum):

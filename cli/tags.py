@@ -33,7 +33,7 @@ def command(
     A table is one tag a line, without a heading.
     """
     from cachedb.oci import Reference
-    from cachedb.operations.remote import list_tags
+    from cachedb.operations.transfer.remote_inspect import list_tags
 
     reference = Reference.parse(repository)
     with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:

@@ -9,7 +9,7 @@ from cachedb.cli.options import CacheOption, FormatOption, NameArgument, open_ca
 from cachedb.cli.output import Format
 
 if TYPE_CHECKING:
-    from cachedb.operations.inspect import Node
+    from cachedb.operations.read.inspect import Node
 
 
 def command(

@@ -26,7 +26,7 @@ from cachedb.errors import ValidationFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cachedb.operations.validate import Validation
+    from cachedb.operations.check.validate import Validation
 
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),

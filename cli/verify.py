@@ -27,8 +27,8 @@ from cachedb.errors import InvalidInput, ValidationFailed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cachedb.operations.repair import Repair
-    from cachedb.operations.verify import Verification
+    from cachedb.operations.check.repair import Repair
+    from cachedb.operations.check.verify import Verification
 
 _FINDINGS = (
     Column("digest"),

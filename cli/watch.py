@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.cli.output import show, tell
 from cachedb.cli.output import size as readable
-from cachedb.operations.progress import Progress
+from cachedb.operations.transfer.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

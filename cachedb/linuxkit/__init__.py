@@ -4,9 +4,9 @@ Everything here is thin over `cachedb.Cache`. `docs/reference/linuxkit.md` says 
 each flag of linuxkit what it is here, and where the two differ.
 """
 
+from cachedb.linuxkit.content_store import ContentStore
 from cachedb.linuxkit.provider import Provider, get, list_images
 from cachedb.linuxkit.sources import ImageSource, IndexSource, ResolvableDescriptor
-from cachedb.operations.content import ContentStore
 
 __all__ = [
     "ContentStore",

@@ -14,13 +14,13 @@ from cachedb.errors import (
     RefNotFound,
 )
 from cachedb.linuxkit.clients import Clients
+from cachedb.linuxkit.content_store import ContentStore
 from cachedb.linuxkit.sources import ImageSource, IndexSource, ResolvableDescriptor
 from cachedb.oci import Digest, Reference
-from cachedb.operations import arch_names, image_parts, index_write
-from cachedb.operations.content import ContentStore
-from cachedb.operations.image_parts import Documents
-from cachedb.operations.import_ import ImportOptions
-from cachedb.operations.progress import UNWATCHED
+from cachedb.operations.transfer import arch_names, image_parts, index_write
+from cachedb.operations.transfer.image_parts import Documents
+from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.transfer.progress import UNWATCHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from cachedb.oci import Descriptor, Platform
     from cachedb.oci.containerd_name import ContainerdName
-    from cachedb.operations.find_root import Root
-    from cachedb.operations.pull import PullOptions
-    from cachedb.operations.push import Pushed
+    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.transfer.pull import PullOptions
+    from cachedb.operations.transfer.push import Pushed
     from cachedb.registry.http.settings import RegistrySettings
 
 
@@ -179,14 +179,14 @@ class Provider:
                 return self.validate_image(reference, platforms)
             except (NotFound, CorruptCache, InvalidManifest):
                 pass
-        from cachedb.operations.pull import PullOptions  # noqa: PLC0415  (brings in requests)
+        from cachedb.operations.transfer.pull import PullOptions  # noqa: PLC0415  (brings in requests)
 
         self._pull(reference, PullOptions(platforms=tuple(platforms)))
         return self.validate_image(reference, platforms)
 
     def pull(self, name: str, *, with_arch_references: bool = False) -> tuple[Reference, ...]:
         """Pull an image for all platforms; returns the names that its platforms got, if any."""
-        from cachedb.operations.pull import PullOptions  # noqa: PLC0415
+        from cachedb.operations.transfer.pull import PullOptions  # noqa: PLC0415
 
         stored = self._pull(name, PullOptions())
         if not with_arch_references:
@@ -228,10 +228,10 @@ class Provider:
 
     def image_in_registry(self, reference: str, platform: Platform | None = None) -> bool:
         """Ask the registry whether it has an image; that it cannot be asked is an error."""
-        from cachedb.operations import remote  # noqa: PLC0415
+        from cachedb.operations.transfer import remote_inspect  # noqa: PLC0415
 
         parsed = Reference.parse_pinned(reference)
-        return remote.image_in_registry(self._clients(parsed.domain), parsed, platform)
+        return remote_inspect.image_in_registry(self._clients(parsed.domain), parsed, platform)
 
     def push(
         self,
@@ -242,7 +242,7 @@ class Provider:
         override: bool = False,
     ) -> Pushed:
         """Push an image to its registry, by another name if one is given."""
-        from cachedb.operations.push import Conflict, PushOptions  # noqa: PLC0415
+        from cachedb.operations.transfer.push import Conflict, PushOptions  # noqa: PLC0415
 
         target = None if remote_name is None else Reference.parse(remote_name)
         options = PushOptions(
@@ -290,7 +290,7 @@ class Provider:
         )
 
     def _check_layers(self, needed: Sequence[Descriptor]) -> None:
-        from cachedb.operations import deep_validation  # noqa: PLC0415  (brings in zstd)
+        from cachedb.operations.check import deep_validation  # noqa: PLC0415  (brings in zstd)
 
         images = [each.digest for each in needed if each.media_type.is_manifest]
         for digest, why in deep_validation.contradictions(self.cache.layout, images).items():

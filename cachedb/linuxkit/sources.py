@@ -11,10 +11,10 @@ from cachedb.errors import InvalidInput
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import Digest, Index, Manifest, manifest
 from cachedb.oci.strict_json import decode_object
-from cachedb.operations import image_parts
-from cachedb.operations.export import ExportOptions
-from cachedb.operations.forms import Form
-from cachedb.operations.image_parts import Documents
+from cachedb.operations.transfer import image_parts
+from cachedb.operations.transfer.export import ExportOptions
+from cachedb.operations.transfer.export_formats import Form
+from cachedb.operations.transfer.image_parts import Documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

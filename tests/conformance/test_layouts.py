@@ -12,7 +12,7 @@ from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import Kind, State
 from cachedb.errors import NotALayout
 from cachedb.layout import Layout
-from cachedb.operations import adopt
+from cachedb.operations.sync import reconcile
 from tests import conformance_data
 from tests.catalog.contents import Contents, contents, wipe
 
@@ -62,7 +62,7 @@ def opened(name: str) -> tuple[Contents, tuple[str, ...]]:
     """Adopt a layout, once for all tests; also return what is wrong in its index.json."""
     wipe(_catalog())
     with Layout.open(conformance_data.root() / "vectors" / "layouts" / name) as layout:
-        adopt.reconcile(layout, _catalog())
+        reconcile.reconcile(layout, _catalog())
         return contents(_catalog()), layout.index().problems
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive
-from cachedb.operations.import_ import ImportOptions
-from cachedb.operations.progress import UNWATCHED
+from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.transfer.progress import UNWATCHED
 from tests import conformance_data
 
 # What linuxkit takes and we refuse, with the words that say why: design/linuxkit.md §8 asks for

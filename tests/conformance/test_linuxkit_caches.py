@@ -11,8 +11,8 @@ from cachedb.cache import Cache
 from cachedb.errors import CacheError
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
-from cachedb.operations.export import ExportOptions
-from cachedb.operations.listing import Health
+from cachedb.operations.read.listing import Health
+from cachedb.operations.transfer.export import ExportOptions
 from tests import conformance_data
 from tests.filesystem import build
 

@@ -18,8 +18,8 @@ from cachedb.errors import CacheError, InvalidManifest, PlatformNotFound
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
 from cachedb.oci.containerd_name import ContainerdName
-from cachedb.operations.import_ import ImportOptions
-from cachedb.operations.progress import UNWATCHED
+from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.transfer.progress import UNWATCHED
 from tests import conformance_data
 from tests.conformance.test_linuxkit_archives import REFUSED
 from tests.filesystem import build

@@ -12,8 +12,8 @@ from cachedb.errors import CacheError, InvalidReference
 from cachedb.linuxkit import Provider
 from cachedb.oci import Reference
 from cachedb.oci.containerd_name import ContainerdName
-from cachedb.operations.export import ExportOptions
-from cachedb.operations.forms import Form
+from cachedb.operations.transfer.export import ExportOptions
+from cachedb.operations.transfer.export_formats import Form
 from tests import build, conformance_data
 
 # find.json was recorded with a cache of these two; the archive of the second is not kept.

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.operations.export import ExportOptions
-from cachedb.operations.import_ import ImportOptions
-from cachedb.operations.progress import UNWATCHED
+from cachedb.operations.transfer.export import ExportOptions
+from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build, conformance_data
 
 CASES = [

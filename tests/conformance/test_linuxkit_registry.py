@@ -11,8 +11,8 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.oci import Digest, MediaType
 from cachedb.oci.index_merge import IndexDocument, append_index
-from cachedb.operations.import_ import ImportOptions
-from cachedb.operations.progress import UNWATCHED
+from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build, conformance_data
 from tests.operations.registries import Place, fetch, on_disk, send, tags
 from tests.registry import servers

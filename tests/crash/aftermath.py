@@ -11,7 +11,7 @@ import cachedb.cli.app
 from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.derived_rows import facts
-from cachedb.operations import adopt, names_copy
+from cachedb.operations.sync import index_backup, reconcile
 
 _CLEANED = ("ingest", "leases", "tmp", "trash")
 
@@ -45,13 +45,13 @@ def _after_open(root: Path) -> list[str]:
     """Open brings everything in step without help; the catalog is what a new one would be."""
     with Cache.open(root) as opened:
         fresh = Catalog.in_memory()
-        adopt.bring_in_step(opened.layout, fresh)
+        reconcile.bring_in_step(opened.layout, fresh)
         with opened.catalog.reading() as ours, fresh.reading() as theirs:
             difference = facts(ours) ^ facts(theirs)
         fresh.close()
         names = opened.layout.index()
     found = [f"I9: the catalog differs in {len(difference)} facts"] if difference else []
-    if names_copy.find(root / ".cachedb" / "index.db") != names:
+    if index_backup.find(root / ".cachedb" / "index.db") != names:
         found.append("I9: the copy of the names is not what index.json says")
     return found + _sqlite_faults(root / ".cachedb" / "index.db")
 

@@ -19,11 +19,11 @@ import alembic.command
 import alembic.config
 
 import cachedb.cli.app
-import cachedb.operations.doctor
-import cachedb.operations.import_
-import cachedb.operations.pull
-import cachedb.operations.rebuild
-import cachedb.operations.repair
+import cachedb.operations.check.doctor
+import cachedb.operations.check.repair
+import cachedb.operations.sync.rebuild
+import cachedb.operations.transfer.import_
+import cachedb.operations.transfer.pull
 import cachedb.registry.client
 from cachedb.cache import Cache
 from cachedb.layout import fingerprint
@@ -50,7 +50,11 @@ class Inline(Executor):
 
 def _prepare() -> None:
     """Make this process one whose children do the same on every run, and soon."""
-    for module in ("operations.workers", "operations.verify", "operations.repair"):
+    for module in (
+        "operations.transfer.workers",
+        "operations.check.verify",
+        "operations.check.repair",
+    ):
         loaded = sys.modules.get(f"cachedb.{module}")
         if hasattr(loaded, "ThreadPoolExecutor"):
             loaded.ThreadPoolExecutor = Inline  # type: ignore[union-attr]

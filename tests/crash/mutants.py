@@ -6,7 +6,8 @@ from typing import Any
 from cachedb.layout import image_layout
 from cachedb.layout.blobs import BlobStore
 from cachedb.layout.staging.stage import Stage
-from cachedb.operations import publish, remove
+from cachedb.operations.gc import remove
+from cachedb.operations.transfer import publish
 from tests.crash import oracle
 
 _IN_PLACE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC

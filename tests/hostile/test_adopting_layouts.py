@@ -12,7 +12,7 @@ from cachedb.catalog.enums import State
 from cachedb.errors import CacheError, CorruptBlob
 from cachedb.layout import Layout, image_layout
 from cachedb.oci.digest import Digest
-from cachedb.operations import adopt
+from cachedb.operations.sync import reconcile
 from tests.catalog.contents import Contents, contents, wipe
 from tests.hostile import kit
 
@@ -27,7 +27,7 @@ def catalog() -> Catalog:
 def complaints(layout: Layout) -> list[str]:
     """Adopt a layout and verify all of it; return everything that is found to be wrong."""
     wipe(catalog())
-    adopt.reconcile(layout, catalog())
+    reconcile.reconcile(layout, catalog())
     found = contents(catalog())
     wrong = list(layout.index().problems)
     wrong += [row["problem"] for row in found.blobs.values() if row["problem"]]

@@ -17,7 +17,10 @@ import pytest
 from cachedb.catalog.connect import Catalog
 from cachedb.errors import CacheError
 from cachedb.layout import Layout, image_layout
-from cachedb.operations import adopt, garbage, gc, verify
+from cachedb.operations.check import verify
+from cachedb.operations.gc import mark
+from cachedb.operations.gc import sweep as gc
+from cachedb.operations.sync import reconcile
 from tests import build
 from tests.catalog.contents import wipe
 
@@ -92,7 +95,7 @@ def known_to_us(tree: build.Tree) -> None:
     """The catalog has seen the layout as it was, and no time of a directory says otherwise."""
     wipe(catalog())
     with Layout.open(tree.path) as layout:
-        adopt.reconcile(layout, catalog())
+        reconcile.reconcile(layout, catalog())
 
 
 def complaints(tree: build.Tree) -> list[str]:
@@ -100,10 +103,10 @@ def complaints(tree: build.Tree) -> list[str]:
     found = []
     try:
         with Layout.open(tree.path) as layout:
-            adopt.reconcile(layout, catalog())
+            reconcile.reconcile(layout, catalog())
             found += [one.why for one in verify.verify(layout, catalog()).findings]
             found += layout.index().problems
-            gc.apply(garbage.plan(layout, catalog(), grace=0), layout, catalog())
+            gc.apply(mark.plan(layout, catalog(), grace=0), layout, catalog())
     except CacheError as error:
         found.append(str(error))
     return found

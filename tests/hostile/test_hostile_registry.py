@@ -20,10 +20,10 @@ from cachedb.cache import Cache
 from cachedb.catalog.queries import repositories
 from cachedb.errors import CacheError
 from cachedb.oci import Digest, Reference
-from cachedb.operations.progress import UNWATCHED
-from cachedb.operations.pull import PullOptions
-from cachedb.operations.push import PushOptions
-from cachedb.operations.remote import list_tags
+from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.pull import PullOptions
+from cachedb.operations.transfer.push import PushOptions
+from cachedb.operations.transfer.remote_inspect import list_tags
 from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
 from cachedb.registry.http.settings import Patience, RegistrySettings

@@ -13,7 +13,7 @@ import typer.main
 
 import cachedb.linuxkit
 from cachedb.cli.app import app
-from cachedb.operations.content import Writer
+from cachedb.linuxkit.content_store import Writer
 from tests import conformance_data
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "linuxkit.md"

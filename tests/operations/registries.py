@@ -10,9 +10,9 @@ from typing import Protocol, Self
 
 from cachedb.cache import Cache
 from cachedb.oci import Platform, Reference
-from cachedb.operations.progress import UNWATCHED, Progress
-from cachedb.operations.pull import PullOptions, PullReport
-from cachedb.operations.push import Pushed, PushOptions, PushReport
+from cachedb.operations.transfer.progress import UNWATCHED, Progress
+from cachedb.operations.transfer.pull import PullOptions, PullReport
+from cachedb.operations.transfer.push import Pushed, PushOptions, PushReport
 from cachedb.registry.auth.credentials import Credentials
 from cachedb.registry.client import Client
 from cachedb.registry.http.settings import Patience, RegistrySettings

@@ -7,9 +7,9 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.errors import PlatformNotFound, RefNotFound, Refused
 from cachedb.oci import Reference
-from cachedb.operations.copy import Copied, CopyOptions
-from cachedb.operations.progress import UNWATCHED
-from cachedb.operations.push import PushOptions
+from cachedb.operations.transfer.copy import Copied, CopyOptions
+from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.push import PushOptions
 from tests import build
 from tests.operations.registries import (
     Holding,

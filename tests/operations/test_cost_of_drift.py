@@ -17,7 +17,7 @@ from sqlalchemy import event
 from cachedb.cache import Cache
 from cachedb.catalog.queries.statements import asking
 from cachedb.layout import fingerprint
-from cachedb.operations import adopt
+from cachedb.operations.sync import reconcile
 from tests import build
 
 SMALL, BIG = 2, 40
@@ -37,7 +37,7 @@ def settled() -> Iterator[None]:
     """Take every time for one of long ago: a test does not wait until it is."""
     with (
         mock.patch.object(fingerprint, "racy_since", return_value=2**63),
-        mock.patch.object(adopt, "racy_since", return_value=2**63),
+        mock.patch.object(reconcile, "racy_since", return_value=2**63),
     ):
         yield
 
@@ -75,7 +75,7 @@ def counting(cache: Cache) -> Iterator[Counter[str]]:
 
 def is_in_step(cache: Cache) -> bool:
     with cache.catalog.reading() as connection:
-        return adopt.is_in_step(cache.layout, asking(connection))
+        return reconcile.is_in_step(cache.layout, asking(connection))
 
 
 def cost(folder: Path, images: int, change: Callable[[build.Tree], object]) -> Counter[str]:
@@ -87,7 +87,7 @@ def cost(folder: Path, images: int, change: Callable[[build.Tree], object]) -> C
         assert is_in_step(cache)
         change(tree)
         with counting(cache) as counts:
-            adopt.reconcile(cache.layout, cache.catalog)
+            reconcile.reconcile(cache.layout, cache.catalog)
         assert is_in_step(cache)
     return counts
 

@@ -6,7 +6,7 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.oci import Reference
-from cachedb.operations import remote
+from cachedb.operations.transfer import remote_inspect
 from tests import build
 from tests.operations.registries import Holding, connecting, fetch, on_disk, pull, push, put
 from tests.registry import servers
@@ -56,7 +56,7 @@ def test_a_push_survives_a_cut(
 
 def list_tags(host: str) -> list[str]:
     with connecting() as connect:
-        return list(remote.list_tags(connect(host), Reference.parse(f"{host}/t/cut")))
+        return list(remote_inspect.list_tags(connect(host), Reference.parse(f"{host}/t/cut")))
 
 
 @pytest.mark.parametrize("before_the_end", [1, 12, 100], ids=str)

@@ -8,8 +8,8 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.layout.blobs import BlobStore
 from cachedb.oci import Digest, Platform
-from cachedb.operations.deep_validation import contradictions
-from cachedb.operations.validate import Condition, Validation
+from cachedb.operations.check.deep_validation import contradictions
+from cachedb.operations.check.validate import Condition, Validation
 from tests import build
 from tests.conftest import APP, BASE, TOOL
 

@@ -13,7 +13,7 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.catalog.enums import State
 from cachedb.errors import CatalogMismatch, NotALayout, Refused, SchemaTooNew
-from cachedb.operations.findings import Code, Finding, Level
+from cachedb.operations.check.findings import Code, Finding, Level
 from tests import build
 from tests.catalog.contents import contents
 from tests.conftest import APP, BASE, TOOL
@@ -203,7 +203,7 @@ def test_a_fault_is_found_and_nothing_is_changed(
     prepare(opened)
     before = everything(opened.path)
     later = time.time_ns() + _DAY
-    monkeypatch.setattr("cachedb.operations.doctor.time.time_ns", lambda: later)
+    monkeypatch.setattr("cachedb.operations.check.doctor.time.time_ns", lambda: later)
 
     found = findings(opened)
 
@@ -267,7 +267,7 @@ def test_a_file_that_another_tool_has_open_is_in_use(
     opened: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = time.time_ns() + _DAY
-    monkeypatch.setattr("cachedb.operations.doctor.time.time_ns", lambda: later)
+    monkeypatch.setattr("cachedb.operations.check.doctor.time.time_ns", lambda: later)
     with child.holding(f"skopeo = open({str(opened.path / 'oci-put-blob1')!r}, 'w')"):
         assert [f.code for f in findings(opened)] == [Code.LEFTOVER_IN_USE]
     assert [f.code for f in findings(opened)] == [Code.LEFTOVER]

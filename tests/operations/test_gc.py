@@ -13,8 +13,8 @@ from cachedb.cache import Cache
 from cachedb.errors import CacheBusy, CatalogMismatch, UnreadableGraph
 from cachedb.layout.quarantine import Trash
 from cachedb.oci import Digest
-from cachedb.operations import garbage, gc
-from cachedb.operations.publish import leasing
+from cachedb.operations.gc import mark, sweep
+from cachedb.operations.transfer.publish import leasing
 from tests import build
 from tests.conftest import APP, BASE, TOOL
 from tests.layout import child
@@ -22,7 +22,7 @@ from tests.layout import child
 ORPHAN = build.layer({"orphan": ""}).digest
 
 
-def collect(cache: Cache) -> gc.GCReport:
+def collect(cache: Cache) -> sweep.GCReport:
     return cache.collect(cache.plan_collection(grace=0))
 
 
@@ -57,7 +57,7 @@ def test_a_young_file_is_spared_and_said_to_be(cache: Cache, populated: build.Tr
     plan = cache.plan_collection(grace=3600)
 
     assert plan.garbage == ()
-    assert [(str(c.digest), c.reason) for c in plan.spared] == [(ORPHAN, garbage.Reason.YOUNG)]
+    assert [(str(c.digest), c.reason) for c in plan.spared] == [(ORPHAN, mark.Reason.YOUNG)]
     assert cache.collect(plan).removed == ()
     assert ORPHAN in populated.blobs()
 
@@ -110,7 +110,7 @@ def test_a_running_operation_keeps_what_it_holds_and_its_content(populated: buil
         with leasing(cache.layout, cache.catalog) as lease:
             lease.hold([root.digest])
             plan = cache.plan_collection(grace=0)
-            assert {c.reason for c in plan.spared} == {garbage.Reason.LEASED}
+            assert {c.reason for c in plan.spared} == {mark.Reason.LEASED}
             assert {str(c.digest) for c in plan.spared} == extra.digests
             cache.collect(plan)
             assert extra.digests <= populated.blobs()
@@ -159,7 +159,7 @@ def test_a_document_that_was_cut_unseen_stops_the_collection(
 ) -> None:
     """A file that is written in place moves no time of its directory, so nobody looks at it."""
     monkeypatch.setattr("cachedb.layout.fingerprint.racy_since", lambda: 2**63)
-    monkeypatch.setattr("cachedb.operations.adopt.racy_since", lambda: 2**63)
+    monkeypatch.setattr("cachedb.operations.sync.reconcile.racy_since", lambda: 2**63)
     with Cache.open(populated.path) as cache:
         plan = cache.plan_collection(grace=0)
         assert plan.garbage
@@ -362,7 +362,7 @@ def runs(tree: build.Tree) -> list[Path]:
     return sorted((tree.path / ".cachedb" / "trash").iterdir())
 
 
-def discard(tree: build.Tree, quarantine: float = 3600) -> gc.GCReport:
+def discard(tree: build.Tree, quarantine: float = 3600) -> sweep.GCReport:
     """Collect as the command does by default, but for the grace: everything here is young."""
     with Cache.open(tree.path) as cache:
         return cache.collect(cache.plan_collection(grace=0, quarantine=quarantine))
@@ -492,12 +492,12 @@ def test_what_a_tool_left_behind_is_removed_when_it_is_old(
     target = leave(populated, path)
     with Cache.open(populated.path) as cache:
         young = cache.plan_collection(grace=3600)
-        assert [each.reason for each in young.spared_litter] == [garbage.Reason.YOUNG]
+        assert [each.reason for each in young.spared_litter] == [mark.Reason.YOUNG]
         cache.collect(young)
         assert target.exists()
 
         plan = cache.plan_collection(grace=0)
-        assert [each.reason for each in plan.litter] == [garbage.Reason.ABANDONED]
+        assert [each.reason for each in plan.litter] == [mark.Reason.ABANDONED]
         report = cache.collect(plan)
     assert not target.exists()
     assert report.litter == plan.litter
@@ -512,7 +512,7 @@ def test_what_a_tool_has_open_is_left_alone_however_old(populated: build.Tree, p
         Cache.open(populated.path) as cache,
     ):
         plan = cache.plan_collection(grace=0)
-        assert [each.reason for each in plan.spared_litter] == [garbage.Reason.IN_USE]
+        assert [each.reason for each in plan.spared_litter] == [mark.Reason.IN_USE]
         cache.collect(plan)
         assert target.exists()
 
@@ -601,11 +601,11 @@ def test_every_blob_and_every_leftover_has_one_reason(populated: build.Tree) -> 
     assert sorted(decided) == sorted(populated.blobs())
     assert {str(each.digest): each.name for each in kept}[BASE.digest] == "example.com/app:1"
     reasons = {each.reason for each in (*plan.garbage, *plan.spared)}
-    assert reasons == {garbage.Reason.UNREACHABLE, garbage.Reason.LEASED}
+    assert reasons == {mark.Reason.UNREACHABLE, mark.Reason.LEASED}
     assert [(each.path, each.reason) for each in plan.litter] == [
-        ("oci-put-blob1", garbage.Reason.ABANDONED)
+        ("oci-put-blob1", mark.Reason.ABANDONED)
     ]
-    assert [each.reason for each in plan.spared_litter] == [garbage.Reason.LEASED]
+    assert [each.reason for each in plan.spared_litter] == [mark.Reason.LEASED]
 
 
 def test_the_run_does_what_the_plan_says_and_nothing_else(populated: build.Tree) -> None:

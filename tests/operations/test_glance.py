@@ -9,9 +9,9 @@ from cachedb.cache import Cache
 from cachedb.errors import CacheNotFound, NotALayout, RefNotFound
 from cachedb.layout import Layout, fingerprint
 from cachedb.oci.digest import Digest
-from cachedb.operations.find_root import Root, find_roots
-from cachedb.operations.glance import glance
-from cachedb.operations.listing import list_refs
+from cachedb.operations.read.fast_path import glance
+from cachedb.operations.read.listing import list_refs
+from cachedb.operations.read.resolve import Root, find_roots
 from tests import build
 from tests.conftest import APP, BASE, TOOL
 

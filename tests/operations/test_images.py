@@ -5,8 +5,8 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.errors import BlobNotFound, RefNotFound, Refused
 from cachedb.oci import Digest, Platform
-from cachedb.operations.listing import Health
-from cachedb.operations.validate import Condition
+from cachedb.operations.check.validate import Condition
+from cachedb.operations.read.listing import Health
 from tests import build
 from tests.conftest import APP, BASE, TOOL
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from cachedb.cache import Cache
 from cachedb.catalog.schema import blob
-from cachedb.operations.publish import leasing
+from cachedb.operations.transfer.publish import leasing
 
 
 def test_an_interruption_does_not_wait_for_a_statement_that_is_half_read(cache: Cache) -> None:

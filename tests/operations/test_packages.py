@@ -19,10 +19,10 @@ from cachedb.errors import StorageFailed
 from cachedb.layout import Layout
 from cachedb.layout.blobs import BlobStore
 from cachedb.limits import MIB, Limit
-from cachedb.operations import adopt, packages
-from cachedb.operations.import_ import ImportOptions
-from cachedb.operations.packages import unreadable_sboms
-from cachedb.operations.progress import UNWATCHED
+from cachedb.operations.sync import read_sboms, reconcile
+from cachedb.operations.sync.read_sboms import unreadable_sboms
+from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.packages.sbom_documents import packages_in
 from cachedb.query.syntax.parser import parse
 from tests import attested, build
@@ -64,7 +64,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         read.append(predicate_type or media_type)
         return original(stream, media_type, predicate_type)
 
-    monkeypatch.setattr(packages, "packages_in", counted)
+    monkeypatch.setattr(read_sboms, "packages_in", counted)
     return read
 
 
@@ -255,7 +255,7 @@ def test_an_interrupted_reading_is_continued(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(packages, "packages_in", interrupted)
+        patch.setattr(read_sboms, "packages_in", interrupted)
         with pytest.raises(KeyboardInterrupt):
             Cache.open(tree.path)
     assert found(tree) == {"curl"}
@@ -274,7 +274,7 @@ def test_reading_holds_no_lock(tree: build.Tree, monkeypatch: pytest.MonkeyPatch
             other.execute("COMMIT")
         return original(*arguments)
 
-    monkeypatch.setattr(packages, "packages_in", writing_meanwhile)
+    monkeypatch.setattr(read_sboms, "packages_in", writing_meanwhile)
     assert found(tree) == {"curl"}
     assert written == [0]
 
@@ -375,7 +375,7 @@ LARGE = attested.blob(sboms.statement(attested.spdx(**MANY)))
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package_rows, "PORTION", 3)
-    monkeypatch.setattr(packages, "PORTION", 3)
+    monkeypatch.setattr(read_sboms, "PORTION", 3)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -432,7 +432,7 @@ def test_a_manifest_that_comes_while_parts_are_written_gets_all_of_them(
         tree.add(build.index(ARM64, attested.annotated(ARM64, LARGE)), "example.com/new:1")
         with Layout.open(tree.path) as layout:
             other = Catalog.open(layout.private / CATALOG)
-            adopt.reconcile(layout, other)
+            reconcile.reconcile(layout, other)
             other.close()
         yield from rest
 
@@ -456,7 +456,7 @@ def test_a_large_document_that_changes_while_it_is_written_is_left_to_the_next_o
         tree.delete(LARGE.digest)
         with Layout.open(tree.path) as layout:
             other = Catalog.open(layout.private / CATALOG)
-            adopt.reconcile(layout, other)
+            reconcile.reconcile(layout, other)
             other.close()
         yield from rest
 

@@ -19,10 +19,10 @@ from cachedb.errors import (
 )
 from cachedb.layout.staging import stage
 from cachedb.oci import Digest, MediaType, Reference
-from cachedb.operations import remote
-from cachedb.operations.listing import Health
-from cachedb.operations.progress import UNWATCHED, Progress
-from cachedb.operations.push import PushOptions
+from cachedb.operations.read.listing import Health
+from cachedb.operations.transfer import remote_inspect
+from cachedb.operations.transfer.progress import UNWATCHED, Progress
+from cachedb.operations.transfer.push import PushOptions
 from cachedb.registry.http.settings import RegistrySettings
 from tests import build
 from tests.operations.registries import (
@@ -485,10 +485,12 @@ def test_a_mirror_is_asked_for_pulls_and_for_nothing_else(
         with connecting(settings) as connect:
             reference = Reference.parse(name)
             client = connect(counted.host)
-            assert remote.image_in_registry(client, reference, None)
-            assert remote.inspect(client, reference).descriptor.digest == MULTI.digest
-            assert "1" in remote.list_tags(client, Reference.parse(f"{counted.host}/t/mirrored"))
-            (answer,) = remote.check_published([cache.find_root(name)], connect)
+            assert remote_inspect.image_in_registry(client, reference, None)
+            assert remote_inspect.inspect(client, reference).descriptor.digest == MULTI.digest
+            assert "1" in remote_inspect.list_tags(
+                client, Reference.parse(f"{counted.host}/t/mirrored")
+            )
+            (answer,) = remote_inspect.check_published([cache.find_root(name)], connect)
             assert answer.is_published
             cache.push(cache.plan_push([name]), connect, PushOptions(), UNWATCHED)
         assert mirror.take() == []

@@ -18,8 +18,8 @@ from cachedb.errors import (
     RegistryUnavailable,
 )
 from cachedb.oci import Digest
-from cachedb.operations.progress import Progress
-from cachedb.operations.push import Change
+from cachedb.operations.transfer.progress import Progress
+from cachedb.operations.transfer.push import Change
 from tests import build
 from tests.operations.registries import (
     Holding,

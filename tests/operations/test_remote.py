@@ -13,8 +13,8 @@ from cachedb.errors import (
     RegistryUnavailable,
 )
 from cachedb.oci import Platform, Reference
-from cachedb.operations import remote
-from cachedb.operations.remote import Publication
+from cachedb.operations.transfer import remote_inspect
+from cachedb.operations.transfer.remote_inspect import Publication
 from cachedb.registry.client import Client
 from tests import build
 from tests.operations.registries import Holding, connecting, put
@@ -80,7 +80,7 @@ def test_an_image_is_there_or_it_is_not(
     client: Client, filled: servers.Served, name: str, platform: str | None, is_there: bool
 ) -> None:
     wanted = Platform.parse(platform) if platform else None
-    found = remote.image_in_registry(client, reference(filled.host, name), wanted)
+    found = remote_inspect.image_in_registry(client, reference(filled.host, name), wanted)
     assert found is is_there
 
 
@@ -98,19 +98,23 @@ def test_a_registry_that_does_not_answer_has_not_said_no(
         connecting() as connect,
         pytest.raises(error),
     ):
-        remote.image_in_registry(connect(server.host), reference(server.host, "x:1"), platform)
+        remote_inspect.image_in_registry(
+            connect(server.host), reference(server.host, "x:1"), platform
+        )
 
 
 def test_a_registry_that_is_down_has_not_said_no() -> None:
     with connecting() as connect, pytest.raises(RegistryUnavailable):
-        remote.image_in_registry(connect("127.0.0.1:1"), reference("127.0.0.1:1", "x:1"), None)
+        remote_inspect.image_in_registry(
+            connect("127.0.0.1:1"), reference("127.0.0.1:1", "x:1"), None
+        )
 
 
 # -- what is it? -------------------------------------------------------------------------------
 
 
 def test_an_index_is_described_by_its_manifests(client: Client, filled: servers.Served) -> None:
-    found = remote.inspect(client, reference(filled.host, "index:1"))
+    found = remote_inspect.inspect(client, reference(filled.host, "index:1"))
 
     thing = THINGS["index"]
     assert (found.descriptor.digest, found.content) == (thing.digest, thing.root.content)
@@ -126,23 +130,23 @@ def test_an_index_is_described_by_its_manifests(client: Client, filled: servers.
 
 
 def test_an_inner_index_is_described_as_well(client: Client, filled: servers.Served) -> None:
-    found = remote.inspect(client, reference(filled.host, "nested:1"))
+    found = remote_inspect.inspect(client, reference(filled.host, "nested:1"))
     assert [str(each.platform) for each in found.manifests] == ["linux/amd64", "linux/arm64/v8"]
 
 
 def test_an_image_is_described_by_its_config(client: Client, filled: servers.Served) -> None:
-    (found,) = remote.inspect(client, reference(filled.host, "image:1")).manifests
+    (found,) = remote_inspect.inspect(client, reference(filled.host, "image:1")).manifests
     assert (str(found.platform), found.artifact_type) == ("linux/arm/v7", None)
 
 
 def test_an_artifact_is_described_by_its_type(client: Client, filled: servers.Served) -> None:
-    (found,) = remote.inspect(client, reference(filled.host, "artifact:1")).manifests
+    (found,) = remote_inspect.inspect(client, reference(filled.host, "artifact:1")).manifests
     assert (found.platform, found.artifact_type) == (None, "application/vnd.example.thing")
 
 
 def test_no_layer_is_fetched_for_a_description(filled: servers.Served, counted: Counter) -> None:
     with connecting() as connect:
-        remote.inspect(connect(counted.host), reference(counted.host, "index:1"))
+        remote_inspect.inspect(connect(counted.host), reference(counted.host, "index:1"))
     asked = counted.take()
     assert len(asked) == 4
     assert all("/manifests/" in line for line in asked)
@@ -150,20 +154,20 @@ def test_no_layer_is_fetched_for_a_description(filled: servers.Served, counted: 
 
 def test_what_is_not_there_cannot_be_described(client: Client, filled: servers.Served) -> None:
     with pytest.raises(RefNotFound):
-        remote.inspect(client, reference(filled.host, "index:2"))
+        remote_inspect.inspect(client, reference(filled.host, "index:2"))
 
 
 def test_a_document_comes_byte_for_byte(client: Client, filled: servers.Served) -> None:
-    found = remote.document(client, reference(filled.host, "docker:1"))
+    found = remote_inspect.document(client, reference(filled.host, "docker:1"))
     assert found == THINGS["docker"].root.content
 
 
 def test_tags_are_those_of_a_repository(client: Client, filled: servers.Served) -> None:
-    assert list(remote.list_tags(client, reference(filled.host, "index"))) == ["1"]
+    assert list(remote_inspect.list_tags(client, reference(filled.host, "index"))) == ["1"]
     with pytest.raises(InvalidReference):
-        remote.list_tags(client, reference(filled.host, "index:1"))
+        remote_inspect.list_tags(client, reference(filled.host, "index:1"))
     with pytest.raises(RefNotFound):
-        list(remote.list_tags(client, reference(filled.host, "nothing")))
+        list(remote_inspect.list_tags(client, reference(filled.host, "nothing")))
 
 
 def test_wrong_bytes_for_a_config_are_not_believed() -> None:
@@ -179,7 +183,7 @@ def test_wrong_bytes_for_a_config_are_not_believed() -> None:
         connecting() as connect,
         pytest.raises(RegistryError, match="other bytes"),
     ):
-        remote.inspect(connect(server.host), reference(server.host, "x:1"))
+        remote_inspect.inspect(connect(server.host), reference(server.host, "x:1"))
 
 
 # -- is it published? --------------------------------------------------------------------------
@@ -200,7 +204,7 @@ def test_what_is_published_is_told_from_what_is_not_and_what_nobody_knows(
     }
     cache = holding(dict.fromkeys(expected, THINGS["index"]))
     with connecting() as connect:
-        answers = remote.check_published(cache.targets(), connect)
+        answers = remote_inspect.check_published(cache.targets(), connect)
 
     assert {each.root.name: each.publication for each in answers} == expected
     errors = {str(each.root.name): type(each.error) for each in answers if each.error}
@@ -211,7 +215,7 @@ def test_each_name_costs_one_head(holding: Holding, counted: Counter) -> None:
     names = [f"{counted.host}/r/many:{number}" for number in range(20)]
     cache = holding(dict.fromkeys(names, AMD))
     with connecting() as connect:
-        remote.check_published(cache.targets(), connect)
+        remote_inspect.check_published(cache.targets(), connect)
     assert sorted(counted.last_parts()) == sorted(f"HEAD {number}" for number in range(20))
 
 
@@ -231,6 +235,6 @@ def test_a_refusal_is_no_answer(holding: Holding) -> None:
     with scripted(lambda _asked: Reply(403, document)) as server:
         cache = holding({f"{server.host}/r/private:1": AMD})
         with connecting() as connect:
-            (answer,) = remote.check_published(cache.targets(), connect)
+            (answer,) = remote_inspect.check_published(cache.targets(), connect)
     assert answer.publication is Publication.UNKNOWN
     assert isinstance(answer.error, AuthenticationFailed)

@@ -9,8 +9,8 @@ from sqlalchemy import update
 from cachedb.cache import Cache
 from cachedb.catalog.schema import ref
 from cachedb.errors import QueryError, Refused
-from cachedb.operations import retention
-from cachedb.operations.retention import Policy
+from cachedb.operations.gc import retention
+from cachedb.operations.gc.retention import Policy
 from tests import build
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

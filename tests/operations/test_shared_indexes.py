@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from cachedb.cache import Cache
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
-from cachedb.operations import outgoing
-from cachedb.operations.image_parts import Documents
+from cachedb.operations.transfer import push_graph
+from cachedb.operations.transfer.image_parts import Documents
 from tests import build
 
 LEVELS = 30
@@ -39,14 +39,14 @@ def test_an_export_lists_each_part_once(tree: build.Tree) -> None:
 
 def test_a_push_sends_each_document_once(tree: build.Tree) -> None:
     with Cache.open(tree.path) as cache:
-        found = outgoing.gather(cache.layout, cache.catalog, "diamond", ROOT)
+        found = push_graph.gather(cache.layout, cache.catalog, "diamond", ROOT)
     assert len(found.documents) == LEVELS + 3
     assert [each.digest for each in found.images()] == [AMD64.digest, ARM64.digest]
 
 
 def test_a_push_of_one_platform_is_reduced_level_by_level(tree: build.Tree) -> None:
     with Cache.open(tree.path) as cache:
-        found = outgoing.gather(
+        found = push_graph.gather(
             cache.layout, cache.catalog, "diamond", ROOT, [Platform.parse("linux/arm64")]
         )
     assert [each.digest for each in found.images()] == [ARM64.digest]

@@ -10,10 +10,10 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.catalog.enums import State
 from cachedb.oci import Reference
-from cachedb.operations.progress import UNWATCHED
-from cachedb.operations.pull import PullOptions
-from cachedb.operations.repair import Repair
-from cachedb.operations.verify import Finding
+from cachedb.operations.check.repair import Repair
+from cachedb.operations.check.verify import Finding
+from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.pull import PullOptions
 from cachedb.registry.auth.credentials import Credentials
 from cachedb.registry.client import Client
 from cachedb.registry.http.settings import Patience, RegistrySettings

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import Kind, State
 from cachedb.layout import Layout, fingerprint
-from cachedb.operations import adopt
+from cachedb.operations.sync import reconcile
 from tests import build
 from tests.catalog import plain
 from tests.catalog.contents import Contents, contents, wipe
@@ -182,10 +182,10 @@ class Machine(RuleBasedStateMachine):
         self.stamp()
         horizon = 2**63 if self.settled else 0
         with mock.patch.object(fingerprint, "racy_since", return_value=horizon):
-            adopt.reconcile(self.layout, self.catalog)
+            reconcile.reconcile(self.layout, self.catalog)
         found = contents(self.catalog)
         wipe(self.fresh)
-        adopt.reconcile(self.layout, self.fresh)
+        reconcile.reconcile(self.layout, self.fresh)
         expected = contents(self.fresh)
         walked = plain.walk(self.tree.path)
         _forgive_what_is_known_besides(found, expected, walked)

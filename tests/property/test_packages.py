@@ -20,7 +20,7 @@ from cachedb.catalog.index import sboms as sbom_rows
 from cachedb.catalog.schema import blob, blob_package, package, sbom
 from cachedb.errors import InvalidInput
 from cachedb.layout import Layout
-from cachedb.operations import adopt
+from cachedb.operations.sync import reconcile
 from cachedb.packages.sbom_documents import may_hold_packages, packages_in
 from tests import attested, build
 from tests.attested import PREDICATE_TYPE
@@ -121,10 +121,10 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "layout"))
     @invariant()
     def packages_are_what_the_documents_say(self) -> None:
-        adopt.bring_in_step(self.layout, self.catalog)
+        reconcile.bring_in_step(self.layout, self.catalog)
         wipe(self.fresh)
         with mock.patch.object(sbom_rows, "_MANY", 0):
-            adopt.bring_in_step(self.layout, self.fresh)
+            reconcile.bring_in_step(self.layout, self.fresh)
         found = _rows(self.catalog)
         assert found == _rows(self.fresh)
         entries, problems = _plain(self.tree)

@@ -1,1 +1,0 @@
-"""Tar archives in, file systems and archives out."""

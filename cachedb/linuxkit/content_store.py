@@ -1,0 +1,285 @@
+"""The content store: blobs by digest, with labels, for code that knows containerd's.
+
+What is committed here has no name, and is garbage until something is named that contains it: a
+collection spares it for its grace. Labels are ours alone; they are in ``.cachedb/labels.json`` and
+keep nothing from being collected.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+
+from cachedb.errors import BlobNotFound, CorruptBlob, InvalidInput, NotFound, Refused
+from cachedb.limits import INDEX_JSON_BYTES
+from cachedb.oci.digest import Digest
+from cachedb.operations.gc import mark, sweep
+from cachedb.operations.transfer.publish import leasing, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.layout.blobs import BlobFile
+    from cachedb.layout.staging.ingest import IngestStatus, IngestWriter
+
+_LABELS = "labels.json"
+_LONGEST_LABEL = 4096
+_LONGEST_REF = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """A blob that is in the store."""
+
+    digest: Digest
+    size: int
+    updated_at: datetime
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A blob that is being written; `total` is 0 and `expected` None where nobody said."""
+
+    ref: str
+    offset: int
+    total: int
+    expected: Digest | None
+    started_at: datetime
+    updated_at: datetime
+
+
+class Writer:
+    """Writes one blob under a ref of its own; `commit` puts it into the store."""
+
+    def __init__(
+        self, store: ContentStore, ref: str, ingest: IngestWriter, expected: Digest | None
+    ) -> None:
+        self._store = store
+        self._ref = ref
+        self._ingest = ingest
+        self._expected = expected
+
+    @property
+    def offset(self) -> int:
+        """How many bytes are there, from earlier writers of the ref as well."""
+        return self._ingest.offset
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of what is there."""
+        return self._ingest.digest()
+
+    def write(self, chunk: bytes) -> int:
+        """Append bytes; returns how many."""
+        return self._ingest.write(chunk)
+
+    def truncate(self) -> None:
+        """Forget what is there, to write it anew."""
+        self._ingest.restart()
+
+    def commit(
+        self,
+        size: int | None = None,
+        expected: Digest | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Info:
+        """Put the blob into the store; the writer is done then.
+
+        Raises:
+            CorruptBlob: It does not have the size or the digest that is expected. What was written
+                stays.
+        """
+        expected = expected or self._expected
+        actual = self._ingest.digest(expected.algorithm if expected else "sha256")
+        if size is not None and size != self.offset:
+            raise CorruptBlob(
+                expected or actual, f"has {self.offset} bytes instead of the {size} expected"
+            )
+        if expected is not None and actual != expected:
+            raise CorruptBlob(expected, f"was written as {actual}")
+        return self._store._commit(self._ref, actual, labels or {})  # noqa: SLF001  (one unit)
+
+
+class ContentStore:
+    """The blobs of a cache by digest; thin over the layout, and by its protocol."""
+
+    def __init__(self, layout: Layout, catalog: Catalog) -> None:
+        self._layout = layout
+        self._catalog = catalog
+
+    def info(self, digest: Digest) -> Info:
+        """Say what is known of a blob.
+
+        Raises:
+            BlobNotFound: It is not here.
+        """
+        return self._info(self._file(digest), self._labels())
+
+    def walk(self, labels: Mapping[str, str] | None = None) -> Iterator[Info]:
+        """Yield every blob, or those that have all of these labels."""
+        known = self._labels()
+        for file in self._layout.blobs.files():
+            found = self._info(file, known)
+            if (labels or {}).items() <= found.labels.items():
+                yield found
+
+    def reader(self, digest: Digest) -> BinaryIO:
+        """Open a blob; whoever reads it from front to end is told if it is not the right one.
+
+        Raises:
+            BlobNotFound: It is not here.
+        """
+        return self._layout.blobs.open(digest)
+
+    @contextmanager
+    def writer(
+        self, ref: str, *, total: int = 0, expected: Digest | None = None
+    ) -> Iterator[Writer]:
+        """Write a blob under a ref; one that was left unfinished is gone on with.
+
+        What has not been committed when the block ends stays until it is, or is aborted, or is
+        collected.
+
+        Raises:
+            CacheBusy: Somebody else is writing it.
+            InvalidInput: The ref is longer than 1024 characters.
+        """
+        if len(ref) > _LONGEST_REF:
+            raise InvalidInput(f"the ref {ref[:40]!r} is longer than {_LONGEST_REF} characters")
+        with (
+            self._layout.ingests() as ingests,
+            ingests.opening(ref, total, expected) as ingest,
+        ):
+            yield Writer(self, ref, ingest, expected)
+
+    def status(self, ref: str) -> Status:
+        """Say how far the blob of a ref is.
+
+        Raises:
+            NotFound: Nobody has begun to write it.
+        """
+        if self._layout.is_writable:
+            with self._layout.ingests() as ingests:
+                found = ingests.status(ref)
+            if found is not None:
+                return _status(found)
+        raise NotFound(f"no ingest {ref!r}")
+
+    def list_statuses(self) -> list[Status]:
+        """Say of every blob that is being written how far it is, by ref.
+
+        In a cache that may only be read there is none: only their writer may look at them.
+        """
+        if not self._layout.is_writable:
+            return []
+        with self._layout.ingests() as ingests:
+            return sorted(map(_status, ingests.statuses()), key=lambda status: status.ref)
+
+    def abort(self, ref: str) -> None:
+        """Forget what has been written under a ref.
+
+        Raises:
+            NotFound: Nobody has begun to write it.
+            CacheBusy: Somebody is writing it.
+        """
+        with self._layout.ingests() as ingests:
+            if not ingests.abort(ref):
+                raise NotFound(f"no ingest {ref!r}")
+
+    def delete(self, digest: Digest) -> None:
+        """Remove a blob that nothing keeps, however young it is.
+
+        Raises:
+            BlobNotFound: It is not here.
+            Refused: A name leads to it, or a running operation holds it.
+        """
+        self._file(digest)
+        plan = mark.plan(self._layout, self._catalog, grace=0)
+        doomed = tuple(each for each in plan.garbage if each.digest == digest)
+        if not doomed:
+            raise Refused(f"{digest} is in use", hint=f"cachedb why {digest}")
+        sweep.remove(mark.GCPlan(garbage=doomed, spared=(), grace=0), self._layout, self._catalog)
+        self._write_labels(digest, None)
+
+    def update(self, digest: Digest, labels: Mapping[str, str | None]) -> Info:
+        """Set labels of a blob, and remove those that are given as None.
+
+        Raises:
+            BlobNotFound: It is not here.
+            InvalidInput: A label is longer than 4096 characters, which is containerd's limit.
+        """
+        file = self._file(digest)
+        for key, value in labels.items():
+            if len(key) + len(value or "") > _LONGEST_LABEL:
+                raise InvalidInput(f"the label {key[:40]!r} is longer than {_LONGEST_LABEL}")
+        return self._info(file, self._write_labels(digest, labels))
+
+    def _commit(self, ref: str, digest: Digest, labels: Mapping[str, str]) -> Info:
+        with leasing(self._layout, self._catalog) as lease, self._layout.stage() as stage:
+            lease.hold([digest])
+            with self._layout.ingests() as ingests:
+                ingests.complete(ref, digest)
+            publish(self._layout, self._catalog, stage, [digest], ())
+        return self.update(digest, labels) if labels else self.info(digest)
+
+    def _file(self, digest: Digest) -> BlobFile:
+        found = self._layout.blobs.stat(digest)
+        if found is None:
+            raise BlobNotFound(digest)
+        return found
+
+    def _info(self, file: BlobFile, labels: Mapping[str, Mapping[str, str]]) -> Info:
+        return Info(
+            digest=file.digest,
+            size=file.size,
+            updated_at=_moment(file.touched_ns),
+            labels=labels.get(file.digest, {}),
+        )
+
+    def _labels(self) -> dict[str, dict[str, str]]:
+        content = self._layout.read_own(_LABELS, INDEX_JSON_BYTES)
+        try:
+            found = {} if content is None else json.loads(content)
+        except ValueError as error:
+            raise InvalidInput(f".cachedb/{_LABELS} is not JSON: {error}") from error
+        return {digest: dict(labels) for digest, labels in found.items()}
+
+    def _write_labels(
+        self, digest: Digest, labels: Mapping[str, str | None] | None
+    ) -> dict[str, dict[str, str]]:
+        """Change the labels of a blob, or drop all; those of blobs that are gone go as well."""
+        with self._layout.locking_names():
+            known = self._labels()
+            if labels is None and digest not in known:
+                return known
+            merged = {**known.get(digest, {}), **(labels or {})}
+            known[digest] = {key: value for key, value in merged.items() if value is not None}
+            if labels is None:
+                del known[digest]
+            found = {key: each for key, each in sorted(known.items()) if each and self._has(key)}
+            self._layout.replace_own(_LABELS, json.dumps(found).encode())
+        return found
+
+    def _has(self, digest: str) -> bool:
+        return self._layout.blobs.stat(Digest(digest)) is not None
+
+
+def _status(found: IngestStatus) -> Status:
+    return Status(
+        ref=found.ref,
+        offset=found.offset,
+        total=found.total,
+        expected=found.expected,
+        started_at=_moment(found.started_ns),
+        updated_at=_moment(found.updated_ns),
+    )
+
+
+def _moment(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)

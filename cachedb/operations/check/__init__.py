@@ -1,0 +1,1 @@
+"""Checks: validate, verify, repair and doctor."""

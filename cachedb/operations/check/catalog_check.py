@@ -1,0 +1,173 @@
+"""Check a catalog: against SQLite's own rules, and against the files that it stands for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog import state
+from cachedb.catalog.connect import Catalog
+from cachedb.catalog.derived_rows import facts, faults, files
+from cachedb.catalog.enums import FINGERPRINT, State
+from cachedb.catalog.queries import graph, statements
+from cachedb.catalog.schema import blob, link, ref
+from cachedb.errors import CacheError, CatalogMismatch, SchemaTooNew, StorageFailed
+from cachedb.layout.blobs import path_of
+from cachedb.layout.fingerprint import Fingerprint
+from cachedb.oci.digest import Digest
+from cachedb.operations.check.findings import Code, error, note, warning
+from cachedb.operations.sync import reconcile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from cachedb.layout import Layout
+    from cachedb.operations.check.findings import Finding
+
+_REBUILD = "cachedb doctor --rebuild"
+
+
+def check(layout: Layout, path: Path, *, is_layout: bool) -> list[Finding]:
+    """Check the catalog in a file; with a readable layout also what the catalog is about."""
+    found: list[Finding] = []
+    stored = _open(path, found)
+    try:
+        if stored is not None:
+            found += _consistency(stored, path.name)
+        if is_layout:
+            found += _content(layout, stored, path.name)
+    finally:
+        if stored is not None:
+            stored.close()
+    return found
+
+
+def _open(path: Path, found: list[Finding]) -> Catalog | None:
+    name = f".cachedb/{path.name}"
+    if not path.is_symlink() and not path.exists():
+        found.append(note(Code.CATALOG_MISSING, name, "the next command makes it"))
+        return None
+    try:
+        return Catalog.open_read_only(path)
+    except SchemaTooNew as problem:
+        found.append(error(Code.CATALOG_UNUSABLE, name, str(problem), problem.hint))
+    except (CatalogMismatch, StorageFailed) as problem:
+        found.append(error(Code.CATALOG_UNUSABLE, name, str(problem), problem.hint or _REBUILD))
+    return None
+
+
+def _consistency(catalog: Catalog, name: str) -> Iterator[Finding]:
+    try:
+        with catalog.reading() as connection:
+            for fault in faults(connection):
+                yield error(Code.CATALOG_DAMAGED, f".cachedb/{name}", fault, _REBUILD)
+    except CacheError as problem:
+        yield error(Code.CATALOG_DAMAGED, f".cachedb/{name}", str(problem), _REBUILD)
+
+
+def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]:
+    """Read the layout anew, into memory, and hold the catalog against that."""
+    fresh = Catalog.in_memory()
+    try:
+        reconcile.reconcile(layout, fresh)
+        found: list[Finding] = []
+        corrupt: dict[str, str] = {}
+        if stored is not None:
+            try:
+                found += _differences(layout, stored, fresh, name)
+                corrupt = _known_corrupt(stored)
+            except CacheError as problem:
+                found.append(
+                    error(Code.CATALOG_DAMAGED, f".cachedb/{name}", str(problem), _REBUILD)
+                )
+        with fresh.reading() as connection:
+            found += _images(connection, corrupt)
+        return found
+    finally:
+        fresh.close()
+
+
+def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> Iterator[Finding]:
+    with stored.reading() as connection:
+        ours, our_files = facts(connection), files(connection)
+        recorded = Fingerprint.parse(state.recall(connection, FINGERPRINT) or "")
+    with fresh.reading() as connection:
+        difference, their_files = ours ^ facts(connection), files(connection)
+    changed = [d for d, file in their_files.items() if our_files.get(d, file) != file]
+    current = layout.fingerprint()
+    stamps = (current.index_json, current.blobs)
+    if recorded is None or stamps != (recorded.index_json, recorded.blobs):
+        if difference or changed:
+            what = "another tool has changed the layout; the next command brings it in step"
+            yield note(Code.CATALOG_BEHIND, f".cachedb/{name}", what)
+    elif changed:
+        for digest in sorted(changed):
+            what = "is another file than when it was read, under the same name"
+            path = path_of(Digest.declared(digest))
+            yield warning(Code.BLOB_CHANGED, path, what, "cachedb verify")
+    elif difference:
+        kinds = Counter(fact[0] for fact in difference)
+        counted = ", ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
+        first = min(difference, key=repr)[1]
+        what = f"says something else than the files: {counted}, first about {first}"
+        yield error(Code.CATALOG_WRONG, f".cachedb/{name}", what, _REBUILD)
+
+
+def _known_corrupt(stored: Catalog) -> dict[str, str]:
+    """Return the blobs that were found corrupt and whose file is the same still, with reasons."""
+    with stored.reading() as connection:
+        rows = connection.execute(
+            select(blob.c.digest, blob.c.problem).where(blob.c.state == int(State.CORRUPT))
+        )
+        return {digest: problem or "it is corrupt" for digest, problem in rows}
+
+
+def _images(connection: Connection, corrupt: dict[str, str]) -> Iterator[Finding]:
+    live = graph.reachable("live")
+    rows = connection.execute(
+        select(blob.c.digest, blob.c.state, blob.c.problem)
+        .where(blob.c.id.in_(select(live.c.id)))
+        .order_by(blob.c.digest)
+    ).all()
+    for digest, condition, problem in rows:
+        path = path_of(Digest.declared(digest))
+        what = problem or corrupt.get(digest)
+        if condition == State.MISSING:
+            yield _of_names(connection, digest, error(Code.BLOB_MISSING, path, "is not there"))
+        elif condition == State.CORRUPT or (condition == State.PRESENT and digest in corrupt):
+            found = error(Code.BLOB_CORRUPT, path, what or "is corrupt")
+            yield _of_names(connection, digest, found)
+        elif problem is not None:
+            found = warning(Code.DOCUMENT_INVALID, path, problem)
+            yield _of_names(connection, digest, found)
+    yield from _misdeclared(connection)
+    partial = select(ref.c.name).where(ref.c.target_id.in_(statements.partial()))
+    for name in connection.scalars(partial.order_by(ref.c.position)):
+        found = note(Code.IMAGE_PARTIAL, "index.json", "not every platform was pulled")
+        yield replace(found, names=(name,))
+
+
+def _misdeclared(connection: Connection) -> Iterator[Finding]:
+    """Yield the documents, and index.json, that say of content that it has another size."""
+    live = graph.reachable("live")
+    wrong = statements.misdeclared().where(link.c.parent_id.in_(select(live.c.id)))
+    for row in connection.execute(wrong).all():
+        what = f"declares {row.declared} bytes for {row.digest}, which has {row.size}"
+        found = error(Code.SIZE_MISDECLARED, path_of(Digest.declared(row.parent_digest)), what)
+        yield _of_names(connection, row.parent_digest, found)
+    for named in connection.execute(statements.misdeclared_refs()):
+        what = f"declares {named.declared} bytes for {named.digest}, which has {named.size}"
+        yield replace(error(Code.SIZE_MISDECLARED, "index.json", what), names=(named.name,))
+
+
+def _of_names(connection: Connection, digest: str, found: Finding) -> Finding:
+    above = graph.ancestors(select(blob.c.id).where(blob.c.digest == digest), "above")
+    rows = select(ref.c.name).where(ref.c.target_id.in_(select(above.c.id)))
+    names = tuple(connection.scalars(rows.order_by(ref.c.position)))
+    return replace(found, names=names, hint="cachedb verify --repair")

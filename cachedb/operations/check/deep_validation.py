@@ -1,0 +1,120 @@
+"""Deep validation: every byte hashed, and every layer unpacked.
+
+An image may be wrong although each of its blobs is what its digest says: its config says as well
+what the layers unpack to (the diff IDs), and whoever runs the image refuses it if that is not so.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeAlias
+
+from cachedb.archive.compression import Decompressed
+from cachedb.errors import BlobNotFound, InvalidArchive, InvalidManifest
+from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
+from cachedb.oci import Digest, Manifest, config, manifest
+from cachedb.operations.check import validate, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.oci import Descriptor, Platform
+    from cachedb.operations.read.resolve import Root
+
+    Claim: TypeAlias = tuple[Descriptor, Digest]
+
+_CHUNK = 1 << 20
+
+
+def validate_deeply(
+    layout: Layout, catalog: Catalog, roots: Sequence[Root], wanted: Sequence[Platform] = ()
+) -> list[validate.Validation]:
+    """Validate images after every blob of theirs was read and every layer unpacked."""
+    verify.verify(layout, catalog, {root.blob_id for root in roots})
+    with catalog.reading() as connection:
+        found = validate.validate(connection, roots, wanted)
+    # No transaction is open while layers are unpacked, which takes as long as it takes.
+    whole = {report.digest for each in found for report in each.platforms if report.is_whole}
+    wrong = contradictions(layout, whole)
+    if not wrong:
+        return found
+    with catalog.reading() as connection:
+        return validate.validate(connection, roots, wanted, wrong)
+
+
+def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, str]:
+    """Say of each image whose layers are not those of its config what is wrong with it.
+
+    A layer of several images is unpacked once. What is no image that can be run has no diff IDs
+    that anybody looks at, and a layer that need not be here is not asked for.
+
+    Raises:
+        BlobNotFound: A manifest or a config is not here.
+        CorruptBlob: Something that was read is not what its digest says.
+    """
+    found: dict[Digest, str] = {}
+    claims: dict[Digest, list[Claim]] = {}
+    for digest in manifests:
+        try:
+            claims[digest] = _claims(layout, digest)
+        except InvalidManifest as error:
+            found[digest] = str(error)
+    distinct = {_key(claim): claim for each in claims.values() for claim in each}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        checked = pool.map(lambda claim: _contradiction(layout, *claim), distinct.values())
+        wrong = dict(zip(distinct, checked, strict=True))
+    for digest, each in claims.items():
+        whys = [why for claim in each if (why := wrong[_key(claim)])]
+        if whys:
+            found[digest] = whys[0]
+    return found
+
+
+def _key(claim: Claim) -> tuple[Digest, Digest]:
+    layer, diff_id = claim
+    return layer.digest, diff_id
+
+
+def _claims(layout: Layout, digest: Digest) -> list[Claim]:
+    """Return the layers of an image, each with what it has to unpack to."""
+    content = layout.blobs.read(digest, MANIFEST_BYTES)
+    kind = manifest.guess(content)
+    document = None if kind is None else manifest.parse(content, kind)
+    if not isinstance(document, Manifest) or document.is_attestation or not document.is_image:
+        return []
+    described = document.config
+    assert described is not None  # what has none is no image
+    configured = config.parse(
+        layout.blobs.read(described.digest, CONFIG_BYTES)
+        if described.data is None
+        else described.data
+    )
+    if len(configured.diff_ids) != len(document.layers):
+        raise InvalidManifest(
+            f"{len(configured.diff_ids)} for {len(document.layers)} layers", "rootfs.diff_ids"
+        )
+    pairs = zip(document.layers, configured.diff_ids, strict=True)
+    return [pair for pair in pairs if not pair[0].media_type.endswith("+encrypted")]
+
+
+def _contradiction(layout: Layout, layer: Descriptor, diff_id: Digest) -> str | None:
+    name = f"layer {layer.digest}"
+    hasher = diff_id.hasher()
+    try:
+        stream = io.BytesIO(layer.data) if layer.data is not None else None
+        with stream or layout.blobs.open(layer.digest) as source:
+            unpacked = Decompressed(source, name=name)
+            while chunk := unpacked.read(_CHUNK):
+                hasher.update(chunk)
+    except InvalidArchive as error:
+        return str(error)
+    except BlobNotFound:
+        if layer.media_type.is_distributable:
+            raise
+        return None
+    actual = f"{diff_id.algorithm}:{hasher.hexdigest()}"
+    return None if actual == diff_id else f"{name} unpacks to {actual}, its config says {diff_id}"

@@ -1,0 +1,123 @@
+"""Doctor: look at everything that a cache is made of, and say what is wrong.
+
+Nothing is changed and no lock is taken, so it can be run at any moment, on a cache that no other
+command opens any more, and on one that we may only read.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from cachedb.errors import LimitExceeded, NotALayout, StorageFailed
+from cachedb.layout.health import GC_LOCK
+from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
+from cachedb.operations.check import catalog_check
+from cachedb.operations.check.findings import Code, Level, error, note, warning
+from cachedb.operations.sync import index_backup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cachedb.layout import Layout
+    from cachedb.layout.temporary_files import Leftover
+    from cachedb.operations.check.findings import Finding
+
+RESTORE_NAMES = "cachedb doctor --restore-names"
+_COLLECT = "cachedb gc"
+_STALE_SECONDS = 3600
+_LITTLE_SPACE = 0.02
+
+
+def examine(layout: Layout, catalog: Path) -> tuple[Finding, ...]:
+    """Look at the layout, which may be none, and at its catalog; the worst comes first."""
+    found = [*_names(layout, catalog)]
+    are_names_readable = not any(f.code is Code.NAMES_UNREADABLE for f in found)
+    found += catalog_check.check(layout, catalog, is_layout=are_names_readable)
+    found += _access(layout)
+    found += _strays(layout)
+    found += _volume(layout)
+    levels = list(Level)
+    return tuple(sorted(found, key=lambda finding: levels.index(finding.level)))
+
+
+def _names(layout: Layout, catalog: Path) -> Iterator[Finding]:
+    try:
+        layout.check_marker()
+    except (NotALayout, LimitExceeded, StorageFailed) as failed:
+        yield error(Code.MARKER_INVALID, "oci-layout", str(failed))
+    else:
+        if not layout.has_marker:
+            yield warning(Code.MARKER_MISSING, "oci-layout", "other tools may refuse the layout")
+    try:
+        index = layout.index()
+    except (NotALayout, LimitExceeded, StorageFailed) as failed:
+        copy, hint = index_backup.find(catalog), None
+        if copy is not None:
+            hint = f"{RESTORE_NAMES} brings back {len(copy.entries)} names"
+        yield error(Code.NAMES_UNREADABLE, "index.json", str(failed), hint)
+        return
+    for problem in index.problems:
+        yield error(Code.NAME_UNREADABLE, "index.json", problem, "cachedb gc refuses to work")
+
+
+def _access(layout: Layout) -> Iterator[Finding]:
+    for exposure in layout.health.exposures():
+        more = f" (and {exposure.count - 1} more)" if exposure.count > 1 else ""
+        yield error(Code.EXPOSED, exposure.path, f"{exposure.why}{more}")
+    for holder in layout.health.holders():
+        if holder.pid != os.getpid():
+            how = "alone" if holder.is_alone else "together with others"
+            what = f"process {holder.pid} ({holder.program}) holds it {how}"
+            yield note(Code.LOCK_HELD, holder.lock, what)
+
+
+def _strays(layout: Layout) -> Iterator[Finding]:
+    known = set()
+    is_sweeping = any(h.lock == GC_LOCK and h.is_alone for h in layout.health.holders())
+    for leftover in layout.leftovers.find():
+        known.add(leftover.path)
+        yield _judge(leftover, is_sweeping=is_sweeping)
+    for path in layout.blobs.strays():
+        if path not in known:
+            yield warning(Code.STRAY, path, "is no blob: other tools may trip over it")
+
+
+def _judge(leftover: Leftover, *, is_sweeping: bool) -> Finding:
+    path, folder = leftover.path, leftover.path.rpartition("/")[0]
+    is_old = time.time_ns() - leftover.touched_ns > _STALE_SECONDS * 10**9
+    size = f"{leftover.size} bytes"
+    match folder:
+        case _ if folder == STAGE:
+            if leftover.is_in_use or not is_old:
+                return note(Code.STAGE_ACTIVE, path, f"a blob on its way, {size}")
+            return warning(Code.STAGE_STALE, path, f"a blob that never arrived, {size}", _COLLECT)
+        case _ if folder == LEASES:
+            if leftover.is_in_use:
+                return note(Code.LEASE_HELD, path, "an operation is running")
+            return warning(Code.LEASE_DEAD, path, "an operation was killed", _COLLECT)
+        case _ if folder == TRASH:
+            if path.endswith(".done"):
+                return note(Code.TRASH, path, f"removed, and can be given back; {size}")
+            if is_sweeping:
+                return note(Code.TRASH, path, "a collection is running")
+            what = "a collection was killed; the next command gives back what it took"
+            return warning(Code.SWEEP_UNFINISHED, path, what)
+    if leftover.is_in_use:
+        return note(Code.LEFTOVER_IN_USE, path, f"{leftover.tool} is writing it")
+    what = f"left by {leftover.tool}, {size}"
+    if leftover.tool == OURS or is_old:
+        return warning(Code.LEFTOVER, path, what, _COLLECT)
+    return warning(Code.LEFTOVER, path, what, f"{_COLLECT}, when it is an hour old")
+
+
+def _volume(layout: Layout) -> Iterator[Finding]:
+    volume = layout.health.volume()
+    if volume.is_remote:
+        detail = f"the cache is on {volume.kind}, where locks between hosts cannot be relied on"
+        yield warning(Code.VOLUME_REMOTE, ".", detail)
+    if volume.size and volume.free < _LITTLE_SPACE * volume.size:
+        detail = f"{volume.free} bytes are free"
+        yield warning(Code.SPACE_LOW, ".", detail, f"{_COLLECT} --grace 0")

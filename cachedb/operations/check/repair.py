@@ -1,0 +1,231 @@
+"""Repair: bring back blobs that are corrupt or missing, from another copy or from a registry.
+
+Names are not touched: what they stand for is known by its digest, and whoever has those bytes can
+give them back.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.index.derive import DOCUMENTS
+from cachedb.catalog.queries import graph
+from cachedb.catalog.schema import blob, link, ref, repository_blob
+from cachedb.errors import CacheError, CorruptBlob, InvalidReference
+from cachedb.oci import Descriptor, MediaType, Reference
+from cachedb.operations.check.verify import verify
+from cachedb.operations.transfer.publish import leasing, publish_blobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.layout.staging.stage import Stage
+    from cachedb.oci import Digest
+    from cachedb.operations.check.verify import Finding, Verification
+    from cachedb.registry.client import Client
+
+    Connect = Callable[[str], Client]
+
+_JOBS = 4
+_CHUNK = 1 << 20
+# Children before their parents, as everything is published.
+_ORDER = (Kind.LAYER, Kind.OTHER, Kind.CONFIG, Kind.ATTESTATION, Kind.MANIFEST, Kind.INDEX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """What became of a finding: `source` is where the blob came from, else `why` it did not."""
+
+    finding: Finding
+    source: str | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where blobs may come from: other layouts first, then registries."""
+
+    copies: tuple[Layout, ...] = ()
+    connect: Connect | None = None
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A blob to bring back: what is said of its size and type, and which repositories had it."""
+
+    finding: Finding
+    kind: Kind = Kind.OTHER
+    claims: list[tuple[str, int]] = field(default_factory=list)
+    repositories: list[tuple[str, str]] = field(default_factory=list)
+
+    def descriptors(self) -> Iterator[Descriptor]:
+        """Yield what the blob may be; two parents can say different things of it."""
+        for media_type, size in dict.fromkeys(self.claims):
+            yield Descriptor(
+                media_type=MediaType(media_type), digest=self.finding.digest, size=size
+            )
+
+
+def repair(
+    layout: Layout, catalog: Catalog, found: Verification, sources: Sources
+) -> tuple[Repair, ...]:
+    """Bring back what a verification found; what repaired documents lead to is verified in turn.
+
+    Every blob is hashed on its way in, and takes the place of the corrupt one in one step.
+    """
+    done: dict[Digest, Repair] = {}
+    pending = found.findings
+    while pending:
+        repaired, documents = _repair(layout, catalog, pending, sources)
+        done |= {each.finding.digest: each for each in repaired}
+        if not documents:
+            break
+        below = verify(layout, catalog, documents).findings
+        pending = tuple(finding for finding in below if finding.digest not in done)
+    return tuple(done.values())
+
+
+def _repair(
+    layout: Layout, catalog: Catalog, findings: Sequence[Finding], sources: Sources
+) -> tuple[list[Repair], list[int]]:
+    """Bring some blobs back; returns the ids of the documents among them as well."""
+    with catalog.reading() as connection:
+        wanted = [_wanted(connection, finding) for finding in findings]
+    clients = {domain: None for each in wanted for domain, _ in each.repositories}
+    connected = _Connected(sources.copies, _connect(sources.connect, clients))
+    with layout.stage() as stage, leasing(layout, catalog) as lease:
+        lease.hold([each.finding.digest for each in wanted])
+        with ThreadPoolExecutor(_JOBS) as pool:
+            repairs = list(pool.map(lambda each: connected.bring(each, stage), wanted))
+        arrived = [
+            each for each, made in zip(wanted, repairs, strict=True) if made.source is not None
+        ]
+        arrived.sort(key=lambda each: _ORDER.index(each.kind))
+        digests = [each.finding.digest for each in arrived]
+        if digests:
+            publish_blobs(layout, catalog, stage, digests)
+    with catalog.reading() as connection:
+        documents = _ids_of_documents(connection, digests)
+    return repairs, documents
+
+
+def _connect(connect: Connect | None, domains: Collection[str]) -> dict[str, Client]:
+    return {} if connect is None else {domain: connect(domain) for domain in domains}
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    copies: tuple[Layout, ...]
+    clients: dict[str, Client]
+
+    def bring(self, wanted: _Wanted, stage: Stage) -> Repair:
+        """Bring one blob onto the stage from the first source that has it as it has to be."""
+        digest, failures = wanted.finding.digest, []
+        if not digest.is_verifiable:
+            return Repair(
+                finding=wanted.finding, source=None, why="nobody can check bytes against it"
+            )
+        for descriptor in wanted.descriptors():
+            for source, bring in self._ways(wanted):
+                try:
+                    bring(descriptor, stage)
+                except CacheError as error:
+                    failures.append(f"{source}: {error}")
+                else:
+                    return Repair(finding=wanted.finding, source=source)
+        why = "; ".join(failures) or "no name says which registry it came from"
+        return Repair(finding=wanted.finding, source=None, why=why)
+
+    def _ways(self, wanted: _Wanted) -> Iterator[tuple[str, Callable[[Descriptor, Stage], None]]]:
+        for copy in self.copies:
+            yield str(copy.root), partial(_copy, copy)
+        for domain, path in wanted.repositories:
+            client = self.clients.get(domain)
+            if client is not None:
+                fetch = _fetch_document if wanted.kind in DOCUMENTS else _fetch_blob
+                yield f"{domain}/{path}", partial(fetch, client, path)
+
+
+def _copy(copy: Layout, descriptor: Descriptor, stage: Stage) -> None:
+    with stage.writing(descriptor.digest, descriptor.size) as writer:
+        if writer is None:
+            return
+        writer.restart()
+        with copy.blobs.open(descriptor.digest) as source:
+            while chunk := source.read(_CHUNK):
+                writer.write(chunk)
+
+
+def _fetch_document(client: Client, repository: str, descriptor: Descriptor, stage: Stage) -> None:
+    _, content = client.manifest(repository, descriptor)
+    stage.add(descriptor.digest, content)
+
+
+def _fetch_blob(client: Client, repository: str, descriptor: Descriptor, stage: Stage) -> None:
+    with stage.writing(descriptor.digest, descriptor.size) as writer:
+        if writer is None:
+            return
+        client.download(repository, descriptor, writer)
+        try:
+            writer.check()
+        except CorruptBlob:
+            # What an interrupted run, or a mirror, left may have been wrong: once more, whole.
+            writer.restart()
+            client.origin.download(repository, descriptor, writer)
+
+
+def _wanted(connection: Connection, finding: Finding) -> _Wanted:
+    row = connection.execute(
+        select(blob.c.id, blob.c.kind, blob.c.media_type, blob.c.size).where(
+            blob.c.digest == finding.digest
+        )
+    ).one()
+    found = _Wanted(finding=finding, kind=Kind(row.kind))
+    for table, target in ((ref, ref.c.target_id), (link, link.c.child_id)):
+        said = select(table.c.media_type, table.c.size).where(target == row.id)
+        found.claims += [(media_type, size) for media_type, size in connection.execute(said)]
+    if not found.claims:  # nothing points at it: its file says how long it has to be
+        found.claims.append((row.media_type, row.size))
+    found.repositories = list(dict.fromkeys(_repositories(connection, row.id)))
+    return found
+
+
+def _repositories(connection: Connection, key: int) -> Iterator[tuple[str, str]]:
+    """Yield where the blob may be: where its images were pulled from, what their names say."""
+    above = graph.ancestors(select(blob.c.id).where(blob.c.id == key), "above")
+    rows = connection.execute(
+        select(ref.c.registry, ref.c.repo, ref.c.source, ref.c.origin)
+        .where(ref.c.target_id.in_(select(above.c.id)))
+        .order_by(ref.c.position)
+    ).all()
+    texts = [row.origin for row in rows if row.source == "pull" and row.origin is not None]
+    seen = select(repository_blob.c.repository).where(repository_blob.c.blob_id == key)
+    texts += connection.scalars(seen.order_by(repository_blob.c.seen.desc()))
+    for text in texts:
+        try:
+            reference = Reference.parse(text)
+        except InvalidReference:
+            continue
+        yield reference.domain, reference.path
+    for row in rows:
+        if row.registry is not None and row.repo is not None:
+            yield row.registry, row.repo
+
+
+def _ids_of_documents(connection: Connection, digests: Collection[Digest]) -> list[int]:
+    rows = connection.scalars(
+        select(blob.c.id).where(
+            blob.c.digest.in_(digests), blob.c.kind.in_([int(kind) for kind in DOCUMENTS])
+        )
+    )
+    return list(rows)

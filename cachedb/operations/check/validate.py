@@ -1,0 +1,263 @@
+"""Validate: what an image declares, what of it is here, and whether the two agree.
+
+Told from the catalog; `verify` is what reads bytes, and `deep_validation` unpacks layers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.queries import statements
+from cachedb.catalog.queries.statements import asking
+from cachedb.catalog.schema import blob, link, ref
+from cachedb.oci.digest import Digest
+from cachedb.operations.read.listing import manifests_below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from cachedb.oci.platform.model import Platform
+    from cachedb.operations.read.listing import ManifestEntry
+    from cachedb.operations.read.resolve import Root
+
+
+class Condition(StrEnum):
+    """How one platform of an image fares; the first that applies counts."""
+
+    CORRUPT = "corrupt"
+    """Something of it has wrong bytes or cannot be read."""
+    INCOMPLETE = "incomplete"
+    """Its manifest is here and something that it needs is not."""
+    MISSING = "missing"
+    """Its manifest is not here, and no other platform of the image is."""
+    NOT_PULLED = "not pulled"
+    """Its manifest is not here; other platforms of the image are."""
+    MISMATCHED = "mismatched"
+    """The index and its config name different platforms."""
+    WRONG_LAYERS = "wrong layers"
+    """Its layers do not unpack to what its config says; only told when they were unpacked."""
+    COMPLETE = "complete"
+    """Everything is here."""
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether somebody should do something about it."""
+        return self not in {Condition.COMPLETE, Condition.NOT_PULLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformReport:
+    """One platform: what was declared, and what is amiss."""
+
+    declared: Platform | None
+    configured: Platform | None
+    digest: Digest
+    is_attestation: bool
+    condition: Condition
+    missing: tuple[Digest, ...]
+    corrupt: tuple[Digest, ...]
+    problem: str | None
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform by which it is found."""
+        return self.declared or self.configured
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a platform of which everything is here, as far as the catalog knows."""
+        return self.condition is Condition.COMPLETE and not self.is_attestation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """An image, platform by platform; `wanted` are the platforms asked for and not complete."""
+
+    name: str | None
+    digest: Digest
+    platforms: tuple[PlatformReport, ...]
+    wanted: tuple[Platform, ...]
+    problem: str | None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether everything that was asked for is here and right."""
+        if self.wanted or self.problem:
+            return False
+        return not any(report.condition.is_finding for report in self.platforms)
+
+
+def validate(
+    connection: Connection,
+    roots: Sequence[Root],
+    wanted: Sequence[Platform] = (),
+    wrong_layers: Mapping[Digest, str] = MappingProxyType({}),
+) -> list[Validation]:
+    """Say of each root how its platforms fare; with `wanted`, whether these are complete.
+
+    `wrong_layers` says of manifests what was wrong when their layers were unpacked.
+    """
+    entries = manifests_below(asking(connection), {root.blob_id for root in roots})
+    leaves = {entry.blob_id for found in entries.values() for entry in found}
+    faults = _faults(connection, leaves)
+    misdeclared = _misdeclared(connection, leaves)
+    reports = {
+        key: [
+            _report(
+                entry,
+                faults.get(entry.blob_id, []),
+                wrong_layers.get(entry.digest),
+                misdeclared.get(entry.blob_id),
+            )
+            for entry in found
+        ]
+        for key, found in entries.items()
+    }
+    problems = _problems_of_roots(connection, roots)
+    return [_of(root, problems.get(root), reports[root.blob_id], wanted) for root in roots]
+
+
+def _of(
+    root: Root,
+    problem: str | None,
+    reports: list[PlatformReport],
+    wanted: Sequence[Platform],
+) -> Validation:
+    images = [report for report in reports if not report.is_attestation]
+    lacking = [platform for platform in wanted if not _has(images, platform)]
+    asked = [r for r in reports if not wanted or _is_asked(r, wanted)]
+    return Validation(
+        name=root.name,
+        digest=root.digest,
+        platforms=tuple(asked),
+        wanted=tuple(lacking),
+        problem=problem,
+    )
+
+
+def _is_asked(report: PlatformReport, wanted: Sequence[Platform]) -> bool:
+    if report.is_attestation or report.platform is None:
+        return False
+    return any(platform.is_same_as(report.platform) for platform in wanted)
+
+
+def _has(reports: list[PlatformReport], platform: Platform) -> bool:
+    return any(
+        report.platform is not None
+        and platform.is_same_as(report.platform)
+        and report.condition is Condition.COMPLETE
+        for report in reports
+    )
+
+
+def _report(
+    entry: ManifestEntry,
+    faults: list[tuple[Digest, State]],
+    wrong_layers: str | None,
+    misdeclared: str | None,
+) -> PlatformReport:
+    missing = tuple(digest for digest, state in faults if state is not State.CORRUPT)
+    corrupt = tuple(digest for digest, state in faults if state is State.CORRUPT)
+    return PlatformReport(
+        declared=entry.declared,
+        configured=entry.configured,
+        digest=entry.digest,
+        is_attestation=entry.kind is Kind.ATTESTATION,
+        condition=(
+            Condition.WRONG_LAYERS
+            if wrong_layers
+            else _condition(entry, missing, is_corrupt=bool(corrupt or misdeclared))
+        ),
+        missing=missing,
+        corrupt=corrupt,
+        problem=wrong_layers or entry.problem or misdeclared,
+    )
+
+
+def _condition(
+    entry: ManifestEntry, missing: tuple[Digest, ...], *, is_corrupt: bool
+) -> Condition:
+    if entry.state is State.CORRUPT or is_corrupt:
+        return Condition.CORRUPT
+    if entry.state is State.ABSENT:
+        return Condition.NOT_PULLED
+    if entry.state is State.MISSING:
+        return Condition.MISSING
+    if missing:
+        return Condition.INCOMPLETE
+    if entry.kind is Kind.MANIFEST and _disagree(entry):
+        return Condition.MISMATCHED
+    return Condition.COMPLETE
+
+
+def _disagree(entry: ManifestEntry) -> bool:
+    if entry.declared is None or entry.configured is None or entry.declared.is_unknown:
+        return False
+    ours, theirs = entry.declared.normalized(), entry.configured.normalized()
+    if (ours.os, ours.architecture) != (theirs.os, theirs.architecture):
+        return True
+    # Many builders leave the variant out of the config; that contradicts nothing.
+    return bool(ours.variant and theirs.variant) and ours.variant != theirs.variant
+
+
+def _faults(
+    connection: Connection, manifests: Iterable[int]
+) -> dict[int, list[tuple[Digest, State]]]:
+    """Return what each manifest points at and what is not as it has to be."""
+    found: dict[int, list[tuple[Digest, State]]] = defaultdict(list)
+    unwell = [int(State.MISSING), int(State.CORRUPT), int(State.ABSENT)]
+    for batch in chunks(sorted(set(manifests))):
+        rows = connection.execute(
+            select(link.c.parent_id, blob.c.digest, blob.c.state)
+            .join(blob, blob.c.id == link.c.child_id)
+            .where(
+                link.c.parent_id.in_(batch),
+                link.c.role.in_([int(Role.CONFIG), int(Role.LAYER)]),
+                blob.c.state.in_(unwell),
+            )
+            .order_by(link.c.parent_id, link.c.role, link.c.position)
+        )
+        for parent, digest, state in rows:
+            found[parent].append((Digest.declared(digest), State(state)))
+    return found
+
+
+def _misdeclared(connection: Connection, manifests: Iterable[int]) -> dict[int, str]:
+    """Return which manifests say of content that it has another size than it has."""
+    found: dict[int, str] = {}
+    for batch in chunks(sorted(set(manifests))):
+        wrong = statements.misdeclared().where(link.c.parent_id.in_(batch))
+        for row in connection.execute(wrong):
+            what = f"{row.digest} has {row.size} bytes, and {row.declared} are declared"
+            found.setdefault(row.parent_id, what)
+    return found
+
+
+def _problems_of_roots(connection: Connection, roots: Sequence[Root]) -> dict[Root, str]:
+    """Return what is wrong with documents, also indexes, and with what index.json says of them."""
+    misdeclared: dict[int, str] = {}
+    unreadable: dict[int, str] = {}
+    for batch in chunks(sorted({root.blob_id for root in roots})):
+        for row in connection.execute(
+            statements.misdeclared_refs().where(ref.c.target_id.in_(batch))
+        ):
+            what = f"it has {row.size} bytes, and index.json declares {row.declared}"
+            misdeclared[row.id] = what
+        own = select(blob.c.id, blob.c.problem).where(
+            blob.c.id.in_(batch), blob.c.problem.is_not(None)
+        )
+        unreadable |= {key: problem or "" for key, problem in connection.execute(own)}
+    found = {
+        root: unreadable.get(root.blob_id) or misdeclared.get(root.ref_id or 0) for root in roots
+    }
+    return {root: problem for root, problem in found.items() if problem}

@@ -1,0 +1,1 @@
+"""Garbage collection: mark, sweep, retention and removal of names."""

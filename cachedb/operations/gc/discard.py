@@ -1,0 +1,48 @@
+"""Discard: remove names, and at once the blobs that only they kept.
+
+What linuxkit's Remove promises, without what it breaks: a blob that another name, a referrer of
+something that stays, or a running operation needs is not touched, and what was garbage before
+stays for the collector.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.queries import graph
+from cachedb.catalog.schema import blob
+from cachedb.operations.gc import mark, remove, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.operations.read.resolve import Root
+
+
+def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> sweep.GCReport:
+    """Remove some refs, and what nothing keeps without them.
+
+    Raises:
+        Refused: One of them is a blob that has no ref of its own.
+        UnreadableGraph: The names are gone, and since part of what others need cannot be read
+            every blob was left where it is.
+    """
+    plan = remove.plan(catalog, roots)
+    alone = _kept_by_nothing_else(catalog, [root.ref_id for root in plan.roots if root.ref_id])
+    remove.apply(plan, layout, catalog)
+    found = mark.plan(layout, catalog, grace=0).garbage
+    doomed = tuple(candidate for candidate in found if candidate.digest in alone)
+    return sweep.remove(mark.GCPlan(garbage=doomed, spared=(), grace=0), layout, catalog)
+
+
+def _kept_by_nothing_else(catalog: Catalog, refs: Sequence[int]) -> set[str]:
+    # Of all of them at once: what two of the names share is kept by nothing else either.
+    alone = graph.exclusive(graph.listed(refs))
+    with catalog.reading() as connection:
+        return set(
+            connection.scalars(select(blob.c.digest).where(blob.c.id.in_(select(alone.c.id))))
+        )

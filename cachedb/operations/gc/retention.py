@@ -1,0 +1,161 @@
+"""Retention: which names a policy drops, and by which rule each one stays or goes.
+
+A policy is made of queries of refs. What it drops is what any drop query selects, less what any
+keep query selects, less what is pinned; the order of the rules does not matter, and keeping always
+wins. Blobs are never dropped by a policy: they go when nothing leads to them any longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.queries.statements import asking
+from cachedb.catalog.schema import ref
+from cachedb.errors import Refused
+from cachedb.operations.gc.remove import RemovalPlan
+from cachedb.operations.read import resolve, usage
+from cachedb.operations.read.run_query import select_ids
+from cachedb.operations.read.targets import refuse_lists, refuse_other_sorts
+from cachedb.query.semantics.check import check
+from cachedb.query.syntax.tree import Saved, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.operations.read.resolve import Root
+    from cachedb.query.syntax.tree import Query
+
+_FINGERPRINT = 12
+PINNED = "pinned"
+NO_RULE = "no rule drops it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What to drop and what to keep; `most` is the part of refs or bytes to drop at most."""
+
+    drop: tuple[Query, ...] = ()
+    keep: tuple[Query, ...] = ()
+    most: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What becomes of a ref, and the rule that decided it."""
+
+    root: Root
+    is_dropped: bool
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedRule:
+    """A saved query that a rule uses, as it was when the rule was read.
+
+    `fingerprint` tells whether it has been changed since.
+    """
+
+    name: str
+    text: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of the SHA-256 of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:_FINGERPRINT]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPlan:
+    """What a policy decides for every ref, and what that would free.
+
+    `notes` are what a careful reader of the rules would point out, and `saved` the saved queries
+    that the rules use.
+    """
+
+    decisions: tuple[Decision, ...]
+    removal: RemovalPlan
+    notes: tuple[str, ...] = ()
+    saved: tuple[SavedRule, ...] = ()
+
+
+def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> RetentionPlan:
+    """Decide for every ref; ages in all queries count from the same `now`.
+
+    Raises:
+        QueryError: A query of the policy is not a set of refs.
+        Refused: A keep query selects nothing, which is likely a slip; everything would be
+            dropped; or more than `policy.most` of the refs or of the bytes.
+    """
+    moment = now or datetime.now(UTC)
+    for query in (*policy.drop, *policy.keep):
+        refuse_other_sorts(query)
+        refuse_lists(query)
+    dropping = [
+        (str(query), frozenset(select_ids(catalog, query, moment))) for query in policy.drop
+    ]
+    keeping = [
+        (str(query), frozenset(select_ids(catalog, query, moment))) for query in policy.keep
+    ]
+    for text, ids in keeping:
+        if not ids:
+            raise Refused(
+                f"the rule to keep {text!r} selects nothing",
+                hint="leave it out if that is as it should be",
+            )
+    with catalog.reading() as connection:
+        pinned = frozenset(connection.scalars(select(ref.c.id).where(ref.c.pinned == 1)))
+        roots = resolve.every(asking(connection))
+        rules = [(PINNED, pinned), *keeping]
+        decisions = tuple(_decide(root, rules, dropping) for root in roots)
+        dropped = [decision.root for decision in decisions if decision.is_dropped]
+        ids_dropped = [root.ref_id for root in dropped if root.ref_id is not None]
+        freed = usage.freed_by_removing(connection, ids_dropped) if dropped else 0
+        total = usage.live_size(connection)
+    _refuse_too_much(len(dropped), len(roots), freed, total, policy.most)
+    return RetentionPlan(
+        decisions=decisions,
+        removal=RemovalPlan(roots=tuple(dropped), freed=freed),
+        notes=tuple(
+            dict.fromkeys(note for q in policy.drop for note in check(q, now=moment).notes)
+        ),
+        saved=tuple(dict.fromkeys(_saved_in((*policy.drop, *policy.keep)))),
+    )
+
+
+def _saved_in(queries: Iterable[Query]) -> Iterator[SavedRule]:
+    for query in queries:
+        for node in walk(query.expression) if query.expression else ():
+            if isinstance(node, Saved):
+                yield SavedRule(name=node.name, text=node.query.span.source.text)
+
+
+def _decide(
+    root: Root,
+    keeping: Sequence[tuple[str, frozenset[int]]],
+    dropping: Sequence[tuple[str, frozenset[int]]],
+) -> Decision:
+    kept_by = next((text for text, ids in keeping if root.ref_id in ids), None)
+    if kept_by is not None:
+        return Decision(root=root, is_dropped=False, rule=kept_by)
+    dropped_by = next((text for text, ids in dropping if root.ref_id in ids), None)
+    return Decision(root=root, is_dropped=dropped_by is not None, rule=dropped_by or NO_RULE)
+
+
+def _refuse_too_much(dropped: int, refs: int, freed: int, total: int, most: float) -> None:
+    if dropped and dropped == refs:
+        raise Refused(
+            f"the policy would drop all {refs} names",
+            hint="say what to keep with --keep, or remove them by name with cachedb rm",
+        )
+    for part, whole, what in ((dropped, refs, "names"), (freed, total, "bytes")):
+        if whole and part / whole > most:
+            raise Refused(
+                f"the policy would drop {part} of {whole} {what}, which is more than {most:.0%}",
+                hint="--max-drop 100% allows it",
+            )

@@ -1,0 +1,1 @@
+"""Read operations: resolve, list, inspect, measure and query."""

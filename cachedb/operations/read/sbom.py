@@ -1,0 +1,192 @@
+"""SBOMs of an image: the documents as they stand, and the packages that they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.index import packages
+from cachedb.catalog.index import sboms as documents
+from cachedb.catalog.index.derive import DOCUMENTS
+from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.queries import graph
+from cachedb.catalog.queries.statements import asking
+from cachedb.catalog.schema import blob
+from cachedb.errors import InvalidManifest, PlatformNotFound
+from cachedb.oci.digest import Digest
+from cachedb.operations.read.listing import manifests_below
+from cachedb.operations.sync.read_sboms import unreadable_sboms
+from cachedb.packages.raw_documents import raw_sbom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.index.sboms import Claim
+    from cachedb.layout import Layout
+    from cachedb.oci.platform.model import Platform
+    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.sync.read_sboms import UnreadableSbom
+    from cachedb.packages.raw_documents import RawSbom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sbom:
+    """An SBOM: what it describes, and its JSON as it stands.
+
+    `document` is the blob that it is, or is in; `predicate_type` is that of the statement that
+    it was in, '' if it was in none. An SBOM of a whole index has no platform.
+    """
+
+    platform: Platform | None
+    described: Digest
+    document: Digest
+    media_type: str
+    predicate_type: str
+    content: bytes = field(repr=False)
+
+    @property
+    def format(self) -> str:
+        """What it is by its types: ``spdx`` or ``cyclonedx``."""
+        stated = (self.predicate_type or self.media_type).lower()
+        return "cyclonedx" if "cyclonedx" in stated else "spdx"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPackage:
+    """A package that some SBOM says is in a manifest."""
+
+    platform: Platform | None
+    described: Digest
+    name: str
+    version: str
+    type: str
+    license: str
+    purl: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageListing:
+    """The packages of an image, and the SBOMs of which nothing is in the list."""
+
+    packages: tuple[ListedPackage, ...]
+    unreadable: tuple[UnreadableSbom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """A blob that SBOMs may describe."""
+
+    digest: Digest
+    platform: Platform | None
+
+
+def sboms(
+    connection: Connection, layout: Layout, root: Root, platform: Platform | None = None
+) -> Iterator[Sbom]:
+    """Yield the SBOMs of an image, or of one platform of it, in the order of its platforms.
+
+    They are read one at a time, and `connection` has to stay open meanwhile. An image without an
+    index has none for another platform than its own.
+
+    Raises:
+        PlatformNotFound: The index has nothing for the platform.
+        InvalidManifest: A document is broken.
+        BlobNotFound: A document has been removed meanwhile.
+    """
+    described = _described(connection, root, platform)
+    places = {key: place for place, key in enumerate(described)}
+    claims = sorted(
+        documents.claims_about(connection, described), key=lambda claim: places[claim.target_id]
+    )
+    seen: set[tuple[int, Digest]] = set()
+    for claim in claims:
+        if (claim.target_id, claim.digest) in seen:
+            continue
+        seen.add((claim.target_id, claim.digest))
+        found = _read(layout, claim)
+        if found is not None:
+            about = described[claim.target_id]
+            yield Sbom(
+                platform=about.platform,
+                described=about.digest,
+                document=claim.digest,
+                media_type=claim.media_type,
+                predicate_type=found.predicate_type,
+                content=found.content,
+            )
+
+
+def list_packages(
+    connection: Connection, root: Root, platform: Platform | None = None
+) -> PackageListing:
+    """List the packages of an image, or of one platform of it, by platform, name and version.
+
+    Raises:
+        PlatformNotFound: The index has nothing for the platform.
+    """
+    described = _described(connection, root, platform)
+    places = {key: place for place, key in enumerate(described)}
+    rows = [
+        row for batch in chunks(described) for row in connection.execute(packages.listed_at(batch))
+    ]
+    claimed = {claim.digest for claim in documents.claims_about(connection, described)}
+    return PackageListing(
+        packages=tuple(
+            ListedPackage(
+                platform=described[row.blob_id].platform,
+                described=described[row.blob_id].digest,
+                name=row.name,
+                version=row.version,
+                type=row.type,
+                license=row.license,
+                purl=row.purl,
+            )
+            for row in sorted(rows, key=lambda row: places[row.blob_id])
+        ),
+        unreadable=tuple(f for f in unreadable_sboms(connection) if f.digest in claimed),
+    )
+
+
+def _described(
+    connection: Connection, root: Root, platform: Platform | None
+) -> dict[int, _Described]:
+    """Return what of an image SBOMs may describe: the manifests listed first, in their order."""
+    entries = manifests_below(asking(connection), {root.blob_id})[root.blob_id]
+    listed = {e.blob_id: _Described(e.digest, e.platform) for e in entries}
+    if platform is None:
+        return listed | _others(connection, root, listed)
+    images = [e for e in entries if e.kind is Kind.MANIFEST and e.platform is not None]
+    fitting = [e for e in images if e.platform is not None and platform.is_same_as(e.platform)]
+    if not fitting and root.kind is Kind.INDEX:
+        offered = [e.platform.full for e in images if e.platform is not None]
+        raise PlatformNotFound(root.name or root.digest, str(platform), offered)
+    return {entry.blob_id: listed[entry.blob_id] for entry in fitting}
+
+
+def _others(
+    connection: Connection, root: Root, listed: dict[int, _Described]
+) -> dict[int, _Described]:
+    """Return the indexes of an image, and its referrers, which may have some of their own."""
+    content = graph.descendants(select(blob.c.id).where(blob.c.id == root.blob_id), "content")
+    rows = connection.execute(
+        select(blob.c.id, blob.c.digest)
+        .join(content, content.c.id == blob.c.id)
+        .where(blob.c.kind.in_([int(kind) for kind in DOCUMENTS]))
+        .order_by(blob.c.digest)
+    )
+    return {
+        key: _Described(Digest.declared(digest), None) for key, digest in rows if key not in listed
+    }
+
+
+def _read(layout: Layout, claim: Claim) -> RawSbom | None:
+    try:
+        with layout.blobs.open(claim.digest) as stream:
+            return raw_sbom(stream, claim.media_type, claim.predicate_type)
+    except InvalidManifest as error:
+        raise error.of(claim.digest) from error

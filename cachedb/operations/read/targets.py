@@ -1,0 +1,94 @@
+"""Targets: what a command is about, told by names, by a query of refs, or by both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.catalog.queries.statements import asking
+from cachedb.errors import NotFound
+from cachedb.operations.read import resolve
+from cachedb.operations.read.run_query import select_ids
+from cachedb.query.messages import fail
+from cachedb.query.vocabulary import NOUNS, Sort
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.operations.read.resolve import Root
+    from cachedb.query.syntax.tree import Query
+
+
+def targets(catalog: Catalog, names: Sequence[str], where: Query | None = None) -> list[Root]:
+    """Return the roots of names, then those that a query selects; all refs if there is neither.
+
+    Raises:
+        NotFound: A name or a digest is not there.
+        QueryError: The query does not make sense, or is not about refs.
+    """
+    found, absent = find_targets(catalog, names, where)
+    for error in absent:
+        raise error
+    return found
+
+
+def find_targets(
+    catalog: Catalog, names: Sequence[str], where: Query | None = None
+) -> tuple[list[Root], tuple[NotFound, ...]]:
+    """Return targets, and of each name that is not there what `targets` would raise.
+
+    Raises:
+        QueryError: The query does not make sense, or is not about refs.
+    """
+    if where is not None:
+        refuse_other_sorts(where)
+        refuse_lists(where)
+    chosen = select_ids(catalog, where) if where is not None else ()
+    absent: list[NotFound] = []
+    with catalog.reading() as connection:
+        ask = asking(connection)
+        if not names and where is None:
+            return resolve.every(ask), ()
+        found: list[Root] = []
+        for name in names:
+            try:
+                found += resolve.find_all(ask, name)
+            except NotFound as error:
+                absent.append(error)
+        found += resolve.of_refs(ask, chosen)
+    return list({(root.ref_id, root.blob_id): root for root in found}.values()), tuple(absent)
+
+
+def refuse_other_sorts(query: Query) -> None:
+    """Refuse a query that is not about refs.
+
+    Raises:
+        QueryError: It is about something else.
+    """
+    if query.noun not in {"refs", "images"}:
+        why = f"`{query.noun}` are no images: a query of refs is wanted here"
+        raise fail(query.span, why, "refs refs(…) gives the images that contain them")
+
+
+def chosen_blobs(catalog: Catalog, where: Query) -> frozenset[int]:
+    """Return the ids of the blobs that a query selects.
+
+    Raises:
+        QueryError: The query does not make sense, is not about blobs, or is a list.
+    """
+    if NOUNS[where.noun].sort is not Sort.BLOB:
+        why = f"a collection removes blobs, and these are {where.noun}"
+        raise fail(where.span, why, "gc --drop QUERY removes names first", "blobs blobs(…)")
+    refuse_lists(where)
+    return frozenset(select_ids(catalog, where))
+
+
+def refuse_lists(query: Query) -> None:
+    """Refuse a query that is more than a set.
+
+    Raises:
+        QueryError: It sorts, limits, shows or groups.
+    """
+    if query.clauses:
+        why = "a query that sorts, shows or limits is a list, and a set is wanted here"
+        raise fail(query.span, why, "top 5 by -added per repo   (as a term of the query)")

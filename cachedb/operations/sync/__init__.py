@@ -1,0 +1,1 @@
+"""Reconciliation: keep the catalog up to date with the files, and recover."""

@@ -1,0 +1,96 @@
+"""Rebuild: make anew what is derived, and bring back names from their copy."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachedb.catalog.connect import Catalog
+from cachedb.catalog.derived_rows import facts, faults
+from cachedb.catalog.replacement import replacing
+from cachedb.catalog.user_state import Hints
+from cachedb.errors import (
+    CatalogMismatch,
+    LimitExceeded,
+    NotALayout,
+    Refused,
+    StorageFailed,
+)
+from cachedb.operations.sync import index_backup, reconcile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cachedb.layout import Layout
+
+BROKEN_INDEX = "index.json.broken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What a new catalog holds; `hints` counts what was taken over from the one before."""
+
+    facts: int
+    hints: int
+
+
+def rebuild(layout: Layout, path: Path) -> Rebuilt:
+    """Make the catalog in `path` anew from the files, and keep the hints that are still true.
+
+    Nothing is published or collected meanwhile. The catalog before is kept as ``.bak``.
+
+    Raises:
+        NotALayout: index.json cannot be read; the catalog stays as it was.
+        SchemaTooNew: A newer cachedb has written the catalog, and may know more of it.
+    """
+    with layout.sweeping():
+        hints = _hints(path)
+        with replacing(path) as catalog:
+            reconcile.reconcile(layout, catalog)
+            kept = 0
+            with suppress(CatalogMismatch), catalog.writing() as connection:
+                kept = hints.write(connection)
+            with catalog.reading() as connection:
+                broken = faults(connection)
+                many = len(facts(connection))
+            if broken:
+                raise StorageFailed(f"the new catalog is damaged: {broken[0]}")
+    return Rebuilt(facts=many, hints=kept)
+
+
+def restore_names(layout: Layout, path: Path) -> int:
+    """Put the copy of index.json in the place of one that cannot be read; returns its names.
+
+    The copy is in the catalog at `path`. What was there is kept in our own folder.
+
+    Raises:
+        Refused: index.json can be read, or there is no copy that can.
+    """
+    with layout.locking_names():
+        try:
+            layout.index()
+        except (NotALayout, LimitExceeded):
+            pass
+        else:
+            raise Refused("index.json can be read: there is nothing to restore")
+        index = index_backup.find(path)
+        if index is None:
+            raise Refused("the catalog has no copy of index.json that can be read")
+        with suppress(NotALayout, LimitExceeded):
+            layout.replace_own(BROKEN_INDEX, layout.read_index_json())
+        layout.replace_index(index)
+    return len(index.entries)
+
+
+def _hints(path: Path) -> Hints:
+    if not path.exists():
+        return Hints()
+    try:
+        catalog = Catalog.open(path)  # one of an older version is upgraded
+    except CatalogMismatch:
+        return Hints()
+    try:
+        return Hints.read(catalog)
+    finally:
+        catalog.close()

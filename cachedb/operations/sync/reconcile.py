@@ -1,0 +1,324 @@
+"""Adopt: bring the catalog in step with the files, whoever has changed them.
+
+A layout that linuxkit, skopeo, umoci or crane made is opened in place; so is our own after one of
+them has been at it. Four calls of stat say whether anything has moved; only then are names and
+directories read, and of the blobs only documents that are new.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cachedb.catalog import state
+from cachedb.catalog.enums import FINGERPRINT, INDEX_PROBLEMS, Kind, Reading, State
+from cachedb.catalog.index import derive as derivation
+from cachedb.catalog.index import sboms
+from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
+from cachedb.catalog.index.working_set import Ingest
+from cachedb.catalog.queries.statements import asking
+from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
+from cachedb.layout.fingerprint import Fingerprint, racy_since
+from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
+from cachedb.oci import config, manifest
+from cachedb.oci.digest import Digest
+from cachedb.oci.media_type import MediaType
+from cachedb.oci.salvage import leads_on, salvage, salvage_platform
+from cachedb.operations.sync import index_backup, read_sboms
+from cachedb.operations.sync.freshness import is_in_step
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.index.working_set import BlobRow, Document
+    from cachedb.layout import IndexJson, Layout
+    from cachedb.oci.config import ImageConfig
+
+_FIELDS_WITH_CHILDREN = frozenset(
+    {"manifests", "config", "layers", "blobs", "subject", "fsLayers"}
+)
+# Claims about a document can change while documents are read, and then it is read anew. Two
+# documents that contradict each other could go on for ever.
+_MOST_READINGS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """What has changed since the catalog was last in step."""
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+
+
+def bring_in_step(layout: Layout, catalog: Catalog) -> Drift:
+    """Reconcile, and read what is new of SBOMs, for which nobody has to wait.
+
+    Raises:
+        NotALayout: index.json is not an image index; the catalog stays as it was.
+    """
+    drift = reconcile(layout, catalog)
+    read_sboms.read_new(layout, catalog)
+    return drift
+
+
+def reconcile(layout: Layout, catalog: Catalog) -> Drift:
+    """Make the rows a function of the files again; costs four stats when nothing has moved.
+
+    Raises:
+        NotALayout: index.json is not an image index; the catalog stays as it was.
+    """
+    with catalog.reading() as connection:
+        if is_in_step(layout, asking(connection)):
+            return Drift()
+    with catalog.writing() as connection:
+        return reconcile_within(layout, connection)
+
+
+def reconcile_within(layout: Layout, connection: Connection) -> Drift:
+    """Do the same inside a transaction of the caller."""
+    # Taken before anything is read: what changes meanwhile is seen by the next one.
+    current = layout.fingerprint()
+    recorded = _recorded(connection)
+    if current.proves_unchanged(recorded):
+        return Drift()
+    blobs_moved = recorded is None or not recorded.settled or current.blobs != recorded.blobs
+    reconciliation = _Reconciliation(layout, Ingest(connection))
+    if blobs_moved:
+        reconciliation.list_files()
+    return reconciliation.finish(layout.index(), current)
+
+
+def absorb(layout: Layout, connection: Connection, published: Collection[Digest]) -> None:
+    """Take in blobs and names that we have just written ourselves.
+
+    The caller holds the lock of the names, has reconciled under it, and says which blobs it has
+    published since; the directories are not listed again.
+    """
+    current = layout.fingerprint()
+    reconciliation = _Reconciliation(layout, Ingest(connection))
+    reconciliation.look_at(published)
+    reconciliation.finish(layout.index(), current)
+
+
+class _Reconciliation:
+    """One pass: the files that moved, then the names, then what hangs on them."""
+
+    def __init__(self, layout: Layout, ingest: Ingest) -> None:
+        self._layout = layout
+        self._blobs = layout.blobs
+        self._ingest = ingest
+        self._moved: set[int] = set()
+        self._counts: Counter[str] = Counter()
+        self._readings: Counter[int] = Counter()
+        self._settled: set[int] = set()
+        self._is_racy = False
+
+    def list_files(self) -> None:
+        """Compare every file of the blob store with its row."""
+        horizon = racy_since()
+        files = self._layout.blobs.stamps()
+        # One that is as young may still be written to, and that moves no time of its directory.
+        self._is_racy = any(touched >= horizon for _, touched in files.values())
+        self._note(files, self._ingest.known_files())
+
+    def look_at(self, digests: Iterable[Digest]) -> None:
+        """Compare some files with their rows."""
+        found = {str(digest): self._layout.blobs.stat(digest) for digest in digests}
+        self._ingest.load(found)
+        rows = filter(None, map(self._ingest.find, found))
+        self._note(
+            {digest: (file.size, file.touched_ns) for digest, file in found.items() if file},
+            {row.digest: (row.size, row.touched) for row in rows if row.touched is not None},
+        )
+
+    def finish(self, index: IndexJson, current: Fingerprint) -> Drift:
+        """Take in the names, settle everything that moved, and record the fingerprint."""
+        entries = [
+            NamedEntry(json=entry.json, name=entry.ref.name, descriptor=entry.ref.descriptor)
+            for entry in index.entries
+            if entry.ref is not None
+        ]
+        refs = compare_refs(self._ingest, entries, time.time_ns() // 1000)
+        with self._layout.blobs.kept_open() as self._blobs:
+            self._settle_all(refs.touched)
+        near = derivation.may_be_near_documents(self._ingest, self._settled)
+        self._ingest.flush()
+        connection = self._ingest.connection
+        refs.write(connection)
+        sboms.settle(connection, near)
+        self._ingest.sweep()
+        state.remember(connection, INDEX_PROBLEMS, json.dumps(index.problems))
+        if not current.proves_same_names(_recorded(connection)):
+            index_backup.keep(connection, index)
+        proven = replace(current, settled=current.settled and not self._is_racy)
+        state.remember(connection, FINGERPRINT, str(proven))
+        return Drift(**self._counts)
+
+    def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
+        added = files.keys() - known.keys()
+        removed = known.keys() - files.keys()
+        changed = {key for key in files.keys() & known.keys() if files[key] != known[key]}
+        self._counts.update(added=len(added), removed=len(removed), changed=len(changed))
+        moved = added | changed
+        self._ingest.load(removed)
+        self._ingest.ensure({digest: files[digest][0] for digest in moved})
+        gone = [row for row in map(self._ingest.find, removed) if row is not None]
+        rows = [row for row in map(self._ingest.find, sorted(moved)) if row is not None]
+        sboms.forget(self._ingest.connection, [row.id for row in (*gone, *rows) if row.stored])
+        reached = self._ingest.forget_documents([row for row in (*gone, *rows) if row.parsed])
+        for row in gone:
+            row.touched, row.verified, row.problem = None, None, None
+            row.state = State.MISSING
+        for row in rows:
+            row.size, row.touched = files[row.digest]
+            row.state, row.verified, row.problem = State.PRESENT, None, None
+        self._moved |= {row.id for row in (*gone, *rows)} | reached
+
+    def _settle_all(self, named: set[int]) -> None:
+        # First what names lead to: a file that is reached by then is not an orphan, whose
+        # content would have to be looked into.
+        orphans = self._settle(named)
+        orphans |= self._settle(derivation.neighbours(self._ingest, self._moved))
+        orphans |= self._settle(self._moved - self._settled)
+        self._settle_orphans(orphans)
+        self._check_sizes()
+
+    def _settle(self, pending: set[int]) -> set[int]:
+        """Derive, read what has to be read, and go on with what that has reached.
+
+        Returns the ids of what nothing is known to lead to yet, which has not been looked into.
+        """
+        orphans: set[int] = set()
+        while pending:
+            self._settled |= pending
+            to_read, reached = derivation.derive(self._ingest, pending)
+            orphans |= {row.id for row in to_read if not row.media_type}
+            pending = reached | self._read([row for row in to_read if row.media_type])
+        return orphans
+
+    def _settle_orphans(self, pending: set[int]) -> None:
+        while pending:
+            self._settled |= pending
+            to_read, reached = derivation.derive(self._ingest, pending)
+            pending = reached | self._read(to_read)
+
+    def _read(self, rows: list[BlobRow]) -> set[int]:
+        documents: list[tuple[BlobRow, Document]] = []
+        configs: list[tuple[BlobRow, ImageConfig]] = []
+        for row in rows:
+            self._readings[row.id] += 1
+            if self._readings[row.id] > _MOST_READINGS:
+                row.problem = "documents that point at it contradict each other"
+                row.parsed = Reading.AS_DECLARED
+                continue
+            found = self._look_into(row)
+            if isinstance(found, config.ImageConfig):
+                configs.append((row, found))
+            elif found is not None:
+                documents.append((row, found))
+        children = self._ingest.put_documents(documents)
+        self._ingest.put_configs(configs)
+        read = {row.id for row, _ in documents}
+        above = derivation.manifests_of_configs(self._ingest, [row.id for row, _ in configs])
+        return children | above | read
+
+    def _look_into(self, row: BlobRow) -> Document | ImageConfig | None:
+        """Read the content of a blob; what is wrong with it goes into its row."""
+        digest = Digest.declared(row.digest)
+        row.parsed = Reading.AS_DECLARED if row.media_type else Reading.AS_GUESSED
+        try:
+            if row.kind in derivation.DOCUMENTS:
+                return _document(row, self._blobs.read(digest, MANIFEST_BYTES))
+            if row.kind is Kind.CONFIG:
+                return _config(row, self._blobs.read(digest, CONFIG_BYTES))
+            if row.size <= MANIFEST_BYTES.value and self._blobs.starts_with(digest, b"{"):
+                content = self._blobs.read(digest, MANIFEST_BYTES)
+                if not row.media_type:
+                    return _orphan(row, content)
+                _look_for_children(row, content)
+        except CorruptBlob as error:
+            row.state, row.problem, row.parsed = State.CORRUPT, error.why, Reading.NO
+        except LimitExceeded as error:
+            row.problem = str(error)
+            if row.kind in derivation.DOCUMENTS:
+                row.state = State.CORRUPT
+        except BlobNotFound:
+            row.parsed = Reading.NO  # taken away meanwhile: the next reconciliation sees it
+        return None
+
+    def _check_sizes(self) -> None:
+        """Hash the blobs whose size is not what a descriptor says: one of the two is wrong."""
+        for row in derivation.with_wrong_size(self._ingest, self._settled):
+            digest = Digest.declared(row.digest)
+            if not digest.is_verifiable:
+                continue
+            try:
+                file = self._blobs.verify(digest)
+            except CorruptBlob as error:
+                row.state, row.problem = State.CORRUPT, error.why
+            except BlobNotFound:
+                continue
+            else:
+                # Another tool may have finished it in place, which moves no time of its folder.
+                row.size, row.touched = file.size, file.touched_ns
+                row.verified = time.time_ns() // 1000
+
+
+def _recorded(connection: Connection) -> Fingerprint | None:
+    return Fingerprint.parse(state.recall(connection, FINGERPRINT) or "")
+
+
+def _document(row: BlobRow, content: bytes) -> Document | None:
+    """Read an index or a manifest; one that breaks a rule still keeps what it points at.
+
+    It counts as corrupt only when something that it points at cannot be told.
+    """
+    try:
+        return manifest.parse(content, MediaType(row.media_type))
+    except InvalidManifest as error:
+        row.problem = str(error)
+    try:
+        salvaged = salvage(content)
+    except InvalidManifest:
+        row.state = State.CORRUPT
+        return None
+    if not salvaged.is_whole:
+        row.state = State.CORRUPT
+    return salvaged
+
+
+def _config(row: BlobRow, content: bytes) -> ImageConfig | None:
+    """Read a configuration; one that breaks a rule may still say for which platform it is."""
+    try:
+        return config.parse(content)
+    except InvalidManifest as error:
+        row.problem = str(error)
+    found = salvage_platform(content)
+    return None if found is None else config.ImageConfig(platform=found, diff_ids=())
+
+
+def _orphan(row: BlobRow, content: bytes) -> Document | None:
+    """Look whether a blob that nothing points at is an index or a manifest."""
+    guessed = manifest.guess(content)
+    if guessed is None or not (guessed.is_index or guessed.is_manifest):
+        return None
+    try:
+        document = manifest.parse(content, guessed)
+    except InvalidManifest:
+        return None
+    row.kind = Kind.INDEX if guessed.is_index else Kind.MANIFEST
+    row.media_type = str(guessed)
+    return document
+
+
+def _look_for_children(row: BlobRow, content: bytes) -> None:
+    """Look whether a document of a type that we do not know points at anything."""
+    if leads_on(content):
+        row.problem = f"a document of the unknown type {row.media_type!r} points at other content"

@@ -1,0 +1,111 @@
+"""Undo what an interrupted collection left half-way: restore quarantined blobs, clear staging.
+
+A blob is in quarantine between the rename that takes it out of ``blobs/`` and its deletion
+(store-protocol: mark, withdraw, recheck, delete). Whatever ended in between is undone here, by
+the next open or the next collection.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.enums import State
+from cachedb.catalog.queries import graph, leases
+from cachedb.catalog.schema import blob
+from cachedb.errors import CacheBusy
+from cachedb.operations.sync import reconcile
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.layout.quarantine import Trash
+
+
+def undo_killed_sweeps(layout: Layout) -> None:
+    """Restore the blobs that a killed collection had quarantined; a running one is left alone."""
+    with layout.trash() as trash:
+        if not trash.runs():
+            return
+    with suppress(CacheBusy), layout.sweeping(patience=0):
+        undo_unfinished(layout)
+
+
+def undo_unfinished(layout: Layout) -> None:
+    """Restore every blob of sweeps that did not finish; the caller holds the sweep lock."""
+    with layout.trash() as trash:
+        for run in trash.runs():
+            restore_run(trash, run)
+
+
+def restore_run(trash: Trash, run: str) -> None:
+    """Restore every blob of one sweep and delete its folder."""
+    for digest in trash.blobs(run):
+        trash.give_back(run, digest)
+    trash.settle(run)
+    trash.purge(run)
+
+
+def restore_needed(layout: Layout, catalog: Catalog) -> None:
+    """Restore quarantined blobs that a name needs by now; the catalog is up to date.
+
+    Costs one listing of an empty directory when nothing is in quarantine.
+    """
+    with layout.trash() as trash:
+        removed = {digest for run in trash.finished() for digest in trash.blobs(run)}
+    if removed and not removed.isdisjoint(_needed(catalog)):
+        # A collection that holds the lock now restores them itself.
+        with suppress(CacheBusy), layout.sweeping(patience=0), layout.locking_names():
+            restore_needed_locked(layout, catalog)
+
+
+def restore_needed_locked(layout: Layout, catalog: Catalog) -> None:
+    """Restore what refs need, and what a restored document needs in turn."""
+    with layout.trash() as trash:
+        runs = trash.finished()
+        while runs:
+            needed = _needed(catalog)
+            found = [(run, d) for run in runs for d in trash.blobs(run) if d in needed]
+            if not found:
+                return
+            for run, digest in found:
+                trash.give_back(run, digest)
+            for run in {run for run, _ in found}:
+                trash.settle(run)
+            reconcile.reconcile(layout, catalog)
+
+
+def clear_stage(layout: Layout, catalog: Catalog) -> int:
+    """Delete staged files of operations that have ended; return the bytes freed."""
+    with layout.sweeping():
+        return _clear_stage(layout, catalog)
+
+
+def _clear_stage(layout: Layout, catalog: Catalog) -> int:
+    with catalog.reading() as connection:
+        held = held_by_operations(layout, connection)
+    return layout.clear_stage(kept=held)
+
+
+def held_by_operations(layout: Layout, connection: Connection) -> set[str]:
+    """Return the digests that the leases of running operations hold."""
+    living = layout.living_leases if layout.is_writable else frozenset
+    return leases.held_by(connection, living)
+
+
+def _needed(catalog: Catalog) -> set[str]:
+    """Return the digests that refs reach and that have no file."""
+    live = graph.reachable("live")
+    gone = (int(State.MISSING), int(State.ABSENT))
+    with catalog.reading() as connection:
+        return set(
+            connection.scalars(
+                select(blob.c.digest).where(
+                    blob.c.id.in_(select(live.c.id)), blob.c.state.in_(gone)
+                )
+            )
+        )

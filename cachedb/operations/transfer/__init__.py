@@ -1,0 +1,1 @@
+"""Transfers: pull, push, copy, import and export."""

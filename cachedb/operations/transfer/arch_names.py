@@ -1,0 +1,40 @@
+"""Names for the single platforms of an image: ``NAME-amd64``, as linuxkit's pull gives them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.limits import MANIFEST_BYTES
+from cachedb.oci import Index, manifest
+from cachedb.oci.arch_tag import arch_tags
+from cachedb.operations.transfer import image_parts
+from cachedb.operations.transfer.publish import Naming, publish
+
+if TYPE_CHECKING:
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.oci import Descriptor, Reference
+
+
+def name_platforms(
+    layout: Layout, catalog: Catalog, name: str, root: Descriptor
+) -> tuple[Reference, ...]:
+    """Name the images that an index lists and that are here, as linuxkit does; return the names.
+
+    Two variants get two names. What is in an index inside the index gets none, and neither does
+    an image without a tag to which its platform could be added.
+    """
+    reference = image_parts.full_name(name)
+    if reference is None or reference.tag is None or not root.media_type.is_index:
+        return ()
+    index = manifest.parse(layout.blobs.read(root.digest, MANIFEST_BYTES), root.media_type)
+    assert isinstance(index, Index)  # that is what the media type says
+    images = [each for each in index.manifests if each.media_type.is_manifest]
+    named, _ = arch_tags(reference, (each for each in images if layout.blobs.stat(each.digest)))
+    namings = [
+        Naming(name=str(each), descriptor=descriptor, source="pull", origin=name)
+        for each, descriptor in named.items()
+    ]
+    with layout.stage() as stage:
+        publish(layout, catalog, stage, [], namings)
+    return tuple(named)

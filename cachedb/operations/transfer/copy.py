@@ -1,0 +1,69 @@
+"""Copy: an image from one registry to another, through the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.pull import PullOptions, pull
+from cachedb.operations.transfer.push import PushOptions, Sending, push
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.oci import Reference
+    from cachedb.operations.transfer.progress import Progress
+    from cachedb.operations.transfer.pull import Pulled
+    from cachedb.operations.transfer.push import Pushed
+    from cachedb.registry.client import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyOptions:
+    """What to copy, and how to push it; what refers to the image goes with it unless told."""
+
+    push: PushOptions
+    has_referrers: bool = True
+
+    @property
+    def pull(self) -> PullOptions:
+        """What has to be pulled for that."""
+        return PullOptions(
+            platforms=self.push.platforms, jobs=self.push.jobs, has_referrers=self.has_referrers
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What was pulled and pushed."""
+
+    pulled: Pulled
+    pushed: Pushed
+
+
+def copy(
+    layout: Layout,
+    catalog: Catalog,
+    source: Reference,
+    target: Reference,
+    connect: Callable[[str], Client],
+    options: CopyOptions,
+    progress: Progress = UNWATCHED,
+) -> Copied:
+    """Pull an image and push it by another name; it stays in the cache under the old one.
+
+    Inside of one registry its blobs are mounted, and not sent.
+    """
+    got = pull(layout, catalog, [source], connect, options.pull, progress)
+    for _, error in got.failures:
+        raise error
+    (pulled,) = got.pulled
+    sending = Sending(name=pulled.name, root=pulled.descriptor, target=target.with_default_tag())
+    sent = push(layout, catalog, [sending], connect, options.push, progress)
+    for _, error in sent.failures:
+        raise error
+    (pushed,) = sent.pushed
+    return Copied(pulled=pulled, pushed=pushed)

@@ -1,0 +1,144 @@
+"""Transfers: blobs onto the stage, each one once, whoever in this process or another wants it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cachedb.catalog.enums import State
+from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.schema import blob
+from cachedb.errors import BlobNotFound, CorruptBlob
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.layout.staging.stage import BlobWriter, Stage
+    from cachedb.oci import Descriptor, Digest
+    from cachedb.operations.transfer.progress import Progress
+    from cachedb.registry.client import Client
+
+
+class Transfers:
+    """The transfers of one operation; safe for several threads.
+
+    `verified` are blobs that were here, and have been hashed because nobody had done so before.
+    """
+
+    def __init__(self, layout: Layout, catalog: Catalog, stage: Stage, progress: Progress) -> None:
+        self._layout = layout
+        self._catalog = catalog
+        self._stage = stage
+        self._progress = progress
+        self._stopped = threading.Event()
+        self.verified: list[Digest] = []
+
+    def stop(self) -> None:
+        """End what is running when its next bytes arrive; it can be resumed."""
+        self._stopped.set()
+
+    def missing(self, wanted: Collection[Descriptor]) -> list[Descriptor]:
+        """Return the blobs that are not in the layout, or not with certainty; large ones first.
+
+        A file of the right size is believed when it has been hashed once; else it is hashed now.
+        """
+        with self._catalog.reading() as connection:
+            proven = _proven(connection, [descriptor.digest for descriptor in wanted])
+        missing = [d for d in wanted if not self._is_here(d, proven)]
+        return sorted(missing, key=lambda descriptor: -descriptor.size)
+
+    def bring(self, client: Client, repository: str, descriptor: Descriptor) -> int:
+        """Bring one blob onto the stage, going on where somebody stopped; returns what it took.
+
+        Waits while another process brings the same blob, and transfers nothing then.
+        """
+        digest, size = descriptor.digest, descriptor.size
+        self._progress.expect(digest, size)
+        fetched = 0
+        with self._stage.writing(digest, size) as writer:
+            if writer is not None:
+                sink = _Watched(writer, digest, self._progress, self._stopped)
+                _download(client, repository, descriptor, sink)
+                fetched = sink.written
+        self._progress.finish(digest, size, "" if fetched or not size else "there already")
+        return fetched
+
+    def _is_here(self, descriptor: Descriptor, proven: dict[str, int]) -> bool:
+        blobs = self._layout.blobs
+        file = blobs.stat(descriptor.digest)
+        if file is None or file.size != descriptor.size:
+            return False
+        if proven.get(descriptor.digest) == file.touched_ns:
+            return True
+        try:
+            blobs.verify(descriptor.digest)
+        except (BlobNotFound, CorruptBlob):
+            return False
+        self.verified.append(descriptor.digest)
+        return True
+
+
+class _Watched:
+    """A blob writer that says how far it is, and can be stopped."""
+
+    def __init__(
+        self, writer: BlobWriter, digest: Digest, progress: Progress, stopped: threading.Event
+    ) -> None:
+        self._writer = writer
+        self._digest = digest
+        self._progress = progress
+        self._stopped = stopped
+        self.written = 0
+
+    @property
+    def offset(self) -> int:
+        return self._writer.offset
+
+    def write(self, chunk: bytes) -> None:
+        if self._stopped.is_set():
+            raise KeyboardInterrupt
+        self._writer.write(chunk)
+        self.written += len(chunk)
+        self._progress.advance(self._digest, self._writer.offset)
+
+    def restart(self) -> None:
+        self._writer.restart()
+        self._progress.advance(self._digest, 0)
+
+    def check(self) -> None:
+        self._writer.check()
+
+
+def _download(client: Client, repository: str, descriptor: Descriptor, sink: _Watched) -> None:
+    if descriptor.data is not None:
+        sink.restart()
+        sink.write(descriptor.data)
+        return
+    client.download(repository, descriptor, sink)
+    try:
+        sink.check()
+    except CorruptBlob:
+        # What an interrupted run, or a mirror, left may have been wrong: once more, whole.
+        sink.restart()
+        client.origin.download(repository, descriptor, sink)
+
+
+def _proven(connection: Connection, digests: Sequence[Digest]) -> dict[str, int]:
+    """Return which blobs have been hashed and found right, and when their file was touched."""
+    found: dict[str, int] = {}
+    for batch in chunks(digests):
+        rows = connection.execute(
+            select(blob.c.digest, blob.c.touched).where(
+                blob.c.digest.in_(batch),
+                blob.c.state == int(State.PRESENT),
+                blob.c.verified.is_not(None),
+            )
+        )
+        found.update({digest: touched for digest, touched in rows if touched is not None})
+    return found

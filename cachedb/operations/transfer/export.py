@@ -1,0 +1,306 @@
+"""Export: images out of the layout, as an OCI archive, as docker's, or as one file tree.
+
+What is written is decided first, and that everything is there; the bytes are hashed again on
+their way out. With all of its platforms an index leaves as it is. With some of them it is written
+anew and lists these alone: skopeo and others stop at a manifest that is listed and not there. One
+platform that was asked for is written without an index, as linuxkit does and umoci needs it.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from cachedb.archive import docker_archive, flatten, oci_archive
+from cachedb.archive.docker_archive import ImageToWrite
+from cachedb.catalog.index.ref_rows import PIN
+from cachedb.errors import BlobNotFound, InvalidInput
+from cachedb.layout import IndexJson
+from cachedb.oci import Descriptor, Digest, Manifest, Reference
+from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
+from cachedb.operations.transfer import image_parts
+from cachedb.operations.transfer.export_formats import Form
+from cachedb.operations.transfer.image_parts import Documents, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping, Sequence
+
+    from cachedb.layout import Layout
+    from cachedb.oci import Platform
+    from cachedb.operations.read.resolve import Root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions:
+    """What to export: with no platform, all of them, or the one that fits where only one can.
+
+    `name` is what the image is called in the archive, instead of its name here. `is_forced` lets
+    an image out whose platform is not the one that was asked for.
+    """
+
+    form: Form = Form.OCI
+    platforms: tuple[Platform, ...] = ()
+    name: str | None = None
+    is_forced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """An image as it is exported; `left_out` are its platforms that were never pulled."""
+
+    name: str | None
+    digest: Digest
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Image:
+    """An image that was chosen: its root with what it needs, children first."""
+
+    name: str | None
+    root: Descriptor
+    content: tuple[Descriptor, ...]
+    made: Mapping[Digest, bytes] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+
+class ExportPlan(Protocol):
+    """What is going to be written."""
+
+    @property
+    def images(self) -> tuple[Exported, ...]:
+        """What leaves the cache, in the order of the archive."""
+
+    def chunks(self, layout: Layout) -> Generator[bytes]:
+        """Yield the archive in pieces of moderate size, while the blobs are read.
+
+        Raises:
+            BlobNotFound: A blob has been removed since the plan was made.
+            CorruptBlob: A blob is not what its digest says.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OciExport:
+    images: tuple[Exported, ...]
+    index_json: bytes
+    content: tuple[Descriptor, ...]
+    made: Mapping[Digest, bytes]
+
+    def chunks(self, layout: Layout) -> Generator[bytes]:
+        blobs = [(each.digest, each.size) for each in self.content]
+        return oci_archive.stream(self.index_json, blobs, _opener(layout, (), self.made))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DockerExport:
+    images: tuple[Exported, ...]
+    parts: tuple[ImageToWrite, ...]
+    embedding: tuple[Descriptor, ...]
+
+    def chunks(self, layout: Layout) -> Generator[bytes]:
+        return docker_archive.stream(self.parts, _opener(layout, self.embedding, {}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FilesystemExport:
+    images: tuple[Exported, ...]
+    layers: tuple[Descriptor, ...]
+
+    def chunks(self, layout: Layout) -> Generator[bytes]:
+        open_blob = _opener(layout, self.layers, {})
+        return flatten.stream(len(self.layers), lambda n: open_blob(self.layers[n].digest))
+
+
+def plan(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> ExportPlan:
+    """Decide what an export writes, and that all of it is there; the blobs are not read.
+
+    Raises:
+        PlatformNotFound: An image has nothing for a platform that was asked for.
+        Refused: An image says that it is for another platform.
+        BlobNotFound: Something that would be written is not in the layout.
+        CorruptBlob: Something that would be written has another size.
+        InvalidInput: The form cannot hold what was asked for.
+    """
+    if options.name is not None and len(roots) > 1:
+        raise InvalidInput("several images cannot have one name")
+    match options.form:
+        case Form.OCI:
+            return _plan_oci(layout, roots, options)
+        case Form.DOCKER:
+            return _plan_docker(layout, roots, options)
+        case Form.FILESYSTEM:
+            return _plan_filesystem(layout, roots, options)
+
+
+# -- OCI ----------------------------------------------------------------------------------------
+
+
+def _plan_oci(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> _OciExport:
+    images = [_choose(layout, root, options) for root in roots]
+    made = {digest: content for image in images for digest, content in image.made.items()}
+    content = {each.digest: each for image in images for each in image.content}
+    image_parts.check_there(layout, (each for each in content.values() if each.digest not in made))
+    named = [(image.name, _named(image.root, image.name)) for image in images]
+    return _OciExport(
+        images=tuple(map(_exported, images)),
+        index_json=IndexJson.empty().naming(named).encode(),
+        content=tuple(content.values()),
+        made=made,
+    )
+
+
+def _choose(layout: Layout, root: Root, options: ExportOptions) -> _Image:
+    """Choose the root that goes into an OCI archive: the image itself, or a part of it."""
+    documents = Documents(layout)
+    name = options.name or root.name
+    descriptor = image_parts.described(layout, root)
+    if not descriptor.media_type.is_index:
+        part = documents.single(descriptor, root.name)
+        image_parts.choose([part], options.platforms, root.name, is_forced=options.is_forced)
+        return _Image(name=name, root=descriptor, content=documents.content(descriptor))
+    parts = documents.parts(descriptor)
+    if options.platforms:
+        chosen = image_parts.choose(
+            parts, options.platforms, root.name, is_forced=options.is_forced
+        )
+        if len(options.platforms) == 1:
+            (alone,) = chosen
+            return _Image(
+                name=name, root=alone.descriptor, content=documents.content(alone.descriptor)
+            )
+        kept = documents.with_statements(parts, chosen)
+        left_out: tuple[str, ...] = ()
+    else:
+        kept = [part for part in parts if part.is_here]
+        left_out = tuple(part.label for part in parts if not part.is_here and part.may_be_image)
+    if len(kept) == len(parts):
+        return _Image(name=name, root=descriptor, content=documents.content(descriptor))
+    if not kept:
+        raise BlobNotFound(root.digest, f"no platform of {root.name or root.digest!r} is here")
+    return _narrowed(documents, descriptor, kept, name, left_out)
+
+
+def _narrowed(
+    documents: Documents,
+    index: Descriptor,
+    kept: Sequence[Part],
+    name: str | None,
+    left_out: tuple[str, ...],
+) -> _Image:
+    content = documents.listing(index, kept)
+    root = replace(index, digest=Digest.of(content), size=len(content), data=None)
+    below = {each.digest: each for part in kept for each in documents.content(part.descriptor)}
+    return _Image(
+        name=name,
+        root=root,
+        content=(*below.values(), root),
+        made={root.digest: content},
+        left_out=left_out,
+    )
+
+
+def _named(descriptor: Descriptor, name: str | None) -> Descriptor:
+    """Give a name in the annotations that all tools look for: OCI's is set by `naming`.
+
+    linuxkit and containerd go by their own, and take a full name only.
+    """
+    ours = {REF_NAME, CONTAINERD_NAME, PIN}
+    kept = {key: value for key, value in descriptor.annotations.items() if key not in ours}
+    full = None if name is None else image_parts.full_name(name)
+    if full is not None:
+        kept[CONTAINERD_NAME] = str(full)
+    return replace(descriptor, annotations=kept)
+
+
+def _exported(image: _Image) -> Exported:
+    return Exported(name=image.name, digest=image.root.digest, left_out=image.left_out)
+
+
+# -- one platform -------------------------------------------------------------------------------
+
+
+def _plan_docker(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> _DockerExport:
+    images = [_single(layout, root, options) for root in roots]
+    tags: dict[Digest, list[str]] = {}
+    manifests: dict[Digest, Manifest] = {}
+    for name, descriptor, document in images:
+        manifests[descriptor.digest] = document
+        tags.setdefault(descriptor.digest, []).extend(_docker_tags(name))
+    needed = [each for document in manifests.values() for each in _config_and_layers(document)]
+    image_parts.check_there(layout, needed)
+    return _DockerExport(
+        images=tuple(Exported(name=name, digest=each.digest) for name, each, _ in images),
+        parts=tuple(
+            _to_write(document, list(dict.fromkeys(tags[digest])))
+            for digest, document in manifests.items()
+        ),
+        embedding=tuple(each for each in needed if each.data is not None),
+    )
+
+
+def _plan_filesystem(
+    layout: Layout, roots: Sequence[Root], options: ExportOptions
+) -> _FilesystemExport:
+    if len(roots) != 1:
+        raise InvalidInput("a file tree is that of one image: give one name")
+    ((name, descriptor, document),) = (_single(layout, root, options) for root in roots)
+    image_parts.check_there(layout, document.layers)
+    return _FilesystemExport(
+        images=(Exported(name=name, digest=descriptor.digest),), layers=document.layers
+    )
+
+
+def _single(
+    layout: Layout, root: Root, options: ExportOptions
+) -> tuple[str | None, Descriptor, Manifest]:
+    """Choose the one platform of an image that a form can hold."""
+    if len(options.platforms) > 1:
+        raise InvalidInput(
+            f"the form {options.form.value!r} holds one platform of an image",
+            hint=f"--format {Form.OCI.value} holds several",
+        )
+    part = image_parts.find_one(
+        Documents(layout), image_parts.described(layout, root), options.platforms, root.name,
+        is_forced=options.is_forced,
+    )  # fmt: skip
+    return options.name or root.name, part.descriptor, part.image(root.name)
+
+
+def _config_and_layers(document: Manifest) -> tuple[Descriptor, ...]:
+    assert document.config is not None  # what has none is no image
+    return (document.config, *document.layers)
+
+
+def _to_write(document: Manifest, tags: Sequence[str]) -> ImageToWrite:
+    config, *layers = [(each.digest, each.size) for each in _config_and_layers(document)]
+    return ImageToWrite(config=config, layers=layers, tags=tags)
+
+
+def _docker_tags(name: str | None) -> list[str]:
+    """Return the name as docker knows names; one by digest alone is none to it."""
+    full = None if name is None else image_parts.full_name(name)
+    if full is None or full.tag is None:
+        return []
+    return [str(Reference(domain=full.domain, path=full.path, tag=full.tag))]
+
+
+# -- blobs --------------------------------------------------------------------------------------
+
+
+class _Opener(Protocol):
+    def __call__(self, digest: Digest) -> BinaryIO: ...
+
+
+def _opener(
+    layout: Layout, embedding: Iterable[Descriptor], made: Mapping[Digest, bytes]
+) -> _Opener:
+    """Return what opens a blob: one that was made, one that its descriptor holds, or a file."""
+    held = {each.digest: each.data for each in embedding if each.data is not None}
+
+    def open_blob(digest: Digest) -> BinaryIO:
+        content = made.get(digest, held.get(digest))
+        return layout.blobs.open(digest) if content is None else io.BytesIO(content)
+
+    return open_blob

@@ -1,0 +1,411 @@
+"""Import: the images of an archive, OCI's or docker's, from a file or a pipe, or of a layout."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from cachedb.archive import image_archive
+from cachedb.errors import (
+    BlobNotFound,
+    CorruptBlob,
+    InvalidArchive,
+    InvalidManifest,
+    InvalidReference,
+    NotALayout,
+    Refused,
+)
+from cachedb.layout import IndexJson, Layout
+from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
+from cachedb.oci import Descriptor, Digest, Index, Reference, manifest, media_type
+from cachedb.oci.descriptor import CONTAINERD_NAME
+from cachedb.oci.manifest import Role
+from cachedb.oci.salvage import leads_on
+from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.publish import Naming, leasing, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from cachedb.archive.docker_archive import Image
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout.blobs import BlobStore
+    from cachedb.layout.staging.stage import Stage
+    from cachedb.oci import Manifest
+    from cachedb.operations.transfer.progress import Progress
+    from cachedb.operations.transfer.publish import Lease
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """An image that came in; `replaced` is what its name stood for before, if something else."""
+
+    name: str | None
+    descriptor: Descriptor
+    is_new: bool
+    replaced: Digest | None
+    missing: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """What an import may do besides: another name for the one image, and taking names over."""
+
+    name: str | None = None
+    may_replace: bool = False
+
+
+def import_archive(
+    layout: Layout,
+    catalog: Catalog,
+    stream: BinaryIO,
+    source: str,
+    options: ImportOptions,
+    progress: Progress = UNWATCHED,
+) -> tuple[Imported, ...]:
+    """Take in the images of an archive; all of them, or none.
+
+    Every blob is hashed on its way to the stage. An image comes in when at least one platform of
+    it is whole, counting what the cache holds already; the rest of it is reported as missing. What
+    no image needs is left out. `source` is what errors call the archive.
+
+    Raises:
+        InvalidArchive: The archive is damaged, is none, or holds no image that is whole.
+        Refused: A name stands for another image here, and may not be taken over.
+    """
+    with layout.stage() as stage, leasing(layout, catalog) as lease:
+        intake = _Intake(layout, stage, lease, progress)
+        archive = image_archive.load(stream, intake.store, name=source)
+        named = _named(archive.index_json, source) or intake.manifests_for(archive.images)
+        return _take_in(layout, catalog, intake, named, source, options)
+
+
+def import_directory(
+    layout: Layout,
+    catalog: Catalog,
+    folder: Path,
+    options: ImportOptions,
+    progress: Progress = UNWATCHED,
+) -> tuple[Imported, ...]:
+    """Take in the images of an OCI image layout in a directory, which is only read.
+
+    As with an archive: all of the images or none, whole for one platform at least, and of the
+    blobs those that the images need.
+
+    Raises:
+        InvalidArchive: The directory is no layout, is damaged, or holds no image that is whole.
+        Refused: A name stands for another image here, and may not be taken over.
+    """
+    source = str(folder)
+    with (
+        _opened(folder) as origin,
+        layout.stage() as stage,
+        leasing(layout, catalog) as lease,
+    ):
+        named = _named(origin.read_index_json(), source)
+        intake = _DirectoryIntake(layout, stage, lease, progress, origin.blobs, source)
+        return _take_in(layout, catalog, intake, named, source, options)
+
+
+def _take_in(
+    layout: Layout,
+    catalog: Catalog,
+    intake: _Intake,
+    named: list[tuple[str | None, Descriptor]],
+    source: str,
+    options: ImportOptions,
+) -> tuple[Imported, ...]:
+    """Publish what the named images need, and their names."""
+    if not named:
+        if options.name is not None:
+            raise InvalidArchive(
+                source, f"there is no image in it that {options.name!r} could name"
+            )
+        return ()
+    named = _renamed(named, options.name, source)
+    images = [_Closure(intake, source).walk(descriptor) for _, descriptor in named]
+    replaced = _taken_over(layout, named, options)
+    present = {(ref.name, ref.descriptor.digest) for ref in layout.index().refs}
+    needed = dict.fromkeys(digest for image in images for digest in image.order)
+    staged = [digest for digest in needed if digest in intake.staged]
+    namings = [
+        Naming(name=name, descriptor=descriptor, source="import", origin=source)
+        for name, descriptor in named
+        if (name, descriptor.digest) not in present
+    ]
+    if namings or staged:
+        reused = needed.keys() - intake.staged.keys()
+        publish(layout, catalog, intake.stage, staged, namings, reused)
+    return tuple(
+        Imported(
+            name=name,
+            descriptor=descriptor,
+            is_new=(name, descriptor.digest) not in present,
+            replaced=replaced.get(name) if name else None,
+            missing=tuple(image.missing),
+        )
+        for (name, descriptor), image in zip(named, images, strict=True)
+    )
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Layout]:
+    try:
+        origin = Layout.open(folder)
+    except NotALayout as error:
+        raise InvalidArchive(str(folder), error.why) from error
+    with origin:
+        yield origin
+
+
+class _Intake:
+    """Where the blobs of an archive go: onto the stage, unless the layout has them."""
+
+    def __init__(self, layout: Layout, stage: Stage, lease: Lease, progress: Progress) -> None:
+        self._layout = layout
+        self.stage = stage
+        self._lease = lease
+        self._progress = progress
+        self.staged: dict[Digest, int] = {}
+
+    def store(self, chunks: Iterator[bytes], digest: Digest | None, size: int) -> Digest:
+        """Store a blob, as `image_archive.Store` wants it."""
+        if digest is None:
+            digest, size = self.stage.add_unnamed(chunks)
+        else:
+            self._lease.hold([digest])
+            if self._is_here(digest, size):
+                return digest
+            self._progress.expect(digest, size)
+            with self.stage.writing(digest, size) as writer:
+                if writer is not None:
+                    writer.restart()
+                    for chunk in chunks:
+                        writer.write(chunk)
+                        self._progress.advance(digest, writer.offset)
+            self._progress.finish(digest, size)
+        self.staged[digest] = size
+        return digest
+
+    def manifests_for(self, images: tuple[Image, ...]) -> list[tuple[str | None, Descriptor]]:
+        """Make the manifests of docker's images, and name them by their tags."""
+        found: list[tuple[str | None, Descriptor]] = []
+        for image in images:
+            content = image.manifest
+            digest = Digest.of(content)
+            self.stage.add(digest, content)
+            self.staged[digest] = len(content)
+            descriptor = Descriptor(
+                media_type=media_type.OCI_MANIFEST, digest=digest, size=len(content)
+            )
+            found += [(_canonical(tag), descriptor) for tag in image.tags] or [(None, descriptor)]
+        return found
+
+    def size_of(self, digest: Digest) -> int | None:
+        """Return the size of a blob that came in or is here; None if it is neither."""
+        if digest in self.staged:
+            return self.staged[digest]
+        file = self._layout.blobs.stat(digest)
+        return None if file is None else file.size
+
+    def read(self, digest: Digest) -> bytes | None:
+        """Return a document that came in or is here."""
+        if digest in self.staged:
+            return self.stage.read(digest, MANIFEST_BYTES.value)
+        try:
+            return self._layout.blobs.read(digest, MANIFEST_BYTES)
+        except (BlobNotFound, CorruptBlob):
+            return None
+
+    def _is_here(self, digest: Digest, size: int) -> bool:
+        if not self._layout.blobs.has(digest, size):
+            return False
+        try:
+            self._layout.blobs.verify(digest)
+        except (BlobNotFound, CorruptBlob):
+            return False
+        return True
+
+
+class _DirectoryIntake(_Intake):
+    """Brings blobs from another layout, each when it turns out to be needed."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        stage: Stage,
+        lease: Lease,
+        progress: Progress,
+        origin: BlobStore,
+        source: str,
+    ) -> None:
+        super().__init__(layout, stage, lease, progress)
+        self._origin = origin
+        self._source = source
+        self._brought: set[Digest] = set()
+
+    def size_of(self, digest: Digest) -> int | None:
+        if digest not in self._brought:
+            self._bring(digest)
+            self._brought.add(digest)
+        return super().size_of(digest)
+
+    def _bring(self, digest: Digest) -> None:
+        file = self._origin.stat(digest)
+        if file is None:
+            return
+        try:
+            with self._origin.open(digest) as stream:
+                self.store(iter(lambda: stream.read(_CHUNK), b""), digest, file.size)
+        except CorruptBlob as error:
+            raise InvalidArchive(self._source, f"blob {digest} {error.why}") from error
+
+
+@dataclass(slots=True)
+class _Closure:
+    """What one image needs: `order` has children before parents, `missing` is not there."""
+
+    intake: _Intake
+    source: str
+    order: list[Digest] = field(default_factory=list)
+    missing: list[Digest] = field(default_factory=list)
+    _seen: set[Digest] = field(default_factory=set)
+    _has_whole: bool = False
+
+    def walk(self, root: Descriptor) -> _Closure:
+        """Collect what a root leads to, and refuse an image of which nothing is whole."""
+        self._document(root, 0)
+        if not self._has_whole:
+            first = f": {self.missing[0]} is missing" if self.missing else ""
+            raise InvalidArchive(self.source, f"no platform of {root.digest} is whole{first}")
+        return self
+
+    def _document(self, descriptor: Descriptor, depth: int) -> None:
+        digest = descriptor.digest
+        if digest in self._seen:
+            return
+        self._seen.add(digest)
+        GRAPH_DEPTH.check(depth, f"the nesting of an image in {self.source}")
+        GRAPH_NODES.check(len(self._seen), f"the number of documents in {self.source}")
+        if not (descriptor.media_type.is_index or descriptor.media_type.is_manifest):
+            self._leaf(descriptor)
+            self._refuse_unknown_document(descriptor)
+            self._has_whole |= depth == 0 and not self.missing
+            return
+        if not self._is_there(descriptor):
+            return
+        document = self._parse(descriptor)
+        if isinstance(document, Index):
+            for child in document.manifests:
+                self._document(child, depth + 1)
+        else:
+            self._has_whole |= self._content(document)
+        self.order.append(digest)
+
+    def _content(self, document: Manifest) -> bool:
+        """Collect the config and the layers; say whether all are there."""
+        before = len(self.missing)
+        for child in document.children():
+            is_subject = child.role is Role.SUBJECT
+            if not is_subject and child.descriptor.media_type.is_distributable:
+                self._leaf(child.descriptor)
+        return len(self.missing) == before
+
+    def _leaf(self, descriptor: Descriptor) -> None:
+        if descriptor.data is None and self._is_there(descriptor):
+            self.order.append(descriptor.digest)
+
+    def _refuse_unknown_document(self, descriptor: Descriptor) -> None:
+        """Refuse what would bring its content along if we knew its type.
+
+        Without that content it is of no use, and no collection could tell what it needs.
+        """
+        if descriptor.size > MANIFEST_BYTES.value:
+            return
+        content = self.intake.read(descriptor.digest)
+        if content is not None and leads_on(content):
+            raise InvalidArchive(
+                self.source,
+                f"{descriptor.digest} is a document of the unknown type "
+                f"{str(descriptor.media_type)!r}",
+            )
+
+    def _is_there(self, descriptor: Descriptor) -> bool:
+        size = self.intake.size_of(descriptor.digest)
+        if size is None:
+            self.missing.append(descriptor.digest)
+            return False
+        if size != descriptor.size:
+            raise InvalidArchive(
+                self.source,
+                f"blob {descriptor.digest} has {size} bytes, and its descriptor says "
+                f"{descriptor.size}",
+            )
+        return True
+
+    def _parse(self, descriptor: Descriptor) -> Index | Manifest:
+        content = self.intake.read(descriptor.digest)
+        if content is None:
+            raise InvalidArchive(self.source, f"blob {descriptor.digest} cannot be read")
+        try:
+            return manifest.parse(content, descriptor.media_type)
+        except InvalidManifest as error:
+            raise InvalidArchive(self.source, str(error.of(descriptor.digest))) from error
+
+
+def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Descriptor]]:
+    """Return what index.json names, by containerd's annotation where there is one."""
+    if index_json is None:
+        return []
+    try:
+        index = IndexJson.parse(index_json)
+    except InvalidManifest as error:
+        raise InvalidArchive(source, str(error.of("index.json"))) from error
+    if index.problems:
+        raise InvalidArchive(source, f"index.json: {index.problems[0]}")
+    found: dict[str | Digest, tuple[str | None, Descriptor]] = {}
+    for ref in index.refs:
+        name = ref.descriptor.annotations.get(CONTAINERD_NAME) or ref.name
+        # A name that is there twice means the last one, as linuxkit and docker have it.
+        found[name or ref.descriptor.digest] = (name, ref.descriptor)
+    return list(found.values())
+
+
+def _renamed(
+    named: list[tuple[str | None, Descriptor]], name: str | None, source: str
+) -> list[tuple[str | None, Descriptor]]:
+    if name is None:
+        return named
+    if len({descriptor.digest for _, descriptor in named}) > 1:
+        raise InvalidArchive(source, "there are several images in it, and one name was given")
+    return [(str(Reference.parse(name).with_default_tag()), named[0][1])]
+
+
+def _taken_over(
+    layout: Layout, named: list[tuple[str | None, Descriptor]], options: ImportOptions
+) -> Mapping[str, Digest]:
+    """Return which names would stand for something else than before; refuse that unless told."""
+    here = {ref.name: ref.descriptor.digest for ref in layout.index().refs if ref.name}
+    found = {
+        name: here[name]
+        for name, descriptor in named
+        if name is not None and name in here and here[name] != descriptor.digest
+    }
+    if found and not options.may_replace:
+        name = next(iter(found))
+        raise Refused(
+            f"{name!r} stands for another image here ({found[name]})",
+            hint="--replace takes the name over; --name gives another one",
+        )
+    return found
+
+
+def _canonical(tag: str) -> str:
+    try:
+        return str(Reference.parse(tag))
+    except InvalidReference:
+        return tag

@@ -1,0 +1,124 @@
+"""Index write: put images under a name that stands for all of their platforms.
+
+What comes out is what linuxkit's IndexWrite makes, byte for byte, but where it loses data: images
+for two variants (arm/v6 and arm/v7) are two here, the index that was there stays as long as
+another name stands for it, and the same images always give the same index.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from cachedb.errors import InvalidInput, Refused
+from cachedb.limits import MANIFEST_BYTES
+from cachedb.oci import Descriptor, Digest, attestation
+from cachedb.oci.index_merge import Entry, IndexDocument
+from cachedb.oci.media_type import OCI_INDEX
+from cachedb.operations.transfer.publish import Naming, publish, publish_made
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import IndexJson, Layout
+
+_EMPTY = (
+    b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+)
+_SOURCE = "build"
+
+PlatformKey: TypeAlias = tuple[str, str, str, str, tuple[str, ...]]
+
+
+def write_index(
+    layout: Layout, catalog: Catalog, name: str, descriptors: Sequence[Descriptor]
+) -> Descriptor:
+    """Make an index of some images, or add them to the index that has the name; return it.
+
+    An image takes the place of one for the same platform, and what was said about the one that
+    went goes too. The images need not be here.
+
+    Raises:
+        InvalidInput: There are no images.
+        Refused: The name stands for a single image.
+    """
+    if not descriptors:
+        raise InvalidInput("an index without any manifest cannot be made")
+
+    def make(index: IndexJson) -> tuple[Naming, bytes]:
+        written = _written(layout, index, name, descriptors)
+        descriptor = Descriptor(
+            media_type=written.media_type,
+            digest=Digest.of(written.content),
+            size=len(written.content),
+        )
+        return Naming(name=name, descriptor=descriptor, source=_SOURCE), written.content
+
+    with layout.stage() as stage:
+        publish_made(layout, catalog, stage, make)
+    return named(layout, name)
+
+
+def write_descriptor(
+    layout: Layout, catalog: Catalog, name: str, descriptor: Descriptor
+) -> Descriptor:
+    """Let a name stand for what a descriptor points at, which need not be here; return it."""
+    if not name:
+        raise InvalidInput("a descriptor needs a name")
+    with layout.stage() as stage:
+        naming = Naming(name=name, descriptor=descriptor, source=_SOURCE)
+        publish(layout, catalog, stage, [], [naming])
+    return named(layout, name)
+
+
+def named(layout: Layout, name: str) -> Descriptor:
+    """Return the descriptor of index.json that has just been given a name."""
+    return next(ref.descriptor for ref in reversed(layout.index().refs) if ref.name == name)
+
+
+def _written(
+    layout: Layout, index: IndexJson, name: str, descriptors: Sequence[Descriptor]
+) -> IndexDocument:
+    new = [Entry(descriptor=each, json=each.to_json()) for each in descriptors]
+    old = next((ref.descriptor for ref in index.refs if ref.name == name), None)
+    if old is None:
+        return IndexDocument.parse(_EMPTY, OCI_INDEX).listing(new)
+    if not old.media_type.is_index:
+        raise Refused(f"{name!r} stands for a single image here, not for an index")
+    content = layout.blobs.read(old.digest, MANIFEST_BYTES)
+    document = IndexDocument.parse(content, old.media_type)
+    return document.listing(_merged(document.entries, new))
+
+
+def _merged(old: Sequence[Entry], new: Sequence[Entry]) -> Iterable[Entry]:
+    """Put new entries in the place of old ones for their platform, and the rest at the end."""
+    by_platform = {key: entry for entry in new if (key := _platform(entry)) is not None}
+    found: list[Entry] = []
+    for entry in old:
+        key = _platform(entry)
+        found.append(entry if key is None else by_platform.pop(key, entry))
+    found += by_platform.values()
+    found += (entry for entry in new if _platform(entry) is None)
+    each_once = {entry.descriptor.digest: entry for entry in reversed(found)}
+    kept = list(dict.fromkeys(e.descriptor.digest for e in found))
+    return [each_once[digest] for digest in kept if _about(each_once[digest]) in {None, *kept}]
+
+
+def _about(entry: Entry) -> str | None:
+    annotations = entry.descriptor.annotations
+    return attestation.about(annotations) if attestation.is_attestation(annotations) else None
+
+
+def _platform(entry: Entry) -> PlatformKey | None:
+    """Return what two images for one platform have in common; statements are for none."""
+    platform = entry.descriptor.platform
+    if platform is None or platform.is_unknown:
+        return None
+    normal = platform.normalized()
+    return (
+        normal.os,
+        normal.architecture,
+        normal.variant,
+        normal.os_version,
+        normal.os_features,
+    )

@@ -1,0 +1,225 @@
+"""Publish: blobs from the stage into the layout, names into index.json, both into the catalog.
+
+The order is what makes a crash harmless: children before parents, the name last; what index.json
+names is whole at every instant.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, update
+
+from cachedb.catalog.queries import leases
+from cachedb.catalog.schema import blob, ref
+from cachedb.errors import CacheBusy, CacheError, StorageFailed
+from cachedb.operations.sync import read_sboms, reconcile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import IndexJson, Layout
+    from cachedb.layout.staging.stage import Stage
+    from cachedb.oci import Descriptor, Digest
+
+_MOST_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """A name to give, what to, and what is remembered of it."""
+
+    name: str | None
+    descriptor: Descriptor
+    source: str
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A running operation's hold on blobs, present or on their way."""
+
+    key: str
+    catalog: Catalog
+
+    def hold(self, digests: Iterable[Digest]) -> None:
+        """Keep these, and all that they contain, from being collected."""
+        with self.catalog.writing() as connection:
+            leases.hold(connection, self.key, digests)
+
+
+@contextmanager
+def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
+    """Open a lease for the time of an operation; a crash ends it as well."""
+    with layout.leasing() as key:
+        with catalog.writing() as connection:
+            leases.take(connection, key, _now())
+        try:
+            yield Lease(key, catalog)
+        except CacheError:
+            _release(catalog, key)
+            raise
+        # After anything else, Ctrl-C above all, a statement may be half read, and a transaction
+        # would wait for it as long as it waits for other processes.
+        _release(catalog, key)
+
+
+def _release(catalog: Catalog, key: str) -> None:
+    # A row that stays says nothing without the lock, and the next collection removes it: no
+    # reason to fail, and none to hide why the operation has failed.
+    with suppress(CacheError), catalog.writing() as connection:
+        leases.release(connection, [key])
+
+
+def publish(
+    layout: Layout,
+    catalog: Catalog,
+    stage: Stage,
+    digests: Sequence[Digest],
+    namings: Collection[Naming],
+    reused: Collection[Digest] = (),
+) -> None:
+    """Publish staged blobs in the order given, then the names, in one write of index.json.
+
+    `reused` is what the names need besides and was found in the layout. Collectors of other tools
+    know neither locks nor leases, so all of it is looked for once more when the names are there.
+
+    Raises:
+        CacheBusy: Another program removed a blob that is not on the stage; nothing is named.
+    """
+    content = _Content(layout, stage, digests, reused)
+    with layout.publishing():
+        stage.link(digests)
+        with layout.locking_names():
+            reconcile.reconcile(layout, catalog)
+            _name(content, catalog, namings)
+        layout.keep_reserve()
+    read_sboms.read_new(layout, catalog)
+
+
+def publish_made(
+    layout: Layout,
+    catalog: Catalog,
+    stage: Stage,
+    make: Callable[[IndexJson], tuple[Naming, bytes]],
+) -> None:
+    """Publish one small document that is made of the names as they are, and name it.
+
+    Nobody changes the names between the reading and the naming.
+    """
+    with layout.publishing(), layout.locking_names():
+        reconcile.reconcile(layout, catalog)
+        naming, content = make(layout.index())
+        digest = naming.descriptor.digest
+        stage.add(digest, content)
+        stage.link([digest])
+        _name(_Content(layout, stage, [digest]), catalog, [naming])
+    read_sboms.read_new(layout, catalog)
+
+
+def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> None:
+    layout = content.layout
+    before = layout.index()
+    after = before.naming((n.name, n.descriptor) for n in namings)
+    content.bring_back()
+    if after != before:
+        layout.replace_index(after)
+        try:
+            content.bring_back()
+        except CacheBusy:
+            layout.replace_index(before)
+            raise
+    # Before the catalog notes when files were touched, for losing a name is a touch as well.
+    content.stage.release(content.digests)
+    with catalog.writing() as connection:
+        reconcile.absorb(layout, connection, content.digests)
+        _remember(connection, content.digests, namings)
+
+
+def publish_blobs(
+    layout: Layout, catalog: Catalog, stage: Stage, digests: Sequence[Digest]
+) -> None:
+    """Publish staged blobs that names lead to already; index.json is not touched."""
+    with layout.publishing():
+        stage.link(digests)
+        with layout.locking_names():
+            reconcile.reconcile(layout, catalog)
+            stage.release(digests)
+            with catalog.writing() as connection:
+                reconcile.absorb(layout, connection, digests)
+                _mark_verified(connection, digests)
+
+
+def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:
+    """Remember that blobs have just been hashed and found right."""
+    with catalog.writing() as connection:
+        _mark_verified(connection, digests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What some names need: blobs on the stage, and others that were in the layout before."""
+
+    layout: Layout
+    stage: Stage
+    digests: Sequence[Digest]
+    reused: Collection[Digest] = ()
+
+    def bring_back(self) -> None:
+        """Undo what a collector of another tool did, which removes what no name reaches yet.
+
+        Raises:
+            CacheBusy: It took something that only a new transfer can bring back.
+        """
+        for _ in range(_MOST_ATTEMPTS):
+            gone = [digest for digest in self.digests if self._is_gone(digest)]
+            lost = next(filter(self._is_gone, self.reused), None)
+            if lost is None and not gone:
+                return
+            if lost is None:
+                try:
+                    self.stage.link(gone)
+                except StorageFailed:
+                    lost = gone[0]
+            if lost is not None:
+                what = f"another program removed {lost} before it had a name"
+                raise CacheBusy(what, hint="try again")
+        raise CacheBusy("another program removes blobs as they come", hint="try again")
+
+    def _is_gone(self, digest: Digest) -> bool:
+        return self.layout.blobs.stat(digest) is None
+
+
+def _remember(
+    connection: Connection, digests: Sequence[Digest], namings: Collection[Naming]
+) -> None:
+    now = _now()
+    _mark_verified(connection, digests)  # on the stage, moments ago
+    for naming in namings:
+        connection.execute(
+            update(ref)
+            .where(ref.c.name == naming.name)
+            .values(
+                source=naming.source,
+                origin=naming.origin,
+                pulled=now if naming.source == "pull" else None,
+            )
+        )
+
+
+def _mark_verified(connection: Connection, digests: Collection[Digest]) -> None:
+    if digests:
+        connection.execute(
+            update(blob).where(blob.c.digest == bindparam("key")).values(verified=_now()),
+            [{"key": digest} for digest in digests],
+        )
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

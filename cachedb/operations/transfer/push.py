@@ -1,0 +1,422 @@
+"""Push: images from the layout to a registry, which is sent only what it does not have."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from cachedb.catalog.index.derive import DOCUMENTS
+from cachedb.catalog.index.ref_rows import parts_of
+from cachedb.catalog.queries import repositories
+from cachedb.catalog.queries.statements import asking
+from cachedb.errors import (
+    BlobNotFound,
+    CacheError,
+    InvalidInput,
+    InvalidManifest,
+    InvalidReference,
+    RefNotFound,
+    Refused,
+)
+from cachedb.oci import Descriptor, Digest, MediaType, Reference, index_merge, manifest
+from cachedb.oci.arch_tag import arch_tags
+from cachedb.oci.index_merge import IndexDocument
+from cachedb.operations.read import resolve
+from cachedb.operations.transfer.platform_selection import may_be_referrer
+from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.publish import leasing
+from cachedb.operations.transfer.push_graph import Document, gather
+from cachedb.operations.transfer.upload import Delivery
+from cachedb.operations.transfer.workers import JOBS, run_all, workers
+from cachedb.registry.uploads import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.oci import Platform
+    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.transfer.progress import Progress
+    from cachedb.operations.transfer.publish import Lease
+    from cachedb.operations.transfer.push_graph import Outgoing
+    from cachedb.registry.client import Client
+
+
+class Conflict(StrEnum):
+    """What to do about a tag that stands for something else in the registry."""
+
+    MERGE = "merge"
+    """Two indexes become one, in which ours has precedence; anything else is refused."""
+    REPLACE = "replace"
+    """The tag comes to stand for what is pushed."""
+
+
+class Change(StrEnum):
+    """What a push did to the tag."""
+
+    PUSHED = "pushed"
+    MERGED = "merged"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushOptions:
+    """How to push: all platforms if none is named, `jobs` blobs at a time."""
+
+    platforms: tuple[Platform, ...] = ()
+    jobs: int = JOBS
+    has_arch_tags: bool = False
+    conflict: Conflict = Conflict.MERGE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """An image of the cache, and the name that it gets in a registry."""
+
+    name: str
+    root: Descriptor
+    target: Reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """What a push came to: `descriptor` is what the tag stands for now.
+
+    `sent` is in bytes; `uploaded`, `mounted` and `existed` count blobs.
+    """
+
+    name: str
+    target: Reference
+    descriptor: Descriptor
+    change: Change
+    sent: int
+    uploaded: int
+    mounted: int
+    existed: int
+    referrers: tuple[Digest, ...]
+    arch_tags: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushReport:
+    """What a push of several images came to; the failures do not undo the others."""
+
+    pushed: tuple[Pushed, ...]
+    failures: tuple[tuple[Sending, CacheError], ...]
+
+
+def plan(
+    catalog: Catalog, names: Sequence[str], remote_name: Reference | None = None
+) -> tuple[Sending, ...]:
+    """Find the images of these names, and where each is to go: by default to its own name.
+
+    Raises:
+        RefNotFound: One of the names is not there.
+        InvalidInput: Several images would get one name, or one gets none.
+    """
+    if remote_name is not None and len(names) > 1:
+        raise InvalidInput(f"{len(names)} images cannot all become {remote_name.familiar!r}")
+    with catalog.reading() as connection:
+        ask = asking(connection)
+        return tuple(_sending(resolve.find(ask, name), remote_name) for name in names)
+
+
+def push(
+    layout: Layout,
+    catalog: Catalog,
+    sendings: Sequence[Sending],
+    connect: Callable[[str], Client],
+    options: PushOptions,
+    progress: Progress = UNWATCHED,
+) -> PushReport:
+    """Push images; that something is missing is found out before anything is sent.
+
+    A blob is looked for first, then mounted from another repository that is known to have it,
+    and sent last of all. Documents are sent as they are, children before parents, and the tag
+    comes last. Mirrors are neither asked nor written to.
+    """
+    pushed: list[Pushed] = []
+    failures: list[tuple[Sending, CacheError]] = []
+    with _leasing(layout, catalog) as lease, workers(options.jobs) as pool:
+        task = _Task(layout, catalog, lease, pool, options, progress)
+        for sending in sendings:
+            try:
+                client = connect(sending.target.domain)
+                pushed.append(_Push(task, client, sending).run())
+            except CacheError as error:
+                failures.append((sending, error))
+    return PushReport(pushed=tuple(pushed), failures=tuple(failures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What the images of one push share; without a lease the cache may only be read."""
+
+    layout: Layout
+    catalog: Catalog
+    lease: Lease | None
+    pool: Executor
+    options: PushOptions
+    progress: Progress
+
+
+class _Push:
+    """One image on its way to one name."""
+
+    def __init__(self, task: _Task, client: Client, sending: Sending) -> None:
+        self._task = task
+        self._registry = client.origin
+        self._sending = sending
+        self._target = sending.target
+        self._delivery = Delivery(
+            task.layout, client.origin, sending.target, task.pool, task.progress
+        )
+
+    def run(self) -> Pushed:
+        """Bring there what is missing there, and set the tag."""
+        outgoing = self._gather()
+        tags = self._arch_tags(outgoing)
+        there = self._find(self._target)
+        wanted = self._settle(outgoing.root, there)
+        referrers = self._new_referrers(outgoing)
+        self._delivery.sources = self._sources(outgoing)
+        if there is not None and wanted.descriptor.digest == there.digest:
+            change = Change.UNCHANGED
+            self._bring(referrers)
+        else:
+            change = Change.PUSHED if wanted is outgoing.root else Change.MERGED
+            self._refuse_incomplete(outgoing)
+            # The index that went into another one is kept too, for whoever knows its digest.
+            self._bring([*self._delivery.absent(outgoing.documents), *referrers], wanted)
+            self._delivery.put(wanted, self._target.tag)
+        documents = {each.descriptor.digest: each for each in outgoing.documents}
+        run_all(self._task.pool, lambda tag: self._set(tag, tags[tag], documents), tags)
+        self._remember(outgoing)
+        return self._report(wanted, change, referrers, tuple(tags))
+
+    def _bring(self, documents: Sequence[Document], last: Document | None = None) -> None:
+        self._delivery.bring_blobs(documents)
+        self._delivery.put_all([each for each in documents if each is not last])
+
+    # -- what there is to do ---------------------------------------------------------------
+
+    def _gather(self) -> Outgoing:
+        task, sending = self._task, self._sending
+        platforms = task.options.platforms
+        try:
+            outgoing = gather(task.layout, task.catalog, sending.name, sending.root, platforms)
+        except BlobNotFound as error:
+            error.hint = f"cachedb pull {sending.name}"
+            raise
+        if self._target.tag is None and self._target.digest != outgoing.root.descriptor.digest:
+            raise InvalidInput(
+                f"{outgoing.root.descriptor.digest} cannot be pushed as {self._target.familiar!r}"
+            )
+        if task.lease is not None:
+            task.lease.hold(outgoing.digests)
+        return outgoing
+
+    def _arch_tags(self, outgoing: Outgoing) -> Mapping[Reference, Descriptor]:
+        if not self._task.options.has_arch_tags:
+            return {}
+        if self._target.tag is None:
+            raise InvalidInput(
+                f"{self._target.familiar!r} has no tag that those of platforms could begin with"
+            )
+        tags, nameless = arch_tags(self._target, outgoing.images())
+        for descriptor in nameless:
+            self._task.progress.note(
+                f"{descriptor.digest} gets no tag of its own: another image is for "
+                f"{str(descriptor.platform)!r} as well"
+            )
+        return tags
+
+    def _find(self, reference: Reference) -> Descriptor | None:
+        try:
+            return self._registry.resolve(reference)
+        except RefNotFound:
+            return None
+
+    def _settle(self, root: Document, there: Descriptor | None) -> Document:
+        """Decide what the tag comes to stand for: what is pushed, or two indexes as one.
+
+        Raises:
+            Refused: The tag stands for something else, with which this cannot be merged.
+        """
+        ours = root.descriptor
+        if there is None or ours.digest == there.digest:
+            return root
+        if self._task.options.conflict is Conflict.REPLACE:
+            return root
+        if not (ours.media_type.is_index and there.media_type.is_index):
+            raise Refused(
+                f"{self._target.familiar!r} stands for {there.digest} already",
+                hint="--override replaces it",
+            )
+        return self._merge(root, there)
+
+    def _merge(self, root: Document, there: Descriptor) -> Document:
+        _, content = self._registry.manifest(self._target.path, there)
+        try:
+            theirs = IndexDocument.parse(content, there.media_type)
+        except InvalidManifest as error:
+            raise error.of(self._target.familiar) from error
+        ours = IndexDocument.parse(root.content, root.descriptor.media_type)
+        if theirs.covers(ours):
+            return _document(theirs)
+        subjects = self._subjects(theirs, ours)
+        added = index_merge.additions(ours, theirs, subjects)
+        return _document(ours.listing((*ours.entries, *added))) if added else root
+
+    def _subjects(self, theirs: IndexDocument, ours: IndexDocument) -> dict[str, str]:
+        """Read what the artifacts in the other index are about, where that is not said outside."""
+        listed = (entry.descriptor for entry in theirs.entries)
+        unclear = [d for d in listed if d.digest not in ours.digests and may_be_referrer(d)]
+        found = run_all(self._task.pool, self._subject_of, unclear)
+        pairs = zip(unclear, found, strict=True)
+        return {each.digest: subject for each, subject in pairs if subject is not None}
+
+    def _subject_of(self, descriptor: Descriptor) -> str | None:
+        try:
+            _, content = self._registry.manifest(self._target.path, descriptor)
+        except RefNotFound:
+            return None
+        try:
+            subject = manifest.parse(content, descriptor.media_type).subject
+        except InvalidManifest as error:
+            raise error.of(descriptor.digest) from error
+        return None if subject is None else subject.digest
+
+    def _new_referrers(self, outgoing: Outgoing) -> list[Document]:
+        """Return the referrers that the registry does not list."""
+        subjects = {each.subject.digest for each in outgoing.referrers if each.subject is not None}
+        ordered = sorted(subjects)
+        lists = run_all(
+            self._task.pool,
+            lambda subject: self._registry.referrers(self._target.path, Digest(subject)),
+            ordered,
+        )
+        listed = {each.digest for found in lists for each in found}
+        return [each for each in outgoing.referrers if each.descriptor.digest not in listed]
+
+    def _refuse_incomplete(self, outgoing: Outgoing) -> None:
+        """Refuse to push what would have holes."""
+        delivery = self._delivery
+        lacking = delivery.lacking_documents(outgoing.missing_documents)
+        lacking += delivery.lacking_blobs(outgoing.missing_blobs)
+        if not lacking:
+            return
+        first, rest = lacking[0], len(lacking) - 1
+        what = f"{first.platform} ({first.digest})" if first.platform else first.digest
+        more = f", nor are {rest} more" if rest else ""
+        error = BlobNotFound(
+            first.digest,
+            f"{self._sending.name!r} is not whole: {what} is neither here nor in "
+            f"{str(self._target.repository)!r}{more}",
+        )
+        error.hint = (
+            f"cachedb pull {self._sending.name} fetches the rest, "
+            "cachedb push --platform pushes some platforms"
+        )
+        raise error
+
+    # -- what is remembered and done about tags --------------------------------------------
+
+    def _set(
+        self, tag: Reference, descriptor: Descriptor, documents: Mapping[Digest, Document]
+    ) -> None:
+        """Make a tag stand for one image of the index."""
+        there = self._find(tag)
+        if there is not None and there.digest == descriptor.digest:
+            return
+        document = documents.get(descriptor.digest)
+        if document is None:
+            _, content = self._registry.manifest(self._target.path, descriptor)
+            document = Document(descriptor=descriptor, content=content, parsed=None)
+        self._delivery.put(document, tag.tag)
+
+    def _sources(self, outgoing: Outgoing) -> dict[str, str]:
+        """Return for each blob the path of another repository that may have it."""
+        domain = self._target.domain
+        with self._task.catalog.reading() as connection:
+            found = repositories.sources(
+                connection, domain, self._target.repository, outgoing.digests
+            )
+        return {digest: name.removeprefix(f"{domain}/") for digest, name in found.items()}
+
+    def _remember(self, outgoing: Outgoing) -> None:
+        if self._task.lease is None:
+            return
+        now = time.time_ns() // 1000
+        with self._task.catalog.writing() as connection:
+            for path, digests in self._delivery.disproved.items():
+                repositories.forget(connection, f"{self._target.domain}/{path}", digests)
+            documents = (*outgoing.documents, *outgoing.referrers)
+            blobs = (blob.digest for each in documents for blob in each.blobs)
+            repositories.remember(connection, self._target.repository, blobs, now)
+
+    def _report(
+        self,
+        wanted: Document,
+        change: Change,
+        referrers: Sequence[Document],
+        tags: tuple[Reference, ...],
+    ) -> Pushed:
+        outcomes = self._delivery.outcomes
+        return Pushed(
+            name=self._sending.name,
+            target=self._target,
+            descriptor=wanted.descriptor,
+            change=change,
+            sent=self._delivery.sent,
+            uploaded=outcomes[Outcome.UPLOADED],
+            mounted=outcomes[Outcome.MOUNTED],
+            existed=outcomes[Outcome.EXISTED],
+            referrers=tuple(each.descriptor.digest for each in referrers),
+            arch_tags=tags,
+        )
+
+
+@contextmanager
+def _leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease | None]:
+    """Hold a lease, where that can be written down."""
+    if not layout.is_writable:
+        yield None
+        return
+    with leasing(layout, catalog) as lease:
+        yield lease
+
+
+def _document(index: IndexDocument) -> Document:
+    descriptor = Descriptor(
+        media_type=index.media_type, digest=Digest.of(index.content), size=len(index.content)
+    )
+    parsed = manifest.parse(index.content, index.media_type)
+    return Document(descriptor=descriptor, content=index.content, parsed=parsed)
+
+
+def _sending(root: Root, remote_name: Reference | None) -> Sending:
+    name = root.name or root.digest
+    if root.kind not in DOCUMENTS:
+        raise InvalidInput(f"{name!r} is neither an index nor a manifest, and cannot be pushed")
+    return Sending(
+        name=name,
+        root=Descriptor(media_type=MediaType(root.media_type), digest=root.digest, size=root.size),
+        target=(remote_name or _own_name(root)).with_default_tag(),
+    )
+
+
+def _own_name(root: Root) -> Reference:
+    registry, _, _ = parts_of(root.name)
+    if root.name is None or registry is None:
+        raise InvalidReference(
+            root.name or root.digest,
+            "it does not say where to push to",
+            hint="say it with --remote-name",
+        )
+    return Reference.parse(root.name)

@@ -1,0 +1,296 @@
+"""Remote: questions to registries about images, without pulling them.
+
+Mirrors are not asked: what one of them has says nothing about what is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from cachedb.catalog.index.ref_rows import parts_of
+from cachedb.errors import (
+    CacheError,
+    InvalidManifest,
+    InvalidReference,
+    RefNotFound,
+    WrongContent,
+)
+from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES
+from cachedb.oci import Descriptor, Digest, Index, Platform, Reference, config, manifest
+from cachedb.oci.manifest import Role
+from cachedb.oci.platform.match import only_strict
+from cachedb.oci.reference import DEFAULT_TAG
+from cachedb.operations.transfer.workers import JOBS, run_all, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cachedb.oci import Manifest
+    from cachedb.oci.reference import TagName
+    from cachedb.operations.read.resolve import Root
+    from cachedb.registry.client import Client
+    from cachedb.registry.registry import Registry
+
+_Connect: TypeAlias = Callable[[str], "Client"]
+
+
+def image_in_registry(client: Client, reference: Reference, platform: Platform | None) -> bool:
+    """Ask whether a registry has an image for a platform; without one, whether it has the image.
+
+    The platform has to be that very one: an amd64 that would run a 386 does not count. That the
+    registry could not be asked is an error, never "no".
+    """
+    registry = client.origin
+    try:
+        if platform is None:
+            registry.resolve(reference)
+            return True
+        root = _read(registry, reference, _target(reference))
+    except RefNotFound:
+        return False
+    indexes = _walk(registry, reference, root, JOBS, lambda each: each.media_type.is_index)
+    matcher = only_strict(platform)
+    if isinstance(root.parsed, Index):
+        listed = (child.platform for each in indexes for child in each.children)
+        return any(found is not None and matcher.matches(found) for found in listed)
+    found = _configured_platform(registry, reference, root)
+    return found is not None and matcher.matches(found)
+
+
+def list_tags(client: Client, reference: Reference) -> Iterator[TagName]:
+    """Yield the tags of a repository in the order of the registry.
+
+    Raises:
+        InvalidReference: The reference is to one image.
+        RefNotFound: The registry does not have the repository.
+    """
+    if not reference.is_name_only:
+        raise InvalidReference(reference.familiar, "expected a repository, without tag or digest")
+    return client.origin.tags(reference.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteManifest:
+    """One image or artifact at a registry; `size` is that of all of it."""
+
+    descriptor: Descriptor
+    platform: Platform | None
+    artifact_type: str | None
+    layers: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteImage:
+    """What a registry says about a reference; `content` is the document byte for byte.
+
+    `size` is that of all of it, what images share counted once.
+    """
+
+    reference: Reference
+    descriptor: Descriptor
+    content: bytes
+    manifests: tuple[RemoteManifest, ...]
+    size: int
+
+
+def inspect(client: Client, reference: Reference, jobs: int = JOBS) -> RemoteImage:
+    """Ask a registry what an image is for, and how large: one request for each of its manifests.
+
+    Raises:
+        RefNotFound: The registry does not have it.
+    """
+    registry = client.origin
+    root = _read(registry, reference, _target(reference))
+    found = _walk(registry, reference, root, jobs, _is_document)
+    return RemoteImage(
+        reference=reference,
+        descriptor=root.descriptor,
+        content=root.content,
+        size=sum({k: v for each in found for k, v in each.parts.items()}.values()),
+        manifests=tuple(
+            _summary(registry, reference, each) for each in found if not each.is_index
+        ),
+    )
+
+
+def document(client: Client, reference: Reference) -> bytes:
+    """Return the index or the manifest that a reference stands for, byte for byte."""
+    _, content = client.origin.manifest(reference.path, _target(reference))
+    return content
+
+
+class Publication(StrEnum):
+    """What the registry says about a name of the cache."""
+
+    PUBLISHED = "published"
+    """It stands for the same there."""
+    DIFFERENT = "different"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+    """The registry could not be asked, or did not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A name of the cache and what its registry says; `error` is why that is not known."""
+
+    root: Root
+    publication: Publication
+    error: CacheError | None = None
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it could be pulled again as it is."""
+        return self.publication is Publication.PUBLISHED
+
+
+def check_published(
+    roots: Sequence[Root], connect: _Connect, jobs: int = JOBS
+) -> tuple[Published, ...]:
+    """Ask the registries of some names what these stand for there: one request a name.
+
+    What could not be asked is reported as such; nothing is raised for it.
+    """
+    questions = [_question(root, connect) for root in roots]
+    with workers(jobs) as pool:
+        return tuple(run_all(pool, lambda ask: ask(), questions))
+
+
+def _question(root: Root, connect: _Connect) -> Callable[[], Published]:
+    """Prepare to ask about one name; the client is opened here, by the one thread."""
+    try:
+        if root.name is None or parts_of(root.name)[0] is None:
+            raise InvalidReference(
+                root.name or root.digest, "not the name of an image in a registry"
+            )
+        reference = Reference.parse(root.name)
+        registry = connect(reference.domain).origin
+    except CacheError as error:
+        unknown = Published(root=root, publication=Publication.UNKNOWN, error=error)
+        return lambda: unknown
+    return lambda: _ask(root, reference, registry)
+
+
+def _ask(root: Root, reference: Reference, registry: Registry) -> Published:
+    try:
+        there = registry.resolve(reference)
+    except RefNotFound:
+        return Published(root=root, publication=Publication.ABSENT)
+    except CacheError as error:
+        return Published(root=root, publication=Publication.UNKNOWN, error=error)
+    same = there.digest == root.digest
+    return Published(
+        root=root, publication=Publication.PUBLISHED if same else Publication.DIFFERENT
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A document at a registry."""
+
+    descriptor: Descriptor
+    content: bytes
+    parsed: Index | Manifest
+
+    @property
+    def is_index(self) -> bool:
+        return isinstance(self.parsed, Index)
+
+    @property
+    def parts(self) -> dict[Digest, int]:
+        """The sizes of config and layers, and its own."""
+        own = {self.descriptor.digest: self.descriptor.size}
+        children = () if isinstance(self.parsed, Index) else self.parsed.children()
+        return own | {
+            each.descriptor.digest: each.descriptor.size
+            for each in children
+            if each.role is not Role.SUBJECT
+        }
+
+    @property
+    def children(self) -> tuple[Descriptor, ...]:
+        return self.parsed.manifests if isinstance(self.parsed, Index) else ()
+
+
+def _walk(
+    registry: Registry,
+    reference: Reference,
+    root: _Document,
+    jobs: int,
+    is_wanted: Callable[[Descriptor], bool],
+) -> list[_Document]:
+    """Read the documents below a root, level by level, each once; the root is the first."""
+    found: dict[str, _Document] = {root.descriptor.digest: root}
+    level: Sequence[_Document] = (root,)
+    depth = 0
+    with workers(jobs) as pool:
+        while level:
+            below = {each.digest: each for document in level for each in document.children}
+            new = [d for d in below.values() if d.digest not in found and is_wanted(d)]
+            depth += 1
+            GRAPH_DEPTH.check(depth, f"the nesting of {reference.familiar!r}")
+            GRAPH_NODES.check(
+                len(found) + len(new), f"the number of documents of {reference.familiar!r}"
+            )
+            level = run_all(pool, lambda each: _read(registry, reference, each), new)
+            found.update({each.descriptor.digest: each for each in level})
+    return list(found.values())
+
+
+def _read(
+    registry: Registry, reference: Reference, target: Descriptor | Digest | TagName
+) -> _Document:
+    answered, content = registry.manifest(reference.path, target)
+    # What an index says of a child, its platform above all, is not in the answer.
+    descriptor = target if isinstance(target, Descriptor) else answered
+    try:
+        return _Document(descriptor, content, manifest.parse(content, descriptor.media_type))
+    except InvalidManifest as error:
+        raise error.of(descriptor.digest) from error
+
+
+def _target(reference: Reference) -> Digest | TagName:
+    return reference.digest or reference.tag or DEFAULT_TAG
+
+
+def _is_document(descriptor: Descriptor) -> bool:
+    return descriptor.media_type.is_index or descriptor.media_type.is_manifest
+
+
+def _summary(registry: Registry, reference: Reference, document: _Document) -> RemoteManifest:
+    parsed = document.parsed
+    assert not isinstance(parsed, Index)
+    platform = document.descriptor.platform or _configured_platform(registry, reference, document)
+    return RemoteManifest(
+        descriptor=document.descriptor,
+        platform=platform,
+        artifact_type=None if parsed.is_image else _artifact_type(parsed),
+        layers=len(parsed.layers),
+        size=sum(document.parts.values()),
+    )
+
+
+def _artifact_type(parsed: Manifest) -> str | None:
+    if parsed.artifact_type is None and parsed.config is not None:
+        return parsed.config.media_type
+    return parsed.artifact_type
+
+
+def _configured_platform(
+    registry: Registry, reference: Reference, document: _Document
+) -> Platform | None:
+    """Read the platform from the config of an image; None if it is something else."""
+    parsed = document.parsed
+    if isinstance(parsed, Index) or parsed.config is None or not parsed.is_image:
+        return None
+    descriptor = parsed.config
+    CONFIG_BYTES.check(descriptor.size, f"the config of {reference.familiar!r}")
+    with registry.blob(reference.path, descriptor) as stream:
+        content = b"".join(stream)
+    if Digest.of(content, descriptor.digest.algorithm) != descriptor.digest:
+        raise WrongContent(f"blob {descriptor.digest}", "the registry sent other bytes")
+    return config.parse(content).platform

@@ -1,0 +1,179 @@
+"""Delivery: blobs and documents into one repository, with as little sent as possible."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from cachedb.errors import (
+    RateLimited,
+    RefNotFound,
+    RegistryError,
+    RegistryUnavailable,
+    UntrustedOrigin,
+    WrongContent,
+)
+from cachedb.oci import Descriptor, Digest, Index
+from cachedb.operations.transfer.push_graph import open_blob
+from cachedb.operations.transfer.workers import run_all
+from cachedb.registry.uploads import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
+    from typing import BinaryIO
+
+    from cachedb.layout import Layout
+    from cachedb.oci import Reference
+    from cachedb.oci.reference import TagName
+    from cachedb.operations.transfer.progress import Progress
+    from cachedb.operations.transfer.push_graph import Document
+    from cachedb.registry.registry import Registry
+
+# Leaving the hint out would not help against these.
+_NOT_ABOUT_MOUNTING = (RegistryUnavailable, RateLimited, UntrustedOrigin, WrongContent)
+
+
+class Delivery:
+    """Brings content into one repository, and counts what that took.
+
+    `sources` says for blobs which other repository of the registry may have them; `disproved` is
+    what was wrong of that. `sent` is in bytes.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        registry: Registry,
+        target: Reference,
+        pool: Executor,
+        progress: Progress,
+    ) -> None:
+        self._layout = layout
+        self._registry = registry
+        self._target = target
+        self._path = target.path
+        self._pool = pool
+        self._progress = progress
+        self._lock = threading.Lock()
+        self.sources: Mapping[str, str] = {}
+        self.disproved: dict[str, list[Digest]] = defaultdict(list)
+        self.outcomes: Counter[Outcome] = Counter()
+        self.sent = 0
+
+    def lacking_documents(self, documents: Iterable[Descriptor]) -> list[Descriptor]:
+        """Return which documents the repository does not have."""
+        return self._lacking(self._has_document, documents)
+
+    def lacking_blobs(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
+        """Return which blobs the repository does not have."""
+        return self._lacking(self._has_blob, blobs)
+
+    def absent(self, documents: Sequence[Document]) -> list[Document]:
+        """Return the documents that the repository does not have.
+
+        One that is there has all that it contains, or the registry would not have taken it.
+        """
+        lacking = {d.digest for d in self.lacking_documents(d.descriptor for d in documents)}
+        return [document for document in documents if document.descriptor.digest in lacking]
+
+    def bring_blobs(self, documents: Iterable[Document]) -> None:
+        """Bring the configs and layers of documents, each once, large ones first."""
+        blobs = {blob.digest: blob for document in documents for blob in document.blobs}
+        self._progress.announce(sum(blob.size for blob in blobs.values()))
+        run_all(self._pool, self._bring_blob, sorted(blobs.values(), key=lambda blob: -blob.size))
+
+    def put_all(self, documents: Sequence[Document]) -> None:
+        """Store documents under their digests; children come first, and so do subjects."""
+        run_all(self._pool, self.put, [each for each in documents if _is_free(each)])
+        # One after the other: parents after children, and where the registry keeps no list of
+        # referrers we do, reading and writing it.
+        for document in documents:
+            if not _is_free(document):
+                self.put(document)
+
+    def put(self, document: Document, tag: TagName | None = None) -> None:
+        """Store a document under its digest, or under a tag."""
+        descriptor = document.descriptor
+        target: Digest | TagName = Digest(descriptor.digest) if tag is None else tag
+        self._registry.put_manifest(self._path, target, descriptor.media_type, document.content)
+
+    def _lacking(
+        self, has: Callable[[Descriptor], bool], descriptors: Iterable[Descriptor]
+    ) -> list[Descriptor]:
+        wanted = list(descriptors)
+        found = run_all(self._pool, has, wanted)
+        return [wanted for wanted, is_there in zip(wanted, found, strict=True) if not is_there]
+
+    def _has_document(self, descriptor: Descriptor) -> bool:
+        kind = descriptor.media_type
+        if not (kind.is_index or kind.is_manifest):
+            return False  # nobody could tell what the registry has under its digest
+        try:
+            self._registry.resolve(self._target.with_digest(Digest(descriptor.digest)))
+        except RefNotFound:
+            return False
+        return True
+
+    def _has_blob(self, descriptor: Descriptor) -> bool:
+        return self._registry.has_blob(self._path, Digest(descriptor.digest))
+
+    def _bring_blob(self, descriptor: Descriptor) -> None:
+        digest = descriptor.digest
+        self._progress.expect(digest, descriptor.size)
+        source = self.sources.get(digest)
+        try:
+            outcome = self._push_blob(descriptor, source)
+        except _NOT_ABOUT_MOUNTING:
+            raise
+        except RegistryError:
+            if source is None:
+                raise
+            # Perhaps we may not read there, or the registry knows nothing about mounting.
+            outcome = self._push_blob(descriptor, None)
+        with self._lock:
+            self.outcomes[outcome] += 1
+            if source is not None and outcome is Outcome.UPLOADED:
+                self.disproved[source].append(digest)
+        self._progress.finish(digest, descriptor.size, outcome)
+
+    def _push_blob(self, descriptor: Descriptor, source: str | None) -> Outcome:
+        return self._registry.push_blob(
+            self._path, descriptor, partial(self._open, descriptor), source=source
+        )
+
+    def _open(self, descriptor: Descriptor, offset: int) -> BinaryIO:
+        file = open_blob(self._layout, descriptor, offset)
+        return cast("BinaryIO", _Watched(file, descriptor.digest, offset, self))
+
+    def note_sent(self, digest: Digest, offset: int, count: int) -> None:
+        """Count bytes that were read for sending; `offset` of the blob are on their way now."""
+        with self._lock:
+            self.sent += count
+        self._progress.advance(digest, offset)
+
+
+class _Watched:
+    """A blob that says how much of it has been read."""
+
+    def __init__(self, file: BinaryIO, digest: Digest, offset: int, delivery: Delivery) -> None:
+        self._file = file
+        self._digest = digest
+        self._offset = offset
+        self._delivery = delivery
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self._offset += len(chunk)
+        self._delivery.note_sent(self._digest, self._offset, len(chunk))
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _is_free(document: Document) -> bool:
+    """Whether a document may be put at the same time as others."""
+    return document.subject is None and not isinstance(document.parsed, Index)
