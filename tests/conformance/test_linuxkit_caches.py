@@ -14,7 +14,7 @@ from cachedb.oci import Platform
 from cachedb.operations.read.listing import Health
 from cachedb.operations.transfer.export import ExportOptions
 from tests import conformance_data
-from tests.filesystem import build
+from tests.archive import build
 
 # What linuxkit has imported although it is broken: it is listed, and said to be so. That an entry
 # of index.json gives a wrong size (bad-desc-size) does not make its blobs wrong.

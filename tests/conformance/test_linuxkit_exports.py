@@ -21,9 +21,9 @@ from cachedb.oci.containerd_name import ContainerdName
 from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import conformance_data
+from tests.archive import build
+from tests.archive.test_flatten import record, tree
 from tests.conformance.test_linuxkit_archives import REFUSED
-from tests.filesystem import build
-from tests.filesystem.test_flatten import record, tree
 
 VERSIONS = ("seed", "head")
 

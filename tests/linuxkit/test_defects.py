@@ -36,8 +36,8 @@ PULL = "operations/test_pull.py"
 PUSH = "operations/test_push.py"
 TAGS = "operations/test_push_tags.py"
 IMAGES = "operations/test_images.py"
-REMOTE = "operations/test_remote.py"
-ARCHIVE = "filesystem/test_image_archive.py"
+REMOTE = "operations/test_remote_inspect.py"
+ARCHIVE = "archive/test_image_archive.py"
 INTEROP = "interop/test_exports.py"
 
 SHOWN_BY: dict[str, list[tuple[str, str]]] = {

@@ -15,11 +15,11 @@ from cachedb.errors import InvalidArchive, InvalidInput, LimitExceeded
 from cachedb.oci import Digest, config, manifest, media_type
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from tests import conformance_data
-from tests.filesystem import build
-from tests.filesystem.build import OneWay, directory, file, link
-from tests.filesystem.images import Image, Store, encode, load, load_whole
-from tests.filesystem.test_compression import PACK
-from tests.filesystem.test_flatten import tree
+from tests.archive import build
+from tests.archive.build import OneWay, directory, file, link
+from tests.archive.images import Image, Store, encode, load, load_whole
+from tests.archive.test_compression import PACK
+from tests.archive.test_flatten import tree
 from tests.oci.table import Table
 
 TABLE = Table("archives")

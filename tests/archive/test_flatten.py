@@ -18,8 +18,8 @@ from cachedb.errors import InvalidArchive, LimitExceeded
 from cachedb.limits import LAYER_MEMBERS
 from tests import build as images
 from tests import conformance_data
-from tests.filesystem import build
-from tests.filesystem.build import directory, file, link
+from tests.archive import build
+from tests.archive.build import directory, file, link
 from tests.interop.tools import umoci
 from tests.oci.table import Table
 from tests.programs import require

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cachedb.archive.compression import Compression, Decompressed, sniff
 from cachedb.errors import InvalidArchive
-from tests.filesystem.build import OneWay
+from tests.archive.build import OneWay
 
 if sys.version_info >= (3, 14):
     from compression import zstd

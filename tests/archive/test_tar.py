@@ -14,8 +14,8 @@ from cachedb.archive.tar import reader
 from cachedb.archive.tar.reader import Kind, Member
 from cachedb.errors import InvalidArchive, LimitExceeded
 from cachedb.limits import TAR_HEADER_BYTES, Limit
-from tests.filesystem import build
-from tests.filesystem.build import OneWay, directory, entry, file, link
+from tests.archive import build
+from tests.archive.build import OneWay, directory, entry, file, link
 from tests.programs import require
 
 FEW = Limit(name="members", variable="MEMBERS", value=3)

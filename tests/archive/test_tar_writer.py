@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cachedb.archive.tar import reader, writer
 from cachedb.archive.tar.reader import Kind, Member
 from cachedb.errors import InvalidArchive
-from tests.filesystem import build
+from tests.archive import build
 from tests.programs import require
 
 

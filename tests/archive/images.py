@@ -13,7 +13,7 @@ from cachedb.archive.image_archive import ImageArchive
 from cachedb.errors import InvalidArchive
 from cachedb.oci import Descriptor, Digest, manifest, media_type
 from cachedb.oci.manifest import Role
-from tests.filesystem import build
+from tests.archive import build
 
 
 @dataclass

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.filesystem import build
-from tests.filesystem.test_flatten import flat, tree
+from tests.archive import build
+from tests.archive.test_flatten import flat, tree
 
 
 @dataclass

@@ -13,8 +13,8 @@ from cachedb.archive.docker_archive import ImageToWrite
 from cachedb.errors import InvalidArchive
 from cachedb.oci import Digest
 from tests import conformance_data
-from tests.filesystem import build
-from tests.filesystem.images import Image, Store, load, load_whole
+from tests.archive import build
+from tests.archive.images import Image, Store, load, load_whole
 from tests.programs import require
 
 
