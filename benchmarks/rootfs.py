@@ -82,7 +82,7 @@ def _compare(root: Path, layout: Path, repeat: int) -> None:
     unpacked, scratch, out = root / "unpacked", root / "scratch", root / "out.tar"
     unpack = ["umoci", "raw", "unpack", "--rootless", "--image", f"{layout}:{NAME}"]
     subprocess.run([*unpack, unpacked], check=True)
-    export = [CACHEDB, "export", "--quiet", "--format", "archive", "--cache", str(layout)]
+    export = [CACHEDB, "export", "--quiet", "--format", "filesystem", "--cache", str(layout)]
     pack = f"tar -C {scratch} -cf {out} ."
     prepared = " ".join([*unpack, str(scratch), "&&", pack])
 

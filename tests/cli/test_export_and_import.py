@@ -43,7 +43,7 @@ def test_a_longer_file_is_replaced_whole(run: Run, populated: build.Tree, tmp_pa
     out.parent.mkdir()
     out.write_bytes(b"x" * 100_000)
     out.chmod(0o640)
-    succeed(run, populated.path, "export", "--format", "archive", "--outfile", out, "tool:2")
+    succeed(run, populated.path, "export", "--format", "filesystem", "--outfile", out, "tool:2")
     assert names(out) == ["bin", "bin/sh", "tool"]
     assert out.stat().st_size < 100_000
     assert stat.S_IMODE(out.stat().st_mode) == 0o640
@@ -133,7 +133,7 @@ def test_exit_codes_mean_something(
 def test_arch_is_the_platform_of_linux(run: Run, populated: build.Tree, tmp_path: Path) -> None:
     for option, value in (("--arch", "arm64"), ("--platform", "linux/arm64")):
         succeed(
-            run, populated.path, "export", option, value, "--format", "archive",
+            run, populated.path, "export", option, value, "--format", "filesystem",
             "-o", tmp_path / option, NAME,
         )  # fmt: skip
     assert (tmp_path / "--arch").read_bytes() == (tmp_path / "--platform").read_bytes()
@@ -179,7 +179,7 @@ def test_a_large_image_is_flattened_in_little_memory(
         resource.setrlimit(resource.RLIMIT_DATA, (250_000_000, 250_000_000))
 
     done = subprocess.run(
-        [sys.executable, "-m", "cachedb", "export", "--format", "archive", "-o", os.devnull,
+        [sys.executable, "-m", "cachedb", "export", "--format", "filesystem", "-o", os.devnull,
          "example.com/large:1"],
         env={**os.environ, "CACHEDB_CACHE": str(populated.path)},
         check=False,

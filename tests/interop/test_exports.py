@@ -113,7 +113,9 @@ def test_the_tree_of_a_platform_can_be_extracted(
     cache: Path, tmp_path: Path, arch: str, tool: str
 ) -> None:
     require(tool)
-    archive = export(cache, tmp_path / "rootfs.tar", "--format", "archive", "--arch", arch, NAME)
+    archive = export(
+        cache, tmp_path / "rootfs.tar", "--format", "filesystem", "--arch", arch, NAME
+    )
     target = tmp_path / "rootfs"
     target.mkdir()
     program = str(shutil.which(tool))
@@ -128,7 +130,7 @@ def test_what_umoci_inserts_can_be_exported(tmp_path: Path) -> None:
     umoci("init", "--layout", layout)
     umoci("new", "--image", f"{layout}:new")
     umoci("insert", "--rootless", "--image", f"{layout}:new", tmp_path / "files", "/")
-    archive = export(layout, tmp_path / "rootfs.tar", "--format", "archive", "new")
+    archive = export(layout, tmp_path / "rootfs.tar", "--format", "filesystem", "new")
     with tarfile.open(archive) as found:
         extract(found, tmp_path / "rootfs")
     assert tree_of(tmp_path / "rootfs") == {"etc/motd": "hello\n"}

@@ -30,7 +30,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("form", ["oci", "docker", "archive"])
+@pytest.mark.parametrize("form", ["oci", "docker", "filesystem"])
 def test_an_interrupted_export_leaves_nothing(tmp_path: Path, form: str) -> None:
     tree = build.layout(tmp_path / "cache", {"example.com/big:1": IMAGE})
     out = tmp_path / "out"

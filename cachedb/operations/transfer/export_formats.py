@@ -12,5 +12,5 @@ class Form(StrEnum):
     """An OCI image layout in a tar archive."""
     DOCKER = "docker"
     """What ``docker load`` reads."""
-    FILESYSTEM = "archive"
+    FILESYSTEM = "filesystem"
     """The tree that the layers make up, in a tar archive."""
