@@ -168,14 +168,12 @@ def read_query(
     noun: str = "refs",
 ) -> Query:
     """Read a query, in which saved queries and parameters may be used."""
-    from dataclasses import replace
-
     found = opened.parse(words, noun, **_parameters(params))
     if zone is None:
         return found
     from cachedb.query.semantics.times import parse_zone
 
-    return replace(found, zone=parse_zone(zone))
+    return found.replace(zone=parse_zone(zone))
 
 
 def clauses(

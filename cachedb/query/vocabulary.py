@@ -8,9 +8,10 @@ New entries never change what an old query means: bare words are references, fla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
+
+from cachedb.records import Record
 
 
 class Sort(StrEnum):
@@ -109,8 +110,7 @@ ROLES: Final = ("manifest", "config", "layer", "subject")
 SOURCES: Final = ("pull", "build", "import", "load")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noun:
+class Noun(Record):
     """A word that says what a query is about; some narrow it to one kind of blob."""
 
     name: str
@@ -119,8 +119,7 @@ class Noun:
     doc: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(Record):
     """An attribute of a row.
 
     A field with `inside` is not of the row but of what the row contains, of these kinds or of
@@ -156,8 +155,7 @@ class Field:
         return self.computed or self.is_list or (self.sort is Sort.REF and bool(self.inside))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relation:
+class Relation(Record):
     """What stands in `any R(…)`, `count R` and dotted paths; `kind` narrows contained blobs."""
 
     name: str
@@ -168,8 +166,7 @@ class Relation:
     contained: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
+class Function(Record):
     """What makes a set out of a set; without `takes`, of a set of any sort.
 
     `present` keeps the sort of its argument, so it `gives` none.
@@ -181,8 +178,7 @@ class Function:
     doc: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlagWord:
+class FlagWord(Record):
     """A word after `is:`."""
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from cachedb.query.semantics.unmatched_selectors import unmatched
 from cachedb.query.sql.compile import compile_ids, compile_query, selectors
 from cachedb.query.tools import explain as explaining
 from cachedb.query.vocabulary import Type
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from cachedb.query.tools.explain import Cost, Explanation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Record):
     """The rows that a query selects, in its order, and what their columns are."""
 
     columns: tuple[OutputColumn, ...]
@@ -38,8 +37,7 @@ class Answer:
     """Named tuples: a field a column, its dots as underscores; digests, datetimes and numbers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class Explained(Record):
     """What a query comes to, and how the database would go about it."""
 
     query: Explanation
@@ -103,7 +101,7 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
     statement = compile_query(query, now=now or datetime.now(UTC))
     with asking(catalog, linear_regex.register) as connection:
         costs = explaining.costs(statement, connection)
-        return replace(_explained(statement, connection), costs=costs)
+        return _explained(statement, connection).replace(costs=costs)
 
 
 def _explained(statement: Statement, connection: Connection) -> Explained:

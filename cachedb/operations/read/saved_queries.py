@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.errors import InvalidInput
 from cachedb.limits import CONFIG_BYTES
 from cachedb.query.semantics import macros
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +31,7 @@ _ANY_HEAD: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
 _HEAD: Final = re.compile(r"^[ \t]*\[[ \t]*queries[ \t]*\][^\n]*\n?", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedQuery:
+class SavedQuery(Record):
     """A saved query, what it is for, and what is wrong with it if anything is."""
 
     name: str

@@ -9,12 +9,12 @@ component and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from cachedb.query.messages import fail
 from cachedb.query.syntax import quoting
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,16 +33,14 @@ class Wild(Enum):
     DEEP = "**"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CharClass:
+class CharClass(Record):
     """One of some characters, or one that is none of them; pairs are first and last."""
 
     ranges: tuple[tuple[str, str], ...]
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Glob:
+class Glob(Record):
     """A pattern; `tokens` are characters and wildcards."""
 
     tokens: tuple[str | Wild | CharClass, ...]

@@ -10,11 +10,11 @@ the ends of the text. `.` is any character; `\d`, `\w` and `\s` are about ASCII.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cachedb.query.messages import fail
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -32,8 +32,7 @@ _CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r"}
 _ESCAPED: Final = frozenset(r"""\.^$*+?{}[]()|-/ "'#%&,:;<=>@_`~!""")
 
 
-@dataclass(frozen=True, slots=True)
-class Chars:
+class Chars(Record):
     """One character of some ranges, or of none of them."""
 
     ranges: tuple[tuple[str, str], ...]
@@ -44,29 +43,25 @@ class Chars:
         return any(first <= char <= last for first, last in self.ranges) is not self.negated
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Record):
     """The start of the text, or its end."""
 
     is_start: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Record):
     """One after the other."""
 
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Record):
     """One of several."""
 
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Record):
     """The same, from `low` to `high` times; None is without end."""
 
     part: Part
@@ -76,7 +71,7 @@ class Repeat:
 
 Part: TypeAlias = Chars | Anchor | Run | Choice | Repeat
 
-_ANY: Final = Chars((), negated=True)
+_ANY: Final = Chars(ranges=(), negated=True)
 
 
 class PatternError(ValueError):
@@ -145,13 +140,13 @@ class _Reader:
         while self._next == "|":
             self._take()
             parts.append(self._sequence())
-        return parts[0] if len(parts) == 1 else Choice(tuple(parts))
+        return parts[0] if len(parts) == 1 else Choice(parts=tuple(parts))
 
     def _sequence(self) -> Part:
         parts: list[Part] = []
         while self._next not in {"", "|", ")"}:
             parts.append(self._repeat(self._atom()))
-        return Run(tuple(parts))
+        return Run(parts=tuple(parts))
 
     def _repeat(self, part: Part) -> Part:
         bounds = self._bounds()
@@ -163,7 +158,7 @@ class _Reader:
             self._take()  # a lazy repeat finds the same texts
         if self._next and self._next in "*+?{":
             raise PatternError("a repeat of a repeat", "put the inner one in ( )")
-        return Repeat(part, *bounds)
+        return Repeat(part=part, low=bounds[0], high=bounds[1])
 
     def _bounds(self) -> tuple[int, int | None] | None:
         simple = {"*": (0, None), "+": (1, None), "?": (0, 1)}
@@ -198,7 +193,7 @@ class _Reader:
                 why = f"there is nothing to repeat before the `{char}`"
                 raise PatternError(why, f"write \\{char} for the character, .* for anything")
             case _:
-                return Chars(((char, char),))
+                return Chars(ranges=((char, char),))
 
     def _group(self) -> Part:
         if self._next == "?":
@@ -220,8 +215,8 @@ class _Reader:
     def _escape(self) -> Chars:
         char = self._take()
         if char.lower() in _CLASSES:
-            return Chars(_CLASSES[char.lower()], negated=char.isupper())
-        return Chars(((self._escaped(char),) * 2,))
+            return Chars(ranges=_CLASSES[char.lower()], negated=char.isupper())
+        return Chars(ranges=((self._escaped(char),) * 2,))
 
     def _escaped(self, char: str) -> str:
         if char in _CONTROLS:
@@ -253,7 +248,7 @@ class _Reader:
                     raise PatternError(f"the range {first}-{last} runs backwards")
             ranges.append((first, last))
         self._take()
-        return Chars(tuple(ranges), negated=negated)
+        return Chars(ranges=tuple(ranges), negated=negated)
 
     def _class_member(self, ranges: list[tuple[str, str]]) -> str | None:
         char = self._take()
@@ -403,7 +398,7 @@ class Searcher:
     def _has(self, chars: Chars, char: str) -> bool:
         if not self._folded:
             return chars.has(char)
-        plain = Chars(chars.ranges)
+        plain = Chars(ranges=chars.ranges)
         found = any(plain.has(form) for form in {char, char.lower(), char.upper()})
         return found is not chars.negated
 

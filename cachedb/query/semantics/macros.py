@@ -7,7 +7,6 @@ elsewhere. One that is broken breaks only what uses it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import QueryError
@@ -16,6 +15,7 @@ from cachedb.query.semantics.check import check
 from cachedb.query.syntax.parser import parse_saved
 from cachedb.query.syntax.tree import Saved, Source, Span, walk
 from cachedb.query.vocabulary import KEYWORDS
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
 _LONGEST_NAME: Final = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedQueries:
+class SavedQueries(Record):
     """Saved queries that have been read: those that hold, and what is wrong with the others."""
 
     queries: Mapping[str, Query]

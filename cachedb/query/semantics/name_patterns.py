@@ -8,12 +8,12 @@ A pattern without a registry matches at the end of a repository's path, whole co
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cachedb.oci.reference import DEFAULT_DOMAIN
 from cachedb.query.messages import fail
 from cachedb.query.semantics import globs
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from cachedb.query.semantics.globs import Glob
@@ -28,8 +28,7 @@ _LIBRARY: Final = "library/"
 _LONGEST: Final = 600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamePattern:
+class NamePattern(Record):
     """What a name has to be; None asks for nothing.
 
     `whole` is the pattern for names that are no references and so have no parts.
@@ -53,8 +52,7 @@ class NamePattern:
         return f"{registry}/{path}:{tag}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestPrefix:
+class DigestPrefix(Record):
     """How a digest begins, for each of the algorithms that it may be of."""
 
     prefixes: tuple[str, ...]

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidInput
 from cachedb.query.messages import fail, nearest
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -40,8 +40,7 @@ _FORMS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class Moment(Record):
     """The instants from `start` until before `end`; an age has both the same."""
 
     start: int

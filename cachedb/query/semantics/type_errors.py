@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from cachedb.query.messages import did_you_mean, fail
@@ -43,7 +42,7 @@ _WRAPPED: Final = {
 def field(node: Match | Compare | Keyed, name: str, sort: Sort) -> QueryError:
     """Complain about a field that members of `sort` do not have."""
     here = _last(node.path.span, name)
-    term = replace(node.span, start=here.start).text
+    term = node.span.replace(start=here.start).text
     return fail(here, f"{sort.one} has no field `{name}`", *_hints(name, term, sort, FIELDS))
 
 
@@ -111,4 +110,4 @@ def _short(span: Span, otherwise: str) -> str:
 def _last(span: Span, name: str) -> Span:
     """Return the end of a path, where its field stands."""
     start = max(span.start, span.end - len(name) - (span.text[-1:] == ":"))
-    return replace(span, start=start, end=start + len(name))
+    return span.replace(start=start, end=start + len(name))

@@ -5,8 +5,9 @@ Each node is a set of one sort. Negation is complement within the sort, so the l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,20 +18,17 @@ if TYPE_CHECKING:
     from cachedb.query.vocabulary import Field, Noun, Relation, Sort, Type
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
+class Typed(Record, uncompared=("span",)):
     """A set of members of one sort."""
 
     sort: Sort
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Whole(Typed):
     """Everything of the sort."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldTest(Typed):
     """Those whose own field passes the test."""
 
@@ -38,7 +36,6 @@ class FieldTest(Typed):
     test: Test
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MapTest(Typed):
     """Those that have a pair of such a key, whose value passes the test."""
 
@@ -47,14 +44,12 @@ class MapTest(Typed):
     test: Test | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FlagTest(Typed):
     """Those that the word describes."""
 
     word: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Inside(Typed):
     """Those that contain a blob, of one of the kinds, that is in the set."""
 
@@ -62,7 +57,6 @@ class Inside(Typed):
     operand: TypedExpression
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Related(Typed):
     """Those with a relation to a member of the set; without one, to anything."""
 
@@ -70,7 +64,6 @@ class Related(Typed):
     operand: TypedExpression | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Counted(Typed):
     """Those with such a number of relations to members of the set."""
 
@@ -79,7 +72,6 @@ class Counted(Typed):
     numbers: Numbers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Applied(Typed):
     """What a function makes of a set."""
 
@@ -87,22 +79,19 @@ class Applied(Typed):
     argument: TypedExpression
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pointed(Typed):
     """The blobs that refs and links point at, or that packages were found in."""
 
     argument: TypedExpression
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Record):
     """A column to sort by."""
 
     column: Column
     descending: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked(Typed):
     """The first `count` of each group, in an order; those that tie with the last as well."""
 
@@ -112,7 +101,6 @@ class Ranked(Typed):
     of: TypedExpression | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen(Typed):
     """What a bare word stands for; when `required`, it has to stand for something."""
 
@@ -121,21 +109,18 @@ class Chosen(Typed):
     required: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Complement(Typed):
     """What is not in the set."""
 
     operand: TypedExpression
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Intersection(Typed):
     """What is in all of the sets."""
 
     operands: tuple[TypedExpression, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Union(Typed):
     """What is in any of the sets."""
 
@@ -160,8 +145,7 @@ TypedExpression: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Record):
     """A column of the answer: a field, an aggregate, or an aggregate of a field."""
 
     name: str
@@ -171,8 +155,7 @@ class Column:
     words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedQuery:
+class CheckedQuery(Record):
     """A query that makes sense. `notes` are what a careful reader would point out."""
 
     query: Query

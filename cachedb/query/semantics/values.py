@@ -6,52 +6,47 @@ a range of time ends before its end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from cachedb.query.semantics.globs import Glob
     from cachedb.query.semantics.name_patterns import DigestPrefix, NamePattern
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
+class Texts(Record):
     """The text matches one of the patterns."""
 
     patterns: tuple[Glob, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Affixes:
+class Affixes(Record):
     """The text starts with, ends with or has one of the texts."""
 
     op: str
     texts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regexes:
+class Regexes(Record):
     """One of the regular expressions is found in the text."""
 
     patterns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class Names(Record):
     """The reference fits one of the patterns."""
 
     patterns: tuple[NamePattern, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digests:
+class Digests(Record):
     """The digest begins as one of these does."""
 
     prefixes: tuple[DigestPrefix, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumberRange:
+class NumberRange(Record):
     """From `low` to `high`, both inside; None is no end."""
 
     low: int | None = None
@@ -63,8 +58,7 @@ class NumberRange:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
+class Numbers(Record):
     """The number lies in one of the ranges."""
 
     ranges: tuple[NumberRange, ...]
@@ -73,31 +67,27 @@ class Numbers:
         return any(number in part for part in self.ranges)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeRange:
+class TimeRange(Record):
     """From `low` until before `high`, in microseconds; None is no end."""
 
     low: int | None = None
     high: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
+class Times(Record):
     """The time lies in one of the ranges; with `never`, or there is none."""
 
     ranges: tuple[TimeRange, ...]
     never: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Words(Record):
     """The word is one of these."""
 
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformPattern:
+class PlatformPattern(Record):
     """What a platform has to be; None asks for nothing."""
 
     os: Glob | None = None
@@ -106,15 +96,13 @@ class PlatformPattern:
     os_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platforms:
+class Platforms(Record):
     """The platform fits one of the patterns."""
 
     patterns: tuple[PlatformPattern, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRange:
+class VersionRange(Record):
     """Between two versions in the order of each row's scheme; None is no end."""
 
     low: str | None = None
@@ -123,8 +111,7 @@ class VersionRange:
     with_high: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Versions:
+class Versions(Record):
     """The version lies in one of the ranges or matches one of the patterns."""
 
     ranges: tuple[VersionRange, ...] = ()

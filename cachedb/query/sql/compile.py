@@ -6,7 +6,6 @@ identifier in it comes from the tables or is made here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVarTuple
 
 from sqlalchemy import Select, and_, func, select, true
@@ -18,6 +17,7 @@ from cachedb.query.semantics.check import check
 from cachedb.query.sql.conditions import Conditions
 from cachedb.query.sql.grouping import Groups
 from cachedb.query.vocabulary import Sort, Type
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,8 +35,7 @@ _Columns = TypeVarTuple("_Columns")
 _NUMBERED: Final = {"kind": Kind, "state": State, "role": Role}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputColumn:
+class OutputColumn(Record):
     """A column of the answer: its name, and what its values are.
 
     Times are numbers in the database and datetimes for `read`; kinds, states and roles are
@@ -63,8 +62,7 @@ class OutputColumn:
         return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Record):
     """A query as SQL, with what is needed to show the answer and to explain it."""
 
     select: Select[*tuple[Any, ...]]
@@ -73,8 +71,7 @@ class Statement:
     sets: tuple[NamedSet, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelectorCheck:
+class SelectorCheck(Record):
     """A bare word of a query, and statements about what it stands for.
 
     `count` counts it; `names` selects the names of the references, or the digests of the blobs,

@@ -6,7 +6,6 @@ go through the whole set for every row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, case, func, select, true
@@ -25,6 +24,7 @@ from cachedb.query.semantics.typed import (
 )
 from cachedb.query.sql.expressions import aliased
 from cachedb.query.vocabulary import Sort
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, FromClause
@@ -79,8 +79,7 @@ def _counted(
     return statement.correlate(row.table).scalar_subquery()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
+class _Way(Record):
     """How to get from a row to what is related: the ids `key` of `source`, where `here` holds."""
 
     source: FromClause

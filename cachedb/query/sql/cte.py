@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from sqlalchemy import select, true
@@ -11,6 +10,7 @@ from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import edge, link
 from cachedb.query.sql.expressions import Expressions, Names, Row
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, CompoundSelect, Select
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 _Columns = TypeVarTuple("_Columns")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedSet:
+class NamedSet(Record, uncompared=("table",)):
     """A table expression of a statement, and what it holds."""
 
     name: str
     meaning: str
-    table: CTE = field(repr=False, compare=False)
+    table: CTE
 
 
 class Sets:

@@ -7,7 +7,6 @@ the page has been cut.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +30,7 @@ from cachedb.catalog.schema import (
     ref_annotation,
 )
 from cachedb.query.vocabulary import Field, Sort, Type
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,8 +67,7 @@ def aliased(table: Table[Any], name: str) -> NamedFromClause[Any]:
     return table.alias(name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Record):
     """One member of a set, under a name of its own in the statement."""
 
     sort: Sort

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from cachedb.query.messages import fail
 from cachedb.query.syntax import lexer, syntax_errors
-from cachedb.query.syntax.terms import Context, TermParser
+from cachedb.query.syntax.terms import Budget, Context, TermParser
 from cachedb.query.syntax.tree import (
     And,
     Clauses,
@@ -50,7 +49,7 @@ def parse(
         'refs tag:latest and not (arch:arm64 or is:pinned) sort -added limit 5'
     """
     assert noun in NOUNS, noun
-    context = Context(saved=saved or {}, params=params or {})
+    context = Context(saved=saved or {}, params=params or {}, budget=Budget())
     return _Parser(Source(text=lexer.join(text)), context).query(noun)
 
 
@@ -60,7 +59,7 @@ def parse_saved(name: str, saved: Mapping[str, str]) -> Query:
     Raises:
         QueryError: It does not parse, or it leads back to itself.
     """
-    context = Context(saved=saved, params={}, stack=(name,))
+    context = Context(saved=saved, params={}, budget=Budget(), stack=(name,))
     return _Parser(Source(text=saved[name]), context).query(_DEFAULT_NOUN)
 
 
@@ -97,7 +96,7 @@ class _Parser(TermParser):
             return Query(noun=noun, expression=node, clauses=clauses, span=node.span)
         if clauses:
             raise _has_clauses(node)
-        return replace(node.query, span=node.span)
+        return node.query.replace(span=node.span)
 
     def _expression_or_none(self) -> Expression | None:
         scanner = self._scanner
@@ -179,15 +178,15 @@ class _Parser(TermParser):
         while word := self._clause_word(seen):
             match word:
                 case "limit":
-                    found = replace(found, limit=self._one(word))
+                    found = found.replace(limit=self._one(word))
                 case "offset":
-                    found = replace(found, offset=self._one(word))
+                    found = found.replace(offset=self._one(word))
                 case "sort":
-                    found = replace(found, sort=self._keys())
+                    found = found.replace(sort=self._keys())
                 case "show":
-                    found = replace(found, show=self._keys())
+                    found = found.replace(show=self._keys())
                 case "group":
-                    found = replace(found, group=self._keys())
+                    found = found.replace(group=self._keys())
             scanner.skip()
         return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from cachedb import limits
@@ -37,6 +36,7 @@ from cachedb.query.vocabulary import (
     QUANTIFIERS,
     RELATION_NAMES,
 )
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,21 +50,20 @@ _BEHIND_RELATION: Final = re.compile(r"[\s(),<>=!]|\Z")
 _GROUP_AFTER_BLANK: Final = re.compile(r"\s+\(")
 
 
-@dataclass(slots=True)
 class Budget:
-    """What one query, with all that is saved in it, has taken so far."""
+    """Terms and nesting of one query so far, its saved queries included."""
 
-    terms: int = 0
-    depth: int = 0
+    def __init__(self) -> None:
+        self.terms = 0
+        self.depth = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Record):
     """What a text is read with; `stack` are the saved queries that led to it."""
 
     saved: Mapping[str, str]
     params: Mapping[str, str]
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget
     stack: tuple[str, ...] = ()
 
 
@@ -233,7 +232,7 @@ class TermParser(ABC):
             raise fail(span, why, f"write out one of them instead of @{name}")
         self._enter(start)
         source = Source(text=context.saved[name], name=name, used_at=span)
-        inner = replace(context, stack=(*context.stack, name))
+        inner = context.replace(stack=(*context.stack, name))
         query = self._nested(source, inner)
         self._leave()
         return Saved(name=name, query=query, span=span)
@@ -286,7 +285,7 @@ class TermParser(ABC):
             return plain
         scanner.skip()
         op, values = self._number(start, relation)
-        return replace(plain, op=op, values=values, span=scanner.span(start))
+        return plain.replace(op=op, values=values, span=scanner.span(start))
 
     def _relation_argument(self, quantifier: str, relation: Value) -> Expression | None:
         scanner = self._scanner

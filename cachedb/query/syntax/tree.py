@@ -6,19 +6,18 @@ count. `str()` of a node is its canonical text: that of a query parses to the sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from cachedb.query.messages import fail
 from cachedb.query.syntax import quoting
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import tzinfo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Record):
     """A text that queries are read from; `used_at` is where a saved query is called."""
 
     text: str
@@ -26,8 +25,7 @@ class Source:
     used_at: Span | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Record):
     """A stretch of a source, in characters."""
 
     source: Source
@@ -41,17 +39,15 @@ class Span:
 
     def to(self, other: Span) -> Span:
         """Return the stretch from the start of this one to the end of `other`."""
-        return replace(self, end=max(self.end, other.end))
+        return self.replace(end=max(self.end, other.end))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Record, uncompared=("span",)):
     """Anything that has a place in a source."""
 
-    span: Span = field(compare=False, repr=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Value(Node):
     """A word or a quoted text; a backslash in `text` takes the meaning from what follows.
 
@@ -64,7 +60,6 @@ class Value(Node):
         return quoting.value(self.text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Path(Node):
     """A field, behind any number of relations: ``layer.size``."""
 
@@ -75,7 +70,6 @@ class Path(Node):
         return ".".join((*self.relations, self.field))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Key(Node):
     """A field to sort by, or a column to show: ``-size``, ``sum.size``."""
 
@@ -86,7 +80,6 @@ class Key(Node):
         return quoting.value(f"-{self.name}" if self.descending else self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Match(Node):
     """``field:value,value``."""
 
@@ -98,7 +91,6 @@ class Match(Node):
         return f"{self.path}:{_listed((quoting.first_value(first), *others))}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Compare(Node):
     """``field op value,value``; `op` is the word of the operator."""
 
@@ -110,7 +102,6 @@ class Compare(Node):
         return f"{self.path} {self.op} {_listed(self.values)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Keyed(Node):
     """``field:key``, ``field:key=value``, ``field:key op value``."""
 
@@ -128,7 +119,6 @@ class Keyed(Node):
         return f"{self.path}:{keys}{joint}{_listed(self.values)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Flag(Node):
     """``is:word,word``."""
 
@@ -139,7 +129,6 @@ class Flag(Node):
         return f"{'.'.join((*self.relations, 'is'))}:{_listed(self.words)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Quantified(Node):
     """``any R(…)``, ``all R(…)``, ``no R``, ``count R(…) gt 3``."""
 
@@ -155,7 +144,6 @@ class Quantified(Node):
         return f"{self.quantifier} {self.relation.text}{inner}{compared}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Node):
     """``function(noun …)``."""
 
@@ -168,7 +156,6 @@ class Call(Node):
         return f"{self.function}({' '.join(filter(None, parts))})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Top(Node):
     """``top 5 by -added per registry,repo of (…)``."""
 
@@ -183,7 +170,6 @@ class Top(Node):
         return f"top {self.count} by {_listed(self.keys)}{per}{of}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Saved(Node):
     """``@name``, with the query that it stands for."""
 
@@ -194,7 +180,6 @@ class Saved(Node):
         return f"@{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Constant(Node):
     """``everything`` or ``nothing``."""
 
@@ -204,7 +189,6 @@ class Constant(Node):
         return self.word
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Selector(Node):
     """A bare word or a quoted text: a reference, a pattern of references, or a digest."""
 
@@ -214,7 +198,6 @@ class Selector(Node):
         return quoting.selector(self.text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Not(Node):
     """The complement."""
 
@@ -224,7 +207,6 @@ class Not(Node):
         return f"not {_inside(self.operand)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class And(Node):
     """The intersection of at least two, none of which is an `And`."""
 
@@ -234,7 +216,6 @@ class And(Node):
         return " and ".join(map(_inside, self.operands))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Or(Node):
     """The union of at least two, none of which is an `Or`."""
 
@@ -250,8 +231,7 @@ Term: TypeAlias = (
 Expression: TypeAlias = Term | Not | And | Or
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clauses:
+class Clauses(Record):
     """What is done with the set: order, page, columns, groups."""
 
     sort: tuple[Key, ...] = ()
@@ -275,7 +255,6 @@ class Clauses:
         return " ".join(f"{word} {text}" for word, text in texts if text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Query(Node):
     """A noun, an expression (none selects everything) and clauses.
 
@@ -290,7 +269,7 @@ class Query(Node):
     noun: str
     expression: Expression | None = None
     clauses: Clauses = Clauses()
-    zone: tzinfo | None = field(default=None, repr=False)
+    zone: tzinfo | None = None
 
     def __str__(self) -> str:
         expression = "" if self.expression is None else str(self.expression)
@@ -314,13 +293,13 @@ class Query(Node):
         self._refuse_clauses()
         whole = self.expression or Constant(word="everything", span=self.span)
         inverted = whole.operand if isinstance(whole, Not) else Not(operand=whole, span=self.span)
-        return replace(self, expression=inverted)
+        return self.replace(expression=inverted)
 
     def sorted_by(self, name: str) -> Query:
         """Return the query in the order of a field, unless it has an order of its own."""
         if self.clauses.sort:
             return self
-        return replace(self, clauses=replace(self.clauses, sort=(Key(name=name, span=self.span),)))
+        return self.replace(clauses=self.clauses.replace(sort=(Key(name=name, span=self.span),)))
 
     def showing(self, names: Iterable[str]) -> Query:
         """Return the query with these columns, unless it says itself which ones or groups."""
@@ -330,7 +309,7 @@ class Query(Node):
             Key(name=name, span=Span(source=Source(text=name), start=0, end=len(name)))
             for name in names
         )
-        return replace(self, clauses=replace(self.clauses, show=tuple(keys)))
+        return self.replace(clauses=self.clauses.replace(show=tuple(keys)))
 
     def _joined(self, other: Query, kind: type[And | Or]) -> Query:
         if self.noun != other.noun:
@@ -342,9 +321,9 @@ class Query(Node):
         other._refuse_clauses()
         if self.expression is None or other.expression is None:
             alone = self.expression or other.expression
-            return replace(self, expression=alone if kind is And else None)
+            return self.replace(expression=alone if kind is And else None)
         joined = flat(kind, (self.expression, other.expression), self.span)
-        return replace(self, expression=joined)
+        return self.replace(expression=joined)
 
     def _refuse_clauses(self) -> None:
         if self.clauses:

@@ -7,7 +7,6 @@ that is not finished does not parse, so this looks at its words alone and never 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cachedb.query.vocabulary import (
@@ -29,6 +28,7 @@ from cachedb.query.vocabulary import (
     Sort,
     Type,
 )
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,16 +45,14 @@ _BEFORE_COLUMNS: Final = frozenset({"sort", "show", "group", "by", "per"})
 _BEFORE_TERM: Final = frozenset({"and", "or", "not"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class Word(Record):
     """Something that can be written, and what it means."""
 
     text: str
     doc: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Record):
     """Values of a field that the catalog knows; with `key`, of that key."""
 
     sort: Sort
@@ -62,8 +60,7 @@ class Wanted:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Completion(Record):
     """What can replace the text from `start` to the cursor, which is `prefix` now.
 
     `words` come from the table and fit the prefix; `values` are for the caller to look up.
@@ -96,8 +93,7 @@ def complete(
     return _Completer(place, saved or {}).complete()
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Record):
     """What stands before the cursor, as far as it matters."""
 
     start: int

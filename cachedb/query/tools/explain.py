@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
 from cachedb.query.semantics.describe import describe_query
 from cachedb.query.sql.dialect import Plan
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _INDEX: Final = re.compile(r"USING (?:COVERING )?INDEX (\S+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class Cost(Record):
     """How many rows a set has, and how long it takes to make it, with what it is made of."""
 
     name: str
@@ -33,8 +32,7 @@ class Cost:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Record):
     """A query in its canonical form, in words and in SQL.
 
     `sets` are the table expressions of the SQL by their names there; `notes` say what a careful
