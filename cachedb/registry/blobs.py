@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from cachedb.errors import BlobNotFound, RateLimited, RegistryUnavailable, WrongContent
 from cachedb.limits import MIB
 from cachedb.oci.digest import Digest
+from cachedb.registry.endpoint import HEAD_REFUSED
 from cachedb.registry.http import api_errors, headers
 from cachedb.registry.http.api_errors import Failure
 from cachedb.registry.http.origin import path_segment
@@ -109,14 +110,31 @@ def download(endpoint: Endpoint, repository: str, descriptor: Descriptor, sink: 
 
 
 def is_there(endpoint: Endpoint, repository: str, digest: Digest) -> bool:
-    """Ask whether a repository has a blob."""
+    """Check whether a repository has a blob, with one HEAD where the registry allows it.
+
+    Raises:
+        RegistryError: The registry answers with neither yes nor no.
+    """
     path = _path(endpoint, repository, digest)
-    with endpoint.ask("HEAD", path, endpoint.pulling(repository)) as answer:
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return False
-        if answer.status != HTTPStatus.OK:
-            raise api_errors.error_of(answer, f"ask for blob {digest}")
+    access = endpoint.pulling(repository)
+    with endpoint.ask("HEAD", path, access) as answer:
+        if answer.status not in HEAD_REFUSED:
+            return _is_yes(answer, digest)
+    with endpoint.ask("GET", path, access, {"Range": "bytes=0-0"}) as answer:
+        return _is_yes(answer, digest)
+
+
+def _is_yes(answer: Answer, digest: Digest) -> bool:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return False
+    # 416: an empty blob has no first byte.
+    if answer.status in {
+        HTTPStatus.OK,
+        HTTPStatus.PARTIAL_CONTENT,
+        HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    }:
         return True
+    raise api_errors.error_of(answer, f"look for blob {digest}")
 
 
 @contextmanager

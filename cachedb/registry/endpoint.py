@@ -8,14 +8,13 @@ from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from cachedb.errors import RegistryUnavailable, UntrustedOrigin
+from cachedb.errors import RegistryError, RegistryUnavailable, UntrustedOrigin
 from cachedb.registry.auth import scopes
 from cachedb.registry.auth.scopes import Access
 from cachedb.registry.http import headers, tls
 from cachedb.registry.http.api_errors import Failure
-from cachedb.registry.http.origin import Origin, redact, resolve
+from cachedb.registry.http.origin import Origin, redact, request_target, resolve
 from cachedb.registry.http.transport import Request
 from cachedb.registry.session import Exchange
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from cachedb.registry.http.transport import Answer
 
     _Send = Callable[[Exchange, Request], Answer]
+
+# A registry, a gateway or a signed URL may refuse HEAD and allow GET: only GET decides.
+HEAD_REFUSED = frozenset({400, 403, 405, 501})
 
 
 class Endpoint:
@@ -181,16 +183,25 @@ class Endpoint:
 
 
 def next_page(answer: Answer) -> str | None:
-    """Return the path of the page after this one, if there is one.
+    """Return the path of the page after this one, None on the last page (RFC 8288, rel="next").
+
+    A Link header that cannot be read is an error: taken for the last page, it would cut the
+    list short.
 
     Raises:
-        UntrustedOrigin: It is said to be at another origin.
+        RegistryError: A Link header is malformed, or an entry of it has no ``rel``.
+        UntrustedOrigin: The next page is at another origin.
     """
+    target = None
     for link in headers.parse_links(answer.header_lines("Link")):
-        if link.parameters.get("rel") == "next":
-            url = resolve(answer.url, link.target)
-            if Origin.of(url) != answer.origin:
-                raise UntrustedOrigin(f"the next page is said to be at {redact(url)!r}")
-            parts = urlsplit(url)
-            return f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return None
+        relations = link.parameters.get("rel", "").lower().split()
+        if not relations:
+            raise RegistryError(f"malformed Link header: {link.target[:80]!r} has no rel")
+        if "next" in relations and target is None:
+            target = link.target
+    if target is None:
+        return None
+    url = resolve(answer.url, target)
+    if Origin.of(url) != answer.origin:
+        raise UntrustedOrigin(f"the next page is at another origin, {redact(url)!r}")
+    return request_target(url)

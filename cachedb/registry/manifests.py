@@ -14,6 +14,7 @@ from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.reference import DEFAULT_TAG, TagName
+from cachedb.registry.endpoint import HEAD_REFUSED
 from cachedb.registry.http import api_errors, headers
 from cachedb.registry.http.origin import path_segment
 from cachedb.registry.http.transport import Request
@@ -33,27 +34,37 @@ _KINDS = (
 _ACCEPT = {"Accept": ", ".join(_KINDS)}
 # What servers say when they do not know what a manifest is.
 _VAGUE_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
-_NO_HEAD = frozenset({400, 405, 501})
 
 
 def resolve(endpoint: Endpoint, reference: Reference) -> Descriptor:
-    """Return what a tag or digest stands for, with one HEAD where the registry allows it.
+    """Resolve a tag or digest to its descriptor, with one HEAD where the registry allows it.
 
     Raises:
         RefNotFound: The registry does not have it.
     """
     target = reference.digest or reference.tag or DEFAULT_TAG
-    path = _path(endpoint, reference.path, target)
-    with endpoint.ask("HEAD", path, endpoint.pulling(reference.path), _ACCEPT) as answer:
+    return _resolve(endpoint, reference.path, target, str(reference))
+
+
+def resolve_tag(endpoint: Endpoint, repository: str, tag: TagName) -> Descriptor:
+    """Resolve a tag of a repository: see `resolve`."""
+    return _resolve(endpoint, repository, tag, f"{repository}:{tag}")
+
+
+def _resolve(
+    endpoint: Endpoint, repository: str, target: Digest | TagName, what: str
+) -> Descriptor:
+    path = _path(endpoint, repository, target)
+    with endpoint.ask("HEAD", path, endpoint.pulling(repository), _ACCEPT) as answer:
         if answer.status == HTTPStatus.NOT_FOUND:
-            raise RefNotFound(str(reference), why=f"{endpoint} has no {str(reference)!r}")
+            raise RefNotFound(what, why=f"{endpoint} has no {what!r}")
         if answer.status == HTTPStatus.OK:
             found = _described(answer, target)
             if found is not None:
                 return found
-        elif answer.status not in _NO_HEAD:
-            raise api_errors.error_of(answer, f"resolve {str(reference)!r}")
-    return get(endpoint, reference.path, target)[0]
+        elif answer.status not in HEAD_REFUSED:
+            raise api_errors.error_of(answer, f"resolve {what!r}")
+    return get(endpoint, repository, target)[0]
 
 
 def get(

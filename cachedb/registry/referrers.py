@@ -1,18 +1,22 @@
-"""Referrers: what refers to a manifest, by the API or by the tag that stands in for it."""
+"""Referrers of a manifest: the referrers API, its fallback tag, and the tags of cosign 2.
+
+Distribution-spec, "Listing Referrers" and "Referrers Tag Schema".
+"""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import InvalidManifest, InvalidMediaType, RefNotFound, WrongContent
 from cachedb.limits import GRAPH_NODES, MANIFEST_BYTES, PAGES
 from cachedb.oci import manifest as documents
 from cachedb.oci import media_type as media_types
 from cachedb.oci import strict_json
+from cachedb.oci.digest import Digest
 from cachedb.oci.manifest import Index
 from cachedb.oci.media_type import MediaType
-from cachedb.oci.reference import TagName
+from cachedb.oci.reference import TAG, TagName
 from cachedb.registry import manifests
 from cachedb.registry.endpoint import next_page
 from cachedb.registry.http import api_errors
@@ -20,52 +24,81 @@ from cachedb.registry.http.origin import path_segment
 
 if TYPE_CHECKING:
     from cachedb.oci.descriptor import Descriptor
-    from cachedb.oci.digest import Digest
     from cachedb.registry.endpoint import Endpoint
     from cachedb.registry.http.transport import Answer
 
+# Signature, attestations and SBOM of an image; the manifests behind these tags have no subject.
+COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 _NO_API = frozenset({404, 405, 501})
 _LONGEST_ALGORITHM = 32
 _LONGEST_ENCODED = 64
 
 
-def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor, ...]:
-    """Return the manifests that refer to `subject`, each once; none is not an error.
+class TaggedReferrer(NamedTuple):
+    """A manifest that refers to another one by its tag only: ``sha256-HEX.sig``."""
 
-    A registry without the API is asked for the tag that stands in for it.
+    tag: TagName
+    descriptor: Descriptor
+
+
+def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor, ...]:
+    """List the manifests whose ``subject`` is `subject`, in the registry's order, each once.
+
+    A registry without the API is asked for the fallback tag. No referrers are an empty tuple.
+    Costs one request a page, and one more for the fallback tag.
 
     Raises:
         WrongContent: The registry answers with something that is not an index.
+        LimitExceeded: More pages or descriptors than the limits allow.
     """
     found: dict[Digest, Descriptor] = {}
     path: str | None = endpoint.path(repository, f"referrers/{path_segment(subject)}")
     seen: set[str] = set()
+    title = f"the list of the referrers of {subject}"
     while path is not None:
         if path in seen:
             raise WrongContent(f"the referrers of {subject}", "the list of pages is a circle")
         seen.add(path)
-        PAGES.check(len(seen), f"the list of the referrers of {subject}")
-        title = f"the list of the referrers of {subject}"
+        PAGES.check(len(seen), title)
         access = endpoint.pulling(repository)
         with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (answer, content):
             if answer.status in _NO_API and len(seen) == 1:
-                return _by_tag(endpoint, repository, subject)
+                return _of_fallback_tag(endpoint, repository, subject)
             page = _page(answer, content, subject)
             path = next_page(answer)
         known = len(found)
         found.update((descriptor.digest, descriptor) for descriptor in page)
-        GRAPH_NODES.check(len(found), f"the list of the referrers of {subject}")
+        GRAPH_NODES.check(len(found), title)
         if path is not None and len(found) == known:
             raise WrongContent(f"the referrers of {subject}", "a page brings nothing new")
     return tuple(found.values())
 
 
-def add(endpoint: Endpoint, repository: str, subject: Digest, referrer: Descriptor) -> None:
-    """Put `referrer` on the list that the tag stands for; done if it is there.
+def of_cosign_tags(
+    endpoint: Endpoint, repository: str, subject: Digest
+) -> tuple[TaggedReferrer, ...]:
+    """Find what cosign 2 attached to a manifest: the tags ``sha256-HEX.sig``, ``.att``, ``.sbom``.
 
-    Two who do this at once may lose one entry: the distribution-spec knows no way around.
+    Costs one HEAD a suffix, or a GET where the registry answers no HEAD. Tags that the
+    registry does not have are left out.
     """
-    known = _by_tag(endpoint, repository, subject)
+    found = []
+    for tag in cosign_tags(subject):
+        try:
+            descriptor = manifests.resolve_tag(endpoint, repository, tag)
+        except RefNotFound:
+            continue
+        found.append(TaggedReferrer(tag, descriptor))
+    return tuple(found)
+
+
+def add(endpoint: Endpoint, repository: str, subject: Digest, referrer: Descriptor) -> None:
+    """Add `referrer` to the index behind the fallback tag of `subject`; idempotent.
+
+    Read, then write: the distribution-spec has no conditional PUT, so of two clients that add
+    at the same time one entry may be lost.
+    """
+    known = _of_fallback_tag(endpoint, repository, subject)
     if any(descriptor.digest == referrer.digest for descriptor in known):
         return
     content = strict_json.encode(
@@ -75,19 +108,33 @@ def add(endpoint: Endpoint, repository: str, subject: Digest, referrer: Descript
             "manifests": [descriptor.to_json() for descriptor in (*known, referrer)],
         }
     )
-    manifests.put(endpoint, repository, tag_of(subject), media_types.OCI_INDEX, content)
+    manifests.put(endpoint, repository, fallback_tag(subject), media_types.OCI_INDEX, content)
 
 
-def tag_of(subject: Digest) -> TagName:
-    """Return the tag that stands in for the API (distribution-spec, referrers tag schema).
+def fallback_tag(subject: Digest) -> TagName:
+    """Return the tag of the index that replaces the referrers API (Referrers Tag Schema).
 
     Example:
         >>> from cachedb.oci import Digest
-        >>> tag_of(Digest.of(b""))[:20]
+        >>> fallback_tag(Digest.of(b""))[:20]
         'sha256-e3b0c44298fc1'
     """
     algorithm, encoded = subject.algorithm, subject.encoded
     return TagName(f"{algorithm[:_LONGEST_ALGORITHM]}-{encoded[:_LONGEST_ENCODED]}")
+
+
+def cosign_tags(subject: Digest) -> tuple[TagName, ...]:
+    """Return the tags that cosign 2 gives to what it attaches to `subject`.
+
+    A digest that is too long for a tag (sha512) has none.
+
+    Example:
+        >>> from cachedb.oci import Digest
+        >>> [tag[-6:] for tag in cosign_tags(Digest.of(b""))]
+        ['55.sig', '55.att', '5.sbom']
+    """
+    names = (f"{subject.algorithm}-{subject.encoded}{suffix}" for suffix in COSIGN_SUFFIXES)
+    return tuple(TagName(name) for name in names if TAG.fullmatch(name))
 
 
 def _page(answer: Answer, content: bytes, subject: Digest) -> tuple[Descriptor, ...]:
@@ -102,10 +149,15 @@ def _page(answer: Answer, content: bytes, subject: Digest) -> tuple[Descriptor, 
     return _manifests_in(content, stated, subject)
 
 
-def _by_tag(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor, ...]:
+def _of_fallback_tag(
+    endpoint: Endpoint, repository: str, subject: Digest
+) -> tuple[Descriptor, ...]:
     try:
-        descriptor, content = manifests.get(endpoint, repository, tag_of(subject))
+        descriptor, content = manifests.get(endpoint, repository, fallback_tag(subject))
     except RefNotFound:
+        return ()
+    # GitLab resolves the tag sha256-HEX to the digest sha256:HEX, which is the subject itself.
+    if Digest.of(content, subject.algorithm) == subject:
         return ()
     return _manifests_in(content, descriptor.media_type, subject)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cachedb.oci.reference import Reference, TagName
     from cachedb.registry.blobs import BlobStream, Sink
     from cachedb.registry.endpoint import Endpoint
+    from cachedb.registry.referrers import TaggedReferrer
     from cachedb.registry.uploads import Outcome
 
 
@@ -113,8 +114,12 @@ class Registry:
         return tags.iter_tags(self._endpoint, repository)
 
     def referrers(self, repository: str, subject: Digest) -> tuple[Descriptor, ...]:
-        """Return what refers to a manifest: `referrers.of`."""
+        """List the referrers of a manifest: `referrers.of`."""
         return referrers.of(self._endpoint, repository, subject)
+
+    def cosign_referrers(self, repository: str, subject: Digest) -> tuple[TaggedReferrer, ...]:
+        """Find what cosign 2 attached to a manifest by tag: `referrers.of_cosign_tags`."""
+        return referrers.of_cosign_tags(self._endpoint, repository, subject)
 
     def close(self) -> None:
         """Close idle connections."""

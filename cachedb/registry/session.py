@@ -153,6 +153,8 @@ class Exchange:
     def _send_abroad(self, request: Request) -> Answer:
         """Ask another origin, which is told nothing about us, and whose 401 is an error."""
         answer = self._transport.send(request)
+        if request.method == "HEAD" and answer.status == HTTPStatus.FORBIDDEN:
+            return answer  # a signed URL is valid for one method, and only GET decides
         if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             with answer:
                 raise AuthenticationFailed(

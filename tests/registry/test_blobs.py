@@ -194,3 +194,22 @@ def test_a_download_comes_back_when_it_is_told_to():
 def test_a_download_does_not_wait_for_hours():
     with pytest.raises(RateLimited):
         _download(lambda _asked: Reply(429, headers=(("Retry-After", "9999"),)), _Sink())
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 501])
+@pytest.mark.parametrize(
+    ("reply", "is_there"),
+    [
+        pytest.param(_partial(0, _CONTENT[:1]), True, id="a range"),
+        pytest.param(Reply(body=_CONTENT), True, id="the whole blob"),
+        pytest.param(Reply(416), True, id="an empty blob"),
+        pytest.param(Reply(404), False, id="no blob"),
+    ],
+)
+def test_a_get_decides_whether_a_blob_is_there_where_head_is_refused(status, reply, is_there):
+    def answer(asked):
+        return Reply(status) if asked.method == "HEAD" else reply
+
+    with scripted(answer) as server, client(server.host) as reader:
+        assert reader.origin.has_blob("a/b", _BLOB.digest) is is_there
+    assert [asked.method for asked in server.asked] == ["HEAD", "GET"]

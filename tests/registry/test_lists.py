@@ -127,7 +127,7 @@ def test_an_error_is_not_the_absence_of_referrers(status, error):
 
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_without_the_api_the_tag_is_asked_for(status):
-    tag = referrers.tag_of(_SUBJECT)
+    tag = referrers.fallback_tag(_SUBJECT)
 
     def answer(asked):
         if asked.path == f"/v2/a/b/manifests/{tag}":
@@ -140,7 +140,7 @@ def test_without_the_api_the_tag_is_asked_for(status):
 
 
 def test_a_long_digest_makes_a_tag_that_fits():
-    tag = referrers.tag_of(Digest.of(b"", "sha512"))
+    tag = referrers.fallback_tag(Digest.of(b"", "sha512"))
     assert tag == "sha512-" + Digest.of(b"", "sha512").encoded[:64]
 
 
@@ -162,9 +162,105 @@ def test_the_list_is_kept_by_us_only_where_the_registry_does_not(has_api):
 
     with scripted(answer) as server, client(server.host) as writer:
         writer.origin.put_manifest("a/b", Digest.of(manifest), OCI_MANIFEST, manifest)
-    ours = [f"/v2/a/b/manifests/{referrers.tag_of(_SUBJECT)}"]
+    ours = [f"/v2/a/b/manifests/{referrers.fallback_tag(_SUBJECT)}"]
     assert server.seen("PUT")[1:] == ([] if has_api else ours)
     if not has_api:
         (entry,) = json.loads(server.asked[-1].body)["manifests"]
         assert entry["digest"] == Digest.of(manifest)
         assert entry["artifactType"] == "application/x"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({"mediaType": OCI_INDEX, "manifests": []}, id="an index"),
+        pytest.param(
+            {
+                "mediaType": OCI_MANIFEST,
+                "config": {"mediaType": "application/x", "digest": _SUBJECT, "size": 7},
+                "layers": [],
+            },
+            id="a manifest",
+        ),
+    ],
+)
+def test_a_fallback_tag_that_resolves_to_the_subject_lists_no_referrers(document):
+    content = json.dumps({"schemaVersion": 2, **document}).encode()
+    subject = Digest.of(content)
+
+    def answer(asked):
+        if asked.path == f"/v2/a/b/manifests/{referrers.fallback_tag(subject)}":
+            return Reply(body=content, headers=(("Content-Type", document["mediaType"]),))
+        return Reply(404)
+
+    with scripted(answer) as server, client(server.host) as reader:
+        assert reader.origin.referrers("a/b", subject) == ()
+
+
+def test_cosign_tags_are_found_by_the_digest_in_their_name():
+    tags = {
+        f"sha256-{_SUBJECT.encoded}.sig": b"signature",
+        f"sha256-{_SUBJECT.encoded}.att": b"at",
+    }
+
+    def answer(asked):
+        content = tags.get(asked.path.rpartition("/")[2])
+        if content is None:
+            return Reply(404)
+        headers = (
+            ("Content-Type", OCI_MANIFEST),
+            ("Docker-Content-Digest", Digest.of(content)),
+        )
+        return Reply(body=content, headers=headers)
+
+    with scripted(answer) as server, client(server.host) as reader:
+        found = reader.origin.cosign_referrers("a/b", _SUBJECT)
+    assert [(one.tag, one.descriptor.digest) for one in found] == [
+        (tag, Digest.of(content)) for tag, content in tags.items()
+    ]
+    assert len(server.asked) == 3
+
+
+def test_a_digest_too_long_for_a_tag_has_no_cosign_tags():
+    assert referrers.cosign_tags(Digest.of(b"", "sha512")) == ()
+
+
+def _listed(reader, kind):
+    if kind == "tags":
+        return list(reader.origin.tags("a/b"))
+    return list(reader.origin.referrers("a/b", _SUBJECT))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        pytest.param("garbage", id="a word"),
+        pytest.param("</v2/a/b/tags/list?page=1", id="an open bracket"),
+        pytest.param('</v2/a/b/tags/list?page=1> rel="next"', id="no semicolon"),
+        pytest.param("</v2/a/b/tags/list?page=1>", id="no relation"),
+        pytest.param('</v2/a/b/tags/list?page=1>; rel="', id="an open quote"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["tags", "referrers"])
+def test_a_link_header_that_cannot_be_read_is_an_error_and_no_last_page(link, kind):
+    body, media_type = (
+        (_tags(["a"]), "application/json") if kind == "tags" else (_index(["x"]), OCI_INDEX)
+    )
+    reply = Reply(body=body, headers=(("Content-Type", media_type), ("Link", link)))
+    with (
+        scripted(lambda _asked: reply) as server,
+        client(server.host) as reader,
+        pytest.raises(RegistryError, match="Link header"),
+    ):
+        _listed(reader, kind)
+
+
+@pytest.mark.parametrize("relation", ["next", "Next", '"last next"', '"next"'])
+def test_the_relation_next_is_read_as_rfc_8288_writes_it(relation):
+    def answer(asked):
+        if "page=1" in asked.path:
+            return Reply(body=_tags(["b"]))
+        return Reply(body=_tags(["a"]), headers=(("Link", f"<?page=1>; rel={relation}"),))
+
+    with scripted(answer) as server, client(server.host) as reader:
+        assert list(reader.origin.tags("a/b")) == ["a", "b"]

@@ -2,7 +2,13 @@
 
 import pytest
 
-from cachedb.errors import InvalidDigest, RefNotFound, RegistryError, WrongContent
+from cachedb.errors import (
+    AuthenticationFailed,
+    InvalidDigest,
+    RefNotFound,
+    RegistryError,
+    WrongContent,
+)
 from cachedb.oci import Descriptor, Digest, MediaType, Reference
 from cachedb.oci.media_type import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from cachedb.oci.reference import TagName
@@ -48,6 +54,7 @@ def test_a_head_is_enough():
         pytest.param(_reply(kind="application/json"), id="vague type"),
         pytest.param(_reply(length="x"), id="no length"),
         pytest.param(Reply(405), id="no HEAD"),
+        pytest.param(Reply(403), id="HEAD forbidden"),
         pytest.param(Reply(501), id="HEAD not implemented"),
     ],
 )
@@ -185,3 +192,20 @@ def test_absent_is_not_the_same_as_not_allowed():
 
 def test_a_media_type_with_parameters_is_the_same():
     assert _get(_reply(kind=f"{OCI_INDEX}; charset=utf-8"))[0].media_type == MediaType(OCI_INDEX)
+
+
+def test_a_redirect_target_that_forbids_head_is_asked_with_get():
+    with scripted(lambda asked: Reply(403) if asked.method == "HEAD" else _reply()) as storage:
+
+        def answer(asked):
+            return Reply(307, headers=(("Location", f"{storage.url}{asked.path}"),))
+
+        found, methods = _resolve(answer)
+    assert found.digest == _DIGEST
+    assert methods == ["HEAD", "GET"]
+
+
+def test_the_error_of_the_get_counts_where_head_is_forbidden():
+    reply = Reply(403, b'{"errors":[{"code":"DENIED"}]}')
+    with pytest.raises(AuthenticationFailed, match="DENIED"):
+        _resolve(lambda _asked: reply)

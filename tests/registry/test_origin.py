@@ -91,11 +91,21 @@ def test_addresses_outside_are_not_local(host):
         ("x?a=b", "https://reg.test/v2/x?a=b"),
         ("//other.test/x", "https://other.test/x"),
         ("http://other.test:81/x#part", "http://other.test:81/x"),
+        ("https://o.test/a/../b%2fc@d?", "https://o.test/a/../b%2fc@d?"),
+        ("/a/./b%2fc?account=r@p.test&x=%2f", "https://reg.test/a/./b%2fc?account=r@p.test&x=%2f"),
+        ("?last=a%2fb@c", "https://reg.test/v2/repo?last=a%2fb@c"),
     ],
-    ids=["absolute path", "relative path", "no scheme", "whole"],
-)
-def test_a_location_is_resolved(location, url):
+    ids=["absolute path", "relative path", "no scheme", "whole", "whole, byte for byte",
+         "absolute path, byte for byte", "query"],
+)  # fmt: skip
+def test_a_location_is_resolved_byte_for_byte(location, url):
     assert resolve("https://reg.test/v2/repo", location) == url
+
+
+def test_userinfo_is_not_shown_when_it_is_refused():
+    with pytest.raises(UntrustedOrigin) as refused:
+        Origin.of("https://user:SECRET@host.test/path")
+    assert "SECRET" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

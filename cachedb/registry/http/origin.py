@@ -17,8 +17,9 @@ from cachedb.errors import UntrustedOrigin
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LARGEST_PORT = 65_535
 _LONGEST_URL = 16 * 1024
-# RFC 3986 without "@" (userinfo) and, as there, without backslash, space and controls.
-_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]!$&'()*+,;=%-]+")
+# RFC 3986, so without backslash, space and controls. "@" is a plain character of paths and
+# queries; in an authority it would mark userinfo, and _AUTHORITY refuses that.
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _ABSOLUTE = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)")
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{0,5}))?")
 
@@ -58,7 +59,7 @@ class Origin:
         """Name the origin that `authority` (``host`` or ``host:port``) has under `scheme`."""
         matched = _AUTHORITY.fullmatch(authority)
         if matched is None:
-            raise UntrustedOrigin(f"{authority!r} is not a host")
+            raise UntrustedOrigin(f"{authority.rpartition('@')[2]!r} is not a host and a port")
         port = int(matched["port"] or _DEFAULT_PORTS[scheme])
         if not 0 < port <= _LARGEST_PORT:
             raise UntrustedOrigin(f"{authority!r} has a port out of range")
@@ -109,24 +110,56 @@ class Origin:
 
 
 def check_url(url: str) -> None:
-    """Refuse anything in a URL that two parsers could read differently."""
+    """Refuse a URL that two parsers could read differently.
+
+    Raises:
+        UntrustedOrigin: It has characters that RFC 3986 does not allow, or is too long.
+    """
     if not _URL_CHARACTERS.fullmatch(url) or len(url) > _LONGEST_URL:
         raise UntrustedOrigin(f"refusing to follow {redact(url)!r}: not a plain URL")
 
 
 def resolve(base: str, location: str) -> str:
-    """Return the absolute URL that `location` means in an answer to a request for `base`.
+    """Resolve the ``Location`` or ``Link`` of an answer to a request for `base`, byte for byte.
+
+    An absolute URL and an absolute path are kept as they are, without the fragment: signatures
+    cover escapes, empty queries and dot segments. Only a relative path is merged with that of
+    `base` (RFC 3986, 5.2).
 
     Raises:
         UntrustedOrigin: It is not a plain http or https URL.
     """
     check_url(location)
-    try:
-        found = urljoin(base, location).partition("#")[0]
-    except ValueError as error:
-        raise UntrustedOrigin(f"refusing to follow {redact(location)!r}: {error}") from error
+    bare = location.partition("#")[0]
+    if _ABSOLUTE.match(bare):
+        found = bare
+    elif bare.startswith("//"):
+        found = f"{base.partition(':')[0]}:{bare}"
+    elif bare.startswith("/"):
+        found = f"{Origin.of(base)}{bare}"
+    else:
+        found = _merged(base, bare)
     Origin.of(found)
     return found
+
+
+def request_target(url: str) -> str:
+    """Return the path and query of an absolute URL byte for byte (RFC 9112, origin-form).
+
+    Example:
+        >>> request_target("https://host/a%2fb?account=a@b")
+        '/a%2fb?account=a@b'
+    """
+    matched = _ABSOLUTE.match(url)
+    target = url[matched.end() :] if matched else url
+    return target if target.startswith("/") else f"/{target}"
+
+
+def _merged(base: str, location: str) -> str:
+    try:
+        return urljoin(base, location)
+    except ValueError as error:
+        raise UntrustedOrigin(f"refusing to follow {redact(location)!r}: {error}") from error
 
 
 def redact(url: str) -> str:
