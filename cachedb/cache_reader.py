@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from cachedb.oci import Digest, Platform
     from cachedb.operations.gc.mark import Kept
     from cachedb.operations.gc.remove import RemovalPlan
-    from cachedb.operations.read.inspect import Inspection, Node
+    from cachedb.operations.read.inspect import Inspection
     from cachedb.operations.read.listing import Listing
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.read.run_query import Answer, Explained
     from cachedb.operations.read.saved_queries import SavedQuery
     from cachedb.operations.read.sbom import PackageListing, Sbom
+    from cachedb.operations.read.tree import TreeNode
     from cachedb.operations.read.usage import SetUsage, Usage
     from cachedb.operations.read.why import Route
     from cachedb.query.syntax.tree import Query
@@ -108,12 +109,16 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return inspect.inspect(connection, resolve.find(asking(connection), name))
 
-    def tree(self, name: str) -> Node:
-        """Return the tree of blobs that an image contains."""
-        from cachedb.operations.read import inspect
+    def tree(self, name: str) -> TreeNode:
+        """Return the tree of blobs that an image contains.
+
+        Raises:
+            LimitExceeded: The image is nested too deeply, or has too many documents.
+        """
+        from cachedb.operations.read import tree
 
         with self.catalog.reading() as connection:
-            return inspect.tree(connection, resolve.find(asking(connection), name))
+            return tree.tree(connection, resolve.find(asking(connection), name))
 
     def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
         """Yield the SBOMs of an image, or of one platform of it, as they stand."""

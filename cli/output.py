@@ -144,10 +144,19 @@ def render_tree(value: object, form: str) -> None:
     Raises:
         InvalidInput: It has to be written as a table.
     """
+    refuse_columns(form)
+    say(_json(value, indent=2 if form is Format.JSON else None))
+
+
+def refuse_columns(form: str) -> None:
+    """Refuse a form that only tables have.
+
+    Raises:
+        InvalidInput: The form is neither JSON nor JSON lines.
+    """
     if form not in {Format.JSON, Format.JSONL}:
         what = "csv" if form is Format.CSV else "fields"
         raise InvalidInput(f"this is not a table, and has no {what}", hint="--format json")
-    say(_json(value, indent=2 if form is Format.JSON else None))
 
 
 def say(line: str = "", end: str = "\n") -> None:
@@ -256,7 +265,11 @@ def _cell(value: object) -> str:
 
 def _json(value: object, indent: int | None = None) -> str:
     """Encode so that people can read it, and no character in it drives a terminal."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return printable_json(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def printable_json(text: str) -> str:
+    """Escape the characters of JSON text that drive a terminal, as JSON escapes them."""
     return "\n".join(
         line
         if line.isprintable()

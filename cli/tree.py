@@ -1,15 +1,20 @@
-"""``cachedb tree``: what an image is made of."""
+"""``cachedb tree``: the documents, configs, layers and referrers of an image."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cachedb.cli import output
 from cachedb.cli.options import CacheOption, FormatOption, NameArgument, open_cache
 from cachedb.cli.output import Format
 
 if TYPE_CHECKING:
-    from cachedb.operations.read.inspect import Node
+    from collections.abc import Iterator
+
+    from cachedb.operations.read.tree import TreeNode
+
+    Pending: TypeAlias = list[str | tuple["TreeNode", int]]
 
 
 def command(
@@ -19,27 +24,64 @@ def command(
     with open_cache(cache) as opened:
         root = opened.tree(name)
     if form is Format.TABLE:
-        _draw(root, "", "")
+        for line in _lines(root):
+            output.say(line)
     else:
-        output.render_tree(_object(root), form)
+        output.refuse_columns(form)
+        text = "".join(_json_pieces(root, is_indented=form is Format.JSON))
+        output.say(output.printable_json(text))
 
 
-def _draw(node: Node, first: str, rest: str) -> None:
+# Neither of these recurses: an image can be nested as deeply as GRAPH_DEPTH allows, which is more
+# than what the stack of Python and its json module take.
+
+
+def _lines(root: TreeNode) -> Iterator[str]:
+    stack = [(root, "", "")]
+    while stack:
+        node, first, rest = stack.pop()
+        yield first + output.show(_line(node))
+        last = len(node.children) - 1
+        for position in range(last, -1, -1):
+            mark, space = ("`-- ", "    ") if position == last else ("|-- ", "|   ")
+            stack.append((node.children[position], rest + mark, rest + space))
+
+
+def _line(node: TreeNode) -> str:
     platform = f"  {node.platform}" if node.platform else ""
     state = "" if node.state == "present" else f"  {node.state.upper()}"
     again = "  (see above)" if node.is_repeated else ""
     text = f"{node.kind} {output.digest(node.digest)}  {output.size(node.size)}"
-    output.say(first + output.show(f"{text}{platform}{state}{again}"))
-    for position, child in enumerate(node.children):
-        is_last = position == len(node.children) - 1
-        _draw(
-            child,
-            rest + ("`-- " if is_last else "|-- "),
-            rest + ("    " if is_last else "|   "),
-        )
+    return f"{text}{platform}{state}{again}"
 
 
-def _object(node: Node) -> dict[str, Any]:
+def _json_pieces(root: TreeNode, *, is_indented: bool) -> Iterator[str]:
+    """Yield the text that json.dumps writes for a node and what is below it."""
+
+    def line(depth: int, space: str = "") -> str:
+        return "\n" + "  " * depth if is_indented else space
+
+    stack: Pending = [(root, 0)]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+            continue
+        node, depth = item
+        yield "{" + line(depth + 1)
+        for key, value in _fields(node).items():
+            text = json.dumps(value, ensure_ascii=False)
+            yield f'"{key}": {text},' + line(depth + 1, " ")
+        yield '"children": ['
+        below: Pending = []
+        for position, child in enumerate(node.children):
+            space = line(depth + 2, " " if position else "")
+            below += ["," + space if position else space, (child, depth + 2)]
+        end = line(depth + 1) if node.children else ""
+        stack += reversed([*below, end + "]" + line(depth) + "}"])
+
+
+def _fields(node: TreeNode) -> dict[str, Any]:
     return {
         "digest": node.digest,
         "kind": node.kind,
@@ -47,5 +89,4 @@ def _object(node: Node) -> dict[str, Any]:
         "platform": str(node.platform) if node.platform else None,
         "size": node.size,
         "state": node.state,
-        "children": [_object(child) for child in node.children],
     }

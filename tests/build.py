@@ -270,6 +270,16 @@ def index(
     )
 
 
+def index_of(*blobs: Blob) -> Thing:
+    """Make an index of any blobs, as BuildKit's caches are indexes of layers."""
+    value: Json = {
+        "schemaVersion": 2,
+        "mediaType": OCI_INDEX,
+        "manifests": [blob.descriptor() for blob in blobs],
+    }
+    return Thing(root=Blob(to_json(value), OCI_INDEX), parts=_each_once(blobs))
+
+
 def multi_platform(*archs: str, salt: str = "") -> Thing:
     """Make an index with one image an architecture, written as ``arm64`` or ``arm64/v8``."""
     images = []

@@ -18,7 +18,8 @@ from sqlalchemy import select
 
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.index.working_set import chunks
-from cachedb.catalog.queries import graph, leases
+from cachedb.catalog.queries import graph as walks
+from cachedb.catalog.queries import leases
 from cachedb.catalog.schema import blob
 from cachedb.errors import (
     BlobNotFound,
@@ -33,9 +34,8 @@ from cachedb.errors import (
 from cachedb.layout.blobs import path_of
 from cachedb.layout.temporary_files import LEASES, STAGE, TRASH
 from cachedb.limits import MANIFEST_BYTES
+from cachedb.oci import graph
 from cachedb.oci.digest import Digest
-from cachedb.oci.manifest import Role
-from cachedb.oci.salvage import salvage
 from cachedb.operations.gc.mark import (
     Candidate,
     GCPlan,
@@ -53,7 +53,7 @@ from cachedb.operations.sync.recover import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from sqlalchemy import Connection
 
@@ -218,7 +218,7 @@ def _cross_check(layout: Layout, connection: Connection, doomed: Collection[Dige
     """
     if not doomed:
         return
-    live = graph.reachable("live")
+    live = walks.reachable("live")
     rows = connection.execute(
         select(blob.c.digest, blob.c.kind).where(blob.c.id.in_(select(live.c.id)))
     ).all()
@@ -234,7 +234,7 @@ def _cross_check(layout: Layout, connection: Connection, doomed: Collection[Dige
         except (CorruptBlob, LimitExceeded) as error:
             raise UnreadableGraph(digest, str(error), path_of(digest)) from error
         if not staying.issuperset(_DIGEST.findall(content)):
-            for child in _owned(content):
+            for child in graph.owned_digests(content):
                 _check_stays(layout, child, staying, path_of(digest))
     _check_subjects(layout, connection, doomed, staying)
 
@@ -246,9 +246,9 @@ def _check_subjects(
     for digest in map(Digest.declared, connection.scalars(documents)):
         if digest in doomed:
             with suppress(BlobNotFound, CorruptBlob, LimitExceeded, InvalidManifest):
-                for child in salvage(layout.blobs.read(digest, MANIFEST_BYTES)).children():
-                    if child.role is Role.SUBJECT and child.descriptor.digest.encode() in staying:
-                        raise _mismatch(child.descriptor.digest, digest)
+                subject = graph.subject_digest(layout.blobs.read(digest, MANIFEST_BYTES))
+                if subject is not None and subject.encode() in staying:
+                    raise _mismatch(subject, digest)
 
 
 def _check_stays(layout: Layout, digest: Digest, staying: set[bytes], where: str) -> None:
@@ -261,9 +261,3 @@ def _mismatch(where: str, digest: Digest) -> CatalogMismatch:
         f"{where} needs {digest}, which the catalog takes for garbage",
         hint="cachedb doctor --rebuild",
     )
-
-
-def _owned(content: bytes) -> Iterator[Digest]:
-    for child in salvage(content).children():
-        if child.role is not Role.SUBJECT:
-            yield child.descriptor.digest

@@ -1,4 +1,4 @@
-"""Inspect: one image in full, as a tree of blobs and as what it says of itself."""
+"""Inspection of one image: its names, its size, and how each of its platforms is run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.enums import Kind, Role
 from cachedb.catalog.queries import statements
 from cachedb.catalog.queries.statements import asking
-from cachedb.catalog.schema import blob, config, edge, env, label, link, platform
-from cachedb.oci import Digest, Platform
+from cachedb.catalog.schema import blob, config, env, label, link
 from cachedb.operations.read.listing import manifests_below
 
 if TYPE_CHECKING:
@@ -20,24 +19,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from cachedb.oci import Digest
     from cachedb.operations.read.listing import ManifestEntry
     from cachedb.operations.read.resolve import Root
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A blob in the tree of an image; its children are listed where it stands first."""
-
-    digest: Digest
-    kind: str
-    role: str
-    state: str
-    size: int
-    platform: Platform | None
-    is_repeated: bool
-    children: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +99,6 @@ def inspect(connection: Connection, root: Root) -> Inspection:
     )
 
 
-def tree(connection: Connection, root: Root) -> Node:
-    """Return the tree of what a root contains, referrers after what they are about."""
-    return _Tree(connection).node(root.blob_id, role="", platform_id=None)
-
-
 def _run_config(connection: Connection, entry: ManifestEntry) -> RunConfig | None:
     row = connection.execute(
         select(config)
@@ -158,54 +139,3 @@ def _pairs(connection: Connection, table: Any, key: int) -> dict[str, str]:
         select(table.c.key, table.c.value).where(table.c.blob_id == key).order_by(table.c.key)
     )
     return dict(rows.all())
-
-
-class _Tree:
-    """Builds nodes; a blob that stands in several places is opened up in the first one only."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._seen: set[int] = set()
-
-    def node(self, key: int, *, role: str, platform_id: int | None) -> Node:
-        row = self._connection.execute(select(blob).where(blob.c.id == key)).one()
-        is_repeated = key in self._seen
-        self._seen.add(key)
-        return Node(
-            digest=Digest.declared(row.digest),
-            kind=Kind(row.kind).name.lower(),
-            role=role,
-            state=State(row.state).name.lower(),
-            size=row.size,
-            platform=self._platform(platform_id or row.platform_id),
-            is_repeated=is_repeated,
-            children=() if is_repeated else tuple(self._children(key)),
-        )
-
-    def _children(self, key: int) -> list[Node]:
-        listed = self._connection.execute(
-            select(link.c.child_id, link.c.role, link.c.platform_id)
-            .where(link.c.parent_id == key, link.c.role != int(Role.SUBJECT))
-            .order_by(link.c.role, link.c.position)
-        ).all()
-        found = [
-            self.node(child, role=Role(role).name.lower(), platform_id=platform_id)
-            for child, role, platform_id in listed
-        ]
-        owned = self._connection.scalars(
-            select(edge.c.child_id).where(edge.c.parent_id == key).order_by(edge.c.child_id)
-        )
-        known = {child for child, _, _ in listed}
-        referrers = [child for child in owned if child not in known]
-        return found + [self.node(c, role="referrer", platform_id=None) for c in referrers]
-
-    def _platform(self, key: int | None) -> Platform | None:
-        if key is None:
-            return None
-        row = self._connection.execute(select(platform).where(platform.c.id == key)).one()
-        return Platform(
-            os=row.os,
-            architecture=row.architecture,
-            variant=row.variant,
-            os_version=row.os_version,
-        )

@@ -1,0 +1,311 @@
+"""Content graph: what documents point at, what an image needs of that, and the one walker.
+
+The kinds of documents, and what each of them needs, are tabulated in
+docs/explanation/content-graph.md. Everything here is iterative: the depth of a graph is bounded
+by `GRAPH_DEPTH`, the number of its documents by `GRAPH_NODES`, and neither by Python's stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+
+from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES
+from cachedb.oci.manifest import Index, Manifest, Role
+from cachedb.oci.salvage import salvage, salvage_platform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from cachedb.oci.descriptor import Descriptor
+    from cachedb.oci.digest import Digest
+    from cachedb.oci.manifest import Child
+    from cachedb.oci.media_type import MediaType
+    from cachedb.oci.platform.model import Platform
+    from cachedb.oci.salvage import Salvage
+
+    AnyDocument: TypeAlias = Index | Manifest | Salvage
+
+_Node = TypeVar("_Node", bound=Hashable)
+
+
+# -- what a document needs ------------------------------------------------------------------------
+
+
+class RequiredContent(NamedTuple):
+    """What one document needs, in the order of the document.
+
+    All of it is published before the document. `optional` content may be absent everywhere; it is
+    carried wherever it is present. The subject is content of neither list: an artifact is whole
+    without it, and a registry wants it first (distribution-spec, Pushing Manifests with Subject).
+    """
+
+    documents: tuple[Descriptor, ...] = ()
+    """Indexes and manifests, which need more in turn."""
+    blobs: tuple[Descriptor, ...] = ()
+    """Configs, layers, and the layers of an index of layers; embedded content among them."""
+    optional: tuple[Descriptor, ...] = ()
+    subject: Descriptor | None = None
+
+    @property
+    def leaves(self) -> tuple[Descriptor, ...]:
+        """The blobs that are no documents, required ones first."""
+        return (*self.blobs, *self.optional)
+
+
+def children(document: AnyDocument) -> Iterator[Child]:
+    """Yield every descriptor of a document with its role: the content in order, the subject last.
+
+    A salvaged document yields those that can be read.
+    """
+    yield from document.children()
+
+
+def owned_digests(content: bytes) -> Iterator[Digest]:
+    """Yield the digests that a document keeps: all of its descriptors but the subject.
+
+    Works on documents that break rules as well, for the collector.
+
+    Raises:
+        InvalidManifest: The content is not a JSON object with one meaning.
+    """
+    for child in children(salvage(content)):
+        if child.role is not Role.SUBJECT:
+            yield child.descriptor.digest
+
+
+def subject_digest(content: bytes) -> Digest | None:
+    """Return the digest of the subject of a document, also of one that breaks rules.
+
+    Raises:
+        InvalidManifest: The content is not a JSON object with one meaning.
+    """
+    for child in children(salvage(content)):
+        if child.role is Role.SUBJECT:
+            return child.descriptor.digest
+    return None
+
+
+def is_document(media_type: MediaType) -> bool:
+    """Whether content of a media type points at other content that we know to read."""
+    return media_type.is_index or media_type.is_manifest
+
+
+def may_be_absent(role: Role, media_type: MediaType, *, is_embedded: bool) -> bool:
+    """Whether an image works without a child that is absent as a blob.
+
+    A non-distributable layer may be absent (image-spec, layer.md §Non-Distributable Layers), and
+    so may content that its descriptor embeds (descriptor.md §Embedded Content). A subject is not
+    content. Which manifests of an index are needed depends on the platforms that are wanted.
+    """
+    match role:
+        case Role.SUBJECT:
+            return True
+        case Role.CONFIG:
+            return is_embedded
+        case Role.LAYER:
+            return is_embedded or not media_type.is_distributable
+        case Role.MANIFEST:
+            return False
+
+
+def required_content(
+    document: Index | Manifest | None, chosen: Sequence[Descriptor] | None = None
+) -> RequiredContent:
+    """Return what a document needs; a blob of a type that we do not know needs nothing.
+
+    Of an index only the `chosen` manifests are needed, where they are given: those of the wanted
+    platforms, with their attestations. An index that lists no document at all is an index of
+    layers, as BuildKit's caches are, and needs each of them. Beside documents, what is none is
+    optional.
+    """
+    match document:
+        case Index():
+            return _content_of_index(document, chosen)
+        case Manifest():
+            return _content_of_manifest(document)
+        case None:
+            return RequiredContent()
+
+
+def _content_of_index(index: Index, chosen: Sequence[Descriptor] | None) -> RequiredContent:
+    wanted = index.manifests if chosen is None else chosen
+    leaves = tuple(each for each in index.manifests if not is_document(each.media_type))
+    is_of_layers = len(leaves) == len(index.manifests)
+    return RequiredContent(
+        documents=tuple(each for each in wanted if is_document(each.media_type)),
+        blobs=leaves if is_of_layers else (),
+        optional=() if is_of_layers else leaves,
+        subject=index.subject,
+    )
+
+
+def _content_of_manifest(manifest: Manifest) -> RequiredContent:
+    content = [child for child in children(manifest) if child.role is not Role.SUBJECT]
+    return RequiredContent(
+        blobs=tuple(each.descriptor for each in content if not _is_optional(each)),
+        optional=tuple(each.descriptor for each in content if _is_optional(each)),
+        subject=manifest.subject,
+    )
+
+
+def _is_optional(child: Child) -> bool:
+    """Whether content may be absent everywhere; what is embedded is at least in its descriptor."""
+    descriptor = child.descriptor
+    if descriptor.data is not None:
+        return False
+    return may_be_absent(child.role, descriptor.media_type, is_embedded=False)
+
+
+def configured_platform(
+    document: Index | Manifest | None, read: Callable[[Descriptor], bytes | None]
+) -> Platform | None:
+    """Return the platform in the config of an image; None for anything else.
+
+    `read` returns the bytes of the config, or None where it is absent. A config that breaks other
+    rules still has its platform (image-spec, config.md §Properties).
+    """
+    if not isinstance(document, Manifest) or not document.is_image or document.config is None:
+        return None
+    content = document.config.data
+    if content is None:
+        content = read(document.config)
+    found = None if content is None else salvage_platform(content)
+    return found if found is not None and (found.os or found.architecture) else None
+
+
+# -- the walker -----------------------------------------------------------------------------------
+
+
+def walk(
+    roots: Iterable[_Node],
+    below: Callable[[Sequence[_Node]], Iterable[Sequence[_Node]]],
+    what: str,
+) -> dict[_Node, tuple[_Node, ...]]:
+    """Visit everything below some nodes, level by level, each node once; return their children.
+
+    `below` is called once a level with the nodes that are new there, and returns the children of
+    each in the same order: a level can be read by one statement, or by several threads. `what`
+    names the graph in errors.
+
+    Raises:
+        LimitExceeded: The graph is deeper than `GRAPH_DEPTH` or has more than `GRAPH_NODES` nodes.
+    """
+    found: dict[_Node, tuple[_Node, ...]] = {}
+    level = list(dict.fromkeys(roots))
+    depth = 0
+    while level:
+        GRAPH_DEPTH.check(depth, f"the nesting of {what}")
+        GRAPH_NODES.check(len(found) + len(level), f"the number of documents of {what}")
+        for node, listed in zip(level, below(level), strict=True):
+            found[node] = tuple(listed)
+        fresh = (child for node in level for child in found[node] if child not in found)
+        level = list(dict.fromkeys(fresh))
+        depth += 1
+    return found
+
+
+def children_first(
+    roots: Iterable[_Node], below: Mapping[_Node, Sequence[_Node]]
+) -> Iterator[_Node]:
+    """Yield what was walked in the order of publication: children before parents, each once.
+
+    Siblings keep their order.
+    """
+    entered: set[_Node] = set()
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            node, is_left = stack.pop()
+            if is_left:
+                yield node
+            elif node not in entered:
+                entered.add(node)
+                stack.append((node, True))
+                stack.extend((child, False) for child in reversed(below.get(node, ())))
+
+
+class ContentGraph(NamedTuple):
+    """The documents below some roots: what each is called, and what it needs.
+
+    Documents are in the order in which they were met, level by level.
+    """
+
+    roots: tuple[Digest, ...]
+    descriptors: Mapping[Digest, Descriptor]
+    content: Mapping[Digest, RequiredContent]
+    """What the documents that are present need."""
+
+    @property
+    def missing(self) -> tuple[Descriptor, ...]:
+        """The documents that are absent."""
+        return tuple(d for digest, d in self.descriptors.items() if digest not in self.content)
+
+    @property
+    def documents(self) -> tuple[Digest, ...]:
+        """The documents that are present, in the order of publication.
+
+        Children come before parents, and a subject before what refers to it.
+        """
+        before = {
+            digest: [each.digest for each in (*needed.documents, needed.subject) if each]
+            for digest, needed in self.content.items()
+        }
+        ordered = children_first(self.descriptors, before)
+        return tuple(digest for digest in ordered if digest in self.content)
+
+    @property
+    def blobs(self) -> dict[Digest, Descriptor]:
+        """The blobs that the documents cannot do without."""
+        return _by_digest(each for needed in self.content.values() for each in needed.blobs)
+
+    @property
+    def optional(self) -> dict[Digest, Descriptor]:
+        """The blobs that may be absent, and that no document cannot do without."""
+        found = _by_digest(each for needed in self.content.values() for each in needed.optional)
+        return {digest: each for digest, each in found.items() if digest not in self.blobs}
+
+
+def explore(
+    roots: Iterable[Descriptor],
+    read: Callable[[Sequence[Descriptor]], Iterable[RequiredContent | None]],
+    what: str,
+    referrers: Callable[[Sequence[Descriptor]], Iterable[Sequence[Descriptor]]] | None = None,
+) -> ContentGraph:
+    """Walk documents from their roots down, and through what refers to them.
+
+    `read` returns for each document of a level what it needs, and None for one that is absent.
+    `referrers` returns what refers to each of them; without it, referrers are not looked for.
+
+    Raises:
+        LimitExceeded: The graph is deeper than `GRAPH_DEPTH` or has more than `GRAPH_NODES`
+            documents.
+    """
+    descriptors: dict[Digest, Descriptor] = {}
+    content: dict[Digest, RequiredContent] = {}
+
+    def below(level: Sequence[Digest]) -> Iterator[list[Digest]]:
+        described = [descriptors[digest] for digest in level]
+        needed = list(read(described))
+        about = [()] * len(level) if referrers is None else list(referrers(described))
+        for digest, found, referring in zip(level, needed, about, strict=True):
+            if found is not None:
+                content[digest] = found
+            listed = [*(found.documents if found else ()), *referring]
+            for child in listed:
+                descriptors.setdefault(child.digest, child)
+            yield [child.digest for child in listed]
+
+    starts = list(roots)
+    descriptors.update(_by_digest(starts))
+    walk([each.digest for each in starts], below, what)
+    return ContentGraph(
+        roots=tuple(each.digest for each in starts), descriptors=descriptors, content=content
+    )
+
+
+def _by_digest(descriptors: Iterable[Descriptor]) -> dict[Digest, Descriptor]:
+    found: dict[Digest, Descriptor] = {}
+    for each in descriptors:
+        found.setdefault(each.digest, each)
+    return found

@@ -1,0 +1,73 @@
+"""``tree``: images as deep as the limit allows are drawn, deeper ones are refused in one line."""
+
+import json
+from functools import reduce
+
+import pytest
+
+from cachedb.limits import GRAPH_DEPTH
+from tests import build
+from tests.cli.conftest import Run, succeed
+
+NAME = "example.com/deep:1"
+DEPTH = 400
+
+
+def nested(depth: int) -> build.Thing:
+    """Make an image below so many indexes, each in the next."""
+    return reduce(lambda inner, _: build.index(inner), range(depth), build.image())
+
+
+def put_signatures(tree: build.Tree, about: build.Thing, count: int) -> None:
+    """Put an image and a chain of signatures, each of which refers to the one before."""
+    tree.add(about, NAME)
+    for _ in range(count):
+        about = build.signature(about)
+        tree.put(*about.blobs)
+
+
+def test_tree_draws_an_image_below_400_indexes(run: Run, tree: build.Tree) -> None:
+    tree.add(nested(DEPTH), NAME)
+
+    lines = succeed(run, tree.path, "tree", NAME).splitlines()
+
+    assert len(lines) == DEPTH + 3
+    assert lines[DEPTH].lstrip().startswith("`-- manifest")
+
+
+def test_tree_draws_400_referrers_in_a_chain(run: Run, tree: build.Tree) -> None:
+    put_signatures(tree, build.image(), DEPTH)
+
+    lines = succeed(run, tree.path, "tree", NAME).splitlines()
+
+    assert len(lines) == 3 * (DEPTH + 1)
+
+
+def test_tree_writes_json_of_an_image_below_400_indexes(run: Run, tree: build.Tree) -> None:
+    tree.add(nested(DEPTH), NAME)
+
+    text = succeed(run, tree.path, "tree", "--format", "jsonl", NAME)
+
+    assert text.count('"kind": "index"') == DEPTH
+    assert text.count("{") == text.count("}") == DEPTH + 3
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_tree_writes_the_json_that_the_json_module_writes(
+    run: Run, populated: build.Tree, form: str
+) -> None:
+    text = succeed(run, populated.path, "tree", "--format", form, "example.com/app:1")
+
+    value = json.loads(text)
+    assert text == json.dumps(value, indent=2 if form == "json" else None) + "\n"
+    assert [child["role"] for child in value["children"]] == ["manifest", "manifest"]
+
+
+def test_tree_refuses_an_image_deeper_than_the_limit(run: Run, tree: build.Tree) -> None:
+    tree.add(nested(GRAPH_DEPTH.value + 1), NAME)
+
+    done = run(tree.path, "tree", NAME)
+
+    assert done.code != 0
+    assert "Traceback" not in done.err
+    assert f"the nesting of '{NAME}' exceeds the graph depth limit of 512" in done.err
