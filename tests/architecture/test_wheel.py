@@ -64,3 +64,12 @@ def test_a_wheel_made_from_the_source_distribution_is_the_same(
         extract(archive, tmp_path / "source")
     (unpacked,) = (tmp_path / "source").iterdir()
     assert names(build(unpacked, "wheel", tmp_path / "again")) == wheel
+
+
+@pytest.mark.parametrize("kind", ["sdist", "wheel"])
+def test_two_builds_with_the_same_date_are_identical(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    first, second = (build(ROOT, kind, tmp_path / name).read_bytes() for name in ("one", "two"))
+    assert first == second
