@@ -1,4 +1,4 @@
-"""The pages of docs/reference, made from the code: ``make golden`` writes, a test compares."""
+"""Generated pages of docs/reference: ``make golden`` writes them, a test compares them."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
@@ -11,11 +11,38 @@ from cachedb.cli.app import app
 from cachedb.limits import Limit
 from cachedb.query import vocabulary
 
-_MADE = "<!-- Made by `make golden` from the code; changes belong there. -->\n"
+_MADE = "<!-- Generated from the code by `make golden`; do not edit. -->\n"
+
+_OF_REGISTRIES = {
+    "CACHEDB_MIRROR": "Mirrors to try first, as `[REGISTRY=]URL`, separated by spaces or commas. "
+    "`--mirror` for the same registry replaces them.",
+    "LINUXKIT_MIRROR": "The same; read if `CACHEDB_MIRROR` is not set.",
+    "DOCKER_AUTH_CONFIG": "Credentials: the content of a `config.json`. Read before all files.",
+    "DOCKER_CONFIG": "Directory of docker's `config.json`; `$HOME/.docker` if not set.",
+    "REGISTRY_AUTH_FILE": "Credential file of podman, in place of those in the next two.",
+    "XDG_RUNTIME_DIR": "Its `containers/auth.json` is read for credentials.",
+    "XDG_CONFIG_HOME": "Its `containers/auth.json` is read for credentials; `$HOME/.config` if "
+    "not set.",
+    "HOME": "Directory with `.docker` and `.config`.",
+    "REQUESTS_CA_BUNDLE": "Certificate authorities to trust, in place of the system's.",
+    "CURL_CA_BUNDLE": "The same; read if `REQUESTS_CA_BUNDLE` is not set.",
+}
+_OF_LIBRARIES = {
+    "XDG_CACHE_HOME": "Its `cachedb/layout` is the default cache; `$HOME/.cache` if not set.",
+    "https_proxy, http_proxy, all_proxy": "URL of the proxy for registries, by scheme.",
+    "no_proxy": "Hosts and domains to reach directly. Loopback addresses always are.",
+    "SSL_CERT_FILE, SSL_CERT_DIR": "The system's certificate authorities, for OpenSSL.",
+    "COLUMNS": "Width of help and progress bars, in place of the terminal's.",
+}
+_OF_COMPLETION = {
+    "_CACHEDB_COMPLETE": "Set by the completion script of a shell: what to print.",
+    "COMP_WORDS": "Set by the completion script of bash: the command line.",
+    "COMP_CWORD": "Set by the completion script of bash: which word the cursor is in.",
+}
 
 
 def commands() -> str:
-    """Return the page of the command line: what --help says, command by command."""
+    """Return the page of the command line: the --help text of every command."""
     root = typer.main.get_command(app)
     context = root.make_context("cachedb", [], resilient_parsing=True)
     parts = [
@@ -31,14 +58,14 @@ def commands() -> str:
 
 
 def exit_codes() -> str:
-    """Return the page of errors: one exit code a family."""
-    rows = [("0", "", "It is done, and nothing was found that should not be.", "")]
+    """Return the page of errors: one exit code per family of errors."""
+    rows = [("0", "", "Success; a check has no findings.", "")]
     for family in errors.CacheError.__subclasses__():
         members = ", ".join(f"`{kind.__name__}`" for kind in _below(family))
         rows.append((str(family.exit_code), f"`{family.__name__}`", _first_line(family), members))
     rows += [
-        ("130", "", "Interrupted by Ctrl-C; what has arrived is kept.", ""),
-        ("141", "", "Whoever read the output has closed the pipe.", ""),
+        ("130", "", "Interrupted by Ctrl-C; downloaded data is kept for the next run.", ""),
+        ("141", "", "The reader of the output closed the pipe.", ""),
     ]
     return "\n".join(
         [
@@ -51,7 +78,7 @@ def exit_codes() -> str:
 
 
 def limit_table() -> str:
-    """Return the page of limits: how much of anything from outside is read."""
+    """Return the page of limits on data from outside."""
     found = [value for value in vars(limits).values() if isinstance(value, Limit)]
     rows = [(f"`{each.variable}`", f"{each.name}", f"{each.value:,}") for each in found]
     return "\n".join(
@@ -59,14 +86,52 @@ def limit_table() -> str:
             "# Limits",
             _MADE,
             _ABOUT_LIMITS,
-            _table(("variable", "of what", "value"), rows),
+            _table(("variable", "limit of", "default"), rows),
         ]
     )
 
 
+def environment() -> str:
+    """Return the page of environment variables, but for those of limits."""
+    options = [(f"`{name}`", text) for name, text in sorted(variables_of_options().items())]
+    head = ("variable", "meaning")
+    return "\n".join(
+        [
+            "# Environment variables",
+            _MADE,
+            _ABOUT_ENVIRONMENT,
+            "## Options\n",
+            _table(("variable", "default of"), options),
+            "## Registries\n",
+            _table(head, _quoted(_OF_REGISTRIES)),
+            "## Shell completion\n",
+            _table(head, _quoted(_OF_COMPLETION)),
+            "## Read by libraries\n",
+            _table(head, _quoted(_OF_LIBRARIES)),
+        ]
+    )
+
+
+def variables() -> frozenset[str]:
+    """Return the environment variables of that page, but for those that only libraries read."""
+    return frozenset((*variables_of_options(), *_OF_REGISTRIES, *_OF_COMPLETION))
+
+
+def variables_of_options() -> dict[str, str]:
+    """Return the environment variables that are defaults of options, and a line about each."""
+    root = typer.main.get_command(app)
+    context = root.make_context("cachedb", [], resilient_parsing=True)
+    return {
+        option.envvar: f"`{option.opts[0]}`: {option.help}"
+        for _, command in _commands_of(root, context)
+        for option in command.params
+        if isinstance(option.envvar, str)
+    }
+
+
 def query_language() -> str:
-    """Return the page of the query language: its whole vocabulary."""
-    parts = ["# The vocabulary of queries", _MADE, _ABOUT_QUERIES]
+    """Return the page of the query language: its complete vocabulary."""
+    parts = ["# Query language", _MADE, _ABOUT_QUERIES]
     nouns = [(f"`{n.name}`", n.sort.noun, n.doc) for n in vocabulary.NOUNS.values()]
     parts += ["## Nouns\n", _table(("noun", "selects from", "meaning"), nouns)]
     for sort in vocabulary.Sort:
@@ -74,13 +139,13 @@ def query_language() -> str:
     functions = [
         (
             f"`{f.name}(…)`",
-            f.takes.noun if f.takes else "anything",
-            f.gives.noun if f.gives else "the same",
+            f.takes.noun if f.takes else "any noun",
+            f.gives.noun if f.gives else "the same noun",
             f.doc,
         )
         for f in vocabulary.FUNCTIONS.values()
     ]
-    parts += ["## Functions\n", _table(("function", "of", "gives", "meaning"), functions)]
+    parts += ["## Functions\n", _table(("function", "argument", "result", "meaning"), functions)]
     operators = [
         (kind.value, ", ".join(f"`{op}`" for op in found))
         for kind, found in vocabulary.OPERATORS.items()
@@ -88,39 +153,49 @@ def query_language() -> str:
     symbols = ", ".join(f"`{symbol}` {word}" for symbol, word in vocabulary.SYMBOLS.items())
     parts += [
         "## Operators\n",
-        f"Each symbol has a word, which needs no quotes in a shell: {symbols}.\n",
+        f"Each symbol has a word, which needs no quoting in a shell: {symbols}.\n",
         _table(("type", "operators"), operators),
     ]
     aggregates = [(f"`{name}`", doc) for name, doc in vocabulary.AGGREGATES.items()]
-    parts += ["## Aggregates, behind `group`\n", _table(("name", "meaning"), aggregates)]
+    parts += ["## Aggregates, after `group`\n", _table(("name", "meaning"), aggregates)]
     return "\n".join(parts)
 
 
 _ABOUT_COMMANDS = """\
-Data goes to stdout, everything else to stderr. Digests are whole when stdout is not a terminal.
-Every command ends with one of the [exit codes](exit-codes.md).
+Data is written to stdout, messages and progress to stderr. Digests are printed in full when
+stdout is not a terminal. Every command ends with one of the [exit codes](exit-codes.md). Some
+options take their default from an [environment variable](environment.md).
 """
 _ABOUT_ERRORS = """\
-An error is one line on stderr, `cachedb: ` and a sentence, and perhaps a second one, `hint: ` and
-something to type. A bad query is shown with a caret under it. A command or an option
-that does not exist is told in the same way.
+An error is one line on stderr, `cachedb: MESSAGE`, and possibly a second one, `hint: COMMAND`.
+An error in a query is shown with a caret below its position. `--error-format json` writes one
+JSON object instead, also for a command or an option that does not exist. In Python, every family
+is a class of `cachedb.errors`, whose attributes are the facts of the message.
 """
 _ABOUT_LIMITS = """\
-Nothing from outside is read without a limit. Each can be set, up or down, by an environment
-variable; an error about a limit names it.
+Everything read from outside has a limit. An environment variable sets it, up or down; the message
+of an exceeded limit names the variable.
+"""
+_ABOUT_ENVIRONMENT = """\
+An option of the command line takes precedence over its variable. An empty variable counts as not
+set. [Limits](limits.md) have variables of their own, `CACHEDB_LIMIT_…`.
 """
 _ABOUT_QUERIES = """\
-A query is `[noun] [terms] [clauses]`. Terms side by side all have to hold; `or`, `not` and
-parentheses do what they say. Clauses are `sort`, `limit`, `offset`, `show` and `group`.
-What is written `field:value` may be written `field eq value`; several values stand behind commas,
-ranges have `..` in them. [Ask questions](../how-to/ask-questions.md) shows it by examples.
+A query is `[noun] [terms] [clauses]`. Adjacent terms are a conjunction; `or`, `not` and
+parentheses combine terms. Clauses are `sort`, `limit`, `offset`, `show` and `group`.
+`field:value` is the same as `field eq value`; a list of values is separated by commas, a range is
+written `low..high`. [Write queries](../how-to/write-queries.md) shows examples.
 """
+
+
+def _quoted(rows: dict[str, str]) -> list[tuple[str, str]]:
+    return [(f"`{names.replace(', ', '`, `')}`", text) for names, text in rows.items()]
 
 
 def _of_sort(sort: vocabulary.Sort) -> Iterator[str]:
     yield f"## {sort.noun.capitalize()}\n"
     shown = ", ".join(f"`{name}`" for name in vocabulary.SHOWN[sort])
-    yield f"Shown unless you say otherwise: {shown}.\n"
+    yield f"Columns by default: {shown}.\n"
     yield _table(
         ("field", "type", "meaning"),
         [(f"`{f.name}`", f.type.value, _field(f)) for f in vocabulary.FIELDS[sort].values()],
@@ -168,6 +243,7 @@ def _cells(row: tuple[str, ...]) -> list[str]:
 
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands,
+    "environment.md": environment,
     "exit-codes.md": exit_codes,
     "limits.md": limit_table,
     "query-language.md": query_language,

@@ -1,0 +1,107 @@
+"""Tables of docs/reference that list environment variables and files are complete."""
+
+import ast
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cachedb.cli.app import main
+from cachedb.linuxkit import Provider
+from cachedb.oci import Digest
+from scripts import reference
+from tests import build
+from tests.conftest import BASE
+
+ROOT = Path(__file__).resolve().parents[2]
+VARIABLE = re.compile(r"HOME|_?[A-Z]+(_[A-Z]+)+")
+ROW = re.compile(r"^\| `([^`]+)` \| (0\d{3}) \|", re.MULTILINE)
+PLACEHOLDERS = {"ALGORITHM": "[a-z0-9]+", "ENCODED": "[0-9a-f]+"}
+
+
+def strings_of_modules_that_read_the_environment() -> Iterator[str]:
+    for folder in ("cachedb", "cli"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text()
+            if "environ" in text or "envvar" in text:
+                for node in ast.walk(ast.parse(text)):
+                    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                        yield node.value
+
+
+def test_every_variable_that_the_code_reads_is_on_the_page() -> None:
+    found = {each for each in strings_of_modules_that_read_the_environment() if
+             VARIABLE.fullmatch(each)}  # fmt: skip
+    assert found == reference.variables()
+
+
+def rows_of_files() -> dict[re.Pattern[str], int]:
+    """Return a pattern for every path of the page that lists files, and its mode."""
+    text = (ROOT / "docs" / "reference" / "files.md").read_text()
+    rows = {}
+    for path, mode in ROW.findall(text):
+        pattern = re.escape(path)
+        for word, chosen in PLACEHOLDERS.items():
+            pattern = pattern.replace(word, chosen)
+        rows[re.compile(pattern)] = int(mode, 8)
+    return rows
+
+
+def files_of(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield every path that is no directory of blobs, with its mode.
+
+    What is inside of the directories of ``.cachedb`` has no rows of its own.
+    """
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        is_inside = name.startswith(".cachedb/") and name.count("/") > 1
+        if not is_inside and not (path.is_dir() and name.startswith("blobs")):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            yield (f"{name}/" if path.is_dir() else name), mode
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_every_file_that_commands_leave_is_on_the_page_with_its_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, archive = tmp_path / "cache", tmp_path / "app.tar"
+    archive.write_bytes(build.archive({"example.com/app:1": build.image(BASE)}))
+    for words in (
+        ("import", str(archive)),
+        ("query", "--save", "large", "size", "gt", "5M"),
+        ("rm", "example.com/app:1"),
+        ("gc", "--grace", "0"),
+        ("import", str(archive)),
+        ("doctor", "--rebuild"),
+    ):
+        monkeypatch.setattr("sys.argv", ["cachedb", *words, "--cache", str(folder)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code, words
+    with Provider(folder) as provider:
+        provider.store().update(Digest(BASE.digest), {"origin": "here"})
+    rows = rows_of_files()
+    found = dict(files_of(folder))
+    listed = {
+        name: mode for name in found for pattern, mode in rows.items() if pattern.fullmatch(name)
+    }
+    assert found.pop(".cachedb/") == 0o700
+    assert found == listed
+
+
+def test_every_module_that_the_glossary_names_exists() -> None:
+    text = (ROOT / "docs" / "explanation" / "glossary.md").read_text()
+    named = {found.replace(".", "/") for found in re.findall(r"`(cachedb(?:\.\w+)+)`", text)}
+    assert named
+    gone = {name for name in named if not (ROOT / f"{name}.py").exists()}
+    assert gone == set()
