@@ -23,7 +23,8 @@ from tests import golden_files
 from tests.registry.servers import docker_registry
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").rglob("*.md"))]
 SESSIONS = [page for page in PAGES if "```console\n" in page.read_text()]
 BLOCK = re.compile(r"(?<=```console\n).*?(?=```)", re.DOTALL)
 REGISTRY = "127.0.0.1:50000"  # as wide as the port that the registry will have
