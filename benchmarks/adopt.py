@@ -27,7 +27,7 @@ SHARED = 2000
 
 
 def layer(text: str) -> build.Blob:
-    """Make a layer that is no archive: nobody looks."""
+    """Make a layer that is no archive: adoption does not read layers."""
     content = text.encode()
     digest = "sha256:" + hashlib.sha256(content).hexdigest()
     return build.Blob(content, build.OCI_LAYER, digest)

@@ -122,7 +122,7 @@ class Bench:
 
 
 def _make(path: Path, layers: int, size: int) -> None:
-    """Make a layout; its layers are gzip, so that nobody compresses them once more."""
+    """Make a layout; its layers are gzip, so that tools do not compress them again."""
     writer = Writer(path)
     made = [writer.layer(os.urandom(size), _STORED) for _ in range(layers)]
     writer.name(writer.image(_CONFIG, made), "image")

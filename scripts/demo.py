@@ -33,7 +33,7 @@ def tour(cache: Path) -> None:
     cachedb(cache, "show", sample.APP)
     cachedb(cache, "tree", sample.TOOL)
 
-    tell("Is all of it there, for every platform? Is it for one that nobody has built?")
+    tell("Is every image complete? Is one complete for a platform that it was not built for?")
     cachedb(cache, "validate")
     cachedb(cache, "validate", "--platform", "linux/riscv64", sample.TOOL)
 
@@ -41,7 +41,7 @@ def tour(cache: Path) -> None:
     cachedb(cache, "query", "refs", "arch:arm64")
     cachedb(cache, "query", "layers", "size", "gt", "1M", "sort", "-size")
 
-    tell("Who keeps the layer that both images have?")
+    tell("Which images reference the layer that both have?")
     cachedb(cache, "why", largest_layer(cache, sample.TOOL))
 
     tell("What would removing the first image free? Less than it takes: the base is shared.")

@@ -1,65 +1,93 @@
-"""Modules that can be read in one sitting, and commands that are all of one shape."""
+"""Size and naming of modules, packages and classes, and the one shape of all commands.
+
+Statements, arguments, complexity and docstrings of a function are ruff's rules (pyproject.toml);
+what stands here is what no rule of ruff measures.
+"""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
+from collections import Counter
 
 from cachedb.cli.app import _COMMANDS, _module
+from tests.architecture.sources import ROOT, modules, name_of, public_classes, tree
 
-ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(
-    path for folder in ("cachedb", "cli", "migrations") for path in (ROOT / folder).rglob("*.py")
-)
 _LONGEST_MODULE = 480
 _LONGEST_COMMAND = 150
 _LONGEST_FUNCTION = 60
+_LARGEST_PACKAGE = 16
 
-ids = [str(path.relative_to(ROOT)) for path in MODULES]
-each_module = pytest.mark.parametrize("path", MODULES, ids=ids)
+MODULES = modules("cachedb", "cli", "migrations")
+COMMANDS = ROOT / "cli"
 
+NOT_YET_RENAMED = {
+    "Answer",
+    "Body",
+    "Choice",
+    "Claim",
+    "Column",
+    "Document",
+    "Entry",
+    "Finding",
+    "Health",
+    "IndexJson",
+    "Kind",
+    "Names",
+    "Node",
+    "Origin",
+    "Reading",
+    "Role",
+    "Statement",
+}
+"""Names that two public classes still share. A rename removes its line; no line is added."""
 
-def nodes(path: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(path.read_text()))
-
-
-@each_module
-def test_a_module_is_short_and_says_what_it_is(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= _LONGEST_MODULE
-    assert not text or "versions" in path.parts or ast.get_docstring(ast.parse(text))
-
-
-@each_module
-def test_a_function_is_short(path: Path) -> None:
-    functions = [n for n in nodes(path) if isinstance(n, ast.FunctionDef)]
-    long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno > _LONGEST_FUNCTION]
-    assert "versions" in path.parts or not long
-
-
-@each_module
-def test_what_is_public_says_what_it_does(path: Path) -> None:
-    public = [
-        node
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
-    ]
-    silent = [node.name for node in public if not ast.get_docstring(node)]
-    assert "migrations" in path.parts or not silent
+NOT_YET_SPLIT = {"cachedb/operations/transfer"}
+"""Packages that are still too large for a reader to know their modules."""
 
 
-def test_every_command_is_a_module_and_every_module_that_says_so_a_command() -> None:
+def test_modules_are_found() -> None:
+    folders = {name_of(path).partition("/")[0] for path in MODULES}
+    assert folders == {"cachedb", "cli", "migrations"}
+    assert not [path for path in MODULES if name_of(path).startswith("cachedb/cli/")]
+
+
+def test_a_module_has_at_most_480_lines() -> None:
+    lines = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert {name: count for name, count in lines.items() if count > _LONGEST_MODULE} == {}
+
+
+def test_a_function_has_at_most_60_lines() -> None:
+    lines = {
+        f"{name_of(path)}::{node.name}": node.end_lineno - node.lineno + 1
+        for path in MODULES
+        if "versions" not in path.parts
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno
+    }
+    assert {name: count for name, count in lines.items() if count > _LONGEST_FUNCTION} == {}
+
+
+def test_a_package_has_at_most_16_modules() -> None:
+    # The folder of commands holds one module a command: it grows with what cachedb can do.
+    sizes = Counter(path.parent for path in MODULES if path.parent != COMMANDS)
+    large = {name_of(folder) for folder, size in sizes.items() if size > _LARGEST_PACKAGE}
+    assert large == NOT_YET_SPLIT
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    names = Counter(name for path in MODULES for name in public_classes(path))
+    assert {name for name, count in names.items() if count > 1} == NOT_YET_RENAMED
+
+
+def test_every_command_is_a_module_and_every_such_module_a_command() -> None:
     pages = {
         path.stem
-        for path in (ROOT / "cli").glob("*.py")
-        if (ast.get_docstring(ast.parse(path.read_text())) or "").startswith("``cachedb ")
+        for path in COMMANDS.glob("*.py")
+        if (ast.get_docstring(tree(path)) or "").startswith("``cachedb ")
     }
     assert pages == {_module(name) for name in _COMMANDS}
 
 
-@pytest.mark.parametrize("name", _COMMANDS)
-def test_a_command_is_a_page(name: str) -> None:
-    text = (ROOT / "cli" / f"{_module(name)}.py").read_text()
-    assert len(text.splitlines()) <= _LONGEST_COMMAND
-    assert f"``cachedb {name}``" in (ast.get_docstring(ast.parse(text)) or "")
+def test_a_command_names_itself_and_has_at_most_150_lines() -> None:
+    for name in _COMMANDS:
+        path = COMMANDS / f"{_module(name)}.py"
+        assert len(path.read_text().splitlines()) <= _LONGEST_COMMAND, name
+        assert f"``cachedb {name}``" in (ast.get_docstring(tree(path)) or ""), name
