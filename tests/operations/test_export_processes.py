@@ -16,7 +16,7 @@ IMAGE = build.image(build.layer({"big": bytes(2 << 20)}, media_type=build.OCI_LA
 STOPPING = """
 import signal
 from cachedb.cli.app import main
-from cachedb.filesystem import output_file
+from cachedb.archive import output_file
 write = output_file.write
 def stopping(chunks):
     written = 0

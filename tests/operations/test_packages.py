@@ -472,7 +472,7 @@ _MEASURED = """
 import resource, sys
 from pathlib import Path
 from cachedb.cache import Cache
-from cachedb.query.parser import parse
+from cachedb.query.syntax.parser import parse
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

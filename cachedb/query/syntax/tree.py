@@ -261,7 +261,7 @@ class Query(Node):
     Dates in it are those of `zone`; without one, of the zone that the clock has.
 
     Example:
-        >>> from cachedb.query.parser import parse
+        >>> from cachedb.query.syntax.parser import parse
         >>> str(parse("alpine not is:pinned") & parse("tag:v1.*,latest"))
         'refs alpine and not is:pinned and tag:v1.*,latest'
     """
