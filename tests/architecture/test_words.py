@@ -32,9 +32,6 @@ NOT_YET = {
     "cachedb/query",
     "cachedb/registry",
     "cli",
-    "README.md",
-    "docs/decisions",
-    "docs/explanation",
     "docs/how-to",
     "docs/tutorial",
 }
