@@ -13,10 +13,10 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from cachedb.cli.completion import as_bash_breaks_words
-from cachedb.cli.failures import ErrorFormatOption, expect_choice, report
-from cachedb.cli.output import tell
-from cachedb.cli.usage import no_such_command, told
+from cachedb.cli.errors.report import ErrorFormatOption, expect_choice, report
+from cachedb.cli.errors.usage import no_such_command, told
+from cachedb.cli.options.completion import as_bash_breaks_words
+from cachedb.cli.render.output import tell
 from cachedb.errors import CacheError
 
 _COMMANDS = (

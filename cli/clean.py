@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.options import CacheOption, DryRunOption, QuietOption, open_cache
-from cachedb.cli.registries import (
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import DryRunOption, QuietOption
+from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
     InsecureOption,
     TrustRealmOption,
     connector,
 )
+from cachedb.cli.render import output
 from cachedb.cli.rm import tell_kept
 from cachedb.errors import RegistryError
 

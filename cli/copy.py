@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cachedb.cli.options import CacheOption, PlatformOption, QuietOption, create_cache
-from cachedb.cli.push import ArchTagsOption, OverrideOption, show
-from cachedb.cli.registries import (
+from cachedb.cli.options.cache import CacheOption, create_cache
+from cachedb.cli.options.common import PlatformOption, QuietOption
+from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
     InsecureOption,
@@ -17,6 +17,7 @@ from cachedb.cli.registries import (
     TrustRealmOption,
     connector,
 )
+from cachedb.cli.push import ArchTagsOption, OverrideOption, show
 
 
 def command(
@@ -43,7 +44,7 @@ def command(
     What the cache or the target has already is not transferred; inside of one registry nothing
     is sent at all.
     """
-    from cachedb.cli.watch import watching
+    from cachedb.cli.render.progress import watching
     from cachedb.oci import Platform, Reference
     from cachedb.operations.transfer.copy import CopyOptions
     from cachedb.operations.transfer.push import Conflict, PushOptions, PushReport

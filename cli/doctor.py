@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.folders import cache_folder
-from cachedb.cli.options import CacheOption, FormatOption, QuietOption
-from cachedb.cli.output import Column, Format
+from cachedb.cli.options.cache import CacheOption
+from cachedb.cli.options.cache_folder import cache_folder
+from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
 from cachedb.errors import ValidationFailed
 
 _COLUMNS = (

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from cachedb.cli import output
-from cachedb.cli.failures import ErrorFormatOption
-from cachedb.cli.options import (
-    CacheOption,
-    FormatOption,
-    ParamOption,
-    QuietOption,
-    SomeNamesArgument,
-    TimeZoneOption,
-    WhereOption,
-    open_cache,
-    selection,
-)
-from cachedb.cli.output import Column, Format
+from cachedb.cli.errors.report import ErrorFormatOption
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
 
 _COLUMNS = (
     Column("names", lambda names: output.words(name or "<none>" for name in names)),

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.failures import ErrorFormatOption
-from cachedb.cli.options import (
-    CacheOption,
+from cachedb.cli.errors.report import ErrorFormatOption
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import PlatformOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.query import (
     ParamOption,
-    PlatformOption,
-    QuietOption,
-    SomeNamesArgument,
     TimeZoneOption,
     WhereOption,
     chosen_names,
-    open_cache,
     selection,
 )
+from cachedb.cli.render import output
 from cachedb.errors import InvalidInput
 from cachedb.operations.transfer.export_formats import Form
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from cachedb.cli import output
-from cachedb.cli.options import (
-    CacheOption,
-    FormatOption,
-    NameArgument,
-    QuietOption,
-    answered,
-)
-from cachedb.cli.output import Column, Format
+from cachedb.cli.options.cache import CacheOption, answered
+from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
 
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),

@@ -6,21 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.failures import ErrorFormatOption
-from cachedb.cli.options import (
-    CacheOption,
-    DryRunOption,
-    FormatOption,
-    ParamOption,
-    QuietOption,
-    TimeZoneOption,
-    open_cache,
-    read_query,
-    seconds,
-)
-from cachedb.cli.output import Format
-from cachedb.cli.policies import (
+from cachedb.cli.errors.report import ErrorFormatOption
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption
+from cachedb.cli.options.policies import (
     DropOption,
     GraceOption,
     KeepOnlyOption,
@@ -29,11 +18,12 @@ from cachedb.cli.policies import (
     TrashOption,
     WhereBlobsOption,
     policy_of,
-    print_plan,
-    rows_of,
-    rows_of_kept,
-    tell_about,
 )
+from cachedb.cli.options.query import ParamOption, TimeZoneOption, read_query
+from cachedb.cli.options.values import seconds
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Format
+from cachedb.cli.render.plans import print_plan, rows_of, rows_of_kept, tell_about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.options import CacheOption, QuietOption, create_cache
+from cachedb.cli.options.cache import CacheOption, create_cache
+from cachedb.cli.options.common import QuietOption
+from cachedb.cli.render import output
 from cachedb.errors import StorageFailed
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def command(
     The names are those of the archive. One that stands for another image here is not replaced
     unless you say so.
     """
-    from cachedb.cli.watch import watching
+    from cachedb.cli.render.progress import watching
     from cachedb.operations.transfer.import_ import ImportOptions
 
     options = ImportOptions(name=name, may_replace=replace)

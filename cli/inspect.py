@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.options import FormatOption
-from cachedb.cli.output import Column, Format
-from cachedb.cli.registries import (
+from cachedb.cli.options.common import FormatOption
+from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
     InsecureOption,
@@ -19,6 +17,8 @@ from cachedb.cli.registries import (
     TrustRealmOption,
     connector,
 )
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
 
 if TYPE_CHECKING:
     from cachedb.operations.transfer.remote_inspect import RemoteImage

@@ -6,30 +6,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.completion import query as complete
-from cachedb.cli.failures import ErrorFormatOption
-from cachedb.cli.options import (
+from cachedb.cli.errors.report import ErrorFormatOption
+from cachedb.cli.errors.usage import BesideQuery
+from cachedb.cli.options.cache import CacheOption, answered, open_cache
+from cachedb.cli.options.common import FormatOption, NullOption
+from cachedb.cli.options.completion import query as complete
+from cachedb.cli.options.query import (
     QUERY_SETTINGS,
-    CacheOption,
     ColumnsOption,
-    FormatOption,
     GroupOption,
     LimitOption,
-    NullOption,
     OffsetOption,
     ParamOption,
     QuietWordOption,
     SortOption,
     TimeZoneOption,
     WhereOption,
-    answered,
     clauses,
-    open_cache,
     read_query,
 )
-from cachedb.cli.output import Column, Format
-from cachedb.cli.usage import BesideQuery
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -94,7 +91,7 @@ def command(
         if query.noun in {"refs", "images"} and is_listing and has_all:
             _print(opened.list(query), form, quiet=quiet, end=end)
         else:
-            from cachedb.cli.answers import print_answer
+            from cachedb.cli.render.answers import print_answer
 
             answer = opened.query(query.showing(fields))
             print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)

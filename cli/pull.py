@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.options import (
-    CacheOption,
-    NamesArgument,
-    PlatformOption,
-    QuietOption,
-    create_cache,
-)
-from cachedb.cli.registries import (
+from cachedb.cli.options.cache import CacheOption, create_cache
+from cachedb.cli.options.common import NamesArgument, PlatformOption, QuietOption
+from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
     InsecureOption,
@@ -23,6 +17,7 @@ from cachedb.cli.registries import (
     TrustRealmOption,
     connector,
 )
+from cachedb.cli.render import output
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -59,7 +54,7 @@ def command(
     What is there already is not transferred again, and an interrupted pull goes on where it
     stopped. With --platform the index is kept whole, so that another platform can be added later.
     """
-    from cachedb.cli.watch import watching
+    from cachedb.cli.render.progress import watching
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.transfer.pull import PullOptions
     from cachedb.operations.transfer.workers import JOBS

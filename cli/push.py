@@ -6,21 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.failures import ErrorFormatOption
-from cachedb.cli.options import (
-    CacheOption,
+from cachedb.cli.errors.report import ErrorFormatOption
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import PlatformOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.query import (
     ParamOption,
-    PlatformOption,
-    QuietOption,
-    SomeNamesArgument,
     TimeZoneOption,
     WhereOption,
     chosen_names,
-    open_cache,
     selection,
 )
-from cachedb.cli.registries import (
+from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
     InsecureOption,
@@ -28,6 +24,7 @@ from cachedb.cli.registries import (
     TrustRealmOption,
     connector,
 )
+from cachedb.cli.render import output
 
 if TYPE_CHECKING:
     from cachedb.operations.transfer.push import Pushed, PushReport
@@ -68,7 +65,7 @@ def command(
     When the tag stands for another index, the two become one, in which the platforms that are
     pushed replace the old ones. Any other image is only replaced with --override.
     """
-    from cachedb.cli.watch import watching
+    from cachedb.cli.render.progress import watching
     from cachedb.oci import Platform, Reference
     from cachedb.operations.transfer.push import Conflict, PushOptions
     from cachedb.operations.transfer.workers import JOBS

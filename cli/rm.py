@@ -7,27 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.failures import ErrorFormatOption
-from cachedb.cli.options import (
-    CacheOption,
-    DryRunOption,
-    ParamOption,
-    QuietOption,
-    SomeNamesArgument,
-    TimeZoneOption,
-    WhereOption,
-    YesOption,
-    open_cache,
-    selection,
-)
-from cachedb.cli.registries import (
+from cachedb.cli.errors.report import ErrorFormatOption
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import DryRunOption, QuietOption, SomeNamesArgument, YesOption
+from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
     InsecureOption,
     TrustRealmOption,
     connector,
 )
+from cachedb.cli.render import output
 from cachedb.errors import InvalidInput, Refused, RegistryError
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.options import CacheOption, NameArgument, open_cache
-from cachedb.cli.output import Column, Format
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import NameArgument
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
 from cachedb.errors import NotFound, ValidationFailed
 
 if TYPE_CHECKING:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cachedb.cli import output
-from cachedb.cli.options import CacheOption, FormatOption, NameArgument, open_cache
-from cachedb.cli.output import Format
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import FormatOption, NameArgument
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Format
 
 
 def command(

@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.options import FormatOption
-from cachedb.cli.output import Column, Format
-from cachedb.cli.registries import (
+from cachedb.cli.options.common import FormatOption
+from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
     InsecureOption,
     TrustRealmOption,
     connector,
 )
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
 
 
 def command(

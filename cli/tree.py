@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cachedb.cli import output
-from cachedb.cli.options import CacheOption, FormatOption, NameArgument, open_cache
-from cachedb.cli.output import Format
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import FormatOption, NameArgument
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,21 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli import output
-from cachedb.cli.failures import ErrorFormatOption
-from cachedb.cli.options import (
-    CacheOption,
-    FormatOption,
-    ParamOption,
-    PlatformOption,
-    QuietOption,
-    SomeNamesArgument,
-    TimeZoneOption,
-    WhereOption,
-    open_cache,
-    selection,
-)
-from cachedb.cli.output import Column, Format
+from cachedb.cli.errors.report import ErrorFormatOption
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import FormatOption, PlatformOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
 from cachedb.errors import ValidationFailed
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cachedb.cli import output
+from cachedb.cli.render import output
 from tests import build
 from tests.cli.conftest import Run
 from tests.conftest import APP, BASE, TOOL

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cachedb.cli.output import tell
+from cachedb.cli.render.output import tell
 from cachedb.errors import QueryError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from cachedb.cli.folders import cache_folder
+from cachedb.cli.options.cache_folder import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.output import tell
+from cachedb.cli.render.output import tell
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:

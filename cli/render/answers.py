@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cachedb.cli import output
-from cachedb.cli.output import Column
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable

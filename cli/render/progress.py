@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachedb.cli.output import show, tell
-from cachedb.cli.output import size as readable
+from cachedb.cli.render.output import show, tell
+from cachedb.cli.render.output import size as readable
 from cachedb.operations.transfer.progress import Progress
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""How an error is told: its line and hint, or its JSON."""

@@ -1,0 +1,1 @@
+"""What commands write: tables, answers, plans, and progress."""

@@ -1,0 +1,94 @@
+"""What a collection or a retention decides, as rows of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.cli.render import output
+from cachedb.cli.render.output import Column, Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cachedb.operations.gc.mark import GCPlan, Kept
+    from cachedb.operations.gc.retention import RetentionPlan
+
+_DECISIONS = (
+    Column("name", lambda name: name or "<none>"),
+    Column("digest", output.digest),
+    Column("action"),
+    Column("rule"),
+)
+
+
+def _reason(code: str) -> str:
+    from cachedb.operations.gc.mark import Reason
+
+    return Reason(code).text
+
+
+_COLUMNS = (
+    Column("digest", lambda digest: output.digest(digest) if digest else ""),
+    Column("path"),
+    Column("kind"),
+    Column("size", output.size, is_number=True),
+    Column("action"),
+    Column("reason", _reason),
+    Column("name"),
+)
+
+
+def _decisions(plan: RetentionPlan) -> Iterator[tuple[object, ...]]:
+    for each in plan.decisions:
+        action = "remove" if each.is_dropped else "keep"
+        yield each.root.name, each.root.digest, action, each.rule
+
+
+def tell_about(plan: RetentionPlan) -> None:
+    """Say what there is to say about the rules themselves."""
+    for each in plan.saved:
+        output.tell(f"@{each.name} is {each.text!r}  ({each.fingerprint})")
+    for note in plan.notes:
+        output.tell(f"note: {note}")
+
+
+def print_plan(retention: RetentionPlan | None, rows: list[tuple[object, ...]], form: str) -> None:
+    """Write what becomes of names, and what becomes of blobs and litter."""
+    names = [] if retention is None else list(_decisions(retention))
+    if form is not Format.TABLE:
+        named = (
+            (digest, None, "name", None, action, rule, name)
+            for name, digest, action, rule in names
+        )
+        output.render(_COLUMNS, [*named, *rows], form)
+        return
+    if names:
+        output.render(_DECISIONS, names, form)
+    if names and rows:
+        output.say()
+    if rows:
+        # What no row has to say needs no column on a screen.
+        said = [i for i in range(len(_COLUMNS)) if any(row[i] is not None for row in rows)]
+        columns = [_COLUMNS[i] for i in said]
+        output.render(columns, ([row[i] for i in said] for row in rows), form)
+
+
+def rows_of(plan: GCPlan) -> Iterator[tuple[object, ...]]:
+    """Yield what becomes of what nothing keeps."""
+    for action, candidates in (("remove", plan.garbage), ("keep", plan.spared)):
+        for each in candidates:
+            kind = each.kind.name.lower()
+            yield each.digest, None, kind, each.size, action, str(each.reason), None
+    for action, litter in (("remove", plan.litter), ("keep", plan.spared_litter)):
+        for left in litter:
+            kind = f"left by {left.tool}"
+            yield None, left.path, kind, left.size, action, str(left.reason), None
+
+
+def rows_of_kept(kept: Iterable[Kept]) -> Iterator[tuple[object, ...]]:
+    """Yield what a name keeps, and which."""
+    from cachedb.operations.gc.mark import Reason
+
+    for each in kept:
+        kind, name = each.kind.name.lower(), each.name or ""
+        yield each.digest, None, kind, each.size, "keep", str(Reason.NAMED), name
