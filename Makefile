@@ -1,23 +1,23 @@
-# Everything here sets itself up: it needs Python 3.11 or newer, and the network once.
+# Targets install what they need into .venv: Python 3.11 or newer, and network access once.
 #
-#   make demo     run cachedb on a sample that the demo makes
+#   make demo     run cachedb on sample images
 #   make test     run the tests
-#   make check    what has to pass before a commit: format, lint, types, layers, tests
-#   make golden   rewrite the golden files that tests compare output with
-#   make bench    measure
-#   make crash    kill cachedb at every step of its work, and see what is left
-#   make soak     let many processes loose on one cache, and kill some
-#   make nightly  run every slow campaign
-#   make clean    remove what the targets above have made
+#   make check    format, lint, types, import contracts and tests: required before a commit
+#   make golden   rewrite golden files and generated pages
+#   make bench    run benchmarks, beside other tools where installed
+#   make crash    campaign: kill cachedb at every system call, and check the store
+#   make soak     campaign: concurrent writers and a collector on one cache, with kills
+#   make nightly  run every campaign
+#   make clean    remove .venv and the files of the targets above
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TEST := $(BIN)/python -m pytest
-# A worker a core; a file stays with one worker, since its tests share what is slow to start.
+# One worker per core; the tests of a file share fixtures that are slow to start.
 ON_ALL_CORES := --numprocesses auto --dist loadfile
 
-# With PYTHON=… that one is taken, or none.
+# PYTHON=… replaces this list.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
@@ -58,7 +58,7 @@ nightly: $(VENV)/.with-tests
 clean:
 	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-# A stamp for each amount of tools, so that each is installed once, and no more than is needed.
+# One stamp per group of dependencies, so that each is installed once and only when needed.
 $(VENV)/.installed: pyproject.toml
 	@for python in $(PYTHONS); do \
 	    if "$$python" -c '$(SUITS)' 2>/dev/null; then found=$$python; break; fi; \

@@ -1,1 +1,1 @@
-"""What `make bench` runs: cachedb beside other tools, whole processes, as ratios."""
+"""Benchmarks: whole processes of cachedb and of other tools, compared as ratios."""

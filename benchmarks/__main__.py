@@ -1,4 +1,4 @@
-"""Run every comparison: `python -m benchmarks [IMAGES]`."""
+"""Run the comparisons of `make bench`: ``python -m benchmarks [IMAGES]`` (default 1000)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CACHEDB = str(Path(sys.executable).with_name("cachedb"))
 
 
 def main(images: int) -> None:
-    """Make the layouts and compare."""
+    """Write a layout of `images` images and run every comparison on it."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         layouts.make(root / "made", images)
@@ -82,7 +82,7 @@ def _verify(root: Path) -> None:
 
 
 def _collect(root: Path, images: int) -> None:
-    """Drop half of the names, then collect."""
+    """Compare collectors on a layout of which half of the names were removed."""
     half = root / "half"
     writer = layouts.make(half, images)
     writer.finish(slice(0, images // 2))

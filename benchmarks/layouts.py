@@ -1,4 +1,4 @@
-"""Make layouts of many small images, as another tool would have written them."""
+"""Layouts of many small images, written without cachedb."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ARCHITECTURES = ("amd64", "arm64")
 
 
 class Writer:
-    """Writes blobs of a layout; those that are there already are left."""
+    """Write blobs and index.json of a layout; existing blobs are skipped."""
 
     def __init__(self, path: Path) -> None:
         self._blobs = path / "blobs" / "sha256"
@@ -55,17 +55,17 @@ class Writer:
         return self.put(gzip.compress(content, level, mtime=0), _LAYER)
 
     def name(self, descriptor: dict[str, Any], name: str) -> None:
-        """Give a name to a descriptor."""
+        """Add a name for a descriptor; `finish` writes it."""
         self._entries.append({**descriptor, "annotations": {_NAME: name}})
 
     def finish(self, keep: slice = slice(None)) -> None:
-        """Write index.json with some of the names."""
+        """Write index.json with a slice of the names."""
         document = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": self._entries[keep]}
         (self._path / "index.json").write_text(json.dumps(document))
 
 
 def make(path: Path, images: int) -> Writer:
-    """Make a layout of multi-arch images, of which each ten share their base layers."""
+    """Write a layout of multi-platform images; ten at a time share their base layers."""
     writer = Writer(path)
     for number in range(images):
         manifests = []

@@ -1,9 +1,9 @@
-"""Print how long every worked example of the query language takes.
+"""Latency of every worked example of the query language.
 
     python -m benchmarks.query_latency [IMAGES]
 
-The cache is made up, always the same for a number of images; 10 000 make 10 000 names, 240 000
-blobs and 500 000 edges. A time is the least processor time of three runs, with reading all rows.
+The catalog is generated, deterministically for a number of images: 10 000 give 10 000 names,
+240 000 blobs and 500 000 edges. A time is the minimum CPU time of three runs, all rows read.
 """
 
 import sys
@@ -23,7 +23,7 @@ RUNS = 3
 
 
 def main() -> None:
-    """Ask every example on a generated catalog and print how long each takes."""
+    """Run every example on a generated catalog and print its CPU time."""
     images = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     cache = generate.build_large(images)
     print(f"{len(cache.refs)} refs, {len(cache.blobs)} blobs, {len(cache.edges())} edges")
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def measure(connection: Connection, text: str) -> tuple[float, int]:
-    """Return the least milliseconds of processor that an example takes, and its rows."""
+    """Return the minimum CPU milliseconds of an example, and its number of rows."""
 
     def run() -> int:
         query = parse(text, saved=databases.SAVED)
@@ -49,7 +49,7 @@ def measure(connection: Connection, text: str) -> tuple[float, int]:
 
 
 def timed(run: Callable[[], int]) -> tuple[float, int]:
-    """Return the seconds of processor of one run, and its rows."""
+    """Return the CPU seconds of one run, and its number of rows."""
     before = time.process_time()
     rows = run()
     return time.process_time() - before, rows

@@ -1,11 +1,11 @@
-"""How fast images come and go, beside skopeo, from docker-registry on loopback.
+"""Pull and push of cachedb and skopeo, with docker-registry on loopback.
 
     python -m benchmarks.registry [--layers 10] [--size 100] [--repeat 5] [--tls] [--folder DIR]
 
-Two images: one of so many layers of SIZE MiB that do not compress, and one of sixty small layers.
-Each is pulled into nothing and once more, pushed to a registry that has nothing of it, once more,
-and to a second repository of the same registry. The two tools take turns, and what one of them
-wrote is removed before the next run.
+Two images: one of LAYERS incompressible layers of SIZE MiB, and one of sixty small layers. Each is
+pulled into an empty layout and again, pushed to an empty registry, again, and to a second
+repository of the same registry. The tools alternate; the output of one is removed before the next
+run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _STORED = 0
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A program that moves images between a registry and a layout; {} are filled in."""
+    """A program that transfers images between a registry and a layout; {} are placeholders."""
 
     name: str
     pull: str
@@ -61,7 +61,7 @@ TOOLS = (
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where everything is kept, how often each command is run, and whether over TLS."""
+    """Settings of a run: directory, repetitions, and whether the registry speaks TLS."""
 
     root: Path
     tools: Sequence[Tool]
@@ -69,9 +69,9 @@ class Bench:
     authority: Authority | None
 
     def compare(self, title: str, layers: int, size: int) -> None:
-        """Pull and push an image of layers of so many bytes each."""
+        """Pull and push an image with layers of the given sizes in bytes."""
         made = self.root / "made"
-        # Elsewhere, because the memory of a process counts from the size of the one it comes from.
+        # In another process: the peak memory of a child begins with the size of its parent.
         maker = multiprocessing.Process(target=_make, args=(made, layers, size))
         maker.start()
         maker.join()
@@ -122,17 +122,17 @@ class Bench:
 
 
 def _make(path: Path, layers: int, size: int) -> None:
-    """Make a layout; its layers are gzip, so that tools do not compress them again."""
+    """Write a layout; its layers are gzip, so that tools do not compress them again."""
     writer = Writer(path)
     made = [writer.layer(os.urandom(size), _STORED) for _ in range(layers)]
     writer.name(writer.image(_CONFIG, made), "image")
     writer.finish()
-    # What is adopted once is not part of what is measured.
+    # Reconciled before the first run: that is not part of the measurement.
     subprocess.run([CACHEDB, "ls", "--cache", path], check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:
-    """Make the images and compare."""
+    """Write the images and compare the tools."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, default=10)
     parser.add_argument("--size", type=int, default=100)

@@ -1,9 +1,9 @@
-"""How long it takes to get the file tree of an image as one tar archive.
+"""Export of the file tree of an image as one tar archive, of cachedb and umoci.
 
     python -m benchmarks.rootfs [--megabytes 1000] [--repeat 3]
 
-Makes an image of files of this system: a base layer compressed with gzip, a layer with some of
-the same files again, and a layer that removes some. umoci has to unpack it to get there.
+Builds an image from files of this system: a base layer compressed with gzip, a layer that replaces
+some of the files, and a layer that removes some. umoci has to unpack the image first.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ EVERY = 20
 
 
 def main() -> None:
-    """Make the image and compare."""
+    """Build the image and compare the tools."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=1000)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        # In a process of its own: a child counts what its parent holds as its own peak.
+        # In a process of its own: the peak memory of a child begins with the size of its parent.
         maker = multiprocessing.Process(target=_make, args=(root, options.megabytes * 1_000_000))
         maker.start()
         maker.join()

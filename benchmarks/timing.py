@@ -1,4 +1,4 @@
-"""Time whole processes, as the operating system accounts for them."""
+"""Wall clock, CPU time and peak memory of whole processes, as the kernel accounts for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished process: seconds of wall clock and of processor, peak memory in MiB."""
+    """One finished process: wall clock and CPU in seconds, peak memory in MiB."""
 
     wall: float
     cpu: float
@@ -36,7 +36,7 @@ class Timing:
 
 
 def run(command: Sequence[str], environment: dict[str, str]) -> Run:
-    """Run one command to its end; its output is thrown away."""
+    """Run one command to its end; its output is discarded."""
     started = time.perf_counter()
     process = subprocess.Popen(
         command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -62,7 +62,7 @@ def compare(
     repeat: int = 5,
     prepare: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Run commands in turn, A B A B …, and print their medians and the ratios to the first.
+    """Run commands alternately, A B A B …; print their medians and the ratios to the first.
 
     `prepare` is called before every run with the name of the command. A command whose program is
     not installed is left out, and said to be.

@@ -1,6 +1,6 @@
-"""What cachedb does, on a sample that is made here: ``make demo``.
+"""Demonstration on sample images: ``make demo``.
 
-Every command that is shown is the real one, with its real output.
+Every command that is printed is executed, and its output is not edited.
 """
 
 import os
@@ -15,44 +15,44 @@ from scripts import sample
 
 
 def main() -> None:
-    """Write the sample, and run the commands on it."""
+    """Write the sample archives to a temporary directory, and run the commands there."""
     with tempfile.TemporaryDirectory(prefix="cachedb-demo-") as folder:
         os.chdir(folder)
         sample.write(Path())
         tour(Path("cache"))
-    tell("That was all; the sample is gone.")
+    heading("End of the demonstration; the sample has been removed.")
 
 
 def tour(cache: Path) -> None:
-    """Run what one would run on a cache, in the order in which one would."""
-    tell("Two archives, of an image for three platforms and of one that shares its base:")
+    """Import, list, validate, query, remove and collect."""
+    heading("Import two archives: an image for three platforms, and one that shares its base.")
     cachedb(cache, "import", "app.tar", "tool.tar")
 
-    tell("What is in the cache:")
+    heading("List the images, print one in full, and one as a tree.")
     cachedb(cache, "ls")
     cachedb(cache, "show", sample.APP)
     cachedb(cache, "tree", sample.TOOL)
 
-    tell("Is every image complete? Is one complete for a platform that it was not built for?")
+    heading("Validate every image; then one for a platform that it was not built for.")
     cachedb(cache, "validate")
     cachedb(cache, "validate", "--platform", "linux/riscv64", sample.TOOL)
 
-    tell("Ask: which images run on arm64? What do they hold that is larger than a megabyte?")
+    heading("Query: images for arm64, and layers larger than a megabyte.")
     cachedb(cache, "query", "refs", "arch:arm64")
     cachedb(cache, "query", "layers", "size", "gt", "1M", "sort", "-size")
 
-    tell("Which images reference the layer that both have?")
+    heading("Which images reference the layer that both share, and by which path?")
     cachedb(cache, "why", largest_layer(cache, sample.TOOL))
 
-    tell("What would removing the first image free? Less than it takes: the base is shared.")
+    heading("Removing the first image frees less than its size: the base is shared.")
     cachedb(cache, "du")
     cachedb(cache, "rm", "--dry-run", sample.APP)
 
-    tell("Remove it, and collect what nothing keeps any longer.")
+    heading("Remove it, and collect unreferenced blobs.")
     cachedb(cache, "rm", sample.APP)
     cachedb(cache, "gc", "--grace", "0")
 
-    tell("The other image has lost nothing: every byte is read and hashed.")
+    heading("The other image is unaffected: read and hash every byte.")
     cachedb(cache, "verify")
     cachedb(cache, "ls")
 
@@ -65,20 +65,20 @@ def largest_layer(cache: Path, name: str) -> str:
 
 
 def cachedb(cache: Path, *arguments: str) -> None:
-    """Run a command of cachedb, and show it as one would type it."""
-    say(f"$ cachedb {shlex.join(arguments)}")
+    """Print a command of cachedb as it is typed, and run it."""
+    echo(f"$ cachedb {shlex.join(arguments)}")
     environment = {**os.environ, "CACHEDB_CACHE": str(cache)}
     command = [sys.executable, "-m", "cachedb", *arguments]
     subprocess.run(command, check=False, env=environment, stderr=subprocess.STDOUT)
 
 
-def tell(text: str) -> None:
-    """Say what comes next."""
-    say(f"\n# {text}")
+def heading(text: str) -> None:
+    """Print a heading."""
+    echo(f"\n# {text}")
 
 
-def say(line: str) -> None:
-    """Write a line before the output of what is run next."""
+def echo(line: str) -> None:
+    """Print a line before the output of the next command."""
     print(line, flush=True)
 
 

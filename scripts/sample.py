@@ -1,7 +1,7 @@
-"""A sample to try cachedb on: ``python -m scripts.sample [FOLDER]`` writes two archives.
+"""Sample archives: ``python -m scripts.sample [DIR]`` writes ``app.tar`` and ``tool.tar``.
 
-``app.tar`` holds an image for three platforms with provenance, ``tool.tar`` one that shares the
-base of the first. They are the same bytes at every run, and no tool but Python makes them.
+``app.tar`` contains an image for three platforms with provenance, ``tool.tar`` an image that
+shares its base layer. Their bytes are the same in every run; only Python is needed.
 """
 
 import random
@@ -15,7 +15,7 @@ _BASE_BYTES, _OWN_BYTES = 3_000_000, 400_000
 
 
 def write(folder: Path) -> None:
-    """Write the two archives."""
+    """Write both archives to a directory."""
     base = {arch: _layer(f"base for {arch}", _BASE_BYTES) for arch in ("amd64", "arm64", "arm")}
     images = [
         build.image(
@@ -36,7 +36,7 @@ def write(folder: Path) -> None:
 
 
 def _layer(name: str, size: int) -> build.Blob:
-    # Not compressed: compressors differ from one Python to the next, and digests with them.
+    # Uncompressed: the output of compressors, and so the digest, differs between Pythons.
     content = random.Random(name).randbytes(size)
     return build.layer({name: content}, media_type=build.OCI_LAYER)
 

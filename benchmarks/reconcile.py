@@ -1,8 +1,8 @@
-"""How long adopting a layout takes: all of it, one new image, and nothing at all.
+"""Time of reconciliation: of a complete layout, of one new image, and without a change.
 
-    python -m benchmarks.adopt [--images 10000] [--layout DIR] [--profile]
+    python -m benchmarks.reconcile [--images 10000] [--layout DIR] [--profile]
 
-Makes a layout of that many images (about five blobs each, half of the layers shared, one image in
+Writes a layout of that many images (about five blobs each, half of the layers shared, one image in
 ten with two platforms and an attestation) and prints the CPU and wall seconds of each step.
 """
 
@@ -27,14 +27,14 @@ SHARED = 2000
 
 
 def layer(text: str) -> build.Blob:
-    """Make a layer that is no archive: adoption does not read layers."""
+    """Write a layer that is no archive: reconciliation does not read layers."""
     content = text.encode()
     digest = "sha256:" + hashlib.sha256(content).hexdigest()
     return build.Blob(content, build.OCI_LAYER, digest)
 
 
 def image(number: int, arch: str = "amd64") -> build.Thing:
-    """Make one image."""
+    """Write the blobs of one image; return the descriptor of its manifest."""
     shared = layer(f"shared {number % SHARED}")
     own = [layer(f"{arch} layer {number}.{n}") for n in range(LAYERS_PER_IMAGE - 1)]
     return build.image(
@@ -48,7 +48,7 @@ def image(number: int, arch: str = "amd64") -> build.Thing:
 
 
 def thing(number: int) -> build.Thing:
-    """Make what a name stands for: an image, or an index of two with an attestation."""
+    """Write an image, or an index of two images with an attestation; return its descriptor."""
     one = image(number)
     if number % 10:
         return one
@@ -56,7 +56,7 @@ def thing(number: int) -> build.Thing:
 
 
 def make(path: Path, images: int) -> None:
-    """Write the layout; index.json once, at the end."""
+    """Write a layout of `images` images; index.json once, at the end."""
     tree = build.Tree.make(path)
     entries = []
     for number in range(images):
@@ -69,7 +69,7 @@ def make(path: Path, images: int) -> None:
 
 @contextmanager
 def measured(what: str, *, profile: bool) -> Iterator[None]:
-    """Print how long a block takes."""
+    """Print the CPU and wall seconds of the block."""
     profiler = cProfile.Profile(time.process_time)
     if profile:
         profiler.enable()
@@ -83,7 +83,7 @@ def measured(what: str, *, profile: bool) -> Iterator[None]:
 
 
 def main() -> None:
-    """Make the layout, unless it is there, and measure."""
+    """Write the layout unless it exists, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--layout", type=Path)
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def run(path: Path, *, profile: bool) -> None:
-    """Measure every step on one layout; one name is added and taken away again."""
+    """Measure every step on one layout; one name is added and removed again."""
     tree = build.Tree(path)
     print(f"{len(tree.entries())} names, {len(tree.blobs())} blobs")
     with Layout.open(path) as layout:
@@ -105,22 +105,22 @@ def run(path: Path, *, profile: bool) -> None:
         database = layout.private / "index.db"
         database.unlink(missing_ok=True)
         catalog = Catalog.open(database)
-        with measured("first adoption", profile=profile):
+        with measured("first reconciliation", profile=profile):
             reconcile.reconcile(layout, catalog)
-        with measured("again, too soon to trust the times", profile=False):
+        with measured("again, while time stamps are too recent to trust", profile=False):
             reconcile.reconcile(layout, catalog)
         tree.add(image(time.time_ns()), "registry.example.com/new:1")
         with measured("one new image", profile=profile):
             reconcile.reconcile(layout, catalog)
         time.sleep(2.1)
         reconcile.reconcile(layout, catalog)
-        with measured("nothing has moved", profile=False):
+        with measured("no change", profile=False):
             reconcile.reconcile(layout, catalog)
         tree.unname("registry.example.com/new:1")
         with measured("one name less", profile=profile):
             reconcile.reconcile(layout, catalog)
         catalog.close()
-    print(f"{database.stat().st_size / 1e6:.1f} MB of catalog")
+    print(f"{database.stat().st_size / 1e6:.1f} MB catalog")
 
 
 if __name__ == "__main__":
