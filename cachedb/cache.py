@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from cachedb.cache_reader import CacheReader
 from cachedb.catalog.database_file import CATALOG
-from cachedb.catalog.queries.statements import asking
 from cachedb.layout import Layout
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.read import resolve
@@ -249,7 +248,7 @@ class Cache(CacheReader):
         from cachedb.operations.transfer import export
 
         with self.catalog.reading() as connection:
-            roots = [resolve.find(asking(connection), name) for name in names]
+            roots = [resolve.find(connection, name) for name in names]
         return export.plan(self.layout, roots, options)
 
     def export(self, plan: ExportPlan) -> Generator[bytes]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from cachedb.catalog.queries.statements import asking
 from cachedb.operations.read import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.catalog.named_queries import Asking
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.oci import Digest, Platform
     from cachedb.operations.gc.mark import Kept
@@ -50,10 +49,10 @@ class CacheReader:
             only = run_query.select_ids(self.catalog, query.sorted_by("name"))
         return self.answer(lambda ask: listing.list_refs(ask, only))
 
-    def answer(self, answer: Callable[[Asking], _T]) -> _T:
+    def answer(self, answer: Callable[[Connection], _T]) -> _T:
         """Return what `answer` makes of the catalog, of which it sees one state."""
         with self.catalog.reading() as connection:
-            return answer(asking(connection))
+            return answer(connection)
 
     def parse(self, text: str | Sequence[str], noun: str = "refs", /, **params: str) -> Query:
         """Read a query in which the saved queries of this cache may be used.
@@ -107,7 +106,7 @@ class CacheReader:
         from cachedb.operations.read import inspect
 
         with self.catalog.reading() as connection:
-            return inspect.inspect(connection, resolve.find(asking(connection), name))
+            return inspect.inspect(connection, resolve.find(connection, name))
 
     def tree(self, name: str) -> TreeNode:
         """Return the tree of blobs that an image contains.
@@ -118,14 +117,14 @@ class CacheReader:
         from cachedb.operations.read import tree
 
         with self.catalog.reading() as connection:
-            return tree.tree(connection, resolve.find(asking(connection), name))
+            return tree.tree(connection, resolve.find(connection, name))
 
     def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
         """Yield the SBOMs of an image, or of one platform of it, as they stand."""
         from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
-            root = resolve.find(asking(connection), name)
+            root = resolve.find(connection, name)
             yield from sbom.sboms(connection, self.layout, root, platform)
 
     def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
@@ -133,7 +132,7 @@ class CacheReader:
         from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
-            root = resolve.find(asking(connection), name)
+            root = resolve.find(connection, name)
             return sbom.list_packages(connection, root, platform)
 
     def why(self, digest: Digest) -> tuple[Route, ...]:

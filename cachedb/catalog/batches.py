@@ -9,7 +9,9 @@ from sqlalchemy import insert
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Table
+
+    from cachedb.catalog.executor import Connection
 
 _T = TypeVar("_T")
 
@@ -35,7 +37,9 @@ def insert_rows(
     """Insert rows of plain values, in the order of `columns`: twice as fast as from dicts."""
     if not rows:
         return
-    statement = insert(table).compile(dialect=connection.dialect, column_keys=list(columns))
+    statement = insert(table).compile(
+        dialect=connection.alchemy.dialect, column_keys=list(columns)
+    )
     if statement.positiontup is None:  # a driver that wants names
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         connection.execute(insert(table), named)

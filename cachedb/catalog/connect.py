@@ -3,25 +3,18 @@
 The recipe for SQLite is measured (docs/explanation/catalog.md): a rollback journal that is
 truncated, because write-ahead logs of the SQLite versions that Python ships can lose commits;
 BEGIN of our own, because the driver's does not isolate reads or roll back DDL; BEGIN IMMEDIATE
-for whoever may write, because an upgrade of a read lock fails at once instead of waiting.
+for writers, because an upgrade of a read lock fails at once instead of waiting.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError, IntegrityError
-from sqlalchemy.pool import NullPool, StaticPool
-
-from cachedb.catalog import database_file
-from cachedb.catalog.enums import APPLICATION_ID, SCHEMA_VERSION
-from cachedb.catalog.schema import metadata
-from cachedb.catalog.upgrade import is_current, is_empty, upgrade
-from cachedb.errors import CacheBusy, CatalogMismatch, StorageFailed
+from cachedb.catalog import database_file, revision
+from cachedb.catalog.executor import Connection
+from cachedb.errors import CacheBusy, CacheError, CatalogMismatch, StorageFailed
 from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
@@ -29,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DURABLE = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
-_BEGIN = "cachedb_begin"
 _BUSY = ("locked", "busy")
 _DAMAGED = (
     "malformed",
@@ -44,9 +36,12 @@ _DAMAGED = (
 class Catalog:
     """A catalog database; `reading` and `writing` give connections inside a transaction."""
 
-    def __init__(self, engine: Engine, path: Path | None) -> None:
-        self._engine = engine
+    def __init__(
+        self, path: Path | None, *, mode: str, memory: sqlite3.Connection | None = None
+    ) -> None:
         self._path = path
+        self._mode = mode
+        self._memory = memory
         self._identity = database_file.identity(path)
 
     @classmethod
@@ -60,98 +55,130 @@ class Catalog:
         """
         database_file.check(path)
         database_file.make(path)
-        found = cls(_engine(path, mode="rw"), path)
+        found = cls(path, mode="rw")
         with _explaining():
             found._bring_up_to_date()
         return found
 
     @classmethod
     def open_read_only(cls, path: Path) -> Self:
-        """Open a catalog that we may not, or do not want to, write.
+        """Open a catalog that must not be written.
 
         Raises:
             CatalogMismatch: It is not there, not a catalog, or not of this version.
         """
         if not database_file.check(path):
             raise CatalogMismatch("there is no catalog")
-        found = cls(_engine(path, mode="ro"), path)
+        found = cls(path, mode="ro")
         with found.reading() as connection:
-            if not is_current(connection):
+            if not revision.is_current(connection.driver):
                 raise CatalogMismatch("the catalog is of an older version")
         return found
 
     @classmethod
     def in_memory(cls) -> Self:
-        """Make a catalog that goes with the process: for a cache that we may only read."""
-        engine = create_engine(
-            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
-        )
-        _prepare(engine, durable=False)
-        found = cls(engine, None)
-        with found.writing() as connection:
-            metadata.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        return found
+        """Make a catalog that ends with the process: for a cache that cannot be written."""
+        # One connection for all transactions: each connection has a memory of its own.
+        driver = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        _prepare(driver, durable=False)
+        revision.create(driver)
+        return cls(None, mode="memory", memory=driver)
 
     @property
     def dialect(self) -> str:
         """Name the dialect of SQL: sqlite or postgresql."""
-        return self._engine.dialect.name
+        return Connection.dialect
 
     def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
+        """Close the connection of a catalog in memory; those to a file end with their blocks."""
+        if self._memory is not None:
+            self._memory.close()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction in which every statement sees the same state.
 
         Raises:
-            CatalogMismatch: The file was taken away or replaced while we had it open.
+            CatalogMismatch: The file was taken away or replaced while it was open here.
         """
         self._check_identity()
-        with _explaining(), self._engine.connect() as connection:
-            yield connection
+        with _explaining(), self._connected() as driver:
+            driver.execute("BEGIN")
+            try:
+                yield Connection(driver)
+            finally:
+                _roll_back(driver)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open the one transaction that may write; it commits when the block ends well.
 
         Raises:
-            CacheBusy: Another process is writing for longer than the patience.
-            CatalogMismatch: The file was taken away or replaced while we had it open.
+            CacheBusy: Another process is writing for longer than `CACHEDB_LOCK_SECONDS`.
+            CatalogMismatch: The file was taken away or replaced while it was open here.
             StorageFailed: The disk is full or read-only; nothing has changed.
         """
         self._check_identity()
-        writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        with _explaining(), writer.begin() as connection:
-            self._check_identity()  # again: it may have been another file that we opened
-            yield connection
-        self._check_identity()  # and nobody else will ever read what went into an unlinked one
+        with _explaining(), self._connected() as driver:
+            driver.execute("BEGIN IMMEDIATE")
+            try:
+                self._check_identity()  # again: the file at the path may be another one by now
+                yield Connection(driver)
+                driver.execute("COMMIT")
+            finally:
+                _roll_back(driver)
+        self._check_identity()  # a commit into an unlinked file would be lost
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        if self._memory is not None:
+            yield self._memory
+            return
+        with closing(self._connect()) as driver:
+            yield driver
+
+    def _connect(self) -> sqlite3.Connection:
+        driver = sqlite3.connect(
+            f"file:{_quoted(self._path)}?mode={self._mode}&nofollow=1",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            _prepare(driver, durable=self._mode != "ro")
+        except BaseException:
+            driver.close()
+            raise
+        return driver
 
     def _check_identity(self) -> None:
         if database_file.identity(self._path) != self._identity:
             raise CatalogMismatch("the catalog was replaced meanwhile", hint="try again")
 
     def _bring_up_to_date(self) -> None:
-        with self._engine.connect() as connection:
-            if is_current(connection):
+        with closing(self._connect()) as driver:
+            if revision.is_current(driver):
                 return
-        with self._engine.connect() as connection:
-            # Outside of a transaction, where alone this pragma has an effect.
-            driver: Any = connection.connection.driver_connection
+            # Outside of a transaction, the only place where this pragma has an effect.
             driver.execute("PRAGMA foreign_keys = OFF")
-            connection = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})  # noqa: PLW2901
-            with connection.begin():
-                if is_current(connection):  # somebody else has done it meanwhile
-                    return
-                if not is_empty(connection):
+            driver.execute("BEGIN IMMEDIATE")
+            try:
+                if revision.is_empty(driver):
+                    revision.create(driver)
+                elif not revision.is_current(driver):  # another process may have upgraded it
                     self._back_up()
-                upgrade(connection)
+                    self._upgrade(driver)
+                driver.execute("COMMIT")
+            finally:
+                _roll_back(driver)
+
+    def _upgrade(self, driver: sqlite3.Connection) -> None:
+        from cachedb.catalog.upgrade import upgrade  # noqa: PLC0415  (imports Alembic)
+
+        upgrade(driver)
 
     def _back_up(self) -> None:
-        """Copy the catalog beside itself; the copy before that one goes."""
+        """Copy the catalog beside itself, in the place of an earlier copy."""
         assert self._path is not None
         copy = self._path.with_name(f"{self._path.name}.before-upgrade")
         copy.unlink(missing_ok=True)
@@ -161,43 +188,45 @@ class Catalog:
             source.backup(to)
 
 
-def _engine(path: Path, *, mode: str) -> Engine:
-    url = URL.create(
-        "sqlite", database=f"file:{path}", query={"uri": "true", "mode": mode, "nofollow": "1"}
-    )
-    engine = create_engine(url, poolclass=NullPool)
-    _prepare(engine, durable=mode != "ro")
-    return engine
+def _quoted(path: Path | None) -> str:
+    """Escape a path for an SQLite URI, in which `?`, `#` and `%` have a meaning."""
+    text = str(path)
+    return text.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def _prepare(engine: Engine, *, durable: bool) -> None:
-    pragmas = (*database_file.PRAGMAS, *(_DURABLE if durable else ()))
+def _prepare(driver: sqlite3.Connection, *, durable: bool) -> None:
+    # First: the other pragmas may have to wait already.
+    driver.execute(f"PRAGMA busy_timeout = {int(1000 * LOCK_SECONDS.value)}")
+    for pragma in (*database_file.PRAGMAS, *(_DURABLE if durable else ())):
+        driver.execute(pragma)
 
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None
-        # First: the other pragmas may have to wait already.
-        connection.execute(f"PRAGMA busy_timeout = {1000 * LOCK_SECONDS.value}")
-        for pragma in pragmas:
-            connection.execute(pragma)
 
-    @event.listens_for(engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+def _roll_back(driver: sqlite3.Connection) -> None:
+    if driver.in_transaction:
+        driver.execute("ROLLBACK")
 
 
 @contextmanager
 def _explaining() -> Iterator[None]:
-    """Turn what the driver raises into errors of ours."""
+    """Raise errors of the driver as errors of cachedb."""
     try:
         yield
     except UnicodeDecodeError as error:
-        # The driver reads what SQLite has to say of a damaged schema, which quotes from it.
+        # A message of the driver about a damaged schema quotes from it.
         raise CatalogMismatch("the catalog is damaged: its schema cannot be read") from error
-    except DatabaseError as error:
-        text = str(error.orig)
-        if any(word in text for word in _BUSY):
-            raise CacheBusy("another process is writing the catalog") from error
-        if isinstance(error, IntegrityError) or any(word in text for word in _DAMAGED):
-            raise CatalogMismatch(f"the catalog is damaged: {text}") from error
-        raise StorageFailed(f"cannot use the catalog: {text}") from error
+    except sqlite3.DatabaseError as error:
+        raise _explained(error) from error
+    except Exception as error:  # of SQLAlchemy, until every statement has a name
+        original = getattr(error, "orig", None)
+        if isinstance(original, sqlite3.DatabaseError):
+            raise _explained(original) from error
+        raise
+
+
+def _explained(error: sqlite3.DatabaseError) -> CacheError:
+    text = str(error)
+    if any(word in text for word in _BUSY):
+        return CacheBusy("another process is writing the catalog")
+    if isinstance(error, sqlite3.IntegrityError) or any(word in text for word in _DAMAGED):
+        return CatalogMismatch(f"the catalog is damaged: {text}")
+    return StorageFailed(f"cannot use the catalog: {text}")

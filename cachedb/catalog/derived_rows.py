@@ -13,7 +13,7 @@ from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.schema import blob, edge, link, platform, ref
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from cachedb.catalog.executor import Connection
 
 Fact = tuple[Any, ...]
 

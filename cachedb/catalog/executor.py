@@ -1,77 +1,99 @@
-"""Questions, answered by SQLite itself: for what has to be there before SQLAlchemy is imported.
-
-A listing takes a tenth of the time of that import. The texts are what the functions of
-`statements` compile to; a test compiles them again and compares.
-"""
+"""Executor of named statements on a driver connection; no SQL is written or compiled here."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from cachedb.catalog import database_file
-from cachedb.catalog.compiled import TEXTS
-from cachedb.catalog.enums import APPLICATION_ID, SCHEMA_VERSION
-from cachedb.errors import CatalogMismatch
-from cachedb.limits import LOCK_SECONDS
+from cachedb.catalog import compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from cachedb.catalog.named_queries import Asking, Question
+    from cachedb.catalog.statement import Insert, Rows, Scalars, Write
 
-# What the driver has to say may hold names of a damaged schema, which are no text.
-_DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+    Bound = str | int | float | None
+
+_R = TypeVar("_R", bound="tuple[Any, ...]")
+_T = TypeVar("_T")
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[Asking]:
-    """Open a catalog and answer questions about one state of it.
+class Connection:
+    """A connection inside a transaction of `Catalog.reading` or `Catalog.writing`.
 
-    Raises:
-        CatalogMismatch: It is not there, not a catalog of this version, damaged or busy: whoever
-            opens it as a whole is told more.
+    Scalars are bound by the names of the statement's parameters. Lists are one value, made by
+    `statement.many`, so that a statement is the same text for any number of elements. Not for
+    use by several threads at once.
     """
-    with closing(_connect(path)) as connection:
 
-        def ask(question: Question, /, **values: str | int | None) -> Iterable[Any]:
-            try:
-                return connection.execute(TEXTS[question], values).fetchall()
-            except _DAMAGED as error:
-                raise CatalogMismatch(f"the catalog is damaged: {error}") from error
+    __slots__ = ("_alchemy", "_texts", "driver")
 
-        yield ask
+    dialect = "sqlite"
 
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        self.driver = driver
+        self._alchemy: Any = None
+        self._texts = compiled.statements(self.dialect)
 
-def _connect(path: Path) -> sqlite3.Connection:
-    if not database_file.check(path):
-        raise CatalogMismatch("there is no catalog")
-    try:
-        connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=LOCK_SECONDS.value
-        )
-    except sqlite3.Error as error:
-        raise CatalogMismatch(f"the catalog cannot be opened: {error}") from error
-    try:
-        for statement in (*database_file.PRAGMAS, "BEGIN"):
-            connection.execute(statement)
-        _check(connection)
-    except _DAMAGED as error:
-        connection.close()
-        raise CatalogMismatch(f"the catalog cannot be read: {error}") from error
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    def __getattr__(self, name: str) -> Any:
+        """Give what the connection of SQLAlchemy has, until every statement has a name."""
+        if name not in {
+            "execute",
+            "scalars",
+            "scalar",
+            "exec_driver_sql",
+            "connection",
+            "alchemy",
+        }:
+            raise AttributeError(name)
+        if self._alchemy is None:
+            from cachedb.catalog.legacy import alchemy  # noqa: PLC0415
 
+            self._alchemy = alchemy(self.driver)
+        return self._alchemy if name == "alchemy" else getattr(self._alchemy, name)
 
-def _check(connection: sqlite3.Connection) -> None:
-    """Refuse what is not, or not only, a catalog of this version."""
-    ((marked,),) = connection.execute("PRAGMA application_id")
-    ((version,),) = connection.execute("PRAGMA user_version")
-    kinds = {kind for (kind,) in connection.execute("SELECT type FROM sqlite_master")}
-    # A view in the place of a table could go on for ever.
-    if (marked, version) != (APPLICATION_ID, SCHEMA_VERSION) or not kinds <= {"table", "index"}:
-        raise CatalogMismatch("the catalog is not one of this version")
+    def rows(self, statement: Rows[_R], /, **values: Bound) -> list[_R]:
+        """Return every row of a statement, in its order."""
+        return list(self.each(statement, **values))
+
+    def each(self, statement: Rows[_R], /, **values: Bound) -> Iterator[_R]:
+        """Yield the rows of a statement as the driver reads them; memory is constant."""
+        make: Any = statement.row._make  # type: ignore[attr-defined]
+        return map(make, self.driver.execute(self._texts[statement.name], values))
+
+    def first(self, statement: Rows[_R], /, **values: Bound) -> _R | None:
+        """Return the first row of a statement, or None if it selects none."""
+        return next(self.each(statement, **values), None)
+
+    def values(self, statement: Scalars[_T], /, **values: Bound) -> list[_T]:
+        """Return the values of a statement of one column, in its order."""
+        cursor = self.driver.execute(self._texts[statement.name], values)
+        return [value for (value,) in cursor]
+
+    def value(self, statement: Scalars[_T], /, **values: Bound) -> _T | None:
+        """Return the first value of a statement of one column, or None if it selects none."""
+        row = self.driver.execute(self._texts[statement.name], values).fetchone()
+        found: _T | None = None if row is None else row[0]
+        return found
+
+    def write(self, statement: Write, /, **values: Bound) -> int:
+        """Run a write; return how many rows it has changed."""
+        return self.driver.execute(self._texts[statement.name], values).rowcount
+
+    def write_each(self, statement: Write, rows: Iterable[Mapping[str, Bound]]) -> int:
+        """Run a write once for each mapping of values; return how many rows were changed."""
+        return self.driver.executemany(self._texts[statement.name], rows).rowcount
+
+    def insert(self, statement: Insert, rows: Iterable[Sequence[Bound]]) -> None:
+        """Insert rows of plain values in the order of the columns of the statement."""
+        self.driver.executemany(self._texts[statement.name], rows)
+
+    def insert_one(self, statement: Insert, *values: Bound) -> int:
+        """Insert one row; return the id that it got."""
+        cursor = self.driver.execute(self._texts[statement.name], values)
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def run(self, text: str, values: Mapping[str, Bound] | Sequence[Bound] = ()) -> Iterator[Any]:
+        """Yield the rows of SQL that the compiler of the query language wrote."""
+        return self.driver.execute(text, values)

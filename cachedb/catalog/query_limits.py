@@ -14,9 +14,8 @@ from cachedb.limits import QUERY_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
 
 # Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond.
 _STEPS = 20_000
@@ -33,7 +32,7 @@ def asking(catalog: Catalog, prepare: Callable[[Any], None]) -> Iterator[Connect
     """
     give_up = time.monotonic() + QUERY_SECONDS.value
     with catalog.reading() as connection:
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.driver
         prepare(driver)
         driver.execute("PRAGMA query_only = ON")
         driver.set_progress_handler(lambda: time.monotonic() > give_up, _STEPS)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
-
-from cachedb.catalog.schema import state
+from cachedb.catalog.statements import state
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from cachedb.catalog.executor import Connection
 
 
 def recall(connection: Connection, key: str) -> str | None:
     """Return what was remembered under `key`."""
-    return connection.scalar(select(state.c.value).where(state.c.key == key))
+    return connection.value(state.RECORDED, key=key)
 
 
 def remember(connection: Connection, key: str, value: str) -> None:
     """Replace what is remembered under `key`."""
-    connection.execute(delete(state).where(state.c.key == key))
-    connection.execute(insert(state).values(key=key, value=value))
+    connection.write(state.FORGET, key=key)
+    connection.write(state.RECORD, key=key, value=value)

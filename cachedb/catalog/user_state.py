@@ -20,9 +20,8 @@ from cachedb.errors import CacheError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
 
 Rows = list[dict[str, Any]]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cachedb.cache import Cache
-    from cachedb.catalog.named_queries import Asking
+    from cachedb.catalog.executor import Connection
 
 _T = TypeVar("_T")
 CacheOption = Annotated[
@@ -39,14 +39,8 @@ def open_cache(given: Path | None) -> Cache:
         return Cache.open(cache_folder(given))
 
 
-def answered(given: Path | None, answer: Callable[[Asking], _T]) -> _T:
-    """Answer from the catalog at a glance, or when that cannot be, after opening the cache."""
-    from cachedb.operations.read.fast_path import glance
-
-    with _hinting(given):
-        found = glance(cache_folder(given), answer)
-    if found is not None:
-        return found
+def answered(given: Path | None, answer: Callable[[Connection], _T]) -> _T:
+    """Open a cache, and answer from one state of its catalog."""
     with open_cache(given) as opened:
         return opened.answer(answer)
 

@@ -1,8 +1,5 @@
 """What is compiled ahead is what the statements compile to, and answers as they do."""
 
-import re
-import sqlite3
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +7,19 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from cachedb.cache import Cache
-from cachedb.catalog import compiled, executor
-from cachedb.catalog.named_queries import Question, many
-from cachedb.catalog.queries import statements
-from cachedb.errors import CatalogMismatch
+from cachedb.catalog import compiled
+from cachedb.catalog.connect import Catalog
+from cachedb.catalog.executor import Connection
+from cachedb.catalog.queries.definition import DEFINITIONS
+from cachedb.catalog.statement import Insert, Named, Rows, Scalars, many
+from scripts import compile_statements
 from tests import build, golden_files
 
-VALUES: dict[str, str] = {
+HANDLES = compile_statements.handles()
+FOLDER = Path(compiled.__file__).parent
+VALUES: dict[str, Any] = {
     "key": "fingerprint",
+    "value": "a value",
     "ids": many([1, 2]),
     "names": many(["example.com/app:1", "no such name"]),
     "registry": "example.com",
@@ -25,88 +27,73 @@ VALUES: dict[str, str] = {
     "tag": "1",
     "low": "sha256:0",
     "high": "sha256:g",
-    "blob_id": "1",
+    "blob_id": 1,
     "targets": many(range(50)),
     "parents": many(range(50)),
 }
-HEAD = '''"""The statements of the questions, compiled for SQLite: `make golden` writes this."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-TEXTS: Final[Mapping[str, str]] = {
-'''
+"""A value for every parameter: the name of a parameter means the same in every statement."""
+OTHER_VALUES: dict[str, dict[str, Any]] = {"state.record": {"key": "a new key"}}
+"""Scalars of statements that fail, or show nothing, with those above."""
 
 
-def text_of(question: Question) -> str:
-    """Compile a statement, with its constants in their places."""
-    named = sqlite.dialect(paramstyle="named")
-    compiling: Any = statements.statement_of(question).compile(dialect=named)
-    expanded = compiling.construct_expanded_state(VALUES)
-    text = " ".join(expanded.statement.split())
-    for name, value in expanded.parameters.items():
-        if isinstance(value, int):
-            text = re.sub(rf":{name}\b", str(value), text)
-    return text
+def named(handles: list[Named]) -> Any:
+    return pytest.mark.parametrize("handle", handles, ids=[each.name for each in handles])
 
 
-def test_golden_texts_of_the_questions() -> None:
-    texts = [
-        f'    "{question}": """\n'
-        + textwrap.fill(
-            text_of(question),
-            width=95,
-            initial_indent=" " * 8,
-            subsequent_indent=" " * 8,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        + '\n    """,\n'
-        for question in Question
-    ]
-    path = Path(compiled.__file__)
-    golden_files.check(path.name, f"{HEAD}{''.join(texts)}}}\n", path.parent)
+@pytest.mark.parametrize("name", list(compile_statements.files()))
+def test_golden_compiled_files_are_what_the_statements_compile_to(name: str) -> None:
+    golden_files.check(name, compile_statements.files()[name], FOLDER)
 
 
-@pytest.fixture
-def catalog(populated: build.Tree) -> Path:
-    Cache.open(populated.path).close()
-    return populated.path / ".cachedb" / "index.db"
+def test_every_handle_has_one_definition_and_every_definition_a_handle() -> None:
+    assert {each.name for each in HANDLES} == DEFINITIONS.keys()
 
 
-@pytest.mark.parametrize("question", Question)
-def test_an_answer_is_that_of_the_statement(populated: build.Tree, question: Question) -> None:
-    with Cache.open(populated.path) as cache, cache.catalog.reading() as connection:
-        expected = [
-            tuple(row) for row in connection.execute(statements.statement_of(question), VALUES)
-        ]
-    with executor.reading(populated.path / ".cachedb" / "index.db") as ask:
-        assert list(ask(question, **VALUES)) == expected
+@named([each for each in HANDLES if isinstance(each, (Rows, Scalars))])
+def test_columns_are_the_fields_of_the_row(handle: Rows[Any] | Scalars[Any]) -> None:
+    statement: Any = DEFINITIONS[handle.name][1]()
+    columns = [column.name for column in statement.selected_columns]
+    if isinstance(handle, Rows):
+        assert columns == list(handle.row._fields)
+    else:
+        assert len(columns) == 1
 
 
-def test_without_a_catalog_of_this_version_there_are_no_answers(catalog: Path) -> None:
-    with pytest.raises(CatalogMismatch), executor.reading(catalog.with_name("none")):
-        raise AssertionError
-    for change in ("PRAGMA user_version = 99", "CREATE VIEW v AS SELECT 1", "DROP TABLE ref"):
-        changed = catalog.with_name("changed.db")
-        changed.write_bytes(catalog.read_bytes())
-        changed.chmod(0o600)
-        connection = sqlite3.connect(changed)
-        connection.execute(change)
-        connection.commit()
-        connection.close()
-        with pytest.raises(CatalogMismatch), executor.reading(changed) as ask:
-            ask(Question.NAMES)
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """A catalog with rows in the tables that most statements are about."""
+    image = build.image()
+    tree = build.layout(
+        tmp_path_factory.mktemp("executor") / "cache",
+        {"example.com/app:1": build.multi_platform(), "example.com/tool:2": image},
+    )
+    with Cache.open(tree.path) as cache:
+        return cache.catalog
 
 
-def test_a_damaged_catalog_is_a_mismatch(catalog: Path) -> None:
-    catalog.write_bytes(catalog.read_bytes()[:4096] + b"\xff" * 100_000)
-    with pytest.raises(CatalogMismatch), executor.reading(catalog) as ask:
-        ask(Question.REFS)
-    catalog.write_bytes(b"no database" * 1000)
-    with pytest.raises(CatalogMismatch), executor.reading(catalog):
-        raise AssertionError
+@named(HANDLES)
+def test_a_compiled_text_answers_as_its_statement(catalog: Catalog, handle: Named) -> None:
+    if isinstance(handle, Insert):
+        pytest.fail("an insert of rows is shown by the test of its rows")
+    statement: Any = DEFINITIONS[handle.name][1]()
+    with catalog.writing() as connection:
+        text = compiled.statements("sqlite")[handle.name]
+        connection.driver.execute("SAVEPOINT before")
+        values = VALUES | OTHER_VALUES.get(handle.name, {})
+        expected = run(connection, statement, values)
+        connection.driver.execute("ROLLBACK TO before")
+        cursor = connection.driver.execute(text, values)
+        assert (cursor.fetchall(), cursor.rowcount) == expected
+        connection.driver.execute("ROLLBACK TO before")
+
+
+def run(
+    connection: Connection, statement: Any, given: dict[str, Any]
+) -> tuple[list[tuple[Any, ...]], int]:
+    """Run a statement by SQLAlchemy; return its rows, and how many it has changed."""
+    needed = statement.compile(dialect=sqlite.dialect()).params
+    values = {name: given[name] for name in needed if name in given}
+    result = connection.execute(statement, values)
+    if result.returns_rows:
+        return [tuple(row) for row in result], -1
+    return [], result.rowcount

@@ -10,9 +10,8 @@ from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import State
 from cachedb.catalog.index import packages, sboms
 from cachedb.catalog.index.packages import PackedPackages
-from cachedb.catalog.named_queries import Question
-from cachedb.catalog.queries import statements
 from cachedb.catalog.schema import blob, blob_package, package, sbom
+from cachedb.catalog.statements import sboms as statements
 from cachedb.errors import LimitExceeded
 from cachedb.limits import Limit
 from cachedb.packages.package import Package
@@ -172,11 +171,11 @@ def test_no_statement_looks_through_a_large_table(
             plan = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", some)
             steps.update(row[-1] for row in plan)
 
-    event.listen(connection, "before_cursor_execute", explain)
+    event.listen(connection.alchemy, "before_cursor_execute", explain)
     packages.enter_missing(connection, DOCUMENT, [FIRST], packed("a"))
     sboms.settle(connection, [FIRST, DOCUMENT])
     sboms.claims_about(connection, [FIRST])
-    list(statements.asking(connection)(Question.UNREAD_SBOMS))
+    connection.value(statements.UNREAD)
     sboms.forget(connection, [FIRST, DOCUMENT])
     connection.execute(packages.listed_at([FIRST])).all()
     assert any("ix_blob_package_document_id" in step for step in steps)

@@ -12,13 +12,11 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from sqlalchemy import event
 
 from cachedb.cache import Cache
-from cachedb.catalog.queries.statements import asking
 from cachedb.layout import fingerprint
 from cachedb.operations.sync import reconcile
-from tests import build
+from tests import build, connections
 
 SMALL, BIG = 2, 40
 NEW = build.index(build.image(build.layer({"new": "1"})), build.image(arch="arm64"))
@@ -43,7 +41,7 @@ def settled() -> Iterator[None]:
 
 
 @contextmanager
-def counting(cache: Cache) -> Iterator[Counter[str]]:
+def counting() -> Iterator[Counter[str]]:
     """Count what is asked of the database and of the file system."""
     counts: Counter[str] = Counter()
 
@@ -54,11 +52,9 @@ def counting(cache: Cache) -> Iterator[Counter[str]]:
 
         return counting
 
-    def on_statement(*_: object) -> None:
+    def on_statement() -> None:
         counts["statement"] += 1
 
-    engine = cache.catalog._engine
-    event.listen(engine, "before_cursor_execute", on_statement)
     patches = [
         mock.patch.object(os, name, counted(name, getattr(os, name)))
         for name in ("open", "stat", "scandir")
@@ -66,16 +62,16 @@ def counting(cache: Cache) -> Iterator[Counter[str]]:
     for patch in patches:
         patch.start()
     try:
-        yield counts
+        with connections.counting_statements(on_statement):
+            yield counts
     finally:
         for patch in patches:
             patch.stop()
-        event.remove(engine, "before_cursor_execute", on_statement)
 
 
 def is_in_step(cache: Cache) -> bool:
     with cache.catalog.reading() as connection:
-        return reconcile.is_in_step(cache.layout, asking(connection))
+        return reconcile.is_in_step(cache.layout, connection)
 
 
 def cost(folder: Path, images: int, change: Callable[[build.Tree], object]) -> Counter[str]:
@@ -86,7 +82,7 @@ def cost(folder: Path, images: int, change: Callable[[build.Tree], object]) -> C
     with settled(), Cache.open(tree.path) as cache:
         assert is_in_step(cache)
         change(tree)
-        with counting(cache) as counts:
+        with counting() as counts:
             reconcile.reconcile(cache.layout, cache.catalog)
         assert is_in_step(cache)
     return counts

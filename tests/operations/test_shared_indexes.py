@@ -8,13 +8,12 @@ from functools import reduce
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from cachedb.cache import Cache
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
 from cachedb.operations.transfer import push_graph
 from cachedb.operations.transfer.image_parts import Documents
-from tests import build
+from tests import build, connections
 
 LEVELS = 30
 AMD64, ARM64 = build.image(), build.image(arch="arm64", variant="v8")
@@ -65,12 +64,12 @@ def steps_of_a_removal(folder: Path, times: int) -> int:
     with Cache.open(tree.path) as cache:
         plan = cache.plan_removal(["wide"])
 
-        @event.listens_for(cache.catalog._engine, "connect")
-        def on_connect(connection: sqlite3.Connection, _record: object) -> None:
-            connection.set_progress_handler(count, 100)
+        def counted(driver: sqlite3.Connection) -> None:
+            driver.set_progress_handler(count, 100)
 
-        cache.remove(plan)
-        cache.collect(cache.plan_collection(grace=0))
+        with connections.watching(counted):
+            cache.remove(plan)
+            cache.collect(cache.plan_collection(grace=0))
     assert not tree.blobs()
     return counts
 

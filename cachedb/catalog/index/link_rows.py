@@ -14,7 +14,9 @@ from cachedb.oci import attestation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Row
+
+    from cachedb.catalog.executor import Connection
 
 _CONTENT = (int(Role.CONFIG), int(Role.LAYER))
 

@@ -28,8 +28,9 @@ from cachedb.packages.versions import key as version_key
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Select
 
+    from cachedb.catalog.executor import Connection
     from cachedb.packages.package import Package
 
 _T = TypeVar("_T")
@@ -87,7 +88,7 @@ def enter(
     connection: Connection, found: Iterable[tuple[int, Collection[int], PackedPackages]]
 ) -> None:
     """Enter what documents name: the id of each, those of what it describes, its packages."""
-    _looked_up.create(connection)
+    _looked_up.create(connection.alchemy)
     rows = (
         (packed, document, target)
         for document, targets, listed in found
@@ -105,14 +106,14 @@ def enter(
                 )
             ],
         )
-    _looked_up.drop(connection)
+    _looked_up.drop(connection.alchemy)
 
 
 def enter_missing(
     connection: Connection, document: int, targets: Iterable[int], listed: Iterable[bytes]
 ) -> None:
     """Enter some of what a document names, where it is not there from an earlier attempt."""
-    _looked_up.create(connection)
+    _looked_up.create(connection.alchemy)
     ids = _ids(connection, listed)
     here = blob_package.alias("here")
     for target in targets:
@@ -128,7 +129,7 @@ def enter_missing(
                 ),
             )
             connection.execute(insert(blob_package).from_select(_ENTRY, found))
-    _looked_up.drop(connection)
+    _looked_up.drop(connection.alchemy)
 
 
 def copy(connection: Connection, document: int, source: int, target: int) -> None:

@@ -18,8 +18,9 @@ from cachedb.oci.reference import TAG, Reference
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Row
 
+    from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.working_set import Ingest
     from cachedb.oci.descriptor import Descriptor
 

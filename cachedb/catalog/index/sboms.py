@@ -26,7 +26,9 @@ from cachedb.packages.sbom_documents import BUNDLES, MEDIA_TYPES, may_hold_packa
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import ColumnElement, Row, Select
+
+    from cachedb.catalog.executor import Connection
 
 # From so many changed blobs on, it is faster to look at every link than at those of each.
 _MANY = 2_000

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Table
 
+    from cachedb.catalog.executor import Connection
     from cachedb.oci.config import ImageConfig
     from cachedb.oci.platform.model import Platform
 

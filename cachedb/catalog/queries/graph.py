@@ -103,6 +103,15 @@ def size_on_disk(found: CTE) -> Select[int]:
     )
 
 
+def content_of_each(targets: Select[int]) -> CTE:
+    """Pair each of `targets` with everything that it contains."""
+    seed = targets.cte("targets")
+    walk = select(seed.c[0].label("root"), seed.c[0].label("id")).cte("content", recursive=True)
+    return walk.union(
+        select(walk.c.root, edge.c.child_id).join_from(walk, edge, edge.c.parent_id == walk.c.id)
+    )
+
+
 def _first_step(seed: Seed, name: str | None) -> CTE:
     source = _named(seed, name and f"{name}_seed")
     return select(source.c[0].label("id")).cte(name, recursive=True)

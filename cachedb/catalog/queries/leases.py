@@ -15,7 +15,7 @@ from cachedb.catalog.schema import lease, lease_item
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from sqlalchemy import Connection
+    from cachedb.catalog.executor import Connection
 
 _DAY = 86_400_000_000
 

@@ -16,7 +16,9 @@ from cachedb.catalog.schema import blob, repository_blob
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Select
+
+    from cachedb.catalog.executor import Connection
 
 
 def of_registry(registry: str, digests: list[str]) -> Select[str, str, int]:

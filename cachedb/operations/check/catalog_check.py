@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlalchemy import Connection
-
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.operations.check.findings import Finding
 

@@ -25,9 +25,8 @@ from cachedb.operations.transfer.publish import leasing, publish_blobs
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.staging.stage import Stage
     from cachedb.oci import Digest

@@ -16,7 +16,6 @@ from sqlalchemy import select
 from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.queries import statements
-from cachedb.catalog.queries.statements import asking
 from cachedb.catalog.schema import blob, link, ref
 from cachedb.oci.digest import Digest
 from cachedb.operations.read.listing import manifests_below
@@ -24,8 +23,7 @@ from cachedb.operations.read.listing import manifests_below
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection
-
+    from cachedb.catalog.executor import Connection
     from cachedb.oci.platform.model import Platform
     from cachedb.operations.read.listing import ManifestEntry
     from cachedb.operations.read.resolve import Root
@@ -107,7 +105,7 @@ def validate(
 
     `wrong_layers` says of manifests what was wrong when their layers were unpacked.
     """
-    entries = manifests_below(asking(connection), {root.blob_id for root in roots})
+    entries = manifests_below(connection, {root.blob_id for root in roots})
     leaves = {entry.blob_id for found in entries.values() for entry in found}
     faults = _faults(connection, leaves)
     misdeclared = _misdeclared(connection, leaves)

@@ -22,9 +22,10 @@ from cachedb.oci.digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Select
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.blobs import BlobFile
 

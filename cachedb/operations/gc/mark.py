@@ -31,9 +31,10 @@ from cachedb.operations.sync.recover import held_by_operations
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Select
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.temporary_files import Leftover
 
@@ -181,7 +182,7 @@ def _kept(
 ) -> list[Kept]:
     keeping = refs.cte("keeping")
     targets = select(ref.c.target_id).where(ref.c.id.in_(select(keeping.c.id))).distinct()
-    pairs = statements.content_of_each(targets)
+    pairs = graph.content_of_each(targets)
     first = (
         select(pairs.c.id, func.min(ref.c.position).label("position"))
         .join(ref, ref.c.target_id == pairs.c.root)

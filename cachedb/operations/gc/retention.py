@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog.queries.statements import asking
 from cachedb.catalog.schema import ref
 from cachedb.errors import Refused
 from cachedb.operations.gc.remove import RemovalPlan
@@ -110,7 +109,7 @@ def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> Reten
             )
     with catalog.reading() as connection:
         pinned = frozenset(connection.scalars(select(ref.c.id).where(ref.c.pinned == 1)))
-        roots = resolve.every(asking(connection))
+        roots = resolve.every(connection)
         rules = [(PINNED, pinned), *keeping]
         decisions = tuple(_decide(root, rules, dropping) for root in roots)
         dropped = [decision.root for decision in decisions if decision.is_dropped]

@@ -55,9 +55,8 @@ from cachedb.operations.sync.recover import (
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
 
 _DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")

@@ -10,15 +10,13 @@ from sqlalchemy import select
 
 from cachedb.catalog.enums import Kind, Role
 from cachedb.catalog.queries import statements
-from cachedb.catalog.queries.statements import asking
 from cachedb.catalog.schema import blob, config, env, label, link
 from cachedb.operations.read.listing import manifests_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection
-
+    from cachedb.catalog.executor import Connection
     from cachedb.oci import Digest
     from cachedb.operations.read.listing import ManifestEntry
     from cachedb.operations.read.resolve import Root
@@ -86,7 +84,7 @@ def inspect(connection: Connection, root: Root) -> Inspection:
         for row in connection.execute(statements.refs_with_targets())
         if row.target_id == root.blob_id
     ]
-    entries = manifests_below(asking(connection), {root.blob_id})[root.blob_id]
+    entries = manifests_below(connection, {root.blob_id})[root.blob_id]
     return Inspection(
         root=root,
         size=sizes.get(root.blob_id, 0),

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cachedb.catalog.enums import Kind, State
-from cachedb.catalog.named_queries import Question, many
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs, refs
 from cachedb.oci.digest import Digest
 from cachedb.oci.platform.model import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from cachedb.catalog.named_queries import Asking
+    from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statements.blobs import EntryRow, ManifestRow
 
 
 class Health(StrEnum):
@@ -60,49 +62,50 @@ class Listing:
     is_pinned: bool
 
 
-def list_refs(ask: Asking, only: Sequence[int] | None = None) -> list[Listing]:
+def list_refs(connection: Connection, only: Sequence[int] | None = None) -> list[Listing]:
     """List the refs of these ids in their order, or all by name, with the nameless last."""
     if only is None:
-        refs = sorted(ask(Question.REFS), key=lambda row: (row[1] is None, row[1] or "", row[5]))
+        rows = connection.rows(refs.ALL)
+        rows.sort(key=lambda row: (row.name is None, row.name or "", row.digest))
     else:
         places = {key: place for place, key in enumerate(only)}
-        rows = ask(Question.REFS_OF_IDS, ids=many(only))
-        refs = sorted(rows, key=lambda row: places[row[0]])
-    targets = {blob_id for _, _, _, _, blob_id, *_ in refs}
-    sizes = dict(ask(Question.SIZES, targets=many(targets)))
-    broken = {key for (key,) in ask(Question.BROKEN)}
-    partial = {key for (key,) in ask(Question.PARTIAL)}
-    manifests = manifests_below(ask, targets)
+        rows = connection.rows(refs.OF_IDS, ids=many(only))
+        rows.sort(key=lambda row: places[row.id])
+    targets = {row.blob_id for row in rows}
+    sizes = {row.root: row.size for row in connection.each(blobs.SIZES, targets=many(targets))}
+    broken = set(connection.values(blobs.BROKEN))
+    partial = set(connection.values(blobs.PARTIAL))
+    manifests = manifests_below(connection, targets)
     found = []
-    for _, name, media_type, _, target, digest, kind, pinned in refs:
-        entries = (entry for entry in manifests[target] if entry.kind is Kind.MANIFEST)
+    for row in rows:
+        entries = (entry for entry in manifests[row.blob_id] if entry.kind is Kind.MANIFEST)
         platforms = [entry.platform for entry in entries if entry.platform is not None]
         found.append(
             Listing(
-                name=name,
-                digest=Digest.declared(digest),
-                kind=Kind(kind),
-                media_type=media_type,
+                name=row.name,
+                digest=Digest.declared(row.digest),
+                kind=Kind(row.kind),
+                media_type=row.media_type,
                 platforms=tuple(dict.fromkeys(p for p in platforms if not p.is_unknown)),
-                size=sizes.get(target, 0),
-                health=_health(target, broken, partial),
-                is_pinned=bool(pinned),
+                size=sizes.get(row.blob_id, 0),
+                health=_health(row.blob_id, broken, partial),
+                is_pinned=bool(row.pinned),
             )
         )
     return found
 
 
-def manifests_below(ask: Asking, targets: Collection[int]) -> dict[int, list[ManifestEntry]]:
+def manifests_below(
+    connection: Connection, targets: Collection[int]
+) -> dict[int, list[ManifestEntry]]:
     """Return the manifests that each target is or lists, at any depth, in the order listed."""
-    own = _own_entries(ask, targets)
+    own = _own_entries(connection, targets)
     listed: dict[int, list[ManifestEntry]] = {}
     pending = {key for key, entry in own.items() if entry.kind is Kind.INDEX}
     while pending:
         children: dict[int, list[ManifestEntry]] = defaultdict(list)
-        for row in ask(Question.MANIFESTS, parents=many(pending)):
-            declared, configured = _platform(row[6:10]), _platform(row[10:])
-            entry = _entry(row[1:6], declared=declared, configured=configured)
-            children[row[0]].append(entry)
+        for row in connection.each(blobs.MANIFESTS, parents=many(pending)):
+            children[row.parent_id].append(_entry(row.child_id, row, _declared(row)))
         listed |= {key: children.get(key, []) for key in pending}
         below = {e.blob_id for found in children.values() for e in found if e.kind is Kind.INDEX}
         pending = below - listed.keys()
@@ -128,31 +131,50 @@ def _leaves(
         stack.extend(reversed(fresh))
 
 
-def _own_entries(ask: Asking, targets: Collection[int]) -> dict[int, ManifestEntry]:
-    rows = ask(Question.ENTRIES, targets=many(targets))
-    return {row[0]: _entry(row[:5], declared=None, configured=_platform(row[5:])) for row in rows}
+def _own_entries(connection: Connection, targets: Collection[int]) -> dict[int, ManifestEntry]:
+    return {
+        row.id: _entry(row.id, row, None)
+        for row in connection.each(blobs.ENTRIES, targets=many(targets))
+    }
 
 
-def _entry(
-    row: Sequence[Any], *, declared: Platform | None, configured: Platform | None
-) -> ManifestEntry:
-    blob_id, digest, kind, state, problem = row
+def _entry(key: int, row: EntryRow | ManifestRow, declared: Platform | None) -> ManifestEntry:
     return ManifestEntry(
-        blob_id=blob_id,
-        digest=Digest.declared(digest),
-        kind=Kind(kind),
-        state=State(state),
-        problem=problem,
+        blob_id=key,
+        digest=Digest.declared(row.digest),
+        kind=Kind(row.kind),
+        state=State(row.state),
+        problem=row.problem,
         declared=declared,
-        configured=configured,
+        configured=_platform(
+            row.configured_os,
+            row.configured_architecture,
+            row.configured_variant,
+            row.configured_os_version,
+        ),
     )
 
 
-def _platform(row: Sequence[Any]) -> Platform | None:
-    os, architecture, variant, os_version = row
+def _declared(row: ManifestRow) -> Platform | None:
+    return _platform(
+        row.declared_os,
+        row.declared_architecture,
+        row.declared_variant,
+        row.declared_os_version,
+    )
+
+
+def _platform(
+    os: str | None, architecture: str | None, variant: str | None, os_version: str | None
+) -> Platform | None:
     if os is None:
         return None
-    return Platform(os=os, architecture=architecture, variant=variant, os_version=os_version)
+    return Platform(
+        os=os,
+        architecture=architecture or "",
+        variant=variant or "",
+        os_version=os_version or "",
+    )
 
 
 def _health(target: int, broken: set[int], partial: set[int]) -> Health:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.enums import Kind
-from cachedb.catalog.named_queries import Question, many
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs, refs
 from cachedb.errors import BlobNotFound, InvalidDigest, InvalidReference, RefNotFound
 from cachedb.oci.digest import Digest
 from cachedb.oci.reference import Reference
@@ -16,7 +17,9 @@ from cachedb.oci.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from cachedb.catalog.named_queries import Asking
+    from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statement import Rows
+    from cachedb.catalog.statements.refs import RefRow
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{6,63})")
 _CANDIDATES = 3
@@ -35,7 +38,7 @@ class Root:
     ref_id: int | None
 
 
-def find(ask: Asking, text: str) -> Root:
+def find(connection: Connection, text: str) -> Root:
     """Return the root that a name, in any of its forms, or a digest stands for.
 
     A name is taken as it stands in index.json first, then as a reference: with docker.io,
@@ -46,7 +49,7 @@ def find(ask: Asking, text: str) -> Root:
         RefNotFound: Nothing has that name, or several things have it.
         BlobNotFound: Nothing has that digest.
     """
-    found = find_all(ask, text)
+    found = find_all(connection, text)
     if len({root.digest for root in found}) > 1:
         raise RefNotFound(
             text, [root.digest for root in found], why=f"{text!r} stands for several images"
@@ -54,47 +57,47 @@ def find(ask: Asking, text: str) -> Root:
     return found[0]
 
 
-def find_roots(ask: Asking, text: str) -> list[Root]:
+def find_roots(connection: Connection, text: str) -> list[Root]:
     """Return what a name stands for, or every ref that contains a blob of that digest.
 
     A blob that no ref contains is its own root. Raises as `find` does.
     """
-    found = find(ask, text)
+    found = find(connection, text)
     if found.ref_id is not None:
         return [found]
-    return containing(ask, found) or [found]
+    return containing(connection, found) or [found]
 
 
-def find_all(ask: Asking, text: str) -> list[Root]:
+def find_all(connection: Connection, text: str) -> list[Root]:
     """Return every root that a text stands for: a name that is there twice gives two.
 
     Raises:
         RefNotFound: Nothing has that name.
         BlobNotFound: Nothing has that digest.
     """
-    found = _by_name(ask, text) or _by_digest(ask, text)
+    found = _by_name(connection, text) or _by_digest(connection, text)
     if found:
         return found
-    raise RefNotFound(text, candidates(ask, text))
+    raise RefNotFound(text, candidates(connection, text))
 
 
-def every(ask: Asking) -> list[Root]:
+def every(connection: Connection) -> list[Root]:
     """Return every ref, in the order of index.json."""
-    return _refs(ask, Question.REFS)
+    return _refs(connection, refs.ALL)
 
 
-def of_refs(ask: Asking, ids: Collection[int]) -> list[Root]:
+def of_refs(connection: Connection, ids: Collection[int]) -> list[Root]:
     """Return the refs of these ids, in the order of index.json."""
-    return _refs(ask, Question.REFS_OF_IDS, ids=many(ids))
+    return _refs(connection, refs.OF_IDS, ids=many(ids))
 
 
-def containing(ask: Asking, root: Root) -> list[Root]:
+def containing(connection: Connection, root: Root) -> list[Root]:
     """Return every ref that contains a blob, in the order of index.json."""
-    return _refs(ask, Question.REFS_CONTAINING, blob_id=root.blob_id)
+    return _refs(connection, refs.CONTAINING, blob_id=root.blob_id)
 
 
-def _by_name(ask: Asking, text: str) -> list[Root]:
-    exact = _refs(ask, Question.REFS_OF_NAMES, names=many([text]))
+def _by_name(connection: Connection, text: str) -> list[Root]:
+    exact = _refs(connection, refs.OF_NAMES, names=many([text]))
     if exact:
         return exact
     try:
@@ -102,23 +105,23 @@ def _by_name(ask: Asking, text: str) -> list[Root]:
     except InvalidReference:
         return []
     if wanted.digest is not None:
-        return _by_pinned(ask, wanted, wanted.digest)
+        return _by_pinned(connection, wanted, wanted.digest)
     repository = {"registry": wanted.domain, "repo": wanted.path}
     tag = wanted.with_default_tag().tag
-    found = _refs(ask, Question.REFS_OF_TAG, tag=tag, **repository)
+    found = _refs(connection, refs.OF_TAG, tag=tag, **repository)
     if not found and tag == "latest":
         # linuxkit takes the port of a registry for a tag, and stores the name without one.
-        untagged = _refs(ask, Question.REFS_OF_TAG, tag=None, **repository)
+        untagged = _refs(connection, refs.OF_TAG, tag=None, **repository)
         found = [root for root in untagged if "@" not in (root.name or "")]
     # Its older versions put docker.io before everything that has two parts.
     older = many([f"docker.io/{text}", f"docker.io/{text}:{tag}"])
-    return found or _refs(ask, Question.REFS_OF_NAMES, names=older)
+    return found or _refs(connection, refs.OF_NAMES, names=older)
 
 
-def _by_pinned(ask: Asking, wanted: Reference, digest: Digest) -> list[Root]:
+def _by_pinned(connection: Connection, wanted: Reference, digest: Digest) -> list[Root]:
     """Find ``repository[:tag]@digest``: the digest decides, a name of the repository is shown."""
-    refs = _refs(ask, Question.REFS_OF_DIGESTS, low=digest, high=digest)
-    found = refs or _blobs(ask, low=digest, high=digest)
+    named = _refs(connection, refs.OF_DIGESTS, low=digest, high=digest)
+    found = named or _blobs(connection, low=digest, high=digest)
     return sorted(found, key=lambda root: _distance(root, wanted))[:1]
 
 
@@ -133,69 +136,65 @@ def _distance(root: Root, wanted: Reference) -> int:
     return int(name.tag != wanted.tag)
 
 
-def _by_digest(ask: Asking, text: str) -> list[Root]:
+def _by_digest(connection: Connection, text: str) -> list[Root]:
     try:
         digest = Digest.declared(text)
     except InvalidDigest:
-        return _by_prefix(ask, text)
-    refs = _refs(ask, Question.REFS_OF_DIGESTS, low=digest, high=digest)
-    found = refs[:1] or _blobs(ask, low=digest, high=digest)
+        return _by_prefix(connection, text)
+    named = _refs(connection, refs.OF_DIGESTS, low=digest, high=digest)
+    found = named[:1] or _blobs(connection, low=digest, high=digest)
     if not found and digest.is_verifiable:
         raise BlobNotFound(digest)
     return found  # of an algorithm that nobody knows: more likely a name with a tag
 
 
-def _by_prefix(ask: Asking, text: str) -> list[Root]:
+def _by_prefix(connection: Connection, text: str) -> list[Root]:
     matched = _PREFIX.fullmatch(text)
     if matched is None:
         return []
     low = f"sha256:{matched[1]}"
     high = f"{low}g"  # comes after every digit
-    found = {
-        root.blob_id: root for root in _refs(ask, Question.REFS_OF_DIGESTS, low=low, high=high)
-    }
-    unnamed = _blobs(ask, low=low, high=high)
+    found = {root.blob_id: root for root in _refs(connection, refs.OF_DIGESTS, low=low, high=high)}
+    unnamed = _blobs(connection, low=low, high=high)
     return [*found.values(), *(root for root in unnamed if root.blob_id not in found)]
 
 
-def _refs(ask: Asking, question: Question, **values: str | int | None) -> list[Root]:
+def _refs(
+    connection: Connection, statement: Rows[RefRow], **values: str | int | None
+) -> list[Root]:
     return [
         Root(
-            name=name,
-            digest=Digest.declared(digest),
-            media_type=media_type,
-            size=size,
-            kind=Kind(kind),
-            blob_id=blob_id,
-            ref_id=ref_id,
+            name=row.name,
+            digest=Digest.declared(row.digest),
+            media_type=row.media_type,
+            size=row.size,
+            kind=Kind(row.kind),
+            blob_id=row.blob_id,
+            ref_id=row.id,
         )
-        for ref_id, name, media_type, size, blob_id, digest, kind, _pinned in ask(
-            question, **values
-        )
+        for row in connection.each(statement, **values)
     ]
 
 
-def _blobs(ask: Asking, *, low: str, high: str) -> list[Root]:
+def _blobs(connection: Connection, *, low: str, high: str) -> list[Root]:
     return [
         Root(
             name=None,
-            digest=Digest.declared(digest),
-            media_type=media_type,
-            size=size,
-            kind=Kind(kind),
-            blob_id=key,
+            digest=Digest.declared(row.digest),
+            media_type=row.media_type,
+            size=row.size,
+            kind=Kind(row.kind),
+            blob_id=row.id,
             ref_id=None,
         )
-        for key, digest, media_type, size, kind in ask(
-            Question.BLOBS_OF_DIGESTS, low=low, high=high
-        )
+        for row in connection.each(blobs.OF_DIGESTS, low=low, high=high)
     ]
 
 
-def candidates(ask: Asking, text: str) -> Sequence[str]:
+def candidates(connection: Connection, text: str) -> Sequence[str]:
     """Return the names that are nearest to a text, the nearest first."""
     spelled: dict[str, str] = {}
-    for (name,) in ask(Question.NAMES):
+    for name in connection.values(refs.NAMES):
         spelled.update(dict.fromkeys(_forms(name), name))
     near = difflib.get_close_matches(text, spelled, n=_CANDIDATES, cutoff=0.6)
     return list(dict.fromkeys(spelled[form] for form in near))

@@ -21,9 +21,8 @@ from cachedb.records import Record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.query.sql.compile import OutputColumn, Statement
     from cachedb.query.syntax.tree import Query
     from cachedb.query.tools.explain import Cost, Explanation
@@ -107,7 +106,7 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
 def _explained(statement: Statement, connection: Connection) -> Explained:
     plan = explaining.plan(statement, connection)
     return Explained(
-        query=explaining.explain(statement, connection.dialect),
+        query=explaining.explain(statement, connection.alchemy.dialect),
         plan=plan,
         indexes=explaining.indexes(plan),
     )

@@ -13,7 +13,6 @@ from cachedb.catalog.index import sboms as documents
 from cachedb.catalog.index.derive import DOCUMENTS
 from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.statements import asking
 from cachedb.catalog.schema import blob
 from cachedb.errors import InvalidManifest, PlatformNotFound
 from cachedb.oci.digest import Digest
@@ -24,8 +23,7 @@ from cachedb.packages.raw_documents import raw_sbom
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection
-
+    from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.sboms import Claim
     from cachedb.layout import Layout
     from cachedb.oci.platform.model import Platform
@@ -156,7 +154,7 @@ def _described(
     connection: Connection, root: Root, platform: Platform | None
 ) -> dict[int, _Described]:
     """Return what of an image SBOMs may describe: the manifests listed first, in their order."""
-    entries = manifests_below(asking(connection), {root.blob_id})[root.blob_id]
+    entries = manifests_below(connection, {root.blob_id})[root.blob_id]
     listed = {e.blob_id: _Described(e.digest, e.platform) for e in entries}
     if platform is None:
         return listed | _others(connection, root, listed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.queries.statements import asking
 from cachedb.errors import NotFound
 from cachedb.operations.read import resolve
 from cachedb.operations.read.run_query import select_ids
@@ -46,16 +45,15 @@ def find_targets(
     chosen = select_ids(catalog, where) if where is not None else ()
     absent: list[NotFound] = []
     with catalog.reading() as connection:
-        ask = asking(connection)
         if not names and where is None:
-            return resolve.every(ask), ()
+            return resolve.every(connection), ()
         found: list[Root] = []
         for name in names:
             try:
-                found += resolve.find_all(ask, name)
+                found += resolve.find_all(connection, name)
             except NotFound as error:
                 absent.append(error)
-        found += resolve.of_refs(ask, chosen)
+        found += resolve.of_refs(connection, chosen)
     return list({(root.ref_id, root.blob_id): root for root in found}.values()), tuple(absent)
 
 

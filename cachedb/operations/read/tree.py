@@ -15,8 +15,7 @@ from cachedb.oci import Digest, Platform, graph
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import Connection
-
+    from cachedb.catalog.executor import Connection
     from cachedb.operations.read.resolve import Root
 
 

@@ -18,8 +18,9 @@ from cachedb.oci.digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Select
 
+    from cachedb.catalog.executor import Connection
     from cachedb.operations.read.resolve import Root
 
 

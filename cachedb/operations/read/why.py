@@ -14,7 +14,7 @@ from cachedb.errors import BlobNotFound
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from cachedb.catalog.executor import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

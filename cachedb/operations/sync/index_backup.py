@@ -17,7 +17,7 @@ from cachedb.layout import IndexJson
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import Connection
+    from cachedb.catalog.executor import Connection
 
 
 def keep(connection: Connection, index: IndexJson) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.database_file import CATALOG
-from cachedb.catalog.queries.statements import asking
 from cachedb.errors import CatalogMismatch, StorageFailed
 from cachedb.operations.sync.freshness import is_in_step, is_settled
 
@@ -68,7 +67,7 @@ def _open_to_read(layout: Layout) -> Catalog:
     with suppress(CatalogMismatch, StorageFailed):
         catalog = Catalog.open_read_only(layout.private / CATALOG)
         with catalog.reading() as connection:
-            in_step = is_in_step(layout, asking(connection))
+            in_step = is_in_step(layout, connection)
         if in_step:
             return catalog
         catalog.close()
@@ -88,7 +87,7 @@ def _open_to_write(layout: Layout) -> Catalog:
 
 def _is_settled(layout: Layout, catalog: Catalog) -> bool:
     with catalog.reading() as connection:
-        return is_settled(layout, asking(connection))
+        return is_settled(layout, connection)
 
 
 def _settle(layout: Layout, catalog: Catalog) -> bool:

@@ -25,9 +25,8 @@ from cachedb.packages.sbom_documents import packages_in
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.sboms import Unread
     from cachedb.layout import Layout
 

@@ -19,7 +19,6 @@ from cachedb.catalog.index import derive as derivation
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
 from cachedb.catalog.index.working_set import Ingest
-from cachedb.catalog.queries.statements import asking
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
@@ -33,9 +32,8 @@ from cachedb.operations.sync.freshness import is_in_step
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.working_set import BlobRow, Document
     from cachedb.layout import IndexJson, Layout
     from cachedb.oci.config import ImageConfig
@@ -75,7 +73,7 @@ def reconcile(layout: Layout, catalog: Catalog) -> Drift:
         NotALayout: index.json is not an image index; the catalog stays as it was.
     """
     with catalog.reading() as connection:
-        if is_in_step(layout, asking(connection)):
+        if is_in_step(layout, connection):
             return Drift()
     with catalog.writing() as connection:
         return reconcile_within(layout, connection)

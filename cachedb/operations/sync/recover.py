@@ -19,9 +19,8 @@ from cachedb.errors import CacheBusy
 from cachedb.operations.sync import reconcile
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.quarantine import Trash
 

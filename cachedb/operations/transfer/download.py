@@ -15,9 +15,8 @@ from cachedb.errors import BlobNotFound, CorruptBlob
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.staging.stage import BlobWriter, Stage
     from cachedb.oci import Descriptor, Digest

@@ -21,9 +21,8 @@ from cachedb.operations.sync import read_sboms, reconcile
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import IndexJson, Layout
     from cachedb.layout.staging.stage import Stage
     from cachedb.oci import Descriptor, Digest

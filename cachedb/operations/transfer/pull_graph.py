@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Executor
 
-    from sqlalchemy import Connection
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.staging.stage import Stage
     from cachedb.oci import Digest, Manifest, Platform, Reference

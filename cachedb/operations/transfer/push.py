@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.index.derive import DOCUMENTS
 from cachedb.catalog.index.ref_rows import parts_of
 from cachedb.catalog.queries import repositories
-from cachedb.catalog.queries.statements import asking
 from cachedb.errors import (
     BlobNotFound,
     CacheError,
@@ -122,8 +121,7 @@ def plan(
     if remote_name is not None and len(names) > 1:
         raise InvalidInput(f"{len(names)} images cannot all become {remote_name.familiar!r}")
     with catalog.reading() as connection:
-        ask = asking(connection)
-        return tuple(_sending(resolve.find(ask, name), remote_name) for name in names)
+        return tuple(_sending(resolve.find(connection, name), remote_name) for name in names)
 
 
 def push(

@@ -15,8 +15,9 @@ from cachedb.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection, Dialect
+    from sqlalchemy import Dialect
 
+    from cachedb.catalog.executor import Connection
     from cachedb.query.sql.compile import Statement
     from cachedb.query.sql.cte import NamedSet
 

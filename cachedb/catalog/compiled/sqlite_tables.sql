@@ -1,0 +1,154 @@
+-- Tables and indexes for sqlite.
+-- Generated from cachedb/catalog/schema.py by `make golden`; never edited by hand.
+
+-- table: lease
+CREATE TABLE lease ( id TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, created
+INTEGER NOT NULL, expires INTEGER NOT NULL, CONSTRAINT pk_lease PRIMARY KEY (id) ) WITHOUT
+ROWID, STRICT;
+
+-- table: package
+CREATE TABLE package ( id INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, scheme
+TEXT NOT NULL, vkey TEXT NOT NULL, purl TEXT NOT NULL, license TEXT NOT NULL, type TEXT NOT
+NULL, CONSTRAINT pk_package PRIMARY KEY (id), CONSTRAINT
+uq_package_name_version_scheme_purl_license_type UNIQUE (name, version, scheme, purl, license,
+type) ) STRICT;
+
+-- index: ix_package_name_vkey
+CREATE INDEX ix_package_name_vkey ON package (name, vkey);
+
+-- table: platform
+CREATE TABLE platform ( id INTEGER NOT NULL, os TEXT NOT NULL, architecture TEXT NOT NULL,
+variant TEXT NOT NULL, os_version TEXT NOT NULL, CONSTRAINT pk_platform PRIMARY KEY (id),
+CONSTRAINT uq_platform_os_architecture_variant_os_version UNIQUE (os, architecture, variant,
+os_version) ) STRICT;
+
+-- table: state
+CREATE TABLE state ( "key" TEXT NOT NULL, value TEXT NOT NULL, CONSTRAINT pk_state PRIMARY KEY
+("key") ) WITHOUT ROWID, STRICT;
+
+-- table: blob
+CREATE TABLE blob ( id INTEGER NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, kind
+INTEGER NOT NULL, state INTEGER NOT NULL, media_type TEXT NOT NULL, artifact_type TEXT,
+platform_id INTEGER, parsed INTEGER NOT NULL, problem TEXT, touched INTEGER, verified INTEGER,
+CONSTRAINT pk_blob PRIMARY KEY (id), CONSTRAINT uq_blob_digest UNIQUE (digest), CONSTRAINT
+fk_blob_platform_id_platform FOREIGN KEY(platform_id) REFERENCES platform (id) ) STRICT;
+
+-- index: ix_blob_kind_size
+CREATE INDEX ix_blob_kind_size ON blob (kind, size);
+
+-- index: ix_blob_unwell
+CREATE INDEX ix_blob_unwell ON blob (state) WHERE state != 1;
+
+-- table: lease_item
+CREATE TABLE lease_item ( lease_id TEXT NOT NULL, digest TEXT NOT NULL, CONSTRAINT
+pk_lease_item PRIMARY KEY (lease_id, digest), CONSTRAINT fk_lease_item_lease_id_lease FOREIGN
+KEY(lease_id) REFERENCES lease (id) ON DELETE CASCADE ) WITHOUT ROWID, STRICT;
+
+-- table: annotation
+CREATE TABLE annotation ( blob_id INTEGER NOT NULL, "key" TEXT NOT NULL, value TEXT NOT NULL,
+CONSTRAINT pk_annotation PRIMARY KEY (blob_id, "key"), CONSTRAINT fk_annotation_blob_id_blob
+FOREIGN KEY(blob_id) REFERENCES blob (id) ) WITHOUT ROWID, STRICT;
+
+-- table: blob_package
+CREATE TABLE blob_package ( blob_id INTEGER NOT NULL, package_id INTEGER NOT NULL, document_id
+INTEGER NOT NULL, CONSTRAINT pk_blob_package PRIMARY KEY (blob_id, package_id, document_id),
+CONSTRAINT fk_blob_package_blob_id_blob FOREIGN KEY(blob_id) REFERENCES blob (id), CONSTRAINT
+fk_blob_package_package_id_package FOREIGN KEY(package_id) REFERENCES package (id), CONSTRAINT
+fk_blob_package_document_id_blob FOREIGN KEY(document_id) REFERENCES blob (id) ) WITHOUT ROWID,
+STRICT;
+
+-- index: ix_blob_package_document_id
+CREATE INDEX ix_blob_package_document_id ON blob_package (document_id);
+
+-- index: ix_blob_package_package_id_blob_id
+CREATE INDEX ix_blob_package_package_id_blob_id ON blob_package (package_id, blob_id);
+
+-- table: config
+CREATE TABLE config ( blob_id INTEGER NOT NULL, created INTEGER, author TEXT NOT NULL, user
+TEXT NOT NULL, working_dir TEXT NOT NULL, entrypoint TEXT NOT NULL, cmd TEXT NOT NULL,
+CONSTRAINT pk_config PRIMARY KEY (blob_id), CONSTRAINT fk_config_blob_id_blob FOREIGN
+KEY(blob_id) REFERENCES blob (id) ) STRICT;
+
+-- table: edge
+CREATE TABLE edge ( parent_id INTEGER NOT NULL, child_id INTEGER NOT NULL, CONSTRAINT pk_edge
+PRIMARY KEY (parent_id, child_id), CONSTRAINT fk_edge_parent_id_blob FOREIGN KEY(parent_id)
+REFERENCES blob (id), CONSTRAINT fk_edge_child_id_blob FOREIGN KEY(child_id) REFERENCES blob
+(id) ) WITHOUT ROWID, STRICT;
+
+-- index: ix_edge_child_id_parent_id
+CREATE INDEX ix_edge_child_id_parent_id ON edge (child_id, parent_id);
+
+-- table: env
+CREATE TABLE env ( blob_id INTEGER NOT NULL, "key" TEXT NOT NULL, value TEXT NOT NULL,
+CONSTRAINT pk_env PRIMARY KEY (blob_id, "key"), CONSTRAINT fk_env_blob_id_blob FOREIGN
+KEY(blob_id) REFERENCES blob (id) ) WITHOUT ROWID, STRICT;
+
+-- table: label
+CREATE TABLE label ( blob_id INTEGER NOT NULL, "key" TEXT NOT NULL, value TEXT NOT NULL,
+CONSTRAINT pk_label PRIMARY KEY (blob_id, "key"), CONSTRAINT fk_label_blob_id_blob FOREIGN
+KEY(blob_id) REFERENCES blob (id) ) WITHOUT ROWID, STRICT;
+
+-- table: link
+CREATE TABLE link ( id INTEGER NOT NULL, parent_id INTEGER NOT NULL, child_id INTEGER NOT NULL,
+role INTEGER NOT NULL, position INTEGER NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT
+NULL, platform_id INTEGER, artifact_type TEXT, embedded INTEGER NOT NULL, CONSTRAINT pk_link
+PRIMARY KEY (id), CONSTRAINT uq_link_parent_id_role_position UNIQUE (parent_id, role,
+position), CONSTRAINT fk_link_parent_id_blob FOREIGN KEY(parent_id) REFERENCES blob (id),
+CONSTRAINT fk_link_child_id_blob FOREIGN KEY(child_id) REFERENCES blob (id), CONSTRAINT
+fk_link_platform_id_platform FOREIGN KEY(platform_id) REFERENCES platform (id) ) STRICT;
+
+-- index: ix_link_child_id_role
+CREATE INDEX ix_link_child_id_role ON link (child_id, role);
+
+-- index: ix_link_subject
+CREATE INDEX ix_link_subject ON link (role, child_id, parent_id) WHERE role = 4;
+
+-- table: ref
+CREATE TABLE ref ( id INTEGER NOT NULL, position INTEGER NOT NULL, entry TEXT NOT NULL, name
+TEXT, registry TEXT, repo TEXT, tag TEXT, target_id INTEGER NOT NULL, media_type TEXT NOT NULL,
+size INTEGER NOT NULL, platform_id INTEGER, pinned INTEGER NOT NULL, source TEXT, origin TEXT,
+added INTEGER NOT NULL, pulled INTEGER, used INTEGER, CONSTRAINT pk_ref PRIMARY KEY (id),
+CONSTRAINT fk_ref_target_id_blob FOREIGN KEY(target_id) REFERENCES blob (id), CONSTRAINT
+fk_ref_platform_id_platform FOREIGN KEY(platform_id) REFERENCES platform (id) ) STRICT;
+
+-- index: ix_ref_name
+CREATE INDEX ix_ref_name ON ref (name);
+
+-- index: ix_ref_repo_tag
+CREATE INDEX ix_ref_repo_tag ON ref (repo, tag);
+
+-- index: ix_ref_target_id
+CREATE INDEX ix_ref_target_id ON ref (target_id);
+
+-- table: repository_blob
+CREATE TABLE repository_blob ( blob_id INTEGER NOT NULL, repository TEXT NOT NULL, seen INTEGER
+NOT NULL, CONSTRAINT pk_repository_blob PRIMARY KEY (blob_id, repository), CONSTRAINT
+fk_repository_blob_blob_id_blob FOREIGN KEY(blob_id) REFERENCES blob (id) ON DELETE CASCADE )
+WITHOUT ROWID, STRICT;
+
+-- table: sbom
+CREATE TABLE sbom ( document_id INTEGER NOT NULL, media_type TEXT NOT NULL, predicate_type TEXT
+NOT NULL, packages INTEGER, problem TEXT, CONSTRAINT pk_sbom PRIMARY KEY (document_id),
+CONSTRAINT fk_sbom_document_id_blob FOREIGN KEY(document_id) REFERENCES blob (id) ) STRICT;
+
+-- index: ix_sbom_unread
+CREATE INDEX ix_sbom_unread ON sbom (document_id) WHERE packages IS NULL;
+
+-- table: link_annotation
+CREATE TABLE link_annotation ( link_id INTEGER NOT NULL, "key" TEXT NOT NULL, value TEXT NOT
+NULL, CONSTRAINT pk_link_annotation PRIMARY KEY (link_id, "key"), CONSTRAINT
+fk_link_annotation_link_id_link FOREIGN KEY(link_id) REFERENCES link (id) ON DELETE CASCADE )
+WITHOUT ROWID, STRICT;
+
+-- table: ref_annotation
+CREATE TABLE ref_annotation ( ref_id INTEGER NOT NULL, "key" TEXT NOT NULL, value TEXT NOT
+NULL, CONSTRAINT pk_ref_annotation PRIMARY KEY (ref_id, "key"), CONSTRAINT
+fk_ref_annotation_ref_id_ref FOREIGN KEY(ref_id) REFERENCES ref (id) ON DELETE CASCADE )
+WITHOUT ROWID, STRICT;
+
+-- table: alembic_version
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,
+CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
+
+-- row: revision
+INSERT INTO alembic_version (version_num) VALUES ('0001');

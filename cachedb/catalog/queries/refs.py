@@ -1,0 +1,80 @@
+"""Statements that select refs, with the blobs that they point at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select
+
+from cachedb.catalog.queries import graph
+from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.statements import refs
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select
+
+
+@defines(refs.ALL)
+def every() -> Select[*tuple[Any, ...]]:
+    """Select every ref."""
+    return _refs()
+
+
+@defines(refs.OF_IDS)
+def of_ids() -> Select[*tuple[Any, ...]]:
+    """Select the refs of some ids."""
+    return _refs(ref.c.id.in_(each_id("ids")))
+
+
+@defines(refs.OF_NAMES)
+def of_names() -> Select[*tuple[Any, ...]]:
+    """Select the refs of some names."""
+    return _refs(ref.c.name.in_(each_text("names")))
+
+
+@defines(refs.OF_TAG)
+def of_tag() -> Select[*tuple[Any, ...]]:
+    """Select the refs of a tag, or of none, in a repository."""
+    return _refs(
+        ref.c.registry == bindparam("registry"),
+        ref.c.repo == bindparam("repo"),
+        ref.c.tag.is_not_distinct_from(bindparam("tag")),
+    )
+
+
+@defines(refs.OF_DIGESTS)
+def of_digests() -> Select[*tuple[Any, ...]]:
+    """Select the refs of a range of digests."""
+    return _refs(blob.c.digest.between(bindparam("low"), bindparam("high")))
+
+
+@defines(refs.CONTAINING)
+def containing() -> Select[*tuple[Any, ...]]:
+    """Select the refs that contain a blob."""
+    seed = select(blob.c.id).where(blob.c.id == bindparam("blob_id"))
+    return _refs(ref.c.target_id.in_(select(graph.ancestors(seed, "above").c.id)))
+
+
+@defines(refs.NAMES)
+def names() -> Select[str | None]:
+    """Select every name."""
+    return select(ref.c.name).where(ref.c.name.is_not(None))
+
+
+def _refs(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            ref.c.id,
+            ref.c.name,
+            ref.c.media_type,
+            ref.c.size,
+            blob.c.id.label("blob_id"),
+            blob.c.digest,
+            blob.c.kind,
+            ref.c.pinned,
+        )
+        .join(blob, blob.c.id == ref.c.target_id)
+        .where(*conditions)
+        .order_by(ref.c.position)
+    )

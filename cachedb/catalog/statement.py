@@ -1,0 +1,70 @@
+"""Handles of named statements: the name of a compiled text, and the type of its rows.
+
+A handle is what callers pass to `executor.Connection`. The statement behind it is written once,
+with SQLAlchemy, in `catalog.queries`; `catalog.compiled` holds the text of every dialect. So a
+caller needs neither SQL nor SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+R = TypeVar("R", bound="tuple[Any, ...]")
+T = TypeVar("T")
+
+
+class Named:
+    """A statement by its name, which is unique among all statements."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+
+class Rows(Named, Generic[R]):
+    """A statement that selects rows of one NamedTuple, whose fields are its columns in order."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, name: str, row: type[R]) -> None:
+        super().__init__(name)
+        self.row = row
+
+
+class Scalars(Named, Generic[T]):
+    """A statement that selects one column; `kind` is the Python type of its values."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, name: str, kind: type[T]) -> None:
+        super().__init__(name)
+        self.kind = kind
+
+
+class Write(Named):
+    """An UPDATE or DELETE, or an INSERT whose values are bound by name."""
+
+    __slots__ = ()
+
+
+class Insert(Named):
+    """An INSERT of many rows: tuples of plain values in the order of `columns`."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, name: str, *columns: str) -> None:
+        super().__init__(name)
+        self.columns = columns
+
+
+def many(values: Iterable[str | int]) -> str:
+    """Encode a list as one bound value, a JSON array: the text is the same for any length."""
+    return json.dumps(list(values), separators=(",", ":"))

@@ -1,0 +1,73 @@
+"""Statements about blobs: nodes of the content graph, present or only declared."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cachedb.catalog.statement import Rows, Scalars
+
+
+class RootRow(NamedTuple):
+    """A blob as a root: its size is that of its file, or as first declared."""
+
+    id: int
+    digest: str
+    media_type: str
+    size: int
+    kind: int
+
+
+class SizeRow(NamedTuple):
+    """The bytes on disk of all that a blob contains, itself included."""
+
+    root: int
+    size: int
+
+
+class EntryRow(NamedTuple):
+    """A manifest or an index, with the platform that its config names, NULL if it names none."""
+
+    id: int
+    digest: str
+    kind: int
+    state: int
+    problem: str | None
+    configured_os: str | None
+    configured_architecture: str | None
+    configured_variant: str | None
+    configured_os_version: str | None
+
+
+class ManifestRow(NamedTuple):
+    """An entry of an index, with the platforms that its descriptor and its config name."""
+
+    parent_id: int
+    child_id: int
+    digest: str
+    kind: int
+    state: int
+    problem: str | None
+    declared_os: str | None
+    declared_architecture: str | None
+    declared_variant: str | None
+    declared_os_version: str | None
+    configured_os: str | None
+    configured_architecture: str | None
+    configured_variant: str | None
+    configured_os_version: str | None
+
+
+OF_DIGESTS: Final = Rows("blobs.of_digests", RootRow)
+"""The blobs that have or need a file, with a digest from `low` to `high`, by digest."""
+WITHOUT_FILE: Final = Scalars("blobs.without_file", str)
+"""The digests of missing and absent blobs."""
+SIZES: Final = Rows("blobs.sizes", SizeRow)
+"""The bytes on disk of all that each of `targets` contains; shared blobs count for each."""
+BROKEN: Final = Scalars("blobs.broken", int)
+"""The ids of all blobs that contain a missing or corrupt one."""
+PARTIAL: Final = Scalars("blobs.partial", int)
+"""The ids of all blobs that contain a platform that was not pulled."""
+ENTRIES: Final = Rows("blobs.entries", EntryRow)
+"""What each of `targets` is."""
+MANIFESTS: Final = Rows("blobs.manifests", ManifestRow)
+"""What each of the indexes `parents` lists, by parent, in the order listed."""

@@ -1,0 +1,157 @@
+"""Compile the named statements of the catalog and its tables to SQL files: ``make golden``.
+
+The files stand in ``cachedb/catalog/compiled`` and are reviewed like any other text. A test
+compiles again and compares, so an edit by hand, or a statement that is not compiled, fails.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import textwrap
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+import cachedb.catalog.queries
+import cachedb.catalog.statements
+from cachedb.catalog.queries.definition import DEFINITIONS
+from cachedb.catalog.schema import metadata
+from cachedb.catalog.statement import Insert, Named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sqlalchemy import Dialect
+
+_HEAD = """\
+-- {what} for {dialect}.
+-- Generated from cachedb/catalog/{source} by `make golden`; never edited by hand.
+"""
+_REVISION = "0001"
+_DIALECTS: dict[str, Callable[[], Dialect]] = {
+    "sqlite": lambda: sqlite.dialect(paramstyle="named"),
+    "postgresql": lambda: postgresql.dialect(paramstyle="pyformat"),
+}
+_POSITIONAL: dict[str, Callable[[], Dialect]] = {
+    "sqlite": lambda: sqlite.dialect(paramstyle="qmark"),
+    "postgresql": lambda: postgresql.dialect(paramstyle="format"),
+}
+
+
+def handles() -> list[Named]:
+    """Return every handle of `catalog.statements`, by name."""
+    found: dict[str, Named] = {}
+    for module in _modules(cachedb.catalog.statements):
+        for value in vars(module).values():
+            if isinstance(value, Named):
+                found[value.name] = value
+    return [found[name] for name in sorted(found)]
+
+
+def files() -> dict[str, str]:
+    """Return the content of every compiled file by its name."""
+    found = {}
+    for dialect in _DIALECTS:
+        found[f"{dialect}.sql"] = "".join(_statements(dialect))
+        found[f"{dialect}_tables.sql"] = "".join(_tables(dialect))
+    found["sqlite_plans.txt"] = "".join(_plans())
+    return found
+
+
+def text_of(handle: Named, dialect: str = "sqlite") -> str:
+    """Compile one statement: bound by name, or by position for an `Insert` of rows."""
+    statement: Any = _definitions()[handle.name][1]()
+    if isinstance(handle, Insert):
+        compiled = statement.compile(
+            dialect=_POSITIONAL[dialect](), column_keys=list(handle.columns)
+        )
+        order = [name for name in handle.columns if name in set(compiled.positiontup)]
+        if compiled.positiontup != list(handle.columns):
+            raise ValueError(f"{handle.name}: bound as {compiled.positiontup}, not as {order}")
+        return _flat(str(compiled))
+    compiled = statement.compile(dialect=_DIALECTS[dialect]())
+    named = {key for key, bound in compiled.binds.items() if not bound.unique}
+    expanded = compiled.construct_expanded_state(dict.fromkeys(named))
+    text = _flat(expanded.statement)
+    for name, value in expanded.parameters.items():
+        if name not in named:
+            mark = rf":{name}\b" if dialect == "sqlite" else rf"%\({name}\)s"
+            text = re.sub(mark, lambda _found, value=value: _literal(value), text)
+    return text
+
+
+def _definitions() -> dict[str, Any]:
+    _modules(cachedb.catalog.queries)
+    return DEFINITIONS
+
+
+def _modules(package: Any) -> list[Any]:
+    return [
+        import_module(f"{package.__name__}.{found.name}")
+        for found in iter_modules(package.__path__)
+    ]
+
+
+def _statements(dialect: str) -> Iterator[str]:
+    yield _HEAD.format(what="Named statements", dialect=dialect, source="queries")
+    for handle in handles():
+        yield f"\n-- name: {handle.name}\n{_filled(text_of(handle, dialect))};\n"
+
+
+def _tables(dialect: str) -> Iterator[str]:
+    yield _HEAD.format(what="Tables and indexes", dialect=dialect, source="schema.py")
+    chosen = _DIALECTS[dialect]()
+    for table in metadata.sorted_tables:
+        text = str(CreateTable(table).compile(dialect=chosen))
+        yield f"\n-- table: {table.name}\n{_filled(text)};\n"
+        for index in sorted(table.indexes, key=lambda each: str(each.name)):
+            text = str(CreateIndex(index).compile(dialect=chosen))
+            yield f"\n-- index: {index.name}\n{_filled(text)};\n"
+    yield (
+        "\n-- table: alembic_version\nCREATE TABLE alembic_version (version_num VARCHAR(32) NOT"
+        " NULL,\nCONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));\n"
+        f"\n-- row: revision\nINSERT INTO alembic_version (version_num) VALUES ('{_REVISION}');\n"
+    )
+
+
+def _plans() -> Iterator[str]:
+    """Yield the query plan of every statement that reads, on the tables without rows."""
+    yield "Query plans of the named statements (EXPLAIN QUERY PLAN of SQLite, no statistics).\n"
+    connection = sqlite3.connect(":memory:")
+    connection.executescript("".join(_tables("sqlite")))
+    for handle in handles():
+        if isinstance(handle, Insert):
+            continue
+        text = text_of(handle)
+        values = dict.fromkeys(re.findall(r":(\w+)", text))
+        yield f"\n{handle.name}\n"
+        yield from _indented(connection.execute(f"EXPLAIN QUERY PLAN {text}", values))
+    connection.close()
+
+
+def _indented(rows: Iterable[tuple[int, int, int, str]]) -> Iterator[str]:
+    depth = {0: 0}
+    for key, parent, _, detail in rows:
+        depth[key] = depth.get(parent, 0) + 1
+        yield f"{'  ' * depth[key]}{detail}\n"
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(int(value))
+    text = str(value).replace("'", "''")
+    return f"'{text}'"
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(_flat(text), width=95, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,49 @@
+"""Connections of the driver that a catalog opens, seen by a test."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from unittest import mock
+
+from cachedb.catalog import connect
+
+_ENDS = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
+
+
+@contextmanager
+def watching(hook: Callable[[sqlite3.Connection], object]) -> Iterator[None]:
+    """Give every connection to a file that is opened meanwhile to `hook`."""
+    prepare = connect._prepare
+
+    def prepared(driver: sqlite3.Connection, *, durable: bool) -> None:
+        prepare(driver, durable=durable)
+        hook(driver)
+
+    with mock.patch.object(connect, "_prepare", prepared):
+        yield
+
+
+@contextmanager
+def counting_statements(count: Callable[[], object]) -> Iterator[None]:
+    """Call `count` once for each statement that is run, for however many rows it is run."""
+
+    class Cursor(sqlite3.Cursor):
+        def execute(self, text: str, /, *values: Any) -> "Cursor":
+            if not text.startswith(_ENDS):
+                count()
+            super().execute(text, *values)
+            return self
+
+        def executemany(self, text: str, /, *rows: Any) -> "Cursor":
+            count()
+            super().executemany(text, *rows)
+            return self
+
+    class Connection(sqlite3.Connection):
+        def cursor(self, *_: Any) -> Cursor:  # type: ignore[override]
+            return Cursor(self)
+
+    with mock.patch.object(sqlite3, "connect", partial(sqlite3.connect, factory=Connection)):
+        yield
