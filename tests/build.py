@@ -270,14 +270,17 @@ def index(
     )
 
 
-def index_of(*blobs: Blob) -> Thing:
-    """Make an index of any blobs, as BuildKit's caches are indexes of layers."""
+def index_of(*blobs: Blob, parts: Iterable[Blob] = ()) -> Thing:
+    """Make an index of any blobs, as BuildKit's caches are indexes of layers.
+
+    `parts` are what the listed documents contain.
+    """
     value: Json = {
         "schemaVersion": 2,
         "mediaType": OCI_INDEX,
         "manifests": [blob.descriptor() for blob in blobs],
     }
-    return Thing(root=Blob(to_json(value), OCI_INDEX), parts=_each_once(blobs))
+    return Thing(root=Blob(to_json(value), OCI_INDEX), parts=_each_once((*parts, *blobs)))
 
 
 def multi_platform(*archs: str, salt: str = "") -> Thing:

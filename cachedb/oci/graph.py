@@ -15,7 +15,7 @@ from cachedb.oci.manifest import Index, Manifest, Role
 from cachedb.oci.salvage import salvage, salvage_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from cachedb.oci.descriptor import Descriptor
     from cachedb.oci.digest import Digest
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     AnyDocument: TypeAlias = Index | Manifest | Salvage
 
 _Node = TypeVar("_Node", bound=Hashable)
+_Item = TypeVar("_Item")
 
 
 # -- what a document needs ------------------------------------------------------------------------
@@ -196,13 +197,22 @@ def walk(
     depth = 0
     while level:
         GRAPH_DEPTH.check(depth, f"the nesting of {what}")
-        GRAPH_NODES.check(len(found) + len(level), f"the number of documents of {what}")
+        check_count(len(found) + len(level), what)
         for node, listed in zip(level, below(level), strict=True):
             found[node] = tuple(listed)
         fresh = (child for node in level for child in found[node] if child not in found)
         level = list(dict.fromkeys(fresh))
         depth += 1
     return found
+
+
+def check_count(documents: int, what: str) -> None:
+    """Refuse to read more documents of one graph than the limit; `what` names the graph.
+
+    Raises:
+        LimitExceeded: There are more than `GRAPH_NODES`.
+    """
+    GRAPH_NODES.check(documents, f"the number of documents of {what}")
 
 
 def children_first(
@@ -223,6 +233,25 @@ def children_first(
                 entered.add(node)
                 stack.append((node, True))
                 stack.extend((child, False) for child in reversed(below.get(node, ())))
+
+
+def leaves(
+    items: Iterable[_Item], inside: Callable[[_Item], Iterable[_Item] | None]
+) -> Iterator[_Item]:
+    """Yield items depth first, in the order of the documents, what is inside of one in its place.
+
+    `inside` returns None for an item that holds no others. Ends only if what is inside of an item
+    that is met again is empty; which graphs are too large is for `walk` to say.
+    """
+    stack = [iter(items)]
+    while stack:
+        item = next(stack[-1], None)
+        if item is None:
+            stack.pop()
+        elif (inner := inside(item)) is None:
+            yield item
+        else:
+            stack.append(iter(inner))
 
 
 class ContentGraph(NamedTuple):
@@ -254,6 +283,20 @@ class ContentGraph(NamedTuple):
         ordered = children_first(self.descriptors, before)
         return tuple(digest for digest in ordered if digest in self.content)
 
+    def without(self, dropped: Collection[Digest]) -> ContentGraph:
+        """Return the graph without some documents, which no other document needs then."""
+        return ContentGraph(
+            roots=self.roots,
+            descriptors={k: each for k, each in self.descriptors.items() if k not in dropped},
+            content={
+                key: needed._replace(
+                    documents=tuple(d for d in needed.documents if d.digest not in dropped)
+                )
+                for key, needed in self.content.items()
+                if key not in dropped
+            },
+        )
+
     @property
     def blobs(self) -> dict[Digest, Descriptor]:
         """The blobs that the documents cannot do without."""
@@ -261,9 +304,9 @@ class ContentGraph(NamedTuple):
 
     @property
     def optional(self) -> dict[Digest, Descriptor]:
-        """The blobs that may be absent, and that no document cannot do without."""
+        """The blobs that may be absent, because no document requires them."""
         found = _by_digest(each for needed in self.content.values() for each in needed.optional)
-        return {digest: each for digest, each in found.items() if digest not in self.blobs}
+        return {digest: found[digest] for digest in sorted(found.keys() - self.blobs.keys())}
 
 
 def explore(
@@ -287,7 +330,9 @@ def explore(
     def below(level: Sequence[Digest]) -> Iterator[list[Digest]]:
         described = [descriptors[digest] for digest in level]
         needed = list(read(described))
-        about = [()] * len(level) if referrers is None else list(referrers(described))
+        about: list[Sequence[Descriptor]] = [()] * len(level)
+        if referrers is not None:
+            about = list(referrers(described))
         for digest, found, referring in zip(level, needed, about, strict=True):
             if found is not None:
                 content[digest] = found

@@ -21,10 +21,8 @@ COMMANDS = ROOT / "cli"
 NOT_YET_RENAMED = {
     "Answer",
     "Body",
-    "Choice",
     "Claim",
     "Column",
-    "Document",
     "Entry",
     "Finding",
     "Health",

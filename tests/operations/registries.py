@@ -52,6 +52,11 @@ class Place:
     def name(self) -> str:
         return f"{self.host}/{self.path}:1"
 
+    @property
+    def short(self) -> str:
+        """The name that `pull` and `fetch` take."""
+        return f"{self.path.removeprefix('t/')}:1"
+
     def tagged(self, tag: str) -> str:
         return f"{self.host}/{self.path}:{tag}"
 

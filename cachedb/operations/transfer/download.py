@@ -1,4 +1,4 @@
-"""Transfers: blobs onto the stage, each one once, whoever in this process or another wants it."""
+"""Downloads into staging, deduplicated across threads and processes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from cachedb.registry.client import Client
 
 
-class Transfers:
-    """The transfers of one operation; safe for several threads.
+class Downloads:
+    """The downloads of one operation; safe for several threads.
 
-    `verified` are blobs that were here, and have been hashed because nobody had done so before.
+    `verified` are blobs that were here, and have been hashed for the first time.
     """
 
     def __init__(self, layout: Layout, catalog: Catalog, stage: Stage, progress: Progress) -> None:
@@ -39,13 +39,14 @@ class Transfers:
         self.verified: list[Digest] = []
 
     def stop(self) -> None:
-        """End what is running when its next bytes arrive; it can be resumed."""
+        """End the running downloads when their next bytes arrive; they can be resumed."""
         self._stopped.set()
 
     def missing(self, wanted: Collection[Descriptor]) -> list[Descriptor]:
-        """Return the blobs that are not in the layout, or not with certainty; large ones first.
+        """Return the blobs that are absent from the layout or damaged there; large ones first.
 
-        A file of the right size is believed when it has been hashed once; else it is hashed now.
+        A file of the right size that was verified and not touched since is believed; any other
+        is hashed now.
         """
         with self._catalog.reading() as connection:
             proven = _proven(connection, [descriptor.digest for descriptor in wanted])
@@ -53,9 +54,9 @@ class Transfers:
         return sorted(missing, key=lambda descriptor: -descriptor.size)
 
     def bring(self, client: Client, repository: str, descriptor: Descriptor) -> int:
-        """Bring one blob onto the stage, going on where somebody stopped; returns what it took.
+        """Download one blob into staging, resuming a partial file; return the bytes transferred.
 
-        Waits while another process brings the same blob, and transfers nothing then.
+        Waits while another process downloads the same blob, and transfers nothing then.
         """
         digest, size = descriptor.digest, descriptor.size
         self._progress.expect(digest, size)
@@ -84,7 +85,7 @@ class Transfers:
 
 
 class _Watched:
-    """A blob writer that says how far it is, and can be stopped."""
+    """A blob writer that reports progress and can be stopped."""
 
     def __init__(
         self, writer: BlobWriter, digest: Digest, progress: Progress, stopped: threading.Event
@@ -123,13 +124,13 @@ def _download(client: Client, repository: str, descriptor: Descriptor, sink: _Wa
     try:
         sink.check()
     except CorruptBlob:
-        # What an interrupted run, or a mirror, left may have been wrong: once more, whole.
+        # The partial file of an interrupted run, or the mirror, had wrong bytes: once more, whole.
         sink.restart()
         client.origin.download(repository, descriptor, sink)
 
 
 def _proven(connection: Connection, digests: Sequence[Digest]) -> dict[str, int]:
-    """Return which blobs have been hashed and found right, and when their file was touched."""
+    """Return the verified blobs, and when the file of each was touched."""
     found: dict[str, int] = {}
     for batch in chunks(digests):
         rows = connection.execute(

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from cachedb.catalog.queries import repositories
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import CacheError, InvalidInput
-from cachedb.operations.transfer.download import Transfers
+from cachedb.operations.transfer.download import Downloads
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
-from cachedb.operations.transfer.pull_graph import Choice, Fetch, Surroundings
+from cachedb.operations.transfer.pull_graph import PullChoice, PullContext, PullGraph
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
 
 if TYPE_CHECKING:
@@ -85,37 +85,38 @@ def pull(
         workers(options.jobs) as pool,
         workers(options.jobs) as drivers,
     ):
-        transfers = Transfers(layout, catalog, stage, progress)
-        around = Surroundings(
+        downloads = Downloads(layout, catalog, stage, progress)
+        context = PullContext(
             layout=layout,
             catalog=catalog,
             stage=stage,
             lease=lease,
             pool=pool,
-            transfers=transfers,
+            downloads=downloads,
             progress=progress,
         )
-        images, failures = _open(around, references, connect, options)
+        images, failures = _open(context, references, connect, options)
         try:
             # Not in the pool of the requests, which these wait for.
             run_all(drivers, _read_documents, images)
-            arrived = _bring_blobs(around, images)
-            pulled = _publish(around, images, arrived)
+            arrived = _bring_blobs(context, images)
+            _refuse_unknown_documents(images)
+            pulled = _publish(context, images, arrived)
         except KeyboardInterrupt:
-            transfers.stop()
+            downloads.stop()
             raise
-    if transfers.verified:
-        mark_verified(catalog, transfers.verified)
-    failures += [(each.reference, each.fetch.error) for each in images if each.fetch.error]
+    if downloads.verified:
+        mark_verified(catalog, downloads.verified)
+    failures += [(each.reference, each.graph.error) for each in images if each.graph.error]
     return PullReport(pulled=pulled, failures=tuple(failures))
 
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """A name, and what is fetched for it."""
+    """A name, and the graph that is pulled for it."""
 
     reference: Reference
-    fetch: Fetch
+    graph: PullGraph
 
     @property
     def name(self) -> str:
@@ -133,12 +134,12 @@ def _check_trust(references: Sequence[Reference], trusted: Digest | None) -> Non
 
 
 def _open(
-    around: Surroundings,
+    context: PullContext,
     references: Sequence[Reference],
     connect: Callable[[str], Client],
     options: PullOptions,
 ) -> tuple[list[_Image], list[tuple[Reference, CacheError]]]:
-    choice = Choice(
+    choice = PullChoice(
         platforms=options.platforms,
         is_forced=options.is_forced,
         has_referrers=options.has_referrers,
@@ -152,81 +153,90 @@ def _open(
         except CacheError as error:
             failures.append((reference, error))
         else:
-            images.append(_Image(reference, Fetch(around, client, asked, choice)))
+            images.append(_Image(reference, PullGraph(context, client, asked, choice)))
     return images, failures
 
 
 def _read_documents(image: _Image) -> None:
     try:
-        image.fetch.read_documents()
+        image.graph.read_documents()
     except CacheError as error:
-        image.fetch.error = error
+        image.graph.error = error
 
 
-def _bring_blobs(around: Surroundings, images: Sequence[_Image]) -> set[Digest]:
+def _bring_blobs(context: PullContext, images: Sequence[_Image]) -> set[Digest]:
     """Bring what the images need, large blobs first, and return what has come."""
-    transfers = around.transfers
+    downloads = context.downloads
     # By size as well: what one image says of a blob is no concern of another one.
     wanted: list[Descriptor] = []
-    askers: dict[tuple[Digest, int], list[Fetch]] = defaultdict(list)
+    askers: dict[tuple[Digest, int], list[PullGraph]] = defaultdict(list)
     for image in images:
-        for descriptor in image.fetch.blobs.values() if image.fetch.error is None else ():
+        for descriptor in image.graph.blobs.values() if image.graph.error is None else ():
             key = (descriptor.digest, descriptor.size)
             if key not in askers:
                 wanted.append(descriptor)
-            askers[key].append(image.fetch)
-    missing = transfers.missing(wanted)
-    around.progress.announce(sum(descriptor.size for descriptor in missing))
+            askers[key].append(image.graph)
+    missing = downloads.missing(wanted)
+    context.progress.announce(sum(descriptor.size for descriptor in missing))
     run_all(
-        around.pool,
-        lambda each: _bring(transfers, each, askers[each.digest, each.size]),
+        context.pool,
+        lambda each: _bring(downloads, each, askers[each.digest, each.size]),
         missing,
     )
     return {descriptor.digest for descriptor in missing}
 
 
-def _bring(transfers: Transfers, descriptor: Descriptor, askers: Sequence[Fetch]) -> None:
+def _refuse_unknown_documents(images: Sequence[_Image]) -> None:
+    for image in images:
+        if image.graph.error is None:
+            try:
+                image.graph.refuse_unknown_documents()
+            except CacheError as error:
+                image.graph.error = error
+
+
+def _bring(downloads: Downloads, descriptor: Descriptor, askers: Sequence[PullGraph]) -> None:
     """Bring a blob for the images that need it, from where one of them finds it."""
     failed: CacheError | None = None
-    for fetch in askers:
-        if fetch.error is not None:
+    for found in askers:
+        if found.error is not None:
             continue  # another blob has not come
         try:
-            fetch.count(transfers.bring(fetch.client, fetch.repository, descriptor))
+            found.count(downloads.bring(found.client, found.repository, descriptor))
         except CacheError as error:
             failed = error
         else:
             return
-    for fetch in askers:
-        fetch.error = fetch.error or failed
+    for found in askers:
+        found.error = found.error or failed
 
 
 def _publish(
-    around: Surroundings, images: Sequence[_Image], arrived: set[Digest]
+    context: PullContext, images: Sequence[_Image], arrived: set[Digest]
 ) -> tuple[Pulled, ...]:
     """Publish and name what is all here, in one write."""
     namings: list[Naming] = []
     pulled: list[Pulled] = []
     staged: dict[Digest, None] = {}
     for image in images:
-        fetch, name = image.fetch, image.name
-        if fetch.error is not None or fetch.root is None:
+        found, name = image.graph, image.name
+        if found.error is not None or found.root is None:
             continue
-        new = [*(digest for digest in fetch.blobs if digest in arrived), *fetch.documents]
+        new = [*(digest for digest in found.blobs if digest in arrived), *found.documents]
         staged |= dict.fromkeys(new)
-        is_new = not _is_named(around.catalog, name, fetch.root)
+        is_new = not _is_named(context.catalog, name, found.root)
         if is_new or new:
-            namings.append(Naming(name=name, descriptor=fetch.root, source="pull", origin=name))
+            namings.append(Naming(name=name, descriptor=found.root, source="pull", origin=name))
         pulled.append(
-            Pulled(name=name, descriptor=fetch.root, fetched=fetch.fetched, is_new=is_new)
+            Pulled(name=name, descriptor=found.root, fetched=found.fetched, is_new=is_new)
         )
     if namings:
-        arriving = [image.fetch for image in images if image.fetch.error is None]
-        reused = {digest for fetch in arriving for digest in fetch.needed} - staged.keys()
-        publish(around.layout, around.catalog, around.stage, list(staged), namings, reused)
+        arriving = [image.graph for image in images if image.graph.error is None]
+        reused = {digest for found in arriving for digest in found.needed} - staged.keys()
+        publish(context.layout, context.catalog, context.stage, list(staged), namings, reused)
     for image in images:
-        if image.fetch.error is None:
-            _remember_repository(around.catalog, image)
+        if image.graph.error is None:
+            _remember_repository(context.catalog, image)
     return tuple(pulled)
 
 
@@ -234,8 +244,8 @@ def _remember_repository(catalog: Catalog, image: _Image) -> None:
     """Note that the repository has these blobs: a push to its registry can mount them."""
     repository = str(image.reference.repository)
     with catalog.reading() as connection:
-        known = repositories.known_in(connection, repository, image.fetch.blobs)
-    new = image.fetch.blobs.keys() - known
+        known = repositories.known_in(connection, repository, image.graph.blobs)
+    new = image.graph.blobs.keys() - known
     if new:
         with catalog.writing() as connection:
             repositories.remember(connection, repository, new, time.time_ns() // 1000)

@@ -1,10 +1,10 @@
-"""Fetch: the documents of one image, from its root down, and which blobs it needs."""
+"""Pull graph: the documents of one image at a registry, and the blobs that it needs."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
@@ -19,36 +19,41 @@ from cachedb.errors import (
     PlatformNotFound,
     RefNotFound,
 )
-from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
-from cachedb.oci import Descriptor, Index, MediaType, config, manifest
-from cachedb.oci.manifest import Role
-from cachedb.operations.transfer.platform_selection import (
-    is_offered,
-    may_be_referrer,
-    select_with_referrers,
+from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
+from cachedb.oci import (
+    Descriptor,
+    Index,
+    Manifest,
+    MediaType,
+    attestation,
+    graph,
+    manifest,
 )
+from cachedb.oci.graph import ContentGraph, RequiredContent
+from cachedb.oci.platform import selection
+from cachedb.oci.salvage import leads_on
 from cachedb.operations.transfer.workers import run_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from concurrent.futures import Executor
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.staging.stage import Stage
-    from cachedb.oci import Digest, Manifest, Platform, Reference
-    from cachedb.operations.transfer.download import Transfers
+    from cachedb.oci import Digest, Platform, Reference
+    from cachedb.operations.transfer.download import Downloads
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
     from cachedb.registry.client import Client
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class PullChoice(NamedTuple):
     """What of an image is wanted: no platforms are all of them.
 
-    `is_forced` takes an image that is for another platform than the one that was asked for.
+    `is_forced` takes the only image there is, although it is for another platform. `has_referrers`
+    brings what refers to any document of the image as well.
     """
 
     platforms: tuple[Platform, ...]
@@ -56,8 +61,7 @@ class Choice:
     has_referrers: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class PullContext(NamedTuple):
     """What the images of one pull share."""
 
     layout: Layout
@@ -65,28 +69,30 @@ class Surroundings:
     stage: Stage
     lease: Lease
     pool: Executor
-    transfers: Transfers
+    downloads: Downloads
     progress: Progress
 
 
-class Fetch:
-    """One image on its way: level by level its documents, which tell the blobs that it needs.
+class PullGraph:
+    """One image: its documents, read level by level into staging, and what they need.
 
-    `error` is why it does not arrive; `fetched` is in bytes.
+    `error` is why the image is not pulled; `fetched` is in bytes. Safe for several threads once
+    the documents are read.
     """
 
     def __init__(
-        self, around: Surroundings, client: Client, reference: Reference, choice: Choice
+        self, context: PullContext, client: Client, reference: Reference, choice: PullChoice
     ) -> None:
-        self._around = around
+        self._context = context
         self._reference = reference
         self._choice = choice
-        self._read: dict[Digest, Index | Manifest] = {}
-        self._order: dict[Digest, None] = {}
-        self._on_stage: set[Digest] = set()
-        self._offered: list[Platform] = []
-        self._taken: list[Platform] = []
-        self._single: Descriptor | None = None
+        self._parsed: dict[Digest, Index | Manifest] = {}
+        self._staged: set[Digest] = set()
+        self._selected: list[selection.Selection] = []
+        self._graph = ContentGraph(roots=(), descriptors={}, content={})
+        self._visited: set[Digest] = set()
+        self._referring: set[Digest] = set()
+        self._what = repr(reference.familiar)
         self._lock = threading.Lock()
         self.client = client
         self.repository = reference.path
@@ -96,180 +102,257 @@ class Fetch:
         self.root: Descriptor | None = None
 
     def read_documents(self) -> None:
-        """Bring the documents that are wanted onto the stage.
+        """Read the wanted documents into staging, and decide which blobs are needed.
+
+        Costs one request a document that is not here, and one HEAD for each blob that may be
+        absent. Everything needed is held by the lease before its presence is looked at, because
+        a collection could remove it after that.
 
         Raises:
             PlatformNotFound: The image has no such platform.
+            LimitExceeded: It is nested too deeply, or has too many documents.
         """
         root = self._resolve()
-        self._walk([root])
+        found = graph.explore(
+            [root],
+            self._read_level,
+            self._what,
+            self._referrers_of if self._choice.has_referrers else None,
+        )
         self._refuse_other_platform(root)
-        if self._choice.has_referrers:
-            self._walk_referrers()
-        self._around.lease.hold([*self.blobs, *self._order])
+        self._graph = found.without(self._empty_indexes(found))
+        self._context.lease.hold([*self._graph.blobs, *self._graph.optional])
+        self.blobs = self._graph.blobs | self._available(self._graph.optional)
         self.root = root
 
     def count(self, size: int) -> None:
-        """Note that so many bytes were transferred."""
+        """Add bytes to what was transferred for the image."""
         with self._lock:
             self.fetched += size
 
     @property
     def needed(self) -> list[Digest]:
         """Everything that the image needs, wherever it is."""
-        return [*self.blobs, *self._order]
+        return [*self.blobs, *self._graph.documents]
 
     @property
     def documents(self) -> list[Digest]:
-        """The documents that are on the stage, children before their parents."""
-        return [digest for digest in reversed(self._order) if digest in self._on_stage]
+        """The documents that are staged, children before their parents."""
+        return [digest for digest in self._graph.documents if digest in self._staged]
+
+    def refuse_unknown_documents(self) -> None:
+        """Refuse content of an unknown type that points at other content.
+
+        Only indexes list such content. No collector could tell what it needs.
+
+        Raises:
+            InvalidManifest: There is such content.
+        """
+        for digest, listed in self._parsed.items():
+            if digest in self._graph.content and isinstance(listed, Index):
+                for each in self._graph.content[digest].leaves:
+                    if each.digest in self.blobs and self._leads_on(each):
+                        raise InvalidManifest(
+                            f"{each.digest} is a document of the unknown type "
+                            f"{str(each.media_type)!r}"
+                        )
+
+    # -- documents -------------------------------------------------------------------------
 
     def _resolve(self) -> Descriptor:
         pinned = self._reference.digest
         if pinned is not None:
-            with self._around.catalog.reading() as connection:
+            with self._context.catalog.reading() as connection:
                 known = _local_descriptor(connection, pinned)
             if known is not None:
                 return known
         return self.client.resolve(self._reference)
 
-    def _walk(self, level: Sequence[Descriptor]) -> list[Digest]:
-        """Read documents and what they lead to, one level after the other."""
-        walked: list[Digest] = []
-        depth = 0
-        while level:
-            GRAPH_DEPTH.check(depth, f"the nesting of {self._reference.familiar!r}")
-            new = {each.digest: each for each in level if each.digest not in self._order}
-            self._order.update(dict.fromkeys(new))
-            self._check_count(len(self._order))
-            # Before anybody looks whether they are here: a collection could take them after that.
-            self._around.lease.hold(new)
-            documents = run_all(self._around.pool, self._document, new.values())
-            below: list[Descriptor] = []
-            for descriptor, document in zip(new.values(), documents, strict=True):
-                if isinstance(document, Index):
-                    below += self._wanted(document)
-                else:
-                    self._need_content(descriptor, document, is_root=depth == 0)
-            walked += new
-            level, depth = below, depth + 1
-        return walked
+    def _read_level(self, level: Sequence[Descriptor]) -> list[RequiredContent]:
+        digests = [each.digest for each in level]
+        self._visited |= set(digests)
+        self._context.lease.hold(digests)
+        documents = run_all(self._context.pool, self._document, level)
+        chosen = [
+            document
+            for digest, document in zip(digests, documents, strict=True)
+            if isinstance(document, Index) and digest not in self._referring
+        ]
+        self._read_unclear(chosen)
+        return list(map(self._content, digests, documents))
 
-    def _wanted(self, index: Index) -> list[Descriptor]:
-        """Return what an index lists that is wanted; what is no document at all never is."""
-        listed = {
-            child.digest: child
-            for child in index.manifests
-            if child.media_type.is_index or child.media_type.is_manifest
-        }
-        platforms = [child.platform for child in listed.values() if child.platform]
-        self._offered += [each for each in platforms if not each.is_unknown]
-        wanted = self._choice.platforms
-        if wanted:
-            unclear = [child for child in listed.values() if may_be_referrer(child)]
-            self._check_count(len(self._order) + len(unclear))
-            run_all(self._around.pool, self._document, unclear)
-        chosen = select_with_referrers(index, wanted, self._subject_of)
-        return [child for child in chosen if child.digest in listed]
+    def _content(self, digest: Digest, document: Index | Manifest) -> RequiredContent:
+        if isinstance(document, Manifest):
+            return graph.required_content(document)
+        if digest in self._referring:  # an artifact is wanted as a whole, for whatever platform
+            whole = graph.required_content(document)
+            self._referring |= {each.digest for each in whole.documents}
+            return whole
+        chosen = selection.select(document, self._choice.platforms, self._clues)
+        if self._choice.is_forced and not chosen.taken:
+            chosen = _only_image(document, chosen)
+        self._selected.append(chosen)
+        return graph.required_content(document, chosen.chosen)
+
+    def _read_unclear(self, indexes: Iterable[Index]) -> None:
+        """Read what a selection will ask about, several at a time."""
+        if not self._choice.platforms:
+            return
+        listed = chain.from_iterable(index.manifests for index in indexes)
+        unclear = {each.digest: each for each in listed if selection.is_unclear(each)}
+        graph.check_count(len(self._visited) + len(unclear), self._what)
+        self._context.lease.hold(unclear)
+        run_all(self._context.pool, self._document, unclear.values())
+        silent = [each for each in unclear.values() if each.platform is None]
+        run_all(self._context.pool, self._platform_of, silent)
+
+    @property
+    def _clues(self) -> selection.Clues:
+        return selection.Clues(subject_of=self._subject_of, platform_of=self._platform_of)
 
     def _subject_of(self, descriptor: Descriptor) -> str | None:
         subject = self._document(descriptor).subject
         return None if subject is None else subject.digest
 
-    def _walk_referrers(self) -> None:
-        """Read what refers to the documents, and what refers to that."""
-        subjects = list(self._order)
-        rounds = 0
-        while subjects:
-            rounds += 1
-            GRAPH_DEPTH.check(rounds, f"the nesting of referrers of {self._reference.familiar!r}")
-            lists = run_all(self._around.pool, self._referrers_of, subjects)
-            listed = {each.digest: each for found in lists for each in found}
-            self._check_count(len(self._order) + len(listed))
-            present = run_all(self._around.pool, self._is_present, listed.values())
-            found = [d for d, is_there in zip(listed.values(), present, strict=True) if is_there]
-            subjects = self._walk([each for each in found if each.digest not in self._order])
+    def _platform_of(self, descriptor: Descriptor) -> Platform | None:
+        return graph.configured_platform(self._document(descriptor), self._read_config)
 
-    def _referrers_of(self, subject: Digest) -> list[Descriptor]:
-        found = self.client.origin.referrers(self.repository, subject)
-        return [each for each in found if each.media_type.is_index or each.media_type.is_manifest]
+    def _document(self, descriptor: Descriptor) -> Index | Manifest:
+        """Return a document: from the layout if it is there and right, else from the registry."""
+        digest = descriptor.digest
+        if digest in self._parsed:
+            return self._parsed[digest]
+        content = self._local(descriptor)
+        if content is None:
+            content = self._download(descriptor)
+        try:
+            self._parsed[digest] = manifest.parse(content, descriptor.media_type)
+        except InvalidManifest as error:
+            raise error.of(digest) from error
+        return self._parsed[digest]
+
+    def _download(self, descriptor: Descriptor) -> bytes:
+        content = descriptor.data
+        if content is None:
+            _, content = self.client.manifest(self.repository, descriptor)
+            self.count(len(content))
+        self._context.stage.add(descriptor.digest, content)
+        self._staged.add(descriptor.digest)
+        return content
+
+    def _local(self, descriptor: Descriptor) -> bytes | None:
+        digest = descriptor.digest
+        try:
+            return self._context.layout.blobs.read(digest, MANIFEST_BYTES)
+        except (BlobNotFound, CorruptBlob):
+            pass
+        if not self._context.stage.has(digest, descriptor.size):
+            return None
+        self._staged.add(digest)
+        return self._context.stage.read(digest, MANIFEST_BYTES.value)
+
+    # -- referrers -------------------------------------------------------------------------
+
+    def _referrers_of(self, subjects: Sequence[Descriptor]) -> list[list[Descriptor]]:
+        """Return what the registry lists as referring to each document, and still has."""
+        listed = run_all(self._context.pool, self._listed_referrers, subjects)
+        each_once = {each.digest: each for found in listed for each in found}
+        graph.check_count(len(self._visited) + len(each_once), self._what)
+        self._context.lease.hold(each_once)
+        present = run_all(self._context.pool, self._is_present, each_once.values())
+        kept = {digest for digest, is_there in zip(each_once, present, strict=True) if is_there}
+        self._referring |= kept - self._visited
+        return [[each for each in found if each.digest in kept] for found in listed]
+
+    def _listed_referrers(self, subject: Descriptor) -> list[Descriptor]:
+        found = self.client.origin.referrers(self.repository, subject.digest)
+        return [each for each in found if graph.is_document(each.media_type)]
 
     def _is_present(self, descriptor: Descriptor) -> bool:
         """Read a referrer; a list may still name one that is gone."""
         try:
             self._document(descriptor)
         except RefNotFound as error:
-            self._around.progress.note(f"left out: {error}")
+            self._context.progress.note(f"left out: {error}")
             return False
         return True
 
-    def _check_count(self, number: int) -> None:
-        GRAPH_NODES.check(number, f"the number of documents of {self._reference.familiar!r}")
+    # -- blobs -----------------------------------------------------------------------------
 
-    def _document(self, descriptor: Descriptor) -> Index | Manifest:
-        """Return a document: from the layout if it is there and right, else from the registry."""
-        digest = descriptor.digest
-        if digest in self._read:
-            return self._read[digest]
-        content = self._local(descriptor)
+    def _available(self, optional: dict[Digest, Descriptor]) -> dict[Digest, Descriptor]:
+        """Return the blobs that may be absent, and that are here or in the repository."""
+        wanted = list(optional.values())
+        found = run_all(self._context.pool, self._is_available, wanted)
+        return {
+            each.digest: each for each, is_there in zip(wanted, found, strict=True) if is_there
+        }
+
+    def _is_available(self, descriptor: Descriptor) -> bool:
+        if descriptor.data is not None or self._context.layout.blobs.has(
+            descriptor.digest, descriptor.size
+        ):
+            return True
+        return self.client.origin.has_blob(self.repository, descriptor.digest)
+
+    def _leads_on(self, descriptor: Descriptor) -> bool:
+        if descriptor.media_type.is_layer or descriptor.size > MANIFEST_BYTES.value:
+            return False
+        content = self._context.stage.read(descriptor.digest, MANIFEST_BYTES.value)
         if content is None:
-            content = self._bring(descriptor)
-        try:
-            self._read[digest] = manifest.parse(content, descriptor.media_type)
-        except InvalidManifest as error:
-            raise error.of(digest) from error
-        return self._read[digest]
+            content = self._context.layout.blobs.read(descriptor.digest, MANIFEST_BYTES)
+        return leads_on(content)
 
-    def _bring(self, descriptor: Descriptor) -> bytes:
-        content = descriptor.data
-        if content is None:
-            _, content = self.client.manifest(self.repository, descriptor)
-            self.count(len(content))
-        self._around.stage.add(descriptor.digest, content)
-        self._on_stage.add(descriptor.digest)
-        return content
-
-    def _local(self, descriptor: Descriptor) -> bytes | None:
-        digest = descriptor.digest
-        try:
-            return self._around.layout.blobs.read(digest, MANIFEST_BYTES)
-        except (BlobNotFound, CorruptBlob):
-            pass
-        if not self._around.stage.has(digest, descriptor.size):
-            return None
-        self._on_stage.add(digest)
-        return self._around.stage.read(digest, MANIFEST_BYTES.value)
-
-    def _need_content(self, descriptor: Descriptor, document: Manifest, *, is_root: bool) -> None:
-        for child in document.children():
-            if child.role is Role.SUBJECT or not child.descriptor.media_type.is_distributable:
-                continue
-            self.blobs.setdefault(child.descriptor.digest, child.descriptor)
-        if is_root and document.is_image and document.config is not None:
-            self._single = document.config
-        elif descriptor.platform is not None:
-            self._taken.append(descriptor.platform)
+    # -- platforms -------------------------------------------------------------------------
 
     def _refuse_other_platform(self, root: Descriptor) -> None:
         """Refuse an image that has nothing for a platform that was asked for."""
         wanted = self._choice.platforms
-        if self._choice.is_forced or not wanted:
+        offered = [each for found in self._selected for each in found.offered]
+        taken = [each for found in self._selected for each in found.taken]
+        if not wanted or (self._choice.is_forced and (taken or root.media_type.is_manifest)):
             return
-        if self._single is not None and root.media_type.is_manifest:
-            self._offered = self._taken = [self._configured(self._single)]
+        if root.media_type.is_manifest:
+            own = self._platform_of(root)
+            offered = taken = [] if own is None else [own]
         for platform in wanted:
-            if not is_offered(platform, self._taken):
-                offered = [each.full for each in self._offered]
-                raise PlatformNotFound(self._reference.familiar, str(platform), offered)
+            if not selection.is_offered(platform, taken):
+                names = [each.full for each in offered]
+                raise PlatformNotFound(self._reference.familiar, str(platform), names)
 
-    def _configured(self, descriptor: Descriptor) -> Platform:
-        transfers = self._around.transfers
-        if transfers.missing([descriptor]):
-            self.count(transfers.bring(self.client, self.repository, descriptor))
-        content = self._around.stage.read(descriptor.digest, CONFIG_BYTES.value)
+    def _empty_indexes(self, found: ContentGraph) -> set[Digest]:
+        """Return the inner indexes that have nothing for the wanted platforms."""
+        dropped: set[Digest] = set()
+        for digest in found.documents if self._choice.platforms else ():
+            document, needed = self._parsed[digest], found.content[digest]
+            lists_nothing_else = dropped.issuperset(each.digest for each in needed.documents)
+            if not isinstance(document, Index) or digest in found.roots:
+                continue
+            if document.manifests and lists_nothing_else and not needed.blobs:
+                dropped.add(digest)
+        return dropped
+
+    def _read_config(self, descriptor: Descriptor) -> bytes:
+        downloads, stage = self._context.downloads, self._context.stage
+        if downloads.missing([descriptor]):
+            self.count(downloads.bring(self.client, self.repository, descriptor))
+        content = stage.read(descriptor.digest, CONFIG_BYTES.value)
         if content is None:
-            content = self._around.layout.blobs.read(descriptor.digest, CONFIG_BYTES)
-        return config.parse(content).platform
+            content = self._context.layout.blobs.read(descriptor.digest, CONFIG_BYTES)
+        return content
+
+
+def _only_image(index: Index, found: selection.Selection) -> selection.Selection:
+    """Choose the image of an index that has one alone, although it is for another platform."""
+    images = [
+        each
+        for each in index.manifests
+        if each.media_type.is_manifest and not attestation.is_attestation(each.annotations)
+    ]
+    if len(images) != 1:
+        return found
+    digests = {each.digest for each in (*found.chosen, *images)}
+    chosen = tuple(each for each in index.manifests if each.digest in digests)
+    return found._replace(chosen=chosen, taken=found.offered)
 
 
 def _local_descriptor(connection: Connection, digest: Digest) -> Descriptor | None:

@@ -23,11 +23,11 @@ from cachedb.errors import (
 from cachedb.oci import Descriptor, Digest, MediaType, Reference, index_merge, manifest
 from cachedb.oci.arch_tag import arch_tags
 from cachedb.oci.index_merge import IndexDocument
+from cachedb.oci.platform import selection
 from cachedb.operations.read import resolve
-from cachedb.operations.transfer.platform_selection import may_be_referrer
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import leasing
-from cachedb.operations.transfer.push_graph import Document, gather
+from cachedb.operations.transfer.push_graph import PushDocument, gather
 from cachedb.operations.transfer.upload import Delivery
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
 from cachedb.registry.uploads import Outcome
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
-    from cachedb.operations.transfer.push_graph import Outgoing
+    from cachedb.operations.transfer.push_graph import PushGraph
     from cachedb.registry.client import Client
 
 
@@ -197,13 +197,13 @@ class _Push:
         self._remember(outgoing)
         return self._report(wanted, change, referrers, tuple(tags))
 
-    def _bring(self, documents: Sequence[Document], last: Document | None = None) -> None:
+    def _bring(self, documents: Sequence[PushDocument], last: PushDocument | None = None) -> None:
         self._delivery.bring_blobs(documents)
         self._delivery.put_all([each for each in documents if each is not last])
 
     # -- what there is to do ---------------------------------------------------------------
 
-    def _gather(self) -> Outgoing:
+    def _gather(self) -> PushGraph:
         task, sending = self._task, self._sending
         platforms = task.options.platforms
         try:
@@ -219,7 +219,7 @@ class _Push:
             task.lease.hold(outgoing.digests)
         return outgoing
 
-    def _arch_tags(self, outgoing: Outgoing) -> Mapping[Reference, Descriptor]:
+    def _arch_tags(self, outgoing: PushGraph) -> Mapping[Reference, Descriptor]:
         if not self._task.options.has_arch_tags:
             return {}
         if self._target.tag is None:
@@ -240,7 +240,7 @@ class _Push:
         except RefNotFound:
             return None
 
-    def _settle(self, root: Document, there: Descriptor | None) -> Document:
+    def _settle(self, root: PushDocument, there: Descriptor | None) -> PushDocument:
         """Decide what the tag comes to stand for: what is pushed, or two indexes as one.
 
         Raises:
@@ -258,7 +258,7 @@ class _Push:
             )
         return self._merge(root, there)
 
-    def _merge(self, root: Document, there: Descriptor) -> Document:
+    def _merge(self, root: PushDocument, there: Descriptor) -> PushDocument:
         _, content = self._registry.manifest(self._target.path, there)
         try:
             theirs = IndexDocument.parse(content, there.media_type)
@@ -274,7 +274,7 @@ class _Push:
     def _subjects(self, theirs: IndexDocument, ours: IndexDocument) -> dict[str, str]:
         """Read what the artifacts in the other index are about, where that is not said outside."""
         listed = (entry.descriptor for entry in theirs.entries)
-        unclear = [d for d in listed if d.digest not in ours.digests and may_be_referrer(d)]
+        unclear = [d for d in listed if d.digest not in ours.digests and selection.is_unclear(d)]
         found = run_all(self._task.pool, self._subject_of, unclear)
         pairs = zip(unclear, found, strict=True)
         return {each.digest: subject for each, subject in pairs if subject is not None}
@@ -290,7 +290,7 @@ class _Push:
             raise error.of(descriptor.digest) from error
         return None if subject is None else subject.digest
 
-    def _new_referrers(self, outgoing: Outgoing) -> list[Document]:
+    def _new_referrers(self, outgoing: PushGraph) -> list[PushDocument]:
         """Return the referrers that the registry does not list."""
         subjects = {each.subject.digest for each in outgoing.referrers if each.subject is not None}
         ordered = sorted(subjects)
@@ -302,7 +302,7 @@ class _Push:
         listed = {each.digest for found in lists for each in found}
         return [each for each in outgoing.referrers if each.descriptor.digest not in listed]
 
-    def _refuse_incomplete(self, outgoing: Outgoing) -> None:
+    def _refuse_incomplete(self, outgoing: PushGraph) -> None:
         """Refuse to push what would have holes."""
         delivery = self._delivery
         lacking = delivery.lacking_documents(outgoing.missing_documents)
@@ -326,7 +326,7 @@ class _Push:
     # -- what is remembered and done about tags --------------------------------------------
 
     def _set(
-        self, tag: Reference, descriptor: Descriptor, documents: Mapping[Digest, Document]
+        self, tag: Reference, descriptor: Descriptor, documents: Mapping[Digest, PushDocument]
     ) -> None:
         """Make a tag stand for one image of the index."""
         there = self._find(tag)
@@ -335,10 +335,10 @@ class _Push:
         document = documents.get(descriptor.digest)
         if document is None:
             _, content = self._registry.manifest(self._target.path, descriptor)
-            document = Document(descriptor=descriptor, content=content, parsed=None)
+            document = PushDocument(descriptor=descriptor, content=content, parsed=None)
         self._delivery.put(document, tag.tag)
 
-    def _sources(self, outgoing: Outgoing) -> dict[str, str]:
+    def _sources(self, outgoing: PushGraph) -> dict[str, str]:
         """Return for each blob the path of another repository that may have it."""
         domain = self._target.domain
         with self._task.catalog.reading() as connection:
@@ -347,7 +347,7 @@ class _Push:
             )
         return {digest: name.removeprefix(f"{domain}/") for digest, name in found.items()}
 
-    def _remember(self, outgoing: Outgoing) -> None:
+    def _remember(self, outgoing: PushGraph) -> None:
         if self._task.lease is None:
             return
         now = time.time_ns() // 1000
@@ -360,9 +360,9 @@ class _Push:
 
     def _report(
         self,
-        wanted: Document,
+        wanted: PushDocument,
         change: Change,
-        referrers: Sequence[Document],
+        referrers: Sequence[PushDocument],
         tags: tuple[Reference, ...],
     ) -> Pushed:
         outcomes = self._delivery.outcomes
@@ -390,12 +390,12 @@ def _leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease | None]:
         yield lease
 
 
-def _document(index: IndexDocument) -> Document:
+def _document(index: IndexDocument) -> PushDocument:
     descriptor = Descriptor(
         media_type=index.media_type, digest=Digest.of(index.content), size=len(index.content)
     )
     parsed = manifest.parse(index.content, index.media_type)
-    return Document(descriptor=descriptor, content=index.content, parsed=parsed)
+    return PushDocument(descriptor=descriptor, content=index.content, parsed=parsed)
 
 
 def _sending(root: Root, remote_name: Reference | None) -> Sending:

@@ -1,86 +1,65 @@
-"""Outgoing: all that a repository has to hold for an image to be there, and what of it we have."""
+"""Push graph: the transitive closure of what a push needs, and which of it is missing locally."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
-
-from cachedb.catalog.enums import Role, State
-from cachedb.catalog.index.working_set import chunks
-from cachedb.catalog.schema import blob, link
-from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, PlatformNotFound
-from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
-from cachedb.oci import (
-    Descriptor,
-    Digest,
-    Index,
-    Manifest,
-    MediaType,
-    Platform,
-    config,
-    manifest,
-)
+from cachedb.errors import BlobNotFound, PlatformNotFound
+from cachedb.oci import Descriptor, Digest, Index, Manifest, Platform, graph
 from cachedb.oci.index_merge import IndexDocument
-from cachedb.oci.manifest import Role as ChildRole
-from cachedb.operations.transfer.platform_selection import is_offered, select_with_referrers
+from cachedb.oci.platform import selection
+from cachedb.operations.transfer.local_graph import LocalDocuments, LocalReferrers, has_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
+    from cachedb.oci.graph import ContentGraph
     from cachedb.oci.index_merge import Entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """An index or a manifest, byte for byte; `parsed` is None if it is of an unknown kind."""
+class PushDocument(NamedTuple):
+    """An index or a manifest, byte for byte, and the blobs that a registry has to have before.
+
+    Of the blobs that may be absent everywhere those that are here are among them.
+    """
 
     descriptor: Descriptor
     content: bytes
     parsed: Index | Manifest | None
-
-    @property
-    def blobs(self) -> Iterator[Descriptor]:
-        """Yield the config and the layers that a registry has to have."""
-        if self.parsed is None or isinstance(self.parsed, Index):
-            return
-        for child in self.parsed.children():
-            if child.role is ChildRole.SUBJECT or not child.descriptor.media_type.is_distributable:
-                continue
-            yield child.descriptor
+    blobs: tuple[Descriptor, ...] = ()
 
     @property
     def subject(self) -> Descriptor | None:
-        """What it is about."""
+        """What it refers to."""
         return None if self.parsed is None else self.parsed.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """An image to be sent: the documents children first, the root last.
+class PushGraph:
+    """An image to be pushed: documents in the order of publication, the root last.
 
-    What is missing is needed and not here; it may be where the image is sent. `referrers` are
-    what refers to any of the documents, a subject first.
+    Missing content is needed and not here; the registry may have it. `referrers` refer to any of
+    the documents, a subject before what refers to it.
     """
 
-    documents: tuple[Document, ...]
-    referrers: tuple[Document, ...]
+    documents: tuple[PushDocument, ...]
+    referrers: tuple[PushDocument, ...]
     missing_documents: tuple[Descriptor, ...]
     missing_blobs: tuple[Descriptor, ...]
 
     @property
-    def root(self) -> Document:
+    def root(self) -> PushDocument:
         """The document that gets the tag."""
         return self.documents[-1]
 
     @property
     def digests(self) -> Iterator[Digest]:
-        """Yield the documents and what they contain, missing or not."""
+        """Yield the digests of the documents and of their blobs, missing or not."""
         for document in (*self.documents, *self.referrers):
             yield document.descriptor.digest
             yield from (each.digest for each in document.blobs)
@@ -88,7 +67,19 @@ class Outgoing:
     def images(self) -> Iterator[Descriptor]:
         """Yield the manifests that the index lists, in its order, those of inner indexes too."""
         known = {each.descriptor.digest: each.parsed for each in self.documents}
-        yield from _images(self.root.parsed, known, set())
+        seen: set[Digest] = set()
+
+        def inside(listed: Descriptor) -> tuple[Descriptor, ...] | None:
+            found = known.get(listed.digest)
+            if not isinstance(found, Index):
+                return () if listed.media_type.is_index else None
+            is_new = listed.digest not in seen
+            seen.add(listed.digest)
+            return found.manifests if is_new else ()
+
+        if isinstance(self.root.parsed, Index):
+            listed = graph.leaves(self.root.parsed.manifests, inside)
+            yield from (each for each in listed if each.media_type.is_manifest)
 
 
 def gather(
@@ -97,32 +88,36 @@ def gather(
     name: str,
     root: Descriptor,
     platforms: Sequence[Platform] = (),
-) -> Outgoing:
-    """Find out what there is to send; of an index with platforms, an index of those is made.
+) -> PushGraph:
+    """Collect what a push has to send; with platforms, of an index that is reduced to these.
 
-    `name` is what errors call the image.
+    Everything is read from the layout; `name` is what errors call the image.
 
     Raises:
-        BlobNotFound: The root itself is not here.
+        BlobNotFound: The root, or an index that has to be reduced, is not here.
         PlatformNotFound: The image has no such platform.
-        CorruptBlob: Something that is here is not what its name says.
+        CorruptBlob: Something that is here is not what its digest says, or has another size.
         InvalidManifest: A document breaks the rules.
+        LimitExceeded: The image is nested too deeply, or has too many documents.
     """
-    gathering = _Gathering(layout, catalog)
-    start = gathering.read(root)
-    gathering.add(gathering.reduce(start, name, platforms) if platforms else start, depth=0)
-    documents = tuple(gathering.found.values())
-    gathering.add_referrers(documents)
-    return Outgoing(
-        documents=documents,
-        referrers=tuple(gathering.found.values())[len(documents) :],
-        missing_documents=tuple(gathering.missing_documents.values()),
-        missing_blobs=tuple(gathering.missing_blobs.values()),
+    documents = LocalDocuments(layout)
+    documents.content(root)
+    if platforms:
+        root = _Reduction(documents, platforms).reduce(root, name)
+    own = documents.explore(root)
+    whole = documents.explore(root, LocalReferrers(catalog, documents))
+    return PushGraph(
+        documents=tuple(_described(documents, own, own.documents)),
+        referrers=tuple(
+            _described(documents, whole, (d for d in whole.documents if d not in own.content))
+        ),
+        missing_documents=whole.missing,
+        missing_blobs=tuple(_missing_blobs(layout, whole)),
     )
 
 
 def open_blob(layout: Layout, descriptor: Descriptor, offset: int) -> BinaryIO:
-    """Open a blob that is to be sent at an offset; its hash is checked when it is sent whole."""
+    """Open a blob for sending at an offset; a blob that is sent whole is hashed on the way."""
     if descriptor.data is not None:
         file: BinaryIO = io.BytesIO(descriptor.data)
     else:
@@ -132,216 +127,110 @@ def open_blob(layout: Layout, descriptor: Descriptor, offset: int) -> BinaryIO:
     return file
 
 
-class _Gathering:
-    """The walk over the documents that are here."""
-
-    def __init__(self, layout: Layout, catalog: Catalog) -> None:
-        self._layout = layout
-        self._catalog = catalog
-        self._made: dict[Digest, Document] = {}
-        self._reduced: dict[Digest, _Reduced] = {}
-        self.found: dict[Digest, Document] = {}
-        self.missing_documents: dict[Digest, Descriptor] = {}
-        self.missing_blobs: dict[Digest, Descriptor] = {}
-
-    def read(self, descriptor: Descriptor) -> Document:
-        """Read a document.
-
-        Raises:
-            BlobNotFound: It is not here.
-        """
-        if descriptor.digest in self._made:
-            return self._made[descriptor.digest]
-        content = descriptor.data
-        if content is None:
-            content = self._layout.blobs.read(descriptor.digest, MANIFEST_BYTES)
-        return _document(descriptor, content)
-
-    def add(self, document: Document, *, depth: int) -> None:
-        """Note a document after everything that it contains."""
-        digest = document.descriptor.digest
-        GRAPH_DEPTH.check(depth, f"the nesting of {digest}")
-        GRAPH_NODES.check(len(self.found), f"the number of documents of {digest}")
-        if isinstance(document.parsed, Index):
-            for child in document.parsed.manifests:
-                if child.digest not in self.found and child.digest not in self.missing_documents:
-                    self._add_child(child, depth=depth + 1)
-        for each in document.blobs:
-            self._note_missing(each)
-        self.found[digest] = document
-
-    def add_referrers(self, documents: Iterable[Document]) -> None:
-        """Note what refers to some documents, and what refers to that, as far as it is whole."""
-        subjects = [document.descriptor.digest for document in documents]
-        while subjects:
-            before = len(self.found)
-            for descriptor in self._referrers_of(subjects):
-                if descriptor.digest not in self.found:
-                    document = self.read(descriptor)
-                    if self._is_whole(document):
-                        self.add(document, depth=0)
-            subjects = list(self.found)[before:]
-
-    def reduce(self, document: Document, name: str, platforms: Sequence[Platform]) -> Document:
-        """Return an index of nothing but some platforms, or an image that is for one of them."""
-        found = self._reduce(document, platforms, depth=0)
-        for platform in platforms:
-            if not is_offered(platform, list(found.taken)):
-                offered = [each.full for each in found.offered]
-                raise PlatformNotFound(name, str(platform), offered)
-        return found.document or document
-
-    def _add_child(self, descriptor: Descriptor, *, depth: int) -> None:
-        try:
-            child = self.read(descriptor)
-        except BlobNotFound:
-            self.missing_documents[descriptor.digest] = descriptor
-            return
-        self.add(child, depth=depth)
-
-    def _is_whole(self, document: Document) -> bool:
-        needed = list(document.blobs)
-        if isinstance(document.parsed, Index):
-            needed += document.parsed.manifests
-        return all(
-            each.data is not None or self._layout.blobs.stat(each.digest) is not None
-            for each in needed
+def _described(
+    documents: LocalDocuments, found: ContentGraph, digests: Iterable[Digest]
+) -> Iterator[PushDocument]:
+    for digest in digests:
+        descriptor = found.descriptors[digest]
+        yield PushDocument(
+            descriptor=descriptor,
+            content=documents.content(descriptor),
+            parsed=documents.document(descriptor),
+            blobs=tuple(documents.leaves(found.content[digest])),
         )
 
-    def _note_missing(self, descriptor: Descriptor) -> None:
-        if descriptor.data is not None:
-            return
-        file = self._layout.blobs.stat(descriptor.digest)
-        if file is None:
-            self.missing_blobs.setdefault(descriptor.digest, descriptor)
-        elif file.size != descriptor.size:
-            raise CorruptBlob(
-                descriptor.digest,
-                f"has {file.size} of {descriptor.size} bytes that it should have",
-            )
 
-    def _referrers_of(self, subjects: Sequence[Digest]) -> list[Descriptor]:
-        about = blob.alias("about")
-        found: list[Descriptor] = []
-        with self._catalog.reading() as connection:
-            for batch in chunks(subjects):
-                rows = connection.execute(
-                    select(blob.c.digest, blob.c.media_type, blob.c.size)
-                    .join(link, link.c.parent_id == blob.c.id)
-                    .join(about, about.c.id == link.c.child_id)
-                    .where(
-                        about.c.digest.in_(batch),
-                        link.c.role == int(Role.SUBJECT),
-                        blob.c.state == int(State.PRESENT),
-                    )
-                    .order_by(blob.c.digest)
-                )
-                found += [
-                    Descriptor(media_type=MediaType(kind), digest=Digest(digest), size=size)
-                    for digest, kind, size in rows
-                ]
-        return found
-
-    def _reduce(
-        self, document: Document, platforms: Sequence[Platform], *, depth: int
-    ) -> _Reduced:
-        digest = document.descriptor.digest
-        GRAPH_DEPTH.check(depth, f"the nesting of {digest}")
-        if digest not in self._reduced:
-            self._reduced[digest] = self._reduce_once(document, platforms, depth=depth)
-        return self._reduced[digest]
-
-    def _reduce_once(
-        self, document: Document, platforms: Sequence[Platform], *, depth: int
-    ) -> _Reduced:
-        if not isinstance(document.parsed, Index):
-            offered = dict.fromkeys([self._platform_of(document)])
-            return _Reduced(document=document, taken=offered, offered=offered)
-        whole = IndexDocument.parse(document.content, document.descriptor.media_type)
-        chosen = {d.digest for d in select_with_referrers(document.parsed, platforms, self._about)}
-        kept: list[Entry] = []
-        found = _Reduced(document=None, taken={}, offered={})
-        for entry in whole.entries:
-            child = entry.descriptor
-            if child.media_type.is_index:
-                inner = self._reduce(self.read(child), platforms, depth=depth + 1)
-                found.taken |= inner.taken
-                found.offered |= inner.offered
-                if inner.document is not None:
-                    kept.append(entry.pointing_at(inner.document.descriptor))
-                continue
-            known: dict[Platform, None] = {}
-            if child.platform is not None and not child.platform.is_unknown:
-                known[child.platform] = None
-            found.offered |= known
-            if child.digest in chosen:
-                kept.append(entry)
-                found.taken |= known
-        if found.taken:
-            same = kept == list(whole.entries)
-            found.document = document if same else self._make(document, whole.listing(kept))
-        return found
-
-    def _make(self, document: Document, index: IndexDocument) -> Document:
-        """Keep an index that is in no layout, for whoever reads it later."""
-        made = _document(
-            Descriptor(
-                media_type=document.descriptor.media_type,
-                digest=Digest.of(index.content),
-                size=len(index.content),
-                artifact_type=document.descriptor.artifact_type,
-            ),
-            index.content,
-        )
-        self._made[made.descriptor.digest] = made
-        return made
-
-    def _about(self, descriptor: Descriptor) -> str | None:
-        try:
-            subject = self.read(descriptor).subject
-        except BlobNotFound:
-            return None
-        return None if subject is None else subject.digest
-
-    def _platform_of(self, document: Document) -> Platform:
-        """Return what the config of an image says; a document of another kind is for nothing."""
-        parsed = document.parsed
-        if not isinstance(parsed, Manifest) or not parsed.is_image or parsed.config is None:
-            return Platform(os="unknown", architecture="unknown")
-        return config.parse(self._layout.blobs.read(parsed.config.digest, CONFIG_BYTES)).platform
+def _missing_blobs(layout: Layout, found: ContentGraph) -> Iterator[Descriptor]:
+    """Yield the required blobs that are not here, after comparing the sizes of all that are."""
+    for digest, each in (found.blobs | found.optional).items():
+        is_here = each.data is not None or has_size(layout, each)
+        if not is_here and digest in found.blobs:
+            yield each
 
 
 @dataclass(slots=True, kw_only=True)
 class _Reduced:
-    """What is left of a document, what that is for, and what the whole is for, in order."""
+    """What is left of a document, which platforms that has, and which the whole has, in order."""
 
-    document: Document | None
+    root: Descriptor | None
     taken: dict[Platform, None]
     offered: dict[Platform, None]
 
 
-def _document(descriptor: Descriptor, content: bytes) -> Document:
-    kind = descriptor.media_type
-    if not (kind.is_index or kind.is_manifest):
-        return Document(descriptor=descriptor, content=content, parsed=None)
-    try:
-        parsed = manifest.parse(content, kind)
-    except InvalidManifest as error:
-        raise error.of(descriptor.digest) from error
-    return Document(descriptor=descriptor, content=content, parsed=parsed)
+class _Reduction:
+    """Indexes reduced to some platforms, inner ones before those that list them."""
 
+    def __init__(self, documents: LocalDocuments, platforms: Sequence[Platform]) -> None:
+        self._documents = documents
+        self._platforms = platforms
+        self._reduced: dict[Digest, _Reduced] = {}
 
-def _images(
-    parsed: Index | Manifest | None,
-    known: Mapping[Digest, Index | Manifest | None],
-    seen: set[Digest],
-) -> Iterator[Descriptor]:
-    if not isinstance(parsed, Index):
-        return
-    for child in parsed.manifests:
-        if child.media_type.is_index:
-            if child.digest not in seen:
-                seen.add(child.digest)
-                yield from _images(known.get(child.digest), known, seen)
-        elif child.media_type.is_manifest:
-            yield child
+    def reduce(self, root: Descriptor, name: str) -> Descriptor:
+        """Return an index of nothing but some platforms, or an image that is for one of them.
+
+        Raises:
+            BlobNotFound: An inner index is not here.
+            PlatformNotFound: The image has no such platform.
+        """
+        whole = self._documents.explore(root)
+        for missing in whole.missing:
+            if missing.media_type.is_index:
+                raise BlobNotFound(missing.digest)
+        for descriptor in map(whole.descriptors.__getitem__, whole.documents):
+            if descriptor.media_type.is_index or descriptor.digest == root.digest:
+                self._reduced[descriptor.digest] = self._reduce(descriptor)
+        found = self._reduced[root.digest]
+        for platform in self._platforms:
+            if not selection.is_offered(platform, list(found.taken)):
+                offered = [each.full for each in found.offered]
+                raise PlatformNotFound(name, str(platform), offered)
+        return found.root or root
+
+    def _reduce(self, descriptor: Descriptor) -> _Reduced:
+        document = self._documents.document(descriptor)
+        if isinstance(document, Index):
+            return self._reduce_index(descriptor, document)
+        own = self._documents.platform_of(descriptor)
+        offered = dict.fromkeys([] if own is None else [own])
+        return _Reduced(root=descriptor, taken=offered, offered=offered)
+
+    def _reduce_index(self, descriptor: Descriptor, index: Index) -> _Reduced:
+        whole = IndexDocument.parse(self._documents.content(descriptor), descriptor.media_type)
+        selected = selection.select(index, self._platforms, self._documents.clues)
+        found = _Reduced(
+            root=None,
+            taken=dict.fromkeys(selected.taken),
+            offered=dict.fromkeys(selected.offered),
+        )
+        chosen = {each.digest for each in selected.chosen}
+        kept = [
+            entry
+            for listed in whole.entries
+            if (entry := self._kept(listed, chosen, found)) is not None
+        ]
+        if found.taken:
+            same = kept == list(whole.entries)
+            found.root = descriptor if same else self._make(descriptor, whole.listing(kept))
+        return found
+
+    def _kept(self, entry: Entry, chosen: set[Digest], found: _Reduced) -> Entry | None:
+        """Return what stays of an entry; content that is no document belongs to all platforms."""
+        child = entry.descriptor
+        if not child.media_type.is_index:
+            is_kept = child.digest in chosen or not graph.is_document(child.media_type)
+            return entry if is_kept else None
+        inner = self._reduced[child.digest]
+        found.taken |= inner.taken
+        found.offered |= inner.offered
+        return None if inner.root is None else entry.pointing_at(inner.root)
+
+    def _make(self, descriptor: Descriptor, index: IndexDocument) -> Descriptor:
+        """Keep an index that is in no layout, and return its descriptor."""
+        made = Descriptor(
+            media_type=descriptor.media_type,
+            digest=Digest.of(index.content),
+            size=len(index.content),
+            artifact_type=descriptor.artifact_type,
+        )
+        self._documents.make(made, index.content)
+        return made

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cachedb.oci import Reference
     from cachedb.oci.reference import TagName
     from cachedb.operations.transfer.progress import Progress
-    from cachedb.operations.transfer.push_graph import Document
+    from cachedb.operations.transfer.push_graph import PushDocument
     from cachedb.registry.registry import Registry
 
 # Leaving the hint out would not help against these.
@@ -71,7 +71,7 @@ class Delivery:
         """Return which blobs the repository does not have."""
         return self._lacking(self._has_blob, blobs)
 
-    def absent(self, documents: Sequence[Document]) -> list[Document]:
+    def absent(self, documents: Sequence[PushDocument]) -> list[PushDocument]:
         """Return the documents that the repository does not have.
 
         One that is there has all that it contains, or the registry would not have taken it.
@@ -79,13 +79,13 @@ class Delivery:
         lacking = {d.digest for d in self.lacking_documents(d.descriptor for d in documents)}
         return [document for document in documents if document.descriptor.digest in lacking]
 
-    def bring_blobs(self, documents: Iterable[Document]) -> None:
+    def bring_blobs(self, documents: Iterable[PushDocument]) -> None:
         """Bring the configs and layers of documents, each once, large ones first."""
         blobs = {blob.digest: blob for document in documents for blob in document.blobs}
         self._progress.announce(sum(blob.size for blob in blobs.values()))
         run_all(self._pool, self._bring_blob, sorted(blobs.values(), key=lambda blob: -blob.size))
 
-    def put_all(self, documents: Sequence[Document]) -> None:
+    def put_all(self, documents: Sequence[PushDocument]) -> None:
         """Store documents under their digests; children come first, and so do subjects."""
         run_all(self._pool, self.put, [each for each in documents if _is_free(each)])
         # One after the other: parents after children, and where the registry keeps no list of
@@ -94,7 +94,7 @@ class Delivery:
             if not _is_free(document):
                 self.put(document)
 
-    def put(self, document: Document, tag: TagName | None = None) -> None:
+    def put(self, document: PushDocument, tag: TagName | None = None) -> None:
         """Store a document under its digest, or under a tag."""
         descriptor = document.descriptor
         target: Digest | TagName = Digest(descriptor.digest) if tag is None else tag
@@ -174,6 +174,6 @@ class _Watched:
         self._file.close()
 
 
-def _is_free(document: Document) -> bool:
+def _is_free(document: PushDocument) -> bool:
     """Whether a document may be put at the same time as others."""
     return document.subject is None and not isinstance(document.parsed, Index)

@@ -1,0 +1,108 @@
+"""Selection of platforms: which manifests of an index belong to those that are wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from cachedb.oci import attestation
+from cachedb.oci.platform.match import only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from cachedb.oci.descriptor import Descriptor
+    from cachedb.oci.manifest import Index
+    from cachedb.oci.platform.model import Platform
+
+
+class Clues(NamedTuple):
+    """What only the content of a listed manifest tells; each is asked where the index is silent.
+
+    `subject_of` returns the digest that a manifest refers to, `platform_of` the platform in the
+    config of an image. Both return None for a manifest that has none, or that is absent.
+    """
+
+    subject_of: Callable[[Descriptor], str | None]
+    platform_of: Callable[[Descriptor], Platform | None]
+
+
+class Selection(NamedTuple):
+    """The chosen manifests of one index, in its order, and platforms in that order.
+
+    `offered` are those of all images that the index lists itself, `taken` those of the chosen
+    ones. Inner indexes are always chosen: only their content tells which platforms they have.
+    """
+
+    chosen: tuple[Descriptor, ...]
+    offered: tuple[Platform, ...]
+    taken: tuple[Platform, ...]
+
+
+def select(index: Index, wanted: Sequence[Platform], clues: Clues) -> Selection:
+    """Select what an index lists for some platforms, and all that it lists if none is wanted.
+
+    Each platform gets the best manifest that runs on it: itself, else what containerd would take
+    (arm/v6 on arm/v7). The platform of an image is that of its descriptor, else that of its
+    config: `platform` of a descriptor is optional (image-spec, image-index.md). Attestations
+    follow the manifests that they are about, by annotation or by subject.
+    """
+    images = list(_images(index, clues))
+    offered = tuple(dict.fromkeys(platform for _, platform in images))
+    if not wanted:
+        return Selection(index.manifests, offered, offered)
+    best: set[str] = {found for each in wanted if (found := _best(images, each))}
+    chosen = best | {each.digest for each in index.manifests if each.media_type.is_index}
+    while followers := set(_followers(index.manifests, chosen, clues)):
+        chosen |= followers
+    return Selection(
+        chosen=tuple(each for each in index.manifests if each.digest in chosen),
+        offered=offered,
+        taken=tuple(dict.fromkeys(platform for digest, platform in images if digest in best)),
+    )
+
+
+def is_unclear(descriptor: Descriptor) -> bool:
+    """Whether only its content tells if a listed manifest is for a platform, or refers to one.
+
+    BuildKit's newer attestations are artifacts in the index, with a subject and no annotation.
+    """
+    if attestation.about(descriptor.annotations) is not None:
+        return False
+    if not descriptor.media_type.is_manifest:
+        return False
+    return descriptor.platform is None or descriptor.platform.is_unknown
+
+
+def is_offered(wanted: Platform, offered: Sequence[Platform]) -> bool:
+    """Whether one of the platforms runs on the one that is wanted."""
+    return any(only(wanted).matches(each) for each in offered)
+
+
+def _images(index: Index, clues: Clues) -> Iterator[tuple[str, Platform]]:
+    """Yield the digests of the images that an index lists, with their platforms."""
+    for each in index.manifests:
+        found = each.platform
+        if found is None and is_unclear(each):
+            found = clues.platform_of(each)
+        if found is not None and not found.is_unknown and each.media_type.is_manifest:
+            yield each.digest, found
+
+
+def _best(images: Sequence[tuple[str, Platform]], wanted: Platform) -> str | None:
+    matcher = only(wanted)
+    fitting = [
+        (matcher.key(platform), digest) for digest, platform in images if matcher.matches(platform)
+    ]
+    return min(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+def _followers(listed: Iterable[Descriptor], chosen: set[str], clues: Clues) -> Iterator[str]:
+    """Yield the digests of what is about the chosen, and not chosen yet."""
+    for each in listed:
+        if each.digest in chosen:
+            continue
+        about = attestation.about(each.annotations)
+        if about is None and is_unclear(each):
+            about = clues.subject_of(each)
+        if about in chosen:
+            yield each.digest
