@@ -1,4 +1,4 @@
-"""SBOMs about images, in every form in which they travel with them."""
+"""SBOMs about images, in every form of attestation and referrer."""
 
 import json
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""Images, indexes, attestations and layouts from nothing but the standard library.
+"""Builder of images, indexes, attestations and layouts, with the standard library only.
 
-Nothing here imports cachedb: what it builds is what another tool would have written. Everything is
-small and the same on every run. A *thing* is a document with all that it contains:
+This module does not import cachedb: its output is that of another tool, small, and the same in
+every run. A *thing* is a document with all blobs that it contains:
 
     busybox = build.image(build.layer({"bin/sh": "#!"}), labels={"a": "b"})
     multi = build.index(busybox, build.image(arch="arm64", variant="v8"))

@@ -1,4 +1,4 @@
-"""Where the recorded behaviour, vectors and hostile inputs are, and how to read them."""
+"""Recorded behaviour, vectors and hostile inputs: where they are and how to load them."""
 
 import json
 import os

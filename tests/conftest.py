@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: layouts on disk that another tool might have made."""
+"""Fixtures of all tests: layouts on disk as another tool writes them."""
 
 import signal
 from pathlib import Path

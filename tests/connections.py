@@ -1,4 +1,4 @@
-"""Connections of the driver that a catalog opens, seen by a test."""
+"""Recorder of the driver connections that a catalog opens."""
 
 import sqlite3
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
-"""Golden files: what the output was when somebody last read it.
+"""Golden files: expected output that a reviewer has read.
 
-``make golden`` rewrites them; whoever commits the change reads it.
+``make golden`` rewrites them; the diff is reviewed before the commit.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Programs that some tests need: these run where they are installed, and CI has them all."""
+"""External programs: a test that needs one is skipped without it, except in CI."""
 
 import os
 import shutil

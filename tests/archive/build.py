@@ -1,4 +1,4 @@
-"""Archives built and read with the standard library, which shares no code with ours."""
+"""Archives built and read with the standard library, independent of cachedb's tar code."""
 
 import io
 import tarfile

@@ -1,4 +1,4 @@
-"""Laws are about answers, not about time: a busy machine must not fail one."""
+"""Hypothesis settings: no deadline, so that a loaded machine does not fail a law."""
 
 from hypothesis import settings
 

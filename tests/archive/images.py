@@ -1,4 +1,4 @@
-"""Images, and a store in memory for what archives hold."""
+"""Image archives, and an in-memory blob store that receives their content."""
 
 import gzip
 import hashlib

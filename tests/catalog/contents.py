@@ -1,4 +1,4 @@
-"""What a catalog says, in words: digests instead of ids, and no hints."""
+"""Content of a catalog in comparable form: digests instead of ids, without user state."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is in a layout, read from its files by a short program: no cachedb, no SQL."""
+"""Content of a layout, read from its files without cachedb and SQL."""
 
 import hashlib
 import json

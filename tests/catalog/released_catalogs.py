@@ -1,7 +1,7 @@
-"""Stored catalogs: one of every revision of the schema that was ever given out.
+"""Stored catalogs: one of every released revision of the schema.
 
-``python -m tests.catalog.released_catalogs > tests/catalog/released/REVISION.sql`` writes one of
-the schema of today; a revision that has been released is never written again.
+``python -m tests.catalog.released_catalogs > tests/catalog/released/REVISION.sql`` writes one with
+the current schema. The file of a released revision does not change.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""The command line, run inside this process: fast, and an unexpected error fails the test."""
+"""Command line inside the test process: fast, and an unexpected exception fails the test."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A small registry on loopback that can hang in the middle of a blob until it is told to go on."""
+"""Registry on loopback that stops in the middle of a blob until the test releases it."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is on disk, to compare before and after."""
+"""Snapshot of the files below a directory, to compare before and after."""
 
 import os
 import stat

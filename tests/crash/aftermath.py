@@ -1,4 +1,4 @@
-"""What cachedb itself has to say of a cache after a crash, and that it needs no help."""
+"""Checks after a crash that use cachedb: it works without repair, and reports no fault."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The bench of the crash campaigns: a registry, scenarios, and fork servers side by side."""
+"""Set-up of the crash campaigns: a registry, scenarios, and parallel fork servers."""
 
 import shutil
 import tempfile

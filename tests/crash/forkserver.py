@@ -1,8 +1,8 @@
-"""A process that has imported everything, and forks one that runs a command line.
+"""Fork server: a process with all imports done, which forks one child per command line.
 
-Starting Python takes longer than anything that is killed here. A request is one line of JSON on
-stdin, an answer one line on stdout: the id of the process, which waits to be continued, and when
-it has ended its wait status.
+Starting Python takes longer than the commands that are killed. A request is one line of JSON on
+stdin. The response is one line on stdout with the id of the child, which waits for SIGCONT, and
+another with its wait status after it has ended.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Faults at system calls: a first run is traced, and then every call of interest fails in turn.
+"""Fault injection at system calls: one traced run, then one run per call that fails.
 
 strace counts the calls of each name from the moment it attaches to a process, so a point is a
-name and a number. The process comes from a fork server and waits until strace is there.
+name and a number. The process is a child of a fork server and waits until strace is attached.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Breaks of the protocol, made on purpose: each has to be caught, or the campaign is blind."""
+"""Mutants: deliberate faults in the store protocol that a campaign has to detect."""
 
 import os
 from typing import Any

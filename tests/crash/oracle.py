@@ -1,4 +1,4 @@
-"""What has to be true of a layout at every instant: plain Python on files, and no cachedb."""
+"""Oracle: properties of a layout that hold at every instant, checked without cachedb."""
 
 import hashlib
 import json

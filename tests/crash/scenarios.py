@@ -1,4 +1,4 @@
-"""Small caches, and commands that change them: what is killed at every step."""
+"""Scenarios: small caches and the commands that a campaign kills."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""File systems of our own: in a file, mounted by a loop device, and cut off as by a power loss."""
+"""File systems in a file on a loop device, which can be cut off as by a power loss."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""Fixtures of the hostile layouts: the command line, inside this process."""
+"""Fixtures for hostile layouts: the command line inside the test process."""
 
 from tests.cli.conftest import run
 

@@ -1,4 +1,4 @@
-"""The programs in ../shared/conformance/hostile, as modules."""
+"""Generators of hostile inputs from the conformance data, loaded as modules."""
 
 import importlib.util
 import sys

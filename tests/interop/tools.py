@@ -1,4 +1,4 @@
-"""Other tools that read and write layouts, and the real command line of ours."""
+"""Other tools that read and write layouts, and cachedb as an installed program."""
 
 import os
 import subprocess

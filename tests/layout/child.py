@@ -1,4 +1,4 @@
-"""Another process, that does one thing and says when it has: no sleeps, only events."""
+"""Child process that performs one step and reports it: events instead of sleeps."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A table of vectors of which every row is either applied or listed with a reason."""
+"""Table of test vectors: every row is either applied or excluded with a reason."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase

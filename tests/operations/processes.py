@@ -1,4 +1,4 @@
-"""cachedb in processes of its own, which are watched, interrupted and waited for."""
+"""cachedb in child processes that a test observes, interrupts and awaits."""
 
 import os
 import signal

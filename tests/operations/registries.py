@@ -1,4 +1,4 @@
-"""What the tests of pull and push share: clients, things in a registry, caches filled from it."""
+"""Shared by tests of pull and push: clients, content of a registry, filled caches."""
 
 import http.client
 import itertools

@@ -1,4 +1,4 @@
-"""Documents as the writers of SBOMs make them, small."""
+"""Small SBOMs as common generators write them."""
 
 import base64
 import io

@@ -1,7 +1,7 @@
-"""Comparisons of two versions, written plainly from what each ecosystem says about its order.
+"""Comparison of two versions, implemented from the rules of each ecosystem.
 
-Nothing here makes a key: each function walks along two versions and stops at the first
-difference, or compares tuples. They are given valid versions only.
+No function computes a sort key: each compares two versions up to the first difference, or as
+tuples. Arguments are valid versions.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Catalogs of made-up caches, and how queries run on them."""
+"""Catalogs with generated rows, and functions that run queries on them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The meaning of clauses, on top of the meaning of sets: order, pages, groups and ranks."""
+"""Reference evaluator, clauses: order, pages, groups and ranks."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,7 @@
-"""The meaning of the language, in plain Python, over a cache as its files say it.
+"""Reference evaluator, sets: the query language in plain Python over generated caches.
 
-This reads the tree that was parsed and shares nothing else with the package: not the checker, not
-the typed tree, not the readers of literals. It is slow and obvious. A set is a frozenset of ids.
+It reads the syntax tree and shares nothing else with the package: neither the checker nor the
+checked tree nor the parsers of literals. It is slow and obvious. A set is a frozenset of ids.
 """
 
 import re

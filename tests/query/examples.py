@@ -1,4 +1,4 @@
-"""The worked examples of the language: a question, and how it is asked."""
+"""Worked examples of the query language: a question and the query that answers it."""
 
 EXAMPLES: dict[str, tuple[str, str]] = {
     "Q01": (

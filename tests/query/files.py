@@ -1,8 +1,8 @@
-"""What a cache is, read from its files by a short program: no SQL, and no reader of the package.
+"""Reader of generated layouts: model of a cache from its files, without SQL and cachedb.
 
-`read` makes of a layout what `model` calls a cache, and the evaluator says of that what a query
-selects. It knows what `made_up` makes, and no more: documents of the OCI and docker types, SBOMs
-in SPDX and CycloneDX, files that are missing or wrong.
+`read` converts a layout to the cache of `model`, which the evaluator queries. It supports what
+`made_up` generates: documents of OCI and docker media types, SBOMs in SPDX and CycloneDX, missing
+and corrupt files.
 """
 
 import hashlib

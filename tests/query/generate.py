@@ -1,4 +1,4 @@
-"""Caches made up from random numbers: a few images for laws, many for plans and timings."""
+"""Random caches as rows: small ones for laws, large ones for plans and timings."""
 
 import random
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Layouts made up from random numbers, as files: every kind of document, some of it damaged."""
+"""Random caches as files: every kind of document, some of it damaged."""
 
 import json
 import random

@@ -1,6 +1,6 @@
-"""A cache as files would say it: documents, names and hints, without any SQL.
+"""Model of a cache: documents, names and user state, without SQL.
 
-The evaluator reads this; `store` writes the rows that the catalog would have of it.
+The evaluator reads it; `store` writes the rows that a catalog of it contains.
 """
 
 from collections.abc import Iterable

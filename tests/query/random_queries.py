@@ -1,4 +1,4 @@
-"""Queries made up from random numbers: every construct, with words that the cache may have."""
+"""Random queries: every construct, with values that a generated cache may contain."""
 
 import random
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The literals of the language, read a second time by other code than the package's."""
+"""Second implementation of the literals of the query language."""
 
 import re
 from collections.abc import Callable

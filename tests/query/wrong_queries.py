@@ -1,4 +1,4 @@
-"""Wrong queries, as people write them: what is wrong with each is in the golden file."""
+"""Wrong queries as users write them; the golden file has their error messages."""
 
 SAVED = {
     "stale": "refs used before 90d not is:pinned",

@@ -1,4 +1,4 @@
-"""A reverse proxy that notes the requests it passes on."""
+"""Reverse proxy that records the requests it forwards."""
 
 import http.client
 from contextlib import contextmanager

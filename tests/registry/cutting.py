@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections after so many bytes."""
+"""TCP proxy that closes connections after a number of bytes."""
 
 import socket
 import threading

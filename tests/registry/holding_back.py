@@ -1,4 +1,4 @@
-"""A registry that holds back in the middle of a blob until the test says go on."""
+"""Registry that stops in the middle of a blob until the test releases it."""
 
 import threading
 from contextlib import contextmanager, suppress

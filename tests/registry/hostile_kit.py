@@ -1,4 +1,4 @@
-"""The misbehaving registry of the conformance data, loaded as a module."""
+"""Hostile registry of the conformance data, loaded as a module."""
 
 import importlib.util
 import sys

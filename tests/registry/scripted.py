@@ -1,4 +1,4 @@
-"""A server that answers as a function in the test says, and remembers what it was asked."""
+"""HTTP server whose responses a test function computes, and which records requests."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field

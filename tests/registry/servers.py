@@ -1,4 +1,4 @@
-"""Real servers on loopback: docker-registry, with TLS and logins, and what stands around it."""
+"""Servers on loopback: docker-registry with TLS and logins, and proxies."""
 
 import base64
 import json

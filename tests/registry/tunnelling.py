@@ -1,4 +1,4 @@
-"""A proxy that makes tunnels, all of them to one server whatever it is asked for."""
+"""CONNECT proxy that opens every tunnel to one server, regardless of the requested host."""
 
 import selectors
 import socket

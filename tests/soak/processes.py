@@ -1,4 +1,4 @@
-"""Processes of a soak: started, listened to, killed, and started again."""
+"""Processes of a soak test: started, observed, killed and started again."""
 
 import multiprocessing
 import threading

@@ -1,7 +1,7 @@
-"""What the processes of a soak do, each until it is killed: write names, or collect garbage.
+"""Workers of a soak test, which run until they are killed: writers of names, collectors.
 
-A writer says what it is about to do and when it has done it: ``try`` or ``done``, ``add`` or
-``rm``, the name, the digest. Names are its own; content is shared with all.
+A writer reports each step before and after: ``try`` or ``done``, ``add`` or ``rm``, the name, the
+digest. Each writer has names of its own; all share content.
 """
 
 import io
