@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from tests import build
+from tests import build, recorded
 
 
 def pytest_configure() -> None:
     """Let Ctrl-C reach the programs that tests start: a shell makes its background deaf to it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs recordings before a fixture looks for them."""
+    if item.get_closest_marker("recorded"):
+        recorded.skip_without()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from cachedb.archive import docker_archive, oci_archive
 from cachedb.archive.docker_archive import ImageToWrite
 from cachedb.errors import InvalidArchive
 from cachedb.oci import Digest
-from tests import conformance_data
+from tests import recorded
 from tests.archive import build
 from tests.archive.images import Image, Store, load, load_whole
 from tests.programs import require
@@ -56,12 +56,11 @@ def entries(archive: bytes) -> list[dict[str, Any]]:
     ]
 
 
+@recorded.parameters(2)
 def exports(kind: str, version: str) -> list[Any]:
     """Find every recorded export that is whole, with the case that it is of."""
-    if not conformance_data.is_here():
-        return []
     found = []
-    for path in sorted((conformance_data.root() / "linuxkit" / version).iterdir()):
+    for path in sorted((recorded.root() / "linuxkit" / version).iterdir()):
         for name, answers in json.loads(path.read_text())["names"].items():
             for arch, answer in answers["archs"].items():
                 listed = (answer.get(kind) or {}).get("tar", {}).get("entries", [])
@@ -71,43 +70,45 @@ def exports(kind: str, version: str) -> list[Any]:
 
 
 def recorded_store(case: str) -> Store:
-    archive = (conformance_data.root() / "linuxkit" / "inputs" / f"{case}.tar").read_bytes()
+    archive = (recorded.root() / "linuxkit" / "inputs" / f"{case}.tar").read_bytes()
     store = Store()
     load(archive, store)
     return store
 
 
-@pytest.mark.parametrize(("case", "recorded"), exports("export_docker", "seed"))
-def test_a_docker_archive_is_the_one_that_linuxkit_writes(case: str, recorded: list[Any]) -> None:
+@pytest.mark.recorded
+@pytest.mark.parametrize(("case", "listed"), exports("export_docker", "seed"))
+def test_a_docker_archive_is_the_one_that_linuxkit_writes(case: str, listed: list[Any]) -> None:
     store = recorded_store(case)
-    (listed,) = recorded[-1]["json"]
+    (image_json,) = listed[-1]["json"]
 
     def find(encoded: str) -> tuple[Digest, int]:
         digest = Digest(f"sha256:{encoded}")
         return digest, len(store.blobs[digest])
 
     image = ImageToWrite(
-        config=find(listed["Config"].removeprefix("sha256:")),
-        layers=[find(layer.removesuffix(".tar.gz")) for layer in listed["Layers"]],
-        tags=listed["RepoTags"] or [],
+        config=find(image_json["Config"].removeprefix("sha256:")),
+        layers=[find(layer.removesuffix(".tar.gz")) for layer in image_json["Layers"]],
+        tags=image_json["RepoTags"] or [],
     )
     keys = {"json", "text"}
-    expected = [{k: v for k, v in each.items() if k not in keys} for each in recorded]
+    expected = [{k: v for k, v in each.items() if k not in keys} for each in listed]
     written = docker(image, store=store)
     assert entries(written) == expected
-    assert list(build.members(written))[-1][1].decode() == recorded[-1]["text"]
+    assert list(build.members(written))[-1][1].decode() == listed[-1]["text"]
 
 
-@pytest.mark.parametrize(("case", "recorded"), exports("export_oci", "head"))
-def test_an_oci_archive_holds_what_linuxkit_writes(case: str, recorded: list[Any]) -> None:
+@pytest.mark.recorded
+@pytest.mark.parametrize(("case", "listed"), exports("export_oci", "head"))
+def test_an_oci_archive_holds_what_linuxkit_writes(case: str, listed: list[Any]) -> None:
     store = recorded_store(case)
-    expected = [each["name"] for each in recorded if each["name"].startswith("blobs/sha256/")]
+    expected = [each["name"] for each in listed if each["name"].startswith("blobs/sha256/")]
     digests = [Digest(name.removeprefix("blobs/").replace("/", ":")) for name in expected]
-    index_json = recorded[-1]["text"].encode()
+    index_json = listed[-1]["text"].encode()
     blobs = [(digest, len(store.blobs[digest])) for digest in digests]
     written = b"".join(oci_archive.stream(index_json, blobs, store.open))
     names = [each["name"] for each in entries(written)]
-    assert names == list(dict.fromkeys(each["name"] for each in recorded))
+    assert names == list(dict.fromkeys(each["name"] for each in listed))
 
 
 def test_an_oci_archive_reads_back_and_is_always_the_same() -> None:

@@ -17,7 +17,7 @@ from cachedb.archive import flatten
 from cachedb.errors import InvalidArchive, LimitExceeded
 from cachedb.limits import LAYER_MEMBERS
 from tests import build as images
-from tests import conformance_data
+from tests import recorded
 from tests.archive import build
 from tests.archive.build import directory, file, link
 from tests.interop.tools import umoci
@@ -110,14 +110,13 @@ def test_every_row_of_the_table_is_applied_or_listed() -> None:
     TABLE.check()
 
 
-def recorded() -> list[str]:
-    if not conformance_data.is_here():
-        return []
-    return sorted(path.stem for path in (conformance_data.root() / "linuxkit" / "flat").iterdir())
+@recorded.parameters()
+def recorded_cases() -> list[str]:
+    return sorted(path.stem for path in (recorded.root() / "linuxkit" / "flat").iterdir())
 
 
 def recorded_layers(case: str) -> list[bytes]:
-    archive = (conformance_data.root() / "linuxkit" / "inputs" / f"{case}.tar").read_bytes()
+    archive = (recorded.root() / "linuxkit" / "inputs" / f"{case}.tar").read_bytes()
     blobs = {info.name: content for info, content in build.members(archive)}
 
     def blob(descriptor: Any) -> bytes:
@@ -147,11 +146,10 @@ def record(node: dict[str, Any]) -> dict[str, Any]:
     return {**found, "xattr": xattrs} if xattrs else found
 
 
-@pytest.mark.parametrize("case", recorded())
+@pytest.mark.recorded
+@pytest.mark.parametrize("case", recorded_cases())
 def test_images_give_the_recorded_tree(case: str) -> None:
-    expected = json.loads(
-        (conformance_data.root() / "linuxkit" / "flat" / f"{case}.json").read_text()
-    )
+    expected = json.loads((recorded.root() / "linuxkit" / "flat" / f"{case}.json").read_text())
     found = tree(flat(*recorded_layers(case)))
     found.pop(".", None)
     assert {path: record(node) for path, node in found.items()} == expected["entries"]
@@ -190,12 +188,11 @@ by_each_tool = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.recorded
 @by_each_tool
-@pytest.mark.parametrize("case", recorded())
+@pytest.mark.parametrize("case", recorded_cases())
 def test_tools_extract_the_recorded_tree(case: str, extract: Any, tmp_path: Path) -> None:
-    recording = json.loads(
-        (conformance_data.root() / "linuxkit" / "flat" / f"{case}.json").read_text()
-    )
+    recording = json.loads((recorded.root() / "linuxkit" / "flat" / f"{case}.json").read_text())
     devices = {path for path, node in recording["entries"].items() if "dev" in node}
     expected = {k: node for k, node in recording["entries"].items() if k not in devices}
     target = tmp_path / "tree"

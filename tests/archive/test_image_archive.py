@@ -14,21 +14,18 @@ from cachedb.archive.compression import Decompressed
 from cachedb.errors import InvalidArchive, InvalidInput, LimitExceeded
 from cachedb.oci import Digest, config, manifest, media_type
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
-from tests import conformance_data
+from tests import recorded
 from tests.archive import build
 from tests.archive.build import OneWay, directory, file, link
 from tests.archive.images import Image, Store, encode, load, load_whole
 from tests.archive.test_compression import PACK
 from tests.archive.test_flatten import tree
-from tests.oci.table import Table
-
-TABLE = Table("archives")
 
 
 @cache
 def hostile() -> Any:
     """Return the module that makes hostile archives."""
-    path = conformance_data.root() / "hostile" / "hostile_layouts.py"
+    path = recorded.root() / "hostile" / "hostile_layouts.py"
     spec = importlib.util.spec_from_file_location("hostile_layouts", path)
     assert spec is not None
     assert spec.loader is not None
@@ -38,12 +35,12 @@ def hostile() -> Any:
     return module
 
 
+@recorded.parameters()
 def hostile_cases() -> list[Any]:
-    if not conformance_data.is_here():
-        return []
     return [pytest.param(case, id=case.name) for case in hostile().CASES if case.kind == "archive"]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize("case", hostile_cases())
 def test_a_hostile_archive_is_dealt_with(case: Any) -> None:
     archive = case.build().tar("/nowhere")
@@ -64,10 +61,11 @@ def test_a_hostile_archive_is_dealt_with(case: Any) -> None:
 
 
 def row_archive(row: Any) -> bytes:
-    return (conformance_data.root() / "vectors" / "archives" / row["file"]).read_bytes()
+    return (recorded.root() / "vectors" / "archives" / row["file"]).read_bytes()
 
 
-@pytest.mark.parametrize("row", TABLE.rows("docker"))
+@pytest.mark.recorded
+@pytest.mark.parametrize("row", recorded.cases("archives", "docker"))
 def test_docker_archives_of_others_are_read(row: Any) -> None:
     store = Store()
     found = load_whole(row_archive(row), store)
@@ -98,7 +96,8 @@ def summary(node: dict[str, Any]) -> str:
             return str(kind)
 
 
-@pytest.mark.parametrize("row", TABLE.rows("oci", "both"))
+@pytest.mark.recorded
+@pytest.mark.parametrize("row", recorded.cases("archives", "oci", "both"))
 def test_oci_archives_of_others_are_read(row: Any) -> None:
     store = Store()
     found = load(row_archive(row), store)
@@ -114,16 +113,20 @@ def test_oci_archives_of_others_are_read(row: Any) -> None:
         assert descriptor.annotations.get(CONTAINERD_NAME) == expected.get("containerd_name")
 
 
-@pytest.mark.parametrize("row", TABLE.rows("broken"))
+@pytest.mark.recorded
+@pytest.mark.parametrize("row", recorded.cases("archives", "broken"))
 def test_archives_without_an_image_are_refused(row: Any) -> None:
     with pytest.raises(InvalidArchive):
         load(row_archive(row))
 
 
-def test_every_row_of_the_table_is_applied_or_listed() -> None:
-    TABLE.check()
+@pytest.mark.recorded
+def test_every_row_of_the_table_is_applied() -> None:
+    categories = {row["category"] for row in recorded.vectors("archives")["cases"]}
+    assert categories == {"docker", "oci", "both", "broken"}
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("case", "why"),
     [
@@ -139,7 +142,7 @@ def test_every_row_of_the_table_is_applied_or_listed() -> None:
     ],
 )
 def test_what_linuxkit_passes_over_is_read_or_refused(case: str, why: str | None) -> None:
-    archive = (conformance_data.root() / "linuxkit" / "inputs" / f"{case}.tar").read_bytes()
+    archive = (recorded.root() / "linuxkit" / "inputs" / f"{case}.tar").read_bytes()
     if why is None:
         load_whole(archive, Store())
     else:

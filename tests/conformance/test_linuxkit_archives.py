@@ -10,7 +10,9 @@ from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive
 from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
-from tests import conformance_data
+from tests import recorded
+
+pytestmark = pytest.mark.recorded
 
 # What linuxkit takes and we refuse, with the words that say why: design/linuxkit.md §8 asks for
 # a clear error, and for no image of which nothing is whole.
@@ -28,15 +30,14 @@ REFUSED = {
 WE_READ_MORE = {"tar-docker-save", "tar-gzipped"}
 
 
+@recorded.parameters()
 def archives() -> list[Any]:
-    if not conformance_data.is_here():
-        return []
-    folder = conformance_data.root() / "linuxkit" / "inputs"
+    folder = recorded.root() / "linuxkit" / "inputs"
     return [pytest.param(path, id=path.stem) for path in sorted(folder.glob("*.tar"))]
 
 
-def recorded(case: str) -> dict[str, str]:
-    path = conformance_data.root() / "linuxkit" / "seed" / f"{case}.json"
+def listing(case: str) -> dict[str, str]:
+    path = recorded.root() / "linuxkit" / "seed" / f"{case}.json"
     found: dict[str, str] = json.loads(path.read_text())["ls"]
     return found
 
@@ -61,10 +62,10 @@ def test_an_archive_is_listed_as_linuxkit_lists_it(path: Path, tmp_path: Path) -
             return
         take_in(cache, path)
         if path.stem in WE_READ_MORE:
-            assert recorded(path.stem) == {}
+            assert listing(path.stem) == {}
             assert list(names(cache)) == [f"example.com/golden/{path.stem}:v1"]
         else:
-            assert names(cache) == recorded(path.stem)
+            assert names(cache) == listing(path.stem)
         assert cache.verify().bytes > 0
         assert not [f for f in cache.verify().findings if f.why != "is missing"]
 
@@ -79,5 +80,5 @@ def test_a_second_import_changes_nothing(path: Path, tmp_path: Path) -> None:
 
 
 def test_every_recorded_archive_was_seen() -> None:
-    folder = conformance_data.root() / "linuxkit" / "seed"
+    folder = recorded.root() / "linuxkit" / "seed"
     assert {case.stem for case in folder.glob("*.json")} == {p.id for p in archives()}

@@ -13,7 +13,7 @@ from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
 from cachedb.operations.read.listing import Health
 from cachedb.operations.transfer.export import ExportOptions
-from tests import conformance_data
+from tests import recorded
 from tests.archive import build
 
 # What linuxkit has imported although it is broken: it is listed, and said to be so. That an entry
@@ -21,11 +21,10 @@ from tests.archive import build
 BROKEN = {"bad-layer-truncated", "bad-missing-layer", "bad-missing-manifest", "ix-missing-layer"}
 
 
+@recorded.parameters(2)
 def caches() -> list[Any]:
     """Return each cache that a version of linuxkit has left after an import."""
-    if not conformance_data.is_here():
-        return []
-    folder = conformance_data.root() / "linuxkit"
+    folder = recorded.root() / "linuxkit"
     return [
         pytest.param(path.stem, json.loads(path.read_text()), id=f"{version}-{path.stem}")
         for version in ("seed", "head")
@@ -35,9 +34,9 @@ def caches() -> list[Any]:
     ]
 
 
-def restore(case: str, recorded: Any, folder: Path) -> Path:
+def restore(case: str, recording: Any, folder: Path) -> Path:
     """Write the files that linuxkit had written; blobs as the archive holds them."""
-    archive = conformance_data.root() / "linuxkit" / "inputs" / f"{case}.tar"
+    archive = recorded.root() / "linuxkit" / "inputs" / f"{case}.tar"
     content = archive.read_bytes()
     members = {}
     try:
@@ -45,7 +44,7 @@ def restore(case: str, recorded: Any, folder: Path) -> Path:
             members[info.name] = data
     except Exception:  # noqa: BLE001  (some of the archives are cut)
         assert case.startswith("tar-")
-    state = recorded["after_import"]
+    state = recording["after_import"]
     folder.mkdir()
     for name, about in state["files"].items():
         path = folder / name
@@ -65,17 +64,18 @@ def restore(case: str, recorded: Any, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("case", "recorded"), caches())
+@pytest.mark.recorded
+@pytest.mark.parametrize(("case", "recording"), caches())
 def test_a_cache_of_linuxkit_is_adopted_in_place_and_can_be_emptied(
-    case: str, recorded: Any, tmp_path: Path
+    case: str, recording: Any, tmp_path: Path
 ) -> None:
-    folder = restore(case, recorded, tmp_path / "cache")
+    folder = restore(case, recording, tmp_path / "cache")
     before = (folder / "index.json").read_bytes()
     with Cache.open(folder) as cache:
         assert named(cache, case) == (
-            dict.fromkeys(recorded["ls"]) if case == "ix-dup-names" else recorded["ls"]
+            dict.fromkeys(recording["ls"]) if case == "ix-dup-names" else recording["ls"]
         )
-        for name in recorded["ls"]:
+        for name in recording["ls"]:
             check_export(cache, case, name)
         assert (folder / "index.json").read_bytes() == before
         entries = cache.list()
@@ -107,18 +107,19 @@ def check_export(cache: Cache, case: str, name: str) -> None:
         assert b"".join(cache.export(plan))
 
 
+@pytest.mark.recorded
 def test_of_two_images_of_one_name_each_is_had_by_its_digest(tmp_path: Path) -> None:
     """What linuxkit answers about the name is about the first; an import here takes the last."""
-    path = conformance_data.root() / "linuxkit" / "seed" / "ix-dup-names.json"
-    recorded = json.loads(path.read_text())
-    ((name, answers),) = recorded["names"].items()
+    path = recorded.root() / "linuxkit" / "seed" / "ix-dup-names.json"
+    recording = json.loads(path.read_text())
+    ((name, answers),) = recording["names"].items()
     answer = answers["archs"]["amd64"]
-    folder = restore("ix-dup-names", recorded, tmp_path / "cache")
+    folder = restore("ix-dup-names", recording, tmp_path / "cache")
     with Provider(folder) as provider:
         first, last = (entry.digest for entry in provider.cache.list())
         if answers["find_root"]["digest"] != first:
             first, last = last, first
-        assert (first, last) == (answers["find_root"]["digest"], recorded["ls"][name])
+        assert (first, last) == (answers["find_root"]["digest"], recording["ls"][name])
         source = provider.new_source(str(first), Platform.parse("linux/amd64"))
         assert source.config() == answer["config"]["config"]
         assert source.sboms() == answer["sboms"]["sboms"]

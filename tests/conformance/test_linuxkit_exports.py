@@ -20,10 +20,12 @@ from cachedb.oci import Platform
 from cachedb.oci.containerd_name import ContainerdName
 from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
-from tests import conformance_data
+from tests import recorded
 from tests.archive import build
 from tests.archive.test_flatten import record, tree
 from tests.conformance.test_linuxkit_archives import REFUSED
+
+pytestmark = pytest.mark.recorded
 
 VERSIONS = ("seed", "head")
 
@@ -48,19 +50,18 @@ WE_REFUSE = {
 }
 
 
-def recorded(case: str, version: str) -> dict[str, Any]:
-    path = conformance_data.root() / "linuxkit" / version / f"{case}.json"
+def recording(case: str, version: str) -> dict[str, Any]:
+    path = recorded.root() / "linuxkit" / version / f"{case}.json"
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
 
+@recorded.parameters(4)
 def questions(*, only_images: bool = True) -> list[Any]:
     """Return every name that was asked about, in every case, by each version of linuxkit."""
-    if not conformance_data.is_here():
-        return []
     found = []
     for version in VERSIONS:
-        for path in sorted((conformance_data.root() / "linuxkit" / version).glob("*.json")):
+        for path in sorted((recorded.root() / "linuxkit" / version).glob("*.json")):
             for name, answers in json.loads(path.read_text())["names"].items():
                 archs = answers["archs"] if only_images else {"": {}}
                 for arch, answer in archs.items():
@@ -74,7 +75,7 @@ def questions(*, only_images: bool = True) -> list[Any]:
 def providers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Provider]]:
     """One cache a case, with what its archive holds; none of those that are refused."""
     opened: dict[str, Provider] = {}
-    for path in sorted((conformance_data.root() / "linuxkit" / "inputs").glob("*.tar")):
+    for path in sorted((recorded.root() / "linuxkit" / "inputs").glob("*.tar")):
         provider = Provider(tmp_path_factory.mktemp(path.stem) / "cache")
         with path.open("rb") as stream:
             try:
@@ -101,7 +102,7 @@ def test_find_descriptor_answers_as_linuxkit_does(
     elif case == "ix-dup-names":
         assert found is not None
         assert {"digest": str(found.digest)} == {
-            "digest": recorded(case, "seed")["ls"][name],
+            "digest": recording(case, "seed")["ls"][name],
         }
     else:
         assert (None if found is None else found.to_json()) == expected
@@ -178,7 +179,6 @@ def test_the_sboms_are_those_that_linuxkit_finds(
 
 
 def test_one_recorded_case_has_an_sbom() -> None:
-    conformance_data.root()
     some = {
         parameter.values[0]
         for parameter in questions()
@@ -224,7 +224,7 @@ def test_a_layer_that_is_not_the_one_of_the_config_is_found_as_linuxkit_finds_it
     providers: dict[str, Provider],
 ) -> None:
     name = "example.com/golden/bad-diffid:v1"
-    told = recorded("bad-diffid", "seed")["names"][name]["archs"]["amd64"]["validate"]["error"]
+    told = recording("bad-diffid", "seed")["names"][name]["archs"]["amd64"]["validate"]["error"]
     with pytest.raises(InvalidManifest, match=told.rpartition(" ")[2]):
         providers["bad-diffid"].validate_image(name)
 
@@ -242,12 +242,11 @@ def test_an_image_is_in_the_cache_as_linuxkit_has_it(
     assert providers[case].image_in_cache(name, platform) == is_there
 
 
+@recorded.parameters(4)
 def exports(kind: str, version: str) -> list[Any]:
     """Return the recorded exports that linuxkit ended with 0, and what they hold."""
-    if not conformance_data.is_here():
-        return []
     found = []
-    for path in sorted((conformance_data.root() / "linuxkit" / version).glob("*.json")):
+    for path in sorted((recorded.root() / "linuxkit" / version).glob("*.json")):
         for name, answers in json.loads(path.read_text())["names"].items():
             for arch, answer in answers["archs"].items():
                 export = answer.get(kind)
@@ -320,10 +319,9 @@ def test_an_oci_export_of_one_platform_has_the_blobs_that_linuxkit_writes(
     assert "manifest" in entry["mediaType"]
 
 
+@recorded.parameters()
 def flat_cases() -> list[Any]:
-    if not conformance_data.is_here():
-        return []
-    folder = conformance_data.root() / "linuxkit" / "flat"
+    folder = recorded.root() / "linuxkit" / "flat"
     return [pytest.param(path, id=path.stem) for path in sorted(folder.glob("*.json"))]
 
 
@@ -340,5 +338,5 @@ def test_a_file_system_is_what_the_spec_asks_for(
 
 
 def test_every_difference_is_one_of_those_that_are_explained() -> None:
-    cases = {path.stem for path in (conformance_data.root() / "linuxkit" / "seed").iterdir()}
+    cases = {path.stem for path in (recorded.root() / "linuxkit" / "seed").iterdir()}
     assert set(WE_ANSWER) | {case for case, _ in WE_REFUSE} | set(REFUSED) <= cases

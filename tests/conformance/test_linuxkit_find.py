@@ -14,7 +14,7 @@ from cachedb.oci import Reference
 from cachedb.oci.containerd_name import ContainerdName
 from cachedb.operations.transfer.export import ExportOptions
 from cachedb.operations.transfer.export_formats import Form
-from tests import build, conformance_data
+from tests import build, facts, recorded
 
 # find.json was recorded with a cache of these two; the archive of the second is not kept.
 IMAGE, INDEX = "fs-basic", "ix-multiarch"
@@ -30,18 +30,17 @@ WE_FIND = {
 }
 
 
-def table(name: str) -> dict[str, Any]:
-    if not conformance_data.is_here():
-        return {}
-    path = conformance_data.root() / "linuxkit" / "api" / f"{name}.json"
+def answers_by_version() -> dict[str, Any]:
+    path = recorded.root() / "linuxkit" / "api" / "find.json"
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
 
+@recorded.parameters(2)
 def asked() -> list[Any]:
     return [
         pytest.param(name, answers, id=f"{version}-{name}")
-        for version, names in table("find").items()
+        for version, names in answers_by_version().items()
         for name, answers in names.items()
         if INDEX not in name and "1a680e769b25" not in name
     ]
@@ -49,12 +48,13 @@ def asked() -> list[Any]:
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    archive = conformance_data.root() / "linuxkit" / "inputs" / f"{IMAGE}.tar"
+    archive = recorded.root() / "linuxkit" / "inputs" / f"{IMAGE}.tar"
     with Provider(tmp_path_factory.mktemp("find") / "cache") as opened:
         opened.image_load(io.BytesIO(archive.read_bytes()))
         yield opened
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("name", "answers"), asked())
 def test_find_descriptor_finds_what_linuxkit_finds(
     name: str, answers: Any, provider: Provider
@@ -68,6 +68,7 @@ def test_find_descriptor_finds_what_linuxkit_finds(
     assert (None if found is None else found.to_json()) == expected["descriptor"]
 
 
+@pytest.mark.recorded
 @pytest.mark.parametrize(("name", "answers"), asked())
 def test_find_root_finds_what_linuxkit_finds_and_more(
     name: str, answers: Any, provider: Provider
@@ -81,10 +82,10 @@ def test_find_root_finds_what_linuxkit_finds_and_more(
     assert provider.find_root(name).image() is not None
 
 
+@pytest.mark.recorded
 def test_every_row_that_was_left_out_is_about_an_archive_that_is_not_kept() -> None:
-    conformance_data.root()
     kept = {parameter.values[0] for parameter in asked()}
-    for names in table("find").values():
+    for names in answers_by_version().values():
         assert {n for n in names if n not in kept} == {
             f"example.com/golden/{INDEX}:v1",
             "x@sha256:1a680e769b25bf87f172671f54aa0c817c6d6819a535458cf4326951d094b171",
@@ -111,32 +112,29 @@ NO_NAME = {
 }  # fmt: skip
 
 
-def expansions() -> list[Any]:
-    return [
-        pytest.param(name, versions, id=f"{number:02d}-{name[:40]}")
-        for number, (name, versions) in enumerate(table("references").items())
-    ]
+EXPANSIONS = facts.rows("linuxkit_references")
 
 
 def stored() -> list[Any]:
     """Return every name that is one, with what each version of linuxkit stores for it."""
     found = {
-        (name, versions[version]["expand_with_tag"]): f"{version}-{name[:40]}"
-        for name, versions in table("references").items()
+        (row["name"], row["expect"][version]): f"{version}-{row['name'][:40]}"
+        for row in EXPANSIONS
         for version in ("seed", "head")
-        if name not in NO_NAME and len(name) <= 255
+        if row["name"] not in NO_NAME and len(row["name"]) <= 255
     }
     return [pytest.param(*pair, id=mark) for pair, mark in found.items()]
 
 
-@pytest.mark.parametrize(("name", "versions"), expansions())
-def test_a_name_is_expanded_as_docker_does(name: str, versions: Any) -> None:
+@pytest.mark.parametrize("row", facts.cases("linuxkit_references"))
+def test_a_name_is_expanded_as_docker_does(row: dict[str, Any]) -> None:
+    name = row["name"]
     if name in NO_NAME or len(name) > 255:
         with pytest.raises(InvalidReference):
             Reference.parse(name)
         return
     expanded = str(Reference.parse(name).with_default_tag())
-    assert (expanded != versions["head"]["expand_with_tag"]) == (name in DOCKER_DIFFERS)
+    assert (expanded != row["expect"]["head"]) == (name in DOCKER_DIFFERS)
 
 
 @pytest.mark.parametrize(("name", "expanded"), stored())
@@ -159,5 +157,4 @@ def test_what_linuxkit_stored_under_a_name_is_found_by_it(
 
 
 def test_every_exception_is_a_row_of_the_table() -> None:
-    conformance_data.root()
-    assert set(DOCKER_DIFFERS) | NO_NAME <= table("references").keys()
+    assert set(DOCKER_DIFFERS) | NO_NAME <= {row["name"] for row in EXPANSIONS}

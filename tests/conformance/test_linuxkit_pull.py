@@ -9,21 +9,22 @@ import pytest
 
 from cachedb.layout import IndexJson
 from cachedb.linuxkit import Provider
-from tests import conformance_data
+from tests import recorded
 from tests.registry.servers import docker_registry
+
+pytestmark = pytest.mark.recorded
 
 # linuxkit gives one name to the images for two systems, and the last one keeps it.
 MORE_NAMES = {"ix-two-os": "v1-windows-amd64"}
 
 
+@recorded.parameters(2)
 def pulls() -> list[Any]:
-    if not conformance_data.is_here():
-        return []
-    folder = conformance_data.root() / "linuxkit"
-    recorded = json.loads((folder / "api" / "registry.json").read_text())["pull"]
+    folder = recorded.root() / "linuxkit"
+    recordings = json.loads((folder / "api" / "registry.json").read_text())["pull"]
     return [
         pytest.param(folder / "inputs" / f"{case}.tar", answer, id=f"{version}-{case}")
-        for case, versions in recorded.items()
+        for case, versions in recordings.items()
         for version, answer in versions.items()
         if (folder / "inputs" / f"{case}.tar").exists()
     ]

@@ -19,7 +19,9 @@ from cachedb.cache import Cache
 from cachedb.operations.transfer.export import ExportOptions
 from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
-from tests import build, conformance_data
+from tests import build, recorded
+
+pytestmark = pytest.mark.recorded
 
 CASES = [
     "im-docker", "im-config-full", "ix-alias", "ix-att-dangling", "ix-docker", "ix-nested-mixed",
@@ -56,33 +58,33 @@ def follow(read: Read, descriptor: dict[str, Any]) -> Iterator[str]:
 @pytest.fixture(params=CASES)
 def imported(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Cache, Any]]:
     """A cache that is ours, with what was recorded of linuxkit's own."""
-    folder = conformance_data.root() / "linuxkit"
-    recorded = json.loads((folder / "seed" / f"{request.param}.json").read_text())["ls"]
+    folder = recorded.root() / "linuxkit"
+    listing = json.loads((folder / "seed" / f"{request.param}.json").read_text())["ls"]
     with (
         (folder / "inputs" / f"{request.param}.tar").open("rb") as stream,
         Cache.create(tmp_path / "cache") as cache,
     ):
         cache.import_archive(stream, request.param, ImportOptions(), UNWATCHED)
-        yield cache, recorded
+        yield cache, listing
 
 
 def test_linuxkit_lists_our_cache_and_finds_every_root(imported: tuple[Cache, Any]) -> None:
-    cache, recorded = imported
+    cache, listing = imported
     root = cache.layout.root
 
     def read(digest: str) -> bytes:
         return (root / "blobs" / digest.replace(":", "/")).read_bytes()
 
     found = list_images((root / "index.json").read_bytes(), build.REF_NAME)
-    assert {name: each["digest"] for name, each in found.items()} == recorded
+    assert {name: each["digest"] for name, each in found.items()} == listing
     for descriptor in found.values():
         assert descriptor["mediaType"] in IMAGES | INDEXES
         assert list(follow(read, descriptor))
 
 
 def test_linuxkit_takes_our_archive_in(imported: tuple[Cache, Any]) -> None:
-    cache, recorded = imported
-    plan = cache.plan_export(list(recorded), ExportOptions())
+    cache, listing = imported
+    plan = cache.plan_export(list(listing), ExportOptions())
     files = {}
     with tarfile.open(fileobj=io.BytesIO(b"".join(cache.export(plan)))) as archive:
         for member in archive:
@@ -96,6 +98,6 @@ def test_linuxkit_takes_our_archive_in(imported: tuple[Cache, Any]) -> None:
         return files["blobs/" + digest.replace(":", "/")]
 
     found = list_images(files["index.json"], CONTAINERD)
-    assert {name: each["digest"] for name, each in found.items()} == recorded
+    assert {name: each["digest"] for name, each in found.items()} == listing
     for descriptor in found.values():
         assert list(follow(read, descriptor))

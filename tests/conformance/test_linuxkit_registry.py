@@ -13,9 +13,11 @@ from cachedb.oci import Digest, MediaType
 from cachedb.oci.index_merge import IndexDocument, append_index
 from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
-from tests import build, conformance_data
+from tests import build, recorded
 from tests.operations.registries import Place, fetch, on_disk, send, tags
 from tests.registry import servers
+
+pytestmark = pytest.mark.recorded
 
 # Where the tags of platforms differ from linuxkit's, and why (design/linuxkit.md §4 F, H).
 MORE_TAGS = {
@@ -36,16 +38,15 @@ NOT_KEPT = {
 
 
 @memoised
-def recorded() -> dict[str, Any]:
-    path = conformance_data.root() / "linuxkit" / "api" / "registry.json"
+def recordings() -> dict[str, Any]:
+    path = recorded.root() / "linuxkit" / "api" / "registry.json"
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
 
+@recorded.parameters(2)
 def cases(kind: str) -> list[Any]:
-    if not conformance_data.is_here():
-        return []
-    found = recorded()[kind].items()
+    found = recordings()[kind].items()
     return [pytest.param(name, case, id=name) for name, case in found if name not in NOT_KEPT]
 
 
@@ -73,7 +74,7 @@ def cache(tmp_path: Path) -> Iterator[Cache]:
 
 def take_in(cache: Cache, case: str) -> str:
     """Import a recorded archive; returns the name of its image."""
-    path = conformance_data.root() / "linuxkit" / "inputs" / f"{case}.tar"
+    path = recorded.root() / "linuxkit" / "inputs" / f"{case}.tar"
     with path.open("rb") as stream:
         (imported,) = cache.import_archive(stream, path.name, ImportOptions(), UNWATCHED)
     assert imported.name is not None
@@ -123,7 +124,7 @@ def test_a_pull_brings_what_linuxkit_pulls(
 
 def test_four_pushes_are_merged_as_linuxkit_merges_them() -> None:
     """Only the indexes are kept of these: tests/operations/test_push_tags.py pushes to merge."""
-    steps = recorded()["merge"]
+    steps = recordings()["merge"]
     assert [each["remote"] for each in steps["seed"]] == [each["remote"] for each in steps["head"]]
     remote = index([])
     for step in steps["seed"]:
@@ -135,8 +136,8 @@ def test_four_pushes_are_merged_as_linuxkit_merges_them() -> None:
 
 
 def test_every_difference_is_one_of_a_recorded_case() -> None:
-    inputs = conformance_data.root() / "linuxkit" / "inputs"
+    inputs = recorded.root() / "linuxkit" / "inputs"
     for kind in ("push", "pull"):
-        gone = {name for name in recorded()[kind] if not (inputs / f"{name}.tar").exists()}
+        gone = {name for name in recordings()[kind] if not (inputs / f"{name}.tar").exists()}
         assert gone == NOT_KEPT
-    assert MORE_TAGS.keys() <= recorded()["push"].keys()
+    assert MORE_TAGS.keys() <= recordings()["push"].keys()

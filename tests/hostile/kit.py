@@ -7,13 +7,13 @@ from types import ModuleType
 
 import pytest
 
-from tests import conformance_data
+from tests import recorded
 
 
 @cache
 def load(name: str) -> ModuleType:
-    """Load one of the programs; skips where the folder is missing."""
-    path = conformance_data.root() / "hostile" / f"{name}.py"
+    """Load one of the programs."""
+    path = recorded.root() / "hostile" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"conformance_{name}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -23,9 +23,8 @@ def load(name: str) -> ModuleType:
     return module
 
 
+@recorded.parameters()
 def layouts(*kinds: str) -> list:
-    """Return the cases of hostile layouts as parameters; none where the folder is missing."""
-    if not conformance_data.is_here():
-        return []
+    """Return the cases of hostile layouts as parameters."""
     cases = load("hostile_layouts").CASES
     return [pytest.param(case, id=case.name) for case in cases if case.kind in kinds]

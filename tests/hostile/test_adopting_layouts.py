@@ -54,6 +54,7 @@ def _of_blob(layout: Layout, found: Contents, digest: str) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the kit leaves its files open
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.recorded
 @pytest.mark.parametrize("case", kit.layouts("layout", "both"))
 def test_what_is_hostile_is_refused_or_seen_and_never_followed(
     case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

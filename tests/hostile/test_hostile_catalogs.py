@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.cache import Cache
-from tests import build, conformance_data
+from tests import build, recorded
 from tests.cli.conftest import Run
 from tests.conftest import APP, TOOL
 from tests.hostile import kit
@@ -22,8 +22,9 @@ ORPHAN = build.layer({"orphan": "1"})
 _CODES = {0, 4, 9}
 
 
+@recorded.parameters()
 def cases() -> list[str]:
-    return sorted(kit.load("hostile_sqlite").CASES) if conformance_data.is_here() else []
+    return sorted(kit.load("hostile_sqlite").CASES)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,7 @@ def needed() -> set[str]:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the kit leaves its files open
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.recorded
 @pytest.mark.parametrize("name", cases())
 def test_what_a_hostile_catalog_says_costs_nothing(
     name: str, run: Run, catalogs: Path, tree: build.Tree

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from cachedb.layout import image_layout
-from tests import build
+from tests import build, recorded
 from tests.cli.conftest import Run
 from tests.hostile import kit
 from tests.interop.tools import Done
 
 pytestmark = [  # the kit leaves its files open
+    pytest.mark.recorded,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -36,6 +37,7 @@ _SAMPLE = 25
 _LOOKING = ("ls", "verify", "validate", "doctor")
 
 
+@recorded.parameters()
 def cases(*kinds: str) -> list[Any]:
     """Return the cases; with every test run come those with hostile text, and some of the others.
 

@@ -27,8 +27,10 @@ from cachedb.operations.transfer.remote_inspect import list_tags
 from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
 from cachedb.registry.http.settings import Patience, RegistrySettings
-from tests import build
+from tests import build, recorded
 from tests.registry import hostile_kit
+
+pytestmark = pytest.mark.recorded
 
 _DEADLINE = 15
 _MOST_BYTES = 24 << 20
@@ -227,9 +229,10 @@ _MORE_BOMBS = (
 )
 
 
+@recorded.parameters()
 def _bombs():
     known = {each.id: each.values[0] for each in hostile_kit.modes("pull")}
-    for name in (*_BOMBS, *_MORE_BOMBS) if known else ():
+    for name in (*_BOMBS, *_MORE_BOMBS):
         marks = [pytest.mark.campaign] if name in _MORE_BOMBS else []
         yield pytest.param(known[name], id=name, marks=marks)
 
@@ -242,7 +245,7 @@ print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-@pytest.mark.parametrize("mode", list(_bombs()))
+@pytest.mark.parametrize("mode", _bombs())
 def test_a_bomb_does_not_fill_the_memory(mode, tmp_path):
     with hostile_kit.serving(mode.name) as registry:
         name = f"{registry.host}/repo/img:latest"

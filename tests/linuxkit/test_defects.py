@@ -5,13 +5,12 @@ table there, has a number for each of its rows here.
 """
 
 import ast
-import re
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests import conformance_data
+from tests import facts
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -165,23 +164,6 @@ SHOWN_BY: dict[str, list[tuple[str, str]]] = {
 }
 
 
-def defects() -> set[str]:
-    """Read the numbers of §4: `A.` to `H.`, `1.` and on below each, the rows of a table in E."""
-    text = (conformance_data.root().parent / "design" / "linuxkit.md").read_text()
-    section = text.split("\n## 4.")[1].split("\n## 5.")[0]
-    found: set[str] = set()
-    letter, rows = "", 0
-    for line in section.splitlines():
-        if heading := re.match(r"([A-H])\. ", line):
-            letter = heading[1]
-        elif numbered := re.match(r"(\d+)\. ", line):
-            found.add(f"{letter}{numbered[1]}")
-        elif line.startswith("| ") and not line.startswith(("| test |", "| --- |")):
-            rows += 1
-            found.add(f"{letter}{rows}")
-    return found
-
-
 @cache
 def functions_of(path: str) -> set[str]:
     """Return the names of the test functions of a file."""
@@ -190,7 +172,7 @@ def functions_of(path: str) -> set[str]:
 
 
 def test_every_defect_is_listed() -> None:
-    assert defects() == SHOWN_BY.keys()
+    assert facts.names("linuxkit_names", "defect") == SHOWN_BY.keys()
 
 
 @pytest.mark.parametrize("defect", SHOWN_BY)

@@ -14,7 +14,7 @@ import typer.main
 import cachedb.linuxkit
 from cachedb.cli.app import app
 from cachedb.linuxkit.content_store import Writer
-from tests import conformance_data
+from tests import facts
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "linuxkit.md"
 CODE = re.compile(r"`([^`]+)`")
@@ -104,26 +104,7 @@ def written(*folders: str) -> Iterator[ast.AST]:
 
 def test_every_symbol_of_linuxkit_is_on_the_page() -> None:
     named = {name for theirs, _ in rows("Symbols") for name in CODE.findall(theirs)}
-    assert design_symbols() - named == set()
-
-
-def design_symbols() -> set[str]:
-    """Read the names in the first column of the table in design/linuxkit.md §2."""
-    text = (conformance_data.root().parent / "design" / "linuxkit.md").read_text()
-    section = text.split("\n## 2.")[1].split("\n## 3.")[0]
-    found = set()
-    for line in section.splitlines():
-        if not line.startswith("| `") and not line.startswith("| ‖"):
-            continue
-        for name in CODE.findall(line.split("|")[1]):
-            bare = re.sub(r"\(.*", "", name)
-            owner, _, members = bare.partition(".")
-            if members.startswith("{"):
-                found |= {f"{owner}.{member}" for member in members.strip("{}").split(",")}
-            elif bare:
-                found.add(bare)
-    assert len(found) > 30
-    return found
+    assert facts.names("linuxkit_names", "symbol") - named == set()
 
 
 def every_command() -> dict[str, list[Any]]:
@@ -161,12 +142,9 @@ def test_what_the_page_says_can_be_typed_can_be_typed(line: str) -> None:
 
 
 def test_every_command_and_flag_of_linuxkit_is_on_the_page() -> None:
-    text = (conformance_data.root().parent / "design" / "linuxkit.md").read_text()
-    section = text.split("\n## 5.")[1].split("\n## 6.")[0]
     theirs = {first for first, _ in rows("Commands")}
     named = " ".join(theirs)
-    flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", section))
+    flags = facts.names("linuxkit_names", "flag")
     assert {flag for flag in flags if flag not in named} == set()
-    listed = re.findall(r"^\| `([a-z]+)", section, re.MULTILINE)
-    assert listed == "ls pull push export import rm clean".split()
+    listed = "ls pull push export import rm clean".split()
     assert {f"`cache {command}`" for command in listed} <= theirs

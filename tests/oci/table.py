@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests import conformance_data
+from tests import facts
 
 
 class Table:
@@ -15,9 +15,7 @@ class Table:
     def __init__(self, topic: str, not_ours: Mapping[str, str] | None = None) -> None:
         self.topic = topic
         self.not_ours = {f"{topic}/{pattern}": why for pattern, why in (not_ours or {}).items()}
-        self._rows: list[Any] = []
-        if conformance_data.is_here():
-            self._rows = conformance_data.vectors(topic)["cases"]
+        self._rows = facts.rows(topic)
         self._applied: set[str] = set()
 
     def rows(self, *categories: str) -> list[Any]:
@@ -34,13 +32,8 @@ class Table:
         """Return the rows that are listed, for a test of what is done instead."""
         return self._parameters([row for row in self._rows if self._is_listed(row["id"])])
 
-    def document(self, key: str) -> Any:
-        """Return what stands beside the rows of the table."""
-        return conformance_data.vectors(self.topic)[key]
-
     def check(self) -> None:
         """Fail when a row is neither applied nor listed, or a listed pattern has no row."""
-        conformance_data.root()
         ids = {row["id"] for row in self._rows}
         listed = {each for each in ids if self._is_listed(each)}
         assert self._applied | listed == ids

@@ -11,7 +11,7 @@ from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 from cachedb.packages import in_toto
-from tests import conformance_data
+from tests import facts, recorded
 
 _SHA = "ab" * 32
 
@@ -26,13 +26,13 @@ def statement(**changes: object) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("row", conformance_data.cases("attestations", "statement"))
+@pytest.mark.parametrize("row", facts.cases("attestations", "statement"))
 def test_a_statement_that_the_reference_refuses_is_refused(row):
     with pytest.raises(InvalidManifest):
         in_toto.parse_statement(row["text"].encode())
 
 
-@pytest.mark.parametrize("row", conformance_data.cases("attestations", "resource_descriptor"))
+@pytest.mark.parametrize("row", facts.cases("attestations", "resource_descriptor"))
 def test_a_resource_descriptor_is_read_when_the_reference_reads_it(row):
     fields = Fields(decode_object(row["text"].encode()))
 
@@ -43,9 +43,10 @@ def test_a_resource_descriptor_is_read_when_the_reference_reads_it(row):
         assert dict(in_toto.parse_resource(fields).digests)
 
 
-@pytest.mark.parametrize("row", conformance_data.cases("attestations", "statement_document"))
+@pytest.mark.recorded
+@pytest.mark.parametrize("row", recorded.cases("attestations", "statement_document"))
 def test_a_statement_is_unwrapped(row):
-    content = (conformance_data.root() / "vectors" / "sbom" / row["file"]).read_bytes()
+    content = (recorded.root() / "vectors" / "sbom" / row["file"]).read_bytes()
 
     found = in_toto.parse_statement(content)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cachedb.errors import InvalidPackageURL
 from cachedb.packages.purl import PackageURL
-from tests import conformance_data
+from tests import facts
 
 NOT_APPLICABLE = {
     "purl/gem/002": "an upper-case qualifier is refused here and folded in purl/maven/014",
@@ -47,7 +47,7 @@ def apply(row: dict[str, Any]) -> None:
         assert str(url) == wanted
 
 
-@pytest.mark.parametrize("row", conformance_data.cases("purl"))
+@pytest.mark.parametrize("row", facts.cases("purl"))
 def test_a_row_of_the_specification_holds_or_is_listed_with_its_reason(row):
     if row["id"] in NOT_APPLICABLE:
         with pytest.raises(AssertionError):
@@ -65,7 +65,7 @@ def failing(row: dict[str, Any]) -> None:
 
 
 def test_every_listed_row_is_a_row():
-    ids = {row["id"] for row in conformance_data.vectors("purl")["cases"]}
+    ids = {row["id"] for row in facts.rows("purl")}
 
     assert set(NOT_APPLICABLE) <= ids
 

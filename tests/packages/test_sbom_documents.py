@@ -13,7 +13,7 @@ from cachedb.errors import InvalidInput, InvalidManifest, LimitExceeded
 from cachedb.packages import package, sbom_documents, spdx
 from cachedb.packages.package import Package
 from cachedb.packages.sbom_documents import may_hold_packages, packages_in
-from tests import conformance_data
+from tests import recorded
 from tests.packages import sboms
 from tests.packages.sboms import (
     BUNDLE,
@@ -48,8 +48,9 @@ _APPLIED_HERE = ("spdx2", "spdx3", "bundle_or_bom")
 _APPLIED_BY_IN_TOTO = ("statement", "statement_document", "resource_descriptor")
 
 
+@pytest.mark.recorded
 def test_every_row_of_the_vectors_is_applied_or_listed():
-    categories = {row["category"] for row in conformance_data.vectors("attestations")["cases"]}
+    categories = {row["category"] for row in recorded.vectors("attestations")["cases"]}
 
     assert categories == {*NOT_APPLICABLE, *_APPLIED_HERE, *_APPLIED_BY_IN_TOTO}
 
@@ -67,9 +68,10 @@ def wanted(expected: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-@pytest.mark.parametrize("row", conformance_data.cases("attestations", "spdx2", "spdx3"))
+@pytest.mark.recorded
+@pytest.mark.parametrize("row", recorded.cases("attestations", "spdx2", "spdx3"))
 def test_the_packages_of_an_example_are_those_that_the_row_lists(row):
-    path = conformance_data.root() / "vectors" / "sbom" / row["file"]
+    path = recorded.root() / "vectors" / "sbom" / row["file"]
 
     with path.open("rb") as stream:
         found = list(packages_in(stream, SPDX))
@@ -81,9 +83,10 @@ def test_the_packages_of_an_example_are_those_that_the_row_lists(row):
     ] == expected
 
 
-@pytest.mark.parametrize("row", conformance_data.cases("attestations", "bundle_or_bom"))
+@pytest.mark.recorded
+@pytest.mark.parametrize("row", recorded.cases("attestations", "bundle_or_bom"))
 def test_a_document_without_packages_is_a_document(row):
-    content = (conformance_data.root() / "vectors" / "sbom" / row["file"]).read_bytes()
+    content = (recorded.root() / "vectors" / "sbom" / row["file"]).read_bytes()
 
     assert read(content, CYCLONEDX) == []
 

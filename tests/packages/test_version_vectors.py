@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cachedb.packages.versions import is_valid, key
-from tests import conformance_data
+from tests import facts
 
 _FUZZY = "~ asks whether one version begins with another one: the query language has globs"
 _LOOSE = "strict only: cachedb reads what Go and npm write, v1.2, 1.2.3.4, leading zeros"
@@ -94,10 +94,10 @@ _SCHEMES = ("apk", "deb", "pep440", "rpm", "semver")
 
 @pytest.mark.parametrize("scheme", _SCHEMES)
 def test_every_row_is_applied_or_listed_with_its_reason(scheme):
-    table = conformance_data.vectors(f"versions_{scheme}")
+    table = facts.rows(f"versions_{scheme}")
     applied, listed, failed = [], {}, []
 
-    for row in table["cases"]:
+    for row in table:
         if reason := why_not(row):
             listed[row["id"]] = reason
             continue
@@ -108,15 +108,11 @@ def test_every_row_is_applied_or_listed_with_its_reason(scheme):
             failed.append(row)
 
     assert failed == []
-    assert len(applied) + len(listed) == table["total"] == len(table["cases"])
+    assert len(applied) + len(listed) == len(table)
     assert len(applied) > len(listed) or scheme == "semver"
 
 
 def test_the_rows_that_do_not_apply_are_rows():
-    ids = {
-        row["id"]
-        for scheme in _SCHEMES
-        for row in conformance_data.vectors(f"versions_{scheme}")["cases"]
-    }
+    ids = {row["id"] for scheme in _SCHEMES for row in facts.rows(f"versions_{scheme}")}
 
     assert set(NOT_APPLICABLE) <= ids

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from tests import conformance_data
+from tests import recorded
 
 _NAME = "hostile_registry"
 
@@ -16,7 +16,7 @@ _NAME = "hostile_registry"
 @cache
 def load():
     """Return the module; it keeps its own helpers beside itself."""
-    path = conformance_data.root() / "hostile" / f"{_NAME}.py"
+    path = recorded.root() / "hostile" / f"{_NAME}.py"
     spec = importlib.util.spec_from_file_location(_NAME, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[_NAME] = module  # dataclasses look their module up there
@@ -42,10 +42,9 @@ def serving(mode, port=0):
             server.server_close()
 
 
+@recorded.parameters()
 def modes(*operations):
-    """Return the modes of some operations as parameters; none where the data is missing."""
-    if not conformance_data.is_here():
-        return []
+    """Return the modes of some operations as parameters."""
     return [
         pytest.param(mode, id=mode.name) for mode in load().MODES.values() if mode.op in operations
     ]

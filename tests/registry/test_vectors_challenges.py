@@ -1,4 +1,4 @@
-"""The rows of vectors/auth_challenges.json."""
+"""The rows of data/auth_challenges.json."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from cachedb.registry.auth import challenges, scopes, trusted_realms
 from cachedb.registry.auth.authenticator import Token
 from cachedb.registry.http.origin import Origin
 from cachedb.registry.http.settings import RegistrySettings
-from tests import conformance_data
+from tests import facts
 
 _UNION = "containerd keeps scopes of one resource apart; we join their actions, as oras does"
 NOT_APPLICABLE = {
@@ -28,12 +28,12 @@ _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def _rows(*categories):
-    found = conformance_data.cases("auth_challenges", *categories)
+    found = facts.cases("auth_challenges", *categories)
     return [case for case in found if case.values[0]["id"] not in NOT_APPLICABLE]
 
 
 def test_every_row_is_applied_or_listed():
-    rows = conformance_data.vectors("auth_challenges")["cases"]
+    rows = facts.rows("auth_challenges")
     assert {row["category"] for row in rows} <= _APPLIED
     assert {row["id"] for row in rows} >= set(NOT_APPLICABLE)
 

@@ -1,4 +1,4 @@
-"""The rows of vectors/auth_credentials.json."""
+"""The rows of data/auth_credentials.json."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from cachedb.oci.json_fields import Fields
 from cachedb.registry.auth import credential_helpers, credentials
 from cachedb.registry.auth.credential_helpers import Secret
 from cachedb.registry.auth.credentials import ANONYMOUS, Credential, CredentialFile, Credentials
-from tests import conformance_data
+from tests import facts
 
 _WRITING = "cachedb reads credentials and never writes them"
 _OTHER_SIDE = "what a helper does inside its keychain, not what its caller does"
@@ -36,12 +36,12 @@ def _reason(row):
 
 
 def _rows(*categories):
-    found = conformance_data.cases("auth_credentials", *categories)
+    found = facts.cases("auth_credentials", *categories)
     return [case for case in found if not _reason(case.values[0])]
 
 
 def test_every_row_is_applied_or_listed():
-    table = conformance_data.vectors("auth_credentials")["cases"]
+    table = facts.rows("auth_credentials")
     applied = {
         "entry_decode", "auth_field_decode", "lookup", "file_precedence", "helper_reply",
         "key_order", "default_path", "load", "helper_choice", "server_key", "host_port_match",
@@ -62,12 +62,15 @@ def _expected(fields):
     return Credential(**found)
 
 
+def _document(name):
+    return facts.document("auth_credentials", name)
+
+
 def _config(row):
     if row.get("config_text") is not None:
         return row["config_text"].encode()
     if "document" in row:
-        documents = conformance_data.vectors("auth_credentials")["documents"]
-        return json.dumps(documents[row["document"]]).encode()
+        return json.dumps(_document(row["document"])).encode()
     return json.dumps(row.get("config", {})).encode()
 
 
@@ -252,10 +255,8 @@ def _install(folder, script):
 
 @pytest.mark.parametrize("row", _rows("config_import"))
 def test_a_configuration_with_helpers_is_understood(row):
-    documents = conformance_data.vectors("auth_credentials")["documents"]
-    keychains = {
-        name: known for name, known in documents["regclient/helpers"].items() if "env" not in name
-    }
+    helpers = _document("regclient/helpers")
+    keychains = {name: known for name, known in helpers.items() if "env" not in name}
     asked = []
 
     def ask(program, server):
@@ -266,8 +267,8 @@ def test_a_configuration_with_helpers_is_understood(row):
     files = tuple(
         CredentialFile.parse(json.dumps(document).encode(), "config.json")
         for document in (
-            documents["regclient/helpers"]["env DOCKER_AUTH_CONFIG"],
-            documents[row["document"]],
+            helpers["env DOCKER_AUTH_CONFIG"],
+            _document(row["document"]),
         )
     )
     found = Credentials(files, ask=ask).find(row["query"])

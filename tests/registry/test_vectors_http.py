@@ -1,4 +1,4 @@
-"""The rows of vectors/http_registry.json."""
+"""The rows of data/http_registry.json."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from cachedb.registry import endpoint
 from cachedb.registry.http import api_errors, headers
 from cachedb.registry.http.api_errors import Problem
 from cachedb.registry.http.origin import Origin
-from tests import conformance_data
+from tests import facts
 
 _APPLIED = {
     "retryable", "error_message", "error_body", "link_parse", "link_next", "warning",
@@ -20,11 +20,11 @@ _APPLIED = {
 
 
 def _rows(*categories):
-    return conformance_data.cases("http_registry", *categories)
+    return facts.cases("http_registry", *categories)
 
 
 def test_every_row_is_applied():
-    rows = conformance_data.vectors("http_registry")["cases"]
+    rows = facts.rows("http_registry")
     assert {row["category"] for row in rows} <= _APPLIED
 
 
