@@ -26,11 +26,17 @@ _OF_REGISTRIES = {
     "HOME": "Directory with `.docker` and `.config`.",
     "REQUESTS_CA_BUNDLE": "Certificate authorities to trust, in place of the system's.",
     "CURL_CA_BUNDLE": "The same; read if `REQUESTS_CA_BUNDLE` is not set.",
+    "HTTPS_PROXY": "URL of the proxy to registries that are reached over https; `https_proxy` if "
+    "not set.",
+    "HTTP_PROXY": "The same for plain http; `http_proxy` if not set.",
+    "ALL_PROXY": "URL of the proxy where the two above are not set; `all_proxy` if not set.",
+    "NO_PROXY": "Hosts to reach directly, by [the rules of Go]"
+    "(registries.md#proxies); `no_proxy` if not set.",
+    "REQUEST_METHOD": "If set (by a web server), `HTTP_PROXY` is ignored: a client may have sent "
+    "it.",
 }
 _OF_LIBRARIES = {
     "XDG_CACHE_HOME": "Its `cachedb/layout` is the default cache; `$HOME/.cache` if not set.",
-    "https_proxy, http_proxy, all_proxy": "URL of the proxy for registries, by scheme.",
-    "no_proxy": "Hosts and domains to reach directly. Loopback addresses always are.",
     "SSL_CERT_FILE, SSL_CERT_DIR": "The system's certificate authorities, for OpenSSL.",
     "COLUMNS": "Width of help and progress bars, in place of the terminal's.",
 }

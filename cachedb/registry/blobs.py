@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,13 +16,13 @@ from cachedb.registry.http.api_errors import Failure
 from cachedb.registry.http.origin import path_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cachedb.oci.descriptor import Descriptor
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.http.transport import Answer
+    from cachedb.registry.http.response import Response
 
-# Who sends less than this in a connection has not made progress that earns another attempt.
+# A connection that brings less than this has made no progress that earns another attempt.
 _PROGRESS = MIB
 
 
@@ -39,33 +40,105 @@ class Sink(Protocol):
         """Forget all bytes."""
 
 
+class _Reading(Enum):
+    """How the body of a response becomes the blob."""
+
+    AS_SENT = auto()
+    DECODED = auto()
+
+
+class _Misread(Exception):
+    """A body with a content coding is not the blob in one reading, and may be in the other."""
+
+    def __init__(self, error: WrongContent, other: _Reading) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.other = other
+
+
 class BlobStream:
     """The body of a blob from `offset` on; iterate it once."""
 
-    def __init__(self, offset: int, descriptor: Descriptor, answer: Answer | None) -> None:
+    def __init__(
+        self,
+        offset: int,
+        descriptor: Descriptor,
+        response: Response | None,
+        reading: _Reading | None = None,
+    ) -> None:
         self.offset = offset
         self._descriptor = descriptor
-        self._answer = answer
+        self._response = response
+        self._reading = reading
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield pieces as they come.
+        """Yield pieces as they arrive.
 
         Raises:
             RegistryUnavailable: The body ends early; what came before has been yielded.
-            WrongContent: There is more than the descriptor says.
+            WrongContent: There is more than the descriptor says, or a content coding that does
+                not lead to the digest.
         """
-        position, size = self.offset, self._descriptor.size
-        for chunk in self._answer.chunks() if self._answer is not None else ():
-            position += len(chunk)
-            if position > size:
-                raise WrongContent(
-                    f"blob {self._descriptor.digest}", f"it is longer than {size} bytes"
-                )
+        response, offset, descriptor = self._response, self.offset, self._descriptor
+        if response is None:
+            return
+        if not response.codings:
+            yield from _counted(response.chunks(), offset, descriptor)
+        elif self._reading is not None:
+            yield from _counted(_read_as(self._reading, response), offset, descriptor)
+        else:
+            yield from _guessed(response, offset, descriptor)
+
+
+def _counted(chunks: Iterable[bytes], position: int, descriptor: Descriptor) -> Iterator[bytes]:
+    size = descriptor.size
+    for chunk in chunks:
+        position += len(chunk)
+        if position > size:
+            raise WrongContent(f"blob {descriptor.digest}", f"it is longer than {size} bytes")
+        yield chunk
+    if position < size:
+        raise RegistryUnavailable(
+            f"blob {descriptor.digest} ends after {position} of {size} bytes"
+        )
+
+
+def _read_as(reading: _Reading, response: Response) -> Iterator[bytes]:
+    return response.chunks() if reading is _Reading.AS_SENT else response.decoded_chunks()
+
+
+def _guessed(response: Response, offset: int, descriptor: Descriptor) -> Iterator[bytes]:
+    """Yield a body with a content coding in the likelier reading, and check the digest.
+
+    A web server may state the coding that a layer has as a file; a proxy may have compressed
+    what it passes on. Only the digest tells.
+    """
+    what = f"blob {descriptor.digest}"
+    reading = _likely(response, offset, descriptor)
+    other = _Reading.DECODED if reading is _Reading.AS_SENT else _Reading.AS_SENT
+    hasher = Digest(descriptor.digest).hasher()
+    try:
+        for chunk in _counted(_read_as(reading, response), offset, descriptor):
+            hasher.update(chunk)
             yield chunk
-        if position < size:
-            raise RegistryUnavailable(
-                f"blob {self._descriptor.digest} ends after {position} of {size} bytes"
-            )
+    except WrongContent as error:
+        raise _Misread(error, other) from error
+    except RegistryUnavailable as error:
+        if error.unanswered:
+            raise
+        raise _Misread(WrongContent(what, str(error)), other) from error
+    # From an offset on, only the sink has the bytes before it.
+    if not offset and hasher.hexdigest() != Digest(descriptor.digest).encoded:
+        wrong = WrongContent(what, "its content coding leads to another digest")
+        raise _Misread(wrong, other)
+
+
+def _likely(response: Response, offset: int, descriptor: Descriptor) -> _Reading:
+    length = headers.content_length(response.header_lines("Content-Length"))
+    if length is None:
+        has_suffix = any(descriptor.media_type.endswith(coding) for coding in response.codings)
+        return _Reading.AS_SENT if has_suffix else _Reading.DECODED
+    return _Reading.AS_SENT if offset + length == descriptor.size else _Reading.DECODED
 
 
 @contextmanager
@@ -79,34 +152,55 @@ def stream(
         WrongContent: It offers another size.
         InvalidDigest: We cannot compute its digest, so it is not fetched.
     """
-    with _open(endpoint.ask, endpoint, repository, descriptor, offset) as body:
-        yield body
+    try:
+        with _open(endpoint.request, endpoint, repository, descriptor, offset) as body:
+            yield body
+    except _Misread as misread:
+        raise misread.error from misread
 
 
 def download(endpoint: Endpoint, repository: str, descriptor: Descriptor, sink: Sink) -> None:
-    """Bring a blob into `sink`, going on where it stopped when the connection breaks.
+    """Download a blob into `sink`, resuming where it stopped when the connection breaks.
 
-    Attempts are limited by what they bring: a server that sends a few bytes a connection is
-    given up.
+    Attempts are limited by their progress: a server that sends less than a MiB a connection
+    has no more than the retries of the settings. A body with a content coding is read as it
+    is sent and decoded, the likelier one first, until one has the digest.
     """
     attempt, earned = 0, sink.offset + _PROGRESS
+    reading: _Reading | None = None
     while True:
         try:
-            # Not endpoint.ask: attempts at the request would multiply the attempts here.
-            with _open(endpoint.ask_once, endpoint, repository, descriptor, sink.offset) as body:
-                if body.offset != sink.offset:
-                    sink.restart()
-                for chunk in body:
-                    sink.write(chunk)
+            _receive(endpoint, repository, descriptor, sink, reading)
+        except _Misread as misread:
+            reading, earned = misread.other, _PROGRESS
+            sink.restart()
         except (RegistryUnavailable, RateLimited) as error:
             if sink.offset >= earned:
                 attempt, earned = 0, sink.offset + _PROGRESS
-            if attempt >= endpoint.settings.patience.retries:
+            if attempt >= endpoint.settings.deadlines.retries:
                 raise
             endpoint.wait(attempt, Failure.of(error))
             attempt += 1
         else:
             return
+
+
+def _receive(
+    endpoint: Endpoint,
+    repository: str,
+    descriptor: Descriptor,
+    sink: Sink,
+    reading: _Reading | None,
+) -> None:
+    # A range is one of the body as it is sent, so what has been decoded cannot be resumed.
+    offset = 0 if reading is _Reading.DECODED else sink.offset
+    # Not endpoint.request: its attempts would multiply those of download().
+    send = endpoint.request_once
+    with _open(send, endpoint, repository, descriptor, offset, reading) as body:
+        if body.offset != sink.offset:
+            sink.restart()
+        for chunk in body:
+            sink.write(chunk)
 
 
 def is_there(endpoint: Endpoint, repository: str, digest: Digest) -> bool:
@@ -117,33 +211,34 @@ def is_there(endpoint: Endpoint, repository: str, digest: Digest) -> bool:
     """
     path = _path(endpoint, repository, digest)
     access = endpoint.pulling(repository)
-    with endpoint.ask("HEAD", path, access) as answer:
-        if answer.status not in HEAD_REFUSED:
-            return _is_yes(answer, digest)
-    with endpoint.ask("GET", path, access, {"Range": "bytes=0-0"}) as answer:
-        return _is_yes(answer, digest)
+    with endpoint.request("HEAD", path, access) as response:
+        if response.status not in HEAD_REFUSED:
+            return _is_yes(response, digest)
+    with endpoint.request("GET", path, access, {"Range": "bytes=0-0"}) as response:
+        return _is_yes(response, digest)
 
 
-def _is_yes(answer: Answer, digest: Digest) -> bool:
-    if answer.status == HTTPStatus.NOT_FOUND:
+def _is_yes(response: Response, digest: Digest) -> bool:
+    if response.status == HTTPStatus.NOT_FOUND:
         return False
     # 416: an empty blob has no first byte.
-    if answer.status in {
+    if response.status in {
         HTTPStatus.OK,
         HTTPStatus.PARTIAL_CONTENT,
         HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     }:
         return True
-    raise api_errors.error_of(answer, f"look for blob {digest}")
+    raise api_errors.error_of(response, f"look for blob {digest}")
 
 
 @contextmanager
 def _open(
-    ask: Callable[..., Answer],
+    send: Callable[..., Response],
     endpoint: Endpoint,
     repository: str,
     descriptor: Descriptor,
     offset: int,
+    reading: _Reading | None = None,
 ) -> Iterator[BlobStream]:
     digest = Digest(descriptor.digest)
     if 0 < offset == descriptor.size:
@@ -151,33 +246,45 @@ def _open(
         return
     ranges = {"Range": f"bytes={offset}-"} if offset else {}
     path = _path(endpoint, repository, digest)
-    with ask("GET", path, endpoint.pulling(repository), ranges) as answer:
-        yield BlobStream(_start_of(answer, endpoint, descriptor, offset), descriptor, answer)
+    with send("GET", path, endpoint.pulling(repository), ranges) as response:
+        start = _start_of(response, endpoint, descriptor, offset)
+        yield BlobStream(start, descriptor, response, reading)
 
 
 def _path(endpoint: Endpoint, repository: str, digest: Digest) -> str:
     return endpoint.path(repository, f"blobs/{path_segment(digest)}")
 
 
-def _start_of(answer: Answer, endpoint: Endpoint, descriptor: Descriptor, offset: int) -> int:
-    """Return where the body of an answer starts, after checking that it is the right body."""
+def _start_of(response: Response, endpoint: Endpoint, descriptor: Descriptor, offset: int) -> int:
+    """Return the offset at which the body starts, after checking that it is the right body."""
     what = f"blob {descriptor.digest}"
-    match answer.status:
+    match response.status:
         case HTTPStatus.OK:
             start = 0
         case HTTPStatus.PARTIAL_CONTENT if offset:
             start = offset
-            if headers.content_range_start(answer.header("Content-Range") or "") != offset:
+            if headers.content_range_start(response.header("Content-Range") or "") != offset:
                 raise WrongContent(what, "the registry sends another range than asked for")
         case HTTPStatus.NOT_FOUND:
             raise BlobNotFound(descriptor.digest, f"{endpoint} does not have {what}")
         case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise WrongContent(what, f"the registry has no bytes after {offset}")
         case _:
-            raise api_errors.error_of(answer, f"pull {what}")
-    length = headers.content_length(answer.header_lines("Content-Length"))
+            raise api_errors.error_of(response, f"pull {what}")
+    if response.codings:
+        _check_range(response, descriptor, start)
+        return start
+    length = headers.content_length(response.header_lines("Content-Length"))
     if length is not None and start + length != descriptor.size:
         raise WrongContent(
             what, f"the registry offers {start + length} bytes, not {descriptor.size}"
         )
     return start
+
+
+def _check_range(response: Response, descriptor: Descriptor, start: int) -> None:
+    """Refuse to resume with a range of a body that is longer or shorter than the blob."""
+    total = headers.content_range_total(response.header("Content-Range") or "")
+    if start and total != descriptor.size:
+        error = WrongContent(f"blob {descriptor.digest}", "the range is one of a coded body")
+        raise _Misread(error, _Reading.DECODED)

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 from cachedb.errors import RegistryError, RegistryUnavailable, UntrustedOrigin
 from cachedb.registry.auth import scopes
 from cachedb.registry.auth.scopes import Access
-from cachedb.registry.http import headers, tls
+from cachedb.registry.http import headers, tls_probe
 from cachedb.registry.http.api_errors import Failure
 from cachedb.registry.http.origin import Origin, redact, request_target, resolve
-from cachedb.registry.http.transport import Request
-from cachedb.registry.session import Exchange
+from cachedb.registry.http.request import Request
+from cachedb.registry.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cachedb.limits import Limit
     from cachedb.registry.auth.credentials import Credential
+    from cachedb.registry.http.response import Response
     from cachedb.registry.http.settings import RegistrySettings
-    from cachedb.registry.http.transport import Answer
 
-    _Send = Callable[[Exchange, Request], Answer]
+    _Send = Callable[[Session, Request], Response]
 
 # A registry, a gateway or a signed URL may refuse HEAD and allow GET: only GET decides.
 HEAD_REFUSED = frozenset({400, 403, 405, 501})
@@ -49,7 +49,7 @@ class Endpoint:
         self._prefix = prefix
         self._credential = credential
         self._lock = threading.Lock()
-        self._exchange = Exchange(home, credential, settings)
+        self._session = Session(home, credential, settings)
         # A registry on this machine may speak either; it is asked over http first, and nothing
         # secret is said before it answered.
         self._may_speak_tls = home.is_loopback and home.scheme == "http"
@@ -60,7 +60,7 @@ class Endpoint:
     @property
     def home(self) -> Origin:
         """The origin of the registry."""
-        return self._exchange.home
+        return self._session.home
 
     def name(self, repository: str) -> str:
         """Return the name that a repository has in this registry."""
@@ -87,9 +87,9 @@ class Endpoint:
         name = self.name(repository)
         return Access(repository=name, scopes=(scopes.of_repository(name, actions),))
 
-    def ask(
+    def request(
         self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         """Send a request without a body to a path, as often as it may help."""
         return self.send(Request(method=method, url=path, headers=headers or {}), access)
 
@@ -101,7 +101,7 @@ class Endpoint:
         limit: Limit,
         what: str,
         headers: Mapping[str, str] | None = None,
-    ) -> Iterator[tuple[Answer, bytes]]:
+    ) -> Iterator[tuple[Response, bytes]]:
         """Get a document that is read whole, again if the connection breaks in the middle of it.
 
         The content is empty when the answer is not 200: then the body is still to be read.
@@ -110,63 +110,61 @@ class Endpoint:
             LimitExceeded: The document is larger than `limit`.
         """
         for attempt in count():
-            with self.ask("GET", path, access, headers) as answer:
+            with self.request("GET", path, access, headers) as response:
                 try:
-                    is_ok = answer.status == HTTPStatus.OK
-                    content = answer.read(limit, what) if is_ok else b""
+                    is_ok = response.status == HTTPStatus.OK
+                    content = response.read(limit, what) if is_ok else b""
                 except RegistryUnavailable as error:
-                    if attempt >= self.settings.patience.retries:
+                    if attempt >= self.settings.deadlines.retries:
                         raise
                     failure = Failure.of(error)
                 else:
-                    yield answer, content
+                    yield response, content
                     return
             self.wait(attempt, failure)
 
-    def ask_once(
+    def request_once(
         self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         """Do as `ask`, but leave another attempt to the caller."""
         request = Request(method=method, url=path, headers=headers or {})
-        return self._send_to_path(
-            lambda exchange, whole: exchange.send_once(whole, access), request
-        )
+        return self._send_to_path(lambda session, whole: session.send_once(whole, access), request)
 
-    def send(self, request: Request, access: Access) -> Answer:
+    def send(self, request: Request, access: Access) -> Response:
         """Send a request whose URL is a path, as often as it may help."""
-        return self._send_to_path(lambda exchange, whole: exchange.send(whole, access), request)
+        return self._send_to_path(lambda session, whole: session.send(whole, access), request)
 
-    def send_once(self, request: Request, access: Access) -> Answer:
+    def send_once(self, request: Request, access: Access) -> Response:
         """Send a request that its caller repeats, to a URL that the registry gave us."""
-        return self._exchange.send_once(request, access)
+        return self._session.send_once(request, access)
 
     def wait(self, attempt: int, failure: Failure) -> None:
-        """Wait before another attempt: see `Exchange.wait`."""
-        self._exchange.wait(attempt, failure)
+        """Wait before another attempt: see `Session.wait`."""
+        self._session.wait(attempt, failure)
 
     def close(self) -> None:
         """Close idle connections."""
-        self._exchange.close()
+        self._session.close()
 
-    def _send_to_path(self, send: _Send, request: Request) -> Answer:
+    def _send_to_path(self, send: _Send, request: Request) -> Response:
         """Send a request whose URL is a path, and change over to TLS if that is spoken."""
         if not self._may_speak_tls:
             return self._at_home(send, request)
         try:
-            answer = self._at_home(send, request)
+            response = self._at_home(send, request)
         except RegistryUnavailable:
             if not self._turns_out_to_speak_tls():
                 raise
             return self._at_home(send, request)
-        if answer.status == HTTPStatus.BAD_REQUEST and self._turns_out_to_speak_tls():
-            answer.close()
+        if response.status == HTTPStatus.BAD_REQUEST and self._turns_out_to_speak_tls():
+            response.close()
             return self._at_home(send, request)
         self._may_speak_tls = False
-        return answer
+        return response
 
-    def _at_home(self, send: _Send, request: Request) -> Answer:
-        exchange = self._exchange
-        return send(exchange, replace(request, url=f"{exchange.home}{request.url}"))
+    def _at_home(self, send: _Send, request: Request) -> Response:
+        session = self._session
+        return send(session, request._replace(url=f"{session.home}{request.url}"))
 
     def _turns_out_to_speak_tls(self) -> bool:
         """Ask the port for a TLS handshake, and change over to https if it agrees."""
@@ -174,15 +172,15 @@ class Endpoint:
             if self.home.scheme == "https":
                 return True
             self._may_speak_tls = False
-            if not tls.is_spoken_at(self.home, self.settings.patience.connect_seconds):
+            if not tls_probe.is_spoken_at(self.home, self.settings.deadlines.connect_seconds):
                 return False
-            self._exchange.close()
+            self._session.close()
             home = Origin.at("https", self.home.authority)
-            self._exchange = Exchange(home, self._credential, self.settings)
+            self._session = Session(home, self._credential, self.settings)
             return True
 
 
-def next_page(answer: Answer) -> str | None:
+def next_page(response: Response) -> str | None:
     """Return the path of the page after this one, None on the last page (RFC 8288, rel="next").
 
     A Link header that cannot be read is an error: taken for the last page, it would cut the
@@ -193,7 +191,7 @@ def next_page(answer: Answer) -> str | None:
         UntrustedOrigin: The next page is at another origin.
     """
     target = None
-    for link in headers.parse_links(answer.header_lines("Link")):
+    for link in headers.parse_links(response.header_lines("Link")):
         relations = link.parameters.get("rel", "").lower().split()
         if not relations:
             raise RegistryError(f"malformed Link header: {link.target[:80]!r} has no rel")
@@ -201,7 +199,7 @@ def next_page(answer: Answer) -> str | None:
             target = link.target
     if target is None:
         return None
-    url = resolve(answer.url, target)
-    if Origin.of(url) != answer.origin:
+    url = resolve(response.url, target)
+    if Origin.of(url) != response.origin:
         raise UntrustedOrigin(f"the next page is at another origin, {redact(url)!r}")
     return request_target(url)

@@ -6,7 +6,13 @@ import io
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from cachedb.errors import InvalidDigest, InvalidMediaType, RefNotFound, WrongContent
+from cachedb.errors import (
+    InvalidDigest,
+    InvalidMediaType,
+    RefNotFound,
+    RegistryError,
+    WrongContent,
+)
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import manifest as documents
 from cachedb.oci import media_type as media_types
@@ -17,12 +23,12 @@ from cachedb.oci.reference import DEFAULT_TAG, TagName
 from cachedb.registry.endpoint import HEAD_REFUSED
 from cachedb.registry.http import api_errors, headers
 from cachedb.registry.http.origin import path_segment
-from cachedb.registry.http.transport import Request
+from cachedb.registry.http.request import Request
 
 if TYPE_CHECKING:
     from cachedb.oci.reference import Reference
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.http.transport import Answer
+    from cachedb.registry.http.response import Response
 
 _KINDS = (
     media_types.OCI_INDEX,
@@ -30,6 +36,11 @@ _KINDS = (
     media_types.DOCKER_LIST,
     media_types.DOCKER_MANIFEST,
     media_types.OCI_ARTIFACT,
+)
+_DOCKER_KINDS = frozenset({media_types.DOCKER_LIST, media_types.DOCKER_MANIFEST})
+_DOCKER_TYPES_HINT = (
+    'zot takes Docker\'s types with "compat": ["docker2s2"] under "http" in its configuration; '
+    "`skopeo copy --format oci` converts an image, which changes its digest"
 )
 _ACCEPT = {"Accept": ", ".join(_KINDS)}
 # What servers say when they do not know what a manifest is.
@@ -55,15 +66,15 @@ def _resolve(
     endpoint: Endpoint, repository: str, target: Digest | TagName, what: str
 ) -> Descriptor:
     path = _path(endpoint, repository, target)
-    with endpoint.ask("HEAD", path, endpoint.pulling(repository), _ACCEPT) as answer:
-        if answer.status == HTTPStatus.NOT_FOUND:
+    with endpoint.request("HEAD", path, endpoint.pulling(repository), _ACCEPT) as response:
+        if response.status == HTTPStatus.NOT_FOUND:
             raise RefNotFound(what, why=f"{endpoint} has no {what!r}")
-        if answer.status == HTTPStatus.OK:
-            found = _described(answer, target)
+        if response.status == HTTPStatus.OK:
+            found = _described(response, target)
             if found is not None:
                 return found
-        elif answer.status not in HEAD_REFUSED:
-            raise api_errors.error_of(answer, f"resolve {what!r}")
+        elif response.status not in HEAD_REFUSED:
+            raise api_errors.error_of(response, f"resolve {what!r}")
     return get(endpoint, repository, target)[0]
 
 
@@ -84,12 +95,12 @@ def get(
     path = _path(endpoint, repository, name)
     title = f"the manifest of {what!r}"
     access = endpoint.pulling(repository)
-    with endpoint.fetch(path, access, MANIFEST_BYTES, title, _ACCEPT) as (answer, content):
-        if answer.status == HTTPStatus.NOT_FOUND:
+    with endpoint.fetch(path, access, MANIFEST_BYTES, title, _ACCEPT) as (response, content):
+        if response.status == HTTPStatus.NOT_FOUND:
             raise RefNotFound(what, why=f"{endpoint} has no {what!r}")
-        if answer.status != HTTPStatus.OK:
-            raise api_errors.error_of(answer, f"pull {what!r}")
-        found = _checked(answer, content, name, what)
+        if response.status != HTTPStatus.OK:
+            raise api_errors.error_of(response, f"pull {what!r}")
+        found = _checked(response, content, name, what)
     if isinstance(target, Descriptor):
         _check_promise(found, target, what)
     return found, content
@@ -119,35 +130,46 @@ def put(
         is_slow=True,
     )
     what = f"{repository}@{target}" if isinstance(target, Digest) else f"{repository}:{target}"
-    with endpoint.send(request, endpoint.pushing(repository)) as answer:
-        if answer.status != HTTPStatus.CREATED:
-            raise api_errors.error_of(answer, f"push {what!r}")
-        stated = _stated_digest(answer, repr(what))
+    with endpoint.send(request, endpoint.pushing(repository)) as response:
+        if response.status != HTTPStatus.CREATED:
+            raise _not_stored(response, what, media_type)
+        stated = _stated_digest(response, repr(what))
         if stated is not None and stated != Digest.of(content, stated.algorithm):
             raise WrongContent(repr(what), f"the registry says that it stored {stated}")
-        return bool(answer.header("OCI-Subject"))
+        return bool(response.header("OCI-Subject"))
+
+
+def _not_stored(response: Response, what: str, media_type: MediaType) -> RegistryError:
+    error = api_errors.error_of(response, f"push {what!r}")
+    if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and media_type in _DOCKER_KINDS:
+        # zot, as it comes, takes OCI's media types only.
+        return RegistryError(
+            f"{error}: it does not take {str(media_type)!r}", hint=_DOCKER_TYPES_HINT
+        )
+    return error
 
 
 def _path(endpoint: Endpoint, repository: str, target: Digest | TagName) -> str:
     return endpoint.path(repository, f"manifests/{path_segment(target)}")
 
 
-def _described(answer: Answer, target: Digest | TagName) -> Descriptor | None:
+def _described(response: Response, target: Digest | TagName) -> Descriptor | None:
     """Return the descriptor that the headers of a HEAD make, or None if one is missing."""
-    digest = _stated_digest(answer, str(target))
+    digest = _stated_digest(response, str(target))
     if isinstance(target, Digest):
         if digest is not None and digest.algorithm == target.algorithm and digest != target:
             raise WrongContent(str(target), f"the registry answers with {digest}")
         digest = target
-    length = headers.content_length(answer.header_lines("Content-Length"))
-    kind = _stated_type(answer)
-    if digest is None or length is None or kind is None:
+    length = headers.content_length(response.header_lines("Content-Length"))
+    kind = _stated_type(response)
+    # With a content coding, the length is not that of the document (RFC 9110, 8.6).
+    if digest is None or length is None or kind is None or response.codings:
         return None
     return Descriptor(media_type=kind, digest=digest, size=length)
 
 
-def _stated_digest(answer: Answer, what: str) -> Digest | None:
-    text = answer.header("Docker-Content-Digest")
+def _stated_digest(response: Response, what: str) -> Digest | None:
+    text = response.header("Docker-Content-Digest")
     if not text:
         return None
     try:
@@ -156,33 +178,34 @@ def _stated_digest(answer: Answer, what: str) -> Digest | None:
         raise WrongContent(what, f"the registry answers with an {error}") from error
 
 
-def _stated_type(answer: Answer) -> MediaType | None:
+def _stated_type(response: Response) -> MediaType | None:
     try:
-        found = MediaType(answer.header("Content-Type") or "")
+        found = MediaType(response.header("Content-Type") or "")
     except InvalidMediaType:
         return None
     return found if found.is_index or found.is_manifest else None
 
 
-def _checked(answer: Answer, content: bytes, name: Digest | TagName, what: str) -> Descriptor:
+def _checked(response: Response, content: bytes, name: Digest | TagName, what: str) -> Descriptor:
     """Describe a document after comparing it with what was asked for and what is said of it."""
     if isinstance(name, Digest):
         digest = Digest.of(content, name.algorithm)
         if digest != name:
             raise WrongContent(repr(what), f"the registry sent {digest}")
     else:
-        stated = _stated_digest(answer, repr(what))
+        stated = _stated_digest(response, repr(what))
         digest = Digest.of(content, stated.algorithm if stated else "sha256")
         if stated is not None and stated != digest:
             raise WrongContent(repr(what), f"the registry sent {digest} and called it {stated}")
-    return Descriptor(media_type=_type_of(answer, content, what), digest=digest, size=len(content))
+    media_type = _type_of(response, content, what)
+    return Descriptor(media_type=media_type, digest=digest, size=len(content))
 
 
-def _type_of(answer: Answer, content: bytes, what: str) -> MediaType:
-    found = _stated_type(answer)
+def _type_of(response: Response, content: bytes, what: str) -> MediaType:
+    found = _stated_type(response)
     if found is not None:
         return found
-    said = (answer.header("Content-Type") or "").partition(";")[0].strip().lower()
+    said = (response.header("Content-Type") or "").partition(";")[0].strip().lower()
     guessed = documents.guess(content) if said in _VAGUE_TYPES else None
     if guessed is None or not (guessed.is_index or guessed.is_manifest):
         shown = guessed or said[:80]

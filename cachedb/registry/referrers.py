@@ -25,7 +25,7 @@ from cachedb.registry.http.origin import path_segment
 if TYPE_CHECKING:
     from cachedb.oci.descriptor import Descriptor
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.http.transport import Answer
+    from cachedb.registry.http.response import Response
 
 # Signature, attestations and SBOM of an image; the manifests behind these tags have no subject.
 COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
@@ -61,11 +61,11 @@ def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor
         seen.add(path)
         PAGES.check(len(seen), title)
         access = endpoint.pulling(repository)
-        with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (answer, content):
-            if answer.status in _NO_API and len(seen) == 1:
+        with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (response, content):
+            if response.status in _NO_API and len(seen) == 1:
                 return _of_fallback_tag(endpoint, repository, subject)
-            page = _page(answer, content, subject)
-            path = next_page(answer)
+            page = _page(response, content, subject)
+            path = next_page(response)
         known = len(found)
         found.update((descriptor.digest, descriptor) for descriptor in page)
         GRAPH_NODES.check(len(found), title)
@@ -137,11 +137,11 @@ def cosign_tags(subject: Digest) -> tuple[TagName, ...]:
     return tuple(TagName(name) for name in names if TAG.fullmatch(name))
 
 
-def _page(answer: Answer, content: bytes, subject: Digest) -> tuple[Descriptor, ...]:
-    if answer.status != HTTPStatus.OK:
-        raise api_errors.error_of(answer, f"list the referrers of {subject}")
+def _page(response: Response, content: bytes, subject: Digest) -> tuple[Descriptor, ...]:
+    if response.status != HTTPStatus.OK:
+        raise api_errors.error_of(response, f"list the referrers of {subject}")
     try:
-        stated = MediaType(answer.header("Content-Type") or "")
+        stated = MediaType(response.header("Content-Type") or "")
     except InvalidMediaType:
         stated = media_types.OCTET_STREAM
     if stated != media_types.OCI_INDEX:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
 
     from cachedb.registry.auth.credentials import Credential
     from cachedb.registry.auth.scopes import Access
+    from cachedb.registry.http.request import Request
+    from cachedb.registry.http.response import Response
     from cachedb.registry.http.settings import RegistrySettings
-    from cachedb.registry.http.transport import Answer, Request
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_BODY = frozenset({307, 308})
@@ -40,7 +40,7 @@ _WORTH_TELLING = 2.0
 _SILENCE = 5.0
 
 
-class Exchange:
+class Session:
     """Talks to one registry; several threads may use it."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Exchange:
         self._said: set[str] = set()
         self._silence: tuple[RegistryUnavailable | None, float] = None, 0.0
 
-    def send(self, request: Request, access: Access) -> Answer:
+    def send(self, request: Request, access: Access) -> Response:
         """Send a request, log in if asked to, follow redirects, and try again if it may help.
 
         The answer has whatever status it has, but for failed logins and for errors that
@@ -68,7 +68,7 @@ class Exchange:
         """
         return self._persist(lambda: self._follow(request, access))
 
-    def send_once(self, request: Request, access: Access) -> Answer:
+    def send_once(self, request: Request, access: Access) -> Response:
         """Do as `send`, but leave another attempt to the caller, who knows how to resume."""
         return self._follow(request, access)
 
@@ -81,12 +81,12 @@ class Exchange:
         """
         if not failure.is_passing:
             raise failure.error
-        patience = self._settings.patience
-        backoff = min(patience.backoff_seconds * 2**attempt, _LONGEST_BACKOFF)
+        deadlines = self._settings.deadlines
+        backoff = min(deadlines.backoff_seconds * 2**attempt, _LONGEST_BACKOFF)
         seconds = backoff * random.uniform(0.5, 1)  # noqa: S311 - it spreads clients, no secret
         if failure.retry_at is not None:
             asked = (failure.retry_at - datetime.now(UTC)).total_seconds()
-            if asked > patience.longest_retry_after:
+            if asked > deadlines.longest_retry_after:
                 raise RateLimited(
                     f"{failure.error}; it says to come back in {asked:.0f} s",
                     retry_at=failure.retry_at,
@@ -94,13 +94,13 @@ class Exchange:
             seconds = max(seconds, asked)
         if seconds >= _WORTH_TELLING:
             self._warn(str(failure.error), f"; trying again in {seconds:.0f} s")
-        patience.wait(seconds)
+        deadlines.wait(seconds)
 
     def close(self) -> None:
         """Close idle connections."""
         self._transport.close()
 
-    def _persist(self, send: Callable[[], Answer]) -> Answer:
+    def _persist(self, send: Callable[[], Response]) -> Response:
         """Send until it goes well, but not to a registry that has just been silent all along."""
         silence, since = self._silence
         if silence is not None and time.monotonic() - since < _SILENCE:
@@ -113,78 +113,78 @@ class Exchange:
                 self._silence = error, time.monotonic()
             raise
 
-    def _insist(self, send: Callable[[], Answer]) -> Answer:
-        for attempt in range(self._settings.patience.retries):
+    def _insist(self, send: Callable[[], Response]) -> Response:
+        for attempt in range(self._settings.deadlines.retries):
             try:
-                answer = send()
+                response = send()
             except (RegistryUnavailable, RateLimited) as error:
                 failed = Failure.of(error)
             else:
-                if not api_errors.is_passing(answer.status):
-                    return answer
-                with answer:
-                    failed = api_errors.failure_of(answer, f"read {redact(answer.url)!r}")
+                if not api_errors.is_passing(response.status):
+                    return response
+                with response:
+                    failed = api_errors.failure_of(response, f"read {redact(response.url)!r}")
             self.wait(attempt, failed)
-        answer = send()
-        if api_errors.is_passing(answer.status):
-            with answer:
-                raise api_errors.error_of(answer, f"read {redact(answer.url)!r}")
-        return answer
+        response = send()
+        if api_errors.is_passing(response.status):
+            with response:
+                raise api_errors.error_of(response, f"read {redact(response.url)!r}")
+        return response
 
-    def _follow(self, request: Request, access: Access) -> Answer:
-        answer = self._log_in(request, access)
+    def _follow(self, request: Request, access: Access) -> Response:
+        response = self._log_in(request, access)
         for _ in range(REDIRECTS.value):
-            if answer.status not in _REDIRECTS:
-                return answer
-            with answer:
-                request = replace(request, url=_redirect(answer, request))
+            if response.status not in _REDIRECTS:
+                return response
+            with response:
+                request = request._replace(url=_redirect(response, request))
             if Origin.of(request.url) == self.home:
-                answer = self._log_in(request, access)
+                response = self._log_in(request, access)
             else:
-                answer = self._send_abroad(request)
-        if answer.status in _REDIRECTS:
-            answer.close()
+                response = self._send_abroad(request)
+        if response.status in _REDIRECTS:
+            response.close()
             raise RegistryError(
                 f"{redact(request.url)!r} redirects more than {REDIRECTS.value} times",
                 hint=f"{REDIRECTS.variable}=NUMBER raises the limit",
             )
-        return answer
+        return response
 
-    def _send_abroad(self, request: Request) -> Answer:
+    def _send_abroad(self, request: Request) -> Response:
         """Ask another origin, which is told nothing about us, and whose 401 is an error."""
-        answer = self._transport.send(request)
-        if request.method == "HEAD" and answer.status == HTTPStatus.FORBIDDEN:
-            return answer  # a signed URL is valid for one method, and only GET decides
-        if answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            with answer:
+        response = self._transport.send(request)
+        if request.method == "HEAD" and response.status == HTTPStatus.FORBIDDEN:
+            return response  # a signed URL is valid for one method, and only GET decides
+        if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            with response:
                 raise AuthenticationFailed(
                     f"{str(self.home)!r} redirects to {redact(request.url)!r}, which answers "
-                    f"{answer.status} and gets no credentials of ours"
+                    f"{response.status} and gets no credentials of ours"
                 )
-        return answer
+        return response
 
-    def _log_in(self, request: Request, access: Access) -> Answer:
+    def _log_in(self, request: Request, access: Access) -> Response:
         header = self._authenticator.header_for(access)
-        answer = self._send_home(request, header)
-        if answer.status != HTTPStatus.UNAUTHORIZED:
-            return answer
-        with answer:
-            header = self._authenticator.answer(answer, access, header)
-        answer = self._send_home(request, header)
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            with answer:
-                raise api_errors.error_of(answer, "log in")
-        return answer
+        response = self._send_home(request, header)
+        if response.status != HTTPStatus.UNAUTHORIZED:
+            return response
+        with response:
+            header = self._authenticator.answer(response, access, header)
+        response = self._send_home(request, header)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            with response:
+                raise api_errors.error_of(response, "log in")
+        return response
 
-    def _send_home(self, request: Request, authorization: str | None) -> Answer:
+    def _send_home(self, request: Request, authorization: str | None) -> Response:
         if authorization is not None:
-            request = replace(request, headers={**request.headers, "Authorization": authorization})
-        answer = self._transport.send(request)
-        for line in answer.header_lines("Warning")[:_MOST_WARNINGS]:
+            request = request._replace(headers={**request.headers, "Authorization": authorization})
+        response = self._transport.send(request)
+        for line in response.header_lines("Warning")[:_MOST_WARNINGS]:
             warning = headers.warning_text(line.encode("latin-1", "replace"))
             if warning is not None:
                 self._warn(f"{self.home.authority} warns: {warning!r}")
-        return answer
+        return response
 
     def _warn(self, warning: str, detail: str = "") -> None:
         """Say something, once; the detail may be another one each time."""
@@ -193,7 +193,7 @@ class Exchange:
             self._settings.warn(f"{warning}{detail}")
 
 
-def _redirect(answer: Answer, request: Request) -> str:
+def _redirect(response: Response, request: Request) -> str:
     """Return where a redirect leads.
 
     Raises:
@@ -201,14 +201,14 @@ def _redirect(answer: Answer, request: Request) -> str:
             to another origin.
         RegistryError: It leads nowhere.
     """
-    location = answer.header("Location")
+    location = response.header("Location")
     if not location:
-        raise RegistryError(f"{redact(answer.url)!r} redirects without saying where")
-    target = resolve(answer.url, location)
-    to, home = Origin.of(target), answer.origin
-    where = f"{redact(answer.url)!r} redirects to {redact(target)!r}"
+        raise RegistryError(f"{redact(response.url)!r} redirects without saying where")
+    target = resolve(response.url, location)
+    to, home = Origin.of(target), response.origin
+    where = f"{redact(response.url)!r} redirects to {redact(target)!r}"
     if request.method not in _REPEATABLE and (
-        to != home or answer.status not in _REDIRECTS_WITH_BODY
+        to != home or response.status not in _REDIRECTS_WITH_BODY
     ):
         raise UntrustedOrigin(f"{where}: refusing to send a {request.method} elsewhere")
     if home.scheme == "https" and to.scheme != "https":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.http.transport import Answer
+    from cachedb.registry.http.response import Response
 
 _A_PAGE = 1000
 # A list of one-tag pages would cost a request a tag: pages have to be worth their requests.
@@ -45,9 +45,9 @@ def iter_tags(endpoint: Endpoint, repository: str) -> Iterator[TagName]:
         _check_worth(len(seen), count, repository)
         title = f"the list of tags of {repository!r}"
         access = endpoint.pulling(repository)
-        with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (answer, content):
-            page = _page(answer, content, endpoint, repository)
-            path = next_page(answer)
+        with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (response, content):
+            page = _page(response, content, endpoint, repository)
+            path = next_page(response)
         count += len(page)
         yield from _valid(page, endpoint, repository)
 
@@ -60,11 +60,13 @@ def _check_worth(pages: int, tags: int, repository: str) -> None:
         )
 
 
-def _page(answer: Answer, content: bytes, endpoint: Endpoint, repository: str) -> tuple[str, ...]:
-    if answer.status == HTTPStatus.NOT_FOUND:
+def _page(
+    response: Response, content: bytes, endpoint: Endpoint, repository: str
+) -> tuple[str, ...]:
+    if response.status == HTTPStatus.NOT_FOUND:
         raise RefNotFound(repository, why=f"{endpoint} has no repository {repository!r}")
-    if answer.status != HTTPStatus.OK:
-        raise api_errors.error_of(answer, f"list the tags of {repository!r}")
+    if response.status != HTTPStatus.OK:
+        raise api_errors.error_of(response, f"list the tags of {repository!r}")
     try:
         return Fields(decode_object(content)).strings("tags")
     except InvalidManifest as error:

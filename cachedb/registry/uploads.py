@@ -24,7 +24,7 @@ from cachedb.registry import blobs
 from cachedb.registry.http import api_errors, headers
 from cachedb.registry.http.api_errors import Failure
 from cachedb.registry.http.origin import Origin, path_segment, redact, resolve
-from cachedb.registry.http.transport import Request
+from cachedb.registry.http.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from cachedb.oci.descriptor import Descriptor
     from cachedb.registry.endpoint import Endpoint
-    from cachedb.registry.http.transport import Answer
+    from cachedb.registry.http.response import Response
 
 _CHUNK = 16 * MIB
 _LARGEST_CHUNK = 1024 * MIB
@@ -115,12 +115,12 @@ def _start_mount(endpoint: Endpoint, repository: str, digest: Digest, source: st
     origin = path_segment(endpoint.name(source))
     path = endpoint.path(repository, f"blobs/uploads/?mount={path_segment(digest)}&from={origin}")
     access = endpoint.mounting(repository, source)
-    with endpoint.ask("POST", path, access, {"Content-Length": "0"}) as answer:
-        if answer.status == HTTPStatus.CREATED:
+    with endpoint.request("POST", path, access, {"Content-Length": "0"}) as response:
+        if response.status == HTTPStatus.CREATED:
             return None
-        if answer.status != HTTPStatus.ACCEPTED:
-            raise api_errors.error_of(answer, f"mount {digest} in {repository!r}")
-        return _location(answer)
+        if response.status != HTTPStatus.ACCEPTED:
+            raise api_errors.error_of(response, f"mount {digest} in {repository!r}")
+        return _location(response)
 
 
 class _Interrupted(Exception):
@@ -153,7 +153,7 @@ class _Upload:
             except _Interrupted as interrupted:
                 if self._offset > furthest:
                     attempt, furthest = 0, self._offset
-                if attempt >= self._endpoint.settings.patience.retries:
+                if attempt >= self._endpoint.settings.deadlines.retries:
                     raise interrupted.error from interrupted
                 self._endpoint.wait(attempt, Failure.of(interrupted.error))
                 attempt += 1
@@ -172,12 +172,13 @@ class _Upload:
 
     def _start(self) -> None:
         path = self._endpoint.path(self._repository, "blobs/uploads/")
-        with self._endpoint.ask("POST", path, self._access, {"Content-Length": "0"}) as answer:
-            if answer.status != HTTPStatus.ACCEPTED:
-                raise api_errors.error_of(answer, f"start an upload to {self._repository!r}")
-            self._location = _location(answer)
+        empty = {"Content-Length": "0"}
+        with self._endpoint.request("POST", path, self._access, empty) as response:
+            if response.status != HTTPStatus.ACCEPTED:
+                raise api_errors.error_of(response, f"start an upload to {self._repository!r}")
+            self._location = _location(response)
             self._offset = 0
-            least = headers.content_length(answer.header_lines("OCI-Chunk-Min-Length"))
+            least = headers.content_length(response.header_lines("OCI-Chunk-Min-Length"))
             if least:
                 self._chunk = min(max(least, _CHUNK), _LARGEST_CHUNK)
 
@@ -186,10 +187,10 @@ class _Upload:
         start = self._offset
         end = min(start + (self._chunk or _CHUNK), self._content.size)
         ranges = {"Content-Range": f"{start}-{end - 1}"}
-        with self._send("PATCH", self._location, start, end, ranges) as answer:
-            self._check(answer, HTTPStatus.ACCEPTED)
-            self._location = _location(answer)
-            kept = headers.upload_offset(answer.header("Range"))
+        with self._send("PATCH", self._location, start, end, ranges) as response:
+            self._check(response, HTTPStatus.ACCEPTED)
+            self._location = _location(response)
+            kept = headers.upload_offset(response.header("Range"))
         # "0-0" is how registries say nothing, and also how they say one byte.
         self._offset = end if kept is None or (kept == 0 and end == 1) else min(kept, end)
         if self._offset < end:
@@ -205,13 +206,13 @@ class _Upload:
         assert self._location is not None
         joint = "&" if "?" in self._location else "?"
         url = f"{self._location}{joint}digest={path_segment(self._content.digest)}"
-        with self._send("PUT", url, self._offset, self._content.size, {}) as answer:
-            self._check(answer, HTTPStatus.CREATED)
-            _check_digest(answer, self._content.digest)
+        with self._send("PUT", url, self._offset, self._content.size, {}) as response:
+            self._check(response, HTTPStatus.CREATED)
+            _check_digest(response, self._content.digest)
 
     def _send(
         self, method: str, url: str | None, start: int, end: int, ranges: dict[str, str]
-    ) -> Answer:
+    ) -> Response:
         assert url is not None
         request = Request(
             method=method,
@@ -226,13 +227,13 @@ class _Upload:
         except (RegistryUnavailable, RateLimited) as error:
             raise _Interrupted(error) from error
 
-    def _check(self, answer: Answer, wanted: HTTPStatus) -> None:
-        if answer.status == wanted:
+    def _check(self, response: Response, wanted: HTTPStatus) -> None:
+        if response.status == wanted:
             return
-        failure = api_errors.failure_of(answer, f"upload {self._content.digest}")
-        if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not self._chunk:
+        failure = api_errors.failure_of(response, f"upload {self._content.digest}")
+        if response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not self._chunk:
             self._chunk = _CHUNK
-        elif not failure.is_passing and answer.status not in _START_ANEW:
+        elif not failure.is_passing and response.status not in _START_ANEW:
             raise failure.error
         raise _Interrupted(failure.error)
 
@@ -251,11 +252,11 @@ class _Upload:
             return None
         try:
             request = Request(method="GET", url=self._location)
-            with self._endpoint.send_once(request, self._access) as answer:
-                if answer.status != HTTPStatus.NO_CONTENT:
+            with self._endpoint.send_once(request, self._access) as response:
+                if response.status != HTTPStatus.NO_CONTENT:
                     return None
-                self._location = _location(answer)
-                return headers.upload_offset(answer.header("Range"))
+                self._location = _location(response)
+                return headers.upload_offset(response.header("Range"))
         except UntrustedOrigin:
             raise
         except RegistryError:
@@ -291,25 +292,25 @@ class _Part:
         self._file.close()
 
 
-def _location(answer: Answer) -> str:
+def _location(response: Response) -> str:
     """Return where an upload goes on.
 
     Raises:
         UntrustedOrigin: At another origin, which would get the blob and the token.
         RegistryError: The answer does not say it.
     """
-    text = answer.header("Location")
+    text = response.header("Location")
     if not text:
-        raise RegistryError(f"{redact(answer.url)!r} does not say where the upload goes on")
-    url = resolve(answer.url, text)
-    if Origin.of(url) != answer.origin:
+        raise RegistryError(f"{redact(response.url)!r} does not say where the upload goes on")
+    url = resolve(response.url, text)
+    if Origin.of(url) != response.origin:
         raise UntrustedOrigin(
-            f"{str(answer.origin)!r} wants the upload sent to {redact(url)!r}, another origin"
+            f"{str(response.origin)!r} wants the upload sent to {redact(url)!r}, another origin"
         )
     return url
 
 
-def _check_digest(answer: Answer, wanted: Digest) -> None:
-    stated = answer.header("Docker-Content-Digest")
+def _check_digest(response: Response, wanted: Digest) -> None:
+    stated = response.header("Docker-Content-Digest")
     if stated and stated.partition(":")[0] == wanted.algorithm and stated != wanted:
         raise WrongContent(f"blob {wanted}", f"the registry says that it stored {stated[:150]!r}")

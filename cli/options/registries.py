@@ -57,7 +57,7 @@ def connector(
     insecure: list[str] | None,
     certificates: list[Path] | None,
     client_certificates: list[str] | None = None,
-    trusted_realms: list[str] | None = None,
+    trusted_token_servers: list[str] | None = None,
 ) -> Iterator[Callable[[str], Client]]:
     """Give a function that opens the client of a registry; each is opened once, and closed."""
     from cachedb.registry import mirrors as mirroring
@@ -68,7 +68,7 @@ def connector(
     settings = RegistrySettings(
         mirrors={**mirroring.from_environment(), **mirroring.parse(mirrors or ())},
         insecure_hosts=frozenset(insecure or ()),
-        trusted_realms=frozenset(trusted_realms or ()),
+        trusted_token_servers=frozenset(trusted_token_servers or ()),
         ca_files=tuple(map(str, certificates or ())),
         client_certificates=dict(map(_client_certificate, client_certificates or ())),
         warn=lambda line: tell(f"warning: {line}"),

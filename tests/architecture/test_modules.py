@@ -19,8 +19,6 @@ MODULES = modules("cachedb", "cli", "migrations")
 COMMANDS = ROOT / "cli"
 
 NOT_YET_RENAMED = {
-    "Answer",
-    "Body",
     "Claim",
     "Column",
     "Entry",

@@ -26,7 +26,7 @@ from cachedb.operations.transfer.push import PushOptions
 from cachedb.operations.transfer.remote_inspect import list_tags
 from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.http.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Deadlines, RegistrySettings
 from tests import build, recorded
 from tests.registry import hostile_kit
 
@@ -41,9 +41,9 @@ _IMAGE = build.image(build.layer({"data": bytes(range(256)) * 4096}, media_type=
 
 @contextmanager
 def _connecting(reference, credentials, warn):
-    """Open the one registry, with credentials for it and little patience."""
+    """Open the one registry, with credentials for it and little deadlines."""
     settings = RegistrySettings(
-        warn=warn, patience=Patience(idle_seconds=1, retries=2, backoff_seconds=0.001)
+        warn=warn, deadlines=Deadlines(idle_seconds=1, retries=2, backoff_seconds=0.001)
     )
     user, password = credentials
     auths = {reference.domain: {"username": user, "password": password}}

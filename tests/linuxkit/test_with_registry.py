@@ -10,7 +10,7 @@ import pytest
 from cachedb.errors import PlatformNotFound, Refused, RegistryError
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
-from cachedb.registry.http.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Deadlines, RegistrySettings
 from tests import build
 from tests.conftest import APP, TOOL
 from tests.registry.servers import docker_registry
@@ -160,7 +160,7 @@ def test_a_registry_says_yes_or_no_or_cannot_be_asked(provider: Provider, host: 
     assert provider.image_in_registry(remote)
     assert provider.image_in_registry(f"{host}/team/asked@{APP.digest}", ARM)
     assert not provider.image_in_registry(remote, RISCV)
-    impatient = RegistrySettings(patience=Patience(retries=0, connect_seconds=1))
+    impatient = RegistrySettings(deadlines=Deadlines(retries=0, connect_seconds=1))
     with (
         Provider(provider.cache.layout.root, impatient) as alone,
         pytest.raises(RegistryError),

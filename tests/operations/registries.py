@@ -15,18 +15,20 @@ from cachedb.operations.transfer.pull import PullOptions, PullReport
 from cachedb.operations.transfer.push import Pushed, PushOptions, PushReport
 from cachedb.registry.auth.credentials import Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.http.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Deadlines, RegistrySettings
 from tests import build
 
 _KINDS = (build.OCI_INDEX, build.OCI_MANIFEST, build.DOCKER_LIST, build.DOCKER_MANIFEST)
 _ACCEPTED = ", ".join(_KINDS)
 _numbers = itertools.count()
-IMPATIENT = RegistrySettings(patience=Patience(idle_seconds=10, retries=1, backoff_seconds=0.01))
+SHORT_DEADLINES = RegistrySettings(
+    deadlines=Deadlines(idle_seconds=10, retries=1, backoff_seconds=0.01)
+)
 
 
 @contextmanager
 def connecting(
-    settings: RegistrySettings = IMPATIENT, credentials: Credentials | None = None
+    settings: RegistrySettings = SHORT_DEADLINES, credentials: Credentials | None = None
 ) -> Iterator[Callable[[str], Client]]:
     """Give what the command line gives: a function that opens each registry once."""
     with ExitStack() as stack:
@@ -81,7 +83,7 @@ def pull(
     host: str,
     *names: str,
     progress: Progress = UNWATCHED,
-    settings: RegistrySettings = IMPATIENT,
+    settings: RegistrySettings = SHORT_DEADLINES,
     **options: object,
 ) -> PullReport:
     """Pull images of ``HOST/t/``."""

@@ -26,7 +26,7 @@ from cachedb.operations.transfer.push import PushOptions
 from cachedb.registry.http.settings import RegistrySettings
 from tests import build
 from tests.operations.registries import (
-    IMPATIENT,
+    SHORT_DEADLINES,
     ask,
     connecting,
     fetch,
@@ -501,7 +501,7 @@ def test_the_registry_itself_is_asked_when_no_mirror_has_it(
 ) -> None:
     put(registry.host, "t/unmirrored", TOOL)
     settings = replace(
-        IMPATIENT,
+        SHORT_DEADLINES,
         mirrors={
             registry.host: ("http://127.0.0.1:1", f"http://{counted.host}/nothing"),
         },

@@ -16,7 +16,7 @@ from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions
 from cachedb.registry.auth.credentials import Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.http.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Deadlines, RegistrySettings
 from tests import build
 from tests.catalog.contents import contents
 from tests.cli.registry import Registry, serving_things
@@ -25,7 +25,7 @@ from tests.interop.tools import cachedb
 
 APP_1, TOOL_2 = "example.com/app:1", "docker.io/library/tool:2"
 ARM = build.image(BASE, build.layer({"app": "arm64"}), arch="arm64", variant="v8")
-IMPATIENT = RegistrySettings(patience=Patience(idle_seconds=5, retries=0))
+SHORT_DEADLINES = RegistrySettings(deadlines=Deadlines(idle_seconds=5, retries=0))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def registry() -> Iterator[Registry]:
 @contextmanager
 def connecting() -> Iterator[Callable[[str], Client]]:
     with ExitStack() as stack:
-        yield lambda domain: stack.enter_context(Client(domain, IMPATIENT, Credentials([])))
+        yield lambda domain: stack.enter_context(Client(domain, SHORT_DEADLINES, Credentials([])))
 
 
 @pytest.fixture

@@ -1,17 +1,25 @@
 """HTTP server whose responses a test function computes, and which records requests."""
 
+import gzip
+import sys
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+
+if sys.version_info < (3, 14):
+    from backports import zstd
+else:
+    from compression import zstd
 
 from cachedb.oci import Descriptor, Digest
 from cachedb.oci.media_type import OCI_LAYER
 from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.http.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Deadlines, RegistrySettings
 from tests.registry.servers import serving
 
-QUICK = Patience(idle_seconds=5, retries=3, backoff_seconds=0.001)
+QUICK = Deadlines(idle_seconds=5, retries=3, backoff_seconds=0.001)
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,18 @@ def chunked(content):
     """Frame a body so that its length is not known before its end."""
     body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
     return Reply(body=body, headers=(("Transfer-Encoding", "chunked"), ("Content-Length", "")))
+
+
+def encoded(content, coding):
+    """Apply a content coding."""
+    match coding:
+        case "gzip" | "x-gzip":
+            return gzip.compress(content, mtime=0)
+        case "deflate":
+            return zlib.compress(content)
+        case "zstd":
+            return zstd.compress(content)
+    raise AssertionError(coding)
 
 
 @dataclass
@@ -66,7 +86,9 @@ def scripted(answer):
         def _answer(self):
             length = int(self.headers.get("Content-Length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(self.command, self.path, headers, self.rfile.read(length))
+            # Not self.path, in which http.server has joined leading slashes.
+            target = self.requestline.split(" ")[1]
+            asked = Asked(self.command, target, headers, self.rfile.read(length))
             server.asked.append(asked)
             reply = answer(asked)
             if reply is None:
@@ -93,11 +115,11 @@ def scripted(answer):
         yield server
 
 
-def client(host, *, user=None, patience=QUICK, **settings):
+def client(host, *, user=None, deadlines=QUICK, **settings):
     """Return a client for a server; `user` is a pair of name and password for it."""
     auths = {host: {"username": user[0], "password": user[1]}} if user else {}
     credentials = Credentials((CredentialFile(path="config.json", auths=auths),))
-    return Client(host, RegistrySettings(patience=patience, **settings), credentials)
+    return Client(host, RegistrySettings(deadlines=deadlines, **settings), credentials)
 
 
 def layer(content):

@@ -29,7 +29,7 @@ def _challenge(text):
 
 
 def _token_registry(server, valid=lambda authorization: authorization.startswith("Bearer ")):
-    """Answer as a registry that is its own token server; tokens are numbered."""
+    """Response as a registry that is its own token server; tokens are numbered."""
     made = []
 
     def answer(asked):
@@ -186,7 +186,7 @@ def test_a_short_life_does_not_mean_a_token_a_request():
 
 def _with_entry(server, **entry):
     file = CredentialFile(path="config.json", auths={server.host: entry})
-    return Client(server.host, RegistrySettings(patience=QUICK), Credentials((file,)))
+    return Client(server.host, RegistrySettings(deadlines=QUICK), Credentials((file,)))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_credentials_of_one_repository_are_not_those_of_another():
     with scripted(answer) as server:
         auths = {f"{server.host}/a": entry("of-a"), f"{server.host}/a/b": entry("of-b")}
         file = CredentialFile(path="config.json", auths=auths)
-        settings = RegistrySettings(patience=QUICK)
+        settings = RegistrySettings(deadlines=QUICK)
         with Client(server.host, settings, Credentials((file,))) as reader:
             reader.origin.has_blob("a/b", _BLOB)
             reader.origin.has_blob("a/c", _BLOB)

@@ -21,7 +21,9 @@ _BLOB = layer(_CONTENT)
 _SIZE = len(_CONTENT)
 
 
-class _Sink:
+class Sink:
+    """Where a blob goes, in memory."""
+
     def __init__(self, content=b""):
         self.content = bytearray(content)
         self.restarts = 0
@@ -133,7 +135,7 @@ def test_absent_is_not_unavailable():
 
 
 def test_a_download_goes_on_from_what_the_sink_has():
-    sink = _Sink(_CONTENT[:1234])
+    sink = Sink(_CONTENT[:1234])
     (asked,) = _download(_ranged, sink)
     assert asked.headers["range"] == "bytes=1234-"
     assert sink.content == _CONTENT
@@ -142,7 +144,7 @@ def test_a_download_goes_on_from_what_the_sink_has():
 
 def test_a_download_starts_anew_where_ranges_are_ignored():
     replies = [Reply(body=_CONTENT), _cut(_CONTENT[:700], _SIZE)]
-    sink = _Sink()
+    sink = Sink()
     asked = _download(lambda _asked: replies.pop(), sink)
     assert [_start(one) for one in asked] == [0, 700]
     assert sink.content == _CONTENT
@@ -159,7 +161,7 @@ def test_a_server_that_sends_a_byte_a_connection_is_given_up():
                    ("Content-Length", str(_SIZE - start)), ("Connection", "close"))  # fmt: skip
         return Reply(206, rest, headers)
 
-    sink = _Sink()
+    sink = Sink()
     with pytest.raises(RegistryUnavailable):
         _download(answer, sink)
     assert sink.content == _CONTENT[: QUICK.retries + 1]
@@ -177,7 +179,7 @@ def test_attempts_are_earned_by_progress(monkeypatch):
                    ("Content-Length", str(_SIZE - start)), ("Connection", "close"))  # fmt: skip
         return Reply(206, rest, headers)
 
-    sink = _Sink()
+    sink = Sink()
     asked = _download(answer, sink)
     assert sink.content == _CONTENT
     assert len(asked) > 2 * QUICK.retries
@@ -185,7 +187,7 @@ def test_attempts_are_earned_by_progress(monkeypatch):
 
 def test_a_download_comes_back_when_it_is_told_to():
     replies = [Reply(body=_CONTENT), Reply(429, headers=(("Retry-After", "0"),)), Reply(503)]
-    sink = _Sink()
+    sink = Sink()
     asked = _download(lambda _asked: replies.pop(), sink)
     assert len(asked) == 3
     assert sink.content == _CONTENT
@@ -193,7 +195,7 @@ def test_a_download_comes_back_when_it_is_told_to():
 
 def test_a_download_does_not_wait_for_hours():
     with pytest.raises(RateLimited):
-        _download(lambda _asked: Reply(429, headers=(("Retry-After", "9999"),)), _Sink())
+        _download(lambda _asked: Reply(429, headers=(("Retry-After", "9999"),)), Sink())
 
 
 @pytest.mark.parametrize("status", [400, 403, 405, 501])

@@ -5,8 +5,8 @@ import ssl
 
 import pytest
 
-from cachedb.registry.http.deadlines import _PatientReader
-from cachedb.registry.http.transport import CHUNK_BYTES
+from cachedb.registry.http.deadlines import _DeadlineReader
+from cachedb.registry.http.response import CHUNK_BYTES
 
 _RECORD = 16 * 1024
 
@@ -42,7 +42,7 @@ class _Socket:
 
 
 def _body_of(records, then):
-    reader = _PatientReader(_Socket(records, then), minimum_speed=1, speed_seconds=60)
+    reader = _DeadlineReader(_Socket(records, then), minimum_speed=1, speed_seconds=60)
     reader.start_body()
     return reader
 
@@ -78,7 +78,7 @@ def test_what_came_before_a_reset_is_kept_and_the_reset_is_told_next():
 
 
 def test_headers_that_end_too_early_are_no_headers():
-    reader = _PatientReader(_Socket([b"HTTP/1.1 200 OK\r\n"], None), 1, 60)
+    reader = _DeadlineReader(_Socket([b"HTTP/1.1 200 OK\r\n"], None), 1, 60)
     lines = io.BufferedReader(reader)
     assert lines.readline() == b"HTTP/1.1 200 OK\r\n"
     with pytest.raises(ConnectionError):

@@ -15,7 +15,7 @@ _SUBJECT = Digest.of(b"subject")
 
 
 def _pages(pages, body, media_type, path):
-    """Answer with one page after the other; each names the next by its number."""
+    """Response with one page after the other; each names the next by its number."""
 
     def answer(asked):
         parts = urlsplit(asked.path)

@@ -12,7 +12,7 @@ from cachedb.errors import (
 from cachedb.oci import Descriptor, Digest, MediaType, Reference
 from cachedb.oci.media_type import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from cachedb.oci.reference import TagName
-from tests.registry.scripted import Reply, client, scripted
+from tests.registry.scripted import Reply, client, encoded, scripted
 
 _INDEX = b'{"schemaVersion":2,"manifests":[]}'
 _DIGEST = Digest.of(_INDEX)
@@ -209,3 +209,40 @@ def test_the_error_of_the_get_counts_where_head_is_forbidden():
     reply = Reply(403, b'{"errors":[{"code":"DENIED"}]}')
     with pytest.raises(AuthenticationFailed, match="DENIED"):
         _resolve(lambda _asked: reply)
+
+
+@pytest.mark.parametrize(
+    ("kind", "has_hint"), [(DOCKER_MANIFEST, True), (DOCKER_LIST, True), (OCI_MANIFEST, False)]
+)
+def test_a_registry_that_refuses_docker_types_is_told_with_a_way_out(kind, has_hint):
+    body = b'{"errors":[{"code":"MANIFEST_INVALID"}]}'
+    with (
+        scripted(lambda _asked: Reply(415, body)) as server,
+        client(server.host) as writer,
+        pytest.raises(RegistryError, match="415 unsupported media type") as refused,
+    ):
+        writer.origin.put_manifest("a/b", _TAG, kind, b"{}")
+    assert ("docker2s2" in (refused.value.hint or "")) is has_hint
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "zstd", "deflate"])
+@pytest.mark.parametrize("target", [_TAG, _DIGEST], ids=["by tag", "by digest"])
+def test_a_content_coding_of_a_manifest_is_undone(coding, target):
+    coded = encoded(_INDEX, coding)
+    headers = (("Content-Type", OCI_INDEX), ("Content-Encoding", coding))
+    found, content = _get(Reply(body=coded, headers=headers), target)
+    assert content == _INDEX
+    assert found.digest == _DIGEST
+    assert found.size == len(_INDEX)
+
+
+def test_the_length_of_a_coded_head_is_not_the_size():
+    coded = encoded(_INDEX, "gzip")
+    headers = (
+        ("Content-Type", OCI_INDEX),
+        ("Content-Encoding", "gzip"),
+        ("Docker-Content-Digest", _DIGEST),
+    )
+    found, methods = _resolve(lambda _asked: Reply(body=coded, headers=headers))
+    assert found.size == len(_INDEX)
+    assert methods == ["HEAD", "GET"]

@@ -16,7 +16,7 @@ _BLOB = b"the content of a layer"
 
 
 def _answer(asked):
-    """Answer as a registry that has one index under every tag, and one blob."""
+    """Response as a registry that has one index under every tag, and one blob."""
     name = asked.path.rpartition("/")[2]
     if "/manifests/" in asked.path:
         return Reply(body=_INDEX, headers=(("Content-Type", OCI_INDEX),
@@ -29,7 +29,7 @@ def _answer(asked):
 def _client(origin, *, credentials=None, warn=None, **found):
     settings = RegistrySettings(
         mirrors={name: tuple(urls) for name, urls in found.items()},
-        patience=QUICK,
+        deadlines=QUICK,
         warn=warn or (lambda line: pytest.fail(f"a warning: {line}")),
     )
     return Client(origin.host, settings, credentials or Credentials())

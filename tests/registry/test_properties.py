@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cachedb.errors import CacheError
 from cachedb.oci.json_fields import Fields
 from cachedb.registry import mirrors
-from cachedb.registry.auth import challenges, credentials, scopes, trusted_realms
+from cachedb.registry.auth import challenges, credentials, scopes, trusted_token_servers
 from cachedb.registry.auth.authenticator import Token
 from cachedb.registry.auth.credentials import Credential, CredentialFile
 from cachedb.registry.http import api_errors, headers
@@ -39,7 +39,7 @@ def test_challenges(lines):
     for challenge in challenges.parse(lines):
         assert challenge.scheme == challenge.scheme.lower()
         realm = challenge.parameters.get("realm", "")
-        _allowed(trusted_realms.judge, realm, _REGISTRY, RegistrySettings())
+        _allowed(trusted_token_servers.trust_in, realm, _REGISTRY, RegistrySettings())
 
 
 @given(st.lists(_LINES, max_size=3))

@@ -21,7 +21,7 @@ from cachedb.oci.reference import TagName
 from cachedb.registry import uploads
 from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
-from cachedb.registry.http.settings import Patience, RegistrySettings
+from cachedb.registry.http.settings import Deadlines, RegistrySettings
 from cachedb.registry.uploads import Content, Outcome
 from tests.registry import servers
 from tests.registry.cutting import cutting
@@ -29,7 +29,7 @@ from tests.registry.cutting import cutting
 _MIB = 1 << 20
 _SIZE = 3 * _MIB + 12_345
 _LATEST = TagName("latest")
-_QUICK = Patience(idle_seconds=10, retries=4, backoff_seconds=0.001)
+_QUICK = Deadlines(idle_seconds=10, retries=4, backoff_seconds=0.001)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _credentials(host, password=servers.PASSWORD):
 
 
 def _client(host, credentials=None, **settings):
-    settings.setdefault("patience", _QUICK)
+    settings.setdefault("deadlines", _QUICK)
     return Client(host, RegistrySettings(**settings), credentials or Credentials())
 
 
@@ -208,9 +208,9 @@ def test_what_is_not_there_is_not_found(registry):
 
 
 def test_what_cannot_be_asked_is_unavailable():
-    patience = Patience(retries=1, backoff_seconds=0.001, connect_seconds=1)
+    deadlines = Deadlines(retries=1, backoff_seconds=0.001, connect_seconds=1)
     with (
-        _client("127.0.0.1:1", patience=patience) as client,
+        _client("127.0.0.1:1", deadlines=deadlines) as client,
         pytest.raises(RegistryUnavailable, match="refused"),
     ):
         client.resolve(Reference.parse("127.0.0.1:1/some/image"))
@@ -308,9 +308,9 @@ def test_tls_is_found_out_by_whatever_comes_first(tls_registry, authority):
 def _refuse(host, why, **settings):
     """Ask a registry whose certificate does not hold; returns the hint."""
     waited = []
-    patience = replace(_QUICK, wait=waited.append)
+    deadlines = replace(_QUICK, wait=waited.append)
     with (
-        _client(host, patience=patience, **settings) as client,
+        _client(host, deadlines=deadlines, **settings) as client,
         pytest.raises(RegistryUnavailable, match=f"certificate verify failed.*{why}") as caught,
     ):
         client.resolve(Reference.parse(f"{host}/team/image"))
@@ -360,7 +360,9 @@ def _realm(tokens):
 
 def test_token_login(token_registry):
     served, tokens = token_registry
-    with _client(served.host, _credentials(served.host), trusted_realms=_realm(tokens)) as client:
+    with _client(
+        served.host, _credentials(served.host), trusted_token_servers=_realm(tokens)
+    ) as client:
         _push(client, "token/image")
         _push(client, "token/other")
         _check_pull(client, served.host, "token/image")
@@ -371,7 +373,9 @@ def test_token_login(token_registry):
 
 def test_a_token_for_a_mount_covers_both_repositories(token_registry):
     served, tokens = token_registry
-    with _client(served.host, _credentials(served.host), trusted_realms=_realm(tokens)) as client:
+    with _client(
+        served.host, _credentials(served.host), trusted_token_servers=_realm(tokens)
+    ) as client:
         _push(client, "token/from")
         descriptor, content = IMAGE.layer
         found = client.origin.push_blob(
@@ -382,9 +386,11 @@ def test_a_token_for_a_mount_covers_both_repositories(token_registry):
 
 def test_an_anonymous_token_pulls_and_does_not_push(token_registry):
     served, tokens = token_registry
-    with _client(served.host, _credentials(served.host), trusted_realms=_realm(tokens)) as client:
+    with _client(
+        served.host, _credentials(served.host), trusted_token_servers=_realm(tokens)
+    ) as client:
         _push(client, "token/public")
-    with _client(served.host, trusted_realms=_realm(tokens)) as client:
+    with _client(served.host, trusted_token_servers=_realm(tokens)) as client:
         _check_pull(client, served.host, "token/public")
         with pytest.raises(AuthenticationFailed):
             client.origin.push_blob("token/public", *_blob(b"not allowed"))

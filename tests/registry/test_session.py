@@ -13,7 +13,7 @@ from cachedb.errors import RateLimited, RegistryError, RegistryUnavailable, Untr
 from cachedb.oci import Digest
 from cachedb.registry import session
 from cachedb.registry.http.origin import Origin
-from cachedb.registry.http.transport import Request
+from cachedb.registry.http.request import Request
 from tests.registry.scripted import QUICK, Reply, client, layer, scripted
 
 _BLOB = Digest.of(b"blob")
@@ -143,9 +143,9 @@ def test_an_error_that_stays_is_reported():
 def _waiting(header):
     """Run one request against a server that says once to come back, and return the waits."""
     waited = []
-    patience = dataclasses.replace(QUICK, wait=waited.append)
+    deadlines = dataclasses.replace(QUICK, wait=waited.append)
     failing = _failing(1, 429, (("Retry-After", header),))
-    with scripted(failing) as server, client(server.host, patience=patience) as reader:
+    with scripted(failing) as server, client(server.host, deadlines=deadlines) as reader:
         assert reader.origin.has_blob("a/b", _BLOB)
     return waited
 
@@ -168,8 +168,8 @@ def test_retry_after_is_not_waited_for_longer_than_we_care():
 
 def test_waits_grow_and_end():
     waited = []
-    patience = dataclasses.replace(QUICK, backoff_seconds=1, retries=8, wait=waited.append)
-    with scripted(_failing(8)) as server, client(server.host, patience=patience) as reader:
+    deadlines = dataclasses.replace(QUICK, backoff_seconds=1, retries=8, wait=waited.append)
+    with scripted(_failing(8)) as server, client(server.host, deadlines=deadlines) as reader:
         assert reader.origin.has_blob("a/b", _BLOB)
     assert [0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(waited[:4])] == [True] * 4
     assert max(waited) <= 20
@@ -184,9 +184,9 @@ def test_a_name_that_does_not_exist_is_not_looked_up_again(monkeypatch, number, 
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     waited = []
-    patience = dataclasses.replace(QUICK, wait=waited.append)
+    deadlines = dataclasses.replace(QUICK, wait=waited.append)
     with (
-        client("registry.test", patience=patience) as reader,
+        client("registry.test", deadlines=deadlines) as reader,
         pytest.raises(RegistryUnavailable, match="not known"),
     ):
         reader.origin.has_blob("a/b", _BLOB)
@@ -200,8 +200,8 @@ def test_a_name_that_does_not_exist_is_not_looked_up_again(monkeypatch, number, 
 def test_a_registry_that_was_silent_is_not_waited_for_again(monkeypatch, silence, attempts):
     monkeypatch.setattr(session, "_SILENCE", silence)
     waited = []
-    patience = dataclasses.replace(QUICK, wait=waited.append)
-    with client("127.0.0.1:1", patience=patience) as reader:
+    deadlines = dataclasses.replace(QUICK, wait=waited.append)
+    with client("127.0.0.1:1", deadlines=deadlines) as reader:
         for _ in range(3):
             with pytest.raises(RegistryUnavailable, match="refused"):
                 reader.origin.has_blob("a/b", _BLOB)
@@ -210,11 +210,11 @@ def test_a_registry_that_was_silent_is_not_waited_for_again(monkeypatch, silence
 
 def test_a_storage_that_is_silent_is_not_the_registry():
     waited = []
-    patience = dataclasses.replace(QUICK, wait=waited.append)
+    deadlines = dataclasses.replace(QUICK, wait=waited.append)
     moved = Reply(307, headers=(("Location", "http://127.0.0.1:1/x"),))
     with (
         scripted(lambda _asked: moved) as server,
-        client(server.host, patience=patience) as reader,
+        client(server.host, deadlines=deadlines) as reader,
     ):
         for _ in range(2):
             with pytest.raises(RegistryUnavailable, match="refused"):
@@ -224,10 +224,10 @@ def test_a_storage_that_is_silent_is_not_the_registry():
 
 def test_a_long_wait_is_told_once():
     said = []
-    patience = dataclasses.replace(QUICK, backoff_seconds=10, wait=lambda _: None)
+    deadlines = dataclasses.replace(QUICK, backoff_seconds=10, wait=lambda _: None)
     with (
         scripted(_failing(3)) as server,
-        client(server.host, patience=patience, warn=said.append) as reader,
+        client(server.host, deadlines=deadlines, warn=said.append) as reader,
     ):
         assert reader.origin.has_blob("a/b", _BLOB)
     (line,) = said

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cachedb.errors import RegistryError, UntrustedOrigin
-from cachedb.registry.auth import challenges, scopes, trusted_realms
+from cachedb.registry.auth import challenges, scopes, trusted_token_servers
 from cachedb.registry.auth.authenticator import Token
 from cachedb.registry.http.origin import Origin
 from cachedb.registry.http.settings import RegistrySettings
@@ -99,10 +99,10 @@ def test_a_realm_is_asked_or_refused(row):
     scheme = "http" if row["insecure"] else "https"
     registry = Origin.at(scheme, row["registry_host"] or "registry.test")
     if row["expect"]["allowed"]:
-        trusted_realms.judge(row["realm"], registry, RegistrySettings())
+        trusted_token_servers.trust_in(row["realm"], registry, RegistrySettings())
     else:
         with pytest.raises(UntrustedOrigin):
-            trusted_realms.judge(row["realm"], registry, RegistrySettings())
+            trusted_token_servers.trust_in(row["realm"], registry, RegistrySettings())
 
 
 @pytest.mark.parametrize("row", _rows("scope_build"))

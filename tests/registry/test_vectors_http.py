@@ -9,7 +9,7 @@ import pytest
 from cachedb.errors import AuthenticationFailed, RegistryError
 from cachedb.registry import endpoint
 from cachedb.registry.http import api_errors, headers
-from cachedb.registry.http.api_errors import Problem
+from cachedb.registry.http.api_errors import APIError
 from cachedb.registry.http.origin import Origin
 from tests import facts
 
@@ -30,12 +30,12 @@ def test_every_row_is_applied():
 
 @pytest.mark.parametrize("row", _rows("retryable"))
 def test_another_attempt_may_help(row):
-    found = tuple(Problem(code=code) for code in row["codes"])
+    found = tuple(APIError(code=code) for code in row["codes"])
     assert api_errors.is_passing(row["status"] or 0, found) == row["expect"]["retry"]
 
 
 def _answer(row, url):
-    """An answer as far as problems and next_page look at one."""
+    """An answer as far as errors and next_page look at one."""
     return SimpleNamespace(
         status=row.get("status"),
         url=url,

@@ -19,7 +19,7 @@ def tunnelling(port):
             with socket.create_connection(("127.0.0.1", port)) as server:
                 self.send_response(200)
                 self.end_headers()
-                _pass_on(self.connection, server)
+                pass_on(self.connection, server)
             self.close_connection = True
 
         def log_message(self, *_arguments):
@@ -29,7 +29,7 @@ def tunnelling(port):
         yield host, asked
 
 
-def _pass_on(one, other):
+def pass_on(one, other):
     """Pass bytes on in both directions until either side ends."""
     with selectors.DefaultSelector() as selector, suppress(OSError):
         selector.register(one, selectors.EVENT_READ, other)

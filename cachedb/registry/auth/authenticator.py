@@ -19,12 +19,12 @@ from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
-from cachedb.registry.auth import challenges, scopes, trusted_realms
+from cachedb.registry.auth import challenges, scopes, trusted_token_servers
 from cachedb.registry.auth.credentials import ANONYMOUS
-from cachedb.registry.auth.trusted_realms import Trust
+from cachedb.registry.auth.trusted_token_servers import Trust
 from cachedb.registry.http import api_errors
 from cachedb.registry.http.origin import redact
-from cachedb.registry.http.transport import Request
+from cachedb.registry.http.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from cachedb.registry.auth.credentials import Credential
     from cachedb.registry.auth.scopes import Access
     from cachedb.registry.http.origin import Origin
+    from cachedb.registry.http.response import Response
     from cachedb.registry.http.settings import RegistrySettings
-    from cachedb.registry.http.transport import Answer
 
 _CLIENT_ID = "cachedb"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -101,7 +101,7 @@ class Authenticator:
         self,
         origin: Origin,
         credential: Callable[[str], Credential],
-        send: Callable[[Request], Answer],
+        send: Callable[[Request], Response],
         settings: RegistrySettings,
     ) -> None:
         self._origin = origin
@@ -126,7 +126,7 @@ class Authenticator:
                 return self._basic(access) if self._credential_of(access).username else None
             return _bearer(self._token(access))
 
-    def answer(self, answer: Answer, access: Access, rejected: str | None) -> str:
+    def answer(self, response: Response, access: Access, rejected: str | None) -> str:
         """Return the Authorization header that a 401 of our registry asks for.
 
         `rejected` is the header that came back with this 401. Another thread may have logged
@@ -136,7 +136,7 @@ class Authenticator:
             AuthenticationFailed: We have nothing better than what was rejected.
             UntrustedOrigin: The registry names a token server that it must not.
         """
-        found = challenges.choose(challenges.parse(answer.header_lines("WWW-Authenticate")))
+        found = challenges.choose(challenges.parse(response.header_lines("WWW-Authenticate")))
         if found is None:
             raise AuthenticationFailed(
                 f"{str(self._origin)!r} asks for a login that we do not know"
@@ -152,7 +152,7 @@ class Authenticator:
                 asked = scopes.of_challenge(found.parameters.get("scope", ""))
                 header = _bearer(self._token(access, asked))
         if header == rejected:
-            raise api_errors.error_of(answer, "log in")
+            raise api_errors.error_of(response, "log in")
         return header
 
     def _token(self, access: Access, asked: tuple[str, ...] = ()) -> Token:
@@ -189,7 +189,7 @@ class Authenticator:
             raise AuthenticationFailed(
                 f"{str(self._origin)!r} asks for a token and does not say where to get it"
             )
-        if trusted_realms.judge(realm, self._origin, self._settings) is Trust.NOTHING:
+        if trusted_token_servers.trust_in(realm, self._origin, self._settings) is Trust.NOTHING:
             self._say_what_is_kept_back(credential, realm)
             credential = ANONYMOUS
         service = self._challenge.parameters.get("service", "")
@@ -198,14 +198,14 @@ class Authenticator:
             request = _refresh_request(realm, service, wanted, credential.identity_token)
         else:
             request = _token_request(realm, service, wanted, credential)
-        with self._send(request) as answer:
-            if answer.status != HTTPStatus.OK:  # a redirect is none: it may lead anywhere
-                error = api_errors.error_of(answer, f"get a token for {self._origin.name!r}")
+        with self._send(request) as response:
+            if response.status != HTTPStatus.OK:  # a redirect is none: it may lead anywhere
+                error = api_errors.error_of(response, f"get a token for {self._origin.name!r}")
                 if isinstance(error, AuthenticationFailed):
                     error.hint = api_errors.login_hint(self._origin)  # not at the token server
                 raise error
             now = datetime.now(UTC)
-            token = Token.parse(answer.read(TOKEN_BYTES, "the token"), now)
+            token = Token.parse(response.read(TOKEN_BYTES, "the token"), now)
         # A server whose clock is behind ours would have us ask again for every request.
         return replace(token, expires_at=max(token.expires_at, now + _SHORTEST_LIFE))
 

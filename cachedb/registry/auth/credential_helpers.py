@@ -48,18 +48,18 @@ def ask(name: str, server: str) -> Secret | None:
     program = shutil.which(_PREFIX + name)
     if program is None:
         raise RegistryError(f"the credential helper {_PREFIX + name!r} is not on the PATH")
-    answer, succeeded = _run(program, server)
+    response, succeeded = _run(program, server)
     if not succeeded:
-        if answer.strip() == _NOT_FOUND.encode():
+        if response.strip() == _NOT_FOUND.encode():
             return None
         raise RegistryError(f"{_PREFIX + name!r} fails for {server!r}")
-    return parse(answer, _PREFIX + name)
+    return parse(response, _PREFIX + name)
 
 
-def parse(answer: bytes, program: str) -> Secret:
+def parse(response: bytes, program: str) -> Secret:
     """Read what a helper printed."""
     try:
-        fields = Fields(decode_object(answer))
+        fields = Fields(decode_object(response))
         return Secret(
             username=fields.get("Username", str) or "", secret=fields.get("Secret", str) or ""
         )

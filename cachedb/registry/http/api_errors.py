@@ -17,10 +17,11 @@ from cachedb.errors import (
 from cachedb.limits import ERROR_BODY_BYTES
 from cachedb.oci import strict_json
 from cachedb.registry.http import headers
+from cachedb.registry.http.proxies import proxy_login_hint
 
 if TYPE_CHECKING:
     from cachedb.registry.http.origin import Origin
-    from cachedb.registry.http.transport import Answer
+    from cachedb.registry.http.response import Response
 
 _LOGIN_NAMES = {"registry-1.docker.io": "docker.io"}
 _LONGEST_TEXT = 200
@@ -31,7 +32,7 @@ _PASSING_CODES = frozenset({"BLOB_UPLOAD_INVALID", "TOOMANYREQUESTS", "UNAVAILAB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class APIError:
     """One entry of the ``errors`` that a registry sends."""
 
     code: str
@@ -41,7 +42,7 @@ class Problem:
         return f"{self.code!r}: {self.message!r}" if self.message else repr(self.code)
 
 
-def parse(body: bytes) -> tuple[Problem, ...]:
+def parse(body: bytes) -> tuple[APIError, ...]:
     """Read the error document of the distribution-spec; nothing if it is something else."""
     try:
         document = strict_json.decode(body)
@@ -51,16 +52,16 @@ def parse(body: bytes) -> tuple[Problem, ...]:
     if not isinstance(entries, list):
         return ()
     return tuple(
-        Problem(code=_text(entry, "code"), message=_text(entry, "message"))
+        APIError(code=_text(entry, "code"), message=_text(entry, "message"))
         for entry in entries[:_MOST_PROBLEMS]
         if isinstance(entry, dict)
     )
 
 
-def is_passing(status: int, problems: tuple[Problem, ...] = ()) -> bool:
+def is_passing(status: int, errors: tuple[APIError, ...] = ()) -> bool:
     """Whether the same request may succeed a little later."""
-    if problems:
-        return all(problem.code in _PASSING_CODES for problem in problems)
+    if errors:
+        return all(error.code in _PASSING_CODES for error in errors)
     return status in _PASSING_STATUS
 
 
@@ -80,23 +81,23 @@ class Failure:
         return cls(error=error, is_passing=not is_lasting, retry_at=retry_at)
 
 
-def failure_of(answer: Answer, what: str) -> Failure:
+def failure_of(response: Response, what: str) -> Failure:
     """Read an answer that is an error.
 
     `what` is what we wanted, as in ``pull 'alpine:3.20'``; "absent" is not decided here.
     """
-    body = answer.read_start(ERROR_BODY_BYTES.value)
+    body = response.read_start(ERROR_BODY_BYTES.value)
     found = parse(body)
     return Failure(
-        error=_error(answer, f"cannot {what}: {answer.origin} answers ", found, body),
-        is_passing=is_passing(answer.status, found),
-        retry_at=retry_at(answer),
+        error=_error(response, f"cannot {what}: {response.origin} answers ", found, body),
+        is_passing=is_passing(response.status, found),
+        retry_at=retry_at(response),
     )
 
 
-def error_of(answer: Answer, what: str) -> RegistryError:
+def error_of(response: Response, what: str) -> RegistryError:
     """Return the exception for an answer that is an error."""
-    return failure_of(answer, what).error
+    return failure_of(response, what).error
 
 
 def login_hint(origin: Origin) -> str:
@@ -104,25 +105,32 @@ def login_hint(origin: Origin) -> str:
     return f"docker login {_LOGIN_NAMES.get(origin.host, origin.name)}"
 
 
-def retry_at(answer: Answer) -> datetime | None:
+def retry_at(response: Response) -> datetime | None:
     """Return when the server says to come back."""
-    return headers.retry_after(answer.header("Retry-After"), datetime.now(UTC))
+    return headers.retry_after(response.header("Retry-After"), datetime.now(UTC))
 
 
-def _error(answer: Answer, start: str, found: tuple[Problem, ...], body: bytes) -> RegistryError:
-    message = f"{start}{_status(answer.status)}{_said(found, body)}"
-    match answer.status:
+def _error(
+    response: Response, start: str, found: tuple[APIError, ...], body: bytes
+) -> RegistryError:
+    message = f"{start}{_status(response.status)}{_said(found, body)}"
+    match response.status:
         case 401 | 403:
-            return AuthenticationFailed(message, hint=login_hint(answer.origin))
+            return AuthenticationFailed(message, hint=login_hint(response.origin))
         case 429:
-            return RateLimited(message, retry_at=retry_at(answer))
+            return RateLimited(message, retry_at=retry_at(response))
+        case 407 if response.proxy is not None:
+            return RegistryError(
+                f"{message}, from the proxy {response.proxy}",
+                hint=proxy_login_hint(response.proxy),
+            )
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING_STATUS:
             return RegistryUnavailable(message)
         case _:
             return RegistryError(message)
 
 
-def _said(found: tuple[Problem, ...], body: bytes) -> str:
+def _said(found: tuple[APIError, ...], body: bytes) -> str:
     if found:
         return f" ({', '.join(map(str, found))})"
     text = body[:_LONGEST_TEXT].decode("utf-8", "replace").strip()

@@ -1,4 +1,4 @@
-"""urllib3 connections that do not wait for ever.
+"""Responses read with deadlines: for the headers as a whole, and a least speed for bodies.
 
 A read timeout is a limit on one packet, so a server that sends a byte now and then can hold a
 client as long as it likes. Here every packet is waited for only as long as the whole may take.
@@ -13,19 +13,15 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-
-    from urllib3.poolmanager import PoolManager
 
 _SHORTEST_WAIT = 0.001
 _BUFFER = 64 * 1024
 
 
-class _PatientReader(io.RawIOBase):
+class _DeadlineReader(io.RawIOBase):
     """The receiving side of a socket, with a deadline for headers and a least speed for bodies.
 
     Only time spent waiting counts: a slow reader is not the server's fault.
@@ -81,7 +77,7 @@ class _PatientReader(io.RawIOBase):
         """Fill a buffer as far as that goes without waiting.
 
         One read gives a packet, or with TLS a record of 16 KiB; all the layers above cost more
-        than that. Whoever watches a slow transfer sees each packet as it comes all the same.
+        than that. The progress of a slow transfer is shown for each packet all the same.
         """
         count = 0
         self._sock.settimeout(0)
@@ -105,64 +101,45 @@ class _PatientReader(io.RawIOBase):
 
 
 class _Buffered(io.BufferedReader):
-    """A BufferedReader that knows that its raw stream is a _PatientReader."""
+    """A BufferedReader that knows that its raw stream is a _DeadlineReader."""
 
-    raw: _PatientReader
+    raw: _DeadlineReader
 
 
-class _PatientSocket:
-    """What http.client asks of a socket when it reads an answer: one makefile()."""
+class _DeadlineSocket:
+    """The part of a socket that http.client uses to read a response: makefile()."""
 
-    def __init__(self, reader: _PatientReader) -> None:
+    def __init__(self, reader: _DeadlineReader) -> None:
         self._reader = reader
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return _Buffered(self._reader, _BUFFER)
 
 
-class _PatientResponse(http.client.HTTPResponse):
-    """An answer whose headers and body are read by a _PatientReader."""
+class _DeadlineResponse(http.client.HTTPResponse):
+    """A response whose headers and body are read by a _DeadlineReader."""
 
     def __init__(
-        self, sock: socket.socket, *args: Any, reader: Callable[..., _PatientReader], **kwargs: Any
+        self,
+        sock: socket.socket,
+        *args: Any,
+        reader: Callable[..., _DeadlineReader],
+        **kwargs: Any,
     ) -> None:
         self._reader = reader(sock)
-        super().__init__(_PatientSocket(self._reader), *args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(_DeadlineSocket(self._reader), *args, **kwargs)  # type: ignore[arg-type]
 
     def begin(self) -> None:
         super().begin()
         self._reader.start_body()
 
 
-class _PatientHTTPPool(HTTPConnectionPool):
-    def __init__(self, *args: Any, response_class: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._response_class = response_class
+def response_class(*, minimum_speed: int, speed_seconds: float) -> Callable[..., Any]:
+    """Return the class of responses that connections with deadlines read.
 
-    def _new_conn(self) -> Any:
-        connection = super()._new_conn()
-        connection.response_class = self._response_class  # type: ignore[attr-defined]
-        return connection
-
-
-class _PatientHTTPSPool(HTTPSConnectionPool):
-    def __init__(self, *args: Any, response_class: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._response_class = response_class
-
-    def _new_conn(self) -> Any:
-        connection = super()._new_conn()
-        connection.response_class = self._response_class  # type: ignore[attr-defined]
-        return connection
-
-
-def make_patient(manager: PoolManager, *, minimum_speed: int, speed_seconds: float) -> None:
-    """Let every connection of `manager` read with deadlines."""
+    `minimum_speed` is in bytes a second, measured over `speed_seconds` of waiting.
+    """
     reader = functools.partial(
-        _PatientReader, minimum_speed=minimum_speed, speed_seconds=speed_seconds
+        _DeadlineReader, minimum_speed=minimum_speed, speed_seconds=speed_seconds
     )
-    response_class = functools.partial(_PatientResponse, reader=reader)
-    manager.pool_classes_by_scheme = {
-        "http": functools.partial(_PatientHTTPPool, response_class=response_class),  # type: ignore[dict-item]
-        "https": functools.partial(_PatientHTTPSPool, response_class=response_class),  # type: ignore[dict-item]
-    }
+    return functools.partial(_DeadlineResponse, reader=reader)

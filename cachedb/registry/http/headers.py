@@ -96,6 +96,12 @@ def content_length(lines: Sequence[str]) -> int | None:
     return lengths.pop() if len(lengths) == 1 else None
 
 
+def content_range_total(header: str) -> int | None:
+    """Return the whole length that a ``Content-Range: bytes 5-9/10`` states, if it does."""
+    matched = _CONTENT_RANGE.fullmatch(header)
+    return int(matched[3]) if matched and matched[3] != "*" else None
+
+
 def content_range_start(header: str) -> int | None:
     """Return where a ``Content-Range: bytes 5-9/10`` starts."""
     matched = _CONTENT_RANGE.fullmatch(header)

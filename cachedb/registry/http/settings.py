@@ -27,7 +27,7 @@ class ClientCertificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Deadlines:
     """How long to wait for a server, and how often to ask again.
 
     `idle_seconds` bounds the silence between two packets and the whole time that the headers
@@ -55,19 +55,19 @@ def ignore(_warning: str) -> None:
 class RegistrySettings:
     """How to reach registries.
 
-    `insecure_hosts` and `trusted_realms` hold ``host`` or ``host:port``: the first are spoken
-    to over plain http, the second may receive credentials as token servers of any registry.
-    `mirrors` maps a registry, or ``*`` for every one, to the base URLs that are asked first in
-    a pull. `client_certificates` has registries as keys; each certificate is shown to that
-    registry alone. Up to `connections` to one origin are kept for reuse. `warn` receives one
-    escaped line a warning.
+    `insecure_hosts` and `trusted_token_servers` hold ``host`` or ``host:port``: the first are
+    reached over plain http, the second may receive the credentials of any registry. `mirrors`
+    maps a registry, or ``*`` for every one, to the base URLs that a pull tries first.
+    `client_certificates` has registries as keys; each certificate is shown to that registry
+    alone. Up to `connections` to one origin are kept for reuse. `warn` receives one escaped
+    line a warning.
     """
 
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     insecure_hosts: frozenset[str] = frozenset()
-    trusted_realms: frozenset[str] = frozenset()
+    trusted_token_servers: frozenset[str] = frozenset()
     ca_files: tuple[str, ...] = ()
     client_certificates: Mapping[str, ClientCertificate] = field(default_factory=dict)
     connections: int = 64
-    patience: Patience = field(default_factory=Patience)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     warn: Callable[[str], None] = ignore

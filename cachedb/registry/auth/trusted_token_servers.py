@@ -23,7 +23,7 @@ class Trust(Enum):
     NOTHING = auto()
 
 
-def judge(realm: str, registry: Origin, settings: RegistrySettings) -> Trust:
+def trust_in(realm: str, registry: Origin, settings: RegistrySettings) -> Trust:
     """Say what the token server at `realm` may be told when `registry` names it.
 
     Credentials go to the origin of the registry itself, over https to a host of the same
@@ -36,7 +36,7 @@ def judge(realm: str, registry: Origin, settings: RegistrySettings) -> Trust:
     token_server = Origin.of(realm)
     if token_server == registry:
         return Trust.CREDENTIALS
-    if token_server.is_named_in(settings.trusted_realms):
+    if token_server.is_named_in(settings.trusted_token_servers):
         _check_scheme(token_server, settings, realm)
         return Trust.CREDENTIALS
     if token_server.is_local:

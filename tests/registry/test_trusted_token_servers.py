@@ -3,8 +3,8 @@
 import pytest
 
 from cachedb.errors import UntrustedOrigin
-from cachedb.registry.auth import trusted_realms
-from cachedb.registry.auth.trusted_realms import Trust
+from cachedb.registry.auth import trusted_token_servers
+from cachedb.registry.auth.trusted_token_servers import Trust
 from cachedb.registry.http.origin import Origin
 from cachedb.registry.http.settings import RegistrySettings
 
@@ -30,7 +30,7 @@ _TOLD, _NOT_TOLD = Trust.CREDENTIALS, Trust.NOTHING
     ],
 )
 def test_trust_ends_at_the_domain(registry, realm, trust):
-    assert trusted_realms.judge(realm, Origin.of(registry), RegistrySettings()) is trust
+    assert trusted_token_servers.trust_in(realm, Origin.of(registry), RegistrySettings()) is trust
 
 
 @pytest.mark.parametrize(
@@ -46,23 +46,25 @@ def test_trust_ends_at_the_domain(registry, realm, trust):
 )
 def test_a_realm_that_leads_astray_is_refused(registry, realm):
     with pytest.raises(UntrustedOrigin) as caught:
-        trusted_realms.judge(realm, Origin.of(registry), RegistrySettings())
+        trusted_token_servers.trust_in(realm, Origin.of(registry), RegistrySettings())
     assert caught.value.hint.startswith("--trust-realm ")
 
 
 def test_the_user_may_trust_a_realm():
-    settings = RegistrySettings(trusted_realms=frozenset({"127.0.0.1:5001", "auth.test"}))
+    settings = RegistrySettings(trusted_token_servers=frozenset({"127.0.0.1:5001", "auth.test"}))
     registry = Origin.of("https://reg.example.com")
-    assert trusted_realms.judge("http://127.0.0.1:5001/token", registry, settings) is _TOLD
-    assert trusted_realms.judge("https://auth.test/token", registry, settings) is _TOLD
+    assert (
+        trusted_token_servers.trust_in("http://127.0.0.1:5001/token", registry, settings) is _TOLD
+    )
+    assert trusted_token_servers.trust_in("https://auth.test/token", registry, settings) is _TOLD
 
 
 def test_trust_does_not_make_plain_http_safe():
-    settings = RegistrySettings(trusted_realms=frozenset({"auth.test"}))
+    settings = RegistrySettings(trusted_token_servers=frozenset({"auth.test"}))
     registry = Origin.of("https://reg.example.com")
     with pytest.raises(UntrustedOrigin, match="plain http"):
-        trusted_realms.judge("http://auth.test/token", registry, settings)
+        trusted_token_servers.trust_in("http://auth.test/token", registry, settings)
     allowed = RegistrySettings(
-        trusted_realms=frozenset({"auth.test"}), insecure_hosts=frozenset({"auth.test"})
+        trusted_token_servers=frozenset({"auth.test"}), insecure_hosts=frozenset({"auth.test"})
     )
-    assert trusted_realms.judge("http://auth.test/token", registry, allowed) is _TOLD
+    assert trusted_token_servers.trust_in("http://auth.test/token", registry, allowed) is _TOLD

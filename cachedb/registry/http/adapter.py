@@ -1,0 +1,165 @@
+"""The requests library, without what it does for a user of browsers.
+
+No environment (``.netrc`` would replace our Authorization), no cookies, no redirects, no
+decoding, and no rewriting of URLs. Importing this module imports requests: 100 ms.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from requests.adapters import HTTPAdapter
+from requests.exceptions import RequestException
+from requests.models import PreparedRequest
+from urllib3.exceptions import HTTPError
+
+from cachedb.limits import KIB
+from cachedb.registry.http import deadlines, tls
+from cachedb.registry.http.connection_errors import unavailable, without_socks
+from cachedb.registry.http.origin import Origin, request_target
+from cachedb.registry.http.response import Response
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from cachedb.registry.http.proxies import Proxy
+    from cachedb.registry.http.request import Request, RequestBody
+    from cachedb.registry.http.settings import ClientCertificate, RegistrySettings
+
+# Not more: the timeout of a socket is for one block, so this is also the slowest upload.
+_SEND_BLOCK = 64 * KIB
+
+
+class Adapter(HTTPAdapter):
+    """Sends requests over kept connections, with deadlines, certificates and URLs of ours."""
+
+    def __init__(self, settings: RegistrySettings, certificate: ClientCertificate | None) -> None:
+        self._deadlines = settings.deadlines
+        self._ca_files = settings.ca_files
+        self._certificate = certificate
+        super().__init__(pool_connections=8, pool_maxsize=settings.connections)
+
+    def request(
+        self, request: Request, headers: Mapping[str, str], proxy: Proxy | None
+    ) -> Response:
+        """Send one request and return its response, whatever its status is.
+
+        Raises:
+            RegistryUnavailable: There was no response.
+        """
+        if proxy is not None and proxy.is_socks and find_spec("socks") is None:
+            raise without_socks(request.url, proxy)
+        limits = self._deadlines
+        waiting = limits.answer_seconds if request.is_slow else limits.idle_seconds
+        body = request.open_body() if request.open_body is not None else None
+        try:
+            response = self.send(
+                _prepared(request, headers, body),
+                stream=True,
+                timeout=(limits.connect_seconds, waiting),
+                proxies={Origin.of(request.url).scheme: proxy.url} if proxy else None,
+            )
+        # Beside their own families, requests and urllib3 let ValueError and OSError through.
+        except (RequestException, HTTPError, ValueError, OSError) as error:
+            raise unavailable(request.url, error, proxy) from error
+        finally:
+            if body is not None:
+                body.close()
+        return Response(response.raw, request, proxy)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, blocksize=_SEND_BLOCK, **kwargs)
+        self._use_own_pools(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return the pools of connections through a proxy."""
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, blocksize=_SEND_BLOCK, **kwargs)
+        if is_new:
+            self._use_own_pools(manager)
+        return manager
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        """Return the target of a request byte for byte, absolute where a proxy needs it."""
+        assert request.url is not None
+        is_relative = super().request_url(request, proxies).startswith("/")
+        return request_target(request.url) if is_relative else request.url
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        # Late, because reading the system's certificates is the slowest part of a small request.
+        return tls.context(self._ca_files, self._certificate)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> Any:
+        """Choose the pool of a request by its origin, and give it our TLS context."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._context} if host["scheme"] == "https" else {}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Do nothing: the TLS context of the connection says which certificates are trusted."""
+
+    def _use_own_pools(self, manager: Any) -> None:
+        """Derive the pools of a manager, for SOCKS or not, from those that it comes with."""
+        response_class = deadlines.response_class(
+            minimum_speed=self._deadlines.minimum_speed,
+            speed_seconds=self._deadlines.speed_seconds,
+        )
+        manager.pool_classes_by_scheme = {
+            scheme: functools.partial(_own_pool(base), response_class=response_class)
+            for scheme, base in manager.pool_classes_by_scheme.items()
+        }
+
+
+def _prepared(
+    request: Request, headers: Mapping[str, str], body: RequestBody | None
+) -> PreparedRequest:
+    prepared = PreparedRequest()
+    # Not the URL itself, which requests would normalise: a signed URL goes out as it came in.
+    prepared.prepare(method=request.method, url=str(Origin.of(request.url)), headers=headers)
+    prepared.url = request.url
+    if body is not None:
+        prepared.headers["Content-Length"] = str(request.length)
+        prepared.body = body if request.length else None  # type: ignore[assignment]
+    return prepared
+
+
+class _OwnPool:
+    """Mixin for urllib3's connection pools: our response class, and URLs byte for byte.
+
+    urllib3 rewrites the escapes of a URL (``%2f`` becomes ``%2F``), between urlopen() and
+    _make_request().
+    """
+
+    def __init__(self, *args: Any, response_class: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._response_class = response_class
+        self._current = threading.local()
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()  # type: ignore[misc]
+        connection.response_class = self._response_class
+        return connection
+
+    def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        self._current.target = url
+        # A path that starts with two slashes would be read as a host.
+        shown = "/" if url.startswith("/") else url
+        return super().urlopen(method, shown, *args, **kwargs)  # type: ignore[misc]
+
+    def _make_request(self, conn: Any, method: str, _url: str, *args: Any, **kwargs: Any) -> Any:
+        return super()._make_request(  # type: ignore[misc]
+            conn, method, self._current.target, *args, **kwargs
+        )
+
+
+@functools.cache
+def _own_pool(base: type) -> type:
+    return type(f"_Own{base.__name__}", (_OwnPool, base), {})

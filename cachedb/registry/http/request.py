@@ -1,0 +1,34 @@
+"""One HTTP request, as it is handed to the transport."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class RequestBody(Protocol):
+    """Content of an upload, read from its start to its end."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+
+    def close(self) -> None:
+        """Release the file; called after every attempt."""
+
+
+class Request(NamedTuple):
+    """One HTTP request; `open_body` is called anew for every attempt.
+
+    `url` goes out byte for byte. `length` is that of the body in bytes. A request that `is_slow`
+    makes the server work before it answers, and has a later deadline.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = MappingProxyType({})
+    open_body: Callable[[], RequestBody] | None = None
+    length: int = 0
+    is_slow: bool = False
