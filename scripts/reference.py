@@ -123,6 +123,16 @@ def variables() -> frozenset[str]:
     return frozenset((*variables_of_options(), *_OF_REGISTRIES, *_OF_COMPLETION))
 
 
+def options() -> dict[str, frozenset[str]]:
+    """Return the options of every command."""
+    root = typer.main.get_command(app)
+    context = root.make_context("cachedb", [], resilient_parsing=True)
+    return {
+        name: frozenset(option for parameter in command.params for option in parameter.opts)
+        for name, command in _commands_of(root, context)
+    }
+
+
 def variables_of_options() -> dict[str, str]:
     """Return the environment variables that are defaults of options, and a line about each."""
     root = typer.main.get_command(app)

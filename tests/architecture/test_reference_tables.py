@@ -4,7 +4,9 @@ import ast
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ import pytest
 from cachedb.cli.app import main
 from cachedb.linuxkit import Provider
 from cachedb.oci import Digest
+from cachedb.operations.check.findings import Code
+from cachedb.operations.gc.mark import Reason
+from cachedb.operations.read.listing import Health
 from scripts import reference
 from tests import build
 from tests.conftest import BASE
@@ -105,3 +110,48 @@ def test_every_module_that_the_glossary_names_exists() -> None:
     assert named
     gone = {name for name in named if not (ROOT / f"{name}.py").exists()}
     assert gone == set()
+
+
+OUTPUT = (ROOT / "docs" / "reference" / "output.md").read_text()
+COLUMNS = dict(
+    re.findall(r"^\| `([a-z][^`]*)` \| ([a-z_]+(?:, [a-z_]+)*) \|$", OUTPUT, re.MULTILINE)
+)
+
+
+def words_of_table(heading: str) -> list[str]:
+    """Return the first column of the table below a heading of the page about output."""
+    section = OUTPUT.split(f"\n## {heading} (")[1].split("\n## ")[0]
+    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"), [("State of an image", Health), ("Reason", Reason), ("Finding", Code)]
+)
+def test_a_table_of_words_is_the_enumeration_in_the_code(
+    heading: str, words: type[StrEnum]
+) -> None:
+    assert sorted(words_of_table(heading)) == sorted(words)
+
+
+@pytest.mark.parametrize("command", [each for each in COLUMNS if each[:4] not in ("insp", "tags")])
+def test_the_columns_of_a_command_are_those_of_the_page(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    image = build.image(BASE)
+    tree = build.layout(tmp_path / "cache", {"app:1": build.index(image, build.sbom(image))})
+    words = command.replace("NAME", "app:1").replace("DIGEST", BASE.digest).split()
+    monkeypatch.setattr("sys.argv", ["cachedb", *words, "--cache", str(tree.path)])
+    monkeypatch.setattr("sys.argv", [*sys.argv, *([] if "csv" in words else ["--format", "csv"])])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert capsys.readouterr().out.splitlines()[0].split(",") == COLUMNS[command].split(", ")
+
+
+def test_every_command_that_prints_rows_is_on_the_page() -> None:
+    objects = {"export", "query", "show", "tree"}
+    printing = {name for name, options in reference.options().items() if "--format" in options}
+    assert {each.split()[0] for each in COLUMNS} - {"query"} == printing - objects
