@@ -16,6 +16,7 @@ _PACKAGES = {
     "mkfs.xfs": "xfsprogs",
     "mount": "mount",
     "setpriv": "util-linux",
+    "vercmp": "makepkg",
 }
 """The Debian package of a program, where it has another name."""
 

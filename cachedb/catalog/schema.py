@@ -269,7 +269,7 @@ class PackageColumns(TypedColumns):
     name: Named[str] = Column(Text, nullable=False)
     version: Named[str] = Column(Text, nullable=False)
     scheme: Named[str] = Column(Text, nullable=False)
-    """Whose order of versions: deb, rpm, apk, semver, pep440."""
+    """Scheme that orders its versions, as `packages.versions` names it; none if not known."""
     vkey: Named[str] = Column(Text, nullable=False)
     """A text that sorts as the version does in its scheme."""
     purl: Named[str] = Column(Text, nullable=False)

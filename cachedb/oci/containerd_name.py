@@ -68,7 +68,11 @@ class ContainerdName:
         path = unquote(rest)
         split = _BEFORE_OBJECT.search(path)
         end = split.start() if split else len(path)
-        return cls(
+        name = cls(
             locator=posixpath.normpath(f"{host}/{path[:end]}"),
             object=path[end:].removeprefix(":"),
         )
+        if name.hostname != host or (name.locator == host and str(name) != host):
+            # containerd joins the two like the parts of a path: ./a:1 would become host a, port 1.
+            raise InvalidReference(text, "the path leads out of the host, or is empty")
+        return name

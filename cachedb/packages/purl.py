@@ -70,7 +70,7 @@ class PackageURL:
             raise InvalidPackageURL(text, "it does not begin with pkg:")
         purl_type, _, rest = rest.strip("/").partition("/")
         path, version = _split_version(rest)
-        namespace, _, name = path.strip("/").rpartition("/")
+        namespace, _, name = path.rpartition("/")
         try:
             return cls.of(
                 type=purl_type,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cachedb.errors import InvalidReference
@@ -35,8 +35,11 @@ def test_every_row_of_the_table_is_applied_or_listed() -> None:
     TABLE.check()
 
 
-@pytest.mark.parametrize("text", ["", "foo:v1", "https://foo/bar", "foo/b\nar", "[::1/foo"])
-def test_a_name_needs_a_host(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["", "foo:v1", "https://foo/bar", "foo/b\nar", "[::1/foo", "./a:1", "a/../b:1", "a/:1"],
+)
+def test_a_name_needs_a_host_and_stays_below_it(text: str) -> None:
     with pytest.raises(InvalidReference):
         ContainerdName.parse(text)
 
@@ -46,7 +49,9 @@ def test_the_tag_is_what_stands_before_a_digest() -> None:
     assert ContainerdName.parse("a/b@sha256:ab").tag == ""
 
 
-@given(st.from_regex(r"[a-z.]{1,8}(?::[0-9]{1,4})?(?:/[a-z]{1,4}){1,3}[:@][a-z0-9:]{0,8}"))
+@given(st.from_regex(r"[a-z./]{1,8}(?::[0-9]{1,4})?(?:/[a-z]{1,4}){1,3}[:@][a-z0-9:]{0,8}"))
+@example("./a:1")
+@example("a/:1")
 def test_what_was_printed_splits_the_same(text: str) -> None:
     try:
         name = ContainerdName.parse(text)

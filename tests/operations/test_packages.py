@@ -502,3 +502,48 @@ def test_a_large_document_is_read_in_little_memory(tmp_path: Path) -> None:
     assert rows == count
     assert document.size > 19 * MIB
     assert grown < 16
+
+
+# -- order of versions --------------------------------------------------------------------------
+
+OF_MANY_TYPES = sboms.spdx(
+    *(
+        sboms.spdx_package(
+            name=purl.partition("@")[0].rpartition("/")[2],
+            versionInfo=purl.partition("@")[2],
+            externalRefs=[{"referenceType": "purl", "referenceLocator": purl}],
+        )
+        for purl in (
+            "pkg:alpm/arch/pacman-rc@1.0rc1-1",
+            "pkg:alpm/arch/pacman-after@1.0.a-1",
+            "pkg:maven/org.x/jar-rc@1.0-RC1",
+            "pkg:maven/org.x/jar-after@1.0-sp1",
+            "pkg:gem/gem-before@1.0.a",
+            "pkg:nuget/nuget-before@1.0-Beta",
+            "pkg:golang/go-before@v1.0.0-rc1",
+            "pkg:composer/x/composer@0.9",
+        )
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("version lt 1.0", "gem-before go-before jar-rc nuget-before pacman-rc"),
+        ("version gt 1.0", "jar-after pacman-after"),
+        ("version:0.9", "composer"),
+        ("type:composer version:0.*", "composer"),
+        ("type:composer version lt 1", ""),
+        ("type:composer version gt 0", ""),
+        ("type:composer not version lt 1", "composer"),
+    ],
+)
+def test_versions_are_compared_by_the_rules_of_the_type_of_the_package(
+    tree: build.Tree, query: str, names: str
+) -> None:
+    tree.add(AMD64, APP)
+    tree.put(*attested.referrer(AMD64, attested.blob(OF_MANY_TYPES, sboms.SPDX)).blobs)
+
+    with Cache.open(tree.path) as cache:
+        assert sorted(ask(cache, f"packages {query}")) == names.split()

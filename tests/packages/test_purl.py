@@ -106,6 +106,8 @@ def test_any_text_is_a_package_url_or_refused(text):
     [
         pytest.param("deb/debian/curl", "does not begin with pkg:", id="no-scheme"),
         pytest.param("pkg:deb", "the name is missing", id="no-name"),
+        pytest.param("pkg:swift/github.com/a/Alamofire/@5.4.3", "name is missing", id="slash-end"),
+        pytest.param("pkg:npm//@1", "the name is missing", id="no-name-but-a-version"),
         pytest.param("pkg:deb/debian/%ff", "not UTF-8", id="not-utf8"),
         pytest.param("pkg:deb/debian/\ud800", "a lone surrogate", id="surrogate"),
         pytest.param("pkg:d%65b/curl", "expected a type", id="type-encoded"),

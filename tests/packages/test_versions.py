@@ -10,13 +10,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cachedb.packages.versions import SCHEMES, is_valid, key, scheme_of
+from cachedb.packages.versions import SCHEMES, UNORDERED, is_valid, key, scheme_of
 from tests.packages import version_order
 from tests.programs import require
 
 _CHARACTERS = {
+    "alpm": "0123459abzAZ._+~:-é",
     "apk": "0123459abz._-~rpel",
     "deb": "0123459abzAZ.+~-:",
+    "gem": "0123459abzAZ.- ",
+    "golang": "v0123459abrc.-+go",
+    "maven": "0123459abmrcgaspx.-SNAPHOT",
+    "nuget": "0123459abzAZ.-+",
     "pep440": "0123459!abrcdevpost.+-_ V",
     "rpm": "0123459abzAZ.+~^-:_é",
     "semver": "0123459.-+abZv= ",
@@ -28,18 +33,31 @@ def _list(item: str, most: int) -> str:
 
 
 _GRAMMARS = {
+    "alpm": r"([0-2]?:)?[0-2a][0-2ab]{0,3}([._+~]{1,2}[0-2ab]{1,3}){0,3}(-[0-2]{1,2}(\.[0-2])?)?",
     "apk": r"[0-2]{1,2}(\.[0-2]{1,3}){0,2}[ab]?"
     + _list("_(alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-2]{0,2}", 2)
     + r"(~[0-9a-f]{1,2})?(-r[0-2]{1,2})?",
     "deb": r"([0-2]:)?[0-2]{1,2}[0-2aZ.+~]{0,5}(-[0-2a.+~]{1,3}){0,2}",
+    "gem": r"[0-2]{1,2}(\.([0-2]{1,2}|[ab]|rc[0-2])){0,4}(-[0-2a]{1,2}(\.[0-2a])?)?",
+    "golang": r"v(0|[12][0-2]?)(\.(0|[12][0-2]?)){2}"
+    r"(-(0|[12]|rc|a[0-2])(\.(0|1|b)){0,2})?(\+[a1])?",
+    "maven": r"[0-2]{1,2}(\.[0-2]){0,3}"
+    r"([.-]?(a|alpha|b|m|rc|CR|SNAPSHOT|ga|Final|sp|foo|jre)-?[0-2]{0,2}|-[0-2])?",
+    "nuget": r"[0-2]{1,2}(\.[0-2]{1,2}){0,3}"
+    r"(-(0|[12aB][0-2aB]?)(\.(0|[12aB][0-2aB]?)){0,2})?(\+[a1])?",
     "pep440": r"v?([01]!)?[0-2]{1,2}(\.[0-2]){0,2}([-_.]?(a|b|rc|alpha|C)[-.]?[0-2]?)?"
     r"(-[0-2]|\.?(post|r)[0-2]?)?(\.?dev[0-2]?)?(\+[0-2a]{1,2}([.-][0-2a]){0,2})?",
     "rpm": r"([0-2]?:)?[0-2a.~^_]{0,6}(-[0-2a.~^]{0,3})?",
     "semver": r"v?[0-2]{1,2}(\.[0-2]{1,2}){0,3}(-[0-2aB-]{1,2}(\.[0-2aB-]{1,2}){0,2})?(\+[a1])?",
 }
 _ORDERS = {
+    "alpm": version_order.alpm,
     "apk": version_order.apk,
     "deb": version_order.deb,
+    "gem": version_order.gem,
+    "golang": version_order.golang,
+    "maven": version_order.maven,
+    "nuget": version_order.nuget,
     "pep440": version_order.pep440,
     "rpm": version_order.rpm,
     "semver": version_order.semver,
@@ -72,7 +90,11 @@ def test_keys_sort_as_an_independent_comparison_of_the_versions_does(scheme):
     check()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+# The independent comparisons of these accept fewer texts, or others, than their keys do.
+_COMPARED_ON_ANY_TEXT = sorted(set(SCHEMES) - {"golang", "maven", "nuget"})
+
+
+@pytest.mark.parametrize("scheme", _COMPARED_ON_ANY_TEXT)
 def test_keys_of_any_two_texts_sort_as_an_independent_comparison_does_if_both_are_versions(scheme):
     @given(texts(scheme), texts(scheme))
     def check(one: str, other: str) -> None:
@@ -171,8 +193,31 @@ def test_deb_keys_sort_as_dpkg_says(one, other):
 @example("1.0-1-")
 @example("0\r")
 @example(" 0\t")
+@example("+0:0")
+@example("+1:0")
+@example("+:0")
+@example("0:0-0:0")
+@example("0:0:0-0")
 def test_deb_versions_are_what_dpkg_takes(text):
     assert is_valid("deb", text) == dpkg("--validate-version", text)
+
+
+@given(versions("alpm"), versions("alpm"))
+@settings(max_examples=60, deadline=None)
+@example("1.0rc1", "1.0")
+@example("1.0~rc1", "1.0")
+@example("1.0.a", "1.0")
+@example("1.0a", "1.0.a")
+@example("1.0..1", "1.0.1")
+@example(":1.0-1", "1.0-1")
+def test_alpm_keys_sort_as_vercmp_says(one, other):
+    require("vercmp")
+    told = subprocess.run(
+        ["vercmp", one, other], check=True, capture_output=True, text=True
+    ).stdout
+
+    if ("-" in one) == ("-" in other):  # vercmp ignores the release if one of the two lacks it
+        assert compare("alpm", one, other) == int(told)
 
 
 @pytest.mark.parametrize(
@@ -182,10 +227,17 @@ def test_deb_versions_are_what_dpkg_takes(text):
         ("deb", "deb"),
         ("rpm", "rpm"),
         ("RPM", "rpm"),
-        ("alpm", "rpm"),
+        ("alpm", "alpm"),
+        ("gem", "gem"),
+        ("maven", "maven"),
+        ("nuget", "nuget"),
+        ("cargo", "semver"),
+        ("generic", "semver"),
+        ("composer", UNORDERED),
+        ("cran", UNORDERED),
         ("pypi", "pep440"),
         ("npm", "semver"),
-        ("golang", "semver"),
+        ("golang", "golang"),
         ("", "semver"),
     ],
 )

@@ -8,6 +8,7 @@ import re
 from itertools import zip_longest
 
 from packaging.version import Version
+from univers.versions import GolangVersion, NugetVersion, RubygemsVersion
 
 
 def _compare(one: object, other: object) -> int:
@@ -171,3 +172,94 @@ def semver(one: str, other: str) -> int:
 def pep440(one: str, other: str) -> int:
     """PEP 440, by the reference implementation."""
     return _compare(Version(one), Version(other))
+
+
+def gem(one: str, other: str) -> int:
+    """RubyGems, by univers."""
+    return _compare(RubygemsVersion(one), RubygemsVersion(other))
+
+
+def nuget(one: str, other: str) -> int:
+    """NuGet, by univers."""
+    return _compare(NugetVersion(one), NugetVersion(other))
+
+
+def golang(one: str, other: str) -> int:
+    """Go modules, by univers."""
+    return _compare(GolangVersion(one), GolangVersion(other))
+
+
+def alpm(one: str, other: str) -> int:
+    """vercmp(8): epochs, versions, and the releases if both have one."""
+
+    def parts(version: str) -> tuple[str, str, str | None]:
+        match = re.match(r"([0-9]*):", version)
+        rest = version[match.end() :] if match else version
+        upstream, dash, release = rest.rpartition("-")
+        return (match[1] if match else "0"), *((upstream, release) if dash else (rest, None))
+
+    first, second = parts(one), parts(other)
+    order = _compare(int(first[0] or 0), int(second[0] or 0)) or _alpm_part(first[1], second[1])
+    if order or (first[2] is None and second[2] is None):
+        return order
+    if first[2] is None or second[2] is None:
+        return -1 if first[2] is None else 1
+    return _alpm_part(first[2], second[2])
+
+
+def _alpm_part(one: str, other: str) -> int:
+    while one and other:
+        separators = [re.match(r"[^0-9A-Za-z]*", text, re.ASCII)[0] for text in (one, other)]
+        one, other = one[len(separators[0]) :], other[len(separators[1]) :]
+        lengths = [len(text.encode()) for text in separators]
+        if lengths[0] != lengths[1]:
+            return _compare(*lengths)
+        kind = r"[0-9]+" if one[0].isdigit() else r"[A-Za-z]+"
+        first, second = re.match(kind, one, re.ASCII), re.match(kind, other, re.ASCII)
+        if not second:
+            return 1 if one[0].isdigit() else -1
+        a, b = first[0], second[0]
+        order = _compare(int(a), int(b)) if a[0].isdigit() else _compare(a, b)
+        if order:
+            return order
+        one, other = one[len(a) :], other[len(b) :]
+    if one == other:
+        return 0
+    rest = one or other
+    is_older = re.match(r"[A-Za-z]", rest) is not None
+    return -1 if bool(one) == is_older else 1
+
+
+_MAVEN_RANKS = ["alpha", "beta", "milestone", "rc", "snapshot", "", "sp"]
+
+
+def maven(one: str, other: str) -> int:
+    """The POM reference, for numbers joined by dots and one qualifier, which may have a number."""
+
+    def parts(version: str) -> tuple[list[int], tuple[int, str, int]]:
+        match = re.fullmatch(
+            r"([0-9]+(?:\.[0-9]+)*)(?:[.-]?([a-z]+)-?([0-9]*)|-([0-9]+))?", version.lower()
+        )
+        numbers = [int(number) for number in match[1].split(".")]
+        if int(match[4] or 0):  # zeros in front of a number count
+            return numbers, (len(_MAVEN_RANKS) + 1, "", int(match[4]))
+        while numbers and not numbers[-1]:
+            numbers.pop()
+        short = {"a": "alpha", "b": "beta", "m": "milestone"} if match[3] else {}
+        name = short.get(match[2], match[2]) or ""
+        name = {"cr": "rc", "ga": "", "final": "", "release": ""}.get(name, name)
+        if not name:
+            return numbers, (_MAVEN_RANKS.index(""), "", int(match[3] or 0))
+        if name in _MAVEN_RANKS:
+            return numbers, (_MAVEN_RANKS.index(name), "", int(match[3] or -1))
+        return numbers, (len(_MAVEN_RANKS), name, int(match[3] or -1))
+
+    (numbers, qualifier), (others, other_qualifier) = parts(one), parts(other)
+    for a, b in zip_longest(numbers, others):
+        if a != b:
+            if a is None or b is None:
+                break
+            return _compare(a, b)
+    if len(numbers) != len(others):
+        return _compare(len(numbers), len(others))
+    return _compare(qualifier, other_qualifier)

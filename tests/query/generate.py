@@ -48,7 +48,7 @@ LICENSES = ("GPL-3.0-only", "GPL-2.0-or-later", "MIT", "Apache-2.0", "")
 PACKAGES = (
     ("openssl", ("3.0.2-1", "3.0.14-1~deb12u2", "3.0.15", "1:1.1.1"), "deb"),
     ("musl", ("1.2.4-r0", "1.2.5_rc1-r0", "1.2.5-r1"), "apk"),
-    ("log4j-core", ("2.0.0", "2.1.0", "2.17.1", "2.0.0-rc1"), "semver"),
+    ("log4j-core", ("2.0.0", "2.1.0", "2.17.1", "2.0.0-rc1"), "maven"),
     ("requests", ("2.31.0", "2.32.0rc1", "2.32.0"), "pep440"),
     ("glibc", ("2.36-9", "2.38-1.fc39"), "rpm"),
 )
@@ -145,7 +145,7 @@ class Builder:
         rng = self.rng
         name, known, scheme = rng.choice(PACKAGES)
         version = rng.choice(known)
-        kind = {"semver": "maven", "pep440": "pypi"}.get(scheme, scheme)
+        kind = {"pep440": "pypi"}.get(scheme, scheme)
         return Package(
             name=name,
             version=version,

@@ -89,6 +89,9 @@ def in_version(package: Package, op: str, text: str) -> bool:
 
     low, dots, high = text.partition("..")
     mine = order(package.version)
+    is_range = low != high if dots else op in {"lt", "le", "gt", "ge"}
+    if package.scheme == versions.UNORDERED and is_range:
+        return False
     if dots:
         return (not low or mine >= order(low)) and (not high or mine <= order(high))
     if set("*?[") & set(text):

@@ -209,7 +209,10 @@ def _platform(pattern: PlatformPattern) -> ColumnElement[bool]:
 
 
 def _version(table: FromClause, part: VersionRange) -> ColumnElement[bool]:
-    return or_(*(_version_of(table, scheme, part) for scheme in versions.SCHEMES))
+    is_one = part.low is not None and part.low == part.high
+    # A version without an order is equal to another one or not, and never in a range.
+    schemes = (*versions.SCHEMES, versions.UNORDERED) if is_one else versions.SCHEMES
+    return or_(*(_version_of(table, scheme, part) for scheme in schemes))
 
 
 def _version_of(table: FromClause, scheme: str, part: VersionRange) -> ColumnElement[bool]:
