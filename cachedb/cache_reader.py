@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.inspect import Inspection
     from cachedb.operations.read.listing import Listing
     from cachedb.operations.read.resolve import Root
-    from cachedb.operations.read.run_query import Answer, Explained
+    from cachedb.operations.read.run_query import ExplainedQuery, QueryResult
     from cachedb.operations.read.saved_queries import SavedQuery
     from cachedb.operations.read.sbom import PackageListing, Sbom
     from cachedb.operations.read.tree import TreeNode
@@ -65,7 +65,7 @@ class CacheReader:
 
         return parse(text, noun=noun, saved=saved_queries.load(self.layout), params=params)
 
-    def query(self, query: Query | str, /, **params: str) -> Answer:
+    def query(self, query: Query | str, /, **params: str) -> QueryResult:
         """Put a query to the catalog; one that is given as text is read by `parse`.
 
         The rows are named tuples, whose fields are the columns of the query.
@@ -73,21 +73,21 @@ class CacheReader:
         from cachedb.operations.read import run_query
 
         asked = self.parse(query, **params) if isinstance(query, str) else query
-        return run_query.ask(self.catalog, asked)
+        return run_query.run_query(self.catalog, asked)
 
     def saved_queries(self) -> tuple[SavedQuery, ...]:
         """Return the saved queries of this cache, those that are broken as well."""
         from cachedb.operations.read import saved_queries
 
-        return saved_queries.every(self.layout)
+        return saved_queries.list_saved(self.layout)
 
-    def explain(self, query: Query) -> Explained:
+    def explain(self, query: Query) -> ExplainedQuery:
         """Say what a query comes to, without running it."""
         from cachedb.operations.read import run_query
 
         return run_query.explain(self.catalog, query)
 
-    def analyze(self, query: Query) -> Explained:
+    def analyze(self, query: Query) -> ExplainedQuery:
         """Say what a query comes to, and run it to say what its parts cost."""
         from cachedb.operations.read import run_query
 

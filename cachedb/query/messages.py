@@ -18,7 +18,7 @@ _SHOWN = 160
 """Columns of a line that are shown; the rest of a long one is left out."""
 
 
-def fail(span: Span, why: str, *hints: str) -> QueryError:
+def error_at(span: Span, why: str, *hints: str) -> QueryError:
     """Make the error for a stretch of a query, with things to write instead.
 
     Inside of a saved query the error is about the place where it is used, and its cause is the
@@ -28,7 +28,7 @@ def fail(span: Span, why: str, *hints: str) -> QueryError:
     if source.used_at is None:
         return QueryError(why, source.text, (span.start, span.end), hints=hints)
     inner = QueryError(why, source.text, (span.start, span.end), hints=hints)
-    outer = fail(source.used_at, f"in the saved query `{source.name}`: {why}", *hints)
+    outer = error_at(source.used_at, f"in the saved query `{source.name}`: {why}", *hints)
     deepest = outer
     while isinstance(deepest.__cause__, QueryError):
         deepest = deepest.__cause__

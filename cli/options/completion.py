@@ -16,7 +16,7 @@ from cachedb.cli.options.cache_folder import cache_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cachedb.query.tools.complete import Completion, Wanted
+    from cachedb.query.tools.complete import Completion, ValuesOf
 
 _LEAST: Final = 7
 _NAMES: Final = ("ref", "name")
@@ -111,7 +111,7 @@ def _candidates(
     return [(head + text, doc) for text, doc in candidates]
 
 
-def _values(catalog: Path, wanted: Wanted, prefix: str) -> list[str]:
+def _values(catalog: Path, wanted: ValuesOf, prefix: str) -> list[str]:
     from cachedb.catalog.queries.completion import Values, values_of
 
     if wanted.field in _SPLIT:
@@ -139,9 +139,9 @@ def _in_two_parts(catalog: Path, field: str, prefix: str) -> list[str]:
 
 
 def _saved(context: typer.Context) -> dict[str, str]:
-    from cachedb.operations.read.saved_queries import glance
+    from cachedb.operations.read.saved_queries import load_leniently
 
-    return glance(_folder(context))
+    return load_leniently(_folder(context))
 
 
 def _folder(context: typer.Context) -> Path:

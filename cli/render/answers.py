@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
-    from cachedb.operations.read.run_query import Answer, Explained
+    from cachedb.operations.read.run_query import ExplainedQuery, QueryResult
     from cachedb.query.sql.compile import OutputColumn
-    from cachedb.query.tools.explain import Cost
+    from cachedb.query.tools.explain import SetCost
 
 
 def print_answer(
-    answer: Answer, form: str, *, quiet: bool, zone: tzinfo | None = None, end: str = "\n"
+    answer: QueryResult, form: str, *, quiet: bool, zone: tzinfo | None = None, end: str = "\n"
 ) -> None:
     """Write the rows of an answer; when quiet, only their first column.
 
@@ -50,7 +50,7 @@ def _column(column: OutputColumn) -> Column:
     return Column(column.name, is_number=column.type.name == "NUMBER")
 
 
-def print_explanation(found: Explained, *, only_sql: bool) -> None:
+def print_explanation(found: ExplainedQuery, *, only_sql: bool) -> None:
     """Write what a query comes to; its statement alone if that is what is wanted."""
     query = found.query
     if only_sql:
@@ -73,5 +73,5 @@ def print_explanation(found: Explained, *, only_sql: bool) -> None:
     output.say(f"indexes    {', '.join(found.indexes) or 'none'}")
 
 
-def _cost(cost: Cost) -> str:
+def _cost(cost: SetCost) -> str:
     return f"{output.count(cost.rows, 'row')}, {cost.seconds * 1000:.1f} ms"

@@ -42,7 +42,7 @@ class Evaluator(Sets):
                     found.add(key)
         return Ids(found)
 
-    def rank(self, sort: str, key: int, keys: Iterable[tree.Key]) -> list[Any]:
+    def rank(self, sort: str, key: int, keys: Iterable[tree.ColumnKey]) -> list[Any]:
         """Return what sorts as the row does; what has no value comes last."""
         parts: list[Any] = []
         for item in keys:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachedb.query.tools.complete import Wanted, complete
+from cachedb.query.tools.complete import ValuesOf, complete
 from cachedb.query.vocabulary import FIELDS, FUNCTIONS, NOUNS, RELATIONS, Sort
 
 SAVED = {"stale": "refs used before 90d", "prod": "refs repo:acme/*"}
@@ -55,23 +55,23 @@ def test_words_come_from_the_table(text: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted", "prefix"),
     [
-        ("refs tag:v1", Wanted(sort=Sort.REF, field="tag"), "v1"),
-        ("refs tag:a,v1", Wanted(sort=Sort.REF, field="tag"), "v1"),
-        ("refs tag eq v1", Wanted(sort=Sort.REF, field="tag"), "v1"),
-        ("refs repo:acme/w", Wanted(sort=Sort.REF, field="repo"), "acme/w"),
-        ("blobs ref.tag:la", Wanted(sort=Sort.REF, field="tag"), "la"),
-        ("refs any blob(digest:sha256:ab", Wanted(sort=Sort.BLOB, field="digest"), "sha256:ab"),
-        ("refs platform:linux/a", Wanted(sort=Sort.REF, field="platform"), "linux/a"),
-        ("refs label:org", Wanted(sort=Sort.REF, field="label"), "org"),
-        ("refs label:a=b", Wanted(sort=Sort.REF, field="label", key="a"), "b"),
-        ("refs label:a has b", Wanted(sort=Sort.REF, field="label", key="a"), "b"),
-        ("refs docker.io/li", Wanted(sort=Sort.REF, field="name"), "docker.io/li"),
-        ("refs localhost:5000/x", Wanted(sort=Sort.REF, field="name"), "localhost:5000/x"),
-        ("packages name:open", Wanted(sort=Sort.PACKAGE, field="name"), "open"),
+        ("refs tag:v1", ValuesOf(sort=Sort.REF, field="tag"), "v1"),
+        ("refs tag:a,v1", ValuesOf(sort=Sort.REF, field="tag"), "v1"),
+        ("refs tag eq v1", ValuesOf(sort=Sort.REF, field="tag"), "v1"),
+        ("refs repo:acme/w", ValuesOf(sort=Sort.REF, field="repo"), "acme/w"),
+        ("blobs ref.tag:la", ValuesOf(sort=Sort.REF, field="tag"), "la"),
+        ("refs any blob(digest:sha256:ab", ValuesOf(sort=Sort.BLOB, field="digest"), "sha256:ab"),
+        ("refs platform:linux/a", ValuesOf(sort=Sort.REF, field="platform"), "linux/a"),
+        ("refs label:org", ValuesOf(sort=Sort.REF, field="label"), "org"),
+        ("refs label:a=b", ValuesOf(sort=Sort.REF, field="label", key="a"), "b"),
+        ("refs label:a has b", ValuesOf(sort=Sort.REF, field="label", key="a"), "b"),
+        ("refs docker.io/li", ValuesOf(sort=Sort.REF, field="name"), "docker.io/li"),
+        ("refs localhost:5000/x", ValuesOf(sort=Sort.REF, field="name"), "localhost:5000/x"),
+        ("packages name:open", ValuesOf(sort=Sort.PACKAGE, field="name"), "open"),
     ],
 )
 def test_values_are_named_for_the_catalog_to_look_up(
-    text: str, wanted: Wanted, prefix: str
+    text: str, wanted: ValuesOf, prefix: str
 ) -> None:
     found = complete(text)
 
@@ -97,7 +97,7 @@ def test_packages_have_no_references_to_offer() -> None:
 def test_the_cursor_can_stand_in_the_middle(text: str) -> None:
     found = complete(text, text.index("v1") + 1)
 
-    assert (found.prefix, found.values) == ("v", Wanted(sort=Sort.REF, field="tag"))
+    assert (found.prefix, found.values) == ("v", ValuesOf(sort=Sort.REF, field="tag"))
 
 
 @settings(max_examples=500, deadline=None)

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
-    from cachedb.query.sql.compile import OutputColumn, Statement
+    from cachedb.query.sql.compile import CompiledQuery, OutputColumn
     from cachedb.query.syntax.tree import Query
-    from cachedb.query.tools.explain import Cost, Explanation
+    from cachedb.query.tools.explain import Explanation, SetCost
 
 
-class Answer(Record):
+class QueryResult(Record):
     """The rows that a query selects, in its order, and what their columns are."""
 
     columns: tuple[OutputColumn, ...]
@@ -36,17 +36,17 @@ class Answer(Record):
     """Named tuples: a field a column, its dots as underscores; digests, datetimes and numbers."""
 
 
-class Explained(Record):
+class ExplainedQuery(Record):
     """What a query comes to, and how the database would go about it."""
 
     query: Explanation
     plan: tuple[str, ...]
     indexes: tuple[str, ...]
-    costs: tuple[Cost, ...] = ()
+    costs: tuple[SetCost, ...] = ()
     """Of its sets, and last of the whole; none unless it was run."""
 
 
-def ask(catalog: Catalog, query: Query, now: datetime | None = None) -> Answer:
+def run_query(catalog: Catalog, query: Query, now: datetime | None = None) -> QueryResult:
     """Put a query; ages in it count from `now`.
 
     Raises:
@@ -62,7 +62,7 @@ def ask(catalog: Catalog, query: Query, now: datetime | None = None) -> Answer:
     names = [column.name.replace(".", "_") for column in statement.columns]
     # The fields are the query's, so no checker can know them.
     kind: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
-    return Answer(
+    return QueryResult(
         columns=statement.columns,
         rows=tuple(
             kind(*(read(v) for read, v in zip(readers, row, strict=True))) for row in found
@@ -84,14 +84,14 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
         return tuple(connection.scalars(compile_ids(query, now=moment)))
 
 
-def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Explained:
+def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
     """Say what a query comes to, without running it."""
     statement = compile_query(query, now=now or datetime.now(UTC))
     with asking(catalog, linear_regex.register) as connection:
         return _explained(statement, connection)
 
 
-def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Explained:
+def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
     """Say what a query comes to, and what each of its sets costs.
 
     Raises:
@@ -103,9 +103,9 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
         return _explained(statement, connection).replace(costs=costs)
 
 
-def _explained(statement: Statement, connection: Connection) -> Explained:
+def _explained(statement: CompiledQuery, connection: Connection) -> ExplainedQuery:
     plan = explaining.plan(statement, connection)
-    return Explained(
+    return ExplainedQuery(
         query=explaining.explain(statement, connection.alchemy.dialect),
         plan=plan,
         indexes=explaining.indexes(plan),

@@ -49,7 +49,7 @@ def load(layout: Layout) -> dict[str, str]:
     return {name: text for name, (text, _) in _entries(_document(_content(layout))).items()}
 
 
-def glance(root: Path) -> dict[str, str]:
+def load_leniently(root: Path) -> dict[str, str]:
     """Return what each saved query is for, or its text, for completion: whatever can be read."""
     try:
         entries = _entries(_document((root / _PATH).read_text(encoding="utf-8")))
@@ -58,7 +58,7 @@ def glance(root: Path) -> dict[str, str]:
     return {name: doc or text for name, (text, doc) in entries.items()}
 
 
-def every(layout: Layout) -> tuple[SavedQuery, ...]:
+def list_saved(layout: Layout) -> tuple[SavedQuery, ...]:
     """Read every saved query of a cache, in the order of the file; raises as `load` does."""
     entries = _entries(_document(_content(layout)))
     texts = {name: text for name, (text, _) in entries.items()}

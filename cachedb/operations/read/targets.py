@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cachedb.errors import NotFound
 from cachedb.operations.read import resolve
 from cachedb.operations.read.run_query import select_ids
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.vocabulary import NOUNS, Sort
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def refuse_other_sorts(query: Query) -> None:
     """
     if query.noun not in {"refs", "images"}:
         why = f"`{query.noun}` are no images: a query of refs is wanted here"
-        raise fail(query.span, why, "refs refs(…) gives the images that contain them")
+        raise error_at(query.span, why, "refs refs(…) gives the images that contain them")
 
 
 def chosen_blobs(catalog: Catalog, where: Query) -> frozenset[int]:
@@ -76,7 +76,7 @@ def chosen_blobs(catalog: Catalog, where: Query) -> frozenset[int]:
     """
     if NOUNS[where.noun].sort is not Sort.BLOB:
         why = f"a collection removes blobs, and these are {where.noun}"
-        raise fail(where.span, why, "gc --drop QUERY removes names first", "blobs blobs(…)")
+        raise error_at(where.span, why, "gc --drop QUERY removes names first", "blobs blobs(…)")
     refuse_lists(where)
     return frozenset(select_ids(catalog, where))
 
@@ -89,4 +89,4 @@ def refuse_lists(query: Query) -> None:
     """
     if query.clauses:
         why = "a query that sorts, shows or limits is a list, and a set is wanted here"
-        raise fail(query.span, why, "top 5 by -added per repo   (as a term of the query)")
+        raise error_at(query.span, why, "top 5 by -added per repo   (as a term of the query)")

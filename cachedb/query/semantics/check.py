@@ -10,27 +10,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.semantics import columns, literals, name_patterns, type_errors, values
 from cachedb.query.semantics.globs import Glob, parse
 from cachedb.query.semantics.inference import likely_sort
 from cachedb.query.semantics.typed import (
-    Applied,
     CheckedQuery,
-    Chosen,
     Complement,
-    Counted,
+    ContainsTest,
+    CountTest,
+    Everything,
     FieldTest,
     FlagTest,
-    Inside,
+    FunctionResult,
     Intersection,
     MapTest,
-    Pointed,
-    Ranked,
-    Related,
+    RelationTest,
+    SelectorTest,
+    TargetsOf,
+    TopRanked,
     TypedExpression,
     Union,
-    Whole,
 )
 from cachedb.query.syntax.tree import (
     And,
@@ -124,7 +124,7 @@ class _Checker:
     def _term(self, node: Term, sort: Sort) -> TypedExpression:
         match node:
             case Constant():
-                whole = Whole(sort=sort, span=node.span)
+                whole = Everything(sort=sort, span=node.span)
                 return whole if node.word == "everything" else self._complement(whole, node.span)
             case Match() | Compare() | Keyed():
                 return self._along(
@@ -160,7 +160,7 @@ class _Checker:
         first, *others = relations
         relation = self._relation(first, sort, span)
         operand = self._along(tuple(others), relation.to, span, last)
-        return Related(relation=relation, operand=operand, sort=sort, span=span)
+        return RelationTest(relation=relation, operand=operand, sort=sort, span=span)
 
     def _field(self, node: Match | Compare | Keyed, sort: Sort) -> TypedExpression:
         name = node.path.field
@@ -187,8 +187,8 @@ class _Checker:
             return own
         if own.sort is Sort.PACKAGE:
             relation = RELATIONS[field.sort]["package"]
-            return Related(relation=relation, operand=own, sort=field.sort, span=node.span)
-        return Inside(kinds=field.inside, operand=own, sort=field.sort, span=node.span)
+            return RelationTest(relation=relation, operand=own, sort=field.sort, span=node.span)
+        return ContainsTest(kinds=field.inside, operand=own, sort=field.sort, span=node.span)
 
     def _pair(self, node: Keyed, field: Field, op: str | None) -> TypedExpression:
         keys = tuple(parse(key.text, key.span) for key in node.keys)
@@ -203,7 +203,7 @@ class _Checker:
     def _package(self, node: Keyed, keys: tuple[Glob, ...], op: str | None) -> TypedExpression:
         named = FieldTest(
             field=_PACKAGE_NAME,
-            test=values.Texts(patterns=keys),
+            test=values.GlobTest(patterns=keys),
             sort=Sort.PACKAGE,
             span=node.span,
         )
@@ -213,10 +213,12 @@ class _Checker:
         versioned = FieldTest(field=_VERSION, test=test, sort=Sort.PACKAGE, span=node.span)
         return Intersection(operands=(named, versioned), sort=Sort.PACKAGE, span=node.span)
 
-    def _note_times(self, field: Field, test: values.Test) -> None:
-        is_open = isinstance(test, values.Times) and any(part.low is None for part in test.ranges)
+    def _note_times(self, field: Field, test: values.ValueTest) -> None:
+        is_open = isinstance(test, values.TimeTest) and any(
+            part.low is None for part in test.ranges
+        )
         if is_open and field.nullable and not field.inside and field.sort is Sort.REF:
-            assert isinstance(test, values.Times)
+            assert isinstance(test, values.TimeTest)
             if not test.never:
                 self.notes.append(
                     f"`{field.name}` is never for some references, and never is not before "
@@ -254,14 +256,16 @@ class _Checker:
                 f"`any {relation.name}` to ask for one"
             )
             operand = self._complement(operand, operand.span)
-        found = Related(relation=relation, operand=operand, sort=relation.sort, span=node.span)
+        found = RelationTest(
+            relation=relation, operand=operand, sort=relation.sort, span=node.span
+        )
         return found if node.quantifier == "any" else self._complement(found, node.span)
 
     def _counted(
         self, node: Quantified, op: str, relation: Relation, operand: TypedExpression | None
     ) -> TypedExpression:
         numbers = literals.numbers("eq" if op == "ne" else op, node.values)
-        found = Counted(
+        found = CountTest(
             relation=relation,
             operand=operand,
             numbers=numbers,
@@ -280,16 +284,16 @@ class _Checker:
         self._exclusives += node.function == "exclusive"
         if self._exclusives > _MOST_EXCLUSIVES:
             why = f"more than {_MOST_EXCLUSIVES} `exclusive(…)` inside each other"
-            raise fail(node.span, why, "ask for what each would free on its own")
+            raise error_at(node.span, why, "ask for what each would free on its own")
         argument = self._argument(node, taken)
         self._exclusives -= node.function == "exclusive"
         if function.takes is Sort.REF and taken is not Sort.REF:
             raise type_errors.argument(node, taken)
         of_packages = function.name == "packages" and taken is Sort.PACKAGE
         if function.takes is not Sort.REF and taken is not Sort.BLOB and not of_packages:
-            argument = Pointed(argument=argument, sort=Sort.BLOB, span=argument.span)
+            argument = TargetsOf(argument=argument, sort=Sort.BLOB, span=argument.span)
         assert function.gives is not None
-        found = Applied(
+        found = FunctionResult(
             function=function.name, argument=argument, sort=function.gives, span=node.span
         )
         return self._as(found, sort, node)
@@ -312,7 +316,7 @@ class _Checker:
 
     def _argument(self, node: Call, sort: Sort) -> TypedExpression:
         if node.operand is None:
-            found: TypedExpression = Whole(sort=sort, span=node.span)
+            found: TypedExpression = Everything(sort=sort, span=node.span)
         else:
             found = self.check(node.operand, sort)
         kind = NOUNS[node.noun].kind if node.noun else None
@@ -321,7 +325,7 @@ class _Checker:
     def _saved(self, node: Saved, sort: Sort) -> TypedExpression:
         noun = NOUNS[node.query.noun]
         if node.query.expression is None:
-            found: TypedExpression = Whole(sort=noun.sort, span=node.span)
+            found: TypedExpression = Everything(sort=noun.sort, span=node.span)
         else:
             found = self.check(node.query.expression, noun.sort)
         if noun.kind is not None:
@@ -333,7 +337,7 @@ class _Checker:
         if found.sort is sort:
             return found
         if sort is Sort.BLOB:
-            return Pointed(argument=found, sort=sort, span=node.span)
+            return TargetsOf(argument=found, sort=sort, span=node.span)
         raise type_errors.of_another_sort(node, found.sort, sort)
 
     # -- the rest --------------------------------------------------------------------------
@@ -344,26 +348,26 @@ class _Checker:
         named: TypedExpression | None = None
         if sort is Sort.REF or not name_patterns.looks_like_digest(node.text):
             pattern = name_patterns.parse_name(node.text, node.span)
-            test = values.Names(patterns=(pattern,))
+            test = values.NameTest(patterns=(pattern,))
             field = FIELDS[Sort.REF]["name"]
             named = FieldTest(field=field, test=test, sort=Sort.REF, span=node.span)
             if sort is Sort.BLOB:
-                named = Pointed(argument=named, sort=sort, span=node.span)
+                named = TargetsOf(argument=named, sort=sort, span=node.span)
         found = named
         if name_patterns.looks_like_digest(node.text):
             prefix = name_patterns.parse_digest(node.text, node.span)
             field = FIELDS[sort]["digest"]
-            test_digest = values.Digests(prefixes=(prefix,))
+            test_digest = values.DigestTest(prefixes=(prefix,))
             found = FieldTest(field=field, test=test_digest, sort=sort, span=node.span)
             if named is not None and ":" not in node.text:
                 found = Union(operands=(named, found), sort=sort, span=node.span)
         assert found is not None
-        return Chosen(
+        return SelectorTest(
             text=node.text, test=found, required=self._is_required, sort=sort, span=node.span
         )
 
     def _top(self, node: Top, sort: Sort) -> TypedExpression:
-        return Ranked(
+        return TopRanked(
             count=literals.count(node.count),
             order=columns.order(sort, (), node.keys),
             per=columns.group(sort, node.per),
@@ -381,9 +385,9 @@ class _Checker:
 def _of_kind(found: TypedExpression, kind: str) -> TypedExpression:
     field = FIELDS[Sort.BLOB]["kind"]
     test = FieldTest(
-        field=field, test=values.Words(words=(kind,)), sort=Sort.BLOB, span=found.span
+        field=field, test=values.EnumTest(words=(kind,)), sort=Sort.BLOB, span=found.span
     )
-    if isinstance(found, Whole):
+    if isinstance(found, Everything):
         return test
     return Intersection(operands=(test, found), sort=Sort.BLOB, span=found.span)
 

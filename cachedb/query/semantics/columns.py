@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cachedb.query.messages import did_you_mean, fail
-from cachedb.query.semantics.typed import Column, Order
+from cachedb.query.messages import did_you_mean, error_at
+from cachedb.query.semantics.typed import QueryColumn, SortKey
 from cachedb.query.vocabulary import AGGREGATES, FIELDS, KEYED_FIELDS, SHOWN, Field, Sort, Type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.errors import QueryError
-    from cachedb.query.syntax.tree import Key
+    from cachedb.query.syntax.tree import ColumnKey
 
 _ADDED_UP: Final = (Type.SIZE, Type.NUMBER)
 _OF_SETS: Final = {"total": (Sort.REF, Sort.BLOB), "exclusive": (Sort.REF,)}
 _FUNCTIONS: Final = ("sum", "min", "max", "avg")
 
 
-def group(sort: Sort, keys: Sequence[Key]) -> tuple[Field, ...]:
+def group(sort: Sort, keys: Sequence[ColumnKey]) -> tuple[Field, ...]:
     """Look up the fields to group by.
 
     Raises:
@@ -29,15 +29,17 @@ def group(sort: Sort, keys: Sequence[Key]) -> tuple[Field, ...]:
     for key in keys:
         field = _scalar(sort, key)
         if key.descending:
-            raise fail(key.span, "a `-` stands only before a key to sort by", key.name)
+            raise error_at(key.span, "a `-` stands only before a key to sort by", key.name)
         if field.is_walked:
             why = f"`{key.name}` is computed, so that nearly every row would be its own group"
-            raise fail(key.span, why, f"sort -{key.name}")
+            raise error_at(key.span, why, f"sort -{key.name}")
         found.append(field)
     return tuple(found)
 
 
-def shown(sort: Sort, grouped: tuple[Field, ...], keys: Sequence[Key]) -> tuple[Column, ...]:
+def shown(
+    sort: Sort, grouped: tuple[Field, ...], keys: Sequence[ColumnKey]
+) -> tuple[QueryColumn, ...]:
     """Look up the columns to show; the usual ones if none are named.
 
     Raises:
@@ -45,45 +47,49 @@ def shown(sort: Sort, grouped: tuple[Field, ...], keys: Sequence[Key]) -> tuple[
     """
     for key in keys:
         if key.descending:
-            raise fail(key.span, "a `-` stands only before a key to sort by", key.name)
+            raise error_at(key.span, "a `-` stands only before a key to sort by", key.name)
     found = tuple(_column(sort, grouped, key, may_be_list=True) for key in keys)
     names = [column.name for column in found]
     for key in keys:
         if names.count(key.name) > 1:
-            raise fail(key.span, f"`{key.name}` is there twice", "leave one out")
+            raise error_at(key.span, f"`{key.name}` is there twice", "leave one out")
     if found:
         return found
     if grouped:
         return (
             *map(_of_field, grouped),
-            Column(name="count", type=Type.NUMBER, aggregate="count"),
+            QueryColumn(name="count", type=Type.NUMBER, aggregate="count"),
         )
     return tuple(_of_field(FIELDS[sort][name]) for name in SHOWN[sort])
 
 
-def order(sort: Sort, grouped: tuple[Field, ...], keys: Sequence[Key]) -> tuple[Order, ...]:
+def order(
+    sort: Sort, grouped: tuple[Field, ...], keys: Sequence[ColumnKey]
+) -> tuple[SortKey, ...]:
     """Look up the columns to sort by.
 
     Raises:
         QueryError: One is unknown or has several values.
     """
     return tuple(
-        Order(column=_column(sort, grouped, key), descending=key.descending) for key in keys
+        SortKey(column=_column(sort, grouped, key), descending=key.descending) for key in keys
     )
 
 
 def _column(
-    sort: Sort, grouped: tuple[Field, ...], key: Key, *, may_be_list: bool = False
-) -> Column:
+    sort: Sort, grouped: tuple[Field, ...], key: ColumnKey, *, may_be_list: bool = False
+) -> QueryColumn:
     function, dot, name = key.name.partition(".")
     if not grouped:
         if dot and function in _FUNCTIONS:
-            raise fail(key.span, f"`{key.name}` needs groups", f"group kind show kind,{key.name}")
+            raise error_at(
+                key.span, f"`{key.name}` needs groups", f"group kind show kind,{key.name}"
+            )
         if key.name == "count":
-            raise fail(key.span, "`count` needs groups", "group kind show kind,count")
+            raise error_at(key.span, "`count` needs groups", "group kind show kind,count")
         found = FIELDS[sort].get(key.name)
         if may_be_list and found is not None and found.is_list:
-            return Column(name=found.name, type=Type.TEXT, field=found)
+            return QueryColumn(name=found.name, type=Type.TEXT, field=found)
         return _of_field(_scalar(sort, key))
     if dot:
         return _aggregate(sort, key, function, name)
@@ -91,64 +97,66 @@ def _column(
         if field.name == key.name:
             return _of_field(field)
     if key.name == "count":
-        return Column(name="count", type=Type.NUMBER, aggregate="count")
+        return QueryColumn(name="count", type=Type.NUMBER, aggregate="count")
     if sort in _OF_SETS.get(key.name, ()):
-        return Column(name=key.name, type=Type.SIZE, aggregate=key.name)
+        return QueryColumn(name=key.name, type=Type.SIZE, aggregate=key.name)
     raise _not_of_the_group(sort, grouped, key)
 
 
-def _aggregate(sort: Sort, key: Key, function: str, name: str) -> Column:
+def _aggregate(sort: Sort, key: ColumnKey, function: str, name: str) -> QueryColumn:
     if function not in _FUNCTIONS:
         words = ", ".join(f"{one}.{name}" for one in _FUNCTIONS)
-        raise fail(key.span, f"there is no aggregate `{function}`", f"one of {words}")
+        raise error_at(key.span, f"there is no aggregate `{function}`", f"one of {words}")
     field = FIELDS[sort].get(name)
     if field is None or not field.is_scalar:
         able = [one.name for one in FIELDS[sort].values() if one.is_scalar]
-        raise fail(key.span, f"there is no single `{name}` per row", *did_you_mean(name, able))
+        raise error_at(key.span, f"there is no single `{name}` per row", *did_you_mean(name, able))
     adds_up = function in {"sum", "avg"}
     if adds_up and field.type not in _ADDED_UP:
         why = f"`{name}` ({field.type.value}) cannot be added up"
-        raise fail(key.span, why, f"min.{name}", f"max.{name}")
+        raise error_at(key.span, why, f"min.{name}", f"max.{name}")
     kind = Type.NUMBER if function == "avg" and field.type is Type.NUMBER else field.type
-    return Column(name=key.name, type=kind, field=field, aggregate=function, words=field.words)
+    return QueryColumn(
+        name=key.name, type=kind, field=field, aggregate=function, words=field.words
+    )
 
 
-def _scalar(sort: Sort, key: Key) -> Field:
+def _scalar(sort: Sort, key: ColumnKey) -> Field:
     field = FIELDS[sort].get(key.name)
     if field is None:
         known = [one.name for one in FIELDS[sort].values() if one.is_scalar]
         why = f"{sort.many} have no column `{key.name}`"
-        raise fail(key.span, why, *did_you_mean(key.name, known))
+        raise error_at(key.span, why, *did_you_mean(key.name, known))
     if not field.is_scalar:
         raise _many_values(sort, key, field)
     return field
 
 
-def _many_values(sort: Sort, key: Key, field: Field) -> QueryError:
+def _many_values(sort: Sort, key: ColumnKey, field: Field) -> QueryError:
     why = f"{sort.one} can have several values of `{key.name}`"
     if field.name in KEYED_FIELDS:
-        return fail(key.span, why, f"select by it: {key.name}:KEY=VALUE")
+        return error_at(key.span, why, f"select by it: {key.name}:KEY=VALUE")
     hints = [f"select by it: {key.name}:VALUE", f"or list them: show name,{key.name}"]
     if sort is Sort.REF and field.inside and field.inside != ("package",):
         noun = f"{field.inside[0]}s"
         hints.append(f"or take what has one each: {noun} … group {key.name}")
-    return fail(key.span, why, *hints)
+    return error_at(key.span, why, *hints)
 
 
-def _not_of_the_group(sort: Sort, grouped: tuple[Field, ...], key: Key) -> QueryError:
+def _not_of_the_group(sort: Sort, grouped: tuple[Field, ...], key: ColumnKey) -> QueryError:
     why = f"a group has no single `{key.name}`"
     field = FIELDS[sort].get(key.name)
     if field is not None and field.is_scalar:
         functions = _FUNCTIONS if field.type in _ADDED_UP else ("min", "max")
-        return fail(key.span, why, *(f"{function}.{key.name}" for function in functions))
+        return error_at(key.span, why, *(f"{function}.{key.name}" for function in functions))
     whole = [
         name
         for name in AGGREGATES
         if name not in _FUNCTIONS and sort in _OF_SETS.get(name, (sort,))
     ]
     known = [*(one.name for one in grouped), *whole, *(f"{one}.FIELD" for one in _FUNCTIONS)]
-    return fail(key.span, why, *did_you_mean(key.name, known))
+    return error_at(key.span, why, *did_you_mean(key.name, known))
 
 
-def _of_field(field: Field) -> Column:
-    return Column(name=field.name, type=field.type, field=field, words=field.words)
+def _of_field(field: Field) -> QueryColumn:
+    return QueryColumn(name=field.name, type=field.type, field=field, words=field.words)

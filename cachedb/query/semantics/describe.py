@@ -6,40 +6,40 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.query.semantics import times
 from cachedb.query.semantics.typed import (
-    Applied,
     CheckedQuery,
-    Chosen,
     Complement,
-    Counted,
+    ContainsTest,
+    CountTest,
+    Everything,
     FieldTest,
     FlagTest,
-    Inside,
+    FunctionResult,
     Intersection,
     MapTest,
-    Order,
-    Pointed,
-    Ranked,
-    Related,
+    RelationTest,
+    SelectorTest,
+    SortKey,
+    TargetsOf,
+    TopRanked,
     TypedExpression,
     Union,
-    Whole,
 )
 from cachedb.query.semantics.values import (
-    Affixes,
-    Digests,
-    Names,
+    AffixTest,
+    DigestTest,
+    EnumTest,
+    GlobTest,
+    NameTest,
     NumberRange,
-    Numbers,
+    NumberTest,
     PlatformPattern,
-    Platforms,
-    Regexes,
-    Test,
-    Texts,
+    PlatformTest,
+    RegexTest,
     TimeRange,
-    Times,
+    TimeTest,
+    ValueTest,
     VersionRange,
-    Versions,
-    Words,
+    VersionTest,
 )
 from cachedb.query.vocabulary import FLAGS, Sort, Type
 
@@ -82,14 +82,14 @@ def describe_query(checked: CheckedQuery) -> str:
 def describe(found: TypedExpression) -> str:
     """Say what a set is, as a noun: references whose tag is `latest`."""
     match found:
-        case Whole():
+        case Everything():
             return f"all {found.sort.many}"
-        case Applied():
+        case FunctionResult():
             return f"{_FUNCTIONS[found.function]} ({describe(found.argument)})"
-        case Pointed():
+        case TargetsOf():
             way = "holders of" if found.argument.sort is Sort.PACKAGE else "targets of"
             return f"the {way} ({describe(found.argument)})"
-        case Chosen():
+        case SelectorTest():
             return describe(found.test)
         case _:
             return f"{found.sort.many} {_clause(found)}"
@@ -98,9 +98,9 @@ def describe(found: TypedExpression) -> str:
 def _clause(found: TypedExpression) -> str:
     """Say which members of a sort are in the set: that are pinned."""
     match found:
-        case Whole():
+        case Everything():
             return "that exist"
-        case Chosen():
+        case SelectorTest():
             return _clause(found.test)
         case Complement():
             return f"not those {_clause(found.operand)}"
@@ -120,17 +120,17 @@ def _clause(found: TypedExpression) -> str:
 
 def _clause_of_set(found: TypedExpression) -> str:
     match found:
-        case Inside():
+        case ContainsTest():
             kinds = " or ".join(found.kinds)
             return f"that contain a {kinds} {_clause(found.operand)}"
-        case Related():
+        case RelationTest():
             which = f" {_clause(found.operand)}" if found.operand else ""
             return f"with {found.relation.doc}{which}"
-        case Counted():
+        case CountTest():
             which = f" {_clause(found.operand)}" if found.operand else ""
             number = _test(found.numbers, None)
             return f"of which the number of {found.relation.name}{which} {number}"
-        case Ranked():
+        case TopRanked():
             per = f" of each {_names(field.name for field in found.per)}" if found.per else ""
             order = _names(map(_ordered, found.order))
             of = f" among those {_clause(found.of)}" if found.of else ""
@@ -153,7 +153,7 @@ def _part(found: TypedExpression) -> str:
 
 
 def _own(found: FieldTest) -> str:
-    if isinstance(found.test, Times):
+    if isinstance(found.test, TimeTest):
         return f"that were {found.field.name} {_or(_alternatives(found.test))}"
     return f"whose {_field(found.field)} {_test(found.test, found.field)}"
 
@@ -168,38 +168,40 @@ def _pair(found: MapTest) -> str:
     return f"with {found.field.name} {keys}{which}"
 
 
-def _ordered(item: Order) -> str:
+def _ordered(item: SortKey) -> str:
     return f"{item.column.name} descending" if item.descending else item.column.name
 
 
-def _test(test: Test, field: Field | None) -> str:
+def _test(test: ValueTest, field: Field | None) -> str:
     match test:
-        case Affixes():
+        case AffixTest():
             return f"{_AFFIXES[test.op]} {_or(f'`{text}`' for text in test.texts)}"
-        case Regexes():
+        case RegexTest():
             return f"matches {_or(f'/{pattern}/' for pattern in test.patterns)}"
-        case Names():
+        case NameTest():
             return f"fits {_or(f'`{pattern.text}`' for pattern in test.patterns)}"
-        case Digests():
+        case DigestTest():
             return f"begins {_or(prefix.prefixes[0] for prefix in test.prefixes)}"
-        case Numbers():
+        case NumberTest():
             unit = " bytes" if field is not None and field.type is Type.SIZE else ""
             return f"is {_or(_numbers(part) for part in test.ranges)}{unit}"
         case _:
             return f"is {_or(_alternatives(test))}"
 
 
-def _alternatives(test: Texts | Words | Platforms | Times | Versions) -> Iterable[str]:
+def _alternatives(
+    test: GlobTest | EnumTest | PlatformTest | TimeTest | VersionTest,
+) -> Iterable[str]:
     match test:
-        case Texts():
+        case GlobTest():
             return (f"`{pattern}`" for pattern in test.patterns)
-        case Words():
+        case EnumTest():
             return test.words
-        case Platforms():
+        case PlatformTest():
             return map(_platform, test.patterns)
-        case Times():
+        case TimeTest():
             return [*map(_times, test.ranges), *(["never"] if test.never else [])]
-        case Versions():
+        case VersionTest():
             return [*map(_versions, test.ranges), *(f"`{p}`" for p in test.patterns)]
 
 

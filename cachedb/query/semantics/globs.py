@@ -12,7 +12,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.syntax import quoting
 from cachedb.records import Record
 
@@ -25,7 +25,7 @@ _LONGEST: Final = 4_096
 _SPECIAL_IN_REGEX: Final = re.compile(r"[.^$*+?{}\[\]\\|()]")
 
 
-class Wild(Enum):
+class Wildcard(Enum):
     """A wildcard that is no class."""
 
     ONE = "?"
@@ -33,7 +33,7 @@ class Wild(Enum):
     DEEP = "**"
 
 
-class CharClass(Record):
+class CharacterClass(Record):
     """One of some characters, or one that is none of them; pairs are first and last."""
 
     ranges: tuple[tuple[str, str], ...]
@@ -43,7 +43,7 @@ class CharClass(Record):
 class Glob(Record):
     """A pattern; `tokens` are characters and wildcards."""
 
-    tokens: tuple[str | Wild | CharClass, ...]
+    tokens: tuple[str | Wildcard | CharacterClass, ...]
 
     def __str__(self) -> str:
         return "".join(map(_in_glob, self.tokens))
@@ -56,7 +56,7 @@ class Glob(Record):
     @property
     def prefix(self) -> str | None:
         """The beginning, if it is all that the pattern asks for: `v1.*` does."""
-        if self.tokens and self.tokens[-1] in {Wild.RUN, Wild.DEEP}:
+        if self.tokens and self.tokens[-1] in {Wildcard.RUN, Wildcard.DEEP}:
             return _literal(self.tokens[:-1])
         return None
 
@@ -83,14 +83,14 @@ def parse(text: str, span: Span) -> Glob:
         QueryError: A class is not closed, or is empty, or the pattern is very long.
     """
     if len(text) > _LONGEST:
-        raise fail(span, f"a pattern has at most {_LONGEST} characters")
-    tokens: list[str | Wild | CharClass] = []
+        raise error_at(span, f"a pattern has at most {_LONGEST} characters")
+    tokens: list[str | Wildcard | CharacterClass] = []
     position = 0
     while position < len(text):
         char = text[position]
         if char == "\\":
             if position + 1 == len(text):
-                raise fail(span, "nothing stands behind the `\\`", "write `\\\\` for one")
+                raise error_at(span, "nothing stands behind the `\\`", "write `\\\\` for one")
             tokens.append(text[position + 1])
             position += 2
         elif char == "[":
@@ -99,10 +99,10 @@ def parse(text: str, span: Span) -> Glob:
         elif char == "*":
             run = re.compile(r"\*+").match(text, position)
             assert run is not None
-            tokens.append(Wild.RUN if len(run[0]) == 1 else Wild.DEEP)
+            tokens.append(Wildcard.RUN if len(run[0]) == 1 else Wildcard.DEEP)
             position = run.end()
         else:
-            tokens.append(Wild.ONE if char == "?" else char)
+            tokens.append(Wildcard.ONE if char == "?" else char)
             position += 1
     return Glob(tokens=tuple(tokens))
 
@@ -112,7 +112,7 @@ def plain(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
-def _class(text: str, position: int, span: Span) -> tuple[CharClass, int]:
+def _class(text: str, position: int, span: Span) -> tuple[CharacterClass, int]:
     negated = text[position : position + 1] in {"!", "^"}
     position += negated
     members: list[str] = []
@@ -120,7 +120,7 @@ def _class(text: str, position: int, span: Span) -> tuple[CharClass, int]:
     while True:
         char = text[position : position + 1]
         if not char:
-            raise fail(span, "this [ is not closed", "write `\\[` for the character")
+            raise error_at(span, "this [ is not closed", "write `\\[` for the character")
         if char == "]" and (members or ranges):
             break
         if char == "\\" and position + 1 < len(text):
@@ -134,34 +134,34 @@ def _class(text: str, position: int, span: Span) -> tuple[CharClass, int]:
             last = text[position + 1]
             position += 2
             if {char, last} & set("]^-\\"):
-                raise fail(span, f"`{char}-{last}` is not a range", "list the characters")
+                raise error_at(span, f"`{char}-{last}` is not a range", "list the characters")
             if last < char:
-                raise fail(span, f"`{char}-{last}` runs backwards", f"write {last}-{char}")
+                raise error_at(span, f"`{char}-{last}` runs backwards", f"write {last}-{char}")
             ranges.append((char, last))
         else:
             members.append(char)
     singles = [(char, char) for char in members]
-    return CharClass(ranges=(*singles, *ranges), negated=negated), position + 1
+    return CharacterClass(ranges=(*singles, *ranges), negated=negated), position + 1
 
 
-def _literal(tokens: Iterable[str | Wild | CharClass]) -> str | None:
+def _literal(tokens: Iterable[str | Wildcard | CharacterClass]) -> str | None:
     chars = [token if isinstance(token, str) else None for token in tokens]
     return None if None in chars else "".join(char for char in chars if char)
 
 
-def _in_glob(part: str | Wild | CharClass) -> str:
+def _in_glob(part: str | Wildcard | CharacterClass) -> str:
     if isinstance(part, str):
         return quoting.escape(part)
-    if isinstance(part, Wild):
+    if isinstance(part, Wildcard):
         return part.value
     return f"[{'!' if part.negated else ''}{_members(part)}]"
 
 
-def _in_sqlite(part: str | Wild | CharClass) -> str:
+def _in_sqlite(part: str | Wildcard | CharacterClass) -> str:
     if isinstance(part, str):
         return re.sub(r"[*?\[]", r"[\g<0>]", part)
-    if isinstance(part, Wild):
-        return "?" if part is Wild.ONE else "*"
+    if isinstance(part, Wildcard):
+        return "?" if part is Wildcard.ONE else "*"
     # GLOB has no escapes: `]` has to be the first, `^` not the first, and `-` at either end.
     singles = {first for first, last in part.ranges if first == last}
     ranges = "".join(f"{first}-{last}" for first, last in part.ranges if first != last)
@@ -173,17 +173,17 @@ def _in_sqlite(part: str | Wild | CharClass) -> str:
     return f"[{dashes}{carets}]" if dashes else carets
 
 
-def _in_regex(token: str | Wild | CharClass, one: str, separator: str) -> str:
+def _in_regex(token: str | Wildcard | CharacterClass, one: str, separator: str) -> str:
     match token:
         case str():
             return literal_regex(token)
-        case Wild.ONE:
+        case Wildcard.ONE:
             return one
-        case Wild.RUN:
+        case Wildcard.RUN:
             return f"{one}*"
-        case Wild.DEEP:
+        case Wildcard.DEEP:
             return ".*"
-        case CharClass():
+        case CharacterClass():
             body = "".join(
                 _in_class(first) if first == last else f"{_in_class(first)}-{_in_class(last)}"
                 for first, last in token.ranges
@@ -197,7 +197,7 @@ def literal_regex(text: str) -> str:
     return _SPECIAL_IN_REGEX.sub(r"\\\g<0>", text)
 
 
-def _members(token: CharClass) -> str:
+def _members(token: CharacterClass) -> str:
     return "".join(first if first == last else f"{first}-{last}" for first, last in token.ranges)
 
 

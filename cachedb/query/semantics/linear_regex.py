@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r"}
 _ESCAPED: Final = frozenset(r"""\.^$*+?{}[]()|-/ "'#%&,:;<=>@_`~!""")
 
 
-class Chars(Record):
+class CharacterSet(Record):
     """One character of some ranges, or of none of them."""
 
     ranges: tuple[tuple[str, str], ...]
@@ -49,29 +49,29 @@ class Anchor(Record):
     is_start: bool
 
 
-class Run(Record):
+class Concatenation(Record):
     """One after the other."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Pattern, ...]
 
 
-class Choice(Record):
+class Alternation(Record):
     """One of several."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Pattern, ...]
 
 
-class Repeat(Record):
+class Repetition(Record):
     """The same, from `low` to `high` times; None is without end."""
 
-    part: Part
+    part: Pattern
     low: int
     high: int | None
 
 
-Part: TypeAlias = Chars | Anchor | Run | Choice | Repeat
+Pattern: TypeAlias = CharacterSet | Anchor | Concatenation | Alternation | Repetition
 
-_ANY: Final = Chars(ranges=(), negated=True)
+_ANY: Final = CharacterSet(ranges=(), negated=True)
 
 
 class PatternError(ValueError):
@@ -88,7 +88,7 @@ def compile_pattern(pattern: str, span: Span) -> Searcher:
         return searcher(pattern)
     except PatternError as error:
         why, *hints = error.args
-        raise fail(span, why, *hints) from None
+        raise error_at(span, why, *hints) from None
 
 
 def register(connection: Connection) -> None:
@@ -120,7 +120,7 @@ class _Reader:
         self._position = position
         self._depth = 0
 
-    def read(self) -> Part:
+    def read(self) -> Pattern:
         found = self._choice()
         if self._next:
             raise PatternError("there is no ( for this ) in the pattern", r"write \) for one")
@@ -135,20 +135,20 @@ class _Reader:
         self._position += 1
         return char
 
-    def _choice(self) -> Part:
+    def _choice(self) -> Pattern:
         parts = [self._sequence()]
         while self._next == "|":
             self._take()
             parts.append(self._sequence())
-        return parts[0] if len(parts) == 1 else Choice(parts=tuple(parts))
+        return parts[0] if len(parts) == 1 else Alternation(parts=tuple(parts))
 
-    def _sequence(self) -> Part:
-        parts: list[Part] = []
+    def _sequence(self) -> Pattern:
+        parts: list[Pattern] = []
         while self._next not in {"", "|", ")"}:
             parts.append(self._repeat(self._atom()))
-        return Run(parts=tuple(parts))
+        return Concatenation(parts=tuple(parts))
 
-    def _repeat(self, part: Part) -> Part:
+    def _repeat(self, part: Pattern) -> Pattern:
         bounds = self._bounds()
         if bounds is None:
             return part
@@ -158,7 +158,7 @@ class _Reader:
             self._take()  # a lazy repeat finds the same texts
         if self._next and self._next in "*+?{":
             raise PatternError("a repeat of a repeat", "put the inner one in ( )")
-        return Repeat(part=part, low=bounds[0], high=bounds[1])
+        return Repetition(part=part, low=bounds[0], high=bounds[1])
 
     def _bounds(self) -> tuple[int, int | None] | None:
         simple = {"*": (0, None), "+": (1, None), "?": (0, 1)}
@@ -176,7 +176,7 @@ class _Reader:
             raise PatternError(f"the repeats {{{low},{high}}} run backwards")
         return least, most
 
-    def _atom(self) -> Part:
+    def _atom(self) -> Pattern:
         char = self._take()
         match char:
             case ".":
@@ -193,9 +193,9 @@ class _Reader:
                 why = f"there is nothing to repeat before the `{char}`"
                 raise PatternError(why, f"write \\{char} for the character, .* for anything")
             case _:
-                return Chars(ranges=((char, char),))
+                return CharacterSet(ranges=((char, char),))
 
-    def _group(self) -> Part:
+    def _group(self) -> Pattern:
         if self._next == "?":
             if self._text[self._position + 1 : self._position + 2] != ":":
                 raise PatternError(
@@ -212,11 +212,11 @@ class _Reader:
             raise PatternError("a ( of the pattern is not closed", r"write \( for one")
         return found
 
-    def _escape(self) -> Chars:
+    def _escape(self) -> CharacterSet:
         char = self._take()
         if char.lower() in _CLASSES:
-            return Chars(ranges=_CLASSES[char.lower()], negated=char.isupper())
-        return Chars(ranges=((self._escaped(char),) * 2,))
+            return CharacterSet(ranges=_CLASSES[char.lower()], negated=char.isupper())
+        return CharacterSet(ranges=((self._escaped(char),) * 2,))
 
     def _escaped(self, char: str) -> str:
         if char in _CONTROLS:
@@ -232,7 +232,7 @@ class _Reader:
             r"\d \w \s are digits, letters and blanks; \. is a dot",
         )
 
-    def _class(self) -> Chars:
+    def _class(self) -> CharacterSet:
         negated = self._next == "^"
         self._position += negated
         ranges: list[tuple[str, str]] = []
@@ -248,7 +248,7 @@ class _Reader:
                     raise PatternError(f"the range {first}-{last} runs backwards")
             ranges.append((first, last))
         self._take()
-        return Chars(ranges=tuple(ranges), negated=negated)
+        return CharacterSet(ranges=tuple(ranges), negated=negated)
 
     def _class_member(self, ranges: list[tuple[str, str]]) -> str | None:
         char = self._take()
@@ -270,8 +270,8 @@ class _Reader:
 class _Automaton:
     """The states of a pattern: a character leads on from some, nothing is needed from others."""
 
-    def __init__(self, part: Part) -> None:
-        self.chars: list[tuple[Chars, int] | None] = []
+    def __init__(self, part: Pattern) -> None:
+        self.chars: list[tuple[CharacterSet, int] | None] = []
         self.free: list[tuple[int, ...]] = []
         self.anchors: list[Anchor | None] = []
         self.final = self._state()
@@ -288,26 +288,26 @@ class _Automaton:
         self.free.append(free)
         return len(self.free) - 1
 
-    def _build(self, part: Part, then: int) -> int:
+    def _build(self, part: Pattern, then: int) -> int:
         """Add the states of `part`, after which it goes on at `then`; returns the first."""
         match part:
-            case Chars():
+            case CharacterSet():
                 first = self._state()
                 self.chars[first] = (part, then)
             case Anchor():
                 first = self._state(then)
                 self.anchors[first] = part
-            case Run():
+            case Concatenation():
                 first = then
                 for item in reversed(part.parts):
                     first = self._build(item, first)
-            case Choice():
+            case Alternation():
                 first = self._state(*(self._build(item, then) for item in part.parts))
-            case Repeat():
+            case Repetition():
                 first = self._repeat(part, then)
         return first
 
-    def _repeat(self, repeat: Repeat, then: int) -> int:
+    def _repeat(self, repeat: Repetition, then: int) -> int:
         if repeat.high is None:
             first = self._state()
             self.free[first] = (self._build(repeat.part, first), then)
@@ -395,10 +395,10 @@ class Searcher:
             found = self._states[members] = _State(self._automaton, members)
         return found
 
-    def _has(self, chars: Chars, char: str) -> bool:
+    def _has(self, chars: CharacterSet, char: str) -> bool:
         if not self._folded:
             return chars.has(char)
-        plain = Chars(ranges=chars.ranges)
+        plain = CharacterSet(ranges=chars.ranges)
         found = any(plain.has(form) for form in {char, char.lower(), char.upper()})
         return found is not chars.negated
 

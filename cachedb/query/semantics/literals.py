@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidPlatform, QueryError
 from cachedb.oci.platform.model import Platform
-from cachedb.query.messages import did_you_mean, fail
+from cachedb.query.messages import did_you_mean, error_at
 from cachedb.query.semantics import globs, linear_regex, name_patterns, times
 from cachedb.query.semantics.globs import Glob
 from cachedb.query.semantics.values import (
-    Affixes,
-    Digests,
-    Names,
+    AffixTest,
+    DigestTest,
+    EnumTest,
+    GlobTest,
+    NameTest,
     NumberRange,
-    Numbers,
+    NumberTest,
     PlatformPattern,
-    Platforms,
-    Regexes,
-    Test,
-    Texts,
+    PlatformTest,
+    RegexTest,
     TimeRange,
-    Times,
+    TimeTest,
+    ValueTest,
     VersionRange,
-    Versions,
-    Words,
+    VersionTest,
 )
 from cachedb.query.vocabulary import OPERATORS, ORDER, Field, Type
 
@@ -46,7 +46,9 @@ _MOST_PATTERNS: Final = 250
 _MOST_COMPUTED: Final = 10
 
 
-def test_of(field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime) -> Test:
+def test_of(
+    field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime
+) -> ValueTest:
     """Read the values of `field op values`; `op` is not `ne`, which is the complement of `eq`.
 
     Raises:
@@ -58,30 +60,32 @@ def test_of(field: Field, op: str, values: tuple[Value, ...], span: Span, now: d
     most = _MOST_COMPUTED if field.computed else _MOST_PATTERNS
     if _patterns(found) > most:
         why = f"more than {most} patterns and ranges in one list"
-        raise fail(span, why, "plain values may be as many as you like")
+        raise error_at(span, why, "plain values may be as many as you like")
     return found
 
 
-def _test_of(field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime) -> Test:
+def _test_of(
+    field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime
+) -> ValueTest:
     match field.type:
         case Type.SIZE | Type.NUMBER:
             return numbers(op, values, is_size=field.type is Type.SIZE)
         case Type.TIME:
             return _times(field, op, values, span, now)
         case Type.ENUM:
-            return Words(words=tuple(_word(value, field) for value in values))
+            return EnumTest(words=tuple(_word(value, field) for value in values))
         case Type.DIGEST:
             found = (name_patterns.parse_digest(globs.plain(v.text), v.span) for v in values)
-            return Digests(prefixes=tuple(found))
+            return DigestTest(prefixes=tuple(found))
         case Type.PLATFORM:
-            return Platforms(patterns=tuple(_platform(value) for value in values))
+            return PlatformTest(patterns=tuple(_platform(value) for value in values))
         case Type.VERSION:
             return _versions(op, values)
         case _:
             return _textual(field, op, values)
 
 
-def numbers(op: str, values: tuple[Value, ...], *, is_size: bool = False) -> Numbers:
+def numbers(op: str, values: tuple[Value, ...], *, is_size: bool = False) -> NumberTest:
     """Read whole numbers, or sizes, and ranges of them."""
     read = _size if is_size else _number
     found: list[NumberRange] = []
@@ -98,7 +102,7 @@ def numbers(op: str, values: tuple[Value, ...], *, is_size: bool = False) -> Num
         if ends.low is not None and ends.high is not None and ends.low > ends.high:
             raise _reversed(value, low, high, "more than")
         found.append(ends)
-    return Numbers(ranges=tuple(found))
+    return NumberTest(ranges=tuple(found))
 
 
 def count(value: Value) -> int:
@@ -122,21 +126,21 @@ def _number_range(op: str, number: int) -> NumberRange:
 
 def _number(text: str, span: Span) -> int:
     if not _NUMBER.fullmatch(text):
-        raise fail(span, f"`{text}` is not a whole number", "write it in digits: 5")
+        raise error_at(span, f"`{text}` is not a whole number", "write it in digits: 5")
     return int(text)
 
 
 def _size(text: str, span: Span) -> int:
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise fail(span, f"`{text}` is not a size", _SIZE_HINT)
+        raise error_at(span, f"`{text}` is not a size", _SIZE_HINT)
     factor = _factor(found["unit"], text, span)
     # A fraction is exact: 1.5G is a whole number of bytes, and 0.1 is none.
     size = Fraction(found["number"]) * factor
     if size.denominator != 1:
-        raise fail(span, f"`{text}` is not a whole number of bytes", _SIZE_HINT)
+        raise error_at(span, f"`{text}` is not a whole number of bytes", _SIZE_HINT)
     if size > LARGEST:
-        raise fail(span, f"`{text}` is more bytes than a file can have", _SIZE_HINT)
+        raise error_at(span, f"`{text}` is more bytes than a file can have", _SIZE_HINT)
     return int(size)
 
 
@@ -150,7 +154,7 @@ def _factor(unit: str, text: str, span: Span) -> int:
         better = text[: len(text) - len(unit)] + unit[:1].upper() + unit[1:].lower()
         wanted = unit[:1].upper() in _POWERS and unit[1:].lower() in {"", "b", "i", "ib"}
         hints = (f"did you mean `{better.replace('b', 'B')}`?", _SIZE_HINT)
-        raise fail(span, f"`{unit}` is not a unit of size", *(hints if wanted else hints[1:]))
+        raise error_at(span, f"`{unit}` is not a unit of size", *(hints if wanted else hints[1:]))
     return int((1024 if binary else 1000) ** (_POWERS.index(letter) + 1))
 
 
@@ -159,26 +163,26 @@ def _word(value: Value, field: Field) -> str:
     if word not in field.words:
         article = "an" if field.name[0] in "aeiou" else "a"
         why = f"`{word}` is not {article} {field.name}"
-        raise fail(value.span, why, *did_you_mean(word, field.words))
+        raise error_at(value.span, why, *did_you_mean(word, field.words))
     return word
 
 
 # -- text ----------------------------------------------------------------------------------
 
 
-def _textual(field: Field, op: str, values: tuple[Value, ...]) -> Test:
+def _textual(field: Field, op: str, values: tuple[Value, ...]) -> ValueTest:
     if op == "matches":
         for value in values:
             linear_regex.compile_pattern(value.text, value.span)
-        return Regexes(patterns=tuple(value.text for value in values))
+        return RegexTest(patterns=tuple(value.text for value in values))
     if op in {"starts", "ends", "has"}:
-        return Affixes(op=op, texts=tuple(globs.plain(value.text) for value in values))
+        return AffixTest(op=op, texts=tuple(globs.plain(value.text) for value in values))
     if field.type is Type.NAME:
-        return Names(patterns=tuple(name_patterns.parse_name(v.text, v.span) for v in values))
+        return NameTest(patterns=tuple(name_patterns.parse_name(v.text, v.span) for v in values))
     found = [globs.parse(value.text, value.span) for value in values]
     if field.type is Type.ARCHITECTURE:
         found = [_architecture(pattern) for pattern in found]
-    return Texts(patterns=tuple(found))
+    return GlobTest(patterns=tuple(found))
 
 
 def _architecture(pattern: Glob) -> Glob:
@@ -244,7 +248,7 @@ def _exact_platform(words: list[str]) -> PlatformPattern:
 
 
 def _not_a_platform(value: Value) -> QueryError:
-    return fail(
+    return error_at(
         value.span,
         f"`{value.text}` is not a platform",
         "linux/arm64, linux/arm/v7, arm64, windows, linux/*",
@@ -254,7 +258,7 @@ def _not_a_platform(value: Value) -> QueryError:
 # -- versions ------------------------------------------------------------------------------
 
 
-def _versions(op: str, values: tuple[Value, ...]) -> Versions:
+def _versions(op: str, values: tuple[Value, ...]) -> VersionTest:
     ranges: list[VersionRange] = []
     patterns: list[Glob] = []
     for value in values:
@@ -268,10 +272,10 @@ def _versions(op: str, values: tuple[Value, ...]) -> Versions:
             ranges.append(_version_range(op, pattern.literal))
         elif op in ORDER:
             why = f"`{value.text}` has wildcards, and those have no order"
-            raise fail(value.span, why, "write one version")
+            raise error_at(value.span, why, "write one version")
         else:
             patterns.append(pattern)
-    return Versions(ranges=tuple(ranges), patterns=tuple(patterns))
+    return VersionTest(ranges=tuple(ranges), patterns=tuple(patterns))
 
 
 def _version_range(op: str, version: str) -> VersionRange:
@@ -287,14 +291,16 @@ def _version_range(op: str, version: str) -> VersionRange:
 # -- times ---------------------------------------------------------------------------------
 
 
-def _times(field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime) -> Times:
+def _times(
+    field: Field, op: str, values: tuple[Value, ...], span: Span, now: datetime
+) -> TimeTest:
     ranges: list[TimeRange] = []
     never = False
     for value in values:
         if value.text == "never":
             if op != "eq":
                 why = f"`never` is no time, and nothing is `{op}` it"
-                raise fail(value.span, why, f"{field.name}:never")
+                raise error_at(value.span, why, f"{field.name}:never")
             never = True
         elif ".." in value.text:
             _refuse_range(op, value)
@@ -304,10 +310,10 @@ def _times(field: Field, op: str, values: tuple[Value, ...], span: Span, now: da
             if moment.is_point and op not in {"before", "since"}:
                 raise _age_needs_direction(field, op, value, span)
             ranges.append(_span_of(op, moment))
-    return Times(ranges=tuple(ranges), never=never)
+    return TimeTest(ranges=tuple(ranges), never=never)
 
 
-def _span_of(op: str, moment: times.Moment) -> TimeRange:
+def _span_of(op: str, moment: times.Period) -> TimeRange:
     match op:
         case "before" | "lt":
             return TimeRange(high=moment.start)
@@ -325,7 +331,9 @@ def _time_range(value: Value, now: datetime) -> TimeRange:
     first, _, last = value.text.partition("..")
     if "never" in {first, last}:
         instead = f"never,..{last}" if first == "never" else f"{first}..,never"
-        raise fail(value.span, "`never` is no time, so no range ends there", f"write {instead}")
+        raise error_at(
+            value.span, "`never` is no time, so no range ends there", f"write {instead}"
+        )
     low = times.parse(first, value.span, now).start if first else None
     high = times.parse(last, value.span, now).end if last else None
     if low is not None and high is not None and low > high:
@@ -337,13 +345,15 @@ def _age_needs_direction(field: Field, op: str, value: Value, span: Span) -> Que
     age, name = value.text, field.name
     hints = (f"{name} before {age}   ({age} ago or earlier)", f"{name} since {age}   (later)")
     if value.text == "now":
-        return fail(span, "`now` is a moment, and nothing is inside it", f"{name} before now")
+        return error_at(span, "`now` is a moment, and nothing is inside it", f"{name} before now")
     if op == "eq":
-        return fail(
+        return error_at(
             span, f"`{age}` is a point in time: {age} ago, and nothing is inside it", *hints
         )
     symbol = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}[op]
-    return fail(span, f"`{name} {symbol} {age}` is ambiguous: {age} is an age, not a date", *hints)
+    return error_at(
+        span, f"`{name} {symbol} {age}` is ambiguous: {age} is an age, not a date", *hints
+    )
 
 
 # -- complaints ----------------------------------------------------------------------------
@@ -353,39 +363,39 @@ def _refuse_range(op: str, value: Value) -> None:
     if op != "eq":
         low, _, high = value.text.partition("..")
         why = f"`{value.text}` is a range, and `{op}` compares with one value"
-        raise fail(value.span, why, f"write `eq {value.text}`, or `{op} {high or low}`")
+        raise error_at(value.span, why, f"write `eq {value.text}`, or `{op} {high or low}`")
     if value.text == "..":
-        raise fail(value.span, "this range has no ends", "100M..1G, 100M.., ..1G")
+        raise error_at(value.span, "this range has no ends", "100M..1G, 100M.., ..1G")
 
 
 def _reversed(value: Value, low: str, high: str, relation: str) -> QueryError:
-    return fail(value.span, f"empty range: {low} is {relation} {high}", f"write {high}..{low}")
+    return error_at(value.span, f"empty range: {low} is {relation} {high}", f"write {high}..{low}")
 
 
 def _wrong_operator(field: Field, op: str, span: Span) -> QueryError:
     why = f"`{op}` does not go with `{field.name}` ({field.type.value})"
     allowed = ", ".join(OPERATORS[field.type])
-    return fail(span, why, f"write {field.name}:VALUE, or one of {allowed} between the two")
+    return error_at(span, why, f"write {field.name}:VALUE, or one of {allowed} between the two")
 
 
-def _patterns(test: Test) -> int:
+def _patterns(test: ValueTest) -> int:
     """Count the values that are compared one by one."""
     match test:
-        case Texts():
+        case GlobTest():
             return sum(pattern.literal is None for pattern in test.patterns)
-        case Names():
+        case NameTest():
             return sum(pattern.plain is None for pattern in test.patterns)
-        case Numbers():
+        case NumberTest():
             return sum(part.low != part.high for part in test.ranges)
-        case Digests():
+        case DigestTest():
             return sum(len(one.prefixes) for one in test.prefixes if one.whole is None)
-        case Words():
+        case EnumTest():
             return 0
-        case Affixes():
+        case AffixTest():
             return len(test.texts)
-        case Times():
+        case TimeTest():
             return len(test.ranges)
-        case Versions():
+        case VersionTest():
             return len(test.ranges) + len(test.patterns)
-        case Regexes() | Platforms():
+        case RegexTest() | PlatformTest():
             return len(test.patterns)

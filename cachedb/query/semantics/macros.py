@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import QueryError
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.semantics.check import check
 from cachedb.query.syntax.parser import parse_saved
 from cachedb.query.syntax.tree import Saved, Source, Span, walk
@@ -104,4 +104,4 @@ def _check_name(name: str) -> None:
 
 
 def _about(name: str, why: str, *hints: str) -> QueryError:
-    return fail(Span(source=Source(text=name), start=0, end=len(name)), why, *hints)
+    return error_at(Span(source=Source(text=name), start=0, end=len(name)), why, *hints)

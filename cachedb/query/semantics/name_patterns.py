@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cachedb.oci.reference import DEFAULT_DOMAIN
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.semantics import globs
 from cachedb.records import Record
 
@@ -80,19 +80,21 @@ def parse_digest(text: str, span: Span) -> DigestPrefix:
     if found := _WITH_ALGORITHM.fullmatch(text):
         digits, longest = found["hex"].lower(), _HEX_DIGITS[found["algorithm"]]
         if len(digits) > longest:
-            raise fail(span, f"{found['algorithm']} has {longest} digits, and these are more")
+            raise error_at(span, f"{found['algorithm']} has {longest} digits, and these are more")
         return DigestPrefix(prefixes=(f"{found['algorithm']}:{digits}",))
     if _HEX.fullmatch(text):
         fitting = [name for name in _ALGORITHMS if len(text) <= _HEX_DIGITS[name]]
         if not fitting:
-            raise fail(span, "no digest has so many digits")
+            raise error_at(span, "no digest has so many digits")
         return DigestPrefix(prefixes=tuple(f"{name}:{text.lower()}" for name in fitting))
     algorithm, colon, _ = text.partition(":")
     if colon and algorithm in _ALGORITHMS:
-        raise fail(span, f"the digits of a {algorithm} are 0-9 and a-f", f"{algorithm}:6b86b273")
+        raise error_at(
+            span, f"the digits of a {algorithm} are 0-9 and a-f", f"{algorithm}:6b86b273"
+        )
     if _ANY_ALGORITHM.fullmatch(text):
         return DigestPrefix(prefixes=(text,))
-    raise fail(
+    raise error_at(
         span,
         f"`{text}` is not the beginning of a digest",
         "write at least 6 of its digits: 6b86b273",
@@ -112,9 +114,9 @@ def parse_name(text: str, span: Span) -> NamePattern:
     parts = path.split("/")
     if not all(parts) or tag == "":
         why = f"`{text}` is not a reference: a part of it is empty"
-        raise fail(span, why, "alpine:3.20", "docker.io/library/alpine")
+        raise error_at(span, why, "alpine:3.20", "docker.io/library/alpine")
     if len(text) > _LONGEST:
-        raise fail(span, f"a pattern of references has at most {_LONGEST} characters")
+        raise error_at(span, f"a pattern of references has at most {_LONGEST} characters")
     if registry == DEFAULT_DOMAIN and len(parts) == 1 and globs.parse(path, span).literal:
         path = _LIBRARY + path
     return NamePattern(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidInput
-from cachedb.query.messages import fail, nearest
+from cachedb.query.messages import error_at, nearest
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _FORMS: Final = (
 )
 
 
-class Moment(Record):
+class Period(Record):
     """The instants from `start` until before `end`; an age has both the same."""
 
     start: int
@@ -52,7 +52,7 @@ class Moment(Record):
         return self.start == self.end
 
 
-def parse(text: str, span: Span, now: datetime) -> Moment:
+def parse(text: str, span: Span, now: datetime) -> Period:
     """Read a date or an age.
 
     Raises:
@@ -71,7 +71,7 @@ def parse(text: str, span: Span, now: datetime) -> Moment:
         if found := _DATE.fullmatch(text):
             return _date(found, now)
     except (ValueError, OverflowError) as error:
-        raise fail(span, f"`{text}` is not in the calendar", _FORMS[0]) from error
+        raise error_at(span, f"`{text}` is not in the calendar", _FORMS[0]) from error
     raise _not_a_time(text, span)
 
 
@@ -106,13 +106,13 @@ def from_microseconds(instant: int) -> datetime:
     return _EPOCH + timedelta(microseconds=instant)
 
 
-def _point(moment: datetime) -> Moment:
+def _point(moment: datetime) -> Period:
     instant = microseconds(moment)
-    return Moment(start=instant, end=instant)
+    return Period(start=instant, end=instant)
 
 
-def _period(first: datetime, behind: datetime) -> Moment:
-    return Moment(start=microseconds(first), end=microseconds(behind))
+def _period(first: datetime, behind: datetime) -> Period:
+    return Period(start=microseconds(first), end=microseconds(behind))
 
 
 def _ago(now: datetime, text: str) -> datetime:
@@ -136,7 +136,7 @@ def _months_before(moment: datetime, months: int) -> datetime:
     return moment.replace(year=year, month=month + 1, day=day)
 
 
-def _date(found: re.Match[str], now: datetime) -> Moment:
+def _date(found: re.Match[str], now: datetime) -> Period:
     year, month, day = (int(found[part] or 1) for part in ("year", "month", "day"))
     if found["month"] is None:
         return _days(datetime(year, 1, 1, tzinfo=now.tzinfo), 366 if _is_leap(year) else 365)
@@ -166,14 +166,14 @@ def _precision(found: re.Match[str]) -> timedelta:
     return timedelta(microseconds=10 ** (6 - len(found["fraction"])))
 
 
-def _days(first: datetime, days: int) -> Moment:
+def _days(first: datetime, days: int) -> Period:
     """Return so many days of the calendar; one of them may have 23 or 25 hours."""
     return _period(first, first + timedelta(days=days))
 
 
-def _for(moment: datetime, length: timedelta) -> Moment:
+def _for(moment: datetime, length: timedelta) -> Period:
     start = microseconds(moment)
-    return Moment(start=start, end=start + length // timedelta(microseconds=1))
+    return Period(start=start, end=start + length // timedelta(microseconds=1))
 
 
 def _is_leap(year: int) -> bool:
@@ -184,14 +184,14 @@ def _not_a_time(text: str, span: Span) -> QueryError:
     found = re.fullmatch(r"(\d+)m", text)
     if found:
         number = found[1]
-        return fail(
+        return error_at(
             span, f"`{text}` is ambiguous", f"{number}min is minutes", f"{number}mo is months"
         )
     if re.fullmatch(r"\d{1,3}", text, re.ASCII):
         hint = f"an age has a unit: {text}d is {text} days ago, {text}mo is {text} months ago"
-        return fail(span, f"`{text}` is not a time", hint)
+        return error_at(span, f"`{text}` is not a time", hint)
     if _AGE.fullmatch(text.lower()):
-        return fail(span, f"`{text}` is not a time", f"write {text.lower()}")
+        return error_at(span, f"`{text}` is not a time", f"write {text.lower()}")
     if _LIKE_AN_AGE.fullmatch(text):
-        return fail(span, f"`{text}` is not an age", "units are y mo w d h min s", _FORMS[1])
-    return fail(span, f"`{text}` is not a time", *_FORMS)
+        return error_at(span, f"`{text}` is not an age", "units are y mo w d h min s", _FORMS[1])
+    return error_at(span, f"`{text}` is not a time", *_FORMS)

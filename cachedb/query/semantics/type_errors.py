@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cachedb.query.messages import did_you_mean, fail
+from cachedb.query.messages import did_you_mean, error_at
 from cachedb.query.syntax.tree import Saved
 from cachedb.query.vocabulary import FIELDS, FLAGS, RELATIONS, Sort
 
@@ -43,20 +43,20 @@ def field(node: Match | Compare | Keyed, name: str, sort: Sort) -> QueryError:
     """Complain about a field that members of `sort` do not have."""
     here = _last(node.path.span, name)
     term = node.span.replace(start=here.start).text
-    return fail(here, f"{sort.one} has no field `{name}`", *_hints(name, term, sort, FIELDS))
+    return error_at(here, f"{sort.one} has no field `{name}`", *_hints(name, term, sort, FIELDS))
 
 
 def flag(value: Value, sort: Sort) -> QueryError:
     """Complain about a word after `is:`."""
     why = f"{sort.one} has no flag `{value.text}`"
     hints = _hints(value.text, f"is:{value.text}", sort, FLAGS)
-    return fail(value.span, why, *(hints or did_you_mean(value.text, FLAGS[sort])))
+    return error_at(value.span, why, *(hints or did_you_mean(value.text, FLAGS[sort])))
 
 
 def relation(span: Span, name: str, sort: Sort) -> QueryError:
     """Complain about a relation that members of `sort` do not have."""
     has = ", ".join(RELATIONS[sort])
-    return fail(
+    return error_at(
         span,
         f"{sort.one} has no `{name}`",
         f"{sort.many} have {has}",
@@ -67,27 +67,29 @@ def of_another_sort(node: Call | Saved, given: Sort, wanted: Sort) -> QueryError
     """Complain about a set of `given` where one of `wanted` has to stand."""
     shown = f"@{node.name}" if isinstance(node, Saved) else f"{node.function}(…)"
     why = f"`{shown}` is a set of {given.noun}, but a set of {wanted.noun} is wanted here"
-    return fail(node.span, why, f"wrap it: {_WRAPPED[wanted].format(_short(node.span, shown))}")
+    return error_at(
+        node.span, why, f"wrap it: {_WRAPPED[wanted].format(_short(node.span, shown))}"
+    )
 
 
 def argument(node: Call, given: Sort) -> QueryError:
     """Complain about an argument that is no set of references."""
     why = f"`{node.function}(…)` takes references, and these are {given.noun}"
     inner = _short(node.span, f"{node.function}({given.noun} …)").removeprefix(node.function)
-    return fail(node.span, why, f"{node.function}(refs{inner})")
+    return error_at(node.span, why, f"{node.function}(refs{inner})")
 
 
 def selector(node: Selector, sort: Sort) -> QueryError:
     """Complain about a bare word among links or packages."""
     why = f"`{node.text}` is a reference, and {sort.many} have none"
     if sort is Sort.PACKAGE:
-        return fail(
+        return error_at(
             node.span,
             why,
             f"name:{node.text}",
             f"packages({node.text}) for the packages found in that image",
         )
-    return fail(node.span, why, f"any child({node.text})", f"any parent({node.text})")
+    return error_at(node.span, why, f"any child({node.text})", f"any parent({node.text})")
 
 
 def _hints(

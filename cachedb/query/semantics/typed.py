@@ -13,95 +13,95 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachedb.query.semantics.globs import Glob
-    from cachedb.query.semantics.values import Numbers, Test
+    from cachedb.query.semantics.values import NumberTest, ValueTest
     from cachedb.query.syntax.tree import Query, Span
     from cachedb.query.vocabulary import Field, Noun, Relation, Sort, Type
 
 
-class Typed(Record, uncompared=("span",)):
+class TypedNode(Record, uncompared=("span",)):
     """A set of members of one sort."""
 
     sort: Sort
     span: Span
 
 
-class Whole(Typed):
+class Everything(TypedNode):
     """Everything of the sort."""
 
 
-class FieldTest(Typed):
+class FieldTest(TypedNode):
     """Those whose own field passes the test."""
 
     field: Field
-    test: Test
+    test: ValueTest
 
 
-class MapTest(Typed):
+class MapTest(TypedNode):
     """Those that have a pair of such a key, whose value passes the test."""
 
     field: Field
     keys: tuple[Glob, ...]
-    test: Test | None
+    test: ValueTest | None
 
 
-class FlagTest(Typed):
+class FlagTest(TypedNode):
     """Those that the word describes."""
 
     word: str
 
 
-class Inside(Typed):
+class ContainsTest(TypedNode):
     """Those that contain a blob, of one of the kinds, that is in the set."""
 
     kinds: tuple[str, ...]
     operand: TypedExpression
 
 
-class Related(Typed):
+class RelationTest(TypedNode):
     """Those with a relation to a member of the set; without one, to anything."""
 
     relation: Relation
     operand: TypedExpression | None
 
 
-class Counted(Typed):
+class CountTest(TypedNode):
     """Those with such a number of relations to members of the set."""
 
     relation: Relation
     operand: TypedExpression | None
-    numbers: Numbers
+    numbers: NumberTest
 
 
-class Applied(Typed):
+class FunctionResult(TypedNode):
     """What a function makes of a set."""
 
     function: str
     argument: TypedExpression
 
 
-class Pointed(Typed):
+class TargetsOf(TypedNode):
     """The blobs that refs and links point at, or that packages were found in."""
 
     argument: TypedExpression
 
 
-class Order(Record):
+class SortKey(Record):
     """A column to sort by."""
 
-    column: Column
+    column: QueryColumn
     descending: bool
 
 
-class Ranked(Typed):
+class TopRanked(TypedNode):
     """The first `count` of each group, in an order; those that tie with the last as well."""
 
     count: int
-    order: tuple[Order, ...]
+    order: tuple[SortKey, ...]
     per: tuple[Field, ...]
     of: TypedExpression | None
 
 
-class Chosen(Typed):
+class SelectorTest(TypedNode):
     """What a bare word stands for; when `required`, it has to stand for something."""
 
     text: str
@@ -109,43 +109,43 @@ class Chosen(Typed):
     required: bool
 
 
-class Complement(Typed):
+class Complement(TypedNode):
     """What is not in the set."""
 
     operand: TypedExpression
 
 
-class Intersection(Typed):
+class Intersection(TypedNode):
     """What is in all of the sets."""
 
     operands: tuple[TypedExpression, ...]
 
 
-class Union(Typed):
+class Union(TypedNode):
     """What is in any of the sets."""
 
     operands: tuple[TypedExpression, ...]
 
 
 TypedExpression: TypeAlias = (
-    Whole
+    Everything
     | FieldTest
     | MapTest
     | FlagTest
-    | Inside
-    | Related
-    | Counted
-    | Applied
-    | Pointed
-    | Ranked
-    | Chosen
+    | ContainsTest
+    | RelationTest
+    | CountTest
+    | FunctionResult
+    | TargetsOf
+    | TopRanked
+    | SelectorTest
     | Complement
     | Intersection
     | Union
 )
 
 
-class Column(Record):
+class QueryColumn(Record):
     """A column of the answer: a field, an aggregate, or an aggregate of a field."""
 
     name: str
@@ -162,8 +162,8 @@ class CheckedQuery(Record):
     noun: Noun
     condition: TypedExpression | None
     group: tuple[Field, ...]
-    columns: tuple[Column, ...]
-    order: tuple[Order, ...]
+    columns: tuple[QueryColumn, ...]
+    order: tuple[SortKey, ...]
     limit: int | None
     offset: int
     notes: tuple[str, ...] = ()
@@ -173,11 +173,11 @@ class CheckedQuery(Record):
         """What the rows are."""
         return self.noun.sort
 
-    def selectors(self) -> Iterator[Chosen]:
+    def selectors(self) -> Iterator[SelectorTest]:
         """Yield the bare words that have to stand for something, from left to right."""
         seen: set[tuple[object, str, Sort]] = set()
         for node in walk(self.condition) if self.condition else ():
-            if isinstance(node, Chosen) and node.required:
+            if isinstance(node, SelectorTest) and node.required:
                 key = (node.span, node.text, node.sort)
                 if key not in seen:
                     seen.add(key)
@@ -187,17 +187,17 @@ class CheckedQuery(Record):
 def children(node: TypedExpression) -> tuple[TypedExpression, ...]:
     """Return the sets that a set is made of."""
     match node:
-        case Complement() | Inside():
+        case Complement() | ContainsTest():
             return (node.operand,)
         case Intersection() | Union():
             return node.operands
-        case Related() | Counted():
+        case RelationTest() | CountTest():
             return () if node.operand is None else (node.operand,)
-        case Applied() | Pointed():
+        case FunctionResult() | TargetsOf():
             return (node.argument,)
-        case Ranked():
+        case TopRanked():
             return () if node.of is None else (node.of,)
-        case Chosen():
+        case SelectorTest():
             return (node.test,)
         case _:
             return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.query.messages import fail, nearest
+from cachedb.query.messages import error_at, nearest
 from cachedb.query.vocabulary import FIELD_NAMES, KEYED_FIELDS, Sort
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ def unmatched(found: SelectorCheck, names: Iterable[str]) -> QueryError:
     what = "reference" if found.sort is Sort.REF else "blob"
     why = f"no {what} matches `{found.text}`"
     hints = [*_field_meant(found.text), *_names_meant(found.text, names)]
-    return fail(found.span, why, *hints, f"present({found.text}) selects nothing without an error")
+    return error_at(
+        found.span, why, *hints, f"present({found.text}) selects nothing without an error"
+    )
 
 
 def _field_meant(text: str) -> list[str]:

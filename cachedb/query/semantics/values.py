@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from cachedb.query.semantics.name_patterns import DigestPrefix, NamePattern
 
 
-class Texts(Record):
+class GlobTest(Record):
     """The text matches one of the patterns."""
 
     patterns: tuple[Glob, ...]
 
 
-class Affixes(Record):
+class AffixTest(Record):
     """The text starts with, ends with or has one of the texts."""
 
     op: str
     texts: tuple[str, ...]
 
 
-class Regexes(Record):
+class RegexTest(Record):
     """One of the regular expressions is found in the text."""
 
     patterns: tuple[str, ...]
 
 
-class Names(Record):
+class NameTest(Record):
     """The reference fits one of the patterns."""
 
     patterns: tuple[NamePattern, ...]
 
 
-class Digests(Record):
+class DigestTest(Record):
     """The digest begins as one of these does."""
 
     prefixes: tuple[DigestPrefix, ...]
@@ -58,7 +58,7 @@ class NumberRange(Record):
         )
 
 
-class Numbers(Record):
+class NumberTest(Record):
     """The number lies in one of the ranges."""
 
     ranges: tuple[NumberRange, ...]
@@ -74,14 +74,14 @@ class TimeRange(Record):
     high: int | None = None
 
 
-class Times(Record):
+class TimeTest(Record):
     """The time lies in one of the ranges; with `never`, or there is none."""
 
     ranges: tuple[TimeRange, ...]
     never: bool = False
 
 
-class Words(Record):
+class EnumTest(Record):
     """The word is one of these."""
 
     words: tuple[str, ...]
@@ -96,7 +96,7 @@ class PlatformPattern(Record):
     os_version: str | None = None
 
 
-class Platforms(Record):
+class PlatformTest(Record):
     """The platform fits one of the patterns."""
 
     patterns: tuple[PlatformPattern, ...]
@@ -111,13 +111,22 @@ class VersionRange(Record):
     with_high: bool = True
 
 
-class Versions(Record):
+class VersionTest(Record):
     """The version lies in one of the ranges or matches one of the patterns."""
 
     ranges: tuple[VersionRange, ...] = ()
     patterns: tuple[Glob, ...] = ()
 
 
-Test: TypeAlias = (
-    Texts | Affixes | Regexes | Names | Digests | Numbers | Times | Words | Platforms | Versions
+ValueTest: TypeAlias = (
+    GlobTest
+    | AffixTest
+    | RegexTest
+    | NameTest
+    | DigestTest
+    | NumberTest
+    | TimeTest
+    | EnumTest
+    | PlatformTest
+    | VersionTest
 )

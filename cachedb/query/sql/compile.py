@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVarTuple
 from sqlalchemy import Select, and_, func, select, true
 
 from cachedb.catalog.enums import Kind, Role, State
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.semantics import times
 from cachedb.query.semantics.check import check
-from cachedb.query.sql.conditions import Conditions
+from cachedb.query.sql.conditions import ConditionBuilder
 from cachedb.query.sql.grouping import Groups
 from cachedb.query.vocabulary import Sort, Type
 from cachedb.records import Record
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.sql.elements import UnaryExpression
 
-    from cachedb.query.semantics.typed import CheckedQuery, Chosen, Column, Order
+    from cachedb.query.semantics.typed import CheckedQuery, QueryColumn, SelectorTest, SortKey
     from cachedb.query.sql.cte import NamedSet
     from cachedb.query.sql.expressions import Row
     from cachedb.query.syntax.tree import Query, Span
@@ -44,7 +44,7 @@ class OutputColumn(Record):
 
     name: str
     type: Type
-    column: Column
+    column: QueryColumn
 
     @property
     def unit(self) -> str:
@@ -62,7 +62,7 @@ class OutputColumn(Record):
         return value
 
 
-class Statement(Record):
+class CompiledQuery(Record):
     """A query as SQL, with what is needed to show the answer and to explain it."""
 
     select: Select[*tuple[Any, ...]]
@@ -85,7 +85,7 @@ class SelectorCheck(Record):
     names: Select[str]
 
 
-def compile_query(query: Query, *, now: datetime) -> Statement:
+def compile_query(query: Query, *, now: datetime) -> CompiledQuery:
     """Compile a query into one statement.
 
     `now` is what ages are counted from; dates are read in its time zone unless the query has one.
@@ -94,7 +94,7 @@ def compile_query(query: Query, *, now: datetime) -> Statement:
         QueryError: The query does not make sense.
     """
     checked = check(query, now=now)
-    conditions = Conditions()
+    conditions = ConditionBuilder()
     row = conditions.row(checked.sort)
     if checked.group:
         statement = _grouped(checked, conditions, row)
@@ -104,7 +104,7 @@ def compile_query(query: Query, *, now: datetime) -> Statement:
         OutputColumn(name=column.name, type=column.type, column=column)
         for column in checked.columns
     )
-    return Statement(
+    return CompiledQuery(
         select=conditions.attach(statement),
         columns=columns,
         checked=checked,
@@ -120,8 +120,10 @@ def compile_ids(query: Query, *, now: datetime) -> Select[int]:
     """
     checked = check(query, now=now)
     if checked.group:
-        raise fail(query.clauses.group[0].span, "groups are no rows of their own", "leave it out")
-    conditions = Conditions()
+        raise error_at(
+            query.clauses.group[0].span, "groups are no rows of their own", "leave it out"
+        )
+    conditions = ConditionBuilder()
     row = conditions.row(checked.sort)
     condition = _condition(checked, conditions, row)
     keys = [_ordered(*_sort_key(conditions, row, item, {})) for item in checked.order]
@@ -144,8 +146,8 @@ def selectors(query: Query, *, now: datetime) -> tuple[SelectorCheck, ...]:
     return tuple(_selector_check(node) for node in check(query, now=now).selectors())
 
 
-def _selector_check(node: Chosen) -> SelectorCheck:
-    conditions = Conditions()
+def _selector_check(node: SelectorTest) -> SelectorCheck:
+    conditions = ConditionBuilder()
     row = conditions.row(node.sort)
     condition = conditions.holds(node, row)
     column = row.table.c["name" if node.sort is Sort.REF else "digest"]
@@ -158,7 +160,9 @@ def _selector_check(node: Chosen) -> SelectorCheck:
     )
 
 
-def _condition(checked: CheckedQuery, conditions: Conditions, row: Row) -> ColumnElement[bool]:
+def _condition(
+    checked: CheckedQuery, conditions: ConditionBuilder, row: Row
+) -> ColumnElement[bool]:
     parts: list[ColumnElement[bool]] = []
     if checked.noun.kind is not None:
         parts.append(row.table.c.kind == int(Kind[checked.noun.kind.upper()]))
@@ -167,7 +171,9 @@ def _condition(checked: CheckedQuery, conditions: Conditions, row: Row) -> Colum
     return and_(*parts) if parts else true()
 
 
-def _listed(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[*tuple[Any, ...]]:
+def _listed(
+    checked: CheckedQuery, conditions: ConditionBuilder, row: Row
+) -> Select[*tuple[Any, ...]]:
     condition = _condition(checked, conditions, row)
     expressions = conditions.expressions
     shown = {
@@ -185,8 +191,8 @@ def _listed(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[*
 
 
 def _sort_key(
-    conditions: Conditions, row: Row, item: Order, shown: dict[str, Any]
-) -> tuple[ColumnElement[Any], Order]:
+    conditions: ConditionBuilder, row: Row, item: SortKey, shown: dict[str, Any]
+) -> tuple[ColumnElement[Any], SortKey]:
     field = item.column.field
     assert field is not None
     # What is computed and shown is sorted by the column shown, not by a second computation.
@@ -208,7 +214,7 @@ def _is_worth_a_page(checked: CheckedQuery) -> bool:
 
 def _paged(
     checked: CheckedQuery,
-    conditions: Conditions,
+    conditions: ConditionBuilder,
     row: Row,
     condition: ColumnElement[bool],
 ) -> Select[*tuple[Any, ...]]:
@@ -243,7 +249,9 @@ def _fields(checked: CheckedQuery) -> list[Field]:
     return [column.field for column in used if column.field is not None]
 
 
-def _grouped(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[*tuple[Any, ...]]:
+def _grouped(
+    checked: CheckedQuery, conditions: ConditionBuilder, row: Row
+) -> Select[*tuple[Any, ...]]:
     used = (*checked.columns, *(item.column for item in checked.order))
     columns = tuple({column.name: column for column in used}.values())
     groups = Groups(
@@ -259,7 +267,7 @@ def _grouped(checked: CheckedQuery, conditions: Conditions, row: Row) -> Select[
     return _limited(found.order_by(*keys, groups.id), checked)
 
 
-def _ordered(key: ColumnElement[Any], item: Order) -> UnaryExpression[Any]:
+def _ordered(key: ColumnElement[Any], item: SortKey) -> UnaryExpression[Any]:
     return (key.desc() if item.descending else key.asc()).nulls_last()
 
 

@@ -18,27 +18,32 @@ from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, blob_package, config, platform
 from cachedb.query.semantics.describe import describe
 from cachedb.query.semantics.typed import (
-    Applied,
-    Chosen,
     Complement,
-    Counted,
+    ContainsTest,
+    CountTest,
+    Everything,
     FieldTest,
     FlagTest,
-    Inside,
+    FunctionResult,
     Intersection,
     MapTest,
-    Order,
-    Pointed,
-    Ranked,
-    Related,
+    RelationTest,
+    SelectorTest,
+    SortKey,
+    TargetsOf,
+    TopRanked,
     TypedExpression,
     Union,
-    Whole,
 )
-from cachedb.query.semantics.values import Digests, Platforms, Test, Versions
-from cachedb.query.semantics.values import Names as NamesTest
+from cachedb.query.semantics.values import (
+    DigestTest,
+    NameTest,
+    PlatformTest,
+    ValueTest,
+    VersionTest,
+)
 from cachedb.query.sql import counts, dialect, flags, predicates
-from cachedb.query.sql.cte import Sets
+from cachedb.query.sql.cte import SetBuilder
 from cachedb.query.sql.expressions import (
     MAPS,
     Row,
@@ -57,7 +62,7 @@ if TYPE_CHECKING:
     from cachedb.query.semantics.name_patterns import DigestPrefix
 
 
-class Conditions(Sets):
+class ConditionBuilder(SetBuilder):
     """Makes the conditions of one statement."""
 
     def ids(self, found: TypedExpression) -> Select[Any]:
@@ -70,11 +75,11 @@ class Conditions(Sets):
     ) -> ColumnElement[bool]:
         """Say that a row is in a set, or that it is not; it is never unknown."""
         match found:
-            case Whole():
+            case Everything():
                 return false() if negated else true()
             case Complement():
                 return self.holds(found.operand, row, negated=not negated)
-            case Chosen():
+            case SelectorTest():
                 return self.holds(found.test, row, negated=negated)
             case Intersection() | Union():
                 parts = self._cheapest_first(found, row, negated=negated)
@@ -84,7 +89,7 @@ class Conditions(Sets):
                 return self._own(found, row, negated=negated)
             case FlagTest():
                 return flags.holds(self, row, found.word, negated=negated)
-            case Counted():
+            case CountTest():
                 condition = predicates.numbers(counts.count(self, found, row), found.numbers)
                 return not_(condition) if negated else condition
             case _:
@@ -112,26 +117,26 @@ class Conditions(Sets):
             return condition
         return dialect.not_true(condition) if field.nullable else not_(condition)
 
-    def _on_row(self, row: Row, field: Field, test: Test) -> ColumnElement[bool]:
-        if isinstance(test, NamesTest):
+    def _on_row(self, row: Row, field: Field, test: ValueTest) -> ColumnElement[bool]:
+        if isinstance(test, NameTest):
             return predicates.names_hold(
                 row.table, test.patterns, lambda prefix: self._has_digest(row, prefix)
             )
-        if isinstance(test, Versions):
+        if isinstance(test, VersionTest):
             return predicates.versions_hold(row.table, test)
         return predicates.holds(self.expressions.value(row, field), test, field)
 
     def _has_digest(self, row: Row, prefix: DigestPrefix) -> ColumnElement[bool]:
         field = FIELDS[Sort.REF]["digest"]
-        elsewhere = self._elsewhere(row, field, Digests(prefixes=(prefix,)))
+        elsewhere = self._elsewhere(row, field, DigestTest(prefixes=(prefix,)))
         assert elsewhere is not None
         return flags.member(*elsewhere, negated=False)
 
     def _elsewhere(
-        self, row: Row, field: Field, test: Test
+        self, row: Row, field: Field, test: ValueTest
     ) -> tuple[ColumnElement[int], CTE] | None:
         """Return the key and the set for a field that stands in another table."""
-        if isinstance(test, Digests) and any(prefix.whole is None for prefix in test.prefixes):
+        if isinstance(test, DigestTest) and any(prefix.whole is None for prefix in test.prefixes):
             return row.content, self._beginning(test)
         if is_on_target(field):
             target = self.row(Sort.BLOB)
@@ -156,7 +161,7 @@ class Conditions(Sets):
             return row.id, self.set("config", fitting, (field.name, test), "configs")
         return None
 
-    def _beginning(self, test: Digests) -> CTE:
+    def _beginning(self, test: DigestTest) -> CTE:
         """Collect the blobs whose digests begin so, by one search of the index for each way.
 
         Of a choice between ranges in one condition SQLite makes a scan of all blobs.
@@ -192,19 +197,19 @@ class Conditions(Sets):
     def _members(self, found: TypedExpression, row: Row) -> tuple[ColumnElement[int], CTE]:
         """Return the key of the row and the set that it has to be in."""
         match found:
-            case Inside():
+            case ContainsTest():
                 return row.content, self.above(self.seed(found.operand, found.kinds))
-            case Related():
+            case RelationTest():
                 return self._related(found, row)
-            case Applied():
+            case FunctionResult():
                 return self._applied(found, row)
-            case Pointed():
+            case TargetsOf():
                 return row.id, self._pointed(found)
-            case Ranked():
+            case TopRanked():
                 return row.id, self._ranked(found)
         raise AssertionError(found)
 
-    def _related(self, found: Related, row: Row) -> tuple[ColumnElement[int], CTE]:
+    def _related(self, found: RelationTest, row: Row) -> tuple[ColumnElement[int], CTE]:
         relation = found.relation
         if relation.contained and relation.to is Sort.PACKAGE:
             return row.content, self.above(self._holders(found.operand))
@@ -227,7 +232,7 @@ class Conditions(Sets):
             return row.id, self.set("package", listed, seed, "the packages found in them")
         return row.id, self._back(found)
 
-    def _back(self, found: Related) -> CTE:
+    def _back(self, found: RelationTest) -> CTE:
         """Collect the blobs that have a relation of one step to a member."""
         name, operand = found.relation.name, found.operand
         if name == "ref":
@@ -247,7 +252,7 @@ class Conditions(Sets):
         condition = true() if operand is None else self.holds(operand, inner)
         return select(inner.table.c.target_id.label("id")).where(condition)
 
-    def _applied(self, found: Applied, row: Row) -> tuple[ColumnElement[int], CTE]:
+    def _applied(self, found: FunctionResult, row: Row) -> tuple[ColumnElement[int], CTE]:
         argument = found.argument
         match found.function:
             case "refs":
@@ -257,7 +262,7 @@ class Conditions(Sets):
             case "blobs" | "descendants":
                 return row.id, self.below(self.seed(argument, ()))
             case "targets":
-                pointed = Pointed(argument=argument, sort=Sort.BLOB, span=found.span)
+                pointed = TargetsOf(argument=argument, sort=Sort.BLOB, span=found.span)
                 return row.id, self._pointed(pointed)
             case "exclusive":
                 return row.id, self._exclusive(argument)
@@ -285,7 +290,7 @@ class Conditions(Sets):
         )
         return self.set("package", listed, below, "the packages found in them")
 
-    def _pointed(self, found: Pointed) -> CTE:
+    def _pointed(self, found: TargetsOf) -> CTE:
         argument = found.argument
         inner = self.row(argument.sort)
         condition = self.holds(argument, inner)
@@ -299,7 +304,7 @@ class Conditions(Sets):
             pointed = select(inner.table.c[column].label("id")).where(condition)
         return self.set("pointed", pointed, ("pointed", argument), describe(found))
 
-    def _ranked(self, found: Ranked) -> CTE:
+    def _ranked(self, found: TopRanked) -> CTE:
         inner = self.row(found.sort)
         condition = true() if found.of is None else self.holds(found.of, inner)
         order = [self._order(inner, item) for item in found.order]
@@ -316,7 +321,7 @@ class Conditions(Sets):
         top = select(ranked.c.id).where(ranked.c.place <= found.count)
         return self.set("top", top, found, describe(found))
 
-    def _order(self, row: Row, item: Order) -> UnaryExpression[Any]:
+    def _order(self, row: Row, item: SortKey) -> UnaryExpression[Any]:
         assert item.column.field is not None
         key = self.expressions.sort_key(row, item.column.field)
         return (key.desc() if item.descending else key.asc()).nulls_last()
@@ -349,8 +354,8 @@ class Conditions(Sets):
         return self.set("seed", holders, ("holders", operand), f"what {meaning} was found in")
 
 
-def _platforms(field: Field, test: Test) -> Select[Any]:
-    if isinstance(test, Platforms):
+def _platforms(field: Field, test: ValueTest) -> Select[Any]:
+    if isinstance(test, PlatformTest):
         return predicates.of_platforms(test)
     column = platform_part(field.name)
     return select(platform.c.id).where(predicates.holds(column, test, field))

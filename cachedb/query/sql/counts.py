@@ -14,11 +14,11 @@ from cachedb.catalog.enums import Kind, Role
 from cachedb.catalog.schema import blob, blob_package, edge, link, ref
 from cachedb.query.semantics.describe import describe
 from cachedb.query.semantics.typed import (
-    Chosen,
     Complement,
-    Counted,
+    CountTest,
     FieldTest,
     Intersection,
+    SelectorTest,
     Union,
     children,
 )
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, FromClause
 
     from cachedb.query.semantics.typed import TypedExpression
-    from cachedb.query.sql.conditions import Conditions
+    from cachedb.query.sql.conditions import ConditionBuilder
     from cachedb.query.sql.expressions import Row
 
 
-def count(conditions: Conditions, found: Counted, row: Row) -> ColumnElement[int]:
+def count(conditions: ConditionBuilder, found: CountTest, row: Row) -> ColumnElement[int]:
     """Count what is related to one row, each once."""
     inner = conditions.row(found.relation.to)
-    way = _way(conditions, found, row)
+    way = _join(conditions, found, row)
     tests: list[ColumnElement[bool]] = []
     if found.relation.kind is not None:
         tests.append(inner.table.c.kind == int(Kind[found.relation.kind.upper()]))
@@ -50,7 +50,9 @@ def count(conditions: Conditions, found: Counted, row: Row) -> ColumnElement[int
     return _counted(row, way, case((and_(*tests), inner.id)), source)
 
 
-def _holds(conditions: Conditions, operand: TypedExpression, inner: Row) -> ColumnElement[bool]:
+def _holds(
+    conditions: ConditionBuilder, operand: TypedExpression, inner: Row
+) -> ColumnElement[bool]:
     """Test what is counted; what would count in turn becomes a set, lest subqueries pile up."""
     if not is_walked_per_row(operand):
         return conditions.holds(operand, inner)
@@ -61,9 +63,9 @@ def _holds(conditions: Conditions, operand: TypedExpression, inner: Row) -> Colu
 def is_walked_per_row(found: TypedExpression) -> bool:
     """Whether a set is told by a subquery on every row rather than by a set."""
     match found:
-        case Complement() | Chosen() | Intersection() | Union():
+        case Complement() | SelectorTest() | Intersection() | Union():
             return any(map(is_walked_per_row, children(found)))
-        case Counted():
+        case CountTest():
             return True
         case FieldTest():
             return found.field.computed and found.field.name != "exclusive"
@@ -72,14 +74,14 @@ def is_walked_per_row(found: TypedExpression) -> bool:
 
 
 def _counted(
-    row: Row, way: _Way, what: ColumnElement[int], source: FromClause
+    row: Row, way: _Join, what: ColumnElement[int], source: FromClause
 ) -> ColumnElement[int]:
     number = func.count(what.distinct() if way.repeats else what)
     statement = select(number).select_from(source).where(way.here)
     return statement.correlate(row.table).scalar_subquery()
 
 
-class _Way(Record):
+class _Join(Record):
     """How to get from a row to what is related: the ids `key` of `source`, where `here` holds."""
 
     source: FromClause
@@ -88,7 +90,7 @@ class _Way(Record):
     repeats: bool = False
 
 
-def _way(conditions: Conditions, found: Counted, row: Row) -> _Way:
+def _join(conditions: ConditionBuilder, found: CountTest, row: Row) -> _Join:
     relation = found.relation
     if relation.contained or (relation.sort, relation.name) == (Sort.REF, "referrer"):
         return _inside(conditions, relation.name, row)
@@ -96,39 +98,39 @@ def _way(conditions: Conditions, found: Counted, row: Row) -> _Way:
         return _one_step(relation.name, row)
     if relation.sort is Sort.PACKAGE:
         here = blob_package.c.package_id == row.id
-        return _Way(source=blob_package, key=blob_package.c.blob_id, here=here, repeats=True)
+        return _Join(source=blob_package, key=blob_package.c.blob_id, here=here, repeats=True)
     # One that is always there: it is counted from its own table.
     column = "target_id" if relation.sort is Sort.REF else f"{relation.name}_id"
     there = aliased(blob, conditions.names.next("b"))
-    return _Way(source=there, key=there.c.id, here=there.c.id == row.table.c[column])
+    return _Join(source=there, key=there.c.id, here=there.c.id == row.table.c[column])
 
 
-def _inside(conditions: Conditions, name: str, row: Row) -> _Way:
+def _inside(conditions: ConditionBuilder, name: str, row: Row) -> _Join:
     walk = conditions.expressions.inside(row)
     if name == "package":
         held = walk.join(blob_package, blob_package.c.blob_id == walk.c.id)
-        return _Way(source=held, key=blob_package.c.package_id, here=true(), repeats=True)
+        return _Join(source=held, key=blob_package.c.package_id, here=true(), repeats=True)
     if name == "referrer":
         about = (link.c.child_id == walk.c.id) & (link.c.role == int(Role.SUBJECT))
         joined = walk.join(link, about)
-        return _Way(source=joined, key=link.c.parent_id, here=true(), repeats=True)
-    return _Way(source=walk, key=walk.c.id, here=true())
+        return _Join(source=joined, key=link.c.parent_id, here=true(), repeats=True)
+    return _Join(source=walk, key=walk.c.id, here=true())
 
 
-def _one_step(name: str, row: Row) -> _Way:
+def _one_step(name: str, row: Row) -> _Join:
     is_subject = link.c.role == int(Role.SUBJECT)
     match name:
         case "ref":
-            return _Way(source=ref, key=ref.c.id, here=ref.c.target_id == row.id)
+            return _Join(source=ref, key=ref.c.id, here=ref.c.target_id == row.id)
         case "link":
-            return _Way(source=link, key=link.c.id, here=link.c.child_id == row.id)
+            return _Join(source=link, key=link.c.id, here=link.c.child_id == row.id)
         case "child":
-            return _Way(source=edge, key=edge.c.child_id, here=edge.c.parent_id == row.id)
+            return _Join(source=edge, key=edge.c.child_id, here=edge.c.parent_id == row.id)
         case "parent":
-            return _Way(source=edge, key=edge.c.parent_id, here=edge.c.child_id == row.id)
+            return _Join(source=edge, key=edge.c.parent_id, here=edge.c.child_id == row.id)
         case "subject":
             here = (link.c.parent_id == row.id) & is_subject
-            return _Way(source=link, key=link.c.child_id, here=here, repeats=True)
+            return _Join(source=link, key=link.c.child_id, here=here, repeats=True)
         case _:
             here = (link.c.child_id == row.id) & is_subject
-            return _Way(source=link, key=link.c.parent_id, here=here, repeats=True)
+            return _Join(source=link, key=link.c.parent_id, here=here, repeats=True)

@@ -9,7 +9,7 @@ from sqlalchemy import select, true
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import edge, link
-from cachedb.query.sql.expressions import Expressions, Names, Row
+from cachedb.query.sql.expressions import FieldExpressions, NameGenerator, Row
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ class NamedSet(Record, uncompared=("table",)):
     table: CTE
 
 
-class Sets:
+class SetBuilder:
     """The sets that have been made, by what they were made of."""
 
     def __init__(self) -> None:
-        self.names = Names()
-        self.expressions = Expressions(self.names)
+        self.names = NameGenerator()
+        self.expressions = FieldExpressions(self.names)
         self.named: list[NamedSet] = []
         self._made: dict[object, CTE] = {}
 

@@ -114,10 +114,10 @@ def platform_part(name: str) -> ColumnElement[str]:
     return column
 
 
-class Expressions:
+class FieldExpressions:
     """Makes the values of fields; the walks that it needs get names from `name`."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: NameGenerator) -> None:
         self._names = names
         self._owned: CTE | None = None
 
@@ -228,7 +228,7 @@ class Expressions:
         return self._owned
 
 
-class Names:
+class NameGenerator:
     """Names for the parts of one statement."""
 
     def __init__(self) -> None:

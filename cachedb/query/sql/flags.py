@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import CTE, ColumnElement
 
-    from cachedb.query.sql.conditions import Conditions
+    from cachedb.query.sql.conditions import ConditionBuilder
 
 _HARM: Final = (State.MISSING, State.CORRUPT)
 _NOT_THERE: Final = (State.MISSING, State.ABSENT)
@@ -32,7 +32,9 @@ _SIGNATURE_TAG: Final = ".sig"
 _SIGNATURE_LAYER: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
-def holds(conditions: Conditions, row: Row, word: str, *, negated: bool) -> ColumnElement[bool]:
+def holds(
+    conditions: ConditionBuilder, row: Row, word: str, *, negated: bool
+) -> ColumnElement[bool]:
     """Say that a word describes a row, or that it does not; it is never unknown."""
     own = _OWN.get((row.sort, word))
     if own is not None:
@@ -66,7 +68,7 @@ _OWN: Final[dict[tuple[Sort, str], Callable[[Row], ColumnElement[bool]]]] = {
 # -- what is inside ------------------------------------------------------------------------
 
 
-def _containing(conditions: Conditions, *states: State) -> CTE:
+def _containing(conditions: ConditionBuilder, *states: State) -> CTE:
     """Collect what contains a blob in one of the states, that blob included."""
     words = " or ".join(state.name.lower() for state in states)
     inner = conditions.row(Sort.BLOB)
@@ -74,16 +76,16 @@ def _containing(conditions: Conditions, *states: State) -> CTE:
     return conditions.above(conditions.set("seed", found, states, f"{words} blobs"))
 
 
-def _broken(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _broken(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     return member(row.content, _containing(conditions, *_HARM), negated=negated)
 
 
-def _complete(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _complete(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     lacking = _containing(conditions, *_HARM, State.ABSENT)
     return member(row.content, lacking, negated=not negated)
 
 
-def _partial(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _partial(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     absent = member(row.content, _containing(conditions, State.ABSENT), negated=negated)
     harmed = _broken(conditions, row, negated=not negated)
     return or_(absent, harmed) if negated else and_(absent, harmed)
@@ -92,20 +94,20 @@ def _partial(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElemen
 # -- refs ----------------------------------------------------------------------------------
 
 
-def _multiarch(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _multiarch(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     inner = conditions.row(Sort.BLOB)
     indexes = select(inner.id.label("id")).where(inner.table.c.kind == int(Kind.INDEX))
     found = conditions.set("seed", indexes, "multiarch", "indexes")
     return member(row.content, found, negated=negated)
 
 
-def _signed(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _signed(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     by_referrer = member(row.content, _above_signed(conditions), negated=negated)
     by_tag = member(row.id, _signed_by_tag(conditions), negated=negated)
     return and_(by_referrer, by_tag) if negated else or_(by_referrer, by_tag)
 
 
-def _above_signed(conditions: Conditions) -> CTE:
+def _above_signed(conditions: ConditionBuilder) -> CTE:
     inner = conditions.row(Sort.BLOB)
     simple = aliased(link, conditions.names.next("l"))
     types = [dialect.begins(inner.table.c.artifact_type, prefix) for prefix in _SIGNATURE_TYPES]
@@ -122,7 +124,7 @@ def _above_signed(conditions: Conditions) -> CTE:
     return conditions.above(conditions.step("subject", seed))
 
 
-def _signed_by_tag(conditions: Conditions) -> CTE:
+def _signed_by_tag(conditions: ConditionBuilder) -> CTE:
     """Find the refs beside which there is the tag that cosign gives to a signature."""
     signed, signature = (aliased(ref, conditions.names.next("r")) for _ in range(2))
     target = aliased(blob, conditions.names.next("b"))
@@ -147,24 +149,26 @@ def _signed_by_tag(conditions: Conditions) -> CTE:
 # -- blobs ---------------------------------------------------------------------------------
 
 
-def _targets(conditions: Conditions) -> CTE:
+def _targets(conditions: ConditionBuilder) -> CTE:
     found = graph.targets()
     return conditions.set("target", found, "targets", "what references point at")
 
 
-def _root(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _root(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     return member(row.id, _targets(conditions), negated=negated)
 
 
-def _reachable(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _reachable(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     return member(row.id, conditions.below(_targets(conditions)), negated=negated)
 
 
-def _garbage(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _garbage(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     return _reachable(conditions, row, negated=not negated)
 
 
-def _without_subject(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _without_subject(
+    conditions: ConditionBuilder, row: Row, *, negated: bool
+) -> ColumnElement[bool]:
     subject = conditions.row(Sort.BLOB)
     gone = (
         select(link.c.parent_id.label("id"))
@@ -175,7 +179,7 @@ def _without_subject(conditions: Conditions, row: Row, *, negated: bool) -> Colu
     return member(row.id, found, negated=negated)
 
 
-def _shared(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _shared(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     seed = select(ref.c.target_id.label("root"), ref.c.target_id.label("id")).distinct()
     pairs = pairs_below(seed, conditions.names.next("pairs"))
     several = select(pairs.c.id).group_by(pairs.c.id).having(func.count() > 1)
@@ -186,7 +190,7 @@ def _shared(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement
 # -- links ---------------------------------------------------------------------------------
 
 
-def _mismatched(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _mismatched(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     inner = conditions.row(Sort.LINK)
     child = aliased(blob, conditions.names.next("b"))
     declared, configured = (aliased(platform, conditions.names.next("p")) for _ in range(2))
@@ -211,7 +215,7 @@ def _mismatched(conditions: Conditions, row: Row, *, negated: bool) -> ColumnEle
     return member(row.id, made, negated=negated)
 
 
-def _dangling(conditions: Conditions, row: Row, *, negated: bool) -> ColumnElement[bool]:
+def _dangling(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     inner = conditions.row(Sort.BLOB)
     gone = select(inner.id.label("id")).where(_in_states(inner, *_NOT_THERE))
     found = conditions.set("seed", gone, _NOT_THERE, "missing or absent blobs")
@@ -220,7 +224,7 @@ def _dangling(conditions: Conditions, row: Row, *, negated: bool) -> ColumnEleme
 
 class _Made(Protocol):
     def __call__(
-        self, conditions: Conditions, row: Row, *, negated: bool
+        self, conditions: ConditionBuilder, row: Row, *, negated: bool
     ) -> ColumnElement[bool]: ...
 
 

@@ -18,8 +18,8 @@ from cachedb.query.vocabulary import Field, Sort
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, FromClause, Label, Select
 
-    from cachedb.query.semantics.typed import Column
-    from cachedb.query.sql.conditions import Conditions
+    from cachedb.query.semantics.typed import QueryColumn
+    from cachedb.query.sql.conditions import ConditionBuilder
 
 _FUNCTIONS: Final[dict[str, Any]] = {
     "sum": func.sum,
@@ -35,10 +35,10 @@ class Groups:
 
     def __init__(
         self,
-        conditions: Conditions,
+        conditions: ConditionBuilder,
         row: Row,
         keys: tuple[Field, ...],
-        columns: tuple[Column, ...],
+        columns: tuple[QueryColumn, ...],
         condition: ColumnElement[bool],
         *,
         is_everything: bool,
@@ -61,7 +61,7 @@ class Groups:
         column: ColumnElement[int] = self._group.c.group_id
         return column
 
-    def statement(self, shown: tuple[Column, ...]) -> Select[*tuple[Any, ...]]:
+    def statement(self, shown: tuple[QueryColumn, ...]) -> Select[*tuple[Any, ...]]:
         """Select the columns to show of every group."""
         # Joined: looked up in a subquery, the sums would be made again for every group.
         source: FromClause = self._group
@@ -69,7 +69,7 @@ class Groups:
             source = source.outerjoin(sums, sums.c.root == self.id)
         return select(*(self.column(one).label(one.name) for one in shown)).select_from(source)
 
-    def column(self, column: Column) -> ColumnElement[Any]:
+    def column(self, column: QueryColumn) -> ColumnElement[Any]:
         """Return what to show or to sort by."""
         sums = self._sums.get(column.name)
         if sums is not None:
@@ -77,7 +77,7 @@ class Groups:
         found: ColumnElement[Any] = self._group.c[column.name]
         return found
 
-    def _groups(self, columns: tuple[Column, ...]) -> CTE:
+    def _groups(self, columns: tuple[QueryColumn, ...]) -> CTE:
         member = self._member
         plain = [
             self._aggregate(column)
@@ -91,7 +91,7 @@ class Groups:
         self,
         row: Row,
         keys: tuple[Field, ...],
-        columns: tuple[Column, ...],
+        columns: tuple[QueryColumn, ...],
         condition: ColumnElement[bool],
     ) -> CTE:
         """Collect the rows with their keys and with the values that are added up."""
@@ -115,7 +115,7 @@ class Groups:
         group_id = func.min(inner.c.row_id).over(partition_by=partition).label("group_id")
         return select(inner, group_id).cte(f"{rows}_grouped")
 
-    def _aggregate(self, column: Column) -> Label[Any]:
+    def _aggregate(self, column: QueryColumn) -> Label[Any]:
         member = self._member
         if column.aggregate is None:
             # All of a group have the same; `min` says so to the database.

@@ -9,22 +9,22 @@ from sqlalchemy import and_, or_, select
 from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.schema import platform
 from cachedb.packages import versions
-from cachedb.query.semantics.globs import Glob, Wild
+from cachedb.query.semantics.globs import Glob, Wildcard
 from cachedb.query.semantics.values import (
-    Affixes,
-    Digests,
+    AffixTest,
+    DigestTest,
+    EnumTest,
+    GlobTest,
     NumberRange,
-    Numbers,
+    NumberTest,
     PlatformPattern,
-    Platforms,
-    Regexes,
-    Test,
-    Texts,
+    PlatformTest,
+    RegexTest,
     TimeRange,
-    Times,
+    TimeTest,
+    ValueTest,
     VersionRange,
-    Versions,
-    Words,
+    VersionTest,
 )
 from cachedb.query.sql import dialect
 
@@ -39,22 +39,22 @@ _NUMBERED: Final = {"kind": Kind, "state": State, "role": Role}
 _MANY_NAMES: Final = 16
 
 
-def holds(column: ColumnElement[Any], test: Test, field: Field) -> ColumnElement[bool]:
+def holds(column: ColumnElement[Any], test: ValueTest, field: Field) -> ColumnElement[bool]:
     """Say that the value in `column` passes `test`; unknown where there is no value."""
     match test:
-        case Texts():
+        case GlobTest():
             return dialect.globbed_any(column, test.patterns)
-        case Affixes():
+        case AffixTest():
             return dialect.any_of(_affixed(column, test.op, text) for text in test.texts)
-        case Regexes():
+        case RegexTest():
             return dialect.any_of(column.regexp_match(pattern) for pattern in test.patterns)
-        case Digests():
+        case DigestTest():
             return _digests(column, test)
-        case Numbers():
+        case NumberTest():
             return numbers(column, test)
-        case Times():
+        case TimeTest():
             return _times(column, test)
-        case Words():
+        case EnumTest():
             return dialect.any_of(dialect.one_of(column, numbered(field, test.words)))
         case _:
             raise AssertionError(test)
@@ -66,7 +66,7 @@ def numbered(field: Field, words: tuple[str, ...]) -> tuple[str | int, ...]:
     return words if kind is None else tuple(int(kind[word.upper()]) for word in words)
 
 
-def numbers(column: ColumnElement[Any], test: Numbers) -> ColumnElement[bool]:
+def numbers(column: ColumnElement[Any], test: NumberTest) -> ColumnElement[bool]:
     """Say that a number lies in one of the ranges."""
     points = [part.low for part in test.ranges if part.low == part.high and part.low is not None]
     ranges = [part for part in test.ranges if part.low != part.high]
@@ -74,13 +74,13 @@ def numbers(column: ColumnElement[Any], test: Numbers) -> ColumnElement[bool]:
     return dialect.any_of(parts)
 
 
-def of_platforms(test: Platforms) -> Select[int]:
+def of_platforms(test: PlatformTest) -> Select[int]:
     """Select the ids of the platforms that fit one of the patterns."""
     fitting = dialect.any_of(_platform(pattern) for pattern in test.patterns)
     return select(platform.c.id).where(fitting)
 
 
-def versions_hold(table: FromClause, test: Versions) -> ColumnElement[bool]:
+def versions_hold(table: FromClause, test: VersionTest) -> ColumnElement[bool]:
     """Say that the version of a row of `package` passes the test, in the order of its scheme."""
     parts = [_version(table, part) for part in test.ranges]
     if test.patterns:
@@ -120,7 +120,7 @@ def _affixed(column: ColumnElement[Any], op: str, text: str) -> ColumnElement[bo
     )
 
 
-def _digests(column: ColumnElement[Any], test: Digests) -> ColumnElement[bool]:
+def _digests(column: ColumnElement[Any], test: DigestTest) -> ColumnElement[bool]:
     whole = [prefix.whole for prefix in test.prefixes if prefix.whole is not None]
     begun = [
         dialect.begins(column, text)
@@ -166,7 +166,9 @@ def _component_wise(column: ColumnElement[Any], pattern: Glob) -> ColumnElement[
 
 def _stops_at_slash(pattern: Glob) -> bool:
     """Whether GLOB, for which `/` is a character like any other, would find too much."""
-    return any(not isinstance(token, str) and token is not Wild.DEEP for token in pattern.tokens)
+    return any(
+        not isinstance(token, str) and token is not Wildcard.DEEP for token in pattern.tokens
+    )
 
 
 # -- ranges --------------------------------------------------------------------------------
@@ -179,7 +181,7 @@ def _between(column: ColumnElement[Any], part: NumberRange) -> ColumnElement[boo
     return column >= part.low if part.high is None else column.between(part.low, part.high)
 
 
-def _times(column: ColumnElement[Any], test: Times) -> ColumnElement[bool]:
+def _times(column: ColumnElement[Any], test: TimeTest) -> ColumnElement[bool]:
     parts = [_within(column, part) for part in test.ranges]
     return dialect.any_of([*parts, column.is_(None)] if test.never else parts)
 

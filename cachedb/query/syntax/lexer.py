@@ -12,7 +12,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from cachedb import limits
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.syntax import quoting
 from cachedb.query.syntax.tree import Source, Span, Value
 from cachedb.query.vocabulary import (
@@ -167,7 +167,7 @@ class Scanner:
         self._values += len(found)
         limit = limits.QUERY_VALUES
         if self._values > limit.value:
-            raise fail(
+            raise error_at(
                 found[0].span.to(found[-1].span),
                 f"more than {limit.value} values in one query",
                 f"{limit.variable}=NUMBER raises the limit",
@@ -197,7 +197,7 @@ class Scanner:
         pattern = r'"((?:[^"\\]|\\.)*)"' if quote == '"' else r"'([^']*)'"
         found = re.compile(pattern, re.DOTALL).match(self.source.text, self.position)
         if found is None:
-            raise fail(
+            raise error_at(
                 self.span(self.position, len(self.source.text)),
                 "this quote is not closed",
                 f"end the text with {quote}",
@@ -209,7 +209,7 @@ class Scanner:
         start = self.position
         found = self.take(_PARAMETER)
         if found is None:
-            raise fail(
+            raise error_at(
                 self.span(start, start + 1),
                 "`$` begins the name of a parameter",
                 "write $name and give --param name=VALUE, or quote the text",
@@ -218,7 +218,7 @@ class Scanner:
         span = self.span(start, self.position)
         if name not in self._params:
             known = [f"${other}" for other in self._params]
-            raise fail(
+            raise error_at(
                 span,
                 f"no value for the parameter `${name}`",
                 f"give --param {name}=VALUE",
@@ -240,7 +240,7 @@ class Scanner:
         following = self.here().text or "VALUE"
         glue = "" if written.endswith((":", ",", "=", "~", "<", ">")) else " "
         how = "without a blank" if following != "VALUE" and not glue else "with a value"
-        return fail(
+        return error_at(
             self.span(start, start + len(written)),
             f"{what} is missing here",
             f"write it {how}: {written}{glue}{following}",
@@ -248,8 +248,10 @@ class Scanner:
 
     def _no_value_before_symbol(self, what: str) -> QueryError:
         if self.next == ",":
-            return fail(self.here_char(), f"{what} is missing before `,`", "leave out the comma")
-        return fail(
+            return error_at(
+                self.here_char(), f"{what} is missing before `,`", "leave out the comma"
+            )
+        return error_at(
             self.here_char(),
             f"{what} is missing before `{self.next}`",
             f"quote a text that has `{self.next}` in it",
@@ -279,7 +281,7 @@ def _check(source: Source) -> None:
     _check_characters(source.text, None, source)
     size = len(source.text.encode())
     if size > limit.value:
-        raise fail(
+        raise error_at(
             Span(source=source, start=0, end=0),
             f"the query has {size} bytes, and the limit is {limit.value}",
             f"{limit.variable}=NUMBER raises the limit",
@@ -296,7 +298,9 @@ def _check_characters(text: str, span: Span | None, source: Source | None = None
             if source is not None:
                 span = Span(source=source, start=position, end=position + 1)
             assert span is not None
-            raise fail(span, f"{_name(char, category)} may not stand in a query", "leave it out")
+            raise error_at(
+                span, f"{_name(char, category)} may not stand in a query", "leave it out"
+            )
 
 
 def _name(char: str, category: str) -> str:

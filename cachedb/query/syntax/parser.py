@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.syntax import lexer, syntax_errors
-from cachedb.query.syntax.terms import Budget, Context, TermParser
+from cachedb.query.syntax.terms import ParseBudget, ParseContext, TermParser
 from cachedb.query.syntax.tree import (
     And,
     Clauses,
@@ -49,7 +49,7 @@ def parse(
         'refs tag:latest and not (arch:arm64 or is:pinned) sort -added limit 5'
     """
     assert noun in NOUNS, noun
-    context = Context(saved=saved or {}, params=params or {}, budget=Budget())
+    context = ParseContext(saved=saved or {}, params=params or {}, budget=ParseBudget())
     return _Parser(Source(text=lexer.join(text)), context).query(noun)
 
 
@@ -59,7 +59,7 @@ def parse_saved(name: str, saved: Mapping[str, str]) -> Query:
     Raises:
         QueryError: It does not parse, or it leads back to itself.
     """
-    context = Context(saved=saved, params={}, budget=Budget(), stack=(name,))
+    context = ParseContext(saved=saved, params={}, budget=ParseBudget(), stack=(name,))
     return _Parser(Source(text=saved[name]), context).query(_DEFAULT_NOUN)
 
 
@@ -108,10 +108,12 @@ class _Parser(TermParser):
         scanner = self._scanner
         if clauses and scanner.next not in set("),|&;"):
             why = "terms come before clauses"
-            return fail(scanner.here(), why, "move it before the first clause, or leave it out")
+            return error_at(
+                scanner.here(), why, "move it before the first clause, or leave it out"
+            )
         return self._unexpected()
 
-    def _nested(self, source: Source, context: Context) -> Query:
+    def _nested(self, source: Source, context: ParseContext) -> Query:
         return _Parser(source, context).query(_DEFAULT_NOUN)
 
     # -- operators -------------------------------------------------------------------------
@@ -156,7 +158,7 @@ class _Parser(TermParser):
         if self._is_at_end_of_terms():
             why = f"a term is missing after `{after}`"
             end = len(scanner.source.text.rstrip()) if scanner.at_end else scanner.position
-            raise fail(scanner.span(max(end - 1, 0), end), why, f"leave out `{after}`")
+            raise error_at(scanner.span(max(end - 1, 0), end), why, f"leave out `{after}`")
 
     def _not(self) -> Expression:
         scanner = self._scanner
@@ -196,7 +198,9 @@ class _Parser(TermParser):
         scanner = self._scanner
         word = scanner.word()
         if word in seen:
-            raise fail(scanner.here(), f"`{word}` stands here twice", "join the two, with commas")
+            raise error_at(
+                scanner.here(), f"`{word}` stands here twice", "join the two, with commas"
+            )
         seen.add(word)
         for clause in ("sort", "limit", "offset", "show", "group"):
             if scanner.take_word(clause):
@@ -205,7 +209,7 @@ class _Parser(TermParser):
 
 
 def _has_clauses(node: Saved) -> QueryError:
-    return fail(
+    return error_at(
         node.span,
         f"the saved query `{node.name}` has clauses ({node.query.clauses}), so it stands alone",
         f"@{node.name}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cachedb.query.messages import did_you_mean, fail, nearest
+from cachedb.query.messages import did_you_mean, error_at, nearest
 from cachedb.query.syntax import quoting
 from cachedb.query.vocabulary import (
     CLAUSES,
@@ -41,13 +41,13 @@ _INSTEAD: Final = {
 
 def empty(span: Span) -> QueryError:
     """Complain about a text without a word, as an unset variable of a shell leaves it."""
-    return fail(span, "the query is empty", "everything, if that is meant", "refs tag:latest")
+    return error_at(span, "the query is empty", "everything, if that is meant", "refs tag:latest")
 
 
 def symbol(span: Span, char: str) -> QueryError:
     """Complain about a character that begins nothing."""
     if char in "<>=":
-        return fail(
+        return error_at(
             span,
             f"`{char}` needs a field before it",
             f"size {'gt' if char == '>' else 'lt' if char == '<' else 'eq'} 100M",
@@ -55,28 +55,28 @@ def symbol(span: Span, char: str) -> QueryError:
     source = span.source.text
     if not char.isascii():
         why = f"`{char}` does not stand in a reference"
-        return fail(span, why, 'to look for any text, name it: name has "TEXT"')
+        return error_at(span, why, 'to look for any text, name it: name has "TEXT"')
     if char == "$" and span.start and not source[span.start - 1].isspace():
         why = "`$` does not stand in a word: it begins the name of a parameter"
-        return fail(span, why, "quote a text that has `$` in it: 'a$b'")
+        return error_at(span, why, "quote a text that has `$` in it: 'a$b'")
     if char == "$":
-        return fail(span, "a parameter stands for a value, not for a term", "name:$name")
+        return error_at(span, "a parameter stands for a value, not for a term", "name:$name")
     if char == ")":
-        return fail(span, "there is no ( for this )", "leave it out")
+        return error_at(span, "there is no ( for this )", "leave it out")
     hints = _INSTEAD.get(char, ("quote a text that has this character",))
-    return fail(span, f"`{char}` is not an operator here", *hints)
+    return error_at(span, f"`{char}` is not an operator here", *hints)
 
 
 def bare_word(span: Span, word: str, *, is_first: bool) -> QueryError:
     """Complain about a word of the language that stands where a term should."""
     if word in NOUNS:
         why = f"`{word}` says what a query is about, so it comes first"
-        return fail(span, why, f"write it first, or {word}(…) for what these are found in")
+        return error_at(span, why, f"write it first, or {word}(…) for what these are found in")
     if is_first and word in quoting.SINGULARS:
         noun = quoting.SINGULARS[word]
-        return fail(span, f"`{word}` is not a noun", f"write {noun}")
+        return error_at(span, f"`{word}` is not a noun", f"write {noun}")
     if word in FIELD_NAMES:
-        return fail(
+        return error_at(
             span,
             f"`{word}` is a field; it needs `:` or an operator",
             f"{word}:VALUE",
@@ -85,44 +85,46 @@ def bare_word(span: Span, word: str, *, is_first: bool) -> QueryError:
         )
     if word in KEYED_FIELDS:
         why = f"`{word}` is a field of keys and values; it needs a key"
-        return fail(span, why, f"{word}:KEY", f"{word}:KEY=VALUE")
+        return error_at(span, why, f"{word}:KEY", f"{word}:KEY=VALUE")
     if word in RELATION_NAMES:
         why = f"`{word}` is a relation, not a term"
-        return fail(span, why, f"any {word}", f"any {word}(CONDITION)", f'"{word}" is a reference')
+        return error_at(
+            span, why, f"any {word}", f"any {word}(CONDITION)", f'"{word}" is a reference'
+        )
     if word in FUNCTIONS:
-        return fail(span, f"`{word}` is a function", f"{word}(alpine)")
+        return error_at(span, f"`{word}` is a function", f"{word}(alpine)")
     if word == "is":
-        return fail(span, "`is` is followed by `:` and flags", "is:pinned")
+        return error_at(span, "`is` is followed by `:` and flags", "is:pinned")
     if word in quoting.SINGULARS:
         plural = quoting.SINGULARS[word]
         hints = (f"{plural} begins a query", f'"{word}" is a reference')
-        return fail(span, f"`{word}` is not a term", *hints)
+        return error_at(span, f"`{word}` is not a term", *hints)
     return keyword(span, word)
 
 
 def keyword(span: Span, word: str) -> QueryError:
     """Complain about a keyword where a term should stand."""
     if word in {"and", "or"}:
-        return fail(span, f"a term is missing before `{word}`", f"leave out `{word}`")
+        return error_at(span, f"a term is missing before `{word}`", f"leave out `{word}`")
     if word in WORD_OPERATORS:
         why = f"`{word}` is an operator; it needs a field before it"
-        return fail(span, why, f"{_example(word)}", f'"{word}" is a reference')
+        return error_at(span, why, f"{_example(word)}", f'"{word}" is a reference')
     if word in CLAUSES:
-        return fail(span, f"`{word}` comes after the terms, once")
+        return error_at(span, f"`{word}` comes after the terms, once")
     if word in {"by", "per", "of"}:
-        return fail(span, f"`{word}` belongs to `top`", "top 5 by -added per repo of (tag:v*)")
-    return fail(span, f"`{word}` is a word of the language", f'"{word}" is a reference')
+        return error_at(span, f"`{word}` belongs to `top`", "top 5 by -added per repo of (tag:v*)")
+    return error_at(span, f"`{word}` is a word of the language", f'"{word}" is a reference')
 
 
 def call(span: Span, name: str) -> QueryError:
     """Complain about `name(` when that is no function."""
     if name in RELATION_NAMES:
         why = f"`{name}(…)` needs to be told how many"
-        return fail(span, why, f"any {name}(…)", f"no {name}(…)", f"count {name}(…) gt 3")
+        return error_at(span, why, f"any {name}(…)", f"no {name}(…)", f"count {name}(…) gt 3")
     if name in NOUNS or name in quoting.SINGULARS:
         plural = quoting.SINGULARS.get(name, name)
-        return fail(span, f"there is no function `{name}`", f"blobs({plural} …)")
-    return fail(span, f"there is no function `{name}`", *did_you_mean(name, FUNCTIONS))
+        return error_at(span, f"there is no function `{name}`", f"blobs({plural} …)")
+    return error_at(span, f"there is no function `{name}`", *did_you_mean(name, FUNCTIONS))
 
 
 def field(span: Span, word: str) -> QueryError:
@@ -130,17 +132,17 @@ def field(span: Span, word: str) -> QueryError:
     *relations, last = word.split(".")
     unknown = [name for name in relations if name not in RELATION_NAMES]
     if unknown:
-        return fail(
+        return error_at(
             span, f"unknown relation `{unknown[0]}`", *did_you_mean(unknown[0], RELATION_NAMES)
         )
     if last in KEYED_FIELDS:
-        return fail(span, f"`{last}` needs a key", f"{last}:KEY=VALUE", f"{last}:KEY has TEXT")
+        return error_at(span, f"`{last}` needs a key", f"{last}:KEY=VALUE", f"{last}:KEY has TEXT")
     if last in RELATION_NAMES:
         why = f"`{last}` is a relation, not a field"
-        return fail(span, why, f"count {last} gt 3", f"{last}.FIELD:VALUE")
+        return error_at(span, why, f"count {last} gt 3", f"{last}.FIELD:VALUE")
     if last == "is":
-        return fail(span, "`is` is followed by `:` and flags", "is:pinned")
-    return fail(
+        return error_at(span, "`is` is followed by `:` and flags", "is:pinned")
+    return error_at(
         span, f"unknown field `{last}`", *did_you_mean(last, (*FIELD_NAMES, *KEYED_FIELDS))
     )
 
@@ -158,7 +160,7 @@ def relation(span: Span, word: str, quantifier: str) -> QueryError:
     if not hints:
         hints.append(f"one of {', '.join(sorted(RELATION_NAMES))}")
     shown = f"`{word}` is not a relation" if word else "a relation is missing"
-    return fail(span, f"{shown} after `{quantifier}`", *hints)
+    return error_at(span, f"{shown} after `{quantifier}`", *hints)
 
 
 def or_beside_juxtaposed(
@@ -178,7 +180,9 @@ def or_beside_juxtaposed(
     hints = [f"write {' or '.join(bound)}"]
     if not rest:
         hints.append(f"or write {other_way}")
-    return fail(span, "`or` beside terms that stand side by side can be read in two ways", *hints)
+    return error_at(
+        span, "`or` beside terms that stand side by side can be read in two ways", *hints
+    )
 
 
 def _example(operator: str) -> str:

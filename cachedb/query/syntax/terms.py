@@ -7,15 +7,15 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from cachedb import limits
-from cachedb.query.messages import did_you_mean, fail
+from cachedb.query.messages import did_you_mean, error_at
 from cachedb.query.syntax import lexer, quoting, syntax_errors
 from cachedb.query.syntax.tree import (
     Call,
+    ColumnKey,
     Compare,
     Constant,
     Expression,
     Flag,
-    Key,
     Keyed,
     Match,
     Path,
@@ -50,7 +50,7 @@ _BEHIND_RELATION: Final = re.compile(r"[\s(),<>=!]|\Z")
 _GROUP_AFTER_BLANK: Final = re.compile(r"\s+\(")
 
 
-class Budget:
+class ParseBudget:
     """Terms and nesting of one query so far, its saved queries included."""
 
     def __init__(self) -> None:
@@ -58,19 +58,19 @@ class Budget:
         self.depth = 0
 
 
-class Context(Record):
+class ParseContext(Record):
     """What a text is read with; `stack` are the saved queries that led to it."""
 
     saved: Mapping[str, str]
     params: Mapping[str, str]
-    budget: Budget
+    budget: ParseBudget
     stack: tuple[str, ...] = ()
 
 
 class TermParser(ABC):
     """Reads terms; how they are joined is for who inherits."""
 
-    def __init__(self, source: Source, context: Context) -> None:
+    def __init__(self, source: Source, context: ParseContext) -> None:
         self._context = context
         self._budget = context.budget
         self._scanner = lexer.Scanner(source, context.params)
@@ -80,7 +80,7 @@ class TermParser(ABC):
         """Read terms joined by `and`, `or` and `not`."""
 
     @abstractmethod
-    def _nested(self, source: Source, context: Context) -> Query:
+    def _nested(self, source: Source, context: ParseContext) -> Query:
         """Read a saved query."""
 
     def _noun(self) -> str | None:
@@ -98,7 +98,7 @@ class TermParser(ABC):
         scanner = self._scanner
         start = scanner.position
         if scanner.at_end:
-            raise fail(scanner.span(start, start), "a term is missing here", "everything")
+            raise error_at(scanner.span(start, start), "a term is missing here", "everything")
         self._count_term()
         if scanner.next == "(":
             return self._group()
@@ -123,7 +123,7 @@ class TermParser(ABC):
         scanner.take_char("(")
         if scanner.next == ")":
             span = scanner.span(start, scanner.position + 1)
-            raise fail(span, "nothing stands in these ( )", "leave them out")
+            raise error_at(span, "nothing stands in these ( )", "leave them out")
         found = self._argument(start)
         scanner.skip()
         return found
@@ -142,7 +142,7 @@ class TermParser(ABC):
             scanner.position += 1
             return
         if scanner.at_end:
-            raise fail(
+            raise error_at(
                 scanner.span(start, start + 1), "this ( is not closed", "add a ) at the end"
             )
         raise self._unexpected()
@@ -206,7 +206,7 @@ class TermParser(ABC):
             operand = None
         elif scanner.next == ")":
             span = scanner.span(start, scanner.position + 1)
-            raise fail(span, f"`{name}(…)` needs something inside", f"{name}(alpine)")
+            raise error_at(span, f"`{name}(…)` needs something inside", f"{name}(alpine)")
         else:
             operand = self._argument(found.end() - 1 if opening else start)
         return Call(function=name, noun=noun, operand=operand, span=scanner.span(start))
@@ -218,18 +218,18 @@ class TermParser(ABC):
         if found is None:
             span = scanner.here()
             why = "`@` begins the name of a saved query: a-z, then a-z 0-9 _ -"
-            raise fail(span, why, "@stale")
+            raise error_at(span, why, "@stale")
         name = found["name"]
         span = scanner.span(start)
         context = self._context
         if name not in context.saved:
             known = [f"@{other}" for other in context.saved]
             hints = did_you_mean(f"@{name}", known) or ("save one: cachedb query --save NAME",)
-            raise fail(span, f"no saved query `{name}`", *hints)
+            raise error_at(span, f"no saved query `{name}`", *hints)
         if name in context.stack:
             way = " → ".join((*context.stack[context.stack.index(name) :], name))
             why = f"the saved query `{name}` leads back to itself: {way}"
-            raise fail(span, why, f"write out one of them instead of @{name}")
+            raise error_at(span, why, f"write out one of them instead of @{name}")
         self._enter(start)
         source = Source(text=context.saved[name], name=name, used_at=span)
         inner = context.replace(stack=(*context.stack, name))
@@ -244,7 +244,7 @@ class TermParser(ABC):
         if quoted is not None:
             if set("\"'") & set(quoted.text) or not quoted.text.strip():
                 why = "a quoted text that stands alone is a reference, and this is none"
-                raise fail(quoted.span, why, 'name:"TEXT"')
+                raise error_at(quoted.span, why, 'name:"TEXT"')
             return Selector(text=quoted.text, span=quoted.span)
         unknown = scanner.peek(lexer.ANY_WORD_BEFORE_OPERATOR)
         if unknown:
@@ -276,7 +276,7 @@ class TermParser(ABC):
         if scanner.peek(_GROUP_AFTER_BLANK):
             why = f"a blank between `{relation.text}` and `(` makes two terms of one"
             written = f"{quantifier} {relation.text}(…)"
-            raise fail(scanner.span(start, scanner.position + 1), why, f"write {written}")
+            raise error_at(scanner.span(start, scanner.position + 1), why, f"write {written}")
         operand = self._relation_argument(quantifier, relation)
         plain = Quantified(
             quantifier=quantifier, relation=relation, operand=operand, span=scanner.span(start)
@@ -294,12 +294,12 @@ class TermParser(ABC):
             if quantifier == "all":
                 why = f"`all {relation.text}` needs a condition"
                 hint = f"all {relation.text}(CONDITION)"
-                raise fail(relation.span, why, hint, f"any {relation.text}")
+                raise error_at(relation.span, why, hint, f"any {relation.text}")
             return None
         scanner.take_char("(")
         if scanner.next == ")":
             span = scanner.span(opening, scanner.position + 1)
-            raise fail(span, "nothing stands in these ( )", f"{quantifier} {relation.text}")
+            raise error_at(span, "nothing stands in these ( )", f"{quantifier} {relation.text}")
         return self._argument(opening)
 
     def _number(self, start: int, relation: Value) -> tuple[str, tuple[Value, ...]]:
@@ -307,7 +307,7 @@ class TermParser(ABC):
         op = scanner.number_operator()
         if op is None:
             why = "`count` is compared with a number"
-            raise fail(scanner.span(start), why, f"count {relation.text} gt 5")
+            raise error_at(scanner.span(start), why, f"count {relation.text} gt 5")
         return op, scanner.values()
 
     def _top(self) -> Top:
@@ -315,11 +315,11 @@ class TermParser(ABC):
         start = scanner.position
         scanner.take_word("top")
         if scanner.word() == "by":
-            raise fail(scanner.span(start), "`top` needs a number", "top 5 by -added")
+            raise error_at(scanner.span(start), "`top` needs a number", "top 5 by -added")
         count = self._one("top")
         if not scanner.take_word("by"):
             why = "`top` needs keys to rank by"
-            raise fail(scanner.span(start), why, f"top {count.text} by -added")
+            raise error_at(scanner.span(start), why, f"top {count.text} by -added")
         keys = self._keys()
         per = self._keys() if scanner.take_word("per") else ()
         of = None
@@ -330,7 +330,9 @@ class TermParser(ABC):
             of = self._argument(opening.end() - 1)
             behind = scanner.position
         elif scanner.word() == "of":
-            raise fail(scanner.here(), "`of` is followed by ( )", "top 5 by -added of (tag:v*)")
+            raise error_at(
+                scanner.here(), "`of` is followed by ( )", "top 5 by -added of (tag:v*)"
+            )
         span = scanner.span(start, start + len(scanner.source.text[start:behind].rstrip()))
         return Top(count=count, keys=keys, per=per, of=of, span=span)
 
@@ -338,15 +340,15 @@ class TermParser(ABC):
         values = self._scanner.values()
         if len(values) > 1:
             span = values[0].span.to(values[-1].span)
-            raise fail(span, f"`{word}` takes one number", f"{word} {values[0].text}")
+            raise error_at(span, f"`{word}` takes one number", f"{word} {values[0].text}")
         self._scanner.skip()
         return values[0]
 
-    def _keys(self) -> tuple[Key, ...]:
+    def _keys(self) -> tuple[ColumnKey, ...]:
         values = self._scanner.values()
         self._scanner.skip()
         return tuple(
-            Key(
+            ColumnKey(
                 name=value.text.removeprefix("-"),
                 descending=value.text.startswith("-"),
                 span=value.span,
@@ -363,7 +365,7 @@ class TermParser(ABC):
     def _check_depth(self, more: int, span: Span) -> None:
         limit = limits.QUERY_DEPTH
         if self._budget.depth + more > limit.value:
-            raise fail(
+            raise error_at(
                 span,
                 f"more than {limit.value} levels inside each other",
                 "write it with fewer parentheses",
@@ -378,7 +380,7 @@ class TermParser(ABC):
         limit = limits.QUERY_TERMS
         if self._budget.terms > limit.value:
             scanner = self._scanner
-            raise fail(
+            raise error_at(
                 scanner.span(scanner.position, scanner.position + 1),
                 f"more than {limit.value} terms in one query",
                 "give many values of one field as a list: name:a,b,c",
@@ -390,7 +392,7 @@ class TermParser(ABC):
         word = scanner.word()
         if word in CLAUSES:
             why = "clauses stand after the whole query, not inside ( )"
-            return fail(scanner.here(), why, "move it behind the last )")
+            return error_at(scanner.here(), why, "move it behind the last )")
         if word in KEYWORDS:
             return syntax_errors.keyword(scanner.here(), word)
         here = scanner.span(scanner.position, scanner.position + 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from cachedb.query.messages import fail
+from cachedb.query.messages import error_at
 from cachedb.query.syntax import quoting
 from cachedb.records import Record
 
@@ -42,13 +42,13 @@ class Span(Record):
         return self.replace(end=max(self.end, other.end))
 
 
-class Node(Record, uncompared=("span",)):
+class SyntaxNode(Record, uncompared=("span",)):
     """Anything that has a place in a source."""
 
     span: Span
 
 
-class Value(Node):
+class Value(SyntaxNode):
     """A word or a quoted text; a backslash in `text` takes the meaning from what follows.
 
     The quotes are gone: they only keep blanks, commas and parentheses together.
@@ -60,7 +60,7 @@ class Value(Node):
         return quoting.value(self.text)
 
 
-class Path(Node):
+class Path(SyntaxNode):
     """A field, behind any number of relations: ``layer.size``."""
 
     relations: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Path(Node):
         return ".".join((*self.relations, self.field))
 
 
-class Key(Node):
+class ColumnKey(SyntaxNode):
     """A field to sort by, or a column to show: ``-size``, ``sum.size``."""
 
     name: str
@@ -80,7 +80,7 @@ class Key(Node):
         return quoting.value(f"-{self.name}" if self.descending else self.name)
 
 
-class Match(Node):
+class Match(SyntaxNode):
     """``field:value,value``."""
 
     path: Path
@@ -91,7 +91,7 @@ class Match(Node):
         return f"{self.path}:{_listed((quoting.first_value(first), *others))}"
 
 
-class Compare(Node):
+class Compare(SyntaxNode):
     """``field op value,value``; `op` is the word of the operator."""
 
     path: Path
@@ -102,7 +102,7 @@ class Compare(Node):
         return f"{self.path} {self.op} {_listed(self.values)}"
 
 
-class Keyed(Node):
+class Keyed(SyntaxNode):
     """``field:key``, ``field:key=value``, ``field:key op value``."""
 
     path: Path
@@ -119,7 +119,7 @@ class Keyed(Node):
         return f"{self.path}:{keys}{joint}{_listed(self.values)}"
 
 
-class Flag(Node):
+class Flag(SyntaxNode):
     """``is:word,word``."""
 
     relations: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ class Flag(Node):
         return f"{'.'.join((*self.relations, 'is'))}:{_listed(self.words)}"
 
 
-class Quantified(Node):
+class Quantified(SyntaxNode):
     """``any R(…)``, ``all R(…)``, ``no R``, ``count R(…) gt 3``."""
 
     quantifier: str
@@ -144,7 +144,7 @@ class Quantified(Node):
         return f"{self.quantifier} {self.relation.text}{inner}{compared}"
 
 
-class Call(Node):
+class Call(SyntaxNode):
     """``function(noun …)``."""
 
     function: str
@@ -156,12 +156,12 @@ class Call(Node):
         return f"{self.function}({' '.join(filter(None, parts))})"
 
 
-class Top(Node):
+class Top(SyntaxNode):
     """``top 5 by -added per registry,repo of (…)``."""
 
     count: Value
-    keys: tuple[Key, ...]
-    per: tuple[Key, ...] = ()
+    keys: tuple[ColumnKey, ...]
+    per: tuple[ColumnKey, ...] = ()
     of: Expression | None = None
 
     def __str__(self) -> str:
@@ -170,7 +170,7 @@ class Top(Node):
         return f"top {self.count} by {_listed(self.keys)}{per}{of}"
 
 
-class Saved(Node):
+class Saved(SyntaxNode):
     """``@name``, with the query that it stands for."""
 
     name: str
@@ -180,7 +180,7 @@ class Saved(Node):
         return f"@{self.name}"
 
 
-class Constant(Node):
+class Constant(SyntaxNode):
     """``everything`` or ``nothing``."""
 
     word: str
@@ -189,7 +189,7 @@ class Constant(Node):
         return self.word
 
 
-class Selector(Node):
+class Selector(SyntaxNode):
     """A bare word or a quoted text: a reference, a pattern of references, or a digest."""
 
     text: str
@@ -198,7 +198,7 @@ class Selector(Node):
         return quoting.selector(self.text)
 
 
-class Not(Node):
+class Not(SyntaxNode):
     """The complement."""
 
     operand: Expression
@@ -207,7 +207,7 @@ class Not(Node):
         return f"not {_inside(self.operand)}"
 
 
-class And(Node):
+class And(SyntaxNode):
     """The intersection of at least two, none of which is an `And`."""
 
     operands: tuple[Expression, ...]
@@ -216,7 +216,7 @@ class And(Node):
         return " and ".join(map(_inside, self.operands))
 
 
-class Or(Node):
+class Or(SyntaxNode):
     """The union of at least two, none of which is an `Or`."""
 
     operands: tuple[Expression, ...]
@@ -234,11 +234,11 @@ Expression: TypeAlias = Term | Not | And | Or
 class Clauses(Record):
     """What is done with the set: order, page, columns, groups."""
 
-    sort: tuple[Key, ...] = ()
+    sort: tuple[ColumnKey, ...] = ()
     limit: Value | None = None
     offset: Value | None = None
-    show: tuple[Key, ...] = ()
-    group: tuple[Key, ...] = ()
+    show: tuple[ColumnKey, ...] = ()
+    group: tuple[ColumnKey, ...] = ()
 
     def __bool__(self) -> bool:
         return self != Clauses()
@@ -255,7 +255,7 @@ class Clauses(Record):
         return " ".join(f"{word} {text}" for word, text in texts if text)
 
 
-class Query(Node):
+class Query(SyntaxNode):
     """A noun, an expression (none selects everything) and clauses.
 
     Dates in it are those of `zone`; without one, of the zone that the clock has.
@@ -299,24 +299,26 @@ class Query(Node):
         """Return the query in the order of a field, unless it has an order of its own."""
         if self.clauses.sort:
             return self
-        return self.replace(clauses=self.clauses.replace(sort=(Key(name=name, span=self.span),)))
+        return self.replace(
+            clauses=self.clauses.replace(sort=(ColumnKey(name=name, span=self.span),))
+        )
 
     def showing(self, names: Iterable[str]) -> Query:
         """Return the query with these columns, unless it says itself which ones or groups."""
         if self.clauses.show or self.clauses.group:
             return self
         keys = (
-            Key(name=name, span=Span(source=Source(text=name), start=0, end=len(name)))
+            ColumnKey(name=name, span=Span(source=Source(text=name), start=0, end=len(name)))
             for name in names
         )
         return self.replace(clauses=self.clauses.replace(show=tuple(keys)))
 
     def _joined(self, other: Query, kind: type[And | Or]) -> Query:
         if self.noun != other.noun:
-            raise fail(other.span, f"{self.noun} and {other.noun} cannot be joined")
+            raise error_at(other.span, f"{self.noun} and {other.noun} cannot be joined")
         if self.zone != other.zone:
             why = f"dates in {self.zone} and dates in {other.zone} cannot be joined"
-            raise fail(other.span, why)
+            raise error_at(other.span, why)
         self._refuse_clauses()
         other._refuse_clauses()
         if self.expression is None or other.expression is None:
@@ -327,7 +329,9 @@ class Query(Node):
 
     def _refuse_clauses(self) -> None:
         if self.clauses:
-            raise fail(self.span, "a query with clauses is a list, not a set to join with others")
+            raise error_at(
+                self.span, "a query with clauses is a list, not a set to join with others"
+            )
 
 
 def flat(kind: type[And | Or], operands: Iterable[Expression], span: Span) -> Expression:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
     from cachedb.catalog.executor import Connection
-    from cachedb.query.sql.compile import Statement
+    from cachedb.query.sql.compile import CompiledQuery
     from cachedb.query.sql.cte import NamedSet
 
 
 _INDEX: Final = re.compile(r"USING (?:COVERING )?INDEX (\S+)")
 
 
-class Cost(Record):
+class SetCost(Record):
     """How many rows a set has, and how long it takes to make it, with what it is made of."""
 
     name: str
@@ -48,7 +48,7 @@ class Explanation(Record):
     parameters: tuple[Any, ...]
 
 
-def explain(statement: Statement, dialect: Dialect) -> Explanation:
+def explain(statement: CompiledQuery, dialect: Dialect) -> Explanation:
     """Explain a statement as a dialect writes it."""
     checked = statement.checked
     compiled = statement.select.compile(
@@ -65,7 +65,7 @@ def explain(statement: Statement, dialect: Dialect) -> Explanation:
     )
 
 
-def plan(statement: Statement, connection: Connection) -> tuple[str, ...]:
+def plan(statement: CompiledQuery, connection: Connection) -> tuple[str, ...]:
     """Ask the database how it would answer; the last column of every row says a step."""
     return tuple(str(row[-1]) for row in connection.execute(Plan(statement.select)))
 
@@ -76,7 +76,7 @@ def indexes(plan: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def costs(statement: Statement, connection: Connection) -> tuple[Cost, ...]:
+def costs(statement: CompiledQuery, connection: Connection) -> tuple[SetCost, ...]:
     """Make every set of a statement on its own, and then run the statement."""
     found = []
     for place, each in enumerate(statement.sets):
@@ -85,7 +85,7 @@ def costs(statement: Statement, connection: Connection) -> tuple[Cost, ...]:
         counted = select(func.count()).select_from(each.table).add_cte(*before)
         started = time.perf_counter()
         rows = connection.scalar(counted) or 0
-        found.append(Cost(name=each.name, rows=rows, seconds=time.perf_counter() - started))
+        found.append(SetCost(name=each.name, rows=rows, seconds=time.perf_counter() - started))
     started = time.perf_counter()
     answer = len(connection.execute(statement.select).all())
-    return (*found, Cost(name="", rows=answer, seconds=time.perf_counter() - started))
+    return (*found, SetCost(name="", rows=answer, seconds=time.perf_counter() - started))
