@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from cachedb.query.semantics.check import check
 from cachedb.query.sql.compile import compile_query
 from cachedb.query.syntax.parser import parse
 from tests.query import databases, generate
@@ -40,9 +41,9 @@ def measure(connection: Connection, text: str) -> tuple[float, int]:
     """Return the minimum CPU milliseconds of an example, and its number of rows."""
 
     def run() -> int:
-        query = parse(text, saved=databases.SAVED)
-        statement = compile_query(query, now=generate.NOW)
-        return len(connection.execute(statement.select).all())
+        checked = check(parse(text, saved=databases.SAVED), now=generate.NOW)
+        statement = compile_query(checked, "sqlite").statement
+        return len(databases.execute(connection, statement, checked))
 
     times, rows = zip(*(timed(run) for _ in range(RUNS)), strict=True)
     return min(times) * 1000, rows[0]

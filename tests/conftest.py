@@ -1,6 +1,7 @@
 """Fixtures of all tests: layouts on disk as another tool writes them."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs recordings before a fixture looks for them."""
     if item.get_closest_marker("recorded"):
         recorded.skip_without()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep compiled queries out of the cache directory of the user."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-home")))
+        yield
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from cachedb.operations.read.run_query import ExplainedQuery, QueryResult
-    from cachedb.query.sql.compile import OutputColumn
+    from cachedb.query.results import OutputColumn
     from cachedb.query.tools.explain import SetCost
 
 
@@ -43,11 +43,11 @@ def _reader(zone: tzinfo) -> Callable[[Any], Any]:
 
 
 def _column(column: OutputColumn) -> Column:
-    if column.unit == "bytes":
+    if column.kind == "size":
         return Column(column.name, output.size, is_number=True)
-    if column.name == "digest":
+    if column.kind == "digest":
         return Column(column.name, lambda value: output.digest(value) if value else "")
-    return Column(column.name, is_number=column.type.name == "NUMBER")
+    return Column(column.name, is_number=column.kind == "number")
 
 
 def print_explanation(found: ExplainedQuery, *, only_sql: bool) -> None:

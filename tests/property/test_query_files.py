@@ -17,10 +17,9 @@ from sqlalchemy import Connection, select, update
 from cachedb.cache import Cache
 from cachedb.catalog.schema import blob, link, package, ref
 from cachedb.query.semantics import linear_regex
-from cachedb.query.sql.compile import compile_ids
 from cachedb.query.syntax.parser import parse
 from tests.property.test_query_meaning import CHOICES, law
-from tests.query import files, generate, made_up
+from tests.query import databases, files, generate, made_up
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator
 from tests.query.random_queries import Writer
@@ -116,7 +115,7 @@ def agree(seed: int, rng: random.Random) -> None:
     text = Writer(rng, found.evaluator.cache, depth=rng.choice((1, 2, 2, 3))).query()
     query = parse(text, saved=SAVED)
     sort = query.noun if query.noun in found.by_key else "blobs"
-    ids = found.connection.scalars(compile_ids(query, now=generate.NOW))
+    ids = databases.ids(found.connection, query)
     selected = {found.by_key[sort][number] for number in ids}
     assert selected == found.evaluator.select(query), text
 

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from cachedb.query.sql.compile import compile_ids
 from cachedb.query.syntax.parser import parse
 from cachedb.query.syntax.tree import Query
 from tests.query import databases, generate
@@ -40,7 +39,7 @@ def made_up(seed: int) -> tuple[Connection, Evaluator]:
 
 
 def selected(connection: Connection, query: Query) -> list[int]:
-    return sorted(connection.scalars(compile_ids(query, now=generate.NOW)))
+    return sorted(databases.ids(connection, query))
 
 
 def agree_on_a_set(seed: int, rng: random.Random) -> None:

@@ -8,9 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 
 from cachedb.catalog.schema import metadata
+from cachedb.query import plan_cache
+from cachedb.query.results import OutputColumn
 from cachedb.query.semantics import linear_regex, times
-from cachedb.query.sql.compile import compile_query
+from cachedb.query.semantics.check import check
+from cachedb.query.semantics.typed import CheckedQuery
+from cachedb.query.statement import Statement
 from cachedb.query.syntax.parser import parse
+from cachedb.query.syntax.tree import Query
 from tests.query.generate import NOW
 from tests.query.model import Cache, store
 
@@ -35,11 +40,25 @@ def catalog(cache: Cache, url: str = "sqlite://") -> Iterator[Connection]:
 
 def rows(connection: Connection, text: str, **options: Any) -> list[tuple[Any, ...]]:
     """Run a query; the values are as people see them."""
-    statement = compile_query(parse(text, saved=SAVED, **options), now=NOW)
+    checked = check(parse(text, saved=SAVED, **options), now=NOW)
+    statement = plan_cache.compile_rows(checked, "sqlite").statement
+    columns = [OutputColumn.of(column) for column in checked.columns]
     return [
-        tuple(column.read(value) for column, value in zip(statement.columns, row, strict=True))
-        for row in connection.execute(statement.select)
+        tuple(column.read(value) for column, value in zip(columns, row, strict=True))
+        for row in execute(connection, statement, checked)
     ]
+
+
+def ids(connection: Connection, query: Query) -> list[int]:
+    """Return the row ids that a query selects, in its order."""
+    checked = check(query, now=NOW)
+    statement = plan_cache.compile_ids(checked, "sqlite").statement
+    return [key for (key,) in execute(connection, statement, checked)]
+
+
+def execute(connection: Connection, statement: Statement, checked: CheckedQuery) -> Any:
+    """Run a statement for the values of a query."""
+    return connection.exec_driver_sql(statement.text, statement.bind(checked.values)).all()
 
 
 def microseconds(value: object) -> object:

@@ -2,8 +2,8 @@
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
+from cachedb.query.semantics.check import check
 from cachedb.query.sql.compile import compile_query
 from cachedb.query.syntax.parser import parse
 from cachedb.query.tools.explain import explain
@@ -18,8 +18,8 @@ FIRST = 3
 
 
 def columns(text: str) -> list[str]:
-    statement = compile_query(parse(text, saved=SAVED), now=generate.NOW)
-    return [column.name for column in statement.columns]
+    checked = check(parse(text, saved=SAVED), now=generate.NOW)
+    return [column.name for column in checked.columns]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -39,8 +39,7 @@ def test_the_golden_examples_read_as_reviewed(small: Connection) -> None:
 
 def _written(connection: Connection, name: str) -> str:
     question, text = EXAMPLES[name]
-    statement = compile_query(parse(text, saved=SAVED), now=generate.NOW)
-    explained = explain(statement, sqlite.dialect())
+    explained = explain(check(parse(text, saved=SAVED), now=generate.NOW), "sqlite")
     rows = databases.rows(connection, text)
     lines = [
         f"{name}  {question}",
@@ -63,10 +62,10 @@ def _short(value: object) -> str:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_one_statement_for_either_dialect(name: str) -> None:
     _, text = EXAMPLES[name]
-    statement = compile_query(parse(text, saved=SAVED), now=generate.NOW).select
+    checked = check(parse(text, saved=SAVED), now=generate.NOW)
 
-    for dialect in (sqlite.dialect(), postgresql.dialect()):
-        written = str(statement.compile(dialect=dialect))
+    for dialect in ("sqlite", "postgresql"):
+        written = compile_query(checked, dialect).statement.text
         assert ";" not in written
         assert "NOT IN" not in written
         assert "UNION ALL SELECT edge" not in written

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import create_engine, literal, select
+from sqlalchemy import Connection, create_engine, literal, select
 
 from cachedb.errors import QueryError
 from cachedb.query.semantics import globs, literals, name_patterns, times
-from cachedb.query.semantics.values import NumberRange
-from cachedb.query.sql.dialect import begins, globbed
+from cachedb.query.semantics.slots import SlotTable
+from cachedb.query.semantics.values import AffixTest, GlobTest, NumberRange, ValueTest
+from cachedb.query.sql import predicates
+from cachedb.query.sql.dialect import render
 from cachedb.query.syntax.tree import Source, Span, Value
 from cachedb.query.vocabulary import FIELDS, Sort
 from tests.query.generate import NOW
@@ -155,6 +157,14 @@ GLOB_PIECES = (
 )
 
 
+def holds(connection: Connection, text: str, test: ValueTest) -> bool:
+    table = SlotTable()
+    condition = predicates.holds(literal(text), table.of_test(test, FIELDS[Sort.REF]["tag"]))
+    statement = render(select(condition), "sqlite")
+    values = statement.bind(table.values)
+    return bool(connection.exec_driver_sql(statement.text, values).scalar())
+
+
 def test_globs_mean_in_sqlite_what_they_say() -> None:
     rng = random.Random(6)
     engine = create_engine("sqlite://")
@@ -162,8 +172,9 @@ def test_globs_mean_in_sqlite_what_they_say() -> None:
         for _ in range(2_000):
             pattern = "".join(rng.choice(GLOB_PIECES) for _ in range(rng.randint(0, 5)))
             text = "".join(rng.choice("ab-*?[]^c/") for _ in range(rng.randint(0, 5)))
-            condition = globbed(literal(text), globs.parse(pattern, SPAN))
-            assert bool(connection.scalar(select(condition))) is fits(text, pattern), pattern
+            found = globs.parse(pattern, SPAN)
+            test = GlobTest(patterns=(found,))
+            assert holds(connection, text, test) is fits(text, pattern), pattern
     engine.dispose()
 
 
@@ -183,8 +194,8 @@ def test_what_begins_so_lies_between_the_prefix_and_what_follows_it(prefix: str)
     engine = create_engine("sqlite://")
     with engine.connect() as connection:
         for text in texts:
-            found = connection.scalar(select(begins(literal(text), prefix)))
-            assert bool(found) is text.startswith(prefix), text
+            test = AffixTest(op="starts", texts=(prefix,))
+            assert holds(connection, text, test) is text.startswith(prefix), text
     engine.dispose()
 
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from cachedb.catalog.schema import blob, edge, metadata, ref
-from cachedb.query.sql.compile import compile_query
-from cachedb.query.sql.dialect import Plan
+from cachedb.query.semantics import check as semantics
 from cachedb.query.syntax.parser import parse
+from cachedb.query.tools.explain import query_plan
 from tests.query import generate
 from tests.query.databases import SAVED
 from tests.query.examples import EXAMPLES
@@ -59,8 +59,12 @@ OF_PREFIX = {"b": "blob", "l": "link", "p": "package", "r": "ref"}
 
 def steps(connection: Connection, text: str) -> tuple[list[str], list[str]]:
     """Return all steps of the plan, and those of recursive steps."""
-    statement = compile_query(parse(text, saved=SAVED), now=generate.NOW)
-    rows = connection.execute(Plan(statement.select)).all()
+    checked = semantics.check(parse(text, saved=SAVED), now=generate.NOW)
+    rows = query_plan(
+        checked,
+        "sqlite",
+        lambda text, values: connection.exec_driver_sql(text, tuple(values)).all(),
+    )
     below = defaultdict(list)
     for row in rows:
         below[row[1]].append(row)

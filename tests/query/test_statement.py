@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
 
 from cachedb.catalog.schema import metadata
 from cachedb.errors import QueryError
@@ -18,9 +17,9 @@ from cachedb.query.semantics.check import check
 from cachedb.query.semantics.inference import likely_sort
 from cachedb.query.semantics.unmatched_selectors import unmatched
 from cachedb.query.sql import expressions, flags
-from cachedb.query.sql.compile import compile_ids, compile_query, selectors
+from cachedb.query.sql.compile import compile_query
 from cachedb.query.syntax.parser import parse
-from cachedb.query.tools.explain import explain, plan
+from cachedb.query.tools.explain import explain, query_plan
 from cachedb.query.vocabulary import FIELDS, FLAGS, FUNCTIONS, RELATIONS, UNQUERIED, Sort, Type
 from tests.query import databases, generate
 from tests.query.databases import SAVED
@@ -67,11 +66,12 @@ def empty() -> Any:
 def test_a_value_is_bound_and_never_in_the_sql(text: str, empty: Connection) -> None:
     marked = f"q{text}q"
     for template in TEMPLATES:
-        statement = compile_query(parse(template, params={"x": marked}), now=NOW)
-        found = explain(statement, sqlite.dialect())
+        checked = check(parse(template, params={"x": marked}), now=NOW)
+        found = explain(checked, "sqlite")
         assert not re.search(r"(?<![a-z])q|q(?![a-z])", found.sql)
         assert found.parameters
-        assert empty.execute(statement.select).all() == []
+        statement = compile_query(checked, "sqlite").statement
+        assert databases.execute(empty, statement, checked) == []
 
 
 def test_words_that_name_columns_have_to_be_in_the_table() -> None:
@@ -160,7 +160,7 @@ FULL_LISTS = {
 
 @pytest.mark.parametrize("text", FULL_LISTS.values(), ids=FULL_LISTS.keys())
 def test_the_longest_list_has_no_more_values_than_sqlite_binds(text: str) -> None:
-    found = explain(compile_query(parse(text), now=NOW), sqlite.dialect())
+    found = explain(check(parse(text), now=NOW), "sqlite")
 
     assert len(found.parameters) <= 32_766
 
@@ -233,7 +233,7 @@ def test_every_flag_relation_and_function_has_its_sql(small: Connection) -> None
 def test_the_clock_stands_still_within_a_query() -> None:
     query = parse("refs used before 30d or added before 30d or pulled before 30d")
 
-    found = explain(compile_query(query, now=NOW), sqlite.dialect())
+    found = explain(check(query, now=NOW), "sqlite")
 
     assert len({value for value in found.parameters if isinstance(value, int) and value > 1}) == 1
 
@@ -265,17 +265,19 @@ def test_pages_are_parts_of_one_order(small: Connection) -> None:
 def test_every_bare_word_that_has_to_stand_for_something_is_listed(small: Connection) -> None:
     query = parse("refs alpine or refs(6b86b273) or not nosuch:v1 or present(absent)")
 
-    found = selectors(query, now=NOW)
+    checked = check(query, now=NOW)
+    found = checked.selectors()
 
     assert [one.text for one in found] == ["alpine", "6b86b273", "nosuch:v1"]
     assert [one.span.text for one in found] == ["alpine", "6b86b273", "nosuch:v1"]
-    counts = [small.scalar(one.count) for one in found]
-    assert counts[0] == len(small.scalars(found[0].names).all()) > 0
+    statements = compile_query(checked, "sqlite").selectors
+    counts = [databases.execute(small, one, checked)[0][0] for one in statements]
+    assert counts[0] == len(databases.ids(small, parse("refs alpine"))) > 0
     assert counts[1:] == [0, 0]
 
 
 def test_a_bare_word_in_a_saved_query_is_listed_too() -> None:
-    (found,) = selectors(parse("refs @one", saved={"one": "refs nosuch"}), now=NOW)
+    (found,) = check(parse("refs @one", saved={"one": "refs nosuch"}), now=NOW).selectors()
 
     assert found.span.source.name == "one"
 
@@ -284,7 +286,7 @@ def test_what_stands_for_nothing_may_have_meant_a_field_or_another_name() -> Non
     names = ["docker.io/library/alpine:3.20", "quay.io/acme/web:v1"]
 
     def hints(text: str) -> tuple[str, ...]:
-        (found,) = selectors(parse(f"refs {text}"), now=NOW)
+        (found,) = check(parse(f"refs {text}"), now=NOW).selectors()
         return unmatched(found, names).hints
 
     assert hints("archh:arm64")[0] == "did you mean the field `arch`? arch:arm64"
@@ -328,7 +330,7 @@ def test_queries_join_as_sets_do(small: Connection) -> None:
     one, other = parse("refs tag:v*"), parse("refs is:pinned or registry:docker.io")
 
     def ids(query: Any) -> set[int]:
-        return set(small.scalars(compile_ids(query, now=NOW)))
+        return set(databases.ids(small, query))
 
     assert ids(one & other) == ids(one) & ids(other)
     assert ids(one | other) == ids(one) | ids(other)
@@ -347,13 +349,16 @@ def test_what_is_no_set_of_the_same_does_not_join(other: str) -> None:
 
 
 def test_it_explains_itself_on_either_dialect(small: Connection) -> None:
-    statement = compile_query(parse("refs is:multiarch not platform:linux/arm64"), now=NOW)
+    checked = check(parse("refs is:multiarch not platform:linux/arm64"), now=NOW)
 
-    found = explain(statement, sqlite.dialect())
+    found = explain(checked, "sqlite")
 
     assert found.canonical == "refs is:multiarch and not platform:linux/arm64"
     assert "but not those that contain" in found.meaning
     assert all(one.name in found.sql for one in found.sets)
     assert found.sql.count("?") == len(found.parameters)
-    assert any("ix_edge_child_id_parent_id" in step for step in plan(statement, small))
-    assert "NOT (EXISTS" in explain(statement, postgresql.dialect()).sql
+    steps = query_plan(
+        checked, "sqlite", lambda text, values: small.exec_driver_sql(text, tuple(values)).all()
+    )
+    assert any("ix_edge_child_id_parent_id" in step[-1] for step in steps)
+    assert "NOT (EXISTS" in explain(checked, "postgresql").sql

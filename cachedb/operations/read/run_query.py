@@ -1,4 +1,4 @@
-"""Ask: a query of the query language, put to the catalog."""
+"""Queries in the query language, run on the catalog of a cache."""
 
 from __future__ import annotations
 
@@ -6,120 +6,135 @@ from collections import namedtuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
 from cachedb.catalog.query_limits import asking
-from cachedb.catalog.schema import ref
-from cachedb.oci import Digest
+from cachedb.catalog.statements import refs
+from cachedb.query import plan_cache
+from cachedb.query.results import OutputColumn
 from cachedb.query.semantics import linear_regex
+from cachedb.query.semantics.check import check
 from cachedb.query.semantics.unmatched_selectors import unmatched
-from cachedb.query.sql.compile import compile_ids, compile_query, selectors
-from cachedb.query.tools import explain as explaining
-from cachedb.query.vocabulary import Type
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
-    from cachedb.query.sql.compile import CompiledQuery, OutputColumn
+    from cachedb.query.semantics.typed import CheckedQuery
+    from cachedb.query.statement import CompiledQuery, Statement
     from cachedb.query.syntax.tree import Query
     from cachedb.query.tools.explain import Explanation, SetCost
 
 
 class QueryResult(Record):
-    """The rows that a query selects, in its order, and what their columns are."""
+    """The rows of a query, in its order, and their columns."""
 
     columns: tuple[OutputColumn, ...]
     rows: tuple[Any, ...]
-    """Named tuples: a field a column, its dots as underscores; digests, datetimes and numbers."""
+    """Named tuples: a field for each column, dots as underscores; digests, datetimes, numbers."""
 
 
 class ExplainedQuery(Record):
-    """What a query comes to, and how the database would go about it."""
+    """The meaning of a query and its query plan; the costs of its sets if it was run."""
 
     query: Explanation
     plan: tuple[str, ...]
     indexes: tuple[str, ...]
     costs: tuple[SetCost, ...] = ()
-    """Of its sets, and last of the whole; none unless it was run."""
+    """One for each set, and the last for the whole query."""
 
 
 def run_query(catalog: Catalog, query: Query, now: datetime | None = None) -> QueryResult:
-    """Put a query; ages in it count from `now`.
+    """Run a query; ages in it count from `now`.
 
     Raises:
-        QueryError: The query does not make sense, or a word in it stands for nothing.
-        LimitExceeded: The answer takes too long.
+        QueryError: The query is not valid, or a bare word in it has no match.
+        LimitExceeded: The query takes longer than the limit `query seconds`.
     """
-    moment = now or datetime.now(UTC)
-    statement = compile_query(query, now=moment)
-    with asking(catalog, linear_regex.register) as connection:
-        _refuse_empty_selectors(connection, query, moment)
-        found = connection.execute(statement.select).all()
-    readers = [_reader(column) for column in statement.columns]
-    names = [column.name.replace(".", "_") for column in statement.columns]
-    # The fields are the query's, so no checker can know them.
-    kind: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
-    return QueryResult(
-        columns=statement.columns,
-        rows=tuple(
-            kind(*(read(v) for read, v in zip(readers, row, strict=True))) for row in found
-        ),
-    )
+    checked = _checked(query, now)
+    compiled = plan_cache.compile_rows(checked, catalog.dialect)
+    return _result(checked, _run(catalog, checked, compiled))
 
 
 def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> tuple[int, ...]:
-    """Return the ids of the rows that a query selects, in its order if it has one.
+    """Return the row ids that a query selects, in its order if it has one.
 
     Raises:
-        QueryError: The query does not make sense, or groups its rows, or a word in it stands for
-            nothing.
-        LimitExceeded: The answer takes too long.
+        QueryError: The query is not valid, or groups its rows, or a bare word has no match.
+        LimitExceeded: The query takes longer than the limit `query seconds`.
     """
-    moment = now or datetime.now(UTC)
-    with asking(catalog, linear_regex.register) as connection:
-        _refuse_empty_selectors(connection, query, moment)
-        return tuple(connection.scalars(compile_ids(query, now=moment)))
+    checked = _checked(query, now)
+    compiled = plan_cache.compile_ids(checked, catalog.dialect)
+    return tuple(key for (key,) in _run(catalog, checked, compiled))
 
 
 def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
-    """Say what a query comes to, without running it."""
-    statement = compile_query(query, now=now or datetime.now(UTC))
+    """Explain a query without running it."""
+    checked = _checked(query, now)
     with asking(catalog, linear_regex.register) as connection:
-        return _explained(statement, connection)
+        return _explained(checked, catalog.dialect, connection)
 
 
 def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
-    """Say what a query comes to, and what each of its sets costs.
+    """Explain a query and measure what each of its sets costs.
 
     Raises:
-        LimitExceeded: To make them takes too long.
+        LimitExceeded: The sets take longer than the limit `query seconds`.
     """
-    statement = compile_query(query, now=now or datetime.now(UTC))
+    from cachedb.query.tools import explain as explaining  # noqa: PLC0415  (SQLAlchemy)
+
+    checked = _checked(query, now)
     with asking(catalog, linear_regex.register) as connection:
-        costs = explaining.costs(statement, connection)
-        return _explained(statement, connection).replace(costs=costs)
+        execute = _Executor(connection)
+        costs = explaining.costs(checked, catalog.dialect, execute)
+        return _explained(checked, catalog.dialect, connection).replace(costs=costs)
 
 
-def _explained(statement: CompiledQuery, connection: Connection) -> ExplainedQuery:
-    plan = explaining.plan(statement, connection)
+def _checked(query: Query, now: datetime | None) -> CheckedQuery:
+    return check(query, now=now or datetime.now(UTC))
+
+
+def _run(catalog: Catalog, checked: CheckedQuery, compiled: CompiledQuery) -> Sequence[Any]:
+    with asking(catalog, linear_regex.register) as connection:
+        execute = _Executor(connection)
+        for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
+            ((matches,),) = execute.run(statement, checked)
+            if not matches:
+                raise unmatched(selector, connection.values(refs.NAMES))
+        return execute.run(compiled.statement, checked)
+
+
+class _Executor:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __call__(self, text: str, parameters: Sequence[Any]) -> Sequence[Any]:
+        return self._connection.driver.execute(text, tuple(parameters)).fetchall()
+
+    def run(self, statement: Statement, checked: CheckedQuery) -> Sequence[Any]:
+        return self(statement.text, statement.bind(checked.values))
+
+
+def _result(checked: CheckedQuery, found: Sequence[Any]) -> QueryResult:
+    columns = tuple(map(OutputColumn.of, checked.columns))
+    # The fields are those of the query, unknown to a type checker.
+    row_type: Any = namedtuple(  # type: ignore[misc]  # noqa: PYI024
+        "Row", [column.field for column in columns], rename=True
+    )
+    rows = (
+        row_type(*(column.read(v) for column, v in zip(columns, row, strict=True)))
+        for row in found
+    )
+    return QueryResult(columns=columns, rows=tuple(rows))
+
+
+def _explained(checked: CheckedQuery, dialect: str, connection: Connection) -> ExplainedQuery:
+    from cachedb.query.tools import explain as explaining  # noqa: PLC0415  (SQLAlchemy)
+
+    steps = explaining.query_plan(checked, dialect, _Executor(connection))
+    plan = tuple(str(step[-1]) for step in steps)
     return ExplainedQuery(
-        query=explaining.explain(statement, connection.alchemy.dialect),
+        query=explaining.explain(checked, dialect),
         plan=plan,
         indexes=explaining.indexes(plan),
     )
-
-
-def _reader(column: OutputColumn) -> Callable[[Any], Any]:
-    if column.type is Type.DIGEST:
-        return lambda value: None if value is None else Digest.declared(value)
-    return column.read
-
-
-def _refuse_empty_selectors(connection: Connection, query: Query, now: datetime) -> None:
-    for check in selectors(query, now=now):
-        if not connection.scalar(check.count):
-            names = connection.scalars(select(ref.c.name).where(ref.c.name.is_not(None)))
-            raise unmatched(check, [name for name in names if name])

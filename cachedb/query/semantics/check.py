@@ -14,6 +14,7 @@ from cachedb.query.messages import error_at
 from cachedb.query.semantics import columns, literals, name_patterns, type_errors, values
 from cachedb.query.semantics.globs import Glob, parse
 from cachedb.query.semantics.inference import likely_sort
+from cachedb.query.semantics.slots import SlotTable
 from cachedb.query.semantics.typed import (
     CheckedQuery,
     Complement,
@@ -66,6 +67,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from cachedb.query.semantics.slots import Slot
+    from cachedb.query.syntax.tree import Value
+
 # Each refers to its argument three times, and SQLite writes out every reference.
 _MOST_EXCLUSIVES: Final = 4
 _VERSION: Final = FIELDS[Sort.PACKAGE]["version"]
@@ -82,7 +86,8 @@ def check(query: Query, *, now: datetime) -> CheckedQuery:
         QueryError: Something is unknown, of another sort or of another type.
     """
     noun = NOUNS[query.noun]
-    checker = _Checker(now.astimezone(query.zone) if query.zone else now)
+    slots = SlotTable()
+    checker = _Checker(now.astimezone(query.zone) if query.zone else now, slots)
     condition = None
     if query.expression is not None:
         condition = checker.check(query.expression, noun.sort)
@@ -96,15 +101,17 @@ def check(query: Query, *, now: datetime) -> CheckedQuery:
         group=group,
         columns=shown,
         order=columns.order(noun.sort, group, clauses.sort),
-        limit=None if clauses.limit is None else literals.count(clauses.limit),
-        offset=0 if clauses.offset is None else literals.count(clauses.offset),
+        limit=_number_slot(clauses.limit, slots),
+        offset=_number_slot(clauses.offset, slots),
+        values=slots.values,
         notes=tuple(dict.fromkeys(checker.notes)),
     )
 
 
 class _Checker:
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, slots: SlotTable) -> None:
         self._now = now
+        self._slots = slots
         self._is_required = True
         self._exclusives = 0
         self.notes: list[str] = []
@@ -182,7 +189,7 @@ class _Checker:
             test = literals.test_of(field, op, node.values, node.span, self._now)
             self._note_times(field, test)
             owned = _own(field)
-            own = FieldTest(field=owned, test=test, sort=owned.sort, span=node.span)
+            own = self._test(owned, test, node.span)
         if not field.inside:
             return own
         if own.sort is Sort.PACKAGE:
@@ -198,19 +205,26 @@ class _Checker:
         if op is not None:
             test = literals.test_of(field, op, node.values, node.span, self._now)
         owned = _own(field)
-        return MapTest(field=owned, keys=keys, test=test, sort=owned.sort, span=node.span)
-
-    def _package(self, node: Keyed, keys: tuple[Glob, ...], op: str | None) -> TypedExpression:
-        named = FieldTest(
-            field=_PACKAGE_NAME,
-            test=values.GlobTest(patterns=keys),
-            sort=Sort.PACKAGE,
+        return MapTest(
+            field=owned,
+            keys=keys,
+            key_slots=self._slots.of_globs(keys),
+            test=test,
+            slots=None if test is None else self._slots.of_test(test, owned),
+            sort=owned.sort,
             span=node.span,
         )
+
+    def _test(self, field: Field, test: values.ValueTest, span: Span) -> FieldTest:
+        slots = self._slots.of_test(test, field)
+        return FieldTest(field=field, test=test, slots=slots, sort=field.sort, span=span)
+
+    def _package(self, node: Keyed, keys: tuple[Glob, ...], op: str | None) -> TypedExpression:
+        named = self._test(_PACKAGE_NAME, values.GlobTest(patterns=keys), node.span)
         if op is None:
             return named
         test = literals.test_of(_VERSION, op, node.values, node.span, self._now)
-        versioned = FieldTest(field=_VERSION, test=test, sort=Sort.PACKAGE, span=node.span)
+        versioned = self._test(_VERSION, test, node.span)
         return Intersection(operands=(named, versioned), sort=Sort.PACKAGE, span=node.span)
 
     def _note_times(self, field: Field, test: values.ValueTest) -> None:
@@ -269,6 +283,7 @@ class _Checker:
             relation=relation,
             operand=operand,
             numbers=numbers,
+            slots=self._slots.of_numbers(numbers),
             sort=relation.sort,
             span=node.span,
         )
@@ -320,7 +335,7 @@ class _Checker:
         else:
             found = self.check(node.operand, sort)
         kind = NOUNS[node.noun].kind if node.noun else None
-        return found if kind is None else _of_kind(found, kind)
+        return found if kind is None else self._of_kind(found, kind)
 
     def _saved(self, node: Saved, sort: Sort) -> TypedExpression:
         noun = NOUNS[node.query.noun]
@@ -329,7 +344,7 @@ class _Checker:
         else:
             found = self.check(node.query.expression, noun.sort)
         if noun.kind is not None:
-            found = _of_kind(found, noun.kind)
+            found = self._of_kind(found, noun.kind)
         return self._as(found, sort, node)
 
     def _as(self, found: TypedExpression, sort: Sort, node: Call | Saved) -> TypedExpression:
@@ -350,7 +365,7 @@ class _Checker:
             pattern = name_patterns.parse_name(node.text, node.span)
             test = values.NameTest(patterns=(pattern,))
             field = FIELDS[Sort.REF]["name"]
-            named = FieldTest(field=field, test=test, sort=Sort.REF, span=node.span)
+            named = self._test(field, test, node.span)
             if sort is Sort.BLOB:
                 named = TargetsOf(argument=named, sort=sort, span=node.span)
         found = named
@@ -358,7 +373,7 @@ class _Checker:
             prefix = name_patterns.parse_digest(node.text, node.span)
             field = FIELDS[sort]["digest"]
             test_digest = values.DigestTest(prefixes=(prefix,))
-            found = FieldTest(field=field, test=test_digest, sort=sort, span=node.span)
+            found = self._test(field, test_digest, node.span)
             if named is not None and ":" not in node.text:
                 found = Union(operands=(named, found), sort=sort, span=node.span)
         assert found is not None
@@ -367,8 +382,10 @@ class _Checker:
         )
 
     def _top(self, node: Top, sort: Sort) -> TypedExpression:
+        count = literals.count(node.count)
         return TopRanked(
-            count=literals.count(node.count),
+            count=count,
+            count_slot=self._slots.slot(count),
             order=columns.order(sort, (), node.keys),
             per=columns.group(sort, node.per),
             of=None if node.of is None else self.check(node.of, sort),
@@ -376,20 +393,21 @@ class _Checker:
             span=node.span,
         )
 
+    def _of_kind(self, found: TypedExpression, kind: str) -> TypedExpression:
+        field = FIELDS[Sort.BLOB]["kind"]
+        test = self._test(field, values.EnumTest(words=(kind,)), found.span)
+        if isinstance(found, Everything):
+            return test
+        return Intersection(operands=(test, found), sort=Sort.BLOB, span=found.span)
+
     def _complement(self, operand: TypedExpression, span: Span) -> TypedExpression:
         if isinstance(operand, Complement):
             return operand.operand
         return Complement(operand=operand, sort=operand.sort, span=span)
 
 
-def _of_kind(found: TypedExpression, kind: str) -> TypedExpression:
-    field = FIELDS[Sort.BLOB]["kind"]
-    test = FieldTest(
-        field=field, test=values.EnumTest(words=(kind,)), sort=Sort.BLOB, span=found.span
-    )
-    if isinstance(found, Everything):
-        return test
-    return Intersection(operands=(test, found), sort=Sort.BLOB, span=found.span)
+def _number_slot(value: Value | None, slots: SlotTable) -> Slot | None:
+    return None if value is None else slots.slot(literals.count(value))
 
 
 def _own(field: Field) -> Field:

@@ -74,8 +74,9 @@ def describe_query(checked: CheckedQuery) -> str:
     if checked.order:
         parts.append(f"sorted by {_names(map(_ordered, checked.order))}")
     if checked.limit is not None:
-        first = f" from number {checked.offset + 1} on" if checked.offset else ""
-        parts.append(f"at most {checked.limit}{first}")
+        offset = checked.values[checked.offset.number] if checked.offset is not None else 0
+        first = f" from number {offset + 1} on" if offset else ""
+        parts.append(f"at most {checked.values[checked.limit.number]}{first}")
     return "; ".join(parts)
 
 

@@ -1,11 +1,12 @@
-"""The checked tree: what a query means, with every word looked up and every value read.
+"""Typed tree of a query: words resolved, values read, each node a set of one sort.
 
-Each node is a set of one sort. Negation is complement within the sort, so the laws of sets hold.
+Negation is the complement within the sort, so the laws of sets hold. Values are compared by their
+slots: two trees are equal when one statement answers both.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cachedb.records import Record
 
@@ -13,67 +14,72 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachedb.query.semantics.globs import Glob
+    from cachedb.query.semantics.slots import GlobSlots, NumberSlots, Slot, TestSlots
     from cachedb.query.semantics.values import NumberTest, ValueTest
     from cachedb.query.syntax.tree import Query, Span
     from cachedb.query.vocabulary import Field, Noun, Relation, Sort, Type
 
 
 class TypedNode(Record, uncompared=("span",)):
-    """A set of members of one sort."""
+    """A set whose members are of one sort."""
 
     sort: Sort
     span: Span
 
 
 class Everything(TypedNode):
-    """Everything of the sort."""
+    """All members of the sort."""
 
 
-class FieldTest(TypedNode):
-    """Those whose own field passes the test."""
+class FieldTest(TypedNode, uncompared=("test",)):
+    """Members whose own field passes the test."""
 
     field: Field
     test: ValueTest
+    slots: TestSlots
 
 
-class MapTest(TypedNode):
-    """Those that have a pair of such a key, whose value passes the test."""
+class MapTest(TypedNode, uncompared=("keys", "test")):
+    """Members with a pair whose key matches and whose value passes the test."""
 
     field: Field
     keys: tuple[Glob, ...]
+    key_slots: GlobSlots
     test: ValueTest | None
+    slots: TestSlots | None
 
 
 class FlagTest(TypedNode):
-    """Those that the word describes."""
+    """Members with a flag."""
 
     word: str
 
 
 class ContainsTest(TypedNode):
-    """Those that contain a blob, of one of the kinds, that is in the set."""
+    """Members that contain a blob of one of the kinds in the set."""
 
     kinds: tuple[str, ...]
     operand: TypedExpression
 
 
 class RelationTest(TypedNode):
-    """Those with a relation to a member of the set; without one, to anything."""
+    """Members related to a member of the set; without an operand, to anything."""
 
     relation: Relation
     operand: TypedExpression | None
 
 
-class CountTest(TypedNode):
-    """Those with such a number of relations to members of the set."""
+class CountTest(TypedNode, uncompared=("numbers",)):
+    """Members related to so many members of the set."""
 
     relation: Relation
     operand: TypedExpression | None
     numbers: NumberTest
+    slots: NumberSlots
 
 
 class FunctionResult(TypedNode):
-    """What a function makes of a set."""
+    """The result of a function on a set."""
 
     function: str
     argument: TypedExpression
@@ -86,23 +92,24 @@ class TargetsOf(TypedNode):
 
 
 class SortKey(Record):
-    """A column to sort by."""
+    """A column to sort by, and the direction."""
 
     column: QueryColumn
     descending: bool
 
 
-class TopRanked(TypedNode):
+class TopRanked(TypedNode, uncompared=("count",)):
     """The first `count` of each group, in an order; those that tie with the last as well."""
 
     count: int
+    count_slot: Slot
     order: tuple[SortKey, ...]
     per: tuple[Field, ...]
     of: TypedExpression | None
 
 
-class SelectorTest(TypedNode):
-    """What a bare word stands for; when `required`, it has to stand for something."""
+class SelectorTest(TypedNode, uncompared=("text",)):
+    """The matches of a bare word; if `required`, no match is an error."""
 
     text: str
     test: TypedExpression
@@ -110,19 +117,19 @@ class SelectorTest(TypedNode):
 
 
 class Complement(TypedNode):
-    """What is not in the set."""
+    """Members of the sort outside the set."""
 
     operand: TypedExpression
 
 
 class Intersection(TypedNode):
-    """What is in all of the sets."""
+    """Members of all of the sets."""
 
     operands: tuple[TypedExpression, ...]
 
 
 class Union(TypedNode):
-    """What is in any of the sets."""
+    """Members of any of the sets."""
 
     operands: tuple[TypedExpression, ...]
 
@@ -146,7 +153,7 @@ TypedExpression: TypeAlias = (
 
 
 class QueryColumn(Record):
-    """A column of the answer: a field, an aggregate, or an aggregate of a field."""
+    """A result column: a field, an aggregate, or an aggregate of a field."""
 
     name: str
     type: Type
@@ -156,7 +163,10 @@ class QueryColumn(Record):
 
 
 class CheckedQuery(Record):
-    """A query that makes sense. `notes` are what a careful reader would point out."""
+    """A query without type errors.
+
+    `values` are what its slots stand for; `notes` are warnings about likely misreadings.
+    """
 
     query: Query
     noun: Noun
@@ -164,28 +174,31 @@ class CheckedQuery(Record):
     group: tuple[Field, ...]
     columns: tuple[QueryColumn, ...]
     order: tuple[SortKey, ...]
-    limit: int | None
-    offset: int
+    limit: Slot | None
+    offset: Slot | None
+    values: tuple[Any, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def sort(self) -> Sort:
-        """What the rows are."""
+        """The sort of the rows."""
         return self.noun.sort
 
-    def selectors(self) -> Iterator[SelectorTest]:
-        """Yield the bare words that have to stand for something, from left to right."""
-        seen: set[tuple[object, str, Sort]] = set()
-        for node in walk(self.condition) if self.condition else ():
-            if isinstance(node, SelectorTest) and node.required:
-                key = (node.span, node.text, node.sort)
-                if key not in seen:
-                    seen.add(key)
-                    yield node
+    @property
+    def shape(self) -> str:
+        """The query without its values: equal for queries that one statement answers."""
+        clauses = (self.group, self.columns, self.order, self.limit, self.offset)
+        return repr((self.noun, self.condition, *clauses))
+
+    def selectors(self) -> tuple[SelectorTest, ...]:
+        """List the bare words that have to match something, from left to right, each once."""
+        nodes = walk(self.condition) if self.condition else ()
+        required = (n for n in nodes if isinstance(n, SelectorTest) and n.required)
+        return tuple(dict.fromkeys(required))
 
 
 def children(node: TypedExpression) -> tuple[TypedExpression, ...]:
-    """Return the sets that a set is made of."""
+    """Return the operands of a node."""
     match node:
         case Complement() | ContainsTest():
             return (node.operand,)
@@ -204,7 +217,7 @@ def children(node: TypedExpression) -> tuple[TypedExpression, ...]:
 
 
 def walk(node: TypedExpression) -> Iterator[TypedExpression]:
-    """Yield a set and all that it is made of, from left to right."""
+    """Yield a node and everything below it, from left to right."""
     yield node
     for child in children(node):
         yield from walk(child)

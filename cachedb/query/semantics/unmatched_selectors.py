@@ -1,4 +1,4 @@
-"""What is said when a bare word stands for nothing."""
+"""Errors about bare words that match nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cachedb.errors import QueryError
-    from cachedb.query.sql.compile import SelectorCheck
+    from cachedb.query.semantics.typed import SelectorTest
 
 
-def unmatched(found: SelectorCheck, names: Iterable[str]) -> QueryError:
-    """Make the error for a word that stands for nothing; `names` are those that there are."""
+def unmatched(found: SelectorTest, names: Iterable[str]) -> QueryError:
+    """Make the error for a word without a match; `names` are the names in the cache."""
     what = "reference" if found.sort is Sort.REF else "blob"
     why = f"no {what} matches `{found.text}`"
     hints = [*_field_meant(found.text), *_names_meant(found.text, names)]

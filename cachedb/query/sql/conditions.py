@@ -1,10 +1,10 @@
-"""The checked tree as conditions: every set is a table expression of its own, at the top.
+"""Conditions of a typed tree: boolean expressions on a row, and the sets that they refer to.
 
-A condition is about one row. What is about the graph becomes a set that does not depend on the
-row: seeds, then a walk, then `key IN (SELECT id FROM set)`. Complements are NOT EXISTS. Negation
-is driven down to the leaves, and a leaf that can be unknown is compared with true there, so every
-condition has two values and the complement is exact; leaves that are not negated stay bare, which
-lets indexes serve.
+A set about the graph is a common table expression at the top of the statement that does not depend
+on the row: seeds, then a walk, then `key IN (SELECT id FROM set)`. Complements are NOT EXISTS.
+Negation is pushed down to the leaves, and a leaf that can be unknown is compared with true there:
+every condition is two-valued and the complement exact. Leaves that are not negated stay bare, so
+that indexes serve.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from cachedb.catalog.enums import Kind
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, blob_package, config, platform
 from cachedb.query.semantics.describe import describe
+from cachedb.query.semantics.slots import DigestSlots, NameSlots, PlatformSlots, VersionSlots
 from cachedb.query.semantics.typed import (
     Complement,
     ContainsTest,
@@ -35,13 +36,6 @@ from cachedb.query.semantics.typed import (
     TypedExpression,
     Union,
 )
-from cachedb.query.semantics.values import (
-    DigestTest,
-    NameTest,
-    PlatformTest,
-    ValueTest,
-    VersionTest,
-)
 from cachedb.query.sql import counts, dialect, flags, predicates
 from cachedb.query.sql.cte import SetBuilder
 from cachedb.query.sql.expressions import (
@@ -59,11 +53,11 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Select
     from sqlalchemy.sql.elements import UnaryExpression
 
-    from cachedb.query.semantics.name_patterns import DigestPrefix
+    from cachedb.query.semantics.slots import TestSlots
 
 
 class ConditionBuilder(SetBuilder):
-    """Makes the conditions of one statement."""
+    """Builds the conditions of one statement."""
 
     def ids(self, found: TypedExpression) -> Select[Any]:
         """Select the ids of the members of a set."""
@@ -73,7 +67,7 @@ class ConditionBuilder(SetBuilder):
     def holds(
         self, found: TypedExpression, row: Row, *, negated: bool = False
     ) -> ColumnElement[bool]:
-        """Say that a row is in a set, or that it is not; it is never unknown."""
+        """Test whether a row is in a set, or is not; the condition is never unknown."""
         match found:
             case Everything():
                 return false() if negated else true()
@@ -90,7 +84,7 @@ class ConditionBuilder(SetBuilder):
             case FlagTest():
                 return flags.holds(self, row, found.word, negated=negated)
             case CountTest():
-                condition = predicates.numbers(counts.count(self, found, row), found.numbers)
+                condition = predicates.numbers(counts.count(self, found, row), found.slots)
                 return not_(condition) if negated else condition
             case _:
                 key, members = self._members(found, row)
@@ -99,17 +93,17 @@ class ConditionBuilder(SetBuilder):
     def _cheapest_first(
         self, found: Intersection | Union, row: Row, *, negated: bool
     ) -> list[ColumnElement[bool]]:
-        """Put last what costs a walk for every row: SQLite goes from left to right."""
+        """Put operands that walk the graph for every row last: SQLite evaluates from the left."""
         ordered = sorted(found.operands, key=counts.is_walked_per_row)
         return [self.holds(operand, row, negated=negated) for operand in ordered]
 
-    # -- a row's own ------------------------------------------------------------------------
+    # -- fields of the row ------------------------------------------------------------------------
 
     def _own(self, found: FieldTest | MapTest, row: Row, *, negated: bool) -> ColumnElement[bool]:
         if isinstance(found, MapTest):
             return self._pair(found, row, negated=negated)
-        field, test = found.field, found.test
-        elsewhere = self._elsewhere(row, field, test)
+        field, test = found.field, found.slots
+        elsewhere = self._elsewhere(row, field, test, describe(found))
         if elsewhere is not None:
             return flags.member(*elsewhere, negated=negated)
         condition = self._on_row(row, field, test)
@@ -117,27 +111,27 @@ class ConditionBuilder(SetBuilder):
             return condition
         return dialect.not_true(condition) if field.nullable else not_(condition)
 
-    def _on_row(self, row: Row, field: Field, test: ValueTest) -> ColumnElement[bool]:
-        if isinstance(test, NameTest):
+    def _on_row(self, row: Row, field: Field, test: TestSlots) -> ColumnElement[bool]:
+        if isinstance(test, NameSlots):
             return predicates.names_hold(
-                row.table, test.patterns, lambda prefix: self._has_digest(row, prefix)
+                row.table, test, lambda digests: self._has_digest(row, digests)
             )
-        if isinstance(test, VersionTest):
+        if isinstance(test, VersionSlots):
             return predicates.versions_hold(row.table, test)
-        return predicates.holds(self.expressions.value(row, field), test, field)
+        return predicates.holds(self.expressions.value(row, field), test)
 
-    def _has_digest(self, row: Row, prefix: DigestPrefix) -> ColumnElement[bool]:
+    def _has_digest(self, row: Row, digests: DigestSlots) -> ColumnElement[bool]:
         field = FIELDS[Sort.REF]["digest"]
-        elsewhere = self._elsewhere(row, field, DigestTest(prefixes=(prefix,)))
+        elsewhere = self._elsewhere(row, field, digests, "blobs of the digest behind @")
         assert elsewhere is not None
         return flags.member(*elsewhere, negated=False)
 
     def _elsewhere(
-        self, row: Row, field: Field, test: ValueTest
+        self, row: Row, field: Field, test: TestSlots, meaning: str
     ) -> tuple[ColumnElement[int], CTE] | None:
-        """Return the key and the set for a field that stands in another table."""
-        if isinstance(test, DigestTest) and any(prefix.whole is None for prefix in test.prefixes):
-            return row.content, self._beginning(test)
+        """Return a key of the row and the set for a field that stands in another table."""
+        if isinstance(test, DigestSlots) and test.begun:
+            return row.content, self._beginning(test, meaning)
         if is_on_target(field):
             target = self.row(Sort.BLOB)
             own = FIELDS[Sort.BLOB][field.name]
@@ -149,42 +143,32 @@ class ConditionBuilder(SetBuilder):
             return row.table.c.platform_id, made
         if field.sort is Sort.REF and field.name == "exclusive":
             owned = self.expressions.owned()
-            fitting = select(owned.c.root.label("id")).where(
-                predicates.holds(owned.c.bytes, test, field)
-            )
+            fitting = select(owned.c.root.label("id")).where(predicates.holds(owned.c.bytes, test))
             return row.table.c.target_id, self.set("exclusive", fitting, test, "targets")
         if is_of_config(field):
             column = config.c[field.name]
-            fitting = select(config.c.blob_id.label("id")).where(
-                predicates.holds(column, test, field)
-            )
+            fitting = select(config.c.blob_id.label("id")).where(predicates.holds(column, test))
             return row.id, self.set("config", fitting, (field.name, test), "configs")
         return None
 
-    def _beginning(self, test: DigestTest) -> CTE:
-        """Collect the blobs whose digests begin so, by one search of the index for each way.
+    def _beginning(self, test: DigestSlots, meaning: str) -> CTE:
+        """Collect blobs by the beginnings of their digests: one index search for each beginning.
 
-        Of a choice between ranges in one condition SQLite makes a scan of all blobs.
+        For several ranges in one condition SQLite scans all blobs.
         """
-        begun = [prefix for prefix in test.prefixes if prefix.whole is None]
-        whole = [prefix.whole for prefix in test.prefixes if prefix.whole is not None]
-        texts = [text for prefix in begun for text in prefix.prefixes]
-        ways = [dialect.begins(blob.c.digest, text) for text in texts]
-        found = [
-            select(blob.c.id).where(way) for way in (*ways, *dialect.one_of(blob.c.digest, whole))
-        ]
+        ranges = [dialect.begins(blob.c.digest, text) for text in test.begun]
+        searches = (*ranges, *dialect.among(blob.c.digest, test.whole))
+        found = [select(blob.c.id).where(search) for search in searches]
         union = found[0] if len(found) == 1 else union_all(*found)
-        return self.set("digest", union, test, f"blobs that begin {' or '.join(texts)}")
+        return self.set("digest", union, test, meaning)
 
     def _pair(self, found: MapTest, row: Row, *, negated: bool) -> ColumnElement[bool]:
         parts = []
         for table, owner, key in MAPS[found.field.sort, found.field.name]:
             pairs = aliased(table, self.names.next("m"))
-            condition = dialect.globbed_any(pairs.c.key, found.keys)
-            if found.test is not None:
-                condition = and_(
-                    condition, predicates.holds(pairs.c.value, found.test, found.field)
-                )
+            condition = dialect.globbed_any(pairs.c.key, found.key_slots)
+            if found.slots is not None:
+                condition = and_(condition, predicates.holds(pairs.c.value, found.slots))
             column = row.table.c[key]
             if negated:
                 parts.append(~exists(select(1).where(pairs.c[owner] == column, condition)))
@@ -195,7 +179,7 @@ class ConditionBuilder(SetBuilder):
     # -- sets -------------------------------------------------------------------------------
 
     def _members(self, found: TypedExpression, row: Row) -> tuple[ColumnElement[int], CTE]:
-        """Return the key of the row and the set that it has to be in."""
+        """Return a key of the row and the set that it has to be in."""
         match found:
             case ContainsTest():
                 return row.content, self.above(self.seed(found.operand, found.kinds))
@@ -233,16 +217,16 @@ class ConditionBuilder(SetBuilder):
         return row.id, self._back(found)
 
     def _back(self, found: RelationTest) -> CTE:
-        """Collect the blobs that have a relation of one step to a member."""
+        """Collect the blobs with a direct relation to a member."""
         name, operand = found.relation.name, found.operand
         if name == "ref":
             refs = self._pointed_refs(operand)
-            return self.set("target", refs, (name, operand), "what they point at")
+            return self.set("target", refs, (name, operand), "targets of these references")
         if name == "link":
             inner = self.row(Sort.LINK)
             condition = true() if operand is None else self.holds(operand, inner)
             links = select(inner.table.c.child_id.label("id")).where(condition)
-            return self.set("child", links, (name, operand), "what these links point at")
+            return self.set("child", links, (name, operand), "children of these links")
         back = {"child": "parent", "parent": "child", "subject": "referrer"}
         members = None if operand is None else self.seed(operand, ())
         return self.step(back.get(name, "subject"), members)
@@ -278,7 +262,7 @@ class ConditionBuilder(SetBuilder):
         if key not in self._made:
             name = self.names.next("exclusive")
             self._made[key] = graph.exclusive(self.ids(argument), name)
-            self._note(name, f"what only {describe(argument)} keep", self._made[key])
+            self._note(name, f"blobs that only {describe(argument)} reach", self._made[key])
         return self._made[key]
 
     def _packages(self, argument: TypedExpression) -> CTE:
@@ -318,7 +302,7 @@ class ConditionBuilder(SetBuilder):
             .where(condition)
             .subquery()
         )
-        top = select(ranked.c.id).where(ranked.c.place <= found.count)
+        top = select(ranked.c.id).where(ranked.c.place <= dialect.parameter(found.count_slot))
         return self.set("top", top, found, describe(found))
 
     def _order(self, row: Row, item: SortKey) -> UnaryExpression[Any]:
@@ -329,13 +313,12 @@ class ConditionBuilder(SetBuilder):
     # -- steps and walks ---------------------------------------------------------------------
 
     def seed(self, operand: TypedExpression | None, kinds: tuple[str, ...]) -> CTE:
-        """Collect the blobs of some kinds that are in the set."""
+        """Collect the blobs of the set, of some kinds if any are given."""
         inner = self.row(Sort.BLOB)
-        parts = []
+        parts: list[ColumnElement[bool]] = []
         if kinds:
-            parts += dialect.one_of(
-                inner.table.c.kind, [int(Kind[kind.upper()]) for kind in kinds]
-            )
+            numbers = [int(Kind[kind.upper()]) for kind in kinds]
+            parts.append(dialect.one_of(inner.table.c.kind, numbers))
         if operand is not None:
             parts.append(self.holds(operand, inner))
         whole = select(inner.id.label("id")).where(*parts)
@@ -344,7 +327,7 @@ class ConditionBuilder(SetBuilder):
         return self.set("seed", whole, (operand, kinds), shown)
 
     def _holders(self, operand: TypedExpression | None) -> CTE:
-        """Collect the blobs that packages of the set were found in."""
+        """Collect the blobs in which packages of the set were found."""
         holders = select(blob_package.c.blob_id.label("id"))
         if operand is not None:
             inner = self.row(Sort.PACKAGE)
@@ -354,8 +337,8 @@ class ConditionBuilder(SetBuilder):
         return self.set("seed", holders, ("holders", operand), f"what {meaning} was found in")
 
 
-def _platforms(field: Field, test: ValueTest) -> Select[Any]:
-    if isinstance(test, PlatformTest):
+def _platforms(field: Field, test: TestSlots) -> Select[Any]:
+    if isinstance(test, PlatformSlots):
         return predicates.of_platforms(test)
     column = platform_part(field.name)
-    return select(platform.c.id).where(predicates.holds(column, test, field))
+    return select(platform.c.id).where(predicates.holds(column, test))

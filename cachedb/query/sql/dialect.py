@@ -1,80 +1,73 @@
-"""The conditions that SQLite and PostgreSQL write differently.
+"""Parameters, and conditions that SQLite and PostgreSQL write differently.
 
-Each carries what both need, and each dialect takes its part: SQLite compares texts by code point
-and has GLOB, PostgreSQL has regular expressions of its own and a collation of somebody's choice.
+A condition carries the arguments of both dialects and each renders its own: SQLite compares texts
+by code point and has GLOB; PostgreSQL has regular expressions, and the collation of the database.
 """
 
 from __future__ import annotations
 
-import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from sqlalchemy import Boolean, ClauseElement, Executable, bindparam, or_, true
+from sqlalchemy import Boolean, bindparam, or_, true
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+
+from cachedb.query.semantics.slots import derive
+from cachedb.query.statement import Bound, Constant, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import BindParameter, ColumnElement, Dialect, Select
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.operators import OperatorType
 
-    from cachedb.query.semantics.globs import Glob
+    from cachedb.query.semantics.slots import GlobSlot, GlobSlots, Slot, TextSlot
+    from cachedb.query.statement import Parameter
 
-_FIRST_SURROGATE: Final = 0xD800
-_BEHIND_SURROGATES: Final = 0xE000
+_SLOT: Final = "slot"
+_PARAMSTYLES: Final = {"sqlite": "qmark", "postgresql": "format"}
 
 
 class _Condition(FunctionElement[bool]):
-    """A condition as it stands: `= 1` behind it would keep indexes from serving."""
+    """A boolean expression rendered as it stands: `= 1` behind it would rule out indexes."""
 
     type = Boolean()
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        """Stay as it is: every form that it is written in has parentheses of its own."""
+        """Return the element itself: every rendering has parentheses of its own."""
         del against
         return self
 
 
 class _Begins(_Condition):
-    """Arguments: the text, the prefix, the first text behind all that begin with it."""
+    """Arguments: a text, a prefix, the first text after all that begin with the prefix."""
 
     name = "begins"
     inherit_cache = True
 
 
 class _Globbed(_Condition):
-    """Arguments: the text, SQLite's pattern, a regular expression."""
+    """Arguments: a text, a pattern of GLOB, a regular expression."""
 
     name = "globbed"
     inherit_cache = True
 
 
-class _InCodePoints(FunctionElement[Any]):
-    """Argument: a text to be compared by code points."""
+class _Among(_Condition):
+    """Arguments: a column, a JSON list of values."""
 
-    name = "in_code_points"
+    name = "among"
     inherit_cache = True
 
 
-class Plan(Executable, ClauseElement):
-    """How the database would go about a statement; nothing is executed."""
+class _InCodePoints(FunctionElement[Any]):
+    """Argument: a text to compare by code points."""
 
-    inherit_cache = False
-
-    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
-        self.statement = statement
-
-
-@compiles(Plan)
-def _plan(element: Plan, compiler: SQLCompiler, **options: Any) -> str:
-    return f"EXPLAIN QUERY PLAN {compiler.process(element.statement, **options)}"
-
-
-@compiles(Plan, "postgresql")
-def _plan_in_postgresql(element: Plan, compiler: SQLCompiler, **options: Any) -> str:
-    return f"EXPLAIN {compiler.process(element.statement, **options)}"
+    name = "in_code_points"
+    inherit_cache = True
 
 
 @compiles(_Begins)
@@ -103,6 +96,21 @@ def _globbed_in_postgresql(element: _Globbed, compiler: SQLCompiler, **options: 
     return f"({compiler.process(text, **options)} ~ {compiler.process(pattern, **options)})"
 
 
+@compiles(_Among)
+def _among(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(part, **options) for part in element.clauses)
+    return f"({column} IN (SELECT value FROM json_each({values})))"  # noqa: S608  (a parameter)
+
+
+@compiles(_Among, "postgresql")
+def _among_in_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = element.clauses
+    kind = compiler.dialect.type_compiler_instance.process(column.type)
+    listed = f"json_array_elements_text(CAST({compiler.process(values, **options)} AS JSON))"
+    cast = f"SELECT CAST(one.value AS {kind}) FROM {listed} AS one(value)"  # noqa: S608  (a parameter)
+    return f"({compiler.process(column, **options)} IN ({cast}))"
+
+
 @compiles(_InCodePoints)
 def _in_code_points(element: _InCodePoints, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(next(iter(element.clauses)), **options)
@@ -113,76 +121,112 @@ def _in_collation_c(element: _InCodePoints, compiler: SQLCompiler, **options: An
     return f'({compiler.process(next(iter(element.clauses)), **options)} COLLATE "C")'
 
 
-def begins(text: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
-    """Say that a text begins with `prefix`; an index on the text serves."""
-    if not prefix:
+def render(statement: Select[*tuple[Any, ...]], name: str) -> Statement:
+    """Render a SELECT in the dialect `name`, `sqlite` or `postgresql`."""
+    compiled = statement.compile(
+        dialect=_dialect(name), compile_kwargs={"render_postcompile": True}
+    )
+    values = compiled.params
+    assert compiled.positiontup is not None
+    found = (_parameter_of(key, values[key]) for key in compiled.positiontup)
+    return Statement(text=str(compiled), parameters=tuple(found))
+
+
+@cache
+def _dialect(name: str) -> Dialect:
+    dialects: dict[str, type[Any]] = {
+        "sqlite": sqlite.dialect,
+        "postgresql": postgresql.psycopg.dialect,
+    }
+    found: Dialect = dialects[name](paramstyle=_PARAMSTYLES[name])
+    return found
+
+
+def _parameter_of(key: str, value: Any) -> Parameter:
+    if not key.startswith(_SLOT):
+        return Constant(value=value)
+    number, _, part = key.removeprefix(_SLOT).partition("_")
+    return Bound(slot=int(number), part=part)
+
+
+def parameter(slot: Slot, part: str = "value") -> BindParameter[Any]:
+    """Bind what `part` derives from the value of a slot, at every run of the statement."""
+    return bindparam(f"{_SLOT}{slot.number}_{part}", None)
+
+
+def begins(text: ColumnElement[Any], prefix: TextSlot) -> ColumnElement[bool]:
+    """Compare the beginning of a text; an index on the text serves."""
+    if prefix.is_empty:
         return text.is_not(None)
-    behind = _behind(prefix)
-    if behind is None:
-        return text >= prefix
-    return _Begins(text, bindparam(None, prefix), bindparam(None, behind))
+    first = parameter(prefix, "beginning")
+    if not prefix.has_successor:
+        return text >= first
+    return _Begins(text, first, parameter(prefix, "successor"))
 
 
-def globbed(text: ColumnElement[Any], pattern: Glob) -> ColumnElement[bool]:
-    """Say that a text matches a pattern, whatever its wildcards stand for."""
-    if pattern.literal is not None:
-        return text == pattern.literal
-    if pattern.prefix is not None:
-        return begins(text, pattern.prefix)
-    return _matching(text, pattern.glob, f"^{pattern.regex()}$")
+def begins_with(text: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
+    """Compare the beginning of a text with a constant; an index on the text serves."""
+    successor = derive("successor", prefix)
+    return _Begins(text, bindparam(None, prefix), bindparam(None, successor))
 
 
-def ends(text: ColumnElement[Any], suffix: Glob, *, before: str = "*") -> ColumnElement[bool]:
-    """Say that a text ends with what matches `suffix`, behind what `before` does."""
-    regex = "".join(".*" if char == "*" else char for char in before)
-    return _matching(text, f"{before}{suffix.glob}", f"^{regex}{suffix.regex()}$")
+def ends_with(text: ColumnElement[Any], suffix: str) -> ColumnElement[bool]:
+    """Compare the end of a text with a constant."""
+    parts = (derive("glob_at_end", suffix), derive("regex_at_end", suffix))
+    return _Globbed(text, *(bindparam(None, part) for part in parts))
 
 
-def has(text: ColumnElement[Any], inner: Glob) -> ColumnElement[bool]:
-    """Say that something in a text matches `inner`."""
-    return _matching(text, f"*{inner.glob}*", inner.regex())
+def globbed(text: ColumnElement[Any], glob: GlobSlot) -> ColumnElement[bool]:
+    """Match a whole text; `/` is a character like any other."""
+    if glob.is_literal:
+        return text == parameter(glob)
+    if glob.is_prefix:
+        return begins(text, glob)
+    return matches(text, glob, "glob", "regex")
 
 
-def globbed_any(text: ColumnElement[Any], patterns: Sequence[Glob]) -> ColumnElement[bool]:
-    """Say that a text matches one of the patterns."""
-    plain = [pattern.literal for pattern in patterns if pattern.literal is not None]
-    parts = [globbed(text, pattern) for pattern in patterns if pattern.literal is None]
-    return any_of([*one_of(text, plain), *parts])
+def matches(text: ColumnElement[Any], slot: Slot, glob: str, regex: str) -> ColumnElement[bool]:
+    """Match what the parts `glob`, for SQLite, and `regex`, for PostgreSQL, derive from a slot."""
+    return _Globbed(text, parameter(slot, glob), parameter(slot, regex))
 
 
-def one_of(column: ColumnElement[Any], values: Sequence[Any]) -> list[ColumnElement[bool]]:
-    """Say that a column has one of the values; nothing if there are none."""
-    if not values:
+def globbed_any(text: ColumnElement[Any], globs: GlobSlots) -> ColumnElement[bool]:
+    """Match a whole text with any of several globs."""
+    parts = [globbed(text, glob) for glob in globs.patterns]
+    return any_of([*among(text, globs.plain), *parts])
+
+
+def among(
+    column: ColumnElement[Any], slot: Slot | None, part: str = "value"
+) -> list[ColumnElement[bool]]:
+    """Compare a column with the value of a slot, or with any value of its list.
+
+    A list is one parameter, so its length is not a part of the statement. Without a slot there is
+    no condition.
+    """
+    if slot is None:
         return []
-    return [column == values[0] if len(values) == 1 else column.in_(values)]
+    if slot.is_list:
+        return [_Among(column, parameter(slot, part))]
+    return [column == parameter(slot, part)]
+
+
+def one_of(column: ColumnElement[Any], numbers: Sequence[int]) -> ColumnElement[bool]:
+    """Compare a column with constants."""
+    return column == numbers[0] if len(numbers) == 1 else column.in_(numbers)
 
 
 def any_of(parts: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """Say that one of the parts holds."""
+    """Join conditions with OR."""
     found = list(parts)
     return found[0] if len(found) == 1 else or_(*found)
 
 
 def not_true(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Say that a condition does not hold, be it false or unknown."""
+    """Negate a condition; unknown counts as false."""
     return condition.self_group().is_not(true())
 
 
 def in_code_points(text: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Compare a text by its code points, as SQLite does."""
+    """Order a text by code points, as SQLite does."""
     return _InCodePoints(text)
-
-
-def _matching(text: ColumnElement[Any], pattern: str, regex: str) -> ColumnElement[bool]:
-    return _Globbed(text, bindparam(None, pattern), bindparam(None, regex))
-
-
-def _behind(prefix: str) -> str | None:
-    """Return the first text, by code points, that sorts after all that begin with `prefix`."""
-    prefix = prefix.rstrip(chr(sys.maxunicode))
-    if not prefix:
-        return None
-    following = ord(prefix[-1]) + 1
-    if following == _FIRST_SURROGATE:
-        following = _BEHIND_SURROGATES
-    return prefix[:-1] + chr(following)

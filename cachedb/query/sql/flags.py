@@ -9,7 +9,6 @@ from sqlalchemy import and_, func, not_, or_, select
 from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, link, platform, ref
-from cachedb.query.semantics.globs import Glob
 from cachedb.query.sql import dialect
 from cachedb.query.sql.expressions import Row, aliased, pairs_below
 from cachedb.query.vocabulary import Sort
@@ -49,7 +48,7 @@ def member(key: ColumnElement[Any], found: CTE, *, negated: bool) -> ColumnEleme
 
 
 def _in_states(row: Row, *states: State) -> ColumnElement[bool]:
-    numbers = dialect.any_of(dialect.one_of(row.table.c.state, [int(state) for state in states]))
+    numbers = dialect.one_of(row.table.c.state, [int(state) for state in states])
     if State.PRESENT in states:
         return numbers
     # The first part says that the partial index serves.
@@ -110,7 +109,9 @@ def _signed(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnE
 def _above_signed(conditions: ConditionBuilder) -> CTE:
     inner = conditions.row(Sort.BLOB)
     simple = aliased(link, conditions.names.next("l"))
-    types = [dialect.begins(inner.table.c.artifact_type, prefix) for prefix in _SIGNATURE_TYPES]
+    types = [
+        dialect.begins_with(inner.table.c.artifact_type, prefix) for prefix in _SIGNATURE_TYPES
+    ]
     layers = select(simple.c.parent_id).where(
         simple.c.parent_id == inner.id,
         simple.c.role == int(Role.LAYER),
@@ -141,7 +142,7 @@ def _signed_by_tag(conditions: ConditionBuilder) -> CTE:
                 signed.c.registry == signature.c.registry,
             ),
         )
-        .where(dialect.ends(signature.c.tag, Glob.of(_SIGNATURE_TAG)))
+        .where(dialect.ends_with(signature.c.tag, _SIGNATURE_TAG))
     )
     return conditions.set("tagged", beside, "tagged", "references with a signature's tag beside")
 

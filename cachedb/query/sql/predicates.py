@@ -1,4 +1,4 @@
-"""Tests as conditions on a column."""
+"""Tests of values as conditions on columns."""
 
 from __future__ import annotations
 
@@ -6,135 +6,121 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, or_, select
 
-from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.schema import platform
 from cachedb.packages import versions
-from cachedb.query.semantics.globs import Glob, Wildcard
-from cachedb.query.semantics.values import (
-    AffixTest,
-    DigestTest,
-    EnumTest,
-    GlobTest,
-    NumberRange,
-    NumberTest,
-    PlatformPattern,
-    PlatformTest,
-    RegexTest,
-    TimeRange,
-    TimeTest,
-    ValueTest,
-    VersionRange,
-    VersionTest,
+from cachedb.query.semantics.slots import (
+    AffixSlots,
+    DigestSlots,
+    EnumSlots,
+    GlobSlots,
+    NumberSlots,
+    RegexSlots,
+    TimeSlots,
+    version_part,
 )
 from cachedb.query.sql import dialect
+from cachedb.query.sql.dialect import parameter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import ColumnElement, FromClause, Select
 
-    from cachedb.query.semantics.name_patterns import NamePattern
-    from cachedb.query.vocabulary import Field
+    from cachedb.query.semantics.slots import (
+        GlobSlot,
+        NamePatternSlots,
+        NameSlots,
+        PlatformPatternSlots,
+        PlatformSlots,
+        RangeSlots,
+        TestSlots,
+        TextSlot,
+        VersionRangeSlots,
+        VersionSlots,
+    )
 
-_NUMBERED: Final = {"kind": Kind, "state": State, "role": Role}
-# From so many on, references that leave nothing open are looked up in one list.
-_MANY_NAMES: Final = 16
+_AFFIXES: Final = {
+    "ends": ("glob_at_end", "regex_at_end"),
+    "has": ("glob_inside", "regex_inside"),
+}
 
 
-def holds(column: ColumnElement[Any], test: ValueTest, field: Field) -> ColumnElement[bool]:
-    """Say that the value in `column` passes `test`; unknown where there is no value."""
+def holds(column: ColumnElement[Any], test: TestSlots) -> ColumnElement[bool]:
+    """Test the value in a column; the condition is unknown where the value is NULL."""
     match test:
-        case GlobTest():
-            return dialect.globbed_any(column, test.patterns)
-        case AffixTest():
+        case GlobSlots():
+            return dialect.globbed_any(column, test)
+        case AffixSlots():
             return dialect.any_of(_affixed(column, test.op, text) for text in test.texts)
-        case RegexTest():
-            return dialect.any_of(column.regexp_match(pattern) for pattern in test.patterns)
-        case DigestTest():
-            return _digests(column, test)
-        case NumberTest():
+        case RegexSlots():
+            patterns = map(parameter, test.patterns)
+            return dialect.any_of(column.regexp_match(pattern) for pattern in patterns)
+        case DigestSlots():
+            begun = (dialect.begins(column, text) for text in test.begun)
+            return dialect.any_of([*dialect.among(column, test.whole), *begun])
+        case NumberSlots():
             return numbers(column, test)
-        case TimeTest():
+        case TimeSlots():
             return _times(column, test)
-        case EnumTest():
-            return dialect.any_of(dialect.one_of(column, numbered(field, test.words)))
+        case EnumSlots():
+            return dialect.any_of(dialect.among(column, test.words, test.part))
         case _:
             raise AssertionError(test)
 
 
-def numbered(field: Field, words: tuple[str, ...]) -> tuple[str | int, ...]:
-    """Return what stands for words of an enumeration in the tables."""
-    kind = _NUMBERED.get(field.name)
-    return words if kind is None else tuple(int(kind[word.upper()]) for word in words)
+def numbers(column: ColumnElement[Any], test: NumberSlots) -> ColumnElement[bool]:
+    """Test whether a number is one of the points or inside one of the ranges."""
+    ranges = (_between(column, part) for part in test.ranges)
+    return dialect.any_of([*dialect.among(column, test.points), *ranges])
 
 
-def numbers(column: ColumnElement[Any], test: NumberTest) -> ColumnElement[bool]:
-    """Say that a number lies in one of the ranges."""
-    points = [part.low for part in test.ranges if part.low == part.high and part.low is not None]
-    ranges = [part for part in test.ranges if part.low != part.high]
-    parts = [*dialect.one_of(column, points), *(_between(column, part) for part in ranges)]
-    return dialect.any_of(parts)
-
-
-def of_platforms(test: PlatformTest) -> Select[int]:
-    """Select the ids of the platforms that fit one of the patterns."""
+def of_platforms(test: PlatformSlots) -> Select[int]:
+    """Select the ids of the platforms that match one of the patterns."""
     fitting = dialect.any_of(_platform(pattern) for pattern in test.patterns)
     return select(platform.c.id).where(fitting)
 
 
-def versions_hold(table: FromClause, test: VersionTest) -> ColumnElement[bool]:
-    """Say that the version of a row of `package` passes the test, in the order of its scheme."""
+def versions_hold(table: FromClause, test: VersionSlots) -> ColumnElement[bool]:
+    """Test the version of a row of `package`, in the order of the scheme of that row."""
     parts = [_version(table, part) for part in test.ranges]
-    if test.patterns:
-        parts.append(dialect.globbed_any(table.c.version, test.patterns))
+    if test.globs.plain is not None or test.globs.patterns:
+        parts.append(dialect.globbed_any(table.c.version, test.globs))
     return dialect.any_of(parts)
 
 
 def names_hold(
-    table: FromClause, patterns: tuple[NamePattern, ...], by_digest: Any
+    table: FromClause,
+    test: NameSlots,
+    by_digest: Callable[[DigestSlots], ColumnElement[bool]],
 ) -> ColumnElement[bool]:
-    """Say that the name of a row of `ref` fits one of the patterns.
-
-    `by_digest` makes the condition for the digest behind an `@`.
-    """
-    plain = [pattern for pattern in patterns if pattern.plain is not None]
-    if len(plain) <= _MANY_NAMES:
-        return dialect.any_of(_name(table, pattern, by_digest) for pattern in patterns)
+    """Test the name of a row of `ref`; `by_digest` tests the digest behind an `@`."""
+    patterns = [_name(table, pattern, by_digest) for pattern in test.patterns]
+    if test.canonical is None:
+        return dialect.any_of(patterns)
     whole = table.c.registry + "/" + table.c.repo + ":" + table.c.tag
-    listed = [
-        whole.in_([pattern.plain for pattern in plain]),
-        and_(table.c.repo.is_(None), table.c.name.in_([pattern.text for pattern in plain])),
-    ]
-    others = [pattern for pattern in patterns if pattern.plain is None]
-    return dialect.any_of([*listed, *(_name(table, pattern, by_digest) for pattern in others)])
+    as_written = and_(table.c.repo.is_(None), *dialect.among(table.c.name, test.written))
+    return dialect.any_of([*dialect.among(whole, test.canonical), as_written, *patterns])
 
 
 # -- texts ---------------------------------------------------------------------------------
 
 
-def _affixed(column: ColumnElement[Any], op: str, text: str) -> ColumnElement[bool]:
+def _affixed(column: ColumnElement[Any], op: str, text: TextSlot) -> ColumnElement[bool]:
     if op == "starts":
         return dialect.begins(column, text)
-    if not text:
+    if text.is_empty:
         return column.is_not(None)
-    return (
-        dialect.ends(column, Glob.of(text)) if op == "ends" else dialect.has(column, Glob.of(text))
-    )
-
-
-def _digests(column: ColumnElement[Any], test: DigestTest) -> ColumnElement[bool]:
-    whole = [prefix.whole for prefix in test.prefixes if prefix.whole is not None]
-    begun = [
-        dialect.begins(column, text)
-        for prefix in test.prefixes
-        if prefix.whole is None
-        for text in prefix.prefixes
-    ]
-    return dialect.any_of([*dialect.one_of(column, whole), *begun])
+    return dialect.matches(column, text, *_AFFIXES[op])
 
 
 # -- names ---------------------------------------------------------------------------------
 
 
-def _name(table: FromClause, pattern: NamePattern, by_digest: Any) -> ColumnElement[bool]:
+def _name(
+    table: FromClause,
+    pattern: NamePatternSlots,
+    by_digest: Callable[[DigestSlots], ColumnElement[bool]],
+) -> ColumnElement[bool]:
     parts = [_path(table.c.repo, pattern)]
     if pattern.registry is not None:
         parts.append(dialect.globbed(table.c.registry, pattern.registry))
@@ -142,87 +128,84 @@ def _name(table: FromClause, pattern: NamePattern, by_digest: Any) -> ColumnElem
         parts.append(dialect.globbed(table.c.tag, pattern.tag))
     if pattern.digest is not None:
         parts.append(by_digest(pattern.digest))
-    # A name that is no reference, often only a tag, has no parts to compare with.
+    # A name that is not a reference, often a bare tag, has no registry, repository and tag.
     without_parts = and_(table.c.repo.is_(None), _component_wise(table.c.name, pattern.whole))
     return or_(and_(*parts), without_parts)
 
 
-def _path(repo: ColumnElement[Any], pattern: NamePattern) -> ColumnElement[bool]:
+def _path(repo: ColumnElement[Any], pattern: NamePatternSlots) -> ColumnElement[bool]:
+    path = pattern.path
     if pattern.registry is not None:
-        return _component_wise(repo, pattern.path)
-    behind_slash = dialect.ends(repo, pattern.path, before="*/")
-    found = or_(dialect.globbed(repo, pattern.path), behind_slash)
-    if not _stops_at_slash(pattern.path):
+        return _component_wise(repo, path)
+    behind_slash = dialect.matches(repo, path, "glob_behind_slash", "regex_behind_slash")
+    found = or_(dialect.globbed(repo, path), behind_slash)
+    if not path.stops_at_slash:
         return found
-    return and_(found, repo.regexp_match(f"(?:^|/){pattern.path.regex('/')}$"))
+    return and_(found, repo.regexp_match(parameter(path, "end_of_path")))
 
 
-def _component_wise(column: ColumnElement[Any], pattern: Glob) -> ColumnElement[bool]:
+def _component_wise(column: ColumnElement[Any], pattern: GlobSlot) -> ColumnElement[bool]:
     found = dialect.globbed(column, pattern)
-    if not _stops_at_slash(pattern):
+    if not pattern.stops_at_slash:
         return found
-    return and_(found, column.regexp_match(f"^{pattern.regex('/')}$"))
-
-
-def _stops_at_slash(pattern: Glob) -> bool:
-    """Whether GLOB, for which `/` is a character like any other, would find too much."""
-    return any(
-        not isinstance(token, str) and token is not Wildcard.DEEP for token in pattern.tokens
-    )
+    # GLOB matches `/` with any wildcard.
+    return and_(found, column.regexp_match(parameter(pattern, "path")))
 
 
 # -- ranges --------------------------------------------------------------------------------
 
 
-def _between(column: ColumnElement[Any], part: NumberRange) -> ColumnElement[bool]:
-    if part.low is None:
-        return column.is_not(None) if part.high is None else column <= part.high
+def _between(column: ColumnElement[Any], part: RangeSlots) -> ColumnElement[bool]:
+    low, high = (None if end is None else parameter(end) for end in (part.low, part.high))
+    if low is None:
+        return column.is_not(None) if high is None else column <= high
     # BETWEEN computes the column once, which counts where it is a walk of the graph.
-    return column >= part.low if part.high is None else column.between(part.low, part.high)
+    return column >= low if high is None else column.between(low, high)
 
 
-def _times(column: ColumnElement[Any], test: TimeTest) -> ColumnElement[bool]:
+def _times(column: ColumnElement[Any], test: TimeSlots) -> ColumnElement[bool]:
     parts = [_within(column, part) for part in test.ranges]
     return dialect.any_of([*parts, column.is_(None)] if test.never else parts)
 
 
-def _within(column: ColumnElement[Any], part: TimeRange) -> ColumnElement[bool]:
+def _within(column: ColumnElement[Any], part: RangeSlots) -> ColumnElement[bool]:
     ends = []
     if part.low is not None:
-        ends.append(column >= part.low)
+        ends.append(column >= parameter(part.low))
     if part.high is not None:
-        ends.append(column < part.high)
+        ends.append(column < parameter(part.high))
     return and_(*ends)
 
 
 # -- platforms and versions ----------------------------------------------------------------
 
 
-def _platform(pattern: PlatformPattern) -> ColumnElement[bool]:
+def _platform(pattern: PlatformPatternSlots) -> ColumnElement[bool]:
     wanted = (
         (platform.c.os, pattern.os),
         (platform.c.architecture, pattern.architecture),
         (platform.c.variant, pattern.variant),
     )
     parts = [dialect.globbed(column, glob) for column, glob in wanted if glob is not None]
-    if pattern.os_version is not None:
-        parts.append(platform.c.os_version == pattern.os_version)
+    parts += dialect.among(platform.c.os_version, pattern.os_version)
     return and_(*parts)
 
 
-def _version(table: FromClause, part: VersionRange) -> ColumnElement[bool]:
+def _version(table: FromClause, part: VersionRangeSlots) -> ColumnElement[bool]:
     is_one = part.low is not None and part.low == part.high
     # A version without an order is equal to another one or not, and never in a range.
     schemes = (*versions.SCHEMES, versions.UNORDERED) if is_one else versions.SCHEMES
     return or_(*(_version_of(table, scheme, part) for scheme in schemes))
 
 
-def _version_of(table: FromClause, scheme: str, part: VersionRange) -> ColumnElement[bool]:
+def _version_of(table: FromClause, scheme: str, part: VersionRangeSlots) -> ColumnElement[bool]:
     key = dialect.in_code_points(table.c.vkey)
-    low = None if part.low is None else versions.key(scheme, part.low)
-    high = None if part.high is None else versions.key(scheme, part.high)
+    low, high = (
+        None if end is None else parameter(end, version_part(scheme))
+        for end in (part.low, part.high)
+    )
     parts = [table.c.scheme == scheme]
-    if low is not None and low == high:
+    if part.low is not None and part.low == part.high:
         parts.append(key == low)
     else:
         if low is not None:

@@ -1,32 +1,32 @@
-"""What a query means, how it will be answered, and what the parts of the answer cost."""
+"""Explanation of a query: its meaning in words, its SQL, the query plan and measured costs."""
 
 from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import func, select
 
 from cachedb.query.semantics.describe import describe_query
-from cachedb.query.sql.dialect import Plan
+from cachedb.query.sql.compile import select_rows
+from cachedb.query.sql.dialect import render
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from sqlalchemy import Dialect
-
-    from cachedb.catalog.executor import Connection
-    from cachedb.query.sql.compile import CompiledQuery
+    from cachedb.query.semantics.typed import CheckedQuery
     from cachedb.query.sql.cte import NamedSet
 
+    Execute: TypeAlias = Callable[[str, Sequence[Any]], Sequence[Any]]
 
 _INDEX: Final = re.compile(r"USING (?:COVERING )?INDEX (\S+)")
+_PREFIXES: Final = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}
 
 
 class SetCost(Record):
-    """How many rows a set has, and how long it takes to make it, with what it is made of."""
+    """Rows of a set, and seconds to compute it together with the sets that it is built from."""
 
     name: str
     rows: int
@@ -36,8 +36,8 @@ class SetCost(Record):
 class Explanation(Record):
     """A query in its canonical form, in words and in SQL.
 
-    `sets` are the table expressions of the SQL by their names there; `notes` say what a careful
-    reader would point out.
+    `sets` are the common table expressions of the SQL, by their names there; `notes` are warnings
+    about likely misreadings.
     """
 
     canonical: str
@@ -48,44 +48,45 @@ class Explanation(Record):
     parameters: tuple[Any, ...]
 
 
-def explain(statement: CompiledQuery, dialect: Dialect) -> Explanation:
-    """Explain a statement as a dialect writes it."""
-    checked = statement.checked
-    compiled = statement.select.compile(
-        dialect=dialect, compile_kwargs={"render_postcompile": True}
-    )
-    values = compiled.params
+def explain(checked: CheckedQuery, dialect: str) -> Explanation:
+    """Explain a query, in the SQL of `sqlite` or `postgresql`."""
+    found = select_rows(checked)
+    statement = render(found.select, dialect)
     return Explanation(
         canonical=str(checked.query),
         meaning=describe_query(checked),
-        sets=statement.sets,
+        sets=found.sets,
         notes=checked.notes,
-        sql=str(compiled),
-        parameters=tuple(values[name] for name in compiled.positiontup or values),
+        sql=statement.text,
+        parameters=statement.bind(checked.values),
     )
 
 
-def plan(statement: CompiledQuery, connection: Connection) -> tuple[str, ...]:
-    """Ask the database how it would answer; the last column of every row says a step."""
-    return tuple(str(row[-1]) for row in connection.execute(Plan(statement.select)))
+def query_plan(checked: CheckedQuery, dialect: str, execute: Execute) -> tuple[Any, ...]:
+    """Ask the database for its plan of a query, which is not run; each row is a step."""
+    statement = render(select_rows(checked).select, dialect)
+    text = f"{_PREFIXES[dialect]} {statement.text}"
+    return tuple(execute(text, statement.bind(checked.values)))
 
 
-def indexes(plan: Iterable[str]) -> tuple[str, ...]:
+def indexes(steps: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the indexes that the steps of a plan of SQLite use."""
-    found = (name for step in plan for name in _INDEX.findall(step))
+    found = (name for step in steps for name in _INDEX.findall(step))
     return tuple(dict.fromkeys(found))
 
 
-def costs(statement: CompiledQuery, connection: Connection) -> tuple[SetCost, ...]:
-    """Make every set of a statement on its own, and then run the statement."""
-    found = []
-    for place, each in enumerate(statement.sets):
-        # Each behind those that it is made of, as in the statement.
-        before = [one.table for one in statement.sets[: place + 1]]
-        counted = select(func.count()).select_from(each.table).add_cte(*before)
+def costs(checked: CheckedQuery, dialect: str, execute: Execute) -> tuple[SetCost, ...]:
+    """Measure every set of a query on its own, and last the whole query."""
+    found = select_rows(checked)
+    measured = []
+    for place, each in enumerate(found.sets):
+        # A set stands behind those that it is built from, as in the statement.
+        before = [one.table for one in found.sets[: place + 1]]
+        statement = render(select(func.count()).select_from(each.table).add_cte(*before), dialect)
         started = time.perf_counter()
-        rows = connection.scalar(counted) or 0
-        found.append(SetCost(name=each.name, rows=rows, seconds=time.perf_counter() - started))
+        ((rows,),) = execute(statement.text, statement.bind(checked.values))
+        measured.append(SetCost(name=each.name, rows=rows, seconds=time.perf_counter() - started))
+    statement = render(found.select, dialect)
     started = time.perf_counter()
-    answer = len(connection.execute(statement.select).all())
-    return (*found, SetCost(name="", rows=answer, seconds=time.perf_counter() - started))
+    rows = len(execute(statement.text, statement.bind(checked.values)))
+    return (*measured, SetCost(name="", rows=rows, seconds=time.perf_counter() - started))
