@@ -29,7 +29,6 @@ NOT_YET = {
     "cachedb/operations/sync",
     "cachedb/operations/transfer",
     "cachedb/packages",
-    "cachedb/query",
     "cachedb/registry",
     "cli",
 }

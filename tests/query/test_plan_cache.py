@@ -131,7 +131,7 @@ def test_dialects_and_purposes_are_kept_apart(home: Path) -> None:
     assert len(texts) == len(files(home)) == 3
 
 
-def test_a_file_holds_no_value_and_nobody_else_may_read_it(home: Path) -> None:
+def test_a_file_holds_no_value_and_is_private(home: Path) -> None:
     plan_cache.compile_rows(checked(TEXT), "sqlite")
 
     (file,) = files(home)

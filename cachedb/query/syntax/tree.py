@@ -1,4 +1,4 @@
-"""The tree of a query: what was written, before anybody knows whether it makes sense.
+"""The tree of a query: what was written, not yet checked.
 
 Two trees are equal when they say the same in the same words; where the words stood does not
 count. `str()` of a node is its canonical text: that of a query parses to the same tree.
