@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.limits import QUERY_PLANS
-from cachedb.query.statement import Bound, CompiledQuery, Constant, Statement
+from cachedb.query.statement import Bound, CompiledQuery, CompiledStatement, Constant
 from cachedb.version import VERSION
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _remove_oldest(folder: int) -> None:
             os.unlink(name, dir_fd=folder)
 
 
-def _as_json(statement: Statement) -> dict[str, Any]:
+def _as_json(statement: CompiledStatement) -> dict[str, Any]:
     parameters = [
         [each.slot, each.part] if isinstance(each, Bound) else each.value
         for each in statement.parameters
@@ -193,8 +193,8 @@ def _as_json(statement: Statement) -> dict[str, Any]:
     return {"text": statement.text, "parameters": parameters}
 
 
-def _statement(content: Any) -> Statement:
-    return Statement(
+def _statement(content: Any) -> CompiledStatement:
+    return CompiledStatement(
         text=content["text"], parameters=tuple(map(_parameter, content["parameters"]))
     )
 

@@ -31,7 +31,7 @@ class Constant(Record):
 Parameter: TypeAlias = Bound | Constant
 
 
-class Statement(Record):
+class CompiledStatement(Record):
     """One SELECT in the SQL of a dialect, with positional parameters."""
 
     text: str
@@ -52,5 +52,5 @@ class CompiledQuery(Record):
     `CheckedQuery.selectors()`.
     """
 
-    statement: Statement
-    selectors: tuple[Statement, ...]
+    statement: CompiledStatement
+    selectors: tuple[CompiledStatement, ...]

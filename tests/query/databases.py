@@ -13,7 +13,7 @@ from cachedb.query.results import OutputColumn
 from cachedb.query.semantics import linear_regex, times
 from cachedb.query.semantics.check import check
 from cachedb.query.semantics.typed import CheckedQuery
-from cachedb.query.statement import Statement
+from cachedb.query.statement import CompiledStatement
 from cachedb.query.syntax.parser import parse
 from cachedb.query.syntax.tree import Query
 from tests.query.generate import NOW
@@ -56,7 +56,7 @@ def ids(connection: Connection, query: Query) -> list[int]:
     return [key for (key,) in execute(connection, statement, checked)]
 
 
-def execute(connection: Connection, statement: Statement, checked: CheckedQuery) -> Any:
+def execute(connection: Connection, statement: CompiledStatement, checked: CheckedQuery) -> Any:
     """Run a statement for the values of a query."""
     return connection.exec_driver_sql(statement.text, statement.bind(checked.values)).all()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.query.semantics.typed import CheckedQuery
-    from cachedb.query.statement import CompiledQuery, Statement
+    from cachedb.query.statement import CompiledQuery, CompiledStatement
     from cachedb.query.syntax.tree import Query
     from cachedb.query.tools.explain import Explanation, SetCost
 
@@ -111,7 +111,7 @@ class _Executor:
     def __call__(self, text: str, parameters: Sequence[Any]) -> Sequence[Any]:
         return self._connection.driver.execute(text, tuple(parameters)).fetchall()
 
-    def run(self, statement: Statement, checked: CheckedQuery) -> Sequence[Any]:
+    def run(self, statement: CompiledStatement, checked: CheckedQuery) -> Sequence[Any]:
         return self(statement.text, statement.bind(checked.values))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cachedb.query.semantics.typed import CheckedQuery, SelectorTest, SortKey
     from cachedb.query.sql.cte import NamedSet
     from cachedb.query.sql.expressions import Row
-    from cachedb.query.statement import Statement
+    from cachedb.query.statement import CompiledStatement
     from cachedb.query.vocabulary import Field
 
 _Columns = TypeVarTuple("_Columns")
@@ -82,7 +82,7 @@ def _select_ids(checked: CheckedQuery) -> Select[int]:
     return conditions.attach(_limited(found, checked))
 
 
-def _selectors(checked: CheckedQuery, dialect: str) -> tuple[Statement, ...]:
+def _selectors(checked: CheckedQuery, dialect: str) -> tuple[CompiledStatement, ...]:
     return tuple(render(_count_matches(node), dialect) for node in checked.selectors())
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from cachedb.query.semantics.slots import derive
-from cachedb.query.statement import Bound, Constant, Statement
+from cachedb.query.statement import Bound, CompiledStatement, Constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -121,7 +121,7 @@ def _in_collation_c(element: _InCodePoints, compiler: SQLCompiler, **options: An
     return f'({compiler.process(next(iter(element.clauses)), **options)} COLLATE "C")'
 
 
-def render(statement: Select[*tuple[Any, ...]], name: str) -> Statement:
+def render(statement: Select[*tuple[Any, ...]], name: str) -> CompiledStatement:
     """Render a SELECT in the dialect `name`, `sqlite` or `postgresql`."""
     compiled = statement.compile(
         dialect=_dialect(name), compile_kwargs={"render_postcompile": True}
@@ -129,7 +129,7 @@ def render(statement: Select[*tuple[Any, ...]], name: str) -> Statement:
     values = compiled.params
     assert compiled.positiontup is not None
     found = (_parameter_of(key, values[key]) for key in compiled.positiontup)
-    return Statement(text=str(compiled), parameters=tuple(found))
+    return CompiledStatement(text=str(compiled), parameters=tuple(found))
 
 
 @cache
