@@ -1,12 +1,11 @@
-"""Connections for questions that somebody else has put: they only read, and not for ever."""
+"""Limits of queries that users write: transactions that only read, for a limited time."""
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy.exc import OperationalError
+from typing import TYPE_CHECKING
 
 from cachedb.errors import LimitExceeded
 from cachedb.limits import QUERY_SECONDS
@@ -17,29 +16,31 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
 
-# Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond.
 _STEPS = 20_000
+"""Instructions of SQLite between two looks at the clock: a fraction of a millisecond."""
 
 
 @contextmanager
-def asking(catalog: Catalog, prepare: Callable[[Any], None]) -> Iterator[Connection]:
-    """Open a transaction that cannot write and is interrupted when its time is over.
+def limited(
+    catalog: Catalog, prepare: Callable[[sqlite3.Connection], None]
+) -> Iterator[Connection]:
+    """Open a read-only transaction that is interrupted after the limit `query seconds`.
 
     `prepare` is given the connection of the driver, to register functions with.
 
     Raises:
-        LimitExceeded: The statement took longer than the limit.
+        LimitExceeded: The statements took longer than the limit.
     """
-    give_up = time.monotonic() + QUERY_SECONDS.value
+    deadline = time.monotonic() + QUERY_SECONDS.value
     with catalog.reading() as connection:
-        driver: Any = connection.driver
+        driver = connection.driver
         prepare(driver)
         driver.execute("PRAGMA query_only = ON")
-        driver.set_progress_handler(lambda: time.monotonic() > give_up, _STEPS)
+        driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
         try:
             yield connection
-        except OperationalError as error:
-            if "interrupted" not in str(error.orig):
+        except sqlite3.OperationalError as error:
+            if "interrupted" not in str(error):
                 raise
             raise LimitExceeded(
                 "the query", QUERY_SECONDS.name, QUERY_SECONDS.value, QUERY_SECONDS.variable

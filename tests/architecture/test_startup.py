@@ -69,6 +69,24 @@ def test_a_glance_needs_no_sqlalchemy(settled: build.Tree, arguments: list[str])
     assert not imported(*arguments, cache=settled.path) & (_SQL | _HTTP | _TERMINAL)
 
 
+@pytest.mark.parametrize(
+    ("words", "again"),
+    [
+        ("refs tag:a sort name", "refs tag:other sort name"),
+        ("refs name:x tag:x,y added since 30d", "refs name:z tag:a,b,c added since 2d"),
+        ("blobs size gt 1M group kind", "blobs size gt 2G group kind"),
+        ("packages name matches 'a.c'", "packages name matches '^x'"),
+        ("refs app", "refs app"),
+    ],
+)
+def test_a_query_of_a_known_shape_needs_no_sqlalchemy(
+    settled: build.Tree, words: str, again: str
+) -> None:
+    imported("query", words, cache=settled.path)
+
+    assert not imported("query", again, cache=settled.path) & (_SQL | _HTTP | _TERMINAL)
+
+
 def test_a_local_command_imports_no_http_and_no_migrations(tmp_path: Path) -> None:
     tree = build.layout(tmp_path / "cache", {"app": build.image()})
     imported("ls", cache=tree.path)  # makes the catalog, for which alembic is needed once

@@ -81,17 +81,17 @@ def test_a_query_that_takes_too_long_is_interrupted(
     with pytest.raises(LimitExceeded, match="query seconds"):
         cache.query("refs sort -exclusive")
     with cache.catalog.reading() as connection:
-        assert connection.exec_driver_sql("PRAGMA query_only").scalar() == 0
+        assert connection.driver.execute("PRAGMA query_only").fetchone() == (0,)
 
 
 def test_a_query_cannot_write(cache: Cache) -> None:
-    from cachedb.catalog.query_limits import asking  # noqa: PLC0415
+    from cachedb.catalog.query_limits import limited  # noqa: PLC0415
 
     with (
         pytest.raises(StorageFailed, match="readonly"),
-        asking(cache.catalog, lambda _: None) as connection,
+        limited(cache.catalog, lambda _: None) as connection,
     ):
-        connection.exec_driver_sql("DELETE FROM ref")
+        connection.driver.execute("DELETE FROM ref")
 
 
 def test_an_explanation_shows_the_statement_and_its_plan(cache: Cache) -> None:

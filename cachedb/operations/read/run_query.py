@@ -6,7 +6,7 @@ from collections import namedtuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cachedb.catalog.query_limits import asking
+from cachedb.catalog.query_limits import limited
 from cachedb.catalog.statements import refs
 from cachedb.query import plan_cache
 from cachedb.query.results import OutputColumn
@@ -71,7 +71,7 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
 def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
     """Explain a query without running it."""
     checked = _checked(query, now)
-    with asking(catalog, linear_regex.register) as connection:
+    with limited(catalog, linear_regex.register) as connection:
         return _explained(checked, catalog.dialect, connection)
 
 
@@ -84,7 +84,7 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
     from cachedb.query.tools import explain as explaining  # noqa: PLC0415  (SQLAlchemy)
 
     checked = _checked(query, now)
-    with asking(catalog, linear_regex.register) as connection:
+    with limited(catalog, linear_regex.register) as connection:
         execute = _Executor(connection)
         costs = explaining.costs(checked, catalog.dialect, execute)
         return _explained(checked, catalog.dialect, connection).replace(costs=costs)
@@ -95,7 +95,7 @@ def _checked(query: Query, now: datetime | None) -> CheckedQuery:
 
 
 def _run(catalog: Catalog, checked: CheckedQuery, compiled: CompiledQuery) -> Sequence[Any]:
-    with asking(catalog, linear_regex.register) as connection:
+    with limited(catalog, linear_regex.register) as connection:
         execute = _Executor(connection)
         for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
             ((matches,),) = execute.run(statement, checked)

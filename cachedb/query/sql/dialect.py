@@ -7,10 +7,10 @@ by code point and has GLOB; PostgreSQL has regular expressions, and the collatio
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import Boolean, bindparam, or_, true
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -134,11 +134,9 @@ def render(statement: Select[*tuple[Any, ...]], name: str) -> CompiledStatement:
 
 @cache
 def _dialect(name: str) -> Dialect:
-    dialects: dict[str, type[Any]] = {
-        "sqlite": sqlite.dialect,
-        "postgresql": postgresql.psycopg.dialect,
-    }
-    found: Dialect = dialects[name](paramstyle=_PARAMSTYLES[name])
+    # The other dialect is not imported.
+    module = import_module(f"sqlalchemy.dialects.{name}")
+    found: Dialect = module.dialect(paramstyle=_PARAMSTYLES[name])
     return found
 
 
