@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.limits import QUERY_PLANS
-from cachedb.query.statement import Bound, CompiledQuery, CompiledStatement, Constant
+from cachedb.query.statement import CompiledQuery, CompiledStatement, FixedParameter, SlotParameter
 from cachedb.version import VERSION
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _remove_oldest(folder: int) -> None:
 
 def _as_json(statement: CompiledStatement) -> dict[str, Any]:
     parameters = [
-        [each.slot, each.part] if isinstance(each, Bound) else each.value
+        [each.slot, each.part] if isinstance(each, SlotParameter) else each.value
         for each in statement.parameters
     ]
     return {"text": statement.text, "parameters": parameters}
@@ -199,11 +199,11 @@ def _statement(content: Any) -> CompiledStatement:
     )
 
 
-def _parameter(content: Any) -> Bound | Constant:
+def _parameter(content: Any) -> SlotParameter | FixedParameter:
     if isinstance(content, list):
         slot, part = content
-        return Bound(slot=slot, part=part)
-    return Constant(value=content)
+        return SlotParameter(slot=slot, part=part)
+    return FixedParameter(value=content)
 
 
 def _digest(text: str) -> str:

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Bound(Record):
+class SlotParameter(Record):
     """A parameter that derives from the value of a slot."""
 
     slot: int
     part: str
 
 
-class Constant(Record):
+class FixedParameter(Record):
     """A parameter of the statement itself, such as the number of a kind."""
 
     value: int | str | None
 
 
-Parameter: TypeAlias = Bound | Constant
+Parameter: TypeAlias = SlotParameter | FixedParameter
 
 
 class CompiledStatement(Record):
@@ -40,7 +40,7 @@ class CompiledStatement(Record):
     def bind(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """Return the parameters for the values of a query, in the order of the text."""
         return tuple(
-            derive(each.part, values[each.slot]) if isinstance(each, Bound) else each.value
+            derive(each.part, values[each.slot]) if isinstance(each, SlotParameter) else each.value
             for each in self.parameters
         )
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from cachedb.query.semantics.slots import derive
-from cachedb.query.statement import Bound, CompiledStatement, Constant
+from cachedb.query.statement import CompiledStatement, FixedParameter, SlotParameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -142,9 +142,9 @@ def _dialect(name: str) -> Dialect:
 
 def _parameter_of(key: str, value: Any) -> Parameter:
     if not key.startswith(_SLOT):
-        return Constant(value=value)
+        return FixedParameter(value=value)
     number, _, part = key.removeprefix(_SLOT).partition("_")
-    return Bound(slot=int(number), part=part)
+    return SlotParameter(slot=int(number), part=part)
 
 
 def parameter(slot: Slot, part: str = "value") -> BindParameter[Any]:

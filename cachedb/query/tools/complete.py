@@ -45,7 +45,7 @@ _BEFORE_COLUMNS: Final = frozenset({"sort", "show", "group", "by", "per"})
 _BEFORE_TERM: Final = frozenset({"and", "or", "not"})
 
 
-class Candidate(Record):
+class Suggestion(Record):
     """Something that can be written, and what it means."""
 
     text: str
@@ -68,7 +68,7 @@ class Completion(Record):
 
     start: int
     prefix: str
-    words: tuple[Candidate, ...] = ()
+    words: tuple[Suggestion, ...] = ()
     values: ValuesOf | None = None
 
 
@@ -152,11 +152,11 @@ class _Completer:
         last = place.before[-1] if place.before else ""
         if place.word.startswith("@"):
             return self._words(
-                Candidate(text=f"@{n}", doc=text) for n, text in self._saved.items()
+                Suggestion(text=f"@{n}", doc=text) for n, text in self._saved.items()
             )
         if last in {*QUANTIFIERS, "count"}:
             return self._words(
-                Candidate(text=r.name, doc=r.doc) for r in self._relations(place.sort)
+                Suggestion(text=r.name, doc=r.doc) for r in self._relations(place.sort)
             )
         if last in _BEFORE_COLUMNS:
             return self._columns(last)
@@ -165,12 +165,12 @@ class _Completer:
         if last in WORD_OPERATORS and len(place.before) > 1:
             return self._after_operator(place.before[-2])
         if any(word in CLAUSES for word in place.before):
-            return self._words(Candidate(text=word) for word in CLAUSES)
+            return self._words(Suggestion(text=word) for word in CLAUSES)
         if ":" in place.word:
             return self._values()
         return self._terms()
 
-    def _words(self, words: Iterable[Candidate], prefix: str | None = None) -> Completion:
+    def _words(self, words: Iterable[Suggestion], prefix: str | None = None) -> Completion:
         place = self._place
         prefix = place.word if prefix is None else prefix
         fitting = tuple(word for word in words if word.text.startswith(prefix))
@@ -184,9 +184,9 @@ class _Completer:
         place = self._place
         grouped = "group" in place.before and after in {"show", "sort"}
         fields = [field for field in FIELDS[place.sort].values() if field.is_scalar]
-        words = [Candidate(text=field.name, doc=field.doc) for field in fields]
+        words = [Suggestion(text=field.name, doc=field.doc) for field in fields]
         if grouped:
-            words += [Candidate(text=name, doc=doc) for name, doc in AGGREGATES.items()]
+            words += [Suggestion(text=name, doc=doc) for name, doc in AGGREGATES.items()]
         prefix = re.split(r"[,-]", place.word)[-1]
         return self._words(words, prefix)
 
@@ -198,7 +198,7 @@ class _Completer:
         if name == "is":
             prefix = rest.rpartition(",")[2]
             return self._words(
-                (Candidate(text=flag.name, doc=flag.doc) for flag in FLAGS[sort].values()), prefix
+                (Suggestion(text=flag.name, doc=flag.doc) for flag in FLAGS[sort].values()), prefix
             )
         field = FIELDS[sort].get(name)
         if field is None:
@@ -235,9 +235,9 @@ class _Completer:
     def _of_field(self, field: Field, prefix: str) -> Completion:
         place = self._place
         if field.type is Type.ENUM:
-            return self._words((Candidate(text=word) for word in field.words), prefix)
+            return self._words((Suggestion(text=word) for word in field.words), prefix)
         if field.type in _EXAMPLES:
-            return self._words((Candidate(text=text) for text in _EXAMPLES[field.type]), prefix)
+            return self._words((Suggestion(text=text) for text in _EXAMPLES[field.type]), prefix)
         start = place.start + len(place.word) - len(prefix)
         if field.type is Type.NUMBER or field.computed:
             return Completion(start=start, prefix=prefix)
@@ -265,16 +265,16 @@ class _Completer:
             return self._words(_of_sort(sort, f"{path}."))
         words = list(_of_sort(place.sort, ""))
         if place.is_first or place.is_argument:
-            words = [Candidate(text=noun.name, doc=noun.doc) for noun in NOUNS.values()] + words
-        words += [Candidate(text=f"{one.name}(", doc=one.doc) for one in FUNCTIONS.values()]
+            words = [Suggestion(text=noun.name, doc=noun.doc) for noun in NOUNS.values()] + words
+        words += [Suggestion(text=f"{one.name}(", doc=one.doc) for one in FUNCTIONS.values()]
         words += [
-            Candidate(text=word) for word in ("not", *QUANTIFIERS, "count", "top", *CONSTANTS)
+            Suggestion(text=word) for word in ("not", *QUANTIFIERS, "count", "top", *CONSTANTS)
         ]
-        words += [Candidate(text=f"@{name}", doc=text) for name, text in self._saved.items()]
+        words += [Suggestion(text=f"@{name}", doc=text) for name, text in self._saved.items()]
         is_open = not place.before or place.before[-1] in _BEFORE_TERM
         if not is_open:
-            words += [Candidate(text=word) for word in ("and", "or", *CLAUSES)]
-            words += [Candidate(text=word) for word in self._operators(place.before[-1])]
+            words += [Suggestion(text=word) for word in ("and", "or", *CLAUSES)]
+            words += [Suggestion(text=word) for word in self._operators(place.before[-1])]
         found = self._words(words)
         return self._with_references(found)
 
@@ -296,14 +296,14 @@ class _Completer:
         return Completion(start=found.start, prefix=found.prefix, words=found.words, values=wanted)
 
 
-def _of_sort(sort: Sort, before: str) -> Iterable[Candidate]:
+def _of_sort(sort: Sort, before: str) -> Iterable[Suggestion]:
     for field in FIELDS[sort].values():
         if field.name not in UNQUERIED:
-            yield Candidate(text=f"{before}{field.name}:", doc=field.doc)
+            yield Suggestion(text=f"{before}{field.name}:", doc=field.doc)
     if FLAGS[sort]:
-        yield Candidate(text=f"{before}is:", doc=", ".join(FLAGS[sort]))
+        yield Suggestion(text=f"{before}is:", doc=", ".join(FLAGS[sort]))
     for relation in RELATIONS[sort].values():
-        yield Candidate(text=f"{before}{relation.name}.", doc=relation.doc)
+        yield Suggestion(text=f"{before}{relation.name}.", doc=relation.doc)
 
 
 def _sort_inside(word: str, before: list[str], sort: Sort) -> Sort:
