@@ -147,7 +147,7 @@ def variables_of_options() -> dict[str, str]:
 
 def query_language() -> str:
     """Return the page of the query language: its complete vocabulary."""
-    parts = ["# Query language", _MADE, _ABOUT_QUERIES]
+    parts = ["# Query vocabulary", _MADE, _ABOUT_QUERIES]
     nouns = [(f"`{n.name}`", n.sort.noun, n.doc) for n in vocabulary.NOUNS.values()]
     parts += ["## Nouns\n", _table(("noun", "selects from", "meaning"), nouns)]
     for sort in vocabulary.Sort:
@@ -197,10 +197,8 @@ An option of the command line takes precedence over its variable. An empty varia
 set. [Limits](limits.md) have variables of their own, `CACHEDB_LIMIT_…`.
 """
 _ABOUT_QUERIES = """\
-A query is `[noun] [terms] [clauses]`. Adjacent terms are a conjunction; `or`, `not` and
-parentheses combine terms. Clauses are `sort`, `limit`, `offset`, `show` and `group`.
-`field:value` is the same as `field eq value`; a list of values is separated by commas, a range is
-written `low..high`. [Write queries](../how-to/write-queries.md) shows examples.
+Words that a query is made of. [Query syntax](query-syntax.md) has the grammar and the forms of
+values, [Write queries](../how-to/write-queries.md) examples.
 """
 
 

@@ -6,6 +6,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from cachedb.oci import Digest
 from cachedb.operations.check.findings import Code
 from cachedb.operations.gc.mark import Reason
 from cachedb.operations.read.listing import Health
+from cachedb.query.sql.compile import compile_query
+from cachedb.query.syntax.parser import parse
+from cachedb.query.vocabulary import KEYWORDS, WORD_OPERATORS
 from scripts import reference
 from tests import build
 from tests.conftest import BASE
@@ -155,3 +159,23 @@ def test_every_command_that_prints_rows_is_on_the_page() -> None:
     objects = {"export", "query", "show", "tree"}
     printing = {name for name, options in reference.options().items() if "--format" in options}
     assert {each.split()[0] for each in COLUMNS} - {"query"} == printing - objects
+
+
+SYNTAX = (ROOT / "docs" / "reference" / "query-syntax.md").read_text()
+VALUES = SYNTAX.split("\n## Values\n")[1].split("\n## ")[0]
+EXAMPLES = [
+    query
+    for row in VALUES.splitlines()
+    if row.startswith("| ")
+    for query in re.findall(r"`([^`]+)`", row.rsplit(" | ", 1)[1])
+]
+
+
+@pytest.mark.parametrize("query", EXAMPLES)
+def test_an_example_of_the_syntax_page_compiles(query: str) -> None:
+    assert compile_query(parse(query), now=datetime.now(UTC)).columns
+
+
+def test_the_grammar_of_the_syntax_page_has_every_keyword() -> None:
+    grammar = SYNTAX.split("```text\n")[1].split("```")[0]
+    assert set(KEYWORDS) - set(WORD_OPERATORS) <= set(re.findall(r"[a-z]+", grammar))
