@@ -7,41 +7,44 @@ import os
 import sys
 from importlib import import_module
 from keyword import iskeyword
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
+from cachedb import __version__
 from cachedb.cli.errors.report import ErrorFormatOption, expect_choice, report
 from cachedb.cli.errors.usage import no_such_command, told
-from cachedb.cli.options.completion import as_bash_breaks_words
 from cachedb.cli.render.output import tell
 from cachedb.errors import CacheError
 
-_COMMANDS = (
-    "pull",
-    "push",
-    "copy",
-    "tags",
-    "inspect",
-    "import",
-    "export",
-    "ls",
-    "show",
-    "tree",
-    "sbom",
-    "find-root",
-    "why",
-    "du",
-    "validate",
-    "verify",
-    "doctor",
-    "gc",
-    "rm",
-    "clean",
-    "query",
-)
+# First lines of the docstrings of the commands, so that neither --help nor the completion of a
+# command imports all of them; tests/architecture compares.
+_COMMANDS: Final = {
+    "pull": "Pull images, for all of their platforms or for some.",
+    "push": "Push images, with all that refers to them; only what the registry lacks is sent.",
+    "copy": "Copy an image from one registry to another, through the cache, where it stays.",
+    "tags": "List the tags of a repository, as its registry has them.",
+    "inspect": "Show what a registry says about an image, without pulling it.",
+    "import": "Import images from OCI archives and layouts, and from archives of docker save.",
+    "export": "Export images as an OCI archive, for docker load, or one as a tree of files.",
+    "ls": "List the images in the cache, or those that a query selects.",
+    "show": "Show an image: its platforms, how each is run, its labels.",
+    "tree": "Draw an image: index, manifests, configs, layers, referrers.",
+    "sbom": "Print the SBOMs of an image, or list its packages.",
+    "find-root": "Say which image a name stands for, or which contain a blob.",
+    "why": "Say which names keep a blob, and on which way.",
+    "du": "Say what images take: in all, shared, and alone.",
+    "validate": "Check platform by platform that what is declared is here.",
+    "verify": "Read and hash blobs, and say which are corrupt or missing.",
+    "doctor": "Look for what is wrong: files, catalog, locks, permissions, leftovers, space.",
+    "gc": "Remove every blob that no name leads to.",
+    "rm": "Remove names from the cache; blobs stay until `cachedb gc`.",
+    "clean": "Empty the cache: every name goes, and every blob that no running operation holds.",
+    "query": "Ask for refs, blobs, links or packages in the query language.",
+}
+_COMPLETE: Final = "_CACHEDB_COMPLETE"
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _COLLECT_AFTER = 50_000
@@ -63,6 +66,14 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         return _load(cmd_name) if cmd_name in _COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        _Summaries.of(ctx).format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        summaries = _Summaries.of(ctx)
+        listed = type(ctx)(summaries, info_name=ctx.info_name, resilient_parsing=True)
+        return summaries.shell_complete(listed, incomplete)
 
     def make_context(
         self, info_name: str | None, args: list[str], *more: Any, **extra: Any
@@ -89,6 +100,19 @@ class _Commands(TyperGroup):
         return result
 
 
+class _Summaries(TyperGroup):
+    """The commands as --help and completion list them: names and summaries, without modules."""
+
+    @classmethod
+    def of(cls, ctx: Any) -> _Summaries:
+        """Return the commands with the options of the group of `ctx`."""
+        commands = [TyperCommand(name, help=text) for name, text in _COMMANDS.items()]
+        return cls(name=ctx.command.name, commands=commands, params=ctx.command.params)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return list(self.commands)
+
+
 app = typer.Typer(
     name="cachedb",
     cls=_Commands,
@@ -101,9 +125,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (typer hands it over by position)
     if wanted:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"cachedb {version('cachedb')}\n")
+        sys.stdout.write(f"cachedb {__version__}\n")
         raise typer.Exit
 
 
@@ -144,8 +166,7 @@ def main() -> None:
     # again for what does not is a tenth of adopting a layout.
     gc.set_threshold(_COLLECT_AFTER)
     try:
-        with as_bash_breaks_words():
-            app(prog_name="cachedb")
+        _run()
     except CacheError as error:
         report(error)
         sys.exit(error.exit_code)
@@ -164,6 +185,16 @@ def main() -> None:
         report(failed)
         _let_go_of_output()
         sys.exit(failed.exit_code)
+
+
+def _run() -> None:
+    if _COMPLETE not in os.environ:
+        app(prog_name="cachedb")
+        return
+    from cachedb.cli.options.completion import as_bash_breaks_words
+
+    with as_bash_breaks_words():
+        app(prog_name="cachedb")
 
 
 def _let_go_of_output() -> None:

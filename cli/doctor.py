@@ -9,8 +9,8 @@ import typer
 from cachedb.cli.options.cache import CacheOption
 from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.options.common import FormatOption, QuietOption
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import ValidationFailed
 
 _COLUMNS = (
@@ -60,7 +60,7 @@ def command(
             (str(each.level), str(each.code), each.path, each.detail, list(each.names), each.hint)
             for each in found
         )
-        output.render(_COLUMNS, rows, form)
+        tables.render(_COLUMNS, rows, form)
     faults = [each for each in found if each.level is not Level.NOTE]
     if faults:
         raise ValidationFailed(f"{output.count(len(faults), 'fault')} found")

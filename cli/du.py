@@ -6,8 +6,8 @@ from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 
 _COLUMNS = (
     Column("names", lambda names: output.words(name or "<none>" for name in names)),
@@ -55,9 +55,9 @@ def command(
                 ("total", usage.total),
             ]
     if rows is not None and not quiet:
-        output.render(_COLUMNS, rows, form)
+        tables.render(_COLUMNS, rows, form)
     if rows is None or quiet:
-        output.render(_TOTALS, totals, form)
+        tables.render(_TOTALS, totals, form)
     elif form is Format.TABLE:
         output.say()
-        output.render(_TOTALS, totals, form, head=False)
+        tables.render(_TOTALS, totals, form, head=False)

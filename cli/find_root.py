@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, answered
 from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),
@@ -34,4 +34,4 @@ def command(
             output.say(root.digest)
         return
     rows = ((root.name, root.digest, root.media_type, root.size) for root in roots)
-    output.render(_COLUMNS, rows, form)
+    tables.render(_COLUMNS, rows, form)

@@ -22,8 +22,8 @@ from cachedb.cli.options.policies import (
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, read_query
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output
-from cachedb.cli.render.output import Format
 from cachedb.cli.render.plans import print_plan, rows_of, rows_of_kept, tell_about
+from cachedb.cli.render.tables import Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,8 +17,8 @@ from cachedb.cli.options.registries import (
     TrustRealmOption,
     connector,
 )
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 
 if TYPE_CHECKING:
     from cachedb.operations.transfer.remote_inspect import RemoteImage
@@ -66,7 +66,7 @@ def command(
         output.say(f"{image.reference}  {image.descriptor.digest}")
         output.say(f"{image.descriptor.media_type}  {output.size(image.size)}")
         output.say()
-    output.render(_COLUMNS, _rows(image), form)
+    tables.render(_COLUMNS, _rows(image), form)
 
 
 def _rows(image: RemoteImage) -> list[tuple[object, ...]]:

@@ -25,8 +25,8 @@ from cachedb.cli.options.query import (
     clauses,
     read_query,
 )
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def command(
         *([where] if where is not None else words or ()),
         *clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset),
     ]
-    end = output.line_end(form, quiet=quiet, null=null)
+    end = tables.line_end(form, quiet=quiet, null=null)
     if not asked:
         from cachedb.operations.read.listing import list_refs
 
@@ -85,7 +85,7 @@ def command(
         return
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)
-        fields = output.fields_of(form)
+        fields = tables.fields_of(form)
         is_listing = not query.clauses.show and not query.clauses.group
         has_all = {column.name for column in _COLUMNS}.issuperset(fields)
         if query.noun in {"refs", "images"} and is_listing and has_all:
@@ -106,4 +106,4 @@ def _print(listed: Iterable[Listing], form: str, *, quiet: bool, end: str) -> No
         (each.name, each.digest, [str(p) for p in each.platforms], each.size, str(each.health))
         for each in listed
     )
-    output.render(_COLUMNS, rows, form, end=end)
+    tables.render(_COLUMNS, rows, form, end=end)

@@ -24,9 +24,9 @@ from cachedb.cli.options.query import (
     clauses,
     read_query,
 )
-from cachedb.cli.render import output
+from cachedb.cli.render import output, tables
 from cachedb.cli.render.answers import print_answer, print_explanation
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput, ValidationFailed
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def command(
     """
     options = clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset)
     asked = [*(words or ()), *options]
-    end = output.line_end(form, quiet=quiet, null=null)
+    end = tables.line_end(form, quiet=quiet, null=null)
     with open_cache(cache) as opened:
         if forget is not None:
             opened.forget_query(forget.removeprefix("@"))
@@ -110,7 +110,7 @@ def command(
             elif explain or sql:
                 print_explanation(opened.explain(query), only_sql=sql)
             else:
-                answer = opened.query(query.showing(output.fields_of(form)))
+                answer = opened.query(query.showing(tables.fields_of(form)))
                 print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
 
 
@@ -125,6 +125,6 @@ def _check(opened: Cache, form: str) -> None:
         (each.name, each.text, None if each.problem is None else each.problem.why, each.doc)
         for each in found
     ]
-    output.render(_SAVED, rows, form)
+    tables.render(_SAVED, rows, form)
     if broken := [f"@{each.name}" for each in found if each.problem is not None]:
         raise ValidationFailed(f"broken: {', '.join(broken)}")

@@ -12,8 +12,8 @@ import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import NameArgument
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import NotFound, ValidationFailed
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _list_packages(cache: Cache, name: str, platform: Platform | None, form: str
         (str(p.platform) if p.platform else None, p.name, p.version, p.type, p.license, p.purl)
         for p in listing.packages
     )
-    output.render(_COLUMNS, rows, form)
+    tables.render(_COLUMNS, rows, form)
     if listing.unreadable:
         first = listing.unreadable[0]
         raise ValidationFailed(

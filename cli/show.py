@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NameArgument
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Format
 
 
 def command(
@@ -15,7 +15,7 @@ def command(
     with open_cache(cache) as opened:
         details = opened.inspect(name).to_json()
     if form is not Format.TABLE:
-        output.render_tree(details, form)
+        tables.render_tree(details, form)
         return
     for line in _lines(details, indent=""):
         output.say(line)

@@ -14,8 +14,8 @@ from cachedb.cli.options.registries import (
     TrustRealmOption,
     connector,
 )
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import tables
+from cachedb.cli.render.tables import Column, Format
 
 
 def command(
@@ -38,4 +38,4 @@ def command(
     reference = Reference.parse(repository)
     with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
         rows = [(tag,) for tag in list_tags(connect(reference.domain), reference)]
-    output.render((Column("tag"),), rows, form, head=False)
+    tables.render((Column("tag"),), rows, form, head=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NameArgument
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +27,9 @@ def command(
         for line in _lines(root):
             output.say(line)
     else:
-        output.refuse_columns(form)
+        tables.refuse_columns(form)
         text = "".join(_json_pieces(root, is_indented=form is Format.JSON))
-        output.say(output.printable_json(text))
+        output.say(tables.printable_json(text))
 
 
 # Neither of these recurses: an image can be nested as deeply as GRAPH_DEPTH allows, which is more
@@ -58,6 +57,7 @@ def _line(node: TreeNode) -> str:
 
 def _json_pieces(root: TreeNode, *, is_indented: bool) -> Iterator[str]:
     """Yield the text that json.dumps writes for a node and what is below it."""
+    import json
 
     def line(depth: int, space: str = "") -> str:
         return "\n" + "  " * depth if is_indented else space

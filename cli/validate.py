@@ -10,8 +10,8 @@ from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, PlatformOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import ValidationFailed
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command(
         check = opened.validate_deeply if deep else opened.validate
         found = check(names or (), wanted, chosen)
     if not quiet:
-        output.render(_COLUMNS, _rows(found), form)
+        tables.render(_COLUMNS, _rows(found), form)
     bad = [each for each in found if not each.is_valid]
     if bad:
         listed = ", ".join(repr(each.name or each.digest) for each in bad[:3])

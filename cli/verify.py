@@ -17,8 +17,8 @@ from cachedb.cli.options.registries import (
     MirrorOption,
     connector,
 )
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput, ValidationFailed
 
 if TYPE_CHECKING:
@@ -87,13 +87,13 @@ def _print(found: Verification, repairs: Sequence[Repair] | None, form: str) -> 
     if listed or form is not Format.TABLE:
         if repairs is None:
             rows = [(each.digest, each.why, list(each.names)) for each in found.findings]
-            output.render(_FINDINGS, rows, form)
+            tables.render(_FINDINGS, rows, form)
         else:
             repaired = [
                 (r.finding.digest, r.finding.why, list(r.finding.names), r.source, r.why)
                 for r in repairs
             ]
-            output.render(_REPAIRS, repaired, form)
+            tables.render(_REPAIRS, repaired, form)
     output.tell(f"{output.count(found.blobs, 'blob')} read, {output.size(found.bytes)} right")
     if repairs is not None:
         repaired_now = sum(each.source is not None for each in repairs)

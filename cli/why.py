@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NameArgument
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 
 _COLUMNS = (Column("name"), Column("route", output.words))
 
@@ -19,7 +19,7 @@ def command(
         routes = opened.why(root.digest)
     if form is not Format.TABLE:
         rows = ((route.name, [step.digest for step in route.steps]) for route in routes)
-        output.render(_COLUMNS, rows, form)
+        tables.render(_COLUMNS, rows, form)
         return
     if not routes:
         output.say(f"nothing keeps {root.digest}: the next collection removes it")

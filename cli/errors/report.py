@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from enum import StrEnum
@@ -68,6 +67,8 @@ ErrorFormatOption = Annotated[
 def report(error: CacheError) -> None:
     """Write an error to stderr, in the format that was chosen."""
     if _Choice.form is ErrorFormat.JSON:
+        import json
+
         sys.stderr.write(f"{json.dumps(_facts(error))}\n")
     elif isinstance(error, QueryError):
         from cachedb.query.messages import render

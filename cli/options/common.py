@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cachedb.cli.options.completion import names
-from cachedb.cli.render.output import Format, parse_format
+from cachedb.cli.render.tables import Format, parse_format
 
 FormatOption = Annotated[
     str,

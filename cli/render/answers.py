@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def print_answer(
         return
     plain = _reader(zone or UTC)
     columns = [_column(column) for column in answer.columns]
-    output.render(columns, (tuple(map(plain, row)) for row in answer.rows), form, end=end)
+    tables.render(columns, (tuple(map(plain, row)) for row in answer.rows), form, end=end)
 
 
 def _reader(zone: tzinfo) -> Callable[[Any], Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.cli.render import output
-from cachedb.cli.render.output import Column, Format
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,17 +60,17 @@ def print_plan(retention: RetentionPlan | None, rows: list[tuple[object, ...]], 
             (digest, None, "name", None, action, rule, name)
             for name, digest, action, rule in names
         )
-        output.render(_COLUMNS, [*named, *rows], form)
+        tables.render(_COLUMNS, [*named, *rows], form)
         return
     if names:
-        output.render(_DECISIONS, names, form)
+        tables.render(_DECISIONS, names, form)
     if names and rows:
         output.say()
     if rows:
         # What no row has to say needs no column on a screen.
         said = [i for i in range(len(_COLUMNS)) if any(row[i] is not None for row in rows)]
         columns = [_COLUMNS[i] for i in said]
-        output.render(columns, ([row[i] for i in said] for row in rows), form)
+        tables.render(columns, ([row[i] for i in said] for row in rows), form)
 
 
 def rows_of(plan: GCPlan) -> Iterator[tuple[object, ...]]:

@@ -1,19 +1,26 @@
 """What a command imports is most of what a short one costs."""
 
+import functools
+import importlib
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from cachedb.cli.app import _COMMANDS
+from cachedb.cli.app import _COMMANDS, _module
 from tests import build
+from tests.programs import require
 
 _SQL = {"sqlalchemy", "alembic"}
 _HTTP = {"requests", "urllib3", "http.client"}
 _TERMINAL = {"rich"}
+# What typer itself imports.
+_TYPER = {"typer", "shellingham", "annotated_doc"}
 _REPORT = """
 import json, sys
 sys.argv = ["cachedb", *sys.argv[1:]]
@@ -40,15 +47,124 @@ def imported(*arguments: str, cache: Path | None = None) -> set[str]:
     return set(found)
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["ls", "--help"], []], ids=str)
-def test_help_needs_neither_sql_nor_http(arguments: list[str]) -> None:
-    assert not imported(*arguments) & (_SQL | _HTTP | _TERMINAL)
+def third_party(modules: set[str]) -> set[str]:
+    """Return the packages among modules that neither Python nor cachedb brings."""
+    return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"cachedb"}
 
 
-def test_no_help_of_a_command_imports_what_the_command_needs() -> None:
-    # All commands at once: each is imported to build the command tree.
-    assert not imported("--help") & (_SQL | _HTTP | _TERMINAL)
-    assert "cachedb.cache" not in imported(_COMMANDS[0], "--help")
+def own(modules: set[str]) -> set[str]:
+    return {name for name in modules if name.partition(".")[0] == "cachedb"}
+
+
+def traced(*arguments: str, **environment: str) -> tuple[set[str], str]:
+    """Run the program as a user does; returns the modules that it imports, and its stdout."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "cachedb", *arguments],
+        env=os.environ | environment, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    return _imports(done.stderr) - _at_start(), done.stdout
+
+
+@functools.cache
+def _at_start() -> set[str]:
+    command = [sys.executable, "-X", "importtime", "-c", "import runpy"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return _imports(done.stderr)
+
+
+def _imports(trace: str) -> set[str]:
+    names = {line.rpartition("|")[2].strip() for line in trace.splitlines() if "|" in line}
+    jython = {"org", "org.python", "org.python.core"}  # which pickle and copy try to import
+    return names - jython - {"imported package"}
+
+
+def test_version_is_printed_without_typer() -> None:
+    modules, printed = traced("--version")
+
+    assert printed.startswith("cachedb ")
+    assert own(modules) == {"cachedb", "cachedb.errors", "cachedb.cli", "cachedb.cli.entry"}
+    assert not modules & {"typer", "importlib.metadata", "json", "dataclasses"}
+
+
+_CLI = {
+    "cachedb", "cachedb.errors", "cachedb.cli", "cachedb.cli.entry", "cachedb.cli.app",
+    "cachedb.cli.errors", "cachedb.cli.errors.report", "cachedb.cli.errors.usage",
+    "cachedb.cli.render", "cachedb.cli.render.output",
+}  # fmt: skip
+_OPTIONS = {
+    "cachedb.operations", "cachedb.operations.transfer",
+    "cachedb.operations.transfer.export_formats",
+    "cachedb.cli.options", "cachedb.cli.options.cache", "cachedb.cli.options.cache_folder",
+    "cachedb.cli.options.common", "cachedb.cli.options.completion", "cachedb.cli.options.policies",
+    "cachedb.cli.options.query", "cachedb.cli.options.registries", "cachedb.cli.options.values",
+    "cachedb.cli.render.answers", "cachedb.cli.render.plans", "cachedb.cli.render.tables",
+}  # fmt: skip
+
+
+def test_help_imports_the_root_of_the_command_line_and_no_command() -> None:
+    modules, _ = traced("--help")
+
+    assert own(modules) == _CLI
+    assert third_party(modules) <= _TYPER
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_help_of_a_command_imports_that_command_and_options(name: str) -> None:
+    modules, _ = traced(name, "--help")
+    page = {f"cachedb.cli.{_module(name)}"}
+    shared = {"cachedb.cli.push", "cachedb.cli.rm"}  # options that two commands share
+
+    assert own(modules) <= _CLI | _OPTIONS | page | shared
+    assert third_party(modules) <= _TYPER
+    assert "dataclasses" not in modules
+
+
+def test_completion_of_a_command_imports_no_command() -> None:
+    modules, printed = traced(
+        _CACHEDB_COMPLETE="complete_bash", COMP_WORDS="cachedb\n", COMP_CWORD="1"
+    )
+    words = {f"cachedb.cli.options{each}" for each in ("", ".completion", ".cache_folder")}
+
+    assert printed.split() == list(_COMMANDS)
+    assert own(modules) <= _CLI | words
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_the_summary_of_a_command_is_the_first_line_of_its_docstring(name: str) -> None:
+    command = importlib.import_module(f"cachedb.cli.{_module(name)}").command
+    assert _COMMANDS[name] == inspect.getdoc(command).split("\n\n")[0].replace("\n", " ")
+
+
+def instructions(*command: str) -> int:
+    """Count the instructions of a whole process, whose .pyc files are written."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, *command], check=True, env=environment, capture_output=True)
+    done = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable,
+         *command],
+        check=True, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    (counted,) = re.findall(r"Collected : (\d+)", done.stderr)
+    return int(counted)
+
+
+_MINIMAL = """
+import typer
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+@app.command()
+def first(number: int = 1) -> None: ...
+@app.command()
+def second(number: int = 1) -> None: ...
+app(prog_name="minimal")
+"""
+
+
+def test_help_costs_at_most_a_sixth_more_than_a_minimal_typer_program() -> None:
+    require("valgrind")
+    minimal = instructions("-c", _MINIMAL, "--help")
+
+    assert instructions("-m", "cachedb", "--help") < minimal * 1.15
+    assert instructions("-m", "cachedb", "--version") < minimal * 0.45
 
 
 @pytest.fixture(scope="module")

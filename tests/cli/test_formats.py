@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cachedb.cli.render import output
+from cachedb.cli.render import output, tables
 from tests import build
 from tests.cli.conftest import Run
 from tests.conftest import APP, BASE, TOOL
@@ -124,7 +124,7 @@ def test_no_text_from_outside_drives_the_terminal(
     tree, name = hostile
     (entry,) = tree.entries()
     for command in (
-        *(["ls", "--format", form] for form in output.Format),
+        *(["ls", "--format", form] for form in tables.Format),
         ["du"], ["validate"], ["show", entry["digest"]], ["show", name, "--format", "json"],
         ["find-root", name], ["why", entry["digest"]], ["tree", name], ["query", "refs"],
         ["rm", "--dry-run", name],

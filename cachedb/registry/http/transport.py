@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from cachedb import __version__
 from cachedb.registry.http.origin import Origin
 from cachedb.registry.http.proxies import Proxies
 
@@ -56,7 +56,7 @@ class Transport:
 
     @cached_property
     def _agent(self) -> str:
-        return f"cachedb/{version('cachedb')}"
+        return f"cachedb/{__version__}"
 
     def _adapter_to(self, origin: Origin) -> Adapter:
         """Return the connections with the client certificate, or those without."""
