@@ -1,4 +1,4 @@
-"""Everything cachedb raises on purpose.
+"""Exceptions of cachedb, each with its exit code.
 
     CacheError
         InvalidInput
@@ -33,9 +33,9 @@
         ValidationFailed
         StorageFailed
 
-A `CacheError` carries its facts as attributes and builds its own sentence, so
-that callers branch on types and fields and never on text. Text that came from
-outside is put in with `!r`, which escapes whatever does not print.
+A `CacheError` has its facts as attributes and builds its message from them, so
+callers test types and attributes, never text. Text from outside the program is
+inserted with `!r`, which escapes characters that do not print.
 """
 
 from __future__ import annotations
@@ -48,10 +48,7 @@ if TYPE_CHECKING:
 
 
 class CacheError(Exception):
-    """Base class of every error that cachedb raises on purpose.
-
-    `hint` is a command, or a word to use instead, that the reader can type.
-    """
+    """Base class of the errors of cachedb; `hint` is a command or a word that can be typed."""
 
     exit_code: ClassVar[int] = 1
 
@@ -61,13 +58,13 @@ class CacheError(Exception):
 
 
 class InvalidInput(CacheError):
-    """What was given does not follow the grammar or the spec it should."""
+    """Input does not follow its grammar or specification."""
 
     exit_code = 2
 
 
 class InvalidDigest(InvalidInput):
-    """A string is not an OCI digest."""
+    """A string is not an OCI digest (image-spec, descriptor.md §Digests)."""
 
     def __init__(self, text: str, why: str) -> None:
         super().__init__(f"invalid digest {text!r}: {why}")
@@ -94,7 +91,7 @@ class InvalidReference(InvalidInput):
 
 
 class InvalidPlatform(InvalidInput):
-    """A string or a descriptor does not name a platform."""
+    """A string or a descriptor is not a platform (image-spec, image-index.md §platform)."""
 
     def __init__(self, text: str, why: str) -> None:
         super().__init__(f"invalid platform {text!r}: {why}", hint="linux/arm64/v8")
@@ -103,10 +100,10 @@ class InvalidPlatform(InvalidInput):
 
 
 class InvalidManifest(InvalidInput):
-    """A document does not follow the image-spec.
+    """A document does not follow image-spec.
 
-    `path` says where in the document, as in ``manifests[2].platform.os``;
-    `document` says which one (a digest or a file name), when that is known.
+    `path` is the place in the document, as in ``manifests[2].platform.os``; `document` is the
+    digest or the file name of the document, or empty if it is not known.
     """
 
     def __init__(self, why: str, path: str = "", *, document: str = "") -> None:
@@ -117,7 +114,7 @@ class InvalidManifest(InvalidInput):
         self.document = document
 
     def of(self, document: str) -> InvalidManifest:
-        """Return the same error with the name of its document."""
+        """Return a copy of the error that names the document."""
         return InvalidManifest(self.why, self.path, document=document)
 
 
@@ -131,7 +128,7 @@ class InvalidPackageURL(InvalidInput):
 
 
 class InvalidArchive(InvalidInput):
-    """A tar archive is cut short, malformed, or not an image."""
+    """A tar archive is truncated, malformed, or holds no image."""
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name}: {why}")
@@ -140,9 +137,9 @@ class InvalidArchive(InvalidInput):
 
 
 class QueryError(InvalidInput):
-    """A query does not parse or does not make sense; `span` is where in `source`.
+    """A query has a syntax error or a type error; `span` is its start and end in `source`.
 
-    `hints` are things to write instead; the first is also `hint`.
+    `hints` are corrections that can be typed; the first one is also `hint`.
     """
 
     def __init__(
@@ -156,7 +153,7 @@ class QueryError(InvalidInput):
 
 
 class LimitExceeded(InvalidInput):
-    """Something from outside is larger than the limit of its kind."""
+    """Data from outside exceeds a limit of `cachedb.limits`."""
 
     def __init__(self, what: str, limit_name: str, limit: int, variable: str) -> None:
         super().__init__(f"{what} exceeds the {limit_name} limit of {limit}")
@@ -166,17 +163,17 @@ class LimitExceeded(InvalidInput):
 
 
 class Refused(InvalidInput):
-    """What was asked would do harm that nobody asked for by name."""
+    """The operation would destroy more than the arguments name."""
 
 
 class NotFound(CacheError):
-    """Nothing in the cache answers to that name or digest."""
+    """A name, digest, platform or cache does not exist."""
 
     exit_code = 3
 
 
 class RefNotFound(NotFound):
-    """No ref has that name, or none alone; `candidates` are the nearest."""
+    """No ref has that name, or several match; `candidates` are similar or matching names."""
 
     def __init__(self, text: str, candidates: Sequence[str] = (), *, why: str = "") -> None:
         hint = f"did you mean {', '.join(candidates)}?" if candidates else None
@@ -194,7 +191,7 @@ class BlobNotFound(NotFound):
 
 
 class PlatformNotFound(NotFound):
-    """An image has no such platform; `available` are those it has."""
+    """An image does not have a platform; `available` are those that it has."""
 
     def __init__(self, name: str, wanted: str, available: Sequence[str]) -> None:
         has = ", ".join(available) if available else "none"
@@ -216,13 +213,13 @@ class CacheNotFound(NotFound):
 
 
 class CorruptCache(CacheError):
-    """What is on disk is not what the layout says it is."""
+    """Files on disk contradict the layout or the catalog."""
 
     exit_code = 4
 
 
 class CorruptBlob(CorruptCache):
-    """The bytes of a blob do not have its size or do not hash to its name."""
+    """The size or the hash of a blob differs from its descriptor, or it is no regular file."""
 
     def __init__(self, digest: str, why: str, *, path: str = "") -> None:
         where = f" ({path})" if path else ""
@@ -233,7 +230,7 @@ class CorruptBlob(CorruptCache):
 
 
 class NotALayout(CorruptCache):
-    """A directory is not an OCI image layout that can be used."""
+    """A directory is not a usable OCI image layout."""
 
     def __init__(self, path: str, why: str, *, hint: str | None = None) -> None:
         super().__init__(f"{path!r} is not a usable OCI image layout: {why}", hint=hint)
@@ -242,13 +239,13 @@ class NotALayout(CorruptCache):
 
 
 class CatalogMismatch(CorruptCache):
-    """The catalog is not the one that belongs to this layout."""
+    """The catalog belongs to another layout, or is damaged."""
 
 
 class UnreadableGraph(CorruptCache):
-    """Part of the content graph cannot be read, so nothing may be collected.
+    """A reachable document cannot be read, so a collection would delete its children.
 
-    `image` is what can be typed to name one that needs it.
+    `image` is a name or digest of an image that needs the document.
     """
 
     def __init__(
@@ -264,7 +261,7 @@ class UnreadableGraph(CorruptCache):
 
 
 class CacheBusy(CacheError):
-    """Another process holds the lock that this operation needs."""
+    """Another process holds a lock that the operation needs."""
 
     exit_code = 5
 
@@ -276,20 +273,19 @@ class SchemaTooNew(CacheError):
 
 
 class RegistryError(CacheError):
-    """A registry did not do what the distribution spec says."""
+    """A registry refused a request or deviates from distribution-spec."""
 
     exit_code = 7
 
 
 class AuthenticationFailed(RegistryError):
-    """The registry does not accept our credentials, or we have none."""
+    """The registry refuses the credentials, or needs some and there are none."""
 
 
 class RegistryUnavailable(RegistryError):
     """The registry cannot be reached, or answers with server errors.
 
-    `unanswered` is the origin that did not answer at all; `is_lasting` says that another attempt
-    would not help.
+    `unanswered` is the origin that did not answer at all; if `is_lasting`, a retry would fail too.
     """
 
     def __init__(
@@ -306,7 +302,7 @@ class RegistryUnavailable(RegistryError):
 
 
 class RateLimited(RegistryError):
-    """The registry asks us to come back later; `retry_at` is when, if it said."""
+    """The registry limits requests; `retry_at` is the time of the next one, if it said so."""
 
     def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
         super().__init__(message)
@@ -314,11 +310,11 @@ class RateLimited(RegistryError):
 
 
 class UntrustedOrigin(RegistryError):
-    """A server wants us to go, or to send a secret, where we should not."""
+    """A server redirects to an origin, or asks for a secret, that is not trusted."""
 
 
 class WrongContent(RegistryError):
-    """A registry sent other content than it was asked for; `subject` is what was asked."""
+    """A registry sent other content than was requested; `subject` names the request."""
 
     def __init__(self, subject: str, why: str) -> None:
         super().__init__(f"{subject}: {why}")
@@ -327,17 +323,17 @@ class WrongContent(RegistryError):
 
 
 class ValidationFailed(CacheError):
-    """A check found something; raised by the command line only."""
+    """A check has findings; raised by the command line only."""
 
     exit_code = 8
 
 
 class StorageFailed(CacheError):
-    """The file system refused: full, read-only, or not permitted."""
+    """The file system refused: disk full, read-only, or permission denied."""
 
     exit_code = 9
 
     @classmethod
     def of(cls, error: OSError, doing: str) -> StorageFailed:
-        """Say what was being done when the system call failed."""
+        """Make the error of a failed system call; `doing` completes "cannot …"."""
         return cls(f"cannot {doing}: {(error.strerror or str(error)).lower()}")

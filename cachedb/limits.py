@@ -1,8 +1,8 @@
-"""How much of anything from outside is read, and how to allow more.
+"""Limits on data from outside, on waiting and on queries, and their environment variables.
 
-Each limit can be raised or lowered by its environment variable, and an error
-about a limit names both. Values follow what containers/image, containerd,
-regclient and the distribution spec use.
+Each limit is raised or lowered by its variable ``CACHEDB_LIMIT_NAME``; the error of an exceeded
+limit names both. Default values follow containers/image, containerd, regclient and
+distribution-spec.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """A largest number of something, with a name for messages."""
+    """Largest allowed number of bytes, members, seconds, …, with its name and its variable."""
 
     name: str
     variable: str
     value: int
 
     def check(self, number: int, what: str) -> None:
-        """Raise LimitExceeded, naming `what`, when `number` is above the limit."""
+        """Raise LimitExceeded if `number` is above the limit; the message begins with `what`."""
         if number > self.value:
             raise LimitExceeded(what, self.name, self.value, self.variable)
 

@@ -1,4 +1,4 @@
-"""OCI image layouts on disk: oci-layout, index.json and blobs; files, and no SQL."""
+"""OCI image layouts on disk (image-spec, image-layout.md): oci-layout, index.json and blobs."""
 
 from cachedb.layout.image_layout import Layout
 from cachedb.layout.index_json import IndexJson, Ref

@@ -1,4 +1,4 @@
-"""Files that are replaced whole, or not at all."""
+"""Atomic and durable replacement of files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_result:
-    """Make `content` the content of the file `name` in `root`, durably.
+    """Replace the file `name` in `root` with `content`, atomically and durably.
 
     A reader sees the old bytes or the new ones, at every instant and after a power loss. The
-    temporary file is made under `private`, since other tools trip over names that they do not
-    know. Mode and owner of a file that is replaced are kept. Returns the stat of the new file.
+    temporary file is in ``tmp`` below `private`, because other tools fail on file names that they
+    do not know. Mode and owner of a replaced file are kept; a new file gets the owner of `root`.
+    Returns the stat of the new file. Costs two calls of fsync.
 
     Raises:
-        StorageFailed: Nothing has changed.
+        StorageFailed: The file system refused; the file is unchanged.
     """
     temporary = f"{name}.{secrets.token_hex(8)}"
     with storing(f"write {name}"), closing(make_directory(private, "tmp")) as tmp:
@@ -29,14 +30,15 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
                 _be_like(descriptor, root, name)
                 write_all(descriptor, content)
                 os.fsync(descriptor)
-                # Still open: a temporary file that nobody has open is one left behind.
+                # Renamed while open: a temporary file that no process has open counts as left
+                # behind by an interrupted operation, and the collector removes it.
                 os.rename(temporary, name, src_dir_fd=tmp, dst_dir_fd=root)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=tmp)
             raise
         os.fsync(root)
-        # Not the stat from before the rename, which changes the ctime: the fingerprint holds it.
+        # Taken after the rename, which changes the ctime that the fingerprint records.
         return os.stat(name, dir_fd=root, follow_symlinks=False)
 
 

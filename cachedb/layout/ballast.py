@@ -1,6 +1,6 @@
-"""The reserve: a little space that is set aside, so that a collection works on a full disk.
+"""Reserved space: a file of 1 MiB that a collection on a full disk removes first.
 
-To remove something, a collection has to write: a folder for the trash, a few pages of the catalog.
+To remove blobs, a collection has to write: a directory of the quarantine, pages of the catalog.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ NAME: Final = "reserved"
 _SIZE = 1 << 20
 
 
-def keep(private: int) -> None:
-    """Set the space aside if it is not; where there is no room, nothing happens."""
+def allocate(private: int) -> None:
+    """Allocate the reserved space if it is not there; do nothing where there is no room."""
     with suppress(OSError, StorageFailed, NotALayout):
         try:
             if os.stat(NAME, dir_fd=private, follow_symlinks=False).st_size == _SIZE:
@@ -35,7 +35,7 @@ def keep(private: int) -> None:
 
 
 def release(private: int) -> bool:
-    """Give the space back; False if there was none."""
+    """Free the reserved space; return False if there was none."""
     try:
         os.unlink(NAME, dir_fd=private)
     except OSError:

@@ -1,7 +1,7 @@
-"""The blob store: ``blobs/<algorithm>/<encoded>`` (image-spec, image-layout.md §Blobs).
+"""Blob store: ``blobs/<algorithm>/<encoded>`` (image-spec, image-layout.md §Blobs).
 
-What cachedb publishes here hashes to its name; what others left here is believed only as far as
-it has been checked: a reader hashes what it reads.
+A blob that cachedb publishes hashes to its name. A file that another tool wrote may not, so every
+reader hashes the bytes it reads.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ class BlobFile:
     digest: Digest
     size: int
     touched_ns: int
-    """The newest of mtime and ctime: no change of the bytes can leave it as it was."""
+    """The newer of mtime and ctime, which every change of the bytes moves."""
 
 
 def path_of(digest: Digest) -> str:
-    """Return the path of a blob inside its layout, for messages and links."""
+    """Return the path of a blob relative to its layout, for messages."""
     return f"blobs/{digest.algorithm}/{digest.encoded}"
 
 
 class BlobStore:
-    """The blobs of one layout; `root` is the descriptor of its directory."""
+    """Read, publish and remove blobs; `root` is the descriptor of the layout's directory."""
 
     def __init__(self, root: int) -> None:
         self._root = root
 
     def stat(self, digest: Digest) -> BlobFile | None:
-        """Return what the file system says of a blob; None if no regular file is there."""
+        """Return size and time of a blob, or None unless a regular file is there."""
         try:
             with self._directory(digest.algorithm) as directory:
                 found = os.stat(digest.encoded, dir_fd=directory, follow_symlinks=False)
@@ -69,30 +69,30 @@ class BlobStore:
         return _blob_file(digest, found)
 
     def has(self, digest: Digest, size: int) -> bool:
-        """Whether a file of that name and size is there; its bytes are not read."""
+        """Return whether a regular file of that name and size is there; bytes are not read."""
         found = self.stat(digest)
         return found is not None and found.size == size
 
     def open(self, digest: Digest) -> io.BufferedReader:
         """Open a blob for reading; the caller closes it.
 
-        The bytes are hashed as they are read in order, and the read that reaches the end fails
-        if they are not `digest`: nobody who reads them all gets wrong ones unwarned. Seeking
-        gives up the check of the hash, but for going back to the start.
+        The bytes are hashed as they are read in order, and the read that reaches the end of the
+        file fails if the hash differs. Seeking back to the start restarts the hash; any other
+        seek ends the verification.
 
         Raises:
             BlobNotFound: The blob is not in the layout.
-            CorruptBlob: At the end of the file, the hash is another one.
+            CorruptBlob: The file is no regular file, or at its end the hash differs.
         """
         return io.BufferedReader(_CheckedFile(self._open(digest), digest), _CHUNK)
 
     def read(self, digest: Digest, limit: Limit) -> bytes:
-        """Return the whole of a small blob, checked.
+        """Read a small blob whole and verify its hash.
 
         Raises:
             BlobNotFound: The blob is not in the layout.
-            CorruptBlob: Its bytes have another hash.
-            LimitExceeded: It is larger than `limit`.
+            CorruptBlob: The hash differs, or the file is no regular file.
+            LimitExceeded: The file is larger than `limit` bytes.
         """
         with closing(self._open(digest)) as descriptor, _reading(digest):
             limit.check(os.fstat(descriptor).st_size, path_of(digest))
@@ -105,7 +105,7 @@ class BlobStore:
         return content
 
     def starts_with(self, digest: Digest, prefix: bytes) -> bool:
-        """Whether a blob is there and begins with `prefix`."""
+        """Return whether a blob is there and begins with `prefix`."""
         try:
             with closing(self._open(digest)) as descriptor, _reading(digest):
                 return os.read(descriptor, len(prefix)) == prefix
@@ -114,16 +114,16 @@ class BlobStore:
 
     @contextmanager
     def kept_open(self) -> Iterator[BlobStore]:
-        """Yield the same store for reading many blobs: its directories are opened only once."""
+        """Yield a store that opens its directories once, for reading many blobs."""
         with ExitStack() as opened:
             yield _OpenStore(self._root, opened)
 
     def verify(self, digest: Digest) -> BlobFile:
-        """Hash the whole of a blob; returns its file as it was before the reading.
+        """Hash a blob whole; return its size and time from before the reading.
 
         Raises:
             BlobNotFound: The blob is not in the layout.
-            CorruptBlob: Its bytes have another hash.
+            CorruptBlob: The hash differs, or the file is no regular file.
         """
         with closing(self._open(digest)) as descriptor, _reading(digest):
             found = _blob_file(digest, os.fstat(descriptor))
@@ -135,7 +135,7 @@ class BlobStore:
         return found
 
     def files(self) -> Iterator[BlobFile]:
-        """Yield every blob; names that are no digests, links and devices are passed over."""
+        """Yield every blob, in directory order; other files are skipped (`foreign_files`)."""
         for algorithm in _ALGORITHMS:
             for name, found in self._entries(algorithm):
                 try:
@@ -147,7 +147,7 @@ class BlobStore:
                     yield blob
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Return size and time of every blob, as `files` has them, by digest."""
+        """Return size and time of every blob by digest, as `files` does but faster."""
         found: dict[str, tuple[int, int]] = {}
         for algorithm in _ALGORITHMS:
             for name, file in self._entries(algorithm):
@@ -156,8 +156,8 @@ class BlobStore:
                     found[f"{algorithm}:{name}"] = (file.st_size, touched)
         return found
 
-    def strays(self) -> Iterator[str]:
-        """Yield the paths of what is in the blob store and is not a blob."""
+    def foreign_files(self) -> Iterator[str]:
+        """Yield the paths of files that are no blobs: other names, links, devices, directories."""
         for algorithm in _ALGORITHMS:
             for name, found in self._entries(algorithm):
                 try:
@@ -169,10 +169,10 @@ class BlobStore:
                         yield path_of(digest)
 
     def publish(self, source: int, name: str, digest: Digest) -> bool:
-        """Move a checked, synced file from the directory `source` to its place.
+        """Move a verified, synced file from the directory `source` to its place.
 
-        Replaces what is there, atomically; False if there is no such file to move. `sync` makes
-        it durable.
+        Replaces an existing file atomically; returns False if `source` has no file `name`. `sync`
+        makes the rename durable.
         """
         with (
             storing(f"publish {path_of(digest)}"),
@@ -186,9 +186,9 @@ class BlobStore:
         return True
 
     def link(self, source: int, name: str, digest: Digest) -> bool:
-        """Give a checked, synced file of the directory `source` its place as a second name.
+        """Hard-link a verified, synced file of the directory `source` to its place.
 
-        Otherwise as `publish`, which is what is done where a file cannot have two names.
+        Moves the file as `publish` does on a file system without hard links.
         """
         with (
             storing(f"publish {path_of(digest)}"),
@@ -205,21 +205,21 @@ class BlobStore:
                 return self.publish(source, name, digest)
         return True
 
-    def withdraw(self, digest: Digest, target: int, name: str) -> bool:
+    def move_out(self, digest: Digest, target: int, name: str) -> bool:
         """Move a blob out of the store into the directory `target`; False if it is not there."""
         if self.stat(digest) is None:
             return False
         try:
             with self._directory(digest.algorithm) as directory:
                 os.rename(digest.encoded, name, src_dir_fd=directory, dst_dir_fd=target)
-        except FileNotFoundError:  # another tool was faster
+        except FileNotFoundError:  # another tool has removed it
             return False
         except OSError as error:
-            raise StorageFailed.of(error, f"move {path_of(digest)} to the trash") from error
+            raise StorageFailed.of(error, f"move {path_of(digest)} to the quarantine") from error
         return True
 
     def sync(self) -> None:
-        """Make every publication and withdrawal so far survive a power loss."""
+        """Make every rename in the store so far durable: one fsync per algorithm."""
         for algorithm in _ALGORITHMS:
             try:
                 with self._directory(algorithm) as directory, storing("sync the blob store"):
@@ -250,7 +250,7 @@ class BlobStore:
                 for entry in entries:
                     try:
                         found = entry.stat(follow_symlinks=False)
-                    except FileNotFoundError:  # taken away while we list
+                    except FileNotFoundError:  # removed since the directory was listed
                         continue
                     yield entry.name, found
         except FileNotFoundError:
@@ -258,7 +258,7 @@ class BlobStore:
 
 
 class _OpenStore(BlobStore):
-    """A store whose directories are opened once."""
+    """Blob store whose directories are opened once."""
 
     def __init__(self, root: int, opened: ExitStack) -> None:
         super().__init__(root)
@@ -274,12 +274,12 @@ class _OpenStore(BlobStore):
 
 
 class _CheckedFile(io.RawIOBase):
-    """A file that hashes what is read from it and refuses to end on another hash."""
+    """Raw file that hashes the bytes read from it and fails at its end if the hash differs."""
 
     def __init__(self, descriptor: int, digest: Digest) -> None:
         self._file = os.fdopen(descriptor, "rb", buffering=0)
         self._digest = digest
-        # A reader that knows the size never reads on to the end of the file.
+        # A reader that knows the size stops there, so the hash is compared at the size.
         self._size = os.fstat(descriptor).st_size
         self._offset = 0
         self._hasher = digest.hasher() if digest.is_verifiable else None
@@ -317,13 +317,13 @@ class _CheckedFile(io.RawIOBase):
 
 
 def _link(source: int, name: str, directory: int, encoded: str) -> None:
-    """Link a file to its place, atomically also where there is a file."""
+    """Hard-link a file to its place; an existing file is replaced atomically."""
     try:
         os.link(name, encoded, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
     except FileExistsError:
         ours = os.stat(name, dir_fd=source, follow_symlinks=False)
         theirs = os.stat(encoded, dir_fd=directory, follow_symlinks=False)
-        if os.path.samestat(ours, theirs):  # renaming one name of a file to another does nothing
+        if os.path.samestat(ours, theirs):  # rename(2) does nothing between links of one file
             return
         second = f"{name}.swap"
         with suppress(FileNotFoundError):
@@ -343,7 +343,7 @@ def _reading(digest: Digest) -> AbstractContextManager[None]:
 
 
 def _is_encoded(algorithm: str, name: str) -> bool:
-    """Whether a file is named as a blob is; much faster than making a `Digest` of it."""
+    """Return whether a file name is a digest of the algorithm, without making a `Digest`."""
     return len(name) == _HEX_DIGITS[algorithm] and not name.strip(_HEX)
 
 

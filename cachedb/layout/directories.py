@@ -1,7 +1,7 @@
-"""Directories by descriptor: no component that we open is ever a symbolic link.
+"""Directories and files opened by descriptor, without following symbolic links.
 
-Other users and other tools can put anything into a cache. A path that is resolved by name can be
-led outside by a link; a directory that is opened relative to its parent with O_NOFOLLOW cannot.
+Other users and other tools can put any file into a cache. A path that is resolved by name can lead
+outside of it through a link; opening relative to the parent's descriptor with O_NOFOLLOW cannot.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def open_directory(parent: int, name: str) -> int:
     """Open a subdirectory; the caller closes the descriptor.
 
     Raises:
-        NotALayout: It is a link or not a directory.
-        FileNotFoundError: It is not there.
-        StorageFailed: We may not.
+        NotALayout: `name` is a symbolic link, or no directory.
+        FileNotFoundError: There is no `name`.
+        StorageFailed: Permission is denied.
     """
     try:
         return os.open(name, _DIRECTORY, dir_fd=parent)
@@ -42,11 +42,11 @@ def open_directory(parent: int, name: str) -> int:
 
 
 def make_directory(parent: int, name: str, *, mode: int = 0o777) -> int:
-    """Open a subdirectory, which is made durably if it is not there."""
+    """Open a subdirectory; create it durably if it is not there."""
     try:
         return open_directory(parent, name)
     except FileNotFoundError:
-        with storing(f"make the directory {name}"):
+        with storing(f"create the directory {name}"):
             try:
                 os.mkdir(name, mode, dir_fd=parent)
             except FileExistsError:
@@ -60,24 +60,30 @@ def open_file(parent: int, name: str) -> int:
     """Open a regular file for reading; the caller closes the descriptor.
 
     Raises:
-        NotALayout: It is a link, a directory, a FIFO or a device.
-        FileNotFoundError: It is not there.
-        StorageFailed: We may not.
+        NotALayout: `name` is a symbolic link, a directory, a FIFO or a device.
+        FileNotFoundError: There is no `name`.
+        StorageFailed: Permission is denied.
     """
     return open_regular(parent, name, _FILE)
 
 
 def open_regular(parent: int, name: str, flags: int, mode: int = 0o600) -> int:
-    """Open or, if the flags say so, make a regular file; anything else is not opened."""
+    """Open a regular file, or create it if `flags` hold O_CREAT.
+
+    Raises:
+        NotALayout: `name` is a symbolic link, a directory, a FIFO or a device.
+        FileNotFoundError: There is no `name`.
+        StorageFailed: The file system refused.
+    """
     try:
-        # Looked at before as well as after: opening some devices does something already.
+        # Examined before the opening as well, which on some devices has an effect of its own.
         if not _is_regular(os.stat(name, dir_fd=parent, follow_symlinks=False)):
             raise NotALayout(name, "it is not a regular file")
     except FileNotFoundError:
         if not flags & os.O_CREAT:
             raise
     try:
-        # O_NONBLOCK: opening a FIFO that somebody planted must not wait for a writer.
+        # O_NONBLOCK: opening a FIFO must not wait for its writer.
         descriptor = os.open(name, flags | _SAFELY, mode, dir_fd=parent)
     except FileNotFoundError:
         raise
@@ -92,7 +98,7 @@ def open_regular(parent: int, name: str, flags: int, mode: int = 0o600) -> int:
 
 
 def is_named(parent: int, name: str, descriptor: int) -> bool:
-    """Whether the name still is that of the open file."""
+    """Return whether `name` is still a name of the open file."""
     try:
         named = os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
@@ -111,12 +117,12 @@ def closing(descriptor: int) -> Iterator[int]:
 
 @contextmanager
 def opened(root: int, path: str) -> Iterator[int]:
-    """Open the directory `path` below another one for the time of the block; "" is itself.
+    """Open the directory `path` below `root` for the time of the block; "" is `root` itself.
 
     Raises:
-        NotALayout: A part of the path is a link or not a directory.
-        FileNotFoundError: It is not there.
-        StorageFailed: We may not.
+        NotALayout: A component of the path is a symbolic link, or no directory.
+        FileNotFoundError: A component does not exist.
+        StorageFailed: Permission is denied.
     """
     here = os.dup(root)
     try:
@@ -131,7 +137,7 @@ def opened(root: int, path: str) -> Iterator[int]:
 
 @contextmanager
 def storing(doing: str) -> Iterator[None]:
-    """Turn a refusal of the file system (full, read-only, forbidden) into StorageFailed."""
+    """Convert an OSError (disk full, read-only, permission denied) into StorageFailed."""
     try:
         yield
     except OSError as error:
@@ -139,7 +145,7 @@ def storing(doing: str) -> Iterator[None]:
 
 
 def read_whole(descriptor: int, at_most: int) -> bytes:
-    """Read a file from its start, and one byte more than `at_most` if it is longer."""
+    """Read a file whole, or its first `at_most` + 1 bytes if it is longer."""
     parts: list[bytes] = []
     left = at_most + 1
     while left and (part := os.read(descriptor, min(left, 1 << 20))):
@@ -149,7 +155,7 @@ def read_whole(descriptor: int, at_most: int) -> bytes:
 
 
 def write_all(descriptor: int, content: bytes | memoryview) -> None:
-    """Write every byte; a short write is continued."""
+    """Write every byte; continue after a short write."""
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]

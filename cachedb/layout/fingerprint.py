@@ -1,8 +1,8 @@
-"""Has anybody touched the layout since the catalog was in step with it?
+"""Fingerprint of a layout: whether its files changed since the catalog was reconciled.
 
-Four calls of stat answer that: index.json, and the directories of blobs, whose mtime moves with
-every creation, rename and removal. A time stamp that is as young as the moment of recording proves
-nothing, because a later change may have got the same one (git calls such an entry racy).
+Four calls of stat: index.json, and the directories of blobs, whose mtime moves with every
+creation, rename and removal. A time stamp as recent as the moment of recording proves nothing,
+because a later change may have the same one (Git calls such an entry racy).
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _ALGORITHMS = ("sha256", "sha384", "sha512")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """The state of the files at one moment; equal stamps mean the same state, if settled."""
+    """State of the files at one moment; equal stamps mean the same state if `settled`."""
 
     index_json: Stamp
     blobs: Stamp
     settled: bool
-    """Whether every stamp is older than the time within which a change could hide."""
+    """Every stamp is older than two seconds, so a later change would have moved one."""
 
     def __str__(self) -> str:
         return f"{self.index_json} {self.blobs} {'settled' if self.settled else 'racy'}"
 
     @classmethod
     def parse(cls, text: str) -> Fingerprint | None:
-        """Read what `str` wrote; None if it is something else."""
+        """Parse the text that `str` returns; None if it is not one."""
         match text.split(" "):
             case [index_json, blobs, ("settled" | "racy") as settled]:
                 return cls(
@@ -45,7 +45,7 @@ class Fingerprint:
         return None
 
     def proves_unchanged(self, recorded: Fingerprint | None) -> bool:
-        """Whether the layout is as it was when `recorded` was taken."""
+        """Return whether names and blobs are the same as when `recorded` was taken."""
         return (
             recorded is not None
             and recorded.settled
@@ -53,12 +53,12 @@ class Fingerprint:
         )
 
     def proves_same_names(self, recorded: Fingerprint | None) -> bool:
-        """Whether index.json, at least, is as it was when `recorded` was taken."""
+        """Return whether index.json is the same as when `recorded` was taken."""
         return recorded is not None and recorded.settled and self.index_json == recorded.index_json
 
 
 def take(root: int) -> Fingerprint:
-    """Return the fingerprint of the layout in the directory `root`."""
+    """Take the fingerprint of the layout whose directory has the descriptor `root`."""
     horizon = racy_since()
     index_json, index_at = _of(root, "index.json", directory=False)
     stamps, times = [], [index_at]
@@ -78,7 +78,7 @@ def take(root: int) -> Fingerprint:
 
 
 def racy_since() -> int:
-    """Return the time, in nanoseconds, from which on a time stamp proves nothing today."""
+    """Return the oldest time stamp, in nanoseconds since 1970, that is racy now."""
     return time.time_ns() - _RACY_NS
 
 

@@ -1,6 +1,6 @@
-"""Health: what can be told of a layout from outside, for whoever looks what is wrong with it.
+"""Diagnostics of a layout: exposed files, holders of its locks, its file system.
 
-Nothing is written, no lock is taken, and a layout that cannot be opened can be looked at.
+They write nothing, take no lock, and work on a layout that cannot be opened.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "gluste
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """A file or directory that others can change; `count` is how many like it there are."""
+    """File or directory that other users can change; `count` files have the same fault."""
 
     path: str
     why: str
@@ -35,19 +35,19 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """A process that holds a lock of the layout."""
+class LockHolder:
+    """Process that holds a lock of the layout."""
 
     lock: str
     pid: int
     program: str
-    is_alone: bool
-    """Whether it lets nobody else have the lock meanwhile."""
+    is_exclusive: bool
+    """The lock is exclusive; else other processes can hold it at the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """The file system that a layout is on; sizes are bytes."""
+    """File system of a layout; sizes in bytes."""
 
     kind: str
     free: int
@@ -55,18 +55,18 @@ class Volume:
 
     @property
     def is_remote(self) -> bool:
-        """Whether other hosts may see it, where locks are not to be relied on."""
+        """Whether it is a network file system, on which locks are not reliable."""
         return self.kind in _REMOTE or self.kind.startswith("fuse")
 
 
 class Health:
-    """What can be told of one layout; `root` is the descriptor of its directory."""
+    """Diagnose the layout whose directory has the descriptor `root`."""
 
     def __init__(self, root: int) -> None:
         self._root = root
 
     def exposures(self) -> Iterator[Exposure]:
-        """Yield what others than the owner of the layout can change."""
+        """Yield files and directories that other users than the owner can change."""
         root, private = self._root, stat.S_IWGRP | stat.S_IWOTH
         found = os.fstat(root)
         owner = found.st_uid
@@ -74,15 +74,15 @@ class Health:
         if why is not None:
             yield Exposure(path=".", why=why)
         elif owner != os.geteuid() != 0:
-            yield Exposure(path=".", why=f"belongs to user {owner}, not to us")
+            yield Exposure(path=".", why=f"owned by user {owner}, not by this user")
         yield from _exposures_of(root, "", _PUBLIC, owner, stat.S_IWOTH)
         yield from _exposures_of(root, "", (".cachedb",), owner, private)
         with suppress(FileNotFoundError, NotALayout), opened(root, ".cachedb") as ours:
             yield from _exposures_of(ours, ".cachedb/", _OURS, owner, private)
         yield from _exposed_blobs(root, owner)
 
-    def holders(self) -> list[Holder]:
-        """Return who holds a lock of the layout, as far as we may know."""
+    def holders(self) -> list[LockHolder]:
+        """Return the processes that hold a lock of the layout, of those that /proc shows."""
         wanted = {}
         for name in _LOCKS:
             with suppress(FileNotFoundError, NotADirectoryError):
@@ -93,12 +93,12 @@ class Health:
             return []
         found = {(wanted[key], pid, alone) for pid, key, alone in _locked() if key in wanted}
         return [
-            Holder(lock=name, pid=pid, program=_program(pid), is_alone=is_alone)
-            for name, pid, is_alone in sorted(found)
+            LockHolder(lock=name, pid=pid, program=program_of(pid), is_exclusive=is_exclusive)
+            for name, pid, is_exclusive in sorted(found)
         ]
 
     def volume(self) -> Volume:
-        """Describe the file system."""
+        """Return type, free space and size of the file system."""
         found = os.fstatvfs(self._root)
         return Volume(
             kind=_kind_of_file_system(os.fstat(self._root).st_dev),
@@ -119,7 +119,7 @@ def _exposures_of(
 
 
 def _exposed_blobs(root: int, owner: int) -> Iterator[Exposure]:
-    """Yield one exposure for all blobs that have the same fault."""
+    """Yield one exposure per fault, with the number of blobs that have it."""
     first: dict[str, str] = {}
     count: dict[str, int] = {}
     for algorithm in ("sha256", "sha384", "sha512"):
@@ -141,19 +141,19 @@ def _exposed_blobs(root: int, owner: int) -> Iterator[Exposure]:
 
 def _exposed(found: os.stat_result, owner: int, mask: int) -> str | None:
     if stat.S_ISLNK(found.st_mode):
-        return None  # a link says 0777 of itself, and nobody follows it
+        return None  # the mode of a link is always 0777, and no link is followed
     if found.st_mode & mask and not found.st_mode & stat.S_ISVTX:
-        return "others may write to it"
+        return "writable by other users"
     if found.st_uid not in {owner, 0}:
-        return f"belongs to user {found.st_uid}, not to the owner of the cache"
+        return f"owned by user {found.st_uid}, not by the owner of the cache"
     return None
 
 
 def _locked() -> Iterator[tuple[int, str, bool]]:
-    """Yield which process holds a lock of which file (``major:minor:inode``), and if alone."""
+    """Yield process, file (``major:minor:inode``) and exclusiveness of every lock in /proc."""
     for pid in _numbers_in("/proc"):
         for descriptor in _numbers_in(f"/proc/{pid}/fdinfo"):
-            with suppress(OSError):  # it has been closed meanwhile, or is another user's
+            with suppress(OSError):  # closed since the listing, or of another user
                 for line in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().splitlines():
                     fields = line.split()
                     # lock: 1: OFDLCK ADVISORY WRITE -1 fe:00:1234 0 EOF
@@ -167,7 +167,8 @@ def _numbers_in(folder: str) -> list[int]:
     return []
 
 
-def _program(pid: int) -> str:
+def program_of(pid: int) -> str:
+    """Return the name of the program of a process; ``?`` if it has ended or is hidden."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return "?"

@@ -1,10 +1,11 @@
-"""An image layout on disk: the files that are the truth (image-spec, image-layout.md)."""
+"""Image layout on disk: marker, names, blobs, and cachedb's own files (image-layout.md)."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import shlex
 import stat
 import time
 from contextlib import contextmanager
@@ -24,10 +25,10 @@ from cachedb.layout.directories import (
 )
 from cachedb.layout.health import Health
 from cachedb.layout.index_json import IndexJson
-from cachedb.layout.quarantine import Trash
+from cachedb.layout.quarantine import Quarantine
+from cachedb.layout.staging.area import StagingArea
 from cachedb.layout.staging.ingest import Ingests
-from cachedb.layout.staging.stage import Stage
-from cachedb.layout.temporary_files import Leftovers
+from cachedb.layout.temporary_files import TemporaryFiles
 from cachedb.limits import INDEX_JSON_BYTES, MARKER_BYTES
 from cachedb.oci import layout_marker
 
@@ -47,10 +48,10 @@ _TORN_PAUSE = 0.02
 
 
 class Layout:
-    """One layout, held by the descriptor of its directory; a context manager.
+    """Read and change one layout, by the descriptor of its directory; a context manager.
 
-    Everything that cachedb keeps for itself is in ``.cachedb/``, so whoever deletes that folder
-    has a plain layout again, with every image and every name.
+    cachedb's own files are in ``.cachedb/``: deleting that directory leaves a plain image layout
+    with every image and every name.
     """
 
     def __init__(self, root: Path, descriptor: int) -> None:
@@ -58,15 +59,16 @@ class Layout:
         self._root = descriptor
         self.blobs = BlobStore(descriptor)
         self.health = Health(descriptor)
-        self.leftovers = Leftovers(descriptor)
+        self.temporary_files = TemporaryFiles(descriptor)
 
     @classmethod
     def open(cls, root: Path) -> Self:
-        """Open a layout that is there; nothing is written.
+        """Open an existing layout; writes nothing.
 
         Raises:
             CacheNotFound: There is no such directory.
-            NotALayout: It holds no index.json, or the marker of another version.
+            NotALayout: It has no index.json, or the marker of another version.
+            StorageFailed: The directory cannot be opened.
         """
         found = cls.open_as_found(root)
         try:
@@ -79,10 +81,11 @@ class Layout:
 
     @classmethod
     def open_as_found(cls, root: Path) -> Self:
-        """Open a directory that may be no layout: for whoever looks what is wrong with it.
+        """Open a directory without checking that it is a layout, for diagnostics.
 
         Raises:
             CacheNotFound: There is no such directory.
+            StorageFailed: The directory cannot be opened.
         """
         try:
             return cls(root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
@@ -95,16 +98,17 @@ class Layout:
 
     @classmethod
     def create(cls, root: Path) -> Self:
-        """Open a layout, which is made first if the directory is absent or empty.
+        """Open a layout; create it first if the directory is absent or empty.
 
         Raises:
-            NotALayout: The directory holds something else.
+            NotALayout: The directory holds other files and no layout.
+            StorageFailed: The file system refused.
         """
-        with storing(f"make the cache {str(root)!r}"):
+        with storing(f"create the cache {str(root)!r}"):
             root.mkdir(mode=0o777, parents=True, exist_ok=True)
             names = set(os.listdir(root))
         if names <= {PRIVATE, ".lock", "blobs", "ingest", "oci-layout"}:
-            # Not over blobs: with an empty index.json they would all be garbage.
+            # Not over blobs: with an empty index.json they would all be unreferenced.
             found = cls(root, os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
             with found:
                 if not any(found.blobs.files()):
@@ -112,7 +116,7 @@ class Layout:
         return cls.open(root)
 
     def close(self) -> None:
-        """Give the directory back."""
+        """Close the directory."""
         os.close(self._root)
 
     def __enter__(self) -> Self:
@@ -127,10 +131,10 @@ class Layout:
         self.close()
 
     def check_marker(self) -> None:
-        """Refuse a marker of another version; linuxkit and others never look for one.
+        """Refuse a marker of another version; a missing one is accepted, as linuxkit does.
 
         Raises:
-            NotALayout: `oci-layout` does not say version 1.0.0.
+            NotALayout: The version in `oci-layout` is not 1.0.0.
         """
         try:
             with closing(open_file(self._root, "oci-layout")) as descriptor:
@@ -144,25 +148,29 @@ class Layout:
             raise NotALayout(str(self.root), f"oci-layout: {error}") from error
 
     def check_has_names(self) -> None:
-        """Refuse a directory without index.json; whether it can be read is not looked at."""
+        """Refuse a directory without index.json, which is not read.
+
+        Raises:
+            NotALayout: There is no index.json.
+        """
         if not self._has("index.json"):
             raise NotALayout(str(self.root), "it has no index.json")
 
     @property
     def has_marker(self) -> bool:
-        """Whether there is an `oci-layout`."""
+        """Return whether there is an `oci-layout`."""
         return self._has("oci-layout")
 
     @property
     def private(self) -> Path:
-        """Our own folder."""
+        """Return the path of cachedb's own directory."""
         return self.root / PRIVATE
 
     def make_private(self) -> None:
-        """Make our own folder if it is not there, but not among files that are no layout.
+        """Create ``.cachedb`` if it is missing, but not in a directory that is no layout.
 
         Raises:
-            NotALayout: The folder is not there, and index.json is not an image index.
+            NotALayout: It is missing, and index.json is not an image index.
         """
         if not self._has(PRIVATE):
             self.index()
@@ -170,7 +178,7 @@ class Layout:
             return
 
     def read_own(self, name: str, limit: Limit) -> bytes | None:
-        """Return a file of ours; None if it is not there."""
+        """Read a file of ``.cachedb``; None if it does not exist."""
         try:
             with (
                 closing(open_directory(self._root, PRIVATE)) as private,
@@ -183,13 +191,13 @@ class Layout:
         return content
 
     def replace_own(self, name: str, content: bytes) -> None:
-        """Make `content` a file of ours, atomically and durably."""
+        """Write a file of ``.cachedb``, atomically and durably."""
         with self._private() as private:
             replace_file(private, private, name, content)
 
     def set_aside(self, name: str) -> None:
-        """Rename a file of ours to ``NAME.bak``, which replaces an older one."""
-        with self._private() as private, storing(f"set {name} aside"):
+        """Rename a file of ``.cachedb`` to ``NAME.bak``, which replaces an older one."""
+        with self._private() as private, storing(f"rename {name}"):
             try:
                 os.rename(name, f"{name}.bak", src_dir_fd=private, dst_dir_fd=private)
             except OSError as error:
@@ -200,19 +208,19 @@ class Layout:
 
     @property
     def is_writable(self) -> bool:
-        """Whether we may change the layout."""
+        """Return whether this process may change the layout."""
         return os.access(".", os.W_OK, dir_fd=self._root, effective_ids=True)
 
     def fingerprint(self) -> Fingerprint:
-        """Say what state the files are in: four calls of stat."""
+        """Take the fingerprint of the files: four calls of stat."""
         return fingerprint.take(self._root)
 
     def read_index_json(self) -> bytes:
-        """Return the bytes of index.json.
+        """Read the bytes of index.json.
 
         Raises:
-            NotALayout: It is not there or not a regular file.
-            LimitExceeded: It is larger than the limit.
+            NotALayout: It does not exist, or is no regular file.
+            LimitExceeded: It is larger than INDEX_JSON_BYTES.
         """
         try:
             with closing(open_file(self._root, "index.json")) as descriptor:
@@ -223,10 +231,10 @@ class Layout:
         return content
 
     def index(self) -> IndexJson:
-        """Return the names.
+        """Parse index.json.
 
         Other tools rewrite the file in place, so a document that does not parse is read again
-        as long as it is younger than a second.
+        until it is older than a second.
 
         Raises:
             NotALayout: The file is not an image index.
@@ -244,85 +252,85 @@ class Layout:
             time.sleep(_TORN_PAUSE)
 
     def replace_index(self, index: IndexJson) -> None:
-        """Make `index` the names of the layout, atomically and durably.
+        """Replace index.json, atomically and durably.
 
-        The caller holds the lock of the names and has read them under it.
+        The caller holds `locking_names` and has read the document under it.
         """
         with self._private() as private:
             replace_file(self._root, private, "index.json", index.encode())
 
     @contextmanager
     def locking_names(self) -> Iterator[None]:
-        """Hold linuxkit's `.lock`: nobody else changes index.json meanwhile."""
+        """Hold linuxkit's `.lock`, which excludes other writers of index.json."""
         self._check_writable()
         with locks.names(self._root):
             yield
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
-        """Hold `gc.lock` together with others: nothing is swept meanwhile."""
+        """Hold `gc.lock` shared, which excludes a sweep."""
         with self._private() as private, locks.sharing(private):
             yield
 
     @contextmanager
-    def sweeping(self, *, patience: float | None = None) -> Iterator[None]:
-        """Hold `gc.lock` alone: nobody publishes or sweeps meanwhile.
+    def sweeping(self, *, timeout: float | None = None) -> Iterator[None]:
+        """Hold `gc.lock` exclusively, which excludes publishing and other sweeps.
 
         Raises:
-            CacheBusy: Others still hold it after `patience` seconds.
+            CacheBusy: Another process still holds it after `timeout` seconds.
         """
-        with self._private() as private, locks.excluding(private, patience=patience):
+        with self._private() as private, locks.excluding(private, timeout=timeout):
             yield
 
     @contextmanager
-    def stage(self) -> Iterator[Stage]:
-        """Open the stage, where blobs are written before they are published.
+    def staging(self) -> Iterator[StagingArea]:
+        """Open the staging area, where blobs are written before they are published.
 
-        As long as it is open, no collection takes a complete blob from it.
+        While it is open, no collection removes a complete blob from it.
         """
         with self._private() as private, locks.staging(private):
-            yield Stage(private, self.blobs)
+            yield StagingArea(private, self.blobs)
 
-    def clear_stage(self, kept: Collection[str] = ()) -> int:
-        """Remove what nobody is using from the stage: `Stage.clear`."""
+    def clear_staging(self, kept: Collection[str] = ()) -> int:
+        """Remove unused blobs and parts from the staging area: `StagingArea.clear`."""
         with self._private() as private:
-            return Stage(private, self.blobs).clear(kept)
+            return StagingArea(private, self.blobs).clear(kept)
 
     @contextmanager
     def ingests(self) -> Iterator[Ingests]:
-        """Open the ingests: blobs that are written under a name before their digest is known."""
+        """Open the ingests: blobs written under a name before their digest is known."""
         with self._private() as private:
             yield Ingests(private)
 
     @contextmanager
-    def trash(self) -> Iterator[Trash]:
-        """Open the trash, where a sweep puts blobs before they are gone."""
+    def quarantine(self) -> Iterator[Quarantine]:
+        """Open the quarantine, where a sweep moves blobs before it deletes them."""
         with self._private() as private:
-            yield Trash(private, self.blobs)
+            yield Quarantine(private, self.blobs)
 
     @contextmanager
     def leasing(self) -> Iterator[str]:
-        """Hold a lease, which says that this operation is running; yields its id."""
+        """Hold a lease, which shows that this operation is running; yields its id."""
         with self._private() as private, leases.holding(private) as key:
             yield key
 
-    def living_leases(self) -> set[str]:
-        """Return the ids of the leases whose process lives."""
+    def active_leases(self) -> set[str]:
+        """Return the ids of the leases that running processes hold."""
         with self._private() as private:
-            return leases.living(private)
+            return leases.active(private)
 
-    def bury_leases(self) -> None:
-        """Remove the files of the leases whose process is gone."""
+    def remove_stale_leases(self) -> None:
+        """Remove the files of leases whose process has ended."""
         with self._private() as private:
-            leases.bury(private)
+            leases.remove_stale(private)
 
-    def keep_reserve(self) -> None:
-        """Set a little space aside for a day when the disk is full, if there is room now."""
+    def allocate_reserve(self) -> None:
+        """Allocate the reserved space for a collection on a full disk, if there is room."""
         with self._private() as private:
-            ballast.keep(private)
+            ballast.allocate(private)
 
     def release_reserve(self) -> bool:
-        """Give back the space that was set aside; False if there was none."""
+        """Free the reserved space; return False if there was none."""
         with self._private() as private:
             return ballast.release(private)
 
@@ -331,13 +339,17 @@ class Layout:
         self._check_writable()
         with closing(make_directory(self._root, PRIVATE, mode=0o700)) as descriptor:
             if os.fstat(descriptor).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise NotALayout(str(self.private), "others may write to it")
+                raise NotALayout(
+                    str(self.private),
+                    "it is writable by other users",
+                    hint=f"chmod go-w {shlex.quote(str(self.private))}",
+                )
             yield descriptor
 
     def _check_writable(self) -> None:
-        # The first file that cannot be made would tell it too, and nobody would understand.
+        # Creating the first temporary file would fail too, with a message that names that file.
         if not self.is_writable:
-            raise StorageFailed(f"the cache {str(self.root)!r} may only be read")
+            raise StorageFailed(f"the cache {str(self.root)!r} is read-only")
 
     def _initialise(self) -> None:
         with self._private() as private, self.locking_names():

@@ -1,7 +1,7 @@
 """``index.json``: the names of a layout (image-spec, image-layout.md §index.json).
 
-Other tools write this file too, with fields and entries that we do not know; a document keeps
-each of them, and an entry that cannot be read is carried along and reported, never dropped.
+Other tools write this file too. A changed document keeps the fields and entries that cachedb does
+not know; an entry that cannot be read is kept and reported, never dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ref:
-    """An entry of index.json: a descriptor and its name as it stands there, if it has one."""
+    """Entry of index.json that can be read: a descriptor, and its name as written, if any."""
 
     name: str | None
     descriptor: Descriptor
@@ -29,7 +29,7 @@ class Ref:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One element of ``manifests``: its JSON, and the ref that it is or why it is none."""
+    """Element of ``manifests``: its JSON, and its ref or the reason why it cannot be read."""
 
     json: Mapping[str, Any]
     ref: Ref | None
@@ -37,7 +37,7 @@ class Entry:
 
     @classmethod
     def of(cls, name: str | None, descriptor: Descriptor) -> Entry:
-        """Make the entry that gives `descriptor` the name `name`, or none."""
+        """Make an entry for `descriptor` with the name `name`, or without one."""
         annotations = {k: v for k, v in descriptor.annotations.items() if k != REF_NAME}
         if name is not None:
             annotations[REF_NAME] = name
@@ -48,7 +48,7 @@ class Entry:
 
     @classmethod
     def read(cls, value: Any, where: str) -> Entry:
-        """Read one element; `where` is its path in the document."""
+        """Parse one element; `where` is its path in the document."""
         if not isinstance(value, dict):
             return cls(
                 json=value, ref=None, problem=f"{where}: expected object, found {kind_of(value)}"
@@ -63,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexJson:
-    """The whole document; changes return a new one."""
+    """Whole document; immutable, changes return a new one."""
 
     entries: tuple[Entry, ...]
     rest: Mapping[str, Any]
@@ -71,22 +71,22 @@ class IndexJson:
 
     @property
     def refs(self) -> tuple[Ref, ...]:
-        """The entries that can be read, in the order of the file."""
+        """Return the entries that can be read, in the order of the file."""
         return tuple(entry.ref for entry in self.entries if entry.ref is not None)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why some entries cannot be read."""
+        """Return the reasons why entries cannot be read, in the order of the file."""
         return tuple(entry.problem for entry in self.entries if entry.problem is not None)
 
     @classmethod
     def empty(cls) -> IndexJson:
-        """Return the document of a layout that holds nothing."""
+        """Return the document of an empty layout."""
         return cls(entries=(), rest={"schemaVersion": 2, "mediaType": str(OCI_INDEX)})
 
     @classmethod
     def parse(cls, content: bytes) -> IndexJson:
-        """Read the bytes of an index.json.
+        """Parse the bytes of an index.json (image-spec, image-index.md).
 
         Raises:
             InvalidManifest: The document is not an image index.
@@ -99,8 +99,8 @@ class IndexJson:
         stated = fields.get("mediaType", str)
         if stated and stated != OCI_INDEX:
             raise InvalidManifest(f"expected {str(OCI_INDEX)!r}, found {stated!r}", "mediaType")
-        # linuxkit writes null for "none". Without the field, its name may have been damaged, and
-        # an index of nothing would make garbage of everything.
+        # linuxkit writes null for an empty list. A document without the field may be damaged, and
+        # reading it as empty would make every blob unreferenced.
         if "manifests" not in value:
             raise InvalidManifest("missing", "manifests")
         listed = fields.get("manifests", list) or []
@@ -110,7 +110,7 @@ class IndexJson:
         )
 
     def encode(self) -> bytes:
-        """Return the bytes to write: one line an entry, so that people and diff can read it."""
+        """Encode the document as JSON, one line an entry, which people and diff can read."""
         head = encode(self.rest)[:-1]
         comma = b"," if self.rest else b""
         lines = b",".join(b"\n" + encode(entry.json) for entry in self.entries)
@@ -118,18 +118,18 @@ class IndexJson:
         return head + comma + b'"manifests":[' + lines + end + b"]}\n"
 
     def naming(self, named: Iterable[tuple[str | None, Descriptor]]) -> IndexJson:
-        """Give names to descriptors; an entry of the same name goes, the new ones come last.
+        """Add entries at the end; entries of the same names are removed.
 
-        A descriptor without a name is added unless an entry of its digest is there already.
+        A descriptor without a name is added unless the document has an entry of its digest.
         """
         found = self
-        # Names first: one that moves on may be all that an unnamed one would rely on.
+        # Names first: moving a name may remove the entry whose digest an unnamed one has.
         for name, descriptor in sorted(named, key=lambda pair: pair[0] is None):
             found = found._with(name, descriptor)
         return found
 
     def without(self, gone: Callable[[Ref], bool]) -> IndexJson:
-        """Drop the refs of which `gone` says so; unreadable entries stay."""
+        """Remove the refs for which `gone` is true; entries that cannot be read stay."""
         kept = tuple(e for e in self.entries if e.ref is None or not gone(e.ref))
         return IndexJson(entries=kept, rest=self.rest)
 

@@ -1,7 +1,7 @@
-"""Leases: which operations are running, told without a clock.
+"""Lease files: which operations are running, without relying on a clock.
 
-A running operation holds a lock on ``leases/<id>``; the kernel lets go of it when the process
-ends, however it ends. What the operation holds is written in the catalog under the same id.
+A running operation holds a flock on ``leases/<id>``, which the kernel releases when the process
+ends. The blobs that the operation protects are listed in the catalog under the same id.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def holding(private: int) -> Iterator[str]:
-    """Hold a new lease; yields its id."""
+    """Hold a new lease for the time of the block; yields its id."""
     with closing(make_directory(private, "leases", mode=0o700)) as directory:
         key = secrets.token_hex(8)
         with closing(make_locked(directory, key)):
@@ -37,15 +37,16 @@ def holding(private: int) -> Iterator[str]:
                     os.unlink(key, dir_fd=directory)
 
 
-def living(private: int) -> set[str]:
-    """Return the ids of the leases whose process lives."""
+def active(private: int) -> set[str]:
+    """Return the ids of the leases that running processes hold."""
     return {name for name, descriptor in _files(private) if not _is_free(descriptor)}
 
 
-def bury(private: int) -> None:
-    """Remove the files of the leases whose process is gone."""
+def remove_stale(private: int) -> None:
+    """Remove the files of leases whose process has ended."""
     for name, descriptor in _files(private):
-        # Locked while it is removed, so that whoever has just made it sees that it is gone.
+        # Removed under its lock: a process that has just created the file waits for the lock,
+        # then finds that the name is gone and creates another one (`make_locked`).
         if try_flock(descriptor):
             with (
                 closing(open_directory(private, "leases")) as directory,
@@ -66,5 +67,5 @@ def _files(private: int) -> Iterator[tuple[str, int]]:
 
 
 def _is_free(descriptor: int) -> bool:
-    # Shared, so that two who ask at once do not take each other for the holder.
+    # Shared: two processes that test at the same time must not see each other as the holder.
     return try_flock(descriptor, fcntl.LOCK_SH)

@@ -1,16 +1,16 @@
-"""Locks between processes, in the order in which they may be taken.
+"""Locks between processes, in the order in which they are taken.
 
-0. `stage.lock` in our own folder (flock): shared by whoever has blobs on the stage, for as long as
-   that takes. Nobody waits for it to be free: a collection tries, and leaves the stage alone.
-1. `gc.lock` in our own folder (flock): shared by whoever publishes blobs, exclusive for the sweep,
-   for migrations and for a rebuild.
-2. `.lock` in the root, which linuxkit takes as well, around every change of index.json. linuxkit
-   uses a POSIX write lock on the whole file; ours is an open-file-description lock, which
-   conflicts with it, holds between threads and does not vanish when another descriptor of the
-   file is closed. flock would not be seen by linuxkit.
+0. `.cachedb/stage.lock` (flock): shared while an operation has the staging area open. A collection
+   tries to take it exclusively without waiting, and leaves complete staged blobs if it cannot.
+1. `.cachedb/gc.lock` (flock): shared while blobs are published, exclusive for the sweep, for
+   migrations and for a rebuild of the catalog.
+2. `.lock` in the root, which linuxkit takes too, around every change of index.json. linuxkit uses
+   a POSIX write lock on the whole file; this is an open-file-description lock, which conflicts
+   with it, works between threads and survives the closing of other descriptors of the file. A
+   flock would not conflict with linuxkit's.
 3. The write transaction of the catalog.
 
-Never the other way, and `.lock` is never held during network traffic.
+A process that holds one takes only those below it, and never holds `.lock` during network traffic.
 """
 
 from __future__ import annotations
@@ -38,46 +38,46 @@ _BUSY = frozenset({errno.EAGAIN, errno.EACCES})
 
 
 @contextmanager
-def names(root: int, *, patience: float | None = None) -> Iterator[None]:
-    """Hold linuxkit's `.lock` of a layout: nobody else changes index.json meanwhile.
+def names(root: int, *, timeout: float | None = None) -> Iterator[None]:
+    """Hold linuxkit's `.lock` of a layout, which excludes other writers of index.json.
 
     Raises:
-        CacheBusy: Somebody else still holds it after `patience` seconds.
+        CacheBusy: Another process still holds it after `timeout` seconds (LOCK_SECONDS if None).
     """
-    with _locked(root, _NAMES, patience):
+    with _locked(root, _NAMES, timeout):
         yield
 
 
 @contextmanager
-def sharing(private: int, *, patience: float | None = None) -> Iterator[None]:
-    """Hold `gc.lock` together with others: no sweep runs meanwhile."""
-    with _locked(private, _SHARED, patience):
+def sharing(private: int, *, timeout: float | None = None) -> Iterator[None]:
+    """Hold `gc.lock` shared, which excludes a sweep; fails as `names` does."""
+    with _locked(private, _SHARED, timeout):
         yield
 
 
 @contextmanager
-def excluding(private: int, *, patience: float | None = None) -> Iterator[None]:
-    """Hold `gc.lock` alone: nobody publishes or sweeps meanwhile."""
-    with _locked(private, _ALONE, patience):
+def excluding(private: int, *, timeout: float | None = None) -> Iterator[None]:
+    """Hold `gc.lock` exclusively, which excludes publishing and sweeps; fails as `names` does."""
+    with _locked(private, _ALONE, timeout):
         yield
 
 
 @contextmanager
 def staging(private: int) -> Iterator[None]:
-    """Hold `stage.lock` together with others: no complete blob is cleared from the stage."""
+    """Hold `stage.lock` shared, which keeps complete blobs in the staging area."""
     with _locked(private, _STAGE, None):
         yield
 
 
 @contextmanager
-def nobody_staging(private: int) -> Iterator[bool]:
-    """Keep others from the stage if nobody is using it; yields whether that is so."""
+def exclusive_staging(private: int) -> Iterator[bool]:
+    """Try to hold `stage.lock` exclusively, without waiting; yields whether it is held."""
     with closing(open_regular(private, _STAGE.name, _OPEN, _STAGE.mode)) as descriptor:
         yield try_flock(descriptor)
 
 
-def is_staging(private: int) -> bool:
-    """Whether somebody is using the stage, or we cannot tell; nothing is made to find out."""
+def is_staging_in_use(private: int) -> bool:
+    """Return whether another process has the staging area open, or may have; creates no file."""
     try:
         descriptor = open_regular(private, _STAGE.name, os.O_RDONLY)
     except FileNotFoundError:
@@ -89,7 +89,10 @@ def is_staging(private: int) -> bool:
 
 
 def try_flock(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:
-    """Take a flock if that does not mean waiting; it goes with the descriptor."""
+    """Take a flock without waiting; return False if another descriptor holds it.
+
+    The kernel releases it when the descriptor is closed.
+    """
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except OSError as error:
@@ -107,7 +110,11 @@ class _Lock(NamedTuple):
 
 
 def make_locked(directory: int, name: str) -> int:
-    """Make a file of which we hold the flock before anybody takes it for one left behind."""
+    """Create a file and hold its flock; the caller closes the descriptor.
+
+    A collector that finds the file unlocked between the two steps removes it; then another one is
+    created.
+    """
     while True:
         descriptor = open_regular(directory, name, _OPEN | os.O_EXCL)
         try:
@@ -121,15 +128,16 @@ def make_locked(directory: int, name: str) -> int:
 
 
 @contextmanager
-def _locked(parent: int, lock: _Lock, patience: float | None) -> Iterator[None]:
-    patience = LOCK_SECONDS.value if patience is None else patience
-    give_up = time.monotonic() + patience
+def _locked(parent: int, lock: _Lock, timeout: float | None) -> Iterator[None]:
+    timeout = LOCK_SECONDS.value if timeout is None else timeout
+    give_up = time.monotonic() + timeout
     while True:
         with closing(open_regular(parent, lock.name, _OPEN, lock.mode)) as descriptor:
             if not _wait(lock, descriptor, give_up):
                 holder = lock.holder(descriptor)
-                raise CacheBusy(f"the cache is locked by {holder} (waited {patience:.0f} s)")
-            # A file that was removed meanwhile is no lock any more: the next one is another.
+                raise CacheBusy(f"the cache is locked by {holder} (waited {timeout:.0f} s)")
+            # The file may have been removed while this process waited for its lock; a process
+            # that opens the name now locks another inode.
             if is_named(parent, lock.name, descriptor):
                 yield
                 return

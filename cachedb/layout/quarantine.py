@@ -1,10 +1,10 @@
-"""The trash: blobs that a sweep has withdrawn and may still have to give back.
+"""Quarantine of a sweep: removed blobs that can still be restored.
 
-A collector cannot know that a foreign tool has just decided to reuse an old blob. So a sweep
-moves blobs to ``trash/<run>/<algorithm>-<encoded>`` and reads the names again; when they have
-changed it gives everything back. Then the run is finished, which its name says from then on, and
-its blobs are kept for a while, for names that a tool is about to add. A run that was killed
-half-way is undone by the next open.
+A foreign tool may decide to reuse an old blob while a sweep runs. So the sweep moves blobs to
+``.cachedb/trash/<run>/<algorithm>-<encoded>`` and reads index.json again; blobs that are
+referenced now are restored. Then the directory of the run is renamed to ``<run>.done``, and its
+blobs are kept for `--trash-ttl`, for references that another tool is about to add. The next
+opening of the cache undoes a run that was interrupted before that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidDigest
 from cachedb.layout.directories import closing, make_directory, open_directory, storing
-from cachedb.layout.staging.stage import digest_of, name_of
+from cachedb.layout.staging.area import digest_of, name_of
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -29,67 +29,67 @@ FINISHED = ".done"
 
 
 def age_of(run: str) -> float:
-    """Return how many seconds ago a run began; 0 if its name does not say, or says the future."""
+    """Return the age of a run in seconds; 0 if its name holds no time, or one in the future."""
     began = run.partition("-")[0]
     return max(0.0, time.time() - int(began)) if began.isdecimal() else 0.0
 
 
-class Trash:
-    """What has been withdrawn from one layout; the caller holds `gc.lock` alone."""
+class Quarantine:
+    """Move blobs out of a layout and back; the caller holds `gc.lock` exclusively."""
 
     def __init__(self, private: int, blobs: BlobStore) -> None:
         self._private = private
         self._blobs = blobs
 
     def runs(self) -> list[str]:
-        """Return the runs that are not finished."""
+        """Return the interrupted runs."""
         return [name for name in self._folders() if not name.endswith(FINISHED)]
 
     def finished(self) -> list[str]:
-        """Return the runs that are finished and whose blobs have not been removed, by age."""
+        """Return the finished runs whose blobs are still there, oldest first."""
         return [name for name in self._folders() if name.endswith(FINISHED)]
 
     def finish(self, run: str) -> str:
-        """Declare a run, which has been settled, finished; returns its name from now on."""
+        """Mark a run, whose moves are durable (`sync`), as finished; return its new name."""
         with (
-            storing("finish a collection"),
+            storing("finish a sweep"),
             closing(make_directory(self._private, "trash", mode=0o700)) as trash,
         ):
             os.rename(run, run + FINISHED, src_dir_fd=trash, dst_dir_fd=trash)
             os.fsync(trash)
         return run + FINISHED
 
-    def take(self, run: str, digest: Digest) -> bool:
-        """Withdraw a blob; False if it is not there any more."""
+    def add(self, run: str, digest: Digest) -> bool:
+        """Move a blob into the quarantine; False if it is not in the store any more."""
         with self._run(run) as directory:
-            return self._blobs.withdraw(digest, directory, name_of(digest))
+            return self._blobs.move_out(digest, directory, name_of(digest))
 
-    def settle(self, run: str) -> None:
-        """Make the withdrawals of a run survive a power loss."""
-        with self._run(run) as directory, storing("sync the trash"):
+    def sync(self, run: str) -> None:
+        """Make the moves of a run durable."""
+        with self._run(run) as directory, storing("sync the quarantine"):
             os.fsync(directory)
         self._blobs.sync()
 
     def blobs(self, run: str) -> Iterator[Digest]:
-        """Yield what a run has withdrawn and neither given back nor removed."""
+        """Yield the blobs of a run that are still quarantined."""
         with self._run(run) as directory:
             for name in os.listdir(directory):
                 with suppress(InvalidDigest):
                     yield Digest(digest_of(name) or "")
 
-    def give_back(self, run: str, digest: Digest) -> None:
-        """Put a blob back to its place, unless there is one again."""
+    def restore(self, run: str, digest: Digest) -> None:
+        """Move a blob back into the store, or delete it if the store has the blob again."""
         with self._run(run) as directory:
             if self._blobs.stat(digest) is None:
                 self._blobs.publish(directory, name_of(digest), digest)
             else:
-                with storing("empty the trash"):
+                with storing("empty the quarantine"):
                     os.unlink(name_of(digest), dir_fd=directory)
 
     def purge(self, run: str) -> int:
-        """Remove what a run has withdrawn; returns the bytes freed."""
+        """Delete the blobs of a run; return the bytes freed, hard-linked blobs not counted."""
         freed = 0
-        with storing("empty the trash"):
+        with storing("empty the quarantine"):
             with self._run(run) as directory, os.scandir(directory) as entries:
                 for entry in list(entries):
                     found = entry.stat(follow_symlinks=False)

@@ -1,8 +1,8 @@
-"""Leftovers: files under names that tools, we among them, give to what they have not finished.
+"""Temporary files of cachedb and of other tools, which an interrupted operation leaves behind.
 
-A tool that is killed leaves them for ever, and some of them stop the collectors of other tools. To
-remove one is safe when nobody holds it open or locked and it is old: most tools keep the file
-open until they rename it, umoci holds a lock on its folder.
+Some of them make the collectors of other tools fail. A temporary file is abandoned if it is old
+and no process has it open or locked: most tools keep it open until they rename it, umoci holds a
+flock on its directory.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import NotALayout, StorageFailed
 from cachedb.layout.directories import closing, open_directory, open_file, opened, storing
-from cachedb.layout.locks import is_staging, try_flock
-from cachedb.layout.staging.stage import is_complete
+from cachedb.layout.locks import is_staging_in_use, try_flock
+from cachedb.layout.staging.area import is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,37 +30,37 @@ STAGE, LEASES, TEMPORARY, TRASH = (
 )
 
 
-class _Habit(NamedTuple):
+class _Pattern(NamedTuple):
     folder: str
     name: re.Pattern[str]
     tool: str
     is_folder: bool = False
 
 
-_HABITS = (
-    _Habit("", re.compile(r"oci-put-blob\d+"), "skopeo"),
-    _Habit("", re.compile(r"index\.json\..*\.tmp"), "regctl"),
-    _Habit("", re.compile(r"\.umoci-.+"), "umoci", is_folder=True),
-    _Habit("", re.compile(r"\.fsverity-check-.+"), "linuxkit"),
-    _Habit("ingest", re.compile(r"[0-9a-f]{64}_\d+"), "oras"),
-    _Habit("ingest", re.compile(r"[0-9a-f]{64}"), "linuxkit", is_folder=True),
-    _Habit("blobs/sha256", re.compile(r"[0-9a-f]{64}\d+"), "crane or linuxkit"),
-    _Habit("blobs/sha256", re.compile(r"\d+\.tmp"), "regctl"),
-    _Habit(STAGE, re.compile(r"[a-z0-9]+-[0-9a-f]+(\.[a-z.]+)?"), OURS),
-    _Habit(LEASES, re.compile(r"[0-9a-f]{16}"), OURS),
-    _Habit(TEMPORARY, re.compile(r".+\.[0-9a-f]{16}"), OURS),
-    _Habit(TRASH, re.compile(r".+"), OURS, is_folder=True),
+_PATTERNS = (
+    _Pattern("", re.compile(r"oci-put-blob\d+"), "skopeo"),
+    _Pattern("", re.compile(r"index\.json\..*\.tmp"), "regctl"),
+    _Pattern("", re.compile(r"\.umoci-.+"), "umoci", is_folder=True),
+    _Pattern("", re.compile(r"\.fsverity-check-.+"), "linuxkit"),
+    _Pattern("ingest", re.compile(r"[0-9a-f]{64}_\d+"), "oras"),
+    _Pattern("ingest", re.compile(r"[0-9a-f]{64}"), "linuxkit", is_folder=True),
+    _Pattern("blobs/sha256", re.compile(r"[0-9a-f]{64}\d+"), "crane or linuxkit"),
+    _Pattern("blobs/sha256", re.compile(r"\d+\.tmp"), "regctl"),
+    _Pattern(STAGE, re.compile(r"[a-z0-9]+-[0-9a-f]+(\.[a-z.]+)?"), OURS),
+    _Pattern(LEASES, re.compile(r"[0-9a-f]{16}"), OURS),
+    _Pattern(TEMPORARY, re.compile(r".+\.[0-9a-f]{16}"), OURS),
+    _Pattern(TRASH, re.compile(r".+"), OURS, is_folder=True),
 )
-# Where we lock what we write, a lock tells enough.
+# cachedb locks the files that it writes here, so a flock shows whether one is in use.
 _LOCKED = frozenset({STAGE, LEASES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
-    """A file or a folder that a tool has not finished, or is still at.
+class TemporaryFile:
+    """Temporary file or directory of a tool, abandoned or in use.
 
-    `path` is inside the layout; `size` is what its removal frees; `touched_ns` is the newest mtime
-    or ctime of it and what it holds.
+    `path` is relative to the layout; `size` is the bytes that its removal frees; `touched_ns` is
+    the newest mtime or ctime of it and of the files in it, in nanoseconds since 1970.
     """
 
     path: str
@@ -68,67 +68,67 @@ class Leftover:
     size: int
     touched_ns: int
     is_in_use: bool
-    """Somebody has it open or locked, or we cannot tell."""
+    """A process has it open or locked, or may have."""
 
 
-class Leftovers:
-    """The leftovers in one layout; `root` is the descriptor of its directory."""
+class TemporaryFiles:
+    """Find and remove temporary files of the layout whose directory has the descriptor `root`."""
 
     def __init__(self, root: int) -> None:
         self._root = root
 
-    def find(self) -> Iterator[Leftover]:
-        """Yield what has been left, or is being worked at."""
-        for folder in dict.fromkeys(habit.folder for habit in _HABITS):
+    def find(self) -> Iterator[TemporaryFile]:
+        """Yield every temporary file, those in use as well, sorted within each directory."""
+        for folder in dict.fromkeys(pattern.folder for pattern in _PATTERNS):
             with suppress(FileNotFoundError, NotALayout), opened(self._root, folder) as directory:
                 for name in sorted(os.listdir(directory)):
-                    habit = _habit_of(folder, name)
-                    found = None if habit is None else _look_at(directory, name, habit)
+                    pattern = _pattern_of(folder, name)
+                    found = None if pattern is None else _look_at(directory, name, pattern)
                     if found is not None:
                         yield self._unless_staging(found)
 
-    def _unless_staging(self, found: Leftover) -> Leftover:
-        """Say of a complete blob on the stage that it is in use while somebody has that open."""
+    def _unless_staging(self, found: TemporaryFile) -> TemporaryFile:
+        """Mark a complete staged blob as in use while a process has the staging area open."""
         folder, _, name = found.path.rpartition("/")
         if folder == STAGE and is_complete(name) and not found.is_in_use:
             with opened(self._root, ".cachedb") as private:
-                return replace(found, is_in_use=is_staging(private))
+                return replace(found, is_in_use=is_staging_in_use(private))
         return found
 
-    def remove(self, leftover: Leftover) -> int:
-        """Remove a leftover of which nothing has changed since it was found; returns the bytes.
+    def remove(self, found: TemporaryFile) -> int:
+        """Remove a temporary file that has not changed since `find`; return the bytes freed.
 
-        One that somebody uses by now, or that holds what its tool does not put there, stays.
+        One that has changed, that a process uses now, or that holds a subdirectory stays.
         """
-        folder, _, name = leftover.path.rpartition("/")
-        habit = _habit_of(folder, name)
+        folder, _, name = found.path.rpartition("/")
+        pattern = _pattern_of(folder, name)
         with suppress(FileNotFoundError, NotALayout), opened(self._root, folder) as directory:
-            if habit is None or _look_at(directory, name, habit) != leftover:
+            if pattern is None or _look_at(directory, name, pattern) != found:
                 return 0
-            with storing(f"remove {leftover.path!r}"):
-                if habit.is_folder:
+            with storing(f"remove {found.path!r}"):
+                if pattern.is_folder:
                     _remove_folder(directory, name)
                 else:
                     os.unlink(name, dir_fd=directory)
-            return leftover.size
+            return found.size
         return 0
 
 
-def _is_in_use(parent: int, name: str, habit: _Habit) -> bool:
-    """Whether somebody has a file open or locked, or we cannot tell.
+def _is_in_use(parent: int, name: str, pattern: _Pattern) -> bool:
+    """Return whether another process has a file open or locked, or may have.
 
-    The kernel grants a lease for writing only on a file that nobody else has open.
+    The kernel grants a write lease only on a file that no other process has open.
     """
     try:
         descriptor = open_file(parent, name)
     except (OSError, NotALayout, StorageFailed):
         return True
     with closing(descriptor):
-        if habit.folder in _LOCKED:
+        if pattern.folder in _LOCKED:
             return not try_flock(descriptor, fcntl.LOCK_SH)
         try:
-            # Who opens it while we hold the lease makes the kernel tell us: with a signal that
-            # does nothing, not the usual one, which ends a process.
+            # A process that opens the file while the lease is held makes the kernel send a signal:
+            # SIGURG, which is ignored, and not SIGIO, which ends this process.
             fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -137,27 +137,27 @@ def _is_in_use(parent: int, name: str, habit: _Habit) -> bool:
         return not try_flock(descriptor)
 
 
-def _look_at(parent: int, name: str, habit: _Habit) -> Leftover | None:
-    path = f"{habit.folder}/{name}" if habit.folder else name
+def _look_at(parent: int, name: str, pattern: _Pattern) -> TemporaryFile | None:
+    path = f"{pattern.folder}/{name}" if pattern.folder else name
     try:
         found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        if habit.is_folder and stat.S_ISDIR(found.st_mode):
-            return _look_into(parent, name, path, habit)
-    except FileNotFoundError:  # finished while we look
+        if pattern.is_folder and stat.S_ISDIR(found.st_mode):
+            return _look_into(parent, name, path, pattern)
+    except FileNotFoundError:  # renamed or removed by its tool since the listing
         return None
-    if habit.is_folder or not stat.S_ISREG(found.st_mode):
+    if pattern.is_folder or not stat.S_ISREG(found.st_mode):
         return None
-    return Leftover(
+    return TemporaryFile(
         path=path,
-        tool=habit.tool,
+        tool=pattern.tool,
         size=_freed(found),
         touched_ns=_touched(found),
-        is_in_use=_is_in_use(parent, name, habit),
+        is_in_use=_is_in_use(parent, name, pattern),
     )
 
 
-def _look_into(parent: int, name: str, path: str, habit: _Habit) -> Leftover:
-    """Describe a folder; one with anything but files in it counts as in use."""
+def _look_into(parent: int, name: str, path: str, pattern: _Pattern) -> TemporaryFile:
+    """Describe a temporary directory; one that holds more than files counts as in use."""
     with closing(open_directory(parent, name)) as folder:
         is_in_use = not try_flock(folder)
         size, touched = 0, _touched(os.fstat(folder))
@@ -165,8 +165,10 @@ def _look_into(parent: int, name: str, path: str, habit: _Habit) -> Leftover:
             found = os.stat(inner, dir_fd=folder, follow_symlinks=False)
             size += _freed(found)
             touched = max(touched, _touched(found))
-            is_in_use |= not stat.S_ISREG(found.st_mode) or _is_in_use(folder, inner, habit)
-    return Leftover(path=path, tool=habit.tool, size=size, touched_ns=touched, is_in_use=is_in_use)
+            is_in_use |= not stat.S_ISREG(found.st_mode) or _is_in_use(folder, inner, pattern)
+    return TemporaryFile(
+        path=path, tool=pattern.tool, size=size, touched_ns=touched, is_in_use=is_in_use
+    )
 
 
 def _remove_folder(parent: int, name: str) -> None:
@@ -176,8 +178,8 @@ def _remove_folder(parent: int, name: str) -> None:
     os.rmdir(name, dir_fd=parent)
 
 
-def _habit_of(folder: str, name: str) -> _Habit | None:
-    return next((h for h in _HABITS if h.folder == folder and h.name.fullmatch(name)), None)
+def _pattern_of(folder: str, name: str) -> _Pattern | None:
+    return next((p for p in _PATTERNS if p.folder == folder and p.name.fullmatch(name)), None)
 
 
 def _freed(found: os.stat_result) -> int:

@@ -221,7 +221,7 @@ class ContentStore:
         return self._info(file, self._write_labels(digest, labels))
 
     def _commit(self, ref: str, digest: Digest, labels: Mapping[str, str]) -> Info:
-        with leasing(self._layout, self._catalog) as lease, self._layout.stage() as stage:
+        with leasing(self._layout, self._catalog) as lease, self._layout.staging() as stage:
             lease.hold([digest])
             with self._layout.ingests() as ingests:
                 ingests.complete(ref, digest)

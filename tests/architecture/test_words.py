@@ -20,7 +20,6 @@ NOT_YET = {
     "cachedb",
     "cachedb/archive",
     "cachedb/catalog",
-    "cachedb/layout",
     "cachedb/linuxkit",
     "cachedb/oci",
     "cachedb/operations/check",

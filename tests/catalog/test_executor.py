@@ -15,20 +15,16 @@ from cachedb.catalog.statement import Insert, Named, Rows, Scalars, many
 from scripts import compile_statements
 from tests import build, golden_files
 
-IMAGE = build.image()
 HANDLES = compile_statements.handles()
 FOLDER = Path(compiled.__file__).parent
 VALUES: dict[str, Any] = {
     "key": "fingerprint",
     "value": "a value",
     "ids": many([1, 2]),
-    "refs": many([1]),
     "names": many(["example.com/app:1", "no such name"]),
     "registry": "example.com",
     "repo": "app",
     "tag": "1",
-    "digest": IMAGE.digest,
-    "digests": many([IMAGE.digest, IMAGE.blobs[0].digest]),
     "low": "sha256:0",
     "high": "sha256:g",
     "blob_id": 1,
@@ -66,9 +62,10 @@ def test_columns_are_the_fields_of_the_row(handle: Rows[Any] | Scalars[Any]) -> 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """A catalog with rows in the tables that most statements are about."""
+    image = build.image()
     tree = build.layout(
         tmp_path_factory.mktemp("executor") / "cache",
-        {"example.com/app:1": build.multi_platform(), "example.com/tool:2": IMAGE},
+        {"example.com/app:1": build.multi_platform(), "example.com/tool:2": image},
     )
     with Cache.open(tree.path) as cache:
         return cache.catalog

@@ -78,7 +78,7 @@ def test_a_pull_that_is_ended_goes_on_where_it_stopped(
         registry.hold = None
         registry.release.set()
         with Cache.open(cache) as opened:
-            assert opened.layout.living_leases() == set()
+            assert opened.layout.active_leases() == set()
             with opened.layout.sweeping(patience=0), opened.layout.locking_names():
                 assert opened.list() == []
         succeed(cache, "pull", f"{registry.host}/team/app:1")
@@ -112,7 +112,7 @@ def test_a_push_that_is_interrupted_is_over_at_once_and_holds_nothing(tree: buil
     assert (code, out) == (130, "")
     assert "Traceback" not in err
     with Cache.open(tree.path) as opened:
-        assert opened.layout.living_leases() == set()
+        assert opened.layout.active_leases() == set()
         assert len(opened.list()) == 1
 
 

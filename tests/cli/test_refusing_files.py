@@ -206,7 +206,7 @@ def test_a_read_only_cache_answers(read_only: build.Tree, tmp_path: Path, run: R
 def test_a_read_only_cache_is_not_changed(read_only: build.Tree, big_archive: Path) -> None:
     before = snapshot.of(read_only.path)
     commands = [command.replace("BIG", str(big_archive)) for command in WRITING]
-    says = f"cachedb: the cache {str(read_only.path)!r} may only be read\n"
+    says = f"cachedb: the cache {str(read_only.path)!r} is read-only\n"
     assert without_privileges(read_only.path, commands) == [Done(9, "", says)] * len(WRITING)
     assert snapshot.of(read_only.path) == before
 

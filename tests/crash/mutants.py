@@ -5,7 +5,7 @@ from typing import Any
 
 from cachedb.layout import image_layout
 from cachedb.layout.blobs import BlobStore
-from cachedb.layout.staging.stage import Stage
+from cachedb.layout.staging.area import StagingArea
 from cachedb.operations.gc import remove
 from cachedb.operations.transfer import publish
 from tests.crash import oracle
@@ -50,9 +50,9 @@ def blob_in_place() -> None:
 def index_first() -> None:
     """Write the names before the blobs that they need."""
     pending: list[Any] = []
-    real_link, real_name = Stage.link, publish._name
+    real_link, real_name = StagingArea.link, publish._name
 
-    def link(_stage: Stage, digests: Any) -> None:
+    def link(_stage: StagingArea, digests: Any) -> None:
         pending.extend(digests)
 
     def name(content: Any, catalog: Any, namings: Any) -> None:
@@ -62,7 +62,7 @@ def index_first() -> None:
         real_link(content.stage, pending)
         real_name(content, catalog, namings)
 
-    Stage.link = link  # type: ignore[method-assign]
+    StagingArea.link = link  # type: ignore[method-assign]
     publish._name = name
 
 

@@ -28,11 +28,11 @@ def test_a_linuxkit_that_holds_the_lock_blocks_us_and_is_named(
         child.holding(AS_LINUXKIT.format(str(lock), "fcntl.LOCK_EX")) as linuxkit,
         Layout.open(layout_dir) as layout,
     ):
-        with pytest.raises(CacheBusy) as caught, locks.names(layout._root, patience=0):
+        with pytest.raises(CacheBusy) as caught, locks.names(layout._root, timeout=0):
             pass
         assert f"locked by process {linuxkit.pid} " in str(caught.value)
         linuxkit.kill()
-        with locks.names(layout._root, patience=0):
+        with locks.names(layout._root, timeout=0):
             pass
 
 

@@ -19,7 +19,7 @@ def reserve(layout_dir: Path) -> Path:
 def test_the_space_is_really_taken_and_given_back(layout_dir: Path, reserve: Path) -> None:
     with Layout.open(layout_dir) as layout:
         assert not layout.release_reserve()
-        layout.keep_reserve()
+        layout.allocate_reserve()
         assert reserve.stat().st_blocks * 512 >= SIZE
         assert reserve.stat().st_mode & 0o777 == 0o600
         assert layout.release_reserve()
@@ -28,17 +28,17 @@ def test_the_space_is_really_taken_and_given_back(layout_dir: Path, reserve: Pat
 
 def test_what_is_there_is_kept(layout_dir: Path, reserve: Path) -> None:
     with Layout.open(layout_dir) as layout:
-        layout.keep_reserve()
+        layout.allocate_reserve()
         before = reserve.stat().st_ino
-        layout.keep_reserve()
+        layout.allocate_reserve()
     assert reserve.stat().st_ino == before
 
 
 def test_half_of_it_is_made_whole(layout_dir: Path, reserve: Path) -> None:
     with Layout.open(layout_dir) as layout:
-        layout.keep_reserve()
+        layout.allocate_reserve()
         os.truncate(reserve, SIZE // 2)
-        layout.keep_reserve()
+        layout.allocate_reserve()
     assert reserve.stat().st_size == SIZE
 
 
@@ -50,7 +50,7 @@ def test_where_there_is_no_room_there_is_none(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with Layout.open(layout_dir) as layout:
-        layout.keep_reserve()
+        layout.allocate_reserve()
         assert not layout.release_reserve()
     assert not reserve.exists()
 
@@ -63,7 +63,7 @@ def test_a_link_in_its_place_is_not_followed(
     reserve.parent.mkdir(mode=0o700)
     reserve.symlink_to(outside)
     with Layout.open(layout_dir) as layout:
-        layout.keep_reserve()
+        layout.allocate_reserve()
         assert outside.read_text() == "data"
         layout.release_reserve()
     assert outside.read_text() == "data"

@@ -227,14 +227,14 @@ def test_a_trap_is_not_there_and_is_reported_as_stray(trapped, plant) -> None:
     assert store.stat(DIGEST) is None
     assert not store.has(DIGEST, BLOB.size)
     assert list(store.files()) == []
-    assert list(store.strays()) == [path_of(DIGEST)]
+    assert list(store.foreign_files()) == [path_of(DIGEST)]
 
 
 @traps
 def test_a_trap_is_not_moved_to_the_trash(trapped, plant, tree: build.Tree, tmp_path) -> None:
     store = trapped(plant)
     target = os.open(tmp_path, os.O_RDONLY)
-    assert store.withdraw(DIGEST, target, "moved") is False
+    assert store.move_out(DIGEST, target, "moved") is False
     os.close(target)
     assert os.path.lexists(tree.blob_path(DIGEST))
 
@@ -289,7 +289,7 @@ def test_a_blob_store_behind_a_link_is_refused(
 def test_a_layout_without_blobs_lists_none(store: BlobStore, tree: build.Tree) -> None:
     shutil.rmtree(tree.path / "blobs")
     assert list(store.files()) == []
-    assert list(store.strays()) == []
+    assert list(store.foreign_files()) == []
     store.sync()
 
 
@@ -302,13 +302,13 @@ def test_names_that_are_no_digests_are_passed_over_and_reported(
     for name in STRAYS:
         (tree.path / "blobs" / "sha256" / name).write_bytes(b"")
     assert [file.digest for file in store.files()] == [DIGEST]
-    assert sorted(store.strays()) == sorted(f"blobs/sha256/{name}" for name in STRAYS)
+    assert sorted(store.foreign_files()) == sorted(f"blobs/sha256/{name}" for name in STRAYS)
 
 
 def test_a_blob_that_was_taken_away_is_not_withdrawn(store: BlobStore, tmp_path: Path) -> None:
     target = os.open(tmp_path, os.O_RDONLY)
-    assert store.withdraw(DIGEST, target, "first") is True
-    assert store.withdraw(DIGEST, target, "second") is False
+    assert store.move_out(DIGEST, target, "first") is True
+    assert store.move_out(DIGEST, target, "second") is False
     os.close(target)
     assert (tmp_path / "first").read_bytes() == BLOB.content
 

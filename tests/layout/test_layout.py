@@ -126,7 +126,7 @@ def test_our_folder_behind_a_link_is_refused(populated: build.Tree, tmp_path: Pa
     (tmp_path / "outside").mkdir()
     (populated.path / ".cachedb").symlink_to("../outside")
     with Layout.open(populated.path) as layout:
-        for use in (layout.publishing, layout.sweeping, layout.stage, layout.trash):
+        for use in (layout.publishing, layout.sweeping, layout.staging, layout.quarantine):
             with pytest.raises(NotALayout), use():
                 pass
         with pytest.raises(NotALayout):
@@ -140,7 +140,7 @@ def test_our_folder_is_refused_if_others_may_write_to_it(populated: build.Tree, 
     (populated.path / ".cachedb").chmod(mode)
     with (
         Layout.open(populated.path) as layout,
-        pytest.raises(NotALayout, match="others may write"),
+        pytest.raises(NotALayout, match="writable by other users"),
         layout.publishing(),
     ):
         pass
@@ -149,7 +149,7 @@ def test_our_folder_is_refused_if_others_may_write_to_it(populated: build.Tree, 
 def test_our_folder_is_closed_to_others(populated: build.Tree) -> None:
     before = os.umask(0)
     try:
-        with Layout.open(populated.path) as layout, layout.stage():
+        with Layout.open(populated.path) as layout, layout.staging():
             mode = layout.private.stat().st_mode
     finally:
         os.umask(before)
@@ -297,10 +297,10 @@ def test_a_read_only_layout_is_read_and_says_so(populated: build.Tree) -> None:
 def test_changing_a_read_only_layout_is_refused_in_one_line(populated: build.Tree) -> None:
     populated.path.chmod(0o555)
     with Layout.open(populated.path) as layout, as_nobody():
-        for use in (layout.publishing, layout.locking_names, layout.stage):
-            with pytest.raises(StorageFailed, match="may only be read"), use():
+        for use in (layout.publishing, layout.locking_names, layout.staging):
+            with pytest.raises(StorageFailed, match="is read-only"), use():
                 pass
-        with pytest.raises(StorageFailed, match="may only be read"):
+        with pytest.raises(StorageFailed, match="is read-only"):
             layout.replace_index(IndexJson.empty())
 
 

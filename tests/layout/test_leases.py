@@ -20,8 +20,8 @@ def files(layout: Layout) -> set[str]:
 
 def test_a_lease_lives_as_long_as_it_is_held(layout: Layout) -> None:
     with layout.leasing() as first, layout.leasing() as second:
-        assert layout.living_leases() == {first, second}
-    assert layout.living_leases() == set()
+        assert layout.active_leases() == {first, second}
+    assert layout.active_leases() == set()
     assert files(layout) == set()
 
 
@@ -33,10 +33,10 @@ def test_a_lease_ends_with_an_error(layout: Layout) -> None:
 
 def test_the_lease_of_a_killed_process_is_dead(layout: Layout, layout_dir: Path) -> None:
     with child.holding(OPEN.format(str(layout_dir)) + "c = l.leasing(); c.__enter__()") as other:
-        assert len(layout.living_leases()) == 1
-        assert layout.living_leases() == files(layout)
+        assert len(layout.active_leases()) == 1
+        assert layout.active_leases() == files(layout)
         other.kill()
-        assert layout.living_leases() == set()
+        assert layout.active_leases() == set()
 
 
 def test_asking_removes_nothing_and_burying_only_the_dead(
@@ -45,12 +45,12 @@ def test_asking_removes_nothing_and_burying_only_the_dead(
     with child.holding(OPEN.format(str(layout_dir)) + "c = l.leasing(); c.__enter__()") as other:
         other.kill()
     with layout.leasing() as ours:
-        layout.living_leases()
+        layout.active_leases()
         assert len(files(layout)) == 2
-        layout.bury_leases()
+        layout.remove_stale_leases()
         assert files(layout) == {ours}
 
 
 def test_a_cache_without_leases_has_none(layout: Layout) -> None:
-    assert layout.living_leases() == set()
-    layout.bury_leases()
+    assert layout.active_leases() == set()
+    layout.remove_stale_leases()

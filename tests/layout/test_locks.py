@@ -37,11 +37,11 @@ def test_only_one_process_holds_the_names(layout_dir: Path, root: int) -> None:
     with holding_in_child(layout_dir, "locking_names") as other:
         with (
             pytest.raises(CacheBusy, match="locked by another process"),
-            locks.names(root, patience=0),
+            locks.names(root, timeout=0),
         ):
             pass
         other.kill()
-        with locks.names(root, patience=0):
+        with locks.names(root, timeout=0):
             pass
 
 
@@ -71,7 +71,7 @@ def test_closing_another_descriptor_of_the_file_does_not_drop_the_lock(
             "from cachedb.layout import locks\n"
             "from cachedb.errors import CacheBusy\n"
             "try:\n"
-            "    with locks.names(l._root, patience=0): print('taken')\n"
+            "    with locks.names(l._root, timeout=0): print('taken')\n"
             "except CacheBusy: print('busy')\n"
         )
         assert child.run(script) == "busy"
@@ -80,7 +80,7 @@ def test_closing_another_descriptor_of_the_file_does_not_drop_the_lock(
 def test_the_lock_is_free_after_an_error(root: int) -> None:
     with pytest.raises(ZeroDivisionError), locks.names(root):
         raise ZeroDivisionError
-    with locks.names(root, patience=0):
+    with locks.names(root, timeout=0):
         pass
 
 
@@ -88,38 +88,38 @@ def test_several_publish_at_once_and_none_while_a_sweep_runs(
     layout_dir: Path, private: int
 ) -> None:
     with holding_in_child(layout_dir, "publishing"):
-        with locks.sharing(private, patience=0):
+        with locks.sharing(private, timeout=0):
             pass
         with (
             pytest.raises(CacheBusy, match="another cachedb"),
-            locks.excluding(private, patience=0),
+            locks.excluding(private, timeout=0),
         ):
             pass
     with holding_in_child(layout_dir, "sweeping"):
-        with pytest.raises(CacheBusy), locks.sharing(private, patience=0):
+        with pytest.raises(CacheBusy), locks.sharing(private, timeout=0):
             pass
-        with pytest.raises(CacheBusy), locks.excluding(private, patience=0):
+        with pytest.raises(CacheBusy), locks.excluding(private, timeout=0):
             pass
-    with locks.excluding(private, patience=0):
+    with locks.excluding(private, timeout=0):
         pass
 
 
 def test_the_locks_of_names_and_of_the_sweep_are_independent(root: int, private: int) -> None:
-    with locks.excluding(private), locks.names(root, patience=0):
+    with locks.excluding(private), locks.names(root, timeout=0):
         pass
 
 
 def test_a_flock_on_the_file_of_names_does_not_hinder_us(layout_dir: Path, root: int) -> None:
     with (layout_dir / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with locks.names(root, patience=0):
+        with locks.names(root, timeout=0):
             pass
 
 
 def test_waiting_ends_when_the_other_lets_go(layout_dir: Path, root: int) -> None:
     with holding_in_child(layout_dir, "locking_names") as other:
         threading.Timer(0.05, other.let_go).start()
-        with locks.names(root, patience=30):
+        with locks.names(root, timeout=30):
             pass
 
 

@@ -27,7 +27,7 @@ with Provider(path) as provider:
         try:
             change()
         except StorageFailed as error:
-            return "may only be read" in str(error)
+            return "is read-only" in str(error)
 
     read = [
         list_images(path) == provider.list() != {},

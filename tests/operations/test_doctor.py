@@ -255,7 +255,7 @@ def test_what_a_running_operation_writes_is_no_fault(opened: build.Tree) -> None
         "from pathlib import Path; from cachedb.layout import Layout;"
         "from cachedb.oci import Digest;"
         f"layout = Layout.open(Path({str(opened.path)!r}));"
-        "stage = layout.stage().__enter__(); lease = layout.leasing(); lease.__enter__();"
+        "stage = layout.staging().__enter__(); lease = layout.leasing(); lease.__enter__();"
         f"writing = stage.writing(Digest('sha256:{'a' * 64}'), 10); writing.__enter__()"
     )
     with child.holding(setup):

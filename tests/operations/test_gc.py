@@ -11,7 +11,7 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheBusy, CatalogMismatch, UnreadableGraph
-from cachedb.layout.quarantine import Trash
+from cachedb.layout.quarantine import Quarantine
 from cachedb.oci import Digest
 from cachedb.operations.gc import mark, sweep
 from cachedb.operations.transfer.publish import leasing
@@ -266,14 +266,14 @@ def test_a_name_that_comes_while_blobs_are_taken_keeps_them(
 ) -> None:
     extra = build.image(build.layer({"extra": ""}))
     populated.put(*extra.blobs)
-    real = Trash.settle
+    real = Quarantine.sync
 
-    def settle(trash: Trash, run: str) -> None:
+    def sync(trash: Quarantine, run: str) -> None:
         real(trash, run)
         if "extra" not in str(populated.entries()):
             populated.name(extra, "example.com/extra:1")
 
-    monkeypatch.setattr(Trash, "settle", settle)
+    monkeypatch.setattr(Quarantine, "sync", sync)
     with Cache.open(populated.path) as cache:
         assert extra.digest not in {str(c.digest) for c in collect(cache).removed}
     assert populated.blobs() == APP.digests | TOOL.digests | extra.digests
@@ -283,17 +283,17 @@ def test_what_an_operation_begins_to_need_while_it_is_taken_is_given_back(
     populated: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has said so, and then looked and found it: the plan was made before both."""
-    real = Trash.take
+    real = Quarantine.add
     with Cache.open(populated.path) as cache, ExitStack() as operation:
 
-        def take(trash: Trash, run: str, digest: Digest) -> bool:
-            if not cache.layout.living_leases():
+        def add(trash: Quarantine, run: str, digest: Digest) -> bool:
+            if not cache.layout.active_leases():
                 lease = operation.enter_context(leasing(cache.layout, cache.catalog))
                 lease.hold([Digest(ORPHAN)])
                 assert cache.layout.blobs.stat(Digest(ORPHAN)) is not None
             return real(trash, run, digest)
 
-        monkeypatch.setattr(Trash, "take", take)
+        monkeypatch.setattr(Quarantine, "add", add)
         assert collect(cache).removed == ()
         assert ORPHAN in populated.blobs()
 
@@ -303,8 +303,8 @@ def test_a_killed_collection_is_undone_by_the_next_open(
 ) -> None:
     before = populated.blobs()
     digest = cache.find_root(ORPHAN).digest
-    with cache.layout.trash() as trash:
-        trash.take("killed", digest)
+    with cache.layout.quarantine() as trash:
+        trash.add("killed", digest)
     assert ORPHAN not in populated.blobs()
 
     with Cache.open(populated.path) as again:
@@ -318,8 +318,8 @@ def test_a_running_collection_is_not_undone(cache: Cache, populated: build.Tree)
     holding, done = threading.Event(), threading.Event()
 
     def run() -> None:
-        with cache.layout.sweeping(), cache.layout.trash() as trash:
-            trash.take("running", digest)
+        with cache.layout.sweeping(), cache.layout.quarantine() as trash:
+            trash.add("running", digest)
             holding.set()
             done.wait(30)
 

@@ -30,4 +30,4 @@ def test_an_interruption_does_not_wait_for_a_statement_that_is_half_read(cache: 
     thread.start()
     assert ended.wait(20), "it waits for a lock that it holds itself"
     thread.join()
-    assert not cache.layout.living_leases()
+    assert not cache.layout.active_leases()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -28,7 +28,7 @@ from cachedb.packages.versions import key as version_key
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
     from cachedb.catalog.executor import Connection
     from cachedb.packages.package import Package
@@ -159,6 +159,26 @@ def withdraw(connection: Connection, condition: ColumnElement[bool]) -> None:
     is_named = exists(select(1).where(blob_package.c.package_id == package.c.id))
     for batch in chunks(released):
         connection.execute(delete(package).where(package.c.id.in_(batch), ~is_named))
+
+
+def listed_at(targets: Collection[int]) -> Select[*tuple[Any, ...]]:
+    """Select the packages that were found in some blobs, by name and version."""
+    return (
+        select(
+            blob_package.c.blob_id,
+            package.c.name,
+            package.c.version,
+            package.c.type,
+            package.c.license,
+            package.c.purl,
+            package.c.vkey,
+            package.c.id,
+        )
+        .join(package, package.c.id == blob_package.c.package_id)
+        .where(blob_package.c.blob_id.in_(targets))
+        .distinct()
+        .order_by(package.c.name, package.c.vkey, package.c.id)
+    )
 
 
 def _ids(connection: Connection, wanted: Iterable[bytes]) -> dict[bytes, int]:

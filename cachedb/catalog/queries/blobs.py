@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.enums import Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id
 from cachedb.catalog.schema import blob, link, platform
@@ -15,13 +15,7 @@ from cachedb.catalog.statements import blobs
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, FromClause, Select
 
-DOCUMENTS = (int(Kind.INDEX), int(Kind.MANIFEST), int(Kind.ATTESTATION))
-"""The kinds of blobs that hold descriptors."""
-
-
-def has_state(*states: State) -> ColumnElement[bool]:
-    """Compare with states other than PRESENT, by the partial index that holds only those."""
-    return (blob.c.state != int(State.PRESENT)) & blob.c.state.in_(list(map(int, states)))
+_NEEDED_WITHOUT_CONTENT = (int(State.MISSING), int(State.CORRUPT))
 
 
 @defines(blobs.OF_DIGESTS)
@@ -37,42 +31,11 @@ def of_digests() -> Select[*tuple[Any, ...]]:
     )
 
 
-@defines(blobs.ID)
-def id_of() -> Select[int]:
-    """Select the id of a digest."""
-    return select(blob.c.id).where(blob.c.digest == bindparam("digest"))
-
-
-@defines(blobs.NODES)
-def nodes() -> Select[*tuple[Any, ...]]:
-    """Select the blobs of some ids."""
-    return select(
-        blob.c.id,
-        blob.c.digest,
-        blob.c.kind,
-        blob.c.state,
-        blob.c.size,
-        blob.c.platform_id,
-    ).where(blob.c.id.in_(each_id("ids")))
-
-
-@defines(blobs.DOCUMENTS_BELOW)
-def documents_below() -> Select[int, str]:
-    """Select the documents that a blob contains."""
-    seed = select(blob.c.id).where(blob.c.id == bindparam("blob_id"))
-    content = graph.descendants(seed, "content")
-    return (
-        select(blob.c.id, blob.c.digest)
-        .join(content, content.c.id == blob.c.id)
-        .where(blob.c.kind.in_(DOCUMENTS))
-        .order_by(blob.c.digest)
-    )
-
-
 @defines(blobs.WITHOUT_FILE)
 def without_file() -> Select[str]:
     """Select the digests of missing and absent blobs."""
-    return select(blob.c.digest).where(has_state(State.MISSING, State.ABSENT))
+    states = (int(State.MISSING), int(State.ABSENT))
+    return select(blob.c.digest).where(blob.c.state.in_(states))
 
 
 @defines(blobs.SIZES)
@@ -90,14 +53,14 @@ def sizes() -> Select[int, int]:
 @defines(blobs.BROKEN)
 def broken() -> Select[int]:
     """Select what contains a missing or corrupt blob."""
-    seed = select(blob.c.id).where(has_state(State.MISSING, State.CORRUPT))
+    seed = select(blob.c.id).where(blob.c.state.in_(_NEEDED_WITHOUT_CONTENT))
     return select(graph.ancestors(seed, "broken").c.id)
 
 
 @defines(blobs.PARTIAL)
 def partial() -> Select[int]:
     """Select what contains a platform that was not pulled."""
-    absent = select(blob.c.id).where(has_state(State.ABSENT))
+    absent = select(blob.c.id).where(blob.c.state == int(State.ABSENT))
     return select(graph.ancestors(absent, "partial").c.id)
 
 

@@ -17,24 +17,6 @@ class RootRow(NamedTuple):
     kind: int
 
 
-class NodeRow(NamedTuple):
-    """A blob as a node of the graph; its platform is that of its config, NULL if there is none."""
-
-    id: int
-    digest: str
-    kind: int
-    state: int
-    size: int
-    platform_id: int | None
-
-
-class DigestRow(NamedTuple):
-    """A blob by its id and its digest."""
-
-    id: int
-    digest: str
-
-
 class SizeRow(NamedTuple):
     """The bytes on disk of all that a blob contains, itself included."""
 
@@ -77,12 +59,6 @@ class ManifestRow(NamedTuple):
 
 OF_DIGESTS: Final = Rows("blobs.of_digests", RootRow)
 """The blobs that have or need a file, with a digest from `low` to `high`, by digest."""
-ID: Final = Scalars("blobs.id", int)
-"""The id of the blob of `digest`."""
-NODES: Final = Rows("blobs.nodes", NodeRow)
-"""The blobs of `ids`, in no order."""
-DOCUMENTS_BELOW: Final = Rows("blobs.documents_below", DigestRow)
-"""The indexes, manifests and attestations that `blob_id` contains or is, by digest."""
 WITHOUT_FILE: Final = Scalars("blobs.without_file", str)
 """The digests of missing and absent blobs."""
 SIZES: Final = Rows("blobs.sizes", SizeRow)

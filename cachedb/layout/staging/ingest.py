@@ -1,8 +1,8 @@
-"""Ingests: blobs that are written under a name of the writer's, as containerd has it.
+"""Ingests: blobs written under a name that the writer chooses, as in containerd's content store.
 
-Their digest need not be known before the end, and whoever comes back under the same name goes on
-where the last one stopped. They are on the stage, ``ref-<hash>.part`` with a ``.json`` beside it
-that says whose it is; while one is open both are locked, and a collection passes over them.
+The digest need not be known before the end, and a writer that opens the same name again continues
+where the last one stopped. An ingest is ``ref-<hash>.part`` in the staging area, with ``.json``
+beside it that holds its name; both are locked while it is open, so a collection leaves them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cachedb.layout.directories import (
     write_all,
 )
 from cachedb.layout.locks import try_flock
-from cachedb.layout.staging.stage import complete, name_of
+from cachedb.layout.staging.area import complete, name_of
 from cachedb.limits import MARKER_BYTES
 from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import Fields
@@ -42,9 +42,9 @@ _ALGORITHM = "sha256"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestStatus:
-    """How far an ingest is; times are in nanoseconds since 1970.
+    """Progress of an ingest; times are in nanoseconds since 1970, sizes in bytes.
 
-    `total` is 0 and `expected` None where the writer did not say.
+    `total` is 0 and `expected` None where the writer did not declare them.
     """
 
     ref: str
@@ -56,25 +56,25 @@ class IngestStatus:
 
 
 class IngestWriter:
-    """An open ingest; `offset` bytes of it are there and hashed."""
+    """Append bytes to an open ingest, of which `offset` bytes are written and hashed."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._hasher = hashlib.new(_ALGORITHM)
         self.offset = 0
-        with storing("read what is there of an ingest"):
+        with storing("read the part of an ingest"):
             while chunk := os.read(descriptor, _CHUNK):
                 self._take(chunk)
 
     def write(self, chunk: bytes | memoryview) -> int:
-        """Append bytes."""
+        """Append bytes; return how many: all."""
         with storing("write an ingest"):
             write_all(self._descriptor, chunk)
         self._take(chunk)
         return len(chunk)
 
     def restart(self) -> None:
-        """Forget what has been written so far."""
+        """Discard the bytes written so far."""
         with storing("write an ingest"):
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -82,7 +82,7 @@ class IngestWriter:
         self.offset = 0
 
     def digest(self, algorithm: str = _ALGORITHM) -> Digest:
-        """Return the digest of the bytes so far; one of another algorithm reads them again."""
+        """Return the digest of the bytes so far; reads them again unless it is sha256."""
         if algorithm == _ALGORITHM:
             return Digest(f"{algorithm}:{self._hasher.hexdigest()}")
         hasher = hashlib.new(algorithm)
@@ -98,17 +98,17 @@ class IngestWriter:
 
 
 class Ingests:
-    """The ingests of one layout; `private` is the descriptor of our folder."""
+    """Open, list and abort ingests; `private` is the descriptor of ``.cachedb``."""
 
     def __init__(self, private: int) -> None:
         self._private = private
 
     @contextmanager
     def opening(self, ref: str, total: int, expected: Digest | None) -> Iterator[IngestWriter]:
-        """Open an ingest to go on with, or begin one; what is written stays when the block ends.
+        """Open an ingest, or create it; the bytes written stay when the block ends.
 
         Raises:
-            CacheBusy: Somebody is writing it.
+            CacheBusy: Another writer has it open.
         """
         name = _name(ref)
         with self._directory() as directory, _locked(directory, f"{name}.json", ref) as about:
@@ -119,7 +119,7 @@ class Ingests:
                 yield IngestWriter(part)
 
     def complete(self, ref: str, digest: Digest) -> None:
-        """Make an ingest that the caller has open, and has checked, a complete blob."""
+        """Turn an ingest that the caller has open, and has verified, into a complete blob."""
         name = _name(ref)
         with self._directory() as directory:
             with closing(open_file(directory, f"{name}.part")) as part:
@@ -127,12 +127,12 @@ class Ingests:
             os.unlink(f"{name}.json", dir_fd=directory)
 
     def status(self, ref: str) -> IngestStatus | None:
-        """Say how far an ingest is; None if there is none of that name."""
+        """Return the progress of an ingest; None if there is none of that name."""
         with self._directory() as directory:
             return _status(directory, f"{_name(ref)}.json")
 
     def statuses(self) -> Iterator[IngestStatus]:
-        """Yield every ingest, in no particular order."""
+        """Yield the progress of every ingest, unsorted."""
         with self._directory() as directory:
             for name in os.listdir(directory):
                 if name.startswith("ref-") and name.endswith(".json"):
@@ -141,10 +141,10 @@ class Ingests:
                         yield found
 
     def abort(self, ref: str) -> bool:
-        """Remove an ingest; False if there is none of that name.
+        """Remove an ingest; return False if there is none of that name.
 
         Raises:
-            CacheBusy: Somebody is writing it.
+            CacheBusy: A writer has it open.
         """
         name = _name(ref)
         with self._directory() as directory:
@@ -167,11 +167,11 @@ class Ingests:
 
 @contextmanager
 def _locked(directory: int, name: str, ref: str) -> Iterator[int]:
-    """Open or make a file and hold its lock; one that was removed meanwhile is made anew."""
+    """Open or create a file and hold its lock; repeat if the file was removed in between."""
     while True:
         with closing(open_regular(directory, name, _OPEN)) as descriptor:
             if not try_flock(descriptor, fcntl.LOCK_EX):
-                raise CacheBusy(f"somebody else is writing the ingest {ref!r}")
+                raise CacheBusy(f"another process is writing the ingest {ref!r}")
             if is_named(directory, name, descriptor):
                 yield descriptor
                 return

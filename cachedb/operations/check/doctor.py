@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cachedb.layout import Layout
-    from cachedb.layout.temporary_files import Leftover
+    from cachedb.layout.temporary_files import TemporaryFile
     from cachedb.operations.check.findings import Finding
 
 RESTORE_NAMES = "cachedb doctor --restore-names"
@@ -69,23 +69,23 @@ def _access(layout: Layout) -> Iterator[Finding]:
         yield error(Code.EXPOSED, exposure.path, f"{exposure.why}{more}")
     for holder in layout.health.holders():
         if holder.pid != os.getpid():
-            how = "alone" if holder.is_alone else "together with others"
+            how = "exclusively" if holder.is_exclusive else "shared"
             what = f"process {holder.pid} ({holder.program}) holds it {how}"
             yield note(Code.LOCK_HELD, holder.lock, what)
 
 
 def _strays(layout: Layout) -> Iterator[Finding]:
     known = set()
-    is_sweeping = any(h.lock == GC_LOCK and h.is_alone for h in layout.health.holders())
-    for leftover in layout.leftovers.find():
+    is_sweeping = any(h.lock == GC_LOCK and h.is_exclusive for h in layout.health.holders())
+    for leftover in layout.temporary_files.find():
         known.add(leftover.path)
         yield _judge(leftover, is_sweeping=is_sweeping)
-    for path in layout.blobs.strays():
+    for path in layout.blobs.foreign_files():
         if path not in known:
             yield warning(Code.STRAY, path, "is no blob: other tools may trip over it")
 
 
-def _judge(leftover: Leftover, *, is_sweeping: bool) -> Finding:
+def _judge(leftover: TemporaryFile, *, is_sweeping: bool) -> Finding:
     path, folder = leftover.path, leftover.path.rpartition("/")[0]
     is_old = time.time_ns() - leftover.touched_ns > _STALE_SECONDS * 10**9
     size = f"{leftover.size} bytes"

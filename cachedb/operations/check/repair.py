@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.layout.staging.stage import Stage
+    from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Digest
     from cachedb.operations.check.verify import Finding, Verification
     from cachedb.registry.client import Client
@@ -102,7 +102,7 @@ def _repair(
         wanted = [_wanted(connection, finding) for finding in findings]
     clients = {domain: None for each in wanted for domain, _ in each.repositories}
     connected = _Connected(sources.copies, _connect(sources.connect, clients))
-    with layout.stage() as stage, leasing(layout, catalog) as lease:
+    with layout.staging() as stage, leasing(layout, catalog) as lease:
         lease.hold([each.finding.digest for each in wanted])
         with ThreadPoolExecutor(_JOBS) as pool:
             repairs = list(pool.map(lambda each: connected.bring(each, stage), wanted))
@@ -127,7 +127,7 @@ class _Connected:
     copies: tuple[Layout, ...]
     clients: dict[str, Client]
 
-    def bring(self, wanted: _Wanted, stage: Stage) -> Repair:
+    def bring(self, wanted: _Wanted, stage: StagingArea) -> Repair:
         """Bring one blob onto the stage from the first source that has it as it has to be."""
         digest, failures = wanted.finding.digest, []
         if not digest.is_verifiable:
@@ -145,7 +145,9 @@ class _Connected:
         why = "; ".join(failures) or "no name says which registry it came from"
         return Repair(finding=wanted.finding, source=None, why=why)
 
-    def _ways(self, wanted: _Wanted) -> Iterator[tuple[str, Callable[[Descriptor, Stage], None]]]:
+    def _ways(
+        self, wanted: _Wanted
+    ) -> Iterator[tuple[str, Callable[[Descriptor, StagingArea], None]]]:
         for copy in self.copies:
             yield str(copy.root), partial(_copy, copy)
         for domain, path in wanted.repositories:
@@ -155,7 +157,7 @@ class _Connected:
                 yield f"{domain}/{path}", partial(fetch, client, path)
 
 
-def _copy(copy: Layout, descriptor: Descriptor, stage: Stage) -> None:
+def _copy(copy: Layout, descriptor: Descriptor, stage: StagingArea) -> None:
     with stage.writing(descriptor.digest, descriptor.size) as writer:
         if writer is None:
             return
@@ -165,12 +167,16 @@ def _copy(copy: Layout, descriptor: Descriptor, stage: Stage) -> None:
                 writer.write(chunk)
 
 
-def _fetch_document(client: Client, repository: str, descriptor: Descriptor, stage: Stage) -> None:
+def _fetch_document(
+    client: Client, repository: str, descriptor: Descriptor, stage: StagingArea
+) -> None:
     _, content = client.manifest(repository, descriptor)
     stage.add(descriptor.digest, content)
 
 
-def _fetch_blob(client: Client, repository: str, descriptor: Descriptor, stage: Stage) -> None:
+def _fetch_blob(
+    client: Client, repository: str, descriptor: Descriptor, stage: StagingArea
+) -> None:
     with stage.writing(descriptor.digest, descriptor.size) as writer:
         if writer is None:
             return

@@ -22,7 +22,7 @@ from cachedb.catalog.schema import blob, ref
 from cachedb.errors import UnreadableGraph
 from cachedb.layout.blobs import path_of
 from cachedb.layout.quarantine import FINISHED, age_of
-from cachedb.layout.staging.stage import digest_of
+from cachedb.layout.staging.area import digest_of
 from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
 from cachedb.oci.digest import Digest
 from cachedb.operations.gc.grace import GRACE_SECONDS
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.layout.temporary_files import Leftover
+    from cachedb.layout.temporary_files import TemporaryFile
 
 
 class Reason(StrEnum):
@@ -239,7 +239,7 @@ def find_litter(
     layout: Layout, grace: float, quarantine: float, held: Collection[str]
 ) -> Iterator[Litter]:
     """Yield what is no blob, or not yet, and what is to become of it."""
-    for leftover in layout.leftovers.find():
+    for leftover in layout.temporary_files.find():
         if is_unfinished(leftover.path):
             continue  # a collection gives back first what another one took
         reason = _judge(leftover, grace, quarantine, held)
@@ -251,7 +251,9 @@ def is_unfinished(path: str) -> bool:
     return path.startswith(f"{TRASH}/") and not path.endswith(FINISHED)
 
 
-def _judge(leftover: Leftover, grace: float, quarantine: float, held: Collection[str]) -> Reason:
+def _judge(
+    leftover: TemporaryFile, grace: float, quarantine: float, held: Collection[str]
+) -> Reason:
     folder, _, name = leftover.path.rpartition("/")
     if folder == TRASH:
         is_over = quarantine == 0 or age_of(name) >= quarantine

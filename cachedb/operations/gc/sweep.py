@@ -98,7 +98,7 @@ def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
             if not layout.release_reserve():
                 raise
             report = _collect(plan, layout, catalog)
-        layout.keep_reserve()
+        layout.allocate_reserve()
     return report
 
 
@@ -129,18 +129,18 @@ def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Litter, ...]
         held = held_by_operations(layout, connection)
     found = {each.path: each for each in find_litter(layout, plan.grace, plan.quarantine, held)}
     doomed = [each for each in plan.litter if found.get(each.path) == each]
-    leftovers = {each.path: each for each in layout.leftovers.find()}
-    layout.clear_stage(kept=held)
-    layout.bury_leases()
+    leftovers = {each.path: each for each in layout.temporary_files.find()}
+    layout.clear_staging(kept=held)
+    layout.remove_stale_leases()
     with suppress(StorageFailed), catalog.writing() as connection:
-        leases.release_dead(connection, layout.living_leases())
-    with layout.trash() as trash:
+        leases.release_dead(connection, layout.active_leases())
+    with layout.quarantine() as trash:
         for each in doomed:
             folder, _, name = each.path.rpartition("/")
             if folder == TRASH:
                 trash.purge(name)
             elif folder not in {STAGE, LEASES}:
-                layout.leftovers.remove(leftovers[each.path])
+                layout.temporary_files.remove(leftovers[each.path])
     return tuple(doomed)
 
 
@@ -171,11 +171,11 @@ def _sweep(
         return 0, 0
     run = f"{int(time.time())}-{secrets.token_hex(4)}"
     names = layout.read_index_json()
-    with layout.trash() as trash:
+    with layout.quarantine() as trash:
         try:
             for candidate in sorted(doomed, key=lambda c: _ORDER.index(c.kind)):
-                trash.take(run, candidate.digest)
-            trash.settle(run)
+                trash.add(run, candidate.digest)
+            trash.sync(run)
             _refuse_change(layout, names)
             _refuse_leases(layout, catalog, {each.digest for each in doomed})
         except BaseException:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import codecs
+from sqlalchemy import select
+
 from cachedb.catalog.enums import Kind
+from cachedb.catalog.index import packages
 from cachedb.catalog.index import sboms as documents
-from cachedb.catalog.statement import many
-from cachedb.catalog.statements import blobs, packages
+from cachedb.catalog.index.derive import DOCUMENTS
+from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.queries import graph
+from cachedb.catalog.schema import blob
 from cachedb.errors import InvalidManifest, PlatformNotFound
+from cachedb.oci.digest import Digest
 from cachedb.operations.read.listing import manifests_below
 from cachedb.operations.sync.read_sboms import unreadable_sboms
 from cachedb.packages.raw_documents import raw_sbom
@@ -21,7 +26,6 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.sboms import Claim
     from cachedb.layout import Layout
-    from cachedb.oci.digest import Digest
     from cachedb.oci.platform.model import Platform
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.sync.read_sboms import UnreadableSbom
@@ -125,7 +129,9 @@ def list_packages(
     """
     described = _described(connection, root, platform)
     places = {key: place for place, key in enumerate(described)}
-    rows = connection.rows(packages.FOUND, targets=many(described))
+    rows = [
+        row for batch in chunks(described) for row in connection.execute(packages.listed_at(batch))
+    ]
     claimed = {claim.digest for claim in documents.claims_about(connection, described)}
     return PackageListing(
         packages=tuple(
@@ -164,10 +170,15 @@ def _others(
     connection: Connection, root: Root, listed: dict[int, _Described]
 ) -> dict[int, _Described]:
     """Return the indexes of an image, and its referrers, which may have some of their own."""
+    content = graph.descendants(select(blob.c.id).where(blob.c.id == root.blob_id), "content")
+    rows = connection.execute(
+        select(blob.c.id, blob.c.digest)
+        .join(content, content.c.id == blob.c.id)
+        .where(blob.c.kind.in_([int(kind) for kind in DOCUMENTS]))
+        .order_by(blob.c.digest)
+    )
     return {
-        row.id: _Described(codecs.digest(row.digest), None)
-        for row in connection.each(blobs.DOCUMENTS_BELOW, blob_id=root.blob_id)
-        if row.id not in listed
+        key: _Described(Digest.declared(digest), None) for key, digest in rows if key not in listed
     }
 
 

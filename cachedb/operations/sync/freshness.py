@@ -29,7 +29,7 @@ def is_settled(layout: Layout, connection: Connection) -> bool:
 
 
 def _has_to_give_back(layout: Layout, connection: Connection) -> bool:
-    with layout.trash() as trash:
+    with layout.quarantine() as trash:
         if trash.runs():
             return True
         removed = {digest for run in trash.finished() for digest in trash.blobs(run)}

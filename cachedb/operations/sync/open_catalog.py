@@ -58,7 +58,7 @@ def make_room(layout: Layout) -> Catalog:
 
     layout.release_reserve()
     catalog = _open_to_write(layout)
-    recover.clear_stage(layout, catalog)
+    recover.clear_staging(layout, catalog)
     reconcile.bring_in_step(layout, catalog)
     return catalog
 

@@ -22,30 +22,30 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.layout.quarantine import Trash
+    from cachedb.layout.quarantine import Quarantine
 
 
 def undo_killed_sweeps(layout: Layout) -> None:
     """Restore the blobs that a killed collection had quarantined; a running one is left alone."""
-    with layout.trash() as trash:
+    with layout.quarantine() as trash:
         if not trash.runs():
             return
-    with suppress(CacheBusy), layout.sweeping(patience=0):
+    with suppress(CacheBusy), layout.sweeping(timeout=0):
         undo_unfinished(layout)
 
 
 def undo_unfinished(layout: Layout) -> None:
     """Restore every blob of sweeps that did not finish; the caller holds the sweep lock."""
-    with layout.trash() as trash:
+    with layout.quarantine() as trash:
         for run in trash.runs():
             restore_run(trash, run)
 
 
-def restore_run(trash: Trash, run: str) -> None:
+def restore_run(trash: Quarantine, run: str) -> None:
     """Restore every blob of one sweep and delete its folder."""
     for digest in trash.blobs(run):
-        trash.give_back(run, digest)
-    trash.settle(run)
+        trash.restore(run, digest)
+    trash.sync(run)
     trash.purge(run)
 
 
@@ -54,17 +54,17 @@ def restore_needed(layout: Layout, catalog: Catalog) -> None:
 
     Costs one listing of an empty directory when nothing is in quarantine.
     """
-    with layout.trash() as trash:
+    with layout.quarantine() as trash:
         removed = {digest for run in trash.finished() for digest in trash.blobs(run)}
     if removed and not removed.isdisjoint(_needed(catalog)):
         # A collection that holds the lock now restores them itself.
-        with suppress(CacheBusy), layout.sweeping(patience=0), layout.locking_names():
+        with suppress(CacheBusy), layout.sweeping(timeout=0), layout.locking_names():
             restore_needed_locked(layout, catalog)
 
 
 def restore_needed_locked(layout: Layout, catalog: Catalog) -> None:
     """Restore what refs need, and what a restored document needs in turn."""
-    with layout.trash() as trash:
+    with layout.quarantine() as trash:
         runs = trash.finished()
         while runs:
             needed = _needed(catalog)
@@ -72,13 +72,13 @@ def restore_needed_locked(layout: Layout, catalog: Catalog) -> None:
             if not found:
                 return
             for run, digest in found:
-                trash.give_back(run, digest)
+                trash.restore(run, digest)
             for run in {run for run, _ in found}:
-                trash.settle(run)
+                trash.sync(run)
             reconcile.reconcile(layout, catalog)
 
 
-def clear_stage(layout: Layout, catalog: Catalog) -> int:
+def clear_staging(layout: Layout, catalog: Catalog) -> int:
     """Delete staged files of operations that have ended; return the bytes freed."""
     with layout.sweeping():
         return _clear_stage(layout, catalog)
@@ -87,12 +87,12 @@ def clear_stage(layout: Layout, catalog: Catalog) -> int:
 def _clear_stage(layout: Layout, catalog: Catalog) -> int:
     with catalog.reading() as connection:
         held = held_by_operations(layout, connection)
-    return layout.clear_stage(kept=held)
+    return layout.clear_staging(kept=held)
 
 
 def held_by_operations(layout: Layout, connection: Connection) -> set[str]:
     """Return the digests that the leases of running operations hold."""
-    living = layout.living_leases if layout.is_writable else frozenset
+    living = layout.active_leases if layout.is_writable else frozenset
     return leases.held_by(connection, living)
 
 

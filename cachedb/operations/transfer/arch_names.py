@@ -35,6 +35,6 @@ def name_platforms(
         Naming(name=str(each), descriptor=descriptor, source="pull", origin=name)
         for each, descriptor in named.items()
     ]
-    with layout.stage() as stage:
+    with layout.staging() as stage:
         publish(layout, catalog, stage, [], namings)
     return tuple(named)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.layout.staging.stage import BlobWriter, Stage
+    from cachedb.layout.staging.area import BlobWriter, StagingArea
     from cachedb.oci import Descriptor, Digest
     from cachedb.operations.transfer.progress import Progress
     from cachedb.registry.client import Client
@@ -30,7 +30,9 @@ class Downloads:
     `verified` are blobs that were here, and have been hashed for the first time.
     """
 
-    def __init__(self, layout: Layout, catalog: Catalog, stage: Stage, progress: Progress) -> None:
+    def __init__(
+        self, layout: Layout, catalog: Catalog, stage: StagingArea, progress: Progress
+    ) -> None:
         self._layout = layout
         self._catalog = catalog
         self._stage = stage

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cachedb.archive.docker_archive import Image
     from cachedb.catalog.connect import Catalog
     from cachedb.layout.blobs import BlobStore
-    from cachedb.layout.staging.stage import Stage
+    from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Manifest
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
@@ -77,7 +77,7 @@ def import_archive(
         InvalidArchive: The archive is damaged, is none, or holds no image that is whole.
         Refused: A name stands for another image here, and may not be taken over.
     """
-    with layout.stage() as stage, leasing(layout, catalog) as lease:
+    with layout.staging() as stage, leasing(layout, catalog) as lease:
         intake = _Intake(layout, stage, lease, progress)
         archive = image_archive.load(stream, intake.store, name=source)
         named = _named(archive.index_json, source) or intake.manifests_for(archive.images)
@@ -103,7 +103,7 @@ def import_directory(
     source = str(folder)
     with (
         _opened(folder) as origin,
-        layout.stage() as stage,
+        layout.staging() as stage,
         leasing(layout, catalog) as lease,
     ):
         named = _named(origin.read_index_json(), source)
@@ -165,7 +165,9 @@ def _opened(folder: Path) -> Iterator[Layout]:
 class _Intake:
     """Where the blobs of an archive go: onto the stage, unless the layout has them."""
 
-    def __init__(self, layout: Layout, stage: Stage, lease: Lease, progress: Progress) -> None:
+    def __init__(
+        self, layout: Layout, stage: StagingArea, lease: Lease, progress: Progress
+    ) -> None:
         self._layout = layout
         self.stage = stage
         self._lease = lease
@@ -237,7 +239,7 @@ class _DirectoryIntake(_Intake):
     def __init__(
         self,
         layout: Layout,
-        stage: Stage,
+        stage: StagingArea,
         lease: Lease,
         progress: Progress,
         origin: BlobStore,

@@ -54,7 +54,7 @@ def write_index(
         )
         return Naming(name=name, descriptor=descriptor, source=_SOURCE), written.content
 
-    with layout.stage() as stage:
+    with layout.staging() as stage:
         publish_made(layout, catalog, stage, make)
     return named(layout, name)
 
@@ -65,7 +65,7 @@ def write_descriptor(
     """Let a name stand for what a descriptor points at, which need not be here; return it."""
     if not name:
         raise InvalidInput("a descriptor needs a name")
-    with layout.stage() as stage:
+    with layout.staging() as stage:
         naming = Naming(name=name, descriptor=descriptor, source=_SOURCE)
         publish(layout, catalog, stage, [], [naming])
     return named(layout, name)

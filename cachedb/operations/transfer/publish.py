@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import IndexJson, Layout
-    from cachedb.layout.staging.stage import Stage
+    from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Descriptor, Digest
 
 _MOST_ATTEMPTS = 10
@@ -79,7 +79,7 @@ def _release(catalog: Catalog, key: str) -> None:
 def publish(
     layout: Layout,
     catalog: Catalog,
-    stage: Stage,
+    stage: StagingArea,
     digests: Sequence[Digest],
     namings: Collection[Naming],
     reused: Collection[Digest] = (),
@@ -98,14 +98,14 @@ def publish(
         with layout.locking_names():
             reconcile.reconcile(layout, catalog)
             _name(content, catalog, namings)
-        layout.keep_reserve()
+        layout.allocate_reserve()
     read_sboms.read_new(layout, catalog)
 
 
 def publish_made(
     layout: Layout,
     catalog: Catalog,
-    stage: Stage,
+    stage: StagingArea,
     make: Callable[[IndexJson], tuple[Naming, bytes]],
 ) -> None:
     """Publish one small document that is made of the names as they are, and name it.
@@ -142,7 +142,7 @@ def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> N
 
 
 def publish_blobs(
-    layout: Layout, catalog: Catalog, stage: Stage, digests: Sequence[Digest]
+    layout: Layout, catalog: Catalog, stage: StagingArea, digests: Sequence[Digest]
 ) -> None:
     """Publish staged blobs that names lead to already; index.json is not touched."""
     with layout.publishing():
@@ -166,7 +166,7 @@ class _Content:
     """What some names need: blobs on the stage, and others that were in the layout before."""
 
     layout: Layout
-    stage: Stage
+    stage: StagingArea
     digests: Sequence[Digest]
     reused: Collection[Digest] = ()
 

@@ -80,7 +80,7 @@ def pull(
     """
     _check_trust(references, options.trusted)
     with (
-        layout.stage() as stage,
+        layout.staging() as stage,
         leasing(layout, catalog) as lease,
         workers(options.jobs) as pool,
         workers(options.jobs) as drivers,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.layout.staging.stage import Stage
+    from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.transfer.download import Downloads
     from cachedb.operations.transfer.progress import Progress
@@ -66,7 +66,7 @@ class PullContext(NamedTuple):
 
     layout: Layout
     catalog: Catalog
-    stage: Stage
+    stage: StagingArea
     lease: Lease
     pool: Executor
     downloads: Downloads

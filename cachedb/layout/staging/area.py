@@ -1,10 +1,10 @@
-"""The stage: where blobs are written before anybody can see them.
+"""Staging area: blobs that are being written, before they are published in ``blobs/``.
 
-Everything is under our own folder, because a foreign collector removes from ``blobs/`` whatever
-index.json does not reach, and because other tools trip over names there that are no digests.
-A blob on its way is ``ingest/<algorithm>-<encoded>.part``, locked by whoever writes it, so two
-processes never fetch the same blob twice and one that was killed is continued where it stopped.
-A complete one has the same name without ``.part``; its bytes have been hashed and synced.
+It is in ``.cachedb``, because the collectors of other tools remove every blob that index.json does
+not reach, and fail on file names in ``blobs/`` that are no digests. A partial blob is
+``ingest/<algorithm>-<encoded>.part``, locked by its writer, so two processes never download the
+same blob, and an interrupted download is resumed. A complete one has the same name without
+``.part``; its bytes are verified and synced.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cachedb.layout.directories import (
     storing,
     write_all,
 )
-from cachedb.layout.locks import make_locked, nobody_staging, try_flock
+from cachedb.layout.locks import exclusive_staging, make_locked, try_flock
 from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ _CHUNK = 1 << 20
 
 
 class BlobWriter:
-    """A blob that is being written; `offset` bytes of it are there and hashed.
+    """Append bytes to a partial blob, of which `offset` bytes are written and hashed.
 
-    `write` appends; `commit` checks size and hash and makes the blob complete.
+    `write` appends; `check` compares size and hash.
     """
 
     def __init__(self, descriptor: int, digest: Digest, size: int) -> None:
@@ -60,8 +60,8 @@ class BlobWriter:
         """Append bytes.
 
         Raises:
-            CorruptBlob: There are more bytes than the size that was declared.
-            StorageFailed: The file system refused; what was written before can be resumed.
+            CorruptBlob: There are more bytes than declared; the part is discarded.
+            StorageFailed: The file system refused; the part can be resumed.
         """
         if self.offset + len(chunk) > self._size:
             self.restart()
@@ -72,7 +72,7 @@ class BlobWriter:
         self.offset += len(chunk)
 
     def restart(self) -> None:
-        """Forget what has been written so far."""
+        """Discard the bytes written so far."""
         with storing("write a blob"):
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -80,7 +80,7 @@ class BlobWriter:
         self.offset = 0
 
     def check(self) -> None:
-        """Compare size and hash with what was declared; wrong bytes are forgotten.
+        """Compare size and hash with those declared; discard the part if the hash differs.
 
         Raises:
             CorruptBlob: They differ.
@@ -95,7 +95,7 @@ class BlobWriter:
             raise CorruptBlob(self._digest, f"arrived as {actual}")
 
     def _resume(self) -> None:
-        with storing("read what is there of a blob"):
+        with storing("read the part of a blob"):
             while chunk := os.read(self._descriptor, _CHUNK):
                 self._hasher.update(chunk)
                 self.offset += len(chunk)
@@ -103,15 +103,15 @@ class BlobWriter:
             self.restart()
 
 
-class Stage:
-    """The blobs on their way into one layout; safe for several threads and processes."""
+class StagingArea:
+    """Write blobs and publish them into one layout; safe for several threads and processes."""
 
     def __init__(self, private: int, blobs: BlobStore) -> None:
         self._private = private
         self._blobs = blobs
 
     def has(self, digest: Digest, size: int) -> bool:
-        """Whether the blob is complete here."""
+        """Return whether the blob is staged completely."""
         with self._ingest() as ingest:
             try:
                 found = os.stat(name_of(digest), dir_fd=ingest, follow_symlinks=False)
@@ -121,14 +121,14 @@ class Stage:
 
     @contextmanager
     def writing(self, digest: Digest, size: int) -> Iterator[BlobWriter | None]:
-        """Write one blob; yields None when it turns out to be complete already.
+        """Write one blob; yields None if it is complete already.
 
-        Waits while another process writes the same blob. When the block ends well the blob is
-        checked, synced and complete; when it does not, the part stays to be resumed.
+        Waits, without a limit, while another process writes the same blob. At the end of the block
+        the blob is verified, synced and complete; after an exception the part stays to be resumed.
 
         Raises:
-            CorruptBlob: The bytes do not have the size or the hash declared.
-            InvalidDigest: Nobody can check bytes against a digest of that algorithm.
+            CorruptBlob: Size or hash differ from those declared.
+            InvalidDigest: cachedb cannot compute digests of that algorithm.
         """
         digest = Digest(digest)
         with self._ingest() as ingest:
@@ -143,7 +143,7 @@ class Stage:
                 complete(ingest, descriptor, f"{name_of(digest)}.part", name_of(digest))
 
     def add(self, digest: Digest, content: bytes) -> None:
-        """Put a small blob on the stage."""
+        """Stage a small blob, unless it is staged already."""
         if not self.has(digest, len(content)):
             with self.writing(digest, len(content)) as writer:
                 if writer is not None:
@@ -153,7 +153,7 @@ class Stage:
     def add_unnamed(
         self, chunks: Iterable[bytes], algorithm: str = "sha256"
     ) -> tuple[Digest, int]:
-        """Put a blob on the stage whose digest is known only at its end; returns digest, size."""
+        """Stage a blob whose digest is known only at its end; return digest and size in bytes."""
         name = f"unnamed-{secrets.token_hex(8)}.part"
         with self._ingest() as ingest, closing(make_locked(ingest, name)) as descriptor:
             try:
@@ -166,7 +166,7 @@ class Stage:
         return digest, size
 
     def read(self, digest: Digest, at_most: int) -> bytes | None:
-        """Return a small blob from the stage; None if it is not complete here."""
+        """Read a staged blob, at most `at_most` + 1 bytes; None if it is not complete."""
         with self._ingest() as ingest:
             try:
                 with closing(open_file(ingest, name_of(digest))) as descriptor:
@@ -175,48 +175,49 @@ class Stage:
                 return None
 
     def publish(self, digests: Iterable[Digest]) -> None:
-        """Move complete blobs to their place in the order given, and make that durable.
+        """Move complete blobs into the store, in the order given, and make the moves durable.
 
-        Children come before their parents. A blob that another process has published meanwhile
-        is passed over. The caller holds `gc.lock` shared until index.json names the result.
+        Children come before their parents. A blob that another process has published is skipped.
+        The caller holds `gc.lock` shared until index.json references the blobs.
 
         Raises:
-            StorageFailed: A blob is neither here nor there; nothing after it is published.
+            StorageFailed: A blob is neither staged nor published; no blob after it is published.
         """
         with self._ingest() as ingest:
             for digest in digests:
                 is_moved = self._blobs.publish(ingest, name_of(digest), digest)
                 if not is_moved and self._blobs.stat(digest) is None:
-                    raise StorageFailed(f"{digest} has vanished from the stage")
+                    raise StorageFailed(f"{digest} has disappeared from the staging area")
         self._blobs.sync()
 
     def link(self, digests: Iterable[Digest]) -> None:
-        """Publish complete blobs as `publish` does, but keep them here until `release`.
+        """Publish complete blobs as `publish` does, but keep them staged until `release`.
 
-        Whoever removes from the store what has no name yet takes nothing from us then.
+        The collector of another tool that removes the published blob before index.json references
+        it does not remove the staged one.
 
         Raises:
-            StorageFailed: A blob is neither here nor there; nothing after it is published.
+            StorageFailed: A blob is neither staged nor published; no blob after it is published.
         """
         with self._ingest() as ingest:
             for digest in digests:
                 is_linked = self._blobs.link(ingest, name_of(digest), digest)
                 if not is_linked and self._blobs.stat(digest) is None:
-                    raise StorageFailed(f"{digest} has vanished from the stage")
+                    raise StorageFailed(f"{digest} has disappeared from the staging area")
         self._blobs.sync()
 
     def release(self, digests: Iterable[Digest]) -> None:
-        """Forget complete blobs that have their place, and a name that keeps them there."""
-        with self._ingest() as ingest, storing("clear the stage"):
+        """Remove staged blobs that are published and referenced by index.json."""
+        with self._ingest() as ingest, storing("clear the staging area"):
             for digest in digests:
                 with suppress(FileNotFoundError):
                     os.unlink(name_of(digest), dir_fd=ingest)
 
     def clear(self, kept: Collection[str] = ()) -> int:
-        """Remove parts that no running process writes, and complete blobs; returns the bytes.
+        """Remove parts without a writer, and complete blobs; return the bytes freed.
 
-        Those stay that `kept` names, and all of them while somebody has the stage open: whoever
-        finds one there relies on it, and may not have said so in a lease yet.
+        Blobs in `kept` (digests) stay. Complete blobs stay while a process has the staging area
+        open: an operation that found one relies on it before its lease lists the blob.
         """
         try:
             directory = open_directory(self._private, "ingest")
@@ -225,7 +226,7 @@ class Stage:
         freed = 0
         with (
             closing(directory),
-            nobody_staging(self._private) as is_unused,
+            exclusive_staging(self._private) as is_unused,
             os.scandir(directory) as entries,
         ):
             for entry in list(entries):
@@ -248,10 +249,11 @@ class Stage:
             descriptor = open_regular(ingest, name, _PART)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
-                # The one before us may have completed it: then the name is another file's, or
-                # nobody's, and what we hold the lock of is the complete blob.
+                # The previous holder of the lock may have completed the blob and renamed the file:
+                # then the name is gone or another file's, and this lock is that of the complete
+                # blob.
                 if is_named(ingest, name, descriptor):
-                    # Or it had completed it before we opened, and this is a part of our making.
+                    # It may also have done so before the opening above, which then created a part.
                     if not self.has(digest, size):
                         return descriptor
                     os.unlink(name, dir_fd=ingest)
@@ -273,7 +275,7 @@ def _write_hashing(descriptor: int, chunks: Iterable[bytes], algorithm: str) -> 
 
 
 def complete(ingest: int, descriptor: int, part: str, name: str) -> None:
-    """Give a file whose bytes have been checked the name of a complete blob."""
+    """Sync a verified part and rename it to the name of a complete blob."""
     with storing("complete a blob"):
         os.fsync(descriptor)
         os.fchmod(descriptor, 0o444)
@@ -291,16 +293,16 @@ def _remove_unlocked(directory: int, name: str) -> int:
 
 
 def name_of(digest: Digest) -> str:
-    """Return what a complete blob is called on the stage."""
+    """Return the file name of a complete staged blob."""
     return f"{digest.algorithm}-{digest.encoded}"
 
 
 def is_complete(name: str) -> bool:
-    """Whether that is what a complete blob is called on the stage."""
+    """Return whether a file name is that of a complete staged blob."""
     return _COMPLETE.fullmatch(name) is not None
 
 
 def digest_of(name: str) -> str | None:
-    """Return the digest of a blob on the stage, complete or not; None if it is something else."""
+    """Return the digest in the file name of a staged blob or part; None if it holds none."""
     matched = _COMPLETE.fullmatch(name.removesuffix(".part"))
     return f"{matched[1]}:{matched[2]}" if matched else None

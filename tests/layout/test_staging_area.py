@@ -11,7 +11,7 @@ import pytest
 
 from cachedb.errors import CorruptBlob, InvalidDigest, StorageFailed
 from cachedb.layout import Layout, locks
-from cachedb.layout.staging.stage import Stage
+from cachedb.layout.staging.area import StagingArea
 from cachedb.oci.digest import Digest
 from tests import build
 from tests.layout import child
@@ -23,7 +23,7 @@ OTHER = b"another"
 OPENING = """
 from pathlib import Path
 from cachedb.layout import Layout
-with Layout.open(Path({!r})) as layout, layout.stage():
+with Layout.open(Path({!r})) as layout, layout.staging():
     pass
 """
 WRITING = """
@@ -31,7 +31,7 @@ from pathlib import Path
 from cachedb.layout import Layout
 from cachedb.oci.digest import Digest
 layout = Layout.open(Path({!r}))
-opened = layout.stage()
+opened = layout.staging()
 c = opened.__enter__().writing(Digest({!r}), {})
 w = c.__enter__()
 """
@@ -44,8 +44,8 @@ def layout(layout_dir: Path) -> Iterator[Layout]:
 
 
 @pytest.fixture
-def stage(layout: Layout) -> Iterator[Stage]:
-    with layout.stage() as stage:
+def stage(layout: Layout) -> Iterator[StagingArea]:
+    with layout.staging() as stage:
         yield stage
 
 
@@ -54,7 +54,7 @@ def ingest(layout: Layout) -> Path:
     return layout.private / "ingest"
 
 
-def write(stage: Stage, content: bytes, digest: Digest = DIGEST, size: int = SIZE) -> None:
+def write(stage: StagingArea, content: bytes, digest: Digest = DIGEST, size: int = SIZE) -> None:
     with stage.writing(digest, size) as writer:
         assert writer is not None
         writer.write(content[writer.offset :])
@@ -64,7 +64,7 @@ def names(ingest: Path) -> list[str]:
     return sorted(path.name for path in ingest.iterdir())
 
 
-def test_a_blob_is_seen_only_when_it_is_complete(stage: Stage, layout: Layout) -> None:
+def test_a_blob_is_seen_only_when_it_is_complete(stage: StagingArea, layout: Layout) -> None:
     with stage.writing(DIGEST, SIZE) as writer:
         assert writer is not None
         writer.write(CONTENT[:5000])
@@ -76,20 +76,20 @@ def test_a_blob_is_seen_only_when_it_is_complete(stage: Stage, layout: Layout) -
     assert layout.blobs.stat(DIGEST) is None
 
 
-def test_a_complete_blob_is_not_written_again(stage: Stage) -> None:
+def test_a_complete_blob_is_not_written_again(stage: StagingArea) -> None:
     write(stage, CONTENT)
     with stage.writing(DIGEST, SIZE) as writer:
         assert writer is None
 
 
-def write_and_break_off(stage: Stage, content: bytes, digest: Digest, size: int) -> None:
+def write_and_break_off(stage: StagingArea, content: bytes, digest: Digest, size: int) -> None:
     with pytest.raises(ConnectionError), stage.writing(digest, size) as writer:  # noqa: PT012
         assert writer is not None
         writer.write(content)
         raise ConnectionError
 
 
-def test_writing_goes_on_where_it_stopped(stage: Stage) -> None:
+def test_writing_goes_on_where_it_stopped(stage: StagingArea) -> None:
     write_and_break_off(stage, CONTENT[:4000], DIGEST, SIZE)
     with stage.writing(DIGEST, SIZE) as writer:
         assert writer is not None
@@ -98,7 +98,9 @@ def test_writing_goes_on_where_it_stopped(stage: Stage) -> None:
     assert stage.read(DIGEST, SIZE) == CONTENT
 
 
-def test_a_killed_process_leaves_what_it_wrote_to_the_next(stage: Stage, layout_dir: Path) -> None:
+def test_a_killed_process_leaves_what_it_wrote_to_the_next(
+    stage: StagingArea, layout_dir: Path
+) -> None:
     script = WRITING.format(str(layout_dir), str(DIGEST), SIZE) + "w.write(b'0123456789' * 300)"
     with child.holding(script) as other:
         other.kill()
@@ -109,7 +111,7 @@ def test_a_killed_process_leaves_what_it_wrote_to_the_next(stage: Stage, layout_
     assert stage.has(DIGEST, SIZE)
 
 
-def test_wrong_bytes_are_refused_and_forgotten(stage: Stage, ingest: Path) -> None:
+def test_wrong_bytes_are_refused_and_forgotten(stage: StagingArea, ingest: Path) -> None:
     with pytest.raises(CorruptBlob, match="arrived as sha256:"):
         write(stage, CONTENT[:-1] + b"X")
     assert not stage.has(DIGEST, SIZE)
@@ -120,7 +122,9 @@ def test_wrong_bytes_are_refused_and_forgotten(stage: Stage, ingest: Path) -> No
     assert names(ingest) == [f"sha256-{DIGEST.encoded}"]
 
 
-def test_wrong_bytes_that_were_resumed_from_are_forgotten(stage: Stage, ingest: Path) -> None:
+def test_wrong_bytes_that_were_resumed_from_are_forgotten(
+    stage: StagingArea, ingest: Path
+) -> None:
     stage.has(DIGEST, SIZE)  # makes the folder
     (ingest / f"sha256-{DIGEST.encoded}.part").write_bytes(b"X" * 100)
     with pytest.raises(CorruptBlob):
@@ -129,7 +133,7 @@ def test_wrong_bytes_that_were_resumed_from_are_forgotten(stage: Stage, ingest: 
     assert stage.has(DIGEST, SIZE)
 
 
-def test_too_few_bytes_are_refused_and_kept_to_be_continued(stage: Stage) -> None:
+def test_too_few_bytes_are_refused_and_kept_to_be_continued(stage: StagingArea) -> None:
     with pytest.raises(CorruptBlob, match="ended after 9000 of the 10000 bytes declared"):
         write(stage, CONTENT[:9000])
     with stage.writing(DIGEST, SIZE) as writer:
@@ -138,7 +142,7 @@ def test_too_few_bytes_are_refused_and_kept_to_be_continued(stage: Stage) -> Non
         writer.write(CONTENT[9000:])
 
 
-def test_too_many_bytes_are_refused_at_once(stage: Stage) -> None:
+def test_too_many_bytes_are_refused_at_once(stage: StagingArea) -> None:
     with pytest.raises(CorruptBlob, match="is longer than the 10000 bytes declared"):
         write(stage, CONTENT + b"X")
     with stage.writing(DIGEST, SIZE) as writer:
@@ -147,21 +151,23 @@ def test_too_many_bytes_are_refused_at_once(stage: Stage) -> None:
         writer.write(CONTENT)
 
 
-def test_a_part_that_is_longer_than_declared_is_begun_anew(stage: Stage, ingest: Path) -> None:
+def test_a_part_that_is_longer_than_declared_is_begun_anew(
+    stage: StagingArea, ingest: Path
+) -> None:
     stage.has(DIGEST, SIZE)
     (ingest / f"sha256-{DIGEST.encoded}.part").write_bytes(CONTENT + b"X")
     write(stage, CONTENT)
     assert stage.has(DIGEST, SIZE)
 
 
-def test_a_digest_that_nobody_can_check_is_not_stored(stage: Stage, ingest: Path) -> None:
+def test_a_digest_that_nobody_can_check_is_not_stored(stage: StagingArea, ingest: Path) -> None:
     md5 = Digest.declared("md5:d41d8cd98f00b204e9800998ecf8427e")
     with pytest.raises(InvalidDigest), stage.writing(md5, 0):
         pass
     assert not ingest.exists() or names(ingest) == []
 
 
-def test_adding_ignores_what_a_part_held(stage: Stage, ingest: Path) -> None:
+def test_adding_ignores_what_a_part_held(stage: StagingArea, ingest: Path) -> None:
     stage.has(DIGEST, SIZE)
     (ingest / f"sha256-{DIGEST.encoded}.part").write_bytes(b"X" * 100)
     stage.add(DIGEST, CONTENT)
@@ -169,7 +175,7 @@ def test_adding_ignores_what_a_part_held(stage: Stage, ingest: Path) -> None:
     assert stage.read(DIGEST, SIZE) == CONTENT
 
 
-def test_a_blob_without_a_name_gets_that_of_its_content(stage: Stage, ingest: Path) -> None:
+def test_a_blob_without_a_name_gets_that_of_its_content(stage: StagingArea, ingest: Path) -> None:
     assert stage.add_unnamed([CONTENT[:10], CONTENT[10:]]) == (DIGEST, SIZE)
     assert stage.add_unnamed([CONTENT]) == (DIGEST, SIZE)
     digest, _ = stage.add_unnamed([OTHER], "sha512")
@@ -178,7 +184,7 @@ def test_a_blob_without_a_name_gets_that_of_its_content(stage: Stage, ingest: Pa
 
 
 def test_a_blob_without_a_name_leaves_nothing_when_its_source_fails(
-    stage: Stage, ingest: Path
+    stage: StagingArea, ingest: Path
 ) -> None:
     def source() -> Iterator[bytes]:
         yield b"some"
@@ -189,7 +195,7 @@ def test_a_blob_without_a_name_leaves_nothing_when_its_source_fails(
     assert names(ingest) == []
 
 
-def test_threads_that_write_the_same_blob_write_it_once(stage: Stage) -> None:
+def test_threads_that_write_the_same_blob_write_it_once(stage: StagingArea) -> None:
     meet = threading.Barrier(8)
     written: list[int] = []
 
@@ -207,7 +213,7 @@ def test_threads_that_write_the_same_blob_write_it_once(stage: Stage) -> None:
 
 
 def test_a_blob_that_is_completed_between_two_looks_is_not_written_again(
-    stage: Stage, ingest: Path, monkeypatch: pytest.MonkeyPatch
+    stage: StagingArea, ingest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def has_too_early(digest: Digest, size: int) -> bool:
         monkeypatch.undo()
@@ -221,7 +227,9 @@ def test_a_blob_that_is_completed_between_two_looks_is_not_written_again(
     assert names(ingest) == [f"sha256-{DIGEST.encoded}"]
 
 
-def test_processes_that_write_the_same_blob_write_it_once(stage: Stage, layout_dir: Path) -> None:
+def test_processes_that_write_the_same_blob_write_it_once(
+    stage: StagingArea, layout_dir: Path
+) -> None:
     script = WRITING.format(str(layout_dir), str(DIGEST), SIZE) + "w.write(b'0123456789' * 1000)"
     with child.holding(script, finish="c.__exit__(None, None, None)") as other:
         second = ThreadPoolExecutor(1).submit(_is_written_by_another, stage)
@@ -230,7 +238,7 @@ def test_processes_that_write_the_same_blob_write_it_once(stage: Stage, layout_d
     assert stage.read(DIGEST, SIZE) == CONTENT
 
 
-def _is_written_by_another(stage: Stage) -> bool:
+def _is_written_by_another(stage: StagingArea) -> bool:
     with stage.writing(DIGEST, SIZE) as writer:
         if writer is not None:
             writer.restart()
@@ -239,7 +247,7 @@ def _is_written_by_another(stage: Stage) -> bool:
 
 
 def test_published_blobs_can_be_read_by_all_and_written_by_none(
-    stage: Stage, layout: Layout
+    stage: StagingArea, layout: Layout
 ) -> None:
     before = os.umask(0o077)
     try:
@@ -254,7 +262,7 @@ def test_published_blobs_can_be_read_by_all_and_written_by_none(
 
 
 def test_children_are_published_before_their_parents(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: StagingArea, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = build.image()
     for blob in image.blobs:
@@ -271,7 +279,9 @@ def test_children_are_published_before_their_parents(
     assert order == [Digest(blob.digest).encoded for blob in image.blobs]
 
 
-def test_nothing_after_a_blob_that_cannot_be_published_is(stage: Stage, layout: Layout) -> None:
+def test_nothing_after_a_blob_that_cannot_be_published_is(
+    stage: StagingArea, layout: Layout
+) -> None:
     stage.add(DIGEST, CONTENT)
     stage.add(Digest.of(OTHER), OTHER)
     (layout.root / "blobs" / "sha256" / DIGEST.encoded).mkdir()
@@ -280,20 +290,24 @@ def test_nothing_after_a_blob_that_cannot_be_published_is(stage: Stage, layout: 
     assert layout.blobs.stat(Digest.of(OTHER)) is None
 
 
-def test_a_blob_that_another_has_published_is_passed_over(stage: Stage, layout: Layout) -> None:
+def test_a_blob_that_another_has_published_is_passed_over(
+    stage: StagingArea, layout: Layout
+) -> None:
     stage.add(DIGEST, CONTENT)
-    with layout.stage() as other:
+    with layout.staging() as other:
         other.publish([DIGEST])
     stage.publish([DIGEST])
     assert layout.blobs.has(DIGEST, SIZE)
 
 
-def test_a_blob_that_is_nowhere_is_not_passed_over(stage: Stage) -> None:
-    with pytest.raises(StorageFailed, match="has vanished from the stage"):
+def test_a_blob_that_is_nowhere_is_not_passed_over(stage: StagingArea) -> None:
+    with pytest.raises(StorageFailed, match="has disappeared from the staging area"):
         stage.publish([DIGEST])
 
 
-def test_publishing_heals_a_wrong_file_of_the_same_size(stage: Stage, layout: Layout) -> None:
+def test_publishing_heals_a_wrong_file_of_the_same_size(
+    stage: StagingArea, layout: Layout
+) -> None:
     path = layout.root / "blobs" / "sha256" / DIGEST.encoded
     path.write_bytes(b"X" * SIZE)
     stage.add(DIGEST, CONTENT)
@@ -302,7 +316,7 @@ def test_publishing_heals_a_wrong_file_of_the_same_size(stage: Stage, layout: La
 
 
 def test_a_refused_rename_over_a_wrong_file_is_not_passed_over(
-    stage: Stage, layout: Layout, monkeypatch: pytest.MonkeyPatch
+    stage: StagingArea, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (layout.root / "blobs" / "sha256" / DIGEST.encoded).write_bytes(b"X" * SIZE)
     stage.add(DIGEST, CONTENT)
@@ -316,7 +330,7 @@ def test_a_refused_rename_over_a_wrong_file_is_not_passed_over(
 
 
 def test_bytes_are_synced_before_a_blob_counts_as_complete(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: StagingArea, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_descriptor: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -328,7 +342,9 @@ def test_bytes_are_synced_before_a_blob_counts_as_complete(
     assert not stage.has(DIGEST, SIZE)
 
 
-def test_a_full_disk_keeps_what_was_written(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_what_was_written(
+    stage: StagingArea, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage.has(DIGEST, SIZE)
     write_bytes = os.write
 
@@ -350,20 +366,20 @@ def test_a_full_disk_keeps_what_was_written(stage: Stage, monkeypatch: pytest.Mo
 def test_clearing_leaves_what_is_kept_and_what_is_being_written(
     layout: Layout, ingest: Path
 ) -> None:
-    with layout.stage() as stage:
+    with layout.staging() as stage:
         stage.add(DIGEST, CONTENT)
         stage.add(Digest.of(OTHER), OTHER)
     (ingest / "unnamed-0011.part").write_bytes(b"left behind")
-    assert layout.clear_stage(kept={DIGEST}) == len(OTHER) + len(b"left behind")
+    assert layout.clear_staging(kept={DIGEST}) == len(OTHER) + len(b"left behind")
     third = Digest.of(b"third")
-    with layout.stage() as stage, stage.writing(third, 5) as writer:
+    with layout.staging() as stage, stage.writing(third, 5) as writer:
         assert writer is not None
         writer.write(b"third")
-        assert layout.clear_stage() == 0
+        assert layout.clear_staging() == 0
         assert names(ingest) == sorted(
             [f"sha256-{DIGEST.encoded}", f"sha256-{third.encoded}.part"]
         )
-    assert layout.clear_stage() == SIZE + len(b"third")
+    assert layout.clear_staging() == SIZE + len(b"third")
     assert names(ingest) == []
 
 
@@ -371,38 +387,38 @@ def test_while_somebody_has_the_stage_open_complete_blobs_stay_and_dead_parts_go
     layout: Layout, ingest: Path
 ) -> None:
     """Who finds a blob there relies on it, and may not have a lease on it yet."""
-    with layout.stage() as stage:
+    with layout.staging() as stage:
         stage.add(DIGEST, CONTENT)
     dead = f"sha256-{Digest.of(OTHER).encoded}.part"
     (ingest / dead).write_bytes(OTHER)
-    with Layout.open(layout.root) as another, another.stage() as stage:
+    with Layout.open(layout.root) as another, another.staging() as stage:
         assert stage.has(DIGEST, SIZE)
-        assert layout.clear_stage() == len(OTHER)
-        assert [(left.path, left.is_in_use) for left in layout.leftovers.find()] == [
+        assert layout.clear_staging() == len(OTHER)
+        assert [(left.path, left.is_in_use) for left in layout.temporary_files.find()] == [
             (f".cachedb/ingest/sha256-{DIGEST.encoded}", True)
         ]
         assert stage.has(DIGEST, SIZE)
-    assert layout.clear_stage() == SIZE
+    assert layout.clear_staging() == SIZE
 
 
 def test_where_the_lock_of_the_stage_is_no_file_its_blobs_count_as_in_use(
     layout: Layout, ingest: Path
 ) -> None:
-    with layout.stage() as stage:
+    with layout.staging() as stage:
         stage.add(DIGEST, CONTENT)
     lock = ingest.parent / "stage.lock"
-    assert [left.is_in_use for left in layout.leftovers.find()] == [False]
+    assert [left.is_in_use for left in layout.temporary_files.find()] == [False]
     lock.unlink()
-    assert [left.is_in_use for left in layout.leftovers.find()] == [False]
+    assert [left.is_in_use for left in layout.temporary_files.find()] == [False]
     assert not lock.exists(), "to look makes nothing"
     os.mkfifo(lock)
-    assert [left.is_in_use for left in layout.leftovers.find()] == [True]
+    assert [left.is_in_use for left in layout.temporary_files.find()] == [True]
 
 
 def test_nobody_opens_the_stage_while_it_is_cleared(layout: Layout) -> None:
-    with layout.stage():
+    with layout.staging():
         pass
-    with layout._private() as private, locks.nobody_staging(private) as is_unused:
+    with layout._private() as private, locks.exclusive_staging(private) as is_unused:
         assert is_unused
         opening = child.start(OPENING.format(str(layout.root)))
         with pytest.raises(subprocess.TimeoutExpired):
@@ -411,14 +427,14 @@ def test_nobody_opens_the_stage_while_it_is_cleared(layout: Layout) -> None:
 
 
 def test_clearing_a_stage_that_was_never_used_frees_nothing(layout: Layout) -> None:
-    assert layout.clear_stage() == 0
+    assert layout.clear_staging() == 0
 
 
-def test_what_is_not_on_the_stage_is_not_read(stage: Stage) -> None:
+def test_what_is_not_on_the_stage_is_not_read(stage: StagingArea) -> None:
     assert stage.read(DIGEST, SIZE) is None
 
 
-def test_nothing_is_written_outside_of_our_folder(stage: Stage, layout: Layout) -> None:
+def test_nothing_is_written_outside_of_our_folder(stage: StagingArea, layout: Layout) -> None:
     before = {path for path in layout.root.rglob("*") if ".cachedb" not in path.parts}
     stage.add(DIGEST, CONTENT)
     stage.add_unnamed([OTHER])
