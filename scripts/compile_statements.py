@@ -80,7 +80,10 @@ def text_of(handle: Named, dialect: str = "sqlite") -> str:
     for name, value in expanded.parameters.items():
         if name not in named:
             mark = rf":{name}\b" if dialect == "sqlite" else rf"%\({name}\)s"
-            text = re.sub(mark, lambda _found, value=value: _literal(value), text)
+            literal = _literal(value)
+            if dialect == "postgresql":  # whose driver takes a lone % for a parameter
+                literal = literal.replace("%", "%%")
+            text = re.sub(mark, lambda _found, literal=literal: literal, text)
     return text
 
 

@@ -29,21 +29,15 @@ def watching(hook: Callable[[sqlite3.Connection], object]) -> Iterator[None]:
 def counting_statements(count: Callable[[], object]) -> Iterator[None]:
     """Call `count` once for each statement that is run, for however many rows it is run."""
 
-    class Cursor(sqlite3.Cursor):
-        def execute(self, text: str, /, *values: Any) -> "Cursor":
+    class Connection(sqlite3.Connection):
+        def execute(self, text: str, /, *values: Any) -> sqlite3.Cursor:
             if not text.startswith(_ENDS):
                 count()
-            super().execute(text, *values)
-            return self
+            return super().execute(text, *values)
 
-        def executemany(self, text: str, /, *rows: Any) -> "Cursor":
+        def executemany(self, text: str, /, *rows: Any) -> sqlite3.Cursor:
             count()
-            super().executemany(text, *rows)
-            return self
-
-    class Connection(sqlite3.Connection):
-        def cursor(self, *_: Any) -> Cursor:  # type: ignore[override]
-            return Cursor(self)
+            return super().executemany(text, *rows)
 
     with mock.patch.object(sqlite3, "connect", partial(sqlite3.connect, factory=Connection)):
         yield

@@ -1,17 +1,11 @@
-"""Batches: lists short enough for one statement, and many rows for one."""
+"""Batches: lists short enough for one statement of many variables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from sqlalchemy import insert
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from sqlalchemy import Table
-
-    from cachedb.catalog.executor import Connection
+    from collections.abc import Iterable, Iterator
 
 _T = TypeVar("_T")
 
@@ -29,22 +23,3 @@ def chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
             batch = []
     if batch:
         yield batch
-
-
-def insert_rows(
-    connection: Connection, table: Table[Any], columns: Sequence[str], rows: list[tuple[Any, ...]]
-) -> None:
-    """Insert rows of plain values, in the order of `columns`: twice as fast as from dicts."""
-    if not rows:
-        return
-    statement = insert(table).compile(
-        dialect=connection.alchemy.dialect, column_keys=list(columns)
-    )
-    if statement.positiontup is None:  # a driver that wants names
-        named = [dict(zip(columns, row, strict=True)) for row in rows]
-        connection.execute(insert(table), named)
-        return
-    places = [columns.index(name) for name in statement.positiontup]
-    if places != list(range(len(columns))):
-        rows = [tuple(row[place] for place in places) for row in rows]
-    connection.exec_driver_sql(str(statement), rows)

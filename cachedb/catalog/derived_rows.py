@@ -1,16 +1,14 @@
-"""Facts: what the rows say that is a function of the files; no ids, no hints.
+"""Derived rows of a catalog without ids, so that two catalogs can be compared.
 
-Two catalogs that stand for the same files have the same facts, whatever has happened to either.
+Two catalogs of the same files have the same facts, whatever has happened to either.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
 from cachedb.catalog.enums import Kind, Role, State
-from cachedb.catalog.schema import blob, edge, link, platform, ref
+from cachedb.catalog.statements import derived_rows, documents, stored_blobs
 
 if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
@@ -19,51 +17,45 @@ Fact = tuple[Any, ...]
 
 
 def facts(connection: Connection) -> set[Fact]:
-    """Return every fact; the first element says what it is about, the second names a blob.
+    """Return every derived row; the first element says of which table, the second names a blob.
 
     That a blob is corrupt may be known only to the catalog that was there when it was hashed, so
     corrupt counts as present. A row that is missing shows as None.
     """
-    platforms = {
-        row.id: (row.os, row.architecture, row.variant, row.os_version)
-        for row in connection.execute(select(platform))
-    }
+    platforms = {row.id: tuple(row[1:]) for row in connection.each(documents.PLATFORMS)}
     digests: dict[int, str] = {}
     found: set[Fact] = set()
-    for row in connection.execute(select(blob)):
-        digests[row.id] = row.digest
-        state = State.PRESENT if row.state == State.CORRUPT else State(row.state)
+    for blob in connection.each(derived_rows.BLOBS):
+        digests[blob.id] = blob.digest
+        state = State.PRESENT if blob.state == State.CORRUPT else State(blob.state)
         found.add(
-            ("blob", row.digest, Kind(row.kind).name, state.name, row.media_type,
-             platforms.get(row.platform_id))
+            ("blob", blob.digest, Kind(blob.kind).name, state.name, blob.media_type,
+             platforms.get(blob.platform_id or 0))
         )  # fmt: skip
-    for row in connection.execute(select(link)):
+    for link in connection.each(derived_rows.LINKS):
         found.add(
-            ("link", digests.get(row.parent_id), Role(row.role).name, row.position,
-             digests.get(row.child_id), row.media_type, row.size, platforms.get(row.platform_id),
-             row.embedded)
+            ("link", digests.get(link.parent_id), Role(link.role).name, link.position,
+             digests.get(link.child_id), link.media_type, link.size,
+             platforms.get(link.platform_id or 0), link.embedded)
         )  # fmt: skip
-    for parent, child in connection.execute(select(edge.c.parent_id, edge.c.child_id)):
-        found.add(("edge", digests.get(parent), digests.get(child)))
-    for row in connection.execute(select(ref)):
+    for edge in connection.each(derived_rows.EDGES):
+        found.add(("edge", digests.get(edge.parent_id), digests.get(edge.child_id)))
+    for ref in connection.each(derived_rows.REFS):
         found.add(
-            ("ref", digests.get(row.target_id), row.name, row.position, row.entry, row.pinned)
+            ("ref", digests.get(ref.target_id), ref.name, ref.position, ref.entry, ref.pinned)
         )
     return found
 
 
 def files(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Return which file each blob is taken for: its size, and when it was touched."""
-    rows = connection.execute(
-        select(blob.c.digest, blob.c.size, blob.c.touched).where(blob.c.touched.is_not(None))
-    )
-    return {digest: (size, touched or 0) for digest, size, touched in rows}
+    """Return the file by which each blob is known: its size, and its time in nanoseconds."""
+    return {row.digest: (row.size, row.touched) for row in connection.each(stored_blobs.FILES)}
 
 
 def faults(connection: Connection) -> list[str]:
     """Return what SQLite itself finds wrong with the database."""
-    checked = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
-    dangling = connection.exec_driver_sql("PRAGMA foreign_key_check")
+    checked = [str(row[0]) for row in connection.run("PRAGMA integrity_check")]
+    dangling = connection.run("PRAGMA foreign_key_check")
     return [
         *(line for line in checked if line != "ok"),
         *(f"row {row[1]} of {row[0]} points at no row of {row[2]}" for row in dangling),

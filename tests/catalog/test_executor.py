@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Text
 from sqlalchemy.dialects import sqlite
 
 from cachedb.cache import Cache
@@ -30,9 +31,45 @@ VALUES: dict[str, Any] = {
     "blob_id": 1,
     "targets": many(range(50)),
     "parents": many(range(50)),
+    "digests": many(["sha256:" + "0" * 64]),
+    "row_id": 1,
+    "parent": 1,
+    "child": 2,
+    "position": 7,
+    "lease_id": "a lease",
+    "lease_ids": many(["a lease"]),
+    "host": "a host",
+    "repository": "example.com/app",
+    "now": 1,
+    "document_id": 2,
+    "target_id": 1,
+    "source_id": 1,
+    "packages": 3,
+    "problem": "a problem",
+    "digest": "sha256:" + "0" * 64,
+    "size": 1,
+    "kind": 0,
+    "state": 1,
+    "media_type": "",
+    "artifact_type": None,
+    "platform_id": None,
+    "parsed": 0,
+    "touched": 1,
+    "verified": 1,
+    "entry": "{}",
+    "name": "example.com/app:1",
+    "pinned": 0,
+    "added": 1,
+    "pulled": 1,
+    "used": None,
+    "source": "pull",
+    "origin": "example.com/app:1",
 }
 """A value for every parameter: the name of a parameter means the same in every statement."""
-OTHER_VALUES: dict[str, dict[str, Any]] = {"state.record": {"key": "a new key"}}
+OTHER_VALUES: dict[str, dict[str, Any]] = {
+    "state.record": {"key": "a new key"},
+    "package_rows.look_up": {"packages": '[[0, "a", "1", "deb", "", "", ""]]'},
+}
 """Scalars of statements that fail, or show nothing, with those above."""
 
 
@@ -71,13 +108,30 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
         return cache.catalog
 
 
-@named(HANDLES)
+@named([each for each in HANDLES if isinstance(each, Insert)])
+def test_an_insert_has_its_columns_in_order(catalog: Catalog, handle: Insert) -> None:
+    statement: Any = DEFINITIONS[handle.name][1]()
+    columns = {column.name: column for column in statement.table.c}
+    row = [
+        f"{name} {place}" if isinstance(columns[name].type, Text) else 1_000_000 + place
+        for place, name in enumerate(handle.columns)
+    ]
+    with catalog.writing() as connection:
+        connection.driver.execute("PRAGMA defer_foreign_keys = ON")
+        connection.driver.execute("SAVEPOINT before")
+        connection.insert(handle, [row])
+        names = ", ".join(f'"{name}"' for name in handle.columns)
+        found = connection.driver.execute(f"SELECT {names} FROM {statement.table.name}")
+        assert tuple(row) in found.fetchall()
+        connection.driver.execute("ROLLBACK TO before")
+
+
+@named([each for each in HANDLES if not isinstance(each, Insert)])
 def test_a_compiled_text_answers_as_its_statement(catalog: Catalog, handle: Named) -> None:
-    if isinstance(handle, Insert):
-        pytest.fail("an insert of rows is shown by the test of its rows")
     statement: Any = DEFINITIONS[handle.name][1]()
     with catalog.writing() as connection:
         text = compiled.statements("sqlite")[handle.name]
+        connection.driver.execute("PRAGMA defer_foreign_keys = ON")
         connection.driver.execute("SAVEPOINT before")
         values = VALUES | OTHER_VALUES.get(handle.name, {})
         expected = run(connection, statement, values)
@@ -90,10 +144,9 @@ def test_a_compiled_text_answers_as_its_statement(catalog: Catalog, handle: Name
 def run(
     connection: Connection, statement: Any, given: dict[str, Any]
 ) -> tuple[list[tuple[Any, ...]], int]:
-    """Run a statement by SQLAlchemy; return its rows, and how many it has changed."""
-    needed = statement.compile(dialect=sqlite.dialect()).params
-    values = {name: given[name] for name in needed if name in given}
-    result = connection.execute(statement, values)
-    if result.returns_rows:
-        return [tuple(row) for row in result], -1
-    return [], result.rowcount
+    """Run a statement with every constant bound; return its rows, and how many it has changed."""
+    compiled: Any = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+    named = {key: given[key] for key, bound in compiled.binds.items() if not bound.unique}
+    state = compiled.construct_expanded_state(named)
+    cursor = connection.driver.execute(state.statement, state.parameters)
+    return cursor.fetchall(), cursor.rowcount

@@ -36,6 +36,12 @@ WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state 
 partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed UNION SELECT edge.parent_id AS
 parent_id FROM partial JOIN edge ON edge.child_id = partial.id) SELECT partial.id FROM partial;
 
+-- name: blobs.reachable_without_file
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE blob.id IN (SELECT live.id FROM
+live) AND blob.state IN (0::INTEGER, 3::INTEGER);
+
 -- name: blobs.sizes
 WITH RECURSIVE targets AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(root, id) AS (SELECT
@@ -46,6 +52,217 @@ blob.state IN (1::INTEGER, 2::INTEGER) GROUP BY content.root;
 
 -- name: blobs.without_file
 SELECT blob.digest FROM blob WHERE blob.state IN (0::INTEGER, 3::INTEGER);
+
+-- name: derived_rows.blobs
+SELECT blob.id, blob.digest, blob.kind, blob.state, blob.media_type, blob.platform_id FROM blob;
+
+-- name: derived_rows.edges
+SELECT edge.parent_id, edge.child_id FROM edge;
+
+-- name: derived_rows.links
+SELECT link.parent_id, link.child_id, link.role, link.position, link.media_type, link.size,
+link.platform_id, link.embedded FROM link;
+
+-- name: derived_rows.refs
+SELECT ref.target_id, ref.name, ref.position, ref.entry, ref.pinned FROM ref;
+
+-- name: documents.delete_annotations
+DELETE FROM annotation WHERE annotation.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: documents.delete_configs
+DELETE FROM config WHERE config.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: documents.delete_env
+DELETE FROM env WHERE env.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: documents.delete_labels
+DELETE FROM label WHERE label.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: documents.insert_annotations
+INSERT INTO annotation (blob_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR, %s::VARCHAR);
+
+-- name: documents.insert_configs
+INSERT INTO config (blob_id, created, author, "user", working_dir, entrypoint, cmd) VALUES
+(%s::INTEGER, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR);
+
+-- name: documents.insert_env
+INSERT INTO env (blob_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR, %s::VARCHAR);
+
+-- name: documents.insert_labels
+INSERT INTO label (blob_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR, %s::VARCHAR);
+
+-- name: documents.insert_platform
+INSERT INTO platform (os, architecture, variant, os_version) VALUES (%s::VARCHAR, %s::VARCHAR,
+%s::VARCHAR, %s::VARCHAR) RETURNING platform.id;
+
+-- name: documents.platforms
+SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
+FROM platform;
+
+-- name: leases.delete
+DELETE FROM lease WHERE lease.id IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
+json_array_elements_text(CAST(%(lease_ids)s AS JSON)) AS anon_1);
+
+-- name: leases.delete_items
+DELETE FROM lease_item WHERE lease_item.lease_id IN (SELECT CAST(anon_1.value AS TEXT) AS value
+FROM json_array_elements_text(CAST(%(lease_ids)s AS JSON)) AS anon_1);
+
+-- name: leases.held
+SELECT lease.id, lease.host, lease.expires, lease_item.digest FROM lease JOIN lease_item ON
+lease_item.lease_id = lease.id;
+
+-- name: leases.insert
+INSERT INTO lease (id, host, pid, created, expires) VALUES (%s::VARCHAR, %s::VARCHAR,
+%s::INTEGER, %s::BIGINT, %s::BIGINT);
+
+-- name: leases.insert_items
+INSERT INTO lease_item (lease_id, digest) VALUES (%s::VARCHAR, %s::VARCHAR);
+
+-- name: leases.items
+SELECT lease_item.digest FROM lease_item WHERE lease_item.lease_id = %(lease_id)s::VARCHAR;
+
+-- name: leases.of_host
+SELECT lease.id FROM lease WHERE lease.host = %(host)s::VARCHAR;
+
+-- name: links.content
+SELECT link.parent_id, link.child_id, link.role, link.media_type FROM link WHERE link.parent_id
+IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
+JSON)) AS anon_1) AND link.role IN (2::INTEGER, 3::INTEGER);
+
+-- name: links.delete
+DELETE FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: links.delete_annotations
+DELETE FROM link_annotation WHERE link_annotation.link_id IN (SELECT link.id FROM link WHERE
+link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1));
+
+-- name: links.delete_edge
+DELETE FROM edge WHERE edge.parent_id = %(parent)s::INTEGER AND edge.child_id =
+%(child)s::INTEGER;
+
+-- name: links.edges_from
+SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
+anon_1);
+
+-- name: links.insert
+INSERT INTO link (id, parent_id, child_id, role, position, media_type, size, platform_id,
+artifact_type, embedded) VALUES (%s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER,
+%s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::INTEGER, %s::VARCHAR, %s::INTEGER);
+
+-- name: links.insert_annotations
+INSERT INTO link_annotation (link_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR,
+%s::VARCHAR);
+
+-- name: links.insert_edges
+INSERT INTO edge (parent_id, child_id) VALUES (%s::INTEGER, %s::INTEGER);
+
+-- name: links.layer_claims
+SELECT DISTINCT link.child_id, link.media_type, link.size, link.embedded FROM link WHERE
+link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND link.role = 3::INTEGER;
+
+-- name: links.manifests
+SELECT DISTINCT link.parent_id, link.child_id FROM link WHERE link.parent_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
+anon_1) AND link.role = 1::INTEGER;
+
+-- name: links.next_id
+SELECT coalesce(max(link.id), 0::INTEGER) + 1::INTEGER AS next_id FROM link;
+
+-- name: links.of_parents
+SELECT link.parent_id, link.child_id, link.role FROM link WHERE link.parent_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
+anon_1);
+
+-- name: links.other_claims
+SELECT link.child_id, link.parent_id, link.role, link.media_type, link.size, link.platform_id,
+link.embedded, EXISTS (SELECT 1 FROM link_annotation WHERE link_annotation.link_id = link.id
+AND link_annotation.key = 'vnd.docker.reference.type'::VARCHAR AND link_annotation.value =
+'attestation-manifest'::VARCHAR) AS is_attestation FROM link WHERE link.child_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
+anon_1) AND link.role != 3::INTEGER;
+
+-- name: package_rows.copy
+INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(%(target_id)s AS
+BIGINT) AS anon_1, blob_package.package_id, blob_package.document_id FROM blob_package WHERE
+blob_package.document_id = %(document_id)s::INTEGER AND blob_package.blob_id =
+%(source_id)s::INTEGER;
+
+-- name: package_rows.counts
+SELECT blob_package.blob_id, count(*) AS packages FROM blob_package WHERE
+blob_package.document_id = %(document_id)s::INTEGER GROUP BY blob_package.blob_id;
+
+-- name: package_rows.delete_by
+DELETE FROM blob_package WHERE blob_package.document_id IN (SELECT CAST(anon_1.value AS BIGINT)
+AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: package_rows.delete_by_in
+DELETE FROM blob_package WHERE blob_package.document_id = %(document_id)s::INTEGER AND
+blob_package.blob_id = %(target_id)s::INTEGER;
+
+-- name: package_rows.delete_in
+DELETE FROM blob_package WHERE blob_package.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: package_rows.delete_unnamed
+DELETE FROM package WHERE package.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND NOT (EXISTS (SELECT 1 FROM
+blob_package WHERE blob_package.package_id = package.id));
+
+-- name: package_rows.enter
+INSERT INTO blob_package (blob_id, package_id, document_id) VALUES (%s::INTEGER, %s::INTEGER,
+%s::INTEGER);
+
+-- name: package_rows.enter_missing
+INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(%(target_id)s AS
+BIGINT) AS anon_1, package.id, CAST(%(document_id)s AS BIGINT) AS anon_2 FROM package WHERE
+package.id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3) AND NOT (EXISTS (SELECT 1 FROM
+blob_package AS here WHERE here.blob_id = %(target_id)s::INTEGER AND here.package_id =
+package.id AND here.document_id = %(document_id)s::INTEGER));
+
+-- name: package_rows.entered
+SELECT DISTINCT blob_package.document_id, blob_package.blob_id FROM blob_package WHERE
+blob_package.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: package_rows.insert
+INSERT INTO package (id, name, version, scheme, vkey, purl, license, type) VALUES (%s::INTEGER,
+%s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR);
+
+-- name: package_rows.look_up
+SELECT wanted.key, package.id FROM (SELECT CAST(anon_1.value ->> 0 AS INTEGER) AS key,
+CAST(anon_1.value ->> 1 AS TEXT) AS name, CAST(anon_1.value ->> 2 AS TEXT) AS version,
+CAST(anon_1.value ->> 3 AS TEXT) AS scheme, CAST(anon_1.value ->> 4 AS TEXT) AS purl,
+CAST(anon_1.value ->> 5 AS TEXT) AS license, CAST(anon_1.value ->> 6 AS TEXT) AS type FROM
+json_array_elements(CAST(%(packages)s AS JSON)) AS anon_1) AS wanted JOIN package ON
+package.name = wanted.name AND package.version = wanted.version AND package.scheme =
+wanted.scheme AND package.purl = wanted.purl AND package.license = wanted.license AND
+package.type = wanted.type;
+
+-- name: package_rows.named_by
+SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id IN
+(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
+JSON)) AS anon_1);
+
+-- name: package_rows.named_by_in
+SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id =
+%(document_id)s::INTEGER AND blob_package.blob_id = %(target_id)s::INTEGER;
+
+-- name: package_rows.named_in
+SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.blob_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
+anon_1);
+
+-- name: package_rows.next_id
+SELECT coalesce(max(package.id), 0::INTEGER) + 1::INTEGER AS next_id FROM package;
 
 -- name: refs.all
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
@@ -85,6 +302,172 @@ ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.registry =
 %(registry)s::VARCHAR AND ref.repo = %(repo)s::VARCHAR AND ref.tag IS NOT DISTINCT FROM
 %(tag)s::VARCHAR ORDER BY ref.position;
 
+-- name: repositories.forget
+DELETE FROM repository_blob WHERE repository_blob.repository = %(repository)s::VARCHAR AND
+repository_blob.blob_id IN (SELECT blob.id FROM blob WHERE blob.digest IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
+anon_1));
+
+-- name: repositories.forget_blobs
+DELETE FROM repository_blob WHERE repository_blob.blob_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: repositories.in_registry
+SELECT blob.digest, repository_blob.repository, repository_blob.seen FROM repository_blob JOIN
+blob ON blob.id = repository_blob.blob_id WHERE blob.digest IN (SELECT CAST(anon_1.value AS
+TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1) AND
+repository_blob.repository >= %(low)s::VARCHAR AND repository_blob.repository <
+%(high)s::VARCHAR ORDER BY repository_blob.seen, repository_blob.repository;
+
+-- name: repositories.known_in
+SELECT blob.digest FROM blob JOIN repository_blob ON repository_blob.blob_id = blob.id WHERE
+blob.digest IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
+json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1) AND repository_blob.repository =
+%(repository)s::VARCHAR;
+
+-- name: repositories.record
+INSERT INTO repository_blob (blob_id, repository, seen) SELECT blob.id, CAST(%(repository)s AS
+TEXT) AS anon_1, CAST(%(now)s AS BIGINT) AS anon_2 FROM blob WHERE blob.digest IN (SELECT
+CAST(anon_3.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
+anon_3);
+
+-- name: sbom_rows.all_ids
+SELECT sbom.document_id AS id FROM sbom UNION SELECT link.child_id AS id FROM link WHERE
+link.role = 3::INTEGER AND (lower(link.media_type) IN ('application/spdx+json'::VARCHAR,
+'application/vnd.cyclonedx'::VARCHAR, 'application/vnd.cyclonedx+json'::VARCHAR,
+'application/vnd.dsse.envelope.v1+json'::VARCHAR, 'application/vnd.in-toto+json'::VARCHAR,
+'application/vnd.spdx+json'::VARCHAR, 'text/spdx+json'::VARCHAR) OR (lower(link.media_type)
+LIKE 'application/vnd.dev.sigstore.bundle'::VARCHAR || '%%'));
+
+-- name: sbom_rows.called_so
+SELECT sbom.document_id AS id FROM sbom WHERE sbom.document_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) UNION SELECT
+link.child_id AS id FROM link WHERE link.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS
+value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) AND link.role =
+3::INTEGER AND (lower(link.media_type) IN ('application/spdx+json'::VARCHAR,
+'application/vnd.cyclonedx'::VARCHAR, 'application/vnd.cyclonedx+json'::VARCHAR,
+'application/vnd.dsse.envelope.v1+json'::VARCHAR, 'application/vnd.in-toto+json'::VARCHAR,
+'application/vnd.spdx+json'::VARCHAR, 'text/spdx+json'::VARCHAR) OR (lower(link.media_type)
+LIKE 'application/vnd.dev.sigstore.bundle'::VARCHAR || '%%'));
+
+-- name: sbom_rows.claims_of
+SELECT link.parent_id, link.child_id, link.media_type, coalesce(link_annotation.value,
+''::VARCHAR) AS predicate_type, blob.digest FROM link JOIN blob ON blob.id = link.child_id LEFT
+OUTER JOIN link_annotation ON link_annotation.link_id = link.id AND link_annotation.key =
+'in-toto.io/predicate-type'::VARCHAR WHERE link.parent_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
+blob.touched IS NOT NULL AND link.role = 3::INTEGER AND (lower(link.media_type) IN
+('application/spdx+json'::VARCHAR, 'application/vnd.cyclonedx'::VARCHAR,
+'application/vnd.cyclonedx+json'::VARCHAR, 'application/vnd.dsse.envelope.v1+json'::VARCHAR,
+'application/vnd.in-toto+json'::VARCHAR, 'application/vnd.spdx+json'::VARCHAR,
+'text/spdx+json'::VARCHAR) OR (lower(link.media_type) LIKE
+'application/vnd.dev.sigstore.bundle'::VARCHAR || '%%')) ORDER BY link.parent_id, link.position;
+
+-- name: sbom_rows.claims_to
+SELECT link.parent_id, link.child_id, link.media_type, coalesce(link_annotation.value,
+''::VARCHAR) AS predicate_type, blob.digest FROM link JOIN blob ON blob.id = link.child_id LEFT
+OUTER JOIN link_annotation ON link_annotation.link_id = link.id AND link_annotation.key =
+'in-toto.io/predicate-type'::VARCHAR WHERE link.child_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
+blob.touched IS NOT NULL AND link.role = 3::INTEGER AND (lower(link.media_type) IN
+('application/spdx+json'::VARCHAR, 'application/vnd.cyclonedx'::VARCHAR,
+'application/vnd.cyclonedx+json'::VARCHAR, 'application/vnd.dsse.envelope.v1+json'::VARCHAR,
+'application/vnd.in-toto+json'::VARCHAR, 'application/vnd.spdx+json'::VARCHAR,
+'text/spdx+json'::VARCHAR) OR (lower(link.media_type) LIKE
+'application/vnd.dev.sigstore.bundle'::VARCHAR || '%%')) ORDER BY link.parent_id, link.position;
+
+-- name: sbom_rows.delete
+DELETE FROM sbom WHERE sbom.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: sbom_rows.described_by
+SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
+= link.child_id WHERE link.role = 4::INTEGER AND link.parent_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
+blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS manifest_id, edge.child_id AS
+target_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id = listed.id JOIN
+link_annotation AS about ON about.link_id = listed.id JOIN edge ON edge.parent_id =
+listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest = about.value WHERE
+listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
+sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role =
+1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
+'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
+listed.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) AND blob.touched IS NOT NULL;
+
+-- name: sbom_rows.describing
+SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
+= link.child_id WHERE link.role = 4::INTEGER AND link.child_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
+blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS manifest_id, edge.child_id AS
+target_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id = listed.id JOIN
+link_annotation AS about ON about.link_id = listed.id JOIN edge ON edge.parent_id =
+listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest = about.value WHERE
+listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
+sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role =
+1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
+'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
+edge.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) AND blob.touched IS NOT NULL;
+
+-- name: sbom_rows.insert
+INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (%s::INTEGER, %s::VARCHAR,
+%s::VARCHAR);
+
+-- name: sbom_rows.listed_by
+SELECT link.child_id FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND link.role =
+3::INTEGER AND (lower(link.media_type) IN ('application/spdx+json'::VARCHAR,
+'application/vnd.cyclonedx'::VARCHAR, 'application/vnd.cyclonedx+json'::VARCHAR,
+'application/vnd.dsse.envelope.v1+json'::VARCHAR, 'application/vnd.in-toto+json'::VARCHAR,
+'application/vnd.spdx+json'::VARCHAR, 'text/spdx+json'::VARCHAR) OR (lower(link.media_type)
+LIKE 'application/vnd.dev.sigstore.bundle'::VARCHAR || '%%'));
+
+-- name: sbom_rows.near
+SELECT link.parent_id AS manifest_id FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.role = 4::INTEGER AND link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) UNION ALL SELECT listed.child_id AS
+manifest_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id = listed.id JOIN
+link_annotation AS about ON about.link_id = listed.id JOIN edge ON edge.parent_id =
+listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest = about.value WHERE
+listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
+sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role =
+1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
+'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
+edge.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2);
+
+-- name: sbom_rows.of_ids
+SELECT sbom.document_id, sbom.media_type, sbom.predicate_type, sbom.packages FROM sbom WHERE
+sbom.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: sbom_rows.set_corrupt
+UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR, verified=NULL::BIGINT WHERE
+blob.id = %(document_id)s::INTEGER;
+
+-- name: sbom_rows.set_problem
+UPDATE sbom SET packages=0::INTEGER, problem=%(problem)s::VARCHAR WHERE sbom.document_id =
+%(document_id)s::INTEGER;
+
+-- name: sbom_rows.set_read
+UPDATE sbom SET packages=%(packages)s::INTEGER WHERE sbom.document_id =
+%(document_id)s::INTEGER;
+
+-- name: sbom_rows.unread
+SELECT blob.id, blob.digest, blob.touched, sbom.media_type, sbom.predicate_type FROM sbom JOIN
+blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL ORDER BY blob.digest;
+
+-- name: sbom_rows.unread_of
+SELECT blob.id, blob.digest, blob.touched, sbom.media_type, sbom.predicate_type FROM sbom JOIN
+blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL AND blob.digest IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
+anon_1);
+
+-- name: sbom_rows.unreadable
+SELECT blob.digest, sbom.media_type, sbom.problem FROM sbom JOIN blob ON blob.id =
+sbom.document_id WHERE sbom.problem IS NOT NULL OR sbom.packages IS NULL ORDER BY blob.digest;
+
 -- name: sboms.unread
 SELECT sbom.document_id FROM sbom WHERE sbom.packages IS NULL LIMIT 1::INTEGER;
 
@@ -96,3 +479,116 @@ INSERT INTO state (key, value) VALUES (%(key)s::VARCHAR, %(value)s::VARCHAR);
 
 -- name: state.recorded
 SELECT state.value FROM state WHERE state.key = %(key)s::VARCHAR;
+
+-- name: stored_blobs.delete
+DELETE FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: stored_blobs.files
+SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.touched IS NOT NULL;
+
+-- name: stored_blobs.insert
+INSERT INTO blob (id, digest, size, kind, state, media_type, artifact_type, platform_id,
+parsed, problem, touched, verified) VALUES (%s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::INTEGER,
+%s::INTEGER, %s::VARCHAR, %s::VARCHAR, %s::INTEGER, %s::INTEGER, %s::VARCHAR, %s::BIGINT,
+%s::BIGINT);
+
+-- name: stored_blobs.next_id
+SELECT coalesce(max(blob.id), 0::INTEGER) + 1::INTEGER AS next_id FROM blob;
+
+-- name: stored_blobs.of_digests
+SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
+blob.artifact_type, blob.platform_id, blob.parsed, blob.problem, blob.touched, blob.verified
+FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
+json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
+
+-- name: stored_blobs.of_ids
+SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
+blob.artifact_type, blob.platform_id, blob.parsed, blob.problem, blob.touched, blob.verified
+FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: stored_blobs.update
+UPDATE blob SET size=%(size)s::BIGINT, kind=%(kind)s::INTEGER, state=%(state)s::INTEGER,
+media_type=%(media_type)s::VARCHAR, artifact_type=%(artifact_type)s::VARCHAR,
+platform_id=%(platform_id)s::INTEGER, parsed=%(parsed)s::INTEGER, problem=%(problem)s::VARCHAR,
+touched=%(touched)s::BIGINT, verified=%(verified)s::BIGINT WHERE blob.id = %(row_id)s::INTEGER;
+
+-- name: stored_refs.all
+SELECT ref.id, ref.position, ref.entry, ref.name, ref.target_id, ref.media_type, ref.size,
+ref.platform_id, ref.added FROM ref ORDER BY ref.position;
+
+-- name: stored_refs.delete
+DELETE FROM ref WHERE ref.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: stored_refs.delete_annotations
+DELETE FROM ref_annotation WHERE ref_annotation.ref_id IN (SELECT CAST(anon_1.value AS BIGINT)
+AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: stored_refs.insert
+INSERT INTO ref (id, position, entry, name, registry, repo, tag, target_id, media_type, size,
+platform_id, pinned, added) VALUES (%s::INTEGER, %s::INTEGER, %s::VARCHAR, %s::VARCHAR,
+%s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::INTEGER,
+%s::INTEGER, %s::BIGINT);
+
+-- name: stored_refs.insert_annotations
+INSERT INTO ref_annotation (ref_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR, %s::VARCHAR);
+
+-- name: stored_refs.move
+UPDATE ref SET position=%(position)s::INTEGER WHERE ref.id = %(row_id)s::INTEGER;
+
+-- name: stored_refs.next_id
+SELECT coalesce(max(ref.id), 0::INTEGER) + 1::INTEGER AS next_id FROM ref;
+
+-- name: stored_refs.update
+UPDATE ref SET position=%(position)s::INTEGER, entry=%(entry)s::VARCHAR,
+name=%(name)s::VARCHAR, registry=%(registry)s::VARCHAR, repo=%(repo)s::VARCHAR,
+tag=%(tag)s::VARCHAR, target_id=%(target_id)s::INTEGER, media_type=%(media_type)s::VARCHAR,
+size=%(size)s::BIGINT, platform_id=%(platform_id)s::INTEGER, pinned=%(pinned)s::INTEGER,
+added=%(added)s::BIGINT WHERE ref.id = %(row_id)s::INTEGER;
+
+-- name: user_state.corrupt
+SELECT blob.digest, blob.size, blob.touched, blob.problem FROM blob WHERE blob.state =
+2::INTEGER;
+
+-- name: user_state.hashed
+SELECT blob.digest, blob.size, blob.touched, blob.verified FROM blob WHERE blob.verified IS NOT
+NULL;
+
+-- name: user_state.ids
+SELECT blob.digest, blob.id FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT)
+AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
+
+-- name: user_state.insert_repositories
+INSERT INTO repository_blob (blob_id, repository, seen) VALUES (%s::INTEGER, %s::VARCHAR,
+%s::BIGINT);
+
+-- name: user_state.lease_items
+SELECT lease_item.lease_id, lease_item.digest FROM lease_item;
+
+-- name: user_state.leases
+SELECT lease.id, lease.host, lease.pid, lease.created, lease.expires FROM lease;
+
+-- name: user_state.names
+SELECT blob.digest, ref.name, ref.source, ref.origin, ref.added, ref.pulled, ref.used FROM ref
+JOIN blob ON blob.id = ref.target_id;
+
+-- name: user_state.repositories
+SELECT blob.digest, repository_blob.repository, repository_blob.seen FROM repository_blob JOIN
+blob ON blob.id = repository_blob.blob_id;
+
+-- name: user_state.set_corrupt
+UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR WHERE blob.digest =
+%(digest)s::VARCHAR AND blob.size = %(size)s::BIGINT AND blob.touched = %(touched)s::BIGINT AND
+blob.parsed = 0::INTEGER;
+
+-- name: user_state.set_name
+UPDATE ref SET source=coalesce(%(source)s, ref.source), origin=coalesce(%(origin)s,
+ref.origin), added=coalesce(%(added)s, ref.added), pulled=coalesce(%(pulled)s, ref.pulled),
+used=coalesce(%(used)s, ref.used) WHERE ref.target_id = %(target_id)s::INTEGER AND ref.name IS
+NOT DISTINCT FROM %(name)s::VARCHAR;
+
+-- name: user_state.set_verified
+UPDATE blob SET verified=%(verified)s::BIGINT WHERE blob.digest = %(digest)s::VARCHAR AND
+blob.size = %(size)s::BIGINT AND blob.touched = %(touched)s::BIGINT;

@@ -33,6 +33,12 @@ WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state 
 partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed UNION SELECT edge.parent_id AS
 parent_id FROM partial JOIN edge ON edge.child_id = partial.id) SELECT partial.id FROM partial;
 
+-- name: blobs.reachable_without_file
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE blob.id IN (SELECT live.id FROM
+live) AND blob.state IN (0, 3);
+
 -- name: blobs.sizes
 WITH RECURSIVE targets AS (SELECT anon_1.value AS value FROM json_each(:targets) AS anon_1),
 content(root, id) AS (SELECT targets.value AS root, targets.value AS id FROM targets UNION
@@ -42,6 +48,199 @@ content.id WHERE blob.state IN (1, 2) GROUP BY content.root;
 
 -- name: blobs.without_file
 SELECT blob.digest FROM blob WHERE blob.state IN (0, 3);
+
+-- name: derived_rows.blobs
+SELECT blob.id, blob.digest, blob.kind, blob.state, blob.media_type, blob.platform_id FROM blob;
+
+-- name: derived_rows.edges
+SELECT edge.parent_id, edge.child_id FROM edge;
+
+-- name: derived_rows.links
+SELECT link.parent_id, link.child_id, link.role, link.position, link.media_type, link.size,
+link.platform_id, link.embedded FROM link;
+
+-- name: derived_rows.refs
+SELECT ref.target_id, ref.name, ref.position, ref.entry, ref.pinned FROM ref;
+
+-- name: documents.delete_annotations
+DELETE FROM annotation WHERE annotation.blob_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1);
+
+-- name: documents.delete_configs
+DELETE FROM config WHERE config.blob_id IN (SELECT anon_1.value AS value FROM json_each(:ids)
+AS anon_1);
+
+-- name: documents.delete_env
+DELETE FROM env WHERE env.blob_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
+anon_1);
+
+-- name: documents.delete_labels
+DELETE FROM label WHERE label.blob_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
+anon_1);
+
+-- name: documents.insert_annotations
+INSERT INTO annotation (blob_id, "key", value) VALUES (?, ?, ?);
+
+-- name: documents.insert_configs
+INSERT INTO config (blob_id, created, author, user, working_dir, entrypoint, cmd) VALUES (?, ?,
+?, ?, ?, ?, ?);
+
+-- name: documents.insert_env
+INSERT INTO env (blob_id, "key", value) VALUES (?, ?, ?);
+
+-- name: documents.insert_labels
+INSERT INTO label (blob_id, "key", value) VALUES (?, ?, ?);
+
+-- name: documents.insert_platform
+INSERT INTO platform (os, architecture, variant, os_version) VALUES (?, ?, ?, ?);
+
+-- name: documents.platforms
+SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
+FROM platform;
+
+-- name: leases.delete
+DELETE FROM lease WHERE lease.id IN (SELECT anon_1.value AS value FROM json_each(:lease_ids) AS
+anon_1);
+
+-- name: leases.delete_items
+DELETE FROM lease_item WHERE lease_item.lease_id IN (SELECT anon_1.value AS value FROM
+json_each(:lease_ids) AS anon_1);
+
+-- name: leases.held
+SELECT lease.id, lease.host, lease.expires, lease_item.digest FROM lease JOIN lease_item ON
+lease_item.lease_id = lease.id;
+
+-- name: leases.insert
+INSERT INTO lease (id, host, pid, created, expires) VALUES (?, ?, ?, ?, ?);
+
+-- name: leases.insert_items
+INSERT INTO lease_item (lease_id, digest) VALUES (?, ?);
+
+-- name: leases.items
+SELECT lease_item.digest FROM lease_item WHERE lease_item.lease_id = :lease_id;
+
+-- name: leases.of_host
+SELECT lease.id FROM lease WHERE lease.host = :host;
+
+-- name: links.content
+SELECT link.parent_id, link.child_id, link.role, link.media_type FROM link WHERE link.parent_id
+IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1) AND link.role IN (2, 3);
+
+-- name: links.delete
+DELETE FROM link WHERE link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
+anon_1);
+
+-- name: links.delete_annotations
+DELETE FROM link_annotation WHERE link_annotation.link_id IN (SELECT link.id FROM link WHERE
+link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1));
+
+-- name: links.delete_edge
+DELETE FROM edge WHERE edge.parent_id = :parent AND edge.child_id = :child;
+
+-- name: links.edges_from
+SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT anon_1.value AS
+value FROM json_each(:ids) AS anon_1);
+
+-- name: links.insert
+INSERT INTO link (id, parent_id, child_id, role, position, media_type, size, platform_id,
+artifact_type, embedded) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: links.insert_annotations
+INSERT INTO link_annotation (link_id, "key", value) VALUES (?, ?, ?);
+
+-- name: links.insert_edges
+INSERT INTO edge (parent_id, child_id) VALUES (?, ?);
+
+-- name: links.layer_claims
+SELECT DISTINCT link.child_id, link.media_type, link.size, link.embedded FROM link WHERE
+link.child_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1) AND link.role =
+3;
+
+-- name: links.manifests
+SELECT DISTINCT link.parent_id, link.child_id FROM link WHERE link.parent_id IN (SELECT
+anon_1.value AS value FROM json_each(:ids) AS anon_1) AND link.role = 1;
+
+-- name: links.next_id
+SELECT coalesce(max(link.id), 0) + 1 AS next_id FROM link;
+
+-- name: links.of_parents
+SELECT link.parent_id, link.child_id, link.role FROM link WHERE link.parent_id IN (SELECT
+anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
+-- name: links.other_claims
+SELECT link.child_id, link.parent_id, link.role, link.media_type, link.size, link.platform_id,
+link.embedded, EXISTS (SELECT 1 FROM link_annotation WHERE link_annotation.link_id = link.id
+AND link_annotation."key" = 'vnd.docker.reference.type' AND link_annotation.value =
+'attestation-manifest') AS is_attestation FROM link WHERE link.child_id IN (SELECT anon_1.value
+AS value FROM json_each(:ids) AS anon_1) AND link.role != 3;
+
+-- name: package_rows.copy
+INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(:target_id AS BIGINT)
+AS anon_1, blob_package.package_id, blob_package.document_id FROM blob_package WHERE
+blob_package.document_id = :document_id AND blob_package.blob_id = :source_id;
+
+-- name: package_rows.counts
+SELECT blob_package.blob_id, count(*) AS packages FROM blob_package WHERE
+blob_package.document_id = :document_id GROUP BY blob_package.blob_id;
+
+-- name: package_rows.delete_by
+DELETE FROM blob_package WHERE blob_package.document_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1);
+
+-- name: package_rows.delete_by_in
+DELETE FROM blob_package WHERE blob_package.document_id = :document_id AND blob_package.blob_id
+= :target_id;
+
+-- name: package_rows.delete_in
+DELETE FROM blob_package WHERE blob_package.blob_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1);
+
+-- name: package_rows.delete_unnamed
+DELETE FROM package WHERE package.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
+anon_1) AND NOT (EXISTS (SELECT 1 FROM blob_package WHERE blob_package.package_id =
+package.id));
+
+-- name: package_rows.enter
+INSERT INTO blob_package (blob_id, package_id, document_id) VALUES (?, ?, ?);
+
+-- name: package_rows.enter_missing
+INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(:target_id AS BIGINT)
+AS anon_1, package.id, CAST(:document_id AS BIGINT) AS anon_2 FROM package WHERE package.id IN
+(SELECT anon_3.value AS value FROM json_each(:ids) AS anon_3) AND NOT (EXISTS (SELECT 1 FROM
+blob_package AS here WHERE here.blob_id = :target_id AND here.package_id = package.id AND
+here.document_id = :document_id));
+
+-- name: package_rows.entered
+SELECT DISTINCT blob_package.document_id, blob_package.blob_id FROM blob_package WHERE
+blob_package.document_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
+-- name: package_rows.insert
+INSERT INTO package (id, name, version, scheme, vkey, purl, license, type) VALUES (?, ?, ?, ?,
+?, ?, ?, ?);
+
+-- name: package_rows.look_up
+SELECT wanted."key", package.id FROM (SELECT json_extract(anon_1.value, '$[0]') AS "key",
+json_extract(anon_1.value, '$[1]') AS name, json_extract(anon_1.value, '$[2]') AS version,
+json_extract(anon_1.value, '$[3]') AS scheme, json_extract(anon_1.value, '$[4]') AS purl,
+json_extract(anon_1.value, '$[5]') AS license, json_extract(anon_1.value, '$[6]') AS type FROM
+json_each(:packages) AS anon_1) AS wanted JOIN package ON package.name = wanted.name AND
+package.version = wanted.version AND package.scheme = wanted.scheme AND package.purl =
+wanted.purl AND package.license = wanted.license AND package.type = wanted.type;
+
+-- name: package_rows.named_by
+SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id IN
+(SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
+-- name: package_rows.named_by_in
+SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id =
+:document_id AND blob_package.blob_id = :target_id;
+
+-- name: package_rows.named_in
+SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.blob_id IN (SELECT
+anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
+-- name: package_rows.next_id
+SELECT coalesce(max(package.id), 0) + 1 AS next_id FROM package;
 
 -- name: refs.all
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
@@ -78,6 +277,151 @@ SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.dige
 ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.registry = :registry AND
 ref.repo = :repo AND ref.tag IS :tag ORDER BY ref.position;
 
+-- name: repositories.forget
+DELETE FROM repository_blob WHERE repository_blob.repository = :repository AND
+repository_blob.blob_id IN (SELECT blob.id FROM blob WHERE blob.digest IN (SELECT anon_1.value
+AS value FROM json_each(:digests) AS anon_1));
+
+-- name: repositories.forget_blobs
+DELETE FROM repository_blob WHERE repository_blob.blob_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1);
+
+-- name: repositories.in_registry
+SELECT blob.digest, repository_blob.repository, repository_blob.seen FROM repository_blob JOIN
+blob ON blob.id = repository_blob.blob_id WHERE blob.digest IN (SELECT anon_1.value AS value
+FROM json_each(:digests) AS anon_1) AND repository_blob.repository >= :low AND
+repository_blob.repository < :high ORDER BY repository_blob.seen, repository_blob.repository;
+
+-- name: repositories.known_in
+SELECT blob.digest FROM blob JOIN repository_blob ON repository_blob.blob_id = blob.id WHERE
+blob.digest IN (SELECT anon_1.value AS value FROM json_each(:digests) AS anon_1) AND
+repository_blob.repository = :repository;
+
+-- name: repositories.record
+INSERT INTO repository_blob (blob_id, repository, seen) SELECT blob.id, CAST(:repository AS
+TEXT) AS anon_1, CAST(:now AS BIGINT) AS anon_2 FROM blob WHERE blob.digest IN (SELECT
+anon_3.value AS value FROM json_each(:digests) AS anon_3);
+
+-- name: sbom_rows.all_ids
+SELECT sbom.document_id AS id FROM sbom UNION SELECT link.child_id AS id FROM link WHERE
+link.role = 3 AND (lower(link.media_type) IN ('application/spdx+json',
+'application/vnd.cyclonedx', 'application/vnd.cyclonedx+json',
+'application/vnd.dsse.envelope.v1+json', 'application/vnd.in-toto+json',
+'application/vnd.spdx+json', 'text/spdx+json') OR (lower(link.media_type) LIKE
+'application/vnd.dev.sigstore.bundle' || '%'));
+
+-- name: sbom_rows.called_so
+SELECT sbom.document_id AS id FROM sbom WHERE sbom.document_id IN (SELECT anon_1.value AS value
+FROM json_each(:ids) AS anon_1) UNION SELECT link.child_id AS id FROM link WHERE link.child_id
+IN (SELECT anon_2.value AS value FROM json_each(:ids) AS anon_2) AND link.role = 3 AND
+(lower(link.media_type) IN ('application/spdx+json', 'application/vnd.cyclonedx',
+'application/vnd.cyclonedx+json', 'application/vnd.dsse.envelope.v1+json',
+'application/vnd.in-toto+json', 'application/vnd.spdx+json', 'text/spdx+json') OR
+(lower(link.media_type) LIKE 'application/vnd.dev.sigstore.bundle' || '%'));
+
+-- name: sbom_rows.claims_of
+SELECT link.parent_id, link.child_id, link.media_type, coalesce(link_annotation.value, '') AS
+predicate_type, blob.digest FROM link JOIN blob ON blob.id = link.child_id LEFT OUTER JOIN
+link_annotation ON link_annotation.link_id = link.id AND link_annotation."key" =
+'in-toto.io/predicate-type' WHERE link.parent_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND
+(lower(link.media_type) IN ('application/spdx+json', 'application/vnd.cyclonedx',
+'application/vnd.cyclonedx+json', 'application/vnd.dsse.envelope.v1+json',
+'application/vnd.in-toto+json', 'application/vnd.spdx+json', 'text/spdx+json') OR
+(lower(link.media_type) LIKE 'application/vnd.dev.sigstore.bundle' || '%')) ORDER BY
+link.parent_id, link.position;
+
+-- name: sbom_rows.claims_to
+SELECT link.parent_id, link.child_id, link.media_type, coalesce(link_annotation.value, '') AS
+predicate_type, blob.digest FROM link JOIN blob ON blob.id = link.child_id LEFT OUTER JOIN
+link_annotation ON link_annotation.link_id = link.id AND link_annotation."key" =
+'in-toto.io/predicate-type' WHERE link.child_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND
+(lower(link.media_type) IN ('application/spdx+json', 'application/vnd.cyclonedx',
+'application/vnd.cyclonedx+json', 'application/vnd.dsse.envelope.v1+json',
+'application/vnd.in-toto+json', 'application/vnd.spdx+json', 'text/spdx+json') OR
+(lower(link.media_type) LIKE 'application/vnd.dev.sigstore.bundle' || '%')) ORDER BY
+link.parent_id, link.position;
+
+-- name: sbom_rows.delete
+DELETE FROM sbom WHERE sbom.document_id IN (SELECT anon_1.value AS value FROM json_each(:ids)
+AS anon_1);
+
+-- name: sbom_rows.described_by
+SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
+= link.child_id WHERE link.role = 4 AND link.parent_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS
+manifest_id, edge.child_id AS target_id FROM link AS listed JOIN link_annotation AS kind ON
+kind.link_id = listed.id JOIN link_annotation AS about ON about.link_id = listed.id JOIN edge
+ON edge.parent_id = listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest =
+about.value WHERE listed.role = 1 AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
+sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role = 1))
+AND kind."key" = 'vnd.docker.reference.type' AND kind.value = 'attestation-manifest' AND
+about."key" = 'vnd.docker.reference.digest' AND listed.child_id IN (SELECT anon_2.value AS
+value FROM json_each(:ids) AS anon_2) AND blob.touched IS NOT NULL;
+
+-- name: sbom_rows.describing
+SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
+= link.child_id WHERE link.role = 4 AND link.child_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS
+manifest_id, edge.child_id AS target_id FROM link AS listed JOIN link_annotation AS kind ON
+kind.link_id = listed.id JOIN link_annotation AS about ON about.link_id = listed.id JOIN edge
+ON edge.parent_id = listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest =
+about.value WHERE listed.role = 1 AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
+sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role = 1))
+AND kind."key" = 'vnd.docker.reference.type' AND kind.value = 'attestation-manifest' AND
+about."key" = 'vnd.docker.reference.digest' AND edge.child_id IN (SELECT anon_2.value AS value
+FROM json_each(:ids) AS anon_2) AND blob.touched IS NOT NULL;
+
+-- name: sbom_rows.insert
+INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (?, ?, ?);
+
+-- name: sbom_rows.listed_by
+SELECT link.child_id FROM link WHERE link.parent_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1) AND link.role = 3 AND (lower(link.media_type) IN
+('application/spdx+json', 'application/vnd.cyclonedx', 'application/vnd.cyclonedx+json',
+'application/vnd.dsse.envelope.v1+json', 'application/vnd.in-toto+json',
+'application/vnd.spdx+json', 'text/spdx+json') OR (lower(link.media_type) LIKE
+'application/vnd.dev.sigstore.bundle' || '%'));
+
+-- name: sbom_rows.near
+SELECT link.parent_id AS manifest_id FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.role = 4 AND link.child_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
+anon_1) UNION ALL SELECT listed.child_id AS manifest_id FROM link AS listed JOIN
+link_annotation AS kind ON kind.link_id = listed.id JOIN link_annotation AS about ON
+about.link_id = listed.id JOIN edge ON edge.parent_id = listed.parent_id JOIN blob ON blob.id =
+edge.child_id AND blob.digest = about.value WHERE listed.role = 1 AND (EXISTS (SELECT
+sibling.id FROM link AS sibling WHERE sibling.parent_id = edge.parent_id AND sibling.child_id =
+edge.child_id AND sibling.role = 1)) AND kind."key" = 'vnd.docker.reference.type' AND
+kind.value = 'attestation-manifest' AND about."key" = 'vnd.docker.reference.digest' AND
+edge.child_id IN (SELECT anon_2.value AS value FROM json_each(:ids) AS anon_2);
+
+-- name: sbom_rows.of_ids
+SELECT sbom.document_id, sbom.media_type, sbom.predicate_type, sbom.packages FROM sbom WHERE
+sbom.document_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
+-- name: sbom_rows.set_corrupt
+UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.id = :document_id;
+
+-- name: sbom_rows.set_problem
+UPDATE sbom SET packages=0, problem=:problem WHERE sbom.document_id = :document_id;
+
+-- name: sbom_rows.set_read
+UPDATE sbom SET packages=:packages WHERE sbom.document_id = :document_id;
+
+-- name: sbom_rows.unread
+SELECT blob.id, blob.digest, blob.touched, sbom.media_type, sbom.predicate_type FROM sbom JOIN
+blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL ORDER BY blob.digest;
+
+-- name: sbom_rows.unread_of
+SELECT blob.id, blob.digest, blob.touched, sbom.media_type, sbom.predicate_type FROM sbom JOIN
+blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL AND blob.digest IN (SELECT
+anon_1.value AS value FROM json_each(:digests) AS anon_1);
+
+-- name: sbom_rows.unreadable
+SELECT blob.digest, sbom.media_type, sbom.problem FROM sbom JOIN blob ON blob.id =
+sbom.document_id WHERE sbom.problem IS NOT NULL OR sbom.packages IS NULL ORDER BY blob.digest;
+
 -- name: sboms.unread
 SELECT sbom.document_id FROM sbom WHERE sbom.packages IS NULL LIMIT 1 OFFSET 0;
 
@@ -89,3 +433,102 @@ INSERT INTO state ("key", value) VALUES (:key, :value);
 
 -- name: state.recorded
 SELECT state.value FROM state WHERE state."key" = :key;
+
+-- name: stored_blobs.delete
+DELETE FROM blob WHERE blob.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
+-- name: stored_blobs.files
+SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.touched IS NOT NULL;
+
+-- name: stored_blobs.insert
+INSERT INTO blob (id, digest, size, kind, state, media_type, artifact_type, platform_id,
+parsed, problem, touched, verified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: stored_blobs.next_id
+SELECT coalesce(max(blob.id), 0) + 1 AS next_id FROM blob;
+
+-- name: stored_blobs.of_digests
+SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
+blob.artifact_type, blob.platform_id, blob.parsed, blob.problem, blob.touched, blob.verified
+FROM blob WHERE blob.digest IN (SELECT anon_1.value AS value FROM json_each(:digests) AS
+anon_1);
+
+-- name: stored_blobs.of_ids
+SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
+blob.artifact_type, blob.platform_id, blob.parsed, blob.problem, blob.touched, blob.verified
+FROM blob WHERE blob.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
+-- name: stored_blobs.update
+UPDATE blob SET size=:size, kind=:kind, state=:state, media_type=:media_type,
+artifact_type=:artifact_type, platform_id=:platform_id, parsed=:parsed, problem=:problem,
+touched=:touched, verified=:verified WHERE blob.id = :row_id;
+
+-- name: stored_refs.all
+SELECT ref.id, ref.position, ref.entry, ref.name, ref.target_id, ref.media_type, ref.size,
+ref.platform_id, ref.added FROM ref ORDER BY ref.position;
+
+-- name: stored_refs.delete
+DELETE FROM ref WHERE ref.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
+-- name: stored_refs.delete_annotations
+DELETE FROM ref_annotation WHERE ref_annotation.ref_id IN (SELECT anon_1.value AS value FROM
+json_each(:ids) AS anon_1);
+
+-- name: stored_refs.insert
+INSERT INTO ref (id, position, entry, name, registry, repo, tag, target_id, media_type, size,
+platform_id, pinned, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: stored_refs.insert_annotations
+INSERT INTO ref_annotation (ref_id, "key", value) VALUES (?, ?, ?);
+
+-- name: stored_refs.move
+UPDATE ref SET position=:position WHERE ref.id = :row_id;
+
+-- name: stored_refs.next_id
+SELECT coalesce(max(ref.id), 0) + 1 AS next_id FROM ref;
+
+-- name: stored_refs.update
+UPDATE ref SET position=:position, entry=:entry, name=:name, registry=:registry, repo=:repo,
+tag=:tag, target_id=:target_id, media_type=:media_type, size=:size, platform_id=:platform_id,
+pinned=:pinned, added=:added WHERE ref.id = :row_id;
+
+-- name: user_state.corrupt
+SELECT blob.digest, blob.size, blob.touched, blob.problem FROM blob WHERE blob.state = 2;
+
+-- name: user_state.hashed
+SELECT blob.digest, blob.size, blob.touched, blob.verified FROM blob WHERE blob.verified IS NOT
+NULL;
+
+-- name: user_state.ids
+SELECT blob.digest, blob.id FROM blob WHERE blob.digest IN (SELECT anon_1.value AS value FROM
+json_each(:digests) AS anon_1);
+
+-- name: user_state.insert_repositories
+INSERT INTO repository_blob (blob_id, repository, seen) VALUES (?, ?, ?);
+
+-- name: user_state.lease_items
+SELECT lease_item.lease_id, lease_item.digest FROM lease_item;
+
+-- name: user_state.leases
+SELECT lease.id, lease.host, lease.pid, lease.created, lease.expires FROM lease;
+
+-- name: user_state.names
+SELECT blob.digest, ref.name, ref.source, ref.origin, ref.added, ref.pulled, ref.used FROM ref
+JOIN blob ON blob.id = ref.target_id;
+
+-- name: user_state.repositories
+SELECT blob.digest, repository_blob.repository, repository_blob.seen FROM repository_blob JOIN
+blob ON blob.id = repository_blob.blob_id;
+
+-- name: user_state.set_corrupt
+UPDATE blob SET state=2, problem=:problem WHERE blob.digest = :digest AND blob.size = :size AND
+blob.touched = :touched AND blob.parsed = 0;
+
+-- name: user_state.set_name
+UPDATE ref SET source=coalesce(:source, ref.source), origin=coalesce(:origin, ref.origin),
+added=coalesce(:added, ref.added), pulled=coalesce(:pulled, ref.pulled), used=coalesce(:used,
+ref.used) WHERE ref.target_id = :target_id AND ref.name IS :name;
+
+-- name: user_state.set_verified
+UPDATE blob SET verified=:verified WHERE blob.digest = :digest AND blob.size = :size AND
+blob.touched = :touched;

@@ -7,21 +7,18 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
-
-from cachedb.catalog.batches import chunks
 from cachedb.catalog.index.blob_rows import Claim
-from cachedb.catalog.schema import ref, ref_annotation
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import stored_refs
 from cachedb.errors import InvalidReference
 from cachedb.oci.reference import TAG, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Row
-
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.working_set import Ingest
+    from cachedb.catalog.statements.stored_refs import StoredRef
     from cachedb.oci.descriptor import Descriptor
 
 PIN = "io.cachedb.pin"
@@ -51,22 +48,21 @@ class RefChanges:
 
     def write(self, connection: Connection) -> None:
         """Write them; the blobs that they are about have their rows by now."""
-        for batch in chunks([*self.gone, *(values["key"] for values in self.changed)]):
-            connection.execute(delete(ref_annotation).where(ref_annotation.c.ref_id.in_(batch)))
-        for batch in chunks(self.gone):
-            connection.execute(delete(ref).where(ref.c.id.in_(batch)))
-        for rows in (self.moved, self.changed):
-            if rows:
-                connection.execute(update(ref).where(ref.c.id == bindparam("key")), rows)
-        if self.new:
-            connection.execute(insert(ref), self.new)
-        annotations = [
-            {"ref_id": key, "key": name, "value": value}
-            for key, pairs in self.notes.items()
-            for name, value in pairs.items()
-        ]
-        if annotations:
-            connection.execute(insert(ref_annotation), annotations)
+        rewritten = [*self.gone, *(values["row_id"] for values in self.changed)]
+        if rewritten:
+            connection.write(stored_refs.DELETE_ANNOTATIONS, ids=many(rewritten))
+        if self.gone:
+            connection.write(stored_refs.DELETE, ids=many(self.gone))
+        connection.write_each(stored_refs.MOVE, self.moved)
+        connection.write_each(stored_refs.UPDATE, self.changed)
+        columns = stored_refs.INSERT.columns
+        connection.insert(
+            stored_refs.INSERT, [tuple(values[name] for name in columns) for values in self.new]
+        )
+        connection.insert(
+            stored_refs.INSERT_ANNOTATIONS,
+            [(key, *pair) for key, pairs in self.notes.items() for pair in pairs.items()],
+        )
 
 
 def compare_refs(ingest: Ingest, entries: Sequence[NamedEntry], now: int) -> RefChanges:
@@ -76,8 +72,8 @@ def compare_refs(ingest: Ingest, entries: Sequence[NamedEntry], now: int) -> Ref
     mean this digest.
     """
     changes = RefChanges()
-    stored = list(ingest.connection.execute(select(ref).order_by(ref.c.position)))
-    by_entry: dict[str, list[Row[*tuple[Any, ...]]]] = {}
+    stored = ingest.connection.rows(stored_refs.ALL)
+    by_entry: dict[str, list[StoredRef]] = {}
     for row in reversed(stored):
         by_entry.setdefault(row.entry, []).append(row)
     claims: dict[int, list[Claim]] = defaultdict(list)
@@ -88,7 +84,7 @@ def compare_refs(ingest: Ingest, entries: Sequence[NamedEntry], now: int) -> Ref
             row = same.pop()
             claims[row.target_id].append(Claim(row.media_type, row.size, row.platform_id))
             if row.position != position:
-                changes.moved.append({"key": row.id, "position": position})
+                changes.moved.append({"row_id": row.id, "position": position})
         else:
             others.append(_Place(position, text, entry))
     left = sorted((row for rows in by_entry.values() for row in rows), key=lambda r: r.position)
@@ -110,15 +106,15 @@ def _pair(
     ingest: Ingest,
     changes: RefChanges,
     others: list[_Place],
-    left: list[Row[*tuple[Any, ...]]],
+    left: list[StoredRef],
     now: int,
 ) -> None:
     """Find among the rows that are left those that entries have come from, by name."""
     ingest.ensure({one.entry.descriptor.digest: one.entry.descriptor.size for one in others})
-    by_key: dict[object, list[Row[*tuple[Any, ...]]]] = {}
+    by_key: dict[object, list[StoredRef]] = {}
     for row in reversed(left):
         by_key.setdefault(_key(row.name, row.target_id), []).append(row)
-    next_id = int(ingest.connection.scalar(select(func.max(ref.c.id))) or 0) + 1
+    next_id = ingest.connection.value(stored_refs.NEXT_ID) or 1
     for one in others:
         values = _values(ingest, one)
         target = values["target_id"]
@@ -127,7 +123,7 @@ def _pair(
             row = matching.pop()
             changes.touched.add(row.target_id)
             added = row.added if row.target_id == target else now
-            changes.changed.append({"key": row.id, **values, "added": added})
+            changes.changed.append({"row_id": row.id, **values, "added": added})
             key = row.id
         else:
             key, next_id = next_id, next_id + 1

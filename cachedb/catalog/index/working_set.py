@@ -11,24 +11,11 @@ from collections import defaultdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
-
-from cachedb.catalog.batches import chunks, insert_rows
 from cachedb.catalog.enums import Kind, Reading, Role, State
 from cachedb.catalog.index import link_rows
 from cachedb.catalog.index.blob_rows import COLUMNS, BlobRow, Claim, NewLink
-from cachedb.catalog.schema import (
-    annotation,
-    blob,
-    config,
-    edge,
-    env,
-    label,
-    link,
-    link_annotation,
-    platform,
-    repository_blob,
-)
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import documents, links, repositories, stored_blobs
 from cachedb.errors import CatalogMismatch
 from cachedb.oci import attestation
 from cachedb.oci import manifest as oci_manifest
@@ -37,13 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Table
-
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statement import Rows
+    from cachedb.catalog.statements.stored_blobs import StoredBlob
     from cachedb.oci.config import ImageConfig
     from cachedb.oci.platform.model import Platform
-
-__all__ = ["BlobRow", "Document", "Ingest", "chunks"]
 
 
 class Document(Protocol):
@@ -69,16 +54,6 @@ _ROLES = {
 }
 
 
-_LINK_COLUMNS = (
-    "id", "parent_id", "child_id", "role", "position", "media_type", "size", "platform_id",
-    "artifact_type", "embedded",
-)  # fmt: skip
-_CONFIG_COLUMNS = (
-    "blob_id", "created", "author", "user", "working_dir", "entrypoint", "cmd",
-)  # fmt: skip
-_PAIR_COLUMNS = ("blob_id", "key", "value")
-
-
 class Ingest:
     """The blobs of a catalog, as one reconciliation changes them."""
 
@@ -86,7 +61,7 @@ class Ingest:
         self.connection = connection
         self.refs: dict[int, list[Claim]] = {}
         """What index.json says, by the id of the blob."""
-        self._next_id = _next_id(connection, blob)
+        self._next_id = connection.value(stored_blobs.NEXT_ID) or 1
         self._is_new = self._next_id == 1
         self._by_digest: dict[str, BlobRow] = {}
         self._by_id: dict[int, BlobRow] = {}
@@ -105,22 +80,21 @@ class Ingest:
         """Return size and time of every file that the catalog knows, by digest."""
         if self._is_new:
             return {}
-        rows = self.connection.execute(
-            select(blob.c.digest, blob.c.size, blob.c.touched).where(blob.c.touched.is_not(None))
-        )
-        return {digest: (size, touched) for digest, size, touched in rows if touched is not None}
+        rows = self.connection.each(stored_blobs.FILES)
+        return {row.digest: (row.size, row.touched) for row in rows}
 
     def load(self, digests: Iterable[str]) -> None:
         """Take the rows of some digests into memory."""
         if not self._is_new:
             missing = [digest for digest in digests if digest not in self._by_digest]
-            for batch in chunks(missing):
-                self._take(select(blob).where(blob.c.digest.in_(batch)))
+            if missing:
+                self._take(stored_blobs.OF_DIGESTS, digests=many(missing))
 
     def load_ids(self, ids: Iterable[int]) -> None:
         """Take the rows of some ids into memory."""
-        for batch in chunks(key for key in ids if key not in self._by_id):
-            self._take(select(blob).where(blob.c.id.in_(batch)))
+        missing = [key for key in ids if key not in self._by_id]
+        if missing:
+            self._take(stored_blobs.OF_IDS, ids=many(missing))
 
     def find(self, digest: str) -> BlobRow | None:
         """Return a row in memory."""
@@ -215,7 +189,7 @@ class Ingest:
                 stored.append(row.id)
             for known in (self._stored_manifests, self._stored_content, self._is_sparse):
                 known.pop(row.id, None)
-        reached = link_rows.forget_documents(self.connection, stored)
+        reached = link_rows.delete_documents(self.connection, stored)
         for key in reached:
             self._stored_claims.pop(key, None)
         return children | reached
@@ -264,10 +238,7 @@ class Ingest:
         key = (normal.os, normal.architecture, normal.variant, normal.os_version)
         known = self._known_platforms()
         if key not in known:
-            names = ("os", "architecture", "variant", "os_version")
-            result = self.connection.execute(insert(platform), dict(zip(names, key, strict=True)))
-            assert result.inserted_primary_key is not None
-            known[key] = int(result.inserted_primary_key[0])
+            known[key] = self.connection.insert_one(documents.INSERT_PLATFORM, *key)
         return known[key]
 
     # -- writing ---------------------------------------------------------------------------
@@ -283,26 +254,24 @@ class Ingest:
             if row.stored is None:
                 new.append((row.id, row.digest, *values))
             else:
-                changed.append({"key": row.id, **dict(zip(COLUMNS, values, strict=True))})
+                changed.append({"row_id": row.id, **dict(zip(COLUMNS, values, strict=True))})
             row.stored = values
-        insert_rows(self.connection, blob, ("id", "digest", *COLUMNS), new)
-        if changed:
-            self.connection.execute(update(blob).where(blob.c.id == bindparam("key")), changed)
+        self.connection.insert(stored_blobs.INSERT, new)
+        self.connection.write_each(stored_blobs.UPDATE, changed)
         self._flush_links()
         self._flush_configs()
 
     def sweep(self) -> None:
         """Delete the rows of blobs that nothing stands for."""
         gone = [row.id for row in self._by_id.values() if row.is_gone and row.stored is not None]
-        for batch in chunks(gone):
-            connection = self.connection
-            connection.execute(delete(repository_blob).where(repository_blob.c.blob_id.in_(batch)))
-            connection.execute(delete(blob).where(blob.c.id.in_(batch)))
+        if gone:
+            self.connection.write(repositories.FORGET_BLOBS, ids=many(gone))
+            self.connection.write(stored_blobs.DELETE, ids=many(gone))
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _take(self, statement: Any) -> None:
-        for found in self.connection.execute(statement):
+    def _take(self, statement: Rows[StoredBlob], **values: str) -> None:
+        for found in self.connection.each(statement, **values):
             if found.id in self._by_id:
                 continue
             try:
@@ -328,11 +297,14 @@ class Ingest:
     def _load_claims(self, ids: list[int]) -> None:
         for key in ids:
             self._stored_claims[key] = []
-        for one in link_rows.layers_to(self.connection, ids):
-            self._stored_claims[one.child_id].append(
-                Claim(one.media_type, one.size, None, Role.LAYER, None, bool(one.embedded))
+        if not ids:
+            return
+        listed = many(ids)
+        for layer in self.connection.each(links.LAYER_CLAIMS, ids=listed):
+            self._stored_claims[layer.child_id].append(
+                Claim(layer.media_type, layer.size, None, Role.LAYER, None, bool(layer.embedded))
             )
-        found = list(link_rows.others_to(self.connection, ids))
+        found = self.connection.rows(links.OTHER_CLAIMS, ids=listed)
         self.load_ids({one.parent_id for one in found})
         for one in found:
             claim = Claim(one.media_type, one.size, one.platform_id, Role(one.role))
@@ -342,16 +314,16 @@ class Ingest:
 
     def _load_content(self, ids: Iterable[int]) -> None:
         found = defaultdict(list)
-        for one in link_rows.content_of(self.connection, ids):
+        for one in self.connection.each(links.CONTENT, ids=many(ids)):
             found[one.parent_id].append(one)
-        self.load_ids({one.child_id for links in found.values() for one in links})
-        for key, links in found.items():
+        self.load_ids({one.child_id for rows in found.values() for one in rows})
+        for key, rows in found.items():
             self._stored_content[key] = [
-                (Role(one.role), one.media_type, self._by_id[one.child_id]) for one in links
+                (Role(one.role), one.media_type, self._by_id[one.child_id]) for one in rows
             ]
 
     def _load_manifests(self, ids: Iterable[int]) -> None:
-        pairs = list(link_rows.manifests_of(self.connection, ids))
+        pairs = self.connection.rows(links.MANIFESTS, ids=many(ids))
         self.load_ids({child for _, child in pairs})
         for parent, child in pairs:
             self._stored_manifests.setdefault(parent, []).append(self._by_id[child])
@@ -374,7 +346,7 @@ class Ingest:
 
     def _known_platforms(self) -> dict[tuple[str, str, str, str], int]:
         if not self._platforms:
-            for row in self.connection.execute(select(platform)):
+            for row in self.connection.each(documents.PLATFORMS):
                 text = (row.os, row.architecture, row.variant, row.os_version)
                 self._platforms[text] = row.id
         return self._platforms
@@ -382,24 +354,24 @@ class Ingest:
     def _flush_links(self) -> None:
         if not self._documents:
             return
-        key = _next_id(self.connection, link)
-        links: list[tuple[Any, ...]] = []
+        key = self.connection.value(links.NEXT_ID) or 1
+        rows: list[tuple[Any, ...]] = []
         notes: list[tuple[Any, ...]] = []
         own_notes: list[tuple[Any, ...]] = []
         edges: set[tuple[int, int]] = set()
         for parent, document in self._documents.items():
             own_notes += [(parent, *pair) for pair in document.annotations.items()]
             for one in self._by_id[parent].links:
-                links.append(_values(key, parent, one))
+                rows.append(_values(key, parent, one))
                 notes += [(key, *pair) for pair in one.annotations.items()]
                 edges.add(link_rows.edge_of(parent, one.child.id, one.role or 0))
                 key += 1
         if not self._is_new:  # a subject may have claimed one before
             edges -= link_rows.edges_from(self.connection, {parent for parent, _ in edges})
-        insert_rows(self.connection, link, _LINK_COLUMNS, links)
-        insert_rows(self.connection, edge, ("parent_id", "child_id"), sorted(edges))
-        insert_rows(self.connection, link_annotation, ("link_id", "key", "value"), notes)
-        insert_rows(self.connection, annotation, _PAIR_COLUMNS, own_notes)
+        self.connection.insert(links.INSERT, rows)
+        self.connection.insert(links.INSERT_EDGES, sorted(edges))
+        self.connection.insert(links.INSERT_ANNOTATIONS, notes)
+        self.connection.insert(documents.INSERT_ANNOTATIONS, own_notes)
 
     def _flush_configs(self) -> None:
         configs: list[tuple[Any, ...]] = []
@@ -413,13 +385,9 @@ class Ingest:
             # The last of a name counts.
             pairs = dict(item.partition("=")[::2] for item in parsed.env)
             variables += [(key, *pair) for pair in pairs.items()]
-        insert_rows(self.connection, config, _CONFIG_COLUMNS, configs)
-        insert_rows(self.connection, label, _PAIR_COLUMNS, labels)
-        insert_rows(self.connection, env, _PAIR_COLUMNS, variables)
-
-
-def _next_id(connection: Connection, table: Table[Any]) -> int:
-    return int(connection.scalar(select(func.max(table.c.id))) or 0) + 1
+        self.connection.insert(documents.INSERT_CONFIGS, configs)
+        self.connection.insert(documents.INSERT_LABELS, labels)
+        self.connection.insert(documents.INSERT_ENV, variables)
 
 
 def _values(key: int, parent: int, one: NewLink) -> tuple[Any, ...]:

@@ -38,6 +38,14 @@ def without_file() -> Select[str]:
     return select(blob.c.digest).where(blob.c.state.in_(states))
 
 
+@defines(blobs.REACHABLE_WITHOUT_FILE)
+def reachable_without_file() -> Select[str]:
+    """Select the digests that refs reach and that have no file."""
+    live = graph.reachable("live")
+    states = (int(State.MISSING), int(State.ABSENT))
+    return select(blob.c.digest).where(blob.c.id.in_(select(live.c.id)), blob.c.state.in_(states))
+
+
 @defines(blobs.SIZES)
 def sizes() -> Select[int, int]:
     """Select the bytes on disk of all that each target contains."""

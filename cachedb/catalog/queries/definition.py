@@ -45,6 +45,42 @@ def each_text(name: str) -> Select[str]:
     return select(_Element(_values(name), Text()).label("value"))
 
 
+def each_row(name: str, /, **columns: Any) -> Select[*tuple[Any, ...]]:
+    """Select the columns of the list of lists that is bound under `name` as JSON.
+
+    `columns` are the types of the elements of each inner list, in order.
+    """
+    rows = _json_rows(bindparam(name)).table_valued("value")
+    return select(
+        *(
+            _Field(rows.c.value, place, kind).label(column)
+            for place, (column, kind) in enumerate(columns.items())
+        )
+    )
+
+
+class _json_rows(FunctionElement[Any]):  # noqa: N801  (functions of SQL are lower case)
+    """The elements of a JSON array, which are arrays, as rows with the column `value`."""
+
+    name = "json_rows"
+    inherit_cache = True
+
+
+class _Field(ColumnElement[Any]):
+    """One element of a JSON array at a place, as a value of a type."""
+
+    inherit_cache = True
+
+    def __init__(self, value: ColumnElement[Any], place: int, kind: Any) -> None:
+        self.value = value
+        self.place = place
+        self.type = kind
+
+    @property
+    def _from_objects(self) -> list[Any]:
+        return list(self.value._from_objects)  # noqa: SLF001
+
+
 class _json_values(FunctionElement[Any]):  # noqa: N801  (functions of SQL are lower case)
     """The elements of a JSON array as rows with the column `value`."""
 
@@ -71,6 +107,7 @@ def _values(name: str) -> ColumnElement[Any]:
     return found
 
 
+@compiles(_json_rows, "sqlite")
 @compiles(_json_values, "sqlite")
 def _sqlite_values(element: Any, compiler: SQLCompiler, **options: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **options)})"
@@ -80,6 +117,22 @@ def _sqlite_values(element: Any, compiler: SQLCompiler, **options: Any) -> str:
 def _postgresql_values(element: Any, compiler: SQLCompiler, **options: Any) -> str:
     bound = compiler.process(element.clauses, **options)
     return f"json_array_elements_text(CAST({bound} AS JSON))"
+
+
+@compiles(_json_rows, "postgresql")
+def _postgresql_rows(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array_elements(CAST({compiler.process(element.clauses, **options)} AS JSON))"
+
+
+@compiles(_Field, "sqlite")
+def _sqlite_field(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_extract({compiler.process(element.value, **options)}, '$[{element.place}]')"
+
+
+@compiles(_Field, "postgresql")
+def _postgresql_field(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    value = f"{compiler.process(element.value, **options)} ->> {element.place}"
+    return f"CAST({value} AS {compiler.dialect.type_compiler_instance.process(element.type)})"
 
 
 @compiles(_Element, "sqlite")

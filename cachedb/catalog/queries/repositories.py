@@ -1,84 +1,66 @@
-"""The rows of `repository_blob`: where a blob has been seen, so that a push can mount it.
-
-Hints, never facts: a registry may have collected the blob since, or not let us read there. A
-repository is written with its registry, as in ``registry.example.com/team/app``.
-"""
+"""Statements on repositories that have been seen to hold blobs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, literal, select
+from sqlalchemy import BigInteger, Text, bindparam, cast, delete, insert, select
 
-from cachedb.catalog.index.working_set import chunks
+from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob, repository_blob
+from cachedb.catalog.statements import repositories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from sqlalchemy import Delete, Insert, Select
 
-    from sqlalchemy import Select
-
-    from cachedb.catalog.executor import Connection
+_IS_OF_DIGESTS = blob.c.digest.in_(each_text("digests"))
 
 
-def of_registry(registry: str, digests: list[str]) -> Select[str, str, int]:
-    """Select which repositories of one registry have some blobs: digest, repository, when seen."""
+@defines(repositories.IN_REGISTRY)
+def in_registry() -> Select[*tuple[Any, ...]]:
+    """Select the repositories of one registry that hold some blobs."""
     return (
         select(blob.c.digest, repository_blob.c.repository, repository_blob.c.seen)
         .join(blob, blob.c.id == repository_blob.c.blob_id)
         .where(
-            blob.c.digest.in_(digests),
-            repository_blob.c.repository.startswith(f"{registry}/", autoescape=True),
+            _IS_OF_DIGESTS,
+            repository_blob.c.repository >= bindparam("low"),
+            repository_blob.c.repository < bindparam("high"),
         )
         .order_by(repository_blob.c.seen, repository_blob.c.repository)
     )
 
 
-def sources(
-    connection: Connection, registry: str, repository: str, digests: Iterable[str]
-) -> dict[str, str]:
-    """Return for each blob another repository of the registry that had it, the last one seen."""
-    return {
-        digest: found
-        for batch in chunks(digests)
-        for digest, found, _ in connection.execute(of_registry(registry, batch))
-        if found != repository
-    }
+@defines(repositories.KNOWN_IN)
+def known_in() -> Select[str]:
+    """Select which blobs a repository holds."""
+    return (
+        select(blob.c.digest)
+        .join(repository_blob, repository_blob.c.blob_id == blob.c.id)
+        .where(_IS_OF_DIGESTS, repository_blob.c.repository == bindparam("repository"))
+    )
 
 
-def known_in(connection: Connection, repository: str, digests: Iterable[str]) -> set[str]:
-    """Return which blobs a repository has been seen to hold."""
-    return {
-        digest
-        for batch in chunks(digests)
-        for digest in connection.scalars(
-            select(blob.c.digest)
-            .join(repository_blob, repository_blob.c.blob_id == blob.c.id)
-            .where(blob.c.digest.in_(batch), repository_blob.c.repository == repository)
-        )
-    }
+@defines(repositories.RECORD)
+def record() -> Insert:
+    """Insert that a repository holds some blobs."""
+    repository, now = cast(bindparam("repository"), Text), cast(bindparam("now"), BigInteger)
+    return insert(repository_blob).from_select(
+        ["blob_id", "repository", "seen"],
+        select(blob.c.id, repository, now).where(_IS_OF_DIGESTS),
+    )
 
 
-def remember(connection: Connection, repository: str, digests: Iterable[str], now: int) -> None:
-    """Note that a repository holds some blobs; one that the catalog does not know is left out."""
-    for batch in chunks(set(digests)):
-        forget(connection, repository, batch)
-        connection.execute(
-            insert(repository_blob).from_select(
-                ["blob_id", "repository", "seen"],
-                select(blob.c.id, literal(repository), literal(now)).where(
-                    blob.c.digest.in_(batch)
-                ),
-            )
-        )
+@defines(repositories.FORGET)
+def forget() -> Delete:
+    """Delete that a repository holds some blobs."""
+    return delete(repository_blob).where(
+        repository_blob.c.repository == bindparam("repository"),
+        repository_blob.c.blob_id.in_(select(blob.c.id).where(_IS_OF_DIGESTS)),
+    )
 
 
-def forget(connection: Connection, repository: str, digests: Iterable[str]) -> None:
-    """Note that a repository does not hold some blobs, or not for us."""
-    for batch in chunks(set(digests)):
-        keys = select(blob.c.id).where(blob.c.digest.in_(batch))
-        connection.execute(
-            delete(repository_blob).where(
-                repository_blob.c.repository == repository, repository_blob.c.blob_id.in_(keys)
-            )
-        )
+@defines(repositories.FORGET_BLOBS)
+def forget_blobs() -> Delete:
+    """Delete the rows of some blobs."""
+    return delete(repository_blob).where(repository_blob.c.blob_id.in_(each_id("ids")))

@@ -61,6 +61,8 @@ OF_DIGESTS: Final = Rows("blobs.of_digests", RootRow)
 """The blobs that have or need a file, with a digest from `low` to `high`, by digest."""
 WITHOUT_FILE: Final = Scalars("blobs.without_file", str)
 """The digests of missing and absent blobs."""
+REACHABLE_WITHOUT_FILE: Final = Scalars("blobs.reachable_without_file", str)
+"""The digests that refs reach and that have no file."""
 SIZES: Final = Rows("blobs.sizes", SizeRow)
 """The bytes on disk of all that each of `targets` contains; shared blobs count for each."""
 BROKEN: Final = Scalars("blobs.broken", int)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cachedb.catalog.batches import chunks
 from cachedb.catalog.enums import Kind, Role, State
-from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.queries import statements
 from cachedb.catalog.schema import blob, link, ref
 from cachedb.oci.digest import Digest

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from cachedb.catalog.batches import chunks
 from cachedb.catalog.enums import Kind, State
-from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.queries import graph, statements
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import UnreadableGraph

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cachedb.catalog import leases
+from cachedb.catalog.batches import chunks
 from cachedb.catalog.enums import Kind
-from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.queries import graph as walks
-from cachedb.catalog.queries import leases
 from cachedb.catalog.schema import blob
 from cachedb.errors import (
     BlobNotFound,

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cachedb.catalog.batches import chunks
 from cachedb.catalog.enums import Kind
-from cachedb.catalog.index import packages
 from cachedb.catalog.index import sboms as documents
 from cachedb.catalog.index.derive import DOCUMENTS
-from cachedb.catalog.index.working_set import chunks
-from cachedb.catalog.queries import graph
+from cachedb.catalog.queries import graph, statements
 from cachedb.catalog.schema import blob
 from cachedb.errors import InvalidManifest, PlatformNotFound
 from cachedb.oci.digest import Digest
@@ -130,7 +129,9 @@ def list_packages(
     described = _described(connection, root, platform)
     places = {key: place for place, key in enumerate(described)}
     rows = [
-        row for batch in chunks(described) for row in connection.execute(packages.listed_at(batch))
+        row
+        for batch in chunks(described)
+        for row in connection.execute(statements.listed_at(batch))
     ]
     claimed = {claim.digest for claim in documents.claims_about(connection, described)}
     return PackageListing(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.packages import PORTION, PackedPackages
 from cachedb.catalog.index.sboms import Reading
+from cachedb.catalog.statements import sbom_rows
 from cachedb.errors import (
     BlobNotFound,
     CorruptBlob,
@@ -69,9 +70,11 @@ def unreadable_sboms(connection: Connection) -> tuple[UnreadableSbom, ...]:
     """Return the documents that cannot be read, or could not be opened so far."""
     return tuple(
         UnreadableSbom(
-            digest=Digest.declared(digest), media_type=media_type, why=why or "was not read"
+            digest=Digest.declared(row.digest),
+            media_type=row.media_type,
+            why=row.problem or "was not read",
         )
-        for digest, media_type, why in connection.execute(sboms.unreadable())
+        for row in connection.each(sbom_rows.UNREADABLE)
     )
 
 

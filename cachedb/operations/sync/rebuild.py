@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.derived_rows import facts, faults
 from cachedb.catalog.replacement import replacing
-from cachedb.catalog.user_state import Hints
+from cachedb.catalog.user_state import UserState
 from cachedb.errors import (
     CatalogMismatch,
     LimitExceeded,
@@ -83,14 +83,14 @@ def restore_names(layout: Layout, path: Path) -> int:
     return len(index.entries)
 
 
-def _hints(path: Path) -> Hints:
+def _hints(path: Path) -> UserState:
     if not path.exists():
-        return Hints()
+        return UserState()
     try:
         catalog = Catalog.open(path)  # one of an older version is upgraded
     except CatalogMismatch:
-        return Hints()
+        return UserState()
     try:
-        return Hints.read(catalog)
+        return UserState.read(catalog)
     finally:
         catalog.close()

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
-    from cachedb.catalog.index.working_set import BlobRow, Document
+    from cachedb.catalog.index.blob_rows import BlobRow
+    from cachedb.catalog.index.working_set import Document
     from cachedb.layout import IndexJson, Layout
     from cachedb.oci.config import ImageConfig
 

@@ -10,11 +10,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.enums import State
-from cachedb.catalog.queries import graph, leases
-from cachedb.catalog.schema import blob
+from cachedb.catalog import leases
+from cachedb.catalog.statements import blobs
 from cachedb.errors import CacheBusy
 from cachedb.operations.sync import reconcile
 
@@ -98,13 +95,5 @@ def held_by_operations(layout: Layout, connection: Connection) -> set[str]:
 
 def _needed(catalog: Catalog) -> set[str]:
     """Return the digests that refs reach and that have no file."""
-    live = graph.reachable("live")
-    gone = (int(State.MISSING), int(State.ABSENT))
     with catalog.reading() as connection:
-        return set(
-            connection.scalars(
-                select(blob.c.digest).where(
-                    blob.c.id.in_(select(live.c.id)), blob.c.state.in_(gone)
-                )
-            )
-        )
+        return set(connection.values(blobs.REACHABLE_WITHOUT_FILE))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cachedb.catalog.batches import chunks
 from cachedb.catalog.enums import State
-from cachedb.catalog.index.working_set import chunks
 from cachedb.catalog.schema import blob
 from cachedb.errors import BlobNotFound, CorruptBlob
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, update
 
-from cachedb.catalog.queries import leases
+from cachedb.catalog import leases
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
 from cachedb.operations.sync import read_sboms, reconcile

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog.queries import repositories
+from cachedb.catalog import repositories
 from cachedb.catalog.schema import blob, ref
 from cachedb.errors import CacheError, InvalidInput
 from cachedb.operations.transfer.download import Downloads

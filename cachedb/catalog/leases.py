@@ -1,0 +1,56 @@
+"""Leases in the catalog: the digests that running operations hold against collection."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import leases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from cachedb.catalog.executor import Connection
+
+_DAY = 86_400_000_000
+
+
+def take(connection: Connection, key: str, now: int) -> None:
+    """Insert a lease of this process; `now` is in microseconds since 1970."""
+    connection.insert_one(leases.INSERT, key, socket.gethostname(), os.getpid(), now, now + _DAY)
+
+
+def hold(connection: Connection, key: str, digests: Iterable[str]) -> None:
+    """Add digests to a lease."""
+    held = set(connection.values(leases.ITEMS, lease_id=key))
+    connection.insert(leases.INSERT_ITEMS, [(key, each) for each in sorted(set(digests) - held)])
+
+
+def release(connection: Connection, keys: Collection[str]) -> None:
+    """Delete leases with all that they hold."""
+    if keys:
+        connection.write(leases.DELETE_ITEMS, lease_ids=many(keys))
+        connection.write(leases.DELETE, lease_ids=many(keys))
+
+
+def release_dead(connection: Connection, living: Collection[str]) -> None:
+    """Delete the leases of this host whose process has ended."""
+    ours = connection.values(leases.OF_HOST, host=socket.gethostname())
+    release(connection, set(ours) - set(living))
+
+
+def held_by(connection: Connection, living: Callable[[], Collection[str]]) -> set[str]:
+    """Return every digest that a lease of a living process, or of another host, holds.
+
+    `living` is called after the rows were read: a lease is locked before it has any rows, so
+    one that has begun meanwhile is among the living.
+    """
+    now, here = time.time_ns() // 1000, socket.gethostname()
+    rows = connection.rows(leases.HELD)
+    alive = living()
+    return {
+        row.digest for row in rows if row.id in alive or (row.host != here and row.expires > now)
+    }

@@ -1,0 +1,127 @@
+"""Statements on links and edges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, exists, func, insert, select
+
+from cachedb.catalog.enums import Role
+from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.schema import edge, link, link_annotation
+from cachedb.catalog.statements import links
+from cachedb.oci import attestation
+
+if TYPE_CHECKING:
+    from sqlalchemy import Delete, Insert, Select
+
+_CONTENT = (int(Role.CONFIG), int(Role.LAYER))
+
+
+@defines(links.LAYER_CLAIMS)
+def layer_claims() -> Select[*tuple[Any, ...]]:
+    """Select what links to layers say, each claim once: many images share a base."""
+    return (
+        select(link.c.child_id, link.c.media_type, link.c.size, link.c.embedded)
+        .where(link.c.child_id.in_(each_id("ids")), link.c.role == int(Role.LAYER))
+        .distinct()
+    )
+
+
+@defines(links.OTHER_CLAIMS)
+def other_claims() -> Select[*tuple[Any, ...]]:
+    """Select the links to blobs, but for those to layers."""
+    is_attestation = exists(
+        select(1).where(
+            link_annotation.c.link_id == link.c.id,
+            link_annotation.c.key == attestation.REFERENCE_TYPE,
+            link_annotation.c.value == attestation.ATTESTATION_MANIFEST,
+        )
+    )
+    return select(
+        link.c.child_id,
+        link.c.parent_id,
+        link.c.role,
+        link.c.media_type,
+        link.c.size,
+        link.c.platform_id,
+        link.c.embedded,
+        is_attestation.label("is_attestation"),
+    ).where(link.c.child_id.in_(each_id("ids")), link.c.role != int(Role.LAYER))
+
+
+@defines(links.MANIFESTS)
+def manifests() -> Select[int, int]:
+    """Select what indexes list."""
+    return (
+        select(link.c.parent_id, link.c.child_id)
+        .where(link.c.parent_id.in_(each_id("ids")), link.c.role == int(Role.MANIFEST))
+        .distinct()
+    )
+
+
+@defines(links.CONTENT)
+def content() -> Select[*tuple[Any, ...]]:
+    """Select the links of manifests to their config and their layers."""
+    return select(link.c.parent_id, link.c.child_id, link.c.role, link.c.media_type).where(
+        link.c.parent_id.in_(each_id("ids")), link.c.role.in_(_CONTENT)
+    )
+
+
+@defines(links.OF_PARENTS)
+def of_parents() -> Select[int, int, int]:
+    """Select all links of documents."""
+    return select(link.c.parent_id, link.c.child_id, link.c.role).where(
+        link.c.parent_id.in_(each_id("ids"))
+    )
+
+
+@defines(links.EDGES_FROM)
+def edges_from() -> Select[int, int]:
+    """Select the edges that lead from some blobs."""
+    return select(edge.c.parent_id, edge.c.child_id).where(edge.c.parent_id.in_(each_id("ids")))
+
+
+@defines(links.NEXT_ID)
+def next_id() -> Select[int]:
+    """Select one more than the largest id."""
+    return select((func.coalesce(func.max(link.c.id), 0) + 1).label("next_id"))
+
+
+@defines(links.INSERT)
+def insert_links() -> Insert:
+    """Insert links."""
+    return insert(link)
+
+
+@defines(links.INSERT_EDGES)
+def insert_edges() -> Insert:
+    """Insert edges."""
+    return insert(edge)
+
+
+@defines(links.INSERT_ANNOTATIONS)
+def insert_annotations() -> Insert:
+    """Insert annotations of links."""
+    return insert(link_annotation)
+
+
+@defines(links.DELETE_ANNOTATIONS)
+def delete_annotations() -> Delete:
+    """Delete the annotations of the links of documents."""
+    own = select(link.c.id).where(link.c.parent_id.in_(each_id("ids")))
+    return delete(link_annotation).where(link_annotation.c.link_id.in_(own))
+
+
+@defines(links.DELETE)
+def delete_links() -> Delete:
+    """Delete the links of documents."""
+    return delete(link).where(link.c.parent_id.in_(each_id("ids")))
+
+
+@defines(links.DELETE_EDGE)
+def delete_edge() -> Delete:
+    """Delete one edge."""
+    return delete(edge).where(
+        edge.c.parent_id == bindparam("parent"), edge.c.child_id == bindparam("child")
+    )

@@ -1,0 +1,111 @@
+"""Statements on user state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from cachedb.catalog.enums import State
+from cachedb.catalog.queries.definition import defines, each_text
+from cachedb.catalog.schema import blob, lease, lease_item, ref, repository_blob
+from cachedb.catalog.statements import user_state
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Insert, Select, Update
+
+
+@defines(user_state.NAMES)
+def names() -> Select[*tuple[Any, ...]]:
+    """Select what is recorded of names."""
+    columns = (ref.c[name] for name in user_state.NameState._fields[1:])
+    return select(blob.c.digest, *columns).join(blob, blob.c.id == ref.c.target_id)
+
+
+@defines(user_state.HASHED)
+def hashed() -> Select[*tuple[Any, ...]]:
+    """Select the files that were hashed and found right."""
+    return select(blob.c.digest, blob.c.size, blob.c.touched, blob.c.verified).where(
+        blob.c.verified.is_not(None)
+    )
+
+
+@defines(user_state.CORRUPT)
+def corrupt() -> Select[*tuple[Any, ...]]:
+    """Select the files that were found corrupt."""
+    return select(blob.c.digest, blob.c.size, blob.c.touched, blob.c.problem).where(
+        blob.c.state == int(State.CORRUPT)
+    )
+
+
+@defines(user_state.REPOSITORIES)
+def repositories() -> Select[*tuple[Any, ...]]:
+    """Select which repositories were seen to hold which blobs."""
+    return select(blob.c.digest, repository_blob.c.repository, repository_blob.c.seen).join(
+        blob, blob.c.id == repository_blob.c.blob_id
+    )
+
+
+@defines(user_state.LEASES)
+def leases() -> Select[*tuple[Any, ...]]:
+    """Select every lease."""
+    return select(*(lease.c[name] for name in user_state.LeaseRow._fields))
+
+
+@defines(user_state.LEASE_ITEMS)
+def lease_items() -> Select[str, str]:
+    """Select what every lease holds."""
+    return select(lease_item.c.lease_id, lease_item.c.digest)
+
+
+@defines(user_state.IDS)
+def ids() -> Select[str, int]:
+    """Select the ids of digests."""
+    return select(blob.c.digest, blob.c.id).where(blob.c.digest.in_(each_text("digests")))
+
+
+@defines(user_state.SET_NAME)
+def set_name() -> Update:
+    """Update what is recorded of one name."""
+    values: dict[str, Any] = {
+        name: func.coalesce(bindparam(name), ref.c[name])
+        for name in user_state.NameState._fields[2:]
+    }
+    return (
+        update(ref)
+        .where(
+            ref.c.target_id == bindparam("target_id"),
+            ref.c.name.is_not_distinct_from(bindparam("name")),
+        )
+        .values(**values)
+    )
+
+
+@defines(user_state.SET_VERIFIED)
+def set_verified() -> Update:
+    """Update when a file was hashed."""
+    return update(blob).where(*_same_file()).values(verified=bindparam("verified"))
+
+
+@defines(user_state.SET_CORRUPT)
+def set_corrupt() -> Update:
+    """Update that a file is corrupt."""
+    return (
+        update(blob)
+        .where(*_same_file(), blob.c.parsed == 0)
+        .values(state=int(State.CORRUPT), problem=bindparam("problem"))
+    )
+
+
+@defines(user_state.INSERT_REPOSITORIES)
+def insert_repositories() -> Insert:
+    """Insert repositories that were seen to hold blobs."""
+    return insert(repository_blob)
+
+
+def _same_file() -> tuple[ColumnElement[bool], ...]:
+    return (
+        blob.c.digest == bindparam("digest"),
+        blob.c.size == bindparam("size"),
+        blob.c.touched == bindparam("touched"),
+    )

@@ -1,0 +1,81 @@
+"""Statements on links, descriptors inside documents, and on edges, which own."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cachedb.catalog.statement import Insert, Rows, Scalars, Write
+
+
+class LayerClaim(NamedTuple):
+    """What links to a layer say of it; the same claim of several parents is one row."""
+
+    child_id: int
+    media_type: str
+    size: int
+    embedded: int
+
+
+class LinkClaim(NamedTuple):
+    """A link to anything but a layer."""
+
+    child_id: int
+    parent_id: int
+    role: int
+    media_type: str
+    size: int
+    platform_id: int | None
+    embedded: int
+    is_attestation: int
+
+
+class ContentRow(NamedTuple):
+    """A link of a manifest to its config or to a layer."""
+
+    parent_id: int
+    child_id: int
+    role: int
+    media_type: str
+
+
+class LinkRow(NamedTuple):
+    """A link without what it says of its child."""
+
+    parent_id: int
+    child_id: int
+    role: int
+
+
+class Edge(NamedTuple):
+    """What keeps the parent keeps the child."""
+
+    parent_id: int
+    child_id: int
+
+
+LAYER_CLAIMS: Final = Rows("links.layer_claims", LayerClaim)
+"""What links say of the layers among `ids`."""
+OTHER_CLAIMS: Final = Rows("links.other_claims", LinkClaim)
+"""The links to those of `ids` that they do not call layers."""
+MANIFESTS: Final = Rows("links.manifests", Edge)
+"""The manifests that the indexes among `ids` list, each once."""
+CONTENT: Final = Rows("links.content", ContentRow)
+"""The config and the layers of the manifests among `ids`."""
+OF_PARENTS: Final = Rows("links.of_parents", LinkRow)
+"""All links of the documents among `ids`."""
+EDGES_FROM: Final = Rows("links.edges_from", Edge)
+"""The edges that lead from `ids`."""
+NEXT_ID: Final = Scalars("links.next_id", int)
+"""One more than the largest id of a link."""
+INSERT: Final = Insert(
+    "links.insert", "id", "parent_id", "child_id", "role", "position", "media_type", "size",
+    "platform_id", "artifact_type", "embedded",
+)  # fmt: skip
+INSERT_EDGES: Final = Insert("links.insert_edges", "parent_id", "child_id")
+INSERT_ANNOTATIONS: Final = Insert("links.insert_annotations", "link_id", "key", "value")
+DELETE_ANNOTATIONS: Final = Write("links.delete_annotations")
+"""Delete the annotations of all links of the documents among `ids`."""
+DELETE: Final = Write("links.delete")
+"""Delete all links of the documents among `ids`."""
+DELETE_EDGE: Final = Write("links.delete_edge")
+"""Delete the edge from `parent` to `child`."""

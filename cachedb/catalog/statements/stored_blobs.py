@@ -1,0 +1,48 @@
+"""Statements of reconciliation on rows of `blob`: loaded, inserted, updated, deleted."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cachedb.catalog.statement import Insert, Rows, Scalars, Write
+
+
+class StoredBlob(NamedTuple):
+    """A whole row of `blob`, as the driver gives it."""
+
+    id: int
+    digest: str
+    size: int
+    kind: int
+    state: int
+    media_type: str
+    artifact_type: str | None
+    platform_id: int | None
+    parsed: int
+    problem: str | None
+    touched: int | None
+    verified: int | None
+
+
+class FileRow(NamedTuple):
+    """The file that a blob is known by: its size in bytes, its newest time in nanoseconds."""
+
+    digest: str
+    size: int
+    touched: int
+
+
+FILES: Final = Rows("stored_blobs.files", FileRow)
+"""Every blob that has a file."""
+OF_DIGESTS: Final = Rows("stored_blobs.of_digests", StoredBlob)
+"""The rows of `digests`."""
+OF_IDS: Final = Rows("stored_blobs.of_ids", StoredBlob)
+"""The rows of `ids`."""
+NEXT_ID: Final = Scalars("stored_blobs.next_id", int)
+"""One more than the largest id."""
+INSERT: Final = Insert("stored_blobs.insert", *StoredBlob._fields)
+"""Insert whole rows."""
+UPDATE: Final = Write("stored_blobs.update")
+"""Set every column that can change, of the row with the id `row_id`."""
+DELETE: Final = Write("stored_blobs.delete")
+"""Delete the rows of `ids`."""

@@ -1,0 +1,40 @@
+"""Statements of reconciliation on rows of `ref`: loaded, inserted, updated, deleted."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cachedb.catalog.statement import Insert, Rows, Scalars, Write
+
+
+class StoredRef(NamedTuple):
+    """What reconciliation compares an entry of index.json with."""
+
+    id: int
+    position: int
+    entry: str
+    name: str | None
+    target_id: int
+    media_type: str
+    size: int
+    platform_id: int | None
+    added: int
+
+
+ALL: Final = Rows("stored_refs.all", StoredRef)
+"""Every ref, in the order of index.json."""
+NEXT_ID: Final = Scalars("stored_refs.next_id", int)
+"""One more than the largest id."""
+INSERT: Final = Insert(
+    "stored_refs.insert", "id", "position", "entry", "name", "registry", "repo", "tag",
+    "target_id", "media_type", "size", "platform_id", "pinned", "added",
+)  # fmt: skip
+UPDATE: Final = Write("stored_refs.update")
+"""Set what index.json says, and `added`, of the row with the id `row_id`."""
+MOVE: Final = Write("stored_refs.move")
+"""Set the `position` of the row with the id `row_id`."""
+DELETE: Final = Write("stored_refs.delete")
+"""Delete the rows of `ids`."""
+INSERT_ANNOTATIONS: Final = Insert("stored_refs.insert_annotations", "ref_id", "key", "value")
+DELETE_ANNOTATIONS: Final = Write("stored_refs.delete_annotations")
+"""Delete the annotations of the refs of `ids`."""

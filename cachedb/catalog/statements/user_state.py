@@ -1,0 +1,88 @@
+"""Statements on user state: what the files do not say and only the catalog knows."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cachedb.catalog.statement import Insert, Rows, Write
+
+
+class NameState(NamedTuple):
+    """What is recorded of a name for a digest; times in microseconds since 1970."""
+
+    digest: str
+    name: str | None
+    source: str | None
+    origin: str | None
+    added: int
+    pulled: int | None
+    used: int | None
+
+
+class HashedFile(NamedTuple):
+    """A file that was hashed and found right at a time; it is known by size and time."""
+
+    digest: str
+    size: int
+    touched: int | None
+    verified: int
+
+
+class CorruptFile(NamedTuple):
+    """A file that was found corrupt, and why."""
+
+    digest: str
+    size: int
+    touched: int | None
+    problem: str | None
+
+
+class SeenBlob(NamedTuple):
+    """A repository that held a blob at a time."""
+
+    digest: str
+    repository: str
+    seen: int
+
+
+class LeaseRow(NamedTuple):
+    """A lease."""
+
+    id: str
+    host: str
+    pid: int
+    created: int
+    expires: int
+
+
+class LeaseItemRow(NamedTuple):
+    """A digest that a lease holds."""
+
+    lease_id: str
+    digest: str
+
+
+class DigestId(NamedTuple):
+    """The id of a digest."""
+
+    digest: str
+    id: int
+
+
+NAMES: Final = Rows("user_state.names", NameState)
+HASHED: Final = Rows("user_state.hashed", HashedFile)
+CORRUPT: Final = Rows("user_state.corrupt", CorruptFile)
+REPOSITORIES: Final = Rows("user_state.repositories", SeenBlob)
+LEASES: Final = Rows("user_state.leases", LeaseRow)
+LEASE_ITEMS: Final = Rows("user_state.lease_items", LeaseItemRow)
+IDS: Final = Rows("user_state.ids", DigestId)
+"""The ids of `digests`."""
+SET_NAME: Final = Write("user_state.set_name")
+"""Set what is known of the ref with this `target_id` and `name`; NULL leaves a column as it is."""
+SET_VERIFIED: Final = Write("user_state.set_verified")
+"""Set the time `verified` of the blob whose file has this `digest`, `size` and time `touched`."""
+SET_CORRUPT: Final = Write("user_state.set_corrupt")
+"""Mark the blob of such a file as corrupt, unless its document has just been read again."""
+INSERT_REPOSITORIES: Final = Insert(
+    "user_state.insert_repositories", "blob_id", "repository", "seen"
+)
