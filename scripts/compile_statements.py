@@ -10,7 +10,6 @@ import re
 import sqlite3
 import textwrap
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.dialects import postgresql, sqlite

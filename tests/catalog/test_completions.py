@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from cachedb.cache import Cache
-from cachedb.catalog.queries import completion, statements
+from cachedb.catalog import completion
+from cachedb.catalog.queries import statements
 from cachedb.catalog.schema import metadata
 from tests import build
 from tests.conftest import APP

@@ -10,7 +10,7 @@ from pathlib import Path
 import cachedb.cli.app
 from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.derived_rows import facts
+from cachedb.catalog.index.derived_rows import facts
 from cachedb.operations.sync import index_backup, reconcile
 
 _CLEANED = ("ingest", "leases", "tmp", "trash")

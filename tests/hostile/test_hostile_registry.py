@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.catalog import repositories
+from cachedb.catalog.user_state import repositories
 from cachedb.errors import CacheError
 from cachedb.oci import Digest, Reference
 from cachedb.operations.transfer.progress import UNWATCHED

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.catalog import repositories
+from cachedb.catalog.user_state import repositories
 from cachedb.errors import (
     BlobNotFound,
     CorruptBlob,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import documents, links
+from cachedb.catalog.statements.index import documents, links
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import package_rows
+from cachedb.catalog.statements.index import package_rows
 from cachedb.limits import SBOM_TEXT_BYTES
 from cachedb.packages.versions import key as version_key
 

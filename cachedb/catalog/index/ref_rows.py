@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachedb.catalog.index.blob_rows import Claim
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import stored_refs
+from cachedb.catalog.statements.index import stored_refs
 from cachedb.errors import InvalidReference
 from cachedb.oci.reference import TAG, Reference
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.working_set import Ingest
-    from cachedb.catalog.statements.stored_refs import StoredRef
+    from cachedb.catalog.statements.index.stored_refs import StoredRef
     from cachedb.oci.descriptor import Descriptor
 
 PIN = "io.cachedb.pin"

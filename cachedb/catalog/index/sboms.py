@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.index import packages
 from cachedb.catalog.index.packages import PackedPackages
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import package_rows, sbom_rows
+from cachedb.catalog.statements.index import package_rows, sbom_rows
 from cachedb.oci.digest import Digest
 from cachedb.packages.sbom_documents import may_hold_packages
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from cachedb.catalog.executor import Connection
-    from cachedb.catalog.statements.sbom_rows import DocumentClaim, SbomRow, UnreadRow
+    from cachedb.catalog.statements.index.sbom_rows import DocumentClaim, SbomRow, UnreadRow
 
 # From so many changed blobs on, it is faster to look at every link than at those of each.
 _MANY = 2_000

@@ -15,7 +15,8 @@ from cachedb.catalog.enums import Kind, Reading, Role, State
 from cachedb.catalog.index import link_rows
 from cachedb.catalog.index.blob_rows import COLUMNS, BlobRow, Claim, NewLink
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import documents, links, repositories, stored_blobs
+from cachedb.catalog.statements import repositories
+from cachedb.catalog.statements.index import documents, links, stored_blobs
 from cachedb.errors import CatalogMismatch
 from cachedb.oci import attestation
 from cachedb.oci import manifest as oci_manifest
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statement import Rows
-    from cachedb.catalog.statements.stored_blobs import StoredBlob
+    from cachedb.catalog.statements.index.stored_blobs import StoredBlob
     from cachedb.oci.config import ImageConfig
     from cachedb.oci.platform.model import Platform
 

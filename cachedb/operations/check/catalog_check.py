@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from cachedb.catalog import state
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.derived_rows import facts, faults, files
 from cachedb.catalog.enums import FINGERPRINT, State
+from cachedb.catalog.index.derived_rows import facts, faults, files
 from cachedb.catalog.queries import graph, statements
 from cachedb.catalog.schema import blob, link, ref
 from cachedb.errors import CacheError, CatalogMismatch, SchemaTooNew, StorageFailed

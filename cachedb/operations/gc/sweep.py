@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import leases
 from cachedb.catalog.batches import chunks
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.queries import graph as walks
 from cachedb.catalog.schema import blob
+from cachedb.catalog.user_state import leases
 from cachedb.errors import (
     BlobNotFound,
     CacheBusy,

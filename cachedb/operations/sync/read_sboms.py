@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.packages import PORTION, PackedPackages
 from cachedb.catalog.index.sboms import Reading
-from cachedb.catalog.statements import sbom_rows
+from cachedb.catalog.statements.index import sbom_rows
 from cachedb.errors import (
     BlobNotFound,
     CorruptBlob,

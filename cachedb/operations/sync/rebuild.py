@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.derived_rows import facts, faults
+from cachedb.catalog.index.derived_rows import facts, faults
 from cachedb.catalog.replacement import replacing
-from cachedb.catalog.user_state import UserState
+from cachedb.catalog.user_state.rescue import UserState
 from cachedb.errors import (
     CatalogMismatch,
     LimitExceeded,

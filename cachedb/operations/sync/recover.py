@@ -10,8 +10,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import leases
 from cachedb.catalog.statements import blobs
+from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy
 from cachedb.operations.sync import reconcile
 

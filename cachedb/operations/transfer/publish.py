@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, update
 
-from cachedb.catalog import leases
 from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
 from cachedb.operations.sync import read_sboms, reconcile
 

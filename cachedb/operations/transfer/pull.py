@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cachedb.catalog import repositories
 from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.user_state import repositories
 from cachedb.errors import CacheError, InvalidInput
 from cachedb.operations.transfer.download import Downloads
 from cachedb.operations.transfer.progress import UNWATCHED

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import repositories
 from cachedb.catalog.index.derive import DOCUMENTS
 from cachedb.catalog.index.ref_rows import parts_of
+from cachedb.catalog.user_state import repositories
 from cachedb.errors import (
     BlobNotFound,
     CacheError,

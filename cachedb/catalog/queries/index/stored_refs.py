@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cachedb.catalog.queries.definition import defines, each_id
 from cachedb.catalog.schema import ref, ref_annotation
-from cachedb.catalog.statements import stored_refs
+from cachedb.catalog.statements.index import stored_refs
 
 if TYPE_CHECKING:
     from sqlalchemy import Delete, Insert, Select, Update

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from cachedb.catalog.queries.definition import defines
 from cachedb.catalog.schema import blob, edge, link, ref
-from cachedb.catalog.statements import derived_rows
+from cachedb.catalog.statements.index import derived_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Select

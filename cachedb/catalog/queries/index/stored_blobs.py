@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob
-from cachedb.catalog.statements import stored_blobs
+from cachedb.catalog.statements.index import stored_blobs
 
 if TYPE_CHECKING:
     from sqlalchemy import Delete, Insert, Select, Update

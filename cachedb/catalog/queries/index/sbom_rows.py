@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, union, union_all
 from cachedb.catalog.enums import Role, State
 from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob, edge, link, link_annotation, sbom
-from cachedb.catalog.statements import sbom_rows
+from cachedb.catalog.statements.index import sbom_rows
 from cachedb.oci import attestation
 from cachedb.packages.sbom_documents import BUNDLES, MEDIA_TYPES
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from cachedb.catalog.queries.definition import defines, each_id, each_row
 from cachedb.catalog.schema import blob_package, package
-from cachedb.catalog.statements import package_rows
+from cachedb.catalog.statements.index import package_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Delete, Insert, Select

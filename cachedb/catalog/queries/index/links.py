@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, exists, func, insert, select
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries.definition import defines, each_id
 from cachedb.catalog.schema import edge, link, link_annotation
-from cachedb.catalog.statements import links
+from cachedb.catalog.statements.index import links
 from cachedb.oci import attestation
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog.enums import Kind, Role, State
-from cachedb.catalog.statements import derived_rows, documents, stored_blobs
+from cachedb.catalog.statements.index import derived_rows, documents, stored_blobs
 
 if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection

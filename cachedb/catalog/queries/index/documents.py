@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select
 
 from cachedb.catalog.queries.definition import defines, each_id
 from cachedb.catalog.schema import annotation, config, env, label, platform
-from cachedb.catalog.statements import documents
+from cachedb.catalog.statements.index import documents
 
 if TYPE_CHECKING:
     from sqlalchemy import Delete, Insert, Select

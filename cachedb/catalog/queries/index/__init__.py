@@ -1,0 +1,1 @@
+"""Statements of reconciliation: rows loaded, compared, inserted, updated and deleted."""

@@ -1,0 +1,1 @@
+"""Handles of the statements of reconciliation."""
