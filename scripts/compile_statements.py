@@ -92,10 +92,8 @@ def _definitions() -> dict[str, Any]:
 
 
 def _modules(package: Any) -> list[Any]:
-    return [
-        import_module(f"{package.__name__}.{found.name}")
-        for found in iter_modules(package.__path__)
-    ]
+    found = walk_packages(package.__path__, f"{package.__name__}.")
+    return [import_module(module.name) for module in found]
 
 
 def _statements(dialect: str) -> Iterator[str]:
