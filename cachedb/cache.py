@@ -249,7 +249,7 @@ class Cache(CacheReader):
 
         with self.catalog.reading() as connection:
             roots = [resolve.find(connection, name) for name in names]
-        return export.plan(self.layout, roots, options)
+        return export.plan(self.layout, self.catalog, roots, options)
 
     def export(self, plan: ExportPlan) -> Generator[bytes]:
         """Yield the archive of a plan in pieces; every blob is hashed on its way out."""

@@ -18,8 +18,8 @@ from cachedb.linuxkit.content_store import ContentStore
 from cachedb.linuxkit.sources import ImageSource, IndexSource, ResolvableDescriptor
 from cachedb.oci import Digest, Reference
 from cachedb.operations.transfer import arch_names, image_parts, index_write
-from cachedb.operations.transfer.image_parts import Documents
 from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.transfer.local_graph import LocalDocuments, check_present
 from cachedb.operations.transfer.progress import UNWATCHED
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Provider:
         """Whether an image is here as a whole, for a platform or for all; nothing is hashed."""
         try:
             needed = self._content(self.cache.find_root(reference), _tuple(platform))
-            image_parts.check_there(self.cache.layout, needed)
+            check_present(self.cache.layout, needed)
         except (NotFound, CorruptCache, InvalidManifest):
             return False
         return True
@@ -160,7 +160,7 @@ class Provider:
         """
         root = self.cache.find_root(reference)
         needed = self._content(root, tuple(platforms))
-        image_parts.check_there(self.cache.layout, needed)
+        check_present(self.cache.layout, needed)
         for each in needed:
             if each.data is None:
                 self.cache.layout.blobs.verify(each.digest)
@@ -277,17 +277,14 @@ class Provider:
         return image_parts.described(self.cache.layout, root)
 
     def _content(self, root: Root, platforms: tuple[Platform, ...]) -> tuple[Descriptor, ...]:
-        documents = Documents(self.cache.layout)
+        documents = LocalDocuments(self.cache.layout)
         descriptor = self._described(root)
         if not platforms:
-            return documents.content(descriptor)
-        parts = documents.find_parts(descriptor, root.name)
+            return image_parts.content_of(documents, descriptor).blobs
+        parts = image_parts.find_parts(documents, descriptor, root.name)
         chosen = image_parts.choose(parts, platforms, root.name, is_forced=False)
-        return tuple(
-            {
-                each.digest: each for part in chosen for each in documents.content(part.descriptor)
-            }.values()
-        )
+        content = [image_parts.content_of(documents, part.descriptor) for part in chosen]
+        return tuple({each.digest: each for found in content for each in found.blobs}.values())
 
     def _check_layers(self, needed: Sequence[Descriptor]) -> None:
         from cachedb.operations.check import deep_validation  # noqa: PLC0415  (brings in zstd)

@@ -14,7 +14,7 @@ from cachedb.oci.strict_json import decode_object
 from cachedb.operations.transfer import image_parts
 from cachedb.operations.transfer.export import ExportOptions
 from cachedb.operations.transfer.export_formats import Form
-from cachedb.operations.transfer.image_parts import Documents
+from cachedb.operations.transfer.local_graph import LocalDocuments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ class ImageSource:
     def config(self) -> Mapping[str, Any]:
         """Return how the image is run: ``config`` of its configuration, with every field."""
         root = image_parts.descriptor_of(self._cache.find_root(self._reference))
-        documents = Documents(self._cache.layout)
+        documents = LocalDocuments(self._cache.layout)
         part = image_parts.find_one(
             documents, root, self._platforms, self._reference, is_forced=False
         )

@@ -8,9 +8,11 @@ by `GRAPH_DEPTH`, the number of its documents by `GRAPH_NODES`, and neither by P
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES
+from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.oci.manifest import Index, Manifest, Role
 from cachedb.oci.salvage import salvage, salvage_platform
 
@@ -173,6 +175,22 @@ def configured_platform(
         content = read(document.config)
     found = None if content is None else salvage_platform(content)
     return found if found is not None and (found.os or found.architecture) else None
+
+
+def described_referrer(referrer: Descriptor, document: Index | Manifest | None) -> Descriptor:
+    """Return the descriptor of a referrer as a list of referrers holds it, without a name.
+
+    It repeats the artifact type of the document, else the type of its config, and its annotations
+    (distribution-spec, Listing Referrers). Annotations that would give an entry of index.json a
+    name are left out.
+    """
+    if document is None:
+        return referrer
+    found = document.artifact_type
+    if found is None and isinstance(document, Manifest) and document.config is not None:
+        found = document.config.media_type
+    kept = {k: v for k, v in document.annotations.items() if k not in {REF_NAME, CONTAINERD_NAME}}
+    return replace(referrer, artifact_type=found, annotations=kept)
 
 
 # -- the walker -----------------------------------------------------------------------------------

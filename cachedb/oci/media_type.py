@@ -49,6 +49,16 @@ class MediaType(str):
         return self in _LAYERS or self in _FOREIGN_LAYERS
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether ocicrypt has encrypted a layer; its type says so by a suffix."""
+        return self.endswith("+encrypted")
+
+    @property
+    def may_unpack(self) -> bool:
+        """Whether a layer may be a file system: of a known type, or of another kind of tar."""
+        return not self.is_encrypted and (self.is_layer or "tar" in self)
+
+    @property
     def is_distributable(self) -> bool:
         """Whether a registry holds its content; a foreign layer may be absent."""
         return self not in _FOREIGN_LAYERS

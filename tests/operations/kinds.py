@@ -105,3 +105,8 @@ KINDS: dict[str, Callable[[], KindOfImage]] = {
     "nested-indexes": lambda: KindOfImage(nested(3)),
     "referred": referred_index,
 }
+
+DEEP: dict[str, Callable[[], KindOfImage]] = {
+    "indexes": lambda: KindOfImage(nested(DEPTH)),
+    "referrers": lambda: referrers_in_a_chain(DEPTH),
+}

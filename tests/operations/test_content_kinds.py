@@ -1,18 +1,32 @@
 """Every kind of document: what is present and referenced is carried by every operation."""
 
+import io
+import re
+from pathlib import Path
+
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.errors import LimitExceeded, PlatformNotFound
+from cachedb.errors import InvalidArchive, InvalidInput, LimitExceeded, PlatformNotFound
 from cachedb.limits import GRAPH_DEPTH
+from cachedb.oci import Platform, Reference
 from cachedb.operations.read.listing import Health
+from cachedb.operations.transfer.copy import CopyOptions
+from cachedb.operations.transfer.export import ExportOptions
+from cachedb.operations.transfer.export_formats import Form
+from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.push import PushOptions
+from cachedb.operations.transfer.remote_inspect import image_in_registry
 from tests import build
 from tests.operations import kinds
-from tests.operations.kinds import KINDS
+from tests.operations.kinds import DEEP, KINDS, KindOfImage
 from tests.operations.registries import (
     Holding,
     Place,
     ask,
+    connecting,
+    document,
     fetch,
     has_blob,
     on_disk,
@@ -20,6 +34,10 @@ from tests.operations.registries import (
     put,
     send,
 )
+from tests.registry.servers import Served
+
+NAME = "example.com/kind:1"
+CAMPAIGN = pytest.mark.campaign
 
 
 def push_all(cache: Cache, name: str) -> None:
@@ -28,19 +46,72 @@ def push_all(cache: Cache, name: str) -> None:
     assert report.failures == ()
 
 
+def archived(cache: Cache, name: str) -> bytes:
+    """Export an image with everything that refers to it."""
+    return b"".join(cache.export(cache.plan_export([name], ExportOptions())))
+
+
+def imported(cache: Cache, archive: bytes) -> None:
+    """Import all images of an archive."""
+    cache.import_archive(io.BytesIO(archive), "the archive", ImportOptions(), UNWATCHED)
+
+
+def check_whole(cache: Cache, name: str, made: KindOfImage) -> None:
+    """Check that a cache holds an image with everything that refers to it, and nothing else."""
+    assert on_disk(cache) == made.digests
+    assert cache.verify().is_clean
+    (listing,) = [each for each in cache.list() if each.name == name]
+    assert listing.health is Health.COMPLETE
+    assert cache.collect(cache.plan_collection(grace=0)).freed == 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_push_and_pull_carry_every_blob(
-    holding: Holding, empty: Cache, place: Place, kind: str
+def test_pull_export_import_push_and_pull_keep_every_blob(
+    holding: Holding, registry: Served, tmp_path: Path, kind: str
 ) -> None:
     made = KINDS[kind]()
+    place = Place.new(registry.host)
     push_all(holding({place.name: made.thing}, *made.referrers), place.name)
 
-    fetch(empty, place.host, place.short, has_referrers=True)
+    with (
+        Cache.create(tmp_path / "pulled") as first,
+        Cache.create(tmp_path / "imported") as second,
+        Cache.create(tmp_path / "pulled-again") as third,
+        Cache.create(tmp_path / "imported-from-a-directory") as fourth,
+    ):
+        fetch(first, place.host, place.short, has_referrers=True)
+        check_whole(first, place.name, made)
 
-    assert on_disk(empty) == made.digests
-    assert empty.verify().is_clean
-    assert empty.list()[0].health is Health.COMPLETE
-    assert empty.collect(empty.plan_collection(grace=0)).freed == 0
+        imported(second, archived(first, place.name))
+        check_whole(second, place.name, made)
+
+        target = place.next()
+        report = send(second, place.name, to=target.name)
+        assert report.failures == ()
+        fetch(third, target.host, target.short, has_referrers=True)
+        check_whole(third, target.name, made)
+
+        fourth.import_directory(second.layout.root, ImportOptions(), UNWATCHED)
+        check_whole(fourth, place.name, made)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_copy_keeps_every_blob(holding: Holding, empty: Cache, place: Place, kind: str) -> None:
+    made = KINDS[kind]()
+    push_all(holding({place.name: made.thing}, *made.referrers), place.name)
+    target = place.next()
+
+    with connecting() as connect:
+        empty.copy(
+            Reference.parse(place.name),
+            Reference.parse(target.name),
+            connect,
+            CopyOptions(push=PushOptions()),
+            UNWATCHED,
+        )
+
+    check_whole(empty, place.name, made)
+    assert document(target.host, target.path, "1") == made.thing.document
 
 
 def test_pull_chooses_by_the_config_where_the_index_is_silent(
@@ -116,19 +187,109 @@ def test_pull_leaves_out_a_non_distributable_layer_that_the_registry_lacks(
     assert empty.list()[0].health is Health.COMPLETE
 
 
-@pytest.mark.parametrize("kind", ["indexes", "referrers"])
+@CAMPAIGN
+@pytest.mark.parametrize("kind", DEEP)
 def test_push_and_pull_go_400_documents_deep(
     holding: Holding, empty: Cache, place: Place, kind: str
 ) -> None:
-    made = {
-        "indexes": lambda: kinds.KindOfImage(kinds.nested(kinds.DEPTH)),
-        "referrers": lambda: kinds.referrers_in_a_chain(kinds.DEPTH),
-    }[kind]()
+    made = DEEP[kind]()
     push_all(holding({place.name: made.thing}, *made.referrers), place.name)
 
     fetch(empty, place.host, place.short, has_referrers=True)
 
     assert on_disk(empty) == made.digests
+
+
+@pytest.mark.parametrize("kind", ["indexes", pytest.param("referrers", marks=CAMPAIGN)])
+def test_export_and_import_go_400_documents_deep(
+    holding: Holding, empty: Cache, kind: str
+) -> None:
+    made = DEEP[kind]()
+    origin = holding({NAME: made.thing}, *made.referrers)
+
+    imported(empty, archived(origin, NAME))
+
+    check_whole(empty, NAME, made)
+    (validation,) = empty.validate([NAME])
+    assert validation.is_valid
+
+
+@CAMPAIGN
+def test_repair_goes_400_documents_deep(holding: Holding, empty: Cache) -> None:
+    made = DEEP["indexes"]()
+    origin = holding({NAME: made.thing})
+    imported(empty, archived(origin, NAME))
+    for digest in made.digests - {made.thing.digest}:
+        build.Tree(empty.layout.root).blob_path(digest).unlink()
+
+    with Cache.open(empty.layout.root) as damaged:
+        repaired = damaged.repair(damaged.verify(), [origin.layout.root])
+
+        assert all(each.source for each in repaired)
+        check_whole(damaged, NAME, made)
+
+
+def test_import_refuses_an_image_deeper_than_the_limit(holding: Holding, empty: Cache) -> None:
+    origin = holding({NAME: kinds.nested(GRAPH_DEPTH.value + 1)})
+
+    with pytest.raises(LimitExceeded, match="graph depth"):
+        empty.import_directory(origin.layout.root, ImportOptions(), UNWATCHED)
+
+
+def test_export_refuses_an_image_deeper_than_the_limit(holding: Holding) -> None:
+    origin = holding({NAME: kinds.nested(GRAPH_DEPTH.value + 1)})
+
+    with pytest.raises(LimitExceeded, match="graph depth"):
+        archived(origin, NAME)
+
+
+@pytest.mark.parametrize("form", [Form.DOCKER, Form.FILESYSTEM])
+@pytest.mark.parametrize(
+    ("media_type", "what"),
+    [
+        pytest.param(kinds.ENCRYPTED, "is encrypted", id="encrypted"),
+        pytest.param(kinds.WASM, "is not a file system", id="wasm"),
+    ],
+)
+def test_export_names_a_layer_that_cannot_be_unpacked(
+    holding: Holding, form: Form, media_type: str, what: str
+) -> None:
+    cache = holding({NAME: kinds.with_layer(media_type)})
+
+    with pytest.raises(InvalidInput, match=f"{what}.*{re.escape(media_type)}"):
+        cache.plan_export([NAME], ExportOptions(form=form))
+
+
+def test_import_stores_what_only_its_descriptor_holds(holding: Holding, empty: Cache) -> None:
+    made = kinds.embedded()
+    without = build.Thing(root=made.root, parts=made.layers)
+    origin = holding({NAME: without})
+
+    imported(empty, archived(origin, NAME))
+
+    check_whole(empty, NAME, KindOfImage(made))
+
+
+def test_import_refuses_an_index_of_which_only_an_attestation_is_whole(
+    tree: build.Tree, empty: Cache
+) -> None:
+    image = kinds.image("broken")
+    attested = build.index(image, build.attestation(image))
+    tree.add(attested, NAME)
+    tree.blob_path(image.layers[0].digest).unlink()
+
+    with pytest.raises(InvalidArchive, match=image.layers[0].digest):
+        empty.import_directory(tree.path, ImportOptions(), UNWATCHED)
+
+
+def test_image_in_registry_looks_into_configs_where_the_index_is_silent(place: Place) -> None:
+    put(place.host, place.path, kinds.silent_index())
+    reference = Reference.parse(place.name)
+
+    with connecting() as connect:
+        client = connect(place.host)
+        assert image_in_registry(client, reference, Platform.parse("linux/arm64"))
+        assert not image_in_registry(client, reference, Platform.parse("linux/s390x"))
 
 
 def test_push_refuses_an_image_deeper_than_the_limit(holding: Holding, place: Place) -> None:

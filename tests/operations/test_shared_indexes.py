@@ -11,8 +11,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
-from cachedb.operations.transfer import push_graph
-from cachedb.operations.transfer.image_parts import Documents
+from cachedb.operations.transfer import image_parts, push_graph
+from cachedb.operations.transfer.local_graph import LocalDocuments
 from tests import build, connections
 
 LEVELS = 30
@@ -32,7 +32,7 @@ def tree(tmp_path: Path) -> build.Tree:
 
 def test_an_export_lists_each_part_once(tree: build.Tree) -> None:
     with Cache.open(tree.path) as cache:
-        parts = Documents(cache.layout).parts(ROOT)
+        parts = image_parts.parts_of(LocalDocuments(cache.layout), ROOT)
     assert [part.descriptor.digest for part in parts] == [AMD64.digest, ARM64.digest]
 
 

@@ -73,6 +73,13 @@ def is_unclear(descriptor: Descriptor) -> bool:
     return descriptor.platform is None or descriptor.platform.is_unknown
 
 
+def is_silent(descriptor: Descriptor) -> bool:
+    """Whether only its content tells which platforms a listed document has."""
+    if descriptor.media_type.is_index:
+        return True
+    return descriptor.platform is None and is_unclear(descriptor)
+
+
 def is_offered(wanted: Platform, offered: Sequence[Platform]) -> bool:
     """Whether one of the platforms runs on the one that is wanted."""
     return any(only(wanted).matches(each) for each in offered)
@@ -81,11 +88,10 @@ def is_offered(wanted: Platform, offered: Sequence[Platform]) -> bool:
 def _images(index: Index, clues: Clues) -> Iterator[tuple[str, Platform]]:
     """Yield the digests of the images that an index lists, with their platforms."""
     for each in index.manifests:
-        found = each.platform
-        if found is None and is_unclear(each):
-            found = clues.platform_of(each)
-        if found is not None and not found.is_unknown and each.media_type.is_manifest:
-            yield each.digest, found
+        if each.media_type.is_manifest:
+            found = clues.platform_of(each) if is_silent(each) else each.platform
+            if found is not None and not found.is_unknown:
+                yield each.digest, found
 
 
 def _best(images: Sequence[tuple[str, Platform]], wanted: Platform) -> str | None:

@@ -98,7 +98,7 @@ def _claims(layout: Layout, digest: Digest) -> list[Claim]:
             f"{len(configured.diff_ids)} for {len(document.layers)} layers", "rootfs.diff_ids"
         )
     pairs = zip(document.layers, configured.diff_ids, strict=True)
-    return [pair for pair in pairs if not pair[0].media_type.endswith("+encrypted")]
+    return [pair for pair in pairs if not pair[0].media_type.is_encrypted]
 
 
 def _contradiction(layout: Layout, layer: Descriptor, diff_id: Digest) -> str | None:

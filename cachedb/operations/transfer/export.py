@@ -17,18 +17,24 @@ from cachedb.archive.docker_archive import ImageToWrite
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import BlobNotFound, InvalidInput
 from cachedb.layout import IndexJson
-from cachedb.oci import Descriptor, Digest, Manifest, Reference
+from cachedb.oci import Descriptor, Digest, Manifest, Reference, graph
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.operations.transfer import image_parts
 from cachedb.operations.transfer.export_formats import Form
-from cachedb.operations.transfer.image_parts import Documents, Part
+from cachedb.operations.transfer.local_graph import (
+    LocalDocuments,
+    LocalReferrers,
+    check_present,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
+    from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
     from cachedb.oci import Platform
     from cachedb.operations.read.resolve import Root
+    from cachedb.operations.transfer.image_parts import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,7 @@ class _Image:
     content: tuple[Descriptor, ...]
     made: Mapping[Digest, bytes] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    referrers: tuple[Descriptor, ...] = ()
 
 
 class ExportPlan(Protocol):
@@ -90,7 +97,7 @@ class _OciExport:
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         blobs = [(each.digest, each.size) for each in self.content]
-        return oci_archive.stream(self.index_json, blobs, _opener(layout, (), self.made))
+        return oci_archive.stream(self.index_json, blobs, _opener(layout, self.content, self.made))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +120,12 @@ class _FilesystemExport:
         return flatten.stream(len(self.layers), lambda n: open_blob(self.layers[n].digest))
 
 
-def plan(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> ExportPlan:
-    """Decide what an export writes, and that all of it is there; the blobs are not read.
+def plan(
+    layout: Layout, catalog: Catalog, roots: Sequence[Root], options: ExportOptions
+) -> ExportPlan:
+    """Decide what an export writes, and check that all of it is here; blobs are not read.
+
+    An OCI archive takes along what refers to the images, as entries without a name.
 
     Raises:
         PlatformNotFound: An image has nothing for a platform that was asked for.
@@ -127,7 +138,7 @@ def plan(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> Expor
         raise InvalidInput("several images cannot have one name")
     match options.form:
         case Form.OCI:
-            return _plan_oci(layout, roots, options)
+            return _plan_oci(layout, catalog, roots, options)
         case Form.DOCKER:
             return _plan_docker(layout, roots, options)
         case Form.FILESYSTEM:
@@ -137,68 +148,93 @@ def plan(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> Expor
 # -- OCI ----------------------------------------------------------------------------------------
 
 
-def _plan_oci(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> _OciExport:
-    images = [_choose(layout, root, options) for root in roots]
+def _plan_oci(
+    layout: Layout, catalog: Catalog, roots: Sequence[Root], options: ExportOptions
+) -> _OciExport:
+    images = [_choose(layout, catalog, root, options) for root in roots]
     made = {digest: content for image in images for digest, content in image.made.items()}
     content = {each.digest: each for image in images for each in image.content}
-    image_parts.check_there(layout, (each for each in content.values() if each.digest not in made))
+    check_present(layout, (each for each in content.values() if each.digest not in made))
     named = [(image.name, _named(image.root, image.name)) for image in images]
+    unnamed = [(None, each) for image in images for each in image.referrers]
     return _OciExport(
         images=tuple(map(_exported, images)),
-        index_json=IndexJson.empty().naming(named).encode(),
+        index_json=IndexJson.empty().naming([*named, *unnamed]).encode(),
         content=tuple(content.values()),
         made=made,
     )
 
 
-def _choose(layout: Layout, root: Root, options: ExportOptions) -> _Image:
+def _choose(layout: Layout, catalog: Catalog, root: Root, options: ExportOptions) -> _Image:
     """Choose the root that goes into an OCI archive: the image itself, or a part of it."""
-    documents = Documents(layout)
-    name = options.name or root.name
+    chosen = _Choosing(layout, catalog, options.name or root.name)
+    documents = chosen.documents
     descriptor = image_parts.described(layout, root)
     if not descriptor.media_type.is_index:
-        part = documents.single(descriptor, root.name)
+        part = image_parts.single(documents, descriptor, root.name)
         image_parts.choose([part], options.platforms, root.name, is_forced=options.is_forced)
-        return _Image(name=name, root=descriptor, content=documents.content(descriptor))
-    parts = documents.parts(descriptor)
+        return chosen.whole(descriptor)
+    parts = image_parts.parts_of(documents, descriptor)
+    left_out: tuple[str, ...] = ()
     if options.platforms:
-        chosen = image_parts.choose(
+        wanted = image_parts.choose(
             parts, options.platforms, root.name, is_forced=options.is_forced
         )
         if len(options.platforms) == 1:
-            (alone,) = chosen
-            return _Image(
-                name=name, root=alone.descriptor, content=documents.content(alone.descriptor)
-            )
-        kept = documents.with_statements(parts, chosen)
-        left_out: tuple[str, ...] = ()
+            return chosen.whole(wanted[0].descriptor)
+        kept = image_parts.with_statements(parts, wanted)
     else:
         kept = [part for part in parts if part.is_here]
         left_out = tuple(part.label for part in parts if not part.is_here and part.may_be_image)
     if len(kept) == len(parts):
-        return _Image(name=name, root=descriptor, content=documents.content(descriptor))
+        return chosen.whole(descriptor)
     if not kept:
         raise BlobNotFound(root.digest, f"no platform of {root.name or root.digest!r} is here")
-    return _narrowed(documents, descriptor, kept, name, left_out)
+    return chosen.narrowed(descriptor, kept, left_out)
 
 
-def _narrowed(
-    documents: Documents,
-    index: Descriptor,
-    kept: Sequence[Part],
-    name: str | None,
-    left_out: tuple[str, ...],
-) -> _Image:
-    content = documents.listing(index, kept)
-    root = replace(index, digest=Digest.of(content), size=len(content), data=None)
-    below = {each.digest: each for part in kept for each in documents.content(part.descriptor)}
-    return _Image(
-        name=name,
-        root=root,
-        content=(*below.values(), root),
-        made={root.digest: content},
-        left_out=left_out,
-    )
+class _Choosing:
+    """What an image in an OCI archive consists of, once its root is chosen."""
+
+    def __init__(self, layout: Layout, catalog: Catalog, name: str | None) -> None:
+        self.documents = LocalDocuments(layout)
+        self._referrers = LocalReferrers(catalog, self.documents)
+        self._name = name
+
+    def whole(self, root: Descriptor) -> _Image:
+        """Take a root with all that it contains, and what refers to that."""
+        found = image_parts.content_of(self.documents, root, self._referrers)
+        return _Image(
+            name=self._name,
+            root=root,
+            content=found.blobs,
+            referrers=tuple(map(self._listed, found.referrers)),
+        )
+
+    def narrowed(
+        self, index: Descriptor, kept: Sequence[Part], left_out: tuple[str, ...]
+    ) -> _Image:
+        """Make an index of some parts, and take what they contain and what refers to that."""
+        content = image_parts.listing(self.documents, index, kept)
+        root = replace(index, digest=Digest.of(content), size=len(content), data=None)
+        below = [self.whole(part.descriptor) for part in kept]
+        blobs = {each.digest: each for one in below for each in one.content}
+        referrers = {each.digest: each for one in below for each in one.referrers}
+        return _Image(
+            name=self._name,
+            root=root,
+            content=(*blobs.values(), root),
+            made={root.digest: content},
+            left_out=left_out,
+            referrers=tuple(d for d in referrers.values() if d.digest not in _digests(kept)),
+        )
+
+    def _listed(self, referrer: Descriptor) -> Descriptor:
+        return graph.described_referrer(referrer, self.documents.document(referrer))
+
+
+def _digests(parts: Sequence[Part]) -> set[Digest]:
+    return {part.descriptor.digest for part in parts}
 
 
 def _named(descriptor: Descriptor, name: str | None) -> Descriptor:
@@ -229,7 +265,7 @@ def _plan_docker(layout: Layout, roots: Sequence[Root], options: ExportOptions) 
         manifests[descriptor.digest] = document
         tags.setdefault(descriptor.digest, []).extend(_docker_tags(name))
     needed = [each for document in manifests.values() for each in _config_and_layers(document)]
-    image_parts.check_there(layout, needed)
+    check_present(layout, needed)
     return _DockerExport(
         images=tuple(Exported(name=name, digest=each.digest) for name, each, _ in images),
         parts=tuple(
@@ -246,7 +282,7 @@ def _plan_filesystem(
     if len(roots) != 1:
         raise InvalidInput("a file tree is that of one image: give one name")
     ((name, descriptor, document),) = (_single(layout, root, options) for root in roots)
-    image_parts.check_there(layout, document.layers)
+    check_present(layout, document.layers)
     return _FilesystemExport(
         images=(Exported(name=name, digest=descriptor.digest),), layers=document.layers
     )
@@ -262,10 +298,24 @@ def _single(
             hint=f"--format {Form.OCI.value} holds several",
         )
     part = image_parts.find_one(
-        Documents(layout), image_parts.described(layout, root), options.platforms, root.name,
+        LocalDocuments(layout), image_parts.described(layout, root), options.platforms, root.name,
         is_forced=options.is_forced,
     )  # fmt: skip
-    return options.name or root.name, part.descriptor, part.image(root.name)
+    image = part.image(root.name)
+    _refuse_other_layers(image, root.name or root.digest)
+    return options.name or root.name, part.descriptor, image
+
+
+def _refuse_other_layers(image: Manifest, name: str) -> None:
+    """Refuse layers that no reader of the archive could unpack: ciphertext, WebAssembly, data."""
+    for layer in image.layers:
+        if layer.media_type.may_unpack:
+            continue
+        what = "is encrypted" if layer.media_type.is_encrypted else "is not a file system"
+        raise InvalidInput(
+            f"layer {layer.digest} of {name!r} {what}: its type is {str(layer.media_type)!r}",
+            hint=f"--format {Form.OCI.value} exports it as it is",
+        )
 
 
 def _config_and_layers(document: Manifest) -> tuple[Descriptor, ...]:

@@ -1,54 +1,44 @@
-"""The parts of an image: the manifests that its documents list, and choosing among them.
-
-Told from the documents in the layout, since an archive is made of these.
-"""
+"""Parts of an image: the manifests that its documents in the layout list, and a choice of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import (
     BlobNotFound,
-    CorruptBlob,
     InvalidInput,
-    InvalidManifest,
     InvalidReference,
     NotFound,
     PlatformNotFound,
     Refused,
 )
-from cachedb.layout.blobs import path_of
-from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
 from cachedb.oci import (
     Descriptor,
-    Index,
     Manifest,
     MediaType,
     Platform,
     Reference,
     attestation,
-    config,
-    manifest,
+    graph,
 )
 from cachedb.oci.index_merge import Entry, IndexDocument
-from cachedb.oci.manifest import Role
 from cachedb.oci.platform.match import only
 from cachedb.oci.platform.model import this_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from cachedb.layout import Layout
     from cachedb.oci import Digest
     from cachedb.operations.read.resolve import Root
+    from cachedb.operations.transfer.local_graph import LocalDocuments, LocalReferrers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A manifest that is listed by an index, or the one that an image is.
+class Part(NamedTuple):
+    """A manifest that an index lists, or the one that an image is.
 
-    `document` is None when it is not here; `configured` is the platform that its config says.
+    `document` is None when it is not here; `configured` is the platform in its config.
     """
 
     entry: Entry
@@ -95,133 +85,120 @@ class Part:
         return self.document
 
 
-class Documents:
-    """The documents of one image in a layout; each is read once."""
+def find_parts(documents: LocalDocuments, root: Descriptor, name: str | None) -> list[Part]:
+    """Return the parts of an image: what its index lists, or itself."""
+    is_index = root.media_type.is_index
+    return parts_of(documents, root) if is_index else [single(documents, root, name)]
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._known: dict[Digest, bytes] = {}
 
-    def find_parts(self, root: Descriptor, name: str | None) -> list[Part]:
-        """Return the parts of an image: what its index lists, or itself."""
-        is_index = root.media_type.is_index
-        return self.parts(root) if is_index else [self.single(root, name)]
+def single(documents: LocalDocuments, descriptor: Descriptor, name: str | None) -> Part:
+    """Return an image that is not an index as a part of itself.
 
-    def single(self, descriptor: Descriptor, name: str | None) -> Part:
-        """Return an image that is no index as a part of itself."""
-        if not descriptor.media_type.is_manifest:
-            raise InvalidInput(f"{name or descriptor.digest!r} is a blob, and not an image")
-        if not self._is_here(descriptor):
-            raise BlobNotFound(descriptor.digest)
-        return self._part(Entry(descriptor=descriptor, json=descriptor.to_json()))
+    Raises:
+        InvalidInput: The descriptor is that of a blob.
+        BlobNotFound: The image is not in the layout.
+    """
+    if not descriptor.media_type.is_manifest:
+        raise InvalidInput(f"{name or descriptor.digest!r} is a blob, and not an image")
+    if not documents.is_here(descriptor):
+        raise BlobNotFound(descriptor.digest)
+    return _part(documents, Entry(descriptor=descriptor, json=descriptor.to_json()))
 
-    def parts(self, index: Descriptor) -> list[Part]:
-        """Return what an index lists at any depth, in the order of the documents."""
-        found: dict[Digest, Part] = {}
-        self._collect(index, found, set(), 0)
-        return list(found.values())
 
-    def content(self, root: Descriptor) -> tuple[Descriptor, ...]:
-        """Return what a document leads to, children before parents, itself last.
+def parts_of(documents: LocalDocuments, index: Descriptor) -> list[Part]:
+    """Return what an index lists at any depth, each once, in the order of the documents.
 
-        A layer that need not be there, and content that its descriptor holds, are left out unless
-        they are there.
-        """
-        found: dict[Digest, Descriptor] = {}
-        self._walk(root, found, set(), 0)
-        return tuple(found.values())
+    An inner index that is absent is a part itself.
 
-    def listing(self, index: Descriptor, kept: Sequence[Part]) -> bytes:
-        """Return an index that lists some parts only, with all else that it says."""
-        whole = IndexDocument.parse(self._read(index), index.media_type)
-        return whole.listing(part.entry for part in kept).content
+    Raises:
+        LimitExceeded: The index is nested too deeply, or has too many documents.
+    """
+    documents.explore(index)
+    entered = {index.digest}
 
-    def with_statements(self, parts: Sequence[Part], chosen: Sequence[Part]) -> list[Part]:
-        """Add what is about the chosen parts and is here, in the order in which all stand."""
-        digests = {part.descriptor.digest for part in chosen}
-        return [
-            part
-            for part in parts
-            if part.descriptor.digest in digests or (part.is_here and _about(part) in digests)
-        ]
-
-    def _collect(
-        self, index: Descriptor, found: dict[Digest, Part], seen: set[Digest], depth: int
-    ) -> None:
-        if index.digest in seen:  # listed twice, level by level, it is met 2^depth times
-            return
-        seen.add(index.digest)
-        GRAPH_DEPTH.check(depth, f"the nesting of {index.digest}")
-        for entry in IndexDocument.parse(self._read(index), index.media_type).entries:
-            GRAPH_NODES.check(len(found), f"the number of documents of {index.digest}")
-            descriptor = entry.descriptor
-            if descriptor.media_type.is_index and self._is_here(descriptor):
-                self._collect(descriptor, found, seen, depth + 1)
-            elif descriptor.digest not in found:
-                found[descriptor.digest] = self._part(entry)
-
-    def _part(self, entry: Entry) -> Part:
-        descriptor = entry.descriptor
-        is_here = self._is_here(descriptor)
-        document = None
-        if is_here and descriptor.media_type.is_manifest:
-            parsed = self._parse(descriptor)
-            assert isinstance(parsed, Manifest)  # that is what the media type says
-            document = parsed
-        return Part(
-            entry=entry,
-            document=document,
-            configured=None if document is None else self._configured(document),
-            is_here=is_here,
-        )
-
-    def _configured(self, document: Manifest) -> Platform | None:
-        if not document.is_image or document.config is None:
+    def inside(entry: Entry) -> tuple[Entry, ...] | None:
+        inner = entry.descriptor
+        if not inner.media_type.is_index or not documents.is_here(inner):
             return None
-        descriptor = document.config
-        if descriptor.data is None and not self._is_here(descriptor):
-            return None
-        content = descriptor.data or self._layout.blobs.read(descriptor.digest, CONFIG_BYTES)
-        try:
-            found = config.parse(content).platform
-        except InvalidManifest as error:
-            raise error.of(descriptor.digest) from error
-        return found if found.os or found.architecture else None
+        is_new = inner.digest not in entered
+        entered.add(inner.digest)
+        return _entries(documents, inner) if is_new else ()
 
-    def _walk(
-        self, here: Descriptor, found: dict[Digest, Descriptor], seen: set[Digest], depth: int
-    ) -> None:
-        if here.digest in seen:
-            return
-        seen.add(here.digest)
-        GRAPH_DEPTH.check(depth, f"the nesting of {here.digest}")
-        GRAPH_NODES.check(len(seen), f"the number of documents of {here.digest}")
-        if here.media_type.is_index or here.media_type.is_manifest:
-            for child in self._parse(here).children():
-                if child.role is Role.MANIFEST:
-                    self._walk(child.descriptor, found, seen, depth + 1)
-                elif child.role is not Role.SUBJECT and self._is_needed(child.descriptor):
-                    found.setdefault(child.descriptor.digest, child.descriptor)
-        found.setdefault(here.digest, here)
+    found: dict[Digest, Part] = {}
+    for entry in graph.leaves(_entries(documents, index), inside):
+        if entry.descriptor.digest not in found:
+            found[entry.descriptor.digest] = _part(documents, entry)
+    return list(found.values())
 
-    def _is_needed(self, descriptor: Descriptor) -> bool:
-        may_lack = descriptor.data is not None or not descriptor.media_type.is_distributable
-        return not may_lack or self._is_here(descriptor)
 
-    def _is_here(self, descriptor: Descriptor) -> bool:
-        return self._layout.blobs.stat(descriptor.digest) is not None
+def content_of(
+    documents: LocalDocuments, root: Descriptor, referrers: LocalReferrers | None = None
+) -> ImageContent:
+    """Return all content of an image in the order of publication, with that of its referrers.
 
-    def _parse(self, descriptor: Descriptor) -> Index | Manifest:
-        try:
-            return manifest.parse(self._read(descriptor), descriptor.media_type)
-        except InvalidManifest as error:
-            raise error.of(descriptor.digest) from error
+    Of the content that may be absent, what is here is included; the sizes of blobs are not looked
+    at, and neither is whether the required ones are here (`check_present`).
 
-    def _read(self, descriptor: Descriptor) -> bytes:
-        digest = descriptor.digest
-        if digest not in self._known:
-            self._known[digest] = self._layout.blobs.read(digest, MANIFEST_BYTES)
-        return self._known[digest]
+    Raises:
+        BlobNotFound: A document is not in the layout.
+        LimitExceeded: The image is nested too deeply, or has too many documents.
+    """
+    found = documents.explore(root, referrers)
+    if found.missing:
+        raise BlobNotFound(found.missing[0].digest)
+    ordered: dict[Digest, Descriptor] = {}
+    for digest in found.documents:
+        for each in (*documents.leaves(found.content[digest]), found.descriptors[digest]):
+            ordered.setdefault(each.digest, each)
+    own = found if referrers is None else documents.explore(root)
+    referring = [found.descriptors[key] for key in found.documents if key not in own.content]
+    return ImageContent(
+        blobs=tuple(ordered.values()),
+        referrers=tuple(each for each in referring if found.content[each.digest].subject),
+    )
+
+
+class ImageContent(NamedTuple):
+    """All content of an image: `blobs` include the documents, children before parents.
+
+    `referrers` are the manifests that refer to a document of the image and are not part of it.
+    """
+
+    blobs: tuple[Descriptor, ...]
+    referrers: tuple[Descriptor, ...]
+
+
+def listing(documents: LocalDocuments, index: Descriptor, kept: Sequence[Part]) -> bytes:
+    """Return an index that lists some parts only, with all else that it says."""
+    whole = IndexDocument.parse(documents.content(index), index.media_type)
+    return whole.listing(part.entry for part in kept).content
+
+
+def with_statements(parts: Sequence[Part], chosen: Sequence[Part]) -> list[Part]:
+    """Add the attestations about the chosen parts that are here, in the order of all parts."""
+    digests = {part.descriptor.digest for part in chosen}
+    return [
+        part
+        for part in parts
+        if part.descriptor.digest in digests or (part.is_here and _about(part) in digests)
+    ]
+
+
+def _entries(documents: LocalDocuments, index: Descriptor) -> tuple[Entry, ...]:
+    return IndexDocument.parse(documents.content(index), index.media_type).entries
+
+
+def _part(documents: LocalDocuments, entry: Entry) -> Part:
+    descriptor = entry.descriptor
+    is_here = documents.is_here(descriptor)
+    is_image = is_here and descriptor.media_type.is_manifest
+    document = documents.document(descriptor) if is_image else None
+    return Part(
+        entry=entry,
+        document=document if isinstance(document, Manifest) else None,
+        configured=documents.platform_of(descriptor) if is_image else None,
+        is_here=is_here,
+    )
 
 
 def choose(
@@ -245,7 +222,7 @@ def choose(
 
 
 def find_one(
-    documents: Documents,
+    documents: LocalDocuments,
     root: Descriptor,
     wanted: Sequence[Platform],
     name: str | None,
@@ -258,32 +235,14 @@ def find_one(
         PlatformNotFound: There is none.
     """
     if not root.media_type.is_index:
-        single = documents.single(root, name)
-        choose([single], wanted, name, is_forced=is_forced)
-        return single
-    images = [part for part in documents.parts(root) if part.may_be_image]
+        alone = single(documents, root, name)
+        choose([alone], wanted, name, is_forced=is_forced)
+        return alone
+    images = [part for part in parts_of(documents, root) if part.may_be_image]
     if not wanted and len(images) == 1:
         _refuse_absent(images[0], name)
         return images[0]
     return choose(images, wanted or [this_machine()], name, is_forced=is_forced)[0]
-
-
-def check_there(layout: Layout, needed: Iterable[Descriptor]) -> None:
-    """Make sure that blobs are here, with their sizes; their bytes are not read.
-
-    Raises:
-        BlobNotFound: One is not.
-        CorruptBlob: One has another size.
-    """
-    for descriptor in needed:
-        if descriptor.data is not None:
-            continue
-        file = layout.blobs.stat(descriptor.digest)
-        if file is None:
-            raise BlobNotFound(descriptor.digest)
-        if file.size != descriptor.size:
-            why = f"has {file.size} bytes instead of {descriptor.size}"
-            raise CorruptBlob(descriptor.digest, why, path=path_of(descriptor.digest))
 
 
 def full_name(name: str) -> Reference | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cachedb.archive import image_archive
 from cachedb.errors import (
@@ -17,16 +17,24 @@ from cachedb.errors import (
     Refused,
 )
 from cachedb.layout import IndexJson, Layout
-from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES, MANIFEST_BYTES
-from cachedb.oci import Descriptor, Digest, Index, Reference, manifest, media_type
+from cachedb.limits import MANIFEST_BYTES
+from cachedb.oci import (
+    Descriptor,
+    Digest,
+    Index,
+    Reference,
+    attestation,
+    graph,
+    manifest,
+    media_type,
+)
 from cachedb.oci.descriptor import CONTAINERD_NAME
-from cachedb.oci.manifest import Role
 from cachedb.oci.salvage import leads_on
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cachedb.archive.docker_archive import Image
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
     from cachedb.layout.blobs import BlobStore
     from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Manifest
+    from cachedb.oci.graph import ContentGraph, RequiredContent
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
 
@@ -127,7 +136,8 @@ def _take_in(
             )
         return ()
     named = _renamed(named, options.name, source)
-    images = [_Closure(intake, source).walk(descriptor) for _, descriptor in named]
+    reader = _ClosureReader(intake, source)
+    images = [reader.read(descriptor) for _, descriptor in named]
     replaced = _taken_over(layout, named, options)
     present = {(ref.name, ref.descriptor.digest) for ref in layout.index().refs}
     needed = dict.fromkeys(digest for image in images for digest in image.order)
@@ -207,6 +217,13 @@ class _Intake:
             found += [(_canonical(tag), descriptor) for tag in image.tags] or [(None, descriptor)]
         return found
 
+    def store_embedded(self, digest: Digest, content: bytes) -> int:
+        """Store what a descriptor embeds; returns its size. Other tools read the blob alone."""
+        self._lease.hold([digest])
+        self.stage.add(digest, content)
+        self.staged[digest] = len(content)
+        return len(content)
+
     def size_of(self, digest: Digest) -> int | None:
         """Return the size of a blob that came in or is here; None if it is neither."""
         if digest in self.staged:
@@ -267,96 +284,125 @@ class _DirectoryIntake(_Intake):
             raise InvalidArchive(self._source, f"blob {digest} {error.why}") from error
 
 
-@dataclass(slots=True)
-class _Closure:
+class _Closure(NamedTuple):
     """What one image needs: `order` has children before parents, `missing` is not there."""
 
-    intake: _Intake
-    source: str
-    order: list[Digest] = field(default_factory=list)
-    missing: list[Digest] = field(default_factory=list)
-    _seen: set[Digest] = field(default_factory=set)
-    _has_whole: bool = False
+    order: tuple[Digest, ...]
+    missing: tuple[Digest, ...]
 
-    def walk(self, root: Descriptor) -> _Closure:
-        """Collect what a root leads to, and refuse an image of which nothing is whole."""
-        self._document(root, 0)
-        if not self._has_whole:
-            first = f": {self.missing[0]} is missing" if self.missing else ""
-            raise InvalidArchive(self.source, f"no platform of {root.digest} is whole{first}")
-        return self
 
-    def _document(self, descriptor: Descriptor, depth: int) -> None:
-        digest = descriptor.digest
-        if digest in self._seen:
-            return
-        self._seen.add(digest)
-        GRAPH_DEPTH.check(depth, f"the nesting of an image in {self.source}")
-        GRAPH_NODES.check(len(self._seen), f"the number of documents in {self.source}")
-        if not (descriptor.media_type.is_index or descriptor.media_type.is_manifest):
-            self._leaf(descriptor)
-            self._refuse_unknown_document(descriptor)
-            self._has_whole |= depth == 0 and not self.missing
-            return
-        if not self._is_there(descriptor):
-            return
-        document = self._parse(descriptor)
+class _ClosureReader:
+    """Reads what images need of what came in and of what is here."""
+
+    def __init__(self, intake: _Intake, source: str) -> None:
+        self._intake = intake
+        self._source = source
+        self._parsed: dict[Digest, Index | Manifest] = {}
+
+    def read(self, root: Descriptor) -> _Closure:
+        """Collect the closure of a root.
+
+        Raises:
+            InvalidArchive: No platform of the image is whole, a document breaks the rules, or a
+                blob has another size than its descriptor says.
+            LimitExceeded: The image is nested too deeply, or has too many documents.
+        """
+        if not graph.is_document(root.media_type):
+            return self._read_blob(root)
+        found = graph.explore([root], self._read_level, f"{root.digest} in {self._source}")
+        order: list[Digest] = []
+        missing = [each.digest for each in found.missing]
+        broken: set[Digest] = set(missing)
+        for digest in found.documents:
+            leaves = self._present_leaves(digest, found.content[digest])
+            absent = [d.digest for d in found.content[digest].blobs if d.digest not in leaves]
+            if absent:
+                broken.add(digest)
+            missing += absent
+            order += [*leaves, digest]
+        self._refuse_broken(found, broken, missing)
+        return _Closure(tuple(dict.fromkeys(order)), tuple(dict.fromkeys(missing)))
+
+    def _read_blob(self, root: Descriptor) -> _Closure:
+        if not self._is_there(root):
+            raise InvalidArchive(self._source, f"{root.digest} is missing")
+        self._refuse_unknown_document(root)
+        return _Closure((root.digest,), ())
+
+    def _read_level(self, level: Sequence[Descriptor]) -> Iterator[RequiredContent | None]:
+        for descriptor in level:
+            if self._is_there(descriptor):
+                document = self._parse(descriptor)
+                self._parsed[descriptor.digest] = document
+                yield graph.required_content(document)
+            else:
+                yield None
+
+    def _present_leaves(self, parent: Digest, needed: RequiredContent) -> list[Digest]:
+        """Return the blobs of a document that are there, those that may be absent among them."""
+        found = list(filter(self._is_there, needed.leaves))
+        if isinstance(self._parsed[parent], Index):
+            for each in found:
+                self._refuse_unknown_document(each)
+        return [each.digest for each in found]
+
+    def _refuse_broken(
+        self, found: ContentGraph, broken: set[Digest], missing: Sequence[Digest]
+    ) -> None:
+        """Refuse an image that lacks something and has no platform that is whole.
+
+        An attestation is not a platform, unless there is nothing else.
+        """
+        platforms = [key for key in found.descriptors if self._is_platform(found, key)]
+        if missing and broken.issuperset(platforms):
+            (root,) = found.roots
+            raise InvalidArchive(
+                self._source, f"no platform of {root} is whole: {missing[0]} is missing"
+            )
+
+    def _is_platform(self, found: ContentGraph, digest: Digest) -> bool:
+        if attestation.is_attestation(found.descriptors[digest].annotations):
+            return False
+        document = self._parsed.get(digest)
         if isinstance(document, Index):
-            for child in document.manifests:
-                self._document(child, depth + 1)
-        else:
-            self._has_whole |= self._content(document)
-        self.order.append(digest)
-
-    def _content(self, document: Manifest) -> bool:
-        """Collect the config and the layers; say whether all are there."""
-        before = len(self.missing)
-        for child in document.children():
-            is_subject = child.role is Role.SUBJECT
-            if not is_subject and child.descriptor.media_type.is_distributable:
-                self._leaf(child.descriptor)
-        return len(self.missing) == before
-
-    def _leaf(self, descriptor: Descriptor) -> None:
-        if descriptor.data is None and self._is_there(descriptor):
-            self.order.append(descriptor.digest)
+            return bool(found.content[digest].blobs)
+        return document is not None and not document.is_attestation
 
     def _refuse_unknown_document(self, descriptor: Descriptor) -> None:
-        """Refuse what would bring its content along if we knew its type.
+        """Refuse a document of an unknown type that points at other content.
 
-        Without that content it is of no use, and no collection could tell what it needs.
+        Its content cannot be carried along, and no collector could tell what it needs.
         """
-        if descriptor.size > MANIFEST_BYTES.value:
+        if descriptor.media_type.is_layer or descriptor.size > MANIFEST_BYTES.value:
             return
-        content = self.intake.read(descriptor.digest)
+        content = self._intake.read(descriptor.digest)
         if content is not None and leads_on(content):
             raise InvalidArchive(
-                self.source,
+                self._source,
                 f"{descriptor.digest} is a document of the unknown type "
                 f"{str(descriptor.media_type)!r}",
             )
 
     def _is_there(self, descriptor: Descriptor) -> bool:
-        size = self.intake.size_of(descriptor.digest)
-        if size is None:
-            self.missing.append(descriptor.digest)
-            return False
-        if size != descriptor.size:
+        size = self._intake.size_of(descriptor.digest)
+        if size is None and descriptor.data is not None:
+            size = self._intake.store_embedded(descriptor.digest, descriptor.data)
+        if size is not None and size != descriptor.size:
             raise InvalidArchive(
-                self.source,
+                self._source,
                 f"blob {descriptor.digest} has {size} bytes, and its descriptor says "
                 f"{descriptor.size}",
             )
-        return True
+        return size is not None
 
     def _parse(self, descriptor: Descriptor) -> Index | Manifest:
-        content = self.intake.read(descriptor.digest)
+        content = self._intake.read(descriptor.digest)
         if content is None:
-            raise InvalidArchive(self.source, f"blob {descriptor.digest} cannot be read")
+            raise InvalidArchive(self._source, f"blob {descriptor.digest} cannot be read")
         try:
             return manifest.parse(content, descriptor.media_type)
         except InvalidManifest as error:
-            raise InvalidArchive(self.source, str(error.of(descriptor.digest))) from error
+            raise InvalidArchive(self._source, str(error.of(descriptor.digest))) from error
 
 
 def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Descriptor]]:

@@ -1,4 +1,4 @@
-"""Remote: questions to registries about images, without pulling them.
+"""Remote inspection: questions to registries about images, without pulling them.
 
 Mirrors are not asked: what one of them has says nothing about what is published.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from cachedb.catalog.index.ref_rows import parts_of
 from cachedb.errors import (
@@ -18,9 +19,18 @@ from cachedb.errors import (
     RefNotFound,
     WrongContent,
 )
-from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES
-from cachedb.oci import Descriptor, Digest, Index, Platform, Reference, config, manifest
-from cachedb.oci.manifest import Role
+from cachedb.limits import CONFIG_BYTES
+from cachedb.oci import (
+    Descriptor,
+    Digest,
+    Index,
+    Manifest,
+    Platform,
+    Reference,
+    graph,
+    manifest,
+)
+from cachedb.oci.platform import selection
 from cachedb.oci.platform.match import only_strict
 from cachedb.oci.reference import DEFAULT_TAG
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
@@ -28,7 +38,7 @@ from cachedb.operations.transfer.workers import JOBS, run_all, workers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cachedb.oci import Manifest
+    from cachedb.oci.graph import RequiredContent
     from cachedb.oci.reference import TagName
     from cachedb.operations.read.resolve import Root
     from cachedb.registry.client import Client
@@ -40,8 +50,11 @@ _Connect: TypeAlias = Callable[[str], "Client"]
 def image_in_registry(client: Client, reference: Reference, platform: Platform | None) -> bool:
     """Ask whether a registry has an image for a platform; without one, whether it has the image.
 
-    The platform has to be that very one: an amd64 that would run a 386 does not count. That the
-    registry could not be asked is an error, never "no".
+    The platform has to be that very one: an amd64 that would run a 386 does not count. Where an
+    index is silent, the configs of its images tell.
+
+    Raises:
+        RegistryError: The registry could not be asked; that is never "no".
     """
     registry = client.origin
     try:
@@ -51,13 +64,19 @@ def image_in_registry(client: Client, reference: Reference, platform: Platform |
         root = _read(registry, reference, _target(reference))
     except RefNotFound:
         return False
-    indexes = _walk(registry, reference, root, JOBS, lambda each: each.media_type.is_index)
+    found = _read_graph(registry, reference, root, JOBS, selection.is_silent)
+    declared = (child.platform for each in found for child in _listed(each))
+    configured = (
+        _configured_platform(registry, reference, each)
+        for each in found
+        if each.descriptor.platform is None
+    )
     matcher = only_strict(platform)
-    if isinstance(root.parsed, Index):
-        listed = (child.platform for each in indexes for child in each.children)
-        return any(found is not None and matcher.matches(found) for found in listed)
-    found = _configured_platform(registry, reference, root)
-    return found is not None and matcher.matches(found)
+    return any(each is not None and matcher.matches(each) for each in chain(declared, configured))
+
+
+def _listed(document: _RemoteDocument) -> tuple[Descriptor, ...]:
+    return document.parsed.manifests if isinstance(document.parsed, Index) else ()
 
 
 def list_tags(client: Client, reference: Reference) -> Iterator[TagName]:
@@ -105,14 +124,16 @@ def inspect(client: Client, reference: Reference, jobs: int = JOBS) -> RemoteIma
     """
     registry = client.origin
     root = _read(registry, reference, _target(reference))
-    found = _walk(registry, reference, root, jobs, _is_document)
+    found = _read_graph(registry, reference, root, jobs, lambda _: True)
     return RemoteImage(
         reference=reference,
         descriptor=root.descriptor,
         content=root.content,
-        size=sum({k: v for each in found for k, v in each.parts.items()}.values()),
+        size=sum({k: v for each in found for k, v in each.sizes.items()}.values()),
         manifests=tuple(
-            _summary(registry, reference, each) for each in found if not each.is_index
+            _summary(registry, reference, each)
+            for each in found
+            if isinstance(each.parsed, Manifest)
         ),
     )
 
@@ -188,8 +209,7 @@ def _ask(root: Root, reference: Reference, registry: Registry) -> Published:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
+class _RemoteDocument(NamedTuple):
     """A document at a registry."""
 
     descriptor: Descriptor
@@ -197,80 +217,66 @@ class _Document:
     parsed: Index | Manifest
 
     @property
-    def is_index(self) -> bool:
-        return isinstance(self.parsed, Index)
-
-    @property
-    def parts(self) -> dict[Digest, int]:
-        """The sizes of config and layers, and its own."""
-        own = {self.descriptor.digest: self.descriptor.size}
-        children = () if isinstance(self.parsed, Index) else self.parsed.children()
-        return own | {
-            each.descriptor.digest: each.descriptor.size
-            for each in children
-            if each.role is not Role.SUBJECT
-        }
-
-    @property
-    def children(self) -> tuple[Descriptor, ...]:
-        return self.parsed.manifests if isinstance(self.parsed, Index) else ()
+    def sizes(self) -> dict[Digest, int]:
+        """The sizes of the document and of its blobs, those that may be absent among them."""
+        leaves = graph.required_content(self.parsed).leaves
+        return {each.digest: each.size for each in (self.descriptor, *leaves)}
 
 
-def _walk(
+def _read_graph(
     registry: Registry,
     reference: Reference,
-    root: _Document,
+    root: _RemoteDocument,
     jobs: int,
     is_wanted: Callable[[Descriptor], bool],
-) -> list[_Document]:
+) -> list[_RemoteDocument]:
     """Read the documents below a root, level by level, each once; the root is the first."""
-    found: dict[str, _Document] = {root.descriptor.digest: root}
-    level: Sequence[_Document] = (root,)
-    depth = 0
+    found: dict[Digest, _RemoteDocument] = {root.descriptor.digest: root}
     with workers(jobs) as pool:
-        while level:
-            below = {each.digest: each for document in level for each in document.children}
-            new = [d for d in below.values() if d.digest not in found and is_wanted(d)]
-            depth += 1
-            GRAPH_DEPTH.check(depth, f"the nesting of {reference.familiar!r}")
-            GRAPH_NODES.check(
-                len(found) + len(new), f"the number of documents of {reference.familiar!r}"
-            )
-            level = run_all(pool, lambda each: _read(registry, reference, each), new)
-            found.update({each.descriptor.digest: each for each in level})
+
+        def read(level: Sequence[Descriptor]) -> list[RequiredContent]:
+            new = [each for each in level if each.digest not in found]
+            answers = run_all(pool, lambda each: _read(registry, reference, each), new)
+            found.update({each.descriptor.digest: each for each in answers})
+            needed = [graph.required_content(found[each.digest].parsed) for each in level]
+            return [
+                each._replace(documents=tuple(filter(is_wanted, each.documents)))
+                for each in needed
+            ]
+
+        graph.explore([root.descriptor], read, repr(reference.familiar))
     return list(found.values())
 
 
 def _read(
     registry: Registry, reference: Reference, target: Descriptor | Digest | TagName
-) -> _Document:
+) -> _RemoteDocument:
     answered, content = registry.manifest(reference.path, target)
     # What an index says of a child, its platform above all, is not in the answer.
     descriptor = target if isinstance(target, Descriptor) else answered
     try:
-        return _Document(descriptor, content, manifest.parse(content, descriptor.media_type))
+        parsed = manifest.parse(content, descriptor.media_type)
     except InvalidManifest as error:
         raise error.of(descriptor.digest) from error
+    return _RemoteDocument(descriptor, content, parsed)
 
 
 def _target(reference: Reference) -> Digest | TagName:
     return reference.digest or reference.tag or DEFAULT_TAG
 
 
-def _is_document(descriptor: Descriptor) -> bool:
-    return descriptor.media_type.is_index or descriptor.media_type.is_manifest
-
-
-def _summary(registry: Registry, reference: Reference, document: _Document) -> RemoteManifest:
+def _summary(
+    registry: Registry, reference: Reference, document: _RemoteDocument
+) -> RemoteManifest:
     parsed = document.parsed
-    assert not isinstance(parsed, Index)
+    assert isinstance(parsed, Manifest)
     platform = document.descriptor.platform or _configured_platform(registry, reference, document)
     return RemoteManifest(
         descriptor=document.descriptor,
         platform=platform,
         artifact_type=None if parsed.is_image else _artifact_type(parsed),
         layers=len(parsed.layers),
-        size=sum(document.parts.values()),
+        size=sum(document.sizes.values()),
     )
 
 
@@ -281,16 +287,16 @@ def _artifact_type(parsed: Manifest) -> str | None:
 
 
 def _configured_platform(
-    registry: Registry, reference: Reference, document: _Document
+    registry: Registry, reference: Reference, document: _RemoteDocument
 ) -> Platform | None:
-    """Read the platform from the config of an image; None if it is something else."""
-    parsed = document.parsed
-    if isinstance(parsed, Index) or parsed.config is None or not parsed.is_image:
-        return None
-    descriptor = parsed.config
-    CONFIG_BYTES.check(descriptor.size, f"the config of {reference.familiar!r}")
-    with registry.blob(reference.path, descriptor) as stream:
-        content = b"".join(stream)
-    if Digest.of(content, descriptor.digest.algorithm) != descriptor.digest:
-        raise WrongContent(f"blob {descriptor.digest}", "the registry sent other bytes")
-    return config.parse(content).platform
+    """Read the platform from the config of an image; None for anything else."""
+
+    def read(config: Descriptor) -> bytes:
+        CONFIG_BYTES.check(config.size, f"the config of {reference.familiar!r}")
+        with registry.blob(reference.path, config) as stream:
+            content = b"".join(stream)
+        if Digest.of(content, config.digest.algorithm) != config.digest:
+            raise WrongContent(f"blob {config.digest}", "the registry sent other bytes")
+        return content
+
+    return graph.configured_platform(document.parsed, read)
