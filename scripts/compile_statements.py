@@ -10,6 +10,7 @@ import re
 import sqlite3
 import textwrap
 from importlib import import_module
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.dialects import postgresql, sqlite
