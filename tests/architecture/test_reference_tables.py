@@ -18,6 +18,7 @@ from cachedb.oci import Digest
 from cachedb.operations.check.findings import Code
 from cachedb.operations.gc.mark import Reason
 from cachedb.operations.read.listing import Health
+from cachedb.query.semantics.check import check
 from cachedb.query.sql.compile import compile_query
 from cachedb.query.syntax.parser import parse
 from cachedb.query.vocabulary import KEYWORDS, WORD_OPERATORS
@@ -173,7 +174,8 @@ EXAMPLES = [
 
 @pytest.mark.parametrize("query", EXAMPLES)
 def test_an_example_of_the_syntax_page_compiles(query: str) -> None:
-    assert compile_query(parse(query), now=datetime.now(UTC)).columns
+    checked = check(parse(query), now=datetime.now(UTC))
+    assert compile_query(checked, "sqlite").statement.text
 
 
 def test_the_grammar_of_the_syntax_page_has_every_keyword() -> None:
