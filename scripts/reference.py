@@ -1,18 +1,26 @@
 """Generated pages of docs/reference: ``make golden`` writes them, a test compares them."""
 
+import ast
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import typer
 
 from cachedb import errors, limits
+from cachedb.cache import Cache
+from cachedb.cache_reader import CacheReader
 from cachedb.cli.app import app
 from cachedb.limits import Limit
 from cachedb.query import vocabulary
 
 _MADE = "<!-- Generated from the code by `make golden`; do not edit. -->\n"
 
+_OF_DIRECTORIES = {
+    "XDG_CACHE_HOME": "Its `cachedb/layout` is the default cache, its `cachedb/queries` has "
+    "compiled queries; `$HOME/.cache` if not set.",
+}
 _OF_REGISTRIES = {
     "CACHEDB_MIRROR": "Mirrors to try first, as `[REGISTRY=]URL`, separated by spaces or commas. "
     "`--mirror` for the same registry replaces them.",
@@ -36,7 +44,6 @@ _OF_REGISTRIES = {
     "it.",
 }
 _OF_LIBRARIES = {
-    "XDG_CACHE_HOME": "Its `cachedb/layout` is the default cache; `$HOME/.cache` if not set.",
     "SSL_CERT_FILE, SSL_CERT_DIR": "The system's certificate authorities, for OpenSSL.",
     "COLUMNS": "Width of help and progress bars, in place of the terminal's.",
 }
@@ -108,6 +115,8 @@ def environment() -> str:
             _ABOUT_ENVIRONMENT,
             "## Options\n",
             _table(("variable", "default of"), options),
+            "## Directories\n",
+            _table(head, _quoted(_OF_DIRECTORIES)),
             "## Registries\n",
             _table(head, _quoted(_OF_REGISTRIES)),
             "## Shell completion\n",
@@ -120,7 +129,7 @@ def environment() -> str:
 
 def variables() -> frozenset[str]:
     """Return the environment variables of that page, but for those that only libraries read."""
-    return frozenset((*variables_of_options(), *_OF_REGISTRIES, *_OF_COMPLETION))
+    return frozenset((*variables_of_options(), *_OF_DIRECTORIES, *_OF_REGISTRIES, *_OF_COMPLETION))
 
 
 def options() -> dict[str, frozenset[str]]:
@@ -143,6 +152,37 @@ def variables_of_options() -> dict[str, str]:
         for option in command.params
         if isinstance(option.envvar, str)
     }
+
+
+def python_api() -> str:
+    """Return the page of the Python API: the methods of `Cache` with their docstrings."""
+    parts = ["# Python API", _MADE, _ABOUT_PYTHON]
+    for title, owner in (("Open and change", Cache), ("Read", CacheReader)):
+        parts.append(f"## {title}\n")
+        parts += map(_method, _public(owner))
+    return "\n".join(parts)
+
+
+def _public(owner: type) -> Iterator[ast.FunctionDef]:
+    (tree,) = ast.parse(inspect.getsource(owner)).body
+    for node in getattr(tree, "body", ()):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def _method(function: ast.FunctionDef) -> str:
+    of_class = [each.arg for each in function.args.args[:1] if each.arg in {"self", "cls"}]
+    function.args.args = function.args.args[len(of_class) :]
+    returns = ast.unparse(function.returns) if function.returns else "None"
+    signature = f"{function.name}({ast.unparse(function.args)}) -> {returns}"
+    return f"### {function.name}\n\n```python\n{signature}\n```\n\n{_documented(function)}\n"
+
+
+def _documented(function: ast.FunctionDef) -> str:
+    text = ast.get_docstring(function) or ""
+    return re.sub(r"^    (\w+): ", r"- `\1`: ", text, flags=re.MULTILINE).replace(
+        "Raises:\n", "Raises:\n\n"
+    )
 
 
 def query_language() -> str:
@@ -177,6 +217,11 @@ def query_language() -> str:
     return "\n".join(parts)
 
 
+_ABOUT_PYTHON = """\
+Methods of `cachedb.Cache`. [Use cachedb in scripts](../how-to/use-in-scripts.md) has examples. A
+method whose name begins with `plan` returns a frozen value and changes nothing; another method
+applies it. Errors are classes of [`cachedb.errors`](exit-codes.md).
+"""
 _ABOUT_COMMANDS = """\
 Data is written to stdout, messages and progress to stderr. Digests are printed in full when
 stdout is not a terminal. Every command ends with one of the [exit codes](exit-codes.md). Some
@@ -260,5 +305,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "environment.md": environment,
     "exit-codes.md": exit_codes,
     "limits.md": limit_table,
+    "python.md": python_api,
     "query-language.md": query_language,
 }
