@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -17,6 +18,8 @@ from cachedb.errors import (
 )
 from cachedb.limits import REDIRECTS
 from cachedb.registry.auth.authenticator import Authenticator
+from cachedb.registry.auth.credentials import ANONYMOUS
+from cachedb.registry.auth.trusted_token_servers import trust_in_redirect_target
 from cachedb.registry.http import api_errors, headers
 from cachedb.registry.http.api_errors import Failure
 from cachedb.registry.http.origin import Origin, redact, resolve
@@ -35,6 +38,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_BODY = frozenset({307, 308})
 _REPEATABLE = frozenset({"GET", "HEAD"})
 _MOST_WARNINGS = 8
+_MOST_ORIGINS = 16
 _LONGEST_BACKOFF = 20.0
 _WORTH_TELLING = 2.0
 _SILENCE = 5.0
@@ -51,6 +55,8 @@ class Session:
         self._transport = Transport(home, settings)
         # A token request is sent once: it is part of the attempts of whatever needs the token.
         self._authenticator = Authenticator(home, credential, self._transport.send, settings)
+        self._lock = threading.Lock()
+        self._abroad: dict[Origin, Authenticator] = {}
         self._said: set[str] = set()
         self._silence: tuple[RegistryUnavailable | None, float] = None, 0.0
 
@@ -141,7 +147,7 @@ class Session:
             if Origin.of(request.url) == self.home:
                 response = self._log_in(request, access)
             else:
-                response = self._send_abroad(request)
+                response = self._send_abroad(request, access)
         if response.status in _REDIRECTS:
             response.close()
             raise RegistryError(
@@ -150,18 +156,48 @@ class Session:
             )
         return response
 
-    def _send_abroad(self, request: Request) -> Response:
-        """Ask another origin, which is told nothing about us, and whose 401 is an error."""
-        response = self._transport.send(request)
+    def _send_abroad(self, request: Request, access: Access) -> Response:
+        """Send a redirected request to another origin, without credentials.
+
+        If that origin wants a token and issues it itself, an anonymous one is fetched.
+        """
+        authenticator = self._anonymous_at(Origin.of(request.url))
+        header = authenticator.header_for(access)
+        response = self._transport.send(_authorized(request, header))
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            with response:
+                try:
+                    header = authenticator.authorize(response, access, header)
+                except (AuthenticationFailed, UntrustedOrigin) as error:
+                    raise self._not_ours(request, response) from error
+            response = self._transport.send(_authorized(request, header))
         if request.method == "HEAD" and response.status == HTTPStatus.FORBIDDEN:
             return response  # a signed URL is valid for one method, and only GET decides
         if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             with response:
-                raise AuthenticationFailed(
-                    f"{str(self.home)!r} redirects to {redact(request.url)!r}, which answers "
-                    f"{response.status} and gets no credentials of ours"
-                )
+                raise self._not_ours(request, response)
         return response
+
+    def _not_ours(self, request: Request, response: Response) -> AuthenticationFailed:
+        return AuthenticationFailed(
+            f"{str(self.home)!r} redirects to {redact(request.url)!r}, which answers "
+            f"{response.status}; the credentials for {self.home.name!r} are not sent there"
+        )
+
+    def _anonymous_at(self, origin: Origin) -> Authenticator:
+        """Return the authenticator of a redirect target; it knows no credentials."""
+        with self._lock:
+            if origin not in self._abroad:
+                if len(self._abroad) >= _MOST_ORIGINS:
+                    self._abroad.clear()
+                self._abroad[origin] = Authenticator(
+                    origin,
+                    lambda _repository: ANONYMOUS,
+                    self._transport.send,
+                    self._settings,
+                    trust_in_redirect_target,
+                )
+            return self._abroad[origin]
 
     def _log_in(self, request: Request, access: Access) -> Response:
         header = self._authenticator.header_for(access)
@@ -169,7 +205,7 @@ class Session:
         if response.status != HTTPStatus.UNAUTHORIZED:
             return response
         with response:
-            header = self._authenticator.answer(response, access, header)
+            header = self._authenticator.authorize(response, access, header)
         response = self._send_home(request, header)
         if response.status == HTTPStatus.UNAUTHORIZED:
             with response:
@@ -177,9 +213,7 @@ class Session:
         return response
 
     def _send_home(self, request: Request, authorization: str | None) -> Response:
-        if authorization is not None:
-            request = request._replace(headers={**request.headers, "Authorization": authorization})
-        response = self._transport.send(request)
+        response = self._transport.send(_authorized(request, authorization))
         for line in response.header_lines("Warning")[:_MOST_WARNINGS]:
             warning = headers.warning_text(line.encode("latin-1", "replace"))
             if warning is not None:
@@ -191,6 +225,12 @@ class Session:
         if warning not in self._said:
             self._said.add(warning)
             self._settings.warn(f"{warning}{detail}")
+
+
+def _authorized(request: Request, header: str | None) -> Request:
+    if header is None:
+        return request
+    return request._replace(headers={**request.headers, "Authorization": header})
 
 
 def _redirect(response: Response, request: Request) -> str:

@@ -67,6 +67,34 @@ def test_nothing_is_sent_before_a_challenge_and_basic_at_once_after():
     assert sent == [None, _BASIC, _BASIC]
 
 
+def _offering_both(server, order):
+    """Answer as a registry that offers Basic and Bearer, and takes either."""
+
+    def answer(asked):
+        if asked.path.startswith("/token"):
+            return Reply(body=b'{"token":"T"}')
+        if asked.headers.get("authorization") in {"Bearer T", _BASIC}:
+            return Reply()
+        offers = {"Basic": 'Basic realm="r"', "Bearer": f'Bearer realm="{server().url}/token"'}
+        return Reply(401, headers=tuple(("WWW-Authenticate", offers[name]) for name in order))
+
+    return answer
+
+
+@pytest.mark.parametrize("order", [("Basic", "Bearer"), ("Bearer", "Basic")], ids=" ".join)
+@pytest.mark.parametrize("user", [None, _USER], ids=["anonymous", "with a user"])
+def test_bearer_is_chosen_without_credentials_and_the_first_scheme_with_them(order, user):
+    running = []
+    with (
+        scripted(_offering_both(lambda: running[0], order)) as server,
+        client(server.host, user=user) as reader,
+    ):
+        running.append(server)
+        assert reader.origin.has_blob("a/b", _BLOB)
+    taken = server.asked[-1].headers["authorization"].partition(" ")[0]
+    assert taken == (order[0] if user else "Bearer")
+
+
 def test_a_netrc_file_is_not_read(token_registry, tmp_path, monkeypatch):
     server, _ = token_registry
     netrc = tmp_path / "netrc"
@@ -267,7 +295,7 @@ def test_a_realm_on_another_domain_is_asked_without_credentials():
     )
     access = Access(repository="a/b", scopes=("repository:a/b:pull",))
     with pytest.raises(RegistryUnavailable):
-        authenticator.answer(challenge, access, None)
+        authenticator.authorize(challenge, access, None)
     (request,) = sent
     assert request.url == "https://auth.elsewhere.test/t?scope=repository%3Aa%2Fb%3Apull"
     assert request.headers == {}

@@ -9,7 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from cachedb.errors import RateLimited, RegistryError, RegistryUnavailable, UntrustedOrigin
+from cachedb.errors import (
+    AuthenticationFailed,
+    RateLimited,
+    RegistryError,
+    RegistryUnavailable,
+    UntrustedOrigin,
+)
 from cachedb.oci import Digest
 from cachedb.registry import session
 from cachedb.registry.http.origin import Origin
@@ -253,3 +259,60 @@ def test_a_cookie_is_not_sent_back():
         for _ in range(2):
             reader.origin.has_blob("a/b", _BLOB)
     assert not any("cookie" in asked.headers for asked in server.asked)
+
+
+def _issuing_tokens(realm):
+    """Answer as a registry that wants a token, and says that `realm` issues it."""
+
+    def answer(asked):
+        if asked.path.startswith("/token"):
+            return Reply(body=b'{"token":"ANONYMOUS"}')
+        if asked.headers.get("authorization") == "Bearer ANONYMOUS":
+            return Reply()
+        challenge = f'Bearer realm="{realm(asked)}/token",scope="repository:a/b:pull"'
+        return Reply(401, headers=(("WWW-Authenticate", challenge),))
+
+    return answer
+
+
+def _to(server):
+    return lambda asked: Reply(307, headers=(("Location", f"{server.url}{asked.path}"),))
+
+
+def test_a_redirect_target_that_issues_tokens_gets_an_anonymous_one():
+    own = _issuing_tokens(lambda asked: f"http://{asked.headers['host']}")
+    with (
+        scripted(own) as target,
+        scripted(_to(target)) as gateway,
+        client(gateway.host, user=("user", "SECRET")) as reader,
+    ):
+        for _ in range(2):
+            assert reader.origin.has_blob("a/b", _BLOB)
+    sent = [asked.headers.get("authorization") for asked in target.asked]
+    assert sent == [None, None, "Bearer ANONYMOUS", "Bearer ANONYMOUS"]
+    assert parse_qs(urlsplit(target.asked[1].path).query) == {"scope": ["repository:a/b:pull"]}
+    assert {asked.headers.get("authorization") for asked in gateway.asked} == {None}
+
+
+def test_a_redirect_target_gets_no_token_of_another_origin():
+    with (
+        scripted(lambda _asked: Reply(body=b'{"token":"T"}')) as elsewhere,
+        scripted(_issuing_tokens(lambda _asked: elsewhere.url)) as target,
+        scripted(_to(target)) as gateway,
+        client(gateway.host, user=("user", "SECRET")) as reader,
+        pytest.raises(AuthenticationFailed, match="are not sent there"),
+    ):
+        reader.origin.has_blob("a/b", _BLOB)
+    assert elsewhere.asked == []
+
+
+def test_a_redirect_target_that_asks_for_a_password_gets_none():
+    basic = Reply(401, headers=(("WWW-Authenticate", 'Basic realm="r"'),))
+    with (
+        scripted(lambda _asked: basic) as target,
+        scripted(_to(target)) as gateway,
+        client(gateway.host, user=("user", "SECRET")) as reader,
+        pytest.raises(AuthenticationFailed, match="answers 401"),
+    ):
+        reader.origin.has_blob("a/b", _BLOB)
+    assert [asked.headers.get("authorization") for asked in target.asked] == [None]

@@ -4,11 +4,11 @@ import pytest
 
 from cachedb.errors import UntrustedOrigin
 from cachedb.registry.auth import trusted_token_servers
-from cachedb.registry.auth.trusted_token_servers import Trust
+from cachedb.registry.auth.trusted_token_servers import TokenServerTrust
 from cachedb.registry.http.origin import Origin
 from cachedb.registry.http.settings import RegistrySettings
 
-_TOLD, _NOT_TOLD = Trust.CREDENTIALS, Trust.NOTHING
+_TOLD, _NOT_TOLD = TokenServerTrust.CREDENTIALS, TokenServerTrust.ANONYMOUS
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Logging in: from a challenge and credentials to the next Authorization header.
+"""Authentication at one origin: from a challenge and credentials to an Authorization header.
 
-Everything learnt here is bound to one origin; nobody else is ever told.
+Challenges, credentials and tokens are bound to that origin and sent to no other.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
-from cachedb.registry.auth import challenges, scopes, trusted_token_servers
+from cachedb.registry.auth import challenges, scopes
 from cachedb.registry.auth.credentials import ANONYMOUS
-from cachedb.registry.auth.trusted_token_servers import Trust
+from cachedb.registry.auth.trusted_token_servers import TokenServerTrust, trust_in
 from cachedb.registry.http import api_errors
 from cachedb.registry.http.origin import redact
 from cachedb.registry.http.request import Request
@@ -91,10 +91,10 @@ def _time(text: str | None) -> datetime | None:
 
 
 class Authenticator:
-    """Knows how to log in at one origin, and remembers the tokens it got there.
+    """Makes Authorization headers for one origin, and caches its tokens; thread-safe.
 
-    `credential` finds that of a repository; it is called once for each, and only if the
-    registry asks for a login.
+    `credential` finds the credential of a repository; it is called once for each, and only
+    after the registry asked for a login. `trust` decides which token servers may receive it.
     """
 
     def __init__(
@@ -103,63 +103,71 @@ class Authenticator:
         credential: Callable[[str], Credential],
         send: Callable[[Request], Response],
         settings: RegistrySettings,
+        trust: Callable[[str, Origin, RegistrySettings], TokenServerTrust] = trust_in,
     ) -> None:
         self._origin = origin
         self._find_credential = credential
         self._send = send
         self._settings = settings
+        self._trust = trust
         self._lock = threading.RLock()
         self._credentials: dict[str, Credential] = {}
-        self._challenge: Challenge | None = None
+        self._offered: tuple[Challenge, ...] = ()
         self._tokens: dict[tuple[str, ...], Token] = {}
 
     def header_for(self, access: Access) -> str | None:
         """Return the Authorization header to send with a request of these scopes, if any.
 
-        Before the registry asked for a login there is none. Tokens are made as needed.
+        Before the registry asked for a login there is none. Tokens are fetched as needed.
         """
         with self._lock:
-            if self._challenge is None:
+            challenge = self._chosen(access) if self._offered else None
+            if challenge is None:
                 return None
-            if self._challenge.scheme == "basic":
-                # Where we have nothing to say, the registry may not ask for it either.
+            if challenge.scheme == "basic":
+                # The registry may not ask for a login at all for this repository.
                 return self._basic(access) if self._credential_of(access).username else None
-            return _bearer(self._token(access))
+            return _bearer(self._token(challenge, access))
 
-    def answer(self, response: Response, access: Access, rejected: str | None) -> str:
-        """Return the Authorization header that a 401 of our registry asks for.
+    def authorize(self, response: Response, access: Access, rejected: str | None) -> str:
+        """Return the Authorization header that answers a 401 of the registry.
 
-        `rejected` is the header that came back with this 401. Another thread may have logged
-        in since; then its token is used.
+        `rejected` is the header of the request that got this 401. If another thread has logged
+        in since, its token is used.
 
         Raises:
-            AuthenticationFailed: We have nothing better than what was rejected.
-            UntrustedOrigin: The registry names a token server that it must not.
+            AuthenticationFailed: There is no better header than the rejected one.
+            UntrustedOrigin: The registry names a token server that must not be asked.
         """
-        found = challenges.choose(challenges.parse(response.header_lines("WWW-Authenticate")))
-        if found is None:
-            raise AuthenticationFailed(
-                f"{str(self._origin)!r} asks for a login that we do not know"
-            )
         with self._lock:
-            self._challenge = found
+            self._offered = challenges.parse(response.header_lines("WWW-Authenticate"))
+            challenge = self._chosen(access)
+            if challenge is None:
+                raise AuthenticationFailed(
+                    f"{str(self._origin)!r} asks for a login with neither Basic nor Bearer"
+                )
             stale = self._tokens.get(scopes.merge(access.scopes))
             if stale is not None and rejected == _bearer(stale):
                 del self._tokens[scopes.merge(access.scopes)]
-            if found.scheme == "basic":
+            if challenge.scheme == "basic":
                 header = self._basic(access)
             else:
-                asked = scopes.of_challenge(found.parameters.get("scope", ""))
-                header = _bearer(self._token(access, asked))
+                asked = scopes.of_challenge(challenge.parameters.get("scope", ""))
+                header = _bearer(self._token(challenge, access, asked))
         if header == rejected:
             raise api_errors.error_of(response, "log in")
         return header
 
-    def _token(self, access: Access, asked: tuple[str, ...] = ()) -> Token:
+    def _chosen(self, access: Access) -> Challenge | None:
+        if self._credential_of(access).username:
+            return challenges.choose(self._offered)
+        return challenges.choose_anonymous(self._offered)
+
+    def _token(self, challenge: Challenge, access: Access, asked: tuple[str, ...] = ()) -> Token:
         key = scopes.merge(access.scopes)
         known = self._tokens.get(key)
         if known is None or known.expires_at - _MARGIN < datetime.now(UTC):
-            known = self._tokens[key] = self._fetch(access, asked)
+            known = self._tokens[key] = self._fetch(challenge, access, asked)
         return known
 
     def _basic(self, access: Access) -> str:
@@ -177,22 +185,21 @@ class Authenticator:
             found = self._credentials[access.repository] = self._find_credential(access.repository)
         return found
 
-    def _fetch(self, access: Access, asked: tuple[str, ...]) -> Token:
+    def _fetch(self, challenge: Challenge, access: Access, asked: tuple[str, ...]) -> Token:
         credential = self._credential_of(access)
         if credential.registry_token:
             return Token(
                 value=credential.registry_token, expires_at=datetime.now(UTC) + _LONGEST_LIFE
             )
-        assert self._challenge is not None
-        realm = self._challenge.parameters.get("realm", "").partition("#")[0]
+        realm = challenge.parameters.get("realm", "").partition("#")[0]
         if not realm:
             raise AuthenticationFailed(
                 f"{str(self._origin)!r} asks for a token and does not say where to get it"
             )
-        if trusted_token_servers.trust_in(realm, self._origin, self._settings) is Trust.NOTHING:
+        if self._trust(realm, self._origin, self._settings) is TokenServerTrust.ANONYMOUS:
             self._say_what_is_kept_back(credential, realm)
             credential = ANONYMOUS
-        service = self._challenge.parameters.get("service", "")
+        service = challenge.parameters.get("service", "")
         wanted = scopes.merge((*access.scopes, *asked))
         if credential.identity_token:
             request = _refresh_request(realm, service, wanted, credential.identity_token)

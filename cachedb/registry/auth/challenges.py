@@ -1,4 +1,4 @@
-"""WWW-Authenticate: which login a server asks for (RFC 9110 §11)."""
+"""WWW-Authenticate challenges: the logins that a server offers (RFC 9110, 11.6.1)."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ _END_OF_PARAMETER = re.compile(r"\s*+(?:,|$)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """One way to log in: a lower-case scheme and its parameters, names lower-case."""
+    """One login that a server offers: its scheme and parameters, their names in lower case."""
 
     scheme: str
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(lines: Sequence[str]) -> tuple[Challenge, ...]:
-    """Read the challenges of all WWW-Authenticate lines.
+    """Parse the challenges of all WWW-Authenticate lines, in order, up to 16.
 
-    A line that breaks off is read up to there: whatever is wrong with the rest, what we need
-    is a realm, and a challenge without one is refused later. Of a parameter that is there
-    twice the first one counts.
+    A malformed line is parsed up to the error: a login needs the realm only, and a challenge
+    without one is refused later. Of a repeated parameter the first one counts.
     """
     found: list[Challenge] = []
     for line in lines:
@@ -63,5 +62,14 @@ def _challenges_of(line: str) -> list[Challenge]:
 
 
 def choose(challenges: Sequence[Challenge]) -> Challenge | None:
-    """Return the challenge to answer: the first of the two schemes that we know."""
+    """Return the challenge to answer with a user name: the first of a scheme that we know."""
     return next((one for one in challenges if one.scheme in {"basic", "bearer"}), None)
+
+
+def choose_anonymous(challenges: Sequence[Challenge]) -> Challenge | None:
+    """Return the challenge to answer without a user name: Bearer first.
+
+    A token may be had anonymously, and Basic never.
+    """
+    bearer = (one for one in challenges if one.scheme == "bearer")
+    return next(bearer, None) or choose(challenges)

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+_RUN = Path("/run/containers")
 _SCHEMES = re.compile(r"^https?://")
+# base64(1) wraps long lines; the decoder of Go, which docker and skopeo use, skips line ends.
+_LINE_ENDS = re.compile(r"[\r\n]")
 _API_SUFFIX = re.compile(r"/v[12]/?$")
 
 
@@ -79,7 +82,7 @@ def decode_auth(text: str) -> tuple[str, str]:
     if not text:
         return "", ""
     try:
-        decoded = base64.b64decode(text, validate=True).decode()
+        decoded = base64.b64decode(_LINE_ENDS.sub("", text), validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise InvalidManifest("not base64 of user:password", "auth") from error
     username, colon, password = decoded.partition(":")
@@ -271,9 +274,8 @@ def server_key(host: str) -> str:
 
 
 def _is_whole_registry(key: str) -> bool:
-    """Whether a key is for everything on a host: a host, or a URL without a path of its own."""
-    bare = _SCHEMES.sub("", key)
-    return "/" not in _API_SUFFIX.sub("", bare).rstrip("/")
+    """Whether a key is for every repository of a host: a host, or a URL, whose path is ignored."""
+    return bool(_SCHEMES.match(key)) or "/" not in _API_SUFFIX.sub("", key).rstrip("/")
 
 
 def _asked(secret: Secret | None) -> Credential | None:
@@ -296,11 +298,15 @@ def places(environment: Mapping[str, str]) -> Iterator[Path]:
         yield Path(home, ".docker", "config.json")
     if podman:
         return
-    for variable in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"):
-        if environment.get(variable):
-            yield Path(environment[variable], "containers", "auth.json")
-    if home and not environment.get("XDG_CONFIG_HOME"):
-        yield Path(home, ".config", "containers", "auth.json")
+    runtime, config = environment.get("XDG_RUNTIME_DIR"), environment.get("XDG_CONFIG_HOME")
+    # Without a session, as under sudo, `skopeo login` and `podman login` write to /run.
+    yield (
+        Path(runtime, "containers", "auth.json")
+        if runtime
+        else _RUN / str(os.getuid()) / "auth.json"
+    )
+    if config or home:
+        yield Path(config or Path(home, ".config"), "containers", "auth.json")
 
 
 def _content(path: Path) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Realms: which token servers a registry may send us to, and with what."""
+"""Trusted token servers: which realms of a challenge may receive credentials."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from cachedb.registry.http.origin import Origin, redact
 if TYPE_CHECKING:
     from cachedb.registry.http.settings import RegistrySettings
 
-# Second-level names under which strangers are neighbours: co.uk, com.au, …
+# Second-level names below which domains of different owners are registered: co.uk, com.au, …
 _SHARED_SECOND_LEVEL = frozenset("ac co com edu gob gov mil ne net nom or org".split())
 _COUNTRY = 2
 
 
-class Trust(Enum):
-    """What a token server may be told."""
+class TokenServerTrust(Enum):
+    """What a token server may receive: the credentials of the registry, or none."""
 
     CREDENTIALS = auto()
-    NOTHING = auto()
+    ANONYMOUS = auto()
 
 
-def trust_in(realm: str, registry: Origin, settings: RegistrySettings) -> Trust:
-    """Say what the token server at `realm` may be told when `registry` names it.
+def trust_in(realm: str, registry: Origin, settings: RegistrySettings) -> TokenServerTrust:
+    """Decide what the token server at `realm` may receive when `registry` names it.
 
     Credentials go to the origin of the registry itself, over https to a host of the same
-    registrable domain, and to realms that the user trusts by name. Others are asked
-    anonymously; those that lead from the outside in, or from https to http, not at all.
+    registrable domain, and to token servers that the user trusts by name. Others are asked
+    anonymously; local addresses and plain http, where the registry is neither, not at all.
 
     Raises:
-        UntrustedOrigin: The realm must not be asked.
+        UntrustedOrigin: The token server must not be asked.
     """
     token_server = Origin.of(realm)
     if token_server == registry:
-        return Trust.CREDENTIALS
+        return TokenServerTrust.CREDENTIALS
     if token_server.is_named_in(settings.trusted_token_servers):
         _check_scheme(token_server, settings, realm)
-        return Trust.CREDENTIALS
+        return TokenServerTrust.CREDENTIALS
     if token_server.is_local:
         raise UntrustedOrigin(
             f"{str(registry)!r} sends us to log in at {redact(realm)!r}, a local address",
@@ -49,7 +49,24 @@ def trust_in(realm: str, registry: Origin, settings: RegistrySettings) -> Trust:
             f"{str(registry)!r} sends us to log in at {redact(realm)!r}, over plain http",
             hint=f"--trust-realm {token_server.authority}",
         )
-    return Trust.CREDENTIALS if _are_neighbours(token_server, registry) else Trust.NOTHING
+    return (
+        TokenServerTrust.CREDENTIALS
+        if _share_a_domain(token_server, registry)
+        else TokenServerTrust.ANONYMOUS
+    )
+
+
+def trust_in_redirect_target(
+    realm: str, target: Origin, _settings: RegistrySettings
+) -> TokenServerTrust:
+    """Allow an anonymous token for the target of a redirect, from its own origin only.
+
+    Raises:
+        UntrustedOrigin: The realm is at another origin.
+    """
+    if Origin.of(realm) != target:
+        raise UntrustedOrigin(f"{str(target)!r} names a token server elsewhere, {redact(realm)!r}")
+    return TokenServerTrust.ANONYMOUS
 
 
 def _check_scheme(token_server: Origin, settings: RegistrySettings, realm: str) -> None:
@@ -62,14 +79,14 @@ def _check_scheme(token_server: Origin, settings: RegistrySettings, realm: str) 
         )
 
 
-def _are_neighbours(one: Origin, other: Origin) -> bool:
+def _share_a_domain(one: Origin, other: Origin) -> bool:
     if one.is_address or other.is_address or other.scheme != "https":
         return False
     return _registrable(one.host) == _registrable(other.host)
 
 
 def _registrable(host: str) -> tuple[str, ...]:
-    """Return the part of a host name that one owner has registered, at the least."""
+    """Return the registrable domain of a host name; where unsure, a longer one."""
     labels = host.rstrip(".").split(".")
     is_shared = (
         len(labels) > _COUNTRY
