@@ -46,6 +46,10 @@ class Kind(IntEnum):
     ATTESTATION = 5
 
 
+DOCUMENTS = frozenset({Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION})
+"""The kinds of blobs that hold descriptors of others."""
+
+
 class Reading(IntEnum):
     """Whether the rows of a document stand for its content."""
 

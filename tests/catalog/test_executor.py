@@ -16,22 +16,27 @@ from cachedb.catalog.statement import Insert, Named, Rows, Scalars, many
 from scripts import compile_statements
 from tests import build, golden_files
 
+IMAGE = build.image()
 HANDLES = compile_statements.handles()
 FOLDER = Path(compiled.__file__).parent
 VALUES: dict[str, Any] = {
     "key": "fingerprint",
     "value": "a value",
     "ids": many([1, 2]),
+    "refs": many([1]),
     "names": many(["example.com/app:1", "no such name"]),
     "registry": "example.com",
     "repo": "app",
     "tag": "1",
+    "digest": IMAGE.digest,
+    "digests": many([IMAGE.digest, IMAGE.blobs[0].digest]),
     "low": "sha256:0",
     "high": "sha256:g",
     "blob_id": 1,
+    "moment": 1_700_000_000_000_000,
+    "problem": "its bytes are wrong",
     "targets": many(range(50)),
     "parents": many(range(50)),
-    "digests": many(["sha256:" + "0" * 64]),
     "row_id": 1,
     "parent": 1,
     "child": 2,
@@ -45,8 +50,6 @@ VALUES: dict[str, Any] = {
     "target_id": 1,
     "source_id": 1,
     "packages": 3,
-    "problem": "a problem",
-    "digest": "sha256:" + "0" * 64,
     "size": 1,
     "kind": 0,
     "state": 1,
@@ -99,10 +102,9 @@ def test_columns_are_the_fields_of_the_row(handle: Rows[Any] | Scalars[Any]) -> 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """A catalog with rows in the tables that most statements are about."""
-    image = build.image()
     tree = build.layout(
         tmp_path_factory.mktemp("executor") / "cache",
-        {"example.com/app:1": build.multi_platform(), "example.com/tool:2": image},
+        {"example.com/app:1": build.multi_platform(), "example.com/tool:2": IMAGE},
     )
     with Cache.open(tree.path) as cache:
         return cache.catalog

@@ -1,11 +1,27 @@
 -- Named statements for postgresql.
 -- Generated from cachedb/catalog/queries by `make golden`; never edited by hand.
 
+-- name: blobs.among
+SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
+IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s
+AS JSON)) AS anon_1) ORDER BY blob.digest;
+
 -- name: blobs.broken
-WITH RECURSIVE broken_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state IN (0::INTEGER,
-2::INTEGER)), broken(id) AS (SELECT broken_seed.id AS id FROM broken_seed UNION SELECT
-edge.parent_id AS parent_id FROM broken JOIN edge ON edge.child_id = broken.id) SELECT
-broken.id FROM broken;
+WITH RECURSIVE broken_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1::INTEGER
+AND blob.state IN (0::INTEGER, 2::INTEGER)), broken(id) AS (SELECT broken_seed.id AS id FROM
+broken_seed UNION SELECT edge.parent_id AS parent_id FROM broken JOIN edge ON edge.child_id =
+broken.id) SELECT broken.id FROM broken;
+
+-- name: blobs.corrupt
+SELECT blob.digest, blob.kind, blob.state, blob.problem FROM blob WHERE blob.state !=
+1::INTEGER AND blob.state IN (2::INTEGER);
+
+-- name: blobs.documents_below
+WITH RECURSIVE content_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
+%(blob_id)s::INTEGER), content(id) AS (SELECT content_seed.id AS id FROM content_seed UNION
+SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
+blob.id, blob.digest FROM blob JOIN content ON content.id = blob.id WHERE blob.kind IN
+(1::INTEGER, 2::INTEGER, 5::INTEGER) ORDER BY blob.digest;
 
 -- name: blobs.entries
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.problem, configured.os AS
@@ -14,6 +30,9 @@ configured_variant, configured.os_version AS configured_os_version FROM blob LEF
 platform AS configured ON configured.id = blob.platform_id WHERE blob.id IN (SELECT
 CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(targets)s AS JSON))
 AS anon_1);
+
+-- name: blobs.id
+SELECT blob.id FROM blob WHERE blob.digest = %(digest)s::VARCHAR;
 
 -- name: blobs.manifests
 SELECT link.parent_id, link.child_id, blob.digest, blob.kind, blob.state, blob.problem,
@@ -26,21 +45,42 @@ AS configured ON configured.id = blob.platform_id WHERE link.parent_id IN (SELEC
 CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS JSON))
 AS anon_1) AND link.role = 1::INTEGER ORDER BY link.parent_id, link.position;
 
+-- name: blobs.nodes
+SELECT blob.id, blob.digest, blob.kind, blob.state, blob.size, blob.platform_id FROM blob WHERE
+blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
 -- name: blobs.of_digests
 SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
 BETWEEN %(low)s::VARCHAR AND %(high)s::VARCHAR AND blob.state != 4::INTEGER ORDER BY
 blob.digest;
 
 -- name: blobs.partial
-WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state = 3::INTEGER),
-partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed UNION SELECT edge.parent_id AS
-parent_id FROM partial JOIN edge ON edge.child_id = partial.id) SELECT partial.id FROM partial;
+WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1::INTEGER
+AND blob.state IN (3::INTEGER)), partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed
+UNION SELECT edge.parent_id AS parent_id FROM partial JOIN edge ON edge.child_id = partial.id)
+SELECT partial.id FROM partial;
+
+-- name: blobs.platforms
+SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
+FROM platform WHERE platform.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: blobs.reachable_without_file
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
 live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
 edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE blob.id IN (SELECT live.id FROM
 live) AND blob.state IN (0::INTEGER, 3::INTEGER);
+
+-- name: blobs.referenced
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT blob.digest, blob.kind, blob.state, blob.problem FROM blob
+WHERE blob.id IN (SELECT live.id FROM live) ORDER BY blob.digest;
+
+-- name: blobs.seen_in
+SELECT repository_blob.repository FROM repository_blob WHERE repository_blob.blob_id =
+%(blob_id)s::INTEGER ORDER BY repository_blob.seen DESC;
 
 -- name: blobs.sizes
 WITH RECURSIVE targets AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
@@ -51,7 +91,20 @@ content.root, sum(blob.size) AS size FROM content JOIN blob ON blob.id = content
 blob.state IN (1::INTEGER, 2::INTEGER) GROUP BY content.root;
 
 -- name: blobs.without_file
-SELECT blob.digest FROM blob WHERE blob.state IN (0::INTEGER, 3::INTEGER);
+SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN (0::INTEGER,
+3::INTEGER);
+
+-- name: configs.env
+SELECT env.key, env.value FROM env WHERE env.blob_id = %(blob_id)s::INTEGER ORDER BY env.key;
+
+-- name: configs.labels
+SELECT label.key, label.value FROM label WHERE label.blob_id = %(blob_id)s::INTEGER ORDER BY
+label.key;
+
+-- name: configs.of_manifest
+SELECT config.blob_id, config.created, config.author, config."user", config.working_dir,
+config.entrypoint, config.cmd FROM config JOIN link ON link.child_id = config.blob_id WHERE
+link.parent_id = %(blob_id)s::INTEGER AND link.role = 2::INTEGER;
 
 -- name: derived_rows.blobs
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.media_type, blob.platform_id FROM blob;
@@ -128,6 +181,15 @@ SELECT lease_item.digest FROM lease_item WHERE lease_item.lease_id = %(lease_id)
 -- name: leases.of_host
 SELECT lease.id FROM lease WHERE lease.host = %(host)s::VARCHAR;
 
+-- name: links.children
+SELECT link.parent_id, link.child_id, link.role, link.platform_id FROM link WHERE
+link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role != 4::INTEGER
+ORDER BY link.parent_id, link.role, link.position;
+
+-- name: links.claims
+SELECT link.media_type, link.size FROM link WHERE link.child_id = %(blob_id)s::INTEGER;
+
 -- name: links.content
 SELECT link.parent_id, link.child_id, link.role, link.media_type FROM link WHERE link.parent_id
 IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
@@ -145,6 +207,18 @@ json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1));
 -- name: links.delete_edge
 DELETE FROM edge WHERE edge.parent_id = %(parent)s::INTEGER AND edge.child_id =
 %(child)s::INTEGER;
+
+-- name: links.edges
+SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS JSON))
+AS anon_1) ORDER BY edge.parent_id, edge.child_id;
+
+-- name: links.edges_above
+WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
+%(blob_id)s::INTEGER), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
+edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT
+edge.parent_id, edge.child_id FROM edge WHERE edge.child_id IN (SELECT above.id FROM above)
+ORDER BY edge.parent_id;
 
 -- name: links.edges_from
 SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
@@ -188,6 +262,10 @@ AND link_annotation.key = 'vnd.docker.reference.type'::VARCHAR AND link_annotati
 'attestation-manifest'::VARCHAR) AS is_attestation FROM link WHERE link.child_id IN (SELECT
 CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
 anon_1) AND link.role != 3::INTEGER;
+
+-- name: links.owners
+SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1);
 
 -- name: package_rows.copy
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(%(target_id)s AS
@@ -268,9 +346,20 @@ SELECT coalesce(max(package.id), 0::INTEGER) + 1::INTEGER AS next_id FROM packag
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
 ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id ORDER BY ref.position;
 
+-- name: refs.claims
+SELECT ref.media_type, ref.size FROM ref WHERE ref.target_id = %(blob_id)s::INTEGER;
+
 -- name: refs.containing
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
 %(blob_id)s::INTEGER), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
+edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.id,
+ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind, ref.pinned FROM
+ref JOIN blob ON blob.id = ref.target_id WHERE ref.target_id IN (SELECT above.id FROM above)
+ORDER BY ref.position;
+
+-- name: refs.containing_digest
+WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.digest =
+%(digest)s::VARCHAR), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
 edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.id,
 ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind, ref.pinned FROM
 ref JOIN blob ON blob.id = ref.target_id WHERE ref.target_id IN (SELECT above.id FROM above)
@@ -301,6 +390,21 @@ SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.dige
 ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.registry =
 %(registry)s::VARCHAR AND ref.repo = %(repo)s::VARCHAR AND ref.tag IS NOT DISTINCT FROM
 %(tag)s::VARCHAR ORDER BY ref.position;
+
+-- name: refs.partial
+WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1::INTEGER
+AND blob.state IN (3::INTEGER)), partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed
+UNION SELECT edge.parent_id AS parent_id FROM partial JOIN edge ON edge.child_id = partial.id)
+SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
+ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.target_id IN (SELECT
+partial.id FROM partial) ORDER BY ref.position;
+
+-- name: refs.sources
+WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
+%(blob_id)s::INTEGER), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
+edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT
+ref.registry, ref.repo, ref.source, ref.origin FROM ref WHERE ref.target_id IN (SELECT above.id
+FROM above) ORDER BY ref.position;
 
 -- name: repositories.forget
 DELETE FROM repository_blob WHERE repository_blob.repository = %(repository)s::VARCHAR AND
@@ -468,6 +572,13 @@ anon_1);
 SELECT blob.digest, sbom.media_type, sbom.problem FROM sbom JOIN blob ON blob.id =
 sbom.document_id WHERE sbom.problem IS NOT NULL OR sbom.packages IS NULL ORDER BY blob.digest;
 
+-- name: sboms.packages
+SELECT DISTINCT blob_package.blob_id, package.name, package.version, package.type,
+package.license, package.purl, package.vkey, package.id FROM blob_package JOIN package ON
+package.id = blob_package.package_id WHERE blob_package.blob_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1) ORDER BY
+package.name, package.vkey, package.id;
+
 -- name: sboms.unread
 SELECT sbom.document_id FROM sbom WHERE sbom.packages IS NULL LIMIT 1::INTEGER;
 
@@ -548,6 +659,49 @@ tag=%(tag)s::VARCHAR, target_id=%(target_id)s::INTEGER, media_type=%(media_type)
 size=%(size)s::BIGINT, platform_id=%(platform_id)s::INTEGER, pinned=%(pinned)s::INTEGER,
 added=%(added)s::BIGINT WHERE ref.id = %(row_id)s::INTEGER;
 
+-- name: usage.content
+WITH RECURSIVE measured_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), measured(id) AS (SELECT
+measured_seed.value AS id FROM measured_seed UNION SELECT edge.child_id AS child_id FROM
+measured JOIN edge ON edge.parent_id = measured.id) SELECT coalesce(sum(blob.size), 0::INTEGER)
+AS coalesce_1 FROM blob WHERE blob.id IN (SELECT measured.id FROM measured) AND blob.state IN
+(1::INTEGER, 2::INTEGER);
+
+-- name: usage.exclusive
+WITH RECURSIVE targets AS (SELECT DISTINCT ref.target_id AS target_id FROM ref), content(root,
+id) AS (SELECT targets.target_id AS root, targets.target_id AS id FROM targets UNION SELECT
+content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
+content.id) SELECT alone.root, sum(blob.size) AS size FROM (SELECT min(content.root) AS root,
+content.id AS id FROM content GROUP BY content.id HAVING count(*) = 1::INTEGER) AS alone JOIN
+blob ON blob.id = alone.id WHERE blob.state IN (1::INTEGER, 2::INTEGER) GROUP BY alone.root;
+
+-- name: usage.freed
+WITH RECURSIVE freed_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), freed_content_seed AS (SELECT
+ref.target_id AS id FROM ref WHERE ref.id IN (SELECT freed_refs.value FROM freed_refs)),
+freed_content(id) AS (SELECT freed_content_seed.id AS id FROM freed_content_seed UNION SELECT
+edge.child_id AS child_id FROM freed_content JOIN edge ON edge.parent_id = freed_content.id),
+freed_sharing(id) AS (SELECT freed_content.id AS id FROM freed_content UNION SELECT
+edge.parent_id AS parent_id FROM freed_sharing JOIN edge ON edge.child_id = freed_sharing.id),
+freed_others_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT
+freed_sharing.id FROM freed_sharing) AND NOT (EXISTS (SELECT 1 FROM freed_refs WHERE ref.id =
+freed_refs.value))), freed_others(id) AS (SELECT freed_others_seed.id AS id FROM
+freed_others_seed UNION SELECT edge.child_id AS child_id FROM freed_others JOIN edge ON
+edge.parent_id = freed_others.id), freed AS (SELECT freed_content.id AS id FROM freed_content
+WHERE NOT (EXISTS (SELECT 1 FROM freed_others WHERE freed_others.id = freed_content.id)))
+SELECT coalesce(sum(blob.size), 0::INTEGER) AS coalesce_1 FROM blob WHERE blob.id IN (SELECT
+freed.id FROM freed) AND blob.state IN (1::INTEGER, 2::INTEGER);
+
+-- name: usage.on_disk
+SELECT coalesce(sum(blob.size), 0::INTEGER) AS coalesce_1 FROM blob WHERE blob.state IN
+(1::INTEGER, 2::INTEGER);
+
+-- name: usage.referenced
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT coalesce(sum(blob.size), 0::INTEGER) AS coalesce_1 FROM blob
+WHERE blob.id IN (SELECT live.id FROM live) AND blob.state IN (1::INTEGER, 2::INTEGER);
+
 -- name: user_state.corrupt
 SELECT blob.digest, blob.size, blob.touched, blob.problem FROM blob WHERE blob.state =
 2::INTEGER;
@@ -592,3 +746,75 @@ NOT DISTINCT FROM %(name)s::VARCHAR;
 -- name: user_state.set_verified
 UPDATE blob SET verified=%(verified)s::BIGINT WHERE blob.digest = %(digest)s::VARCHAR AND
 blob.size = %(size)s::BIGINT AND blob.touched = %(touched)s::BIGINT;
+
+-- name: validation.faults
+SELECT link.parent_id, blob.digest, blob.state FROM link JOIN blob ON blob.id = link.child_id
+WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role IN (2::INTEGER,
+3::INTEGER) AND blob.state != 1::INTEGER AND blob.state IN (0::INTEGER, 2::INTEGER, 3::INTEGER)
+ORDER BY link.parent_id, link.role, link.position;
+
+-- name: validation.misdeclared
+SELECT link.parent_id, parent.digest AS parent_digest, blob.digest, blob.size, link.size AS
+declared FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id =
+link.parent_id WHERE blob.state = 1::INTEGER AND blob.size != link.size AND link.parent_id IN
+(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS
+JSON)) AS anon_1) ORDER BY link.parent_id, link.position;
+
+-- name: validation.misdeclared_referenced
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT link.parent_id, parent.digest AS parent_digest, blob.digest,
+blob.size, link.size AS declared FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS
+parent ON parent.id = link.parent_id WHERE blob.state = 1::INTEGER AND blob.size != link.size
+AND link.parent_id IN (SELECT live.id FROM live) ORDER BY link.parent_id, link.position;
+
+-- name: validation.misdeclared_refs
+SELECT ref.id, ref.name, blob.digest, blob.size, ref.size AS declared FROM ref JOIN blob ON
+blob.id = ref.target_id WHERE blob.state = 1::INTEGER AND blob.size != ref.size ORDER BY
+ref.position;
+
+-- name: validation.misdeclared_refs_of
+SELECT ref.id, ref.name, blob.digest, blob.size, ref.size AS declared FROM ref JOIN blob ON
+blob.id = ref.target_id WHERE blob.state = 1::INTEGER AND blob.size != ref.size AND
+ref.target_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1) ORDER BY ref.position;
+
+-- name: validation.problems
+SELECT blob.id, blob.problem FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1) AND blob.problem IS
+NOT NULL;
+
+-- name: verification.corrupted
+UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR, verified=NULL::BIGINT WHERE
+blob.digest = %(digest)s::VARCHAR;
+
+-- name: verification.files
+SELECT blob.digest FROM blob WHERE blob.state IN (1::INTEGER, 2::INTEGER) ORDER BY blob.size
+DESC;
+
+-- name: verification.files_of
+WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(id) AS (SELECT
+content_seed.value AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content
+JOIN edge ON edge.parent_id = content.id) SELECT blob.digest FROM blob WHERE blob.state IN
+(1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT content.id FROM content) ORDER BY blob.size
+DESC;
+
+-- name: verification.healed
+UPDATE blob SET state=1::INTEGER, problem=NULL::VARCHAR WHERE blob.digest = %(digest)s::VARCHAR
+AND blob.state = 2::INTEGER AND blob.parsed = 0::INTEGER;
+
+-- name: verification.missing
+SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN (0::INTEGER);
+
+-- name: verification.missing_of
+WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(id) AS (SELECT
+content_seed.value AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content
+JOIN edge ON edge.parent_id = content.id) SELECT blob.digest FROM blob WHERE blob.state !=
+1::INTEGER AND blob.state IN (0::INTEGER) AND blob.id IN (SELECT content.id FROM content);
+
+-- name: verification.verified
+UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.digest = %(digest)s::VARCHAR AND
+blob.touched = %(touched)s::BIGINT;

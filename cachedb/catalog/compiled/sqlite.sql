@@ -1,10 +1,26 @@
 -- Named statements for sqlite.
 -- Generated from cachedb/catalog/queries by `make golden`; never edited by hand.
 
+-- name: blobs.among
+SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
+IN (SELECT anon_1.value AS value FROM json_each(:digests) AS anon_1) ORDER BY blob.digest;
+
 -- name: blobs.broken
-WITH RECURSIVE broken_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state IN (0, 2)),
-broken(id) AS (SELECT broken_seed.id AS id FROM broken_seed UNION SELECT edge.parent_id AS
-parent_id FROM broken JOIN edge ON edge.child_id = broken.id) SELECT broken.id FROM broken;
+WITH RECURSIVE broken_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1 AND
+blob.state IN (0, 2)), broken(id) AS (SELECT broken_seed.id AS id FROM broken_seed UNION SELECT
+edge.parent_id AS parent_id FROM broken JOIN edge ON edge.child_id = broken.id) SELECT
+broken.id FROM broken;
+
+-- name: blobs.corrupt
+SELECT blob.digest, blob.kind, blob.state, blob.problem FROM blob WHERE blob.state != 1 AND
+blob.state IN (2);
+
+-- name: blobs.documents_below
+WITH RECURSIVE content_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id = :blob_id),
+content(id) AS (SELECT content_seed.id AS id FROM content_seed UNION SELECT edge.child_id AS
+child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT blob.id, blob.digest
+FROM blob JOIN content ON content.id = blob.id WHERE blob.kind IN (1, 2, 5) ORDER BY
+blob.digest;
 
 -- name: blobs.entries
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.problem, configured.os AS
@@ -12,6 +28,9 @@ configured_os, configured.architecture AS configured_architecture, configured.va
 configured_variant, configured.os_version AS configured_os_version FROM blob LEFT OUTER JOIN
 platform AS configured ON configured.id = blob.platform_id WHERE blob.id IN (SELECT
 anon_1.value AS value FROM json_each(:targets) AS anon_1);
+
+-- name: blobs.id
+SELECT blob.id FROM blob WHERE blob.digest = :digest;
 
 -- name: blobs.manifests
 SELECT link.parent_id, link.child_id, blob.digest, blob.kind, blob.state, blob.problem,
@@ -24,20 +43,40 @@ AS configured ON configured.id = blob.platform_id WHERE link.parent_id IN (SELEC
 AS value FROM json_each(:parents) AS anon_1) AND link.role = 1 ORDER BY link.parent_id,
 link.position;
 
+-- name: blobs.nodes
+SELECT blob.id, blob.digest, blob.kind, blob.state, blob.size, blob.platform_id FROM blob WHERE
+blob.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+
 -- name: blobs.of_digests
 SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
 BETWEEN :low AND :high AND blob.state != 4 ORDER BY blob.digest;
 
 -- name: blobs.partial
-WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state = 3),
-partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed UNION SELECT edge.parent_id AS
-parent_id FROM partial JOIN edge ON edge.child_id = partial.id) SELECT partial.id FROM partial;
+WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1 AND
+blob.state IN (3)), partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed UNION SELECT
+edge.parent_id AS parent_id FROM partial JOIN edge ON edge.child_id = partial.id) SELECT
+partial.id FROM partial;
+
+-- name: blobs.platforms
+SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
+FROM platform WHERE platform.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
+anon_1);
 
 -- name: blobs.reachable_without_file
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
 live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
 edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE blob.id IN (SELECT live.id FROM
 live) AND blob.state IN (0, 3);
+
+-- name: blobs.referenced
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT blob.digest, blob.kind, blob.state, blob.problem FROM blob
+WHERE blob.id IN (SELECT live.id FROM live) ORDER BY blob.digest;
+
+-- name: blobs.seen_in
+SELECT repository_blob.repository FROM repository_blob WHERE repository_blob.blob_id = :blob_id
+ORDER BY repository_blob.seen DESC;
 
 -- name: blobs.sizes
 WITH RECURSIVE targets AS (SELECT anon_1.value AS value FROM json_each(:targets) AS anon_1),
@@ -47,7 +86,18 @@ SELECT content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON
 content.id WHERE blob.state IN (1, 2) GROUP BY content.root;
 
 -- name: blobs.without_file
-SELECT blob.digest FROM blob WHERE blob.state IN (0, 3);
+SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0, 3);
+
+-- name: configs.env
+SELECT env."key", env.value FROM env WHERE env.blob_id = :blob_id ORDER BY env."key";
+
+-- name: configs.labels
+SELECT label."key", label.value FROM label WHERE label.blob_id = :blob_id ORDER BY label."key";
+
+-- name: configs.of_manifest
+SELECT config.blob_id, config.created, config.author, config.user, config.working_dir,
+config.entrypoint, config.cmd FROM config JOIN link ON link.child_id = config.blob_id WHERE
+link.parent_id = :blob_id AND link.role = 2;
 
 -- name: derived_rows.blobs
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.media_type, blob.platform_id FROM blob;
@@ -122,6 +172,14 @@ SELECT lease_item.digest FROM lease_item WHERE lease_item.lease_id = :lease_id;
 -- name: leases.of_host
 SELECT lease.id FROM lease WHERE lease.host = :host;
 
+-- name: links.children
+SELECT link.parent_id, link.child_id, link.role, link.platform_id FROM link WHERE
+link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:parents) AS anon_1) AND
+link.role != 4 ORDER BY link.parent_id, link.role, link.position;
+
+-- name: links.claims
+SELECT link.media_type, link.size FROM link WHERE link.child_id = :blob_id;
+
 -- name: links.content
 SELECT link.parent_id, link.child_id, link.role, link.media_type FROM link WHERE link.parent_id
 IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1) AND link.role IN (2, 3);
@@ -136,6 +194,17 @@ link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1))
 
 -- name: links.delete_edge
 DELETE FROM edge WHERE edge.parent_id = :parent AND edge.child_id = :child;
+
+-- name: links.edges
+SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT anon_1.value AS
+value FROM json_each(:parents) AS anon_1) ORDER BY edge.parent_id, edge.child_id;
+
+-- name: links.edges_above
+WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id = :blob_id),
+above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT edge.parent_id AS
+parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT edge.parent_id,
+edge.child_id FROM edge WHERE edge.child_id IN (SELECT above.id FROM above) ORDER BY
+edge.parent_id;
 
 -- name: links.edges_from
 SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT anon_1.value AS
@@ -173,6 +242,10 @@ link.embedded, EXISTS (SELECT 1 FROM link_annotation WHERE link_annotation.link_
 AND link_annotation."key" = 'vnd.docker.reference.type' AND link_annotation.value =
 'attestation-manifest') AS is_attestation FROM link WHERE link.child_id IN (SELECT anon_1.value
 AS value FROM json_each(:ids) AS anon_1) AND link.role != 3;
+
+-- name: links.owners
+SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT anon_1.value AS value
+FROM json_each(:parents) AS anon_1);
 
 -- name: package_rows.copy
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(:target_id AS BIGINT)
@@ -246,8 +319,19 @@ SELECT coalesce(max(package.id), 0) + 1 AS next_id FROM package;
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
 ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id ORDER BY ref.position;
 
+-- name: refs.claims
+SELECT ref.media_type, ref.size FROM ref WHERE ref.target_id = :blob_id;
+
 -- name: refs.containing
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id = :blob_id),
+above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT edge.parent_id AS
+parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.id, ref.name,
+ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind, ref.pinned FROM ref JOIN
+blob ON blob.id = ref.target_id WHERE ref.target_id IN (SELECT above.id FROM above) ORDER BY
+ref.position;
+
+-- name: refs.containing_digest
+WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.digest = :digest),
 above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT edge.parent_id AS
 parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.id, ref.name,
 ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind, ref.pinned FROM ref JOIN
@@ -276,6 +360,21 @@ AS value FROM json_each(:names) AS anon_1) ORDER BY ref.position;
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
 ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.registry = :registry AND
 ref.repo = :repo AND ref.tag IS :tag ORDER BY ref.position;
+
+-- name: refs.partial
+WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1 AND
+blob.state IN (3)), partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed UNION SELECT
+edge.parent_id AS parent_id FROM partial JOIN edge ON edge.child_id = partial.id) SELECT
+ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
+ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.target_id IN (SELECT
+partial.id FROM partial) ORDER BY ref.position;
+
+-- name: refs.sources
+WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id = :blob_id),
+above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT edge.parent_id AS
+parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.registry, ref.repo,
+ref.source, ref.origin FROM ref WHERE ref.target_id IN (SELECT above.id FROM above) ORDER BY
+ref.position;
 
 -- name: repositories.forget
 DELETE FROM repository_blob WHERE repository_blob.repository = :repository AND
@@ -422,6 +521,12 @@ anon_1.value AS value FROM json_each(:digests) AS anon_1);
 SELECT blob.digest, sbom.media_type, sbom.problem FROM sbom JOIN blob ON blob.id =
 sbom.document_id WHERE sbom.problem IS NOT NULL OR sbom.packages IS NULL ORDER BY blob.digest;
 
+-- name: sboms.packages
+SELECT DISTINCT blob_package.blob_id, package.name, package.version, package.type,
+package.license, package.purl, package.vkey, package.id FROM blob_package JOIN package ON
+package.id = blob_package.package_id WHERE blob_package.blob_id IN (SELECT anon_1.value AS
+value FROM json_each(:targets) AS anon_1) ORDER BY package.name, package.vkey, package.id;
+
 -- name: sboms.unread
 SELECT sbom.document_id FROM sbom WHERE sbom.packages IS NULL LIMIT 1 OFFSET 0;
 
@@ -492,6 +597,46 @@ UPDATE ref SET position=:position, entry=:entry, name=:name, registry=:registry,
 tag=:tag, target_id=:target_id, media_type=:media_type, size=:size, platform_id=:platform_id,
 pinned=:pinned, added=:added WHERE ref.id = :row_id;
 
+-- name: usage.content
+WITH RECURSIVE measured_seed AS (SELECT anon_1.value AS value FROM json_each(:targets) AS
+anon_1), measured(id) AS (SELECT measured_seed.value AS id FROM measured_seed UNION SELECT
+edge.child_id AS child_id FROM measured JOIN edge ON edge.parent_id = measured.id) SELECT
+coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN (SELECT measured.id FROM
+measured) AND blob.state IN (1, 2);
+
+-- name: usage.exclusive
+WITH RECURSIVE targets AS (SELECT DISTINCT ref.target_id AS target_id FROM ref), content(root,
+id) AS (SELECT targets.target_id AS root, targets.target_id AS id FROM targets UNION SELECT
+content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
+content.id) SELECT alone.root, sum(blob.size) AS size FROM (SELECT min(content.root) AS root,
+content.id AS id FROM content GROUP BY content.id HAVING count(*) = 1) AS alone JOIN blob ON
+blob.id = alone.id WHERE blob.state IN (1, 2) GROUP BY alone.root;
+
+-- name: usage.freed
+WITH RECURSIVE freed_refs AS (SELECT anon_1.value AS value FROM json_each(:refs) AS anon_1),
+freed_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT
+freed_refs.value FROM freed_refs)), freed_content(id) AS (SELECT freed_content_seed.id AS id
+FROM freed_content_seed UNION SELECT edge.child_id AS child_id FROM freed_content JOIN edge ON
+edge.parent_id = freed_content.id), freed_sharing(id) AS (SELECT freed_content.id AS id FROM
+freed_content UNION SELECT edge.parent_id AS parent_id FROM freed_sharing JOIN edge ON
+edge.child_id = freed_sharing.id), freed_others_seed AS (SELECT ref.target_id AS id FROM ref
+WHERE ref.target_id IN (SELECT freed_sharing.id FROM freed_sharing) AND NOT (EXISTS (SELECT 1
+FROM freed_refs WHERE ref.id = freed_refs.value))), freed_others(id) AS (SELECT
+freed_others_seed.id AS id FROM freed_others_seed UNION SELECT edge.child_id AS child_id FROM
+freed_others JOIN edge ON edge.parent_id = freed_others.id), freed AS (SELECT freed_content.id
+AS id FROM freed_content WHERE NOT (EXISTS (SELECT 1 FROM freed_others WHERE freed_others.id =
+freed_content.id))) SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN
+(SELECT freed.id FROM freed) AND blob.state IN (1, 2);
+
+-- name: usage.on_disk
+SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.state IN (1, 2);
+
+-- name: usage.referenced
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE
+blob.id IN (SELECT live.id FROM live) AND blob.state IN (1, 2);
+
 -- name: user_state.corrupt
 SELECT blob.digest, blob.size, blob.touched, blob.problem FROM blob WHERE blob.state = 2;
 
@@ -532,3 +677,67 @@ ref.used) WHERE ref.target_id = :target_id AND ref.name IS :name;
 -- name: user_state.set_verified
 UPDATE blob SET verified=:verified WHERE blob.digest = :digest AND blob.size = :size AND
 blob.touched = :touched;
+
+-- name: validation.faults
+SELECT link.parent_id, blob.digest, blob.state FROM link JOIN blob ON blob.id = link.child_id
+WHERE link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:parents) AS anon_1) AND
+link.role IN (2, 3) AND blob.state != 1 AND blob.state IN (0, 2, 3) ORDER BY link.parent_id,
+link.role, link.position;
+
+-- name: validation.misdeclared
+SELECT link.parent_id, parent.digest AS parent_digest, blob.digest, blob.size, link.size AS
+declared FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id =
+link.parent_id WHERE blob.state = 1 AND blob.size != link.size AND link.parent_id IN (SELECT
+anon_1.value AS value FROM json_each(:parents) AS anon_1) ORDER BY link.parent_id,
+link.position;
+
+-- name: validation.misdeclared_referenced
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT link.parent_id, parent.digest AS parent_digest, blob.digest,
+blob.size, link.size AS declared FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS
+parent ON parent.id = link.parent_id WHERE blob.state = 1 AND blob.size != link.size AND
+link.parent_id IN (SELECT live.id FROM live) ORDER BY link.parent_id, link.position;
+
+-- name: validation.misdeclared_refs
+SELECT ref.id, ref.name, blob.digest, blob.size, ref.size AS declared FROM ref JOIN blob ON
+blob.id = ref.target_id WHERE blob.state = 1 AND blob.size != ref.size ORDER BY ref.position;
+
+-- name: validation.misdeclared_refs_of
+SELECT ref.id, ref.name, blob.digest, blob.size, ref.size AS declared FROM ref JOIN blob ON
+blob.id = ref.target_id WHERE blob.state = 1 AND blob.size != ref.size AND ref.target_id IN
+(SELECT anon_1.value AS value FROM json_each(:targets) AS anon_1) ORDER BY ref.position;
+
+-- name: validation.problems
+SELECT blob.id, blob.problem FROM blob WHERE blob.id IN (SELECT anon_1.value AS value FROM
+json_each(:targets) AS anon_1) AND blob.problem IS NOT NULL;
+
+-- name: verification.corrupted
+UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.digest = :digest;
+
+-- name: verification.files
+SELECT blob.digest FROM blob WHERE blob.state IN (1, 2) ORDER BY blob.size DESC;
+
+-- name: verification.files_of
+WITH RECURSIVE content_seed AS (SELECT anon_1.value AS value FROM json_each(:targets) AS
+anon_1), content(id) AS (SELECT content_seed.value AS id FROM content_seed UNION SELECT
+edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
+blob.digest FROM blob WHERE blob.state IN (1, 2) AND blob.id IN (SELECT content.id FROM
+content) ORDER BY blob.size DESC;
+
+-- name: verification.healed
+UPDATE blob SET state=1, problem=NULL WHERE blob.digest = :digest AND blob.state = 2 AND
+blob.parsed = 0;
+
+-- name: verification.missing
+SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0);
+
+-- name: verification.missing_of
+WITH RECURSIVE content_seed AS (SELECT anon_1.value AS value FROM json_each(:targets) AS
+anon_1), content(id) AS (SELECT content_seed.value AS id FROM content_seed UNION SELECT
+edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
+blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0) AND blob.id IN (SELECT
+content.id FROM content);
+
+-- name: verification.verified
+UPDATE blob SET verified=:moment WHERE blob.digest = :digest AND blob.touched = :touched;

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from cachedb.catalog.enums import Kind, Reading, Role, State
+from cachedb.catalog.enums import DOCUMENTS, Kind, Reading, Role, State
 from cachedb.oci import attestation
 from cachedb.oci.media_type import MediaType
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.index.blob_rows import BlobRow, Claim
     from cachedb.catalog.index.working_set import Ingest
-
-DOCUMENTS = frozenset({Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION})
-"""The kinds that point at other blobs."""
 
 _STRENGTH = {
     kind: place

@@ -6,36 +6,109 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
-from cachedb.catalog.enums import Role, State
+from cachedb.catalog.enums import DOCUMENTS, Role, State
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id
-from cachedb.catalog.schema import blob, link, platform
+from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.schema import blob, link, platform, repository_blob
 from cachedb.catalog.statements import blobs
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, FromClause, Select
 
-_NEEDED_WITHOUT_CONTENT = (int(State.MISSING), int(State.CORRUPT))
+_IS_DOCUMENT = blob.c.kind.in_(sorted(map(int, DOCUMENTS)))
+
+
+def has_state(*states: State) -> ColumnElement[bool]:
+    """Compare with states other than PRESENT, by the partial index that holds only those."""
+    return (blob.c.state != int(State.PRESENT)) & blob.c.state.in_(list(map(int, states)))
 
 
 @defines(blobs.OF_DIGESTS)
 def of_digests() -> Select[*tuple[Any, ...]]:
     """Select the blobs of a range of digests."""
+    return _roots().where(
+        blob.c.digest.between(bindparam("low"), bindparam("high")),
+        blob.c.state != int(State.FOREIGN),
+    )
+
+
+@defines(blobs.ID)
+def id_of() -> Select[int]:
+    """Select the id of a digest."""
+    return select(blob.c.id).where(blob.c.digest == bindparam("digest"))
+
+
+@defines(blobs.NODES)
+def nodes() -> Select[*tuple[Any, ...]]:
+    """Select the blobs of some ids."""
+    return select(
+        blob.c.id,
+        blob.c.digest,
+        blob.c.kind,
+        blob.c.state,
+        blob.c.size,
+        blob.c.platform_id,
+    ).where(blob.c.id.in_(each_id("ids")))
+
+
+@defines(blobs.PLATFORMS)
+def platforms() -> Select[*tuple[Any, ...]]:
+    """Select the platforms of some ids."""
+    return select(
+        platform.c.id,
+        platform.c.os,
+        platform.c.architecture,
+        platform.c.variant,
+        platform.c.os_version,
+    ).where(platform.c.id.in_(each_id("ids")))
+
+
+@defines(blobs.DOCUMENTS_BELOW)
+def documents_below() -> Select[int, str]:
+    """Select the documents that a blob contains."""
+    seed = select(blob.c.id).where(blob.c.id == bindparam("blob_id"))
+    content = graph.descendants(seed, "content")
     return (
-        select(blob.c.id, blob.c.digest, blob.c.media_type, blob.c.size, blob.c.kind)
-        .where(
-            blob.c.digest.between(bindparam("low"), bindparam("high")),
-            blob.c.state != int(State.FOREIGN),
-        )
+        select(blob.c.id, blob.c.digest)
+        .join(content, content.c.id == blob.c.id)
+        .where(_IS_DOCUMENT)
         .order_by(blob.c.digest)
+    )
+
+
+@defines(blobs.AMONG)
+def among() -> Select[*tuple[Any, ...]]:
+    """Select the blobs of some digests."""
+    return _roots().where(blob.c.digest.in_(each_text("digests")))
+
+
+@defines(blobs.REFERENCED)
+def referenced() -> Select[*tuple[Any, ...]]:
+    """Select what refs contain."""
+    live = graph.reachable("live")
+    return _content().where(blob.c.id.in_(select(live.c.id))).order_by(blob.c.digest)
+
+
+@defines(blobs.CORRUPT)
+def corrupt() -> Select[*tuple[Any, ...]]:
+    """Select the corrupt blobs."""
+    return _content().where(has_state(State.CORRUPT))
+
+
+@defines(blobs.SEEN_IN)
+def seen_in() -> Select[str]:
+    """Select the repositories where a blob was seen."""
+    return (
+        select(repository_blob.c.repository)
+        .where(repository_blob.c.blob_id == bindparam("blob_id"))
+        .order_by(repository_blob.c.seen.desc())
     )
 
 
 @defines(blobs.WITHOUT_FILE)
 def without_file() -> Select[str]:
     """Select the digests of missing and absent blobs."""
-    states = (int(State.MISSING), int(State.ABSENT))
-    return select(blob.c.digest).where(blob.c.state.in_(states))
+    return select(blob.c.digest).where(has_state(State.MISSING, State.ABSENT))
 
 
 @defines(blobs.REACHABLE_WITHOUT_FILE)
@@ -61,14 +134,14 @@ def sizes() -> Select[int, int]:
 @defines(blobs.BROKEN)
 def broken() -> Select[int]:
     """Select what contains a missing or corrupt blob."""
-    seed = select(blob.c.id).where(blob.c.state.in_(_NEEDED_WITHOUT_CONTENT))
+    seed = select(blob.c.id).where(has_state(State.MISSING, State.CORRUPT))
     return select(graph.ancestors(seed, "broken").c.id)
 
 
 @defines(blobs.PARTIAL)
 def partial() -> Select[int]:
     """Select what contains a platform that was not pulled."""
-    absent = select(blob.c.id).where(blob.c.state == int(State.ABSENT))
+    absent = select(blob.c.id).where(has_state(State.ABSENT))
     return select(graph.ancestors(absent, "partial").c.id)
 
 
@@ -111,6 +184,16 @@ def manifests() -> Select[*tuple[Any, ...]]:
         .where(link.c.parent_id.in_(each_id("parents")), link.c.role == int(Role.MANIFEST))
         .order_by(link.c.parent_id, link.c.position)
     )
+
+
+def _roots() -> Select[*tuple[Any, ...]]:
+    return select(blob.c.id, blob.c.digest, blob.c.media_type, blob.c.size, blob.c.kind).order_by(
+        blob.c.digest
+    )
+
+
+def _content() -> Select[*tuple[Any, ...]]:
+    return select(blob.c.digest, blob.c.kind, blob.c.state, blob.c.problem)
 
 
 def _columns(table: FromClause, prefix: str) -> list[ColumnElement[str]]:

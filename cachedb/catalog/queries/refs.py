@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from cachedb.catalog.queries import graph
+from cachedb.catalog.queries import blobs, graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob, ref
 from cachedb.catalog.statements import refs
@@ -54,6 +54,37 @@ def containing() -> Select[*tuple[Any, ...]]:
     """Select the refs that contain a blob."""
     seed = select(blob.c.id).where(blob.c.id == bindparam("blob_id"))
     return _refs(ref.c.target_id.in_(select(graph.ancestors(seed, "above").c.id)))
+
+
+@defines(refs.CONTAINING_DIGEST)
+def containing_digest() -> Select[*tuple[Any, ...]]:
+    """Select the refs that contain the blob of a digest."""
+    seed = select(blob.c.id).where(blob.c.digest == bindparam("digest"))
+    return _refs(ref.c.target_id.in_(select(graph.ancestors(seed, "above").c.id)))
+
+
+@defines(refs.PARTIAL)
+def partial() -> Select[*tuple[Any, ...]]:
+    """Select the refs that contain a platform that was not pulled."""
+    return _refs(ref.c.target_id.in_(blobs.partial()))
+
+
+@defines(refs.CLAIMS)
+def claims() -> Select[str, int]:
+    """Select what refs declare of a blob."""
+    return select(ref.c.media_type, ref.c.size).where(ref.c.target_id == bindparam("blob_id"))
+
+
+@defines(refs.SOURCES)
+def sources() -> Select[*tuple[Any, ...]]:
+    """Select where the refs that contain a blob come from."""
+    seed = select(blob.c.id).where(blob.c.id == bindparam("blob_id"))
+    above = graph.ancestors(seed, "above")
+    return (
+        select(ref.c.registry, ref.c.repo, ref.c.source, ref.c.origin)
+        .where(ref.c.target_id.in_(select(above.c.id)))
+        .order_by(ref.c.position)
+    )
 
 
 @defines(refs.NAMES)

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, select
 
 from cachedb.catalog.enums import Kind, State
 from cachedb.catalog.queries import graph
-from cachedb.catalog.schema import blob, blob_package, link, package, ref
+from cachedb.catalog.schema import blob, link, ref
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -158,24 +158,4 @@ def size_of_each(targets: Select[int]) -> Select[int, int]:
         .join(blob, blob.c.id == pairs.c.id)
         .where(blob.c.state.in_(list(map(int, graph.ON_DISK))))
         .group_by(pairs.c.root)
-    )
-
-
-def listed_at(targets: Collection[int]) -> Select[*tuple[Any, ...]]:
-    """Select the packages that were found in some blobs, by name and version."""
-    return (
-        select(
-            blob_package.c.blob_id,
-            package.c.name,
-            package.c.version,
-            package.c.type,
-            package.c.license,
-            package.c.purl,
-            package.c.vkey,
-            package.c.id,
-        )
-        .join(package, package.c.id == blob_package.c.package_id)
-        .where(blob_package.c.blob_id.in_(targets))
-        .distinct()
-        .order_by(package.c.name, package.c.vkey, package.c.id)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from cachedb.catalog.statement import Rows, Scalars
+from cachedb.catalog.statements.index.documents import PlatformRow
 
 
 class RootRow(NamedTuple):
@@ -15,6 +16,33 @@ class RootRow(NamedTuple):
     media_type: str
     size: int
     kind: int
+
+
+class NodeRow(NamedTuple):
+    """A blob as a node of the graph; its platform is that of its config, NULL if there is none."""
+
+    id: int
+    digest: str
+    kind: int
+    state: int
+    size: int
+    platform_id: int | None
+
+
+class DigestRow(NamedTuple):
+    """A blob by its id and its digest."""
+
+    id: int
+    digest: str
+
+
+class StateRow(NamedTuple):
+    """A blob with its state, and what is wrong with it."""
+
+    digest: str
+    kind: int
+    state: int
+    problem: str | None
 
 
 class SizeRow(NamedTuple):
@@ -59,6 +87,22 @@ class ManifestRow(NamedTuple):
 
 OF_DIGESTS: Final = Rows("blobs.of_digests", RootRow)
 """The blobs that have or need a file, with a digest from `low` to `high`, by digest."""
+ID: Final = Scalars("blobs.id", int)
+"""The id of the blob of `digest`."""
+NODES: Final = Rows("blobs.nodes", NodeRow)
+"""The blobs of `ids`, in no order."""
+PLATFORMS: Final = Rows("blobs.platforms", PlatformRow)
+"""The platforms of `ids`, to which blobs and links refer, in no order."""
+DOCUMENTS_BELOW: Final = Rows("blobs.documents_below", DigestRow)
+"""The indexes, manifests and attestations that `blob_id` contains or is, by digest."""
+AMONG: Final = Rows("blobs.among", RootRow)
+"""The blobs of `digests`, those that need no file included, by digest."""
+REFERENCED: Final = Rows("blobs.referenced", StateRow)
+"""All blobs that refs contain, by digest."""
+CORRUPT: Final = Rows("blobs.corrupt", StateRow)
+"""All corrupt blobs."""
+SEEN_IN: Final = Scalars("blobs.seen_in", str)
+"""The repositories, with their registry, where the blob `blob_id` was seen, the latest first."""
 WITHOUT_FILE: Final = Scalars("blobs.without_file", str)
 """The digests of missing and absent blobs."""
 REACHABLE_WITHOUT_FILE: Final = Scalars("blobs.reachable_without_file", str)

@@ -20,6 +20,22 @@ class RefRow(NamedTuple):
     pinned: int
 
 
+class ClaimRow(NamedTuple):
+    """The media type and the size in bytes that a descriptor declares."""
+
+    media_type: str
+    size: int
+
+
+class RefSourceRow(NamedTuple):
+    """The repository that the name of a ref says, and the reference that it was pulled from."""
+
+    registry: str | None
+    repo: str | None
+    source: str | None
+    origin: str | None
+
+
 ALL: Final = Rows("refs.all", RefRow)
 """Every ref, in the order of index.json, as in all selections of refs below."""
 OF_IDS: Final = Rows("refs.of_ids", RefRow)
@@ -32,5 +48,13 @@ OF_DIGESTS: Final = Rows("refs.of_digests", RefRow)
 """The refs whose target has a digest from `low` to `high`, both included."""
 CONTAINING: Final = Rows("refs.containing", RefRow)
 """The refs whose target contains the blob `blob_id` at any depth, or is that blob."""
+CONTAINING_DIGEST: Final = Rows("refs.containing_digest", RefRow)
+"""The refs whose target contains the blob of `digest` at any depth, or is that blob."""
+PARTIAL: Final = Rows("refs.partial", RefRow)
+"""The refs whose target contains a platform that was not pulled."""
+CLAIMS: Final = Rows("refs.claims", ClaimRow)
+"""What the refs of the blob `blob_id` declare of it."""
+SOURCES: Final = Rows("refs.sources", RefSourceRow)
+"""Where the refs that contain the blob `blob_id` come from."""
 NAMES: Final = Scalars("refs.names", str)
 """Every name."""

@@ -1,10 +1,26 @@
-"""Statements about SBOMs: documents that name packages."""
+"""Statements about SBOMs, documents that name packages, and about these packages."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from cachedb.catalog.statement import Scalars
+from cachedb.catalog.statement import Rows, Scalars
+
+
+class FoundRow(NamedTuple):
+    """A package that an SBOM names in a blob; `vkey` sorts as its version does."""
+
+    blob_id: int
+    name: str
+    version: str
+    type: str
+    license: str
+    purl: str
+    vkey: str
+    id: int
+
 
 UNREAD: Final = Scalars("sboms.unread", int)
 """The id of one document that was not read yet, if there is one."""
+PACKAGES: Final = Rows("sboms.packages", FoundRow)
+"""The packages found in each of `targets`, each once, by name, version and id."""

@@ -6,18 +6,14 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog import state
+from cachedb.catalog import codecs, state
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import FINGERPRINT, State
 from cachedb.catalog.index.derived_rows import facts, faults, files
-from cachedb.catalog.queries import graph, statements
-from cachedb.catalog.schema import blob, link, ref
+from cachedb.catalog.statements import blobs, refs, validation
 from cachedb.errors import CacheError, CatalogMismatch, SchemaTooNew, StorageFailed
 from cachedb.layout.blobs import path_of
 from cachedb.layout.fingerprint import Fingerprint
-from cachedb.oci.digest import Digest
 from cachedb.operations.check.findings import Code, error, note, warning
 from cachedb.operations.sync import reconcile
 
@@ -26,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statements.blobs import StateRow
     from cachedb.layout import Layout
     from cachedb.operations.check.findings import Finding
 
@@ -108,7 +105,7 @@ def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> 
     elif changed:
         for digest in sorted(changed):
             what = "is another file than when it was read, under the same name"
-            path = path_of(Digest.declared(digest))
+            path = path_of(codecs.digest(digest))
             yield warning(Code.BLOB_CHANGED, path, what, "cachedb verify")
     elif difference:
         kinds = Counter(fact[0] for fact in difference)
@@ -121,52 +118,45 @@ def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> 
 def _known_corrupt(stored: Catalog) -> dict[str, str]:
     """Return the blobs that were found corrupt and whose file is the same still, with reasons."""
     with stored.reading() as connection:
-        rows = connection.execute(
-            select(blob.c.digest, blob.c.problem).where(blob.c.state == int(State.CORRUPT))
-        )
-        return {digest: problem or "it is corrupt" for digest, problem in rows}
+        return {
+            row.digest: row.problem or "it is corrupt" for row in connection.each(blobs.CORRUPT)
+        }
 
 
 def _images(connection: Connection, corrupt: dict[str, str]) -> Iterator[Finding]:
-    live = graph.reachable("live")
-    rows = connection.execute(
-        select(blob.c.digest, blob.c.state, blob.c.problem)
-        .where(blob.c.id.in_(select(live.c.id)))
-        .order_by(blob.c.digest)
-    ).all()
-    for digest, condition, problem in rows:
-        path = path_of(Digest.declared(digest))
-        what = problem or corrupt.get(digest)
-        if condition == State.MISSING:
-            yield _of_names(connection, digest, error(Code.BLOB_MISSING, path, "is not there"))
-        elif condition == State.CORRUPT or (condition == State.PRESENT and digest in corrupt):
-            found = error(Code.BLOB_CORRUPT, path, what or "is corrupt")
-            yield _of_names(connection, digest, found)
-        elif problem is not None:
-            found = warning(Code.DOCUMENT_INVALID, path, problem)
-            yield _of_names(connection, digest, found)
+    """Yield what is wrong with referenced blobs; `corrupt` are digests with reasons."""
+    for row in connection.rows(blobs.REFERENCED):
+        found = _of_blob(row, corrupt.get(row.digest))
+        if found is not None:
+            yield _with_names(connection, row.digest, found)
     yield from _misdeclared(connection)
-    partial = select(ref.c.name).where(ref.c.target_id.in_(statements.partial()))
-    for name in connection.scalars(partial.order_by(ref.c.position)):
+    for ref in connection.each(refs.PARTIAL):
         found = note(Code.IMAGE_PARTIAL, "index.json", "not every platform was pulled")
-        yield replace(found, names=(name,))
+        yield replace(found, names=(ref.name,))
+
+
+def _of_blob(row: StateRow, corrupt: str | None) -> Finding | None:
+    path, state = path_of(codecs.digest(row.digest)), codecs.state(row.state)
+    if state is State.MISSING:
+        return error(Code.BLOB_MISSING, path, "is not there")
+    if state is State.CORRUPT or (state is State.PRESENT and corrupt is not None):
+        return error(Code.BLOB_CORRUPT, path, row.problem or corrupt or "is corrupt")
+    if row.problem is not None:
+        return warning(Code.DOCUMENT_INVALID, path, row.problem)
+    return None
 
 
 def _misdeclared(connection: Connection) -> Iterator[Finding]:
-    """Yield the documents, and index.json, that say of content that it has another size."""
-    live = graph.reachable("live")
-    wrong = statements.misdeclared().where(link.c.parent_id.in_(select(live.c.id)))
-    for row in connection.execute(wrong).all():
+    """Yield the documents, and index.json, that declare a wrong size."""
+    for row in connection.rows(validation.MISDECLARED_REFERENCED):
         what = f"declares {row.declared} bytes for {row.digest}, which has {row.size}"
-        found = error(Code.SIZE_MISDECLARED, path_of(Digest.declared(row.parent_digest)), what)
-        yield _of_names(connection, row.parent_digest, found)
-    for named in connection.execute(statements.misdeclared_refs()):
+        found = error(Code.SIZE_MISDECLARED, path_of(codecs.digest(row.parent_digest)), what)
+        yield _with_names(connection, row.parent_digest, found)
+    for named in connection.each(validation.MISDECLARED_REFS):
         what = f"declares {named.declared} bytes for {named.digest}, which has {named.size}"
         yield replace(error(Code.SIZE_MISDECLARED, "index.json", what), names=(named.name,))
 
 
-def _of_names(connection: Connection, digest: str, found: Finding) -> Finding:
-    above = graph.ancestors(select(blob.c.id).where(blob.c.digest == digest), "above")
-    rows = select(ref.c.name).where(ref.c.target_id.in_(select(above.c.id)))
-    names = tuple(connection.scalars(rows.order_by(ref.c.position)))
+def _with_names(connection: Connection, digest: str, found: Finding) -> Finding:
+    names = tuple(row.name for row in connection.each(refs.CONTAINING_DIGEST, digest=digest))
     return replace(found, names=names, hint="cachedb verify --repair")

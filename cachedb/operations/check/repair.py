@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.enums import Kind
-from cachedb.catalog.index.derive import DOCUMENTS
-from cachedb.catalog.queries import graph
-from cachedb.catalog.schema import blob, link, ref, repository_blob
+from cachedb.catalog import codecs
+from cachedb.catalog.enums import DOCUMENTS, Kind
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs, links, refs
 from cachedb.errors import CacheError, CorruptBlob, InvalidReference
 from cachedb.oci import Descriptor, MediaType, Reference
 from cachedb.operations.check.verify import verify
@@ -190,32 +188,24 @@ def _fetch_blob(
 
 
 def _wanted(connection: Connection, finding: Finding) -> _Wanted:
-    row = connection.execute(
-        select(blob.c.id, blob.c.kind, blob.c.media_type, blob.c.size).where(
-            blob.c.digest == finding.digest
-        )
-    ).one()
-    found = _Wanted(finding=finding, kind=Kind(row.kind))
-    for table, target in ((ref, ref.c.target_id), (link, link.c.child_id)):
-        said = select(table.c.media_type, table.c.size).where(target == row.id)
-        found.claims += [(media_type, size) for media_type, size in connection.execute(said)]
-    if not found.claims:  # nothing points at it: its file says how long it has to be
-        found.claims.append((row.media_type, row.size))
+    row = connection.first(blobs.OF_DIGESTS, low=finding.digest, high=finding.digest)
+    if row is None:  # removed since it was found
+        return _Wanted(finding=finding)
+    found = _Wanted(finding=finding, kind=codecs.kind(row.kind))
+    for statement in (refs.CLAIMS, links.CLAIMS):
+        for claim in connection.each(statement, blob_id=row.id):
+            found.claims.append((claim.media_type, codecs.size(claim.size)))
+    if not found.claims:  # no descriptor refers to it: its file tells its size
+        found.claims.append((row.media_type, codecs.size(row.size)))
     found.repositories = list(dict.fromkeys(_repositories(connection, row.id)))
     return found
 
 
 def _repositories(connection: Connection, key: int) -> Iterator[tuple[str, str]]:
     """Yield where the blob may be: where its images were pulled from, what their names say."""
-    above = graph.ancestors(select(blob.c.id).where(blob.c.id == key), "above")
-    rows = connection.execute(
-        select(ref.c.registry, ref.c.repo, ref.c.source, ref.c.origin)
-        .where(ref.c.target_id.in_(select(above.c.id)))
-        .order_by(ref.c.position)
-    ).all()
+    rows = connection.rows(refs.SOURCES, blob_id=key)
     texts = [row.origin for row in rows if row.source == "pull" and row.origin is not None]
-    seen = select(repository_blob.c.repository).where(repository_blob.c.blob_id == key)
-    texts += connection.scalars(seen.order_by(repository_blob.c.seen.desc()))
+    texts += connection.values(blobs.SEEN_IN, blob_id=key)
     for text in texts:
         try:
             reference = Reference.parse(text)
@@ -228,9 +218,5 @@ def _repositories(connection: Connection, key: int) -> Iterator[tuple[str, str]]
 
 
 def _ids_of_documents(connection: Connection, digests: Collection[Digest]) -> list[int]:
-    rows = connection.scalars(
-        select(blob.c.id).where(
-            blob.c.digest.in_(digests), blob.c.kind.in_([int(kind) for kind in DOCUMENTS])
-        )
-    )
-    return list(rows)
+    rows = connection.each(blobs.AMONG, digests=many(digests))
+    return [row.id for row in rows if codecs.kind(row.kind) in DOCUMENTS]

@@ -11,19 +11,17 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.batches import chunks
-from cachedb.catalog.enums import Kind, Role, State
-from cachedb.catalog.queries import statements
-from cachedb.catalog.schema import blob, link, ref
-from cachedb.oci.digest import Digest
+from cachedb.catalog import codecs
+from cachedb.catalog.enums import Kind, State
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import validation
 from cachedb.operations.read.listing import manifests_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
+    from cachedb.oci.digest import Digest
     from cachedb.oci.platform.model import Platform
     from cachedb.operations.read.listing import ManifestEntry
     from cachedb.operations.read.resolve import Root
@@ -209,52 +207,34 @@ def _disagree(entry: ManifestEntry) -> bool:
 
 
 def _faults(
-    connection: Connection, manifests: Iterable[int]
+    connection: Connection, manifests: Collection[int]
 ) -> dict[int, list[tuple[Digest, State]]]:
-    """Return what each manifest points at and what is not as it has to be."""
+    """Return the config and layers of each manifest that are missing, corrupt or absent."""
     found: dict[int, list[tuple[Digest, State]]] = defaultdict(list)
-    unwell = [int(State.MISSING), int(State.CORRUPT), int(State.ABSENT)]
-    for batch in chunks(sorted(set(manifests))):
-        rows = connection.execute(
-            select(link.c.parent_id, blob.c.digest, blob.c.state)
-            .join(blob, blob.c.id == link.c.child_id)
-            .where(
-                link.c.parent_id.in_(batch),
-                link.c.role.in_([int(Role.CONFIG), int(Role.LAYER)]),
-                blob.c.state.in_(unwell),
-            )
-            .order_by(link.c.parent_id, link.c.role, link.c.position)
-        )
-        for parent, digest, state in rows:
-            found[parent].append((Digest.declared(digest), State(state)))
+    for row in connection.each(validation.FAULTS, parents=many(manifests)):
+        found[row.parent_id].append((codecs.digest(row.digest), codecs.state(row.state)))
     return found
 
 
-def _misdeclared(connection: Connection, manifests: Iterable[int]) -> dict[int, str]:
-    """Return which manifests say of content that it has another size than it has."""
+def _misdeclared(connection: Connection, manifests: Collection[int]) -> dict[int, str]:
+    """Return the manifests that declare another size than the file of a blob has."""
     found: dict[int, str] = {}
-    for batch in chunks(sorted(set(manifests))):
-        wrong = statements.misdeclared().where(link.c.parent_id.in_(batch))
-        for row in connection.execute(wrong):
-            what = f"{row.digest} has {row.size} bytes, and {row.declared} are declared"
-            found.setdefault(row.parent_id, what)
+    for row in connection.each(validation.MISDECLARED, parents=many(manifests)):
+        what = f"{row.digest} has {row.size} bytes, and {row.declared} are declared"
+        found.setdefault(row.parent_id, what)
     return found
 
 
 def _problems_of_roots(connection: Connection, roots: Sequence[Root]) -> dict[Root, str]:
-    """Return what is wrong with documents, also indexes, and with what index.json says of them."""
-    misdeclared: dict[int, str] = {}
-    unreadable: dict[int, str] = {}
-    for batch in chunks(sorted({root.blob_id for root in roots})):
-        for row in connection.execute(
-            statements.misdeclared_refs().where(ref.c.target_id.in_(batch))
-        ):
-            what = f"it has {row.size} bytes, and index.json declares {row.declared}"
-            misdeclared[row.id] = what
-        own = select(blob.c.id, blob.c.problem).where(
-            blob.c.id.in_(batch), blob.c.problem.is_not(None)
-        )
-        unreadable |= {key: problem or "" for key, problem in connection.execute(own)}
+    """Return the problems of documents, indexes included, and of their entries in index.json."""
+    targets = many({root.blob_id for root in roots})
+    misdeclared = {
+        row.id: f"it has {row.size} bytes, and index.json declares {row.declared}"
+        for row in connection.each(validation.MISDECLARED_REFS_OF, targets=targets)
+    }
+    unreadable = {
+        row.id: row.problem for row in connection.each(validation.PROBLEMS, targets=targets)
+    }
     found = {
         root: unreadable.get(root.blob_id) or misdeclared.get(root.ref_id or 0) for root in roots
     }

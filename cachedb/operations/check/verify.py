@@ -1,6 +1,6 @@
-"""Verify: hash what is on disk, and remember what was found.
+"""Verify: hash the files of blobs, and record which of them are intact.
 
-The catalog believes a file of the right size until somebody has read it; this reads it.
+The catalog takes a file of the declared size for intact until verification has read it.
 """
 
 from __future__ import annotations
@@ -8,31 +8,31 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select, update
-
-from cachedb.catalog.enums import State
-from cachedb.catalog.queries import graph
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog import codecs
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import refs, verification
 from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
-from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
-
-    from sqlalchemy import Select
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.blobs import BlobFile
+    from cachedb.oci.digest import Digest
+
+# How many digests wait for a thread: each costs a kilobyte or two meanwhile.
+_PORTION = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A blob that is not what it has to be, and the refs that it takes with it."""
+    """A corrupt or missing blob, and the names of the refs that contain it."""
 
     digest: Digest
     why: str
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a verification has read and found."""
+    """How many blobs and bytes a verification has hashed, and what it has found."""
 
     blobs: int
     bytes: int
@@ -61,55 +61,56 @@ def verify(
 ) -> Verification:
     """Hash every blob, or those that some targets contain, in parallel.
 
-    `progress` is told the bytes of each blob that has been read. What is missing is a finding as
-    well. The rows are brought up to date in one transaction at the end.
+    `progress` is called with the size in bytes of each blob that was read. A missing blob is a
+    finding as well; one that is removed meanwhile is not. No transaction is open while files are
+    read; one transaction at the end records what was found.
+
+    Raises:
+        CatalogMismatch: The catalog holds something else than a digest.
     """
     with catalog.reading() as connection:
         wanted = _digests(connection, targets)
         missing = _missing(connection, targets)
     hashed = _hash(layout, wanted, progress)
-    corrupt = {d: why for d, why in hashed.items() if isinstance(why, str)}
-    whole = {d: file for d, file in hashed.items() if not isinstance(file, str)}
     with catalog.writing() as connection:
-        _record(connection, whole, corrupt)
+        _record(connection, hashed)
     with catalog.reading() as connection:
-        faults = {**dict.fromkeys(missing, "is missing"), **corrupt}
+        faults = {**dict.fromkeys(missing, "is missing"), **hashed.corrupt}
         findings = tuple(
             Finding(digest=digest, why=why, names=_names(connection, digest))
             for digest, why in sorted(faults.items())
         )
     return Verification(
-        blobs=len(hashed),
-        bytes=sum(file.size for file in whole.values() if file is not None),
-        findings=findings,
+        blobs=len(hashed.intact) + len(hashed.corrupt), bytes=hashed.size, findings=findings
     )
 
 
 def _digests(connection: Connection, targets: Collection[int] | None) -> list[Digest]:
-    present = select(blob.c.digest).where(blob.c.state.in_(list(map(int, graph.ON_DISK))))
-    if targets is not None:
-        present = present.where(blob.c.id.in_(_content(targets)))
-    digests = map(Digest.declared, connection.scalars(present.order_by(blob.c.size.desc())))
-    return [digest for digest in digests if digest.is_verifiable]
+    if targets is None:
+        found = connection.values(verification.FILES)
+    else:
+        found = connection.values(verification.FILES_OF, targets=many(targets))
+    return [digest for text in found if (digest := codecs.digest(text)).is_verifiable]
 
 
 def _missing(connection: Connection, targets: Collection[int] | None) -> list[Digest]:
-    missing = select(blob.c.digest).where(blob.c.state == int(State.MISSING))
-    if targets is not None:
-        missing = missing.where(blob.c.id.in_(_content(targets)))
-    return [Digest.declared(digest) for digest in connection.scalars(missing)]
+    if targets is None:
+        found = connection.values(verification.MISSING)
+    else:
+        found = connection.values(verification.MISSING_OF, targets=many(targets))
+    return [codecs.digest(text) for text in found]
 
 
-def _content(targets: Collection[int]) -> Select[int]:
-    seed = select(blob.c.id).where(blob.c.id.in_(targets))
-    return select(graph.descendants(seed, "content").c.id)
+@dataclass(slots=True)
+class _Hashed:
+    """The outcome of hashing: when each intact file was changed, and why others are corrupt."""
+
+    intact: dict[Digest, int] = field(default_factory=dict)
+    corrupt: dict[Digest, str] = field(default_factory=dict)
+    size: int = 0
 
 
-def _hash(
-    layout: Layout, digests: Iterable[Digest], progress: Callable[[int], None]
-) -> dict[Digest, BlobFile | str | None]:
-    """Return for each digest its file if it is whole, None if it is gone, or what is wrong."""
-
+def _hash(layout: Layout, digests: Iterable[Digest], progress: Callable[[int], None]) -> _Hashed:
     def check(digest: Digest) -> tuple[Digest, BlobFile | str | None]:
         try:
             file = layout.blobs.verify(digest)
@@ -122,48 +123,34 @@ def _hash(
         progress(file.size)
         return digest, file
 
+    found = _Hashed()
+    waiting = iter(digests)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(pool.map(check, digests))
+        while portion := list(islice(waiting, _PORTION)):
+            for digest, outcome in pool.map(check, portion):
+                if isinstance(outcome, str):
+                    found.corrupt[digest] = outcome
+                elif outcome is not None:
+                    found.intact[digest] = outcome.touched_ns
+                    found.size += outcome.size
+    return found
 
 
-def _record(
-    connection: Connection, whole: dict[Digest, BlobFile | None], corrupt: dict[Digest, str]
-) -> None:
+def _record(connection: Connection, hashed: _Hashed) -> None:
     now = time.time_ns() // 1000
-    healed = [
-        {"key": digest, "moment": now, "file": file.touched_ns}
-        for digest, file in whole.items()
-        if file is not None
-    ]
-    if healed:
-        # Only a row that stands for the very file that was read. A document that hashes right
-        # and cannot be read stays corrupt: `problem` says so, and `parsed` that it was read.
-        connection.execute(
-            update(blob)
-            .where(blob.c.digest == bindparam("key"), blob.c.touched == bindparam("file"))
-            .values(verified=bindparam("moment")),
-            healed,
-        )
-        connection.execute(
-            update(blob)
-            .where(
-                blob.c.digest == bindparam("key"),
-                blob.c.state == int(State.CORRUPT),
-                blob.c.parsed == 0,
-            )
-            .values(state=int(State.PRESENT), problem=None),
-            [{"key": row["key"]} for row in healed],
-        )
-    if corrupt:
-        connection.execute(
-            update(blob)
-            .where(blob.c.digest == bindparam("key"))
-            .values(state=int(State.CORRUPT), problem=bindparam("why"), verified=None),
-            [{"key": digest, "why": why} for digest, why in corrupt.items()],
-        )
+    connection.write_each(
+        verification.VERIFIED,
+        (
+            {"digest": digest, "touched": touched, "moment": now}
+            for digest, touched in hashed.intact.items()
+        ),
+    )
+    connection.write_each(verification.HEALED, ({"digest": digest} for digest in hashed.intact))
+    connection.write_each(
+        verification.CORRUPTED,
+        ({"digest": digest, "problem": why} for digest, why in hashed.corrupt.items()),
+    )
 
 
 def _names(connection: Connection, digest: Digest) -> tuple[str | None, ...]:
-    above = graph.ancestors(select(blob.c.id).where(blob.c.digest == digest), "above")
-    rows = select(ref.c.name).where(ref.c.target_id.in_(select(above.c.id)))
-    return tuple(connection.scalars(rows.order_by(ref.c.position)))
+    return tuple(row.name for row in connection.each(refs.CONTAINING_DIGEST, digest=digest))

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from cachedb.catalog.enums import Kind, Role
-from cachedb.catalog.queries import statements
-from cachedb.catalog.schema import blob, config, env, label, link
+from cachedb.catalog import codecs
+from cachedb.catalog.enums import Kind
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs, configs, refs
 from cachedb.operations.read.listing import manifests_below
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statement import Rows
+    from cachedb.catalog.statements.configs import PairRow
     from cachedb.oci import Digest
     from cachedb.operations.read.listing import ManifestEntry
     from cachedb.operations.read.resolve import Root
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +76,13 @@ class Inspection:
 
 def inspect(connection: Connection, root: Root) -> Inspection:
     """Return what an image says of itself, platform by platform."""
-    seed = select(blob.c.id).where(blob.c.id == root.blob_id)
-    sizes = dict(connection.execute(statements.size_of_each(seed)).all())
-    names = [
-        row.name
-        for row in connection.execute(statements.refs_with_targets())
-        if row.target_id == root.blob_id
-    ]
+    size = connection.first(blobs.SIZES, targets=many([root.blob_id]))
+    named = connection.rows(refs.OF_DIGESTS, low=root.digest, high=root.digest)
     entries = manifests_below(connection, {root.blob_id})[root.blob_id]
     return Inspection(
         root=root,
-        size=sizes.get(root.blob_id, 0),
-        names=tuple(names),
+        size=0 if size is None else size.size,
+        names=tuple(row.name for row in named),
         platforms=tuple(
             found
             for entry in entries
@@ -98,42 +92,26 @@ def inspect(connection: Connection, root: Root) -> Inspection:
 
 
 def _run_config(connection: Connection, entry: ManifestEntry) -> RunConfig | None:
-    row = connection.execute(
-        select(config)
-        .join(link, link.c.child_id == config.c.blob_id)
-        .where(link.c.parent_id == entry.blob_id, link.c.role == int(Role.CONFIG))
-    ).first()
+    row = connection.first(configs.OF_MANIFEST, blob_id=entry.blob_id)
     if row is None:
         return None
     return RunConfig(
         platform=entry.platform.full if entry.platform else "",
         digest=entry.digest,
-        created_at=_moment(row.created),
+        created_at=None if row.created is None else codecs.time(row.created),
         author=row.author,
         user=row.user,
         working_dir=row.working_dir,
         entrypoint=row.entrypoint,
         cmd=row.cmd,
-        env=_pairs(connection, env, row.blob_id),
-        labels=_pairs(connection, label, row.blob_id),
+        env=_pairs(connection, configs.ENV, row.blob_id),
+        labels=_pairs(connection, configs.LABELS, row.blob_id),
     )
+
+
+def _pairs(connection: Connection, statement: Rows[PairRow], key: int) -> dict[str, str]:
+    return {row.key: row.value for row in connection.each(statement, blob_id=key)}
 
 
 def _utc(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
-
-
-def _moment(microseconds: int | None) -> datetime | None:
-    if microseconds is None:
-        return None
-    try:
-        return _EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:  # year 1 in some time zone, before it in UTC
-        return None
-
-
-def _pairs(connection: Connection, table: Any, key: int) -> dict[str, str]:
-    rows = connection.execute(
-        select(table.c.key, table.c.value).where(table.c.blob_id == key).order_by(table.c.key)
-    )
-    return dict(rows.all())

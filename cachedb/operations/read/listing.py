@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.enums import Kind, State
+from cachedb.catalog import codecs
+from cachedb.catalog.enums import Kind
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs
-from cachedb.oci.digest import Digest
 from cachedb.oci.platform.model import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from cachedb.catalog.enums import State
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statements.blobs import EntryRow, ManifestRow
+    from cachedb.oci.digest import Digest
 
 
 class Health(StrEnum):
@@ -83,8 +85,8 @@ def list_refs(connection: Connection, only: Sequence[int] | None = None) -> list
         found.append(
             Listing(
                 name=row.name,
-                digest=Digest.declared(row.digest),
-                kind=Kind(row.kind),
+                digest=codecs.digest(row.digest),
+                kind=codecs.kind(row.kind),
                 media_type=row.media_type,
                 platforms=tuple(dict.fromkeys(p for p in platforms if not p.is_unknown)),
                 size=sizes.get(row.blob_id, 0),
@@ -141,9 +143,9 @@ def _own_entries(connection: Connection, targets: Collection[int]) -> dict[int, 
 def _entry(key: int, row: EntryRow | ManifestRow, declared: Platform | None) -> ManifestEntry:
     return ManifestEntry(
         blob_id=key,
-        digest=Digest.declared(row.digest),
-        kind=Kind(row.kind),
-        state=State(row.state),
+        digest=codecs.digest(row.digest),
+        kind=codecs.kind(row.kind),
+        state=codecs.state(row.state),
         problem=row.problem,
         declared=declared,
         configured=_platform(

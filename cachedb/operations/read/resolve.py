@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.enums import Kind
+from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs
 from cachedb.errors import BlobNotFound, InvalidDigest, InvalidReference, RefNotFound
@@ -17,6 +17,7 @@ from cachedb.oci.reference import Reference
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from cachedb.catalog.enums import Kind
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.refs import RefRow
@@ -165,10 +166,10 @@ def _refs(
     return [
         Root(
             name=row.name,
-            digest=Digest.declared(row.digest),
+            digest=codecs.digest(row.digest),
             media_type=row.media_type,
             size=row.size,
-            kind=Kind(row.kind),
+            kind=codecs.kind(row.kind),
             blob_id=row.blob_id,
             ref_id=row.id,
         )
@@ -180,10 +181,10 @@ def _blobs(connection: Connection, *, low: str, high: str) -> list[Root]:
     return [
         Root(
             name=None,
-            digest=Digest.declared(row.digest),
+            digest=codecs.digest(row.digest),
             media_type=row.media_type,
             size=row.size,
-            kind=Kind(row.kind),
+            kind=codecs.kind(row.kind),
             blob_id=row.id,
             ref_id=None,
         )

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.batches import chunks
+from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.index import sboms as documents
-from cachedb.catalog.index.derive import DOCUMENTS
-from cachedb.catalog.queries import graph, statements
-from cachedb.catalog.schema import blob
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs
+from cachedb.catalog.statements import sboms as statements
 from cachedb.errors import InvalidManifest, PlatformNotFound
-from cachedb.oci.digest import Digest
 from cachedb.operations.read.listing import manifests_below
 from cachedb.operations.sync.read_sboms import unreadable_sboms
 from cachedb.packages.raw_documents import raw_sbom
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.sboms import Claim
     from cachedb.layout import Layout
+    from cachedb.oci.digest import Digest
     from cachedb.oci.platform.model import Platform
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.sync.read_sboms import UnreadableSbom
@@ -128,11 +126,7 @@ def list_packages(
     """
     described = _described(connection, root, platform)
     places = {key: place for place, key in enumerate(described)}
-    rows = [
-        row
-        for batch in chunks(described)
-        for row in connection.execute(statements.listed_at(batch))
-    ]
+    rows = connection.rows(statements.PACKAGES, targets=many(described))
     claimed = {claim.digest for claim in documents.claims_about(connection, described)}
     return PackageListing(
         packages=tuple(
@@ -171,15 +165,10 @@ def _others(
     connection: Connection, root: Root, listed: dict[int, _Described]
 ) -> dict[int, _Described]:
     """Return the indexes of an image, and its referrers, which may have some of their own."""
-    content = graph.descendants(select(blob.c.id).where(blob.c.id == root.blob_id), "content")
-    rows = connection.execute(
-        select(blob.c.id, blob.c.digest)
-        .join(content, content.c.id == blob.c.id)
-        .where(blob.c.kind.in_([int(kind) for kind in DOCUMENTS]))
-        .order_by(blob.c.digest)
-    )
     return {
-        key: _Described(Digest.declared(digest), None) for key, digest in rows if key not in listed
+        row.id: _Described(codecs.digest(row.digest), None)
+        for row in connection.each(blobs.DOCUMENTS_BELOW, blob_id=root.blob_id)
+        if row.id not in listed
     }
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
-
-from cachedb.catalog.batches import chunks
-from cachedb.catalog.enums import Kind, Role, State
-from cachedb.catalog.schema import blob, edge, link, platform
-from cachedb.oci import Digest, Platform, graph
+from cachedb.catalog import codecs
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs, links
+from cachedb.oci import Platform, graph
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from cachedb.catalog.enums import Kind, State
     from cachedb.catalog.executor import Connection
+    from cachedb.oci import Digest
     from cachedb.operations.read.resolve import Root
 
 
@@ -87,72 +87,45 @@ class _TreeRows:
         self._read_platforms()
 
     def _below(self, level: Sequence[int]) -> Iterator[list[int]]:
-        for batch in chunks(level):
-            self._read_branches(batch)
+        self._read_branches(level)
         found = {one.child for key in level for one in self.branches.get(key, ())}
-        self._read_blobs(sorted(found - self.blobs.keys()))
-        owning = self._owning(found)
+        self._read_blobs(found - self.blobs.keys())
+        # Most children are layers and configs, which have none below them.
+        owning = set(self._connection.values(links.OWNERS, parents=many(found)))
         for key in level:
             yield [one.child for one in self.branches.get(key, ()) if one.child in owning]
 
-    def _read_branches(self, batch: Sequence[int]) -> None:
-        listed = self._connection.execute(
-            select(link.c.parent_id, link.c.child_id, link.c.role, link.c.platform_id)
-            .where(link.c.parent_id.in_(batch), link.c.role != int(Role.SUBJECT))
-            .order_by(link.c.parent_id, link.c.role, link.c.position)
-        )
-        for parent, child, role, platform_id in listed:
-            branch = _Branch(child, Role(role).name.lower(), platform_id)
-            self.branches.setdefault(parent, []).append(branch)
-        owned = self._connection.execute(
-            select(edge.c.parent_id, edge.c.child_id)
-            .where(edge.c.parent_id.in_(batch))
-            .order_by(edge.c.parent_id, edge.c.child_id)
-        ).all()
-        known = {(parent, one.child) for parent in batch for one in self.branches.get(parent, ())}
-        for parent, child in owned:
+    def _read_branches(self, parents: Sequence[int]) -> None:
+        for row in self._connection.each(links.CHILDREN, parents=many(parents)):
+            role = codecs.role(row.role).name.lower()
+            branch = _Branch(row.child_id, role, row.platform_id)
+            self.branches.setdefault(row.parent_id, []).append(branch)
+        known = {(key, one.child) for key in parents for one in self.branches.get(key, ())}
+        for parent, child in self._connection.each(links.EDGES, parents=many(parents)):
             if (parent, child) not in known:
                 self.branches.setdefault(parent, []).append(_Branch(child, "referrer", None))
 
-    def _owning(self, keys: Collection[int]) -> set[int]:
-        """Return which blobs have any below them: most are layers and configs, which have none."""
-        return {
-            key
-            for batch in chunks(sorted(keys))
-            for key in self._connection.scalars(
-                select(edge.c.parent_id).where(edge.c.parent_id.in_(batch)).distinct()
-            )
-        }
-
     def _read_blobs(self, keys: Collection[int]) -> None:
-        for batch in chunks(keys):
-            rows = self._connection.execute(
-                select(
-                    blob.c.id,
-                    blob.c.digest,
-                    blob.c.kind,
-                    blob.c.state,
-                    blob.c.size,
-                    blob.c.platform_id,
-                ).where(blob.c.id.in_(batch))
+        for row in self._connection.each(blobs.NODES, ids=many(keys)):
+            self.blobs[row.id] = _Row(
+                codecs.digest(row.digest),
+                codecs.kind(row.kind),
+                codecs.state(row.state),
+                codecs.size(row.size),
+                row.platform_id,
             )
-            for key, digest, kind, state, size, platform_id in rows:
-                self.blobs[key] = _Row(
-                    Digest.declared(digest), Kind(kind), State(state), size, platform_id
-                )
 
     def _read_platforms(self) -> None:
         declared = {one.platform_id for found in self.branches.values() for one in found}
         keys = {row.platform_id for row in self.blobs.values()} | declared
-        for batch in chunks(sorted(key for key in keys if key is not None)):
-            rows = self._connection.execute(select(platform).where(platform.c.id.in_(batch)))
-            for row in rows:
-                self.platforms[row.id] = Platform(
-                    os=row.os,
-                    architecture=row.architecture,
-                    variant=row.variant,
-                    os_version=row.os_version,
-                )
+        named = many(key for key in keys if key is not None)
+        for row in self._connection.each(blobs.PLATFORMS, ids=named):
+            self.platforms[row.id] = Platform(
+                os=row.os,
+                architecture=row.architecture,
+                variant=row.variant,
+                os_version=row.os_version,
+            )
 
 
 def _grow(rows: _TreeRows, root: int) -> TreeNode:

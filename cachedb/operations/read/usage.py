@@ -9,18 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
-from cachedb.catalog.queries import graph, statements
-from cachedb.catalog.schema import blob, ref
-from cachedb.oci.digest import Digest
+from cachedb.catalog import codecs
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs, refs, usage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Select
-
     from cachedb.catalog.executor import Connection
+    from cachedb.oci.digest import Digest
     from cachedb.operations.read.resolve import Root
 
 
@@ -68,9 +65,9 @@ class Usage:
 
 def measure(connection: Connection) -> Usage:
     """Measure the whole cache; the largest exclusive images come first."""
-    targets = select(ref.c.target_id).distinct()
-    sizes = dict(connection.execute(statements.size_of_each(targets)).all())
-    alone = dict(connection.execute(statements.exclusive_size_of_each(targets)).all())
+    named = _names(connection)
+    sizes = {row.root: row.size for row in connection.each(blobs.SIZES, targets=many(named))}
+    alone = {row.root: row.size for row in connection.each(usage.EXCLUSIVE)}
     images = [
         ImageUsage(
             digest=digest,
@@ -78,9 +75,9 @@ def measure(connection: Connection) -> Usage:
             size=sizes.get(key, 0),
             exclusive=alone.get(key, 0),
         )
-        for key, (digest, names) in _names(connection).items()
+        for key, (digest, names) in named.items()
     ]
-    total = connection.scalar(_on_disk()) or 0
+    total = connection.value(usage.ON_DISK) or 0
     live = live_size(connection)
     exclusive = sum(alone.values())
     return Usage(
@@ -96,35 +93,27 @@ def measure(connection: Connection) -> Usage:
 
 def measure_some(connection: Connection, roots: Sequence[Root]) -> SetUsage:
     """Measure some images, taken together; one without a name of its own has nothing to lose."""
-    refs = {root.ref_id for root in roots if root.ref_id is not None}
-    seed = select(blob.c.id).where(blob.c.id.in_({root.blob_id for root in roots}))
-    content = graph.descendants(seed, "measured")
+    targets = {root.blob_id for root in roots}
+    own = {root.ref_id for root in roots if root.ref_id is not None}
     return SetUsage(
-        size=connection.scalar(graph.size_on_disk(content)) or 0,
-        exclusive=freed_by_removing(connection, refs),
+        size=connection.value(usage.CONTENT, targets=many(targets)) or 0,
+        exclusive=freed_by_removing(connection, own),
     )
 
 
 def freed_by_removing(connection: Connection, ref_ids: Collection[int]) -> int:
     """Return how many bytes only these refs, taken together, keep."""
-    chosen = graph.listed(ref_ids)
-    return connection.scalar(graph.size_on_disk(graph.exclusive(chosen, "freed"))) or 0
+    return connection.value(usage.FREED, refs=many(ref_ids)) or 0
 
 
 def live_size(connection: Connection) -> int:
     """Return how many bytes all refs, taken together, keep."""
-    return connection.scalar(graph.size_on_disk(graph.reachable("live"))) or 0
-
-
-def _on_disk() -> Select[int]:
-    return select(func.coalesce(func.sum(blob.c.size), 0)).where(
-        blob.c.state.in_(list(map(int, graph.ON_DISK)))
-    )
+    return connection.value(usage.REFERENCED) or 0
 
 
 def _names(connection: Connection) -> dict[int, tuple[Digest, list[str | None]]]:
     found: dict[int, tuple[Digest, list[str | None]]] = {}
-    for row in connection.execute(statements.refs_with_targets()):
-        _, names = found.setdefault(row.target_id, (Digest.declared(row.digest), []))
+    for row in connection.each(refs.ALL):
+        _, names = found.setdefault(row.blob_id, (codecs.digest(row.digest), []))
         names.append(row.name)
     return found

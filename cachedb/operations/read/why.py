@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.enums import Kind
-from cachedb.catalog.queries import graph
-from cachedb.catalog.schema import blob, edge, ref
+from cachedb.catalog import codecs
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs, links, refs
 from cachedb.errors import BlobNotFound
-from cachedb.oci.digest import Digest
 
 if TYPE_CHECKING:
+    from cachedb.catalog.enums import Kind
     from cachedb.catalog.executor import Connection
+    from cachedb.oci.digest import Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +40,18 @@ def reaching(connection: Connection, digest: Digest) -> tuple[Route, ...]:
     Raises:
         BlobNotFound: The catalog does not know the blob.
     """
-    start = connection.scalar(select(blob.c.id).where(blob.c.digest == digest))
+    start = connection.value(blobs.ID, digest=digest)
     if start is None:
         raise BlobNotFound(digest)
-    above = graph.ancestors(select(blob.c.id).where(blob.c.id == start), "above")
-    edges = connection.execute(
-        select(edge.c.parent_id, edge.c.child_id)
-        .join(above, above.c.id == edge.c.child_id)
-        .order_by(edge.c.parent_id)
-    )
     parents: dict[int, list[int]] = {}
-    for parent, child in edges:
-        parents.setdefault(child, []).append(parent)
+    for row in connection.each(links.EDGES_ABOVE, blob_id=start):
+        parents.setdefault(row.child_id, []).append(row.parent_id)
     down = _ways_down(start, parents)
     steps = _steps(connection, down)
-    refs = connection.execute(
-        select(ref.c.name, ref.c.target_id)
-        .where(ref.c.target_id.in_(select(above.c.id)))
-        .order_by(ref.c.position)
+    return tuple(
+        Route(name=row.name, steps=_walk(row.blob_id, down, steps))
+        for row in connection.each(refs.CONTAINING, blob_id=start)
     )
-    return tuple(Route(name=name, steps=_walk(target, down, steps)) for name, target in refs)
 
 
 def _ways_down(start: int, parents: dict[int, list[int]]) -> dict[int, int | None]:
@@ -79,17 +70,10 @@ def _ways_down(start: int, parents: dict[int, list[int]]) -> dict[int, int | Non
 
 
 def _steps(connection: Connection, down: dict[int, int | None]) -> dict[int, Step]:
-    keys = sorted(down)
-    found: dict[int, Step] = {}
-    for start in range(0, len(keys), 500):
-        rows = connection.execute(
-            select(blob.c.id, blob.c.digest, blob.c.kind).where(
-                blob.c.id.in_(keys[start : start + 500])
-            )
-        )
-        for key, digest, kind in rows:
-            found[key] = Step(digest=Digest.declared(digest), kind=Kind(kind))
-    return found
+    return {
+        row.id: Step(digest=codecs.digest(row.digest), kind=codecs.kind(row.kind))
+        for row in connection.each(blobs.NODES, ids=many(down))
+    }
 
 
 def _walk(target: int, down: dict[int, int | None], steps: dict[int, Step]) -> tuple[Step, ...]:

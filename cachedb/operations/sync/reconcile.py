@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import state
-from cachedb.catalog.enums import FINGERPRINT, INDEX_PROBLEMS, Kind, Reading, State
+from cachedb.catalog.enums import DOCUMENTS, FINGERPRINT, INDEX_PROBLEMS, Kind, Reading, State
 from cachedb.catalog.index import derive as derivation
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
@@ -233,7 +233,7 @@ class _Reconciliation:
         digest = Digest.declared(row.digest)
         row.parsed = Reading.AS_DECLARED if row.media_type else Reading.AS_GUESSED
         try:
-            if row.kind in derivation.DOCUMENTS:
+            if row.kind in DOCUMENTS:
                 return _document(row, self._blobs.read(digest, MANIFEST_BYTES))
             if row.kind is Kind.CONFIG:
                 return _config(row, self._blobs.read(digest, CONFIG_BYTES))
@@ -246,7 +246,7 @@ class _Reconciliation:
             row.state, row.problem, row.parsed = State.CORRUPT, error.why, Reading.NO
         except LimitExceeded as error:
             row.problem = str(error)
-            if row.kind in derivation.DOCUMENTS:
+            if row.kind in DOCUMENTS:
                 row.state = State.CORRUPT
         except BlobNotFound:
             row.parsed = Reading.NO  # taken away meanwhile: the next reconciliation sees it

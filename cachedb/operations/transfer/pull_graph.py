@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
-from cachedb.catalog.enums import State
-from cachedb.catalog.index.derive import DOCUMENTS
+from cachedb.catalog.enums import DOCUMENTS, State
 from cachedb.catalog.schema import blob
 from cachedb.errors import (
     BlobNotFound,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.index.derive import DOCUMENTS
+from cachedb.catalog.enums import DOCUMENTS
 from cachedb.catalog.index.ref_rows import parts_of
 from cachedb.catalog.user_state import repositories
 from cachedb.errors import (

@@ -1,0 +1,93 @@
+"""Statements on what documents declare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from cachedb.catalog.enums import Role, State
+from cachedb.catalog.queries import graph
+from cachedb.catalog.queries.blobs import has_state
+from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.schema import blob, link, ref
+from cachedb.catalog.statements import validation
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
+
+@defines(validation.FAULTS)
+def faults() -> Select[*tuple[Any, ...]]:
+    """Select the faulty parts of manifests."""
+    return (
+        select(link.c.parent_id, blob.c.digest, blob.c.state)
+        .join(blob, blob.c.id == link.c.child_id)
+        .where(
+            link.c.parent_id.in_(each_id("parents")),
+            link.c.role.in_([int(Role.CONFIG), int(Role.LAYER)]),
+            has_state(State.MISSING, State.CORRUPT, State.ABSENT),
+        )
+        .order_by(link.c.parent_id, link.c.role, link.c.position)
+    )
+
+
+@defines(validation.MISDECLARED)
+def misdeclared() -> Select[*tuple[Any, ...]]:
+    """Select the sizes that some documents declare wrongly."""
+    return _misdeclared().where(link.c.parent_id.in_(each_id("parents")))
+
+
+@defines(validation.MISDECLARED_REFERENCED)
+def misdeclared_referenced() -> Select[*tuple[Any, ...]]:
+    """Select the sizes that referenced documents declare wrongly."""
+    live = graph.reachable("live")
+    return _misdeclared().where(link.c.parent_id.in_(select(live.c.id)))
+
+
+@defines(validation.MISDECLARED_REFS)
+def misdeclared_refs() -> Select[*tuple[Any, ...]]:
+    """Select the sizes that index.json declares wrongly."""
+    return (
+        select(
+            ref.c.id,
+            ref.c.name,
+            blob.c.digest,
+            blob.c.size,
+            ref.c.size.label("declared"),
+        )
+        .join(blob, blob.c.id == ref.c.target_id)
+        .where(blob.c.state == int(State.PRESENT), blob.c.size != ref.c.size)
+        .order_by(ref.c.position)
+    )
+
+
+@defines(validation.MISDECLARED_REFS_OF)
+def misdeclared_refs_of() -> Select[*tuple[Any, ...]]:
+    """Select the sizes of some blobs that index.json declares wrongly."""
+    return misdeclared_refs().where(ref.c.target_id.in_(each_id("targets")))
+
+
+@defines(validation.PROBLEMS)
+def problems() -> Select[int, str | None]:
+    """Select what is wrong with documents."""
+    return select(blob.c.id, blob.c.problem).where(
+        blob.c.id.in_(each_id("targets")), blob.c.problem.is_not(None)
+    )
+
+
+def _misdeclared() -> Select[*tuple[Any, ...]]:
+    parent = blob.alias("parent")
+    return (
+        select(
+            link.c.parent_id,
+            parent.c.digest.label("parent_digest"),
+            blob.c.digest,
+            blob.c.size,
+            link.c.size.label("declared"),
+        )
+        .join(blob, blob.c.id == link.c.child_id)
+        .join(parent, parent.c.id == link.c.parent_id)
+        .where(blob.c.state == int(State.PRESENT), blob.c.size != link.c.size)
+        .order_by(link.c.parent_id, link.c.position)
+    )

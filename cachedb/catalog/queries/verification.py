@@ -1,0 +1,84 @@
+"""Statements of verification."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, select, update
+
+from cachedb.catalog.enums import Reading, State
+from cachedb.catalog.queries import graph
+from cachedb.catalog.queries.blobs import has_state
+from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.schema import blob
+from cachedb.catalog.statements import verification
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select, Update
+
+_HAS_FILE = blob.c.state.in_(list(map(int, graph.ON_DISK)))
+
+
+@defines(verification.FILES)
+def files() -> Select[str]:
+    """Select the blobs that have a file."""
+    return select(blob.c.digest).where(_HAS_FILE).order_by(blob.c.size.desc())
+
+
+@defines(verification.FILES_OF)
+def files_of() -> Select[str]:
+    """Select the blobs with a file that some blobs contain."""
+    return files().where(_is_contained())
+
+
+@defines(verification.MISSING)
+def missing() -> Select[str]:
+    """Select the missing blobs."""
+    return select(blob.c.digest).where(has_state(State.MISSING))
+
+
+@defines(verification.MISSING_OF)
+def missing_of() -> Select[str]:
+    """Select the missing blobs that some blobs contain."""
+    return missing().where(_is_contained())
+
+
+@defines(verification.VERIFIED)
+def verified() -> Update:
+    """Record when a file was intact, if the row stands for that very file."""
+    return (
+        update(blob)
+        .where(blob.c.digest == bindparam("digest"), blob.c.touched == bindparam("touched"))
+        .values(verified=bindparam("moment"))
+    )
+
+
+@defines(verification.HEALED)
+def healed() -> Update:
+    """Take a corrupt blob for present."""
+    # A document whose bytes are right and that cannot be read stays corrupt: `problem` tells
+    # why, and `parsed` that it was read.
+    return (
+        update(blob)
+        .where(
+            blob.c.digest == bindparam("digest"),
+            blob.c.state == int(State.CORRUPT),
+            blob.c.parsed == int(Reading.NO),
+        )
+        .values(state=int(State.PRESENT), problem=None)
+    )
+
+
+@defines(verification.CORRUPTED)
+def corrupted() -> Update:
+    """Take a blob for corrupt."""
+    return (
+        update(blob)
+        .where(blob.c.digest == bindparam("digest"))
+        .values(state=int(State.CORRUPT), problem=bindparam("problem"), verified=None)
+    )
+
+
+def _is_contained() -> ColumnElement[bool]:
+    content = graph.descendants(each_id("targets"), "content")
+    return blob.c.id.in_(select(content.c.id))

@@ -1,0 +1,36 @@
+"""Statements about links, the descriptors inside documents, and about edges, those that own."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cachedb.catalog.statement import Rows, Scalars
+from cachedb.catalog.statements.refs import ClaimRow
+
+
+class ChildRow(NamedTuple):
+    """A descriptor in a document; its platform is NULL if it names none."""
+
+    parent_id: int
+    child_id: int
+    role: int
+    platform_id: int | None
+
+
+class EdgeRow(NamedTuple):
+    """A parent and what it keeps."""
+
+    parent_id: int
+    child_id: int
+
+
+CLAIMS: Final = Rows("links.claims", ClaimRow)
+"""What the descriptors of the blob `blob_id` in documents declare of it."""
+CHILDREN: Final = Rows("links.children", ChildRow)
+"""The descriptors in each of `parents` other than subjects, by parent, role and place."""
+EDGES: Final = Rows("links.edges", EdgeRow)
+"""The edges down from each of `parents`, by parent and child."""
+EDGES_ABOVE: Final = Rows("links.edges_above", EdgeRow)
+"""The edges into the blob `blob_id` and into all that contains it, by parent."""
+OWNERS: Final = Scalars("links.owners", int)
+"""The ids of those of `parents` that have an edge down."""

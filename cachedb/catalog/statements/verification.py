@@ -1,0 +1,22 @@
+"""Statements of verification: which files to hash, and what hashing has shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cachedb.catalog.statement import Scalars, Write
+
+FILES: Final = Scalars("verification.files", str)
+"""The digests of all blobs that have a file, the largest first."""
+FILES_OF: Final = Scalars("verification.files_of", str)
+"""The digests of the blobs with a file that `targets` contain, the largest first."""
+MISSING: Final = Scalars("verification.missing", str)
+"""The digests of all missing blobs."""
+MISSING_OF: Final = Scalars("verification.missing_of", str)
+"""The digests of the missing blobs that `targets` contain."""
+VERIFIED: Final = Write("verification.verified")
+"""Record at the time `moment` that the file of `digest`, changed at `touched`, was intact."""
+HEALED: Final = Write("verification.healed")
+"""Take the corrupt blob of `digest` for present, unless it is a document that was read."""
+CORRUPTED: Final = Write("verification.corrupted")
+"""Take the blob of `digest` for corrupt because of `problem`."""
