@@ -9,6 +9,7 @@ import pytest
 
 _PACKAGES = {
     "bsdtar": "libarchive-tools",
+    "ctr": "containerd",
     "dash": "dash",
     "dpkg": "dpkg",
     "htpasswd": "apache2-utils",
@@ -30,6 +31,12 @@ def require(*programs: str) -> None:
             if os.environ.get("CI") == "true":
                 pytest.fail(reason)
             pytest.skip(reason)
+
+
+def require_root(reason: str) -> None:
+    """Skip the test unless it runs as root, who alone may do what `reason` says."""
+    if os.geteuid() != 0:
+        pytest.skip(f"only root can {reason}")
 
 
 def extract(archive: tarfile.TarFile, folder: Path) -> None:
