@@ -1,14 +1,15 @@
 # Targets install what they need into .venv: Python 3.11 or newer, and network access once.
 #
-#   make demo     run cachedb on sample images
-#   make test     run the tests
-#   make check    format, lint, types, import contracts and tests: required before a commit
-#   make golden   rewrite golden files and generated pages
-#   make bench    run benchmarks, beside other tools where installed
-#   make crash    campaign: kill cachedb at every system call, and check the store
-#   make soak     campaign: concurrent writers and a collector on one cache, with kills
-#   make nightly  run every campaign
-#   make clean    remove .venv and the files of the targets above
+#   make demo       run cachedb on sample images
+#   make test-fast  run the tests of single rooms, in about a minute on two cores
+#   make test       run the tests
+#   make check      format, lint, types, import contracts and tests: required before a commit
+#   make golden     rewrite golden files and generated pages
+#   make bench      run benchmarks, beside other tools where installed
+#   make crash      campaign: kill cachedb at every system call, and check the store
+#   make soak       campaign: concurrent writers and a collector on one cache, with kills
+#   make nightly    run every campaign
+#   make clean      remove .venv and the files of the targets above
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +22,7 @@ ON_ALL_CORES := --numprocesses auto --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test check bench golden crash soak nightly clean
+.PHONY: help demo test test-fast check bench golden crash soak nightly clean
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +33,14 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.with-tests
 	@$(TEST) $(ON_ALL_CORES)
+
+# The rooms below operations: no registry but those in the process itself, no other program but
+# those that unpack and compare.
+FAST := $(addprefix tests/,oci packages archive query layout catalog registry) cachedb
+SLOW := tests/registry/test_real_registry.py
+
+test-fast: $(VENV)/.with-tests
+	@$(TEST) $(ON_ALL_CORES) -q $(addprefix --ignore=,$(SLOW)) $(FAST)
 
 check: $(VENV)/.with-tools
 	$(BIN)/ruff format --check .
