@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from cachedb.errors import QueryError
 from cachedb.operations.read import resolve
 
 if TYPE_CHECKING:
@@ -63,7 +64,13 @@ class CacheReader:
         from cachedb.operations.read import saved_queries
         from cachedb.query.syntax.parser import parse
 
-        return parse(text, noun=noun, saved=saved_queries.load(self.layout), params=params)
+        saved = saved_queries.load(self.layout)
+        try:
+            return parse(text, noun=noun, saved=saved, params=params)
+        except QueryError as error:
+            from cachedb.query.tools.rewrite.suggest import with_suggestion
+
+            raise with_suggestion(error, noun, saved) from error.__cause__
 
     def query(self, query: Query | str, /, **params: str) -> QueryResult:
         """Put a query to the catalog; one that is given as text is read by `parse`.

@@ -81,6 +81,27 @@ def test_of_several_lines_the_one_is_shown() -> None:
     assert drawn[3] == "  |           ^^^"
 
 
+@pytest.mark.parametrize(
+    ("words", "query"),
+    [
+        (["a", "b"], "refs a or b"),
+        (["refs", "a:1", "b/c", "sha256:abcdef"], "refs a:1 or b/c or sha256:abcdef"),
+        (["layers", "a", "b"], "layers a or b"),
+        (["a", "b", "sort", "name"], "refs a or b sort name"),
+        (["a", "b", "sort name", "limit 3"], "refs a or b sort name limit 3"),
+        (["a"], "refs a"),
+        (["a b"], "refs a and b"),
+        (["a", "tag:b"], "refs a and tag:b"),
+        (["a", "and", "b"], "refs a and b"),
+        (["not", "a"], "refs not a"),
+        (["a", "not", "b"], "refs a and not b"),
+        (["layer.size", "gt", "5"], "refs layer.size gt 5"),
+    ],
+)
+def test_several_names_as_words_are_a_union(words: list[str], query: str) -> None:
+    assert str(parse(words)) == query
+
+
 def test_what_is_typed_as_words_is_joined() -> None:
     found = error(["refs", "tag:latest", "arhc", "eq", "x"])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog.query_limits import limited
 from cachedb.catalog.statements import refs
+from cachedb.errors import QueryError
 from cachedb.query import plan_cache
 from cachedb.query.results import OutputColumn
 from cachedb.query.semantics import linear_regex
@@ -91,7 +92,16 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
 
 
 def _checked(query: Query, now: datetime | None) -> CheckedQuery:
-    return check(query, now=now or datetime.now(UTC))
+    try:
+        return check(query, now=now or datetime.now(UTC))
+    except QueryError as error:
+        raise _with_suggestion(error, query) from error.__cause__
+
+
+def _with_suggestion(error: QueryError, query: Query) -> QueryError:
+    from cachedb.query.tools.rewrite.suggest import with_suggestion  # noqa: PLC0415  (only for errors)
+
+    return with_suggestion(error, query.noun)
 
 
 def _run(catalog: Catalog, checked: CheckedQuery, compiled: CompiledQuery) -> Sequence[Any]:
@@ -100,7 +110,8 @@ def _run(catalog: Catalog, checked: CheckedQuery, compiled: CompiledQuery) -> Se
         for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
             ((matches,),) = execute.run(statement, checked)
             if not matches:
-                raise unmatched(selector, connection.values(refs.NAMES))
+                error = unmatched(selector, checked, connection.values(refs.NAMES))
+                raise _with_suggestion(error, checked.query)
         return execute.run(compiled.statement, checked)
 
 

@@ -5,23 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.query.messages import error_at, nearest
+from cachedb.query.semantics.typed import Complement, walk
 from cachedb.query.vocabulary import FIELD_NAMES, KEYED_FIELDS, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cachedb.errors import QueryError
-    from cachedb.query.semantics.typed import SelectorTest
+    from cachedb.query.semantics.typed import CheckedQuery, SelectorTest
 
 
-def unmatched(found: SelectorTest, names: Iterable[str]) -> QueryError:
-    """Make the error for a word without a match; `names` are the names in the cache."""
+def unmatched(found: SelectorTest, checked: CheckedQuery, names: Iterable[str]) -> QueryError:
+    """Make the error for a bare word without a match; `names` are the names in the cache.
+
+    `present(…)` is a hint only where nothing but that term depends on the word: the complement of
+    a word that was not meant as a name selects everything.
+    """
     what = "reference" if found.sort is Sort.REF else "blob"
     why = f"no {what} matches `{found.text}`"
     hints = [*_field_meant(found.text), *_names_meant(found.text, names)]
-    return error_at(
-        found.span, why, *hints, f"present({found.text}) selects nothing without an error"
-    )
+    if not _is_negated(found, checked):
+        hints.append(f"present({found.text}) selects nothing without an error")
+    return error_at(found.span, why, *hints)
+
+
+def _is_negated(found: SelectorTest, checked: CheckedQuery) -> bool:
+    nodes = walk(checked.condition) if checked.condition else ()
+    return any(isinstance(node, Complement) and found in walk(node) for node in nodes)
 
 
 def _field_meant(text: str) -> list[str]:

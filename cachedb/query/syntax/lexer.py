@@ -16,8 +16,10 @@ from cachedb.query.messages import error_at
 from cachedb.query.syntax import quoting
 from cachedb.query.syntax.tree import Source, Span, Value
 from cachedb.query.vocabulary import (
+    CLAUSES,
     FIELD_NAMES,
     KEYED_FIELDS,
+    NOUNS,
     NUMBER_OPERATORS,
     SYMBOLS,
     WORD_OPERATORS,
@@ -263,8 +265,22 @@ class Scanner:
 
 
 def join(text: str | Sequence[str]) -> str:
-    """Make one text of the words of a command line."""
-    return text if isinstance(text, str) else " ".join(text)
+    """Make one text of the words of a command line.
+
+    Several words that are all references, digests or patterns of them are a union, as the names
+    after other commands are: `ls alpine busybox` is `alpine or busybox`. A noun may precede them
+    and clauses may follow.
+    """
+    if isinstance(text, str):
+        return text
+    start = 1 if text and text[0] in NOUNS else 0
+    end = next(
+        (place for place, word in enumerate(text) if word.partition(" ")[0] in CLAUSES), len(text)
+    )
+    names = text[start:end]
+    if len(names) > 1 and all(map(quoting.is_selector, names)):
+        return " ".join((*text[:start], " or ".join(names), *text[end:]))
+    return " ".join(text)
 
 
 def _blanks_at_end(text: str) -> int:

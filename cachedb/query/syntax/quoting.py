@@ -33,6 +33,7 @@ SINGULARS: Final = {
     **{noun.removesuffix("s"): noun for noun in NOUNS},
     "index": "indexes",
 }
+SINGULAR_OF: Final = {plural: one for one, plural in SINGULARS.items() if one in RELATION_NAMES}
 RESERVED: Final = frozenset(
     (
         *KEYWORDS,
@@ -65,14 +66,18 @@ def key(text: str) -> str:
 
 def selector(text: str) -> str:
     """Write a reference so that it is not taken for anything else."""
-    plain = (
+    return text if is_selector(text) else _quoted(text)
+
+
+def is_selector(text: str) -> bool:
+    """Whether a bare word is a reference, a digest or a pattern of them."""
+    return bool(
         BARE_SELECTOR.fullmatch(text)
         and REFERENCE.fullmatch(text)
         and text not in RESERVED
         and not _LIKE_A_FIELD.match(text)
         and text[0] not in "^+"
     )
-    return text if plain else _quoted(text)
 
 
 def escape(text: str) -> str:

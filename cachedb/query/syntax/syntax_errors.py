@@ -152,9 +152,9 @@ def relation(span: Span, word: str, quantifier: str) -> QueryError:
     hints = []
     if (near := nearest(word, RELATION_NAMES)) is not None:
         hints.append(f"did you mean `{near}`?")
-    singular = {plural: one for one, plural in quoting.SINGULARS.items() if one in RELATION_NAMES}
-    if word in singular:
-        hints = [f"{quantifier} {singular[word]}", f"{quantifier} {singular[word]}(CONDITION)"]
+    singular = quoting.SINGULAR_OF.get(word)
+    if singular is not None:
+        hints = [f"{quantifier} {singular}", f"{quantifier} {singular}(CONDITION)"]
     if quantifier == "no" and not hints and word:
         hints.append(f"for the complement of a term write `not`: not {word}")
     if not hints:

@@ -1,0 +1,1 @@
+"""Rewriting of first attempts into valid queries, for error messages."""

@@ -1,0 +1,137 @@
+"""Rules for fields: `size over 1M`, `older than 30d`, `tag latest`, `name like v1%`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from cachedb.query.syntax import quoting
+from cachedb.query.tools.rewrite import words
+from cachedb.query.tools.rewrite.reader import WordReader
+from cachedb.query.vocabulary import FIELDS, KEYED_FIELDS, RELATIONS, SYMBOLS, WORD_OPERATORS, Type
+
+_DATE: Final = re.compile(r"\d{4}(?:-\d\d){0,2}")
+_SIZE: Final = re.compile(r"\d+(?:\.\d+)?[KMGTPkm]?i?B?")
+
+
+class FieldRules(WordReader):
+    """Each rule takes its words and returns True, or returns False."""
+
+    def _comparison(self) -> bool:
+        """Read `larger than 1M`, `over 1M` and `older than 30d`."""
+        place = 0 if self._is_comparison(0) else 1 if self._next() in FIELDS[self._sort] else -1
+        if place < 0 or not self._is_comparison(place):
+            return False
+        field = self._take().lower() if place else None
+        default, op = words.COMPARATIVES[self._take().lower()]
+        if self._next() == "than":
+            self._take()
+        field = field or default
+        found = FIELDS[self._later_sort()].get(field)
+        if found is not None and found.type is Type.TIME:
+            # More than 30 days ago is before that.
+            op = {"gt": "before", "lt": "since"}.get(op, op)
+        return self._rewritten(f"{field} {op} {self._value()}")
+
+    def _counted(self) -> bool:
+        """Read `more than 10 layers`."""
+        place = 2 if self._next(1) == "than" else 1
+        relation = quoting.SINGULAR_OF.get(self._next(place + 1))
+        found = words.COMPARATIVES.get(self._next())
+        if relation not in RELATIONS[self._sort] or found is None or found[0] != "size":
+            return False
+        number = self._take(place + 1)
+        self._take()
+        return self._rewritten(f"count {relation} {found[1]} {number}")
+
+    def _never(self) -> bool:
+        field = FIELDS[self._sort].get(self._next(1))
+        if self._next() != "never" or field is None or field.type is not Type.TIME:
+            return False
+        self._take(2)
+        return self._rewritten(f"{field.name}:never")
+
+    def _is_comparison(self, place: int) -> bool:
+        found = words.COMPARATIVES.get(self._next(place))
+        if found is None:
+            return False
+        than = self._next(place + 1) == "than"
+        value = self._next(place + 2 if than else place + 1)
+        return bool(value) and (than or bool(_SIZE.fullmatch(value.upper())))
+
+    def _within(self) -> bool:
+        """Read `used in the last 30 days`."""
+        is_unused = self._next() == "unused"
+        field = FIELDS[self._sort].get("used" if is_unused else self._next())
+        if field is None or field.type is not Type.TIME or not self._next(2):
+            return False
+        word = self._next(1)
+        if word not in words.WITHIN and word != "after":
+            return False
+        self._take(2)
+        self._is_negated ^= is_unused
+        while self._next() in {"the", "last", "past"} and self._next(1):
+            self._take()
+        value = self._value()
+        if _DATE.fullmatch(value):
+            op = " gt " if word == "after" else " since " if word == "since" else ":"
+            return self._rewritten(f"{field.name}{op}{value}")
+        return self._rewritten(f"{field.name} since {value}")
+
+    def _field(self) -> bool:
+        name = self._next()
+        if not self._is_field(name) or not self._next(1):
+            return False
+        if name in KEYED_FIELDS:
+            return self._keyed()
+        op = self._next(1)
+        if op == "between" and self._next(3) == "and" and self._next(4):
+            low, high = self._left[2], self._left[4]
+            self._take(5)
+            return self._rewritten(f"{name}:{low}..{high}")
+        if op == "in" and self._next(2) == "(" and ")" in self._left:
+            end = self._left.index(")")
+            values = "".join(self._left[3:end])
+            self._take(end + 1)
+            return self._rewritten(f"{name}:{values}")
+        if op in WORD_OPERATORS and self._next(2):
+            self._take()
+            return self._compared(name, self._take().lower(), is_plain=True)
+        if op in SYMBOLS and self._next(2):
+            self._take()
+            return self._compared(name, SYMBOLS[self._take()], is_plain=False)
+        if op in words.PATTERNS and self._next(2):
+            self._take(2)
+            value = self._value()
+            plain = value.strip("\"'")
+            glob = plain.replace("%", "*") if op == "like" else f"*{plain}*"
+            return self._rewritten(f"{name}:{quoting.value(glob)}")
+        place = 1 if op in words.EQUAL else 0
+        if not self._next(place + 1) or self._next(place + 1) in words.CLAUSES:
+            return False
+        self._take(place + 1)
+        return self._rewritten(f"{name}:{self._value()}")
+
+    def _compared(self, name: str, op: str, *, is_plain: bool) -> bool:
+        value = self._value()
+        if FIELDS[self._sort][name].type is Type.TIME and op in {"lt", "gt"}:
+            op = "before" if op == "lt" else "since"
+            is_plain = False
+        term = f"{name}:{value}" if op == "eq" and not is_plain else f"{name} {op} {value}"
+        if is_plain:
+            self._emit(term)
+            return True
+        return self._rewritten(term)
+
+    def _keyed(self) -> bool:
+        place = 1 + (self._next(1) in {"=", "!="})
+        if not self._next(place):
+            return False
+        name = self._next()
+        self._is_negated ^= self._next(1) == "!="
+        term = f"{name}:{self._take(place + 1)}"
+        if self._next() in SYMBOLS and self._next(1):
+            symbol = SYMBOLS[self._take()]
+            value = self._take()
+            term += f"={value}" if symbol == "eq" else f" {symbol} {value}"
+        return self._rewritten(term)

@@ -1,0 +1,105 @@
+"""State of a rewriting: the words that are left and the parts of the query so far."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from cachedb.query.syntax import quoting
+from cachedb.query.tools.rewrite import words
+from cachedb.query.vocabulary import CONNECTIVES, FIELDS, FLAGS, NOUNS, UNQUERIED, Sort
+
+_TOKEN: Final = re.compile(
+    r"""
+    "[^"]*" | '[^']*'
+    | [^\s"'<>=!~(),]*:[^\s,]+              # a term, a digest or a reference with a tag
+    | >= | <= | != | == | && | \|\| | [=<>~(),!&|]
+    | [^\s"'<>=!~(),&|]+
+    """,
+    re.VERBOSE,
+)
+
+
+class WordReader:
+    """Takes words from the left, and collects noun, terms and clauses."""
+
+    def __init__(self, text: str, noun: str) -> None:
+        self._left: list[str] = _TOKEN.findall(text)
+        self._default = noun
+        self._noun: str | None = None
+        self._terms: list[str] = []
+        self._clauses: dict[str, str] = {}
+        self._is_negated = False
+        self._has_rewritten = False
+
+    def _next(self, place: int = 0) -> str:
+        return self._left[place].lower() if place < len(self._left) else ""
+
+    def _take(self, count: int = 1) -> str:
+        taken, self._left = self._left[:count], self._left[count:]
+        return taken[-1]
+
+    def _emit(self, term: str) -> None:
+        if self._is_negated and term not in {"and", "or"}:
+            term = f"not {term}"
+            self._is_negated = False
+        self._terms.append(term)
+
+    def _rewritten(self, term: str = "") -> bool:
+        self._has_rewritten = True
+        if term:
+            self._emit(term)
+        return True
+
+    @property
+    def _sort(self) -> Sort:
+        return NOUNS[self._noun or self._default].sort
+
+    def _is_field(self, word: str) -> bool:
+        return word in FIELDS[self._sort] and word not in UNQUERIED
+
+    def _value(self) -> str:
+        """Take a value; `30 days` is one, and so are values joined by commas."""
+        value = self._take()
+        while self._next() == "," and self._next(1):
+            value += f",{self._take(2)}"
+        unit = words.UNITS.get(self._next())
+        if value.isdecimal() and unit is not None:
+            self._take()
+            value += unit
+        if self._next() == "ago":
+            self._take()
+        return value
+
+    def _is_known(self, word: str) -> bool:
+        return (
+            ":" in word
+            or self._is_field(word)
+            or word in FLAGS[self._sort]
+            or word in words.FLAGS
+            or word in words.COMPARATIVES
+            or word in CONNECTIVES
+            or word in words.ARCHITECTURES
+            or word in words.SYSTEMS
+            or word in words.FILLERS
+            or word in words.SBOM
+            or word.partition("/")[0] in words.SYSTEMS
+        )
+
+    def _later_sort(self) -> Sort:
+        """Return the sort of the noun, which may stand behind: `shared layers`."""
+        if self._noun is None:
+            for word in self._left:
+                if word in NOUNS:
+                    return NOUNS[word].sort
+        return self._sort
+
+    def _take_noun(self) -> bool:
+        word = self._next()
+        noun = word if word in NOUNS else quoting.SINGULARS.get(word)
+        if noun is None or self._noun is not None:
+            return False
+        is_first = not self._terms and not self._clauses and word in NOUNS
+        self._take()
+        self._noun = "refs" if noun == "images" else noun
+        return True if is_first else self._rewritten()
