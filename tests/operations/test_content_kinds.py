@@ -91,7 +91,7 @@ def test_pull_export_import_push_and_pull_keep_every_blob(
         fetch(third, target.host, target.short, has_referrers=True)
         check_whole(third, target.name, made)
 
-        fourth.import_directory(second.layout.root, ImportOptions(), UNWATCHED)
+        fourth.import_directory(first.layout.root, ImportOptions(), UNWATCHED)
         check_whole(fourth, place.name, made)
 
 

@@ -70,7 +70,7 @@ def test_an_image_is_copied_with_what_refers_to_it(
     assert tags(second.host, "c/target")["2"] == MULTI.digest
     listed = document(second.host, "c/target", fallback)["manifests"]
     assert [each["digest"] for each in listed] == [SIGNATURE.digest]
-    assert [each.name for each in empty.list()] == [source]
+    assert [each.name for each in empty.list()] == [source, None]
     assert on_disk(empty) == MULTI.digests | SIGNATURE.digests
 
 

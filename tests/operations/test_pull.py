@@ -17,7 +17,7 @@ from cachedb.errors import (
     RefNotFound,
     RegistryUnavailable,
 )
-from cachedb.layout.staging import stage
+from cachedb.layout.staging import area
 from cachedb.oci import Digest, MediaType, Reference
 from cachedb.operations.read.listing import Health
 from cachedb.operations.transfer import remote_inspect
@@ -179,14 +179,14 @@ def test_a_collection_after_every_step_takes_nothing_from_a_pull(
     cache: Cache, registry: servers.Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Documents are there before their names, and before all that is needed is known."""
-    real = stage.complete
+    real = area.complete
     with Cache.open(cache.layout.root) as another:
 
         def complete(*arguments: Any) -> None:
             real(*arguments)
             another.collect(another.plan_collection(grace=0))
 
-        monkeypatch.setattr(stage, "complete", complete)
+        monkeypatch.setattr(area, "complete", complete)
         fetch(cache, registry.host, "multi:1")
     assert on_disk(cache) == MULTI.digests
     assert cache.verify().is_clean

@@ -90,6 +90,17 @@ edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id)
 content.root, sum(blob.size) AS size FROM content JOIN blob ON blob.id = content.id WHERE
 blob.state IN (1::INTEGER, 2::INTEGER) GROUP BY content.root;
 
+-- name: blobs.subjects_of_refs
+WITH RECURSIVE subjects(id) AS (SELECT link.child_id AS id FROM ref JOIN link ON link.parent_id
+= ref.target_id WHERE link.role = 4::INTEGER AND (ref.id NOT IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON)) AS anon_1)) UNION
+SELECT link.child_id AS child_id FROM subjects JOIN link ON link.parent_id = subjects.id WHERE
+link.role + 0::INTEGER = 4::INTEGER), content_of_subjects_seed AS (SELECT subjects.id AS id
+FROM subjects), content_of_subjects(id) AS (SELECT content_of_subjects_seed.id AS id FROM
+content_of_subjects_seed UNION SELECT edge.child_id AS child_id FROM content_of_subjects JOIN
+edge ON edge.parent_id = content_of_subjects.id) SELECT content_of_subjects.id FROM
+content_of_subjects;
+
 -- name: blobs.without_file
 SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN (0::INTEGER,
 3::INTEGER);
@@ -405,6 +416,16 @@ WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
 edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT
 ref.registry, ref.repo, ref.source, ref.origin FROM ref WHERE ref.target_id IN (SELECT above.id
 FROM above) ORDER BY ref.position;
+
+-- name: refs.unnamed_referrers
+WITH RECURSIVE below_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id IN
+(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
+JSON)) AS anon_1)), below(id) AS (SELECT below_seed.target_id AS id FROM below_seed UNION
+SELECT edge.child_id AS child_id FROM below JOIN edge ON edge.parent_id = below.id) SELECT
+ref.id, blob.id AS blob_id, blob.digest, about.digest AS subject FROM ref JOIN blob ON blob.id
+= ref.target_id JOIN link ON link.parent_id = blob.id JOIN blob AS about ON about.id =
+link.child_id WHERE ref.name IS NULL AND link.role = 4::INTEGER AND ref.target_id IN (SELECT
+below.id FROM below) ORDER BY ref.position;
 
 -- name: repositories.forget
 DELETE FROM repository_blob WHERE repository_blob.repository = %(repository)s::VARCHAR AND

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select
 from cachedb.catalog.enums import DOCUMENTS, Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob, link, platform, repository_blob
+from cachedb.catalog.schema import blob, link, platform, ref, repository_blob
 from cachedb.catalog.statements import blobs
 
 if TYPE_CHECKING:
@@ -117,6 +117,21 @@ def reachable_without_file() -> Select[str]:
     live = graph.reachable("live")
     states = (int(State.MISSING), int(State.ABSENT))
     return select(blob.c.digest).where(blob.c.id.in_(select(live.c.id)), blob.c.state.in_(states))
+
+
+@defines(blobs.SUBJECTS_OF_REFS)
+def subjects_of_refs() -> Select[int]:
+    """Select the content of the subjects of refs, and of the subjects of these."""
+    first = (
+        select(link.c.child_id.label("id"))
+        .join_from(ref, link, link.c.parent_id == ref.c.target_id)
+        .where(link.c.role == int(Role.SUBJECT), ref.c.id.not_in(each_id("without")))
+    )
+    chain = first.cte("subjects", recursive=True)
+    further = select(link.c.child_id).join_from(chain, link, link.c.parent_id == chain.c.id)
+    # The sum keeps SQLite off the index of roles: each step would read all subjects there.
+    subjects = chain.union(further.where(link.c.role + 0 == int(Role.SUBJECT)))
+    return select(graph.descendants(select(subjects.c.id), "content_of_subjects").c.id)
 
 
 @defines(blobs.SIZES)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
+from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import blobs, graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.schema import blob, link, ref
 from cachedb.catalog.statements import refs
 
 if TYPE_CHECKING:
@@ -83,6 +84,28 @@ def sources() -> Select[*tuple[Any, ...]]:
     return (
         select(ref.c.registry, ref.c.repo, ref.c.source, ref.c.origin)
         .where(ref.c.target_id.in_(select(above.c.id)))
+        .order_by(ref.c.position)
+    )
+
+
+@defines(refs.UNNAMED_REFERRERS)
+def unnamed_referrers() -> Select[int, int, str, str]:
+    """Select the unnamed refs to referrers that some refs contain."""
+    seed = select(ref.c.target_id).where(ref.c.id.in_(each_id("ids")))
+    below = graph.descendants(seed, "below")
+    about = blob.alias("about")
+    return (
+        select(
+            ref.c.id, blob.c.id.label("blob_id"), blob.c.digest, about.c.digest.label("subject")
+        )
+        .join_from(ref, blob, blob.c.id == ref.c.target_id)
+        .join(link, link.c.parent_id == blob.c.id)
+        .join(about, about.c.id == link.c.child_id)
+        .where(
+            ref.c.name.is_(None),
+            link.c.role == int(Role.SUBJECT),
+            ref.c.target_id.in_(select(below.c.id)),
+        )
         .order_by(ref.c.position)
     )
 

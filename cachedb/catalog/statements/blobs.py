@@ -107,6 +107,8 @@ WITHOUT_FILE: Final = Scalars("blobs.without_file", str)
 """The digests of missing and absent blobs."""
 REACHABLE_WITHOUT_FILE: Final = Scalars("blobs.reachable_without_file", str)
 """The digests that refs reach and that have no file."""
+SUBJECTS_OF_REFS: Final = Scalars("blobs.subjects_of_refs", int)
+"""The ids of what the targets of refs refer to, with all that it contains; not of `without`."""
 SIZES: Final = Rows("blobs.sizes", SizeRow)
 """The bytes on disk of all that each of `targets` contains; shared blobs count for each."""
 BROKEN: Final = Scalars("blobs.broken", int)

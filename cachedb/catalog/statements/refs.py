@@ -36,6 +36,15 @@ class RefSourceRow(NamedTuple):
     origin: str | None
 
 
+class ReferrerRow(NamedTuple):
+    """A ref without a name, its target, and the subject that the target refers to."""
+
+    id: int
+    blob_id: int
+    digest: str
+    subject: str
+
+
 ALL: Final = Rows("refs.all", RefRow)
 """Every ref, in the order of index.json, as in all selections of refs below."""
 OF_IDS: Final = Rows("refs.of_ids", RefRow)
@@ -56,5 +65,7 @@ CLAIMS: Final = Rows("refs.claims", ClaimRow)
 """What the refs of the blob `blob_id` declare of it."""
 SOURCES: Final = Rows("refs.sources", RefSourceRow)
 """Where the refs that contain the blob `blob_id` come from."""
+UNNAMED_REFERRERS: Final = Rows("refs.unnamed_referrers", ReferrerRow)
+"""The refs without a name whose target has a subject, and that the targets of `ids` contain."""
 NAMES: Final = Scalars("refs.names", str)
 """Every name."""

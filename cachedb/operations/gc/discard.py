@@ -16,7 +16,7 @@ from cachedb.catalog.schema import blob
 from cachedb.operations.gc import mark, remove, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
@@ -32,14 +32,14 @@ def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> sweep.GC
             every blob was left where it is.
     """
     plan = remove.plan(catalog, roots)
-    alone = _kept_by_nothing_else(catalog, [root.ref_id for root in plan.roots if root.ref_id])
+    alone = _kept_by_nothing_else(catalog, plan.ref_ids)
     remove.apply(plan, layout, catalog)
     found = mark.plan(layout, catalog, grace=0).garbage
     doomed = tuple(candidate for candidate in found if candidate.digest in alone)
     return sweep.remove(mark.GCPlan(garbage=doomed, spared=(), grace=0), layout, catalog)
 
 
-def _kept_by_nothing_else(catalog: Catalog, refs: Sequence[int]) -> set[str]:
+def _kept_by_nothing_else(catalog: Catalog, refs: Collection[int]) -> set[str]:
     # Of all of them at once: what two of the names share is kept by nothing else either.
     alone = graph.exclusive(graph.listed(refs))
     with catalog.reading() as connection:

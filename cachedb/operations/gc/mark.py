@@ -19,6 +19,8 @@ from cachedb.catalog.batches import chunks
 from cachedb.catalog.enums import Kind, State
 from cachedb.catalog.queries import graph, statements
 from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import blobs
 from cachedb.errors import UnreadableGraph
 from cachedb.layout.blobs import path_of
 from cachedb.layout.quarantine import FINISHED, age_of
@@ -46,6 +48,7 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     YOUNG = "young"
     LEASED = "leased"
+    SUBJECT = "subject"
     IN_USE = "in-use"
     ABANDONED = "abandoned"
     QUARANTINED = "quarantined"
@@ -63,6 +66,7 @@ _TEXTS = {
     Reason.UNREACHABLE: "no name leads to it",
     Reason.YOUNG: "it is younger than the grace",
     Reason.LEASED: "a running operation holds it",
+    Reason.SUBJECT: "an artifact in index.json refers to it",
     Reason.IN_USE: "somebody is writing it",
     Reason.ABANDONED: "whoever wrote it has ended",
     Reason.QUARANTINED: "removed a short while ago, and can be given back",
@@ -217,6 +221,7 @@ def find_blobs(
     """
     _refuse_unreadable(layout, connection, without)
     leased = leased_blobs(layout, connection)
+    subjects = set(connection.values(blobs.SUBJECTS_OF_REFS, without=many(without)))
     found: list[Candidate] = []
     rows = connection.execute(statements.unreachable_files(without))
     for key, digest, size, kind, touched in rows:
@@ -224,6 +229,8 @@ def find_blobs(
             reason = Reason.NOT_CHOSEN
         elif key in leased:
             reason = Reason.LEASED
+        elif key in subjects:
+            reason = Reason.SUBJECT
         elif _is_young(touched or 0, grace):
             reason = Reason.YOUNG
         else:

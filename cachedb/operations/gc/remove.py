@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.errors import Refused
+from cachedb.operations.gc import weak_roots
 from cachedb.operations.read import usage
 from cachedb.operations.sync import reconcile
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.statements.refs import ReferrerRow
     from cachedb.errors import NotFound
     from cachedb.layout import Layout, Ref
+    from cachedb.oci import Digest
     from cachedb.operations.read.resolve import Root
 
 
@@ -28,11 +31,13 @@ class RemovalPlan:
     roots: tuple[Root, ...]
     freed: int
     absent: tuple[NotFound, ...] = ()
+    weak: tuple[ReferrerRow, ...] = ()
 
     @property
     def ref_ids(self) -> frozenset[int]:
-        """The refs by their ids in the catalog."""
-        return frozenset(root.ref_id for root in self.roots if root.ref_id is not None)
+        """The refs by their ids in the catalog, with the weak roots that are removed with them."""
+        named = (root.ref_id for root in self.roots if root.ref_id is not None)
+        return frozenset([*named, *(row.id for row in self.weak)])
 
 
 def plan(
@@ -52,26 +57,38 @@ def plan(
             )
         found[root.ref_id] = root
     with catalog.reading() as connection:
-        freed = usage.freed_by_removing(connection, list(found))
-    return RemovalPlan(roots=tuple(found.values()), freed=freed, absent=absent)
+        weak = weak_roots.orphaned(connection, found)
+        freed = usage.freed_by_removing(connection, [*found, *(row.id for row in weak)])
+    return RemovalPlan(roots=tuple(found.values()), freed=freed, absent=absent, weak=tuple(weak))
 
 
 def apply(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, ...]:
-    """Remove the refs of a plan from index.json, in one write; returns those that were there.
+    """Remove the refs of a plan from index.json, in one write; return those that were there.
 
-    A ref that has come to mean another digest since the plan was made is left alone.
+    A ref that has come to mean another digest since the plan was made is left alone. Weak roots
+    that no ref reaches any longer are removed in the same write.
     """
-    gone = {(root.name, root.digest) for root in plan.roots}
-
-    def is_gone(ref: Ref) -> bool:
-        return (ref.name, ref.descriptor.digest) in gone
-
+    planned = {(root.name, root.digest): root.ref_id for root in plan.roots}
     with layout.locking_names():
         reconcile.reconcile(layout, catalog)
         index = layout.index()
-        removed = {(r.name, r.descriptor.digest) for r in index.refs if is_gone(r)}
+        removed = {_key(ref) for ref in index.refs} & planned.keys()
         if removed:
-            layout.replace_index(index.without(is_gone))
+            with catalog.reading() as connection:
+                ids = [key for name in removed if (key := planned[name]) is not None]
+                weak = {row.digest for row in weak_roots.orphaned(connection, ids)}
+            layout.replace_index(
+                index.without(
+                    lambda ref: (
+                        _key(ref) in removed
+                        or (ref.name is None and ref.descriptor.digest in weak)
+                    )
+                )
+            )
             with catalog.writing() as connection:
                 reconcile.absorb(layout, connection, ())
     return tuple(root for root in plan.roots if (root.name, root.digest) in removed)
+
+
+def _key(ref: Ref) -> tuple[str | None, Digest]:
+    return ref.name, ref.descriptor.digest

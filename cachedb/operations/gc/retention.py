@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from cachedb.catalog.schema import ref
 from cachedb.errors import Refused
+from cachedb.operations.gc import weak_roots
 from cachedb.operations.gc.remove import RemovalPlan
 from cachedb.operations.read import resolve, usage
 from cachedb.operations.read.run_query import select_ids
@@ -114,12 +115,14 @@ def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> Reten
         decisions = tuple(_decide(root, rules, dropping) for root in roots)
         dropped = [decision.root for decision in decisions if decision.is_dropped]
         ids_dropped = [root.ref_id for root in dropped if root.ref_id is not None]
-        freed = usage.freed_by_removing(connection, ids_dropped) if dropped else 0
+        weak = weak_roots.orphaned(connection, ids_dropped)
+        going = [*ids_dropped, *(row.id for row in weak)]
+        freed = usage.freed_by_removing(connection, going) if going else 0
         total = usage.live_size(connection)
-    _refuse_too_much(len(dropped), len(roots), freed, total, policy.most)
+    _refuse_too_much(len(going), len(roots), freed, total, policy.most)
     return RetentionPlan(
         decisions=decisions,
-        removal=RemovalPlan(roots=tuple(dropped), freed=freed),
+        removal=RemovalPlan(roots=tuple(dropped), freed=freed, weak=tuple(weak)),
         notes=tuple(
             dict.fromkeys(note for q in policy.drop for note in check(q, now=moment).notes)
         ),

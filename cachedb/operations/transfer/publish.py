@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, update
 
 from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import refs
 from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
+from cachedb.operations.gc import weak_roots
 from cachedb.operations.sync import read_sboms, reconcile
 
 if TYPE_CHECKING:
@@ -125,7 +128,10 @@ def publish_made(
 def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> None:
     layout = content.layout
     before = layout.index()
-    after = before.naming((n.name, n.descriptor) for n in namings)
+    weak = _orphaned(content, catalog, before, namings)
+    after = before.without(lambda ref: ref.name is None and ref.descriptor.digest in weak).naming(
+        (n.name, n.descriptor) for n in namings
+    )
     content.bring_back()
     if after != before:
         layout.replace_index(after)
@@ -139,6 +145,28 @@ def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> N
     with catalog.writing() as connection:
         reconcile.absorb(layout, connection, content.digests)
         _remember(connection, content.digests, namings)
+
+
+def _orphaned(
+    content: _Content, catalog: Catalog, before: IndexJson, namings: Collection[Naming]
+) -> set[str]:
+    """Return the digests of weak roots that are left behind by names that move to other images."""
+    given = {naming.name: naming.descriptor.digest for naming in namings if naming.name}
+    moving = [
+        ref.name
+        for ref in before.refs
+        if ref.name in given and ref.descriptor.digest != given[ref.name]
+    ]
+    if not moving:
+        return set()
+    with catalog.reading() as connection:
+        ids = [row.id for row in connection.rows(refs.OF_NAMES, names=many(moving))]
+        weak = weak_roots.orphaned(connection, ids)
+    kept: set[str] = {*content.digests, *content.reused, *given.values()}
+    # What refers to the new image, or to what refers to it, stays although no row says so yet.
+    while followers := {row.digest for row in weak if row.subject in kept} - kept:
+        kept |= followers
+    return {row.digest for row in weak} - kept
 
 
 def publish_blobs(
@@ -201,6 +229,8 @@ def _remember(
     now = _now()
     _mark_verified(connection, digests)  # on the stage, moments ago
     for naming in namings:
+        if naming.name is None:
+            continue
         connection.execute(
             update(ref)
             .where(ref.c.name == naming.name)

@@ -214,7 +214,12 @@ def _bring(downloads: Downloads, descriptor: Descriptor, askers: Sequence[PullGr
 def _publish(
     context: PullContext, images: Sequence[_Image], arrived: set[Digest]
 ) -> tuple[Pulled, ...]:
-    """Publish and name what is all here, in one write."""
+    """Publish and name complete images in one write of index.json.
+
+    Their referrers get entries without a name, as oras and zot write them: collectors that follow
+    the entries alone would delete them.
+    """
+    listed = {ref.descriptor.digest for ref in context.layout.index().refs}
     namings: list[Naming] = []
     pulled: list[Pulled] = []
     staged: dict[Digest, None] = {}
@@ -227,6 +232,11 @@ def _publish(
         is_new = not _is_named(context.catalog, name, found.root)
         if is_new or new:
             namings.append(Naming(name=name, descriptor=found.root, source="pull", origin=name))
+        namings += (
+            Naming(name=None, descriptor=each, source="pull", origin=name)
+            for each in found.referrers
+            if each.digest not in listed
+        )
         pulled.append(
             Pulled(name=name, descriptor=found.root, fetched=found.fetched, is_new=is_new)
         )

@@ -139,6 +139,17 @@ class PullGraph:
         """The documents that are staged, children before their parents."""
         return [digest for digest in self._graph.documents if digest in self._staged]
 
+    @property
+    def referrers(self) -> list[Descriptor]:
+        """What refers to the image and is not part of it, as entries of index.json describe it."""
+        found = self._graph
+        contained = {each.digest for needed in found.content.values() for each in needed.documents}
+        return [
+            graph.described_referrer(found.descriptors[digest], self._parsed[digest])
+            for digest in found.documents
+            if digest in self._referring - contained and found.content[digest].subject
+        ]
+
     def refuse_unknown_documents(self) -> None:
         """Refuse content of an unknown type that points at other content.
 
