@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cachedb.oci import Reference
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions, pull
 from cachedb.operations.transfer.push import PushOptions, Sending, push
+from cachedb.registry.referrers import cosign_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
-    from cachedb.oci import Reference
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.pull import Pulled
     from cachedb.operations.transfer.push import Pushed
@@ -38,10 +39,11 @@ class CopyOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """What was pulled and pushed."""
+    """What was pulled and pushed; `attached` are the tags of cosign 2 for the image."""
 
     pulled: Pulled
     pushed: Pushed
+    attached: tuple[Pushed, ...] = ()
 
 
 def copy(
@@ -55,7 +57,9 @@ def copy(
 ) -> Copied:
     """Pull an image and push it by another name; it stays in the cache under the old one.
 
-    Inside of one registry its blobs are mounted, and not sent.
+    Inside of one registry its blobs are mounted, and not sent. Tags of cosign 2 are copied with
+    the image, but for those of an index of which only some platforms are copied: it gets
+    another digest.
     """
     got = pull(layout, catalog, [source], connect, options.pull, progress)
     for _, error in got.failures:
@@ -66,4 +70,25 @@ def copy(
     for _, error in sent.failures:
         raise error
     (pushed,) = sent.pushed
-    return Copied(pulled=pulled, pushed=pushed)
+    as_it_is = replace(options.push, platforms=(), has_arch_tags=False)
+    attached = _attached(pulled, source, target, options.push)
+    tagged = push(layout, catalog, attached, connect, as_it_is, progress)
+    for _, error in tagged.failures:
+        raise error
+    return Copied(pulled=pulled, pushed=pushed, attached=tagged.pushed)
+
+
+def _attached(
+    pulled: Pulled, source: Reference, target: Reference, options: PushOptions
+) -> list[Sending]:
+    is_whole = not (options.platforms and pulled.descriptor.media_type.is_index)
+    lost = () if is_whole else cosign_tags(pulled.descriptor.digest)
+    return [
+        Sending(
+            name=f"{source.repository}:{each.tag}",
+            root=each.descriptor,
+            target=Reference(domain=target.domain, path=target.path, tag=each.tag),
+        )
+        for each in pulled.tagged
+        if each.tag not in lost
+    ]

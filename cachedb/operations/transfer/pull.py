@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cachedb.oci import Descriptor, Digest, Platform, Reference
     from cachedb.operations.transfer.progress import Progress
     from cachedb.registry.client import Client
+    from cachedb.registry.referrers import TaggedReferrer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Pulled:
     descriptor: Descriptor
     fetched: int
     is_new: bool
+    tagged: tuple[TaggedReferrer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,8 +239,15 @@ def _publish(
             for each in found.referrers
             if each.digest not in listed
         )
+        namings += _attached(context, image)
         pulled.append(
-            Pulled(name=name, descriptor=found.root, fetched=found.fetched, is_new=is_new)
+            Pulled(
+                name=name,
+                descriptor=found.root,
+                fetched=found.fetched,
+                is_new=is_new,
+                tagged=tuple(found.tagged.values()),
+            )
         )
     if namings:
         arriving = [image.graph for image in images if image.graph.error is None]
@@ -248,6 +257,17 @@ def _publish(
         if image.graph.error is None:
             _remember_repository(context.catalog, image)
     return tuple(pulled)
+
+
+def _attached(context: PullContext, image: _Image) -> list[Naming]:
+    """Name what cosign 2 attached to an image: its tag is all that says what it refers to."""
+    repository = image.reference.repository
+    named = {f"{repository}:{each.tag}": each.descriptor for each in image.graph.tagged.values()}
+    return [
+        Naming(name=name, descriptor=descriptor, source="pull", origin=name)
+        for name, descriptor in named.items()
+        if not _is_named(context.catalog, name, descriptor)
+    ]
 
 
 def _remember_repository(catalog: Catalog, image: _Image) -> None:

@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Digest, Platform, Reference
+    from cachedb.oci.reference import TagName
     from cachedb.operations.transfer.download import Downloads
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
     from cachedb.registry.client import Client
+    from cachedb.registry.referrers import TaggedReferrer
 
 
 class PullChoice(NamedTuple):
@@ -75,6 +77,7 @@ class PullContext(NamedTuple):
 class PullGraph:
     """One image: its documents, read level by level into staging, and what they need.
 
+    `tagged` has what cosign 2 attached by tag; it has no subject, so each needs its name.
     `error` is why the image is not pulled; `fetched` is in bytes. Safe for several threads once
     the documents are read.
     """
@@ -96,6 +99,7 @@ class PullGraph:
         self.client = client
         self.repository = reference.path
         self.blobs: dict[Digest, Descriptor] = {}
+        self.tagged: dict[TagName, TaggedReferrer] = {}
         self.fetched = 0
         self.error: CacheError | None = None
         self.root: Descriptor | None = None
@@ -276,7 +280,18 @@ class PullGraph:
 
     def _listed_referrers(self, subject: Descriptor) -> list[Descriptor]:
         found = self.client.origin.referrers(self.repository, subject.digest)
-        return [each for each in found if graph.is_document(each.media_type)]
+        attached = self._attached(subject)
+        return [each for each in (*found, *attached) if graph.is_document(each.media_type)]
+
+    def _attached(self, subject: Descriptor) -> list[Descriptor]:
+        """Return what cosign 2 attached to an image by tag, and keep the tags."""
+        is_attestation = subject.platform is not None and subject.platform.is_unknown
+        if is_attestation or subject.digest in self._referring:
+            return []
+        found = self.client.origin.cosign_referrers(self.repository, subject.digest)
+        with self._lock:
+            self.tagged.update((each.tag, each) for each in found)
+        return [each.descriptor for each in found]
 
     def _is_present(self, descriptor: Descriptor) -> bool:
         """Read a referrer; a list may still name one that is gone."""
