@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.oci import Digest, Platform, Reference
 
-__version__ = "0.1.0"
-__all__ = ["Cache", "CacheError", "Digest", "Platform", "Reference", "__version__"]
+__all__ = ["Cache", "CacheError", "Digest", "Platform", "Reference"]
 
 _HOMES = {
     "Cache": "cachedb.cache",

@@ -1,3 +1,3 @@
-"""The version of cachedb; pyproject.toml states the same."""
+"""Version of cachedb, from which the build backend reads that of the distribution."""
 
 VERSION = "0.1.0"

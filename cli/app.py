@@ -1,4 +1,4 @@
-"""The command tree, and the one place where errors become messages and exit codes."""
+"""Root command, lazy loading of commands, and the mapping of errors to messages and exit codes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from cachedb import __version__
-from cachedb.cli.errors.report import ErrorFormatOption, expect_choice, report
-from cachedb.cli.errors.usage import no_such_command, told
+from cachedb.cli.errors.report import ErrorFormatOption, preselect_format, report
+from cachedb.cli.errors.usage import converting_usage_errors, no_such_command
 from cachedb.cli.render.output import tell
 from cachedb.errors import CacheError
+from cachedb.version import VERSION
 
-# First lines of the docstrings of the commands, so that neither --help nor the completion of a
-# command imports all of them; tests/architecture compares.
+# Summaries of the commands, so that --help and completion import none of them. A test compares
+# them with the docstrings.
 _COMMANDS: Final = {
     "pull": "Pull images, for all of their platforms or for some.",
     "push": "Push images, with all that refers to them; only what the registry lacks is sent.",
@@ -28,38 +28,43 @@ _COMMANDS: Final = {
     "tags": "List the tags of a repository, as its registry has them.",
     "inspect": "Show what a registry says about an image, without pulling it.",
     "import": "Import images from OCI archives and layouts, and from archives of docker save.",
-    "export": "Export images as an OCI archive, for docker load, or one as a tree of files.",
-    "ls": "List the images in the cache, or those that a query selects.",
-    "show": "Show an image: its platforms, how each is run, its labels.",
-    "tree": "Draw an image: index, manifests, configs, layers, referrers.",
+    "export": "Export images as an OCI archive, for docker load, or one as a file tree.",
+    "ls": "List the images in the cache, or those that match a query.",
+    "show": "Show platforms, configuration and labels of an image.",
+    "tree": "Print the tree of an image: index, manifests, configs, layers, referrers.",
     "sbom": "Print the SBOMs of an image, or list its packages.",
-    "find-root": "Say which image a name stands for, or which contain a blob.",
-    "why": "Say which names keep a blob, and on which way.",
-    "du": "Say what images take: in all, shared, and alone.",
-    "validate": "Check platform by platform that what is declared is here.",
-    "verify": "Read and hash blobs, and say which are corrupt or missing.",
-    "doctor": "Look for what is wrong: files, catalog, locks, permissions, leftovers, space.",
-    "gc": "Remove every blob that no name leads to.",
+    "find-root": "Resolve a name or digest to its root descriptor.",
+    "why": "Show which images reference a blob, and by which path.",
+    "du": "Show disk usage: total, shared and exclusive.",
+    "validate": "Check that every declared blob of every platform is present.",
+    "verify": "Hash the blobs of images, or all blobs; list those that are corrupt or missing.",
+    "doctor": "Diagnose files, catalog, locks, permissions, temporary files and free space.",
+    "gc": "Delete unreferenced blobs.",
     "rm": "Remove names from the cache; blobs stay until `cachedb gc`.",
-    "clean": "Empty the cache: every name goes, and every blob that no running operation holds.",
+    "clean": "Remove all names, and all blobs that no running operation holds.",
     "query": "Ask for refs, blobs, links or packages in the query language.",
 }
 _COMPLETE: Final = "_CACHEDB_COMPLETE"
+# Commands that stage blobs, which the same command finds again. `export` writes nothing that can
+# be resumed, and commands on the cache alone are finished or undone by the next one.
+_INTERRUPTED_DOWNLOADS: Final = dict.fromkeys(
+    ("pull", "copy"), "; downloaded blobs are kept, run the command again to resume"
+)
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _COLLECT_AFTER = 50_000
 
 
 class _Interrupted(Exception):
-    """KeyboardInterrupt, by a name for which typer has no end of its own."""
+    """KeyboardInterrupt, under a name that typer does not catch; says what the command leaves."""
 
 
 class _PipeClosed(Exception):
-    """BrokenPipeError, by such a name."""
+    """BrokenPipeError, under a name that typer does not catch."""
 
 
 class _Commands(TyperGroup):
-    """Imports the command that is run and no other, and lets what ends it through to `main`."""
+    """Import only the command that is run, and pass its exceptions on to `main`."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  (as click calls it)
         return list(_COMMANDS)
@@ -78,9 +83,9 @@ class _Commands(TyperGroup):
     def make_context(
         self, info_name: str | None, args: list[str], *more: Any, **extra: Any
     ) -> Any:
-        if not args:  # which typer takes for an error whose message is the help
+        if not args:  # typer raises an error whose message is the help
             return super().make_context(info_name, args, *more, **extra)
-        with told():
+        with converting_usage_errors():
             return super().make_context(info_name, args, *more, **extra)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -90,22 +95,22 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with told():
+            with converting_usage_errors():
                 result = super().invoke(ctx)
-            sys.stdout.flush()  # here, where a pipe that was closed or a full disk can be told
+            sys.stdout.flush()  # so that a closed pipe or a full disk raises here
         except KeyboardInterrupt as error:
-            raise _Interrupted from error
+            raise _Interrupted(_INTERRUPTED_DOWNLOADS.get(ctx.invoked_subcommand, "")) from error
         except BrokenPipeError as error:
             raise _PipeClosed from error
         return result
 
 
 class _Summaries(TyperGroup):
-    """The commands as --help and completion list them: names and summaries, without modules."""
+    """List the commands for --help and completion, without importing them."""
 
     @classmethod
     def of(cls, ctx: Any) -> _Summaries:
-        """Return the commands with the options of the group of `ctx`."""
+        """Return the list with the options of the group of `ctx`."""
         commands = [TyperCommand(name, help=text) for name, text in _COMMANDS.items()]
         return cls(name=ctx.command.name, commands=commands, params=ctx.command.params)
 
@@ -125,7 +130,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (typer hands it over by position)
     if wanted:
-        sys.stdout.write(f"cachedb {__version__}\n")
+        sys.stdout.write(f"cachedb {VERSION}\n")
         raise typer.Exit
 
 
@@ -133,9 +138,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  (typer hands it over by pos
 def _root(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", help="Say which version this is.", is_eager=True, callback=_version
-        ),
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
     ] = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
@@ -160,30 +163,30 @@ def _module(name: str) -> str:
 
 
 def main() -> None:
-    """Run the command line; an error ends it with one line and the exit code of its family."""
-    expect_choice(sys.argv[1:])
-    # What a command makes lives as long as the command does. Looking through all of it again and
-    # again for what does not is a tenth of adopting a layout.
+    """Run the command line; report an error in one line, with the exit code of its family."""
+    preselect_format(sys.argv[1:])
+    # Objects of a command live until it ends, so frequent cycle detection finds nothing: with the
+    # default threshold it is a tenth of the time of indexing a layout.
     gc.set_threshold(_COLLECT_AFTER)
     try:
         _run()
     except CacheError as error:
         report(error)
         sys.exit(error.exit_code)
-    except (_Interrupted, KeyboardInterrupt):
-        tell("cachedb: interrupted; what has arrived is kept, run it again to go on")
-        # Not sys.exit, which waits for transfers, and a registry that hangs would hang us.
+    except (_Interrupted, KeyboardInterrupt) as error:
+        tell(f"cachedb: interrupted{error}")
+        # sys.exit would wait for the threads of transfers, which a registry may keep waiting.
         sys.stderr.flush()
         os._exit(_INTERRUPTED)
     except _PipeClosed:
-        _let_go_of_output()  # whoever read it has seen enough
+        _discard_output()
         sys.exit(_BROKEN_PIPE)
     except OSError as error:
         from cachedb.errors import StorageFailed
 
         failed = StorageFailed.of(error, "go on")
         report(failed)
-        _let_go_of_output()
+        _discard_output()
         sys.exit(failed.exit_code)
 
 
@@ -197,6 +200,6 @@ def _run() -> None:
         app(prog_name="cachedb")
 
 
-def _let_go_of_output() -> None:
-    """Send what could not be written nowhere: Python would complain of it once more at its end."""
+def _discard_output() -> None:
+    """Redirect stdout to /dev/null, or Python reports the unwritten data again when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

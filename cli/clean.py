@@ -1,4 +1,4 @@
-"""``cachedb clean``: empty the cache."""
+"""``cachedb clean``: remove all images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cachedb.cli.options.registries import (
     connector,
 )
 from cachedb.cli.render import output
-from cachedb.cli.rm import tell_kept
+from cachedb.cli.rm import tell_unpublished
 from cachedb.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 def command(
     cache: CacheOption = None,
     published_only: Annotated[
-        bool, typer.Option("--published-only", help="Only what its registry has too.")
+        bool,
+        typer.Option("--published-only", help="Remove only images that their registry has."),
     ] = False,
     insecure: InsecureOption = None,
     cert_file: CertificateOption = None,
@@ -38,12 +39,12 @@ def command(
     dry_run: DryRunOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Empty the cache: every name goes, and every blob that no running operation holds.
+    """Remove all names, and all blobs that no running operation holds.
 
-    Files of other kinds in its folder stay, and a folder that is no image layout is refused.
+    Other files in the directory stay. A directory that is no image layout is refused.
 
-    With --published-only, names go that their registries have as they are here, and the blobs
-    that only these need.
+    With --published-only, remove names whose registry has the same image, and the blobs that only
+    these images use.
     """
     answers: Sequence[Published] = ()
     with open_cache(cache) as opened:
@@ -60,7 +61,7 @@ def command(
     if not quiet:
         for root in roots:
             output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
-        tell_kept(answers)
+        tell_unpublished(answers)
         _tell(len(roots), freed, str(folder))
     for answer in answers:
         if isinstance(answer.error, RegistryError):
@@ -70,6 +71,6 @@ def command(
 def _tell(names: int, freed: int | None, folder: str) -> None:
     what = output.count(names, "name")
     if freed is None:
-        output.tell(f"{what} would be removed from {folder}")
+        output.tell(f"would remove {what} from {folder}")
     else:
-        output.tell(f"{what} removed from {folder}: {output.size(freed)} freed")
+        output.tell(f"removed {what} from {folder}; freed {output.size(freed)}")

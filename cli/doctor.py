@@ -1,4 +1,4 @@
-"""``cachedb doctor``: what is wrong with a cache, and what can be made anew."""
+"""``cachedb doctor``: diagnose a cache, rebuild its catalog, restore its names."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _COLUMNS = (
 def command(
     cache: CacheOption = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="First make the catalog anew from the files.")
+        bool, typer.Option("--rebuild", help="Rebuild the catalog from the files first.")
     ] = False,
     restore_names: Annotated[
         bool,
         typer.Option(
-            "--restore-names", help="First put the copy of index.json in place of a broken one."
+            "--restore-names", help="Replace an unreadable index.json by its last copy first."
         ),
     ] = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Look for what is wrong: files, catalog, locks, permissions, leftovers, space.
+    """Diagnose files, catalog, locks, permissions, temporary files and free space.
 
-    Nothing is changed, unless one of the two options is given. A rebuild keeps what the catalog
-    alone knows, such as when an image was pulled, as far as it is still true.
+    Changes nothing unless one of the two options is given. A rebuild keeps data that only the
+    catalog has, such as pull times, for images that are still there.
 
-    Ends with exit code 8 when there is an error or a warning; a note is no fault.
+    Exit code 8 if there is an error or a warning; notes do not count.
     """
     from cachedb.cache import Cache
     from cachedb.operations.check.findings import Level
@@ -50,10 +50,10 @@ def command(
     folder = cache_folder(cache)
     if restore_names:
         names = Cache.restore_names(folder)
-        output.tell(f"{output.count(names, 'name')} restored")
+        output.tell(f"restored {output.count(names, 'name')}")
     if rebuild:
         made = Cache.rebuild(folder)
-        output.tell(f"the catalog was made anew; {output.count(made.hints, 'hint')} kept")
+        output.tell(f"rebuilt the catalog; kept {output.count(made.hints, 'fact')} of the old one")
     found = Cache.examine(folder)
     if not quiet and (found or form is not Format.TABLE):
         rows = (
@@ -63,6 +63,6 @@ def command(
         tables.render(_COLUMNS, rows, form)
     faults = [each for each in found if each.level is not Level.NOTE]
     if faults:
-        raise ValidationFailed(f"{output.count(len(faults), 'fault')} found")
+        raise ValidationFailed(output.count(len(faults), "finding"))
     if not quiet:
-        output.tell("no fault found")
+        output.tell("no findings")

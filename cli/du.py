@@ -1,4 +1,4 @@
-"""``cachedb du``: what takes the space, and what a removal would free."""
+"""``cachedb du``: disk usage of images, and what removing them frees."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def command(
     quiet: QuietOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """Say what images take: in all, shared, and alone.
+    """Show disk usage: total, shared and exclusive.
 
-    What an image holds alone is what removing it frees. With names, they are taken together.
+    Exclusive blobs are those that removing the image frees. Several NAMEs are measured together.
     """
     with open_cache(cache) as opened:
         if names or where is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from cachedb import __version__
+from cachedb.version import VERSION
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
     `cachedb.cli.app` imports typer, which is four fifths of the time of a program that prints
     one line.
     """
-    if sys.argv[1:] == ["--version"] and _is_printed(f"cachedb {__version__}\n"):
+    if sys.argv[1:] == ["--version"] and _is_printed(f"cachedb {VERSION}\n"):
         return
     from cachedb.cli.app import main as run
 

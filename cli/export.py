@@ -1,4 +1,4 @@
-"""``cachedb export``: images out of the cache, into a file or a pipe."""
+"""``cachedb export``: write images of the cache into an archive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def command(
     outfile: Annotated[
         str,
-        typer.Option("--outfile", "-o", metavar="FILE", help="Where to; - is standard output."),
+        typer.Option("--outfile", "-o", metavar="FILE", help="Output file; - is stdout."),
     ],
     names: SomeNamesArgument = None,
     where: WhereOption = None,
@@ -38,23 +38,26 @@ def command(
     platform: PlatformOption = None,
     arch: Annotated[
         list[str] | None,
-        typer.Option("--arch", metavar="ARCH", help="The same as --platform linux/ARCH."),
+        typer.Option(
+            "--arch", metavar="ARCH", help="Same as --platform linux/ARCH. Can be repeated."
+        ),
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="What to write.")] = Form.OCI,
+    form: Annotated[Form, typer.Option("--format", help="Format of the archive.")] = Form.OCI,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name the one image so in the archive.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the only image in the archive."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Take an image of another platform than asked for.")
+        bool, typer.Option("--force", help="Accept an image of another platform than requested.")
     ] = False,
     quiet: QuietOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """Export images as an OCI archive, for docker load, or one as a tree of files.
+    """Export images as an OCI archive, for docker load, or one as a file tree.
 
-    An OCI archive holds every platform that is here, or those that are asked for; the other forms
-    hold one, which is that of this machine unless you say so. The file appears when it is
-    complete, and not at all when something is missing or wrong.
+    An OCI archive holds every platform in the cache, or those of --platform. The other formats
+    hold one: by default, that of this machine. The file appears when it is complete, and not at
+    all if a blob is missing or corrupt.
     """
     from cachedb.archive import output_file
     from cachedb.oci import Platform, Reference
@@ -84,12 +87,12 @@ def command(
 
 def _refuse_terminal(outfile: str) -> None:
     if not outfile:
-        raise InvalidInput("--outfile needs the name of a file, or - for standard output")
+        raise InvalidInput("--outfile is empty", hint="--outfile FILE, or - for stdout")
     if outfile == "-" and sys.stdout.isatty():
-        raise InvalidInput("an archive is not written to a terminal", hint="--outfile FILE")
+        raise InvalidInput("refusing to write an archive to a terminal", hint="--outfile FILE")
 
 
 def _tell(image: Exported) -> None:
     output.tell(f"{image.name or '<none>'}  {image.digest}")
     if image.left_out:
-        output.tell(f"left out, since it was not pulled: {', '.join(image.left_out)}")
+        output.tell(f"skipped platforms that were not pulled: {', '.join(image.left_out)}")

@@ -1,8 +1,8 @@
-"""``cachedb find-root``: from a name or a digest to what index.json says of it."""
+"""``cachedb find-root``: resolve a name or digest to its root descriptor."""
 
 from __future__ import annotations
 
-from cachedb.cli.options.cache import CacheOption, answered
+from cachedb.cli.options.cache import CacheOption, read_catalog
 from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
@@ -21,14 +21,14 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Say which image a name stands for, or which contain a blob.
+    """Resolve a name or digest to its root descriptor.
 
-    A digest, or the first six digits of one, may be that of an index, a manifest, a config or a
-    layer.
+    A digest, or at least the first six digits of one, may be that of an index, a manifest, a
+    config or a layer; every image that contains the blob is listed.
     """
     from cachedb.operations.read.resolve import find_roots
 
-    roots = answered(cache, lambda ask: find_roots(ask, name))
+    roots = read_catalog(cache, lambda ask: find_roots(ask, name))
     if quiet:
         for root in roots:
             output.say(root.digest)

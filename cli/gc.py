@@ -1,4 +1,4 @@
-"""``cachedb gc``: remove what nothing keeps."""
+"""``cachedb gc``: delete unreferenced blobs, and images that a policy drops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cachedb.cli.options.policies import (
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, read_query
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output
-from cachedb.cli.render.plans import print_plan, rows_of, rows_of_kept, tell_about
+from cachedb.cli.render.plans import print_plan, rows_of, rows_of_kept, tell_policy
 from cachedb.cli.render.tables import Format
 
 if TYPE_CHECKING:
@@ -45,25 +45,26 @@ def command(
     param: ParamOption = None,
     tz: TimeZoneOption = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="List what a name keeps as well, and which.")
+        bool,
+        typer.Option("--explain", help="List referenced blobs too, each with an image."),
     ] = False,
     dry_run: DryRunOption = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """Remove every blob that no name leads to.
+    """Delete unreferenced blobs.
 
-    Blobs that another image still uses, that a running pull holds, or that were written within
-    the grace stay. Nothing is removed when part of what a name leads to cannot be read.
+    Blobs that an image references, that a running operation holds, or that are younger than
+    --grace stay. If a reachable document cannot be read, nothing is deleted.
 
-    What is removed can come back for as long again: a tool that knows no locks may be about to
-    use it. A later gc frees the space; --trash-ttl 0 frees it now, and so does --grace 0.
+    Deleted blobs stay in quarantine for --trash-ttl, because a tool without locks may be about to
+    reference them. A later gc frees the space; --trash-ttl 0 or --grace 0 frees it now.
 
-    With --drop or --keep-only, names are removed first. What a --keep selects and what is pinned
-    always stays. A policy that would remove every name, or a --keep that selects none, is refused.
+    With --drop or --keep-only, images are removed first. Images that match --keep and pinned
+    images stay. A policy that drops every image, or a --keep that matches none, is refused.
 
-    With --where, fewer blobs are removed: what a name leads to stays whatever the query says.
+    With --where, only unreferenced blobs that match the query are deleted.
     """
     with open_cache(cache) as opened:
         chosen = None if where is None else read_query(opened, where, param, tz, "blobs")
@@ -86,7 +87,7 @@ def command(
     if not quiet:
         print_plan(retention, rows, form)
     if retention is not None:
-        tell_about(retention)
+        tell_policy(retention)
         _tell_names(retention, held, is_done=not dry_run)
     _tell(plan, report)
 
@@ -94,17 +95,18 @@ def command(
 def _tell_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> None:
     names = output.count(len(plan.removal.roots), "name")
     if is_done:
-        output.tell(f"{names} removed")
+        output.tell(f"removed {names}")
         return
     freed = output.size(plan.removal.freed)
-    output.tell(f"{names} would be removed, which frees {freed} in time")
-    output.tell_held(held)
+    output.tell(f"would remove {names}; gc can then free {freed}")
+    output.tell_shared(held)
 
 
 def _tell(plan: GCPlan, report: GCReport | None) -> None:
     blobs = output.count(len(plan.garbage), "blob")
     if report is None:
-        output.tell(f"{blobs} would be removed: {output.size(plan.size)}")
+        output.tell(f"would delete {blobs} ({output.size(plan.size)})")
         return
-    later = f", {output.size(report.quarantined)} later" if report.quarantined else ""
-    output.tell(f"{blobs} removed: {output.size(report.freed)} freed{later}")
+    quarantined = output.size(report.quarantined)
+    later = f", {quarantined} quarantined" if report.quarantined else ""
+    output.tell(f"deleted {blobs}; freed {output.size(report.freed)}{later}")

@@ -1,4 +1,4 @@
-"""``cachedb import``: images from archives and other layouts into the cache."""
+"""``cachedb import``: copy images of archives and other layouts into the cache."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 def command(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE...", help="Archives or folders; - is standard input."),
+        typer.Argument(metavar="FILE...", help="Archives or directories; - is stdin."),
     ],
     cache: CacheOption = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name the one image of the archive so.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name for the only image of the archive."),
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Take over names that stand for other images.")
+        bool, typer.Option("--replace", help="Replace other images that have the same names.")
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -39,8 +40,8 @@ def command(
 
     Archives may be compressed with gzip or zstd.
 
-    The names are those of the archive. One that stands for another image here is not replaced
-    unless you say so.
+    Names are those of the archive. A name of another image in the cache is an error without
+    --replace.
     """
     from cachedb.cli.render.progress import watching
     from cachedb.operations.transfer.import_ import ImportOptions
@@ -52,7 +53,7 @@ def command(
             for image in images:
                 _tell(image, quiet=quiet)
             if not images:
-                output.tell(f"{file}: there is no image in it")
+                output.tell(f"{file}: no images")
 
 
 def _take_in(
@@ -81,7 +82,7 @@ def _tell(image: Imported, *, quiet: bool) -> None:
         return
     news = "imported" if image.is_new else "unchanged"
     if image.replaced:
-        news = f"replaces {image.replaced}"
+        news = f"replaced {image.replaced}"
     output.say(f"{output.show(image.name or '<none>')}  {image.descriptor.digest}  {news}")
     for digest in image.missing:
         output.tell(f"warning: {digest} is not in the archive")

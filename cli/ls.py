@@ -1,4 +1,4 @@
-"""``cachedb ls``: what is in the cache."""
+"""``cachedb ls``: list images."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.errors.report import ErrorFormatOption
-from cachedb.cli.errors.usage import BesideQuery
-from cachedb.cli.options.cache import CacheOption, answered, open_cache
+from cachedb.cli.errors.usage import QueryCommand
+from cachedb.cli.options.cache import CacheOption, open_cache, read_catalog
 from cachedb.cli.options.common import FormatOption, NullOption
 from cachedb.cli.options.completion import query as complete
 from cachedb.cli.options.query import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from cachedb.operations.read.listing import Listing
 
-SETTINGS, KIND = QUERY_SETTINGS, BesideQuery
+SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),
     Column("digest", output.digest),
@@ -49,7 +49,7 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="[QUERY]",
-            help="Which ones: tag:latest not is:complete.",
+            help="Query, such as: tag:latest not is:complete.",
             autocompletion=complete,
         ),
     ] = None,
@@ -67,12 +67,12 @@ def command(
     null: NullOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """List the images in the cache, or those that a query selects.
+    """List the images in the cache, or those that match a query.
 
-    A query that shows or groups, or is not about images, is answered as cachedb query does.
+    A query with show or group, or of another noun, is answered as by cachedb query.
     """
     if words and where is not None:
-        raise InvalidInput("the query is given twice", hint="once, with or without --where")
+        raise InvalidInput("both QUERY and --where are given", hint="use one of them")
     asked = [
         *([where] if where is not None else words or ()),
         *clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset),
@@ -81,7 +81,7 @@ def command(
     if not asked:
         from cachedb.operations.read.listing import list_refs
 
-        _print(answered(cache, list_refs), form, quiet=quiet, end=end)
+        _print(read_catalog(cache, list_refs), form, quiet=quiet, end=end)
         return
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)

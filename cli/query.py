@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.errors.report import ErrorFormatOption
-from cachedb.cli.errors.usage import BesideQuery
+from cachedb.cli.errors.usage import QueryCommand
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NullOption
 from cachedb.cli.options.completion import query as complete
@@ -32,7 +32,7 @@ from cachedb.errors import InvalidInput, ValidationFailed
 if TYPE_CHECKING:
     from cachedb.cache import Cache
 
-SETTINGS, KIND = QUERY_SETTINGS, BesideQuery
+SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
 QueryArgument = Annotated[
     list[str] | None,
     typer.Argument(

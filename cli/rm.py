@@ -1,4 +1,4 @@
-"""``cachedb rm``: remove names."""
+"""``cachedb rm``: remove names from index.json."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 PublishedOnlyOption = Annotated[
     bool,
     typer.Option(
-        "--published-only", help="Only what its registry has too; of all names if none is given."
+        "--published-only",
+        help="Remove only images that their registry has; without NAME, of all images.",
     ),
 ]
 StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Remove nothing, and fail, if a name is not there.")
+    bool, typer.Option("--strict", help="Fail and remove nothing if a name does not exist.")
 ]
 
 
@@ -58,14 +59,13 @@ def command(
 ) -> None:
     """Remove names from the cache; blobs stay until `cachedb gc`.
 
-    An image that has another name, and layers that another image uses, are not touched. A name
-    that is not there is told, and is no error. What a query selects is shown, and you are asked
-    first.
+    Other names of the same image stay. A name that does not exist is reported, and is an error
+    only with --strict. With --where, the selected names are printed and confirmed first.
     """
     answers: Sequence[Published] = ()
     with open_cache(cache) as opened:
         if not names and where is None and not published_only:
-            raise InvalidInput("say what to remove: names, or --where QUERY")
+            raise InvalidInput("no image given", hint="cachedb rm NAME, or --where QUERY")
         query = selection(opened, where, param, tz)
         if strict and names:
             opened.targets(names)  # raises
@@ -76,7 +76,7 @@ def command(
             plan = opened.plan_removal(names or (), query)
         held = opened.kept_besides(plan) if dry_run else ()
         if where is not None and not dry_run and not yes and not _is_agreed(plan):
-            output.tell("nothing was removed")
+            output.tell("removed nothing")
             return
         removed = plan.roots if dry_run else opened.remove(plan)
     for root in removed:
@@ -86,41 +86,38 @@ def command(
     if not quiet:
         for error in plan.absent:
             output.tell(f"{error}" + (f" ({error.hint})" if error.hint else ""))
-        tell_kept(answers)
+        tell_unpublished(answers)
         many, freed = output.count(len(removed), "name"), output.size(plan.freed)
-        output.tell(
-            f"{many} would be removed, which would leave {freed} to gc"
-            if dry_run
-            else f"{many} removed, which leaves {freed} to gc"
-        )
-        output.tell_held(held)
+        done = "would remove" if dry_run else "removed"
+        output.tell(f"{done} {many}; gc can free {freed}")
+        output.tell_shared(held)
     for answer in answers:
         if isinstance(answer.error, RegistryError):
             raise answer.error
 
 
 def _is_agreed(plan: RemovalPlan) -> bool:
-    """Show what a query has selected, and ask; a query may select more than was thought of."""
+    """Print the selected names and ask for confirmation."""
     what = output.count(len(plan.roots), "name")
     if not plan.roots:
         return True
     if not sys.stdin.isatty():
-        why = f"{what} would be removed, and there is nobody to ask"
-        raise Refused(why, hint="--yes, or --dry-run to see them")
+        why = f"refusing to remove {what} without confirmation: stdin is not a terminal"
+        raise Refused(why, hint="--yes, or --dry-run to list them")
     for root in plan.roots:
         output.tell(f"{root.name or '<none>'}  {root.digest}")
     return typer.confirm(f"remove {what}?", err=True)
 
 
-def tell_kept(answers: Sequence[Published]) -> None:
-    """Say of each name that stays why it does."""
+def tell_unpublished(answers: Sequence[Published]) -> None:
+    """Print why each unpublished name stays."""
     from cachedb.operations.transfer.remote_inspect import Publication
 
     reasons = {
-        Publication.ABSENT: "its registry does not have it",
-        Publication.DIFFERENT: "its registry has another image by that name",
+        Publication.ABSENT: "not in its registry",
+        Publication.DIFFERENT: "its registry has another image of that name",
     }
     for answer in answers:
         if not answer.is_published:
-            why = reasons.get(answer.publication) or f"could not ask: {answer.error}"
+            why = reasons.get(answer.publication) or str(answer.error)
             output.tell(f"kept {answer.root.name or answer.root.digest}: {why}")

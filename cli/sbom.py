@@ -1,4 +1,4 @@
-"""``cachedb sbom``: what an image says that it is made of."""
+"""``cachedb sbom``: SBOM documents and packages of an image."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def command(
     cache: CacheOption = None,
     platform: Annotated[
         str | None,
-        typer.Option("--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="Only this one."),
+        typer.Option("--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="Only this platform."),
     ] = None,
     form: Annotated[
         _Format,
         typer.Option(
-            "--format", help="Documents as they stand, all or of a kind; or a list of packages."
+            "--format", help="Documents, unchanged, all or of one format; or a list of packages."
         ),
     ] = _Format.RAW,
 ) -> None:
     """Print the SBOMs of an image, or list its packages.
 
-    SBOMs are found in attestations and in referrers, as SPDX and as CycloneDX. They are printed
-    as they were made, one JSON document after the other, in the order of the platforms.
+    SPDX and CycloneDX documents of attestations and referrers are printed unchanged, one JSON
+    document after the other, in the order of the platforms.
 
-    Ends with exit code 3 when there is none, and with 8 when one of those listed is broken.
+    Exit code 3 if there is no SBOM, 8 if one of those to list cannot be read.
     """
     from cachedb.oci import Platform
 
@@ -84,7 +84,7 @@ def _print(found: Sbom) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(found.content + b"\n")
         return
-    # For a terminal the same JSON, with what could drive it escaped.
+    # The same JSON, with escapes for control characters.
     output.say("".join(map(_escaped, found.content.decode())))
 
 
@@ -106,6 +106,6 @@ def _list_packages(cache: Cache, name: str, platform: Platform | None, form: str
     if listing.unreadable:
         first = listing.unreadable[0]
         raise ValidationFailed(
-            f"the list is not whole: {output.count(len(listing.unreadable), 'SBOM')} cannot be "
-            f"read, first {first.digest}: {first.why}"
+            f"the list is incomplete: cannot read {output.count(len(listing.unreadable), 'SBOM')}"
+            f", first {first.digest}: {first.why}"
         )

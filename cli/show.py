@@ -1,4 +1,4 @@
-"""``cachedb show``: one image, in full."""
+"""``cachedb show``: platforms, configuration and labels of an image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cachedb.cli.render.tables import Format
 def command(
     name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Show an image: its platforms, how each is run, its labels."""
+    """Show platforms, configuration and labels of an image."""
     with open_cache(cache) as opened:
         details = opened.inspect(name).to_json()
     if form is not Format.TABLE:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def command(
     name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Draw an image: index, manifests, configs, layers, referrers."""
+    """Print the tree of an image: index, manifests, configs, layers, referrers."""
     with open_cache(cache) as opened:
         root = opened.tree(name)
     if form is Format.TABLE:
@@ -32,8 +32,8 @@ def command(
         output.say(tables.printable_json(text))
 
 
-# Neither of these recurses: an image can be nested as deeply as GRAPH_DEPTH allows, which is more
-# than what the stack of Python and its json module take.
+# Iterative, because GRAPH_DEPTH allows more nesting than the recursion limit of Python and of its
+# json module.
 
 
 def _lines(root: TreeNode) -> Iterator[str]:

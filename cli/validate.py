@@ -1,4 +1,4 @@
-"""``cachedb validate``: is everything here that an image declares?"""
+"""``cachedb validate``: check that an image is complete and consistent."""
 
 from __future__ import annotations
 
@@ -37,18 +37,17 @@ def command(
     cache: CacheOption = None,
     platform: PlatformOption = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Hash every byte, and unpack every layer.")
+        bool, typer.Option("--deep", help="Hash every blob and decompress every layer.")
     ] = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """Check platform by platform that what is declared is here.
+    """Check that every declared blob of every platform is present.
 
-    What the index and the config of a platform say has to agree as well.
+    Platforms of index and config have to agree too.
 
-    Ends with exit code 8 when something is amiss, or when a platform that was asked for is not
-    there as a whole.
+    Exit code 8 if there is a finding, or if a platform of --platform is incomplete.
     """
     from cachedb.oci import Platform
 

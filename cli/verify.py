@@ -1,4 +1,4 @@
-"""``cachedb verify``: hash what is on disk, and bring back what is corrupt or missing."""
+"""``cachedb verify``: hash blobs, and repair those that are corrupt or missing."""
 
 from __future__ import annotations
 
@@ -42,16 +42,18 @@ def command(
     tz: TimeZoneOption = None,
     cache: CacheOption = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Bring back what is corrupt or missing.")
+        bool, typer.Option("--repair", help="Replace corrupt and missing blobs.")
     ] = False,
     copies: Annotated[
         list[Path] | None,
         typer.Option(
-            "--from", metavar="DIR", help="Look for it in this layout first; may be given again."
+            "--from",
+            metavar="DIR",
+            help="Layout to repair from, before any registry. Can be repeated.",
         ),
     ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Ask no registry, only what --from names.")
+        bool, typer.Option("--offline", help="Repair from --from only, not from registries.")
     ] = False,
     mirror: MirrorOption = None,
     insecure: InsecureOption = None,
@@ -60,15 +62,15 @@ def command(
     quiet: QuietOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """Read and hash blobs, and say which are corrupt or missing.
+    """Hash the blobs of images, or all blobs; list those that are corrupt or missing.
 
-    Those of some images, or all. With --repair what is found comes back from another copy of the
-    cache, or from the registry that an image was pulled from or is named after.
+    With --repair, replace them by copies from another layout, or from the registry that an image
+    was pulled from or that its name contains.
 
-    Ends with exit code 8 when something is amiss still.
+    Exit code 8 if a blob is still corrupt or missing.
     """
     if (copies or offline) and not repair:
-        raise InvalidInput("--from and --offline say how to repair", hint="add --repair")
+        raise InvalidInput("--from and --offline need --repair", hint="add --repair")
     with open_cache(cache) as opened:
         found = opened.verify(names or (), where=selection(opened, where, param, tz))
         repairs: Sequence[Repair] | None = None
@@ -94,10 +96,13 @@ def _print(found: Verification, repairs: Sequence[Repair] | None, form: str) -> 
                 for r in repairs
             ]
             tables.render(_REPAIRS, repaired, form)
-    output.tell(f"{output.count(found.blobs, 'blob')} read, {output.size(found.bytes)} right")
+    wrong = output.count(len(found.findings), "error") if found.findings else "no errors"
+    output.tell(
+        f"verified {output.count(found.blobs, 'blob')} ({output.size(found.bytes)}), {wrong}"
+    )
     if repairs is not None:
         repaired_now = sum(each.source is not None for each in repairs)
-        output.tell(f"{output.count(repaired_now, 'blob')} repaired")
+        output.tell(f"repaired {output.count(repaired_now, 'blob')}")
 
 
 def _end(found: Verification, repairs: Sequence[Repair] | None) -> None:

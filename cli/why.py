@@ -1,4 +1,4 @@
-"""``cachedb why``: what keeps a blob."""
+"""``cachedb why``: images that reference a blob, and the path to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLUMNS = (Column("name"), Column("route", output.words))
 def command(
     name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Say which names keep a blob, and on which way."""
+    """Show which images reference a blob, and by which path."""
     with open_cache(cache) as opened:
         root = opened.find_root(name)
         routes = opened.why(root.digest)
@@ -22,7 +22,7 @@ def command(
         tables.render(_COLUMNS, rows, form)
         return
     if not routes:
-        output.say(f"nothing keeps {root.digest}: the next collection removes it")
+        output.say(f"{root.digest} is unreferenced: gc deletes it")
     for route in routes:
         output.say(output.show(route.name or "<none>"))
         for depth, step in enumerate(route.steps, 1):

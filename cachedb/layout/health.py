@@ -86,14 +86,12 @@ class Health:
         wanted = {}
         for name in _LOCKS:
             with suppress(FileNotFoundError, NotADirectoryError):
-                file = os.stat(name, dir_fd=self._root, follow_symlinks=False)
-                device = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}"
-                wanted[f"{device}:{file.st_ino}"] = name
+                wanted[_key(os.stat(name, dir_fd=self._root, follow_symlinks=False))] = name
         if not wanted:
             return []
         found = {(wanted[key], pid, alone) for pid, key, alone in _locked() if key in wanted}
         return [
-            LockHolder(lock=name, pid=pid, program=program_of(pid), is_exclusive=is_exclusive)
+            LockHolder(lock=name, pid=pid, program=_program(pid), is_exclusive=is_exclusive)
             for name, pid, is_exclusive in sorted(found)
         ]
 
@@ -149,6 +147,16 @@ def _exposed(found: os.stat_result, owner: int, mask: int) -> str | None:
     return None
 
 
+def holders_of(file: os.stat_result) -> list[tuple[int, str]]:
+    """Return process and program of every holder of a lock on a file that /proc shows."""
+    pids = dict.fromkeys(pid for pid, key, _ in _locked() if key == _key(file))
+    return [(pid, _program(pid)) for pid in pids]
+
+
+def _key(file: os.stat_result) -> str:
+    return f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+
+
 def _locked() -> Iterator[tuple[int, str, bool]]:
     """Yield process, file (``major:minor:inode``) and exclusiveness of every lock in /proc."""
     for pid in _numbers_in("/proc"):
@@ -167,7 +175,7 @@ def _numbers_in(folder: str) -> list[int]:
     return []
 
 
-def program_of(pid: int) -> str:
+def _program(pid: int) -> str:
     """Return the name of the program of a process; ``?`` if it has ended or is hidden."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()

@@ -25,12 +25,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import CacheBusy, NotALayout, StorageFailed
 from cachedb.layout.directories import closing, is_named, open_regular
+from cachedb.layout.health import holders_of
 from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LONGEST_PAUSE = 0.1
+_NOTICE_SECONDS = 2.0
 _OPEN = os.O_RDWR | os.O_CREAT
 # struct flock: type, whence, start, length (0: the whole file), pid; then the end padding.
 _FLOCK = "hhqqi0q"
@@ -106,7 +108,6 @@ class _Lock(NamedTuple):
     name: str
     mode: int
     attempt: Callable[[int], bool]
-    holder: Callable[[int], str]
 
 
 def make_locked(directory: int, name: str) -> int:
@@ -134,8 +135,10 @@ def _locked(parent: int, lock: _Lock, timeout: float | None) -> Iterator[None]:
     while True:
         with closing(open_regular(parent, lock.name, _OPEN, lock.mode)) as descriptor:
             if not _wait(lock, descriptor, give_up):
-                holder = lock.holder(descriptor)
-                raise CacheBusy(f"the cache is locked by {holder} (waited {timeout:.0f} s)")
+                raise CacheBusy(
+                    f"the cache is locked by {_holder(descriptor)} (waited {timeout:.0f} s)",
+                    hint=f"{LOCK_SECONDS.variable}=SECONDS waits longer",
+                )
             # The file may have been removed while this process waited for its lock; a process
             # that opens the name now locks another inode.
             if is_named(parent, lock.name, descriptor):
@@ -145,12 +148,29 @@ def _locked(parent: int, lock: _Lock, timeout: float | None) -> Iterator[None]:
 
 def _wait(lock: _Lock, descriptor: int, give_up: float) -> bool:
     pause = 0.001
+    notice_at = time.monotonic() + _NOTICE_SECONDS
     while not lock.attempt(descriptor):
-        if time.monotonic() >= give_up:
+        now = time.monotonic()
+        if now >= give_up:
             return False
+        if now >= notice_at:
+            _log_wait(descriptor, give_up - now)
+            notice_at = give_up
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
     return True
+
+
+def _log_wait(descriptor: int, seconds: float) -> None:
+    """Log a warning, which Python prints to stderr unless the program configures logging."""
+    import logging  # noqa: PLC0415  (rarely needed, and it delays the start of every command)
+
+    logging.getLogger(__name__).warning(
+        "cachedb: waiting for the lock of the cache, held by %s, for %.0f s more (%s)",
+        _holder(descriptor),
+        seconds,
+        LOCK_SECONDS.variable,
+    )
 
 
 def _try_sharing(descriptor: int) -> bool:
@@ -169,17 +189,18 @@ def _try_ofd(descriptor: int) -> bool:
 
 
 def _holder(descriptor: int) -> str:
+    """Name a process that holds a lock on an open file, as far as the kernel shows it."""
+    for pid, program in holders_of(os.fstat(descriptor)):
+        if pid != os.getpid():
+            return f"process {pid} ({program})"
+    # /proc hides the descriptors of other users' processes; the owner of a POSIX lock is public.
     request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, request)
     pid = struct.unpack(_FLOCK, answer)[4]
     return f"process {pid}" if pid > 0 else "another process"
 
 
-def _another(_descriptor: int) -> str:
-    return "another cachedb"
-
-
-_NAMES = _Lock(".lock", 0o666, _try_ofd, _holder)
-_SHARED = _Lock("gc.lock", 0o600, _try_sharing, _another)
-_STAGE = _Lock("stage.lock", 0o600, _try_sharing, _another)
-_ALONE = _Lock("gc.lock", 0o600, try_flock, _another)
+_NAMES = _Lock(".lock", 0o666, _try_ofd)
+_SHARED = _Lock("gc.lock", 0o600, _try_sharing)
+_STAGE = _Lock("stage.lock", 0o600, _try_sharing)
+_ALONE = _Lock("gc.lock", 0o600, try_flock)

@@ -1,1 +1,1 @@
-"""How an error is told: its line and hint, or its JSON."""
+"""Error messages: usage errors of typer converted, errors written as text or JSON."""

@@ -1,4 +1,4 @@
-"""How an error reaches the reader: one line and a hint, or one JSON object, on stderr."""
+"""Errors on stderr: one line and a hint, or one JSON object."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _VARIABLE = "CACHEDB_ERROR_FORMAT"
 
 
 class ErrorFormat(StrEnum):
-    """How errors are written."""
+    """Format of errors."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class _Choice:
-    """What was chosen on the command line; errors are written after it is gone."""
+    """Format chosen on the command line; typer's context has ended when an error is written."""
 
     form = ErrorFormat.TEXT
 
 
-def expect_choice(words: Sequence[str]) -> None:
-    """Choose what the words of a command seem to: one that is typed wrong has no options."""
+def preselect_format(words: Sequence[str]) -> None:
+    """Search the words of a command for --error-format, before typer can fail to parse them."""
     asked = os.environ.get(_VARIABLE)
     for word, following in pairwise((*words, "")):
         option, _, value = word.partition("=")
@@ -56,7 +56,7 @@ ErrorFormatOption = Annotated[
     ErrorFormat | None,
     typer.Option(
         _OPTION,
-        help="How to write errors.",
+        help="Format of errors.",
         is_eager=True,
         callback=_choose,
         envvar=_VARIABLE,
@@ -65,7 +65,7 @@ ErrorFormatOption = Annotated[
 
 
 def report(error: CacheError) -> None:
-    """Write an error to stderr, in the format that was chosen."""
+    """Write an error to stderr, in the chosen format."""
     if _Choice.form is ErrorFormat.JSON:
         import json
 

@@ -1,4 +1,4 @@
-"""What was typed wrong, told as every other error is: in a line, with a hint."""
+"""Usage errors: unknown commands and options, and typer's errors, as `InvalidInput`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 _LONG_OPTION: Final = re.compile(r"(--[a-z][a-z-]*)(=.*)?", re.DOTALL)
-# Typer has no public name for the errors that it finds in what was typed.
+# typer has no public name for the base class of its usage errors.
 _UsageError: Final[Any] = typer.BadParameter.__base__
-# What other tools call it.
+# Commands of other tools, and the command that does the same here.
 _ELSEWHERE: Final = {
     "blobs": "query",
     "cp": "copy",
@@ -36,10 +36,10 @@ _ELSEWHERE: Final = {
 }
 
 
-class BesideQuery(TyperCommand):
-    """A command that takes the words of a query, with options of more than one letter beside them.
+class QueryCommand(TyperCommand):
+    """Command whose arguments are the words of a query.
 
-    Other words that begin with a `-` belong to the query, as in `sort -size`.
+    Only words that begin with `--` are options; `-size` is a word of the query `sort -size`.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: D102  (as click calls it)
@@ -53,8 +53,8 @@ class BesideQuery(TyperCommand):
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Make what the block finds wrong in the words of a command an error of ours."""
+def converting_usage_errors() -> Iterator[None]:
+    """Convert usage errors of typer into InvalidInput."""
     try:
         yield
     except _UsageError as error:
@@ -67,7 +67,7 @@ def told() -> Iterator[None]:
 
 
 def no_such_command(name: str, commands: Collection[str], ctx: Any) -> InvalidInput:
-    """Return the error that says so, with what was probably meant."""
+    """Return the error for an unknown command, with a similar one as its hint."""
     if name in _ELSEWHERE:
         hint = f"{ctx.command_path} {_ELSEWHERE[name]}"
         return InvalidInput(f"no such command: {name!r}", hint=hint)

@@ -1,1 +1,1 @@
-"""Options that commands share, and what they are read into."""
+"""Shared options of commands, and the parsing of their values."""

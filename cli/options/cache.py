@@ -1,4 +1,4 @@
-"""The option that names the cache, and how a cache is opened for a command."""
+"""Option --cache, and opening or creating the cache it names."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ CacheOption = Annotated[
         "--cache",
         envvar="CACHEDB_CACHE",
         metavar="DIR",
-        help="The cache: the folder of an OCI image layout.",
-        show_default="the user's cache folder",
+        help="Directory of the cache, an OCI image layout.",
+        show_default="$XDG_CACHE_HOME/cachedb/layout",
     ),
 ]
 
 
 def open_cache(given: Path | None) -> Cache:
-    """Open a cache that is there."""
+    """Open an existing cache."""
     from cachedb.cache import Cache
 
-    with _hinting(given):
+    with _with_hint(given):
         return Cache.open(cache_folder(given))
 
 
-def answered(given: Path | None, answer: Callable[[Connection], _T]) -> _T:
-    """Open a cache, and answer from one state of its catalog."""
+def read_catalog(given: Path | None, answer: Callable[[Connection], _T]) -> _T:
+    """Open a cache and return what `answer` reads in one transaction of its catalog."""
     with open_cache(given) as opened:
         return opened.answer(answer)
 
 
 @contextmanager
-def _hinting(given: Path | None) -> Iterator[None]:
+def _with_hint(given: Path | None) -> Iterator[None]:
     try:
         yield
     except CacheNotFound as error:
         if given is None and not os.environ.get("CACHEDB_CACHE"):
-            error.hint = "cachedb pull NAME makes one there, or give one with --cache DIR"
+            error.hint = "cachedb pull NAME creates it, or choose another with --cache DIR"
         raise
 
 
 def create_cache(given: Path | None) -> Cache:
-    """Open a cache, which is made if it is not there."""
+    """Open a cache; create it first if the directory is absent or empty."""
     from cachedb.cache import Cache
 
     return Cache.create(cache_folder(given))

@@ -1,4 +1,4 @@
-"""Where the cache is, when nobody says so."""
+"""Default directory of the cache."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def cache_folder(given: Path | None) -> Path:
-    """Return where the cache is: as given, else the user's cache folder."""
+    """Return the directory given, else ``layout`` in the user's cache directory of cachedb."""
     if given is not None:
         return given
     from platformdirs import user_cache_path

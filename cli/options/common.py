@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share."""
+"""Options and arguments of several commands: output, names, platforms, confirmation."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ FormatOption = Annotated[
         "--format",
         parser=parse_format,
         metavar="FORMAT",
-        help="table, json, jsonl, csv, or a text with fields: '{name} {size}'.",
+        help="table, json, jsonl, csv, or a template such as '{name} {size}'.",
         autocompletion=lambda: list(Format),
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say less.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Suppress progress; print digests only.")
+]
 NullOption = Annotated[
     bool,
     typer.Option(
         "--null",
         "-0",
-        help="With --quiet or fields: end lines with a NUL, as xargs -0 reads them.",
+        help="End lines with NUL, for xargs -0; with --quiet or a template.",
     ),
 ]
 NamesArgument = Annotated[
@@ -44,9 +46,11 @@ NameArgument = Annotated[
 ]
 PlatformOption = Annotated[
     list[str] | None,
-    typer.Option("--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="May be given again."),
+    typer.Option(
+        "--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="Platform. Can be repeated."
+    ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", "-n", help="Say what would be done, and do nothing.")
+    bool, typer.Option("--dry-run", "-n", help="Print the plan and change nothing.")
 ]

@@ -1,4 +1,4 @@
-"""What gc removes and spares, on the command line: the options, and what is shown of a plan."""
+"""Options of gc: grace period, quarantine and retention policy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DropOption = Annotated[
     typer.Option(
         "--drop",
         metavar="QUERY",
-        help="First remove these names; may be given again.",
+        help="Remove images that match QUERY first. Can be repeated.",
         autocompletion=query_in_one_word,
     ),
 ]
@@ -30,7 +30,7 @@ KeepOption = Annotated[
     typer.Option(
         "--keep",
         metavar="QUERY",
-        help="But never these; may be given again.",
+        help="Never remove images that match QUERY. Can be repeated.",
         autocompletion=query_in_one_word,
     ),
 ]
@@ -39,7 +39,7 @@ KeepOnlyOption = Annotated[
     typer.Option(
         "--keep-only",
         metavar="QUERY",
-        help="First remove every other name.",
+        help="Remove images that do not match QUERY first.",
         autocompletion=query_in_one_word,
     ),
 ]
@@ -48,7 +48,7 @@ MaxDropOption = Annotated[
     typer.Option(
         "--max-drop",
         metavar="PERCENT",
-        help="Refuse to remove more than this part of the names or of the bytes.",
+        help="Refuse to remove more than this share of the names or of the bytes.",
         show_default="100%",
     ),
 ]
@@ -57,22 +57,24 @@ WhereBlobsOption = Annotated[
     typer.Option(
         "--where",
         metavar="QUERY",
-        help="Of what nothing keeps, only the blobs that this query selects.",
+        help="Collect only unreferenced blobs that match QUERY.",
         autocompletion=query_of_blobs,
     ),
 ]
 
 GraceOption = Annotated[
     str,
-    typer.Option("--grace", metavar="AGE", help="Spare what is younger: 0, 90s, 30min, 1h, 2d."),
+    typer.Option(
+        "--grace", metavar="AGE", help="Grace period for young blobs: 0, 90s, 30min, 1h, 2d."
+    ),
 ]
 TrashOption = Annotated[
     str | None,
     typer.Option(
         "--trash-ttl",
         metavar="AGE",
-        help="Keep what was removed for so long, should a tool come back for it.",
-        show_default="as the grace",
+        help="Time that deleted blobs stay in quarantine.",
+        show_default="same as --grace",
     ),
 ]
 
@@ -86,7 +88,11 @@ def policy_of(
     param: list[str] | None,
     tz: str | None,
 ) -> Policy | None:
-    """Read the rules; None if nothing is to be dropped by any."""
+    """Parse the retention policy; None if no option drops images.
+
+    Raises:
+        InvalidInput: --keep or --max-drop is given without --drop and --keep-only.
+    """
     from cachedb.operations.gc.retention import Policy
 
     def read(text: str) -> Query:
@@ -101,7 +107,7 @@ def policy_of(
     given = "--keep" if keep else "--max-drop" if max_drop is not None else None
     if given is not None:
         raise InvalidInput(
-            f"{given} is about what --drop or --keep-only removes, and there is neither",
+            f"{given} needs --drop or --keep-only",
             hint="cachedb gc --drop 'used before 90d' --keep tag:latest",
         )
     return None

@@ -1,4 +1,4 @@
-"""Options that hold a query or parts of one, and what they select."""
+"""Options with a query or a clause of one, and the images that they select."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.query.syntax.tree import Query
 
-# A query may say `sort -size`: commands that take one have no options of one letter.
+# `sort -size` is a query: commands whose arguments are a query have no one-letter options.
 QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-QuietWordOption = Annotated[bool, typer.Option("--quiet", help="Say less.")]
+QuietWordOption = Annotated[
+    bool, typer.Option("--quiet", help="Suppress headers; print digests only.")
+]
 WhereOption = Annotated[
     str | None,
     typer.Option(
         "--where",
         metavar="QUERY",
-        help="The images that this query selects.",
+        help="Select the images that match QUERY.",
         autocompletion=query_in_one_word,
     ),
 ]
 ParamOption = Annotated[
     list[str] | None,
-    typer.Option("--param", metavar="NAME=VALUE", help="What $NAME stands for in the query."),
+    typer.Option(
+        "--param", metavar="NAME=VALUE", help="Value of $NAME in the query. Can be repeated."
+    ),
 ]
 TimeZoneOption = Annotated[
     str | None,
@@ -37,25 +41,25 @@ TimeZoneOption = Annotated[
         "--tz",
         envvar="CACHEDB_TZ",
         metavar="ZONE",
-        help="Where dates are read and shown: Europe/Berlin, +02:00.",
+        help="Time zone of dates: Europe/Berlin, +02:00.",
         show_default="UTC",
     ),
 ]
 SortOption = Annotated[
     str | None,
-    typer.Option("--sort", metavar="KEYS", help="As `sort KEYS`: -size,name is largest first."),
+    typer.Option("--sort", metavar="KEYS", help="Clause `sort KEYS`; -size,name: largest first."),
 ]
 LimitOption = Annotated[
-    str | None, typer.Option("--limit", metavar="NUMBER", help="As `limit NUMBER`.")
+    str | None, typer.Option("--limit", metavar="NUMBER", help="Clause `limit NUMBER`.")
 ]
 OffsetOption = Annotated[
-    str | None, typer.Option("--offset", metavar="NUMBER", help="As `offset NUMBER`.")
+    str | None, typer.Option("--offset", metavar="NUMBER", help="Clause `offset NUMBER`.")
 ]
 ColumnsOption = Annotated[
-    str | None, typer.Option("--columns", metavar="COLUMNS", help="As `show COLUMNS`.")
+    str | None, typer.Option("--columns", metavar="COLUMNS", help="Clause `show COLUMNS`.")
 ]
 GroupOption = Annotated[
-    str | None, typer.Option("--group-by", metavar="FIELDS", help="As `group FIELDS`.")
+    str | None, typer.Option("--group-by", metavar="FIELDS", help="Clause `group FIELDS`.")
 ]
 
 
@@ -66,7 +70,7 @@ def read_query(
     zone: str | None,
     noun: str = "refs",
 ) -> Query:
-    """Read a query, in which saved queries and parameters may be used."""
+    """Parse a query with the saved queries of the cache, and the values of --param and --tz."""
     found = opened.parse(words, noun, **_parameters(params))
     if zone is None:
         return found
@@ -83,7 +87,7 @@ def clauses(
     limit: str | None,
     offset: str | None,
 ) -> list[str]:
-    """Return the clauses that options stand for, as words of a query."""
+    """Return the clauses that options add to a query, as its words."""
     said = (
         ("group", group), ("show", columns), ("sort", sort), ("limit", limit), ("offset", offset)
     )  # fmt: skip
@@ -93,28 +97,33 @@ def clauses(
 def selection(
     opened: Cache, where: str | None, params: list[str] | None, zone: str | None
 ) -> Query | None:
-    """Read the query of --where, if there is one."""
+    """Parse the query of --where; None without one."""
     return None if where is None else read_query(opened, where, params, zone)
 
 
 def chosen_names(opened: Cache, names: list[str] | None, query: Query | None) -> list[str]:
-    """Return the names given and those of the images that --where selects; at least one."""
+    """Return the names given and those that the query selects.
+
+    Raises:
+        InvalidInput: There are neither names nor a query.
+        NotFound: There are no names, and the query matches no image.
+    """
     if query is None:
         if not names:
-            raise InvalidInput("say which images: names, or --where QUERY")
+            raise InvalidInput("no image given", hint="NAME, or --where QUERY")
         return names
     selected = [root.name or str(root.digest) for root in opened.targets((), query)]
     if not selected and not names:
-        raise NotFound(f"no image is selected by {str(query)!r}")
+        raise NotFound(f"no image matches {str(query)!r}")
     return [*(names or ()), *selected]
 
 
 def _parameters(given: list[str] | None) -> dict[str, str]:
-    """Read the values of --param."""
+    """Parse the values of --param."""
     found = {}
     for text in given or ():
         name, equals, value = text.partition("=")
         if not equals:
-            raise InvalidInput(f"{text!r} is not a parameter", hint="write --param NAME=VALUE")
+            raise InvalidInput(f"invalid parameter {text!r}", hint="write --param NAME=VALUE")
         found[name.removeprefix("$")] = value
     return found

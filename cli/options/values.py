@@ -12,16 +12,16 @@ _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def fraction(text: str) -> float:
-    """Read a part of a whole, such as ``20%``."""
+    """Parse a percentage such as ``20%``; return it as a fraction of 1."""
     matched = _PERCENT.fullmatch(text)
     if matched is None or int(matched[1]) > 100:  # noqa: PLR2004
-        raise InvalidInput(f"{text!r} is not a part of a whole", hint="write 20%")
+        raise InvalidInput(f"invalid percentage {text!r}", hint="write 20%")
     return int(matched[1]) / 100
 
 
 def seconds(text: str) -> float:
-    """Read a duration: ``90s``, ``30min``, ``1h``, ``2d``, ``1w``, or 0."""
+    """Parse a duration (``90s``, ``30min``, ``1h``, ``2d``, ``1w``, or 0) into seconds."""
     matched = _DURATION.fullmatch(text)
     if matched is None or (matched[2] is None and matched[1] != "0"):
-        raise InvalidInput(f"{text!r} is not a duration", hint="write 90s, 30min, 1h, 2d or 1w")
+        raise InvalidInput(f"invalid duration {text!r}", hint="write 90s, 30min, 1h, 2d or 1w")
     return float(int(matched[1]) * _SECONDS[matched[2] or "s"])

@@ -1,1 +1,1 @@
-"""What commands write: tables, answers, plans, and progress."""
+"""Output of commands: lines, tables, answers, plans and progress."""

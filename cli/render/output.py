@@ -1,4 +1,4 @@
-"""Lines on stdout and stderr, and how digests, sizes and counts are written in them.
+"""Lines on stdout and stderr, and the text of digests, sizes and counts.
 
 Text from outside goes through `show` before it reaches a terminal.
 """
@@ -20,7 +20,7 @@ _MOST = 3
 
 
 def show(text: str) -> str:
-    """Escape what does not print, so that text from outside cannot drive a terminal."""
+    """Escape characters that do not print, so that text from outside cannot control a terminal."""
     if text.isprintable():
         return text
     return "".join(
@@ -30,7 +30,7 @@ def show(text: str) -> str:
 
 
 def size(value: int | None) -> str:
-    """Write bytes as people read them, in powers of 1000 as the query language does."""
+    """Format a number of bytes with a unit, a power of 1000 as in the query language."""
     if value is None:
         return ""
     amount = float(value)
@@ -42,34 +42,34 @@ def size(value: int | None) -> str:
 
 
 def digest(value: str) -> str:
-    """Shorten a digest for a terminal; whoever reads a pipe gets the whole."""
+    """Shorten a digest if stdout is a terminal."""
     return value[:_SHORT] if sys.stdout.isatty() else value
 
 
 def count(number: int, noun: str) -> str:
-    """Write how many there are."""
+    """Format a number with its noun, singular or plural."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def words(values: Iterable[object]) -> str:
-    """Write a list into one cell."""
+    """Join a list with commas, for one cell."""
     return ",".join("" if value is None else str(value) for value in values)
 
 
 def say(line: str = "", end: str = "\n") -> None:
-    """Write a line of data to stdout, as it is; the caller has escaped it."""
+    """Print a line of data to stdout, unchanged; the caller has escaped it."""
     sys.stdout.write(f"{line}{end}")
 
 
 def tell(line: str) -> None:
-    """Write a line about what happens to stderr."""
+    """Print a message to stderr, escaped."""
     sys.stderr.write(f"{show(line)}\n")
 
 
-def tell_held(held: Sequence[Kept]) -> None:
-    """Say what stays of images that go, because others need it."""
+def tell_shared(held: Sequence[Kept]) -> None:
+    """Print which blobs of removed images stay, and which other images reference them."""
     if held:
         names = list(dict.fromkeys(each.name or "<none>" for each in held))
         more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
         what = f"{count(len(held), 'blob')} ({size(sum(each.size for each in held))})"
-        tell(f"of what they hold, {what} would stay, kept by {', '.join(names[:_MOST])}{more}")
+        tell(f"{what} would stay, referenced by {', '.join(names[:_MOST])}{more}")

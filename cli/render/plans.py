@@ -1,4 +1,4 @@
-"""What a collection or a retention decides, as rows of a table."""
+"""Tables of collection plans and retention plans."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def _decisions(plan: RetentionPlan) -> Iterator[tuple[object, ...]]:
         yield each.root.name, each.root.digest, action, each.rule
 
 
-def tell_about(plan: RetentionPlan) -> None:
-    """Say what there is to say about the rules themselves."""
+def tell_policy(plan: RetentionPlan) -> None:
+    """Print the saved queries of a policy and the notes on it."""
     for each in plan.saved:
         output.tell(f"@{each.name} is {each.text!r}  ({each.fingerprint})")
     for note in plan.notes:
@@ -53,7 +53,7 @@ def tell_about(plan: RetentionPlan) -> None:
 
 
 def print_plan(retention: RetentionPlan | None, rows: list[tuple[object, ...]], form: str) -> None:
-    """Write what becomes of names, and what becomes of blobs and litter."""
+    """Print the decisions on names, then those on blobs and temporary files."""
     names = [] if retention is None else list(_decisions(retention))
     if form is not Format.TABLE:
         named = (
@@ -67,14 +67,14 @@ def print_plan(retention: RetentionPlan | None, rows: list[tuple[object, ...]], 
     if names and rows:
         output.say()
     if rows:
-        # What no row has to say needs no column on a screen.
+        # A table omits columns that are empty in every row.
         said = [i for i in range(len(_COLUMNS)) if any(row[i] is not None for row in rows)]
         columns = [_COLUMNS[i] for i in said]
         tables.render(columns, ([row[i] for i in said] for row in rows), form)
 
 
 def rows_of(plan: GCPlan) -> Iterator[tuple[object, ...]]:
-    """Yield what becomes of what nothing keeps."""
+    """Yield the rows of unreferenced blobs and temporary files."""
     for action, candidates in (("remove", plan.garbage), ("keep", plan.spared)):
         for each in candidates:
             kind = each.kind.name.lower()
@@ -86,7 +86,7 @@ def rows_of(plan: GCPlan) -> Iterator[tuple[object, ...]]:
 
 
 def rows_of_kept(kept: Iterable[Kept]) -> Iterator[tuple[object, ...]]:
-    """Yield what a name keeps, and which."""
+    """Yield the rows of referenced blobs, with the name of an image each."""
     from cachedb.operations.gc.mark import Reason
 
     for each in kept:

@@ -1,4 +1,4 @@
-"""Progress of a transfer: bars on a terminal, lines in a pipe, nothing when quiet."""
+"""Progress of a transfer: bars on a terminal, lines elsewhere, nothing with --quiet."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORTH_A_LINE = 1_000_000
 
 @contextmanager
 def watching(*, quiet: bool) -> Iterator[Progress]:
-    """Watch a transfer in the way that suits where stderr goes."""
+    """Yield a progress display for stderr: bars on a terminal, else lines."""
     if quiet:
         yield Progress()
     elif not sys.stderr.isatty():
@@ -47,7 +47,7 @@ def watching(*, quiet: bool) -> Iterator[Progress]:
 
 
 class _Lines(Progress):
-    """One line for each blob of some size."""
+    """Print a line for each finished blob of at least 1 MB."""
 
     def finish(self, digest: Digest, size: int, how: str = "") -> None:
         if size >= _WORTH_A_LINE:
@@ -59,14 +59,14 @@ class _Lines(Progress):
 
 @dataclass(slots=True)
 class _Blob:
-    """A blob on its way: its bar, and how far it is."""
+    """Blob in transfer: its bar, and the bytes transferred."""
 
     task: TaskID
     offset: int = 0
 
 
 class _Bars(Progress):
-    """A bar for each blob that is on its way, and one for all of them."""
+    """Show a bar for each blob in transfer, and one for the total."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
@@ -84,7 +84,7 @@ class _Bars(Progress):
 
     def expect(self, digest: Digest, size: int) -> None:
         with self._lock:
-            self._end(digest)  # a second attempt, or the wish of another image
+            self._end(digest)  # a second attempt, or another image has the same blob
             self._blobs[digest] = _Blob(self._bars.add_task(digest.encoded[:_SHOWN], total=size))
             self._expected += size
             self._show_total()
@@ -105,7 +105,7 @@ class _Bars(Progress):
             self._show_total()
 
     def _end(self, digest: Digest) -> None:
-        """Take a bar away, and what it stood for from the sum."""
+        """Remove a bar, and its bytes from the total."""
         blob = self._blobs.pop(digest, None)
         if blob is not None:
             self._arrived -= blob.offset

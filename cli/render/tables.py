@@ -1,7 +1,7 @@
-"""Listings on stdout: tables, CSV, JSON, JSON lines, and texts with fields in braces.
+"""Tables on stdout: aligned text, CSV, JSON, JSON lines, and templates with fields in braces.
 
-JSON has escapes of its own, and a cell of CSV that a spreadsheet would take for a formula gets a
-quote mark.
+JSON escapes control characters. A cell of CSV that a spreadsheet would evaluate as a formula is
+prefixed with an apostrophe.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
-    """How a listing is written, unless it is a text with fields in braces."""
+    """Format of a table, unless it is a template."""
 
     TABLE = "table"
     JSON = "json"
@@ -31,17 +31,17 @@ class Format(StrEnum):
 
 
 def parse_format(text: str) -> str:
-    """Read what stands behind --format: a `Format`, or a text with fields in braces."""
+    """Parse the value of --format: a `Format`, or a template."""
     if text in set(Format):
         return Format(text)
     if "{" in text:
         return text
     names = ", ".join(Format)
-    raise typer.BadParameter(f"{text!r} is none of {names}, nor a text such as '{{name}}'.")
+    raise typer.BadParameter(f"{text!r} is none of {names}, nor a template such as '{{name}}'.")
 
 
 class Column(NamedTuple):
-    """A column of a listing: its name, and how its values read in a table."""
+    """Column of a table: its name, and the text of its values in aligned text."""
 
     name: str
     text: Callable[[Any], str] = lambda value: "" if value is None else str(value)
@@ -56,10 +56,10 @@ def render(
     head: bool = True,
     end: str = "\n",
 ) -> None:
-    """Write a listing to stdout; `end` stands behind every row of a text with braces.
+    """Print a table to stdout; `end` ends every row of a template.
 
     Raises:
-        InvalidInput: A text with braces names no column, or shows it in a way that it cannot be.
+        InvalidInput: A template has an unknown field, or a specification that its value rejects.
     """
     match form:
         case Format.TABLE:
@@ -77,38 +77,38 @@ def render(
 
 
 def line_end(form: str, *, quiet: bool, null: bool) -> str:
-    """Return what ends a line.
+    """Return the end of lines: NUL with --null, else a newline.
 
     Raises:
-        InvalidInput: It has to be a NUL, and what is written has no lines that one could end.
+        InvalidInput: --null is given, and the format is neither --quiet nor a template.
     """
     if null and not quiet and form in set(Format):
         raise InvalidInput(
-            "--null ends lines, and this is not written in lines",
+            "--null needs --quiet or a template",
             hint="--quiet --null, or --format '{name}' --null",
         )
     return "\0" if null else "\n"
 
 
 def render_tree(value: object, form: str) -> None:
-    """Write nested data to stdout.
+    """Print nested data to stdout as JSON.
 
     Raises:
-        InvalidInput: It has to be written as a table.
+        InvalidInput: The format is neither JSON nor JSON lines.
     """
     refuse_columns(form)
     say(_json(value, indent=2 if form is Format.JSON else None))
 
 
 def refuse_columns(form: str) -> None:
-    """Refuse a form that only tables have.
+    """Refuse formats of tables.
 
     Raises:
         InvalidInput: The form is neither JSON nor JSON lines.
     """
     if form not in {Format.JSON, Format.JSONL}:
-        what = "csv" if form is Format.CSV else "fields"
-        raise InvalidInput(f"this is not a table, and has no {what}", hint="--format json")
+        what = "csv" if form is Format.CSV else "template"
+        raise InvalidInput(f"nested output cannot be printed as {what}", hint="--format json")
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head: bool) -> None:
@@ -135,7 +135,7 @@ def _filled_in(
     for _, name, _ in parts:
         if name is not None and name not in names:
             known = ", ".join(names)
-            raise InvalidInput(f"--format: there is no {name!r} here", hint=f"one of {known}")
+            raise InvalidInput(f"--format: no field {name!r}", hint=f"one of {known}")
     for row in rows:
         values = {column.name: value for column, value in zip(columns, row, strict=True)}
         line = (
@@ -146,10 +146,10 @@ def _filled_in(
 
 
 def fields_of(form: str) -> tuple[str, ...]:
-    """Return the fields that a text with braces names; a `Format` names none.
+    """Return the fields of a template; a `Format` has none.
 
     Raises:
-        InvalidInput: The braces do not go together.
+        InvalidInput: The braces of the template are unbalanced.
     """
     if form in set(Format):
         return ()
@@ -157,7 +157,7 @@ def fields_of(form: str) -> tuple[str, ...]:
 
 
 def _parts(text: str) -> list[tuple[str, str | None, str]]:
-    """Take a text with braces apart: what stands before a field, the field, and how to show it."""
+    """Split a template into texts, each with the field that follows and its specification."""
     from string import Formatter
 
     for written, char in (("\\t", "\t"), ("\\n", "\n")):
@@ -165,10 +165,10 @@ def _parts(text: str) -> list[tuple[str, str | None, str]]:
     try:
         parts = list(Formatter().parse(text))
     except ValueError as error:
-        raise InvalidInput(f"--format: {error}", hint="{{ and }} stand for braces") from error
+        raise InvalidInput(f"--format: {error}", hint="write {{ and }} for braces") from error
     for _, name, _, conversion in parts:
         if conversion:
-            raise InvalidInput("--format: there are no conversions with `!`", hint=f"{{{name}}}")
+            raise InvalidInput("--format: `!` conversions are not supported", hint=f"{{{name}}}")
     return [(before, name, spec or "") for before, name, spec, _ in parts]
 
 
@@ -178,7 +178,7 @@ def _field(value: object, name: str, spec: str) -> str:
     try:
         return format(show(value) if isinstance(value, str) else value, spec)
     except ValueError as error:
-        raise InvalidInput(f"--format: {name!r} cannot be shown as {spec!r}: {error}") from error
+        raise InvalidInput(f"--format: invalid {spec!r} for {name!r}: {error}") from error
 
 
 def _csv(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
@@ -202,14 +202,14 @@ def _cell(value: object) -> str:
 
 
 def _json(value: object, indent: int | None = None) -> str:
-    """Encode so that people can read it, and no character in it drives a terminal."""
+    """Encode as JSON without escapes of printable characters."""
     import json
 
     return printable_json(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def printable_json(text: str) -> str:
-    """Escape the characters of JSON text that drive a terminal, as JSON escapes them."""
+    """Escape control characters in JSON text, which a terminal would interpret."""
     import json
 
     return "\n".join(

@@ -82,12 +82,15 @@ def test_version_is_printed_without_typer() -> None:
     modules, printed = traced("--version")
 
     assert printed.startswith("cachedb ")
-    assert own(modules) == {"cachedb", "cachedb.errors", "cachedb.cli", "cachedb.cli.entry"}
+    assert own(modules) == {
+        "cachedb", "cachedb.errors", "cachedb.cli", "cachedb.cli.entry", "cachedb.version",
+    }  # fmt: skip
     assert not modules & {"typer", "importlib.metadata", "json", "dataclasses"}
 
 
 _CLI = {
-    "cachedb", "cachedb.errors", "cachedb.cli", "cachedb.cli.entry", "cachedb.cli.app",
+    "cachedb", "cachedb.errors", "cachedb.version", "cachedb.cli", "cachedb.cli.entry",
+    "cachedb.cli.app",
     "cachedb.cli.errors", "cachedb.cli.errors.report", "cachedb.cli.errors.usage",
     "cachedb.cli.render", "cachedb.cli.render.output",
 }  # fmt: skip

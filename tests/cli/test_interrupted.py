@@ -58,6 +58,23 @@ def part_of(cache: Path, blob: build.Blob) -> Path:
     return cache / ".cachedb" / "ingest" / f"{blob.digest.replace(':', '-')}.part"
 
 
+def test_an_interrupted_export_claims_to_keep_no_blobs(tmp_path: Path) -> None:
+    layer = build.layer({"big": os.urandom(1 << 20).hex()})
+    tree = build.layout(tmp_path / "cache", {"app:1": build.image(layer)})
+    export = subprocess.Popen(
+        [sys.executable, "-m", "cachedb", "export", "app:1", "--outfile", "-", "--cache",
+         str(tree.path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=False,
+    )  # fmt: skip
+    with export:
+        assert export.stdout is not None
+        assert export.stderr is not None
+        export.stdout.read(1)  # the pipe is full from here on, so the export waits
+        export.send_signal(signal.SIGINT)
+        assert export.stderr.read() == b"cachedb: interrupted\n"
+    assert export.returncode == 130
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=lambda sent: sent.name)
 def test_a_pull_that_is_ended_goes_on_where_it_stopped(
     tmp_path: Path, sent: signal.Signals
@@ -68,7 +85,8 @@ def test_a_pull_that_is_ended_goes_on_where_it_stopped(
         if sent is signal.SIGINT:
             assert code == 130
             assert err == (
-                "cachedb: interrupted; what has arrived is kept, run it again to go on\n"
+                "cachedb: interrupted; downloaded blobs are kept, "
+                "run the command again to resume\n"
             )
         assert build.Tree(cache).entries() == []
         assert not build.Tree(cache).blobs()
@@ -79,7 +97,7 @@ def test_a_pull_that_is_ended_goes_on_where_it_stopped(
         registry.release.set()
         with Cache.open(cache) as opened:
             assert opened.layout.active_leases() == set()
-            with opened.layout.sweeping(patience=0), opened.layout.locking_names():
+            with opened.layout.sweeping(timeout=0), opened.layout.locking_names():
                 assert opened.list() == []
         succeed(cache, "pull", f"{registry.host}/team/app:1")
         assert registry.ranges == [f"bytes={there}-"]

@@ -42,7 +42,7 @@ def test_a_dry_run_names_each_rule_and_what_others_keep(run: Run, populated: bui
     assert {"action": "keep", "reason": "named", "digest": BASE.digest}.items() <= next(
         row for row in rows(done.out) if row["digest"] == BASE.digest
     ).items()
-    assert f"1 blob ({BASE.size} B) would stay, kept by example.com/app:1" in done.err
+    assert f"1 blob ({BASE.size} B) would stay, referenced by example.com/app:1" in done.err
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "jsonl", "{name}|{action}|{reason}"])
@@ -90,7 +90,7 @@ def test_what_guards_a_policy_needs_one(
 ) -> None:
     done = run(populated.path, "gc", "--grace", "0", *option)
     assert done.code == 2
-    assert f"{option[0]} is about what --drop or --keep-only removes" in done.err
+    assert f"{option[0]} needs --drop or --keep-only" in done.err
     assert ORPHAN.digest in populated.blobs()
 
 

@@ -64,9 +64,9 @@ def test_a_format_is_filled_in(run: Run, populated: build.Tree, form: str, line:
     [
         pytest.param("{nmae}", "did you mean `name`?", id="unknown"),
         pytest.param("{name.__class__}", "have no column `name.__class__`", id="attribute"),
-        pytest.param("{name!r}", "no conversions", id="conversion"),
+        pytest.param("{name!r}", "conversions are not supported", id="conversion"),
         pytest.param("{name", "--format: ", id="open"),
-        pytest.param("{name:Q}", "cannot be shown as 'Q'", id="spec"),
+        pytest.param("{name:Q}", "invalid 'Q'", id="spec"),
         pytest.param("tabel", "is none of table, json, jsonl, csv", id="word"),
     ],
 )

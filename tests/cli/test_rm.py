@@ -18,7 +18,7 @@ def test_a_name_that_is_not_there_is_told_and_the_others_go(
         f"no such reference: 'tol:2' (did you mean {TOOL_2}?)",
         "no such reference: 'nope'",
     ]
-    assert done.err.splitlines()[-1].startswith("1 name removed, ")
+    assert done.err.splitlines()[-1].startswith("removed 1 name; ")
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"], ["--published-only"], ["--quiet"]])

@@ -1,13 +1,15 @@
 import fcntl
 import os
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cachedb.errors import CacheBusy, NotALayout
-from cachedb.layout import locks
+from cachedb.layout import Layout, locks
 from cachedb.layout.locks import try_flock
 from tests.layout import child
 
@@ -36,13 +38,39 @@ def private(layout_dir: Path):
 def test_only_one_process_holds_the_names(layout_dir: Path, root: int) -> None:
     with holding_in_child(layout_dir, "locking_names") as other:
         with (
-            pytest.raises(CacheBusy, match="locked by another process"),
+            pytest.raises(CacheBusy, match=rf"locked by process {other.pid} \(python") as caught,
             locks.names(root, timeout=0),
         ):
             pass
+        assert caught.value.hint == "CACHEDB_LIMIT_LOCK_SECONDS=SECONDS waits longer"
         other.kill()
         with locks.names(root, timeout=0):
             pass
+
+
+@pytest.mark.parametrize(
+    ("what", "take"),
+    [
+        ("locking_names", lambda layout: layout.locking_names()),
+        ("publishing", lambda layout: layout.sweeping()),
+        ("sweeping", lambda layout: layout.publishing()),
+    ],
+)
+def test_a_wait_of_two_seconds_is_logged_with_holder_and_limit(
+    layout_dir: Path,
+    what: str,
+    take: Callable[[Layout], AbstractContextManager[None]],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(locks, "_NOTICE_SECONDS", 0.05)
+    with holding_in_child(layout_dir, what) as other, Layout.open(layout_dir) as layout:
+        threading.Timer(0.5, other.kill).start()
+        with take(layout):
+            pass
+    (line,) = caplog.messages
+    assert f"held by process {other.pid} (python" in line
+    assert "CACHEDB_LIMIT_LOCK_SECONDS" in line
 
 
 def test_threads_of_one_process_exclude_each_other(root: int) -> None:
@@ -87,11 +115,11 @@ def test_the_lock_is_free_after_an_error(root: int) -> None:
 def test_several_publish_at_once_and_none_while_a_sweep_runs(
     layout_dir: Path, private: int
 ) -> None:
-    with holding_in_child(layout_dir, "publishing"):
+    with holding_in_child(layout_dir, "publishing") as other:
         with locks.sharing(private, timeout=0):
             pass
         with (
-            pytest.raises(CacheBusy, match="another cachedb"),
+            pytest.raises(CacheBusy, match=f"locked by process {other.pid} "),
             locks.excluding(private, timeout=0),
         ):
             pass

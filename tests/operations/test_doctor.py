@@ -510,5 +510,5 @@ def test_the_command_line_says_it_in_json_and_by_its_exit_code(opened: build.Tre
         "hint": "cachedb verify --repair",
     }
     rebuilt = cachedb(opened.path, "doctor", "--rebuild")
-    assert rebuilt.err.startswith("the catalog was made anew; ")
+    assert rebuilt.err.startswith("rebuilt the catalog; ")
     assert APP.digest not in rebuilt.err

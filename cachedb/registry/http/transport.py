@@ -6,9 +6,9 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cachedb import __version__
 from cachedb.registry.http.origin import Origin
 from cachedb.registry.http.proxies import Proxies
+from cachedb.version import VERSION
 
 if TYPE_CHECKING:
     from cachedb.registry.http.adapter import Adapter
@@ -56,7 +56,7 @@ class Transport:
 
     @cached_property
     def _agent(self) -> str:
-        return f"cachedb/{__version__}"
+        return f"cachedb/{VERSION}"
 
     def _adapter_to(self, origin: Origin) -> Adapter:
         """Return the connections with the client certificate, or those without."""
