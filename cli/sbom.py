@@ -103,6 +103,12 @@ def _list_packages(cache: Cache, name: str, platform: Platform | None, form: str
         for p in listing.packages
     )
     tables.render(_COLUMNS, rows, form)
+    if listing.incomplete:
+        first = listing.incomplete[0]
+        output.tell(
+            f"cachedb: {output.count(len(listing.incomplete), 'SBOM')} read in part: "
+            f"{output.show(str(first.digest))}: {output.show(first.why)}"
+        )
     if listing.unreadable:
         first = listing.unreadable[0]
         raise ValidationFailed(

@@ -23,6 +23,11 @@ class Fields:
         self._data = data
         self._path = path
 
+    @property
+    def path(self) -> str:
+        """Return the place of the object in its document, '' for the document itself."""
+        return self._path
+
     def __contains__(self, key: str) -> bool:
         return self._data.get(key) is not None
 
@@ -56,6 +61,15 @@ class Fields:
     def objects(self, key: str) -> Iterator[Fields]:
         """Yield the objects of the array under `key`; nothing if it is absent or null."""
         for where, item in self._items(key):
+            if not isinstance(item, dict):
+                raise InvalidManifest(f"expected object, found {kind_of(item)}", where)
+            yield Fields(item, where)
+
+    def present_objects(self, key: str) -> Iterator[Fields]:
+        """Yield the objects of the array under `key`, and leave out its nulls."""
+        for where, item in self._items(key):
+            if item is None:
+                continue
             if not isinstance(item, dict):
                 raise InvalidManifest(f"expected object, found {kind_of(item)}", where)
             yield Fields(item, where)

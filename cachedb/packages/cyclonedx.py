@@ -1,30 +1,44 @@
-"""Packages in CycloneDX documents, 1.x as JSON."""
+"""Packages in CycloneDX documents: 1.x as JSON."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest
-from cachedb.packages.package import Package
+from cachedb.oci.json_fields import Fields
+from cachedb.packages.package import Package, SkippedElement, unless_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from cachedb.oci.json_fields import Fields
 
 
 class CycloneDXComponents:
     """Reads the elements of ``components``, and the components inside of them."""
 
-    def read(self, element: Fields) -> Iterator[Package]:
-        """Yield the package that a component is, if it is one, and those it holds."""
-        if element.get("type", str) != "file":
-            yield _package(element)
-        for component in element.objects("components"):
-            yield from self.read(component)
+    def read(self, element: Fields) -> Iterator[Package | SkippedElement]:
+        """Yield the package that a component is, unless it is a file, and those inside of it.
 
-    def finish(self) -> Iterator[Package]:
-        """Yield what could not be told before: nothing."""
+        A component that cannot be read hides none of those inside of it.
+        """
+        pending = [element]
+        while pending:
+            component = pending.pop()
+            yield from unless_unreadable(partial(_package, component), component.path)
+            try:
+                inside = component.get("components", list) or []
+            except InvalidManifest as error:
+                yield SkippedElement(error.path, error.why)
+                continue
+            path = component.at("components")
+            for place in reversed(range(len(inside))):
+                if isinstance(inside[place], dict):
+                    pending.append(Fields(inside[place], f"{path}[{place}]"))
+                else:
+                    yield SkippedElement(f"{path}[{place}]", "expected object")
+
+    def finish(self) -> Iterator[Package | SkippedElement]:
+        """Yield nothing: every package is known when its element has been read."""
         yield from ()
 
 
@@ -34,12 +48,14 @@ def check_version(version: object, path: str) -> None:
         raise InvalidManifest(f"unsupported version {version!r}", path)
 
 
-def _package(component: Fields) -> Package:
-    name = component.require("name", str)
+def _package(component: Fields) -> Package | None:
+    if component.get("type", str) == "file":
+        return None
+    name = component.get("name", str) or ""
     group = component.get("group", str) or ""
     return Package.stated(
         # A scope is part of the name of an npm package; other groups are not of theirs.
-        name=f"{group}/{name}" if group.startswith("@") else name,
+        name=f"{group}/{name}" if group.startswith("@") and name else name,
         version=component.get("version", str) or "",
         purl=component.get("purl", str) or "",
         licenses=(" AND ".join(_licenses(component)),),
@@ -48,7 +64,7 @@ def _package(component: Fields) -> Package:
 
 
 def _licenses(component: Fields) -> Iterator[str]:
-    for choice in component.objects("licenses"):
+    for choice in component.present_objects("licenses"):
         if expression := choice.get("expression", str):
             yield expression
         elif found := choice.object("license"):

@@ -16,13 +16,13 @@ from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 from cachedb.packages import json_stream
+from cachedb.packages.document_types import is_sbom, is_statement
 from cachedb.packages.json_stream import Take
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TYPES = ("https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1")
-_PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _HEX = re.compile(r"[a-fA-F0-9]*")
 # The digests of fixed size in spec/v1/digest_set.md; git hashes with one of two algorithms.
 _HEX_DIGITS: Mapping[str, tuple[int, ...]] = {
@@ -125,16 +125,20 @@ _BUNDLE: json_stream.Wanted = {**_ENVELOPE, "dsseEnvelope": _ENVELOPE}
 
 
 def open_envelope(stream: BinaryIO) -> bytes | None:
-    """Return the statement in a DSSE envelope or a Sigstore bundle.
+    """Return the payload of a DSSE envelope or a Sigstore bundle: a statement, or an SBOM.
 
-    None if there is no payload that is a statement; a bundle may hold but a signature.
+    None if the payload is of another type, or absent: a bundle may hold a signature only. The
+    signature is not checked.
 
     Raises:
-        InvalidManifest: It is not JSON, or the payload is not base64.
+        InvalidManifest: The document is not JSON, or the payload is not base64.
         LimitExceeded: The payload is longer than a value may be.
     """
     found = {part.keys[-1]: part.value for part in json_stream.read(stream, _BUNDLE)}
-    if found.get("payloadType") != _PAYLOAD_TYPE:
+    payload_type = found.get("payloadType")
+    if not isinstance(payload_type, str) or not (
+        is_statement(payload_type) or is_sbom(payload_type)
+    ):
         return None
     payload = Fields(found).require("payload", str)
     try:

@@ -1,67 +1,76 @@
-"""Read parts of a JSON document of any size without holding it.
+"""Streaming reader of chosen values of a JSON document, in memory bounded by one value.
 
-The document is walked once, from its first byte to its last; values that nobody asked for are
-checked and dropped. What is held is a piece of text, and the one value that is being read.
+The document is walked once, from its first byte to its last. Values that are not wanted are
+checked for grammar and dropped. Memory holds a piece of text and the one value that is read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
 from enum import Enum
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
-from cachedb.errors import InvalidManifest
+from cachedb.errors import InvalidManifest, LimitExceeded
 from cachedb.limits import JSON_KEYS, SBOM_BYTES, SBOM_VALUE_CHARACTERS
-from cachedb.packages.json_text import Text
+from cachedb.packages.json_text import InvalidValue, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PIECE = 64 * 1024
-"""How many bytes are read at a time, unless one value is longer."""
+"""Bytes to read at a time, unless one value is longer."""
 
 
 class Take(Enum):
-    """What to yield of a value."""
+    """How to return a value."""
 
     VALUE = "value"
-    """It as a whole."""
+    """Decoded, as a whole."""
     ELEMENTS = "elements"
-    """The elements of the array that it is, one by one."""
+    """The elements of the array that it is, decoded, one by one."""
     RAW = "raw"
-    """Its text as it stands, of any length. What is in it is not checked."""
+    """As JSON text, of any length, not checked."""
 
 
-Wanted: TypeAlias = "Mapping[str, Take | Wanted]"
+class Embedded(NamedTuple):
+    """An object, or a string that holds the text of one (cosign wraps documents so)."""
+
+    wanted: Wanted
+
+
+Wanted: TypeAlias = "Mapping[str, Take | Embedded | Wanted]"
 """Which keys of an object are wanted; a mapping stands for the keys of an object below it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A value and where it was: the keys that lead to it, and its place in an array."""
+class Found(NamedTuple):
+    """A value and its place: the keys that lead to it, and its position in an array.
+
+    `problem` says why an element of an array cannot be read; `value` is None then.
+    """
 
     keys: tuple[str, ...]
-    index: int | None
+    position: int | None
     value: Any
+    problem: str | None = None
 
     @property
     def path(self) -> str:
-        """The place as errors write it: ``predicate.packages[3]``."""
-        return _path(self.keys, self.index)
+        """Return the place as errors write it: ``predicate.packages[3]``."""
+        return _path(self.keys, self.position)
 
 
 def read(stream: BinaryIO, wanted: Wanted, *, piece: int = PIECE) -> Iterator[Found]:
     """Yield the `wanted` values of the object that `stream` holds, in the order of the document.
 
-    A wanted key that is null counts as absent. The rest of the document has been checked only
-    when the iterator ends, so that what it yielded before an error is not to be kept. The
-    stream is left open.
+    A wanted key that is null counts as absent. An element of a wanted array that cannot be read
+    is yielded with its problem. The rest of the document has been checked only when the iterator
+    ends, so what it yielded before an error is void. The stream stays open.
 
     Raises:
-        InvalidManifest: The bytes are not UTF-8 or not one JSON object, or an object holds a
-            key twice, a number is NaN, infinite or an integer beyond 64 bits, a string holds a
-            lone surrogate, values nest deeper than the limit, or something wanted is not the
-            array or the object that it has to be.
+        InvalidManifest: The bytes are not UTF-8 or not one JSON object; an object with wanted
+            keys holds a key twice; a wanted value holds a key twice, NaN, an infinite number or an
+            integer beyond 64 bits; values nest deeper than the limit; or something wanted is not
+            the array or the object that it has to be.
         LimitExceeded: The document, one wanted value, or the keys of one object are too many.
     """
     text = Text(stream, piece)
@@ -80,20 +89,55 @@ def _wanted_object(
     for _ in _items(text, "}"):
         key = seen.read()
         take, below = wanted.get(key), (*keys, key)
-        if take is None or text.next() == "n":
+        first = text.next()
+        if take is None or first == "n":
             rest.skip(depth)
         elif take is Take.VALUE:
-            yield Found(keys=below, index=None, value=_value(text, depth, below))
+            yield Found(keys=below, position=None, value=_value(text, depth, below))
         elif take is Take.RAW:
-            yield Found(keys=below, index=None, value=_raw(text, depth))
+            yield Found(keys=below, position=None, value=_raw(text, depth))
         elif take is Take.ELEMENTS:
             _expect(text, "[", "array", below)
             for index in _items(text, "]"):
-                value = _value(text, depth + 1, below, index)
-                yield Found(keys=below, index=index, value=value)
+                yield _element(text, depth + 1, Found(below, index, None), rest)
+        elif isinstance(take, Embedded) and first == '"':
+            yield from _embedded(text, depth, take.wanted, below)
         else:
             _expect(text, "{", "object", below)
-            yield from _wanted_object(text, take, below, rest)
+            inside = take.wanted if isinstance(take, Embedded) else take
+            yield from _wanted_object(text, inside, below, rest)
+
+
+def _element(text: Text, depth: int, place: Found, rest: _Rest) -> Found:
+    """Read an element of an array, or skip it and return why it cannot be read."""
+    if not text.next():
+        raise text.error("expected a value")
+    length = text.value_length(SBOM_VALUE_CHARACTERS.value, depth)
+    if length is None:
+        rest.skip(depth)
+        too_long = LimitExceeded(
+            "it", SBOM_VALUE_CHARACTERS.name, SBOM_VALUE_CHARACTERS.value,
+            SBOM_VALUE_CHARACTERS.variable,
+        )  # fmt: skip
+        return place._replace(problem=str(too_long))
+    try:
+        return place._replace(value=text.decode(length))
+    except InvalidValue as error:
+        text.skim(length)
+        return place._replace(problem=error.why)
+    except InvalidManifest as error:
+        raise InvalidManifest(error.why, place.path) from error
+
+
+def _embedded(text: Text, depth: int, wanted: Wanted, keys: tuple[str, ...]) -> Iterator[Found]:
+    """Read the document whose text is the string that begins here."""
+    length = text.value_length(SBOM_BYTES.value, depth)
+    content: str = text.decode(length or 0)
+    try:
+        for found in read(io.BytesIO(content.encode(errors="replace")), wanted):
+            yield found._replace(keys=(*keys, *found.keys))
+    except InvalidManifest as error:
+        raise InvalidManifest(error.why, _path(keys, None)) from error
 
 
 def _expect(text: Text, bracket: str, kind: str, keys: tuple[str, ...]) -> None:
@@ -106,9 +150,9 @@ def _expect(text: Text, bracket: str, kind: str, keys: tuple[str, ...]) -> None:
 
 
 def _items(text: Text, closing: str) -> Iterator[int]:
-    """Go to each item of the array or object that begins here, and at last behind its end.
+    """Yield the index of each item of the array or object that begins here; end behind it.
 
-    Whoever iterates reads the item, or some of them, before the next step.
+    The caller reads one item, or several, before the next step.
     """
     text.take()
     if text.next() == closing:
@@ -127,7 +171,7 @@ def _items(text: Text, closing: str) -> Iterator[int]:
 
 
 class _Keys:
-    """The keys that one object has had so far."""
+    """Keys of one object, each of which may occur once."""
 
     __slots__ = ("_seen", "_text")
 
@@ -137,33 +181,29 @@ class _Keys:
         self._seen: set[int] = set()
 
     def read(self) -> str:
-        """Read the key that is here and go to its value."""
+        """Read the key that is here and move to its value."""
         if self._text.next() != '"':
             raise self._text.error("expected a key")
         key: str = _value(self._text, 0, ())
-        self.add(key)
+        if hash(key) in self._seen:
+            raise self._text.error(f"the key {key!r} occurs twice, before")
+        self._seen.add(hash(key))
+        JSON_KEYS.check(len(self._seen), "an object")
         if self._text.next() != ":":
             raise self._text.error("expected a colon")
         self._text.take()
         return key
-
-    def add(self, key: str) -> None:
-        """Take a key that has been read, once."""
-        if hash(key) in self._seen:
-            raise self._text.error(f"the key {key!r} is there twice, before")
-        self._seen.add(hash(key))
-        JSON_KEYS.check(len(self._seen), "an object")
 
 
 _SMALLEST_WINDOW = 1024
 
 
 class _Rest:
-    """Checks the values that nobody wants and drops them, as many at a time as it can.
+    """Checks the grammar of values that are not wanted and drops them, many at a time.
 
-    It looks no further ahead than a window of text. A value that is longer is entered, with a
-    small window that grows with what fits: thus no text is looked at over and over because
-    many long values begin before it.
+    It looks ahead one window of text. A value that is longer is entered, with a small window that
+    grows with what fits, so that no text is looked at again and again because many long values
+    begin before it.
     """
 
     __slots__ = ("_piece", "_text", "_window")
@@ -174,14 +214,14 @@ class _Rest:
         self._window = piece
 
     def skip(self, depth: int) -> None:
-        """Go behind the value that begins here, which is in so many arrays and objects."""
+        """Move behind the value that begins here; `depth` counts what is around it."""
         if not self._text.next():
             raise self._text.error("expected a value")
         length = self._text.value_length(self._window, depth)
         if length is None:
             self._enter(depth)
         else:
-            self._text.decode(length)
+            self._text.skim(length)
             self._fitted(length)
 
     def _enter(self, depth: int) -> None:
@@ -192,33 +232,44 @@ class _Rest:
             case "{":
                 self._skip_object(depth + 1)
             case _:
-                _value(self._text, depth, ())
+                self._skip_long_scalar(depth)
 
     def _skip_array(self, depth: int) -> None:
         for _ in _items(self._text, "]"):
             if length := self._text.items_length(self._window, depth):
-                self._text.decode(length, around="[]")
+                self._text.skim(length, around="[]")
                 self._fitted(length)
             else:
                 self._enter(depth)
 
     def _skip_object(self, depth: int) -> None:
-        keys = _Keys(self._text)
         for _ in _items(self._text, "}"):
             if length := self._text.items_length(self._window, depth):
-                for key in self._text.decode(length, around="{}"):
-                    keys.add(key)
+                self._text.skim(length, around="{}")
                 self._fitted(length)
             else:
-                keys.read()
+                if self._text.next() != '"':
+                    raise self._text.error("expected a key")
+                self._skip_long_scalar(depth)
+                if self._text.next() != ":":
+                    raise self._text.error("expected a colon")
+                self._text.take()
                 self.skip(depth)
+
+    def _skip_long_scalar(self, depth: int) -> None:
+        if not self._text.next():
+            raise self._text.error("expected a value")
+        length = self._text.value_length(SBOM_VALUE_CHARACTERS.value, depth)
+        if length is None:
+            SBOM_VALUE_CHARACTERS.check(SBOM_VALUE_CHARACTERS.value + 1, "a value")
+        self._text.skim(length or 0)
 
     def _fitted(self, length: int) -> None:
         self._window = min(self._piece, max(self._window, 2 * length))
 
 
 def _value(text: Text, depth: int, keys: tuple[str, ...], index: int | None = None) -> Any:
-    """Decode the value that begins here and go behind it."""
+    """Decode the value that begins here and move behind it."""
     if not text.next():
         raise text.error("expected a value")
     most = SBOM_VALUE_CHARACTERS.value
@@ -232,7 +283,7 @@ def _value(text: Text, depth: int, keys: tuple[str, ...], index: int | None = No
 
 
 def _raw(text: Text, depth: int) -> str:
-    """Go behind the value that begins here and return its text."""
+    """Return the text of the value that begins here and move behind it."""
     length = text.value_length(SBOM_BYTES.value, depth)
     return text.raw(length or 0)
 

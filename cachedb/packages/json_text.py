@@ -1,4 +1,8 @@
-"""The text of a JSON document that is read in pieces, and where its values end."""
+"""Text of a JSON document that is read in pieces, and the places where its values end.
+
+The encoding is UTF-8, as RFC 8259 §8.1 demands, or UTF-16 where a byte order mark says so: .NET
+tools write the one with a mark, and PowerShell's redirection the other.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +28,15 @@ _FLAT_ITEMS = re.compile(rf'(?:(?:[^"\[\]{{}},]++|{_STRING})*+,)++', re.DOTALL)
 _LEVELS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
+class InvalidValue(InvalidManifest):
+    """One value breaks a rule, and the text around it can be read on."""
+
+
 class Text:
-    """The text of a stream, as far as it has been read and not used.
+    """Unread text of a stream, from the current position on.
 
     Lengths are found by looking at strings and brackets only; what is between them is left to
-    `decode`.
+    `decode` and `skim`.
     """
 
     __slots__ = ("_before", "_buffer", "_bytes", "_decoder", "_ended", "_piece", "_position",
@@ -37,7 +45,7 @@ class Text:
     def __init__(self, stream: BinaryIO, piece: int) -> None:
         self._stream = stream
         self._piece = piece
-        self._decoder = codecs.getincrementaldecoder("utf-8")("strict")
+        self._decoder: codecs.IncrementalDecoder | None = None
         self._bytes = 0
         self._ended = False
         self._before = 0  # characters that are gone from the buffer
@@ -45,7 +53,7 @@ class Text:
         self._position = 0
 
     def next(self) -> str:
-        """Skip white space and return the character there, or '' at the end."""
+        """Skip white space and return the next character without taking it, or '' at the end."""
         while True:
             self._position = _end_of(_SPACE, self._buffer, self._position)
             if self._position < len(self._buffer):
@@ -54,44 +62,56 @@ class Text:
                 return ""
 
     def take(self) -> str:
-        """Return the character here and go behind it."""
+        """Take the next character."""
         self._position += 1
         return self._buffer[self._position - 1]
 
-    def decode(self, length: int, around: str = "") -> Any:
-        """Decode so many characters, which have been seen to be there, and go behind them.
+    def decode(self, length: int) -> Any:
+        """Decode `length` characters, which are in the buffer, and move behind them.
 
-        `around` is the pair of brackets that the text is to be read in.
+        Raises:
+            InvalidValue: An object holds a key twice, or a number is NaN, infinite or an integer
+                beyond 64 bits. The position stays before the value.
+            InvalidManifest: The text is not JSON.
         """
+        return self._decoded(_DECODER, length, "")
+
+    def skim(self, length: int, around: str = "") -> Any:
+        """Check the grammar of `length` characters, which are in the buffer; move behind them.
+
+        Numbers are returned as texts, and the last value of a key counts. `around` is the pair of
+        brackets to read the text in.
+
+        Raises:
+            InvalidManifest: The text is not JSON.
+        """
+        return self._decoded(_SKIMMER, length, around)
+
+    def _decoded(self, decoder: json.JSONDecoder, length: int, around: str) -> Any:
         content = self._buffer[self._position : self._position + length]
         opening, closing = around[:1], around[1:]
         try:
-            value = _DECODER.decode(f"{opening}{content}{closing}")
+            value = decoder.decode(f"{opening}{content}{closing}")
         except json.JSONDecodeError as error:
             raise self.error(error.msg.lower(), error.pos - len(opening)) from error
-        except InvalidManifest as error:
-            raise self.error(f"{error.why}, in the value") from error
-        # Only an escape can bring one in: the UTF-8 decoder does not let them pass.
-        if _SURROGATE.search(content) and _LONE.search(json.dumps(value, ensure_ascii=False)):
-            raise self.error("a string holds a lone surrogate, in the value")
         self._position += length
         return value
 
     def raw(self, length: int) -> str:
-        """Return so many characters, which have been seen to be there, and go behind them."""
+        """Return `length` characters, which are in the buffer, and move behind them."""
         content = self._buffer[self._position : self._position + length]
         self._position += length
         return content
 
     def error(self, why: str, offset: int = 0) -> InvalidManifest:
-        """Say why the text is not JSON, here or so many characters on."""
+        """Return the error that the text is not JSON, `offset` characters from here."""
         where = self._before + self._position + offset
         return InvalidManifest(f"not JSON: {why} at character {where}")
 
     def value_length(self, most: int, depth: int) -> int | None:
-        """Find where the value ends that begins here; None if it is longer than `most`.
+        """Return the length of the value that begins here; None if it is longer than `most`.
 
-        `depth` is how many arrays and objects it is in.
+        `depth` is the number of arrays and objects around it.
         """
         first = self._buffer[self._position]
         if first in "[{":
@@ -99,10 +119,10 @@ class Text:
         return self._string_length(most) if first == '"' else self._word_length(most)
 
     def items_length(self, most: int, depth: int) -> int:
-        """Find how many characters hold whole items, up to the last that ends within `most`.
+        """Return the length of the whole items that begin here and end within `most` characters.
 
-        The items are those of an array or an object, at `depth`; none at all gives 0. What
-        follows is a comma or the end of the array or object, if the text is well-formed.
+        The items are those of an array or an object at `depth`; 0 if not one is whole. In a
+        well-formed text, a comma or the end of the array or object follows.
         """
         while len(self._buffer) - self._position < most and self._read_more():
             pass
@@ -177,8 +197,10 @@ class Text:
         rest = self._buffer[self._position :]
         self._before += self._position
         self._position = 0
-        # As much again as there is, so that a long value is not copied over and over.
-        chunk = _read_exactly(self._stream, max(self._piece, len(rest)))
+        # As much again as there is, so that a long value is not copied again and again; and the
+        # first time enough for a byte order mark.
+        least = 0 if self._bytes else len(codecs.BOM_UTF8)
+        chunk = _read_exactly(self._stream, max(self._piece, len(rest), least))
         self._ended = not chunk
         self._bytes += len(chunk)
         SBOM_BYTES.check(self._bytes, "the document")
@@ -186,12 +208,39 @@ class Text:
         return not self._ended
 
     def _decode_bytes(self, chunk: bytes) -> str:
+        if self._decoder is None:
+            chunk = self._begin(chunk)
+        assert self._decoder is not None
         pending = len(self._decoder.getstate()[0])
         try:
             return self._decoder.decode(chunk, final=self._ended)
         except UnicodeDecodeError as error:
             at = self._bytes - len(chunk) - pending + error.start
-            raise InvalidManifest(f"not UTF-8 at byte {at}") from error
+            encoding = error.encoding.upper().replace("UTF8", "UTF-8")
+            raise InvalidManifest(f"not {encoding} at byte {at}") from error
+
+    def _begin(self, chunk: bytes) -> bytes:
+        """Choose the decoder by the byte order mark, and drop the mark."""
+        mark, encoding = next((m for m in _MARKS if chunk.startswith(m[0])), (b"", "utf-8"))
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        return chunk[len(mark) :]
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def without_mark(content: bytes) -> bytes:
+    """Return a JSON text as UTF-8 without a byte order mark.
+
+    The text has been read as JSON before, so that it can be decoded.
+    """
+    mark, encoding = next((m for m in _MARKS if content.startswith(m[0])), (b"", "utf-8"))
+    content = content[len(mark) :]
+    return content if encoding == "utf-8" else content.decode(encoding).encode()
 
 
 def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
@@ -200,7 +249,7 @@ def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 
 def _read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end, from a stream that gives what it likes."""
+    """Read `size` bytes, or fewer at the end only, from a stream whose reads may be short."""
     parts = []
     while size > 0 and (part := stream.read(size)):
         parts.append(part)
@@ -208,8 +257,6 @@ def _read_exactly(stream: BinaryIO, size: int) -> bytes:
     return b"".join(parts)
 
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_LONE = re.compile("[\ud800-\udfff]")
 _INT64 = 2**63
 
 
@@ -217,30 +264,32 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         counts = Counter(key for key, _ in pairs)
-        raise InvalidManifest(f"the key {counts.most_common(1)[0][0]!r} is there twice")
+        raise InvalidValue(f"the key {counts.most_common(1)[0][0]!r} occurs twice")
     return found
 
 
 def _constant(name: str) -> Any:
-    raise InvalidManifest(f"{name} is not JSON")
+    raise InvalidValue(f"{name} is not JSON")
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise InvalidManifest(f"the number {text[:40]!r} is out of range")
+        raise InvalidValue(f"the number {text[:40]!r} is out of range")
     return value
 
 
 def _integer(text: str) -> int:
-    # A 64-bit integer has at most 20 characters; int() of thousands of digits is a trap.
+    # A 64-bit integer has at most 20 characters; int() of thousands of digits is quadratic.
     value = int(text) if len(text) <= len(str(-_INT64)) else _INT64
     if not -_INT64 <= value < _INT64:
-        raise InvalidManifest(f"the integer {text[:40]} is out of range")
+        raise InvalidValue(f"the integer {text[:40]} is out of range")
     return value
 
 
-# As strict as oci.strict_json, but for keys that differ only in case: an SBOM's properties may.
+# As strict as oci.strict_json, but for keys that differ only in case, which properties of an SBOM
+# may, and for lone surrogates, which matter in the fields that are read: see `Package.stated`.
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_integer
 )
+_SKIMMER = json.JSONDecoder(parse_constant=str, parse_float=str, parse_int=str)

@@ -1,24 +1,28 @@
-"""A version of a piece of software, as an SBOM names it."""
+"""Versions of pieces of software, as SBOMs name them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from cachedb.errors import InvalidManifest, InvalidPackageURL
+from cachedb.errors import InvalidManifest, InvalidPackageURL, LimitExceeded
 from cachedb.limits import PACKAGE_TEXT_CHARACTERS
 from cachedb.packages.purl import PackageURL
 from cachedb.packages.versions import key, scheme_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNKNOWN_LICENSES = frozenset(["", "NOASSERTION", "NONE"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
-    """A package; what its document does not say is ''.
+class Package(NamedTuple):
+    """A package; what its document does not state is ''.
 
-    `purl` stands as it does in the document. `type` is the type of the package URL, and
-    `scheme` names the order of its versions.
+    `purl` is the text of the document, valid or not. `type` is the type of the package URL, and
+    `scheme` the scheme that orders its versions.
     """
 
     name: str
@@ -30,20 +34,20 @@ class Package:
 
     @property
     def vkey(self) -> str:
-        """A text that sorts as the version does in its scheme."""
+        """Return a text that sorts as the version does in its scheme."""
         return key(self.scheme, self.version)
 
     @classmethod
     def stated(
         cls, *, name: str, version: str, purl: str, licenses: tuple[str, ...], path: str
     ) -> Package:
-        """Make a package of what a document says at `path`.
+        """Build a package of what a document states at `path`.
 
-        The first of `licenses` that says something is taken. A package URL that is none is
-        kept as a text; one that is good fills in for a missing name or version.
+        The first known license of `licenses` counts. An invalid package URL is kept as a text; a
+        valid one fills in for a missing name or version.
 
         Raises:
-            InvalidManifest: There is no name, or a text holds a NUL.
+            InvalidManifest: There is no name, or a text holds a NUL or a lone surrogate.
             LimitExceeded: A text is too long.
         """
         url = _parse(purl)
@@ -51,7 +55,7 @@ class Package:
             name = name or url.name
             version = _with_epoch(version or url.version, url)
         if not name:
-            raise InvalidManifest("a package has no name", path)
+            raise InvalidManifest("missing", path)
         stated = (text for text in licenses if text not in _UNKNOWN_LICENSES)
         package = cls(
             name=name,
@@ -69,7 +73,31 @@ class Package:
             # SQLite's operators stop at a NUL: two names would be one.
             if "\0" in text:
                 raise InvalidManifest("a text holds a NUL character", path)
+            if not text.isascii() and _LONE_SURROGATE.search(text):
+                raise InvalidManifest("a text holds a lone surrogate", path)
             PACKAGE_TEXT_CHARACTERS.check(len(text), path)
+
+
+class SkippedElement(NamedTuple):
+    """An element of an SBOM that cannot be read: its place, and why."""
+
+    path: str
+    why: str
+
+
+def unless_unreadable(
+    read: Callable[[], Package | None], path: str
+) -> Iterator[Package | SkippedElement]:
+    """Yield the package that `read` returns, or the element at `path` as unreadable."""
+    try:
+        found = read()
+    except InvalidManifest as error:
+        yield SkippedElement(error.path or path, error.why)
+    except LimitExceeded as error:
+        yield SkippedElement(path, str(error))
+    else:
+        if found is not None:
+            yield found
 
 
 # The packages of a base image are those of every image that is made on it.

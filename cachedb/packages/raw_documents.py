@@ -1,46 +1,45 @@
-"""SBOMs as they stand, with the bytes that their makers have written."""
+"""SBOMs as their authors wrote them, taken out of statements and envelopes."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
-from typing import BinaryIO
+import json
+from typing import BinaryIO, NamedTuple
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import SBOM_BYTES
 from cachedb.packages import in_toto, json_stream
+from cachedb.packages.document_types import is_envelope, is_sbom_predicate, promises_sbom
 from cachedb.packages.json_stream import Take
-from cachedb.packages.sbom_documents import is_envelope, is_sbom_predicate, promises_sbom
+from cachedb.packages.json_text import without_mark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawSbom:
-    """An SBOM: the JSON text of an SPDX or a CycloneDX document.
+class RawSbom(NamedTuple):
+    """An SBOM: the JSON text of an SPDX or a CycloneDX document, as UTF-8 without a mark.
 
-    `predicate_type` is that of the statement it was in, '' if it was in none.
+    `predicate_type` is that of the statement around it, '' if there is none.
     """
 
-    content: bytes = field(repr=False)
+    content: bytes
     predicate_type: str = ""
 
 
 def raw_sbom(stream: BinaryIO, media_type: str, predicate_type: str = "") -> RawSbom | None:
     """Return the SBOM that a document is or states, whole; None if it states something else.
 
-    The stream is read twice and has to be seekable. What is returned is JSON; whether it is
-    what its types say is not looked at.
+    The stream is read three times and has to be seekable. The content is JSON and otherwise not
+    checked.
 
     Raises:
-        InvalidManifest: The document is broken, or not the SBOM that its types say it is.
+        InvalidManifest: The document is malformed, or not the SBOM that its types promise.
         LimitExceeded: It is too large.
     """
     if is_envelope(media_type):
-        statement = in_toto.open_envelope(stream)
-        if statement is None:
+        payload = in_toto.open_envelope(stream)
+        if payload is None:
             return None
-        stream = io.BytesIO(statement)
+        stream = io.BytesIO(payload)
     stated = _values(stream, {"_type": Take.VALUE, "predicateType": Take.VALUE})
-    stream.seek(0)
     if "_type" not in stated and "predicateType" not in stated:
         # Not in_toto.check_type: an SBOM need not be in a statement.
         return _bare(stream, media_type, predicate_type)
@@ -50,10 +49,31 @@ def raw_sbom(stream: BinaryIO, media_type: str, predicate_type: str = "") -> Raw
         if promises_sbom(media_type, predicate_type):
             raise InvalidManifest(f"{actual!r} is not an SBOM", "predicateType")
         return None
+    return RawSbom(content=_predicate(stream).encode(), predicate_type=actual)
+
+
+def _predicate(stream: BinaryIO) -> str:
     found = _values(stream, {"predicate": Take.RAW}).get("predicate")
     if not isinstance(found, str) or not found.startswith("{"):
         raise InvalidManifest("expected object", "predicate")
-    return RawSbom(content=found.encode(), predicate_type=actual)
+    return _unwrapped(found)
+
+
+def _unwrapped(predicate: str) -> str:
+    """Return the document in ``Data``, where cosign 1 put it, else the predicate itself."""
+    marks = dict.fromkeys(("spdxVersion", "bomFormat", "@context"), Take.RAW)
+    found = _values(io.BytesIO(predicate.encode()), {**marks, "Data": Take.RAW})
+    data = found.get("Data")
+    if len(found) != 1 or not isinstance(data, str):
+        return predicate
+    if not data.startswith('"'):
+        return data
+    try:
+        text: str = json.loads(data)
+        text.encode()
+    except ValueError as error:
+        raise InvalidManifest("not a text", "predicate.Data") from error
+    return text.removeprefix("\ufeff")
 
 
 def _bare(stream: BinaryIO, media_type: str, predicate_type: str) -> RawSbom | None:
@@ -61,8 +81,10 @@ def _bare(stream: BinaryIO, media_type: str, predicate_type: str) -> RawSbom | N
         return None
     content = stream.read(SBOM_BYTES.value + 1)
     SBOM_BYTES.check(len(content), "the document")
-    return RawSbom(content=content)
+    return RawSbom(content=without_mark(content))
 
 
 def _values(stream: BinaryIO, wanted: json_stream.Wanted) -> dict[str, object]:
-    return {found.keys[-1]: found.value for found in json_stream.read(stream, wanted)}
+    found = {found.keys[-1]: found.value for found in json_stream.read(stream, wanted)}
+    stream.seek(0)
+    return found

@@ -1,4 +1,4 @@
-"""The packages in a document of any kind that is known here, read as a stream."""
+"""Packages in documents of any kind that names them, read as a stream."""
 
 from __future__ import annotations
 
@@ -10,91 +10,44 @@ from cachedb.limits import SBOM_PACKAGES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import kind_of
 from cachedb.packages import cyclonedx, in_toto, json_stream, spdx
-from cachedb.packages.json_stream import Take
+from cachedb.packages.document_types import is_envelope, is_sbom_predicate, promises_sbom
+from cachedb.packages.json_stream import Embedded, Take
+from cachedb.packages.package import Package, SkippedElement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachedb.packages.json_stream import Found
-    from cachedb.packages.package import Package
-
-_SBOMS = frozenset(
-    [
-        "application/spdx+json",
-        "application/vnd.cyclonedx",
-        "application/vnd.cyclonedx+json",
-        "application/vnd.spdx+json",
-        "text/spdx+json",
-    ]
-)
-_STATEMENT = "application/vnd.in-toto+json"
-_ENVELOPE = "application/vnd.dsse.envelope.v1+json"
-_BUNDLE = "application/vnd.dev.sigstore.bundle"
-_PREDICATES = ("https://spdx.dev/document", "https://cyclonedx.org/bom")
-
-MEDIA_TYPES = _SBOMS | {_STATEMENT, _ENVELOPE}
-"""All that `may_hold_packages` looks for, in lower case, but for those of bundles."""
-BUNDLES = _BUNDLE
-"""What the media types of bundles begin with."""
 
 
-def may_hold_packages(media_type: str, predicate_type: str = "") -> bool:
-    """Whether a blob of that media type, with that predicate, is worth to be read.
-
-    A statement or an envelope without a predicate type has to be looked into.
-    """
-    bare = _bare(media_type)
-    if bare in _SBOMS:
-        return True
-    is_statement = bare == _STATEMENT or is_envelope(bare)
-    return is_statement and (not predicate_type or is_sbom_predicate(predicate_type))
-
-
-def packages_in(stream: BinaryIO, media_type: str, predicate_type: str = "") -> Iterator[Package]:
-    """Yield the packages that a document names, in its order, as far as its format has one.
+def packages_in(
+    stream: BinaryIO, media_type: str, predicate_type: str = ""
+) -> Iterator[Package | SkippedElement]:
+    """Yield the packages that a document names and the elements that cannot be read, in its order.
 
     The document is an SPDX or a CycloneDX document, or a statement about one, bare or in an
-    envelope; one that turns out to be a statement of another sort has no packages. It is
-    known to be good only when the iterator ends: what came before an error is not to be kept.
-    The stream is left open.
+    envelope; a statement about something else has no packages. One bad element, or a bad field
+    that is not read, costs no document. The document has been checked only when the iterator
+    ends, so what it yielded before an error is void. The stream is read once, has to be seekable
+    and stays open. Memory holds one element, with SPDX 3 every package.
 
     Raises:
-        InvalidManifest: It is broken, or not the SBOM that its types say it is; the path says
-            where.
-        LimitExceeded: It, or something in it, is too large.
+        InvalidManifest: The document is malformed, or not the SBOM that its types promise; the
+            path says where.
+        LimitExceeded: The document, or something that is not an element, is too large.
     """
+    is_promised = promises_sbom(media_type, predicate_type)
     if not is_envelope(media_type):
-        yield from _packages(stream, is_promised=promises_sbom(media_type, predicate_type))
+        yield from _packages(stream, is_promised=is_promised)
         return
-    statement = in_toto.open_envelope(stream)
-    if statement is not None:
-        is_promised = promises_sbom(media_type, predicate_type)
-        yield from _packages(io.BytesIO(statement), is_promised=is_promised)
-
-
-def _bare(media_type: str) -> str:
-    return media_type.partition(";")[0].strip().lower()
-
-
-def is_envelope(media_type: str) -> bool:
-    """Whether a document of that type is a statement in a signed envelope."""
-    bare = _bare(media_type)
-    return bare == _ENVELOPE or bare.startswith(_BUNDLE)
-
-
-def is_sbom_predicate(predicate_type: str) -> bool:
-    """Whether statements of that type are about an SBOM."""
-    return predicate_type.lower().startswith(_PREDICATES)
-
-
-def promises_sbom(media_type: str, predicate_type: str) -> bool:
-    """Whether the types alone say that a document holds an SBOM."""
-    return _bare(media_type) in _SBOMS or is_sbom_predicate(predicate_type)
+    payload = in_toto.open_envelope(stream)
+    if payload is not None:
+        yield from _packages(io.BytesIO(payload), is_promised=is_promised)
 
 
 class _Reader(Protocol):
-    def read(self, element: Fields) -> Iterator[Package]: ...
-    def finish(self) -> Iterator[Package]: ...
+    def read(self, element: Fields) -> Iterator[Package | SkippedElement]: ...
+    def finish(self) -> Iterator[Package | SkippedElement]: ...
 
 
 _SBOM: json_stream.Wanted = {
@@ -111,13 +64,14 @@ _WANTED: json_stream.Wanted = {
     "_type": Take.VALUE,
     "subject": Take.ELEMENTS,
     "predicateType": Take.VALUE,
-    "predicate": _SBOM,
+    # cosign 1 puts the SBOM into Data, as an object or as its text, beside a timestamp.
+    "predicate": {**_SBOM, "Data": Embedded(_SBOM)},
 }
-# The array of each format, and what to call it.
+# The array of each format, and the name of the format.
 _FORMATS = {"packages": "SPDX 2", "components": "CycloneDX", "@graph": "SPDX 3"}
 
 
-def _packages(stream: BinaryIO, *, is_promised: bool) -> Iterator[Package]:
+def _packages(stream: BinaryIO, *, is_promised: bool) -> Iterator[Package | SkippedElement]:
     document = _Document()
     count = 0
     for found in json_stream.read(stream, _WANTED):
@@ -133,10 +87,10 @@ def _packages(stream: BinaryIO, *, is_promised: bool) -> Iterator[Package]:
 
 
 class _Document:
-    """What a document turns out to be while it is read.
+    """State of reading one document whose format is known at its end only.
 
-    JSON does not order keys: the array may come before the key that says what it is, so it is
-    read as its name says, and the last word is spoken at the end.
+    JSON does not order keys: an array may come before the key that names the format, so it is
+    read as its own name suggests, and `finish` checks the format.
     """
 
     def __init__(self) -> None:
@@ -150,24 +104,27 @@ class _Document:
         self._arrays: set[str] = set()
         self._subjects = 0
 
-    def take(self, found: Found) -> Iterator[Package]:
+    def take(self, found: Found) -> Iterator[Package | SkippedElement]:
         """Yield the packages of the next wanted value."""
         key = found.keys[-1]
         if key in _SBOM:
             self._stay_at(found.keys[:-1], found.path)
-        if found.index is None:
+        if found.position is None:
             self._marks[key] = found.value
             _check_mark(found)
         elif key == "subject":
-            in_toto.parse_subject(_fields(found))
             self._subjects += 1
+            yield from _problem_of_subject(found)
         else:
             self._arrays.add(key)
-            yield from self._readers[key].read(_fields(found))
+            if isinstance(found.value, dict):
+                yield from self._readers[key].read(Fields(found.value, found.path))
+            else:
+                yield _skipped(found)
 
-    def finish(self, *, is_promised: bool) -> Iterator[Package]:
-        """Yield the packages that only the end tells, if the document is what it looked like."""
-        if "_type" in self._marks or self._level == ("predicate",):
+    def finish(self, *, is_promised: bool) -> Iterator[Package | SkippedElement]:
+        """Check the document as a whole, and yield the packages that are known at its end."""
+        if "_type" in self._marks or (self._level or ("",))[0] == "predicate":
             self._check_statement()
         formats = self._formats()
         if not formats:
@@ -226,7 +183,16 @@ def _check_mark(found: Found) -> None:
             pass
 
 
-def _fields(found: Found) -> Fields:
+def _problem_of_subject(found: Found) -> Iterator[SkippedElement]:
     if not isinstance(found.value, dict):
-        raise InvalidManifest(f"expected object, found {kind_of(found.value)}", found.path)
-    return Fields(found.value, found.path)
+        yield _skipped(found)
+        return
+    try:
+        in_toto.parse_subject(Fields(found.value, found.path))
+    except InvalidManifest as error:
+        yield SkippedElement(error.path, error.why)
+
+
+def _skipped(found: Found) -> SkippedElement:
+    why = found.problem or f"expected object, found {kind_of(found.value)}"
+    return SkippedElement(found.path, why)

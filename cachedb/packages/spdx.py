@@ -1,15 +1,16 @@
 """Packages in SPDX documents: 2.2 and 2.3 as JSON, and 3.0 as JSON-LD.
 
-Each reader takes the elements of one array, one at a time, as they come.
+Each reader is given the elements of one array, in the order of the document.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import SBOM_PACKAGES
-from cachedb.packages.package import Package
+from cachedb.packages.package import Package, SkippedElement, unless_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,45 +23,81 @@ _LISTED_LICENSES = "https://spdx.org/licenses/"
 class Spdx2Packages:
     """Reads the elements of ``packages`` of SPDX 2."""
 
-    def read(self, element: Fields) -> Iterator[Package]:
+    def read(self, element: Fields) -> Iterator[Package | SkippedElement]:
         """Yield the package that an element describes."""
-        yield Package.stated(
-            name=element.require("name", str),
-            version=element.get("versionInfo", str) or "",
-            purl=_purl_of(element, "externalRefs", "referenceType", "referenceLocator"),
-            # What somebody concluded is better than what the package says of itself.
-            licenses=(
-                element.get("licenseConcluded", str) or "",
-                element.get("licenseDeclared", str) or "",
-            ),
-            path=element.at("name"),
-        )
+        yield from unless_unreadable(partial(_package, element), element.path)
 
-    def finish(self) -> Iterator[Package]:
-        """Yield what could not be told before: nothing."""
+    def finish(self) -> Iterator[Package | SkippedElement]:
+        """Yield nothing: every package is known when its element has been read."""
         yield from ()
+
+
+def _package(element: Fields) -> Package:
+    return Package.stated(
+        name=element.get("name", str) or "",
+        version=element.get("versionInfo", str) or "",
+        purl=_purl_of(element, "externalRefs", "referenceType", "referenceLocator"),
+        # What an author of the SBOM concluded is better than what the package declares.
+        licenses=(
+            element.get("licenseConcluded", str) or "",
+            element.get("licenseDeclared", str) or "",
+        ),
+        path=element.at("name"),
+    )
+
+
+class _Software(NamedTuple):
+    """A package of SPDX 3 without its licenses."""
+
+    path: str
+    identifier: str
+    name: str
+    version: str
+    purl: str
+
+    def licensed(self, concluded: str, declared: str) -> Package:
+        return Package.stated(
+            name=self.name,
+            version=self.version,
+            purl=self.purl,
+            licenses=(concluded, declared),
+            path=f"{self.path}.name",
+        )
 
 
 class Spdx3Graph:
     """Reads the elements of ``@graph`` of SPDX 3.
 
-    They come in any order, and the license of a package is said by an element of its own, so
-    packages, relationships to licenses, and licenses are kept to the end.
+    They come in any order, and an element of its own states the license of a package. Packages,
+    relationships to licenses, and licenses are thus kept until the end.
     """
 
     def __init__(self) -> None:
-        self._packages: list[tuple[str, str, str, str, str]] = []
+        self._packages: list[_Software] = []
         self._concluded: dict[str, str] = {}
         self._declared: dict[str, str] = {}
         self._licenses: dict[str, str] = {}
 
-    def read(self, element: Fields) -> Iterator[Package]:
-        """Take in an element; packages come with `finish`."""
+    def read(self, element: Fields) -> Iterator[Package | SkippedElement]:
+        """Keep an element; yield it if it cannot be read. `finish` yields the packages."""
+        yield from unless_unreadable(partial(self._keep, element), element.path)
+        most = max(map(len, (self._packages, self._concluded, self._declared, self._licenses)))
+        SBOM_PACKAGES.check(most, "an SPDX 3 document")
+
+    def finish(self) -> Iterator[Package | SkippedElement]:
+        """Yield the packages with their licenses."""
+        for software in self._packages:
+            concluded = self._license(self._concluded.get(software.identifier, ""))
+            declared = self._license(self._declared.get(software.identifier, ""))
+            read = partial(software.licensed, concluded, declared)
+            yield from unless_unreadable(read, software.path)
+
+    def _keep(self, element: Fields) -> None:
         match element.get("type", str):
             case "software_Package":
-                self._read_package(element)
+                self._keep_package(element)
             case "Relationship" | "LifecycleScopedRelationship":
-                self._read_relationship(element)
+                self._keep_relationship(element)
             case "simplelicensing_LicenseExpression":
                 expression = element.get("simplelicensing_licenseExpression", str)
                 self._licenses[_id_of(element)] = expression or ""
@@ -68,33 +105,19 @@ class Spdx3Graph:
                 self._licenses[_id_of(element)] = element.get("name", str) or ""
             case _:
                 pass
-        most = max(map(len, (self._packages, self._concluded, self._declared, self._licenses)))
-        SBOM_PACKAGES.check(most, "an SPDX 3 document")
-        yield from ()
 
-    def finish(self) -> Iterator[Package]:
-        """Yield the packages with their licenses."""
-        for identifier, name, version, purl, path in self._packages:
-            yield Package.stated(
-                name=name,
-                version=version,
-                purl=purl,
-                licenses=(
-                    self._license(self._concluded.get(identifier, "")),
-                    self._license(self._declared.get(identifier, "")),
-                ),
-                path=path,
-            )
-
-    def _read_package(self, element: Fields) -> None:
-        name = element.require("name", str)
-        version = element.get("software_packageVersion", str) or ""
-        purl = element.get("software_packageUrl", str) or _purl_of(
-            element, "externalIdentifier", "externalIdentifierType", "identifier"
+    def _keep_package(self, element: Fields) -> None:
+        found = _Software(
+            path=element.path,
+            identifier=_id_of(element),
+            name=element.get("name", str) or "",
+            version=element.get("software_packageVersion", str) or "",
+            purl=element.get("software_packageUrl", str)
+            or _purl_of(element, "externalIdentifier", "externalIdentifierType", "identifier"),
         )
-        self._packages.append((_id_of(element), name, version, purl, element.at("name")))
+        self._packages.append(found)
 
-    def _read_relationship(self, element: Fields) -> None:
+    def _keep_relationship(self, element: Fields) -> None:
         found = {"hasConcludedLicense": self._concluded, "hasDeclaredLicense": self._declared}
         licenses = found.get(element.require("relationshipType", str))
         if licenses is not None:
@@ -124,7 +147,7 @@ def _id_of(element: Fields) -> str:
 
 
 def _purl_of(element: Fields, array: str, kind: str, value: str) -> str:
-    for reference in element.objects(array):
+    for reference in element.present_objects(array):
         # 2.2 wrote a URL that ends in purl, 2.3 purl, 3.0 packageUrl or packageURL.
         name = (reference.get(kind, str) or "").rpartition("/")[2].lower()
         if name in ("purl", "packageurl"):

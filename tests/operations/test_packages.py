@@ -293,10 +293,6 @@ def test_a_cache_that_may_only_be_read_has_packages_too(
 BROKEN = {
     "not-json": (b"{", "not JSON"),
     "no-sbom": (sboms.statement({"packages": []}), "neither an SPDX nor a CycloneDX"),
-    "a-package-without-a-name": (
-        sboms.statement(sboms.spdx(attested.package("curl", "1"), {"versionInfo": "1"})),
-        "predicate.packages[1].name: missing",
-    ),
     "no-predicate-type": (
         {k: v for k, v in sboms.statement(CURL).items() if k != "predicateType"}, "missing",
     ),
@@ -320,6 +316,61 @@ def test_a_broken_document_is_a_finding_and_harms_nobody(
             assert reason in why(cache)[broken.digest]
             assert ask(cache, "refs is:broken") == []
     assert len(readings) == 2
+
+
+def test_elements_that_cannot_be_read_are_counted_and_cost_no_other_package(
+    tree: build.Tree, readings: list[str]
+) -> None:
+    odd = attested.blob(
+        sboms.statement(
+            sboms.spdx(attested.package("zlib", "1"), {"versionInfo": "1"}, {"name": 1})
+        )
+    )
+    tree.add(build.index(AMD64, attested.annotated(AMD64, odd, STATED)), APP)
+    for _ in range(2):
+        with Cache.open(tree.path) as cache:
+            assert sorted(ask(cache, "packages")) == ["curl", "zlib"]
+            listing = cache.packages(APP)
+            assert listing.unreadable == ()
+            (incomplete,) = listing.incomplete
+            assert (incomplete.digest, incomplete.packages) == (odd.digest, 1)
+            assert incomplete.why == (
+                "2 elements cannot be read, first predicate.packages[1].name: missing"
+            )
+    assert len(readings) == 2
+
+
+_TAR = "application/vnd.oci.image.layer.v1.tar"
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    [
+        pytest.param(
+            build.artifact(attested.blob(CURL, _TAR), subject=AMD64, artifact_type=sboms.SPDX),
+            id="artifact-type",
+        ),
+        pytest.param(
+            build.manifest(
+                build.Blob(b"{}", sboms.SPDX), (attested.blob(CURL, _TAR),), subject=AMD64
+            ),
+            id="config-type",
+        ),
+        pytest.param(
+            attested.stating(
+                build.artifact(attested.blob(CURL, "application/json"), subject=AMD64),
+                sboms.SPDX_PREDICATE,
+            ),
+            id="annotation-of-the-layer",
+        ),
+    ],
+)
+def test_an_sbom_is_known_by_whatever_states_its_type(
+    tree: build.Tree, artifact: build.Thing
+) -> None:
+    tree.add(AMD64, APP)
+    tree.put(*artifact.blobs)
+    assert found(tree) == {"curl"}
 
 
 def test_wrong_bytes_are_noticed_and_read_again_when_they_are_put_right(tree: build.Tree) -> None:

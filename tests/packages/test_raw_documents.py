@@ -110,3 +110,24 @@ def test_a_document_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(raw_documents, "SBOM_BYTES", limit)
     with pytest.raises(LimitExceeded):
         read(ODD.encode(), sboms.SPDX)
+
+
+def test_a_predicate_that_cosign_wrapped_is_returned_without_its_wrapping() -> None:
+    document = b'{"spdxVersion": "SPDX-2.3",  "packages": []}'
+
+    for data in (document, json.dumps(document.decode()).encode()):
+        content = b'{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"%s",' % (
+            sboms.SPDX_PREDICATE.encode()
+        )
+        content += b'"subject":[],"predicate":{"Data":%s,"Timestamp":"x"}}' % data
+        assert read(content).content == document
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_document_with_a_byte_order_mark_is_returned_as_utf8_without_it(encoding: str) -> None:
+    document = '{"spdxVersion": "SPDX-2.3", "name": "é"}'
+
+    found = raw_sbom(io.BytesIO(document.encode(encoding)), sboms.SPDX)
+
+    assert found is not None
+    assert found.content == document.encode()

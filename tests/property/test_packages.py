@@ -21,7 +21,9 @@ from cachedb.catalog.schema import blob, blob_package, package, sbom
 from cachedb.errors import InvalidInput
 from cachedb.layout import Layout
 from cachedb.operations.sync import reconcile
-from cachedb.packages.sbom_documents import may_hold_packages, packages_in
+from cachedb.packages.document_types import DocumentTypes
+from cachedb.packages.package import Package
+from cachedb.packages.sbom_documents import packages_in
 from tests import attested, build
 from tests.attested import PREDICATE_TYPE
 from tests.catalog.contents import wipe
@@ -166,10 +168,10 @@ def _plain(tree: build.Tree) -> tuple[set[Any], set[str]]:
     entries: set[Any] = set()
     problems: set[str] = set()
     for digest, (types, targets) in _claims(documents, files).items():
-        named = _named(digest, files[digest], types)
-        if named is None:
+        named, is_whole = _named(digest, files[digest], types)
+        if not is_whole:
             problems.add(digest)
-        for one in named or ():
+        for one in named:
             entries |= {(target, one, digest) for target in targets}
     return entries, problems
 
@@ -181,7 +183,8 @@ def _claims(documents: Rows, files: Rows) -> dict[str, tuple[set[tuple[str, str]
         targets = _about(digest, documents) & files.keys()
         for layer in value.get("layers", []):
             types = layer["mediaType"], layer.get("annotations", {}).get(PREDICATE_TYPE, "")
-            if targets and layer["digest"] in files and may_hold_packages(*types):
+            may_name = DocumentTypes(types[0], predicate=types[1]).may_name_packages
+            if targets and layer["digest"] in files and may_name:
                 found = claims.setdefault(layer["digest"], (set(), set()))
                 found[0].add(types)
                 found[1].update(targets)
@@ -200,13 +203,16 @@ def _about(digest: str, documents: Rows) -> set[str]:
     return found
 
 
-def _named(digest: str, content: bytes, types: set[tuple[str, str]]) -> set[Any] | None:
+def _named(digest: str, content: bytes, types: set[tuple[str, str]]) -> tuple[set[Any], bool]:
+    """Return the packages that a document names, and whether all of it can be read."""
     if not _is_sound(digest, content):
-        return None
+        return set(), False
     try:
-        return {(one.name, one.version) for one in packages_in(BytesIO(content), *min(types))}
+        found = list(packages_in(BytesIO(content), *min(types)))
     except InvalidInput:
-        return None
+        return set(), False
+    packages = {(one.name, one.version) for one in found if isinstance(one, Package)}
+    return packages, all(isinstance(one, Package) for one in found)
 
 
 def _is_sound(digest: str, content: bytes) -> bool:

@@ -422,44 +422,61 @@ anon_3.value AS value FROM json_each(:digests) AS anon_3);
 
 -- name: sbom_rows.all_ids
 SELECT sbom.document_id AS id FROM sbom UNION SELECT link.child_id AS id FROM link WHERE
-link.role = 3 AND (lower(link.media_type) IN ('application/spdx+json',
-'application/vnd.cyclonedx', 'application/vnd.cyclonedx+json',
-'application/vnd.dsse.envelope.v1+json', 'application/vnd.in-toto+json',
-'application/vnd.spdx+json', 'text/spdx+json') OR (lower(link.media_type) LIKE
-'application/vnd.dev.sigstore.bundle' || '%'));
+link.role = 3 AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE subject.parent_id =
+link.parent_id AND subject.role = 4)) OR (EXISTS (SELECT listed_attestation.id FROM link AS
+listed_attestation JOIN link_annotation AS kind_of_entry ON kind_of_entry.link_id =
+listed_attestation.id WHERE listed_attestation.child_id = link.parent_id AND
+listed_attestation.role = 1 AND kind_of_entry."key" = 'vnd.docker.reference.type' AND
+kind_of_entry.value = 'attestation-manifest')));
 
 -- name: sbom_rows.called_so
 SELECT sbom.document_id AS id FROM sbom WHERE sbom.document_id IN (SELECT anon_1.value AS value
 FROM json_each(:ids) AS anon_1) UNION SELECT link.child_id AS id FROM link WHERE link.child_id
-IN (SELECT anon_2.value AS value FROM json_each(:ids) AS anon_2) AND link.role = 3 AND
-(lower(link.media_type) IN ('application/spdx+json', 'application/vnd.cyclonedx',
-'application/vnd.cyclonedx+json', 'application/vnd.dsse.envelope.v1+json',
-'application/vnd.in-toto+json', 'application/vnd.spdx+json', 'text/spdx+json') OR
-(lower(link.media_type) LIKE 'application/vnd.dev.sigstore.bundle' || '%'));
+IN (SELECT anon_2.value AS value FROM json_each(:ids) AS anon_2) AND link.role = 3 AND ((EXISTS
+(SELECT subject.id FROM link AS subject WHERE subject.parent_id = link.parent_id AND
+subject.role = 4)) OR (EXISTS (SELECT listed_attestation.id FROM link AS listed_attestation
+JOIN link_annotation AS kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
+listed_attestation.child_id = link.parent_id AND listed_attestation.role = 1 AND
+kind_of_entry."key" = 'vnd.docker.reference.type' AND kind_of_entry.value =
+'attestation-manifest')));
 
 -- name: sbom_rows.claims_of
-SELECT link.parent_id, link.child_id, link.media_type, coalesce(link_annotation.value, '') AS
-predicate_type, blob.digest FROM link JOIN blob ON blob.id = link.child_id LEFT OUTER JOIN
-link_annotation ON link_annotation.link_id = link.id AND link_annotation."key" =
-'in-toto.io/predicate-type' WHERE link.parent_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND
-(lower(link.media_type) IN ('application/spdx+json', 'application/vnd.cyclonedx',
-'application/vnd.cyclonedx+json', 'application/vnd.dsse.envelope.v1+json',
-'application/vnd.in-toto+json', 'application/vnd.spdx+json', 'text/spdx+json') OR
-(lower(link.media_type) LIKE 'application/vnd.dev.sigstore.bundle' || '%')) ORDER BY
-link.parent_id, link.position;
+SELECT link.parent_id, link.child_id, blob.digest, link.media_type AS layer_type,
+coalesce(parent.artifact_type, '') AS artifact_type, coalesce((SELECT min(config.media_type) AS
+min_1 FROM link AS config WHERE config.parent_id = link.parent_id AND config.role = 2), '') AS
+config_type, coalesce((SELECT min(link_annotation.value) AS min_2 FROM link_annotation WHERE
+link_annotation.link_id = link.id AND link_annotation."key" IN ('in-toto.io/predicate-type',
+'predicateType', 'dev.sigstore.bundle.predicateType')), (SELECT min(annotation.value) AS min_3
+FROM annotation WHERE annotation.blob_id = link.parent_id AND annotation."key" IN
+('in-toto.io/predicate-type', 'predicateType', 'dev.sigstore.bundle.predicateType')), '') AS
+predicate_type FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id
+= link.parent_id WHERE link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
+anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM
+link AS subject WHERE subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS
+(SELECT listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS
+kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
+listed_attestation.child_id = link.parent_id AND listed_attestation.role = 1 AND
+kind_of_entry."key" = 'vnd.docker.reference.type' AND kind_of_entry.value =
+'attestation-manifest'))) ORDER BY link.parent_id, link.position;
 
 -- name: sbom_rows.claims_to
-SELECT link.parent_id, link.child_id, link.media_type, coalesce(link_annotation.value, '') AS
-predicate_type, blob.digest FROM link JOIN blob ON blob.id = link.child_id LEFT OUTER JOIN
-link_annotation ON link_annotation.link_id = link.id AND link_annotation."key" =
-'in-toto.io/predicate-type' WHERE link.child_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND
-(lower(link.media_type) IN ('application/spdx+json', 'application/vnd.cyclonedx',
-'application/vnd.cyclonedx+json', 'application/vnd.dsse.envelope.v1+json',
-'application/vnd.in-toto+json', 'application/vnd.spdx+json', 'text/spdx+json') OR
-(lower(link.media_type) LIKE 'application/vnd.dev.sigstore.bundle' || '%')) ORDER BY
-link.parent_id, link.position;
+SELECT link.parent_id, link.child_id, blob.digest, link.media_type AS layer_type,
+coalesce(parent.artifact_type, '') AS artifact_type, coalesce((SELECT min(config.media_type) AS
+min_1 FROM link AS config WHERE config.parent_id = link.parent_id AND config.role = 2), '') AS
+config_type, coalesce((SELECT min(link_annotation.value) AS min_2 FROM link_annotation WHERE
+link_annotation.link_id = link.id AND link_annotation."key" IN ('in-toto.io/predicate-type',
+'predicateType', 'dev.sigstore.bundle.predicateType')), (SELECT min(annotation.value) AS min_3
+FROM annotation WHERE annotation.blob_id = link.parent_id AND annotation."key" IN
+('in-toto.io/predicate-type', 'predicateType', 'dev.sigstore.bundle.predicateType')), '') AS
+predicate_type FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id
+= link.parent_id WHERE link.child_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
+anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM
+link AS subject WHERE subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS
+(SELECT listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS
+kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
+listed_attestation.child_id = link.parent_id AND listed_attestation.role = 1 AND
+kind_of_entry."key" = 'vnd.docker.reference.type' AND kind_of_entry.value =
+'attestation-manifest'))) ORDER BY link.parent_id, link.position;
 
 -- name: sbom_rows.delete
 DELETE FROM sbom WHERE sbom.document_id IN (SELECT anon_1.value AS value FROM json_each(:ids)
@@ -496,11 +513,12 @@ INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (?, ?, ?);
 
 -- name: sbom_rows.listed_by
 SELECT link.child_id FROM link WHERE link.parent_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1) AND link.role = 3 AND (lower(link.media_type) IN
-('application/spdx+json', 'application/vnd.cyclonedx', 'application/vnd.cyclonedx+json',
-'application/vnd.dsse.envelope.v1+json', 'application/vnd.in-toto+json',
-'application/vnd.spdx+json', 'text/spdx+json') OR (lower(link.media_type) LIKE
-'application/vnd.dev.sigstore.bundle' || '%'));
+json_each(:ids) AS anon_1) AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM link AS
+subject WHERE subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS (SELECT
+listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS kind_of_entry ON
+kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
+link.parent_id AND listed_attestation.role = 1 AND kind_of_entry."key" =
+'vnd.docker.reference.type' AND kind_of_entry.value = 'attestation-manifest')));
 
 -- name: sbom_rows.near
 SELECT link.parent_id AS manifest_id FROM link JOIN blob ON blob.id = link.child_id WHERE
@@ -525,7 +543,7 @@ UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.id = :docume
 UPDATE sbom SET packages=0, problem=:problem WHERE sbom.document_id = :document_id;
 
 -- name: sbom_rows.set_read
-UPDATE sbom SET packages=:packages WHERE sbom.document_id = :document_id;
+UPDATE sbom SET packages=:packages, problem=:problem WHERE sbom.document_id = :document_id;
 
 -- name: sbom_rows.unread
 SELECT blob.id, blob.digest, blob.touched, sbom.media_type, sbom.predicate_type FROM sbom JOIN
@@ -537,8 +555,8 @@ blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL AND blob.digest I
 anon_1.value AS value FROM json_each(:digests) AS anon_1);
 
 -- name: sbom_rows.unreadable
-SELECT blob.digest, sbom.media_type, sbom.problem FROM sbom JOIN blob ON blob.id =
-sbom.document_id WHERE sbom.problem IS NOT NULL OR sbom.packages IS NULL ORDER BY blob.digest;
+SELECT blob.digest, sbom.media_type, sbom.problem, sbom.packages FROM sbom JOIN blob ON blob.id
+= sbom.document_id WHERE sbom.problem IS NOT NULL OR sbom.packages IS NULL ORDER BY blob.digest;
 
 -- name: sboms.packages
 SELECT DISTINCT blob_package.blob_id, package.name, package.version, package.type,

@@ -114,7 +114,7 @@ def neighbours(ingest: Ingest, ids: Iterable[int]) -> set[int]:
 
 
 def may_be_near_documents(ingest: Ingest, ids: Iterable[int]) -> set[int]:
-    """Drop from `ids` what is new and has nothing to do with a document in a layer."""
+    """Return the `ids` of blobs that are, hold or describe documents in layers, or did so."""
     return {key for key in ids if _may_be_near_documents(ingest.find_id(key))}
 
 
@@ -145,9 +145,11 @@ def _rows(ingest: Ingest, ids: Iterable[int]) -> list[BlobRow]:
 
 
 def _may_be_near_documents(row: BlobRow | None) -> bool:
-    if row is None or row.stored is not None:
+    if row is None or row.stored is not None or row.kind is Kind.ATTESTATION:
         return True
-    return any(
+    # The layers of an artifact may be documents whatever their media type: oras gives every
+    # file that of a tar archive.
+    return any(one.role is Role.SUBJECT for one in row.links) or any(
         one.role is Role.LAYER and not _traits(one.media_type).is_file_system
         for one in (*row.links, *row.claims)
     )

@@ -17,7 +17,7 @@ from cachedb.catalog.index.packages import PackedPackages
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import package_rows, sbom_rows
 from cachedb.oci.digest import Digest
-from cachedb.packages.sbom_documents import may_hold_packages
+from cachedb.packages.document_types import DocumentTypes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -31,7 +31,7 @@ _MANY = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """A document that has not been read: as what it is to be read, and which file it was."""
+    """A document that has not been read: the types to read it by, and which file it was."""
 
     digest: Digest
     touched: int
@@ -40,14 +40,16 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What came of reading a document: its packages, or why it cannot be read."""
+class SbomReading:
+    """Result of reading a document: its packages, or why it cannot be read."""
 
     document: Unread
     packages: PackedPackages = field(default_factory=PackedPackages)
+    skipped: str | None = None
+    """How many elements of the document could not be read, and the first of them."""
     problem: str | None = None
     is_corrupt: bool = False
-    """Whether the file does not hold what its name says."""
+    """Whether the content of the file does not match its digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ def unread(connection: Connection) -> list[Unread]:
     return [_as_unread(row) for row in connection.each(sbom_rows.UNREAD)]
 
 
-def remember(connection: Connection, readings: Collection[Reading]) -> None:
+def remember(connection: Connection, readings: Collection[SbomReading]) -> None:
     """Enter what documents name, but for those of which anything has changed meanwhile."""
     ids = _still_unread(connection, [reading.document for reading in readings])
     valid = [reading for reading in readings if reading.document in ids]
@@ -109,7 +111,7 @@ def remember(connection: Connection, readings: Collection[Reading]) -> None:
         connection,
         [(ids[r.document], targets[ids[r.document]], r.packages) for r in good],
     )
-    _mark_read(connection, {ids[r.document]: len(r.packages) for r in good})
+    _mark_read(connection, {ids[reading.document]: reading for reading in good})
     for reading in valid:
         if reading.problem is not None:
             _note_problem(connection, ids[reading.document], reading)
@@ -126,7 +128,7 @@ def remember_part(connection: Connection, document: Unread, part: Iterable[bytes
     return bool(ids)
 
 
-def finish(connection: Connection, reading: Reading) -> None:
+def finish(connection: Connection, reading: SbomReading) -> None:
     """Take a document for read of which every part has been entered.
 
     What it has come to describe on the way gets a copy. If nothing has all of it, it stays
@@ -141,7 +143,7 @@ def finish(connection: Connection, reading: Reading) -> None:
         for target in sorted(targets - whole):
             packages.withdraw_by_in(connection, key, target)
             packages.copy(connection, key, min(whole), target)
-        _mark_read(connection, {key: len(reading.packages)})
+        _mark_read(connection, {key: reading})
 
 
 def claims_about(connection: Connection, targets: Iterable[int]) -> list[Claim]:
@@ -154,10 +156,11 @@ def claims_about(connection: Connection, targets: Iterable[int]) -> list[Claim]:
         Claim(
             digest=Digest.declared(row.digest),
             target_id=target,
-            media_type=row.media_type,
+            media_type=_types(row).media_type,
             predicate_type=row.predicate_type,
         )
-        for row in filter(_may_hold_packages, claims)
+        for row in claims
+        if _types(row).may_name_packages
         for target in sorted(described[row.parent_id])
     ]
 
@@ -173,14 +176,17 @@ def _still_unread(connection: Connection, documents: Collection[Unread]) -> dict
     return found
 
 
-def _mark_read(connection: Connection, counts: Mapping[int, int]) -> None:
+def _mark_read(connection: Connection, readings: Mapping[int, SbomReading]) -> None:
     connection.write_each(
         sbom_rows.SET_READ,
-        [{"document_id": key, "packages": count} for key, count in counts.items()],
+        [
+            {"document_id": key, "packages": len(found.packages), "problem": found.skipped}
+            for key, found in readings.items()
+        ],
     )
 
 
-def _note_problem(connection: Connection, key: int, reading: Reading) -> None:
+def _note_problem(connection: Connection, key: int, reading: SbomReading) -> None:
     # An attempt that was interrupted, with other limits, may have entered some.
     packages.withdraw_by(connection, [key])
     connection.write(sbom_rows.SET_PROBLEM, document_id=key, problem=reading.problem)
@@ -263,19 +269,28 @@ def _entered(connection: Connection, documents: list[int]) -> dict[int, set[int]
 def _wanted(connection: Connection, batch: list[int]) -> dict[int, _Wanted]:
     """Return as what documents are to be read, and what they describe, as things stand."""
     rows = connection.each(sbom_rows.CLAIMS_TO, ids=many(batch))
-    claims = [row for row in rows if _may_hold_packages(row)]
-    described = _described(connection, {row.parent_id for row in claims})
+    claims = [
+        (types.media_type, types.predicate, row.child_id, row.parent_id)
+        for row in rows
+        if (types := _types(row)).may_name_packages
+    ]
+    described = _described(connection, {parent for _, _, _, parent in claims})
     wanted: dict[int, _Wanted] = {}
     # Claims may differ. The first by name counts, so that the order of arrival does not matter.
-    for row in sorted(claims, key=lambda row: (row.media_type, row.predicate_type)):
-        if targets := described[row.parent_id]:
-            want = wanted.setdefault(row.child_id, _Wanted(row.media_type, row.predicate_type))
+    for media_type, predicate_type, child, parent in sorted(claims):
+        if targets := described[parent]:
+            want = wanted.setdefault(child, _Wanted(media_type, predicate_type))
             want.targets |= targets
     return wanted
 
 
-def _may_hold_packages(row: DocumentClaim) -> bool:
-    return may_hold_packages(row.media_type, row.predicate_type)
+def _types(row: DocumentClaim) -> DocumentTypes:
+    return DocumentTypes(
+        layer=row.layer_type,
+        artifact=row.artifact_type,
+        config=row.config_type,
+        predicate=row.predicate_type,
+    )
 
 
 def _described(connection: Connection, manifests: Iterable[int]) -> dict[int, set[int]]:

@@ -66,10 +66,12 @@ class ListedPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageListing:
-    """The packages of an image, and the SBOMs of which nothing is in the list."""
+    """The packages of an image, and the SBOMs that the list lacks, as a whole or in part."""
 
     packages: tuple[ListedPackage, ...]
     unreadable: tuple[UnreadableSbom, ...]
+    incomplete: tuple[UnreadableSbom, ...]
+    """SBOMs of which some elements were skipped; their other packages are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def list_packages(
     places = {key: place for place, key in enumerate(described)}
     rows = connection.rows(statements.PACKAGES, targets=many(described))
     claimed = {claim.digest for claim in documents.claims_about(connection, described)}
+    lacking = [each for each in unreadable_sboms(connection) if each.digest in claimed]
     return PackageListing(
         packages=tuple(
             ListedPackage(
@@ -141,7 +144,8 @@ def list_packages(
             )
             for row in sorted(rows, key=lambda row: places[row.blob_id])
         ),
-        unreadable=tuple(f for f in unreadable_sboms(connection) if f.digest in claimed),
+        unreadable=tuple(each for each in lacking if not each.packages),
+        incomplete=tuple(each for each in lacking if each.packages),
     )
 
 

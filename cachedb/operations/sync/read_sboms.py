@@ -1,7 +1,7 @@
-"""Packages: read the SBOMs that are new, and enter what they name.
+"""Reader of new SBOMs, which enters the packages that they name into the catalog.
 
-Reading takes the time that a document takes and needs no lock; what it has found is written
-afterwards, of several documents at once. Whoever is interrupted leaves the rest to the next one.
+Documents are read without a lock; the packages of several of them are written in one transaction.
+An interruption leaves the documents that were not read to the next reconciliation.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.packages import PORTION, PackedPackages
-from cachedb.catalog.index.sboms import Reading
+from cachedb.catalog.index.sboms import SbomReading
 from cachedb.catalog.statements.index import sbom_rows
 from cachedb.errors import (
     BlobNotFound,
@@ -21,6 +21,7 @@ from cachedb.errors import (
     StorageFailed,
 )
 from cachedb.oci.digest import Digest
+from cachedb.packages.package import SkippedElement
 from cachedb.packages.sbom_documents import packages_in
 
 if TYPE_CHECKING:
@@ -37,21 +38,23 @@ _DOCUMENTS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableSbom:
-    """A document that should name packages and cannot be read."""
+    """An SBOM of which nothing, or not every element, can be read."""
 
     digest: Digest
     media_type: str
     why: str
+    packages: int = 0
+    """How many packages were read all the same."""
 
 
 def read_new(layout: Layout, catalog: Catalog) -> None:
     """Read the documents that have not been read.
 
-    A broken one is remembered with the reason, and read again only when its file has changed.
+    The catalog keeps the reason why one cannot be read; it is read again when its file changes.
     """
     with catalog.reading() as connection:
         waiting = sboms.unread(connection)
-    found: list[Reading] = []
+    found: list[SbomReading] = []
     for document in waiting:
         reading = _read(layout, document)
         if reading is None:
@@ -67,35 +70,50 @@ def read_new(layout: Layout, catalog: Catalog) -> None:
 
 
 def unreadable_sboms(connection: Connection) -> tuple[UnreadableSbom, ...]:
-    """Return the documents that cannot be read, or could not be opened so far."""
+    """Return the SBOMs that cannot be read, as a whole or in part, or could not be opened yet."""
     return tuple(
         UnreadableSbom(
             digest=Digest.declared(row.digest),
             media_type=row.media_type,
             why=row.problem or "was not read",
+            packages=row.packages or 0,
         )
         for row in connection.each(sbom_rows.UNREADABLE)
     )
 
 
-def _read(layout: Layout, document: Unread) -> Reading | None:
-    """Read a document; None if it cannot be opened now, which another time may be otherwise."""
+def _read(layout: Layout, document: Unread) -> SbomReading | None:
+    """Read a document; None if it cannot be opened now, so that it is tried again later."""
     listed = PackedPackages()
+    skipped: list[SkippedElement] = []
+    count = 0
     try:
         with layout.blobs.open(document.digest) as stream:
-            for package in packages_in(stream, document.media_type, document.predicate_type):
-                listed.add(package)
+            for found in packages_in(stream, document.media_type, document.predicate_type):
+                if isinstance(found, SkippedElement):
+                    skipped = skipped or [found]
+                    count += 1
+                else:
+                    listed.add(found)
     except CorruptBlob as error:
-        return Reading(document=document, problem=error.why, is_corrupt=True)
+        return SbomReading(document=document, problem=error.why, is_corrupt=True)
     except (InvalidManifest, LimitExceeded) as error:
-        return Reading(document=document, problem=str(error))
+        return SbomReading(document=document, problem=str(error))
     except (BlobNotFound, StorageFailed):
         return None
-    return Reading(document=document, packages=listed)
+    return SbomReading(document=document, packages=listed, skipped=_told(count, skipped))
 
 
-def _write_in_parts(catalog: Catalog, reading: Reading) -> None:
-    """Write what a large document names without making others wait for all of it."""
+def _told(count: int, skipped: list[SkippedElement]) -> str | None:
+    """Write how many elements cannot be read, and the first of them."""
+    if not skipped:
+        return None
+    elements = "1 element" if count == 1 else f"{count} elements"
+    return f"{elements} cannot be read, first {skipped[0].path}: {skipped[0].why}"
+
+
+def _write_in_parts(catalog: Catalog, reading: SbomReading) -> None:
+    """Write the packages of a large document in transactions that keep others waiting briefly."""
     for part in reading.packages.parts():
         with catalog.writing() as connection:
             if not sboms.remember_part(connection, reading.document, part):
@@ -104,7 +122,7 @@ def _write_in_parts(catalog: Catalog, reading: Reading) -> None:
         sboms.finish(connection, reading)
 
 
-def _write(catalog: Catalog, found: Collection[Reading]) -> None:
+def _write(catalog: Catalog, found: Collection[SbomReading]) -> None:
     if found:
         with catalog.writing() as connection:
             sboms.remember(connection, found)

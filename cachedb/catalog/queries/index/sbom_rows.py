@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, union, union_all, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, union, union_all, update
 
 from cachedb.catalog.enums import Role, State
 from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob, edge, link, link_annotation, sbom
+from cachedb.catalog.schema import annotation, blob, edge, link, link_annotation, sbom
 from cachedb.catalog.statements.index import sbom_rows
 from cachedb.oci import attestation
-from cachedb.packages.sbom_documents import BUNDLES, MEDIA_TYPES
+from cachedb.packages.document_types import PREDICATE_TYPE_ANNOTATIONS
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, CompoundSelect, Delete, Insert, Select, Update
@@ -39,10 +39,10 @@ def of_ids() -> Select[*tuple[Any, ...]]:
 
 
 @defines(sbom_rows.UNREADABLE)
-def unreadable() -> Select[str, str, str | None]:
-    """Select the documents that cannot be read and why, or that have not been read."""
+def unreadable() -> Select[str, str, str | None, int | None]:
+    """Select the documents that were not read, or not as a whole."""
     return (
-        select(blob.c.digest, sbom.c.media_type, sbom.c.problem)
+        select(blob.c.digest, sbom.c.media_type, sbom.c.problem, sbom.c.packages)
         .join(blob, blob.c.id == sbom.c.document_id)
         .where(sbom.c.problem.is_not(None) | sbom.c.packages.is_(None))
         .order_by(blob.c.digest)
@@ -54,7 +54,7 @@ def all_ids() -> CompoundSelect[int]:
     """Select every document, and what links call one."""
     return union(
         select(sbom.c.document_id.label("id")),
-        select(link.c.child_id.label("id")).where(_is_to_document()),
+        select(link.c.child_id.label("id")).where(_is_of_describing_manifest()),
     )
 
 
@@ -64,7 +64,7 @@ def called_so() -> CompoundSelect[int]:
     return union(
         select(sbom.c.document_id.label("id")).where(sbom.c.document_id.in_(each_id("ids"))),
         select(link.c.child_id.label("id")).where(
-            link.c.child_id.in_(each_id("ids")), _is_to_document()
+            link.c.child_id.in_(each_id("ids")), _is_of_describing_manifest()
         ),
     )
 
@@ -72,7 +72,9 @@ def called_so() -> CompoundSelect[int]:
 @defines(sbom_rows.LISTED_BY)
 def listed_by() -> Select[int]:
     """Select what manifests call a document."""
-    return select(link.c.child_id).where(link.c.parent_id.in_(each_id("ids")), _is_to_document())
+    return select(link.c.child_id).where(
+        link.c.parent_id.in_(each_id("ids")), _is_of_describing_manifest()
+    )
 
 
 @defines(sbom_rows.CLAIMS_TO)
@@ -127,11 +129,11 @@ def insert_documents() -> Insert:
 
 @defines(sbom_rows.SET_READ)
 def set_read() -> Update:
-    """Update how many packages a document names."""
+    """Update how many packages of a document were read, and which elements were not."""
     return (
         update(sbom)
         .where(sbom.c.document_id == bindparam("document_id"))
-        .values(packages=bindparam("packages"))
+        .values(packages=bindparam("packages"), problem=bindparam("problem"))
     )
 
 
@@ -162,25 +164,72 @@ def delete_documents() -> Delete:
 
 
 def _claims(condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """Select the links to documents that have a file."""
-    stated = func.coalesce(link_annotation.c.value, "").label("predicate_type")
+    """Select the layers that may be documents and have a file."""
+    parent, config = blob.alias("parent"), link.alias("config")
+    config_type = (
+        select(func.min(config.c.media_type))
+        .where(config.c.parent_id == link.c.parent_id, config.c.role == int(Role.CONFIG))
+        .correlate(link)
+        .scalar_subquery()
+    )
     return (
-        select(link.c.parent_id, link.c.child_id, link.c.media_type, stated, blob.c.digest)
-        .join(blob, blob.c.id == link.c.child_id)
-        .outerjoin(
-            link_annotation,
-            (link_annotation.c.link_id == link.c.id)
-            & (link_annotation.c.key == attestation.PREDICATE_TYPE),
+        select(
+            link.c.parent_id,
+            link.c.child_id,
+            blob.c.digest,
+            link.c.media_type.label("layer_type"),
+            func.coalesce(parent.c.artifact_type, "").label("artifact_type"),
+            func.coalesce(config_type, "").label("config_type"),
+            _predicate_type().label("predicate_type"),
         )
-        .where(condition, _HAS_FILE, _is_to_document())
+        .join(blob, blob.c.id == link.c.child_id)
+        .join(parent, parent.c.id == link.c.parent_id)
+        .where(condition, _HAS_FILE, _is_of_describing_manifest())
         .order_by(link.c.parent_id, link.c.position)
     )
 
 
-def _is_to_document() -> ColumnElement[bool]:
-    media_type = func.lower(link.c.media_type)
-    is_known = media_type.in_(sorted(MEDIA_TYPES)) | media_type.startswith(BUNDLES)
-    return (link.c.role == int(Role.LAYER)) & is_known
+def _predicate_type() -> ColumnElement[str]:
+    """Return what annotations of the descriptor, else of the manifest, call the predicate."""
+    of_layer = select(func.min(link_annotation.c.value)).where(
+        link_annotation.c.link_id == link.c.id,
+        link_annotation.c.key.in_(PREDICATE_TYPE_ANNOTATIONS),
+    )
+    of_manifest = select(func.min(annotation.c.value)).where(
+        annotation.c.blob_id == link.c.parent_id,
+        annotation.c.key.in_(PREDICATE_TYPE_ANNOTATIONS),
+    )
+    found: ColumnElement[str] = func.coalesce(
+        of_layer.correlate(link).scalar_subquery(),
+        of_manifest.correlate(link).scalar_subquery(),
+        "",
+    )
+    return found
+
+
+def _is_of_describing_manifest() -> ColumnElement[bool]:
+    """Say that a link is to a layer of a manifest that is about something else.
+
+    The types of the layer are left to `DocumentTypes`: four places may state them.
+    """
+    subject, listed = link.alias("subject"), link.alias("listed_attestation")
+    kind = link_annotation.alias("kind_of_entry")
+    has_subject = select(subject.c.id).where(
+        subject.c.parent_id == link.c.parent_id, subject.c.role == int(Role.SUBJECT)
+    )
+    is_listed_attestation = (
+        select(listed.c.id)
+        .join(kind, kind.c.link_id == listed.c.id)
+        .where(
+            listed.c.child_id == link.c.parent_id,
+            listed.c.role == int(Role.MANIFEST),
+            kind.c.key == attestation.REFERENCE_TYPE,
+            kind.c.value == attestation.ATTESTATION_MANIFEST,
+        )
+    )
+    return (link.c.role == int(Role.LAYER)) & or_(
+        has_subject.correlate(link).exists(), is_listed_attestation.correlate(link).exists()
+    )
 
 
 def _subjects() -> Select[int, int]:

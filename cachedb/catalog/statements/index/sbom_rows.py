@@ -27,21 +27,31 @@ class SbomRow(NamedTuple):
 
 
 class UnreadableRow(NamedTuple):
-    """A document that cannot be read, and why; without a reason it was not read yet."""
+    """A document that cannot be read, as a whole or in part, and why.
+
+    Without a reason it was not read yet; with packages it was read in part.
+    """
 
     digest: str
     media_type: str
     problem: str | None
+    packages: int | None
 
 
 class DocumentClaim(NamedTuple):
-    """A link to a document that has a file, and the predicate type that it states, or ''."""
+    """A layer that has a file, of a manifest that is about something, and what states its type.
+
+    The types are those of the layer, of its manifest and of the config of that, and of the
+    predicate that annotations state; '' where there is none.
+    """
 
     parent_id: int
     child_id: int
-    media_type: str
-    predicate_type: str
     digest: str
+    layer_type: str
+    artifact_type: str
+    config_type: str
+    predicate_type: str
 
 
 class Described(NamedTuple):
@@ -58,17 +68,17 @@ UNREAD_OF: Final = Rows("sbom_rows.unread_of", UnreadRow)
 OF_IDS: Final = Rows("sbom_rows.of_ids", SbomRow)
 """The documents among `ids`."""
 UNREADABLE: Final = Rows("sbom_rows.unreadable", UnreadableRow)
-"""The documents that cannot be read, or were not read, by digest."""
+"""The documents that were not read, or not as a whole, by digest."""
 ALL_IDS: Final = Scalars("sbom_rows.all_ids", int)
-"""The id of every document, and of every blob that a link calls one."""
+"""The id of every document, and of every layer that may be one."""
 CALLED_SO: Final = Scalars("sbom_rows.called_so", int)
-"""Those of `ids` that are documents, or that a link calls one."""
+"""Those of `ids` that are documents, or layers that may be one."""
 LISTED_BY: Final = Scalars("sbom_rows.listed_by", int)
-"""What links of the manifests `ids` call a document."""
+"""The layers of the manifests `ids` that may be documents."""
 CLAIMS_TO: Final = Rows("sbom_rows.claims_to", DocumentClaim)
-"""The links to those of `ids` that have a file, by parent and place."""
+"""The layers among `ids` that may be documents and have a file, by manifest and place."""
 CLAIMS_OF: Final = Rows("sbom_rows.claims_of", DocumentClaim)
-"""The links of the manifests `ids` to documents that have a file, by parent and place."""
+"""The layers of the manifests `ids` that may be documents and have a file, in their order."""
 DESCRIBED_BY: Final = Rows("sbom_rows.described_by", Described)
 """What the manifests `ids` are about and has a file: their subject, or a sibling in an index."""
 DESCRIBING: Final = Rows("sbom_rows.describing", Described)
@@ -77,7 +87,7 @@ NEAR: Final = Scalars("sbom_rows.near", int)
 """The manifests that are about any of `ids`, with a file or without."""
 INSERT: Final = Insert("sbom_rows.insert", "document_id", "media_type", "predicate_type")
 SET_READ: Final = Write("sbom_rows.set_read")
-"""Set that the document `document_id` was read and names so many `packages`."""
+"""Set how many `packages` of the document `document_id` were read, and its `problem` or NULL."""
 SET_PROBLEM: Final = Write("sbom_rows.set_problem")
 """Set the `problem` of the document `document_id`, which names no package then."""
 SET_CORRUPT: Final = Write("sbom_rows.set_corrupt")

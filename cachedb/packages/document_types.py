@@ -1,0 +1,100 @@
+"""Media types and predicate types by which documents that name packages are known.
+
+A layer is an SBOM, or a statement about one, if the type of the layer says so, or that of the
+artifact or of its config, or an annotation with the type of a predicate. Tools agree on none of
+these: oras gives layers the type of a tar archive, cosign 1 annotates ``predicateType``, buildx
+and Sigstore have keys of their own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_SBOMS = frozenset(
+    [
+        "application/spdx+json",
+        "application/vnd.cyclonedx",
+        "application/vnd.cyclonedx+json",
+        "application/vnd.spdx+json",
+        "text/spdx+json",
+    ]
+)
+_IN_TOTO = "application/vnd.in-toto"
+_ENVELOPE = "application/vnd.dsse.envelope.v1+json"
+_BUNDLE = "application/vnd.dev.sigstore.bundle"
+_PREDICATES = ("https://spdx.dev/document", "https://cyclonedx.org/bom")
+
+PREDICATE_TYPE_ANNOTATIONS = (
+    "in-toto.io/predicate-type",
+    "predicateType",
+    "dev.sigstore.bundle.predicateType",
+)
+"""Keys under which BuildKit, cosign and Sigstore annotate the type of a predicate."""
+
+
+class DocumentTypes(NamedTuple):
+    """What a layer is by its descriptor and by its manifest; '' where these say nothing."""
+
+    layer: str
+    artifact: str = ""
+    config: str = ""
+    predicate: str = ""
+
+    @property
+    def media_type(self) -> str:
+        """Return the first type that is known, else that of the layer."""
+        stated = (self.layer, self.artifact, self.config)
+        return next(filter(_is_known, stated), self.layer)
+
+    @property
+    def may_name_packages(self) -> bool:
+        """Whether the layer is an SBOM, or a statement or an envelope that may be about one.
+
+        A statement about something else is known by the type of its predicate, where that is
+        annotated.
+        """
+        if is_sbom(self.media_type) or is_sbom_predicate(self.predicate):
+            return True
+        return _is_known(self.media_type) and not self.predicate
+
+
+def is_sbom(media_type: str) -> bool:
+    """Whether a document of that type is an SBOM that can be read: SPDX or CycloneDX as JSON."""
+    return _bare(media_type) in _SBOMS
+
+
+def is_statement(media_type: str) -> bool:
+    """Whether a document of that type is an in-toto statement without an envelope."""
+    bare = _bare(media_type)
+    return bare.startswith(_IN_TOTO) and bare.endswith("+json")
+
+
+def is_envelope(media_type: str) -> bool:
+    """Whether a document of that type is a signed envelope: DSSE or a Sigstore bundle.
+
+    ``application/vnd.in-toto.spdx+dsse`` is one (in-toto, spec/v1/envelope.md, Storage).
+    """
+    bare = _bare(media_type)
+    return (
+        bare == _ENVELOPE
+        or bare.startswith(_BUNDLE)
+        or (bare.startswith(_IN_TOTO) and bare.endswith("+dsse"))
+    )
+
+
+def is_sbom_predicate(predicate_type: str) -> bool:
+    """Whether statements of that type are about an SBOM."""
+    return predicate_type.lower().startswith(_PREDICATES)
+
+
+def promises_sbom(media_type: str, predicate_type: str) -> bool:
+    """Whether the types alone say that a document holds an SBOM."""
+    return is_sbom(media_type) or is_sbom_predicate(predicate_type)
+
+
+def _is_known(media_type: str) -> bool:
+    return is_sbom(media_type) or is_statement(media_type) or is_envelope(media_type)
+
+
+def _bare(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
