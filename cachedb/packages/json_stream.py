@@ -278,7 +278,7 @@ def _value(text: Text, depth: int, keys: tuple[str, ...], index: int | None = No
         SBOM_VALUE_CHARACTERS.check(most + 1, _path(keys, index) or "a value")
     try:
         return text.decode(length or 0)
-    except InvalidManifest as error:
+    except (InvalidManifest, InvalidValue) as error:
         raise InvalidManifest(error.why, _path(keys, index)) from error
 
 

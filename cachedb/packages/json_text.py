@@ -28,8 +28,12 @@ _FLAT_ITEMS = re.compile(rf'(?:(?:[^"\[\]{{}},]++|{_STRING})*+,)++', re.DOTALL)
 _LEVELS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
-class InvalidValue(InvalidManifest):
-    """One value breaks a rule, and the text around it can be read on."""
+class InvalidValue(ValueError):
+    """One value breaks a rule, and the text behind it can be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class Text:
