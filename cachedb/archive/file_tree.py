@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachedb.archive.tar.reader import Kind, Member
+from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.errors import InvalidArchive
 from cachedb.limits import LAYER_MEMBERS
 
@@ -26,7 +26,7 @@ _MOST_LINKS = 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Origin:
+class MemberOrigin:
     """Where an entry stands; hard links to one file share the origin of its content."""
 
     layer: int
@@ -42,9 +42,9 @@ class Node:
     last layer whose whiteouts went through all that was below.
     """
 
-    kind: Kind
+    kind: MemberKind
     layer: int
-    origin: Origin | None = None
+    origin: MemberOrigin | None = None
     member: Member | None = None
     target: str = ""
     children: dict[str, Node] | None = None
@@ -73,7 +73,7 @@ class Tree:
         elif name.startswith(WHITEOUT):
             self._hide(parts, layer)
         else:
-            self._put(parts, member, Origin(layer, index))
+            self._put(parts, member, MemberOrigin(layer, index))
 
     def walk(self) -> Iterator[tuple[str, Node]]:
         """Yield every path and what is there, parents first, names in order; the root is ''."""
@@ -85,20 +85,22 @@ class Tree:
             for name, child in sorted((node.children or {}).items(), reverse=True):
                 stack.append((prefix + name, child))
 
-    def _put(self, parts: Sequence[str], member: Member, origin: Origin) -> None:
+    def _put(self, parts: Sequence[str], member: Member, origin: MemberOrigin) -> None:
         if not parts:
             self._put_root(member, origin)
             return
         # The target of a link is looked for first: it may be a file that gives way to a directory.
-        linked = self._linked(member, origin.layer) if member.kind is Kind.HARD_LINK else None
+        linked = (
+            self._linked(member, origin.layer) if member.kind is MemberKind.HARD_LINK else None
+        )
         siblings = _children(self._make_directory(parts[:-1], origin.layer))
         existing = siblings.get(parts[-1])
         if existing is None:
             self._grow(origin.layer)
         siblings[parts[-1]] = linked or _described(existing, member, origin)
 
-    def _put_root(self, member: Member, origin: Origin) -> None:
-        if member.kind is not Kind.DIRECTORY:
+    def _put_root(self, member: Member, origin: MemberOrigin) -> None:
+        if member.kind is not MemberKind.DIRECTORY:
             raise _broken(
                 origin.layer, f"{member.path!r} puts a {member.kind} in place of the root"
             )
@@ -176,7 +178,7 @@ class _Walk:
                 self._climb()
             elif child is not None and child.children is not None:
                 self._enter(child)
-            elif child is not None and child.kind is Kind.SYMLINK:
+            elif child is not None and child.kind is MemberKind.SYMLINK:
                 self._follow(child.target)
             elif not self._cancel():
                 return
@@ -249,9 +251,9 @@ def _prune(siblings: dict[str, Node], names: Iterable[str], layer: int) -> None:
             del holder[name]
 
 
-def _described(existing: Node | None, member: Member, origin: Origin) -> Node:
+def _described(existing: Node | None, member: Member, origin: MemberOrigin) -> Node:
     """Return the node for an entry; a directory that is there already keeps what it holds."""
-    if member.kind is not Kind.DIRECTORY:
+    if member.kind is not MemberKind.DIRECTORY:
         _check_length(member.target, origin.layer)
         return Node(member.kind, origin.layer, origin, target=member.target)
     is_directory = existing is not None and existing.children is not None
@@ -261,7 +263,7 @@ def _described(existing: Node | None, member: Member, origin: Origin) -> Node:
 
 
 def _directory(layer: int) -> Node:
-    return Node(Kind.DIRECTORY, layer, children={})
+    return Node(MemberKind.DIRECTORY, layer, children={})
 
 
 def _children(directory: Node) -> dict[str, Node]:

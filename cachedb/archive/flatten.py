@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 from cachedb.archive.compression import Decompressed
 from cachedb.archive.file_tree import Node, Tree
 from cachedb.archive.tar import reader, writer
-from cachedb.archive.tar.reader import Entry, Kind, Member
+from cachedb.archive.tar.reader import Member, MemberEntry, MemberKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -69,7 +69,7 @@ def stream(count: int, open_layer: OpenLayer) -> Generator[bytes]:
     yield writer.END
 
 
-def _entries(layer: int, open_layer: OpenLayer) -> Iterator[tuple[int, Entry]]:
+def _entries(layer: int, open_layer: OpenLayer) -> Iterator[tuple[int, MemberEntry]]:
     name = f"layer {layer}"
     with closing(open_layer(layer)) as source:
         stream = Decompressed(source, name=name)
@@ -80,7 +80,7 @@ def _winners(tree: Tree) -> FlatTree:
     found: dict[int, dict[int, list[str]]] = {}
     directories: dict[str, Member] = {}
     for path, node in tree.walk():
-        if node.kind is Kind.DIRECTORY and (path or node.origin):
+        if node.kind is MemberKind.DIRECTORY and (path or node.origin):
             directories[path] = _directory(path, node)
         if node.origin is not None:
             found.setdefault(node.origin.layer, {}).setdefault(node.origin.index, []).append(path)
@@ -96,7 +96,7 @@ def _winners(tree: Tree) -> FlatTree:
 def _directory(path: str, node: Node) -> Member:
     name = path or "."
     if node.member is None:
-        return Member(path=name, kind=Kind.DIRECTORY, mode=0o755)
+        return Member(path=name, kind=MemberKind.DIRECTORY, mode=0o755)
     return replace(node.member, path=name, size=0)
 
 
@@ -116,12 +116,12 @@ class _Emitter:
                 yield directory, ()
 
     def _emit(
-        self, entry: Entry, paths: tuple[str, ...]
+        self, entry: MemberEntry, paths: tuple[str, ...]
     ) -> Iterator[tuple[Member, Iterable[bytes]]]:
         for path in paths:
             for directory in self._missing(path):
                 yield directory, ()
-        if entry.member.kind is Kind.DIRECTORY:
+        if entry.member.kind is MemberKind.DIRECTORY:
             return
         first, *others = paths
         member = entry.member
@@ -148,6 +148,6 @@ class _Emitter:
 
 def _link(member: Member, first: str, path: str) -> Member:
     # Not every tar can link to a symlink or a device; a second one is as good.
-    if member.kind is not Kind.FILE:
+    if member.kind is not MemberKind.FILE:
         return replace(member, path=path)
-    return replace(member, kind=Kind.HARD_LINK, path=path, target=first, size=0)
+    return replace(member, kind=MemberKind.HARD_LINK, path=path, target=first, size=0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from cachedb.archive import docker_archive, oci_archive
 from cachedb.archive.compression import sniff
 from cachedb.archive.docker_archive import Image, ListedImage, StoredFile
-from cachedb.archive.oci_archive import Blob, DockerManifest, IndexJson, LooseFile, LooseLink
+from cachedb.archive.oci_archive import ArchivedIndex, Blob, DockerManifest, LooseFile, LooseLink
 from cachedb.errors import InvalidArchive, InvalidManifest
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
@@ -77,7 +77,7 @@ class _Loader:
 
     def take(self, event: Event) -> None:
         match event:
-            case IndexJson():
+            case ArchivedIndex():
                 self._index_json = event.content
             case DockerManifest():
                 self._listed = docker_archive.parse_manifest(event.content, name=self._name)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from cachedb.archive.compression import Decompressed
 from cachedb.archive.tar import reader, writer
-from cachedb.archive.tar.reader import Kind, Member
+from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.errors import InvalidArchive, InvalidDigest, InvalidManifest
 from cachedb.limits import INDEX_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from cachedb.oci import Digest, layout_marker
@@ -23,7 +23,7 @@ from cachedb.oci.strict_json import encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
-    from cachedb.archive.tar.reader import Body, Entry
+    from cachedb.archive.tar.reader import Body, MemberEntry
     from cachedb.limits import Limit
 
     OpenBlob: TypeAlias = Callable[[Digest], BinaryIO]
@@ -43,7 +43,7 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexJson:
+class ArchivedIndex:
     """The ``index.json``, as it stands."""
 
     content: bytes
@@ -83,7 +83,7 @@ class LooseLink:
     target: str
 
 
-Event: TypeAlias = Marker | IndexJson | DockerManifest | Blob | LooseFile | LooseLink
+Event: TypeAlias = Marker | ArchivedIndex | DockerManifest | Blob | LooseFile | LooseLink
 
 
 class BlobBody(io.RawIOBase):
@@ -155,15 +155,15 @@ class _Reader:
                     pass
         self._check_whole()
 
-    def _event(self, entry: Entry) -> Event | None:
+    def _event(self, entry: MemberEntry) -> Event | None:
         member = entry.member
         name = self._clean(member.path)
-        if member.kind is Kind.DIRECTORY:
+        if member.kind is MemberKind.DIRECTORY:
             return None
-        if member.kind is Kind.SYMLINK and posixpath.basename(name) == _DOCKER_LAYER:
+        if member.kind is MemberKind.SYMLINK and posixpath.basename(name) == _DOCKER_LAYER:
             target = posixpath.join(posixpath.dirname(name), member.target)
             return LooseLink(name=name, target=self._clean(posixpath.normpath(target)))
-        if member.kind is not Kind.FILE or member.is_sparse:
+        if member.kind is not MemberKind.FILE or member.is_sparse:
             kind = "sparse file" if member.is_sparse else member.kind
             raise self._broken(f"{member.path!r} is a {kind}, which no image archive holds")
         match name:
@@ -171,13 +171,13 @@ class _Reader:
                 return self._marker(entry)
             case "index.json":
                 content = self._content(entry, name, INDEX_JSON_BYTES)
-                return None if content is None else IndexJson(content=content)
+                return None if content is None else ArchivedIndex(content=content)
             case "manifest.json":
                 content = self._content(entry, name, MANIFEST_BYTES)
                 return None if content is None else DockerManifest(content=content)
         return self._blob(entry, name) or LooseFile(name=name, size=member.size, body=entry.body)
 
-    def _marker(self, entry: Entry) -> Marker | None:
+    def _marker(self, entry: MemberEntry) -> Marker | None:
         content = self._content(entry, layout_marker.FILE_NAME, MARKER_BYTES)
         if content is None:
             return None
@@ -187,7 +187,7 @@ class _Reader:
             raise self._broken(str(error.of(layout_marker.FILE_NAME))) from error
         return Marker(content=content)
 
-    def _content(self, entry: Entry, name: str, limit: Limit) -> bytes | None:
+    def _content(self, entry: MemberEntry, name: str, limit: Limit) -> bytes | None:
         """Return the content of a file that may be there once; None if it was there before."""
         limit.check(entry.member.size, f"{name} in {self._name}")
         content = entry.body.read()
@@ -198,7 +198,7 @@ class _Reader:
             raise self._broken(f"{name} is there twice, and the two differ")
         return None
 
-    def _blob(self, entry: Entry, name: str) -> Blob | None:
+    def _blob(self, entry: MemberEntry, name: str) -> Blob | None:
         parts = name.split("/")
         if len(parts) != _BLOB_PARTS or parts[0] != "blobs":
             return None
@@ -256,15 +256,15 @@ def stream(
 
 def small_file(name: str, content: bytes) -> Iterator[bytes]:
     """Yield a small file of an image archive."""
-    return writer.entry(Member(path=name, kind=Kind.FILE, size=len(content)), [content])
+    return writer.entry(Member(path=name, kind=MemberKind.FILE, size=len(content)), [content])
 
 
 def blob_file(name: str, size: int, source: BinaryIO) -> Iterator[bytes]:
     """Yield a blob as a file of an image archive, and close it."""
     with source:
         chunks = iter(lambda: source.read(_CHUNK), b"")
-        yield from writer.entry(Member(path=name, kind=Kind.FILE, size=size), chunks)
+        yield from writer.entry(Member(path=name, kind=MemberKind.FILE, size=size), chunks)
 
 
 def _directory(name: str) -> Iterator[bytes]:
-    return writer.entry(Member(path=name, kind=Kind.DIRECTORY, mode=0o755))
+    return writer.entry(Member(path=name, kind=MemberKind.DIRECTORY, mode=0o755))

@@ -172,7 +172,7 @@ def test_members_may_come_in_any_order_and_begin_with_a_dot(prefix: str) -> None
 def test_events_come_in_the_order_of_the_archive() -> None:
     stream = io.BytesIO(build.tar(*Image().members(), file("notes")))
     kinds = [type(event).__name__ for event in oci_archive.read(stream, name="x")]
-    assert kinds == ["Marker", "IndexJson", "Blob", "Blob", "Blob", "LooseFile"]
+    assert kinds == ["Marker", "ArchivedIndex", "Blob", "Blob", "Blob", "LooseFile"]
 
 
 def test_a_blob_that_is_there_already_is_checked_all_the_same() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedb.archive.tar import reader
-from cachedb.archive.tar.reader import Kind, Member
+from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.errors import InvalidArchive, LimitExceeded
 from cachedb.limits import TAR_HEADER_BYTES, Limit
 from tests.archive import build
@@ -69,13 +69,13 @@ def test_every_kind_of_member_is_read(form: int) -> None:
     )
     found = read(archive)
     assert [(member.path, member.kind) for member, _ in found] == [
-        ("d/", Kind.DIRECTORY),
-        ("d/f", Kind.FILE),
-        ("d/s", Kind.SYMLINK),
-        ("d/h", Kind.HARD_LINK),
-        ("c", Kind.CHARACTER),
-        ("b", Kind.BLOCK),
-        ("p", Kind.FIFO),
+        ("d/", MemberKind.DIRECTORY),
+        ("d/f", MemberKind.FILE),
+        ("d/s", MemberKind.SYMLINK),
+        ("d/h", MemberKind.HARD_LINK),
+        ("c", MemberKind.CHARACTER),
+        ("b", MemberKind.BLOCK),
+        ("p", MemberKind.FIFO),
     ]
     first, regular = found[0][0], found[1]
     assert (first.uid, first.gid, first.user, first.group) == (5, 6, "me", "us")
@@ -165,7 +165,7 @@ def test_an_archive_may_end_without_zero_blocks() -> None:
 
 def test_directories_of_the_oldest_tars_are_known_by_their_slash() -> None:
     ((member, _),) = read(header("d/"))
-    assert member.kind is Kind.DIRECTORY
+    assert member.kind is MemberKind.DIRECTORY
 
 
 def test_the_sum_of_signed_characters_counts_too() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedb.archive.tar import reader, writer
-from cachedb.archive.tar.reader import Kind, Member
+from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.errors import InvalidArchive
 from tests.archive import build
 from tests.programs import require
@@ -22,7 +22,7 @@ def write(*members: tuple[Member, bytes]) -> bytes:
 
 
 def regular(path: str, content: bytes = b"", **fields: object) -> tuple[Member, bytes]:
-    member = Member(path=path, kind=Kind.FILE, size=len(content))
+    member = Member(path=path, kind=MemberKind.FILE, size=len(content))
     return replace(member, **fields), content
 
 
@@ -46,7 +46,9 @@ PATH = TEXT.filter(lambda text: not text.endswith("/"))
 MEMBER = st.builds(
     Member,
     path=PATH,
-    kind=st.sampled_from([Kind.SYMLINK, Kind.HARD_LINK, Kind.FIFO, Kind.FILE]),
+    kind=st.sampled_from(
+        [MemberKind.SYMLINK, MemberKind.HARD_LINK, MemberKind.FIFO, MemberKind.FILE]
+    ),
     mode=st.integers(0, 0o7777),
     uid=st.integers(0, 2**40),
     gid=st.integers(0, 2**40),
@@ -62,7 +64,7 @@ MEMBER = st.builds(
 def test_what_was_written_reads_the_same(given: list[tuple[Member, bytes]]) -> None:
     expected = [
         (replace(member, size=len(content)), content)
-        if member.kind is Kind.FILE
+        if member.kind is MemberKind.FILE
         else (member, b"")
         for member, content in given
     ]
@@ -78,7 +80,7 @@ def test_what_was_written_reads_the_same(given: list[tuple[Member, bytes]]) -> N
 def test_the_standard_library_reads_it(given: list[tuple[Member, bytes]]) -> None:
     members = [
         (replace(member, size=len(content)), content)
-        if member.kind is Kind.FILE
+        if member.kind is MemberKind.FILE
         else (member, b"")
         for member, content in given
     ]
@@ -91,9 +93,9 @@ def test_the_standard_library_reads_it(given: list[tuple[Member, bytes]]) -> Non
 
 def test_devices_and_directories_are_written() -> None:
     archive = write(
-        (Member(path="d", kind=Kind.DIRECTORY, mode=0o1777, size=99), b""),
-        (Member(path="c", kind=Kind.CHARACTER, device=(1, 3)), b""),
-        (Member(path="b", kind=Kind.BLOCK, device=(259, 2**20)), b""),
+        (Member(path="d", kind=MemberKind.DIRECTORY, mode=0o1777, size=99), b""),
+        (Member(path="c", kind=MemberKind.CHARACTER, device=(1, 3)), b""),
+        (Member(path="b", kind=MemberKind.BLOCK, device=(259, 2**20)), b""),
     )
     (directory, _), (character, _), (block, _) = build.members(archive)
     assert (directory.isdir(), directory.mode, directory.size) == (True, 0o1777, 0)
@@ -103,12 +105,12 @@ def test_devices_and_directories_are_written() -> None:
 
 def test_a_device_that_no_header_holds_is_refused() -> None:
     with pytest.raises(InvalidArchive):
-        write((Member(path="b", kind=Kind.BLOCK, device=(1, 2**21)), b""))
+        write((Member(path="b", kind=MemberKind.BLOCK, device=(1, 2**21)), b""))
 
 
 @pytest.mark.parametrize("content", [b"ab", b"abcd", b""])
 def test_content_has_to_have_its_size(content: bytes) -> None:
-    member = Member(path="f", kind=Kind.FILE, size=3)
+    member = Member(path="f", kind=MemberKind.FILE, size=3)
     with pytest.raises(InvalidArchive, match="not of 3 bytes"):
         write((member, content))
 
@@ -118,12 +120,12 @@ def test_tools_extract_it(tool: str, tmp_path: Path) -> None:
     require(tool)
     long = "d" * 150
     archive = write(
-        (Member(path=long, kind=Kind.DIRECTORY, mode=0o755), b""),
+        (Member(path=long, kind=MemberKind.DIRECTORY, mode=0o755), b""),
         regular(f"{long}/" + "é" * 80, b"content", mode=0o640, modified_ns=1_234_567_890 * 10**9),
-        (Member(path="s", kind=Kind.SYMLINK, target=long + "/x" * 30), b""),
+        (Member(path="s", kind=MemberKind.SYMLINK, target=long + "/x" * 30), b""),
         regular("\udcff\udcfe", b"raw name"),
         regular("\udcff" * 120, b"long raw name"),
-        (Member(path="h", kind=Kind.HARD_LINK, target=f"{long}/" + "é" * 80), b""),
+        (Member(path="h", kind=MemberKind.HARD_LINK, target=f"{long}/" + "é" * 80), b""),
     )
     subprocess.run([tool, "-C", tmp_path, "-xf", "-"], input=archive, check=True)
     extracted = tmp_path / long / ("é" * 80)

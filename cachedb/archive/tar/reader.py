@@ -31,7 +31,7 @@ _EXTENSIONS = b"xgLK"
 _GLOBALS_REFUSED = ("path", "linkpath", "size", sparse.PREFIX)
 
 
-class Kind(StrEnum):
+class MemberKind(StrEnum):
     """What a member is."""
 
     FILE = "file"
@@ -44,15 +44,15 @@ class Kind(StrEnum):
 
 
 _KINDS = {
-    b"0": Kind.FILE,
-    b"1": Kind.HARD_LINK,
-    b"2": Kind.SYMLINK,
-    b"3": Kind.CHARACTER,
-    b"4": Kind.BLOCK,
-    b"5": Kind.DIRECTORY,
-    b"6": Kind.FIFO,
-    b"7": Kind.FILE,
-    b"S": Kind.FILE,
+    b"0": MemberKind.FILE,
+    b"1": MemberKind.HARD_LINK,
+    b"2": MemberKind.SYMLINK,
+    b"3": MemberKind.CHARACTER,
+    b"4": MemberKind.BLOCK,
+    b"5": MemberKind.DIRECTORY,
+    b"6": MemberKind.FIFO,
+    b"7": MemberKind.FILE,
+    b"S": MemberKind.FILE,
 }
 
 
@@ -65,7 +65,7 @@ class Member:
     """
 
     path: str
-    kind: Kind
+    kind: MemberKind
     mode: int = 0o644
     uid: int = 0
     gid: int = 0
@@ -126,14 +126,14 @@ class Body(io.RawIOBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class MemberEntry:
     """A member and its content, which is there until the next entry is asked for."""
 
     member: Member
     body: Body
 
 
-def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator[Entry]:
+def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator[MemberEntry]:
     """Yield the entries of an uncompressed archive in their order.
 
     The stream is read to its end, also behind the end of the archive, so that whoever checks it
@@ -146,7 +146,7 @@ def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator
     return _Reader(stream, name, limit).entries()
 
 
-def read_layer(stream: BinaryIO, *, name: str) -> Iterator[Entry]:
+def read_layer(stream: BinaryIO, *, name: str) -> Iterator[MemberEntry]:
     """Yield the entries of a layer as `read` does; its digest says that nothing is cut off.
 
     It may end behind the content of its last member, without padding: `umoci insert` leaves such
@@ -162,7 +162,7 @@ class _Reader:
         self._limit = limit
         self._padded = 0
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[MemberEntry]:
         count = 0
         while True:
             try:
@@ -181,7 +181,7 @@ class _Reader:
         while self._stream.read(_CHUNK):
             pass
 
-    def _next(self) -> Entry | None:
+    def _next(self) -> MemberEntry | None:
         """Read the headers of one member, its own and those that extend it."""
         records: list[tuple[str, bytes]] = []
         longer: dict[bytes, bytes] = {}
@@ -226,14 +226,14 @@ class _Reader:
 
     def _entry(
         self, header: Header, records: list[tuple[str, bytes]], longer: Mapping[bytes, bytes]
-    ) -> Entry:
+    ) -> MemberEntry:
         found = dict(records)
         kind = _KINDS.get(header.type)
         if kind is None:
             raise BadHeader(f"a member of the unknown type {header.type!r}")
         stored = self._stored_size(header, found, kind)
         mapped = None
-        if kind is Kind.FILE:
+        if kind is MemberKind.FILE:
             mapped, taken = self._sparse_map(header, records)
             stored -= taken
             if stored < 0 or (mapped is not None and mapped.stored != stored):
@@ -245,14 +245,14 @@ class _Reader:
         else:
             SPARSE_FILE_BYTES.check(mapped.size, f"a file in {self._name}")
             runs = _runs(mapped)
-        return Entry(
+        return MemberEntry(
             member=_with_sparse_name(member, found) if mapped else member,
             body=Body(self._read_some, runs),
         )
 
-    def _stored_size(self, header: Header, found: Mapping[str, bytes], kind: Kind) -> int:
+    def _stored_size(self, header: Header, found: Mapping[str, bytes], kind: MemberKind) -> int:
         # Links, devices and directories have no content, whatever their size says.
-        if kind is not Kind.FILE:
+        if kind is not MemberKind.FILE:
             return 0
         size = pax.integer(found, "size")
         if size is not None and size < 0:
@@ -309,7 +309,7 @@ def _member(
     header: Header,
     found: Mapping[str, bytes],
     longer: Mapping[bytes, bytes],
-    kind: Kind,
+    kind: MemberKind,
     size: int,
 ) -> Member:
     uid, gid = pax.integer(found, "uid"), pax.integer(found, "gid")
@@ -318,7 +318,7 @@ def _member(
     return Member(
         path=path,
         # The oldest tars knew directories by their slash.
-        kind=Kind.DIRECTORY if kind is Kind.FILE and path.endswith("/") else kind,
+        kind=MemberKind.DIRECTORY if kind is MemberKind.FILE and path.endswith("/") else kind,
         mode=header.mode & 0o7777,
         uid=header.uid if uid is None else uid,
         gid=header.gid if gid is None else gid,

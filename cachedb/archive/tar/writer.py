@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 from cachedb.archive.tar import header, pax
 from cachedb.archive.tar.header import BLOCK, ZERO_BLOCK, fits
-from cachedb.archive.tar.reader import Kind, Member
+from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.errors import InvalidArchive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _TYPES = {
-    Kind.FILE: b"0",
-    Kind.HARD_LINK: b"1",
-    Kind.SYMLINK: b"2",
-    Kind.CHARACTER: b"3",
-    Kind.BLOCK: b"4",
-    Kind.DIRECTORY: b"5",
-    Kind.FIFO: b"6",
+    MemberKind.FILE: b"0",
+    MemberKind.HARD_LINK: b"1",
+    MemberKind.SYMLINK: b"2",
+    MemberKind.CHARACTER: b"3",
+    MemberKind.BLOCK: b"4",
+    MemberKind.DIRECTORY: b"5",
+    MemberKind.FIFO: b"6",
 }
 _NAME = 100
 _OWNER = 32
@@ -43,11 +43,11 @@ def entry(member: Member, content: Iterable[bytes] = ()) -> Iterator[bytes]:
         InvalidArchive: The content does not have the size of the member.
 
     Example:
-        >>> b"".join(entry(Member(path="hello", kind=Kind.FILE, size=3), [b"hi\n"]))[512:515]
+        >>> b"".join(entry(Member(path="hello", kind=MemberKind.FILE, size=3), [b"hi\n"]))[512:515]
         b'hi\n'
     """
     yield headers(member)
-    if member.kind is not Kind.FILE:
+    if member.kind is not MemberKind.FILE:
         return
     left = member.size
     for chunk in content:
@@ -66,10 +66,10 @@ def headers(member: Member) -> bytes:
     A directory's name gets the slash at its end that readers expect.
     """
     name = _bytes(member.path)
-    if member.kind is Kind.DIRECTORY and not name.endswith(b"/"):
+    if member.kind is MemberKind.DIRECTORY and not name.endswith(b"/"):
         name += b"/"
     target = _bytes(member.target)
-    size = member.size if member.kind is Kind.FILE else 0
+    size = member.size if member.kind is MemberKind.FILE else 0
     if not all(fits(number, _ID) for number in member.device):
         raise InvalidArchive(repr(member.path), f"no tar holds the device {member.device}")
     seconds = member.modified_ns // _NANOSECONDS
