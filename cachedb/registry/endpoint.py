@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING
@@ -81,7 +80,7 @@ class Endpoint:
     def mounting(self, repository: str, source: str) -> Access:
         """Return what mounting a blob of `source` in a repository needs."""
         target = self.pushing(repository)
-        return replace(target, scopes=(*target.scopes, *self.pulling(source).scopes))
+        return target._replace(scopes=(*target.scopes, *self.pulling(source).scopes))
 
     def _access(self, repository: str, actions: Sequence[str]) -> Access:
         name = self.name(repository)

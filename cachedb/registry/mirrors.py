@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from cachedb.errors import InvalidReference, UntrustedOrigin
@@ -20,8 +19,7 @@ _VARIABLES = ("CACHEDB_MIRROR", "LINUXKIT_MIRROR")
 _ALIASES = {"index.docker.io": "docker.io", "registry-1.docker.io": "docker.io"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class MirrorBase(NamedTuple):
     """Where a mirror is: its origin, and what it puts before the names of repositories."""
 
     origin: Origin
@@ -60,13 +58,13 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, t
     return {}
 
 
-def bases_of(domain: str, mirrors: Mapping[str, tuple[str, ...]]) -> tuple[Base, ...]:
+def bases_of(domain: str, mirrors: Mapping[str, tuple[str, ...]]) -> tuple[MirrorBase, ...]:
     """Return the mirrors of one registry: its own first, then those of every registry."""
     urls = (*mirrors.get(domain, ()), *mirrors.get(EVERY_REGISTRY, ()))
     return tuple(_base(url, url) for url in dict.fromkeys(urls))
 
 
-def _base(url: str, text: str) -> Base:
+def _base(url: str, text: str) -> MirrorBase:
     try:
         origin = Origin.of(url)
     except UntrustedOrigin as error:
@@ -79,4 +77,4 @@ def _base(url: str, text: str) -> Base:
         path = path[3:]
     if parts.query or parts.fragment or (path and not NAME.fullmatch(path)):
         raise InvalidReference(text, f"{path!r} cannot stand before the name of a repository")
-    return Base(origin=origin, prefix=f"{path}/" if path else "")
+    return MirrorBase(origin=origin, prefix=f"{path}/" if path else "")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import (
     CorruptBlob,
@@ -49,8 +48,7 @@ class Outcome(StrEnum):
     UPLOADED = "uploaded"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(NamedTuple):
     """A blob to upload: what it is, and how to open it at an offset, as often as needed."""
 
     descriptor: Descriptor

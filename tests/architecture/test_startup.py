@@ -212,6 +212,19 @@ def test_a_local_command_imports_no_http_and_no_migrations(tmp_path: Path) -> No
     assert not imported("ls", cache=tree.path) & (_HTTP | _TERMINAL | {"alembic"})
 
 
+def test_a_pull_of_a_present_digest_imports_no_http(tmp_path: Path) -> None:
+    image = build.image()
+    tree = build.layout(tmp_path / "cache", {"app": image})
+    imported("ls", cache=tree.path)
+    name = f"localhost:9/a/b@{image.digest}"  # no server listens there
+
+    modules = imported("pull", name, cache=tree.path)
+
+    assert "cachedb.registry.client" in modules
+    assert not modules & _HTTP
+    assert f'"{name}"' in (tree.path / "index.json").read_text()
+
+
 def test_the_tables_do_not_wake_the_dialects_of_other_databases() -> None:
     code = "import sys, cachedb.cache; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -308,7 +308,7 @@ def test_tls_is_found_out_by_whatever_comes_first(tls_registry, authority):
 def _refuse(host, why, **settings):
     """Ask a registry whose certificate does not hold; returns the hint."""
     waited = []
-    deadlines = replace(_QUICK, wait=waited.append)
+    deadlines = _QUICK._replace(wait=waited.append)
     with (
         _client(host, deadlines=deadlines, **settings) as client,
         pytest.raises(RegistryUnavailable, match=f"certificate verify failed.*{why}") as caught,

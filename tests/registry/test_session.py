@@ -1,6 +1,5 @@
 """Redirects, second attempts and warnings."""
 
-import dataclasses
 import socket
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -149,7 +148,7 @@ def test_an_error_that_stays_is_reported():
 def _waiting(header):
     """Run one request against a server that says once to come back, and return the waits."""
     waited = []
-    deadlines = dataclasses.replace(QUICK, wait=waited.append)
+    deadlines = QUICK._replace(wait=waited.append)
     failing = _failing(1, 429, (("Retry-After", header),))
     with scripted(failing) as server, client(server.host, deadlines=deadlines) as reader:
         assert reader.origin.has_blob("a/b", _BLOB)
@@ -174,7 +173,7 @@ def test_retry_after_is_not_waited_for_longer_than_we_care():
 
 def test_waits_grow_and_end():
     waited = []
-    deadlines = dataclasses.replace(QUICK, backoff_seconds=1, retries=8, wait=waited.append)
+    deadlines = QUICK._replace(backoff_seconds=1, retries=8, wait=waited.append)
     with scripted(_failing(8)) as server, client(server.host, deadlines=deadlines) as reader:
         assert reader.origin.has_blob("a/b", _BLOB)
     assert [0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(waited[:4])] == [True] * 4
@@ -190,7 +189,7 @@ def test_a_name_that_does_not_exist_is_not_looked_up_again(monkeypatch, number, 
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     waited = []
-    deadlines = dataclasses.replace(QUICK, wait=waited.append)
+    deadlines = QUICK._replace(wait=waited.append)
     with (
         client("registry.test", deadlines=deadlines) as reader,
         pytest.raises(RegistryUnavailable, match="not known"),
@@ -206,7 +205,7 @@ def test_a_name_that_does_not_exist_is_not_looked_up_again(monkeypatch, number, 
 def test_a_registry_that_was_silent_is_not_waited_for_again(monkeypatch, silence, attempts):
     monkeypatch.setattr(session, "_SILENCE", silence)
     waited = []
-    deadlines = dataclasses.replace(QUICK, wait=waited.append)
+    deadlines = QUICK._replace(wait=waited.append)
     with client("127.0.0.1:1", deadlines=deadlines) as reader:
         for _ in range(3):
             with pytest.raises(RegistryUnavailable, match="refused"):
@@ -216,7 +215,7 @@ def test_a_registry_that_was_silent_is_not_waited_for_again(monkeypatch, silence
 
 def test_a_storage_that_is_silent_is_not_the_registry():
     waited = []
-    deadlines = dataclasses.replace(QUICK, wait=waited.append)
+    deadlines = QUICK._replace(wait=waited.append)
     moved = Reply(307, headers=(("Location", "http://127.0.0.1:1/x"),))
     with (
         scripted(lambda _asked: moved) as server,
@@ -230,7 +229,7 @@ def test_a_storage_that_is_silent_is_not_the_registry():
 
 def test_a_long_wait_is_told_once():
     said = []
-    deadlines = dataclasses.replace(QUICK, backoff_seconds=10, wait=lambda _: None)
+    deadlines = QUICK._replace(backoff_seconds=10, wait=lambda _: None)
     with (
         scripted(_failing(3)) as server,
         client(server.host, deadlines=deadlines, warn=said.append) as reader,

@@ -291,7 +291,7 @@ def test_a_slow_reader_is_not_the_fault_of_the_server():
         fed.set()
         done.wait(10)
 
-    deadlines = dataclasses.replace(_SHORT_DEADLINES, speed_seconds=0.05)
+    deadlines = _SHORT_DEADLINES._replace(speed_seconds=0.05)
     with (
         _raw_server(talk) as host,
         _transport(host, deadlines=deadlines) as transport,

@@ -9,10 +9,9 @@ import base64
 import io
 import re
 import threading
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
@@ -45,8 +44,7 @@ _MARGIN = timedelta(seconds=15)
 _ISSUED_LONG_AGO = 1970
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(NamedTuple):
     """A bearer token and the time after which it is not worth sending."""
 
     value: str
@@ -214,7 +212,7 @@ class Authenticator:
             now = datetime.now(UTC)
             token = Token.parse(response.read(TOKEN_BYTES, "the token"), now)
         # A server whose clock is behind ours would have us ask again for every request.
-        return replace(token, expires_at=max(token.expires_at, now + _SHORTEST_LIFE))
+        return token._replace(expires_at=max(token.expires_at, now + _SHORTEST_LIFE))
 
     def _say_what_is_kept_back(self, credential: Credential, realm: str) -> None:
         if credential != ANONYMOUS:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.registry.http.headers import unquoted
 
@@ -23,12 +23,11 @@ _PARAMETER = re.compile(rf'[\s,]*+("?)({_WORD})\1[ \t]*+=[ \t]*+({_QUOTED}|{_BAR
 _END_OF_PARAMETER = re.compile(r"\s*+(?:,|$)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
+class Challenge(NamedTuple):
     """One login that a server offers: its scheme and parameters, their names in lower case."""
 
     scheme: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = MappingProxyType({})
 
 
 def parse(lines: Sequence[str]) -> tuple[Challenge, ...]:

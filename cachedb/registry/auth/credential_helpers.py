@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cachedb.errors import InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
@@ -23,12 +23,14 @@ SECONDS = 30
 _NOT_FOUND = "credentials not found in native keychain"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
+class Secret(NamedTuple):
     """What a helper has for a server."""
 
-    username: str = field(repr=False)
-    secret: str = field(repr=False)
+    username: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
 
 
 def ask(name: str, server: str) -> Secret | None:

@@ -12,9 +12,9 @@ import binascii
 import os
 import re
 import threading
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachedb.errors import InvalidManifest, RegistryError, StorageFailed
 from cachedb.limits import CREDENTIAL_FILE_BYTES
@@ -39,14 +39,16 @@ _LINE_ENDS = re.compile(r"[\r\n]")
 _API_SUFFIX = re.compile(r"/v[12]/?$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
+class Credential(NamedTuple):
     """What proves who we are to one registry; `ANONYMOUS` proves nothing."""
 
-    username: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
-    identity_token: str = field(default="", repr=False)
-    registry_token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = ""
+    identity_token: str = ""
+    registry_token: str = ""
+
+    def __repr__(self) -> str:
+        return "Credential(…)"
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Credential:
@@ -91,14 +93,16 @@ def decode_auth(text: str) -> tuple[str, str]:
     return username, password.strip("\0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialFile:
+class CredentialFile(NamedTuple):
     """One file of credentials: entries by key, the helpers of registries, a default store."""
 
     path: str
-    auths: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    helpers: Mapping[str, str] = field(default_factory=dict)
+    auths: Mapping[str, Any] = MappingProxyType({})
+    helpers: Mapping[str, str] = MappingProxyType({})
     store: str = ""
+
+    def __repr__(self) -> str:
+        return f"CredentialFile({self.path!r})"
 
     @classmethod
     def parse(cls, content: bytes, path: str) -> CredentialFile:

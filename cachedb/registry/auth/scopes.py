@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,8 +12,7 @@ _ALL = "*"
 _SCOPE = re.compile(r"[A-Za-z0-9_./:*,()-]{1,512}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(NamedTuple):
     """What a request needs: the repository whose credentials count, and scopes for a token."""
 
     repository: str

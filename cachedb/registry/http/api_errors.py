@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachedb.errors import (
     AuthenticationFailed,
@@ -31,8 +30,7 @@ _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PASSING_CODES = frozenset({"BLOB_UPLOAD_INVALID", "TOOMANYREQUESTS", "UNAVAILABLE", "UNKNOWN"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class APIError:
+class APIError(NamedTuple):
     """One entry of the ``errors`` that a registry sends."""
 
     code: str
@@ -65,8 +63,7 @@ def is_passing(status: int, errors: tuple[APIError, ...] = ()) -> bool:
     return status in _PASSING_STATUS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(NamedTuple):
     """What an answer that is an error means."""
 
     error: RegistryError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.limits import (
     ANSWER_SECONDS,
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCertificate:
+class ClientCertificate(NamedTuple):
     """A certificate and its key, as PEM files, that prove who we are to one registry."""
 
     certificate: str
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
+class Deadlines(NamedTuple):
     """How long to wait for a server, and how often to ask again.
 
     `idle_seconds` bounds the silence between two packets and the whole time that the headers
@@ -51,8 +49,7 @@ def ignore(_warning: str) -> None:
     """Drop a warning: the default of a caller who shows none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrySettings:
+class RegistrySettings(NamedTuple):
     """How to reach registries.
 
     `insecure_hosts` and `trusted_token_servers` hold ``host`` or ``host:port``: the first are
@@ -63,11 +60,11 @@ class RegistrySettings:
     line a warning.
     """
 
-    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mirrors: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     insecure_hosts: frozenset[str] = frozenset()
     trusted_token_servers: frozenset[str] = frozenset()
     ca_files: tuple[str, ...] = ()
-    client_certificates: Mapping[str, ClientCertificate] = field(default_factory=dict)
+    client_certificates: Mapping[str, ClientCertificate] = MappingProxyType({})
     connections: int = 64
-    deadlines: Deadlines = field(default_factory=Deadlines)
+    deadlines: Deadlines = Deadlines()
     warn: Callable[[str], None] = ignore
