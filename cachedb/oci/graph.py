@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
-from cachedb.oci.manifest import Index, Manifest, Role
+from cachedb.oci.manifest import ChildRole, Index, Manifest
 from cachedb.oci.salvage import salvage, salvage_platform
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def owned_digests(content: bytes) -> Iterator[Digest]:
         InvalidManifest: The content is not a JSON object with one meaning.
     """
     for child in children(salvage(content)):
-        if child.role is not Role.SUBJECT:
+        if child.role is not ChildRole.SUBJECT:
             yield child.descriptor.digest
 
 
@@ -84,7 +84,7 @@ def subject_digest(content: bytes) -> Digest | None:
         InvalidManifest: The content is not a JSON object with one meaning.
     """
     for child in children(salvage(content)):
-        if child.role is Role.SUBJECT:
+        if child.role is ChildRole.SUBJECT:
             return child.descriptor.digest
     return None
 
@@ -94,7 +94,7 @@ def is_document(media_type: MediaType) -> bool:
     return media_type.is_index or media_type.is_manifest
 
 
-def may_be_absent(role: Role, media_type: MediaType, *, is_embedded: bool) -> bool:
+def may_be_absent(role: ChildRole, media_type: MediaType, *, is_embedded: bool) -> bool:
     """Whether an image works without a child that is absent as a blob.
 
     A non-distributable layer may be absent (image-spec, layer.md §Non-Distributable Layers), and
@@ -102,13 +102,13 @@ def may_be_absent(role: Role, media_type: MediaType, *, is_embedded: bool) -> bo
     content. Which manifests of an index are needed depends on the platforms that are wanted.
     """
     match role:
-        case Role.SUBJECT:
+        case ChildRole.SUBJECT:
             return True
-        case Role.CONFIG:
+        case ChildRole.CONFIG:
             return is_embedded
-        case Role.LAYER:
+        case ChildRole.LAYER:
             return is_embedded or not media_type.is_distributable
-        case Role.MANIFEST:
+        case ChildRole.MANIFEST:
             return False
 
 
@@ -144,7 +144,7 @@ def _content_of_index(index: Index, chosen: Sequence[Descriptor] | None) -> Requ
 
 
 def _content_of_manifest(manifest: Manifest) -> RequiredContent:
-    content = [child for child in children(manifest) if child.role is not Role.SUBJECT]
+    content = [child for child in children(manifest) if child.role is not ChildRole.SUBJECT]
     return RequiredContent(
         blobs=tuple(each.descriptor for each in content if not _is_optional(each)),
         optional=tuple(each.descriptor for each in content if _is_optional(each)),

@@ -31,7 +31,7 @@ _OWN_FIELDS = {
 _KIND_FIELDS = frozenset({"manifests", "config", "layers", "fsLayers", "history"})
 
 
-class Role(StrEnum):
+class ChildRole(StrEnum):
     """What a child is to its parent."""
 
     MANIFEST = "manifest"
@@ -44,7 +44,7 @@ class Role(StrEnum):
 class Child:
     """One descriptor in a document: its role, its place among those of that role."""
 
-    role: Role
+    role: ChildRole
     position: int
     descriptor: Descriptor
 
@@ -61,7 +61,7 @@ class Index:
 
     def children(self) -> Iterator[Child]:
         """Yield every descriptor in the order of the document, the subject last."""
-        yield from _numbered(Role.MANIFEST, self.manifests)
+        yield from _numbered(ChildRole.MANIFEST, self.manifests)
         yield from _subject(self.subject)
 
 
@@ -96,8 +96,8 @@ class Manifest:
     def children(self) -> Iterator[Child]:
         """Yield every descriptor: the config, the layers in order, the subject."""
         if self.config is not None:
-            yield Child(role=Role.CONFIG, position=0, descriptor=self.config)
-        yield from _numbered(Role.LAYER, self.layers)
+            yield Child(role=ChildRole.CONFIG, position=0, descriptor=self.config)
+        yield from _numbered(ChildRole.LAYER, self.layers)
         yield from _subject(self.subject)
 
 
@@ -246,11 +246,11 @@ def _descriptor(fields: Fields, key: str) -> Descriptor | None:
     return None if found is None else Descriptor.from_fields(found)
 
 
-def _numbered(role: Role, descriptors: tuple[Descriptor, ...]) -> Iterator[Child]:
+def _numbered(role: ChildRole, descriptors: tuple[Descriptor, ...]) -> Iterator[Child]:
     for position, descriptor in enumerate(descriptors):
         yield Child(role=role, position=position, descriptor=descriptor)
 
 
 def _subject(descriptor: Descriptor | None) -> Iterator[Child]:
     if descriptor is not None:
-        yield Child(role=Role.SUBJECT, position=0, descriptor=descriptor)
+        yield Child(role=ChildRole.SUBJECT, position=0, descriptor=descriptor)

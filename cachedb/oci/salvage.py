@@ -13,15 +13,15 @@ from cachedb.errors import InvalidManifest
 from cachedb.oci import manifest
 from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.json_fields import Fields
-from cachedb.oci.manifest import Child, Role
+from cachedb.oci.manifest import Child, ChildRole
 from cachedb.oci.platform.model import Platform
 from cachedb.oci.strict_json import decode_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_PLURAL = {"manifests": Role.MANIFEST, "layers": Role.LAYER, "blobs": Role.LAYER}
-_SINGULAR = {"config": Role.CONFIG, "subject": Role.SUBJECT}
+_PLURAL = {"manifests": ChildRole.MANIFEST, "layers": ChildRole.LAYER, "blobs": ChildRole.LAYER}
+_SINGULAR = {"config": ChildRole.CONFIG, "subject": ChildRole.SUBJECT}
 _UNREADABLE = ("fsLayers",)
 
 
@@ -48,7 +48,7 @@ def salvage(content: bytes) -> Salvage:
     fields = Fields(decode_object(content))
     found: list[Child] = []
     whole = not any(name in fields for name in _UNREADABLE)
-    places = dict.fromkeys(Role, 0)
+    places = dict.fromkeys(ChildRole, 0)
     for key, role in (*_SINGULAR.items(), *_PLURAL.items()):
         try:
             items = fields.objects(key) if key in _PLURAL else filter(None, [fields.object(key)])

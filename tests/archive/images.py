@@ -12,7 +12,7 @@ from cachedb.archive import image_archive
 from cachedb.archive.image_archive import ImageArchive
 from cachedb.errors import InvalidArchive
 from cachedb.oci import Descriptor, Digest, manifest, media_type
-from cachedb.oci.manifest import Role
+from cachedb.oci.manifest import ChildRole
 from tests.archive import build
 
 
@@ -62,7 +62,9 @@ def load_whole(archive: bytes, store: Store) -> ImageArchive:
         if manifest.kind_of(descriptor.media_type):
             document = manifest.parse(store.blobs[descriptor.digest], descriptor.media_type)
             todo += [
-                child.descriptor for child in document.children() if child.role is not Role.SUBJECT
+                child.descriptor
+                for child in document.children()
+                if child.role is not ChildRole.SUBJECT
             ]
     return found
 

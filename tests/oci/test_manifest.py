@@ -9,7 +9,7 @@ import pytest
 from cachedb.errors import InvalidDigest, InvalidManifest
 from cachedb.oci import Digest, Index, Manifest, MediaType, manifest, media_type
 from cachedb.oci.json_fields import Fields
-from cachedb.oci.manifest import Role
+from cachedb.oci.manifest import ChildRole
 from cachedb.oci.strict_json import decode_object, encode
 from tests import recorded
 from tests.oci.table import Table
@@ -151,17 +151,17 @@ def test_children_come_in_the_order_of_the_document() -> None:
     content = encode({**IMAGE, "layers": [EMPTY, EMPTY], "subject": EMPTY})
     found = manifest.parse(content, media_type.OCI_MANIFEST)
     assert [(each.role, each.position) for each in found.children()] == [
-        (Role.CONFIG, 0),
-        (Role.LAYER, 0),
-        (Role.LAYER, 1),
-        (Role.SUBJECT, 0),
+        (ChildRole.CONFIG, 0),
+        (ChildRole.LAYER, 0),
+        (ChildRole.LAYER, 1),
+        (ChildRole.SUBJECT, 0),
     ]
 
 
 def test_an_index_owns_its_manifests_and_names_its_subject() -> None:
     found = manifest.parse(encode({**INDEX, "subject": EMPTY}), media_type.OCI_INDEX)
     assert isinstance(found, Index)
-    assert [each.role for each in found.children()] == [Role.MANIFEST, Role.SUBJECT]
+    assert [each.role for each in found.children()] == [ChildRole.MANIFEST, ChildRole.SUBJECT]
 
 
 def test_the_withdrawn_artifact_manifest_has_blobs_for_layers() -> None:
@@ -179,7 +179,7 @@ def test_go_writes_null_for_an_empty_list(key: str) -> None:
         "layers": (IMAGE, media_type.OCI_MANIFEST),
     }[key]
     nulled = manifest.parse(encode({**base, key: None}), declared)
-    assert [each for each in nulled.children() if each.role is not Role.CONFIG] == []
+    assert [each for each in nulled.children() if each.role is not ChildRole.CONFIG] == []
     with pytest.raises(InvalidManifest, match="missing"):
         manifest.parse(encode({k: v for k, v in base.items() if k != key}), declared)
 

@@ -298,3 +298,24 @@ def test_push_refuses_an_image_deeper_than_the_limit(holding: Holding, place: Pl
     ((_, error),) = send(cache, place.name).failures
 
     assert isinstance(error, LimitExceeded)
+
+
+def test_an_index_of_layers_that_lacks_one_is_broken(tree: build.Tree) -> None:
+    made = kinds.build_cache()
+    tree.add(made, NAME)
+    tree.blob_path(made.parts[0].digest).unlink()
+
+    with Cache.open(tree.path) as cache:
+        assert cache.list()[0].health is Health.BROKEN
+        (validation,) = cache.validate([NAME])
+        assert not validation.is_valid
+        assert cache.collect(cache.plan_collection(grace=0)).freed == 0
+
+
+def test_a_layer_beside_images_that_is_absent_breaks_no_index(tree: build.Tree) -> None:
+    made = kinds.mixed_index()
+    tree.add(made, NAME)
+    tree.blob_path(build.layer({"loose": "1"}).digest).unlink()
+
+    with Cache.open(tree.path) as cache:
+        assert cache.list()[0].health is not Health.BROKEN

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog.enums import DOCUMENTS, Kind, Reading, Role, State
-from cachedb.oci import attestation
+from cachedb.oci import attestation, graph
+from cachedb.oci.manifest import ChildRole
 from cachedb.oci.media_type import MediaType
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class _Traits(NamedTuple):
     """What it is if it is a document: an index, a manifest, or something else."""
     is_config: bool
     is_file_system: bool
-    is_distributable: bool
+    may_be_absent: bool
+    """As a layer."""
     is_statement: bool
 
 
@@ -171,7 +173,7 @@ def _traits(text: str) -> _Traits:
         document=Kind.INDEX if media_type.is_index else document,
         is_config=media_type.is_config,
         is_file_system=media_type.is_layer,
-        is_distributable=media_type.is_distributable,
+        may_be_absent=graph.may_be_absent(ChildRole.LAYER, media_type, is_embedded=False),
         is_statement=attestation.is_statement(media_type),
     )
 
@@ -193,7 +195,9 @@ def _add(ingest: Ingest, claims: _Claims, claim: Claim) -> None:
             assert claim.parent is not None  # only of a layer it is not loaded
             claims.add(traits.document, claim)
             claims.is_attestation |= claim.is_attestation
-            claims.is_needed |= not ingest.is_sparse(claim.parent)
+            claims.is_needed |= not ingest.is_sparse(claim.parent) or (
+                traits.document is Kind.OTHER and ingest.is_of_layers(claim.parent)
+            )
             claims.is_listed = True
         case Role.SUBJECT:
             claims.add(traits.document, claim)
@@ -204,7 +208,7 @@ def _add(ingest: Ingest, claims: _Claims, claim: Claim) -> None:
             claims.need(may_be_absent=claim.is_embedded)
         case Role.LAYER:
             claims.add(Kind.LAYER, claim)
-            claims.need(may_be_absent=claim.is_embedded or not traits.is_distributable)
+            claims.need(may_be_absent=claim.is_embedded or traits.may_be_absent)
 
 
 def _is_misread(row: BlobRow, found: _Claims | None, identity: tuple[Kind, str]) -> bool:

@@ -18,7 +18,7 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements import repositories
 from cachedb.catalog.statements.index import documents, links, stored_blobs
 from cachedb.errors import CatalogMismatch
-from cachedb.oci import attestation
+from cachedb.oci import MediaType, attestation, graph
 from cachedb.oci import manifest as oci_manifest
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ class Document(Protocol):
 
 
 _ROLES = {
-    oci_manifest.Role.MANIFEST: Role.MANIFEST,
-    oci_manifest.Role.CONFIG: Role.CONFIG,
-    oci_manifest.Role.LAYER: Role.LAYER,
-    oci_manifest.Role.SUBJECT: Role.SUBJECT,
+    oci_manifest.ChildRole.MANIFEST: Role.MANIFEST,
+    oci_manifest.ChildRole.CONFIG: Role.CONFIG,
+    oci_manifest.ChildRole.LAYER: Role.LAYER,
+    oci_manifest.ChildRole.SUBJECT: Role.SUBJECT,
 }
 
 
@@ -168,6 +168,14 @@ class Ingest:
         if row.id not in self._is_sparse:
             self._is_sparse[row.id] = any(child.has_file for child in self.manifests(row))
         return self._is_sparse[row.id]
+
+    def is_of_layers(self, row: BlobRow) -> bool:
+        """Whether an index lists no document at all, so that it needs everything that it lists."""
+        if row.id in self._documents:
+            types = [one.media_type for one in row.links if one.role is Role.MANIFEST]
+        else:
+            types = [child.media_type for child in self._stored_manifests.get(row.id, ())]
+        return not any(graph.is_document(MediaType(text)) for text in types if text)
 
     # -- documents -------------------------------------------------------------------------
 
