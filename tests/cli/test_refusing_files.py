@@ -16,7 +16,7 @@ from tests.cli import snapshot
 from tests.cli.conftest import Run
 from tests.conftest import APP, TOOL
 from tests.interop.tools import Done, cachedb
-from tests.programs import require
+from tests.programs import require, require_root
 
 APP_1, TOOL_2 = "example.com/app:1", "docker.io/library/tool:2"
 DISK_BYTES = 400_000
@@ -26,6 +26,7 @@ BIG = build.image(build.layer({"big": random.Random(1).randbytes(300_000)}))
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, too small for BIG."""
+    require_root("mount a file system")
     require("mount")
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import require
+from tests.programs import require, require_root
 
 _SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN
 _NO_LOG_FLUSH = 2  # what is in the journal in memory is lost as well
@@ -98,8 +98,7 @@ def folder_for_images(fallback: Path) -> Iterator[Path]:
 
 def refuse_without_mounts() -> None:
     """Skip the test, with the reason, where nothing can be mounted."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a file system")
+    require_root("mount a file system")
     require("mount")
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
