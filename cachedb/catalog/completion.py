@@ -1,7 +1,7 @@
 """Values that a word can be completed with, asked of SQLite itself.
 
 Tab completion asks at every key; importing SQLAlchemy takes longer than anybody waits for that.
-The texts are what `statements` compiles to; a test compiles them again and compares.
+The texts are what SQLAlchemy compiles; a test compiles them and compares.
 """
 
 from __future__ import annotations

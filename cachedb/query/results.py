@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cachedb.catalog.enums import Kind, Role, State
-from cachedb.oci.digest import Digest
-from cachedb.query.semantics import times
+from cachedb.catalog import codecs
 from cachedb.query.vocabulary import Type
 from cachedb.records import Record
 
@@ -16,11 +14,11 @@ if TYPE_CHECKING:
     from cachedb.query.semantics.typed import QueryColumn
 
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
-    "digest": Digest.declared,
-    "time": times.from_microseconds,
-    "kind": lambda number: Kind(number).name.lower(),
-    "state": lambda number: State(number).name.lower(),
-    "role": lambda number: Role(number).name.lower(),
+    "digest": codecs.digest,
+    "time": codecs.time,
+    "kind": lambda number: codecs.kind(number).name.lower(),
+    "state": lambda number: codecs.state(number).name.lower(),
+    "role": lambda number: codecs.role(number).name.lower(),
 }
 
 

@@ -1,23 +1,37 @@
 """The texts that ask for values are what the statements compile to."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import sqlite
 
 from cachedb.cache import Cache
 from cachedb.catalog import completion
-from cachedb.catalog.queries import statements
 from cachedb.catalog.schema import metadata
 from tests import build
 from tests.conftest import APP
+
+
+def values_between(column: Any, key: Any) -> Any:
+    """Select the values of a column from `low` up to `high`, of one key where there is one."""
+    found = (
+        select(column)
+        .distinct()
+        .where(column >= bindparam("low"), column < bindparam("high"))
+        .order_by(column)
+        .limit(bindparam("most"))
+        .offset(0)
+    )
+    return found if key is None else found.where(key == bindparam("key"))
 
 
 @pytest.mark.parametrize("values", completion.KNOWN, ids=str)
 def test_a_text_is_its_statement_compiled(values: completion.Values) -> None:
     columns = metadata.tables[values.table].c
     key = None if values.key is None else columns[values.key]
-    statement = statements.values_between(columns[values.column], key)
+    statement = values_between(columns[values.column], key)
     compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
     assert " ".join(str(compiled).split()) == completion.text_for(values)
 

@@ -1,5 +1,6 @@
 """What is compiled ahead is what the statements compile to, and answers as they do."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ VALUES: dict[str, Any] = {
     "value": "a value",
     "ids": many([1, 2]),
     "refs": many([1]),
+    "without": many([1]),
     "names": many(["example.com/app:1", "no such name"]),
     "registry": "example.com",
     "repo": "app",
@@ -152,3 +154,10 @@ def run(
     state = compiled.construct_expanded_state(named)
     cursor = connection.driver.execute(state.statement, state.parameters)
     return cursor.fetchall(), cursor.rowcount
+
+
+def test_no_plan_scans_a_list_for_each_row() -> None:
+    lines = compile_statements.files()["sqlite_plans.txt"].splitlines()
+    first_steps = [step for line, step in pairwise(lines) if "CORRELATED" in line]
+    assert first_steps
+    assert not [step for step in first_steps if step.lstrip().startswith("SCAN")]

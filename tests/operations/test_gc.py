@@ -189,22 +189,36 @@ def test_a_corrupt_layer_does_not_stop_the_collection(populated: build.Tree) -> 
     ],
     ids=["no-edges", "one-name-less", "no-names", "no-manifests", "no-configs", "other-targets"],
 )
-def test_the_files_are_asked_before_the_catalog_is_believed(
+def test_plan_and_sweep_refuse_what_the_files_contradict(
     cache: Cache, populated: build.Tree, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Otherwise files as young as these are looked at again, and the fault is gone.
     monkeypatch.setattr("cachedb.layout.fingerprint._RACY_NS", 0)
     populated.add(build.signature(TOOL))
     Cache.open(populated.path).close()
+    plan = cache.plan_collection(grace=0)
     with cache.catalog.writing() as connection:
         for statement in fault.split(";"):
-            connection.exec_driver_sql(statement)
+            connection.driver.execute(statement)
     before = populated.blobs()
 
     with pytest.raises((CatalogMismatch, UnreadableGraph)):
-        collect(cache)
+        cache.plan_collection(grace=0)
+    with pytest.raises((CatalogMismatch, UnreadableGraph)):
+        cache.collect(plan)
 
+    assert plan.garbage
     assert populated.blobs() == before
+
+
+def test_a_plan_after_a_removal_reads_index_json_without_the_removed_names(
+    cache: Cache, populated: build.Tree
+) -> None:
+    removal = cache.plan_removal(["example.com/app:1"])
+
+    plan = cache.plan_collection(grace=0, after=removal)
+
+    assert {str(each.digest) for each in plan.garbage} == {ORPHAN} | (APP.digests - TOOL.digests)
 
 
 def test_a_referrer_that_the_catalog_has_lost_is_kept(cache: Cache, populated: build.Tree) -> None:

@@ -167,6 +167,86 @@ INSERT INTO platform (os, architecture, variant, os_version) VALUES (%s::VARCHAR
 SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
 FROM platform;
 
+-- name: garbage.exclusive
+WITH RECURSIVE alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), alone_content_seed AS (SELECT
+ref.target_id AS id FROM ref WHERE ref.id IN (SELECT alone_refs.value FROM alone_refs)),
+alone_content(id) AS (SELECT alone_content_seed.id AS id FROM alone_content_seed UNION SELECT
+edge.child_id AS child_id FROM alone_content JOIN edge ON edge.parent_id = alone_content.id),
+alone_sharing(id) AS (SELECT alone_content.id AS id FROM alone_content UNION SELECT
+edge.parent_id AS parent_id FROM alone_sharing JOIN edge ON edge.child_id = alone_sharing.id),
+alone_others_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT
+alone_sharing.id FROM alone_sharing) AND NOT (EXISTS (SELECT 1 FROM alone_refs WHERE ref.id =
+alone_refs.value))), alone_others(id) AS (SELECT alone_others_seed.id AS id FROM
+alone_others_seed UNION SELECT edge.child_id AS child_id FROM alone_others JOIN edge ON
+edge.parent_id = alone_others.id), alone AS (SELECT alone_content.id AS id FROM alone_content
+WHERE NOT (EXISTS (SELECT 1 FROM alone_others WHERE alone_others.id = alone_content.id)))
+SELECT blob.digest FROM blob WHERE blob.id IN (SELECT alone.id FROM alone);
+
+-- name: garbage.kept
+WITH RECURSIVE keeping AS (SELECT ref.id AS id FROM ref), targets AS (SELECT DISTINCT
+ref.target_id AS target_id FROM ref WHERE ref.id IN (SELECT keeping.id FROM keeping)),
+content(root, id) AS (SELECT targets.target_id AS root, targets.target_id AS id FROM targets
+UNION SELECT content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON
+edge.parent_id = content.id) SELECT blob.digest, blob.size, blob.kind, ref.name FROM blob JOIN
+(SELECT content.id AS id, min(ref.position) AS position FROM content JOIN ref ON ref.target_id
+= content.root WHERE ref.id IN (SELECT keeping.id FROM keeping) GROUP BY content.id) AS first
+ON first.id = blob.id JOIN ref ON ref.position = first.position WHERE blob.state IN
+(1::INTEGER, 2::INTEGER) ORDER BY blob.digest;
+
+-- name: garbage.kept_besides
+WITH RECURSIVE chosen AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), chosen_content_seed AS (SELECT
+ref.target_id AS id FROM ref WHERE ref.id IN (SELECT chosen.value FROM chosen)),
+chosen_content(id) AS (SELECT chosen_content_seed.id AS id FROM chosen_content_seed UNION
+SELECT edge.child_id AS child_id FROM chosen_content JOIN edge ON edge.parent_id =
+chosen_content.id), sharing(id) AS (SELECT chosen_content.id AS id FROM chosen_content UNION
+SELECT edge.parent_id AS parent_id FROM sharing JOIN edge ON edge.child_id = sharing.id),
+keeping AS (SELECT ref.id AS id FROM ref WHERE ref.target_id IN (SELECT sharing.id FROM
+sharing) AND NOT (EXISTS (SELECT 1 FROM chosen WHERE ref.id = chosen.value))), targets AS
+(SELECT DISTINCT ref.target_id AS target_id FROM ref WHERE ref.id IN (SELECT keeping.id FROM
+keeping)), content(root, id) AS (SELECT targets.target_id AS root, targets.target_id AS id FROM
+targets UNION SELECT content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON
+edge.parent_id = content.id) SELECT blob.digest, blob.size, blob.kind, ref.name FROM blob JOIN
+(SELECT content.id AS id, min(ref.position) AS position FROM content JOIN ref ON ref.target_id
+= content.root WHERE ref.id IN (SELECT keeping.id FROM keeping) GROUP BY content.id) AS first
+ON first.id = blob.id JOIN ref ON ref.position = first.position WHERE blob.state IN
+(1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT chosen_content.id FROM chosen_content) ORDER BY
+blob.digest;
+
+-- name: garbage.leased
+WITH RECURSIVE leased_seed AS (SELECT blob.id AS id FROM blob WHERE blob.digest IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
+anon_1)), leased(id) AS (SELECT leased_seed.id AS id FROM leased_seed UNION SELECT
+edge.child_id AS child_id FROM leased JOIN edge ON edge.parent_id = leased.id) SELECT blob.id,
+blob.digest FROM blob WHERE blob.id IN (SELECT leased.id FROM leased);
+
+-- name: garbage.reachable
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
+AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
+AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.digest, blob.kind FROM
+blob WHERE blob.id IN (SELECT live.id FROM live) ORDER BY blob.digest;
+
+-- name: garbage.unreachable
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
+AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
+AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.id, blob.digest,
+blob.size, blob.kind, blob.touched FROM blob WHERE blob.state IN (1::INTEGER, 2::INTEGER) AND
+NOT (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id)) ORDER BY blob.digest;
+
+-- name: garbage.unreadable
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
+AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
+AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.digest, blob.problem,
+blob.state FROM blob JOIN live ON live.id = blob.id WHERE blob.state = 2::INTEGER AND blob.kind
+IN (1::INTEGER, 2::INTEGER, 5::INTEGER) OR blob.problem IS NOT NULL AND blob.kind = 0::INTEGER
+OR blob.state = 0::INTEGER AND (EXISTS (SELECT ref.id FROM ref WHERE ref.target_id = blob.id
+AND (ref.id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(without)s AS JSON)) AS anon_2)))) ORDER BY blob.digest;
+
 -- name: leases.delete
 DELETE FROM lease WHERE lease.id IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
 json_array_elements_text(CAST(%(lease_ids)s AS JSON)) AS anon_1);
@@ -409,6 +489,9 @@ UNION SELECT edge.parent_id AS parent_id FROM partial JOIN edge ON edge.child_id
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
 ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.target_id IN (SELECT
 partial.id FROM partial) ORDER BY ref.position;
+
+-- name: refs.pinned
+SELECT ref.id FROM ref WHERE ref.pinned = 1::INTEGER;
 
 -- name: refs.sources
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =

@@ -3,7 +3,8 @@
 
 -- name: blobs.among
 SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
-IN (SELECT anon_1.value AS value FROM json_each(:digests) AS anon_1) ORDER BY blob.digest;
+IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:digests) AS anon_1) ORDER BY
+blob.digest;
 
 -- name: blobs.broken
 WITH RECURSIVE broken_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1 AND
@@ -27,7 +28,7 @@ SELECT blob.id, blob.digest, blob.kind, blob.state, blob.problem, configured.os 
 configured_os, configured.architecture AS configured_architecture, configured.variant AS
 configured_variant, configured.os_version AS configured_os_version FROM blob LEFT OUTER JOIN
 platform AS configured ON configured.id = blob.platform_id WHERE blob.id IN (SELECT
-anon_1.value AS value FROM json_each(:targets) AS anon_1);
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:targets) AS anon_1);
 
 -- name: blobs.id
 SELECT blob.id FROM blob WHERE blob.digest = :digest;
@@ -39,13 +40,13 @@ declared_variant, declared.os_version AS declared_os_version, configured.os AS c
 configured.architecture AS configured_architecture, configured.variant AS configured_variant,
 configured.os_version AS configured_os_version FROM link JOIN blob ON blob.id = link.child_id
 LEFT OUTER JOIN platform AS declared ON declared.id = link.platform_id LEFT OUTER JOIN platform
-AS configured ON configured.id = blob.platform_id WHERE link.parent_id IN (SELECT anon_1.value
-AS value FROM json_each(:parents) AS anon_1) AND link.role = 1 ORDER BY link.parent_id,
-link.position;
+AS configured ON configured.id = blob.platform_id WHERE link.parent_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents) AS anon_1) AND link.role = 1
+ORDER BY link.parent_id, link.position;
 
 -- name: blobs.nodes
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.size, blob.platform_id FROM blob WHERE
-blob.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1);
 
 -- name: blobs.of_digests
 SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
@@ -59,8 +60,8 @@ partial.id FROM partial;
 
 -- name: blobs.platforms
 SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
-FROM platform WHERE platform.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
-anon_1);
+FROM platform WHERE platform.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: blobs.reachable_without_file
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
@@ -79,18 +80,19 @@ SELECT repository_blob.repository FROM repository_blob WHERE repository_blob.blo
 ORDER BY repository_blob.seen DESC;
 
 -- name: blobs.sizes
-WITH RECURSIVE targets AS (SELECT anon_1.value AS value FROM json_each(:targets) AS anon_1),
-content(root, id) AS (SELECT targets.value AS root, targets.value AS id FROM targets UNION
-SELECT content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id
-= content.id) SELECT content.root, sum(blob.size) AS size FROM content JOIN blob ON blob.id =
-content.id WHERE blob.state IN (1, 2) GROUP BY content.root;
+WITH RECURSIVE targets AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:targets) AS anon_1), content(root, id) AS (SELECT targets.value AS root,
+targets.value AS id FROM targets UNION SELECT content.root AS root, edge.child_id AS child_id
+FROM content JOIN edge ON edge.parent_id = content.id) SELECT content.root, sum(blob.size) AS
+size FROM content JOIN blob ON blob.id = content.id WHERE blob.state IN (1, 2) GROUP BY
+content.root;
 
 -- name: blobs.subjects_of_refs
 WITH RECURSIVE subjects(id) AS (SELECT link.child_id AS id FROM ref JOIN link ON link.parent_id
-= ref.target_id WHERE link.role = 4 AND (ref.id NOT IN (SELECT anon_1.value AS value FROM
-json_each(:without) AS anon_1)) UNION SELECT link.child_id AS child_id FROM subjects JOIN link
-ON link.parent_id = subjects.id WHERE link.role + 0 = 4), content_of_subjects_seed AS (SELECT
-subjects.id AS id FROM subjects), content_of_subjects(id) AS (SELECT
+= ref.target_id WHERE link.role = 4 AND (ref.id NOT IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:without) AS anon_1)) UNION SELECT link.child_id AS child_id FROM subjects
+JOIN link ON link.parent_id = subjects.id WHERE link.role + 0 = 4), content_of_subjects_seed AS
+(SELECT subjects.id AS id FROM subjects), content_of_subjects(id) AS (SELECT
 content_of_subjects_seed.id AS id FROM content_of_subjects_seed UNION SELECT edge.child_id AS
 child_id FROM content_of_subjects JOIN edge ON edge.parent_id = content_of_subjects.id) SELECT
 content_of_subjects.id FROM content_of_subjects;
@@ -123,20 +125,20 @@ link.platform_id, link.embedded FROM link;
 SELECT ref.target_id, ref.name, ref.position, ref.entry, ref.pinned FROM ref;
 
 -- name: documents.delete_annotations
-DELETE FROM annotation WHERE annotation.blob_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1);
+DELETE FROM annotation WHERE annotation.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:ids) AS anon_1);
 
 -- name: documents.delete_configs
-DELETE FROM config WHERE config.blob_id IN (SELECT anon_1.value AS value FROM json_each(:ids)
-AS anon_1);
+DELETE FROM config WHERE config.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: documents.delete_env
-DELETE FROM env WHERE env.blob_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
-anon_1);
+DELETE FROM env WHERE env.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: documents.delete_labels
-DELETE FROM label WHERE label.blob_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
-anon_1);
+DELETE FROM label WHERE label.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: documents.insert_annotations
 INSERT INTO annotation (blob_id, "key", value) VALUES (?, ?, ?);
@@ -158,13 +160,91 @@ INSERT INTO platform (os, architecture, variant, os_version) VALUES (?, ?, ?, ?)
 SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
 FROM platform;
 
+-- name: garbage.exclusive
+WITH RECURSIVE alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:refs) AS anon_1), alone_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE
+ref.id IN (SELECT alone_refs.value FROM alone_refs)), alone_content(id) AS (SELECT
+alone_content_seed.id AS id FROM alone_content_seed UNION SELECT edge.child_id AS child_id FROM
+alone_content JOIN edge ON edge.parent_id = alone_content.id), alone_sharing(id) AS (SELECT
+alone_content.id AS id FROM alone_content UNION SELECT edge.parent_id AS parent_id FROM
+alone_sharing JOIN edge ON edge.child_id = alone_sharing.id), alone_others_seed AS (SELECT
+ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT alone_sharing.id FROM
+alone_sharing) AND NOT (EXISTS (SELECT 1 FROM alone_refs WHERE ref.id = alone_refs.value))),
+alone_others(id) AS (SELECT alone_others_seed.id AS id FROM alone_others_seed UNION SELECT
+edge.child_id AS child_id FROM alone_others JOIN edge ON edge.parent_id = alone_others.id),
+alone AS (SELECT alone_content.id AS id FROM alone_content WHERE NOT (EXISTS (SELECT 1 FROM
+alone_others WHERE alone_others.id = alone_content.id))) SELECT blob.digest FROM blob WHERE
+blob.id IN (SELECT alone.id FROM alone);
+
+-- name: garbage.kept
+WITH RECURSIVE keeping AS (SELECT ref.id AS id FROM ref), targets AS (SELECT DISTINCT
+ref.target_id AS target_id FROM ref WHERE ref.id IN (SELECT keeping.id FROM keeping)),
+content(root, id) AS (SELECT targets.target_id AS root, targets.target_id AS id FROM targets
+UNION SELECT content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON
+edge.parent_id = content.id) SELECT blob.digest, blob.size, blob.kind, ref.name FROM blob JOIN
+(SELECT content.id AS id, min(ref.position) AS position FROM content JOIN ref ON ref.target_id
+= content.root WHERE ref.id IN (SELECT keeping.id FROM keeping) GROUP BY content.id) AS first
+ON first.id = blob.id JOIN ref ON ref.position = first.position WHERE blob.state IN (1, 2)
+ORDER BY blob.digest;
+
+-- name: garbage.kept_besides
+WITH RECURSIVE chosen AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:refs) AS
+anon_1), chosen_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT
+chosen.value FROM chosen)), chosen_content(id) AS (SELECT chosen_content_seed.id AS id FROM
+chosen_content_seed UNION SELECT edge.child_id AS child_id FROM chosen_content JOIN edge ON
+edge.parent_id = chosen_content.id), sharing(id) AS (SELECT chosen_content.id AS id FROM
+chosen_content UNION SELECT edge.parent_id AS parent_id FROM sharing JOIN edge ON edge.child_id
+= sharing.id), keeping AS (SELECT ref.id AS id FROM ref WHERE ref.target_id IN (SELECT
+sharing.id FROM sharing) AND NOT (EXISTS (SELECT 1 FROM chosen WHERE ref.id = chosen.value))),
+targets AS (SELECT DISTINCT ref.target_id AS target_id FROM ref WHERE ref.id IN (SELECT
+keeping.id FROM keeping)), content(root, id) AS (SELECT targets.target_id AS root,
+targets.target_id AS id FROM targets UNION SELECT content.root AS root, edge.child_id AS
+child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT blob.digest, blob.size,
+blob.kind, ref.name FROM blob JOIN (SELECT content.id AS id, min(ref.position) AS position FROM
+content JOIN ref ON ref.target_id = content.root WHERE ref.id IN (SELECT keeping.id FROM
+keeping) GROUP BY content.id) AS first ON first.id = blob.id JOIN ref ON ref.position =
+first.position WHERE blob.state IN (1, 2) AND blob.id IN (SELECT chosen_content.id FROM
+chosen_content) ORDER BY blob.digest;
+
+-- name: garbage.leased
+WITH RECURSIVE leased_seed AS (SELECT blob.id AS id FROM blob WHERE blob.digest IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_each(:digests) AS anon_1)), leased(id) AS (SELECT
+leased_seed.id AS id FROM leased_seed UNION SELECT edge.child_id AS child_id FROM leased JOIN
+edge ON edge.parent_id = leased.id) SELECT blob.id, blob.digest FROM blob WHERE blob.id IN
+(SELECT leased.id FROM leased);
+
+-- name: garbage.reachable
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:without) AS anon_1))), live(id) AS
+(SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN
+edge ON edge.parent_id = live.id) SELECT blob.digest, blob.kind FROM blob WHERE blob.id IN
+(SELECT live.id FROM live) ORDER BY blob.digest;
+
+-- name: garbage.unreachable
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:without) AS anon_1))), live(id) AS
+(SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN
+edge ON edge.parent_id = live.id) SELECT blob.id, blob.digest, blob.size, blob.kind,
+blob.touched FROM blob WHERE blob.state IN (1, 2) AND NOT (EXISTS (SELECT 1 FROM live WHERE
+live.id = blob.id)) ORDER BY blob.digest;
+
+-- name: garbage.unreadable
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:without) AS anon_1))), live(id) AS
+(SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN
+edge ON edge.parent_id = live.id) SELECT blob.digest, blob.problem, blob.state FROM blob JOIN
+live ON live.id = blob.id WHERE blob.state = 2 AND blob.kind IN (1, 2, 5) OR blob.problem IS
+NOT NULL AND blob.kind = 0 OR blob.state = 0 AND (EXISTS (SELECT ref.id FROM ref WHERE
+ref.target_id = blob.id AND (ref.id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
+json_each(:without) AS anon_2)))) ORDER BY blob.digest;
+
 -- name: leases.delete
-DELETE FROM lease WHERE lease.id IN (SELECT anon_1.value AS value FROM json_each(:lease_ids) AS
-anon_1);
+DELETE FROM lease WHERE lease.id IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
+json_each(:lease_ids) AS anon_1);
 
 -- name: leases.delete_items
-DELETE FROM lease_item WHERE lease_item.lease_id IN (SELECT anon_1.value AS value FROM
-json_each(:lease_ids) AS anon_1);
+DELETE FROM lease_item WHERE lease_item.lease_id IN (SELECT CAST(anon_1.value AS TEXT) AS value
+FROM json_each(:lease_ids) AS anon_1);
 
 -- name: leases.held
 SELECT lease.id, lease.host, lease.expires, lease_item.digest FROM lease JOIN lease_item ON
@@ -184,30 +264,33 @@ SELECT lease.id FROM lease WHERE lease.host = :host;
 
 -- name: links.children
 SELECT link.parent_id, link.child_id, link.role, link.platform_id FROM link WHERE
-link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:parents) AS anon_1) AND
-link.role != 4 ORDER BY link.parent_id, link.role, link.position;
+link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents) AS
+anon_1) AND link.role != 4 ORDER BY link.parent_id, link.role, link.position;
 
 -- name: links.claims
 SELECT link.media_type, link.size FROM link WHERE link.child_id = :blob_id;
 
 -- name: links.content
 SELECT link.parent_id, link.child_id, link.role, link.media_type FROM link WHERE link.parent_id
-IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1) AND link.role IN (2, 3);
+IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) AND link.role
+IN (2, 3);
 
 -- name: links.delete
-DELETE FROM link WHERE link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
-anon_1);
+DELETE FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: links.delete_annotations
 DELETE FROM link_annotation WHERE link_annotation.link_id IN (SELECT link.id FROM link WHERE
-link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1));
+link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS
+anon_1));
 
 -- name: links.delete_edge
 DELETE FROM edge WHERE edge.parent_id = :parent AND edge.child_id = :child;
 
 -- name: links.edges
-SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT anon_1.value AS
-value FROM json_each(:parents) AS anon_1) ORDER BY edge.parent_id, edge.child_id;
+SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents) AS anon_1) ORDER BY
+edge.parent_id, edge.child_id;
 
 -- name: links.edges_above
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id = :blob_id),
@@ -217,8 +300,8 @@ edge.child_id FROM edge WHERE edge.child_id IN (SELECT above.id FROM above) ORDE
 edge.parent_id;
 
 -- name: links.edges_from
-SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT anon_1.value AS
-value FROM json_each(:ids) AS anon_1);
+SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1);
 
 -- name: links.insert
 INSERT INTO link (id, parent_id, child_id, role, position, media_type, size, platform_id,
@@ -232,30 +315,30 @@ INSERT INTO edge (parent_id, child_id) VALUES (?, ?);
 
 -- name: links.layer_claims
 SELECT DISTINCT link.child_id, link.media_type, link.size, link.embedded FROM link WHERE
-link.child_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1) AND link.role =
-3;
+link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1)
+AND link.role = 3;
 
 -- name: links.manifests
 SELECT DISTINCT link.parent_id, link.child_id FROM link WHERE link.parent_id IN (SELECT
-anon_1.value AS value FROM json_each(:ids) AS anon_1) AND link.role = 1;
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) AND link.role = 1;
 
 -- name: links.next_id
 SELECT coalesce(max(link.id), 0) + 1 AS next_id FROM link;
 
 -- name: links.of_parents
 SELECT link.parent_id, link.child_id, link.role FROM link WHERE link.parent_id IN (SELECT
-anon_1.value AS value FROM json_each(:ids) AS anon_1);
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1);
 
 -- name: links.other_claims
 SELECT link.child_id, link.parent_id, link.role, link.media_type, link.size, link.platform_id,
 link.embedded, EXISTS (SELECT 1 FROM link_annotation WHERE link_annotation.link_id = link.id
 AND link_annotation."key" = 'vnd.docker.reference.type' AND link_annotation.value =
-'attestation-manifest') AS is_attestation FROM link WHERE link.child_id IN (SELECT anon_1.value
-AS value FROM json_each(:ids) AS anon_1) AND link.role != 3;
+'attestation-manifest') AS is_attestation FROM link WHERE link.child_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) AND link.role != 3;
 
 -- name: links.owners
-SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT anon_1.value AS value
-FROM json_each(:parents) AS anon_1);
+SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:parents) AS anon_1);
 
 -- name: package_rows.copy
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(:target_id AS BIGINT)
@@ -267,21 +350,21 @@ SELECT blob_package.blob_id, count(*) AS packages FROM blob_package WHERE
 blob_package.document_id = :document_id GROUP BY blob_package.blob_id;
 
 -- name: package_rows.delete_by
-DELETE FROM blob_package WHERE blob_package.document_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1);
+DELETE FROM blob_package WHERE blob_package.document_id IN (SELECT CAST(anon_1.value AS BIGINT)
+AS value FROM json_each(:ids) AS anon_1);
 
 -- name: package_rows.delete_by_in
 DELETE FROM blob_package WHERE blob_package.document_id = :document_id AND blob_package.blob_id
 = :target_id;
 
 -- name: package_rows.delete_in
-DELETE FROM blob_package WHERE blob_package.blob_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1);
+DELETE FROM blob_package WHERE blob_package.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:ids) AS anon_1);
 
 -- name: package_rows.delete_unnamed
-DELETE FROM package WHERE package.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
-anon_1) AND NOT (EXISTS (SELECT 1 FROM blob_package WHERE blob_package.package_id =
-package.id));
+DELETE FROM package WHERE package.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1) AND NOT (EXISTS (SELECT 1 FROM blob_package WHERE
+blob_package.package_id = package.id));
 
 -- name: package_rows.enter
 INSERT INTO blob_package (blob_id, package_id, document_id) VALUES (?, ?, ?);
@@ -289,13 +372,14 @@ INSERT INTO blob_package (blob_id, package_id, document_id) VALUES (?, ?, ?);
 -- name: package_rows.enter_missing
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(:target_id AS BIGINT)
 AS anon_1, package.id, CAST(:document_id AS BIGINT) AS anon_2 FROM package WHERE package.id IN
-(SELECT anon_3.value AS value FROM json_each(:ids) AS anon_3) AND NOT (EXISTS (SELECT 1 FROM
-blob_package AS here WHERE here.blob_id = :target_id AND here.package_id = package.id AND
-here.document_id = :document_id));
+(SELECT CAST(anon_3.value AS BIGINT) AS value FROM json_each(:ids) AS anon_3) AND NOT (EXISTS
+(SELECT 1 FROM blob_package AS here WHERE here.blob_id = :target_id AND here.package_id =
+package.id AND here.document_id = :document_id));
 
 -- name: package_rows.entered
 SELECT DISTINCT blob_package.document_id, blob_package.blob_id FROM blob_package WHERE
-blob_package.document_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+blob_package.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids)
+AS anon_1);
 
 -- name: package_rows.insert
 INSERT INTO package (id, name, version, scheme, vkey, purl, license, type) VALUES (?, ?, ?, ?,
@@ -312,7 +396,7 @@ wanted.purl AND package.license = wanted.license AND package.type = wanted.type;
 
 -- name: package_rows.named_by
 SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id IN
-(SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1);
 
 -- name: package_rows.named_by_in
 SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id =
@@ -320,7 +404,7 @@ SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.doc
 
 -- name: package_rows.named_in
 SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.blob_id IN (SELECT
-anon_1.value AS value FROM json_each(:ids) AS anon_1);
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1);
 
 -- name: package_rows.next_id
 SELECT coalesce(max(package.id), 0) + 1 AS next_id FROM package;
@@ -358,13 +442,13 @@ ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE blob.digest BETWE
 
 -- name: refs.of_ids
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.id IN (SELECT anon_1.value
-AS value FROM json_each(:ids) AS anon_1) ORDER BY ref.position;
+ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) ORDER BY ref.position;
 
 -- name: refs.of_names
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.name IN (SELECT anon_1.value
-AS value FROM json_each(:names) AS anon_1) ORDER BY ref.position;
+ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.name IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_each(:names) AS anon_1) ORDER BY ref.position;
 
 -- name: refs.of_tag
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
@@ -379,6 +463,9 @@ ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blo
 ref.pinned FROM ref JOIN blob ON blob.id = ref.target_id WHERE ref.target_id IN (SELECT
 partial.id FROM partial) ORDER BY ref.position;
 
+-- name: refs.pinned
+SELECT ref.id FROM ref WHERE ref.pinned = 1;
+
 -- name: refs.sources
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id = :blob_id),
 above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT edge.parent_id AS
@@ -388,37 +475,37 @@ ref.position;
 
 -- name: refs.unnamed_referrers
 WITH RECURSIVE below_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id IN
-(SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1)), below(id) AS (SELECT
-below_seed.target_id AS id FROM below_seed UNION SELECT edge.child_id AS child_id FROM below
-JOIN edge ON edge.parent_id = below.id) SELECT ref.id, blob.id AS blob_id, blob.digest,
+(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1)), below(id) AS
+(SELECT below_seed.target_id AS id FROM below_seed UNION SELECT edge.child_id AS child_id FROM
+below JOIN edge ON edge.parent_id = below.id) SELECT ref.id, blob.id AS blob_id, blob.digest,
 about.digest AS subject FROM ref JOIN blob ON blob.id = ref.target_id JOIN link ON
 link.parent_id = blob.id JOIN blob AS about ON about.id = link.child_id WHERE ref.name IS NULL
 AND link.role = 4 AND ref.target_id IN (SELECT below.id FROM below) ORDER BY ref.position;
 
 -- name: repositories.forget
 DELETE FROM repository_blob WHERE repository_blob.repository = :repository AND
-repository_blob.blob_id IN (SELECT blob.id FROM blob WHERE blob.digest IN (SELECT anon_1.value
-AS value FROM json_each(:digests) AS anon_1));
+repository_blob.blob_id IN (SELECT blob.id FROM blob WHERE blob.digest IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_each(:digests) AS anon_1));
 
 -- name: repositories.forget_blobs
-DELETE FROM repository_blob WHERE repository_blob.blob_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1);
+DELETE FROM repository_blob WHERE repository_blob.blob_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1);
 
 -- name: repositories.in_registry
 SELECT blob.digest, repository_blob.repository, repository_blob.seen FROM repository_blob JOIN
-blob ON blob.id = repository_blob.blob_id WHERE blob.digest IN (SELECT anon_1.value AS value
-FROM json_each(:digests) AS anon_1) AND repository_blob.repository >= :low AND
+blob ON blob.id = repository_blob.blob_id WHERE blob.digest IN (SELECT CAST(anon_1.value AS
+TEXT) AS value FROM json_each(:digests) AS anon_1) AND repository_blob.repository >= :low AND
 repository_blob.repository < :high ORDER BY repository_blob.seen, repository_blob.repository;
 
 -- name: repositories.known_in
 SELECT blob.digest FROM blob JOIN repository_blob ON repository_blob.blob_id = blob.id WHERE
-blob.digest IN (SELECT anon_1.value AS value FROM json_each(:digests) AS anon_1) AND
-repository_blob.repository = :repository;
+blob.digest IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:digests) AS anon_1)
+AND repository_blob.repository = :repository;
 
 -- name: repositories.record
 INSERT INTO repository_blob (blob_id, repository, seen) SELECT blob.id, CAST(:repository AS
 TEXT) AS anon_1, CAST(:now AS BIGINT) AS anon_2 FROM blob WHERE blob.digest IN (SELECT
-anon_3.value AS value FROM json_each(:digests) AS anon_3);
+CAST(anon_3.value AS TEXT) AS value FROM json_each(:digests) AS anon_3);
 
 -- name: sbom_rows.all_ids
 SELECT sbom.document_id AS id FROM sbom UNION SELECT link.child_id AS id FROM link WHERE
@@ -430,15 +517,15 @@ listed_attestation.role = 1 AND kind_of_entry."key" = 'vnd.docker.reference.type
 kind_of_entry.value = 'attestation-manifest')));
 
 -- name: sbom_rows.called_so
-SELECT sbom.document_id AS id FROM sbom WHERE sbom.document_id IN (SELECT anon_1.value AS value
-FROM json_each(:ids) AS anon_1) UNION SELECT link.child_id AS id FROM link WHERE link.child_id
-IN (SELECT anon_2.value AS value FROM json_each(:ids) AS anon_2) AND link.role = 3 AND ((EXISTS
-(SELECT subject.id FROM link AS subject WHERE subject.parent_id = link.parent_id AND
-subject.role = 4)) OR (EXISTS (SELECT listed_attestation.id FROM link AS listed_attestation
-JOIN link_annotation AS kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
-listed_attestation.child_id = link.parent_id AND listed_attestation.role = 1 AND
-kind_of_entry."key" = 'vnd.docker.reference.type' AND kind_of_entry.value =
-'attestation-manifest')));
+SELECT sbom.document_id AS id FROM sbom WHERE sbom.document_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1) UNION SELECT link.child_id AS id FROM link
+WHERE link.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM json_each(:ids) AS
+anon_2) AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE
+subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS (SELECT
+listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS kind_of_entry ON
+kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
+link.parent_id AND listed_attestation.role = 1 AND kind_of_entry."key" =
+'vnd.docker.reference.type' AND kind_of_entry.value = 'attestation-manifest')));
 
 -- name: sbom_rows.claims_of
 SELECT link.parent_id, link.child_id, blob.digest, link.media_type AS layer_type,
@@ -450,11 +537,11 @@ link_annotation.link_id = link.id AND link_annotation."key" IN ('in-toto.io/pred
 FROM annotation WHERE annotation.blob_id = link.parent_id AND annotation."key" IN
 ('in-toto.io/predicate-type', 'predicateType', 'dev.sigstore.bundle.predicateType')), '') AS
 predicate_type FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id
-= link.parent_id WHERE link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
-anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM
-link AS subject WHERE subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS
-(SELECT listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS
-kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
+= link.parent_id WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND ((EXISTS (SELECT
+subject.id FROM link AS subject WHERE subject.parent_id = link.parent_id AND subject.role = 4))
+OR (EXISTS (SELECT listed_attestation.id FROM link AS listed_attestation JOIN link_annotation
+AS kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
 listed_attestation.child_id = link.parent_id AND listed_attestation.role = 1 AND
 kind_of_entry."key" = 'vnd.docker.reference.type' AND kind_of_entry.value =
 'attestation-manifest'))) ORDER BY link.parent_id, link.position;
@@ -469,72 +556,76 @@ link_annotation.link_id = link.id AND link_annotation."key" IN ('in-toto.io/pred
 FROM annotation WHERE annotation.blob_id = link.parent_id AND annotation."key" IN
 ('in-toto.io/predicate-type', 'predicateType', 'dev.sigstore.bundle.predicateType')), '') AS
 predicate_type FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id
-= link.parent_id WHERE link.child_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
-anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM
-link AS subject WHERE subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS
-(SELECT listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS
-kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
+= link.parent_id WHERE link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL AND link.role = 3 AND ((EXISTS (SELECT
+subject.id FROM link AS subject WHERE subject.parent_id = link.parent_id AND subject.role = 4))
+OR (EXISTS (SELECT listed_attestation.id FROM link AS listed_attestation JOIN link_annotation
+AS kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
 listed_attestation.child_id = link.parent_id AND listed_attestation.role = 1 AND
 kind_of_entry."key" = 'vnd.docker.reference.type' AND kind_of_entry.value =
 'attestation-manifest'))) ORDER BY link.parent_id, link.position;
 
 -- name: sbom_rows.delete
-DELETE FROM sbom WHERE sbom.document_id IN (SELECT anon_1.value AS value FROM json_each(:ids)
-AS anon_1);
+DELETE FROM sbom WHERE sbom.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: sbom_rows.described_by
 SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
-= link.child_id WHERE link.role = 4 AND link.parent_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS
-manifest_id, edge.child_id AS target_id FROM link AS listed JOIN link_annotation AS kind ON
-kind.link_id = listed.id JOIN link_annotation AS about ON about.link_id = listed.id JOIN edge
-ON edge.parent_id = listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest =
-about.value WHERE listed.role = 1 AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
-sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role = 1))
-AND kind."key" = 'vnd.docker.reference.type' AND kind.value = 'attestation-manifest' AND
-about."key" = 'vnd.docker.reference.digest' AND listed.child_id IN (SELECT anon_2.value AS
-value FROM json_each(:ids) AS anon_2) AND blob.touched IS NOT NULL;
-
--- name: sbom_rows.describing
-SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
-= link.child_id WHERE link.role = 4 AND link.child_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS
-manifest_id, edge.child_id AS target_id FROM link AS listed JOIN link_annotation AS kind ON
-kind.link_id = listed.id JOIN link_annotation AS about ON about.link_id = listed.id JOIN edge
-ON edge.parent_id = listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest =
-about.value WHERE listed.role = 1 AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
-sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role = 1))
-AND kind."key" = 'vnd.docker.reference.type' AND kind.value = 'attestation-manifest' AND
-about."key" = 'vnd.docker.reference.digest' AND edge.child_id IN (SELECT anon_2.value AS value
-FROM json_each(:ids) AS anon_2) AND blob.touched IS NOT NULL;
-
--- name: sbom_rows.insert
-INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (?, ?, ?);
-
--- name: sbom_rows.listed_by
-SELECT link.child_id FROM link WHERE link.parent_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1) AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM link AS
-subject WHERE subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS (SELECT
-listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS kind_of_entry ON
-kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
-link.parent_id AND listed_attestation.role = 1 AND kind_of_entry."key" =
-'vnd.docker.reference.type' AND kind_of_entry.value = 'attestation-manifest')));
-
--- name: sbom_rows.near
-SELECT link.parent_id AS manifest_id FROM link JOIN blob ON blob.id = link.child_id WHERE
-link.role = 4 AND link.child_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS
-anon_1) UNION ALL SELECT listed.child_id AS manifest_id FROM link AS listed JOIN
+= link.child_id WHERE link.role = 4 AND link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT)
+AS value FROM json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL UNION ALL SELECT
+listed.child_id AS manifest_id, edge.child_id AS target_id FROM link AS listed JOIN
 link_annotation AS kind ON kind.link_id = listed.id JOIN link_annotation AS about ON
 about.link_id = listed.id JOIN edge ON edge.parent_id = listed.parent_id JOIN blob ON blob.id =
 edge.child_id AND blob.digest = about.value WHERE listed.role = 1 AND (EXISTS (SELECT
 sibling.id FROM link AS sibling WHERE sibling.parent_id = edge.parent_id AND sibling.child_id =
 edge.child_id AND sibling.role = 1)) AND kind."key" = 'vnd.docker.reference.type' AND
 kind.value = 'attestation-manifest' AND about."key" = 'vnd.docker.reference.digest' AND
-edge.child_id IN (SELECT anon_2.value AS value FROM json_each(:ids) AS anon_2);
+listed.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM json_each(:ids) AS
+anon_2) AND blob.touched IS NOT NULL;
+
+-- name: sbom_rows.describing
+SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
+= link.child_id WHERE link.role = 4 AND link.child_id IN (SELECT CAST(anon_1.value AS BIGINT)
+AS value FROM json_each(:ids) AS anon_1) AND blob.touched IS NOT NULL UNION ALL SELECT
+listed.child_id AS manifest_id, edge.child_id AS target_id FROM link AS listed JOIN
+link_annotation AS kind ON kind.link_id = listed.id JOIN link_annotation AS about ON
+about.link_id = listed.id JOIN edge ON edge.parent_id = listed.parent_id JOIN blob ON blob.id =
+edge.child_id AND blob.digest = about.value WHERE listed.role = 1 AND (EXISTS (SELECT
+sibling.id FROM link AS sibling WHERE sibling.parent_id = edge.parent_id AND sibling.child_id =
+edge.child_id AND sibling.role = 1)) AND kind."key" = 'vnd.docker.reference.type' AND
+kind.value = 'attestation-manifest' AND about."key" = 'vnd.docker.reference.digest' AND
+edge.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM json_each(:ids) AS anon_2)
+AND blob.touched IS NOT NULL;
+
+-- name: sbom_rows.insert
+INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (?, ?, ?);
+
+-- name: sbom_rows.listed_by
+SELECT link.child_id FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:ids) AS anon_1) AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM
+link AS subject WHERE subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS
+(SELECT listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS
+kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
+listed_attestation.child_id = link.parent_id AND listed_attestation.role = 1 AND
+kind_of_entry."key" = 'vnd.docker.reference.type' AND kind_of_entry.value =
+'attestation-manifest')));
+
+-- name: sbom_rows.near
+SELECT link.parent_id AS manifest_id FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.role = 4 AND link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1) UNION ALL SELECT listed.child_id AS manifest_id FROM link AS listed
+JOIN link_annotation AS kind ON kind.link_id = listed.id JOIN link_annotation AS about ON
+about.link_id = listed.id JOIN edge ON edge.parent_id = listed.parent_id JOIN blob ON blob.id =
+edge.child_id AND blob.digest = about.value WHERE listed.role = 1 AND (EXISTS (SELECT
+sibling.id FROM link AS sibling WHERE sibling.parent_id = edge.parent_id AND sibling.child_id =
+edge.child_id AND sibling.role = 1)) AND kind."key" = 'vnd.docker.reference.type' AND
+kind.value = 'attestation-manifest' AND about."key" = 'vnd.docker.reference.digest' AND
+edge.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM json_each(:ids) AS anon_2);
 
 -- name: sbom_rows.of_ids
 SELECT sbom.document_id, sbom.media_type, sbom.predicate_type, sbom.packages FROM sbom WHERE
-sbom.document_id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+sbom.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS
+anon_1);
 
 -- name: sbom_rows.set_corrupt
 UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.id = :document_id;
@@ -552,7 +643,7 @@ blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL ORDER BY blob.dig
 -- name: sbom_rows.unread_of
 SELECT blob.id, blob.digest, blob.touched, sbom.media_type, sbom.predicate_type FROM sbom JOIN
 blob ON blob.id = sbom.document_id WHERE sbom.packages IS NULL AND blob.digest IN (SELECT
-anon_1.value AS value FROM json_each(:digests) AS anon_1);
+CAST(anon_1.value AS TEXT) AS value FROM json_each(:digests) AS anon_1);
 
 -- name: sbom_rows.unreadable
 SELECT blob.digest, sbom.media_type, sbom.problem, sbom.packages FROM sbom JOIN blob ON blob.id
@@ -561,8 +652,9 @@ SELECT blob.digest, sbom.media_type, sbom.problem, sbom.packages FROM sbom JOIN 
 -- name: sboms.packages
 SELECT DISTINCT blob_package.blob_id, package.name, package.version, package.type,
 package.license, package.purl, package.vkey, package.id FROM blob_package JOIN package ON
-package.id = blob_package.package_id WHERE blob_package.blob_id IN (SELECT anon_1.value AS
-value FROM json_each(:targets) AS anon_1) ORDER BY package.name, package.vkey, package.id;
+package.id = blob_package.package_id WHERE blob_package.blob_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:targets) AS anon_1) ORDER BY package.name, package.vkey,
+package.id;
 
 -- name: sboms.unread
 SELECT sbom.document_id FROM sbom WHERE sbom.packages IS NULL LIMIT 1 OFFSET 0;
@@ -577,7 +669,8 @@ INSERT INTO state ("key", value) VALUES (:key, :value);
 SELECT state.value FROM state WHERE state."key" = :key;
 
 -- name: stored_blobs.delete
-DELETE FROM blob WHERE blob.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+DELETE FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: stored_blobs.files
 SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.touched IS NOT NULL;
@@ -592,13 +685,14 @@ SELECT coalesce(max(blob.id), 0) + 1 AS next_id FROM blob;
 -- name: stored_blobs.of_digests
 SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
 blob.artifact_type, blob.platform_id, blob.parsed, blob.problem, blob.touched, blob.verified
-FROM blob WHERE blob.digest IN (SELECT anon_1.value AS value FROM json_each(:digests) AS
-anon_1);
+FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
+json_each(:digests) AS anon_1);
 
 -- name: stored_blobs.of_ids
 SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
 blob.artifact_type, blob.platform_id, blob.parsed, blob.problem, blob.touched, blob.verified
-FROM blob WHERE blob.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids)
+AS anon_1);
 
 -- name: stored_blobs.update
 UPDATE blob SET size=:size, kind=:kind, state=:state, media_type=:media_type,
@@ -610,11 +704,12 @@ SELECT ref.id, ref.position, ref.entry, ref.name, ref.target_id, ref.media_type,
 ref.platform_id, ref.added FROM ref ORDER BY ref.position;
 
 -- name: stored_refs.delete
-DELETE FROM ref WHERE ref.id IN (SELECT anon_1.value AS value FROM json_each(:ids) AS anon_1);
+DELETE FROM ref WHERE ref.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: stored_refs.delete_annotations
-DELETE FROM ref_annotation WHERE ref_annotation.ref_id IN (SELECT anon_1.value AS value FROM
-json_each(:ids) AS anon_1);
+DELETE FROM ref_annotation WHERE ref_annotation.ref_id IN (SELECT CAST(anon_1.value AS BIGINT)
+AS value FROM json_each(:ids) AS anon_1);
 
 -- name: stored_refs.insert
 INSERT INTO ref (id, position, entry, name, registry, repo, tag, target_id, media_type, size,
@@ -635,11 +730,11 @@ tag=:tag, target_id=:target_id, media_type=:media_type, size=:size, platform_id=
 pinned=:pinned, added=:added WHERE ref.id = :row_id;
 
 -- name: usage.content
-WITH RECURSIVE measured_seed AS (SELECT anon_1.value AS value FROM json_each(:targets) AS
-anon_1), measured(id) AS (SELECT measured_seed.value AS id FROM measured_seed UNION SELECT
-edge.child_id AS child_id FROM measured JOIN edge ON edge.parent_id = measured.id) SELECT
-coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN (SELECT measured.id FROM
-measured) AND blob.state IN (1, 2);
+WITH RECURSIVE measured_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:targets) AS anon_1), measured(id) AS (SELECT measured_seed.value AS id FROM
+measured_seed UNION SELECT edge.child_id AS child_id FROM measured JOIN edge ON edge.parent_id
+= measured.id) SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN
+(SELECT measured.id FROM measured) AND blob.state IN (1, 2);
 
 -- name: usage.exclusive
 WITH RECURSIVE targets AS (SELECT DISTINCT ref.target_id AS target_id FROM ref), content(root,
@@ -650,20 +745,20 @@ content.id AS id FROM content GROUP BY content.id HAVING count(*) = 1) AS alone 
 blob.id = alone.id WHERE blob.state IN (1, 2) GROUP BY alone.root;
 
 -- name: usage.freed
-WITH RECURSIVE freed_refs AS (SELECT anon_1.value AS value FROM json_each(:refs) AS anon_1),
-freed_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT
-freed_refs.value FROM freed_refs)), freed_content(id) AS (SELECT freed_content_seed.id AS id
-FROM freed_content_seed UNION SELECT edge.child_id AS child_id FROM freed_content JOIN edge ON
-edge.parent_id = freed_content.id), freed_sharing(id) AS (SELECT freed_content.id AS id FROM
-freed_content UNION SELECT edge.parent_id AS parent_id FROM freed_sharing JOIN edge ON
-edge.child_id = freed_sharing.id), freed_others_seed AS (SELECT ref.target_id AS id FROM ref
-WHERE ref.target_id IN (SELECT freed_sharing.id FROM freed_sharing) AND NOT (EXISTS (SELECT 1
-FROM freed_refs WHERE ref.id = freed_refs.value))), freed_others(id) AS (SELECT
-freed_others_seed.id AS id FROM freed_others_seed UNION SELECT edge.child_id AS child_id FROM
-freed_others JOIN edge ON edge.parent_id = freed_others.id), freed AS (SELECT freed_content.id
-AS id FROM freed_content WHERE NOT (EXISTS (SELECT 1 FROM freed_others WHERE freed_others.id =
-freed_content.id))) SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN
-(SELECT freed.id FROM freed) AND blob.state IN (1, 2);
+WITH RECURSIVE freed_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:refs) AS anon_1), freed_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE
+ref.id IN (SELECT freed_refs.value FROM freed_refs)), freed_content(id) AS (SELECT
+freed_content_seed.id AS id FROM freed_content_seed UNION SELECT edge.child_id AS child_id FROM
+freed_content JOIN edge ON edge.parent_id = freed_content.id), freed_sharing(id) AS (SELECT
+freed_content.id AS id FROM freed_content UNION SELECT edge.parent_id AS parent_id FROM
+freed_sharing JOIN edge ON edge.child_id = freed_sharing.id), freed_others_seed AS (SELECT
+ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT freed_sharing.id FROM
+freed_sharing) AND NOT (EXISTS (SELECT 1 FROM freed_refs WHERE ref.id = freed_refs.value))),
+freed_others(id) AS (SELECT freed_others_seed.id AS id FROM freed_others_seed UNION SELECT
+edge.child_id AS child_id FROM freed_others JOIN edge ON edge.parent_id = freed_others.id),
+freed AS (SELECT freed_content.id AS id FROM freed_content WHERE NOT (EXISTS (SELECT 1 FROM
+freed_others WHERE freed_others.id = freed_content.id))) SELECT coalesce(sum(blob.size), 0) AS
+coalesce_1 FROM blob WHERE blob.id IN (SELECT freed.id FROM freed) AND blob.state IN (1, 2);
 
 -- name: usage.on_disk
 SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.state IN (1, 2);
@@ -682,8 +777,8 @@ SELECT blob.digest, blob.size, blob.touched, blob.verified FROM blob WHERE blob.
 NULL;
 
 -- name: user_state.ids
-SELECT blob.digest, blob.id FROM blob WHERE blob.digest IN (SELECT anon_1.value AS value FROM
-json_each(:digests) AS anon_1);
+SELECT blob.digest, blob.id FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT)
+AS value FROM json_each(:digests) AS anon_1);
 
 -- name: user_state.insert_repositories
 INSERT INTO repository_blob (blob_id, repository, seen) VALUES (?, ?, ?);
@@ -717,16 +812,16 @@ blob.touched = :touched;
 
 -- name: validation.faults
 SELECT link.parent_id, blob.digest, blob.state FROM link JOIN blob ON blob.id = link.child_id
-WHERE link.parent_id IN (SELECT anon_1.value AS value FROM json_each(:parents) AS anon_1) AND
-link.role IN (2, 3) AND blob.state != 1 AND blob.state IN (0, 2, 3) ORDER BY link.parent_id,
-link.role, link.position;
+WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents)
+AS anon_1) AND link.role IN (2, 3) AND blob.state != 1 AND blob.state IN (0, 2, 3) ORDER BY
+link.parent_id, link.role, link.position;
 
 -- name: validation.misdeclared
 SELECT link.parent_id, parent.digest AS parent_digest, blob.digest, blob.size, link.size AS
 declared FROM link JOIN blob ON blob.id = link.child_id JOIN blob AS parent ON parent.id =
 link.parent_id WHERE blob.state = 1 AND blob.size != link.size AND link.parent_id IN (SELECT
-anon_1.value AS value FROM json_each(:parents) AS anon_1) ORDER BY link.parent_id,
-link.position;
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents) AS anon_1) ORDER BY
+link.parent_id, link.position;
 
 -- name: validation.misdeclared_referenced
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
@@ -743,11 +838,12 @@ blob.id = ref.target_id WHERE blob.state = 1 AND blob.size != ref.size ORDER BY 
 -- name: validation.misdeclared_refs_of
 SELECT ref.id, ref.name, blob.digest, blob.size, ref.size AS declared FROM ref JOIN blob ON
 blob.id = ref.target_id WHERE blob.state = 1 AND blob.size != ref.size AND ref.target_id IN
-(SELECT anon_1.value AS value FROM json_each(:targets) AS anon_1) ORDER BY ref.position;
+(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:targets) AS anon_1) ORDER BY
+ref.position;
 
 -- name: validation.problems
-SELECT blob.id, blob.problem FROM blob WHERE blob.id IN (SELECT anon_1.value AS value FROM
-json_each(:targets) AS anon_1) AND blob.problem IS NOT NULL;
+SELECT blob.id, blob.problem FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:targets) AS anon_1) AND blob.problem IS NOT NULL;
 
 -- name: verification.corrupted
 UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.digest = :digest;
@@ -756,11 +852,11 @@ UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.digest = :di
 SELECT blob.digest FROM blob WHERE blob.state IN (1, 2) ORDER BY blob.size DESC;
 
 -- name: verification.files_of
-WITH RECURSIVE content_seed AS (SELECT anon_1.value AS value FROM json_each(:targets) AS
-anon_1), content(id) AS (SELECT content_seed.value AS id FROM content_seed UNION SELECT
-edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
-blob.digest FROM blob WHERE blob.state IN (1, 2) AND blob.id IN (SELECT content.id FROM
-content) ORDER BY blob.size DESC;
+WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:targets) AS anon_1), content(id) AS (SELECT content_seed.value AS id FROM
+content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
+content.id) SELECT blob.digest FROM blob WHERE blob.state IN (1, 2) AND blob.id IN (SELECT
+content.id FROM content) ORDER BY blob.size DESC;
 
 -- name: verification.healed
 UPDATE blob SET state=1, problem=NULL WHERE blob.digest = :digest AND blob.state = 2 AND
@@ -770,11 +866,11 @@ blob.parsed = 0;
 SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0);
 
 -- name: verification.missing_of
-WITH RECURSIVE content_seed AS (SELECT anon_1.value AS value FROM json_each(:targets) AS
-anon_1), content(id) AS (SELECT content_seed.value AS id FROM content_seed UNION SELECT
-edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
-blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0) AND blob.id IN (SELECT
-content.id FROM content);
+WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:targets) AS anon_1), content(id) AS (SELECT content_seed.value AS id FROM
+content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
+content.id) SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0) AND
+blob.id IN (SELECT content.id FROM content);
 
 -- name: verification.verified
 UPDATE blob SET verified=:moment WHERE blob.digest = :digest AND blob.touched = :touched;

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog import codecs
+from cachedb.catalog.enums import State
 from cachedb.catalog.statements.index import derived_rows, documents, stored_blobs
 
 if TYPE_CHECKING:
@@ -27,14 +28,15 @@ def facts(connection: Connection) -> set[Fact]:
     found: set[Fact] = set()
     for blob in connection.each(derived_rows.BLOBS):
         digests[blob.id] = blob.digest
-        state = State.PRESENT if blob.state == State.CORRUPT else State(blob.state)
+        state = codecs.state(blob.state)
+        state = State.PRESENT if state is State.CORRUPT else state
         found.add(
-            ("blob", blob.digest, Kind(blob.kind).name, state.name, blob.media_type,
+            ("blob", blob.digest, codecs.kind(blob.kind).name, state.name, blob.media_type,
              platforms.get(blob.platform_id or 0))
         )  # fmt: skip
     for link in connection.each(derived_rows.LINKS):
         found.add(
-            ("link", digests.get(link.parent_id), Role(link.role).name, link.position,
+            ("link", digests.get(link.parent_id), codecs.role(link.role).name, link.position,
              digests.get(link.child_id), link.media_type, link.size,
              platforms.get(link.platform_id or 0), link.embedded)
         )  # fmt: skip

@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cachedb.catalog import codecs
 from cachedb.catalog.index import packages
 from cachedb.catalog.index.packages import PackedPackages
 from cachedb.catalog.statement import many
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statements.index.sbom_rows import DocumentClaim, SbomRow, UnreadRow
+    from cachedb.oci.digest import Digest
 
 # From so many changed blobs on, it is faster to look at every link than at those of each.
 _MANY = 2_000
@@ -154,7 +156,7 @@ def claims_about(connection: Connection, targets: Iterable[int]) -> list[Claim]:
     claims = connection.rows(sbom_rows.CLAIMS_OF, ids=many(sorted(described)))
     return [
         Claim(
-            digest=Digest.declared(row.digest),
+            digest=codecs.digest(row.digest),
             target_id=target,
             media_type=_types(row).media_type,
             predicate_type=row.predicate_type,
@@ -303,7 +305,7 @@ def _described(connection: Connection, manifests: Iterable[int]) -> dict[int, se
 
 def _as_unread(row: UnreadRow) -> Unread:
     return Unread(
-        digest=Digest.declared(row.digest),
+        digest=codecs.digest(row.digest),
         touched=row.touched,
         media_type=row.media_type,
         predicate_type=row.predicate_type,

@@ -11,6 +11,7 @@ from collections import defaultdict
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind, Reading, Role, State
 from cachedb.catalog.index import link_rows
 from cachedb.catalog.index.blob_rows import COLUMNS, BlobRow, Claim, NewLink
@@ -288,12 +289,12 @@ class Ingest:
                     id=found.id,
                     digest=found.digest,
                     size=found.size,
-                    kind=Kind(found.kind),
-                    state=State(found.state),
+                    kind=codecs.kind(found.kind),
+                    state=codecs.state(found.state),
                     media_type=found.media_type,
                     artifact_type=found.artifact_type,
                     platform_id=found.platform_id,
-                    parsed=Reading(found.parsed),
+                    parsed=codecs.reading(found.parsed),
                     problem=found.problem,
                     touched=found.touched,
                     verified=found.verified,
@@ -316,7 +317,7 @@ class Ingest:
         found = self.connection.rows(links.OTHER_CLAIMS, ids=listed)
         self.load_ids({one.parent_id for one in found})
         for one in found:
-            claim = Claim(one.media_type, one.size, one.platform_id, Role(one.role))
+            claim = Claim(one.media_type, one.size, one.platform_id, codecs.role(one.role))
             claim.parent = self._by_id[one.parent_id]
             claim.is_embedded, claim.is_attestation = bool(one.embedded), bool(one.is_attestation)
             self._stored_claims[one.child_id].append(claim)
@@ -328,7 +329,7 @@ class Ingest:
         self.load_ids({one.child_id for rows in found.values() for one in rows})
         for key, rows in found.items():
             self._stored_content[key] = [
-                (Role(one.role), one.media_type, self._by_id[one.child_id]) for one in rows
+                (codecs.role(one.role), one.media_type, self._by_id[one.child_id]) for one in rows
             ]
 
     def _load_manifests(self, ids: Iterable[int]) -> None:

@@ -137,7 +137,10 @@ def _postgresql_field(element: Any, compiler: SQLCompiler, **options: Any) -> st
 
 @compiles(_Element, "sqlite")
 def _sqlite_element(element: Any, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.value, **options)
+    # Cast: SQLite makes no index for a column without a type, so a list that a subquery looks up
+    # would be scanned for each row.
+    value = compiler.process(element.value, **options)
+    return f"CAST({value} AS {compiler.dialect.type_compiler_instance.process(element.type)})"
 
 
 @compiles(_Element, "postgresql")

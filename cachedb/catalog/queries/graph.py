@@ -13,7 +13,6 @@ statement need different names.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import CTE, exists, func, select
@@ -22,8 +21,6 @@ from cachedb.catalog.enums import State
 from cachedb.catalog.schema import blob, edge, ref
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from sqlalchemy import ColumnElement, CompoundSelect, Select
 
     Seed: TypeAlias = Select[Any] | CompoundSelect[Any] | CTE
@@ -44,12 +41,6 @@ def ancestors(seed: Seed, name: str | None = None) -> CTE:
     return walk.union(select(edge.c.parent_id).join_from(walk, edge, edge.c.child_id == walk.c.id))
 
 
-def listed(ids: Collection[int]) -> Select[int]:
-    """Select these numbers, however many: they are one value of the statement."""
-    each = func.json_each(json.dumps(sorted(ids))).table_valued("value")
-    return select(each.c.value.label("id"))
-
-
 def targets(refs: Seed | None = None) -> Select[int]:
     """Select what the refs of these ids point at; without an argument, what any ref does."""
     if refs is None:
@@ -58,11 +49,11 @@ def targets(refs: Seed | None = None) -> Select[int]:
     return select(ref.c.target_id.label("id")).where(ref.c.id.in_(select(chosen.c[0])))
 
 
-def reachable(name: str | None = None, without: Collection[int] = ()) -> CTE:
+def reachable(name: str | None = None, without: Select[int] | None = None) -> CTE:
     """Collect everything that some ref keeps; those of the ids `without` keep nothing."""
     found = targets()
-    if without:
-        found = found.where(outside(ref.c.id, listed(without).cte(name and f"{name}_without")))
+    if without is not None:
+        found = found.where(ref.c.id.not_in(without))
     return descendants(found, name)
 
 

@@ -64,6 +64,12 @@ def containing_digest() -> Select[*tuple[Any, ...]]:
     return _refs(ref.c.target_id.in_(select(graph.ancestors(seed, "above").c.id)))
 
 
+@defines(refs.PINNED)
+def pinned() -> Select[int]:
+    """Select the pinned refs."""
+    return select(ref.c.id).where(ref.c.pinned == 1)
+
+
 @defines(refs.PARTIAL)
 def partial() -> Select[*tuple[Any, ...]]:
     """Select the refs that contain a platform that was not pulled."""

@@ -59,6 +59,8 @@ CONTAINING: Final = Rows("refs.containing", RefRow)
 """The refs whose target contains the blob `blob_id` at any depth, or is that blob."""
 CONTAINING_DIGEST: Final = Rows("refs.containing_digest", RefRow)
 """The refs whose target contains the blob of `digest` at any depth, or is that blob."""
+PINNED: Final = Scalars("refs.pinned", int)
+"""The ids of the pinned refs."""
 PARTIAL: Final = Rows("refs.partial", RefRow)
 """The refs whose target contains a platform that was not pulled."""
 CLAIMS: Final = Rows("refs.claims", ClaimRow)

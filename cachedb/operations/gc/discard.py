@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.queries import graph
-from cachedb.catalog.schema import blob
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import garbage
 from cachedb.operations.gc import mark, remove, sweep
 
 if TYPE_CHECKING:
@@ -40,9 +38,5 @@ def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> sweep.GC
 
 
 def _kept_by_nothing_else(catalog: Catalog, refs: Collection[int]) -> set[str]:
-    # Of all of them at once: what two of the names share is kept by nothing else either.
-    alone = graph.exclusive(graph.listed(refs))
     with catalog.reading() as connection:
-        return set(
-            connection.scalars(select(blob.c.digest).where(blob.c.id.in_(select(alone.c.id))))
-        )
+        return set(connection.values(garbage.EXCLUSIVE, refs=many(refs)))

@@ -13,32 +13,31 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
-from cachedb.catalog.batches import chunks
-from cachedb.catalog.enums import Kind, State
-from cachedb.catalog.queries import graph, statements
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog import codecs
+from cachedb.catalog.enums import State
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import blobs
+from cachedb.catalog.statements import blobs, refs
+from cachedb.catalog.statements import garbage as statements
 from cachedb.errors import UnreadableGraph
 from cachedb.layout.blobs import path_of
 from cachedb.layout.quarantine import FINISHED, age_of
 from cachedb.layout.staging.area import digest_of
 from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
-from cachedb.oci.digest import Digest
+from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync.recover import held_by_operations
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from sqlalchemy import ColumnElement, Select
-
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.enums import Kind
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statement import Rows
+    from cachedb.catalog.statements.garbage import KeptRow
     from cachedb.layout import Layout
     from cachedb.layout.temporary_files import TemporaryFile
+    from cachedb.oci.digest import Digest
 
 
 class Reason(StrEnum):
@@ -143,10 +142,12 @@ def plan(
 
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read.
+        CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
     """
     quarantine = grace if quarantine is None else quarantine
     with catalog.reading() as connection:
         garbage, spared = find_blobs(layout, connection, grace, without, chosen)
+        cross_check(layout, connection, {each.digest: each.kind for each in garbage}, without)
         held = held_by_operations(layout, connection)
     litter = find_litter(layout, grace, quarantine, held) if chosen is None else ()
     found = list(litter)
@@ -163,7 +164,7 @@ def plan(
 def kept(catalog: Catalog) -> list[Kept]:
     """Return what refs keep, with a name for each; costs a walk from every ref."""
     with catalog.reading() as connection:
-        return _kept(connection, select(ref.c.id))
+        return _kept(connection, statements.KEPT)
 
 
 def kept_besides(catalog: Catalog, ref_ids: Collection[int]) -> list[Kept]:
@@ -171,39 +172,19 @@ def kept_besides(catalog: Catalog, ref_ids: Collection[int]) -> list[Kept]:
 
     Costs a walk from every ref that shares something with them.
     """
-    chosen = graph.listed(ref_ids).cte("chosen")
-    content = graph.descendants(graph.targets(chosen), "chosen_content")
-    sharing = graph.ancestors(content, "sharing")
-    others = select(ref.c.id).where(
-        ref.c.target_id.in_(select(sharing.c.id)), graph.outside(ref.c.id, chosen)
-    )
     with catalog.reading() as connection:
-        return _kept(connection, others, blob.c.id.in_(select(content.c.id)))
+        return _kept(connection, statements.KEPT_BESIDES, refs=many(ref_ids))
 
 
-def _kept(
-    connection: Connection, refs: Select[int], *conditions: ColumnElement[bool]
-) -> list[Kept]:
-    keeping = refs.cte("keeping")
-    targets = select(ref.c.target_id).where(ref.c.id.in_(select(keeping.c.id))).distinct()
-    pairs = graph.content_of_each(targets)
-    first = (
-        select(pairs.c.id, func.min(ref.c.position).label("position"))
-        .join(ref, ref.c.target_id == pairs.c.root)
-        .where(ref.c.id.in_(select(keeping.c.id)))
-        .group_by(pairs.c.id)
-        .subquery("first")
-    )
-    rows = connection.execute(
-        select(blob.c.digest, blob.c.size, blob.c.kind, ref.c.name)
-        .join(first, first.c.id == blob.c.id)
-        .join(ref, ref.c.position == first.c.position)
-        .where(blob.c.state.in_(list(map(int, graph.ON_DISK))), *conditions)
-        .order_by(blob.c.digest)
-    )
+def _kept(connection: Connection, statement: Rows[KeptRow], **values: str) -> list[Kept]:
     return [
-        Kept(digest=Digest.declared(digest), size=size, kind=Kind(kind), name=name)
-        for digest, size, kind, name in rows
+        Kept(
+            digest=codecs.digest(row.digest),
+            size=codecs.size(row.size),
+            kind=codecs.kind(row.kind),
+            name=row.name,
+        )
+        for row in connection.each(statement, **values)
     ]
 
 
@@ -223,20 +204,24 @@ def find_blobs(
     leased = leased_blobs(layout, connection)
     subjects = set(connection.values(blobs.SUBJECTS_OF_REFS, without=many(without)))
     found: list[Candidate] = []
-    rows = connection.execute(statements.unreachable_files(without))
-    for key, digest, size, kind, touched in rows:
-        if chosen is not None and key not in chosen:
+    for row in connection.each(statements.UNREACHABLE, without=many(without)):
+        if chosen is not None and row.id not in chosen:
             reason = Reason.NOT_CHOSEN
-        elif key in leased:
+        elif row.id in leased:
             reason = Reason.LEASED
-        elif key in subjects:
+        elif row.id in subjects:
             reason = Reason.SUBJECT
-        elif _is_young(touched or 0, grace):
+        elif _is_young(row.touched or 0, grace):
             reason = Reason.YOUNG
         else:
             reason = Reason.UNREACHABLE
         found.append(
-            Candidate(digest=Digest.declared(digest), size=size, kind=Kind(kind), reason=reason)
+            Candidate(
+                digest=codecs.digest(row.digest),
+                size=codecs.size(row.size),
+                kind=codecs.kind(row.kind),
+                reason=reason,
+            )
         )
     garbage = tuple(each for each in found if each.reason in _GARBAGE)
     return garbage, tuple(each for each in found if each.reason not in _GARBAGE)
@@ -284,28 +269,25 @@ def _refuse_unreadable(layout: Layout, connection: Connection, without: Collecti
     problems = layout.index().problems
     if problems:
         raise UnreadableGraph("", problems[0], "index.json")
-    found = connection.execute(statements.unreadable_and_live(without)).first()
+    found = connection.first(statements.UNREADABLE, without=many(without))
     if found is not None:
-        digest = Digest.declared(found.digest)
-        why = "it is missing" if found.state == State.MISSING else "it is corrupt"
+        digest = codecs.digest(found.digest)
+        state = codecs.state(found.state)
+        why = "it is missing" if state is State.MISSING else "it is corrupt"
         image = _an_image_with(connection, digest)
         raise UnreadableGraph(digest, found.problem or why, path_of(digest), image)
 
 
-def _an_image_with(connection: Connection, digest: str) -> str:
-    """Return a name that leads to a blob, as it can be typed, or the digest where none does."""
-    above = graph.ancestors(select(blob.c.id).where(blob.c.digest == digest), "above")
-    names = select(ref.c.name, blob.c.digest).join(blob, blob.c.id == ref.c.target_id)
-    name, target = connection.execute(
-        names.where(ref.c.target_id.in_(select(above.c.id))).order_by(ref.c.position)
-    ).first() or (None, digest)
-    return shlex.quote(name or target)
+def _an_image_with(connection: Connection, digest: Digest) -> str:
+    """Return a name of an image that contains a blob, quoted for a shell, or else its digest."""
+    row = connection.first(refs.CONTAINING_DIGEST, digest=digest)
+    return shlex.quote(digest if row is None else row.name or row.digest)
 
 
-def leased_blobs(layout: Layout, connection: Connection) -> set[int]:
-    """Return the ids of what the leases of running operations hold, with all that it contains."""
-    found: set[int] = set()
-    for batch in chunks(sorted(held_by_operations(layout, connection))):
-        seed = select(blob.c.id).where(blob.c.digest.in_(batch))
-        found.update(connection.scalars(select(graph.descendants(seed, "leased").c.id)))
-    return found
+def leased_blobs(layout: Layout, connection: Connection) -> dict[int, Digest]:
+    """Return what the leases of running operations hold, with all that it contains, by id."""
+    held = held_by_operations(layout, connection)
+    return {
+        row.id: codecs.digest(row.digest)
+        for row in connection.each(statements.LEASED, digests=many(held))
+    }

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.schema import ref
+from cachedb.catalog.statements import refs
 from cachedb.errors import Refused
 from cachedb.operations.gc import weak_roots
 from cachedb.operations.gc.remove import RemovalPlan
@@ -109,7 +107,7 @@ def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> Reten
                 hint="leave it out if that is as it should be",
             )
     with catalog.reading() as connection:
-        pinned = frozenset(connection.scalars(select(ref.c.id).where(ref.c.pinned == 1)))
+        pinned = frozenset(connection.values(refs.PINNED))
         roots = resolve.every(connection)
         rules = [(PINNED, pinned), *keeping]
         decisions = tuple(_decide(root, rules, dropping) for root in roots)

@@ -7,35 +7,17 @@ A collection that is killed is undone by the next open.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.batches import chunks
 from cachedb.catalog.enums import Kind
-from cachedb.catalog.queries import graph as walks
-from cachedb.catalog.schema import blob
 from cachedb.catalog.user_state import leases
-from cachedb.errors import (
-    BlobNotFound,
-    CacheBusy,
-    CatalogMismatch,
-    CorruptBlob,
-    InvalidManifest,
-    LimitExceeded,
-    StorageFailed,
-    UnreadableGraph,
-)
-from cachedb.layout.blobs import path_of
+from cachedb.errors import CacheBusy, StorageFailed
 from cachedb.layout.temporary_files import LEASES, STAGE, TRASH
-from cachedb.limits import MANIFEST_BYTES
-from cachedb.oci import graph
-from cachedb.oci.digest import Digest
+from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.mark import (
     Candidate,
     GCPlan,
@@ -53,16 +35,14 @@ from cachedb.operations.sync.recover import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from cachedb.catalog.connect import Catalog
-    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
+    from cachedb.oci.digest import Digest
 
-_DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
-_DOCUMENTS = (Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION)
 # A parent goes before its children, so that a crash leaves spare files and no broken image.
-_ORDER = (*_DOCUMENTS, Kind.CONFIG, Kind.OTHER, Kind.LAYER)
+_ORDER = (
+    Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION, Kind.CONFIG, Kind.OTHER, Kind.LAYER,
+)  # fmt: skip
 _MOST_ATTEMPTS = 5
 
 
@@ -150,7 +130,7 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         with catalog.reading() as connection:
             garbage, _spared = find_blobs(layout, connection, plan.grace)
             doomed = tuple(each for each in garbage if each.digest in named)
-            _cross_check(layout, connection, {each.digest for each in doomed})
+            cross_check(layout, connection, {each.digest: each.kind for each in doomed})
         try:
             freed, quarantined = _sweep(layout, catalog, doomed, plan.quarantine)
         except _Needed:
@@ -199,64 +179,5 @@ def _refuse_leases(layout: Layout, catalog: Catalog, gone: set[Digest]) -> None:
     than this it will not find.
     """
     with catalog.reading() as connection:
-        for batch in chunks(sorted(leased_blobs(layout, connection))):
-            held = connection.scalars(select(blob.c.digest).where(blob.c.id.in_(batch)))
-            if not gone.isdisjoint(map(Digest.declared, held)):
-                raise _Needed
-
-
-def _cross_check(layout: Layout, connection: Connection, doomed: Collection[Digest]) -> None:
-    """Hold the catalog against the files before anything is removed.
-
-    The catalog is derived, and a fault in it must not cost a blob. Every name and every document
-    that stays is read again, as text; only one that mentions what does not stay is parsed. So is
-    every document that goes: what it is about may stay.
-
-    Raises:
-        CatalogMismatch: The files say that something is needed, and the catalog does not.
-    """
-    if not doomed:
-        return
-    live = walks.reachable("live")
-    rows = connection.execute(
-        select(blob.c.digest, blob.c.kind).where(blob.c.id.in_(select(live.c.id)))
-    ).all()
-    staying = {row.digest.encode() for row in rows}
-    for ref in layout.index().refs:
-        _check_stays(layout, ref.descriptor.digest, staying, "index.json")
-    documents = {int(kind) for kind in _DOCUMENTS}
-    for digest in (Digest.declared(row.digest) for row in rows if row.kind in documents):
-        try:
-            content = layout.blobs.read(digest, MANIFEST_BYTES)
-        except BlobNotFound:
-            continue
-        except (CorruptBlob, LimitExceeded) as error:
-            raise UnreadableGraph(digest, str(error), path_of(digest)) from error
-        if not staying.issuperset(_DIGEST.findall(content)):
-            for child in graph.owned_digests(content):
-                _check_stays(layout, child, staying, path_of(digest))
-    _check_subjects(layout, connection, doomed, staying)
-
-
-def _check_subjects(
-    layout: Layout, connection: Connection, doomed: Collection[Digest], staying: set[bytes]
-) -> None:
-    documents = select(blob.c.digest).where(blob.c.kind.in_([int(k) for k in _DOCUMENTS]))
-    for digest in map(Digest.declared, connection.scalars(documents)):
-        if digest in doomed:
-            with suppress(BlobNotFound, CorruptBlob, LimitExceeded, InvalidManifest):
-                subject = graph.subject_digest(layout.blobs.read(digest, MANIFEST_BYTES))
-                if subject is not None and subject.encode() in staying:
-                    raise _mismatch(subject, digest)
-
-
-def _check_stays(layout: Layout, digest: Digest, staying: set[bytes], where: str) -> None:
-    if digest.encode() not in staying and layout.blobs.stat(digest) is not None:
-        raise _mismatch(where, digest)
-
-
-def _mismatch(where: str, digest: Digest) -> CatalogMismatch:
-    return CatalogMismatch(
-        f"{where} needs {digest}, which the catalog takes for garbage",
-        hint="cachedb doctor --rebuild",
-    )
+        if not gone.isdisjoint(leased_blobs(layout, connection).values()):
+            raise _Needed

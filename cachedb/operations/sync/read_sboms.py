@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cachedb.catalog import codecs
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.packages import PORTION, PackedPackages
 from cachedb.catalog.index.sboms import SbomReading
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.sboms import Unread
     from cachedb.layout import Layout
+    from cachedb.oci.digest import Digest
 
 # So many small documents share a transaction at most.
 _DOCUMENTS = 500
@@ -73,7 +75,7 @@ def unreadable_sboms(connection: Connection) -> tuple[UnreadableSbom, ...]:
     """Return the SBOMs that cannot be read, as a whole or in part, or could not be opened yet."""
     return tuple(
         UnreadableSbom(
-            digest=Digest.declared(row.digest),
+            digest=codecs.digest(row.digest),
             media_type=row.media_type,
             why=row.problem or "was not read",
             packages=row.packages or 0,

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import state
+from cachedb.catalog import codecs, state
 from cachedb.catalog.enums import DOCUMENTS, FINGERPRINT, INDEX_PROBLEMS, Kind, Reading, State
 from cachedb.catalog.index import derive as derivation
 from cachedb.catalog.index import sboms
@@ -23,7 +23,6 @@ from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExce
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config, manifest
-from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import leads_on, salvage, salvage_platform
 from cachedb.operations.sync import index_backup, read_sboms
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.index.working_set import Document
     from cachedb.layout import IndexJson, Layout
     from cachedb.oci.config import ImageConfig
+    from cachedb.oci.digest import Digest
 
 _FIELDS_WITH_CHILDREN = frozenset(
     {"manifests", "config", "layers", "blobs", "subject", "fsLayers"}
@@ -230,7 +230,7 @@ class _Reconciliation:
 
     def _look_into(self, row: BlobRow) -> Document | ImageConfig | None:
         """Read the content of a blob; what is wrong with it goes into its row."""
-        digest = Digest.declared(row.digest)
+        digest = codecs.digest(row.digest)
         row.parsed = Reading.AS_DECLARED if row.media_type else Reading.AS_GUESSED
         try:
             if row.kind in DOCUMENTS:
@@ -255,7 +255,7 @@ class _Reconciliation:
     def _check_sizes(self) -> None:
         """Hash the blobs whose size is not what a descriptor says: one of the two is wrong."""
         for row in derivation.with_wrong_size(self._ingest, self._settled):
-            digest = Digest.declared(row.digest)
+            digest = codecs.digest(row.digest)
             if not digest.is_verifiable:
                 continue
             try:

@@ -1,0 +1,117 @@
+"""Statements of garbage collection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from cachedb.catalog.enums import DOCUMENTS, Kind, State
+from cachedb.catalog.queries import graph
+from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.statements import garbage
+
+if TYPE_CHECKING:
+    from sqlalchemy import CTE, ColumnElement, Select
+
+_HAS_FILE = blob.c.state.in_(list(map(int, graph.ON_DISK)))
+
+
+@defines(garbage.UNREACHABLE)
+def unreachable() -> Select[*tuple[Any, ...]]:
+    """Select the blobs with a file that refs do not reach."""
+    return (
+        select(blob.c.id, blob.c.digest, blob.c.size, blob.c.kind, blob.c.touched)
+        .where(_HAS_FILE, graph.outside(blob.c.id, _live()))
+        .order_by(blob.c.digest)
+    )
+
+
+@defines(garbage.UNREADABLE)
+def unreadable() -> Select[*tuple[Any, ...]]:
+    """Select the documents that refs reach and that cannot be read."""
+    live = _live()
+    is_document = blob.c.kind.in_(sorted(map(int, DOCUMENTS)))
+    corrupt = (blob.c.state == int(State.CORRUPT)) & is_document
+    strange = blob.c.problem.is_not(None) & (blob.c.kind == int(Kind.OTHER))
+    named = select(ref.c.id).where(
+        ref.c.target_id == blob.c.id, ref.c.id.not_in(each_id("without"))
+    )
+    nowhere = (blob.c.state == int(State.MISSING)) & named.exists()
+    return (
+        select(blob.c.digest, blob.c.problem, blob.c.state)
+        .join(live, live.c.id == blob.c.id)
+        .where(corrupt | strange | nowhere)
+        .order_by(blob.c.digest)
+    )
+
+
+@defines(garbage.REACHABLE)
+def reachable() -> Select[str, int]:
+    """Select the blobs that refs reach."""
+    live = _live()
+    return (
+        select(blob.c.digest, blob.c.kind)
+        .where(blob.c.id.in_(select(live.c.id)))
+        .order_by(blob.c.digest)
+    )
+
+
+@defines(garbage.KEPT)
+def kept() -> Select[*tuple[Any, ...]]:
+    """Select the blobs that refs reach, with a name."""
+    return _kept(select(ref.c.id))
+
+
+@defines(garbage.KEPT_BESIDES)
+def kept_besides() -> Select[*tuple[Any, ...]]:
+    """Select the blobs that some refs reach and others, with a name of the others."""
+    chosen = each_id("refs").cte("chosen")
+    content = graph.descendants(graph.targets(chosen), "chosen_content")
+    # Only refs that share something can reach it: walking from all others is ten times slower.
+    sharing = graph.ancestors(content, "sharing")
+    others = select(ref.c.id).where(
+        ref.c.target_id.in_(select(sharing.c.id)), graph.outside(ref.c.id, chosen)
+    )
+    return _kept(others, blob.c.id.in_(select(content.c.id)))
+
+
+@defines(garbage.EXCLUSIVE)
+def exclusive() -> Select[str]:
+    """Select the blobs that only some refs reach."""
+    # Of all of them at once: what two of the refs share is reached by nothing else either.
+    alone = graph.exclusive(each_id("refs"), "alone")
+    return select(blob.c.digest).where(blob.c.id.in_(select(alone.c.id)))
+
+
+@defines(garbage.LEASED)
+def leased() -> Select[int, str]:
+    """Select some blobs and what they contain."""
+    seed = select(blob.c.id).where(blob.c.digest.in_(each_text("digests")))
+    content = graph.descendants(seed, "leased")
+    return select(blob.c.id, blob.c.digest).where(blob.c.id.in_(select(content.c.id)))
+
+
+def _live() -> CTE:
+    return graph.reachable("live", each_id("without"))
+
+
+def _kept(refs: Select[int], *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    keeping = refs.cte("keeping")
+    targets = select(ref.c.target_id).where(ref.c.id.in_(select(keeping.c.id))).distinct()
+    pairs = graph.content_of_each(targets)
+    first = (
+        select(pairs.c.id, func.min(ref.c.position).label("position"))
+        .join(ref, ref.c.target_id == pairs.c.root)
+        .where(ref.c.id.in_(select(keeping.c.id)))
+        .group_by(pairs.c.id)
+        .subquery("first")
+    )
+    return (
+        select(blob.c.digest, blob.c.size, blob.c.kind, ref.c.name)
+        .join(first, first.c.id == blob.c.id)
+        .join(ref, ref.c.position == first.c.position)
+        .where(_HAS_FILE, *conditions)
+        .order_by(blob.c.digest)
+    )

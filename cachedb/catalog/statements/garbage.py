@@ -1,0 +1,65 @@
+"""Statements of garbage collection: what refs reach, and what nothing reaches.
+
+`without` is a list of ids of refs that count as removed, `[]` for none.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cachedb.catalog.statement import Rows, Scalars
+from cachedb.catalog.statements.blobs import DigestRow
+
+
+class UnreachableRow(NamedTuple):
+    """A blob with a file; `touched` is when the file was changed, in nanoseconds."""
+
+    id: int
+    digest: str
+    size: int
+    kind: int
+    touched: int | None
+
+
+class UnreadableDocumentRow(NamedTuple):
+    """A document that cannot be read as a whole."""
+
+    digest: str
+    problem: str | None
+    state: int
+
+
+class ReachableRow(NamedTuple):
+    """A blob that refs reach."""
+
+    digest: str
+    kind: int
+
+
+class KeptRow(NamedTuple):
+    """A blob with a file, and the first of the names of refs that reach it."""
+
+    digest: str
+    size: int
+    kind: int
+    name: str | None
+
+
+UNREACHABLE: Final = Rows("garbage.unreachable", UnreachableRow)
+"""The blobs with a file that no ref besides `without` reaches, by digest."""
+UNREADABLE: Final = Rows("garbage.unreadable", UnreadableDocumentRow)
+"""The documents that refs besides `without` reach and that cannot be read, by digest.
+
+A missing target of a ref is one of them: no hash protects index.json, and a damaged digest in
+it looks just like that.
+"""
+REACHABLE: Final = Rows("garbage.reachable", ReachableRow)
+"""All blobs that refs besides `without` reach, by digest."""
+KEPT: Final = Rows("garbage.kept", KeptRow)
+"""The blobs with a file that refs reach, by digest."""
+KEPT_BESIDES: Final = Rows("garbage.kept_besides", KeptRow)
+"""The blobs with a file that `refs` reach and another ref, whose name is given, by digest."""
+EXCLUSIVE: Final = Scalars("garbage.exclusive", str)
+"""The digests that no ref would reach if `refs` were removed."""
+LEASED: Final = Rows("garbage.leased", DigestRow)
+"""The blobs of `digests` and all that they contain."""

@@ -1,0 +1,105 @@
+"""Cross-check of the catalog against the files, before garbage is planned or removed.
+
+The catalog is derived, and a fault in it must not cost a blob.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cachedb.catalog import codecs
+from cachedb.catalog.enums import DOCUMENTS
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import garbage, refs
+from cachedb.errors import (
+    BlobNotFound,
+    CatalogMismatch,
+    CorruptBlob,
+    InvalidManifest,
+    LimitExceeded,
+    UnreadableGraph,
+)
+from cachedb.layout.blobs import path_of
+from cachedb.limits import MANIFEST_BYTES
+from cachedb.oci import graph
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from cachedb.catalog.enums import Kind
+    from cachedb.catalog.executor import Connection
+    from cachedb.layout import Layout
+    from cachedb.oci.digest import Digest
+
+_DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
+
+
+def cross_check(
+    layout: Layout,
+    connection: Connection,
+    garbage_kinds: Mapping[Digest, Kind],
+    without: Collection[int] = (),
+) -> None:
+    """Check that no name and no document that stays needs a blob that is to be removed.
+
+    Refs of the ids `without` count as removed. Costs one read of index.json and of every document
+    that stays, as text: only one that mentions a digest that does not stay is parsed. So is every
+    document that is to be removed, whose subject may stay. Nothing is read without garbage.
+
+    Raises:
+        CatalogMismatch: The files need something that the catalog takes for garbage.
+        UnreadableGraph: A document that stays cannot be read.
+    """
+    if not garbage_kinds:
+        return
+    rows = connection.rows(garbage.REACHABLE, without=many(without))
+    staying = {row.digest.encode() for row in rows}
+    for digest in _named(layout, connection, without):
+        _check_stays(layout, digest, staying, "index.json")
+    for row in rows:
+        if codecs.kind(row.kind) in DOCUMENTS:
+            _check_document(layout, codecs.digest(row.digest), staying)
+    for digest, kind in garbage_kinds.items():
+        if kind in DOCUMENTS:
+            _check_subject(layout, digest, staying)
+
+
+def _named(layout: Layout, connection: Connection, without: Collection[int]) -> Iterator[Digest]:
+    """Yield the digests in index.json, but for those of refs that count as removed."""
+    removed = {(row.name, row.digest) for row in connection.each(refs.OF_IDS, ids=many(without))}
+    for ref in layout.index().refs:
+        if (ref.name, ref.descriptor.digest) not in removed:
+            yield ref.descriptor.digest
+
+
+def _check_document(layout: Layout, digest: Digest, staying: set[bytes]) -> None:
+    try:
+        content = layout.blobs.read(digest, MANIFEST_BYTES)
+    except BlobNotFound:
+        return
+    except (CorruptBlob, LimitExceeded) as error:
+        raise UnreadableGraph(digest, str(error), path_of(digest)) from error
+    if not staying.issuperset(_DIGEST.findall(content)):
+        for child in graph.owned_digests(content):
+            _check_stays(layout, child, staying, path_of(digest))
+
+
+def _check_subject(layout: Layout, digest: Digest, staying: set[bytes]) -> None:
+    with suppress(BlobNotFound, CorruptBlob, LimitExceeded, InvalidManifest):
+        subject = graph.subject_digest(layout.blobs.read(digest, MANIFEST_BYTES))
+        if subject is not None and subject.encode() in staying:
+            raise _mismatch(subject, digest)
+
+
+def _check_stays(layout: Layout, digest: Digest, staying: set[bytes], where: str) -> None:
+    if digest.encode() not in staying and layout.blobs.stat(digest) is not None:
+        raise _mismatch(where, digest)
+
+
+def _mismatch(where: str, digest: Digest) -> CatalogMismatch:
+    return CatalogMismatch(
+        f"{where} needs {digest}, which the catalog takes for garbage",
+        hint="cachedb doctor --rebuild",
+    )
