@@ -1,4 +1,4 @@
-"""``cachedb copy``: an image from one registry to another."""
+"""``cachedb copy``: copy an image from one registry to another."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from cachedb.cli.push import ArchTagsOption, OverrideOption, show
 
 
 def command(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The image to copy.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="Its new name.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Image to copy.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Name to copy it to.")],
     cache: CacheOption = None,
     platform: PlatformOption = None,
     referrers: Annotated[
         bool,
-        typer.Option("--referrers/--no-referrers", help="Copy signatures and the like as well."),
+        typer.Option(
+            "--referrers/--no-referrers",
+            help="Copy signatures, SBOMs and other referrers as well.",
+        ),
     ] = True,
     with_arch_tags: ArchTagsOption = False,
     override: OverrideOption = False,
@@ -39,10 +42,10 @@ def command(
     trust_realm: TrustRealmOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Copy an image from one registry to another, through the cache, where it stays.
+    """Copy an image from one registry to another, through the cache, which keeps it.
 
-    What the cache or the target has already is not transferred; inside of one registry nothing
-    is sent at all.
+    Blobs that the cache or the target has are not transferred; within one registry they are
+    mounted. Tags that cosign 2 attached are copied with the image.
     """
     from cachedb.cli.render.progress import watching
     from cachedb.oci import Platform, Reference
@@ -65,4 +68,5 @@ def command(
         copied = opened.copy(
             *references, connect, CopyOptions(push=options, has_referrers=referrers), progress
         )
-    show(PushReport(pushed=(copied.pushed,), failures=()), quiet=quiet)
+    attached = () if quiet else copied.attached
+    show(PushReport(pushed=(copied.pushed, *attached), failures=()), quiet=quiet)

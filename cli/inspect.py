@@ -1,4 +1,4 @@
-"""``cachedb inspect``: what a registry says about an image."""
+"""``cachedb inspect``: show the manifest or index of an image at a registry."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _COLUMNS = (
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="REFERENCE", help="An image at a registry, by tag or digest.")
+        str, typer.Argument(metavar="REFERENCE", help="Image at a registry, by tag or digest.")
     ],
-    raw: Annotated[bool, typer.Option("--raw", help="Write the document, byte for byte.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the document byte for byte.")] = False,
     form: FormatOption = Format.TABLE,
     jobs: JobsOption = None,
     insecure: InsecureOption = None,
@@ -44,9 +44,9 @@ def command(
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
 ) -> None:
-    """Show what a registry says about an image, without pulling it.
+    """Show the platforms of an image at a registry, without pulling it.
 
-    `cachedb show` is for images that are in the cache.
+    `cachedb show` shows an image in the cache.
     """
     from cachedb.oci import Reference
     from cachedb.operations.transfer.remote_inspect import document, inspect

@@ -1,4 +1,4 @@
-"""``cachedb pull``: images from registries into the cache."""
+"""``cachedb pull``: download images from registries into the cache."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ def command(
     cache: CacheOption = None,
     platform: PlatformOption = None,
     all_platforms: Annotated[
-        bool, typer.Option("--all-platforms", help="Pull every platform, which is the default.")
+        bool, typer.Option("--all-platforms", help="Pull every platform (default).")
     ] = False,
     referrers: Annotated[
-        bool, typer.Option("--referrers", help="Pull signatures and the like as well.")
+        bool,
+        typer.Option("--referrers", help="Pull signatures, SBOMs and other referrers as well."),
     ] = False,
     trusted: Annotated[
         str | None,
-        typer.Option("--trusted", metavar="DIGEST", help="Pull this, and name it NAME."),
+        typer.Option("--trusted", metavar="DIGEST", help="Pull DIGEST and give it the name NAME."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Take an image of another platform than asked for.")
+        bool, typer.Option("--force", help="Accept an image of another platform than --platform.")
     ] = False,
     jobs: JobsOption = None,
     mirror: MirrorOption = None,
@@ -49,10 +50,10 @@ def command(
     trust_realm: TrustRealmOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Pull images, for all of their platforms or for some.
+    """Pull images for all platforms or for some.
 
-    What is there already is not transferred again, and an interrupted pull goes on where it
-    stopped. With --platform the index is kept whole, so that another platform can be added later.
+    Present blobs are not transferred again, and an interrupted pull is resumed. With --platform
+    the whole index is kept, so that another platform can be added later.
     """
     from cachedb.cli.render.progress import watching
     from cachedb.oci import Digest, Platform, Reference
@@ -60,7 +61,7 @@ def command(
     from cachedb.operations.transfer.workers import JOBS
 
     if platform and all_platforms:
-        raise InvalidInput("--platform and --all-platforms say different things")
+        raise InvalidInput("--platform and --all-platforms exclude each other")
     references = [Reference.parse(name) for name in names]
     options = PullOptions(
         platforms=tuple(map(Platform.parse, platform or ())),

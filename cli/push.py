@@ -1,4 +1,4 @@
-"""``cachedb push``: images from the cache to registries."""
+"""``cachedb push``: upload images from the cache to registries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 OverrideOption = Annotated[
     bool,
-    typer.Option("--override", help="Replace what the tag stands for, whatever that is."),
+    typer.Option("--override", help="Replace an image that has the tag."),
 ]
 ArchTagsOption = Annotated[
     bool,
@@ -47,7 +47,9 @@ def command(
     cache: CacheOption = None,
     remote_name: Annotated[
         str | None,
-        typer.Option("--remote-name", metavar="REFERENCE", help="Push the image by this name."),
+        typer.Option(
+            "--remote-name", metavar="REFERENCE", help="Push to REFERENCE instead of the name."
+        ),
     ] = None,
     platform: PlatformOption = None,
     with_arch_tags: ArchTagsOption = False,
@@ -60,10 +62,10 @@ def command(
     quiet: QuietOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """Push images, with all that refers to them; only what the registry lacks is sent.
+    """Push images with their referrers; blobs that the registry has are not sent.
 
-    When the tag stands for another index, the two become one, in which the platforms that are
-    pushed replace the old ones. Any other image is only replaced with --override.
+    If the tag resolves to another index, the two are merged, and pushed platforms replace those
+    of the registry. Any other image is replaced with --override only.
     """
     from cachedb.cli.render.progress import watching
     from cachedb.oci import Platform, Reference
@@ -93,7 +95,7 @@ def command(
 
 
 def show(report: PushReport, *, quiet: bool) -> None:
-    """Say what was pushed; the last failure is raised."""
+    """Print the pushed images; raise the last failure."""
     for pushed in report.pushed:
         if quiet:
             output.say(pushed.descriptor.digest)
@@ -109,9 +111,9 @@ def show(report: PushReport, *, quiet: bool) -> None:
 
 def _news(pushed: Pushed) -> str:
     counts = (
-        (f"{output.count(pushed.uploaded, 'blob')} sent", pushed.uploaded),
+        (f"{output.count(pushed.uploaded, 'blob')} uploaded", pushed.uploaded),
         (f"{pushed.mounted} mounted", pushed.mounted),
-        (f"{pushed.existed} there already", pushed.existed),
+        (f"{pushed.existed} already present", pushed.existed),
         (output.count(len(pushed.referrers), "referrer"), len(pushed.referrers)),
     )
     parts = [pushed.change.value, *(text for text, number in counts if number)]

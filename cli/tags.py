@@ -1,4 +1,4 @@
-"""``cachedb tags``: the tags of a repository."""
+"""``cachedb tags``: list the tags of a repository."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cachedb.cli.render.tables import Column, Format
 
 def command(
     repository: Annotated[
-        str, typer.Argument(metavar="REPOSITORY", help="A name without tag and digest.")
+        str, typer.Argument(metavar="REPOSITORY", help="Repository name, without tag or digest.")
     ],
     form: FormatOption = Format.TABLE,
     insecure: InsecureOption = None,
@@ -28,9 +28,9 @@ def command(
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
 ) -> None:
-    """List the tags of a repository, as its registry has them.
+    """List the tags of a repository, in the order of its registry.
 
-    A table is one tag a line, without a heading.
+    A table has one tag a line and no header.
     """
     from cachedb.oci import Reference
     from cachedb.operations.transfer.remote_inspect import list_tags

@@ -27,28 +27,28 @@ _PROGRESS = MIB
 
 
 class Sink(Protocol):
-    """Where the bytes of a blob go; it hashes them."""
+    """Destination of a download; it checks the digest."""
 
     @property
     def offset(self) -> int:
-        """How many bytes it has."""
+        """Bytes received so far."""
 
     def write(self, chunk: bytes, /) -> object:
         """Append bytes."""
 
     def restart(self) -> object:
-        """Forget all bytes."""
+        """Discard all bytes."""
 
 
 class _Reading(Enum):
-    """How the body of a response becomes the blob."""
+    """Interpretation of a body with a content coding: as sent, or decoded."""
 
     AS_SENT = auto()
     DECODED = auto()
 
 
 class _Misread(Exception):
-    """A body with a content coding is not the blob in one reading, and may be in the other."""
+    """One interpretation of a coded body does not have the digest; the other may."""
 
     def __init__(self, error: WrongContent, other: _Reading) -> None:
         super().__init__(str(error))
@@ -111,7 +111,7 @@ def _guessed(response: Response, offset: int, descriptor: Descriptor) -> Iterato
     """Yield a body with a content coding in the likelier reading, and check the digest.
 
     A web server may state the coding that a layer has as a file; a proxy may have compressed
-    what it passes on. Only the digest tells.
+    what it passes on. Only the digest distinguishes the two.
     """
     what = f"blob {descriptor.digest}"
     reading = _likely(response, offset, descriptor)
@@ -145,12 +145,12 @@ def _likely(response: Response, offset: int, descriptor: Descriptor) -> _Reading
 def stream(
     endpoint: Endpoint, repository: str, descriptor: Descriptor, offset: int = 0
 ) -> Iterator[BlobStream]:
-    """Open a blob for reading from `offset` on, or from 0 if the registry cannot do that.
+    """Open a blob for reading from `offset` on, or from 0 if the registry serves no ranges.
 
     Raises:
         BlobNotFound: The registry does not have it.
-        WrongContent: It offers another size.
-        InvalidDigest: We cannot compute its digest, so it is not fetched.
+        WrongContent: The size differs from the descriptor's.
+        InvalidDigest: The algorithm is not supported, so the blob cannot be verified.
     """
     try:
         with _open(endpoint.request, endpoint, repository, descriptor, offset) as body:
@@ -179,7 +179,7 @@ def download(endpoint: Endpoint, repository: str, descriptor: Descriptor, sink: 
                 attempt, earned = 0, sink.offset + _PROGRESS
             if attempt >= endpoint.settings.deadlines.retries:
                 raise
-            endpoint.wait(attempt, Failure.of(error))
+            endpoint.back_off(attempt, Failure.of(error))
             attempt += 1
         else:
             return
@@ -203,8 +203,8 @@ def _receive(
             sink.write(chunk)
 
 
-def is_there(endpoint: Endpoint, repository: str, digest: Digest) -> bool:
-    """Check whether a repository has a blob, with one HEAD where the registry allows it.
+def exists(endpoint: Endpoint, repository: str, digest: Digest) -> bool:
+    """Check whether a repository has a blob, with one HEAD, or a GET where HEAD is refused.
 
     Raises:
         RegistryError: The registry answers with neither yes nor no.

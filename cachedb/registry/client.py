@@ -1,4 +1,4 @@
-"""The client of one registry: pulls go through its mirrors, everything else to itself."""
+"""Client of one registry domain: mirrors for pulls, the registry itself for the rest."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 
 
 class Client:
-    """Pulls from the registry of one domain, through its mirrors; several threads may use it.
+    """Pulls from the registry of one domain, mirrors first; thread-safe.
 
-    `origin` is the registry itself: pushes go there, and so does every question whether
-    something is published, which a mirror cannot answer.
+    `origin` is the registry itself: the target of pushes, and the only authority on what is
+    published. Opening a client sends no request.
     """
 
     def __init__(self, domain: str, settings: RegistrySettings, credentials: Credentials) -> None:
@@ -63,14 +63,14 @@ class Client:
             registry.close()
 
     def resolve(self, reference: Reference) -> Descriptor:
-        """Return what a tag or digest stands for: `Registry.resolve`, mirrors first."""
-        return self._first(lambda registry: registry.resolve(reference))
+        """Resolve a tag or digest: `Registry.resolve`, mirrors first."""
+        return self._try_each(lambda registry: registry.resolve(reference))
 
     def manifest(
         self, repository: str, target: Descriptor | Digest | TagName
     ) -> tuple[Descriptor, bytes]:
         """Return a manifest or an index: `Registry.manifest`, mirrors first."""
-        return self._first(lambda registry: registry.manifest(repository, target))
+        return self._try_each(lambda registry: registry.manifest(repository, target))
 
     @contextmanager
     def blob(
@@ -78,39 +78,39 @@ class Client:
     ) -> Iterator[BlobStream]:
         """Open a blob for reading: `Registry.blob`, from the first mirror that has it."""
         with ExitStack() as stack:
-            yield self._first(
+            yield self._try_each(
                 lambda registry: stack.enter_context(registry.blob(repository, descriptor, offset))
             )
 
     def download(self, repository: str, descriptor: Descriptor, sink: Sink) -> None:
-        """Bring a blob into a sink: `Registry.download`, mirrors first.
+        """Download a blob into a sink: `Registry.download`, mirrors first.
 
-        What one mirror began, the next one ends; it is the sink that hashes. When the hash is
-        wrong in the end, `origin.download` into an empty sink leaves the mirrors out.
+        A partial download is resumed at the next mirror; the sink checks the digest. After a
+        mismatch, `origin.download` into an empty sink bypasses the mirrors.
         """
-        self._first(lambda registry: registry.download(repository, descriptor, sink))
+        self._try_each(lambda registry: registry.download(repository, descriptor, sink))
 
-    def _first(self, ask: Callable[[Registry], _T]) -> _T:
-        """Return the first answer; the registry itself comes last, and its errors count.
+    def _try_each(self, send: Callable[[Registry], _T]) -> _T:
+        """Try the mirrors, then the registry; only errors of the registry are raised.
 
-        A mirror that cannot be reached is not asked again: waiting for it once is enough.
+        A mirror that is unreachable is not tried again by this client.
         """
         for mirror in tuple(self._mirrors):
             try:
-                return ask(mirror)
+                return send(mirror)
             except NotFound:
                 continue
             except (RegistryError, LimitExceeded) as error:
-                self._settings.warn(f"mirror {mirror} is passed over: {error}")
+                self._settings.warn(f"mirror {mirror} failed, trying the next one: {error}")
                 if isinstance(error, RegistryUnavailable):
-                    with suppress(ValueError):  # another thread was faster
+                    with suppress(ValueError):  # removed by another thread
                         self._mirrors.remove(mirror)
                         mirror.close()
-        return ask(self.origin)
+        return send(self.origin)
 
 
 def _home_of(domain: str, settings: RegistrySettings) -> Origin:
-    """Return where the registry of a domain is: plain http only here or where it is allowed."""
+    """Return the origin of a domain: plain http for loopback and `insecure_hosts` only."""
     authority = _API_HOSTS.get(domain, domain)
     plain = Origin.at("http", authority)
     if plain.is_loopback or plain.is_named_in(settings.insecure_hosts):

@@ -1,4 +1,4 @@
-"""One registry at one base URL: where its paths are, and whether it speaks TLS."""
+"""One registry at one base URL: paths, scopes, and detection of TLS on loopback."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ HEAD_REFUSED = frozenset({400, 403, 405, 501})
 
 
 class Endpoint:
-    """A registry that requests can be sent to; several threads may use it.
+    """A registry that requests are sent to; thread-safe.
 
-    `prefix` is put before every repository: that is how one mirror holds several registries.
+    `prefix` precedes the name of every repository, for a mirror of several registries.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class Endpoint:
         self._credential = credential
         self._lock = threading.Lock()
         self._session = Session(home, credential, settings)
-        # A registry on this machine may speak either; it is asked over http first, and nothing
-        # secret is said before it answered.
+        # A registry on loopback may speak either. Plain http is tried first, and no secret is
+        # sent before a response.
         self._may_speak_tls = home.is_loopback and home.scheme == "http"
 
     def __str__(self) -> str:
@@ -62,23 +62,23 @@ class Endpoint:
         return self._session.home
 
     def name(self, repository: str) -> str:
-        """Return the name that a repository has in this registry."""
+        """Return the name of a repository in this registry, with the prefix."""
         return f"{self._prefix}{repository}"
 
     def path(self, repository: str, rest: str) -> str:
-        """Return the path of something in a repository."""
+        """Return the URL path of `rest` in a repository."""
         return f"/v2/{self.name(repository)}/{rest}"
 
     def pulling(self, repository: str) -> Access:
-        """Return what reading from a repository needs."""
+        """Return the access that reading from a repository needs."""
         return self._access(repository, ["pull"])
 
     def pushing(self, repository: str) -> Access:
-        """Return what writing to a repository needs."""
+        """Return the access that writing to a repository needs."""
         return self._access(repository, ["pull", "push"])
 
     def mounting(self, repository: str, source: str) -> Access:
-        """Return what mounting a blob of `source` in a repository needs."""
+        """Return the access that mounting a blob of `source` in a repository needs."""
         target = self.pushing(repository)
         return target._replace(scopes=(*target.scopes, *self.pulling(source).scopes))
 
@@ -89,7 +89,7 @@ class Endpoint:
     def request(
         self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """Send a request without a body to a path, as often as it may help."""
+        """Send a request without a body to a path, with retries: see `Session.send`."""
         return self.send(Request(method=method, url=path, headers=headers or {}), access)
 
     @contextmanager
@@ -101,9 +101,9 @@ class Endpoint:
         what: str,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[tuple[Response, bytes]]:
-        """Get a document that is read whole, again if the connection breaks in the middle of it.
+        """Fetch a document into memory, with retries if the connection breaks.
 
-        The content is empty when the answer is not 200: then the body is still to be read.
+        The content is empty if the status is not 200; the body is then unread.
 
         Raises:
             LimitExceeded: The document is larger than `limit`.
@@ -120,53 +120,53 @@ class Endpoint:
                 else:
                     yield response, content
                     return
-            self.wait(attempt, failure)
+            self.back_off(attempt, failure)
 
     def request_once(
         self, method: str, path: str, access: Access, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """Do as `ask`, but leave another attempt to the caller."""
+        """Send a request like `request`, without retries: the caller resumes."""
         request = Request(method=method, url=path, headers=headers or {})
         return self._send_to_path(lambda session, whole: session.send_once(whole, access), request)
 
     def send(self, request: Request, access: Access) -> Response:
-        """Send a request whose URL is a path, as often as it may help."""
+        """Send a request whose URL is a path, with retries."""
         return self._send_to_path(lambda session, whole: session.send(whole, access), request)
 
     def send_once(self, request: Request, access: Access) -> Response:
-        """Send a request that its caller repeats, to a URL that the registry gave us."""
+        """Send a request to a URL that the registry returned, without retries."""
         return self._session.send_once(request, access)
 
-    def wait(self, attempt: int, failure: Failure) -> None:
-        """Wait before another attempt: see `Session.wait`."""
-        self._session.wait(attempt, failure)
+    def back_off(self, attempt: int, failure: Failure) -> None:
+        """Wait before the next attempt: see `Session.back_off`."""
+        self._session.back_off(attempt, failure)
 
     def close(self) -> None:
         """Close idle connections."""
         self._session.close()
 
     def _send_to_path(self, send: _Send, request: Request) -> Response:
-        """Send a request whose URL is a path, and change over to TLS if that is spoken."""
+        """Send a request whose URL is a path; switch to https if the port speaks TLS."""
         if not self._may_speak_tls:
-            return self._at_home(send, request)
+            return self._to_home(send, request)
         try:
-            response = self._at_home(send, request)
+            response = self._to_home(send, request)
         except RegistryUnavailable:
-            if not self._turns_out_to_speak_tls():
+            if not self._switched_to_tls():
                 raise
-            return self._at_home(send, request)
-        if response.status == HTTPStatus.BAD_REQUEST and self._turns_out_to_speak_tls():
+            return self._to_home(send, request)
+        if response.status == HTTPStatus.BAD_REQUEST and self._switched_to_tls():
             response.close()
-            return self._at_home(send, request)
+            return self._to_home(send, request)
         self._may_speak_tls = False
         return response
 
-    def _at_home(self, send: _Send, request: Request) -> Response:
+    def _to_home(self, send: _Send, request: Request) -> Response:
         session = self._session
         return send(session, request._replace(url=f"{session.home}{request.url}"))
 
-    def _turns_out_to_speak_tls(self) -> bool:
-        """Ask the port for a TLS handshake, and change over to https if it agrees."""
+    def _switched_to_tls(self) -> bool:
+        """Probe the port with a TLS handshake, and switch to https if it succeeds."""
         with self._lock:
             if self.home.scheme == "https":
                 return True

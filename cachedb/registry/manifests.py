@@ -1,4 +1,4 @@
-"""Manifests and indexes of a registry: byte for byte, under the digest they have."""
+"""Manifests and indexes of a registry: resolved, fetched and stored byte for byte."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _DOCKER_TYPES_HINT = (
     "`skopeo copy --format oci` converts an image, which changes its digest"
 )
 _ACCEPT = {"Accept": ", ".join(_KINDS)}
-# What servers say when they do not know what a manifest is.
+# Content types of servers without a media type for manifests.
 _VAGUE_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 
 
@@ -81,13 +81,13 @@ def _resolve(
 def get(
     endpoint: Endpoint, repository: str, target: Descriptor | Digest | TagName
 ) -> tuple[Descriptor, bytes]:
-    """Return a manifest or an index as it is on the wire, checked against its digest.
+    """Fetch a manifest or an index byte for byte, and verify its digest.
 
-    A descriptor is held to its size and media type as well.
+    With a descriptor, size and media type are verified as well. Costs one GET.
 
     Raises:
         RefNotFound: The registry does not have it.
-        WrongContent: It sent something else.
+        WrongContent: Digest, size or media type differ.
         LimitExceeded: It is too large to be parsed.
     """
     name: Digest | TagName = Digest(target.digest) if isinstance(target, Descriptor) else target
@@ -102,7 +102,7 @@ def get(
             raise api_errors.error_of(response, f"pull {what!r}")
         found = _checked(response, content, name, what)
     if isinstance(target, Descriptor):
-        _check_promise(found, target, what)
+        _check_descriptor(found, target, what)
     return found, content
 
 
@@ -113,13 +113,13 @@ def put(
     media_type: MediaType,
     content: bytes,
 ) -> bool:
-    """Store a document under a tag or its digest; return whether its subject was noticed.
+    """Store a document under a tag or its digest; return whether its subject was processed.
 
-    A registry with the referrers API says so in the answer; with another one, the caller has
-    to keep the list of referrers itself.
+    A registry with the referrers API sets OCI-Subject (distribution-spec, Pushing Manifests
+    with Subject); without it, the caller updates the fallback tag.
 
     Raises:
-        WrongContent: The registry says that it stored something else.
+        WrongContent: The registry reports another digest.
     """
     request = Request(
         method="PUT",
@@ -142,7 +142,7 @@ def put(
 def _not_stored(response: Response, what: str, media_type: MediaType) -> RegistryError:
     error = api_errors.error_of(response, f"push {what!r}")
     if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and media_type in _DOCKER_KINDS:
-        # zot, as it comes, takes OCI's media types only.
+        # zot accepts OCI's media types only, unless configured otherwise.
         return RegistryError(
             f"{error}: it does not take {str(media_type)!r}", hint=_DOCKER_TYPES_HINT
         )
@@ -154,7 +154,7 @@ def _path(endpoint: Endpoint, repository: str, target: Digest | TagName) -> str:
 
 
 def _described(response: Response, target: Digest | TagName) -> Descriptor | None:
-    """Return the descriptor that the headers of a HEAD make, or None if one is missing."""
+    """Build a descriptor from the headers of a HEAD, None if one is missing."""
     digest = _stated_digest(response, str(target))
     if isinstance(target, Digest):
         if digest is not None and digest.algorithm == target.algorithm and digest != target:
@@ -187,7 +187,7 @@ def _stated_type(response: Response) -> MediaType | None:
 
 
 def _checked(response: Response, content: bytes, name: Digest | TagName, what: str) -> Descriptor:
-    """Describe a document after comparing it with what was asked for and what is said of it."""
+    """Build the descriptor of a document after verifying the requested and stated digests."""
     if isinstance(name, Digest):
         digest = Digest.of(content, name.algorithm)
         if digest != name:
@@ -213,10 +213,10 @@ def _type_of(response: Response, content: bytes, what: str) -> MediaType:
     return guessed
 
 
-def _check_promise(found: Descriptor, wanted: Descriptor, what: str) -> None:
+def _check_descriptor(found: Descriptor, wanted: Descriptor, what: str) -> None:
     if found.size != wanted.size:
         raise WrongContent(
-            repr(what), f"it has {found.size} bytes, and {wanted.size} were promised"
+            repr(what), f"it has {found.size} bytes, and the descriptor says {wanted.size}"
         )
     if found.media_type != wanted.media_type:
         raise WrongContent(

@@ -1,4 +1,4 @@
-"""Mirrors: other places to pull from, given as ``[REGISTRY=]URL``."""
+"""Registry mirrors, given as ``[REGISTRY=]URL``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ALIASES = {"index.docker.io": "docker.io", "registry-1.docker.io": "docker.io"}
 
 
 class MirrorBase(NamedTuple):
-    """Where a mirror is: its origin, and what it puts before the names of repositories."""
+    """Origin of a mirror, and the prefix of its repository names, empty or with a slash."""
 
     origin: Origin
     prefix: str
 
 
 def parse(given: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Read mirrors in the order they are asked; one without a registry is for every registry.
+    """Parse mirrors in the order to try; one without a registry applies to every registry.
 
     Raises:
         InvalidReference: One is not ``[REGISTRY=]URL`` with an http or https URL.
@@ -50,7 +50,7 @@ def parse(given: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> dict[str, tuple[str, ...]]:
-    """Read the mirrors that the environment gives, separated by spaces or commas."""
+    """Parse $CACHEDB_MIRROR, or $LINUXKIT_MIRROR: separated by spaces or commas."""
     for variable in _VARIABLES:
         given = environment.get(variable, "")
         if given.strip(" ,"):
@@ -76,5 +76,5 @@ def _base(url: str, text: str) -> MirrorBase:
     if path == "v2" or path.startswith("v2/"):
         path = path[3:]
     if parts.query or parts.fragment or (path and not NAME.fullmatch(path)):
-        raise InvalidReference(text, f"{path!r} cannot stand before the name of a repository")
+        raise InvalidReference(text, f"{path!r} is not a prefix of repository names")
     return MirrorBase(origin=origin, prefix=f"{path}/" if path else "")

@@ -1,4 +1,4 @@
-"""The distribution API of one registry, as methods."""
+"""The distribution API of one registry as methods of one class."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """One registry, or one mirror; several threads may use it.
+    """One registry, or one mirror; thread-safe.
 
-    Repositories are paths without a domain. "It is not there" is `NotFound`; a `RegistryError`
-    means that we could not find out, or that the registry refused.
+    Repositories are paths without a domain. Absent content is `NotFound`; a `RegistryError`
+    means that the registry refused or could not be reached.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -38,13 +38,13 @@ class Registry:
         return str(self._endpoint)
 
     def resolve(self, reference: Reference) -> Descriptor:
-        """Return what a tag or digest stands for: `manifests.resolve`."""
+        """Resolve a tag or digest to its descriptor: `manifests.resolve`."""
         return manifests.resolve(self._endpoint, reference)
 
     def manifest(
         self, repository: str, target: Descriptor | Digest | TagName
     ) -> tuple[Descriptor, bytes]:
-        """Return a manifest or an index, checked: `manifests.get`."""
+        """Fetch and verify a manifest or an index: `manifests.get`."""
         return manifests.get(self._endpoint, repository, target)
 
     def blob(
@@ -54,21 +54,21 @@ class Registry:
         return blobs.stream(self._endpoint, repository, descriptor, offset)
 
     def download(self, repository: str, descriptor: Descriptor, sink: Sink) -> None:
-        """Bring a blob into a sink, resuming as needed: `blobs.download`."""
+        """Download a blob into a sink, with resume: `blobs.download`."""
         blobs.download(self._endpoint, repository, descriptor, sink)
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
-        """Ask whether a repository has a blob."""
-        return blobs.is_there(self._endpoint, repository, digest)
+        """Check whether a repository has a blob: `blobs.exists`."""
+        return blobs.exists(self._endpoint, repository, digest)
 
     def mount_blob(self, repository: str, digest: Digest, source: str) -> bool:
-        """Take a blob over from another repository, if the registry agrees: `uploads.mount`."""
+        """Mount a blob from another repository, if the registry supports it: `uploads.mount`."""
         return uploads.mount(self._endpoint, repository, digest, source)
 
     def upload_blob(
         self, repository: str, descriptor: Descriptor, open_at: Callable[[int], BinaryIO]
     ) -> None:
-        """Upload a blob that is not there: `uploads.upload`."""
+        """Upload a blob: `uploads.upload`."""
         content = Content(descriptor=descriptor, open_at=open_at)
         uploads.upload(self._endpoint, repository, content)
 
@@ -80,7 +80,7 @@ class Registry:
         *,
         source: str | None = None,
     ) -> Outcome:
-        """Make a repository have a blob, sending it only if nothing else helps: `uploads.push`."""
+        """Push a blob: skip if present, mount if possible, else upload: `uploads.push`."""
         content = Content(descriptor=descriptor, open_at=open_at)
         return uploads.push(self._endpoint, repository, content, source)
 
@@ -89,15 +89,15 @@ class Registry:
     ) -> None:
         """Store a document under a tag or its digest: `manifests.put`.
 
-        Where the registry does not keep track of referrers, the list of those of the subject
-        is brought up to date.
+        If the registry does not process the subject, the index behind the fallback tag is
+        updated.
         """
         if manifests.put(self._endpoint, repository, target, media_type, content):
             return
         try:
             document = documents.parse(content, media_type)
         except InvalidManifest:
-            return  # the registry took a document that we cannot read: it names no subject
+            return  # stored by the registry, but not parsable: there is no subject
         if document.subject is not None:
             referrer = Descriptor(
                 media_type=media_type,
@@ -127,7 +127,7 @@ class Registry:
 
 
 def _artifact_type(document: documents.Index | documents.Manifest) -> MediaType | None:
-    """Return what the list of referrers calls a document: its own type, else its config's."""
+    """Return the artifactType of a referrer: the manifest's own, else that of its config."""
     if document.artifact_type:
         return document.artifact_type
     if isinstance(document, documents.Manifest) and document.config is not None:

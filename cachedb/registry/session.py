@@ -1,4 +1,4 @@
-"""Exchanges: a request with its login, its redirects and its second attempts."""
+"""Session with one registry: authentication, redirects, retries and warnings."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _REPEATABLE = frozenset({"GET", "HEAD"})
 _MOST_WARNINGS = 8
 _MOST_ORIGINS = 16
 _LONGEST_BACKOFF = 20.0
-_WORTH_TELLING = 2.0
-_SILENCE = 5.0
+_WORTH_REPORTING = 2.0
+_UNREACHABLE_SECONDS = 5.0
 
 
 class Session:
-    """Talks to one registry; several threads may use it."""
+    """Sends requests to one registry; thread-safe."""
 
     def __init__(
         self, home: Origin, credential: Callable[[str], Credential], settings: RegistrySettings
@@ -53,39 +53,39 @@ class Session:
         self.home = home
         self._settings = settings
         self._transport = Transport(home, settings)
-        # A token request is sent once: it is part of the attempts of whatever needs the token.
+        # Token requests are sent once: the request that needs the token has the retries.
         self._authenticator = Authenticator(home, credential, self._transport.send, settings)
         self._lock = threading.Lock()
-        self._abroad: dict[Origin, Authenticator] = {}
+        self._foreign: dict[Origin, Authenticator] = {}
         self._said: set[str] = set()
-        self._silence: tuple[RegistryUnavailable | None, float] = None, 0.0
+        self._unreachable: tuple[RegistryUnavailable | None, float] = None, 0.0
 
     def send(self, request: Request, access: Access) -> Response:
-        """Send a request, log in if asked to, follow redirects, and try again if it may help.
+        """Send a request with authentication, redirects and retries, and return its response.
 
-        The answer has whatever status it has, but for failed logins and for errors that
-        outlasted every attempt.
+        A response may have any status but those of failed logins and of transient errors.
+        Costs up to one request per redirect, two for a login, all times the retries.
 
         Raises:
-            RegistryUnavailable: There was no answer, or only server errors.
-            RateLimited: The server wants us to come back later than we care to wait.
+            RegistryUnavailable: No response, or a server error after the last retry.
+            RateLimited: Retry-After is beyond the limit, or 429 after the last retry.
             AuthenticationFailed: The login failed.
-            UntrustedOrigin: A redirect leads where it must not.
+            UntrustedOrigin: A redirect to an origin that is not allowed.
         """
-        return self._persist(lambda: self._follow(request, access))
+        return self._send_if_reachable(lambda: self._follow_redirects(request, access))
 
     def send_once(self, request: Request, access: Access) -> Response:
-        """Do as `send`, but leave another attempt to the caller, who knows how to resume."""
-        return self._follow(request, access)
+        """Send a request like `send`, without retries: the caller resumes."""
+        return self._follow_redirects(request, access)
 
-    def wait(self, attempt: int, failure: Failure) -> None:
-        """Wait before the next attempt: longer each time, or as long as the server says.
+    def back_off(self, attempt: int, failure: Failure) -> None:
+        """Wait before the next attempt: exponential backoff with jitter, or Retry-After.
 
         Raises:
-            RegistryError: The failure itself, if another attempt would not help.
-            RateLimited: The server wants us to come back later than we care to wait.
+            RegistryError: The failure itself, if it is not transient.
+            RateLimited: Retry-After is beyond the limit.
         """
-        if not failure.is_passing:
+        if not failure.is_transient:
             raise failure.error
         deadlines = self._settings.deadlines
         backoff = min(deadlines.backoff_seconds * 2**attempt, _LONGEST_BACKOFF)
@@ -94,60 +94,60 @@ class Session:
             asked = (failure.retry_at - datetime.now(UTC)).total_seconds()
             if asked > deadlines.longest_retry_after:
                 raise RateLimited(
-                    f"{failure.error}; it says to come back in {asked:.0f} s",
+                    f"{failure.error}; Retry-After is {asked:.0f} s, beyond the limit",
                     retry_at=failure.retry_at,
                 ) from failure.error
             seconds = max(seconds, asked)
-        if seconds >= _WORTH_TELLING:
-            self._warn(str(failure.error), f"; trying again in {seconds:.0f} s")
+        if seconds >= _WORTH_REPORTING:
+            self._warn(str(failure.error), f"; retrying in {seconds:.0f} s")
         deadlines.wait(seconds)
 
     def close(self) -> None:
         """Close idle connections."""
         self._transport.close()
 
-    def _persist(self, send: Callable[[], Response]) -> Response:
-        """Send until it goes well, but not to a registry that has just been silent all along."""
-        silence, since = self._silence
-        if silence is not None and time.monotonic() - since < _SILENCE:
-            raise silence
+    def _send_if_reachable(self, send: Callable[[], Response]) -> Response:
+        """Send with retries, but fail at once if the registry has just been unreachable."""
+        error, since = self._unreachable
+        if error is not None and time.monotonic() - since < _UNREACHABLE_SECONDS:
+            raise error
         try:
-            return self._insist(send)
+            return self._retry(send)
         except RegistryUnavailable as error:
             if error.unanswered == str(self.home):
-                # Or each of a thousand names would be as patient with it as the first one.
-                self._silence = error, time.monotonic()
+                # Otherwise each of a thousand names would wait for the same unreachable registry.
+                self._unreachable = error, time.monotonic()
             raise
 
-    def _insist(self, send: Callable[[], Response]) -> Response:
+    def _retry(self, send: Callable[[], Response]) -> Response:
         for attempt in range(self._settings.deadlines.retries):
             try:
                 response = send()
             except (RegistryUnavailable, RateLimited) as error:
                 failed = Failure.of(error)
             else:
-                if not api_errors.is_passing(response.status):
+                if not api_errors.is_transient(response.status):
                     return response
                 with response:
                     failed = api_errors.failure_of(response, f"read {redact(response.url)!r}")
-            self.wait(attempt, failed)
+            self.back_off(attempt, failed)
         response = send()
-        if api_errors.is_passing(response.status):
+        if api_errors.is_transient(response.status):
             with response:
                 raise api_errors.error_of(response, f"read {redact(response.url)!r}")
         return response
 
-    def _follow(self, request: Request, access: Access) -> Response:
-        response = self._log_in(request, access)
+    def _follow_redirects(self, request: Request, access: Access) -> Response:
+        response = self._authenticate(request, access)
         for _ in range(REDIRECTS.value):
             if response.status not in _REDIRECTS:
                 return response
             with response:
                 request = request._replace(url=_redirect(response, request))
             if Origin.of(request.url) == self.home:
-                response = self._log_in(request, access)
+                response = self._authenticate(request, access)
             else:
-                response = self._send_abroad(request, access)
+                response = self._send_to_other_origin(request, access)
         if response.status in _REDIRECTS:
             response.close()
             raise RegistryError(
@@ -156,7 +156,7 @@ class Session:
             )
         return response
 
-    def _send_abroad(self, request: Request, access: Access) -> Response:
+    def _send_to_other_origin(self, request: Request, access: Access) -> Response:
         """Send a redirected request to another origin, without credentials.
 
         If that origin wants a token and issues it itself, an anonymous one is fetched.
@@ -169,16 +169,16 @@ class Session:
                 try:
                     header = authenticator.authorize(response, access, header)
                 except (AuthenticationFailed, UntrustedOrigin) as error:
-                    raise self._not_ours(request, response) from error
+                    raise self._foreign_login(request, response) from error
             response = self._transport.send(_authorized(request, header))
         if request.method == "HEAD" and response.status == HTTPStatus.FORBIDDEN:
             return response  # a signed URL is valid for one method, and only GET decides
         if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             with response:
-                raise self._not_ours(request, response)
+                raise self._foreign_login(request, response)
         return response
 
-    def _not_ours(self, request: Request, response: Response) -> AuthenticationFailed:
+    def _foreign_login(self, request: Request, response: Response) -> AuthenticationFailed:
         return AuthenticationFailed(
             f"{str(self.home)!r} redirects to {redact(request.url)!r}, which answers "
             f"{response.status}; the credentials for {self.home.name!r} are not sent there"
@@ -187,32 +187,32 @@ class Session:
     def _anonymous_at(self, origin: Origin) -> Authenticator:
         """Return the authenticator of a redirect target; it knows no credentials."""
         with self._lock:
-            if origin not in self._abroad:
-                if len(self._abroad) >= _MOST_ORIGINS:
-                    self._abroad.clear()
-                self._abroad[origin] = Authenticator(
+            if origin not in self._foreign:
+                if len(self._foreign) >= _MOST_ORIGINS:
+                    self._foreign.clear()
+                self._foreign[origin] = Authenticator(
                     origin,
                     lambda _repository: ANONYMOUS,
                     self._transport.send,
                     self._settings,
                     trust_in_redirect_target,
                 )
-            return self._abroad[origin]
+            return self._foreign[origin]
 
-    def _log_in(self, request: Request, access: Access) -> Response:
+    def _authenticate(self, request: Request, access: Access) -> Response:
         header = self._authenticator.header_for(access)
-        response = self._send_home(request, header)
+        response = self._send_to_home(request, header)
         if response.status != HTTPStatus.UNAUTHORIZED:
             return response
         with response:
             header = self._authenticator.authorize(response, access, header)
-        response = self._send_home(request, header)
+        response = self._send_to_home(request, header)
         if response.status == HTTPStatus.UNAUTHORIZED:
             with response:
                 raise api_errors.error_of(response, "log in")
         return response
 
-    def _send_home(self, request: Request, authorization: str | None) -> Response:
+    def _send_to_home(self, request: Request, authorization: str | None) -> Response:
         response = self._transport.send(_authorized(request, authorization))
         for line in response.header_lines("Warning")[:_MOST_WARNINGS]:
             warning = headers.warning_text(line.encode("latin-1", "replace"))
@@ -221,7 +221,7 @@ class Session:
         return response
 
     def _warn(self, warning: str, detail: str = "") -> None:
-        """Say something, once; the detail may be another one each time."""
+        """Warn once per text; `detail` may differ."""
         if warning not in self._said:
             self._said.add(warning)
             self._settings.warn(f"{warning}{detail}")
@@ -234,23 +234,23 @@ def _authorized(request: Request, header: str | None) -> Request:
 
 
 def _redirect(response: Response, request: Request) -> str:
-    """Return where a redirect leads.
+    """Return the URL of a redirect, byte for byte.
 
     Raises:
-        UntrustedOrigin: From https to http, from outside to a local address, or with a body
+        UntrustedOrigin: From https to http, from a public to a local address, or with a body
             to another origin.
-        RegistryError: It leads nowhere.
+        RegistryError: There is no Location.
     """
     location = response.header("Location")
     if not location:
-        raise RegistryError(f"{redact(response.url)!r} redirects without saying where")
+        raise RegistryError(f"{redact(response.url)!r} redirects without a Location")
     target = resolve(response.url, location)
     to, home = Origin.of(target), response.origin
     where = f"{redact(response.url)!r} redirects to {redact(target)!r}"
     if request.method not in _REPEATABLE and (
         to != home or response.status not in _REDIRECTS_WITH_BODY
     ):
-        raise UntrustedOrigin(f"{where}: refusing to send a {request.method} elsewhere")
+        raise UntrustedOrigin(f"{where}: refusing to send a {request.method} to another origin")
     if home.scheme == "https" and to.scheme != "https":
         raise UntrustedOrigin(f"{where}: refusing to go from https to http")
     if to.is_local and not home.is_local:

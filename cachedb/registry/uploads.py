@@ -1,4 +1,7 @@
-"""Uploads: from nothing to a blob in a repository, with as little sent as possible."""
+"""Blob uploads: existence check, mount, monolithic and chunked upload with resume.
+
+Distribution-spec, "Pushing Blobs".
+"""
 
 from __future__ import annotations
 
@@ -35,13 +38,12 @@ if TYPE_CHECKING:
 
 _CHUNK = 16 * MIB
 _LARGEST_CHUNK = 1024 * MIB
-# The upload is not known, not at that place, or the request is too large for it: a new upload,
-# in smaller pieces, may do better.
-_START_ANEW = frozenset({404, 413, 416})
+# Unknown upload, wrong offset, or request too large: a new upload in chunks may succeed.
+_RESTART = frozenset({404, 413, 416})
 
 
 class Outcome(StrEnum):
-    """How a blob came to be in a repository."""
+    """Result of a push of a blob."""
 
     EXISTED = "existed"
     MOUNTED = "mounted"
@@ -49,27 +51,27 @@ class Outcome(StrEnum):
 
 
 class Content(NamedTuple):
-    """A blob to upload: what it is, and how to open it at an offset, as often as needed."""
+    """A blob to upload: its descriptor, and how to open it at an offset for each attempt."""
 
     descriptor: Descriptor
     open_at: Callable[[int], BinaryIO]
 
     @property
     def digest(self) -> Digest:
-        """The digest that the registry checks."""
+        """The digest of the whole blob."""
         return Digest(self.descriptor.digest)
 
     @property
     def size(self) -> int:
-        """The size in bytes."""
+        """The size of the whole blob in bytes."""
         return self.descriptor.size
 
 
 def push(
     endpoint: Endpoint, repository: str, content: Content, source: str | None = None
 ) -> Outcome:
-    """Make a repository have a blob: by a look, by a mount from `source`, or by an upload."""
-    if blobs.is_there(endpoint, repository, content.digest):
+    """Push a blob: skip if it exists, mount it from `source` if possible, else upload it."""
+    if blobs.exists(endpoint, repository, content.digest):
         return Outcome.EXISTED
     started = None
     if source is not None:
@@ -81,14 +83,14 @@ def push(
 
 
 def mount(endpoint: Endpoint, repository: str, digest: Digest, source: str) -> bool:
-    """Ask the registry to take a blob over from another of its repositories.
+    """Mount a blob from another repository of the registry; return whether it was mounted.
 
-    When it starts an upload instead, that is called off.
+    If the registry starts an upload instead, the upload is cancelled.
     """
     location = _start_mount(endpoint, repository, digest, source)
     if location is None:
         return True
-    # Whether it can be called off is the registry's concern; it forgets uploads anyway.
+    # Cancelling is optional: registries expire uploads.
     with suppress(RegistryError):
         request = Request(method="DELETE", url=location)
         endpoint.send_once(request, endpoint.pushing(repository)).close()
@@ -96,20 +98,19 @@ def mount(endpoint: Endpoint, repository: str, digest: Digest, source: str) -> b
 
 
 def upload(endpoint: Endpoint, repository: str, content: Content) -> None:
-    """Upload a blob: in one request, or in chunks if the registry asks for chunks.
+    """Upload a blob in one PUT, or in chunks if the registry limits the size of requests.
 
-    What a broken connection has left with the registry is not sent again, if it says how much
-    that is.
+    After a broken connection the upload is resumed at the offset that the registry reports.
 
     Raises:
-        UntrustedOrigin: The registry wants the blob sent to another origin.
+        UntrustedOrigin: The upload location is at another origin.
         CorruptBlob: The blob is shorter than its descriptor says.
     """
     _Upload(endpoint, repository, content).run(None)
 
 
 def _start_mount(endpoint: Endpoint, repository: str, digest: Digest, source: str) -> str | None:
-    """Ask for a mount; return None if it is done, or the upload that was started instead."""
+    """Request a mount; return None if mounted, or the location of an upload started instead."""
     origin = path_segment(endpoint.name(source))
     path = endpoint.path(repository, f"blobs/uploads/?mount={path_segment(digest)}&from={origin}")
     access = endpoint.mounting(repository, source)
@@ -122,7 +123,7 @@ def _start_mount(endpoint: Endpoint, repository: str, digest: Digest, source: st
 
 
 class _Interrupted(Exception):
-    """An upload stopped, and going on or starting anew may help."""
+    """An upload was interrupted; it may be resumed or restarted."""
 
     def __init__(self, error: RegistryError) -> None:
         super().__init__(str(error))
@@ -130,7 +131,7 @@ class _Interrupted(Exception):
 
 
 class _Upload:
-    """The upload of one blob, through as many uploads of the registry as it takes."""
+    """Upload of one blob, through as many upload sessions of the registry as needed."""
 
     def __init__(self, endpoint: Endpoint, repository: str, content: Content) -> None:
         self._endpoint = endpoint
@@ -142,25 +143,25 @@ class _Upload:
         self._chunk = 0
 
     def run(self, location: str | None) -> None:
-        """Upload everything, into the upload at `location` if one has been started."""
+        """Upload the whole blob, into the upload session at `location` if there is one."""
         self._location = location
         attempt = furthest = 0
         while True:
             try:
-                self._go_on()
+                self._proceed()
             except _Interrupted as interrupted:
                 if self._offset > furthest:
                     attempt, furthest = 0, self._offset
                 if attempt >= self._endpoint.settings.deadlines.retries:
                     raise interrupted.error from interrupted
-                self._endpoint.wait(attempt, Failure.of(interrupted.error))
+                self._endpoint.back_off(attempt, Failure.of(interrupted.error))
                 attempt += 1
-                if self._is_done_after_all():
+                if self._is_complete_after_interruption():
                     return
             else:
                 return
 
-    def _go_on(self) -> None:
+    def _proceed(self) -> None:
         if self._location is None:
             self._start()
         if self._chunk or self._offset:
@@ -181,7 +182,7 @@ class _Upload:
                 self._chunk = min(max(least, _CHUNK), _LARGEST_CHUNK)
 
     def _send_chunk(self) -> None:
-        """Send the next piece, and believe the registry about how far it got."""
+        """Send the next chunk; the offset that the registry reports is the new one."""
         start = self._offset
         end = min(start + (self._chunk or _CHUNK), self._content.size)
         ranges = {"Content-Range": f"{start}-{end - 1}"}
@@ -189,7 +190,7 @@ class _Upload:
             self._check(response, HTTPStatus.ACCEPTED)
             self._location = _location(response)
             kept = headers.upload_offset(response.header("Range"))
-        # "0-0" is how registries say nothing, and also how they say one byte.
+        # Registries send "0-0" both for an empty upload and for one byte.
         self._offset = end if kept is None or (kept == 0 and end == 1) else min(kept, end)
         if self._offset < end:
             raise _Interrupted(
@@ -200,7 +201,7 @@ class _Upload:
             )
 
     def _finish(self) -> None:
-        """Send what is left, which is all or nothing of the blob, and close the upload."""
+        """Close the upload with a PUT, which has the whole blob if no chunk was sent."""
         assert self._location is not None
         joint = "&" if "?" in self._location else "?"
         url = f"{self._location}{joint}digest={path_segment(self._content.digest)}"
@@ -231,21 +232,21 @@ class _Upload:
         failure = api_errors.failure_of(response, f"upload {self._content.digest}")
         if response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not self._chunk:
             self._chunk = _CHUNK
-        elif not failure.is_passing and response.status not in _START_ANEW:
+        elif not failure.is_transient and response.status not in _RESTART:
             raise failure.error
         raise _Interrupted(failure.error)
 
-    def _is_done_after_all(self) -> bool:
-        """Find out how an interrupted upload stands, and go on there or start anew."""
-        offset = self._ask_where_it_stands()
+    def _is_complete_after_interruption(self) -> bool:
+        """Ask for the state of an interrupted upload; return whether the blob is complete."""
+        offset = self._query_offset()
         if offset is not None and 0 < offset <= self._content.size:
             self._offset = offset
             return False
         self._location, self._offset = None, 0
-        # Perhaps only the answer was lost.
-        return blobs.is_there(self._endpoint, self._repository, self._content.digest)
+        # The response to the final PUT may have been lost.
+        return blobs.exists(self._endpoint, self._repository, self._content.digest)
 
-    def _ask_where_it_stands(self) -> int | None:
+    def _query_offset(self) -> int | None:
         if self._location is None:
             return None
         try:
@@ -262,7 +263,7 @@ class _Upload:
 
 
 class _Part:
-    """The bytes of a blob from `start` to `end`, which have to be there."""
+    """Request body: the bytes of a blob from `start` to `end`."""
 
     def __init__(self, content: Content, start: int, end: int) -> None:
         self._digest = content.digest
@@ -273,11 +274,15 @@ class _Part:
             raise StorageFailed.of(error, f"open blob {self._digest}") from error
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes; never fewer in total than were promised."""
+        """Return up to `size` bytes.
+
+        Raises:
+            CorruptBlob: The file is shorter than the descriptor says.
+        """
         wanted = self._left if size < 0 else min(size, self._left)
         try:
             found = self._file.read(wanted)
-        # For the connection, an OSError is a broken connection, and worth another attempt.
+        # The transport would take an OSError for a broken connection, and retry.
         except OSError as error:
             raise StorageFailed.of(error, f"read blob {self._digest}") from error
         if wanted and not found:
@@ -291,15 +296,15 @@ class _Part:
 
 
 def _location(response: Response) -> str:
-    """Return where an upload goes on.
+    """Return the location of an upload, byte for byte.
 
     Raises:
-        UntrustedOrigin: At another origin, which would get the blob and the token.
-        RegistryError: The answer does not say it.
+        UntrustedOrigin: It is at another origin, which would receive the blob and the token.
+        RegistryError: There is no Location.
     """
     text = response.header("Location")
     if not text:
-        raise RegistryError(f"{redact(response.url)!r} does not say where the upload goes on")
+        raise RegistryError(f"{redact(response.url)!r} has no Location for the upload")
     url = resolve(response.url, text)
     if Origin.of(url) != response.origin:
         raise UntrustedOrigin(

@@ -1,4 +1,4 @@
-"""Options of the commands that talk to registries, and what they make of them."""
+"""Options of the commands that use registries, and the clients that they configure."""
 
 from __future__ import annotations
 
@@ -19,22 +19,32 @@ if TYPE_CHECKING:
 
 MirrorOption = Annotated[
     list[str] | None,
-    typer.Option("--mirror", metavar="[REGISTRY=]URL", help="Ask this first when pulling."),
+    typer.Option(
+        "--mirror", metavar="[REGISTRY=]URL", help="Registry mirror to try first. Can be repeated."
+    ),
 ]
 InsecureOption = Annotated[
     list[str] | None,
-    typer.Option("--insecure", metavar="HOST[:PORT]", help="Speak plain http to this registry."),
+    typer.Option(
+        "--insecure",
+        metavar="HOST[:PORT]",
+        help="Allow plain http to this registry. Can be repeated.",
+    ),
 ]
 CertificateOption = Annotated[
     list[Path] | None,
-    typer.Option("--cert-file", metavar="PEM", help="Trust this certificate authority as well."),
+    typer.Option(
+        "--cert-file",
+        metavar="PEM",
+        help="Additional certificate authority to trust. Can be repeated.",
+    ),
 ]
 ClientCertificateOption = Annotated[
     list[str] | None,
     typer.Option(
         "--client-cert",
         metavar="REGISTRY=PEM[,KEY]",
-        help="Show this certificate to one registry.",
+        help="Client certificate for one registry. Can be repeated.",
     ),
 ]
 TrustRealmOption = Annotated[
@@ -42,12 +52,12 @@ TrustRealmOption = Annotated[
     typer.Option(
         "--trust-realm",
         metavar="HOST[:PORT]",
-        help="Let this token server have the credentials of a registry elsewhere.",
+        help="Trust this token server with credentials. Can be repeated.",
     ),
 ]
 JobsOption = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="Blobs at a time."),
+    typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="Parallel transfers."),
 ]
 
 
@@ -59,7 +69,7 @@ def connector(
     client_certificates: list[str] | None = None,
     trusted_token_servers: list[str] | None = None,
 ) -> Iterator[Callable[[str], Client]]:
-    """Give a function that opens the client of a registry; each is opened once, and closed."""
+    """Yield a function that opens the client of a registry, once each; close them at the end."""
     from cachedb.registry import mirrors as mirroring
     from cachedb.registry.auth.credentials import Credentials
     from cachedb.registry.client import Client
@@ -92,7 +102,7 @@ def _client_certificate(text: str) -> tuple[str, ClientCertificate]:
     certificate, _, key = files.partition(",")
     if not (registry and equals and certificate):
         raise InvalidInput(
-            f"{text!r} is not the certificate of a registry",
-            hint="write --client-cert registry.example.com=client.pem,client.key",
+            f"{text!r} is not REGISTRY=PEM[,KEY]",
+            hint="--client-cert registry.example.com=client.pem,client.key",
         )
     return registry, ClientCertificate(certificate=certificate, key=key or None)

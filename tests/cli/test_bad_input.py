@@ -91,7 +91,7 @@ CASES = [
     row("no-archive", "import index.json", 2, "index.json: "),
     row("half-an-archive", "import ../cut.tar", 2, "../cut.tar: ", prepare=cut_archive),
     row("a-registry-that-is-down", "pull 127.0.0.1:PORT/app", 7,
-        "no answer from 'http://127.0.0.1:"),
+        "no response from 'http://127.0.0.1:"),
     row("a-layer-is-missing", f"validate {TOOL_2}", 8, f"findings in 1 of 1 image: '{TOOL_2}'",
         prepare=lambda tree: tree.delete(TOOL.layers[1].digest)),
     row("a-manifest-is-missing", "validate", 8, f"findings in 1 of 2 images: '{TOOL_2}'",

@@ -102,7 +102,7 @@ def test_images_go_there_and_come_back(
 
     for done in (pushed, mounted, tags, inspected, copied, pulled, removed):
         assert (done.code, "warning" in done.err) == (0, False), done
-    assert "pushed, 2 blobs sent, 1 mounted" in mounted.out
+    assert "pushed, 2 blobs uploaded, 1 mounted" in mounted.out
     assert {"1", "1-amd64", "1-arm64"} < set(tags.out.split())
     assert json.loads(inspected.out)["digest"] == MULTI.digest
     assert "mounted" in copied.out

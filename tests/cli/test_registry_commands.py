@@ -49,7 +49,7 @@ def test_push_says_what_it_did(run: Run, held: build.Tree, place: Place) -> None
 
     assert (first.code, first.err) == (0, "")
     line, *arch_tags = first.out.splitlines()
-    assert line.startswith(f"{place.name}  {MULTI.digest}  pushed, 7 blobs sent  (")
+    assert line.startswith(f"{place.name}  {MULTI.digest}  pushed, 7 blobs uploaded  (")
     assert arch_tags == [f"{place.name}-amd64", f"{place.name}-arm-v7"]
     assert second.out == f"{place.name}  {MULTI.digest}  unchanged\n"
     assert quiet.out == f"{MULTI.digest}\n"

@@ -37,7 +37,7 @@ def test_a_name_that_is_not_a_name_runs_nothing(install, tmp_path, monkeypatch, 
     evil.write_text("#!/bin/sh\ntouch ran\n")
     evil.chmod(0o755)
     with pytest.raises(RegistryError, match="not the name of a credential helper"):
-        credential_helpers.ask(name, "reg.test")
+        credential_helpers.get_secret(name, "reg.test")
     assert not (tmp_path / "ran").exists()
 
 
@@ -48,34 +48,34 @@ def test_a_name_that_is_not_a_name_runs_nothing(install, tmp_path, monkeypatch, 
 )
 def test_a_server_that_could_be_two_questions_is_not_asked_for(install, tmp_path, server):
     install("test", f"touch {tmp_path}/ran")
-    with pytest.raises(RegistryError, match="refusing to ask"):
-        credential_helpers.ask("test", server)
+    with pytest.raises(RegistryError, match="refusing to pass"):
+        credential_helpers.get_secret("test", server)
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_helper_gets_the_server_on_its_input_alone(install, tmp_path):
     install("test", f"echo \"$0 $@\" >{tmp_path}/argv; cat >{tmp_path}/stdin; echo '{{}}'")
-    credential_helpers.ask("test", "https://index.docker.io/v1/")
+    credential_helpers.get_secret("test", "https://index.docker.io/v1/")
     assert (tmp_path / "argv").read_text().split()[1:] == ["get"]
     assert (tmp_path / "stdin").read_text() == "https://index.docker.io/v1/"
 
 
 def test_a_helper_that_is_not_there_is_named():
     with pytest.raises(RegistryError, match=r"docker-credential-absent.* is not on the PATH"):
-        credential_helpers.ask("absent", "reg.test")
+        credential_helpers.get_secret("absent", "reg.test")
 
 
 def test_a_helper_that_prints_without_end_is_stopped(install):
     install("test", "exec yes")
     with pytest.raises(RegistryError, match="more than"):
-        credential_helpers.ask("test", "reg.test")
+        credential_helpers.get_secret("test", "reg.test")
 
 
 def test_a_helper_that_hangs_is_stopped(install, monkeypatch):
     monkeypatch.setattr(credential_helpers, "SECONDS", 0.2)
     install("test", "exec sleep 60")
     with pytest.raises(RegistryError, match="does not answer"):
-        credential_helpers.ask("test", "reg.test")
+        credential_helpers.get_secret("test", "reg.test")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_helper_that_hangs_is_stopped(install, monkeypatch):
 def test_nonsense_is_not_a_secret(install, output):
     install("test", f"printf '{output}'")
     with pytest.raises(RegistryError, match="does not answer with a secret"):
-        credential_helpers.ask("test", "reg.test")
+        credential_helpers.get_secret("test", "reg.test")
 
 
 def test_a_helper_that_fails_is_reported_and_passed_over():

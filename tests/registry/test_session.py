@@ -203,7 +203,7 @@ def test_a_name_that_does_not_exist_is_not_looked_up_again(monkeypatch, number, 
     [pytest.param(1000, 1, id="at once"), pytest.param(0, 3, id="later on")],
 )
 def test_a_registry_that_was_silent_is_not_waited_for_again(monkeypatch, silence, attempts):
-    monkeypatch.setattr(session, "_SILENCE", silence)
+    monkeypatch.setattr(session, "_UNREACHABLE_SECONDS", silence)
     waited = []
     deadlines = QUICK._replace(wait=waited.append)
     with client("127.0.0.1:1", deadlines=deadlines) as reader:
@@ -237,7 +237,7 @@ def test_a_long_wait_is_told_once():
         assert reader.origin.has_blob("a/b", _BLOB)
     (line,) = said
     assert "503" in line
-    assert "; trying again in " in line
+    assert "; retrying in " in line
 
 
 def test_a_warning_is_shown_once():

@@ -177,7 +177,7 @@ def test_a_file_at_the_default_path_is_read(row):
     environment = {"HOME": "{home}"}
     if row["os"] == "linux":
         environment["XDG_RUNTIME_DIR"] = row["xdg_runtime_dir"]
-    assert Path(row["expect"]["path"]) in set(credentials.places(environment))
+    assert Path(row["expect"]["path"]) in set(credentials.credential_paths(environment))
 
 
 @pytest.mark.parametrize("row", _rows("helper_reply"))
@@ -236,9 +236,9 @@ def test_a_helper_is_spoken_to(row, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     if "error" in row["expect"]:
         with pytest.raises(RegistryError):
-            credential_helpers.ask("test", row["stdin"])
+            credential_helpers.get_secret("test", row["stdin"])
         return
-    found = credential_helpers.ask("test", row["stdin"])
+    found = credential_helpers.get_secret("test", row["stdin"])
     if row["expect"].get("not_found"):
         assert found is None
     else:

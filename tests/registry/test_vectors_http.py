@@ -31,7 +31,7 @@ def test_every_row_is_applied():
 @pytest.mark.parametrize("row", _rows("retryable"))
 def test_another_attempt_may_help(row):
     found = tuple(APIError(code=code) for code in row["codes"])
-    assert api_errors.is_passing(row["status"] or 0, found) == row["expect"]["retry"]
+    assert api_errors.is_transient(row["status"] or 0, found) == row["expect"]["retry"]
 
 
 def _answer(row, url):

@@ -39,13 +39,13 @@ _CLIENT_ID = "cachedb"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _SHORTEST_LIFE = timedelta(seconds=60)
 _LONGEST_LIFE = timedelta(hours=12)
-# Refresh this long before the end, so that a token outlives the request it is sent with.
+# Refresh before the token expires, so that it is valid for the whole request.
 _MARGIN = timedelta(seconds=15)
 _ISSUED_LONG_AGO = 1970
 
 
 class Token(NamedTuple):
-    """A bearer token and the time after which it is not worth sending."""
+    """A bearer token and the time at which it expires."""
 
     value: str
     expires_at: datetime
@@ -55,10 +55,10 @@ class Token(NamedTuple):
 
     @classmethod
     def parse(cls, body: bytes, now: datetime) -> Token:
-        """Read the answer of a token server.
+        """Parse the response of a token server (distribution, token authentication).
 
         Raises:
-            RegistryError: There is no token in it, or one that no header can hold.
+            RegistryError: It has no token, or one with characters that a header cannot hold.
         """
         try:
             fields = Fields(decode_object(body))
@@ -78,7 +78,7 @@ class Token(NamedTuple):
 
 
 def _time(text: str | None) -> datetime | None:
-    """Read an RFC 3339 time; Go's zero time and nonsense are None."""
+    """Read an RFC 3339 time; Go's zero time and invalid text are None."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:
@@ -195,7 +195,7 @@ class Authenticator:
                 f"{str(self._origin)!r} asks for a token and does not say where to get it"
             )
         if self._trust(realm, self._origin, self._settings) is TokenServerTrust.ANONYMOUS:
-            self._say_what_is_kept_back(credential, realm)
+            self._warn_of_withheld(credential, realm)
             credential = ANONYMOUS
         service = challenge.parameters.get("service", "")
         wanted = scopes.merge((*access.scopes, *asked))
@@ -204,17 +204,21 @@ class Authenticator:
         else:
             request = _token_request(realm, service, wanted, credential)
         with self._send(request) as response:
-            if response.status != HTTPStatus.OK:  # a redirect is none: it may lead anywhere
+            if (
+                response.status != HTTPStatus.OK
+            ):  # redirects are not followed: the target is untrusted
                 error = api_errors.error_of(response, f"get a token for {self._origin.name!r}")
                 if isinstance(error, AuthenticationFailed):
-                    error.hint = api_errors.login_hint(self._origin)  # not at the token server
+                    error.hint = api_errors.login_hint(
+                        self._origin
+                    )  # credentials are stored for the registry
                 raise error
             now = datetime.now(UTC)
             token = Token.parse(response.read(TOKEN_BYTES, "the token"), now)
-        # A server whose clock is behind ours would have us ask again for every request.
+        # With a server clock behind ours, every token would be expired on arrival.
         return token._replace(expires_at=max(token.expires_at, now + _SHORTEST_LIFE))
 
-    def _say_what_is_kept_back(self, credential: Credential, realm: str) -> None:
+    def _warn_of_withheld(self, credential: Credential, realm: str) -> None:
         if credential != ANONYMOUS:
             self._settings.warn(
                 f"the credentials for {self._origin.authority!r} are not sent to its token "
@@ -240,7 +244,7 @@ def _token_request(
 def _refresh_request(
     realm: str, service: str, wanted: tuple[str, ...], identity_token: str
 ) -> Request:
-    """Trade an identity token: OAuth 2, so it is posted, and never part of a URL."""
+    """Exchange an identity token for a bearer token: OAuth 2, posted, never in a URL."""
     form = urlencode(
         {
             "grant_type": "refresh_token",

@@ -17,7 +17,7 @@ _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 # Unquoted values have more characters in practice than a token may: URLs, base64.
 _BARE = r'[^\s",]+'
-# Possessive where it matters: an OWS run is matched once and never given back.
+# Possessive quantifiers keep matching linear: a run of OWS is matched once.
 _SCHEME = re.compile(rf'[\s,]*+("?)({_WORD})\1(?=\s|,|$)[ \t]*+')
 _PARAMETER = re.compile(rf'[\s,]*+("?)({_WORD})\1[ \t]*+=[ \t]*+({_QUOTED}|{_BARE})?[ \t]*+')
 _END_OF_PARAMETER = re.compile(r"\s*+(?:,|$)")
@@ -61,14 +61,14 @@ def _challenges_of(line: str) -> list[Challenge]:
 
 
 def choose(challenges: Sequence[Challenge]) -> Challenge | None:
-    """Return the challenge to answer with a user name: the first of a scheme that we know."""
+    """Return the challenge to answer with a user name: the first Basic or Bearer one."""
     return next((one for one in challenges if one.scheme in {"basic", "bearer"}), None)
 
 
 def choose_anonymous(challenges: Sequence[Challenge]) -> Challenge | None:
     """Return the challenge to answer without a user name: Bearer first.
 
-    A token may be had anonymously, and Basic never.
+    Token servers issue anonymous tokens; Basic always needs a user.
     """
     bearer = (one for one in challenges if one.scheme == "bearer")
     return next(bearer, None) or choose(challenges)

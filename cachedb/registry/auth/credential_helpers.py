@@ -15,7 +15,7 @@ from cachedb.limits import TOKEN_BYTES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 
-TOKEN_USER = "<token>"  # noqa: S105 - what helpers say for "this is an identity token"
+TOKEN_USER = "<token>"  # noqa: S105 - marks an identity token in the protocol of helpers
 _PREFIX = "docker-credential-"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SERVER = re.compile(r"[A-Za-z0-9._:/\[\]-]{1,1024}")
@@ -24,7 +24,7 @@ _NOT_FOUND = "credentials not found in native keychain"
 
 
 class Secret(NamedTuple):
-    """What a helper has for a server."""
+    """User name and secret that a helper returns for a server."""
 
     username: str
     secret: str
@@ -33,20 +33,21 @@ class Secret(NamedTuple):
         return "Secret(…)"
 
 
-def ask(name: str, server: str) -> Secret | None:
-    """Ask the helper called `name` for the secret of `server`; None if it has none.
+def get_secret(name: str, server: str) -> Secret | None:
+    """Run the helper ``docker-credential-NAME get`` for `server`; None if it has no secret.
 
-    The program is found on the PATH, started without a shell, and told the server on its
-    standard input. A name or a server with other characters than those of names is refused:
-    a name with a slash would run any file, a newline in a server would be a second question.
+    The program is found on PATH, started without a shell, and reads the server from standard
+    input, for up to 30 seconds. A name or a server with other characters than those of names
+    is refused: a slash in a name would run any file, a newline in a server would start a
+    second line of the protocol.
 
     Raises:
-        RegistryError: The helper is not there, fails, is too slow, or answers nonsense.
+        RegistryError: The helper is missing, fails, times out, or prints invalid output.
     """
     if not _NAME.fullmatch(name) or name in {".", ".."}:
         raise RegistryError(f"{name!r} is not the name of a credential helper")
     if not _SERVER.fullmatch(server):
-        raise RegistryError(f"refusing to ask a credential helper for {server!r}")
+        raise RegistryError(f"refusing to pass {server!r} to a credential helper")
     program = shutil.which(_PREFIX + name)
     if program is None:
         raise RegistryError(f"the credential helper {_PREFIX + name!r} is not on the PATH")
@@ -59,7 +60,7 @@ def ask(name: str, server: str) -> Secret | None:
 
 
 def parse(response: bytes, program: str) -> Secret:
-    """Read what a helper printed."""
+    """Parse the output of a helper."""
     try:
         fields = Fields(decode_object(response))
         return Secret(
@@ -80,7 +81,7 @@ def _run(program: str, server: str) -> tuple[bytes, bool]:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        # Not communicate(): that reads as much as the program cares to print.
+        # Not communicate(): it has no limit on the size of the output.
         watchdog = threading.Timer(SECONDS, process.kill)
         watchdog.start()
         try:

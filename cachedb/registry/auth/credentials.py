@@ -1,8 +1,8 @@
-"""Credentials: what docker, podman and their helpers have stored for a registry.
+"""Stored credentials: the files of docker and podman, and credential helpers.
 
-The files are read as docker/cli and containers/image read them: keys may be repositories, the
-longest one that matches wins; the helper that a file names, for a registry or for all, is asked
-before the entries of that file.
+Lookup follows docker/cli and containers/image: keys may be repositories, the longest match wins;
+the helper that a file names, for a registry or for all, takes precedence over the entries of
+that file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _API_SUFFIX = re.compile(r"/v[12]/?$")
 
 
 class Credential(NamedTuple):
-    """What proves who we are to one registry; `ANONYMOUS` proves nothing."""
+    """User name and password, or a token, for one registry; `ANONYMOUS` is neither."""
 
     username: str = ""
     password: str = ""
@@ -52,7 +52,7 @@ class Credential(NamedTuple):
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Credential:
-        """Read an entry of ``auths``; its ``auth`` wins over username and password."""
+        """Parse an entry of ``auths``; ``auth`` takes precedence over username and password."""
         username, password = decode_auth(fields.get("auth", str) or "")
         if not username and not password:
             username = fields.get("username", str) or ""
@@ -66,7 +66,7 @@ class Credential(NamedTuple):
 
     @classmethod
     def from_secret(cls, secret: Secret) -> Credential:
-        """Read what a helper answered; the user name ``<token>`` marks an identity token."""
+        """Convert the output of a helper; the user name ``<token>`` marks an identity token."""
         if secret.username == TOKEN_USER:
             return cls(identity_token=secret.secret)
         return cls(username=secret.username, password=secret.secret)
@@ -79,7 +79,7 @@ def decode_auth(text: str) -> tuple[str, str]:
     """Decode base64 of ``user:password``; an empty text is no user and no password.
 
     Raises:
-        InvalidManifest: It is something else.
+        InvalidManifest: It is not base64, or has no colon.
     """
     if not text:
         return "", ""
@@ -94,7 +94,7 @@ def decode_auth(text: str) -> tuple[str, str]:
 
 
 class CredentialFile(NamedTuple):
-    """One file of credentials: entries by key, the helpers of registries, a default store."""
+    """One credential file: entries by key, helpers by registry, and a default helper."""
 
     path: str
     auths: Mapping[str, Any] = MappingProxyType({})
@@ -106,10 +106,10 @@ class CredentialFile(NamedTuple):
 
     @classmethod
     def parse(cls, content: bytes, path: str) -> CredentialFile:
-        """Read the JSON document of docker's ``config.json`` or podman's ``auth.json``.
+        """Parse the JSON document of docker's ``config.json`` or podman's ``auth.json``.
 
         Raises:
-            InvalidManifest: It is not one JSON object of the right shape.
+            InvalidManifest: It is not a JSON object with the fields of such a file.
         """
         if not content.strip():
             return cls(path=path)
@@ -134,7 +134,7 @@ class CredentialFile(NamedTuple):
         helper = self._helper_of(host)
         if helper is not None:
             program, server = helper
-            # An empty name means: no helper for this registry, not even the default one.
+            # An empty name disables the default helper for this registry.
             if program:
                 found = _asked(ask(program, server))
                 if found is not None:
@@ -146,12 +146,12 @@ class CredentialFile(NamedTuple):
         return self._entry(name)
 
     def helper_for(self, host: str) -> str:
-        """Return the name of the helper that is asked for `host`; empty if none is."""
+        """Return the name of the helper for `host`, empty if there is none."""
         helper = self._helper_of(host)
         return self.store if helper is None else helper[0]
 
     def _helper_of(self, host: str) -> tuple[str, str] | None:
-        """Return the helper of a registry, and the name it knows the registry by."""
+        """Return the helper for a registry, and the server name to pass to it."""
         for key in (host, server_key(host)):
             if key in self.helpers:
                 return self.helpers[key], server_key(key)
@@ -186,18 +186,18 @@ class CredentialFile(NamedTuple):
 
 
 class Credentials:
-    """All the files of credentials of a user, read once, in the order they count.
+    """The credential files of a user, parsed once, in order of precedence; thread-safe.
 
-    A helper is asked once for each server, however many repositories are used there. One that
-    fails is reported to `warn` and passed over: many configurations name helpers that are not
-    installed where an image that needs no login is pulled.
+    A helper is run once per server, however many repositories are used there. One that fails
+    is reported to `warn` and skipped: many configurations name helpers that are not installed,
+    and most images need no login.
     """
 
     def __init__(
         self,
         files: tuple[CredentialFile, ...] = (),
         *,
-        ask: Callable[[str, str], Secret | None] = credential_helpers.ask,
+        ask: Callable[[str, str], Secret | None] = credential_helpers.get_secret,
         warn: Callable[[str], None] = ignore,
     ) -> None:
         self._files = files
@@ -213,7 +213,7 @@ class Credentials:
         *,
         warn: Callable[[str], None] = ignore,
     ) -> Credentials:
-        """Read the files that the environment names, and those at the usual places.
+        """Parse $DOCKER_AUTH_CONFIG, then the files of `credential_paths`.
 
         Raises:
             InvalidManifest: One of them is malformed.
@@ -222,7 +222,7 @@ class Credentials:
         given = environment.get("DOCKER_AUTH_CONFIG", "")
         if given.strip():
             found.append(CredentialFile.parse(given.encode(), "$DOCKER_AUTH_CONFIG"))
-        for path in places(environment):
+        for path in credential_paths(environment):
             content = _content(path)
             if content is not None:
                 found.append(CredentialFile.parse(content, str(path)))
@@ -256,7 +256,7 @@ class Credentials:
 
 
 def keys(name: str) -> Iterator[str]:
-    """Yield the keys that a name is stored under, the most special one first.
+    """Yield the keys that apply to a name, the most specific one first.
 
     Example:
         >>> list(keys("quay.io/user/image"))
@@ -273,7 +273,7 @@ def hostname(key: str) -> str:
 
 
 def server_key(host: str) -> str:
-    """Return the name that helpers know a registry by."""
+    """Return the server name of a registry in the protocol of helpers."""
     return DOCKER_HUB_KEY if host == DOCKER_HUB else host
 
 
@@ -289,8 +289,8 @@ def _asked(secret: Secret | None) -> Credential | None:
     return None if found == ANONYMOUS else found
 
 
-def places(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield where credentials may be: files that are named first, then the usual ones."""
+def credential_paths(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the paths of credential files: those that variables name, then the default ones."""
     home = environment.get("HOME", "")
     docker = environment.get("DOCKER_CONFIG", "")
     podman = environment.get("REGISTRY_AUTH_FILE", "")

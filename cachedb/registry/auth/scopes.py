@@ -1,4 +1,4 @@
-"""Scopes: what a token is good for (distribution's token specification)."""
+"""Scopes: the repositories and actions of a token (distribution, token scope)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SCOPE = re.compile(r"[A-Za-z0-9_./:*,()-]{1,512}")
 
 
 class Access(NamedTuple):
-    """What a request needs: the repository whose credentials count, and scopes for a token."""
+    """Authorization that a request needs: the repository of the credential, and token scopes."""
 
     repository: str
     scopes: tuple[str, ...]
@@ -37,7 +37,7 @@ def merge_actions(actions: Iterable[str]) -> tuple[str, ...]:
 
 
 def merge(scopes: Iterable[str]) -> tuple[str, ...]:
-    """Sort scopes and join the actions of those on one resource; no action means no scope."""
+    """Sort scopes, with the actions of one resource joined; a scope without actions is dropped."""
     actions: dict[str, set[str]] = {}
     others: set[str] = set()
     for scope in scopes:
@@ -52,5 +52,5 @@ def merge(scopes: Iterable[str]) -> tuple[str, ...]:
 
 
 def of_challenge(parameter: str) -> tuple[str, ...]:
-    """Return the scopes that a challenge asks for, without what cannot be one."""
+    """Parse the ``scope`` of a challenge; invalid scopes are left out."""
     return tuple(scope for scope in parameter.split(" ") if _SCOPE.fullmatch(scope))

@@ -41,12 +41,12 @@ def trust_in(realm: str, registry: Origin, settings: RegistrySettings) -> TokenS
         return TokenServerTrust.CREDENTIALS
     if token_server.is_local:
         raise UntrustedOrigin(
-            f"{str(registry)!r} sends us to log in at {redact(realm)!r}, a local address",
+            f"{str(registry)!r} names a token server at {redact(realm)!r}, a local address",
             hint=f"--trust-realm {token_server.authority}",
         )
     if token_server.scheme != "https":
         raise UntrustedOrigin(
-            f"{str(registry)!r} sends us to log in at {redact(realm)!r}, over plain http",
+            f"{str(registry)!r} names a token server at {redact(realm)!r}, over plain http",
             hint=f"--trust-realm {token_server.authority}",
         )
     return (

@@ -1,1 +1,1 @@
-"""HTTP for registries: transport, headers, origins, deadlines and API errors."""
+"""HTTP for registries: transport, headers, origins, proxies, deadlines and API errors."""

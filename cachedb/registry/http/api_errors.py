@@ -1,4 +1,4 @@
-"""Answers that are errors: what the server says, and which exception it is."""
+"""Error responses: the error document of the distribution-spec, as exceptions."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _LOGIN_NAMES = {"registry-1.docker.io": "docker.io"}
 _LONGEST_TEXT = 200
-_MOST_PROBLEMS = 8
-# Another attempt may go well after these; "unknown upload" happens behind load balancers.
-_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-_PASSING_CODES = frozenset({"BLOB_UPLOAD_INVALID", "TOOMANYREQUESTS", "UNAVAILABLE", "UNKNOWN"})
+_MOST_ERRORS = 8
+# Transient: the same request may succeed later; unknown uploads occur behind load balancers.
+_TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT_CODES = frozenset({"BLOB_UPLOAD_INVALID", "TOOMANYREQUESTS", "UNAVAILABLE", "UNKNOWN"})
 
 
 class APIError(NamedTuple):
-    """One entry of the ``errors`` that a registry sends."""
+    """One entry of the ``errors`` of an error response (distribution-spec, Error Codes)."""
 
     code: str
     message: str = ""
@@ -41,7 +41,7 @@ class APIError(NamedTuple):
 
 
 def parse(body: bytes) -> tuple[APIError, ...]:
-    """Read the error document of the distribution-spec; nothing if it is something else."""
+    """Parse an error document; empty if the body is something else."""
     try:
         document = strict_json.decode(body)
     except InvalidManifest:
@@ -51,49 +51,50 @@ def parse(body: bytes) -> tuple[APIError, ...]:
         return ()
     return tuple(
         APIError(code=_text(entry, "code"), message=_text(entry, "message"))
-        for entry in entries[:_MOST_PROBLEMS]
+        for entry in entries[:_MOST_ERRORS]
         if isinstance(entry, dict)
     )
 
 
-def is_passing(status: int, errors: tuple[APIError, ...] = ()) -> bool:
-    """Whether the same request may succeed a little later."""
+def is_transient(status: int, errors: tuple[APIError, ...] = ()) -> bool:
+    """Whether the same request may succeed later."""
     if errors:
-        return all(error.code in _PASSING_CODES for error in errors)
-    return status in _PASSING_STATUS
+        return all(error.code in _TRANSIENT_CODES for error in errors)
+    return status in _TRANSIENT_STATUS
 
 
 class Failure(NamedTuple):
-    """What an answer that is an error means."""
+    """An error response: its exception, and whether and when to retry."""
 
     error: RegistryError
-    is_passing: bool
+    is_transient: bool
     retry_at: datetime | None = None
 
     @classmethod
     def of(cls, error: RegistryError) -> Failure:
-        """Describe an error that may pass, unless it says that it does not."""
+        """Describe an error without a response; transient unless it is marked as lasting."""
         retry_at = error.retry_at if isinstance(error, RateLimited) else None
         is_lasting = isinstance(error, RegistryUnavailable) and error.is_lasting
-        return cls(error=error, is_passing=not is_lasting, retry_at=retry_at)
+        return cls(error=error, is_transient=not is_lasting, retry_at=retry_at)
 
 
 def failure_of(response: Response, what: str) -> Failure:
-    """Read an answer that is an error.
+    """Read an error response.
 
-    `what` is what we wanted, as in ``pull 'alpine:3.20'``; "absent" is not decided here.
+    `what` completes "cannot …", as in ``pull 'alpine:3.20'``. A 404 is a plain RegistryError:
+    the caller knows what is absent.
     """
     body = response.read_start(ERROR_BODY_BYTES.value)
     found = parse(body)
     return Failure(
         error=_error(response, f"cannot {what}: {response.origin} answers ", found, body),
-        is_passing=is_passing(response.status, found),
+        is_transient=is_transient(response.status, found),
         retry_at=retry_at(response),
     )
 
 
 def error_of(response: Response, what: str) -> RegistryError:
-    """Return the exception for an answer that is an error."""
+    """Return the exception for an error response."""
     return failure_of(response, what).error
 
 
@@ -103,14 +104,14 @@ def login_hint(origin: Origin) -> str:
 
 
 def retry_at(response: Response) -> datetime | None:
-    """Return when the server says to come back."""
+    """Return the time of the Retry-After header, if there is one."""
     return headers.retry_after(response.header("Retry-After"), datetime.now(UTC))
 
 
 def _error(
     response: Response, start: str, found: tuple[APIError, ...], body: bytes
 ) -> RegistryError:
-    message = f"{start}{_status(response.status)}{_said(found, body)}"
+    message = f"{start}{_status(response.status)}{_detail(found, body)}"
     match response.status:
         case 401 | 403:
             return AuthenticationFailed(message, hint=login_hint(response.origin))
@@ -121,13 +122,13 @@ def _error(
                 f"{message}, from the proxy {response.proxy}",
                 hint=proxy_login_hint(response.proxy),
             )
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING_STATUS:
+        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUS:
             return RegistryUnavailable(message)
         case _:
             return RegistryError(message)
 
 
-def _said(found: tuple[APIError, ...], body: bytes) -> str:
+def _detail(found: tuple[APIError, ...], body: bytes) -> str:
     if found:
         return f" ({', '.join(map(str, found))})"
     text = body[:_LONGEST_TEXT].decode("utf-8", "replace").strip()

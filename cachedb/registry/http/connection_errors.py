@@ -1,4 +1,4 @@
-"""Requests without a response: why there is none, in a sentence without secrets."""
+"""Errors of requests without a response: cause, proxy and hint, without secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cachedb.registry.http.proxies import proxy_login_hint
 if TYPE_CHECKING:
     from cachedb.registry.http.proxies import Proxy
 
-# OpenSSL's codes for a chain that ends at no trusted certificate.
+# OpenSSL's codes for a chain without a trusted root.
 _UNKNOWN_AUTHORITIES = frozenset({18, 19, 20, 21})
 _TRUST_HINT = "--cert-file PEM trusts another certificate authority"
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}[ -~]*)")
@@ -26,11 +26,22 @@ _LONGEST_TEXT = 200
 
 def unavailable(url: str, error: Exception, proxy: Proxy | None) -> RegistryUnavailable:
     """Make the error for a request that got no response, with its cause and its proxy."""
-    # At the bottom, because the outer layers repeat the URL with its query.
+    return _unavailable(f"no response from {redact(url)!r}", url, error, proxy)
+
+
+def interrupted(url: str, error: Exception, proxy: Proxy | None) -> RegistryUnavailable:
+    """Make the error for a response whose body broke off, with its cause and its proxy."""
+    return _unavailable(f"interrupted response from {redact(url)!r}", url, error, proxy)
+
+
+def _unavailable(
+    start: str, url: str, error: Exception, proxy: Proxy | None
+) -> RegistryUnavailable:
+    # The innermost exception: the outer ones repeat the URL with its query.
     cause = _bottom(error)
     through = f" through the proxy {proxy}" if proxy else ""
     return RegistryUnavailable(
-        f"no answer from {redact(url)!r}{through}: {_reason(cause)}",
+        f"{start}{through}: {_reason(cause)}",
         unanswered=str(Origin.of(url)),
         is_lasting=_is_lasting(cause),
         hint=_hint(cause, proxy),
@@ -40,7 +51,8 @@ def unavailable(url: str, error: Exception, proxy: Proxy | None) -> RegistryUnav
 def without_socks(url: str, proxy: Proxy) -> RegistryUnavailable:
     """Make the error for a SOCKS proxy where PySocks is not installed."""
     return RegistryUnavailable(
-        f"no answer from {redact(url)!r}: the proxy {proxy} needs PySocks, which is not installed",
+        f"no response from {redact(url)!r}: the proxy {proxy} needs PySocks, which is not "
+        "installed",
         unanswered=str(Origin.of(url)),
         is_lasting=True,
         hint="pip install 'cachedb[socks]'",
@@ -88,15 +100,15 @@ def _reason(seen: BaseException) -> str:
     if isinstance(seen, ssl.SSLError):
         return f"TLS failed ({(seen.reason or str(seen)).replace('_', ' ').lower()!r})"
     if isinstance(seen, TimeoutError) or "timed out" in str(seen):
-        return "it takes too long"
+        return "timed out"
     if isinstance(seen, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
-        return "the connection is closed early"
+        return "connection closed early"
     if matched := _TUNNEL.match(str(seen)):
         return f"the proxy answers {matched[1].strip()[:_LONGEST_TEXT]!r}"
     if isinstance(seen, OSError):
         return seen.strerror.lower() if seen.strerror else _text(seen)
     if isinstance(seen, (http.client.HTTPException, HTTPError, ValueError)):
-        return f"it does not speak HTTP as it should ({type(seen).__name__})"
+        return f"invalid HTTP ({type(seen).__name__})"
     return type(seen).__name__
 
 

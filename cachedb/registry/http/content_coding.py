@@ -1,7 +1,7 @@
 """Content codings of HTTP responses: gzip, deflate and zstd, undone within limits (RFC 9110, 8.4).
 
-A request asks for ``identity``. Proxies compress all the same, and web servers label a layer
-with the coding that it has as a file; so the header is a hint, and the bytes decide.
+A request asks for ``identity``. Proxies compress nevertheless, and web servers label a layer with
+its own compression; so the header is a hint, and the digest decides.
 """
 
 from __future__ import annotations
@@ -24,9 +24,6 @@ _MOST_CODINGS = 2
 _OVERHEAD = 64 * KIB
 _GZIP_WITH_HEADER = 31
 _ALIASES = {"x-gzip": "gzip"}
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_ZLIB_METHOD = 8
 # RFC 9659: a decoder of the coding zstd has to offer a window of 8 MiB, and no more.
 _ZSTD_WINDOW_LOG = 23
 
@@ -43,26 +40,11 @@ def codings_in(lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in found if name != "identity")
 
 
-def are_applied(codings: tuple[str, ...], head: bytes) -> bool:
-    """Whether bytes that start with `head` have the outermost coding, by their magic number."""
-    match codings[-1:]:
-        case ("gzip",):
-            return head.startswith(_GZIP_MAGIC)
-        case ("zstd",):
-            return head.startswith(_ZSTD_MAGIC)
-        case ("deflate",):
-            # RFC 1950: the first two bytes are a multiple of 31.
-            is_whole = len(head) > 1 and head[0] & 0x0F == _ZLIB_METHOD
-            return is_whole and int.from_bytes(head[:2]) % 31 == 0
-        case _:
-            return False
-
-
 def decoded(chunks: Iterable[bytes], codings: tuple[str, ...], what: str) -> Iterator[bytes]:
     """Undo codings, the outermost first; yield pieces of up to a MiB, as they come.
 
-    Memory is bounded by the piece and the window of the coding; a body that does not yield
-    about as much as it brings is refused.
+    Memory is bounded by the piece and the window of the coding; a body of more than twice
+    its decoded length is refused.
 
     Raises:
         WrongContent: The coding is not known, or the bytes do not have it.
@@ -101,7 +83,7 @@ def _chained(held: Iterable[bytes], pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Decompressor(Protocol):
-    """What zlib and zstd have in common."""
+    """The interface that the decompressors of zlib and zstd share."""
 
     @property
     def eof(self) -> bool: ...
@@ -134,7 +116,7 @@ class _Frames:
         self._current: _Decompressor | None = None
 
     def decode(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what a chunk decodes to."""
+        """Yield the decoded content of a chunk."""
         errors = _errors_of(self._coding)
         while chunk:
             if self._current is None:
@@ -159,7 +141,7 @@ def _drained(decompressor: _Decompressor, chunk: bytes) -> Iterator[bytes]:
         piece = decompressor.decompress(chunk, _PIECE)
         if piece:
             yield piece
-        # zlib hands back what it has not read; zstd keeps it, and says whether it wants more.
+        # zlib returns unread input in unconsumed_tail; zstd keeps it, and has needs_input.
         chunk = getattr(decompressor, "unconsumed_tail", b"")
         has_more = bool(chunk) or not getattr(decompressor, "needs_input", True)
         if decompressor.eof or not (has_more or len(piece) == _PIECE):
@@ -177,11 +159,13 @@ def _decompressor(coding: str, what: str) -> _Decompressor:
             options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
             return cast("_Decompressor", zstd.ZstdDecompressor(options=options))
         case _:
-            raise WrongContent(what, f"it has the content coding {coding[:40]!r}, unknown to us")
+            raise WrongContent(
+                what, f"it has the content coding {coding[:40]!r}, which is not supported"
+            )
 
 
 def _zstd() -> Any:
-    """Import zstd, which few responses need, when one does."""
+    """Import zstd on first use: few responses need it."""
     return import_module("backports.zstd" if sys.version_info < (3, 14) else "compression.zstd")
 
 

@@ -1,7 +1,7 @@
 """Responses read with deadlines: for the headers as a whole, and a least speed for bodies.
 
 A read timeout is a limit on one packet, so a server that sends a byte now and then can hold a
-client as long as it likes. Here every packet is waited for only as long as the whole may take.
+client as long as it likes. Here the wait for each packet is limited by what is left of the whole.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BUFFER = 64 * 1024
 class _DeadlineReader(io.RawIOBase):
     """The receiving side of a socket, with a deadline for headers and a least speed for bodies.
 
-    Only time spent waiting counts: a slow reader is not the server's fault.
+    Only time spent waiting counts, so a slow consumer is not taken for a slow server.
     """
 
     def __init__(self, sock: socket.socket, minimum_speed: int, speed_seconds: float) -> None:
@@ -54,17 +54,17 @@ class _DeadlineReader(io.RawIOBase):
         count = self._wait_for(buffer)
         if self._in_headers:
             if not count:
-                # http.client takes headers that end too early for all that there are.
+                # http.client accepts headers that end early as complete.
                 raise http.client.RemoteDisconnected("closed in the middle of the headers")
             return count
-        count += self._take_what_is_there(memoryview(buffer)[count:]) if count else 0
+        count += self._read_available(memoryview(buffer)[count:]) if count else 0
         self._received += count
         if self._waited >= self._speed_seconds:
             self._check_speed()
         return count
 
     def _wait_for(self, buffer: Any) -> int:
-        """Wait for the next bytes, and note how long that took."""
+        """Wait for the next bytes, and add the time to the total."""
         if self._idle_seconds is not None:
             left = self._idle_seconds - (self._waited if self._in_headers else 0.0)
             self._sock.settimeout(max(left, _SHORTEST_WAIT))
@@ -73,8 +73,8 @@ class _DeadlineReader(io.RawIOBase):
         self._waited += time.monotonic() - started
         return count
 
-    def _take_what_is_there(self, rest: memoryview) -> int:
-        """Fill a buffer as far as that goes without waiting.
+    def _read_available(self, rest: memoryview) -> int:
+        """Fill a buffer with the bytes that have arrived, without waiting.
 
         One read gives a packet, or with TLS a record of 16 KiB; all the layers above cost more
         than that. The progress of a slow transfer is shown for each packet all the same.
@@ -87,12 +87,12 @@ class _DeadlineReader(io.RawIOBase):
         except (BlockingIOError, ssl.SSLWantReadError):
             pass
         except OSError as error:
-            self._broken = error  # what came before it is worth keeping
+            self._broken = error  # raised by the next read, after these bytes
         return count
 
     def _check_speed(self) -> None:
         if self._received < self._least:
-            raise TimeoutError("the server sends too slowly")
+            raise TimeoutError("the transfer is too slow")
         self._waited, self._received = 0.0, 0
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class _DeadlineReader(io.RawIOBase):
 
 
 class _Buffered(io.BufferedReader):
-    """A BufferedReader that knows that its raw stream is a _DeadlineReader."""
+    """A BufferedReader over a _DeadlineReader."""
 
     raw: _DeadlineReader
 

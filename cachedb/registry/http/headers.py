@@ -36,7 +36,7 @@ class Link(NamedTuple):
 
 
 def parse_links(lines: Sequence[str]) -> tuple[Link, ...]:
-    """Read the entries of all Link header lines.
+    """Parse the entries of all Link header lines.
 
     Raises:
         RegistryError: A line does not follow the grammar.
@@ -75,9 +75,9 @@ def unquoted(text: str) -> str:
 
 
 def warning_text(header: bytes) -> str | None:
-    """Return the text of a Warning header of the one form that the distribution-spec has.
+    """Parse a Warning header of the form of the distribution-spec (Warnings).
 
-    That is ``299 - "text"``; anything else, and a text with control characters, is None.
+    That is ``299 - "text"``; another form, or a text with control characters, is None.
     """
     matched = _WARNING.fullmatch(header)
     if matched is None:
@@ -90,28 +90,28 @@ def warning_text(header: bytes) -> str | None:
 
 
 def content_length(lines: Sequence[str]) -> int | None:
-    """Return the length that the header lines agree on, if they do."""
+    """Return the length that all header lines state, None if they differ."""
     lengths = {int(line) if _DIGITS.fullmatch(line) else None for line in lines}
     return lengths.pop() if len(lengths) == 1 else None
 
 
 def content_range_total(header: str) -> int | None:
-    """Return the whole length that a ``Content-Range: bytes 5-9/10`` states, if it does."""
+    """Return the complete length in a ``Content-Range: bytes 5-9/10``, None for ``*``."""
     matched = _CONTENT_RANGE.fullmatch(header)
     return int(matched[3]) if matched and matched[3] != "*" else None
 
 
 def content_range_start(header: str) -> int | None:
-    """Return where a ``Content-Range: bytes 5-9/10`` starts."""
+    """Return the first offset of a ``Content-Range: bytes 5-9/10``."""
     matched = _CONTENT_RANGE.fullmatch(header)
     return int(matched[1]) if matched else None
 
 
 def upload_offset(header: str | None) -> int | None:
-    """Return how many bytes of an upload the server has, by its ``Range: 0-41`` header.
+    """Return how many bytes of an upload the server has, from its ``Range: 0-41`` header.
 
-    Registries say ``0-0`` for nothing as well as for one byte; it counts as nothing, and the
-    one byte is sent again or refused.
+    Registries send ``0-0`` both for an empty upload and for one byte; it counts as empty, and
+    the one byte is sent again or refused.
     """
     matched = _UPLOAD_RANGE.fullmatch(header or "")
     if matched is None or int(matched[1]) != 0:
@@ -121,7 +121,7 @@ def upload_offset(header: str | None) -> int | None:
 
 
 def retry_after(header: str | None, now: datetime) -> datetime | None:
-    """Return when a Retry-After header (seconds or a date) says to come back."""
+    """Parse a Retry-After header, in seconds or as a date (RFC 9110, 10.2.3)."""
     if not header:
         return None
     if re.fullmatch(r"[0-9]{1,9}", header):

@@ -1,8 +1,8 @@
-"""Origins and URLs: who is spoken to, and where a server may send us.
+"""Origins, and URLs that a server returns: parsing, resolution, redaction.
 
-URL parsers disagree about backslashes, tabs, ``@`` and more, and each disagreement is a way
-to have one host checked and another one asked. So a URL from a server passes one allow-list
-first, and is taken apart only then.
+URL parsers disagree about backslashes, tabs, ``@`` and more, and each disagreement lets one host
+be checked and another one be contacted. So a URL from a server is matched against an allow-list
+of characters before it is parsed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<po
 
 
 class Origin(NamedTuple):
-    """A scheme, a host and a port: what a credential is bound to.
+    """Scheme, host and port: credentials are bound to an origin (RFC 6454).
 
     Example:
         >>> str(Origin.of("https://Registry.example.com/v2/"))
@@ -41,7 +41,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> Origin:
-        """Read the origin of an absolute http or https URL.
+        """Parse the origin of an absolute http or https URL.
 
         Raises:
             UntrustedOrigin: The URL has another scheme, userinfo, or is not plain RFC 3986.
@@ -55,7 +55,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def at(cls, scheme: str, authority: str) -> Origin:
-        """Name the origin that `authority` (``host`` or ``host:port``) has under `scheme`."""
+        """Return the origin that `authority` (``host`` or ``host:port``) has under `scheme`."""
         matched = _AUTHORITY.fullmatch(authority)
         if matched is None:
             raise UntrustedOrigin(f"{authority.rpartition('@')[2]!r} is not a host and a port")
@@ -76,7 +76,7 @@ class Origin(NamedTuple):
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host is this machine by its name or address."""
+        """Whether the host is a loopback address, or ``localhost`` or a name below it."""
         address = self._address
         if address is None:
             return self.host == "localhost" or self.host.endswith(".localhost")
@@ -84,7 +84,7 @@ class Origin(NamedTuple):
 
     @property
     def is_local(self) -> bool:
-        """Whether the host is an address that means something else to us than to a server."""
+        """Whether the host is an address that is not globally routable, or loopback by name."""
         address = self._address
         if address is None:
             return self.is_loopback
@@ -119,7 +119,7 @@ def check_url(url: str) -> None:
 
 
 def resolve(base: str, location: str) -> str:
-    """Resolve the ``Location`` or ``Link`` of an answer to a request for `base`, byte for byte.
+    """Resolve the ``Location`` or ``Link`` of a response from `base`, byte for byte.
 
     An absolute URL and an absolute path are kept as they are, without the fragment: signatures
     cover escapes, empty queries and dot segments. Only a relative path is merged with that of
@@ -190,7 +190,7 @@ def _checked_host(host: str) -> str:
             return f"[{ipaddress.IPv6Address(host[1:-1])}]"
         except ValueError as error:
             raise UntrustedOrigin(f"{host!r} is not an IPv6 address") from error
-    # "0x7f.1" and "127.1" are addresses for the resolver and names for everybody else.
+    # The resolver reads "0x7f.1" and "127.1" as addresses; URL parsers read them as names.
     if re.fullmatch(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)\.?", host):
         try:
             return str(ipaddress.IPv4Address(host))

@@ -9,7 +9,7 @@ from urllib3.exceptions import HTTPError
 from cachedb.errors import RegistryUnavailable, WrongContent
 from cachedb.limits import KIB, MIB
 from cachedb.registry.http import content_coding
-from cachedb.registry.http.connection_errors import unavailable
+from cachedb.registry.http.connection_errors import interrupted
 from cachedb.registry.http.origin import Origin, redact
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class Response:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # After an error the rest is not worth waiting for, least of all after Ctrl-C.
+        # After an error or Ctrl-C the rest of the body is not read.
         if kind is None:
             self.close()
         else:
-            self._hang_up()
+            self._disconnect()
 
     @property
     def url(self) -> str:
@@ -98,7 +98,7 @@ class Response:
                 if len(found) >= size:
                     break
         except (RegistryUnavailable, WrongContent):
-            pass  # the response is an error already; its text is a courtesy
+            pass  # the response is an error already; its text is optional
         return bytes(found[:size])
 
     def chunks(self) -> Iterator[bytes]:
@@ -111,7 +111,7 @@ class Response:
             try:
                 piece = self._raw.read1(CHUNK_BYTES, decode_content=False)
             except (HTTPError, ValueError, OSError) as error:
-                raise unavailable(self.url, error, self.proxy) from error
+                raise interrupted(self.url, error, self.proxy) from error
             if not piece:
                 return
             yield piece
@@ -125,7 +125,7 @@ class Response:
         return content_coding.decoded(self.chunks(), self.codings, repr(redact(self.url)))
 
     def close(self) -> None:
-        """Give the connection back for reuse, or close it if too much is unread."""
+        """Return the connection to its pool, or close it if more than 64 KiB are unread."""
         raw = self._raw
         try:
             if raw.length_remaining is not None and raw.length_remaining <= _WORTH_DRAINING:
@@ -133,12 +133,12 @@ class Response:
         except (HTTPError, ValueError, OSError):
             pass  # it is closed below in any case
         finally:
-            self._hang_up()
+            self._disconnect()
 
     def _document(self) -> Iterator[bytes]:
         return content_coding.decoded_document(self.chunks(), self.codings, repr(redact(self.url)))
 
-    def _hang_up(self) -> None:
-        """Close the connection, unless the whole body was read and it was given back."""
+    def _disconnect(self) -> None:
+        """Close the connection, unless the body was read and the connection is in its pool."""
         self._raw.close()
         self._raw.release_conn()

@@ -1,4 +1,4 @@
-"""What a user may choose about talking to registries."""
+"""Settings of the registry client: mirrors, trust, certificates, deadlines."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 
 
 class ClientCertificate(NamedTuple):
-    """A certificate and its key, as PEM files, that prove who we are to one registry."""
+    """Paths of a client certificate and its key, as PEM files, for one registry."""
 
     certificate: str
     key: str | None = None
 
 
 class Deadlines(NamedTuple):
-    """How long to wait for a server, and how often to ask again.
+    """Timeouts in seconds, and retries.
 
-    `idle_seconds` bounds the silence between two packets and the whole time that the headers
-    may take; `answer_seconds` is the same for a request that makes the server work (the end
-    of an upload). A body that arrives more slowly than `minimum_speed` bytes per second,
-    measured over `speed_seconds` of waiting, is given up.
+    `idle_seconds` limits the wait between two packets and the time until the headers are
+    complete; `answer_seconds` replaces it for a request that makes the server work (the end
+    of an upload). A body slower than `minimum_speed` bytes a second, measured over
+    `speed_seconds` of waiting, is abandoned. A request is sent up to 1 + `retries` times; the
+    waits between grow from `backoff_seconds`. A Retry-After beyond `longest_retry_after` is an
+    error.
     """
 
     connect_seconds: float = CONNECT_SECONDS.value
@@ -46,11 +48,11 @@ class Deadlines(NamedTuple):
 
 
 def ignore(_warning: str) -> None:
-    """Drop a warning: the default of a caller who shows none."""
+    """Discard a warning."""
 
 
 class RegistrySettings(NamedTuple):
-    """How to reach registries.
+    """Settings for every registry that a command uses.
 
     `insecure_hosts` and `trusted_token_servers` hold ``host`` or ``host:port``: the first are
     reached over plain http, the second may receive the credentials of any registry. `mirrors`

@@ -1,4 +1,4 @@
-"""Probe for TLS: whether a port of this machine speaks it."""
+"""Detection of TLS on a port of this machine."""
 
 from __future__ import annotations
 
