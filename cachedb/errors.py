@@ -182,6 +182,16 @@ class RefNotFound(NotFound):
         self.candidates = tuple(candidates)
 
 
+class AmbiguousName(RefNotFound):
+    """Several images have that name; `candidates` are texts that each stand for one of them."""
+
+    def __init__(self, text: str, candidates: Sequence[str]) -> None:
+        chosen = list(dict.fromkeys(candidates))
+        super().__init__(text, why=f"{text!r} is the name of {len(chosen)} images")
+        self.hint = f"choose one: {' or '.join(chosen)}"
+        self.candidates = tuple(chosen)
+
+
 class BlobNotFound(NotFound):
     """The cache does not hold that blob."""
 

@@ -87,6 +87,7 @@ def command(
         for error in plan.absent:
             output.tell(f"{error}" + (f" ({error.hint})" if error.hint else ""))
         tell_unpublished(answers)
+        tell_unnamed(plan)
         many, freed = output.count(len(removed), "name"), output.size(plan.freed)
         done = "would remove" if dry_run else "removed"
         output.tell(f"{done} {many}; gc can free {freed}")
@@ -107,6 +108,14 @@ def _is_agreed(plan: RemovalPlan) -> bool:
     for root in plan.roots:
         output.tell(f"{root.name or '<none>'}  {root.digest}")
     return typer.confirm(f"remove {what}?", err=True)
+
+
+def tell_unnamed(plan: RemovalPlan) -> None:
+    """Print which entries without a name keep part of what the removed names contain."""
+    if plan.unnamed:
+        output.tell("kept entries without a name, which hold part of the content:")
+        for root in plan.unnamed:
+            output.tell(f"<none>  {root.digest}  (cachedb rm {root.digest})")
 
 
 def tell_unpublished(answers: Sequence[Published]) -> None:

@@ -6,11 +6,14 @@ not know; an entry that cannot be read is kept and reported, never dropped.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidManifest
-from cachedb.oci.descriptor import REF_NAME, Descriptor
+from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
+from cachedb.oci.entry_name import KIND, is_attached_kind, name_in
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import OCI_INDEX
 from cachedb.oci.strict_json import decode_object, encode, kind_of
@@ -21,10 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ref:
-    """Entry of index.json that can be read: a descriptor, and its name as written, if any."""
+    """Entry of index.json that can be read: a descriptor, and its name, if any.
+
+    The name is that of `oci.entry_name.name_in`.
+    """
 
     name: str | None
     descriptor: Descriptor
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it is a signature, an attestation or an SBOM of the image of its name."""
+        return is_attached_kind(self.descriptor.annotations.get(KIND))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +46,17 @@ class Entry:
     ref: Ref | None
     problem: str | None = None
 
+    @property
+    def text(self) -> str:
+        """Its JSON in one form: keys sorted, without spaces."""
+        return json.dumps(self.json, sort_keys=True, separators=(",", ":"))
+
     @classmethod
     def of(cls, name: str | None, descriptor: Descriptor) -> Entry:
         """Make an entry for `descriptor` with the name `name`, or without one."""
         annotations = {k: v for k, v in descriptor.annotations.items() if k != REF_NAME}
+        if annotations.get(CONTAINERD_NAME) != name:
+            annotations.pop(CONTAINERD_NAME, None)
         if name is not None:
             annotations[REF_NAME] = name
         value = {**descriptor.to_json(), "annotations": dict(sorted(annotations.items()))}
@@ -57,7 +75,7 @@ class Entry:
             descriptor = Descriptor.from_fields(Fields(value, where))
         except InvalidManifest as error:
             return cls(json=value, ref=None, problem=str(error))
-        name = descriptor.annotations.get(REF_NAME)
+        name = name_in(descriptor.annotations)
         return cls(json=value, ref=Ref(name=name, descriptor=descriptor))
 
 
@@ -118,26 +136,46 @@ class IndexJson:
         return head + comma + b'"manifests":[' + lines + end + b"]}\n"
 
     def naming(self, named: Iterable[tuple[str | None, Descriptor]]) -> IndexJson:
-        """Add entries at the end; entries of the same names are removed.
+        """Add entries at the end, several of one name if several are given.
 
-        A descriptor without a name is added unless the document has an entry of its digest.
+        Images of the same names that were there are removed; what is attached to them stays. A
+        descriptor without a name is added unless the document has an entry of its digest.
         """
-        found = self
-        # Names first: moving a name may remove the entry whose digest an unnamed one has.
-        for name, descriptor in sorted(named, key=lambda pair: pair[0] is None):
-            found = found._with(name, descriptor)
-        return found
+        given = list(named)
+        moved = {name for name, _ in given if name is not None}
+        kept = [e for e in self.entries if not (e.ref and _is_moved(e.ref, moved))]
+        present = {e.text for e in kept}
+        present |= {str(e.ref.descriptor.digest) for e in kept if e.ref is not None}
+        # Names first: an unnamed entry is needed only where no named one has the digest.
+        for name, descriptor in sorted(given, key=lambda pair: pair[0] is None):
+            entry = Entry.of(name, descriptor)
+            key = str(descriptor.digest) if name is None else entry.text
+            if key not in present:
+                kept.append(entry)
+                present |= {entry.text, str(descriptor.digest)}
+        return IndexJson(entries=tuple(kept), rest=self.rest)
 
     def without(self, gone: Callable[[Ref], bool]) -> IndexJson:
         """Remove the refs for which `gone` is true; entries that cannot be read stay."""
         kept = tuple(e for e in self.entries if e.ref is None or not gone(e.ref))
         return IndexJson(entries=kept, rest=self.rest)
 
-    def _with(self, name: str | None, descriptor: Descriptor) -> IndexJson:
-        if name is None:
-            if any(ref.descriptor.digest == descriptor.digest for ref in self.refs):
-                return self
-            kept = self.entries
-        else:
-            kept = self.without(lambda ref: ref.name == name).entries
-        return IndexJson(entries=(*kept, Entry.of(name, descriptor)), rest=self.rest)
+    def without_entries(self, texts: Iterable[str]) -> tuple[IndexJson, Counter[str]]:
+        """Remove one entry for each of `texts`, which are as `Entry.text` has it.
+
+        Returns the document, and which texts had an entry. Of entries that are the same to the
+        letter as many stay as `texts` does not name.
+        """
+        wanted, removed = Counter(texts), Counter[str]()
+        kept = []
+        for entry in self.entries:
+            text = entry.text
+            if removed[text] < wanted[text]:
+                removed[text] += 1
+            else:
+                kept.append(entry)
+        return IndexJson(entries=tuple(kept), rest=self.rest), +removed
+
+
+def _is_moved(ref: Ref, names: set[str]) -> bool:
+    return ref.name in names and not ref.is_attached

@@ -51,6 +51,10 @@ def names(cache: Cache) -> dict[str, str]:
     return {each.name: str(each.digest) for each in cache.list() if each.name is not None}
 
 
+def pairs(cache: Cache) -> set[tuple[str | None, str]]:
+    return {(each.name, str(each.digest)) for each in cache.list()}
+
+
 @pytest.mark.parametrize("path", archives())
 def test_an_archive_is_listed_as_linuxkit_lists_it(path: Path, tmp_path: Path) -> None:
     with Cache.create(tmp_path / "cache") as cache:
@@ -65,7 +69,9 @@ def test_an_archive_is_listed_as_linuxkit_lists_it(path: Path, tmp_path: Path) -
             assert listing(path.stem) == {}
             assert list(names(cache)) == [f"example.com/golden/{path.stem}:v1"]
         else:
-            assert names(cache) == listing(path.stem)
+            # Of two images of one name linuxkit lists the last; both are here, and listed.
+            assert listing(path.stem).items() <= pairs(cache)
+            assert names(cache).keys() == listing(path.stem).keys()
         assert cache.verify().bytes > 0
         assert not [f for f in cache.verify().findings if f.why != "is missing"]
 

@@ -79,8 +79,9 @@ def test_a_cache_of_linuxkit_is_adopted_in_place_and_can_be_emptied(
             check_export(cache, case, name)
         assert (folder / "index.json").read_bytes() == before
         entries = cache.list()
-        for name in dict.fromkeys(each.name or str(each.digest) for each in entries):
-            cache.remove(cache.plan_removal([name]))
+        for each in entries:
+            one = f"{each.name}@{each.digest}" if each.name else str(each.digest)
+            cache.remove(cache.plan_removal([one]))
         assert cache.list() == []
         cache.collect(cache.plan_collection(grace=0))
         assert list(cache.layout.blobs.files()) == []

@@ -27,15 +27,19 @@ def names(index: IndexJson) -> list[tuple[str | None, str]]:
     return [(ref.name, ref.descriptor.digest) for ref in index.refs]
 
 
-def test_the_name_of_a_ref_stands_as_it_is_in_the_file() -> None:
+def test_the_name_of_an_entry_is_that_of_containerd_or_ref_name() -> None:
     index = IndexJson.parse(
         document(
             A.descriptor(annotations={build.REF_NAME: "3.20"}),
             A.descriptor(annotations={build.CONTAINERD_NAME: "a/b:1"}),
+            A.descriptor(annotations={build.REF_NAME: "1", build.CONTAINERD_NAME: "c/d:1"}),
             B.descriptor(annotations={build.REF_NAME: "not a reference!"}),
         )
     )
-    assert names(index) == [("3.20", A.digest), (None, A.digest), ("not a reference!", B.digest)]
+    assert names(index) == [
+        ("3.20", A.digest), ("a/b:1", A.digest), ("c/d:1", A.digest),
+        ("not a reference!", B.digest),
+    ]  # fmt: skip
 
 
 def test_unknown_fields_survive_a_rewrite() -> None:
@@ -163,14 +167,15 @@ def _index_of(named: list[tuple[str | None, str]]) -> IndexJson:
 
 
 @given(_NAMED, _NAMED)
-def test_naming_leaves_each_new_name_once_and_every_other_entry_alone(
+def test_naming_brings_every_entry_that_is_given_and_leaves_every_other_alone(
     before: list[tuple[str | None, str]], new: list[tuple[str | None, str]]
 ) -> None:
     index = _index_of(before).naming((n, _descriptor_of(d)) for n, d in new)
-    given = {name: digest for name, digest in new if name is not None}
+    given = {name for name, _ in new if name is not None}
     found = names(index)
-    for name, digest in given.items():
-        assert [d for n, d in found if n == name] == [digest]
+    for name in given:
+        expected = list(dict.fromkeys(d for n, d in new if n == name))
+        assert [d for n, d in found if n == name] == expected
     others = [(n, d) for n, d in before if n not in given]
     assert [pair for pair in found if pair in others][: len(others)] == others
     assert {d for n, d in new if n is None} <= {d for _, d in found}

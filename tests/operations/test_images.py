@@ -3,7 +3,7 @@
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.errors import BlobNotFound, RefNotFound, Refused
+from cachedb.errors import AmbiguousName, BlobNotFound, RefNotFound, Refused
 from cachedb.oci import Digest, Platform
 from cachedb.operations.check.validate import Condition
 from cachedb.operations.read.listing import Health
@@ -75,9 +75,9 @@ def test_a_name_for_two_images_is_refused_with_both(tree: build.Tree) -> None:
     first, second = tree.entries()
     second["annotations"] = first["annotations"]
     tree.write_entries([first, second])
-    with open_with(tree) as cache, pytest.raises(RefNotFound, match="several") as caught:
+    with open_with(tree) as cache, pytest.raises(AmbiguousName, match="2 images") as caught:
         cache.find_root("x/y:2")
-    assert set(caught.value.candidates) == {other.digest, TOOL.digest}
+    assert set(caught.value.candidates) == {f"x/y:2@{each.digest}" for each in (other, TOOL)}
 
 
 def test_every_ref_that_reaches_a_blob_is_told_with_its_route(cache: Cache) -> None:

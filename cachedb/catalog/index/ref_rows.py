@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,9 +26,9 @@ PIN = "io.cachedb.pin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedEntry:
-    """A readable entry of index.json: its JSON, its name, its descriptor."""
+    """A readable entry of index.json: its JSON in one form, its name, its descriptor."""
 
-    json: Mapping[str, Any]
+    text: str
     name: str | None
     descriptor: Descriptor
 
@@ -79,7 +78,7 @@ def compare_refs(ingest: Ingest, entries: Sequence[NamedEntry], now: int) -> Ref
     claims: dict[int, list[Claim]] = defaultdict(list)
     others: list[_Place] = []
     for position, entry in enumerate(entries):
-        text = json.dumps(entry.json, sort_keys=True, separators=(",", ":"))
+        text = entry.text
         if same := by_entry.get(text):
             row = same.pop()
             claims[row.target_id].append(Claim(row.media_type, row.size, row.platform_id))

@@ -9,8 +9,9 @@ from sqlalchemy import bindparam, select
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import blobs, graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob, link, ref
+from cachedb.catalog.schema import blob, link, ref, ref_annotation
 from cachedb.catalog.statements import refs
+from cachedb.oci.entry_name import KIND
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
@@ -116,6 +117,18 @@ def unnamed_referrers() -> Select[int, int, str, str]:
     )
 
 
+@defines(refs.UNNAMED_WITHIN)
+def unnamed_within() -> Select[*tuple[Any, ...]]:
+    """Select the refs without a name that keep part of the content of some refs."""
+    targets = select(ref.c.target_id).where(ref.c.id.in_(each_id("ids")))
+    content = graph.descendants(targets, "content")
+    return _refs(
+        ref.c.name.is_(None),
+        ref.c.id.not_in(each_id("ids")),
+        ref.c.target_id.in_(select(content.c.id)),
+    )
+
+
 @defines(refs.NAMES)
 def names() -> Select[str | None]:
     """Select every name."""
@@ -133,8 +146,14 @@ def _refs(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             blob.c.digest,
             blob.c.kind,
             ref.c.pinned,
+            ref.c.entry,
+            ref_annotation.c.value.label("entry_kind"),
         )
         .join(blob, blob.c.id == ref.c.target_id)
+        .outerjoin(
+            ref_annotation,
+            (ref_annotation.c.ref_id == ref.c.id) & (ref_annotation.c.key == KIND),
+        )
         .where(*conditions)
         .order_by(ref.c.position)
     )

@@ -18,6 +18,10 @@ class RefRow(NamedTuple):
     digest: str
     kind: int
     pinned: int
+    entry: str
+    """The JSON of the entry in one form: keys sorted, without spaces."""
+    entry_kind: str | None
+    """The annotation `kind`, by which an image is told from what is attached to it."""
 
 
 class ClaimRow(NamedTuple):
@@ -69,5 +73,7 @@ SOURCES: Final = Rows("refs.sources", RefSourceRow)
 """Where the refs that contain the blob `blob_id` come from."""
 UNNAMED_REFERRERS: Final = Rows("refs.unnamed_referrers", ReferrerRow)
 """The refs without a name whose target has a subject, and that the targets of `ids` contain."""
+UNNAMED_WITHIN: Final = Rows("refs.unnamed_within", RefRow)
+"""The refs without a name whose target is in the content of the refs `ids`, those excepted."""
 NAMES: Final = Scalars("refs.names", str)
 """Every name."""

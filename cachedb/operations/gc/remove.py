@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import Refused
 from cachedb.operations.gc import weak_roots
-from cachedb.operations.read import usage
+from cachedb.operations.read import resolve, usage
 from cachedb.operations.sync import reconcile
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.statements.refs import ReferrerRow
     from cachedb.errors import NotFound
-    from cachedb.layout import Layout, Ref
-    from cachedb.oci import Digest
+    from cachedb.layout import Layout
     from cachedb.operations.read.resolve import Root
 
 
@@ -32,6 +31,8 @@ class RemovalPlan:
     freed: int
     absent: tuple[NotFound, ...] = ()
     weak: tuple[ReferrerRow, ...] = ()
+    unnamed: tuple[Root, ...] = ()
+    """Entries without a name that stay, and keep part of what the removed refs contain."""
 
     @property
     def ref_ids(self) -> frozenset[int]:
@@ -58,37 +59,37 @@ def plan(
         found[root.ref_id] = root
     with catalog.reading() as connection:
         weak = weak_roots.orphaned(connection, found)
-        freed = usage.freed_by_removing(connection, [*found, *(row.id for row in weak)])
-    return RemovalPlan(roots=tuple(found.values()), freed=freed, absent=absent, weak=tuple(weak))
+        gone = [*found, *(row.id for row in weak)]
+        freed = usage.freed_by_removing(connection, gone)
+        unnamed = resolve.unnamed_within(connection, gone) if found else []
+    return RemovalPlan(
+        roots=tuple(found.values()),
+        freed=freed,
+        absent=absent,
+        weak=tuple(weak),
+        unnamed=tuple(unnamed),
+    )
 
 
 def apply(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, ...]:
-    """Remove the refs of a plan from index.json, in one write; return those that were there.
+    """Remove the entries of a plan from index.json, in one write; return those that were there.
 
-    A ref that has come to mean another digest since the plan was made is left alone. Weak roots
-    that no ref reaches any longer are removed in the same write.
+    An entry counts by its whole JSON: one of the same name and digest that the plan keeps stays,
+    and one that has changed in anything since the plan was made is left alone. Weak roots that no
+    ref reaches any longer are removed in the same write.
     """
-    planned = {(root.name, root.digest): root.ref_id for root in plan.roots}
     with layout.locking_names():
         reconcile.reconcile(layout, catalog)
-        index = layout.index()
-        removed = {_key(ref) for ref in index.refs} & planned.keys()
-        if removed:
+        texts = [root.entry for root in plan.roots if root.entry is not None]
+        index, removed = layout.index().without_entries(texts)
+        gone = tuple(root for root in plan.roots if root.entry in removed)
+        if gone:
             with catalog.reading() as connection:
-                ids = [key for name in removed if (key := planned[name]) is not None]
+                ids = [root.ref_id for root in gone if root.ref_id is not None]
                 weak = {row.digest for row in weak_roots.orphaned(connection, ids)}
             layout.replace_index(
-                index.without(
-                    lambda ref: (
-                        _key(ref) in removed
-                        or (ref.name is None and ref.descriptor.digest in weak)
-                    )
-                )
+                index.without(lambda ref: ref.name is None and ref.descriptor.digest in weak)
             )
             with catalog.writing() as connection:
                 reconcile.absorb(layout, connection, ())
-    return tuple(root for root in plan.roots if (root.name, root.digest) in removed)
-
-
-def _key(ref: Ref) -> tuple[str | None, Digest]:
-    return ref.name, ref.descriptor.digest
+    return gone

@@ -45,7 +45,7 @@ class Inspection:
 
     root: Root
     size: int
-    names: tuple[str | None, ...]
+    names: tuple[str, ...]
     platforms: tuple[RunConfig, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def inspect(connection: Connection, root: Root) -> Inspection:
     return Inspection(
         root=root,
         size=0 if size is None else size.size,
-        names=tuple(row.name for row in named),
+        names=tuple(row.name for row in named if row.name is not None),
         platforms=tuple(
             found
             for entry in entries

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING
 from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs
-from cachedb.errors import BlobNotFound, InvalidDigest, InvalidReference, RefNotFound
+from cachedb.errors import (
+    AmbiguousName,
+    BlobNotFound,
+    InvalidDigest,
+    InvalidReference,
+    RefNotFound,
+)
 from cachedb.oci.digest import Digest
+from cachedb.oci.entry_name import is_attached_kind, whole_digest
 from cachedb.oci.reference import Reference
 
 if TYPE_CHECKING:
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
 _PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{6,63})")
 _CANDIDATES = 3
+_FAR = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,10 @@ class Root:
     kind: Kind
     blob_id: int
     ref_id: int | None
+    entry: str | None = None
+    """The JSON of its entry in index.json, as `Entry.text` has it."""
+    is_attached: bool = False
+    """Whether it is a signature, an attestation or an SBOM of the image of its name."""
 
 
 def find(connection: Connection, text: str) -> Root:
@@ -50,12 +62,27 @@ def find(connection: Connection, text: str) -> Root:
         RefNotFound: Nothing has that name, or several things have it.
         BlobNotFound: Nothing has that digest.
     """
+    return find_images(connection, text)[0]
+
+
+def find_images(connection: Connection, text: str) -> list[Root]:
+    """Return the entries of one image that a name stands for; with what is attached to it.
+
+    The image comes first: it wins the name over what is attached to it.
+
+    Raises:
+        AmbiguousName: Several images have that name.
+        RefNotFound: Nothing has that name.
+        BlobNotFound: Nothing has that digest.
+    """
     found = find_all(connection, text)
-    if len({root.digest for root in found}) > 1:
-        raise RefNotFound(
-            text, [root.digest for root in found], why=f"{text!r} stands for several images"
+    images = [root for root in found if not root.is_attached] or found
+    digests = dict.fromkeys(root.digest for root in images)
+    if len(digests) > 1:
+        raise AmbiguousName(
+            text, [f"{root.name or ''}@{root.digest}".lstrip("@") for root in images]
         )
-    return found[0]
+    return [*images, *(root for root in found if root.is_attached and images is not found)]
 
 
 def find_roots(connection: Connection, text: str) -> list[Root]:
@@ -76,6 +103,9 @@ def find_all(connection: Connection, text: str) -> list[Root]:
         RefNotFound: Nothing has that name.
         BlobNotFound: Nothing has that digest.
     """
+    digest = whole_digest(text)
+    if digest is not None:
+        return _by_whole_digest(connection, text, digest)
     found = _by_name(connection, text) or _by_digest(connection, text)
     if found:
         return found
@@ -92,6 +122,11 @@ def of_refs(connection: Connection, ids: Collection[int]) -> list[Root]:
     return _refs(connection, refs.OF_IDS, ids=many(ids))
 
 
+def unnamed_within(connection: Connection, ids: Collection[int]) -> list[Root]:
+    """Return the refs without a name that keep part of what the refs of these ids contain."""
+    return _refs(connection, refs.UNNAMED_WITHIN, ids=many(ids))
+
+
 def containing(connection: Connection, root: Root) -> list[Root]:
     """Return every ref that contains a blob, in the order of index.json."""
     return _refs(connection, refs.CONTAINING, blob_id=root.blob_id)
@@ -105,8 +140,6 @@ def _by_name(connection: Connection, text: str) -> list[Root]:
         wanted = Reference.parse(text)
     except InvalidReference:
         return []
-    if wanted.digest is not None:
-        return _by_pinned(connection, wanted, wanted.digest)
     repository = {"registry": wanted.domain, "repo": wanted.path}
     tag = wanted.with_default_tag().tag
     found = _refs(connection, refs.OF_TAG, tag=tag, **repository)
@@ -119,21 +152,30 @@ def _by_name(connection: Connection, text: str) -> list[Root]:
     return found or _refs(connection, refs.OF_NAMES, names=older)
 
 
-def _by_pinned(connection: Connection, wanted: Reference, digest: Digest) -> list[Root]:
-    """Find ``repository[:tag]@digest``: the digest decides, a name of the repository is shown."""
+def _by_whole_digest(connection: Connection, text: str, digest: Digest) -> list[Root]:
+    """Find ``[name@]digest``: the digest decides, and the entry with the nearest name is taken.
+
+    No entry is found by a name that looks like a digest: a digest is content.
+    """
+    name = text.rpartition("@")[0]
     named = _refs(connection, refs.OF_DIGESTS, low=digest, high=digest)
-    found = named or _blobs(connection, low=digest, high=digest)
-    return sorted(found, key=lambda root: _distance(root, wanted))[:1]
+    near = [root for root in named if root.name is None or _distance(root, name) < _FAR]
+    found = near or _blobs(connection, low=digest, high=digest)
+    if not found:
+        raise BlobNotFound(digest)
+    return sorted(found, key=lambda root: _distance(root, name))[:1]
 
 
-def _distance(root: Root, wanted: Reference) -> int:
+def _distance(root: Root, text: str) -> int:
     """Return how far the name of a root is from one that is wanted; 0 if it is the same."""
+    if not text or root.name == text:
+        return 0
     try:
-        name = Reference.parse(root.name or "")
+        name, wanted = Reference.parse(root.name or ""), Reference.parse(text)
     except InvalidReference:
-        return 2
+        return _FAR
     if (name.domain, name.path) != (wanted.domain, wanted.path):
-        return 2
+        return _FAR
     return int(name.tag != wanted.tag)
 
 
@@ -143,10 +185,7 @@ def _by_digest(connection: Connection, text: str) -> list[Root]:
     except InvalidDigest:
         return _by_prefix(connection, text)
     named = _refs(connection, refs.OF_DIGESTS, low=digest, high=digest)
-    found = named[:1] or _blobs(connection, low=digest, high=digest)
-    if not found and digest.is_verifiable:
-        raise BlobNotFound(digest)
-    return found  # of an algorithm that nobody knows: more likely a name with a tag
+    return named[:1] or _blobs(connection, low=digest, high=digest)
 
 
 def _by_prefix(connection: Connection, text: str) -> list[Root]:
@@ -172,6 +211,8 @@ def _refs(
             kind=codecs.kind(row.kind),
             blob_id=row.blob_id,
             ref_id=row.id,
+            entry=row.entry,
+            is_attached=is_attached_kind(row.entry_kind),
         )
         for row in connection.each(statement, **values)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.errors import NotFound
+from cachedb.errors import AmbiguousName, NotFound
 from cachedb.operations.read import resolve
 from cachedb.operations.read.run_query import select_ids
 from cachedb.query.messages import error_at
@@ -37,6 +37,7 @@ def find_targets(
     """Return targets, and of each name that is not there what `targets` would raise.
 
     Raises:
+        AmbiguousName: Several images have one of the names.
         QueryError: The query does not make sense, or is not about refs.
     """
     if where is not None:
@@ -50,7 +51,9 @@ def find_targets(
         found: list[Root] = []
         for name in names:
             try:
-                found += resolve.find_all(connection, name)
+                found += resolve.find_images(connection, name)
+            except AmbiguousName:
+                raise
             except NotFound as error:
                 absent.append(error)
         found += resolve.of_refs(connection, chosen)

@@ -140,7 +140,7 @@ class _Reconciliation:
     def finish(self, index: IndexJson, current: Fingerprint) -> Drift:
         """Take in the names, settle everything that moved, and record the fingerprint."""
         entries = [
-            NamedEntry(json=entry.json, name=entry.ref.name, descriptor=entry.ref.descriptor)
+            NamedEntry(text=entry.text, name=entry.ref.name, descriptor=entry.ref.descriptor)
             for entry in index.entries
             if entry.ref is not None
         ]

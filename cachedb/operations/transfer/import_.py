@@ -28,7 +28,7 @@ from cachedb.oci import (
     manifest,
     media_type,
 )
-from cachedb.oci.descriptor import CONTAINERD_NAME
+from cachedb.oci.entry_name import KIND, claims_other_content, is_attached_kind
 from cachedb.oci.salvage import leads_on
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import Naming, leasing, publish
@@ -140,12 +140,17 @@ def _take_in(
     images = [reader.read(descriptor) for _, descriptor in named]
     replaced = _taken_over(layout, named, options)
     present = {(ref.name, ref.descriptor.digest) for ref in layout.index().refs}
+    moved = {
+        name
+        for name, descriptor in named
+        if name in replaced or (name, descriptor.digest) not in present
+    }
     needed = dict.fromkeys(digest for image in images for digest in image.order)
     staged = [digest for digest in needed if digest in intake.staged]
     namings = [
         Naming(name=name, descriptor=descriptor, source="import", origin=source)
         for name, descriptor in named
-        if (name, descriptor.digest) not in present
+        if name in moved
     ]
     if namings or staged:
         reused = needed.keys() - intake.staged.keys()
@@ -415,12 +420,12 @@ def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Desc
         raise InvalidArchive(source, str(error.of("index.json"))) from error
     if index.problems:
         raise InvalidArchive(source, f"index.json: {index.problems[0]}")
-    found: dict[str | Digest, tuple[str | None, Descriptor]] = {}
     for ref in index.refs:
-        name = ref.descriptor.annotations.get(CONTAINERD_NAME) or ref.name
-        # A name that is there twice means the last one, as linuxkit and docker have it.
-        found[name or ref.descriptor.digest] = (name, ref.descriptor)
-    return list(found.values())
+        if ref.name is not None and claims_other_content(ref.name, ref.descriptor.digest):
+            raise InvalidArchive(
+                source, f"index.json names {ref.descriptor.digest} {ref.name!r}, another digest"
+            )
+    return [(ref.name, ref.descriptor) for ref in index.refs]
 
 
 def _renamed(
@@ -428,20 +433,26 @@ def _renamed(
 ) -> list[tuple[str | None, Descriptor]]:
     if name is None:
         return named
-    if len({descriptor.digest for _, descriptor in named}) > 1:
+    given = str(Reference.parse(name).with_default_tag())
+    images = {d.digest for _, d in named if not is_attached_kind(d.annotations.get(KIND))}
+    if len(images) > 1:
         raise InvalidArchive(source, "there are several images in it, and one name was given")
-    return [(str(Reference.parse(name).with_default_tag()), named[0][1])]
+    return list({d.digest: (given, d) for _, d in named}.values())
 
 
 def _taken_over(
     layout: Layout, named: list[tuple[str | None, Descriptor]], options: ImportOptions
 ) -> Mapping[str, Digest]:
     """Return which names would stand for something else than before; refuse that unless told."""
-    here = {ref.name: ref.descriptor.digest for ref in layout.index().refs if ref.name}
+    coming = {(name, descriptor.digest) for name, descriptor in named}
+    names = {name for name, _ in named}
     found = {
-        name: here[name]
-        for name, descriptor in named
-        if name is not None and name in here and here[name] != descriptor.digest
+        ref.name: ref.descriptor.digest
+        for ref in layout.index().refs
+        if ref.name is not None
+        and ref.name in names
+        and not ref.is_attached
+        and (ref.name, ref.descriptor.digest) not in coming
     }
     if found and not options.may_replace:
         name = next(iter(found))

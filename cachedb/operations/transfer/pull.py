@@ -7,11 +7,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import refs
 from cachedb.catalog.user_state import repositories
 from cachedb.errors import CacheError, InvalidInput
+from cachedb.oci.entry_name import is_attached_kind
 from cachedb.operations.transfer.download import Downloads
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
@@ -282,10 +282,8 @@ def _remember_repository(catalog: Catalog, image: _Image) -> None:
 
 
 def _is_named(catalog: Catalog, name: str, descriptor: Descriptor) -> bool:
+    """Whether the name is that of this image, and of no other."""
     with catalog.reading() as connection:
-        found = connection.scalar(
-            select(blob.c.digest)
-            .join(ref, ref.c.target_id == blob.c.id)
-            .where(ref.c.name == name, blob.c.digest == descriptor.digest)
-        )
-    return found is not None
+        rows = connection.rows(refs.OF_NAMES, names=many([name]))
+    digests = {row.digest for row in rows if not is_attached_kind(row.entry_kind)}
+    return digests == {descriptor.digest}
