@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidManifest
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
-from cachedb.oci.entry_name import KIND, is_attached_kind, name_in
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import OCI_INDEX
+from cachedb.oci.names.entry_name import KIND, is_attached_kind, name_in
 from cachedb.oci.strict_json import decode_object, encode, kind_of
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cachedb.oci import Descriptor, Platform
-    from cachedb.oci.containerd_name import ContainerdName
+    from cachedb.oci.names.containerd_name import ContainerdName
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.pull import PullOptions
     from cachedb.operations.transfer.push import Pushed

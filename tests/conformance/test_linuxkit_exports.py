@@ -17,7 +17,7 @@ import pytest
 from cachedb.errors import AmbiguousName, CacheError, InvalidManifest, PlatformNotFound
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
-from cachedb.oci.containerd_name import ContainerdName
+from cachedb.oci.names.containerd_name import ContainerdName
 from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import recorded

@@ -11,7 +11,7 @@ from cachedb.cache import Cache
 from cachedb.errors import CacheError, InvalidReference
 from cachedb.linuxkit import Provider
 from cachedb.oci import Reference
-from cachedb.oci.containerd_name import ContainerdName
+from cachedb.oci.names.containerd_name import ContainerdName
 from cachedb.operations.transfer.export import ExportOptions
 from cachedb.operations.transfer.export_formats import Form
 from tests import build, facts, recorded

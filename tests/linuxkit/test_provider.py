@@ -22,7 +22,7 @@ from cachedb.errors import (
 )
 from cachedb.linuxkit import Provider, get, list_images
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
-from cachedb.oci.containerd_name import ContainerdName
+from cachedb.oci.names.containerd_name import ContainerdName
 from tests import build
 from tests.conftest import APP, BASE, TOOL
 

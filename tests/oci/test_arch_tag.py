@@ -4,7 +4,7 @@ import pytest
 
 from cachedb.errors import InvalidReference
 from cachedb.oci import Descriptor, Digest, MediaType, Platform, Reference
-from cachedb.oci.arch_tag import arch_tags, suffix_of
+from cachedb.oci.names.arch_tag import arch_tags, suffix_of
 from tests import build
 
 TARGET = Reference.parse("example.com/app:1")

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cachedb.errors import InvalidReference
-from cachedb.oci.containerd_name import ContainerdName
+from cachedb.oci.names.containerd_name import ContainerdName
 from tests.oci.table import Table
 
 TABLE = Table(

@@ -3,7 +3,12 @@
 import pytest
 
 from cachedb.oci.digest import Digest
-from cachedb.oci.entry_name import claims_other_content, is_attached_kind, name_in, whole_digest
+from cachedb.oci.names.entry_name import (
+    claims_other_content,
+    is_attached_kind,
+    name_in,
+    whole_digest,
+)
 from tests import build
 
 A, B = Digest(f"sha256:{'a' * 64}"), Digest(f"sha256:{'b' * 64}")

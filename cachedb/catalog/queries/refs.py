@@ -11,7 +11,7 @@ from cachedb.catalog.queries import blobs, graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob, link, ref, ref_annotation
 from cachedb.catalog.statements import refs
-from cachedb.oci.entry_name import KIND
+from cachedb.oci.names.entry_name import KIND
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select

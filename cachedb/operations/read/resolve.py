@@ -18,7 +18,7 @@ from cachedb.errors import (
     RefNotFound,
 )
 from cachedb.oci.digest import Digest
-from cachedb.oci.entry_name import is_attached_kind, whole_digest
+from cachedb.oci.names.entry_name import is_attached_kind, whole_digest
 from cachedb.oci.reference import Reference
 
 if TYPE_CHECKING:

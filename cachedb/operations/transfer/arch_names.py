@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Index, manifest
-from cachedb.oci.arch_tag import arch_tags
+from cachedb.oci.names.arch_tag import arch_tags
 from cachedb.operations.transfer import image_parts
 from cachedb.operations.transfer.publish import Naming, publish
 

@@ -28,7 +28,7 @@ from cachedb.oci import (
     manifest,
     media_type,
 )
-from cachedb.oci.entry_name import KIND, claims_other_content, is_attached_kind
+from cachedb.oci.names.entry_name import KIND, claims_other_content, is_attached_kind
 from cachedb.oci.salvage import leads_on
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import Naming, leasing, publish

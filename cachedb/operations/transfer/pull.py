@@ -11,7 +11,7 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs
 from cachedb.catalog.user_state import repositories
 from cachedb.errors import CacheError, InvalidInput
-from cachedb.oci.entry_name import is_attached_kind
+from cachedb.oci.names.entry_name import is_attached_kind
 from cachedb.operations.transfer.download import Downloads
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish

@@ -21,8 +21,8 @@ from cachedb.errors import (
     Refused,
 )
 from cachedb.oci import Descriptor, Digest, MediaType, Reference, index_merge, manifest
-from cachedb.oci.arch_tag import arch_tags
 from cachedb.oci.index_merge import IndexDocument
+from cachedb.oci.names.arch_tag import arch_tags
 from cachedb.oci.platform import selection
 from cachedb.operations.read import resolve
 from cachedb.operations.transfer.progress import UNWATCHED

@@ -1,0 +1,1 @@
+"""Names beside references: of entries of index.json, of single platforms, of containerd."""
