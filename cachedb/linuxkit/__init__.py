@@ -1,4 +1,4 @@
-"""The face for code that comes from linuxkit's cache package: its concepts, with Python's names.
+"""API for code that used linuxkit's cache package: its concepts, with Python's names.
 
 Everything here is thin over `cachedb.Cache`. `docs/reference/linuxkit.md` says for each symbol and
 each flag of linuxkit what it is here, and where the two differ.

@@ -1,4 +1,4 @@
-"""The clients of registries that a provider has open, one for each registry."""
+"""Registry clients of a provider, one for each registry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Clients:
-    """Opens clients as they are needed, and closes them together.
+    """Opens clients on demand, and closes them together.
 
     Without settings, the mirrors are those of the environment; credentials are those of docker
     and podman.
@@ -23,7 +23,7 @@ class Clients:
         self._stack = ExitStack()
 
     def __call__(self, domain: str) -> Client:
-        """Return the client of a registry."""
+        """Return the client of a registry, opened on first use."""
         if domain not in self._open:
             self._open[domain] = self._stack.enter_context(self._connect(domain))
         return self._open[domain]

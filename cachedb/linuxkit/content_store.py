@@ -1,8 +1,8 @@
-"""The content store: blobs by digest, with labels, for code that knows containerd's.
+"""Content store: blobs by digest, with labels, with the API of containerd's content store.
 
-What is committed here has no name, and is garbage until something is named that contains it: a
-collection spares it for its grace. Labels are ours alone; they are in ``.cachedb/labels.json`` and
-keep nothing from being collected.
+A committed blob has no name, and is unreferenced until an image that contains it has one: the
+collector spares it for the grace period. Labels are not containerd's: they are stored in
+``.cachedb/labels.json``, and do not protect a blob from the collector.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A blob that is being written; `total` is 0 and `expected` None where nobody said."""
+    """An unfinished blob; `total` is 0 and `expected` None if unknown."""
 
     ref: str
     offset: int
@@ -55,7 +55,7 @@ class Status:
 
 
 class Writer:
-    """Writes one blob under a ref of its own; `commit` puts it into the store."""
+    """Writer of one blob under its own ref; `commit` stores the blob."""
 
     def __init__(
         self, store: ContentStore, ref: str, ingest: IngestWriter, expected: Digest | None
@@ -67,20 +67,20 @@ class Writer:
 
     @property
     def offset(self) -> int:
-        """How many bytes are there, from earlier writers of the ref as well."""
+        """The number of bytes written, by earlier writers of the ref as well."""
         return self._ingest.offset
 
     @property
     def digest(self) -> Digest:
-        """The digest of what is there."""
+        """The digest of the bytes written so far."""
         return self._ingest.digest()
 
     def write(self, chunk: bytes) -> int:
-        """Append bytes; returns how many."""
+        """Append bytes; return their number."""
         return self._ingest.write(chunk)
 
     def truncate(self) -> None:
-        """Forget what is there, to write it anew."""
+        """Delete the bytes written so far."""
         self._ingest.restart()
 
     def commit(
@@ -89,11 +89,10 @@ class Writer:
         expected: Digest | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Info:
-        """Put the blob into the store; the writer is done then.
+        """Store the blob; the writer cannot be used after that.
 
         Raises:
-            CorruptBlob: It does not have the size or the digest that is expected. What was written
-                stays.
+            CorruptBlob: It has another size or digest than expected. The bytes stay.
         """
         expected = expected or self._expected
         actual = self._ingest.digest(expected.algorithm if expected else "sha256")
@@ -107,22 +106,22 @@ class Writer:
 
 
 class ContentStore:
-    """The blobs of a cache by digest; thin over the layout, and by its protocol."""
+    """Blobs of a cache by digest, read and written by the protocol of the layout."""
 
     def __init__(self, layout: Layout, catalog: Catalog) -> None:
         self._layout = layout
         self._catalog = catalog
 
     def info(self, digest: Digest) -> Info:
-        """Say what is known of a blob.
+        """Return size, time and labels of a blob.
 
         Raises:
-            BlobNotFound: It is not here.
+            BlobNotFound: The blob is absent.
         """
         return self._info(self._file(digest), self._labels())
 
     def walk(self, labels: Mapping[str, str] | None = None) -> Iterator[Info]:
-        """Yield every blob, or those that have all of these labels."""
+        """Yield every blob, or those with all of some labels."""
         known = self._labels()
         for file in self._layout.blobs.files():
             found = self._info(file, known)
@@ -130,10 +129,10 @@ class ContentStore:
                 yield found
 
     def reader(self, digest: Digest) -> BinaryIO:
-        """Open a blob; whoever reads it from front to end is told if it is not the right one.
+        """Open a blob; reading it from start to end fails if the bytes have another digest.
 
         Raises:
-            BlobNotFound: It is not here.
+            BlobNotFound: The blob is absent.
         """
         return self._layout.blobs.open(digest)
 
@@ -141,13 +140,13 @@ class ContentStore:
     def writer(
         self, ref: str, *, total: int = 0, expected: Digest | None = None
     ) -> Iterator[Writer]:
-        """Write a blob under a ref; one that was left unfinished is gone on with.
+        """Write a blob under a ref; an unfinished one is continued.
 
-        What has not been committed when the block ends stays until it is, or is aborted, or is
+        Bytes that are not committed when the block ends stay until they are committed, aborted or
         collected.
 
         Raises:
-            CacheBusy: Somebody else is writing it.
+            CacheBusy: Another writer has the ref.
             InvalidInput: The ref is longer than 1024 characters.
         """
         if len(ref) > _LONGEST_REF:
@@ -159,10 +158,10 @@ class ContentStore:
             yield Writer(self, ref, ingest, expected)
 
     def status(self, ref: str) -> Status:
-        """Say how far the blob of a ref is.
+        """Return the progress of the blob of a ref.
 
         Raises:
-            NotFound: Nobody has begun to write it.
+            NotFound: There is no unfinished blob of that ref.
         """
         if self._layout.is_writable:
             with self._layout.ingests() as ingests:
@@ -172,9 +171,9 @@ class ContentStore:
         raise NotFound(f"no ingest {ref!r}")
 
     def list_statuses(self) -> list[Status]:
-        """Say of every blob that is being written how far it is, by ref.
+        """Return the progress of every unfinished blob, by ref.
 
-        In a cache that may only be read there is none: only their writer may look at them.
+        A read-only cache has none: only their writer can read them.
         """
         if not self._layout.is_writable:
             return []
@@ -182,22 +181,22 @@ class ContentStore:
             return sorted(map(_status, ingests.statuses()), key=lambda status: status.ref)
 
     def abort(self, ref: str) -> None:
-        """Forget what has been written under a ref.
+        """Delete the unfinished blob of a ref.
 
         Raises:
-            NotFound: Nobody has begun to write it.
-            CacheBusy: Somebody is writing it.
+            NotFound: There is no unfinished blob of that ref.
+            CacheBusy: A writer has the ref.
         """
         with self._layout.ingests() as ingests:
             if not ingests.abort(ref):
                 raise NotFound(f"no ingest {ref!r}")
 
     def delete(self, digest: Digest) -> None:
-        """Remove a blob that nothing keeps, however young it is.
+        """Delete an unreferenced blob, also within the grace period.
 
         Raises:
-            BlobNotFound: It is not here.
-            Refused: A name leads to it, or a running operation holds it.
+            BlobNotFound: The blob is absent.
+            Refused: A ref reaches it, or a running operation has a lease on it.
         """
         self._file(digest)
         plan = mark.plan(self._layout, self._catalog, grace=0)
@@ -208,10 +207,10 @@ class ContentStore:
         self._write_labels(digest, None)
 
     def update(self, digest: Digest, labels: Mapping[str, str | None]) -> Info:
-        """Set labels of a blob, and remove those that are given as None.
+        """Set labels of a blob, and delete those with the value None.
 
         Raises:
-            BlobNotFound: It is not here.
+            BlobNotFound: The blob is absent.
             InvalidInput: A label is longer than 4096 characters, which is containerd's limit.
         """
         file = self._file(digest)
@@ -253,7 +252,7 @@ class ContentStore:
     def _write_labels(
         self, digest: Digest, labels: Mapping[str, str | None] | None
     ) -> dict[str, dict[str, str]]:
-        """Change the labels of a blob, or drop all; those of blobs that are gone go as well."""
+        """Change the labels of a blob, or delete all; labels of absent blobs are deleted too."""
         with self._layout.locking_names():
             known = self._labels()
             if labels is None and digest not in known:

@@ -1,4 +1,4 @@
-"""The provider: a cache as linuxkit's builds use it."""
+"""Provider: the API of a cache that linuxkit's builds use."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 
 def get(path: Path) -> Cache:
-    """Open a cache, which is made if the directory is absent or empty."""
+    """Open a cache; create it if the directory is absent or empty."""
     return Cache.create(path)
 
 
 def list_images(path: Path) -> dict[str, Digest]:
-    """Return the names in a cache and what they stand for; the cache has to be there.
+    """Return the names in an existing cache with their digests.
 
     Raises:
         CacheNotFound: There is no such directory.
@@ -63,7 +63,7 @@ class Provider:
         self._clients = Clients(settings)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close the clients and the cache."""
         self._clients.close()
         self.cache.close()
 
@@ -81,11 +81,11 @@ class Provider:
     # -- looking ---------------------------------------------------------------------------
 
     def list(self) -> dict[str, Digest]:
-        """Return the names in the cache and what they stand for, by name."""
+        """Return the names in the cache with their digests."""
         return _names(self.cache)
 
     def find_root(self, name: str) -> ResolvableDescriptor:
-        """Return what a name stands for.
+        """Resolve a name to its root descriptor.
 
         Raises:
             RefNotFound: Nothing has that name.
@@ -115,7 +115,7 @@ class Provider:
         platform: Platform | None = None,
         descriptor: Descriptor | None = None,
     ) -> ImageSource:
-        """Return one platform of an image; whether it is here is not looked at."""
+        """Return one platform of an image, without a check that it is present."""
         return ImageSource(self.cache, reference, platform, descriptor)
 
     def new_index_source(
@@ -124,14 +124,14 @@ class Provider:
         descriptor: Descriptor | None = None,
         platforms: Sequence[Platform] = (),
     ) -> IndexSource:
-        """Return an image with all of its platforms, or with some; nothing is looked at."""
+        """Return an image with all or some of its platforms, without a check of presence."""
         return IndexSource(self.cache, reference, descriptor, tuple(platforms))
 
     def get_content(self, digest: Digest) -> BinaryIO:
-        """Open a blob, which is hashed as it is read.
+        """Open a blob, which is hashed while it is read.
 
         Raises:
-            BlobNotFound: It is not here.
+            BlobNotFound: The blob is absent.
         """
         return self.cache.layout.blobs.open(digest)
 
@@ -140,7 +140,7 @@ class Provider:
         return ContentStore(self.cache.layout, self.cache.catalog)
 
     def image_in_cache(self, reference: str, platform: Platform | None = None) -> bool:
-        """Whether an image is here as a whole, for a platform or for all; nothing is hashed."""
+        """Whether an image is complete for a platform, or for all; blobs are not hashed."""
         try:
             needed = self._content(self.cache.find_root(reference), _tuple(platform))
             check_present(self.cache.layout, needed)
@@ -173,7 +173,7 @@ class Provider:
     def image_pull(
         self, reference: str, platforms: Sequence[Platform] = (), *, always_pull: bool = False
     ) -> ImageSource:
-        """Return an image that is valid here for some platforms, or else pull these."""
+        """Return an image if it is valid for some platforms; else pull these first."""
         if not always_pull:
             try:
                 return self.validate_image(reference, platforms)
@@ -185,7 +185,7 @@ class Provider:
         return self.validate_image(reference, platforms)
 
     def pull(self, name: str, *, with_arch_references: bool = False) -> tuple[Reference, ...]:
-        """Pull an image for all platforms; returns the names that its platforms got, if any."""
+        """Pull an image for all platforms; return the names of single platforms, if written."""
         from cachedb.operations.transfer.pull import PullOptions  # noqa: PLC0415
 
         stored = self._pull(name, PullOptions())
@@ -195,9 +195,9 @@ class Provider:
         return arch_names.name_platforms(self.cache.layout, self.cache.catalog, stored, root)
 
     def image_load(self, stream: BinaryIO) -> tuple[Descriptor, ...]:
-        """Take in an image archive of any kind; returns the entries of index.json for it.
+        """Import an image archive of any kind; return its entries of index.json.
 
-        A name that stands for another image here is taken over.
+        A name of another image is moved.
         """
         options = ImportOptions(may_replace=True)
         imported = self.cache.import_archive(stream, "the archive", options, UNWATCHED)
@@ -210,24 +210,24 @@ class Provider:
         )
 
     def index_write(self, name: str, *descriptors: Descriptor) -> Descriptor:
-        """Put images into the index of a name, which is made if it is not there; return it.
+        """Add images to the index of a name, created if absent; return its descriptor.
 
         Raises:
             InvalidInput: There are no images.
-            Refused: The name stands for a single image.
+            Refused: The name is that of a single image.
         """
         layout, catalog = self.cache.layout, self.cache.catalog
         return index_write.write_index(layout, catalog, name, descriptors)
 
     def descriptor_write(self, name: str, descriptor: Descriptor) -> Descriptor:
-        """Let a name stand for what a descriptor points at; return the entry of index.json."""
+        """Name a descriptor; return the entry of index.json."""
         layout, catalog = self.cache.layout, self.cache.catalog
         return index_write.write_descriptor(layout, catalog, name, descriptor)
 
     # -- sending and removing --------------------------------------------------------------
 
     def image_in_registry(self, reference: str, platform: Platform | None = None) -> bool:
-        """Ask the registry whether it has an image; that it cannot be asked is an error."""
+        """Whether the registry has an image; a registry that cannot be asked is an error."""
         from cachedb.operations.transfer import remote_inspect  # noqa: PLC0415
 
         parsed = Reference.parse_pinned(reference)
@@ -241,7 +241,7 @@ class Provider:
         with_arch_specific_tags: bool = False,
         override: bool = False,
     ) -> Pushed:
-        """Push an image to its registry, by another name if one is given."""
+        """Push an image to its registry, or to another name."""
         from cachedb.operations.transfer.push import Conflict, PushOptions  # noqa: PLC0415
 
         target = None if remote_name is None else Reference.parse(remote_name)
@@ -256,9 +256,9 @@ class Provider:
         return report.pushed[0]
 
     def remove(self, name: str) -> tuple[str | None, ...]:
-        """Remove a name, and at once the blobs that only it kept; returns what was removed.
+        """Remove a name and the blobs that only it reached; return the removed names.
 
-        A name that is not there is no error, and what other names need stays.
+        An absent name is not an error. Blobs of other names stay.
         """
         roots = self.cache.plan_removal([name]).roots
         self.cache.discard(roots)

@@ -1,4 +1,4 @@
-"""What is read of an image: its documents, its configuration, and itself as an archive."""
+"""Sources: documents, config and archives of one image in the cache."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ResolvableDescriptor:
-    """What a name stands for: an image for one platform, or an index of several."""
+    """Root of a name: an image for one platform, or an index of several."""
 
     _cache: Cache
     descriptor: Descriptor
@@ -34,7 +34,7 @@ class ResolvableDescriptor:
         """Return the manifest.
 
         Raises:
-            InvalidInput: It is an index.
+            InvalidInput: The root is an index.
         """
         found = self._document()
         if not isinstance(found, Manifest):
@@ -45,7 +45,7 @@ class ResolvableDescriptor:
         """Return the index.
 
         Raises:
-            InvalidInput: It is an image.
+            InvalidInput: The root is an image.
         """
         found = self._document()
         if not isinstance(found, Index):
@@ -53,7 +53,7 @@ class ResolvableDescriptor:
         return found
 
     def digest(self) -> Digest:
-        """Return the digest, after the content has been hashed.
+        """Return the digest after hashing the content.
 
         Raises:
             BlobNotFound: It is not here.
@@ -67,7 +67,7 @@ class ResolvableDescriptor:
 
 
 class ImageSource:
-    """One platform of an image in the cache; without a platform, that of this machine."""
+    """One platform of an image in the cache, by default that of this machine."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class ImageSource:
         self._descriptor = descriptor
 
     def config(self) -> Mapping[str, Any]:
-        """Return how the image is run: ``config`` of its configuration, with every field."""
+        """Return ``config`` of the image config (config.md §Properties), with every field."""
         root = image_parts.descriptor_of(self._cache.find_root(self._reference))
         documents = LocalDocuments(self._cache.layout)
         part = image_parts.find_one(
@@ -113,7 +113,7 @@ class ImageSource:
         return self._open(Form.OCI, name)
 
     def sboms(self) -> list[bytes]:
-        """Return the SBOMs of the image, the JSON text as it stands in their statements."""
+        """Return the SBOMs of the image, byte for byte as in their statements."""
         platform = self._platforms[0] if self._platforms else None
         return [sbom.content for sbom in self._cache.sboms(self._reference, platform)]
 
@@ -123,7 +123,7 @@ class ImageSource:
 
 
 class IndexSource:
-    """An image in the cache with all of its platforms, or with some of them."""
+    """An image in the cache with all or some of its platforms."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Attestations: statements about content, in both of BuildKit's forms.
 
-The older form is a manifest in the index whose descriptor names the manifest that it is about
-by annotation; the newer one is an artifact whose subject is that manifest.
+The older form is a manifest in the index; an annotation of its descriptor names the manifest that
+it is about. The newer form is an artifact with that manifest as its subject.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def is_attestation(annotations: Mapping[str, str]) -> bool:
 
 
 def about(annotations: Mapping[str, str]) -> str | None:
-    """Return the digest, unchecked, of what an annotated attestation is about."""
+    """Return the digest of the manifest that an annotated attestation is about, unchecked."""
     return annotations.get(REFERENCE_DIGEST)
 
 
@@ -46,5 +46,5 @@ def is_artifact_type(artifact_type: str) -> bool:
 
 
 def is_statement(media_type: str) -> bool:
-    """Whether a layer of that type is a statement about other content."""
+    """Whether a layer of a media type is a statement about other content."""
     return media_type in _STATEMENTS or is_artifact_type(media_type)

@@ -56,7 +56,7 @@ def parse(content: bytes) -> ImageConfig:
 
 
 def _check_unused(fields: Fields, run: Fields) -> None:
-    # What nobody here reads is checked all the same: a runtime will read it.
+    # Fields without a reader here are checked all the same: a runtime reads them.
     for key in ("Volumes", "ExposedPorts"):
         values = run.object(key)
         if values is not None:

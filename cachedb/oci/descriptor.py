@@ -23,9 +23,9 @@ CONTAINERD_NAME = "io.containerd.image.name"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descriptor:
-    """What a parent says about a child: media type, digest, size in bytes, and the rest.
+    """What a parent declares of its child: media type, digest, size in bytes, and the rest.
 
-    `data` is the embedded content, already checked against digest and size.
+    `data` is embedded content, checked against digest and size (descriptor.md §Embedded Content).
     """
 
     media_type: MediaType
@@ -60,7 +60,7 @@ class Descriptor:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON object, keys in the order that Go writes them."""
+        """Return the JSON object, with keys in the order that Go writes."""
         found: dict[str, Any] = {
             "mediaType": str(self.media_type),
             "digest": str(self.digest),
@@ -79,7 +79,7 @@ class Descriptor:
         return found
 
     def is_same_content_as(self, other: Descriptor) -> bool:
-        """Whether both point at the same bytes as the same kind of thing.
+        """Whether both point at the same bytes as the same kind of content.
 
         Docker's and OCI's media types of one kind are the same kind.
         """

@@ -1,9 +1,9 @@
-"""Merging indexes: several builders push one platform each, and the tag ends up with them all.
+"""Merging of image indexes: several builders push one platform each to one tag.
 
-What comes out is what linuxkit's cache makes of the same two documents, byte for byte, as Go
-would write it. Three differences, each where linuxkit loses data: an image for another Windows
-build or with other features is another platform; an index inside the remote one is carried along
-instead of being an error; and so is a document without a platform that is about nothing here.
+The result equals that of linuxkit's cache for the same two documents, byte for byte, as Go encodes
+it. It differs where linuxkit loses data: an image for another Windows build or with other features
+is another platform; an inner index of the remote index is kept instead of being an error; and so
+is a document without a platform that is about no manifest here.
 """
 
 from __future__ import annotations
@@ -33,44 +33,44 @@ _DESCRIPTOR = (
     "artifactType",
 )
 _PLATFORM = ("architecture", "os", "os.version", "os.features", "variant", "features")
-# What Go writes even when it is empty.
+# Go writes these even when they are empty.
 _ALWAYS = frozenset(
     {"schemaVersion", "mediaType", "manifests", "size", "digest", "platform", "architecture", "os"}
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One element of ``manifests``: what it means, and its JSON with all that we do not know."""
+class IndexEntry:
+    """One element of ``manifests``: its descriptor, and its JSON with unknown fields."""
 
     descriptor: Descriptor
     json: Mapping[str, Any]
 
-    def pointing_at(self, target: Descriptor) -> Entry:
-        """Return the entry with another document in it; what it says of its platform stays."""
+    def pointing_at(self, target: Descriptor) -> IndexEntry:
+        """Return the entry with the digest and size of another document; its platform stays."""
         if target.digest == self.descriptor.digest:
             return self
         moved = replace(self.descriptor, digest=target.digest, size=target.size, data=None)
         json = {name: item for name, item in self.json.items() if name != "data"}
-        return Entry(
+        return IndexEntry(
             descriptor=moved, json=json | {"digest": str(target.digest), "size": target.size}
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexDocument:
-    """An index with its bytes, which are encoded anew only when it comes to list others."""
+    """An index with its bytes, which are encoded again only when its entries change."""
 
     content: bytes
     media_type: MediaType
-    entries: tuple[Entry, ...]
+    entries: tuple[IndexEntry, ...]
 
     @classmethod
     def parse(cls, content: bytes, media_type: MediaType) -> IndexDocument:
-        """Read an index.
+        """Parse an index.
 
         Raises:
-            InvalidManifest: It is not one.
+            InvalidManifest: The content is not an index.
         """
         index = manifest.parse(content, media_type)
         assert isinstance(index, Index)  # the caller looked at the media type
@@ -79,22 +79,22 @@ class IndexDocument:
             content=content,
             media_type=media_type,
             entries=tuple(
-                Entry(descriptor=descriptor, json=value)
+                IndexEntry(descriptor=descriptor, json=value)
                 for descriptor, value in zip(index.manifests, listed, strict=True)
             ),
         )
 
     @property
     def digests(self) -> frozenset[str]:
-        """What it lists."""
+        """The digests of all entries."""
         return frozenset(entry.descriptor.digest for entry in self.entries)
 
     def covers(self, other: IndexDocument) -> bool:
-        """Whether everything that `other` lists is listed here too."""
+        """Whether every digest that `other` lists is listed here too."""
         return other.digests <= self.digests
 
-    def listing(self, entries: Iterable[Entry]) -> IndexDocument:
-        """Return this index with other entries, written as Go writes it."""
+    def listing(self, entries: Iterable[IndexEntry]) -> IndexDocument:
+        """Return this index with other entries, encoded as Go encodes it."""
         kept = tuple(entries)
         value = strict_json.decode_object(self.content)
         value["manifests"] = [_ordered_descriptor(entry.json) for entry in kept]
@@ -105,10 +105,10 @@ class IndexDocument:
 def append_index(
     primary: IndexDocument, secondary: IndexDocument, subjects: Mapping[str, str] | None = None
 ) -> IndexDocument:
-    """Merge two indexes as linuxkit's AppendIndex does: what `primary` has replaces the other's.
+    """Merge two indexes as linuxkit's AppendIndex does; entries of `primary` win.
 
-    An index that has it all already is returned as it is. `subjects` says what documents of
-    `secondary` are about, where only their content tells.
+    If `secondary` lists everything of `primary`, it is returned unchanged. `subjects` maps digests
+    of `secondary` to their subjects, where only the content of the documents has these.
     """
     if secondary.covers(primary):
         return secondary
@@ -117,15 +117,15 @@ def append_index(
 
 def additions(
     primary: IndexDocument, secondary: IndexDocument, subjects: Mapping[str, str]
-) -> tuple[Entry, ...]:
-    """Return what a merged index keeps of `secondary`: images first, then what is about them.
+) -> tuple[IndexEntry, ...]:
+    """Return the entries of `secondary` that a merged index keeps: images, then attestations.
 
-    An image for a platform that `primary` has as well is out of date, and so is every statement
-    about it. Something unknown that is about nothing goes, as linuxkit has it.
+    An image for a platform of `primary` is out of date, and so is every attestation about it. An
+    entry for an unknown platform that is about no manifest is dropped, as in linuxkit.
     """
     ours = [entry.descriptor.platform for entry in primary.entries]
-    kept: dict[str, Entry] = {}
-    statements: list[tuple[str, Entry]] = []
+    kept: dict[str, IndexEntry] = {}
+    statements: list[tuple[str, IndexEntry]] = []
     for entry in secondary.entries:
         descriptor = entry.descriptor
         if descriptor.digest in primary.digests:
@@ -162,7 +162,7 @@ def _ordered_descriptor(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ordered(value: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Put the fields that Go knows into Go's order, the empty ones left out; others come last."""
+    """Order the fields that Go knows as Go does, without empty ones; others come last."""
     known = {
         name: value[name] for name in names if value.get(name) or name in _ALWAYS & value.keys()
     }

@@ -1,4 +1,4 @@
-"""Indexes and manifests: the documents that point at other content.
+"""Indexes and manifests: documents with descriptors of other content.
 
 OCI's (image-index.md, manifest.md), Docker's schema 2 forms of the same, and the withdrawn
 OCI artifact manifest. Documents are kept as bytes and read here; nothing is ever re-encoded.
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _SCHEMA_VERSION = 2
-# A document of one kind that also has fields of another kind is two documents at once
-# (CVE-2021-41190): a reader that goes by Content-Type sees the other one.
+# A document with the fields of two kinds is ambiguous (CVE-2021-41190): a reader that trusts the
+# Content-Type sees another image than one that trusts the fields.
 _OWN_FIELDS = {
     "index": frozenset({"manifests"}),
     "manifest": frozenset({"config", "layers"}),
@@ -32,7 +32,7 @@ _KIND_FIELDS = frozenset({"manifests", "config", "layers", "fsLayers", "history"
 
 
 class ChildRole(StrEnum):
-    """What a child is to its parent."""
+    """Role of a child in its parent document."""
 
     MANIFEST = "manifest"
     CONFIG = "config"
@@ -42,7 +42,7 @@ class ChildRole(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """One descriptor in a document: its role, its place among those of that role."""
+    """One descriptor of a document; `position` counts from 0 within its role."""
 
     role: ChildRole
     position: int
@@ -51,7 +51,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """An image index: one manifest a platform, and what else belongs to the image."""
+    """An image index: the manifests of the platforms, and attestations (image-index.md)."""
 
     media_type: MediaType
     manifests: tuple[Descriptor, ...]
@@ -67,7 +67,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """An image or artifact manifest: a config and layers.
+    """An image or artifact manifest: a config and layers (manifest.md).
 
     `config` is None in the withdrawn artifact manifest only, whose blobs are its layers.
     """
@@ -86,7 +86,7 @@ class Manifest:
 
     @property
     def is_attestation(self) -> bool:
-        """Whether it says something about other content instead of holding software."""
+        """Whether it holds statements about other content, and no software."""
         if self.artifact_type and attestation.is_artifact_type(self.artifact_type):
             return True
         return bool(self.layers) and all(
@@ -102,7 +102,7 @@ class Manifest:
 
 
 def parse(content: bytes, declared: MediaType) -> Index | Manifest:
-    """Read a document as the kind that its descriptor or Content-Type declares.
+    """Parse a document as the kind that its descriptor or Content-Type declares.
 
     Raises:
         InvalidManifest: The document is malformed, is of another kind than `declared`, or has
@@ -120,9 +120,9 @@ def parse(content: bytes, declared: MediaType) -> Index | Manifest:
 
 
 def guess(content: bytes) -> MediaType | None:
-    """Say what kind of document `content` is when nothing declares it, or None.
+    """Return the media type of a document that nothing declares; None if it cannot be told.
 
-    Goes by ``mediaType``, else by the fields that only one kind has, as containers/image does.
+    Decides by ``mediaType``, else by the fields that only one kind has, as containers/image does.
     """
     try:
         fields = Fields(decode_object(content))
@@ -189,7 +189,7 @@ def _artifact(fields: Fields, declared: MediaType) -> Manifest:
 
 
 def kind_of(declared: MediaType) -> str:
-    """Say which kind of document a media type is for: index, manifest, artifact, or ''."""
+    """Return the kind of document of a media type: index, manifest, artifact, or ''."""
     if declared.is_index:
         return "index"
     if declared == media_type.OCI_ARTIFACT:
@@ -198,10 +198,13 @@ def kind_of(declared: MediaType) -> str:
 
 
 def check_kind(fields: Fields, declared: MediaType) -> None:
-    """Refuse a document that says it is, or looks like, another kind than `declared`.
+    """Refuse a document whose ``mediaType`` or fields are those of another kind than `declared`.
 
-    Docker's and OCI's type of one kind may stand for one another, as containerd has it: an
-    index that linuxkit merged says Docker's inside and is indexed as OCI's.
+    Docker's and OCI's type of one kind are interchangeable, as in containerd: an index that
+    linuxkit merged has Docker's type inside and OCI's in its descriptor.
+
+    Raises:
+        InvalidManifest: The kinds differ, or the kind is not supported.
     """
     kind = kind_of(declared)
     if declared in {media_type.DOCKER_SCHEMA1, media_type.DOCKER_SCHEMA1_SIGNED}:
@@ -224,7 +227,7 @@ def _kind_stated(text: str) -> str:
 
 
 def check_unambiguous(fields: Fields, allowed: frozenset[str]) -> None:
-    """Refuse a document that has the fields of another kind than its own."""
+    """Refuse a document with the fields of another kind than its own."""
     foreign = sorted(name for name in _KIND_FIELDS - allowed if name in fields)
     if foreign:
         raise InvalidManifest(f"ambiguous: a document of this kind has no {foreign[0]!r}")

@@ -1,7 +1,7 @@
-"""What can be read of a document that breaks a rule.
+"""Salvage: the readable descriptors of documents that violate the specification.
 
-Nothing is pulled or imported by this. It is for documents that are in a layout already: whatever
-their fault, what they point at must not be collected.
+Never used to pull or import. It serves documents that are in a layout already: whatever their
+fault, the collector must not delete their content.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _UNREADABLE = ("fsLayers",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Salvage:
-    """Every descriptor that could be read; `is_whole` when none was left unread."""
+    """The readable descriptors of a document; `is_whole` if there are no others."""
 
     found: tuple[Child, ...]
     is_whole: bool
@@ -35,15 +35,15 @@ class Salvage:
     artifact_type: str | None
 
     def children(self) -> Iterator[Child]:
-        """Yield the descriptors, as `Index` and `Manifest` do."""
+        """Yield the descriptors, as for `Index` and `Manifest`."""
         yield from self.found
 
 
 def salvage(content: bytes) -> Salvage:
-    """Read the descriptors of a document of any kind, or of several at once.
+    """Read the descriptors of a document of any kind, or of several kinds at once.
 
     Raises:
-        InvalidManifest: It is not a JSON object with one meaning.
+        InvalidManifest: The content is not an unambiguous JSON object.
     """
     fields = Fields(decode_object(content))
     found: list[Child] = []
@@ -67,7 +67,7 @@ def salvage(content: bytes) -> Salvage:
 
 
 def salvage_platform(content: bytes) -> Platform | None:
-    """Read the platform of an image configuration that lacks something else."""
+    """Return the platform of an image config that may violate other rules; None without one."""
     try:
         return Platform.from_fields(Fields(decode_object(content)))
     except InvalidManifest:
@@ -89,7 +89,7 @@ def _artifact_type(fields: Fields) -> str | None:
 
 
 def leads_on(content: bytes) -> bool:
-    """Whether content of a type that we do not know points at other content, or may do so."""
+    """Whether content of an unknown type has, or may have, descriptors of other content."""
     try:
         return bool(salvage(content).found) or manifest.guess(content) is not None
     except InvalidManifest:

@@ -20,7 +20,6 @@ COMMANDS = ROOT / "cli"
 
 NOT_YET_RENAMED = {
     "Claim",
-    "Entry",
     "Finding",
     "Health",
 }

@@ -213,7 +213,7 @@ def _one_word(word: str, text: str) -> Platform:
     if normalize_os(word) in _KNOWN_OS:
         return _words(word, here.architecture, here.variant if here.variant != "v7" else "")
     architecture, _ = normalize_architecture(word, "")
-    # "amd64(1)" is an operating system that nobody knows, not an architecture.
+    # "amd64(1)" is an unknown operating system, not an architecture.
     if architecture in _KNOWN_ARCHITECTURES and word == text:
         return _words(here.os, word, "")
     raise InvalidPlatform(text, "neither an operating system nor an architecture")
@@ -221,7 +221,7 @@ def _one_word(word: str, text: str) -> Platform:
 
 def _words(os: str, architecture: str, variant: str) -> Platform:
     name, normal = normalize_architecture(architecture, variant)
-    # containerd keeps the variant that goes without saying only where somebody said it.
+    # containerd keeps the default variant only where it is written out.
     if name == "arm" and normal == "v7" and not variant:
         normal = ""
     if name == "arm64" and not normal and variant:

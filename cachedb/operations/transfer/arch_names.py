@@ -1,4 +1,4 @@
-"""Names for the single platforms of an image: ``NAME-amd64``, as linuxkit's pull gives them."""
+"""Names of single platforms of an image: ``NAME-amd64``, as linuxkit's pull writes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def name_platforms(
     layout: Layout, catalog: Catalog, name: str, root: Descriptor
 ) -> tuple[Reference, ...]:
-    """Name the images that an index lists and that are here, as linuxkit does; return the names.
+    """Name the present images of an index, as linuxkit does; return the names.
 
     Two variants get two names. What is in an index inside the index gets none, and neither does
     an image without a tag to which its platform could be added.

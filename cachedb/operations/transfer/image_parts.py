@@ -22,7 +22,7 @@ from cachedb.oci import (
     attestation,
     graph,
 )
-from cachedb.oci.index_merge import Entry, IndexDocument
+from cachedb.oci.index_merge import IndexDocument, IndexEntry
 from cachedb.oci.platform.match import only
 from cachedb.oci.platform.model import this_machine
 
@@ -41,7 +41,7 @@ class Part(NamedTuple):
     `document` is None when it is not here; `configured` is the platform in its config.
     """
 
-    entry: Entry
+    entry: IndexEntry
     document: Manifest | None
     configured: Platform | None
     is_here: bool
@@ -102,7 +102,7 @@ def single(documents: LocalDocuments, descriptor: Descriptor, name: str | None) 
         raise InvalidInput(f"{name or descriptor.digest!r} is a blob, and not an image")
     if not documents.is_here(descriptor):
         raise BlobNotFound(descriptor.digest)
-    return _part(documents, Entry(descriptor=descriptor, json=descriptor.to_json()))
+    return _part(documents, IndexEntry(descriptor=descriptor, json=descriptor.to_json()))
 
 
 def parts_of(documents: LocalDocuments, index: Descriptor) -> list[Part]:
@@ -116,7 +116,7 @@ def parts_of(documents: LocalDocuments, index: Descriptor) -> list[Part]:
     documents.explore(index)
     entered = {index.digest}
 
-    def inside(entry: Entry) -> tuple[Entry, ...] | None:
+    def inside(entry: IndexEntry) -> tuple[IndexEntry, ...] | None:
         inner = entry.descriptor
         if not inner.media_type.is_index or not documents.is_here(inner):
             return None
@@ -184,11 +184,11 @@ def with_statements(parts: Sequence[Part], chosen: Sequence[Part]) -> list[Part]
     ]
 
 
-def _entries(documents: LocalDocuments, index: Descriptor) -> tuple[Entry, ...]:
+def _entries(documents: LocalDocuments, index: Descriptor) -> tuple[IndexEntry, ...]:
     return IndexDocument.parse(documents.content(index), index.media_type).entries
 
 
-def _part(documents: LocalDocuments, entry: Entry) -> Part:
+def _part(documents: LocalDocuments, entry: IndexEntry) -> Part:
     descriptor = entry.descriptor
     is_here = documents.is_here(descriptor)
     is_image = is_here and descriptor.media_type.is_manifest

@@ -1,4 +1,4 @@
-"""Import: the images of an archive, OCI's or docker's, from a file or a pipe, or of a layout."""
+"""Import: images of an archive, OCI's or docker's, or of an image layout in a directory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """An image that came in; `replaced` is what its name stood for before, if something else."""
+    """An imported image; `replaced` is the digest that its name had before, if another one."""
 
     name: str | None
     descriptor: Descriptor
@@ -62,7 +62,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
-    """What an import may do besides: another name for the one image, and taking names over."""
+    """Options of an import: another name for the one image, and whether names may move."""
 
     name: str | None = None
     may_replace: bool = False
@@ -76,21 +76,21 @@ def import_archive(
     options: ImportOptions,
     progress: Progress = UNWATCHED,
 ) -> tuple[Imported, ...]:
-    """Take in the images of an archive; all of them, or none.
+    """Import the images of an archive, all of them or none; one write of index.json.
 
-    Every blob is hashed on its way to the stage. An image comes in when at least one platform of
-    it is whole, counting what the cache holds already; the rest of it is reported as missing. What
-    no image needs is left out. `source` is what errors call the archive.
+    Every blob is hashed while it is staged. An image is imported if at least one platform of it is
+    complete, including blobs of the cache; its other blobs are reported as missing. Blobs that no
+    image needs are left out. `source` names the archive in errors.
 
     Raises:
-        InvalidArchive: The archive is damaged, is none, or holds no image that is whole.
-        Refused: A name stands for another image here, and may not be taken over.
+        InvalidArchive: The archive is damaged, or an image of it has no complete platform.
+        Refused: A name has another digest in the cache, and `may_replace` is not set.
     """
     with layout.staging() as stage, leasing(layout, catalog) as lease:
         intake = _Intake(layout, stage, lease, progress)
         archive = image_archive.load(stream, intake.store, name=source)
         named = _named(archive.index_json, source) or intake.manifests_for(archive.images)
-        return _take_in(layout, catalog, intake, named, source, options)
+        return _import_images(layout, catalog, intake, named, source, options)
 
 
 def import_directory(
@@ -100,14 +100,15 @@ def import_directory(
     options: ImportOptions,
     progress: Progress = UNWATCHED,
 ) -> tuple[Imported, ...]:
-    """Take in the images of an OCI image layout in a directory, which is only read.
+    """Import the images of an OCI image layout in a directory, which is only read.
 
-    As with an archive: all of the images or none, whole for one platform at least, and of the
-    blobs those that the images need.
+    As for an archive: all images or none, each with at least one complete platform, and no blobs
+    that the images do not need.
 
     Raises:
-        InvalidArchive: The directory is no layout, is damaged, or holds no image that is whole.
-        Refused: A name stands for another image here, and may not be taken over.
+        InvalidArchive: The directory is not a layout or is damaged, or an image of it has no
+            complete platform.
+        Refused: A name has another digest in the cache, and `may_replace` is not set.
     """
     source = str(folder)
     with (
@@ -117,10 +118,10 @@ def import_directory(
     ):
         named = _named(origin.read_index_json(), source)
         intake = _DirectoryIntake(layout, stage, lease, progress, origin.blobs, source)
-        return _take_in(layout, catalog, intake, named, source, options)
+        return _import_images(layout, catalog, intake, named, source, options)
 
 
-def _take_in(
+def _import_images(
     layout: Layout,
     catalog: Catalog,
     intake: _Intake,
@@ -128,7 +129,7 @@ def _take_in(
     source: str,
     options: ImportOptions,
 ) -> tuple[Imported, ...]:
-    """Publish what the named images need, and their names."""
+    """Publish the named images with all that they need, in one write of index.json."""
     if not named:
         if options.name is not None:
             raise InvalidArchive(
@@ -178,7 +179,7 @@ def _opened(folder: Path) -> Iterator[Layout]:
 
 
 class _Intake:
-    """Where the blobs of an archive go: onto the stage, unless the layout has them."""
+    """Stages the blobs of an archive, unless the layout has them."""
 
     def __init__(
         self, layout: Layout, stage: StagingArea, lease: Lease, progress: Progress
@@ -190,7 +191,7 @@ class _Intake:
         self.staged: dict[Digest, int] = {}
 
     def store(self, chunks: Iterator[bytes], digest: Digest | None, size: int) -> Digest:
-        """Store a blob, as `image_archive.Store` wants it."""
+        """Stage a blob; implements `image_archive.Store`."""
         if digest is None:
             digest, size = self.stage.add_unnamed(chunks)
         else:
@@ -209,7 +210,7 @@ class _Intake:
         return digest
 
     def manifests_for(self, images: tuple[Image, ...]) -> list[tuple[str | None, Descriptor]]:
-        """Make the manifests of docker's images, and name them by their tags."""
+        """Stage the manifests that were made for docker's images; return them with their tags."""
         found: list[tuple[str | None, Descriptor]] = []
         for image in images:
             content = image.manifest
@@ -230,14 +231,14 @@ class _Intake:
         return len(content)
 
     def size_of(self, digest: Digest) -> int | None:
-        """Return the size of a blob that came in or is here; None if it is neither."""
+        """Return the size of a staged or present blob; None if it is neither."""
         if digest in self.staged:
             return self.staged[digest]
         file = self._layout.blobs.stat(digest)
         return None if file is None else file.size
 
     def read(self, digest: Digest) -> bytes | None:
-        """Return a document that came in or is here."""
+        """Return the bytes of a staged or present document; None if it is neither."""
         if digest in self.staged:
             return self.stage.read(digest, MANIFEST_BYTES.value)
         try:
@@ -256,7 +257,7 @@ class _Intake:
 
 
 class _DirectoryIntake(_Intake):
-    """Brings blobs from another layout, each when it turns out to be needed."""
+    """Stages blobs of another layout, each when its size is first asked for."""
 
     def __init__(
         self,
@@ -297,7 +298,7 @@ class _Closure(NamedTuple):
 
 
 class _ClosureReader:
-    """Reads what images need of what came in and of what is here."""
+    """Reads closures of images from staged and present blobs; each document is parsed once."""
 
     def __init__(self, intake: _Intake, source: str) -> None:
         self._intake = intake
@@ -411,7 +412,7 @@ class _ClosureReader:
 
 
 def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Descriptor]]:
-    """Return what index.json names, by containerd's annotation where there is one."""
+    """Return the entries of index.json, by containerd's name where there is one."""
     if index_json is None:
         return []
     try:
@@ -443,7 +444,7 @@ def _renamed(
 def _taken_over(
     layout: Layout, named: list[tuple[str | None, Descriptor]], options: ImportOptions
 ) -> Mapping[str, Digest]:
-    """Return which names would stand for something else than before; refuse that unless told."""
+    """Return the digests that names would lose; refuse to move names unless `may_replace`."""
     coming = {(name, descriptor.digest) for name, descriptor in named}
     names = {name for name, _ in named}
     found = {

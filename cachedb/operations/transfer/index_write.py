@@ -1,4 +1,4 @@
-"""Index write: put images under a name that stands for all of their platforms.
+"""Index write: an image index under a name, made of or extended by images.
 
 What comes out is what linuxkit's IndexWrite makes, byte for byte, but where it loses data: images
 for two variants (arm/v6 and arm/v7) are two here, the index that was there stays as long as
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from cachedb.errors import InvalidInput, Refused
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Descriptor, Digest, attestation
-from cachedb.oci.index_merge import Entry, IndexDocument
+from cachedb.oci.index_merge import IndexDocument, IndexEntry
 from cachedb.oci.media_type import OCI_INDEX
 from cachedb.operations.transfer.publish import Naming, publish, publish_made
 
@@ -33,7 +33,7 @@ PlatformKey: TypeAlias = tuple[str, str, str, str, tuple[str, ...]]
 def write_index(
     layout: Layout, catalog: Catalog, name: str, descriptors: Sequence[Descriptor]
 ) -> Descriptor:
-    """Make an index of some images, or add them to the index that has the name; return it.
+    """Make an index of images, or add them to the index of that name; return its descriptor.
 
     An image takes the place of one for the same platform, and what was said about the one that
     went goes too. The images need not be here.
@@ -62,7 +62,7 @@ def write_index(
 def write_descriptor(
     layout: Layout, catalog: Catalog, name: str, descriptor: Descriptor
 ) -> Descriptor:
-    """Let a name stand for what a descriptor points at, which need not be here; return it."""
+    """Name a descriptor, whose content need not be present; return the entry of index.json."""
     if not name:
         raise InvalidInput("a descriptor needs a name")
     with layout.staging() as stage:
@@ -72,14 +72,14 @@ def write_descriptor(
 
 
 def named(layout: Layout, name: str) -> Descriptor:
-    """Return the descriptor of index.json that has just been given a name."""
+    """Return the descriptor of the last entry of index.json with a name."""
     return next(ref.descriptor for ref in reversed(layout.index().refs) if ref.name == name)
 
 
 def _written(
     layout: Layout, index: IndexJson, name: str, descriptors: Sequence[Descriptor]
 ) -> IndexDocument:
-    new = [Entry(descriptor=each, json=each.to_json()) for each in descriptors]
+    new = [IndexEntry(descriptor=each, json=each.to_json()) for each in descriptors]
     old = next((ref.descriptor for ref in index.refs if ref.name == name), None)
     if old is None:
         return IndexDocument.parse(_EMPTY, OCI_INDEX).listing(new)
@@ -90,10 +90,10 @@ def _written(
     return document.listing(_merged(document.entries, new))
 
 
-def _merged(old: Sequence[Entry], new: Sequence[Entry]) -> Iterable[Entry]:
-    """Put new entries in the place of old ones for their platform, and the rest at the end."""
+def _merged(old: Sequence[IndexEntry], new: Sequence[IndexEntry]) -> Iterable[IndexEntry]:
+    """Replace old entries by new ones for the same platform, and append the rest."""
     by_platform = {key: entry for entry in new if (key := _platform(entry)) is not None}
-    found: list[Entry] = []
+    found: list[IndexEntry] = []
     for entry in old:
         key = _platform(entry)
         found.append(entry if key is None else by_platform.pop(key, entry))
@@ -104,13 +104,13 @@ def _merged(old: Sequence[Entry], new: Sequence[Entry]) -> Iterable[Entry]:
     return [each_once[digest] for digest in kept if _about(each_once[digest]) in {None, *kept}]
 
 
-def _about(entry: Entry) -> str | None:
+def _about(entry: IndexEntry) -> str | None:
     annotations = entry.descriptor.annotations
     return attestation.about(annotations) if attestation.is_attestation(annotations) else None
 
 
-def _platform(entry: Entry) -> PlatformKey | None:
-    """Return what two images for one platform have in common; statements are for none."""
+def _platform(entry: IndexEntry) -> PlatformKey | None:
+    """Return the key of a platform; None for attestations, which have no platform."""
     platform = entry.descriptor.platform
     if platform is None or platform.is_unknown:
         return None

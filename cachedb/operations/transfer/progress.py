@@ -1,4 +1,4 @@
-"""Progress: what a long operation tells whoever is watching.
+"""Progress reports of long operations, for a terminal or another observer.
 
 Calls come from several threads. This one watches nothing; a face of the program has its own.
 """
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """A watcher that does not look."""
+    """An observer that ignores all reports."""
 
     def announce(self, size: int) -> None:
-        """So many more bytes are to be brought, as far as that is known beforehand."""
+        """Report bytes that will be transferred, as far as known in advance."""
 
     def expect(self, digest: Digest, size: int) -> None:
-        """A blob of `size` bytes is about to be transferred."""
+        """Report that the transfer of a blob of `size` bytes starts."""
 
     def advance(self, digest: Digest, offset: int) -> None:
-        """`offset` bytes of a blob are there; it can go back when a transfer starts anew."""
+        """Report that `offset` bytes of a blob are done; less than before after a restart."""
 
     def finish(self, digest: Digest, size: int, how: str = "") -> None:
-        """A blob is there; `how` says it in one word if it was not transferred whole."""
+        """Report that a blob is done; `how` is one word if it was not transferred whole."""
 
     def note(self, line: str) -> None:
-        """Something happened that is worth a line."""
+        """Report one line for the user."""
 
 
 UNWATCHED = Progress()

@@ -1,7 +1,7 @@
-"""Publish: blobs from the stage into the layout, names into index.json, both into the catalog.
+"""Publication: staged blobs into the layout, names into index.json, both into the catalog.
 
-The order is what makes a crash harmless: children before parents, the name last; what index.json
-names is whole at every instant.
+The order makes a crash harmless: children before parents, the name last. At every instant, content
+that index.json names is complete.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MOST_ATTEMPTS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """A name to give, what to, and what is remembered of it."""
+    """A name, or None, for a descriptor in index.json, and the user state of the ref."""
 
     name: str | None
     descriptor: Descriptor
@@ -45,20 +45,20 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A running operation's hold on blobs, present or on their way."""
+    """The lease of a running operation on blobs, present or not."""
 
     key: str
     catalog: Catalog
 
     def hold(self, digests: Iterable[Digest]) -> None:
-        """Keep these, and all that they contain, from being collected."""
+        """Protect blobs, and all that they contain, from the collector; one transaction."""
         with self.catalog.writing() as connection:
             leases.hold(connection, self.key, digests)
 
 
 @contextmanager
 def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
-    """Open a lease for the time of an operation; a crash ends it as well."""
+    """Hold a lease for the time of an operation; a crash ends it as well."""
     with layout.leasing() as key:
         with catalog.writing() as connection:
             leases.take(connection, key, _now())
@@ -67,14 +67,14 @@ def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
         except CacheError:
             _release(catalog, key)
             raise
-        # After anything else, Ctrl-C above all, a statement may be half read, and a transaction
-        # would wait for it as long as it waits for other processes.
+        # Not after other exceptions, such as KeyboardInterrupt: a statement may be half read, and
+        # a transaction would wait for it until the lock times out.
         _release(catalog, key)
 
 
 def _release(catalog: Catalog, key: str) -> None:
-    # A row that stays says nothing without the lock, and the next collection removes it: no
-    # reason to fail, and none to hide why the operation has failed.
+    # Without the lock file, a row that stays is void, and the next collection deletes it: failing
+    # here would hide the error of the operation.
     with suppress(CacheError), catalog.writing() as connection:
         leases.release(connection, [key])
 
@@ -89,11 +89,12 @@ def publish(
 ) -> None:
     """Publish staged blobs in the order given, then the names, in one write of index.json.
 
-    `reused` is what the names need besides and was found in the layout. Collectors of other tools
-    know neither locks nor leases, so all of it is looked for once more when the names are there.
+    `reused` are blobs that the names need and that were in the layout before. Collectors of other
+    tools respect neither locks nor leases, so the presence of all blobs is checked again after the
+    names are written. The weak roots of an image that loses its last name are removed as well.
 
     Raises:
-        CacheBusy: Another program removed a blob that is not on the stage; nothing is named.
+        CacheBusy: Another program deleted a blob that is not staged; no name is written.
     """
     content = _Content(layout, stage, digests, reused)
     with layout.publishing():
@@ -111,10 +112,7 @@ def publish_made(
     stage: StagingArea,
     make: Callable[[IndexJson], tuple[Naming, bytes]],
 ) -> None:
-    """Publish one small document that is made of the names as they are, and name it.
-
-    Nobody changes the names between the reading and the naming.
-    """
+    """Make a small document from index.json, publish and name it, all under the lock of names."""
     with layout.publishing(), layout.locking_names():
         reconcile.reconcile(layout, catalog)
         naming, content = make(layout.index())
@@ -140,7 +138,7 @@ def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> N
         except CacheBusy:
             layout.replace_index(before)
             raise
-    # Before the catalog notes when files were touched, for losing a name is a touch as well.
+    # Before the catalog records the times of the files: releasing a link changes the ctime.
     content.stage.release(content.digests)
     with catalog.writing() as connection:
         reconcile.absorb(layout, connection, content.digests)
@@ -172,7 +170,7 @@ def _orphaned(
 def publish_blobs(
     layout: Layout, catalog: Catalog, stage: StagingArea, digests: Sequence[Digest]
 ) -> None:
-    """Publish staged blobs that names lead to already; index.json is not touched."""
+    """Publish staged blobs that refs reach already; index.json is not written."""
     with layout.publishing():
         stage.link(digests)
         with layout.locking_names():
@@ -184,14 +182,14 @@ def publish_blobs(
 
 
 def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:
-    """Remember that blobs have just been hashed and found right."""
+    """Record that blobs have just been verified."""
     with catalog.writing() as connection:
         _mark_verified(connection, digests)
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What some names need: blobs on the stage, and others that were in the layout before."""
+    """The blobs that some names need: staged ones, and others that were in the layout before."""
 
     layout: Layout
     stage: StagingArea
@@ -199,10 +197,10 @@ class _Content:
     reused: Collection[Digest] = ()
 
     def bring_back(self) -> None:
-        """Undo what a collector of another tool did, which removes what no name reaches yet.
+        """Link staged blobs again that a collector of another tool has deleted meanwhile.
 
         Raises:
-            CacheBusy: It took something that only a new transfer can bring back.
+            CacheBusy: It deleted a blob that only another transfer can restore.
         """
         for _ in range(_MOST_ATTEMPTS):
             gone = [digest for digest in self.digests if self._is_gone(digest)]
@@ -227,7 +225,7 @@ def _remember(
     connection: Connection, digests: Sequence[Digest], namings: Collection[Naming]
 ) -> None:
     now = _now()
-    _mark_verified(connection, digests)  # on the stage, moments ago
+    _mark_verified(connection, digests)  # while they were staged
     for naming in namings:
         if naming.name is None:
             continue

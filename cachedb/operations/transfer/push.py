@@ -1,4 +1,4 @@
-"""Push: images from the layout to a registry, which is sent only what it does not have."""
+"""Push: images from the layout to registries; only content that a registry lacks is sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cachedb.operations.read import resolve
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import leasing
 from cachedb.operations.transfer.push_graph import PushDocument, gather
-from cachedb.operations.transfer.upload import Delivery
+from cachedb.operations.transfer.upload import RepositoryUpload
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
 from cachedb.registry.uploads import Outcome
 
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
 
 
 class Conflict(StrEnum):
-    """What to do about a tag that stands for something else in the registry."""
+    """What to do if the tag has another digest in the registry."""
 
     MERGE = "merge"
-    """Two indexes become one, in which ours has precedence; anything else is refused."""
+    """Merge two indexes, in which ours has precedence; refuse anything else."""
     REPLACE = "replace"
-    """The tag comes to stand for what is pushed."""
+    """Move the tag to the pushed image."""
 
 
 class Change(StrEnum):
-    """What a push did to the tag."""
+    """Effect of a push on the tag."""
 
     PUSHED = "pushed"
     MERGED = "merged"
@@ -65,7 +65,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushOptions:
-    """How to push: all platforms if none is named, `jobs` blobs at a time."""
+    """Options of a push: all platforms if none is named, `jobs` concurrent requests."""
 
     platforms: tuple[Platform, ...] = ()
     jobs: int = JOBS
@@ -75,7 +75,7 @@ class PushOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """An image of the cache, and the name that it gets in a registry."""
+    """An image of the cache, and its name in a registry."""
 
     name: str
     root: Descriptor
@@ -84,7 +84,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """What a push came to: `descriptor` is what the tag stands for now.
+    """Result of pushing one image: `descriptor` is that of the tag now.
 
     `sent` is in bytes; `uploaded`, `mounted` and `existed` count blobs.
     """
@@ -103,7 +103,7 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushReport:
-    """What a push of several images came to; the failures do not undo the others."""
+    """Result of pushing several images; a failure does not undo the others."""
 
     pushed: tuple[Pushed, ...]
     failures: tuple[tuple[Sending, CacheError], ...]
@@ -112,7 +112,7 @@ class PushReport:
 def plan(
     catalog: Catalog, names: Sequence[str], remote_name: Reference | None = None
 ) -> tuple[Sending, ...]:
-    """Find the images of these names, and where each is to go: by default to its own name.
+    """Resolve names to images, each with its name in a registry: by default its own.
 
     Raises:
         RefNotFound: One of the names is not there.
@@ -132,7 +132,7 @@ def push(
     options: PushOptions,
     progress: Progress = UNWATCHED,
 ) -> PushReport:
-    """Push images; that something is missing is found out before anything is sent.
+    """Push images; missing content is an error before anything is sent.
 
     A blob is looked for first, then mounted from another repository that is known to have it,
     and sent last of all. Documents are sent as they are, children before parents, and the tag
@@ -153,7 +153,7 @@ def push(
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What the images of one push share; without a lease the cache may only be read."""
+    """What the images of one push share; without a lease the cache is read-only."""
 
     layout: Layout
     catalog: Catalog
@@ -164,69 +164,69 @@ class _Task:
 
 
 class _Push:
-    """One image on its way to one name."""
+    """Push of one image to one name."""
 
     def __init__(self, task: _Task, client: Client, sending: Sending) -> None:
         self._task = task
         self._registry = client.origin
         self._sending = sending
         self._target = sending.target
-        self._delivery = Delivery(
+        self._upload = RepositoryUpload(
             task.layout, client.origin, sending.target, task.pool, task.progress
         )
 
     def run(self) -> Pushed:
-        """Bring there what is missing there, and set the tag."""
-        outgoing = self._gather()
-        tags = self._arch_tags(outgoing)
+        """Upload what the repository lacks, and set the tag."""
+        graph = self._gather()
+        tags = self._arch_tags(graph)
         there = self._find(self._target)
-        wanted = self._settle(outgoing.root, there)
-        referrers = self._new_referrers(outgoing)
-        self._delivery.sources = self._sources(outgoing)
+        wanted = self._settle(graph.root, there)
+        referrers = self._new_referrers(graph)
+        self._upload.sources = self._sources(graph)
         if there is not None and wanted.descriptor.digest == there.digest:
             change = Change.UNCHANGED
             self._bring(referrers)
         else:
-            change = Change.PUSHED if wanted is outgoing.root else Change.MERGED
-            self._refuse_incomplete(outgoing)
-            # The index that went into another one is kept too, for whoever knows its digest.
-            self._bring([*self._delivery.absent(outgoing.documents), *referrers], wanted)
-            self._delivery.put(wanted, self._target.tag)
-        documents = {each.descriptor.digest: each for each in outgoing.documents}
+            change = Change.PUSHED if wanted is graph.root else Change.MERGED
+            self._refuse_incomplete(graph)
+            # An index that was merged into another is put too: clients may refer to its digest.
+            self._bring([*self._upload.absent(graph.documents), *referrers], wanted)
+            self._upload.put(wanted, self._target.tag)
+        documents = {each.descriptor.digest: each for each in graph.documents}
         run_all(self._task.pool, lambda tag: self._set(tag, tags[tag], documents), tags)
-        self._remember(outgoing)
+        self._remember(graph)
         return self._report(wanted, change, referrers, tuple(tags))
 
     def _bring(self, documents: Sequence[PushDocument], last: PushDocument | None = None) -> None:
-        self._delivery.bring_blobs(documents)
-        self._delivery.put_all([each for each in documents if each is not last])
+        self._upload.bring_blobs(documents)
+        self._upload.put_all([each for each in documents if each is not last])
 
-    # -- what there is to do ---------------------------------------------------------------
+    # -- planning ---------------------------------------------------------------
 
     def _gather(self) -> PushGraph:
         task, sending = self._task, self._sending
         platforms = task.options.platforms
         try:
-            outgoing = gather(task.layout, task.catalog, sending.name, sending.root, platforms)
+            graph = gather(task.layout, task.catalog, sending.name, sending.root, platforms)
         except BlobNotFound as error:
             error.hint = f"cachedb pull {sending.name}"
             raise
-        if self._target.tag is None and self._target.digest != outgoing.root.descriptor.digest:
+        if self._target.tag is None and self._target.digest != graph.root.descriptor.digest:
             raise InvalidInput(
-                f"{outgoing.root.descriptor.digest} cannot be pushed as {self._target.familiar!r}"
+                f"{graph.root.descriptor.digest} cannot be pushed as {self._target.familiar!r}"
             )
         if task.lease is not None:
-            task.lease.hold(outgoing.digests)
-        return outgoing
+            task.lease.hold(graph.digests)
+        return graph
 
-    def _arch_tags(self, outgoing: PushGraph) -> Mapping[Reference, Descriptor]:
+    def _arch_tags(self, graph: PushGraph) -> Mapping[Reference, Descriptor]:
         if not self._task.options.has_arch_tags:
             return {}
         if self._target.tag is None:
             raise InvalidInput(
                 f"{self._target.familiar!r} has no tag that those of platforms could begin with"
             )
-        tags, nameless = arch_tags(self._target, outgoing.images())
+        tags, nameless = arch_tags(self._target, graph.images())
         for descriptor in nameless:
             self._task.progress.note(
                 f"{descriptor.digest} gets no tag of its own: another image is for "
@@ -241,10 +241,10 @@ class _Push:
             return None
 
     def _settle(self, root: PushDocument, there: Descriptor | None) -> PushDocument:
-        """Decide what the tag comes to stand for: what is pushed, or two indexes as one.
+        """Return the document that the tag is set to: the pushed root, or two indexes merged.
 
         Raises:
-            Refused: The tag stands for something else, with which this cannot be merged.
+            Refused: The tag has another digest, and the two cannot be merged.
         """
         ours = root.descriptor
         if there is None or ours.digest == there.digest:
@@ -272,7 +272,7 @@ class _Push:
         return _document(ours.listing((*ours.entries, *added))) if added else root
 
     def _subjects(self, theirs: IndexDocument, ours: IndexDocument) -> dict[str, str]:
-        """Read what the artifacts in the other index are about, where that is not said outside."""
+        """Read the subjects of artifacts in the other index that its descriptors do not tell."""
         listed = (entry.descriptor for entry in theirs.entries)
         unclear = [d for d in listed if d.digest not in ours.digests and selection.is_unclear(d)]
         found = run_all(self._task.pool, self._subject_of, unclear)
@@ -290,9 +290,9 @@ class _Push:
             raise error.of(descriptor.digest) from error
         return None if subject is None else subject.digest
 
-    def _new_referrers(self, outgoing: PushGraph) -> list[PushDocument]:
+    def _new_referrers(self, graph: PushGraph) -> list[PushDocument]:
         """Return the referrers that the registry does not list."""
-        subjects = {each.subject.digest for each in outgoing.referrers if each.subject is not None}
+        subjects = {each.subject.digest for each in graph.referrers if each.subject is not None}
         ordered = sorted(subjects)
         lists = run_all(
             self._task.pool,
@@ -300,13 +300,13 @@ class _Push:
             ordered,
         )
         listed = {each.digest for found in lists for each in found}
-        return [each for each in outgoing.referrers if each.descriptor.digest not in listed]
+        return [each for each in graph.referrers if each.descriptor.digest not in listed]
 
-    def _refuse_incomplete(self, outgoing: PushGraph) -> None:
-        """Refuse to push what would have holes."""
-        delivery = self._delivery
-        lacking = delivery.lacking_documents(outgoing.missing_documents)
-        lacking += delivery.lacking_blobs(outgoing.missing_blobs)
+    def _refuse_incomplete(self, graph: PushGraph) -> None:
+        """Refuse to push an image with missing content."""
+        upload = self._upload
+        lacking = upload.lacking_documents(graph.missing_documents)
+        lacking += upload.lacking_blobs(graph.missing_blobs)
         if not lacking:
             return
         first, rest = lacking[0], len(lacking) - 1
@@ -323,12 +323,12 @@ class _Push:
         )
         raise error
 
-    # -- what is remembered and done about tags --------------------------------------------
+    # -- tags and user state --------------------------------------------
 
     def _set(
         self, tag: Reference, descriptor: Descriptor, documents: Mapping[Digest, PushDocument]
     ) -> None:
-        """Make a tag stand for one image of the index."""
+        """Set a tag to one image of the index."""
         there = self._find(tag)
         if there is not None and there.digest == descriptor.digest:
             return
@@ -336,25 +336,25 @@ class _Push:
         if document is None:
             _, content = self._registry.manifest(self._target.path, descriptor)
             document = PushDocument(descriptor=descriptor, content=content, parsed=None)
-        self._delivery.put(document, tag.tag)
+        self._upload.put(document, tag.tag)
 
-    def _sources(self, outgoing: PushGraph) -> dict[str, str]:
-        """Return for each blob the path of another repository that may have it."""
+    def _sources(self, graph: PushGraph) -> dict[str, str]:
+        """Return for each blob the path of another repository to mount it from."""
         domain = self._target.domain
         with self._task.catalog.reading() as connection:
             found = repositories.sources(
-                connection, domain, self._target.repository, outgoing.digests
+                connection, domain, self._target.repository, graph.digests
             )
         return {digest: name.removeprefix(f"{domain}/") for digest, name in found.items()}
 
-    def _remember(self, outgoing: PushGraph) -> None:
+    def _remember(self, graph: PushGraph) -> None:
         if self._task.lease is None:
             return
         now = time.time_ns() // 1000
         with self._task.catalog.writing() as connection:
-            for path, digests in self._delivery.disproved.items():
+            for path, digests in self._upload.disproved.items():
                 repositories.forget(connection, f"{self._target.domain}/{path}", digests)
-            documents = (*outgoing.documents, *outgoing.referrers)
+            documents = (*graph.documents, *graph.referrers)
             blobs = (blob.digest for each in documents for blob in each.blobs)
             repositories.remember(connection, self._target.repository, blobs, now)
 
@@ -365,13 +365,13 @@ class _Push:
         referrers: Sequence[PushDocument],
         tags: tuple[Reference, ...],
     ) -> Pushed:
-        outcomes = self._delivery.outcomes
+        outcomes = self._upload.outcomes
         return Pushed(
             name=self._sending.name,
             target=self._target,
             descriptor=wanted.descriptor,
             change=change,
-            sent=self._delivery.sent,
+            sent=self._upload.sent,
             uploaded=outcomes[Outcome.UPLOADED],
             mounted=outcomes[Outcome.MOUNTED],
             existed=outcomes[Outcome.EXISTED],
@@ -382,7 +382,7 @@ class _Push:
 
 @contextmanager
 def _leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease | None]:
-    """Hold a lease, where that can be written down."""
+    """Hold a lease, unless the layout is read-only."""
     if not layout.is_writable:
         yield None
         return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
     from cachedb.oci.graph import ContentGraph
-    from cachedb.oci.index_merge import Entry
+    from cachedb.oci.index_merge import IndexEntry
 
 
 class PushDocument(NamedTuple):
@@ -213,7 +213,7 @@ class _Reduction:
             found.root = descriptor if same else self._make(descriptor, whole.listing(kept))
         return found
 
-    def _kept(self, entry: Entry, chosen: set[Digest], found: _Reduced) -> Entry | None:
+    def _kept(self, entry: IndexEntry, chosen: set[Digest], found: _Reduced) -> IndexEntry | None:
         """Return what stays of an entry; content that is no document belongs to all platforms."""
         child = entry.descriptor
         if not child.media_type.is_index:

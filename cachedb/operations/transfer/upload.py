@@ -1,4 +1,4 @@
-"""Delivery: blobs and documents into one repository, with as little sent as possible."""
+"""Uploads of blobs and documents into one repository, without what the repository has."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from cachedb.operations.transfer.push_graph import PushDocument
     from cachedb.registry.registry import Registry
 
-# Leaving the hint out would not help against these.
+# An upload without mounting fails by these as well.
 _NOT_ABOUT_MOUNTING = (RegistryUnavailable, RateLimited, UntrustedOrigin, WrongContent)
 
 
-class Delivery:
-    """Brings content into one repository, and counts what that took.
+class RepositoryUpload:
+    """Uploads content into one repository, and counts bytes and blobs.
 
     `sources` says for blobs which other repository of the registry may have them; `disproved` is
     what was wrong of that. `sent` is in bytes.
@@ -64,38 +64,38 @@ class Delivery:
         self.sent = 0
 
     def lacking_documents(self, documents: Iterable[Descriptor]) -> list[Descriptor]:
-        """Return which documents the repository does not have."""
+        """Return the documents that the repository lacks; costs one HEAD each."""
         return self._lacking(self._has_document, documents)
 
     def lacking_blobs(self, blobs: Iterable[Descriptor]) -> list[Descriptor]:
-        """Return which blobs the repository does not have."""
+        """Return the blobs that the repository lacks; costs one HEAD each."""
         return self._lacking(self._has_blob, blobs)
 
     def absent(self, documents: Sequence[PushDocument]) -> list[PushDocument]:
-        """Return the documents that the repository does not have.
+        """Return the documents that the repository lacks, in the order given.
 
-        One that is there has all that it contains, or the registry would not have taken it.
+        A document that the repository has is complete, or the registry would have refused it.
         """
         lacking = {d.digest for d in self.lacking_documents(d.descriptor for d in documents)}
         return [document for document in documents if document.descriptor.digest in lacking]
 
     def bring_blobs(self, documents: Iterable[PushDocument]) -> None:
-        """Bring the configs and layers of documents, each once, large ones first."""
+        """Upload the blobs of documents, each once, large ones first."""
         blobs = {blob.digest: blob for document in documents for blob in document.blobs}
         self._progress.announce(sum(blob.size for blob in blobs.values()))
         run_all(self._pool, self._bring_blob, sorted(blobs.values(), key=lambda blob: -blob.size))
 
     def put_all(self, documents: Sequence[PushDocument]) -> None:
-        """Store documents under their digests; children come first, and so do subjects."""
+        """Put documents by digest; the order given has children and subjects first."""
         run_all(self._pool, self.put, [each for each in documents if _is_free(each)])
-        # One after the other: parents after children, and where the registry keeps no list of
-        # referrers we do, reading and writing it.
+        # One after the other: parents after children, and without a referrers API the client reads
+        # and writes the list behind the fallback tag.
         for document in documents:
             if not _is_free(document):
                 self.put(document)
 
     def put(self, document: PushDocument, tag: TagName | None = None) -> None:
-        """Store a document under its digest, or under a tag."""
+        """Put a document by its digest, or by a tag."""
         descriptor = document.descriptor
         target: Digest | TagName = Digest(descriptor.digest) if tag is None else tag
         self._registry.put_manifest(self._path, target, descriptor.media_type, document.content)
@@ -110,7 +110,7 @@ class Delivery:
     def _has_document(self, descriptor: Descriptor) -> bool:
         kind = descriptor.media_type
         if not (kind.is_index or kind.is_manifest):
-            return False  # nobody could tell what the registry has under its digest
+            return False  # a registry has no manifest of an unknown type
         try:
             self._registry.resolve(self._target.with_digest(Digest(descriptor.digest)))
         except RefNotFound:
@@ -131,7 +131,7 @@ class Delivery:
         except RegistryError:
             if source is None:
                 raise
-            # Perhaps we may not read there, or the registry knows nothing about mounting.
+            # The other repository may not be readable, or the registry may not support mounting.
             outcome = self._push_blob(descriptor, None)
         with self._lock:
             self.outcomes[outcome] += 1
@@ -149,25 +149,27 @@ class Delivery:
         return cast("BinaryIO", _Watched(file, descriptor.digest, offset, self))
 
     def note_sent(self, digest: Digest, offset: int, count: int) -> None:
-        """Count bytes that were read for sending; `offset` of the blob are on their way now."""
+        """Count bytes that were read for sending; `offset` is the position in the blob now."""
         with self._lock:
             self.sent += count
         self._progress.advance(digest, offset)
 
 
 class _Watched:
-    """A blob that says how much of it has been read."""
+    """A blob that reports how many of its bytes have been read."""
 
-    def __init__(self, file: BinaryIO, digest: Digest, offset: int, delivery: Delivery) -> None:
+    def __init__(
+        self, file: BinaryIO, digest: Digest, offset: int, upload: RepositoryUpload
+    ) -> None:
         self._file = file
         self._digest = digest
         self._offset = offset
-        self._delivery = delivery
+        self._upload = upload
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._file.read(size)
         self._offset += len(chunk)
-        self._delivery.note_sent(self._digest, self._offset, len(chunk))
+        self._upload.note_sent(self._digest, self._offset, len(chunk))
         return chunk
 
     def close(self) -> None:
@@ -175,5 +177,5 @@ class _Watched:
 
 
 def _is_free(document: PushDocument) -> bool:
-    """Whether a document may be put at the same time as others."""
+    """Whether a document may be put concurrently with others."""
     return document.subject is None and not isinstance(document.parsed, Index)

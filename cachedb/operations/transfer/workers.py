@@ -1,4 +1,4 @@
-"""Workers: a pool of threads for transfers, which an interrupt ends at once."""
+"""Workers: a pool of threads for requests, which KeyboardInterrupt ends at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
 JOBS = min(8, 2 * (os.cpu_count() or 1))
-"""How many blobs are transferred at a time when nobody says."""
+"""Default of concurrent requests."""
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
