@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidDigest, InvalidManifest
 from cachedb.oci.digest import Digest
-from cachedb.oci.json_fields import Fields
+from cachedb.oci.json_fields import DamagedFields, Fields
 from cachedb.oci.platform.model import Platform
-from cachedb.oci.strict_json import decode_object
+from cachedb.oci.strict_json import decode_damaged, decode_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageConfig:
-    """The part of a configuration that the catalog and flattening need."""
+    """The part of a configuration that the catalog and flattening need.
+
+    `created_at` is aware, of any offset. `diff_ids` are the digests of the uncompressed layers,
+    the lowest first.
+    """
 
     platform: Platform
     diff_ids: tuple[Digest, ...]
@@ -33,7 +37,7 @@ class ImageConfig:
 
 
 def parse(content: bytes) -> ImageConfig:
-    """Read and check an image configuration.
+    """Parse and check an image configuration (image-spec, config.md).
 
     Raises:
         InvalidManifest: The document is malformed; the path says where.
@@ -41,10 +45,41 @@ def parse(content: bytes) -> ImageConfig:
     fields = Fields(decode_object(content))
     run = fields.object("config") or Fields({}, "config")
     _check_unused(fields, run)
+    return _config(fields, run, diff_ids=_diff_ids(fields), created_at=_created_at(fields))
+
+
+def salvage(content: bytes) -> ImageConfig | None:
+    """Read what can be read of a configuration that breaks rules; None if that is nothing.
+
+    A field that cannot be read is empty, and so are the parts of a platform; `diff_ids` are
+    empty unless all of them can be read. Nothing is pulled, imported or flattened by the result.
+    """
+    try:
+        document = decode_damaged(content)
+    except InvalidManifest:
+        return None
+    if not isinstance(document, dict):
+        return None
+    fields = DamagedFields(document)
+    run = fields.object("config") or DamagedFields({}, "config")
+    try:
+        diff_ids = _diff_ids(Fields(document))
+    except InvalidManifest:
+        diff_ids = ()
+    try:
+        created_at = _created_at(fields)
+    except InvalidManifest:
+        created_at = None
+    return _config(fields, run, diff_ids=diff_ids, created_at=created_at)
+
+
+def _config(
+    fields: Fields, run: Fields, *, diff_ids: tuple[Digest, ...], created_at: datetime | None
+) -> ImageConfig:
     return ImageConfig(
         platform=Platform.from_fields(fields),
-        diff_ids=_diff_ids(fields),
-        created_at=_created_at(fields),
+        diff_ids=diff_ids,
+        created_at=created_at,
         author=fields.get("author", str) or "",
         user=run.get("User", str) or "",
         working_dir=run.get("WorkingDir", str) or "",

@@ -59,6 +59,25 @@ class Descriptor:
         found._check_data(fields)
         return found
 
+    @classmethod
+    def pointer(cls, fields: Fields) -> Descriptor:
+        """Read a descriptor that breaks rules: where it points, and what else can be read.
+
+        An unreadable size is 0. Embedded data and an artifact type are left out.
+
+        Raises:
+            InvalidManifest: The media type or the digest is missing or malformed.
+        """
+        platform = fields.object("platform")
+        return cls(
+            media_type=_media_type(fields, "mediaType"),
+            digest=_digest(fields),
+            size=max(0, fields.get("size", int) or 0),
+            platform=None if platform is None else Platform.from_fields(platform),
+            annotations=fields.string_map("annotations"),
+            urls=fields.strings("urls"),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object, with keys in the order that Go writes."""
         found: dict[str, Any] = {

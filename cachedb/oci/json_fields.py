@@ -89,19 +89,56 @@ class Fields:
         return tuple(found)
 
     def string_map(self, key: str) -> dict[str, str]:
-        """Return the object of strings under `key`: annotations, labels."""
+        """Return the object of strings under `key` (annotations, labels) without its nulls."""
         found = self.get(key, dict) or {}
         for name, value in found.items():
-            if not isinstance(value, str):
+            if value is not None and not isinstance(value, str):
                 raise InvalidManifest(
                     f"expected string, found {kind_of(value)}", f"{self.at(key)}[{name!r}]"
                 )
-        return dict(found)
+        return {name: value for name, value in found.items() if value is not None}
+
+    def damaged(self) -> Fields:
+        """Return the same object, of which what cannot be read counts as absent."""
+        return DamagedFields(self._data, self._path)
 
     def at(self, key: str) -> str:
-        """Say where `key` is in the document."""
+        """Return the place of `key` in the document."""
         return f"{self._path}.{key}" if self._path else key
 
     def _items(self, key: str) -> Iterator[tuple[str, Any]]:
         for position, item in enumerate(self.get(key, list) or []):
             yield f"{self.at(key)}[{position}]", item
+
+
+class DamagedFields(Fields):
+    """One JSON object of a document that breaks rules: what cannot be read counts as absent.
+
+    A required value that is absent is empty: '' or 0.
+    """
+
+    __slots__ = ()
+
+    def get(self, key: str, kind: type[_T]) -> _T | None:
+        """Return the value of `key` if it is a `kind`."""
+        value = self._data.get(key)
+        return value if type(value) is kind else None
+
+    def require(self, key: str, kind: type[_T]) -> _T:
+        """Return the value of `key` if it is a `kind`, else the empty value of that kind."""
+        value = self.get(key, kind)
+        return kind() if value is None else value
+
+    def object(self, key: str) -> Fields | None:
+        """Return the object under `key`, if there is one."""
+        value = self.get(key, dict)
+        return None if value is None else DamagedFields(value, self.at(key))
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        """Return the strings of the array under `key`."""
+        return tuple(item for _, item in self._items(key) if isinstance(item, str))
+
+    def string_map(self, key: str) -> dict[str, str]:
+        """Return the strings of the object under `key`."""
+        found = self.get(key, dict) or {}
+        return {name: value for name, value in found.items() if isinstance(value, str)}

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest
-from cachedb.oci import manifest
+from cachedb.oci import config, manifest
 from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.manifest import Child, ChildRole
-from cachedb.oci.platform.model import Platform
-from cachedb.oci.strict_json import decode_object
+from cachedb.oci.strict_json import decode_damaged, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from cachedb.oci.platform.model import Platform
 
 _PLURAL = {"manifests": ChildRole.MANIFEST, "layers": ChildRole.LAYER, "blobs": ChildRole.LAYER}
 _SINGULAR = {"config": ChildRole.CONFIG, "subject": ChildRole.SUBJECT}
@@ -45,7 +46,7 @@ def salvage(content: bytes) -> Salvage:
     Raises:
         InvalidManifest: The content is not an unambiguous JSON object.
     """
-    fields = Fields(decode_object(content))
+    fields = _fields(content)
     found: list[Child] = []
     whole = not any(name in fields for name in _UNREADABLE)
     places = dict.fromkeys(ChildRole, 0)
@@ -53,7 +54,7 @@ def salvage(content: bytes) -> Salvage:
         try:
             items = fields.objects(key) if key in _PLURAL else filter(None, [fields.object(key)])
             for item in items:
-                descriptor = Descriptor.from_fields(item)
+                descriptor = _descriptor(item)
                 found.append(Child(role=role, position=places[role], descriptor=descriptor))
                 places[role] += 1
         except InvalidManifest:
@@ -68,10 +69,25 @@ def salvage(content: bytes) -> Salvage:
 
 def salvage_platform(content: bytes) -> Platform | None:
     """Return the platform of an image config that may violate other rules; None without one."""
-    try:
-        return Platform.from_fields(Fields(decode_object(content)))
-    except InvalidManifest:
+    found = config.salvage(content)
+    if found is None or not (found.platform.os and found.platform.architecture):
         return None
+    return found.platform
+
+
+def _fields(content: bytes) -> Fields:
+    value = decode_damaged(content)
+    if not isinstance(value, dict):
+        raise InvalidManifest(f"expected a JSON object, found {kind_of(value)}")
+    return Fields(value)
+
+
+def _descriptor(item: Fields) -> Descriptor:
+    """Read a descriptor; what it says beside media type and digest does not cost it."""
+    try:
+        return Descriptor.from_fields(item)
+    except InvalidManifest:
+        return Descriptor.pointer(item.damaged())
 
 
 def _annotations(fields: Fields) -> Mapping[str, str]:

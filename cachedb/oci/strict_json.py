@@ -1,8 +1,9 @@
-"""The one JSON decoder: a document has one meaning, or it is refused.
+"""JSON decoder for documents of the image-spec: a document has one meaning, or it is refused.
 
-Go, Python and JavaScript disagree on duplicate keys, on keys that differ only
-in case, on byte order marks and on NaN; a document that two readers understand
-differently is how one image passes a check and another one runs.
+Go, Python and JavaScript disagree on duplicate keys, on keys that differ only in case, on byte
+order marks and on NaN. A document that two readers understand differently is how one image passes
+a check and another one runs. `decode` refuses these; `decode_damaged` reads what is unambiguous of
+a document that is in a layout already.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidManifest
@@ -27,24 +29,49 @@ def decode(content: bytes) -> Any:
     """Decode one UTF-8 JSON document.
 
     Raises:
-        InvalidManifest: The bytes are not UTF-8 or not JSON, hold a key twice (also in another
-            case), NaN, an infinity, a lone surrogate, an integer beyond 64 bits, or nest
-            deeper than the limit.
+        InvalidManifest: The bytes are not UTF-8 or not JSON, hold a key twice, NaN, an infinity,
+            a lone surrogate or an integer beyond 64 bits, nest deeper than the limit, or a field
+            of the spec is there in two spellings that differ only in case. Keys of labels and
+            annotations may differ in case alone.
     """
+    text = _text(content)
+    value = _loaded(text, _DECODER)
+    _check_spellings(value)
+    if _SURROGATE.search(text):  # in UTF-8, only an escape can make one
+        _check_texts(value)
+    return value
+
+
+def decode_damaged(content: bytes) -> Any:
+    """Decode a document that breaks rules, where what it says is not ambiguous.
+
+    An integer beyond 64 bits becomes a float, NaN becomes None, a lone surrogate U+FFFD, and of a
+    label that is there twice the last counts, as in Go. Only for documents that are in a layout:
+    nothing is pulled or imported by what this returns.
+
+    Raises:
+        InvalidManifest: The bytes are not UTF-8 or not JSON, nest deeper than the limit, or a
+            field of the spec is there twice or in two spellings.
+    """
+    text = _text(content)
+    value = _loaded(text, _DAMAGED_DECODER)
+    _check_spellings(value)
+    return _without_surrogates(value) if _SURROGATE.search(text) else value
+
+
+def _text(content: bytes) -> str:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidManifest(f"not UTF-8 at byte {error.start}") from error
     if text.startswith("\ufeff"):
         raise InvalidManifest("starts with a byte order mark")
+    return text
+
+
+def _loaded(text: str, decoder: json.JSONDecoder) -> Any:
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_float=_float,
-            parse_int=_integer,
-        )
+        value = decoder.decode(text)
     except RecursionError as error:
         raise InvalidManifest("nested too deeply") from error
     except json.JSONDecodeError as error:
@@ -53,8 +80,6 @@ def decode(content: bytes) -> Any:
             f"not JSON: {why} at line {error.lineno} column {error.colno}"
         ) from error
     _check_depth(value)
-    if _SURROGATE.search(text):  # in UTF-8, only an escape can make one
-        _check_texts(value)
     return value
 
 
@@ -90,30 +115,56 @@ _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "i
           float: "number"}  # fmt: skip
 
 
-def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len({key.casefold() for key in found}) != len(pairs):
-        _refuse_collisions(pairs)
+    if len(found) != len(pairs):
+        raise InvalidManifest(f"the key {_repeated(pairs)[0]!r} is there twice")
     return found
 
 
-def _refuse_collisions(pairs: list[tuple[str, Any]]) -> None:
+def _damaged_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        for key in _repeated(pairs):
+            if key.casefold() in _FIELDS:
+                raise InvalidManifest(f"the key {key!r} is there twice")
+    return found
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> list[str]:
+    return [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+
+
+def _check_spellings(document: Any) -> None:
+    """Refuse a field of the spec in two spellings: Go would read either of them as the field.
+
+    Only where the spec puts fields: keys of labels, annotations and extensions may differ in
+    case alone.
+    """
+    pending = [document]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending += item
+        elif isinstance(item, dict):
+            _check_spellings_in(item)
+            pending += [value for key, value in item.items() if key.casefold() in _OBJECTS]
+
+
+def _check_spellings_in(found: Mapping[str, Any]) -> None:
+    if len({key.casefold() for key in found}) == len(found):
+        return
     folded: dict[str, str] = {}
-    seen: set[str] = set()
-    for key, _ in pairs:
+    for key in found:
         other = folded.setdefault(key.casefold(), key)
-        if key in seen:
-            raise InvalidManifest(f"the key {key!r} is there twice")
-        if other != key and _is_ours(key):
+        if other != key and key.casefold() in _FIELDS:
             raise InvalidManifest(f"the keys {other!r} and {key!r} differ only in case")
-        seen.add(key)
 
 
-def _is_ours(key: str) -> bool:
-    # Labels and annotations may differ in case alone; a field of a spec may not,
-    # because Go would read either spelling as the field.
-    return key.casefold() in _FIELDS
-
+_OBJECTS = frozenset(
+    "config layers manifests blobs subject platform rootfs history fslayers".split()
+)
+"""Fields whose values, or the elements of whose values, are objects with fields of the spec."""
 
 _FIELDS = frozenset(
     name.casefold()
@@ -137,12 +188,39 @@ def _float(text: str) -> float:
 
 
 def _integer(text: str) -> int:
-    # A 64-bit integer has at most 20 characters; int() of thousands of digits is a trap.
+    # A 64-bit integer has at most 20 characters; int() of thousands of digits is quadratic.
     if len(text) > len(str(-_INT64)):
         raise InvalidManifest("an integer is out of range")
     value = int(text)
     if not -_INT64 <= value < _INT64:
         raise InvalidManifest(f"the integer {text} is out of range")
+    return value
+
+
+def _damaged_integer(text: str) -> int | float:
+    value = int(text) if len(text) <= len(str(-_INT64)) else _INT64
+    return value if -_INT64 <= value < _INT64 else float(text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_integer
+)
+_DAMAGED_DECODER = json.JSONDecoder(
+    object_pairs_hook=_damaged_object,
+    parse_constant=lambda _: None,
+    parse_float=float,
+    parse_int=_damaged_integer,
+)
+
+
+def _without_surrogates(value: Any) -> Any:
+    # The depth has been checked.
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(v) for key, v in value.items()}
     return value
 
 

@@ -37,9 +37,16 @@ def _reader(zone: tzinfo) -> Callable[[Any], Any]:
     def plain(value: Any) -> Any:
         if not isinstance(value, datetime):
             return value
-        return value.astimezone(zone).isoformat().replace("+00:00", "Z")
+        return _in_zone(value, zone).isoformat().replace("+00:00", "Z")
 
     return plain
+
+
+def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:  # Go's zero time, west of Greenwich: before the year 1
+        return moment
 
 
 def _column(column: OutputColumn) -> Column:

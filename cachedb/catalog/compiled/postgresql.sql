@@ -898,6 +898,12 @@ NOT DISTINCT FROM %(name)s::VARCHAR;
 UPDATE blob SET verified=%(verified)s::BIGINT WHERE blob.digest = %(digest)s::VARCHAR AND
 blob.size = %(size)s::BIGINT AND blob.touched = %(touched)s::BIGINT;
 
+-- name: validation.config_problems
+SELECT link.parent_id AS id, blob.problem FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role = 2::INTEGER AND
+blob.kind = 3::INTEGER AND blob.problem IS NOT NULL ORDER BY link.parent_id;
+
 -- name: validation.faults
 SELECT link.parent_id, blob.digest, blob.state FROM link JOIN blob ON blob.id = link.child_id
 WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM

@@ -835,6 +835,12 @@ ref.used) WHERE ref.target_id = :target_id AND ref.name IS :name;
 UPDATE blob SET verified=:verified WHERE blob.digest = :digest AND blob.size = :size AND
 blob.touched = :touched;
 
+-- name: validation.config_problems
+SELECT link.parent_id AS id, blob.problem FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents) AS
+anon_1) AND link.role = 2 AND blob.kind = 3 AND blob.problem IS NOT NULL ORDER BY
+link.parent_id;
+
 -- name: validation.faults
 SELECT link.parent_id, blob.digest, blob.state FROM link JOIN blob ON blob.id = link.child_id
 WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents)

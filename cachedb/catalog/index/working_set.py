@@ -8,6 +8,7 @@ changes. Everything runs inside one write transaction of the caller.
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,8 +24,7 @@ from cachedb.oci import MediaType, attestation, graph
 from cachedb.oci import manifest as oci_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statement import Rows
@@ -370,10 +370,10 @@ class Ingest:
         own_notes: list[tuple[Any, ...]] = []
         edges: set[tuple[int, int]] = set()
         for parent, document in self._documents.items():
-            own_notes += [(parent, *pair) for pair in document.annotations.items()]
+            own_notes += [(parent, *pair) for pair in _pairs(document.annotations)]
             for one in self._by_id[parent].links:
                 rows.append(_values(key, parent, one))
-                notes += [(key, *pair) for pair in one.annotations.items()]
+                notes += [(key, *pair) for pair in _pairs(one.annotations)]
                 edges.add(link_rows.edge_of(parent, one.child.id, one.role or 0))
                 key += 1
         if not self._is_new:  # a subject may have claimed one before
@@ -390,11 +390,14 @@ class Ingest:
         for key, parsed in self._configs.items():
             created = _microseconds(parsed.created_at)
             words = (" ".join(parsed.entrypoint), " ".join(parsed.cmd))
-            configs.append((key, created, parsed.author, parsed.user, parsed.working_dir, *words))
-            labels += [(key, *pair) for pair in parsed.labels.items()]
+            texts = (parsed.author, parsed.user, parsed.working_dir, *words)
+            configs.append((key, created, *map(without_nul, texts)))
+            labels += [(key, *pair) for pair in _pairs(parsed.labels)]
             # The last of a name counts.
-            pairs = dict(item.partition("=")[::2] for item in parsed.env)
-            variables += [(key, *pair) for pair in pairs.items()]
+            variables += [
+                (key, *pair)
+                for pair in _pairs(dict(item.partition("=")[::2] for item in parsed.env))
+            ]
         self.connection.insert(documents.INSERT_CONFIGS, configs)
         self.connection.insert(documents.INSERT_LABELS, labels)
         self.connection.insert(documents.INSERT_ENV, variables)
@@ -407,5 +410,20 @@ def _values(key: int, parent: int, one: NewLink) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def without_nul(text: str) -> str:
+    """Replace U+0000 by U+FFFD: SQLite's operators end a text there, PostgreSQL refuses it."""
+    return text.replace("\0", "\ufffd")
+
+
+def _pairs(found: Mapping[str, str]) -> ItemsView[str, str]:
+    """Return labels or annotations as they are indexed."""
+    return {without_nul(key): without_nul(value) for key, value in found.items()}.items()
+
+
 def _microseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1_000_000)
+    # Not `timestamp()`: a float has no room for microseconds, and an offset may lead out of the
+    # years 1 to 9999.
+    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from cachedb.catalog.enums import Role, State
+from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.blobs import has_state
 from cachedb.catalog.queries.definition import defines, each_id
@@ -36,6 +36,22 @@ def faults() -> Select[*tuple[Any, ...]]:
 def misdeclared() -> Select[*tuple[Any, ...]]:
     """Select the sizes that some documents declare wrongly."""
     return _misdeclared().where(link.c.parent_id.in_(each_id("parents")))
+
+
+@defines(validation.CONFIG_PROBLEMS)
+def config_problems() -> Select[*tuple[Any, ...]]:
+    """Select what is wrong with the configs of manifests."""
+    return (
+        select(link.c.parent_id.label("id"), blob.c.problem)
+        .join(blob, blob.c.id == link.c.child_id)
+        .where(
+            link.c.parent_id.in_(each_id("parents")),
+            link.c.role == int(Role.CONFIG),
+            blob.c.kind == int(Kind.CONFIG),
+            blob.c.problem.is_not(None),
+        )
+        .order_by(link.c.parent_id)
+    )
 
 
 @defines(validation.MISDECLARED_REFERENCED)

@@ -52,5 +52,7 @@ MISDECLARED_REFS: Final = Rows("validation.misdeclared_refs", MisdeclaredRefRow)
 """The sizes that index.json declares wrongly, in its order."""
 MISDECLARED_REFS_OF: Final = Rows("validation.misdeclared_refs_of", MisdeclaredRefRow)
 """The sizes that index.json declares wrongly for `targets`, in its order."""
+CONFIG_PROBLEMS: Final = Rows("validation.config_problems", ProblemRow)
+"""What is wrong with the configs of `parents`, by manifest."""
 PROBLEMS: Final = Rows("validation.problems", ProblemRow)
 """What is wrong with those of `targets` that have a problem."""

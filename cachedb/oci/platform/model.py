@@ -53,8 +53,9 @@ _MACHINES = {
 class Platform:
     """An operating system, an architecture, and its variant.
 
-    `str()` gives the familiar ``os/architecture/variant``; `full` adds the version and the
-    features of the operating system. `parse` reads both.
+    `str()` is ``os/architecture/variant``, with the build of Windows, which alone tells some
+    images of an index apart: ``windows(10.0.20348.1)/amd64``. `full` has the version and the
+    features of every operating system. `parse` reads both.
 
     Example:
         >>> str(Platform.parse("linux/aarch64"))
@@ -72,11 +73,13 @@ class Platform:
     os_features: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
-        return self._with_os(self.os or "unknown")
+        name = self.os or "unknown"
+        is_build = self.os_version and normalize_os(name) == "windows"
+        return self._with_os(f"{name}({_escape(self.os_version)})" if is_build else name)
 
     @property
     def full(self) -> str:
-        """The text form with ``(version+feature)`` after the operating system."""
+        """Return the text with ``(version+feature)`` behind the operating system."""
         features = "".join(f"+{_escape(name)}" for name in sorted(filter(None, self.os_features)))
         options = f"{_escape(self.os_version)}{features}"
         name = self.os or "unknown"

@@ -90,7 +90,7 @@ class Validation:
         """Whether everything that was asked for is here and right."""
         if self.wanted or self.problem:
             return False
-        return not any(report.condition.is_finding for report in self.platforms)
+        return not any(each.condition.is_finding or each.problem for each in self.platforms)
 
 
 def validate(
@@ -107,6 +107,7 @@ def validate(
     leaves = {entry.blob_id for found in entries.values() for entry in found}
     faults = _faults(connection, leaves)
     misdeclared = _misdeclared(connection, leaves)
+    configs = _config_problems(connection, leaves)
     reports = {
         key: [
             _report(
@@ -114,6 +115,7 @@ def validate(
                 faults.get(entry.blob_id, []),
                 wrong_layers.get(entry.digest),
                 misdeclared.get(entry.blob_id),
+                configs.get(entry.blob_id),
             )
             for entry in found
         ]
@@ -161,6 +163,7 @@ def _report(
     faults: list[tuple[Digest, State]],
     wrong_layers: str | None,
     misdeclared: str | None,
+    config_problem: str | None,
 ) -> PlatformReport:
     missing = tuple(digest for digest, state in faults if state is not State.CORRUPT)
     corrupt = tuple(digest for digest, state in faults if state is State.CORRUPT)
@@ -176,7 +179,7 @@ def _report(
         ),
         missing=missing,
         corrupt=corrupt,
-        problem=wrong_layers or entry.problem or misdeclared,
+        problem=wrong_layers or entry.problem or misdeclared or config_problem,
     )
 
 
@@ -223,6 +226,12 @@ def _misdeclared(connection: Connection, manifests: Collection[int]) -> dict[int
         what = f"{row.digest} has {row.size} bytes, and {row.declared} are declared"
         found.setdefault(row.parent_id, what)
     return found
+
+
+def _config_problems(connection: Connection, manifests: Collection[int]) -> dict[int, str]:
+    """Return what is wrong with the configs of manifests."""
+    rows = connection.each(validation.CONFIG_PROBLEMS, parents=many(manifests))
+    return {row.id: f"the config: {row.problem}" for row in rows}
 
 
 def _problems_of_roots(connection: Connection, roots: Sequence[Root]) -> dict[Root, str]:

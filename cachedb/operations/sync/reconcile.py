@@ -8,6 +8,7 @@ directories read, and of the blobs only documents that are new.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config, manifest
 from cachedb.oci.media_type import MediaType
-from cachedb.oci.salvage import leads_on, salvage, salvage_platform
+from cachedb.oci.salvage import leads_on, salvage
 from cachedb.operations.sync import index_backup, read_sboms
 from cachedb.operations.sync.freshness import is_in_step
 
@@ -280,9 +281,12 @@ def _document(row: BlobRow, content: bytes) -> Document | None:
     It counts as corrupt only when something that it points at cannot be told.
     """
     try:
-        return manifest.parse(content, MediaType(row.media_type))
+        found = manifest.parse(content, MediaType(row.media_type))
     except InvalidManifest as error:
         row.problem = str(error)
+    else:
+        row.problem = _nul_problem(content)
+        return found
     try:
         salvaged = salvage(content)
     except InvalidManifest:
@@ -294,13 +298,25 @@ def _document(row: BlobRow, content: bytes) -> Document | None:
 
 
 def _config(row: BlobRow, content: bytes) -> ImageConfig | None:
-    """Read a configuration; one that breaks a rule may still say for which platform it is."""
+    """Read a configuration, or what can be read of one that breaks a rule."""
     try:
-        return config.parse(content)
+        found = config.parse(content)
     except InvalidManifest as error:
         row.problem = str(error)
-    found = salvage_platform(content)
-    return None if found is None else config.ImageConfig(platform=found, diff_ids=())
+        return config.salvage(content)
+    row.problem = _nul_problem(content)
+    return found
+
+
+def _nul_problem(content: bytes) -> str | None:
+    """Return the finding on a document whose texts hold U+0000, None for other documents."""
+    if not _NUL.search(content):
+        return None
+    return "a text holds U+0000, which queries see as U+FFFD"
+
+
+# An escape, not a backslash that is escaped itself: the number of backslashes is odd.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _orphan(row: BlobRow, content: bytes) -> Document | None:
