@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from cachedb.cache_reader import CacheReader
 from cachedb.catalog.database_file import CATALOG
+from cachedb.catalog.user_state import uses
 from cachedb.layout import Layout
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.read import resolve
@@ -212,7 +213,9 @@ class Cache(CacheReader):
         """Push images to their registries, which are sent only what they do not have."""
         from cachedb.operations.transfer.push import push
 
-        return push(self.layout, self.catalog, sendings, connect, options, progress)
+        report = push(self.layout, self.catalog, sendings, connect, options, progress)
+        uses.record_use(self.catalog, names=[pushed.name for pushed in report.pushed])
+        return report
 
     def copy(
         self,
@@ -225,7 +228,9 @@ class Cache(CacheReader):
         """Pull an image, and push it by another name."""
         from cachedb.operations.transfer.copy import copy
 
-        return copy(self.layout, self.catalog, source, target, connect, options, progress)
+        copied = copy(self.layout, self.catalog, source, target, connect, options, progress)
+        uses.record_use(self.catalog, names=[str(source)])
+        return copied
 
     def import_archive(
         self, stream: BinaryIO, source: str, options: ImportOptions, progress: Progress
@@ -253,6 +258,11 @@ class Cache(CacheReader):
 
     def export(self, plan: ExportPlan) -> Generator[bytes]:
         """Yield the archive of a plan in pieces; every blob is hashed on its way out."""
+        uses.record_use(
+            self.catalog,
+            names=[image.name for image in plan.images if image.name is not None],
+            digests=[image.digest for image in plan.images if image.name is None],
+        )
         return plan.chunks(self.layout)
 
     def plan_removal(self, names: Sequence[str], where: Query | None = None) -> RemovalPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from cachedb.catalog.user_state import uses
 from cachedb.errors import QueryError
 from cachedb.operations.read import resolve
 
@@ -133,6 +134,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             root = resolve.find(connection, name)
             yield from sbom.sboms(connection, self.layout, root, platform)
+        uses.record_use(self.catalog, digests=[root.digest])
 
     def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
         """List the packages that SBOMs say are in an image, or in one platform of it."""
@@ -140,7 +142,9 @@ class CacheReader:
 
         with self.catalog.reading() as connection:
             root = resolve.find(connection, name)
-            return sbom.list_packages(connection, root, platform)
+            listing = sbom.list_packages(connection, root, platform)
+        uses.record_use(self.catalog, digests=[root.digest])
+        return listing
 
     def why(self, digest: Digest) -> tuple[Route, ...]:
         """Return every ref that keeps a blob, with one route each."""

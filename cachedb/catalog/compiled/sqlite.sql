@@ -818,6 +818,15 @@ SELECT lease.id, lease.host, lease.pid, lease.created, lease.expires FROM lease;
 SELECT blob.digest, ref.name, ref.source, ref.origin, ref.added, ref.pulled, ref.used FROM ref
 JOIN blob ON blob.id = ref.target_id;
 
+-- name: user_state.record_pull
+UPDATE ref SET pulled=:now, used=:now WHERE ref.name IN (SELECT CAST(anon_1.value AS TEXT) AS
+value FROM json_each(:names) AS anon_1);
+
+-- name: user_state.record_use
+UPDATE ref SET used=:now WHERE ref.name IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
+json_each(:names) AS anon_1) OR ref.target_id IN (SELECT blob.id FROM blob WHERE blob.digest IN
+(SELECT CAST(anon_2.value AS TEXT) AS value FROM json_each(:digests) AS anon_2));
+
 -- name: user_state.repositories
 SELECT blob.digest, repository_blob.repository, repository_blob.seen FROM repository_blob JOIN
 blob ON blob.id = repository_blob.blob_id;

@@ -81,6 +81,27 @@ def set_name() -> Update:
     )
 
 
+@defines(user_state.RECORD_USE)
+def record_use() -> Update:
+    """Update when images were last used."""
+    targets = select(blob.c.id).where(blob.c.digest.in_(each_text("digests")))
+    return (
+        update(ref)
+        .where(ref.c.name.in_(each_text("names")) | ref.c.target_id.in_(targets))
+        .values(used=bindparam("now"))
+    )
+
+
+@defines(user_state.RECORD_PULL)
+def record_pull() -> Update:
+    """Update when names were last pulled."""
+    return (
+        update(ref)
+        .where(ref.c.name.in_(each_text("names")))
+        .values(pulled=bindparam("now"), used=bindparam("now"))
+    )
+
+
 @defines(user_state.SET_VERIFIED)
 def set_verified() -> Update:
     """Update when a file was hashed."""

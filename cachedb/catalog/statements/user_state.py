@@ -79,6 +79,10 @@ IDS: Final = Rows("user_state.ids", DigestId)
 """The ids of `digests`."""
 SET_NAME: Final = Write("user_state.set_name")
 """Set what is known of the ref with this `target_id` and `name`; NULL leaves a column as it is."""
+RECORD_USE: Final = Write("user_state.record_use")
+"""Set `used` to `now` for every ref of a name in `names` or of a target in `digests`."""
+RECORD_PULL: Final = Write("user_state.record_pull")
+"""Set `pulled` and `used` to `now` for every ref of a name in `names`."""
 SET_VERIFIED: Final = Write("user_state.set_verified")
 """Set the time `verified` of the blob whose file has this `digest`, `size` and time `touched`."""
 SET_CORRUPT: Final = Write("user_state.set_corrupt")

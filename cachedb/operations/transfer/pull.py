@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs
-from cachedb.catalog.user_state import repositories
+from cachedb.catalog.user_state import repositories, uses
 from cachedb.errors import CacheError, InvalidInput
 from cachedb.oci.names.entry_name import is_attached_kind
 from cachedb.operations.transfer.download import Downloads
@@ -253,6 +253,7 @@ def _publish(
         arriving = [image.graph for image in images if image.graph.error is None]
         reused = {digest for found in arriving for digest in found.needed} - staged.keys()
         publish(context.layout, context.catalog, context.stage, list(staged), namings, reused)
+    uses.record_pull(context.catalog, [each.name for each in pulled])
     for image in images:
         if image.graph.error is None:
             _remember_repository(context.catalog, image)
