@@ -34,13 +34,13 @@ demo: $(VENV)/.installed
 test: $(VENV)/.with-tests
 	@$(TEST) $(ON_ALL_CORES)
 
-# The rooms below operations: no registry but those in the process itself, no other program but
-# those that unpack and compare.
+# The rooms below operations: no registry but those in the process itself, and no law or bound
+# that takes seconds.
 FAST := $(addprefix tests/,oci packages archive query layout catalog registry) cachedb
 SLOW := tests/registry/test_real_registry.py
 
 test-fast: $(VENV)/.with-tests
-	@$(TEST) $(ON_ALL_CORES) -q $(addprefix --ignore=,$(SLOW)) $(FAST)
+	@$(TEST) $(ON_ALL_CORES) -q -m "not campaign and not slow" $(addprefix --ignore=,$(SLOW)) $(FAST)
 
 check: $(VENV)/.with-tools
 	$(BIN)/ruff format --check .

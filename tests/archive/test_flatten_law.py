@@ -7,6 +7,7 @@ in the tables.
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,6 +136,7 @@ def listing(root: Directory, prefix: str = "") -> dict[str, tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.lists(st.lists(STEPS, max_size=7), min_size=1, max_size=4))
 def test_layers_give_what_the_model_gives(layers: list[list[Step]]) -> None:

@@ -40,6 +40,7 @@ def hostile_cases() -> list[Any]:
     return [pytest.param(case, id=case.name) for case in hostile().CASES if case.kind == "archive"]
 
 
+@pytest.mark.slow
 @pytest.mark.recorded
 @pytest.mark.parametrize("case", hostile_cases())
 def test_a_hostile_archive_is_dealt_with(case: Any) -> None:

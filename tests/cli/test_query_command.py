@@ -8,6 +8,7 @@ import pytest
 
 from tests import build
 from tests.cli.conftest import Run
+from tests.programs import require
 
 APP_1, TOOL_2 = "example.com/app:1", "docker.io/library/tool:2"
 
@@ -217,6 +218,7 @@ SAFE = (
 
 @pytest.mark.parametrize("shell", ["bash", "dash"])
 def test_what_needs_no_quotes_comes_through_a_shell_as_it_is(shell: str) -> None:
+    require(shell)
     done = subprocess.run(
         [shell, "-c", f"printf '%s\\n' {SAFE}"], check=True, capture_output=True, text=True
     )
@@ -225,6 +227,7 @@ def test_what_needs_no_quotes_comes_through_a_shell_as_it_is(shell: str) -> None
 
 @pytest.mark.parametrize("shell", ["bash", "dash"])
 def test_single_quotes_keep_the_rest_whole(shell: str) -> None:
+    require(shell)
     query = 'refs (name:acme/* or tag~"^v[0-9]") size>100M label:"my key"="a b" any layer(size<1G)'
     done = subprocess.run(
         [shell, "-c", f"printf '%s' '{query}'"], check=True, capture_output=True, text=True

@@ -245,17 +245,18 @@ def test_an_image_is_in_the_cache_as_linuxkit_has_it(
 
 
 @recorded.parameters(4)
-def exports(kind: str, version: str) -> list[Any]:
+def exports(kind: str, *versions: str) -> list[Any]:
     """Return the recorded exports that linuxkit ended with 0, and what they hold."""
-    found = []
+    return [each for version in versions for each in exports_of(kind, version)]
+
+
+def exports_of(kind: str, version: str) -> Iterator[Any]:
     for case, name, answers in recorded_answers(version):
         for arch, answer in answers["archs"].items():
             export = answer.get(kind)
             if export is not None and export["rc"] == 0:
                 mark = f"{version}-{case}-{name.rpartition('/')[2]}-{arch}"
-                listed = export["tar"]["entries"]
-                found.append(pytest.param(case, name, arch, listed, id=mark))
-    return found
+                yield pytest.param(case, name, arch, export["tar"]["entries"], id=mark)
 
 
 def test_two_images_of_one_name_are_both_there_and_the_choice_is_refused(
@@ -295,7 +296,7 @@ def entries(archive: bytes) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("case", "name", "arch", "listed"),
-    exports("export_docker", "seed") + exports("export_docker", "head"),
+    exports("export_docker", *VERSIONS),
 )
 def test_an_export_for_docker_is_the_one_that_linuxkit_writes(
     case: str, name: str, arch: str, listed: list[Any], providers: dict[str, Provider]

@@ -78,6 +78,7 @@ def compare(scheme: str, one: str, other: str) -> int:
     return (first > second) - (first < second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_keys_sort_as_an_independent_comparison_of_the_versions_does(scheme):
     @given(st.lists(versions(scheme), min_size=2, max_size=5))
@@ -104,6 +105,7 @@ def test_keys_of_any_two_texts_sort_as_an_independent_comparison_does_if_both_ar
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_text_has_a_key_that_sqlite_keeps_and_sorts(scheme):
     @given(st.lists(st.text(max_size=12) | texts(scheme), max_size=6))
@@ -122,6 +124,7 @@ def test_every_text_has_a_key_that_sqlite_keeps_and_sorts(scheme):
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_what_is_no_version_sorts_after_all_versions(scheme):
     @given(texts(scheme), versions(scheme))
@@ -245,6 +248,7 @@ def test_the_type_of_a_package_url_names_the_scheme(purl_type, scheme):
     assert scheme_of(purl_type) == scheme
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_versions_of_hostile_length_are_read_in_linear_time(scheme):
     for text in (

@@ -53,6 +53,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_shape_determines_the_statement_and_its_parameters() -> None:
     rng = random.Random("shapes")
     evaluator = Evaluator(generate.build(rng, 12), generate.NOW)

@@ -130,6 +130,7 @@ def _with_statistics(connection: Connection, *, wanted: bool) -> Iterator[Connec
         connection.rollback()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TEXTS)
 def test_walks_go_by_index_and_no_big_table_is_scanned(name: str, planned: Connection) -> None:
     check(planned, name)

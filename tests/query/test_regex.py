@@ -27,6 +27,7 @@ PATTERNS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(PATTERNS, st.text("abc1 .\n", max_size=9))
 def test_it_finds_what_python_finds(pattern: str, text: str) -> None:

@@ -139,6 +139,7 @@ LARGE_QUERIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LARGE_QUERIES.values(), ids=LARGE_QUERIES.keys())
 def test_what_is_within_the_limits_runs(text: str, small: Connection) -> None:
     before = time.process_time()
@@ -158,6 +159,7 @@ FULL_LISTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", FULL_LISTS.values(), ids=FULL_LISTS.keys())
 def test_the_longest_list_has_no_more_values_than_sqlite_binds(text: str) -> None:
     found = explain(check(parse(text), now=NOW), "sqlite")
