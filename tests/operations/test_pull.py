@@ -500,8 +500,7 @@ def test_the_registry_itself_is_asked_when_no_mirror_has_it(
     cache: Cache, registry: servers.Served, counted: Counter
 ) -> None:
     put(registry.host, "t/unmirrored", TOOL)
-    settings = replace(
-        SHORT_DEADLINES,
+    settings = SHORT_DEADLINES._replace(
         mirrors={
             registry.host: ("http://127.0.0.1:1", f"http://{counted.host}/nothing"),
         },
