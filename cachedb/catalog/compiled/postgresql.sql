@@ -16,6 +16,11 @@ broken.id) SELECT broken.id FROM broken;
 SELECT blob.digest, blob.kind, blob.state, blob.problem FROM blob WHERE blob.state !=
 1::INTEGER AND blob.state IN (2::INTEGER);
 
+-- name: blobs.document
+SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
+= %(digest)s::VARCHAR AND blob.state = 1::INTEGER AND blob.kind IN (1::INTEGER, 2::INTEGER,
+5::INTEGER) AND blob.problem IS NULL ORDER BY blob.digest;
+
 -- name: blobs.documents_below
 WITH RECURSIVE content_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
 %(blob_id)s::INTEGER), content(id) AS (SELECT content_seed.id AS id FROM content_seed UNION
@@ -358,6 +363,13 @@ anon_1) AND link.role != 3::INTEGER;
 SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS
 BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1);
 
+-- name: links.referrers
+SELECT about.digest AS subject, blob.digest, blob.media_type, blob.size FROM blob JOIN link ON
+link.parent_id = blob.id JOIN blob AS about ON about.id = link.child_id WHERE link.child_id IN
+(SELECT named.id FROM blob AS named WHERE named.digest IN (SELECT CAST(anon_1.value AS TEXT) AS
+value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1)) AND link.role =
+4::INTEGER AND blob.state = 1::INTEGER ORDER BY blob.digest;
+
 -- name: package_rows.copy
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(%(target_id)s AS
 BIGINT) AS anon_1, blob_package.package_id, blob_package.document_id FROM blob_package WHERE
@@ -503,6 +515,10 @@ ORDER BY ref.position;
 
 -- name: refs.pinned
 SELECT ref.id FROM ref WHERE ref.pinned = 1::INTEGER;
+
+-- name: refs.record_source
+UPDATE ref SET source=%(source)s::VARCHAR, origin=%(origin)s::VARCHAR,
+pulled=%(pulled)s::BIGINT WHERE ref.name = %(name)s::VARCHAR;
 
 -- name: refs.sources
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
@@ -953,6 +969,10 @@ SELECT blob.id, blob.problem FROM blob WHERE blob.id IN (SELECT CAST(anon_1.valu
 value FROM json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1) AND blob.problem IS
 NOT NULL;
 
+-- name: verification.arrived
+UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.digest IN (SELECT CAST(anon_1.value AS
+TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
+
 -- name: verification.corrupted
 UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR, verified=NULL::BIGINT WHERE
 blob.digest = %(digest)s::VARCHAR;
@@ -972,6 +992,12 @@ DESC;
 -- name: verification.healed
 UPDATE blob SET state=1::INTEGER, problem=NULL::VARCHAR WHERE blob.digest = %(digest)s::VARCHAR
 AND blob.state = 2::INTEGER AND blob.parsed = 0::INTEGER;
+
+-- name: verification.intact
+SELECT blob.digest, blob.touched FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS
+TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1) AND
+blob.state = 1::INTEGER AND blob.verified IS NOT NULL AND blob.touched IS NOT NULL ORDER BY
+blob.digest;
 
 -- name: verification.missing
 SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN (0::INTEGER);

@@ -16,6 +16,11 @@ broken.id FROM broken;
 SELECT blob.digest, blob.kind, blob.state, blob.problem FROM blob WHERE blob.state != 1 AND
 blob.state IN (2);
 
+-- name: blobs.document
+SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHERE blob.digest
+= :digest AND blob.state = 1 AND blob.kind IN (1, 2, 5) AND blob.problem IS NULL ORDER BY
+blob.digest;
+
 -- name: blobs.documents_below
 WITH RECURSIVE content_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id = :blob_id),
 content(id) AS (SELECT content_seed.id AS id FROM content_seed UNION SELECT edge.child_id AS
@@ -340,6 +345,13 @@ CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) AND link.r
 SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS
 BIGINT) AS value FROM json_each(:parents) AS anon_1);
 
+-- name: links.referrers
+SELECT about.digest AS subject, blob.digest, blob.media_type, blob.size FROM blob JOIN link ON
+link.parent_id = blob.id JOIN blob AS about ON about.id = link.child_id WHERE link.child_id IN
+(SELECT named.id FROM blob AS named WHERE named.digest IN (SELECT CAST(anon_1.value AS TEXT) AS
+value FROM json_each(:digests) AS anon_1)) AND link.role = 4 AND blob.state = 1 ORDER BY
+blob.digest;
+
 -- name: package_rows.copy
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(:target_id AS BIGINT)
 AS anon_1, blob_package.package_id, blob_package.document_id FROM blob_package WHERE
@@ -478,6 +490,9 @@ ref.position;
 
 -- name: refs.pinned
 SELECT ref.id FROM ref WHERE ref.pinned = 1;
+
+-- name: refs.record_source
+UPDATE ref SET source=:source, origin=:origin, pulled=:pulled WHERE ref.name = :name;
 
 -- name: refs.sources
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id = :blob_id),
@@ -885,6 +900,10 @@ ref.position;
 SELECT blob.id, blob.problem FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS
 value FROM json_each(:targets) AS anon_1) AND blob.problem IS NOT NULL;
 
+-- name: verification.arrived
+UPDATE blob SET verified=:moment WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT) AS
+value FROM json_each(:digests) AS anon_1);
+
 -- name: verification.corrupted
 UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.digest = :digest;
 
@@ -901,6 +920,11 @@ content.id FROM content) ORDER BY blob.size DESC;
 -- name: verification.healed
 UPDATE blob SET state=1, problem=NULL WHERE blob.digest = :digest AND blob.state = 2 AND
 blob.parsed = 0;
+
+-- name: verification.intact
+SELECT blob.digest, blob.touched FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS
+TEXT) AS value FROM json_each(:digests) AS anon_1) AND blob.state = 1 AND blob.verified IS NOT
+NULL AND blob.touched IS NOT NULL ORDER BY blob.digest;
 
 -- name: verification.missing
 SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0);

@@ -51,6 +51,17 @@ def nodes() -> Select[*tuple[Any, ...]]:
     ).where(blob.c.id.in_(each_id("ids")))
 
 
+@defines(blobs.DOCUMENT)
+def document() -> Select[*tuple[Any, ...]]:
+    """Select a document."""
+    return _roots().where(
+        blob.c.digest == bindparam("digest"),
+        blob.c.state == int(State.PRESENT),
+        _IS_DOCUMENT,
+        blob.c.problem.is_(None),
+    )
+
+
 @defines(blobs.PLATFORMS)
 def platforms() -> Select[*tuple[Any, ...]]:
     """Select the platforms of some ids."""

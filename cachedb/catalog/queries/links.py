@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from cachedb.catalog.enums import Role
+from cachedb.catalog.enums import Role, State
 from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob, edge, link
 from cachedb.catalog.statements import links
 
@@ -29,6 +29,24 @@ def children() -> Select[*tuple[Any, ...]]:
         select(link.c.parent_id, link.c.child_id, link.c.role, link.c.platform_id)
         .where(link.c.parent_id.in_(each_id("parents")), link.c.role != int(Role.SUBJECT))
         .order_by(link.c.parent_id, link.c.role, link.c.position)
+    )
+
+
+@defines(links.REFERRERS)
+def referrers() -> Select[*tuple[Any, ...]]:
+    """Select the referrers of documents."""
+    about, named = blob.alias("about"), blob.alias("named")
+    subjects = select(named.c.id).where(named.c.digest.in_(each_text("digests")))
+    return (
+        select(about.c.digest.label("subject"), blob.c.digest, blob.c.media_type, blob.c.size)
+        .join_from(blob, link, link.c.parent_id == blob.c.id)
+        .join(about, about.c.id == link.c.child_id)
+        .where(
+            link.c.child_id.in_(subjects),
+            link.c.role == int(Role.SUBJECT),
+            blob.c.state == int(State.PRESENT),
+        )
+        .order_by(blob.c.digest)
     )
 
 

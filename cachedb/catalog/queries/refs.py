@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import blobs, graph
@@ -14,7 +14,7 @@ from cachedb.catalog.statements import refs
 from cachedb.oci.names.entry_name import KIND
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select, Update
 
 
 @defines(refs.ALL)
@@ -63,6 +63,20 @@ def containing_digest() -> Select[*tuple[Any, ...]]:
     """Select the refs that contain the blob of a digest."""
     seed = select(blob.c.id).where(blob.c.digest == bindparam("digest"))
     return _refs(ref.c.target_id.in_(select(graph.ancestors(seed, "above").c.id)))
+
+
+@defines(refs.RECORD_SOURCE)
+def record_source() -> Update:
+    """Record where refs come from."""
+    return (
+        update(ref)
+        .where(ref.c.name == bindparam("name"))
+        .values(
+            source=bindparam("source"),
+            origin=bindparam("origin"),
+            pulled=bindparam("pulled"),
+        )
+    )
 
 
 @defines(refs.PINNED)

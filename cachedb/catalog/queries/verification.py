@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select, update
 
 from cachedb.catalog.enums import Reading, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.blobs import has_state
-from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob
 from cachedb.catalog.statements import verification
 
@@ -41,6 +41,31 @@ def missing() -> Select[str]:
 def missing_of() -> Select[str]:
     """Select the missing blobs that some blobs contain."""
     return missing().where(_is_contained())
+
+
+@defines(verification.INTACT)
+def intact() -> Select[*tuple[Any, ...]]:
+    """Select the verified among some blobs."""
+    return (
+        select(blob.c.digest, blob.c.touched)
+        .where(
+            blob.c.digest.in_(each_text("digests")),
+            blob.c.state == int(State.PRESENT),
+            blob.c.verified.is_not(None),
+            blob.c.touched.is_not(None),
+        )
+        .order_by(blob.c.digest)
+    )
+
+
+@defines(verification.ARRIVED)
+def arrived() -> Update:
+    """Record when blobs were hashed."""
+    return (
+        update(blob)
+        .where(blob.c.digest.in_(each_text("digests")))
+        .values(verified=bindparam("moment"))
+    )
 
 
 @defines(verification.VERIFIED)

@@ -91,6 +91,8 @@ ID: Final = Scalars("blobs.id", int)
 """The id of the blob of `digest`."""
 NODES: Final = Rows("blobs.nodes", NodeRow)
 """The blobs of `ids`, in no order."""
+DOCUMENT: Final = Rows("blobs.document", RootRow)
+"""The blob of `digest`, if it is a document that is present and has no problem."""
 PLATFORMS: Final = Rows("blobs.platforms", PlatformRow)
 """The platforms of `ids`, to which blobs and links refer, in no order."""
 DOCUMENTS_BELOW: Final = Rows("blobs.documents_below", DigestRow)

@@ -17,6 +17,15 @@ class ChildRow(NamedTuple):
     platform_id: int | None
 
 
+class SubjectRow(NamedTuple):
+    """A referrer, a document that names a subject; its size is that of its file."""
+
+    subject: str
+    digest: str
+    media_type: str
+    size: int
+
+
 class EdgeRow(NamedTuple):
     """A parent and what it keeps."""
 
@@ -28,6 +37,8 @@ CLAIMS: Final = Rows("links.claims", ClaimRow)
 """What the descriptors of the blob `blob_id` in documents declare of it."""
 CHILDREN: Final = Rows("links.children", ChildRow)
 """The descriptors in each of `parents` other than subjects, by parent, role and place."""
+REFERRERS: Final = Rows("links.referrers", SubjectRow)
+"""The present referrers of each of `digests`, by digest."""
 EDGES: Final = Rows("links.edges", EdgeRow)
 """The edges down from each of `parents`, by parent and child."""
 EDGES_ABOVE: Final = Rows("links.edges_above", EdgeRow)

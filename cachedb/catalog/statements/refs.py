@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from cachedb.catalog.statement import Rows, Scalars
+from cachedb.catalog.statement import Rows, Scalars, Write
 
 
 class RefRow(NamedTuple):
@@ -63,6 +63,8 @@ CONTAINING: Final = Rows("refs.containing", RefRow)
 """The refs whose target contains the blob `blob_id` at any depth, or is that blob."""
 CONTAINING_DIGEST: Final = Rows("refs.containing_digest", RefRow)
 """The refs whose target contains the blob of `digest` at any depth, or is that blob."""
+RECORD_SOURCE: Final = Write("refs.record_source")
+"""Record the `source`, `origin` and time `pulled` of every ref with the name `name`."""
 PINNED: Final = Scalars("refs.pinned", int)
 """The ids of the pinned refs."""
 PARTIAL: Final = Rows("refs.partial", RefRow)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from cachedb.catalog.statement import Scalars, Write
+from cachedb.catalog.statement import Rows, Scalars, Write
+
+
+class VerifiedRow(NamedTuple):
+    """A blob whose file was hashed, and when the file was changed, in nanoseconds."""
+
+    digest: str
+    touched: int
+
 
 FILES: Final = Scalars("verification.files", str)
 """The digests of all blobs that have a file, the largest first."""
@@ -14,6 +22,10 @@ MISSING: Final = Scalars("verification.missing", str)
 """The digests of all missing blobs."""
 MISSING_OF: Final = Scalars("verification.missing_of", str)
 """The digests of the missing blobs that `targets` contain."""
+INTACT: Final = Rows("verification.intact", VerifiedRow)
+"""Those of `digests` that are present and were verified, by digest."""
+ARRIVED: Final = Write("verification.arrived")
+"""Record that the blobs of `digests` were hashed at the time `moment` and are intact."""
 VERIFIED: Final = Write("verification.verified")
 """Record at the time `moment` that the file of `digest`, changed at `touched`, was intact."""
 HEALED: Final = Write("verification.healed")

@@ -5,11 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.batches import chunks
-from cachedb.catalog.enums import State
-from cachedb.catalog.schema import blob
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import verification
 from cachedb.errors import BlobNotFound, CorruptBlob
 
 if TYPE_CHECKING:
@@ -133,14 +130,7 @@ def _download(client: Client, repository: str, descriptor: Descriptor, sink: _Wa
 
 def _proven(connection: Connection, digests: Sequence[Digest]) -> dict[str, int]:
     """Return the verified blobs, and when the file of each was touched."""
-    found: dict[str, int] = {}
-    for batch in chunks(digests):
-        rows = connection.execute(
-            select(blob.c.digest, blob.c.touched).where(
-                blob.c.digest.in_(batch),
-                blob.c.state == int(State.PRESENT),
-                blob.c.verified.is_not(None),
-            )
-        )
-        found.update({digest: touched for digest, touched in rows if touched is not None})
-    return found
+    return {
+        row.digest: row.touched
+        for row in connection.each(verification.INTACT, digests=many(digests))
+    }

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from cachedb.catalog.batches import chunks
-from cachedb.catalog.enums import Role, State
-from cachedb.catalog.schema import blob, link
+from cachedb.catalog import codecs
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import links
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest
 from cachedb.layout.blobs import path_of
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
@@ -150,25 +148,15 @@ class LocalReferrers:
         return all(map(self._documents.is_here, (*needed.documents, *needed.blobs)))
 
     def _find(self, subjects: Sequence[Digest]) -> Mapping[str, list[Descriptor]]:
-        about = blob.alias("about")
         found: dict[str, list[Descriptor]] = {}
         with self._catalog.reading() as connection:
-            for batch in chunks(subjects):
-                rows = connection.execute(
-                    select(about.c.digest, blob.c.digest, blob.c.media_type, blob.c.size)
-                    .join_from(blob, link, link.c.parent_id == blob.c.id)
-                    .join(about, about.c.id == link.c.child_id)
-                    .where(
-                        about.c.digest.in_(batch),
-                        link.c.role == int(Role.SUBJECT),
-                        blob.c.state == int(State.PRESENT),
-                    )
-                    .order_by(blob.c.digest)
+            for row in connection.each(links.REFERRERS, digests=many(subjects)):
+                referrer = Descriptor(
+                    media_type=MediaType(row.media_type),
+                    digest=codecs.digest(row.digest),
+                    size=codecs.size(row.size),
                 )
-                for subject, digest, kind, size in rows:
-                    found.setdefault(subject, []).append(
-                        Descriptor(media_type=MediaType(kind), digest=Digest(digest), size=size)
-                    )
+                found.setdefault(row.subject, []).append(referrer)
         return found
 
 

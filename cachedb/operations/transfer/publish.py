@@ -11,11 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, update
-
-from cachedb.catalog.schema import blob, ref
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import refs
+from cachedb.catalog.statements import refs, verification
 from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
 from cachedb.operations.gc import weak_roots
@@ -229,23 +226,17 @@ def _remember(
     for naming in namings:
         if naming.name is None:
             continue
-        connection.execute(
-            update(ref)
-            .where(ref.c.name == naming.name)
-            .values(
-                source=naming.source,
-                origin=naming.origin,
-                pulled=now if naming.source == "pull" else None,
-            )
+        connection.write(
+            refs.RECORD_SOURCE,
+            name=naming.name,
+            source=naming.source,
+            origin=naming.origin,
+            pulled=now if naming.source == "pull" else None,
         )
 
 
 def _mark_verified(connection: Connection, digests: Collection[Digest]) -> None:
-    if digests:
-        connection.execute(
-            update(blob).where(blob.c.digest == bindparam("key")).values(verified=_now()),
-            [{"key": digest} for digest in digests],
-        )
+    connection.write(verification.ARRIVED, digests=many(digests), moment=_now())
 
 
 def _now() -> int:

@@ -6,10 +6,8 @@ import threading
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
-
-from cachedb.catalog.enums import DOCUMENTS, State
-from cachedb.catalog.schema import blob
+from cachedb.catalog import codecs
+from cachedb.catalog.statements import blobs
 from cachedb.errors import (
     BlobNotFound,
     CacheError,
@@ -382,14 +380,8 @@ def _only_image(index: Index, found: selection.Selection) -> selection.Selection
 
 def _local_descriptor(connection: Connection, digest: Digest) -> Descriptor | None:
     """Return the descriptor of a document that is here, so that no registry has to be asked."""
-    row = connection.execute(
-        select(blob.c.media_type, blob.c.size).where(
-            blob.c.digest == digest,
-            blob.c.state == int(State.PRESENT),
-            blob.c.kind.in_([int(kind) for kind in DOCUMENTS]),
-            blob.c.problem.is_(None),
-        )
-    ).first()
+    row = connection.first(blobs.DOCUMENT, digest=digest)
     if row is None:
         return None
-    return Descriptor(media_type=MediaType(row.media_type), digest=digest, size=row.size)
+    size = codecs.size(row.size)
+    return Descriptor(media_type=MediaType(row.media_type), digest=digest, size=size)
