@@ -1,5 +1,6 @@
 """Entries without a name for referrers: what keeps them, and what goes with them."""
 
+import io
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from cachedb.cache import Cache
 from cachedb.errors import Refused
 from cachedb.operations.gc.mark import Reason
 from cachedb.operations.gc.retention import Policy
+from cachedb.operations.transfer.export import ExportOptions
 from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.query.syntax.parser import parse
@@ -172,3 +174,40 @@ def test_import_keeps_the_entries_of_referrers(referred: build.Tree, empty: Cach
     empty.import_directory(referred.path, ImportOptions(), UNWATCHED)
 
     assert entries(empty) == [(NAME, IMAGE.digest), (None, SIGNATURE.digest), (None, SBOM.digest)]
+
+
+def test_import_finds_referrers_without_entries(tree: build.Tree, empty: Cache) -> None:
+    tree.add(IMAGE, NAME)
+    tree.put(*SIGNATURE.blobs, *SBOM.blobs, *build.signature(kinds.image("elsewhere")).blobs)
+
+    empty.import_directory(tree.path, ImportOptions(), UNWATCHED)
+
+    assert on_disk(empty) == ALL
+    assert entries(empty)[0] == (NAME, IMAGE.digest)
+    assert set(entries(empty)[1:]) == {(None, SIGNATURE.digest), (None, SBOM.digest)}
+
+
+def test_import_leaves_out_a_referrer_that_lacks_a_blob(tree: build.Tree, empty: Cache) -> None:
+    tree.add(IMAGE, NAME)
+    tree.put(SIGNATURE.root)
+
+    empty.import_directory(tree.path, ImportOptions(), UNWATCHED)
+
+    assert entries(empty) == [(NAME, IMAGE.digest)]
+    assert on_disk(empty) == IMAGE.digests
+
+
+def test_an_image_that_is_named_anew_keeps_its_referrers(
+    referred: build.Tree, empty: Cache
+) -> None:
+    with Cache.open(referred.path) as cache:
+        plan = cache.plan_export([NAME], ExportOptions())
+        archive = io.BytesIO(b"".join(cache.export(plan)))
+
+    empty.import_archive(archive, "the archive", ImportOptions(name=OTHER), UNWATCHED)
+
+    assert entries(empty)[0] == (OTHER, IMAGE.digest)
+    assert {digest for name, digest in entries(empty) if name is None} == {
+        SIGNATURE.digest,
+        SBOM.digest,
+    }

@@ -141,12 +141,12 @@ def test_no_operation_loses_a_blob_that_is_present_and_reachable(
 def check_import(origin: Cache, target: Cache, wanted: set[str]) -> None:
     """An import carries all of it, or nothing; an image that lacks something is reported."""
     try:
-        (done, *_) = target.import_directory(origin.layout.root, ImportOptions(), UNWATCHED)
+        (done,) = target.import_directory(origin.layout.root, ImportOptions(), UNWATCHED)
     except InvalidArchive:
         assert on_disk(target) == set()
         return
-    assert on_disk(target) == wanted
-    (listing,) = target.list()
+    assert on_disk(target) >= wanted  # with what refers to it
+    (listing,) = [each for each in target.list() if each.name == NAME]
     assert done.missing or listing.health is not Health.BROKEN
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 from cachedb.archive import image_archive
 from cachedb.errors import (
@@ -21,28 +21,22 @@ from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import (
     Descriptor,
     Digest,
-    Index,
     Reference,
-    attestation,
-    graph,
-    manifest,
     media_type,
 )
 from cachedb.oci.names.entry_name import KIND, claims_other_content, is_attached_kind
-from cachedb.oci.salvage import leads_on
+from cachedb.operations.transfer.import_closure import ClosureReader
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from cachedb.archive.docker_archive import Image
     from cachedb.catalog.connect import Catalog
     from cachedb.layout.blobs import BlobStore
     from cachedb.layout.staging.area import StagingArea
-    from cachedb.oci import Manifest
-    from cachedb.oci.graph import ContentGraph, RequiredContent
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
 
@@ -136,9 +130,10 @@ def _import_images(
                 source, f"there is no image in it that {options.name!r} could name"
             )
         return ()
-    named = _renamed(named, options.name, source)
-    reader = _ClosureReader(intake, source)
+    reader = ClosureReader(intake, source)
     images = [reader.read(descriptor) for _, descriptor in named]
+    weak = {d.digest for name, d in named if name is None and reader.is_referrer(d)}
+    named = _renamed(named, options.name, source, weak)
     replaced = _taken_over(layout, named, options)
     present = {(ref.name, ref.descriptor.digest) for ref in layout.index().refs}
     moved = {
@@ -147,12 +142,19 @@ def _import_images(
         if name in replaced or (name, descriptor.digest) not in present
     }
     needed = dict.fromkeys(digest for image in images for digest in image.order)
+    referrers = reader.referrers(needed)
+    needed |= dict.fromkeys(digest for _, closure in referrers for digest in closure.order)
     staged = [digest for digest in needed if digest in intake.staged]
     namings = [
         Naming(name=name, descriptor=descriptor, source="import", origin=source)
         for name, descriptor in named
         if name in moved
     ]
+    namings += (
+        Naming(name=None, descriptor=descriptor, source="import", origin=source)
+        for descriptor, _ in referrers
+        if (None, descriptor.digest) not in present
+    )
     if namings or staged:
         reused = needed.keys() - intake.staged.keys()
         publish(layout, catalog, intake.stage, staged, namings, reused)
@@ -237,6 +239,14 @@ class _Intake:
         file = self._layout.blobs.stat(digest)
         return None if file is None else file.size
 
+    def small_blobs(self, without: Collection[Digest]) -> Iterator[tuple[Digest, bytes]]:
+        """Yield the staged blobs that may be documents, but for some."""
+        for digest, size in self.staged.items():
+            if digest not in without and size <= MANIFEST_BYTES.value:
+                content = self.read(digest)
+                if content is not None:
+                    yield digest, content
+
     def read(self, digest: Digest) -> bytes | None:
         """Return the bytes of a staged or present document; None if it is neither."""
         if digest in self.staged:
@@ -279,6 +289,14 @@ class _DirectoryIntake(_Intake):
             self._brought.add(digest)
         return super().size_of(digest)
 
+    def small_blobs(self, without: Collection[Digest]) -> Iterator[tuple[Digest, bytes]]:
+        for file in self._origin.files():
+            if file.digest in without or file.size > MANIFEST_BYTES.value:
+                continue
+            with suppress(BlobNotFound, CorruptBlob):
+                if self._origin.starts_with(file.digest, b"{"):
+                    yield file.digest, self._origin.read(file.digest, MANIFEST_BYTES)
+
     def _bring(self, digest: Digest) -> None:
         file = self._origin.stat(digest)
         if file is None:
@@ -288,127 +306,6 @@ class _DirectoryIntake(_Intake):
                 self.store(iter(lambda: stream.read(_CHUNK), b""), digest, file.size)
         except CorruptBlob as error:
             raise InvalidArchive(self._source, f"blob {digest} {error.why}") from error
-
-
-class _Closure(NamedTuple):
-    """What one image needs: `order` has children before parents, `missing` is not there."""
-
-    order: tuple[Digest, ...]
-    missing: tuple[Digest, ...]
-
-
-class _ClosureReader:
-    """Reads closures of images from staged and present blobs; each document is parsed once."""
-
-    def __init__(self, intake: _Intake, source: str) -> None:
-        self._intake = intake
-        self._source = source
-        self._parsed: dict[Digest, Index | Manifest] = {}
-
-    def read(self, root: Descriptor) -> _Closure:
-        """Collect the closure of a root.
-
-        Raises:
-            InvalidArchive: No platform of the image is whole, a document breaks the rules, or a
-                blob has another size than its descriptor says.
-            LimitExceeded: The image is nested too deeply, or has too many documents.
-        """
-        if not graph.is_document(root.media_type):
-            return self._read_blob(root)
-        found = graph.explore([root], self._read_level, f"{root.digest} in {self._source}")
-        order: list[Digest] = []
-        missing = [each.digest for each in found.missing]
-        broken: set[Digest] = set(missing)
-        for digest in found.documents:
-            leaves = self._present_leaves(digest, found.content[digest])
-            absent = [d.digest for d in found.content[digest].blobs if d.digest not in leaves]
-            if absent:
-                broken.add(digest)
-            missing += absent
-            order += [*leaves, digest]
-        self._refuse_broken(found, broken, missing)
-        return _Closure(tuple(dict.fromkeys(order)), tuple(dict.fromkeys(missing)))
-
-    def _read_blob(self, root: Descriptor) -> _Closure:
-        if not self._is_there(root):
-            raise InvalidArchive(self._source, f"{root.digest} is missing")
-        self._refuse_unknown_document(root)
-        return _Closure((root.digest,), ())
-
-    def _read_level(self, level: Sequence[Descriptor]) -> Iterator[RequiredContent | None]:
-        for descriptor in level:
-            if self._is_there(descriptor):
-                document = self._parse(descriptor)
-                self._parsed[descriptor.digest] = document
-                yield graph.required_content(document)
-            else:
-                yield None
-
-    def _present_leaves(self, parent: Digest, needed: RequiredContent) -> list[Digest]:
-        """Return the blobs of a document that are there, those that may be absent among them."""
-        found = list(filter(self._is_there, needed.leaves))
-        if isinstance(self._parsed[parent], Index):
-            for each in found:
-                self._refuse_unknown_document(each)
-        return [each.digest for each in found]
-
-    def _refuse_broken(
-        self, found: ContentGraph, broken: set[Digest], missing: Sequence[Digest]
-    ) -> None:
-        """Refuse an image that lacks something and has no platform that is whole.
-
-        An attestation is not a platform, unless there is nothing else.
-        """
-        platforms = [key for key in found.descriptors if self._is_platform(found, key)]
-        if missing and broken.issuperset(platforms):
-            (root,) = found.roots
-            raise InvalidArchive(
-                self._source, f"no platform of {root} is whole: {missing[0]} is missing"
-            )
-
-    def _is_platform(self, found: ContentGraph, digest: Digest) -> bool:
-        if attestation.is_attestation(found.descriptors[digest].annotations):
-            return False
-        document = self._parsed.get(digest)
-        if isinstance(document, Index):
-            return bool(found.content[digest].blobs)
-        return document is not None and not document.is_attestation
-
-    def _refuse_unknown_document(self, descriptor: Descriptor) -> None:
-        """Refuse a document of an unknown type that points at other content.
-
-        Its content cannot be carried along, and no collector could tell what it needs.
-        """
-        if descriptor.media_type.is_layer or descriptor.size > MANIFEST_BYTES.value:
-            return
-        content = self._intake.read(descriptor.digest)
-        if content is not None and leads_on(content):
-            raise InvalidArchive(
-                self._source,
-                f"{descriptor.digest} is a document of the unknown type "
-                f"{str(descriptor.media_type)!r}",
-            )
-
-    def _is_there(self, descriptor: Descriptor) -> bool:
-        size = self._intake.size_of(descriptor.digest)
-        if size is None and descriptor.data is not None:
-            size = self._intake.store_embedded(descriptor.digest, descriptor.data)
-        if size is not None and size != descriptor.size:
-            raise InvalidArchive(
-                self._source,
-                f"blob {descriptor.digest} has {size} bytes, and its descriptor says "
-                f"{descriptor.size}",
-            )
-        return size is not None
-
-    def _parse(self, descriptor: Descriptor) -> Index | Manifest:
-        content = self._intake.read(descriptor.digest)
-        if content is None:
-            raise InvalidArchive(self._source, f"blob {descriptor.digest} cannot be read")
-        try:
-            return manifest.parse(content, descriptor.media_type)
-        except InvalidManifest as error:
-            raise InvalidArchive(self._source, str(error.of(descriptor.digest))) from error
 
 
 def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Descriptor]]:
@@ -430,15 +327,20 @@ def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Desc
 
 
 def _renamed(
-    named: list[tuple[str | None, Descriptor]], name: str | None, source: str
+    named: list[tuple[str | None, Descriptor]],
+    name: str | None,
+    source: str,
+    weak: Collection[Digest],
 ) -> list[tuple[str | None, Descriptor]]:
     if name is None:
         return named
     given = str(Reference.parse(name).with_default_tag())
     images = {d.digest for _, d in named if not is_attached_kind(d.annotations.get(KIND))}
+    images -= set(weak)
     if len(images) > 1:
         raise InvalidArchive(source, "there are several images in it, and one name was given")
-    return list({d.digest: (given, d) for _, d in named}.values())
+    each_once = {d.digest: d for _, d in named}
+    return [(None if digest in weak else given, d) for digest, d in each_once.items()]
 
 
 def _taken_over(
