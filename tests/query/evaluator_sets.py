@@ -557,10 +557,7 @@ class Sets:
         )
         beside = self.cache.blobs[ref.target].digest.replace(":", "-") + ".sig"
         return by_referrer or any(
-            one.tag == beside
-            and one.repo is not None
-            and one.repo == ref.repo
-            and one.registry == ref.registry
+            one.tag == beside and one.repo == ref.repo and one.registry == ref.registry
             for one in self.cache.refs.values()
         )
 

@@ -296,11 +296,13 @@ def _add_oddities(builder: Builder) -> None:
     builder.refer(gone, SIGNATURE)
     signature = builder.blob("manifest", MANIFEST, 500)
     builder.link(signature, builder.empty(), "config")
-    for ref in [one for one in builder.cache.refs.values() if one.repo][:1]:
+    full = [one for one in builder.cache.refs.values() if one.repo][:1]
+    bare = [one for one in builder.cache.refs.values() if one.tag and not one.repo][:1]
+    for ref in (*full, *bare):
         beside = builder.name(signature.id)
         beside.registry, beside.repo = ref.registry, ref.repo
         beside.tag = blobs[ref.target].digest.replace(":", "-") + ".sig"
-        beside.name = f"{ref.registry}/{ref.repo}:{beside.tag}"
+        beside.name = f"{ref.registry}/{ref.repo}:{beside.tag}" if ref.repo else beside.tag
 
 
 def days_ago(days: int) -> int:

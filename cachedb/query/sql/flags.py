@@ -138,8 +138,9 @@ def _signed_by_tag(conditions: ConditionBuilder) -> CTE:
             signed,
             and_(
                 signed.c.target_id == target.c.id,
-                signed.c.repo == signature.c.repo,
-                signed.c.registry == signature.c.registry,
+                # Tags without a repository, as skopeo and oras write them, have NULL in both.
+                signed.c.repo.is_not_distinct_from(signature.c.repo),
+                signed.c.registry.is_not_distinct_from(signature.c.registry),
             ),
         )
         .where(dialect.ends_with(signature.c.tag, _SIGNATURE_TAG))
