@@ -8,8 +8,8 @@ is a document without a platform that is about no manifest here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachedb.oci import attestation, manifest, strict_json
 from cachedb.oci.manifest import Index
@@ -39,8 +39,7 @@ _ALWAYS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexEntry:
+class IndexEntry(NamedTuple):
     """One element of ``manifests``: its descriptor, and its JSON with unknown fields."""
 
     descriptor: Descriptor
@@ -57,8 +56,7 @@ class IndexEntry:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexDocument:
+class IndexDocument(NamedTuple):
     """An index with its bytes, which are encoded again only when its entries change."""
 
     content: bytes

@@ -6,9 +6,9 @@ OCI artifact manifest. Documents are kept as bytes and read here; nothing is eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import InvalidManifest, InvalidMediaType
 from cachedb.oci import attestation, media_type
@@ -40,8 +40,7 @@ class ChildRole(StrEnum):
     SUBJECT = "subject"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Child:
+class Child(NamedTuple):
     """One descriptor of a document; `position` counts from 0 within its role."""
 
     role: ChildRole
@@ -49,15 +48,14 @@ class Child:
     descriptor: Descriptor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class Index(NamedTuple):
     """An image index: the manifests of the platforms, and attestations (image-index.md)."""
 
     media_type: MediaType
     manifests: tuple[Descriptor, ...]
     artifact_type: MediaType | None = None
     subject: Descriptor | None = None
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = MappingProxyType({})
 
     def children(self) -> Iterator[Child]:
         """Yield every descriptor in the order of the document, the subject last."""
@@ -65,8 +63,7 @@ class Index:
         yield from _subject(self.subject)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(NamedTuple):
     """An image or artifact manifest: a config and layers (manifest.md).
 
     `config` is None in the withdrawn artifact manifest only, whose blobs are its layers.
@@ -77,7 +74,7 @@ class Manifest:
     layers: tuple[Descriptor, ...]
     artifact_type: MediaType | None = None
     subject: Descriptor | None = None
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = MappingProxyType({})
 
     @property
     def is_image(self) -> bool:

@@ -6,8 +6,7 @@ fault, the collector must not delete their content.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import InvalidManifest
 from cachedb.oci import config, manifest
@@ -26,8 +25,7 @@ _SINGULAR = {"config": ChildRole.CONFIG, "subject": ChildRole.SUBJECT}
 _UNREADABLE = ("fsLayers",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Salvage:
+class Salvage(NamedTuple):
     """The readable descriptors of a document; `is_whole` if there are no others."""
 
     found: tuple[Child, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.oci import Reference
@@ -70,7 +70,7 @@ def copy(
     for _, error in sent.failures:
         raise error
     (pushed,) = sent.pushed
-    as_it_is = replace(options.push, platforms=(), has_arch_tags=False)
+    as_it_is = options.push._replace(platforms=(), has_arch_tags=False)
     attached = _attached(pulled, source, target, options.push)
     tagged = push(layout, catalog, attached, connect, as_it_is, progress)
     for _, error in tagged.failures:

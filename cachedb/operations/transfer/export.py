@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from cachedb.archive import docker_archive, flatten, oci_archive
 from cachedb.archive.docker_archive import ImageToWrite
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from cachedb.operations.transfer.image_parts import Part
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
+class ExportOptions(NamedTuple):
     """What to export: with no platform, all of them, or the one that fits where only one can.
 
     `name` is what the image is called in the archive, instead of its name here. `is_forced` lets
@@ -51,8 +50,7 @@ class ExportOptions:
     is_forced: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(NamedTuple):
     """An image as it is exported; `left_out` are its platforms that were never pulled."""
 
     name: str | None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cachedb.archive import image_archive
 from cachedb.errors import (
@@ -43,8 +42,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class Imported(NamedTuple):
     """An imported image; `replaced` is the digest that its name had before, if another one."""
 
     name: str | None
@@ -54,8 +52,7 @@ class Imported:
     missing: tuple[Digest, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportOptions:
+class ImportOptions(NamedTuple):
     """Options of an import: another name for the one image, and whether names may move."""
 
     name: str | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, verification
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 _MOST_ATTEMPTS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Naming:
+class Naming(NamedTuple):
     """A name, or None, for a descriptor in index.json, and the user state of the ref."""
 
     name: str | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from cachedb.registry.referrers import TaggedReferrer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulled:
+class Pulled(NamedTuple):
     """An image that is in the cache now; `fetched` counts the bytes that were transferred."""
 
     name: str
@@ -40,16 +39,14 @@ class Pulled:
     tagged: tuple[TaggedReferrer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullReport:
+class PullReport(NamedTuple):
     """What a pull of several images came to; the failures do not undo the others."""
 
     pulled: tuple[Pulled, ...]
     failures: tuple[tuple[Reference, CacheError], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullOptions:
+class PullOptions(NamedTuple):
     """What to pull: with no platform, all; `jobs` requests at a time.
 
     `is_forced` lets an image in whose platform is not the one that was asked for. `trusted` is

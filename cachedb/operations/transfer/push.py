@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog.enums import DOCUMENTS
 from cachedb.catalog.index.ref_rows import parts_of
@@ -63,8 +63,7 @@ class Change(StrEnum):
     UNCHANGED = "unchanged"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushOptions:
+class PushOptions(NamedTuple):
     """Options of a push: all platforms if none is named, `jobs` concurrent requests."""
 
     platforms: tuple[Platform, ...] = ()
@@ -73,8 +72,7 @@ class PushOptions:
     conflict: Conflict = Conflict.MERGE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
+class Sending(NamedTuple):
     """An image of the cache, and its name in a registry."""
 
     name: str
@@ -82,8 +80,7 @@ class Sending:
     target: Reference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pushed:
+class Pushed(NamedTuple):
     """Result of pushing one image: `descriptor` is that of the tag now.
 
     `sent` is in bytes; `uploaded`, `mounted` and `existed` count blobs.
@@ -101,8 +98,7 @@ class Pushed:
     arch_tags: tuple[Reference, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushReport:
+class PushReport(NamedTuple):
     """Result of pushing several images; a failure does not undo the others."""
 
     pushed: tuple[Pushed, ...]

@@ -39,8 +39,7 @@ class PushDocument(NamedTuple):
         return None if self.parsed is None else self.parsed.subject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushGraph:
+class PushGraph(NamedTuple):
     """An image to be pushed: documents in the order of publication, the root last.
 
     Missing content is needed and not here; the registry may have it. `referrers` refer to any of
