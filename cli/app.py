@@ -22,11 +22,11 @@ from cachedb.version import VERSION
 # Summaries of the commands, so that --help and completion import none of them. A test compares
 # them with the docstrings.
 _COMMANDS: Final = {
-    "pull": "Pull images, for all of their platforms or for some.",
-    "push": "Push images, with all that refers to them; only what the registry lacks is sent.",
-    "copy": "Copy an image from one registry to another, through the cache, where it stays.",
-    "tags": "List the tags of a repository, as its registry has them.",
-    "inspect": "Show what a registry says about an image, without pulling it.",
+    "pull": "Pull images for all platforms or for some.",
+    "push": "Push images with their referrers; blobs that the registry has are not sent.",
+    "copy": "Copy an image from one registry to another, through the cache, which keeps it.",
+    "tags": "List the tags of a repository, in the order of its registry.",
+    "inspect": "Show the platforms of an image at a registry, without pulling it.",
     "import": "Import images from OCI archives and layouts, and from archives of docker save.",
     "export": "Export images as an OCI archive, for docker load, or one as a file tree.",
     "ls": "List the images in the cache, or those that match a query.",
