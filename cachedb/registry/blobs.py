@@ -84,8 +84,8 @@ class BlobStream:
             return
         if not response.codings:
             yield from _counted(response.chunks(), offset, descriptor)
-        elif self._reading is not None:
-            yield from _counted(_read_as(self._reading, response), offset, descriptor)
+        elif reading := self._reading or _only_reading(response, offset, descriptor):
+            yield from _counted(_read_as(reading, response), offset, descriptor)
         else:
             yield from _guessed(response, offset, descriptor)
 
@@ -114,7 +114,7 @@ def _guessed(response: Response, offset: int, descriptor: Descriptor) -> Iterato
     what it passes on. Only the digest distinguishes the two.
     """
     what = f"blob {descriptor.digest}"
-    reading = _likely(response, offset, descriptor)
+    reading = _likely(response, descriptor)
     other = _Reading.DECODED if reading is _Reading.AS_SENT else _Reading.AS_SENT
     hasher = Digest(descriptor.digest).hasher()
     try:
@@ -133,12 +133,17 @@ def _guessed(response: Response, offset: int, descriptor: Descriptor) -> Iterato
         raise _Misread(wrong, other)
 
 
-def _likely(response: Response, offset: int, descriptor: Descriptor) -> _Reading:
+def _only_reading(response: Response, offset: int, descriptor: Descriptor) -> _Reading | None:
+    """Return the reading that the length leaves, None if both are possible."""
     length = headers.content_length(response.header_lines("Content-Length"))
-    if length is None:
-        has_suffix = any(descriptor.media_type.endswith(coding) for coding in response.codings)
-        return _Reading.AS_SENT if has_suffix else _Reading.DECODED
-    return _Reading.AS_SENT if offset + length == descriptor.size else _Reading.DECODED
+    is_other = length is not None and offset + length != descriptor.size
+    return _Reading.DECODED if is_other else None
+
+
+def _likely(response: Response, descriptor: Descriptor) -> _Reading:
+    has_length = headers.content_length(response.header_lines("Content-Length")) is not None
+    has_suffix = any(descriptor.media_type.endswith(coding) for coding in response.codings)
+    return _Reading.AS_SENT if has_length or has_suffix else _Reading.DECODED
 
 
 @contextmanager

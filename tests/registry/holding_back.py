@@ -61,7 +61,7 @@ def holding_back(thing):
                 server.begun.set()
                 server.go_on.wait(_PATIENCE)
                 body = body[half:]
-            with suppress(OSError):  # whoever asked may be gone by now
+            with suppress(OSError):  # the client may have closed the connection
                 self.wfile.write(body)
 
         do_HEAD = do_GET  # noqa: N815

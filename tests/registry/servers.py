@@ -54,7 +54,7 @@ def docker_registry(folder: Path, **settings):
     )
     try:
         host = _listening(process)
-        # Somebody has to read the log, or the registry stops when the pipe is full.
+        # Without a reader of the log, the registry stops when the pipe is full.
         drain = threading.Thread(target=process.stderr.read, daemon=True)
         drain.start()
         yield Served(host)
@@ -139,7 +139,7 @@ def htpasswd(folder: Path):
 
 @dataclass
 class TokenServer:
-    """Makes tokens for whoever says USER and PASSWORD, and for pulls by anybody."""
+    """Issues tokens for USER and PASSWORD, and anonymous ones for pulls."""
 
     authority: Authority
     url: str = ""

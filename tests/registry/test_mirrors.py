@@ -139,10 +139,10 @@ def test_what_a_mirror_does_not_have_comes_from_the_registry():
 
 
 def test_what_nobody_has_is_not_found():
-    nobody = lambda _asked: Reply(404)  # noqa: E731
+    absent = lambda _asked: Reply(404)  # noqa: E731
     with (
-        scripted(nobody) as mirror,
-        scripted(nobody) as origin,
+        scripted(absent) as mirror,
+        scripted(absent) as origin,
         _client(origin, **{"*": [mirror.url]}) as client,
         pytest.raises(RefNotFound),
     ):
