@@ -8,16 +8,15 @@ distribution-spec.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from cachedb.errors import LimitExceeded
+from cachedb.records import Record
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class Limit(Record):
     """Largest allowed number of bytes, members, seconds, …, with its name and its variable."""
 
     name: str

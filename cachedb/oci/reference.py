@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import NewType
 
 from cachedb.errors import InvalidDigest, InvalidReference
 from cachedb.oci.digest import Digest
+from cachedb.records import Record
 
 TagName = NewType("TagName", str)
 RepositoryName = NewType("RepositoryName", str)
@@ -38,8 +38,7 @@ REFERENCE = re.compile(
 IDENTIFIER = re.compile(r"[a-f0-9]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Record):
     """A normalised image name: ``domain/path``, with a tag, a digest, both or neither.
 
     `str()` is the canonical form and `familiar` the short one that Docker prints; `parse`
@@ -123,17 +122,17 @@ class Reference:
 
     def with_default_tag(self) -> Reference:
         """Add ``latest`` when there is neither a tag nor a digest."""
-        return replace(self, tag=DEFAULT_TAG) if self.is_name_only else self
+        return self.replace(tag=DEFAULT_TAG) if self.is_name_only else self
 
     def with_tag(self, tag: str) -> Reference:
         """Return the reference to another tag of the same repository."""
         if not TAG.fullmatch(tag):
             raise InvalidReference(tag, "not a tag")
-        return replace(self, tag=TagName(tag), digest=None)
+        return self.replace(tag=TagName(tag), digest=None)
 
     def with_digest(self, digest: Digest) -> Reference:
         """Return the reference to one digest of the same repository, without a tag."""
-        return replace(self, tag=None, digest=digest)
+        return self.replace(tag=None, digest=digest)
 
     def _with_suffix(self, name: str) -> str:
         tag = f":{self.tag}" if self.tag else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import QueryError
@@ -39,7 +38,7 @@ def error_at(span: Span, why: str, *hints: str) -> QueryError:
 def did_you_mean(word: str, words: Iterable[str]) -> tuple[str, ...]:
     """Return a hint with the nearest of `words`, or with all of them if there are few."""
     known = sorted(set(words))
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    near = _close(word, known, 0.6)
     if near:
         return (f"did you mean `{near[0]}`?",)
     return (f"one of {', '.join(known)}",) if known else ()
@@ -47,8 +46,14 @@ def did_you_mean(word: str, words: Iterable[str]) -> tuple[str, ...]:
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """Return the word that was probably meant."""
-    found = get_close_matches(word, sorted(set(words)), n=1, cutoff=0.7)
+    found = _close(word, sorted(set(words)), 0.7)
     return found[0] if found else None
+
+
+def _close(word: str, words: list[str], cutoff: float) -> list[str]:
+    from difflib import get_close_matches  # noqa: PLC0415  (only for errors)
+
+    return get_close_matches(word, words, n=1, cutoff=cutoff)
 
 
 def render(error: QueryError) -> str:

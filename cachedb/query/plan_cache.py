@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -159,7 +158,7 @@ def _write(folder: int, key: str, compiled: CompiledQuery) -> None:
     encoded = f"{_digest(key + body)}\n{body}".encode()
     if len(encoded) > _LARGEST:
         return
-    temporary = f"{key}.{secrets.token_hex(8)}"
+    temporary = f"{key}.{os.urandom(8).hex()}"
     try:
         with open(os.open(temporary, _NEW, 0o600, dir_fd=folder), "wb") as file:
             file.write(encoded)

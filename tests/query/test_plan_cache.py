@@ -5,7 +5,6 @@ import os
 import random
 import stat
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -236,7 +235,7 @@ def test_a_query_runs_where_no_directory_can_be_made(
 
 
 def test_the_oldest_files_are_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_cache, "QUERY_PLANS", replace(plan_cache.QUERY_PLANS, value=3))
+    monkeypatch.setattr(plan_cache, "QUERY_PLANS", plan_cache.QUERY_PLANS.replace(value=3))
     for number, field in enumerate(("tag", "repo", "registry", "origin", "os")):
         plan_cache.compile_rows(checked(f"refs {field}:a"), "sqlite")
         for file in files(home):
@@ -248,7 +247,7 @@ def test_the_oldest_files_are_removed(home: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_limit_of_zero_turns_the_cache_off(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_cache, "QUERY_PLANS", replace(plan_cache.QUERY_PLANS, value=0))
+    monkeypatch.setattr(plan_cache, "QUERY_PLANS", plan_cache.QUERY_PLANS.replace(value=0))
 
     assert plan_cache.compile_rows(checked("refs tag:a"), "sqlite").statement.text
     assert not (home / "cachedb").exists()

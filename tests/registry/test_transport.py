@@ -1,6 +1,5 @@
 """One request, one answer: limits, proxies, certificates, deadlines."""
 
-import dataclasses
 import io
 import socket
 import threading
@@ -39,7 +38,7 @@ def _get(server, transport, path="/x"):
 
 
 def test_a_body_is_read_up_to_its_limit():
-    limit = dataclasses.replace(TOKEN_BYTES, value=100)
+    limit = TOKEN_BYTES.replace(value=100)
     with (
         scripted(lambda asked: Reply(body=b"x" * int(asked.path[1:]))) as server,
         _transport(server.host) as transport,
@@ -51,7 +50,7 @@ def test_a_body_is_read_up_to_its_limit():
 
 
 def test_a_body_of_unknown_length_is_read_up_to_its_limit():
-    limit = dataclasses.replace(TOKEN_BYTES, value=100)
+    limit = TOKEN_BYTES.replace(value=100)
     with (
         scripted(lambda asked: chunked(b"x" * int(asked.path[1:]))) as server,
         _transport(server.host) as transport,

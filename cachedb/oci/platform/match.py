@@ -8,7 +8,7 @@ it does not take last::
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Ordered:
         if position is not None:
             return (0, position, -len(platform.os_features), *_newest_first(platform))
         # What lacks nothing but features still stands before what is another machine's.
-        position = self._position(replace(platform, os_features=()))
+        position = self._position(platform.replace(os_features=()))
         return (1, len(self.wanted) if position is None else position)
 
     def _position(self, platform: Platform) -> int | None:
@@ -69,7 +69,7 @@ class AnyOf:
         """Rank what matches first, that with the most features before the rest."""
         if self.matches(platform):
             return (0, -len(platform.os_features))
-        return (1, 0 if self.matches(replace(platform, os_features=())) else 1)
+        return (1, 0 if self.matches(platform.replace(os_features=())) else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class OnlyOS:
 
     def _as_ours(self, platform: Platform) -> bool:
         ours = self.wanted
-        return ours.covers(replace(platform, architecture=ours.architecture, variant=ours.variant))
+        return ours.covers(platform.replace(architecture=ours.architecture, variant=ours.variant))
 
 
 def only(platform: Platform) -> Ordered:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import platform as host
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from cachedb.errors import InvalidPlatform
 from cachedb.oci.platform.variants import (
@@ -16,6 +13,7 @@ from cachedb.oci.platform.variants import (
     windows_build,
     windows_runs,
 )
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,8 +47,7 @@ _MACHINES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(Record):
     """An operating system, an architecture, and its variant.
 
     `str()` is ``os/architecture/variant``, with the build of Windows, which alone tells some
@@ -70,7 +67,7 @@ class Platform:
     architecture: str
     variant: str = ""
     os_version: str = ""
-    os_features: tuple[str, ...] = field(default=())
+    os_features: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         name = self.os or "unknown"
@@ -113,7 +110,7 @@ class Platform:
         else:
             given = _words(matched[1], words[1], "".join(words[2:]))
         version, *features = (_unescape(part, text) for part in (matched[2] or "").split("+"))
-        return replace(given, os_version=version, os_features=tuple(features))
+        return given.replace(os_version=version, os_features=tuple(features))
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Platform:
@@ -146,8 +143,7 @@ class Platform:
     def normalized(self) -> Platform:
         """Fold aliases: aarch64 is arm64, its v8 is implied, arm alone is arm/v7."""
         architecture, variant = normalize_architecture(self.architecture, self.variant)
-        return replace(
-            self,
+        return self.replace(
             os=normalize_os(self.os),
             architecture=architecture,
             variant=variant,
@@ -191,7 +187,7 @@ class Platform:
         """Yield this platform, normalised, and then what else runs on it, the best first."""
         me = self.normalized()
         for architecture, variant in runnable(me.architecture, me.variant):
-            yield replace(me, architecture=architecture, variant=variant)
+            yield me.replace(architecture=architecture, variant=variant)
 
     def _with_os(self, name: str) -> str:
         return "/".join(part for part in (name, self.architecture, self.variant) if part)
@@ -199,6 +195,8 @@ class Platform:
 
 def this_machine() -> Platform:
     """Return the platform of the machine that we run on; containers run Linux elsewhere too."""
+    import platform as host  # noqa: PLC0415  (most commands do not ask for this machine)
+
     system = host.system().lower()
     name = host.machine().lower()
     architecture, variant = _MACHINES.get(name, (name, ""))
@@ -239,6 +237,8 @@ def _escape(text: str) -> str:
 
 
 def _unescape(part: str, text: str) -> str:
+    from urllib.parse import unquote  # noqa: PLC0415  (needed for escapes alone)
+
     try:
         return unquote(part, errors="strict")
     except UnicodeDecodeError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidPlatform, QueryError
@@ -135,13 +134,14 @@ def _size(text: str, span: Span) -> int:
     if found is None:
         raise error_at(span, f"`{text}` is not a size", _SIZE_HINT)
     factor = _factor(found["unit"], text, span)
-    # A fraction is exact: 1.5G is a whole number of bytes, and 0.1 is none.
-    size = Fraction(found["number"]) * factor
-    if size.denominator != 1:
+    # Exact: 1.5G is a whole number of bytes, and 0.1 is not.
+    whole, _, decimals = found["number"].partition(".")
+    size, rest = divmod(int(whole + decimals) * factor, int(10 ** len(decimals)))
+    if rest:
         raise error_at(span, f"`{text}` is not a whole number of bytes", _SIZE_HINT)
     if size > LARGEST:
         raise error_at(span, f"`{text}` is more bytes than a file can have", _SIZE_HINT)
-    return int(size)
+    return size
 
 
 def _factor(unit: str, text: str, span: Span) -> int:

@@ -12,7 +12,6 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cachedb.catalog.enums import Kind, Role, State
-from cachedb.packages import versions
 from cachedb.query.semantics.globs import Glob, Wildcard
 from cachedb.query.semantics.values import (
     AffixTest,
@@ -358,6 +357,8 @@ def version_part(scheme: str) -> str:
 
 
 def _version_key(part: str) -> Callable[[str], str]:
+    from cachedb.packages import versions  # noqa: PLC0415  (most queries have no version)
+
     scheme = part.removeprefix(_VERSION)
     return lambda version: versions.key(scheme, version)
 

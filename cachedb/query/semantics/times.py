@@ -8,8 +8,7 @@ of `now`, which is the same for all of a query.
 from __future__ import annotations
 
 import re
-from calendar import monthrange
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidInput
@@ -132,7 +131,7 @@ def _months_before(moment: datetime, months: int) -> datetime:
     year, month = divmod(place, 12)
     if year < 1:
         raise OverflowError
-    day = min(moment.day, monthrange(year, month + 1)[1])
+    day = min(moment.day, _days_of(year, month + 1))
     return moment.replace(year=year, month=month + 1, day=day)
 
 
@@ -142,7 +141,7 @@ def _date(found: re.Match[str], now: datetime) -> Period:
         return _days(datetime(year, 1, 1, tzinfo=now.tzinfo), 366 if _is_leap(year) else 365)
     if found["day"] is None:
         first = datetime(year, month, 1, tzinfo=now.tzinfo)
-        return _days(first, monthrange(year, month)[1])
+        return _days(first, _days_of(year, month))
     first = datetime(year, month, day, tzinfo=now.tzinfo)
     if found["hour"] is None:
         return _days(first, 1)
@@ -177,7 +176,13 @@ def _for(moment: datetime, length: timedelta) -> Period:
 
 
 def _is_leap(year: int) -> bool:
-    return monthrange(year, 2)[1] == 29  # noqa: PLR2004
+    return _days_of(year, 2) == 29  # noqa: PLR2004
+
+
+def _days_of(year: int, month: int) -> int:
+    """Count the days of a month."""
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return (following - date(year, month, 1)).days
 
 
 def _not_a_time(text: str, span: Span) -> QueryError:

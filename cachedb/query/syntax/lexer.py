@@ -45,15 +45,7 @@ _NUMBER_OPERATOR: Final = re.compile(
 _BEFORE_OPERATOR: Final = (
     rf"""(?=\s*(?:{_SYMBOL})|\s+(?:{"|".join(WORD_OPERATORS)})(?:[\s"'$]|\Z))"""
 )
-_FIELD: Final = "|".join(sorted(FIELD_NAMES, key=len, reverse=True))
-_KEYED: Final = "|".join(KEYED_FIELDS)
-_PREFIX: Final = rf"(?P<path>{quoting.RELATIONS})"
-_END_OF_PREFIX: Final = rf":(?!{quoting.PORT})"
-
-FLAG: Final = re.compile(rf"{_PREFIX}(?P<field>is){_END_OF_PREFIX}")
-KEYED: Final = re.compile(rf"{_PREFIX}(?P<field>{_KEYED}){_END_OF_PREFIX}")
-MATCH: Final = re.compile(rf"{_PREFIX}(?P<field>{_FIELD}){_END_OF_PREFIX}")
-COMPARE: Final = re.compile(rf"{_PREFIX}(?P<field>{_FIELD}){_BEFORE_OPERATOR}")
+_FIELD: Final = re.compile(rf"{quoting.PATH}(?:{quoting.COLON}|{_BEFORE_OPERATOR})")
 CALL: Final = re.compile(r"(?P<name>[A-Za-z_]+)\(")
 SAVED: Final = re.compile(r"@(?P<name>[a-z][a-z0-9_-]*)")
 ANY_RUN: Final = re.compile(r"""[^\s(),"']+""")
@@ -133,6 +125,19 @@ class Scanner:
         self.position += len(found)
         self.skip()
         return found
+
+    def field(self) -> re.Match[str] | None:
+        """Match `path.field:` here, or a path and a field before an operator.
+
+        The words of the path are relations; `is` and fields of keys and values need the colon.
+        """
+        found = self.peek(_FIELD)
+        if found is None or not quoting.are_relations(found["path"]):
+            return None
+        name, has_colon = found["field"], found["colon"]
+        if name in FIELD_NAMES or (has_colon and (name == "is" or name in KEYED_FIELDS)):
+            return found
+        return None
 
     def operator(self) -> str | None:
         """Take the operator of a comparison; returns its word."""

@@ -23,9 +23,11 @@ REFERENCE: Final = re.compile(r"[\w.:/@*?\[\]^+\\-]+", re.ASCII)
 # After a colon these begin the port of a registry: registry:5000/repo is a reference.
 PORT: Final = r"\d{1,5}/"
 
-RELATIONS: Final = rf"(?:(?:{'|'.join(RELATION_NAMES)})\.)*"
-_FIELDS = "|".join((*FIELD_NAMES, *KEYED_FIELDS, "is"))
-_LIKE_A_FIELD = re.compile(rf"{RELATIONS}(?:{_FIELDS}):(?!{PORT})")
+PATH: Final = r"(?P<path>(?:[a-z]+\.)*)(?P<field>[a-z]+)"
+COLON: Final = rf"(?P<colon>:)(?!{PORT})"
+_PATH_AND_COLON: Final = re.compile(PATH + COLON)
+_FIELDS: Final = frozenset((*FIELD_NAMES, *KEYED_FIELDS, "is"))
+_RELATIONS: Final = frozenset(RELATION_NAMES)
 SINGULARS: Final = {
     "image": "images",
     "ref": "refs",
@@ -75,9 +77,19 @@ def is_selector(text: str) -> bool:
         BARE_SELECTOR.fullmatch(text)
         and REFERENCE.fullmatch(text)
         and text not in RESERVED
-        and not _LIKE_A_FIELD.match(text)
+        and not _is_like_a_field(text)
         and text[0] not in "^+"
     )
+
+
+def are_relations(path: str) -> bool:
+    """Whether every word of a path, each with its dot, is a relation."""
+    return not path or set(path[:-1].split(".")) <= _RELATIONS
+
+
+def _is_like_a_field(text: str) -> bool:
+    found = _PATH_AND_COLON.match(text)
+    return found is not None and found["field"] in _FIELDS and are_relations(found["path"])
 
 
 def escape(text: str) -> str:

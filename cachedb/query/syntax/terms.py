@@ -31,6 +31,7 @@ from cachedb.query.vocabulary import (
     CLAUSES,
     CONSTANTS,
     FUNCTIONS,
+    KEYED_FIELDS,
     KEYWORDS,
     NOUNS,
     QUANTIFIERS,
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
     from cachedb.errors import QueryError
     from cachedb.query.syntax.tree import Span
 
-_NOUN: Final = re.compile(rf"(?P<name>{'|'.join(NOUNS)})(?![^\s)])")
-_RELATION: Final = re.compile(rf"(?P<name>{'|'.join(RELATION_NAMES)})(?![a-z_])")
+_NOUN: Final = re.compile(r"(?P<name>[a-z]+)(?![^\s)])")
+_RELATION: Final = re.compile(r"(?P<name>[a-z]+)(?![a-z_])")
 _BEHIND_RELATION: Final = re.compile(r"[\s(),<>=!]|\Z")
 _GROUP_AFTER_BLANK: Final = re.compile(r"\s+\(")
 
@@ -85,14 +86,20 @@ class TermParser(ABC):
 
     def _noun(self) -> str | None:
         scanner = self._scanner
-        if found := scanner.take(_NOUN):
+        found = scanner.peek(_NOUN)
+        if found and found["name"] in NOUNS:
+            scanner.position = found.end()
             scanner.skip()
             return "refs" if found["name"] == "images" else found["name"]
         word = scanner.word()
         is_alone = scanner.source.text[scanner.position + len(word) :][:1] in {"", " ", ")"}
-        if word in quoting.SINGULARS and is_alone and not scanner.peek(lexer.COMPARE):
+        if word in quoting.SINGULARS and is_alone and not self._is_compared():
             raise syntax_errors.bare_word(scanner.here(), word, is_first=True)
         return None
+
+    def _is_compared(self) -> bool:
+        found = self._scanner.field()
+        return found is not None and not found["colon"]
 
     def _primary(self) -> Expression:
         scanner = self._scanner
@@ -150,21 +157,19 @@ class TermParser(ABC):
     def _field(self) -> Expression | None:
         scanner = self._scanner
         start = scanner.position
-        for pattern in (lexer.FLAG, lexer.KEYED, lexer.MATCH, lexer.COMPARE):
-            found = scanner.take(pattern)
-            if found:
-                break
-        else:
+        found = scanner.field()
+        if found is None:
             return None
+        scanner.position = found.end()
         relations = tuple(found["path"].split(".")[:-1])
         path = Path(relations=relations, field=found["field"], span=scanner.span(start))
         self._check_depth(len(relations), path.span)
-        if pattern is lexer.FLAG:
+        if path.field == "is":
             words = scanner.values()
             return Flag(relations=relations, words=words, span=scanner.span(start))
-        if pattern is lexer.KEYED:
+        if path.field in KEYED_FIELDS:
             return self._keyed(path)
-        if pattern is lexer.MATCH:
+        if found["colon"]:
             values = scanner.values()
             return Match(path=path, values=values, span=scanner.span(start))
         scanner.skip()
@@ -269,7 +274,8 @@ class TermParser(ABC):
         quantifier = scanner.take_word("count", *QUANTIFIERS)
         at = scanner.position
         found = scanner.take(_RELATION)
-        if found is None or not scanner.peek(_BEHIND_RELATION):
+        is_relation = found is not None and found["name"] in RELATION_NAMES
+        if found is None or not is_relation or not scanner.peek(_BEHIND_RELATION):
             scanner.position = at
             raise syntax_errors.relation(scanner.here(), scanner.here().text, quantifier)
         relation = Value(text=found["name"], span=scanner.span(at))
