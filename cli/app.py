@@ -42,7 +42,7 @@ _COMMANDS: Final = {
     "gc": "Delete unreferenced blobs.",
     "rm": "Remove names from the cache; blobs stay until `cachedb gc`.",
     "clean": "Remove all names, and all blobs that no running operation holds.",
-    "query": "Ask for refs, blobs, links or packages in the query language.",
+    "query": "Query refs, blobs, links or packages.",
 }
 _COMPLETE: Final = "_CACHEDB_COMPLETE"
 # Commands that stage blobs, which the same command finds again. `export` writes nothing that can

@@ -1,4 +1,4 @@
-"""``cachedb query``: questions in the query language."""
+"""``cachedb query``: run, explain and save queries."""
 
 from __future__ import annotations
 
@@ -35,29 +35,25 @@ if TYPE_CHECKING:
 SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
 QueryArgument = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="QUERY", help="May be several words; see the guide.", autocompletion=complete
-    ),
+    typer.Argument(metavar="QUERY", help="One or several words.", autocompletion=complete),
 ]
 ExplainOption = Annotated[
-    bool, typer.Option("--explain", help="Say what the query comes to, and do not run it.")
+    bool, typer.Option("--explain", help="Explain the query without running it.")
 ]
 AnalyzeOption = Annotated[
-    bool, typer.Option("--analyze", help="Say so, and run it to say what its parts cost.")
+    bool, typer.Option("--analyze", help="Explain the query and measure the cost of its sets.")
 ]
-SqlOption = Annotated[bool, typer.Option("--sql", help="Print the statement alone.")]
+SqlOption = Annotated[bool, typer.Option("--sql", help="Print only the SQL statement.")]
 SaveOption = Annotated[
-    str | None, typer.Option("--save", metavar="NAME", help="Keep the query, as @NAME.")
+    str | None, typer.Option("--save", metavar="NAME", help="Save the query as @NAME.")
 ]
 DocOption = Annotated[
-    str | None, typer.Option("--doc", metavar="TEXT", help="With --save: what it is for.")
+    str | None, typer.Option("--doc", metavar="TEXT", help="Description of the saved query.")
 ]
 ForgetOption = Annotated[
-    str | None, typer.Option("--forget", metavar="NAME", help="Forget the query @NAME.")
+    str | None, typer.Option("--forget", metavar="NAME", help="Delete the saved query @NAME.")
 ]
-CheckOption = Annotated[
-    bool, typer.Option("--check", help="List the saved queries, and what is wrong with them.")
-]
+CheckOption = Annotated[bool, typer.Option("--check", help="List saved queries and their errors.")]
 _SAVED = (Column("name"), Column("query"), Column("problem"), Column("doc"))
 
 
@@ -83,7 +79,7 @@ def command(
     null: NullOption = False,
     _error_format: ErrorFormatOption = None,
 ) -> None:
-    """Ask for refs, blobs, links or packages in the query language.
+    """Query refs, blobs, links or packages.
 
     Flat queries need no quotes: cachedb query refs arch:arm64 size gt 100M not is:complete.
     One with ( ) * ? < > ~ | is put in single quotes, and a text with blanks in double quotes
@@ -98,11 +94,11 @@ def command(
         elif check:
             _check(opened, form)
         elif not asked:
-            raise InvalidInput("say what to ask for", hint="cachedb query refs arch:arm64")
+            raise InvalidInput("no query given", hint="cachedb query refs arch:arm64")
         elif save is not None:
             _save(opened, save.removeprefix("@"), asked, doc)
         elif doc is not None:
-            raise InvalidInput("--doc says what a saved query is for", hint="--save NAME")
+            raise InvalidInput("--doc needs --save", hint="--save NAME")
         else:
             query = read_query(opened, asked, param, tz)
             if analyze:

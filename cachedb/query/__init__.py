@@ -1,1 +1,1 @@
-"""The query language: text, tree, checked tree, one statement."""
+"""The query language: text, syntax tree, typed tree, one statement."""

@@ -1,4 +1,4 @@
-"""What is said about a query that is wrong: where, why, and how to write it right."""
+"""Errors of queries: construction, suggestions and rendering."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 160
 
 
 def error_at(span: Span, why: str, *hints: str) -> QueryError:
-    """Make the error for a stretch of a query, with things to write instead.
+    """Return an error at a span of a query, with hints that can be typed.
 
     Inside of a saved query the error is about the place where it is used, and its cause is the
     error in the saved text.
@@ -45,7 +45,7 @@ def did_you_mean(word: str, words: Iterable[str]) -> tuple[str, ...]:
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the word that was probably meant."""
+    """Return the nearest of `words`, if one is near."""
     found = _close(word, sorted(set(words)), 0.7)
     return found[0] if found else None
 
@@ -57,7 +57,7 @@ def _close(word: str, words: list[str], cutoff: float) -> list[str]:
 
 
 def render(error: QueryError) -> str:
-    """Draw the error: the line, a caret under the span, the hints.
+    """Render an error: the line, a caret under the span, the hints.
 
     Example:
         >>> print(render(QueryError("unknown field `arhc`", "refs arhc eq arm", (5, 9))))
@@ -77,7 +77,7 @@ def render(error: QueryError) -> str:
 
 
 def as_json(error: QueryError) -> dict[str, Any]:
-    """Return the facts of the error; offsets count characters from 0."""
+    """Return the error as JSON values; offsets count characters from 0."""
     start, end = error.span
     found: dict[str, Any] = {
         "error": error.why,
@@ -92,7 +92,7 @@ def as_json(error: QueryError) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """Replace what a terminal would act on by its number."""
+    """Escape control and invisible characters by their code points."""
     return "".join(
         char if char == "\t" or _is_plain(char) else f"\\u{{{ord(char):x}}}" for char in text
     )
@@ -123,12 +123,12 @@ def _excerpt(error: QueryError) -> list[str]:
 
 
 def _columns(text: str) -> str:
-    """Make the text safe to print; a tab is a fixed number of blanks."""
+    """Make a text safe to print; a tab is a fixed number of blanks."""
     return printable(text).replace("\t", " " * _TAB)
 
 
 def _window(before: str, under: str, after: str) -> tuple[str, str, str]:
-    """Leave out what is too far from the span."""
+    """Elide text far from the span."""
     if len(under) > _SHOWN:
         under = f"{under[:_SHOWN]}…"
     room = max((_SHOWN - len(under)) // 2, _SHOWN // 8)
@@ -140,7 +140,7 @@ def _window(before: str, under: str, after: str) -> tuple[str, str, str]:
 
 
 def _width(text: str) -> int:
-    """Count the columns of a terminal that the text takes."""
+    """Count the terminal columns of a text."""
     return sum(_width_of(char) for char in text)
 
 

@@ -83,7 +83,7 @@ def _cached(parts: tuple[str, ...], compile_now: Callable[[], CompiledQuery]) ->
 
 
 def _compiler_state() -> str:
-    """Return what changes when a module of the compiler changes, as it does in a checkout."""
+    """Return the state of the source files of the compiler, which change in a checkout."""
     package = Path(__file__).parent
     folders = (package, package / "sql", package / "semantics", package.parent / "catalog")
     try:

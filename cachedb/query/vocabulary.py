@@ -1,4 +1,4 @@
-"""The vocabulary: nouns, fields, relations, functions, flags and their types.
+"""Vocabulary: nouns, fields, relations, functions, flags and their types.
 
 This is the only such table. The parser, the checker, the suggestions, completion and the
 reference page read it; `compile` holds the SQL of every entry and a test compares the two.
@@ -15,7 +15,7 @@ from cachedb.records import Record
 
 
 class Sort(StrEnum):
-    """What the members of a set are."""
+    """The kind of the members of a set."""
 
     REF = "ref"
     BLOB = "blob"
@@ -24,17 +24,17 @@ class Sort(StrEnum):
 
     @property
     def noun(self) -> str:
-        """Several of them, as a query says it."""
+        """The noun of the language, plural."""
         return f"{self.value}s"
 
     @property
     def one(self) -> str:
-        """One of them, as a sentence says it."""
+        """A phrase for one member: a blob."""
         return f"a {self._word}"
 
     @property
     def many(self) -> str:
-        """Several of them, as a sentence says it."""
+        """A phrase for several members: blobs."""
         return f"{self._word}s"
 
     @property
@@ -43,7 +43,7 @@ class Sort(StrEnum):
 
 
 class Type(Enum):
-    """How the values of a field are written and compared."""
+    """The syntax and comparison of the values of a field."""
 
     TEXT = "text"
     NAME = "reference pattern"
@@ -111,7 +111,7 @@ SOURCES: Final = ("pull", "build", "import", "load")
 
 
 class Noun(Record):
-    """A word that says what a query is about; some narrow it to one kind of blob."""
+    """A first word of a query: a sort, or one kind of blob."""
 
     name: str
     sort: Sort
@@ -156,7 +156,7 @@ class Field(Record):
 
 
 class Relation(Record):
-    """What stands in `any R(…)`, `count R` and dotted paths; `kind` narrows contained blobs."""
+    """A relation of `any R(…)`, `count R` and dotted paths; `kind` narrows contained blobs."""
 
     name: str
     sort: Sort
@@ -167,7 +167,7 @@ class Relation(Record):
 
 
 class Function(Record):
-    """What makes a set out of a set; without `takes`, of a set of any sort.
+    """A function from a set to a set; without `takes`, from a set of any sort.
 
     `present` keeps the sort of its argument, so it `gives` none.
     """

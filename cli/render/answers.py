@@ -1,4 +1,4 @@
-"""What is shown of the answer to a query, and of an explanation."""
+"""Rendering of query results and explanations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def print_answer(
     answer: QueryResult, form: str, *, quiet: bool, zone: tzinfo | None = None, end: str = "\n"
 ) -> None:
-    """Write the rows of an answer; when quiet, only their first column.
+    """Print the rows of a result; when quiet, only their first column.
 
     Times are those of `zone`, or of UTC.
     """
@@ -58,7 +58,7 @@ def _column(column: OutputColumn) -> Column:
 
 
 def print_explanation(found: ExplainedQuery, *, only_sql: bool) -> None:
-    """Write what a query comes to; its statement alone if that is what is wanted."""
+    """Print an explanation; with `only_sql`, the statement alone."""
     query = found.query
     if only_sql:
         output.say(query.sql)

@@ -33,7 +33,7 @@ def test_a_clause_that_is_an_option_as_well_is_there_twice(
     run: Run, populated: build.Tree
 ) -> None:
     done = run(populated.path, "query", "refs", "limit", "1", "--limit", "2")
-    assert "`limit` stands here twice" in done.err
+    assert "`limit` is given twice" in done.err
 
 
 def test_ls_keeps_its_columns_in_another_order(run: Run, populated: build.Tree) -> None:

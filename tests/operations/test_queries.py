@@ -66,7 +66,7 @@ def test_a_word_that_stands_for_nothing_is_an_error_with_help(cache: Cache) -> N
 def test_targets_are_names_and_queries_together(cache: Cache) -> None:
     both = cache.targets(["tool:2"], cache.parse("refs tag:1"))
     assert {str(root.digest) for root in both} == {APP.digest, TOOL.digest}
-    with pytest.raises(QueryError, match="are no images"):
+    with pytest.raises(QueryError, match="are not refs"):
         cache.targets([], cache.parse("blobs kind:layer"))
 
 

@@ -182,7 +182,7 @@ def test_saved_queries_cannot_multiply() -> None:
 def test_saved_queries_cannot_go_deeper_than_any() -> None:
     saved = {f"q{n}": f"refs not @q{n + 1}" for n in range(200)} | {"q200": "refs alpine"}
 
-    with pytest.raises(QueryError, match="levels inside each other"):
+    with pytest.raises(QueryError, match="levels of nesting"):
         parse("@q0", saved=saved)
 
 

@@ -39,11 +39,11 @@ def test_one_can_be_added_and_replaced() -> None:
         pytest.param("and", "refs a", "not a name", id="a keyword"),
         pytest.param("x" * 99, "refs a", "not a name", id="too long"),
         pytest.param("../x", "refs a", "not a name", id="a path"),
-        pytest.param("x", "refs (", "term is missing", id="no query"),
-        pytest.param("x", "refs @x", "leads back to itself", id="itself"),
-        pytest.param("stale", "refs @old", "leads back to itself", id="a circle"),
+        pytest.param("x", "refs (", "missing term", id="no query"),
+        pytest.param("x", "refs @x", "refers to itself", id="itself"),
+        pytest.param("stale", "refs @old", "refers to itself", id="a circle"),
         pytest.param(
-            "stale", "layers size gt 1G", "a set of refs is wanted", id="breaks its user"
+            "stale", "layers size gt 1G", "a set of refs is expected", id="breaks its user"
         ),
     ],
 )

@@ -295,7 +295,7 @@ def test_what_stands_for_nothing_may_have_meant_a_field_or_another_name() -> Non
     assert hints("archh:arm64")[0] == "did you mean the field `arch`? arch:arm64"
     assert hints("alpin")[0] == "did you mean `alpine:3.20`?"
     assert hints("acme/wep:v1")[0] == "did you mean `acme/web:v1`?"
-    assert hints("zzz") == ("present(zzz) selects nothing without an error",)
+    assert hints("zzz") == ("present(zzz) accepts a name without a match",)
     assert hints("not zzz") == ()
     assert hints("tag:v1 not (arch:arm64 or zzz)") == ()
 

@@ -1,4 +1,4 @@
-"""Saved queries: names for queries, kept in the configuration of a cache.
+"""Saved queries in the configuration file of a cache.
 
 The file is ``.cachedb/cachedb.toml``, with a table ``[queries]``. It may be edited by hand: what
 else is in it, comments as well, is left as it stands.
@@ -32,7 +32,7 @@ _HEAD: Final = re.compile(r"^[ \t]*\[[ \t]*queries[ \t]*\][^\n]*\n?", re.MULTILI
 
 
 class SavedQuery(Record):
-    """A saved query, what it is for, and what is wrong with it if anything is."""
+    """A saved query with its description, and its error if it is not valid."""
 
     name: str
     text: str
@@ -50,7 +50,7 @@ def load(layout: Layout) -> dict[str, str]:
 
 
 def load_leniently(root: Path) -> dict[str, str]:
-    """Return what each saved query is for, or its text, for completion: whatever can be read."""
+    """Return the description or text of each saved query, for completion; {} on any error."""
     try:
         entries = _entries(_document((root / _PATH).read_text(encoding="utf-8")))
     except (InvalidInput, OSError, UnicodeDecodeError):
@@ -154,7 +154,7 @@ def _change(
         is_as_wanted = False
     if not is_as_wanted:
         raise InvalidInput(
-            f"{_PATH} is written in a way that only its author can change",
+            f"{_PATH} cannot be changed without losing other content",
             hint=f"edit {name} there by hand",
         )
     layout.replace_own(CONFIGURATION, changed.encode())

@@ -1,4 +1,4 @@
-"""Targets: what a command is about, told by names, by a query of refs, or by both."""
+"""Targets of a command: refs given by names, by a query, or by both."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def refuse_other_sorts(query: Query) -> None:
         QueryError: It is about something else.
     """
     if query.noun not in {"refs", "images"}:
-        why = f"`{query.noun}` are no images: a query of refs is wanted here"
+        why = f"`{query.noun}` are not refs, and a query of refs is expected"
         raise error_at(query.span, why, "refs refs(…) gives the images that contain them")
 
 
@@ -78,7 +78,7 @@ def chosen_blobs(catalog: Catalog, where: Query) -> frozenset[int]:
         QueryError: The query does not make sense, is not about blobs, or is a list.
     """
     if NOUNS[where.noun].sort is not Sort.BLOB:
-        why = f"a collection removes blobs, and these are {where.noun}"
+        why = f"gc removes blobs, and this query selects {where.noun}"
         raise error_at(where.span, why, "gc --drop QUERY removes names first", "blobs blobs(…)")
     refuse_lists(where)
     return frozenset(select_ids(catalog, where))
@@ -91,5 +91,5 @@ def refuse_lists(query: Query) -> None:
         QueryError: It sorts, limits, shows or groups.
     """
     if query.clauses:
-        why = "a query that sorts, shows or limits is a list, and a set is wanted here"
+        why = "a query with clauses is a list, and a set is expected"
         raise error_at(query.span, why, "top 5 by -added per repo   (as a term of the query)")

@@ -1,4 +1,4 @@
-"""The checker: from what was written to what it means.
+"""Checker from a syntax tree to a typed tree.
 
 Every expression is checked for one sort. The sort of the whole is that of its noun; that of an
 argument is what its function takes, or what its terms can be. A set of references, links or

@@ -1,4 +1,4 @@
-"""The clauses: which columns can be shown, sorted and grouped by, and what they hold."""
+"""Columns of clauses: lookup of what is shown, sorted and grouped by."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def group(sort: Sort, keys: Sequence[ColumnKey]) -> tuple[Field, ...]:
     for key in keys:
         field = _scalar(sort, key)
         if key.descending:
-            raise error_at(key.span, "a `-` stands only before a key to sort by", key.name)
+            raise error_at(key.span, "`-` is allowed only before a sort key", key.name)
         if field.is_walked:
-            why = f"`{key.name}` is computed, so that nearly every row would be its own group"
+            why = f"`{key.name}` is computed for each row and cannot be grouped by"
             raise error_at(key.span, why, f"sort -{key.name}")
         found.append(field)
     return tuple(found)
@@ -47,12 +47,12 @@ def shown(
     """
     for key in keys:
         if key.descending:
-            raise error_at(key.span, "a `-` stands only before a key to sort by", key.name)
+            raise error_at(key.span, "`-` is allowed only before a sort key", key.name)
     found = tuple(_column(sort, grouped, key, may_be_list=True) for key in keys)
     names = [column.name for column in found]
     for key in keys:
         if names.count(key.name) > 1:
-            raise error_at(key.span, f"`{key.name}` is there twice", "leave one out")
+            raise error_at(key.span, f"`{key.name}` is given twice", "remove one")
     if found:
         return found
     if grouped:
@@ -106,11 +106,11 @@ def _column(
 def _aggregate(sort: Sort, key: ColumnKey, function: str, name: str) -> QueryColumn:
     if function not in _FUNCTIONS:
         words = ", ".join(f"{one}.{name}" for one in _FUNCTIONS)
-        raise error_at(key.span, f"there is no aggregate `{function}`", f"one of {words}")
+        raise error_at(key.span, f"unknown aggregate `{function}`", f"one of {words}")
     field = FIELDS[sort].get(name)
     if field is None or not field.is_scalar:
         able = [one.name for one in FIELDS[sort].values() if one.is_scalar]
-        raise error_at(key.span, f"there is no single `{name}` per row", *did_you_mean(name, able))
+        raise error_at(key.span, f"a row has no single `{name}`", *did_you_mean(name, able))
     adds_up = function in {"sum", "avg"}
     if adds_up and field.type not in _ADDED_UP:
         why = f"`{name}` ({field.type.value}) cannot be added up"

@@ -1,4 +1,4 @@
-"""The meaning of a query, in words."""
+"""Description of a query in words."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _FUNCTIONS: Final = {
 
 
 def describe_query(checked: CheckedQuery) -> str:
-    """Say what a query asks for."""
+    """Describe a query."""
     noun = f"{checked.noun.name}" if checked.noun.kind else checked.sort.many
     which = f" {_clause(checked.condition)}" if checked.condition is not None else ""
     parts = [f"{noun}{which}" if which else f"all {noun}"]
@@ -81,7 +81,7 @@ def describe_query(checked: CheckedQuery) -> str:
 
 
 def describe(found: TypedExpression) -> str:
-    """Say what a set is, as a noun: references whose tag is `latest`."""
+    """Describe a set as a noun phrase: references whose tag is `latest`."""
     match found:
         case Everything():
             return f"all {found.sort.many}"
@@ -97,7 +97,7 @@ def describe(found: TypedExpression) -> str:
 
 
 def _clause(found: TypedExpression) -> str:
-    """Say which members of a sort are in the set: that are pinned."""
+    """Describe the members of a set as a relative clause: that are pinned."""
     match found:
         case Everything():
             return "that exist"
@@ -141,7 +141,7 @@ def _clause_of_set(found: TypedExpression) -> str:
 
 
 def _all_of(found: Intersection) -> str:
-    """Say what is asked for first, and what is left out of it last."""
+    """Describe an intersection: what is selected first, what is excluded last."""
     wanted = [part for part in found.operands if not isinstance(part, Complement)]
     left_out = [part.operand for part in found.operands if isinstance(part, Complement)]
     text = " and ".join(map(_part, wanted)) or "that exist"

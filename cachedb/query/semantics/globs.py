@@ -1,4 +1,4 @@
-r"""Globs: `*` any run, `?` one character, `[a-z]` and `[!a-z]` a class, `\` takes a meaning.
+r"""Globs: `*` any run, `?` one character, `[a-z]` and `[!a-z]` a class, `\` escapes.
 
 A glob is anchored at both ends and tells upper from lower case; without wildcards it is
 equality. In the name of a repository, where `/` separates, `*` and `?` stay inside of one
@@ -26,7 +26,7 @@ _SPECIAL_IN_REGEX: Final = re.compile(r"[.^$*+?{}\[\]\\|()]")
 
 
 class Wildcard(Enum):
-    """A wildcard that is no class."""
+    """A wildcard that is not a class."""
 
     ONE = "?"
     RUN = "*"
@@ -55,14 +55,14 @@ class Glob(Record):
 
     @property
     def prefix(self) -> str | None:
-        """The beginning, if it is all that the pattern asks for: `v1.*` does."""
+        """The text before a single trailing `*`, as in `v1.*`; None for other patterns."""
         if self.tokens and self.tokens[-1] in {Wildcard.RUN, Wildcard.DEEP}:
             return _literal(self.tokens[:-1])
         return None
 
     @property
     def glob(self) -> str:
-        """The pattern as SQLite's GLOB reads it."""
+        """The pattern in the syntax of SQLite's GLOB."""
         return "".join(map(_in_sqlite, self.tokens))
 
     def regex(self, separator: str = "") -> str:
@@ -72,7 +72,7 @@ class Glob(Record):
 
     @classmethod
     def of(cls, text: str) -> Glob:
-        """Make the pattern that matches `text` alone."""
+        """Return the pattern that matches `text` alone."""
         return cls(tokens=tuple(text))
 
 
@@ -90,7 +90,7 @@ def parse(text: str, span: Span) -> Glob:
         char = text[position]
         if char == "\\":
             if position + 1 == len(text):
-                raise error_at(span, "nothing stands behind the `\\`", "write `\\\\` for one")
+                raise error_at(span, "`\\` at the end escapes nothing", "write `\\\\` for one")
             tokens.append(text[position + 1])
             position += 2
         elif char == "[":
@@ -120,7 +120,7 @@ def _class(text: str, position: int, span: Span) -> tuple[CharacterClass, int]:
     while True:
         char = text[position : position + 1]
         if not char:
-            raise error_at(span, "this [ is not closed", "write `\\[` for the character")
+            raise error_at(span, "unclosed `[`", "write `\\[` for the character")
         if char == "]" and (members or ranges):
             break
         if char == "\\" and position + 1 < len(text):
@@ -136,7 +136,9 @@ def _class(text: str, position: int, span: Span) -> tuple[CharacterClass, int]:
             if {char, last} & set("]^-\\"):
                 raise error_at(span, f"`{char}-{last}` is not a range", "list the characters")
             if last < char:
-                raise error_at(span, f"`{char}-{last}` runs backwards", f"write {last}-{char}")
+                raise error_at(
+                    span, f"`{char}-{last}` is a reversed range", f"write {last}-{char}"
+                )
             ranges.append((char, last))
         else:
             members.append(char)

@@ -1,4 +1,4 @@
-"""Which sort an argument is of, when nothing but its words can tell."""
+"""Inference of the sort of an argument from its words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Regular expressions that cannot blow up: each character of the text is looked at once.
+r"""Regular expressions that match in linear time, as an NFA run as a lazy DFA.
 
 A pattern becomes a nondeterministic automaton, which is run as a deterministic one whose states
 are made when they are first reached. There are no back-references and no look-around, which is
@@ -33,7 +33,7 @@ _ESCAPED: Final = frozenset(r"""\.^$*+?{}[]()|-/ "'#%&,:;<=>@_`~!""")
 
 
 class CharacterSet(Record):
-    """One character of some ranges, or of none of them."""
+    """One character inside of some ranges, or outside of all."""
 
     ranges: tuple[tuple[str, str], ...]
     negated: bool = False
@@ -50,19 +50,19 @@ class Anchor(Record):
 
 
 class Concatenation(Record):
-    """One after the other."""
+    """Patterns in sequence."""
 
     parts: tuple[Pattern, ...]
 
 
 class Alternation(Record):
-    """One of several."""
+    """One of several patterns."""
 
     parts: tuple[Pattern, ...]
 
 
 class Repetition(Record):
-    """The same, from `low` to `high` times; None is without end."""
+    """A pattern repeated `low` to `high` times; None is unbounded."""
 
     part: Pattern
     low: int
@@ -75,7 +75,7 @@ _ANY: Final = CharacterSet(ranges=(), negated=True)
 
 
 class PatternError(ValueError):
-    """A pattern cannot be used; `args` say why and what to write instead."""
+    """A pattern is not supported; `args` are the reason and the hints."""
 
 
 def compile_pattern(pattern: str, span: Span) -> Searcher:
@@ -92,7 +92,7 @@ def compile_pattern(pattern: str, span: Span) -> Searcher:
 
 
 def register(connection: Connection) -> None:
-    """Give a connection of the driver `text REGEXP pattern`."""
+    """Register the operator REGEXP on a connection of SQLite."""
     connection.create_function("regexp", 2, _regexp, deterministic=True)
 
 
@@ -123,7 +123,7 @@ class _Reader:
     def read(self) -> Pattern:
         found = self._choice()
         if self._next:
-            raise PatternError("there is no ( for this ) in the pattern", r"write \) for one")
+            raise PatternError("unmatched `)` in the pattern", r"write \) for one")
         return found
 
     @property
@@ -153,11 +153,11 @@ class _Reader:
         if bounds is None:
             return part
         if isinstance(part, Anchor):
-            raise PatternError("there is nothing to repeat before the sign of a repeat")
+            raise PatternError("nothing to repeat before the repetition")
         if self._next == "?":
             self._take()  # a lazy repeat finds the same texts
         if self._next and self._next in "*+?{":
-            raise PatternError("a repeat of a repeat", "put the inner one in ( )")
+            raise PatternError("nested repetition", "put the inner one in ( )")
         return Repetition(part=part, low=bounds[0], high=bounds[1])
 
     def _bounds(self) -> tuple[int, int | None] | None:
@@ -169,11 +169,13 @@ class _Reader:
         end = self._text.find("}", self._position)
         low, comma, high = self._text[self._position + 1 : max(end, 0)].partition(",")
         if end < 0 or not _is_number(low) or (high and not _is_number(high)):
-            raise PatternError("{ begins a number of repeats, as in {2,5}", r"write \{ for one")
+            raise PatternError(
+                "`{` begins a number of repetitions, as in {2,5}", r"write \{ for one"
+            )
         self._position = end + 1
         least, most = int(low), int(high) if high else None if comma else int(low)
         if most is not None and most < least:
-            raise PatternError(f"the repeats {{{low},{high}}} run backwards")
+            raise PatternError(f"reversed repetition {{{low},{high}}}")
         return least, most
 
     def _atom(self) -> Pattern:
@@ -190,7 +192,7 @@ class _Reader:
             case "\\":
                 return self._escape()
             case "*" | "+" | "?" | "{":
-                why = f"there is nothing to repeat before the `{char}`"
+                why = f"nothing to repeat before `{char}`"
                 raise PatternError(why, f"write \\{char} for the character, .* for anything")
             case _:
                 return CharacterSet(ranges=((char, char),))
@@ -199,17 +201,17 @@ class _Reader:
         if self._next == "?":
             if self._text[self._position + 1 : self._position + 2] != ":":
                 raise PatternError(
-                    "look-around, named groups and flags inside of a pattern are not supported",
+                    "look-around, named groups and inner flags are not supported",
                     "(?:…) groups; (?i) at the start ignores case",
                 )
             self._position += 2
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise PatternError(f"more than {_DEEPEST} groups inside each other")
+            raise PatternError(f"more than {_DEEPEST} nested groups")
         found = self._choice()
         self._depth -= 1
         if self._take() != ")":
-            raise PatternError("a ( of the pattern is not closed", r"write \( for one")
+            raise PatternError("unclosed `(` in the pattern", r"write \( for one")
         return found
 
     def _escape(self) -> CharacterSet:
@@ -225,10 +227,10 @@ class _Reader:
             return char
         if char.isdigit():
             why = r"back-references such as \1 are not supported"
-            raise PatternError(why, "write the pattern of the group a second time")
+            raise PatternError(why, "repeat the pattern of the group")
         shown = char or "the end"
         raise PatternError(
-            f"`\\{shown}` means nothing here" if char else "nothing stands behind the last `\\`",
+            f"`\\{shown}` is not a known escape" if char else "`\\` at the end escapes nothing",
             r"\d \w \s are digits, letters and blanks; \. is a dot",
         )
 
@@ -245,7 +247,7 @@ class _Reader:
                 self._take()
                 last = self._class_end()
                 if last < first:
-                    raise PatternError(f"the range {first}-{last} runs backwards")
+                    raise PatternError(f"reversed range {first}-{last}")
             ranges.append((first, last))
         self._take()
         return CharacterSet(ranges=tuple(ranges), negated=negated)
@@ -253,7 +255,7 @@ class _Reader:
     def _class_member(self, ranges: list[tuple[str, str]]) -> str | None:
         char = self._take()
         if not char:
-            raise PatternError("a [ of the pattern is not closed", r"write \[ for one")
+            raise PatternError("unclosed `[` in the pattern", r"write \[ for one")
         if char != "\\":
             return char
         char = self._take()
@@ -268,7 +270,7 @@ class _Reader:
 
 
 class _Automaton:
-    """The states of a pattern: a character leads on from some, nothing is needed from others."""
+    """NFA of a pattern: character transitions and epsilon transitions."""
 
     def __init__(self, part: Pattern) -> None:
         self.chars: list[tuple[CharacterSet, int] | None] = []
@@ -322,7 +324,7 @@ class _Automaton:
         return first
 
     def closure(self, states: set[int], *, at_start: bool, at_end: bool) -> frozenset[int]:
-        """Add every state that needs no character to get to."""
+        """Return the epsilon closure of a set of states."""
         found: set[int] = set()
         waiting = list(states)
         while waiting:
@@ -337,7 +339,7 @@ class _Automaton:
 
 
 class _State:
-    """A state of the deterministic automaton, which knows the ways that were taken from it."""
+    """A state of the DFA with the transitions taken so far."""
 
     __slots__ = ("is_match", "is_match_at_end", "members", "ways")
 
@@ -350,7 +352,7 @@ class _State:
 
 
 class Searcher:
-    """Looks for a pattern in texts."""
+    """Searches texts for a pattern; states are built when first reached."""
 
     def __init__(self, automaton: _Automaton, *, folded: bool) -> None:
         self._automaton = automaton
@@ -363,7 +365,7 @@ class Searcher:
         self._matches_empty = automaton.final in at_both
 
     def search(self, text: str) -> bool:
-        """Whether the pattern is found somewhere in `text`."""
+        """Whether the pattern matches somewhere in `text`."""
         if not text:
             return self._matches_empty
         state = self._first

@@ -1,4 +1,4 @@
-"""Literals: from the words of a query to the tests that they make."""
+"""Parsers of literals: sizes, numbers, times, platforms, versions, patterns."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_of(
     most = _MOST_COMPUTED if field.computed else _MOST_PATTERNS
     if _patterns(found) > most:
         why = f"more than {most} patterns and ranges in one list"
-        raise error_at(span, why, "plain values may be as many as you like")
+        raise error_at(span, why, "plain values are not limited to that number")
     return found
 
 
@@ -140,7 +140,7 @@ def _size(text: str, span: Span) -> int:
     if rest:
         raise error_at(span, f"`{text}` is not a whole number of bytes", _SIZE_HINT)
     if size > LARGEST:
-        raise error_at(span, f"`{text}` is more bytes than a file can have", _SIZE_HINT)
+        raise error_at(span, f"`{text}` exceeds the largest file size", _SIZE_HINT)
     return size
 
 
@@ -271,7 +271,7 @@ def _versions(op: str, values: tuple[Value, ...]) -> VersionTest:
         elif pattern.literal is not None:
             ranges.append(_version_range(op, pattern.literal))
         elif op in ORDER:
-            why = f"`{value.text}` has wildcards, and those have no order"
+            why = f"`{value.text}` has wildcards and cannot be ordered"
             raise error_at(value.span, why, "write one version")
         else:
             patterns.append(pattern)
@@ -299,7 +299,7 @@ def _times(
     for value in values:
         if value.text == "never":
             if op != "eq":
-                why = f"`never` is no time, and nothing is `{op}` it"
+                why = f"`never` cannot be compared with `{op}`"
                 raise error_at(value.span, why, f"{field.name}:never")
             never = True
         elif ".." in value.text:
@@ -331,9 +331,7 @@ def _time_range(value: Value, now: datetime) -> TimeRange:
     first, _, last = value.text.partition("..")
     if "never" in {first, last}:
         instead = f"never,..{last}" if first == "never" else f"{first}..,never"
-        raise error_at(
-            value.span, "`never` is no time, so no range ends there", f"write {instead}"
-        )
+        raise error_at(value.span, "`never` cannot be the end of a range", f"write {instead}")
     low = times.parse(first, value.span, now).start if first else None
     high = times.parse(last, value.span, now).end if last else None
     if low is not None and high is not None and low > high:
@@ -345,10 +343,12 @@ def _age_needs_direction(field: Field, op: str, value: Value, span: Span) -> Que
     age, name = value.text, field.name
     hints = (f"{name} before {age}   ({age} ago or earlier)", f"{name} since {age}   (later)")
     if value.text == "now":
-        return error_at(span, "`now` is a moment, and nothing is inside it", f"{name} before now")
+        return error_at(
+            span, "`now` is a point in time, which contains nothing", f"{name} before now"
+        )
     if op == "eq":
         return error_at(
-            span, f"`{age}` is a point in time: {age} ago, and nothing is inside it", *hints
+            span, f"`{age}` is a point in time ({age} ago), which contains nothing", *hints
         )
     symbol = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}[op]
     return error_at(
@@ -356,7 +356,7 @@ def _age_needs_direction(field: Field, op: str, value: Value, span: Span) -> Que
     )
 
 
-# -- complaints ----------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------
 
 
 def _refuse_range(op: str, value: Value) -> None:
@@ -365,7 +365,7 @@ def _refuse_range(op: str, value: Value) -> None:
         why = f"`{value.text}` is a range, and `{op}` compares with one value"
         raise error_at(value.span, why, f"write `eq {value.text}`, or `{op} {high or low}`")
     if value.text == "..":
-        raise error_at(value.span, "this range has no ends", "100M..1G, 100M.., ..1G")
+        raise error_at(value.span, "a range needs at least one end", "100M..1G, 100M.., ..1G")
 
 
 def _reversed(value: Value, low: str, high: str, relation: str) -> QueryError:
@@ -373,13 +373,13 @@ def _reversed(value: Value, low: str, high: str, relation: str) -> QueryError:
 
 
 def _wrong_operator(field: Field, op: str, span: Span) -> QueryError:
-    why = f"`{op}` does not go with `{field.name}` ({field.type.value})"
+    why = f"`{op}` is not an operator of `{field.name}` ({field.type.value})"
     allowed = ", ".join(OPERATORS[field.type])
     return error_at(span, why, f"write {field.name}:VALUE, or one of {allowed} between the two")
 
 
 def _patterns(test: ValueTest) -> int:
-    """Count the values that are compared one by one."""
+    """Count the values that become conditions of their own."""
     match test:
         case GlobTest():
             return sum(pattern.literal is None for pattern in test.patterns)

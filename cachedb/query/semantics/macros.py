@@ -1,4 +1,4 @@
-"""Saved queries: names for texts, to be used as `@name`.
+"""Saved queries: texts that other queries use as `@name`.
 
 A set of them is a plain mapping of names to texts, which comes from a file that is read
 elsewhere. One that is broken breaks only what uses it.
@@ -28,7 +28,7 @@ _LONGEST_NAME: Final = 64
 
 
 class SavedQueries(Record):
-    """Saved queries that have been read: those that hold, and what is wrong with the others."""
+    """Saved queries that were read: the valid ones, and the errors of the others."""
 
     queries: Mapping[str, Query]
     problems: Mapping[str, QueryError]

@@ -29,7 +29,7 @@ _LONGEST: Final = 600
 
 
 class NamePattern(Record):
-    """What a name has to be; None asks for nothing.
+    """A pattern for the parts of a name; None matches anything.
 
     `whole` is the pattern for names that are no references and so have no parts.
     """
@@ -43,7 +43,7 @@ class NamePattern(Record):
 
     @property
     def plain(self) -> str | None:
-        """The canonical reference, if nothing is left open and there is no digest."""
+        """The canonical reference, if the pattern has no wildcards, no gaps and no digest."""
         if self.registry is None or self.tag is None or self.digest is not None:
             return None
         registry, path, tag = self.registry.literal, self.path.literal, self.tag.literal
@@ -53,13 +53,13 @@ class NamePattern(Record):
 
 
 class DigestPrefix(Record):
-    """How a digest begins, for each of the algorithms that it may be of."""
+    """The beginning of a digest, once for each possible algorithm."""
 
     prefixes: tuple[str, ...]
 
     @property
     def whole(self) -> str | None:
-        """The digest, if nothing is left out."""
+        """The digest, if it is complete."""
         if len(self.prefixes) != 1:
             return None
         algorithm, _, encoded = self.prefixes[0].partition(":")
@@ -80,12 +80,12 @@ def parse_digest(text: str, span: Span) -> DigestPrefix:
     if found := _WITH_ALGORITHM.fullmatch(text):
         digits, longest = found["hex"].lower(), _HEX_DIGITS[found["algorithm"]]
         if len(digits) > longest:
-            raise error_at(span, f"{found['algorithm']} has {longest} digits, and these are more")
+            raise error_at(span, f"{found['algorithm']} has {longest} digits, and this has more")
         return DigestPrefix(prefixes=(f"{found['algorithm']}:{digits}",))
     if _HEX.fullmatch(text):
         fitting = [name for name in _ALGORITHMS if len(text) <= _HEX_DIGITS[name]]
         if not fitting:
-            raise error_at(span, "no digest has so many digits")
+            raise error_at(span, "too many digits for a digest")
         return DigestPrefix(prefixes=tuple(f"{name}:{text.lower()}" for name in fitting))
     algorithm, colon, _ = text.partition(":")
     if colon and algorithm in _ALGORITHMS:

@@ -1,4 +1,4 @@
-"""Times and ages: `2026-01`, `today`, `30d`; every age is that long ago.
+"""Parsers of dates and ages: `2026-01`, `today`, `30d`; an age is that long ago.
 
 Instants are microseconds since 1970 in UTC. A date stands for all of its year, month, day or
 minute, so it has a start and an end; an age is a single point. Dates are read in the time zone
@@ -40,7 +40,7 @@ _FORMS: Final = (
 
 
 class Period(Record):
-    """The instants from `start` until before `end`; an age has both the same."""
+    """The instants from `start` to before `end`; for an age both are the same."""
 
     start: int
     end: int
@@ -70,7 +70,7 @@ def parse(text: str, span: Span, now: datetime) -> Period:
         if found := _DATE.fullmatch(text):
             return _date(found, now)
     except (ValueError, OverflowError) as error:
-        raise error_at(span, f"`{text}` is not in the calendar", _FORMS[0]) from error
+        raise error_at(span, f"`{text}` is not a calendar date", _FORMS[0]) from error
     raise _not_a_time(text, span)
 
 

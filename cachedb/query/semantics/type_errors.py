@@ -1,4 +1,4 @@
-"""What is said when a word is known, but not of the sort where it stands."""
+"""Type errors: words that members of the sort at hand do not have."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ _WRAPPED: Final = {
 
 
 def field(node: Match | Compare | Keyed, name: str, sort: Sort) -> QueryError:
-    """Complain about a field that members of `sort` do not have."""
+    """Report a field that members of `sort` do not have."""
     here = _last(node.path.span, name)
     term = node.span.replace(start=here.start).text
     return error_at(here, f"{sort.one} has no field `{name}`", *_hints(name, term, sort, FIELDS))
 
 
 def flag(value: Value, sort: Sort) -> QueryError:
-    """Complain about a word after `is:`."""
+    """Report a flag that members of `sort` do not have."""
     why = f"{sort.one} has no flag `{value.text}`"
     hints = _hints(value.text, f"is:{value.text}", sort, FLAGS)
     return error_at(value.span, why, *(hints or did_you_mean(value.text, FLAGS[sort])))
 
 
 def relation(span: Span, name: str, sort: Sort) -> QueryError:
-    """Complain about a relation that members of `sort` do not have."""
+    """Report a relation that members of `sort` do not have."""
     has = ", ".join(RELATIONS[sort])
     return error_at(
         span,
@@ -64,24 +64,24 @@ def relation(span: Span, name: str, sort: Sort) -> QueryError:
 
 
 def of_another_sort(node: Call | Saved, given: Sort, wanted: Sort) -> QueryError:
-    """Complain about a set of `given` where one of `wanted` has to stand."""
+    """Report a set of `given` where one of `wanted` is expected."""
     shown = f"@{node.name}" if isinstance(node, Saved) else f"{node.function}(…)"
-    why = f"`{shown}` is a set of {given.noun}, but a set of {wanted.noun} is wanted here"
+    why = f"`{shown}` is a set of {given.noun}, and a set of {wanted.noun} is expected"
     return error_at(
         node.span, why, f"wrap it: {_WRAPPED[wanted].format(_short(node.span, shown))}"
     )
 
 
 def argument(node: Call, given: Sort) -> QueryError:
-    """Complain about an argument that is no set of references."""
+    """Report an argument that is not a set of references."""
     why = f"`{node.function}(…)` takes references, and these are {given.noun}"
     inner = _short(node.span, f"{node.function}({given.noun} …)").removeprefix(node.function)
     return error_at(node.span, why, f"{node.function}(refs{inner})")
 
 
 def selector(node: Selector, sort: Sort) -> QueryError:
-    """Complain about a bare word among links or packages."""
-    why = f"`{node.text}` is a reference, and {sort.many} have none"
+    """Report a bare word in a set of links or packages."""
+    why = f"`{node.text}` is a reference, which does not select {sort.many}"
     if sort is Sort.PACKAGE:
         return error_at(
             node.span,
@@ -95,7 +95,7 @@ def selector(node: Selector, sort: Sort) -> QueryError:
 def _hints(
     name: str, term: str, sort: Sort, table: Mapping[Sort, Collection[str]]
 ) -> tuple[str, ...]:
-    """Say whose word it is, and how to ask about those from here; the nearest first."""
+    """List the sorts that have the word, with a path to each; the nearest first."""
     found = [
         f"`{name}` belongs to {owner.many}: write "
         + ", or ".join(way.format(term) for way in ways)

@@ -86,7 +86,7 @@ class FunctionResult(TypedNode):
 
 
 class TargetsOf(TypedNode):
-    """The blobs that refs and links point at, or that packages were found in."""
+    """The targets of refs and links, or the blobs in which packages were found."""
 
     argument: TypedExpression
 

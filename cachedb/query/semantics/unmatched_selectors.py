@@ -24,8 +24,8 @@ def unmatched(found: SelectorTest, checked: CheckedQuery, names: Iterable[str]) 
     what = "reference" if found.sort is Sort.REF else "blob"
     why = f"no {what} matches `{found.text}`"
     hints = [*_field_meant(found.text), *_names_meant(found.text, names)]
-    if not _is_negated(found, checked):
-        hints.append(f"present({found.text}) selects nothing without an error")
+    if not hints and not _is_negated(found, checked):
+        hints.append(f"present({found.text}) accepts a name without a match")
     return error_at(found.span, why, *hints)
 
 

@@ -1,4 +1,4 @@
-"""Tests: what the values of a query ask of a field, once they are read.
+"""Tests of fields against the values of a query.
 
 A list of values means any of them. All numbers are whole, so a range has both ends inside of it;
 a range of time ends before its end.
@@ -41,7 +41,7 @@ class NameTest(Record):
 
 
 class DigestTest(Record):
-    """The digest begins as one of these does."""
+    """The digest begins with one of the prefixes."""
 
     prefixes: tuple[DigestPrefix, ...]
 
@@ -88,7 +88,7 @@ class EnumTest(Record):
 
 
 class PlatformPattern(Record):
-    """What a platform has to be; None asks for nothing."""
+    """A pattern for the parts of a platform; None matches anything."""
 
     os: Glob | None = None
     architecture: Glob | None = None

@@ -69,7 +69,7 @@ def select_rows(checked: CheckedQuery) -> QuerySelect:
 def _select_ids(checked: CheckedQuery) -> Select[int]:
     if checked.group:
         span = checked.query.clauses.group[0].span
-        raise error_at(span, "a query with groups does not select rows", "leave out `group`")
+        raise error_at(span, "a query with groups does not select rows", "remove `group`")
     conditions = ConditionBuilder()
     row = conditions.row(checked.sort)
     condition = _condition(checked, conditions, row)

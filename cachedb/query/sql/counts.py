@@ -1,4 +1,4 @@
-"""How many of something a row has, as a subquery on the row.
+"""Counts of related members, as subqueries on a row.
 
 What is counted is joined and tested where it stands: to look it up in a set would make SQLite
 go through the whole set for every row.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def count(conditions: ConditionBuilder, found: CountTest, row: Row) -> ColumnElement[int]:
-    """Count what is related to one row, each once."""
+    """Count the distinct members that are related to a row."""
     inner = conditions.row(found.relation.to)
     way = _join(conditions, found, row)
     tests: list[ColumnElement[bool]] = []
@@ -53,7 +53,7 @@ def count(conditions: ConditionBuilder, found: CountTest, row: Row) -> ColumnEle
 def _holds(
     conditions: ConditionBuilder, operand: TypedExpression, inner: Row
 ) -> ColumnElement[bool]:
-    """Test what is counted; what would count in turn becomes a set, lest subqueries pile up."""
+    """Test what is counted; a nested count is materialised as a CTE."""
     if not is_walked_per_row(operand):
         return conditions.holds(operand, inner)
     members = conditions.set("counted", conditions.ids(operand), operand, describe(operand))
@@ -61,7 +61,7 @@ def _holds(
 
 
 def is_walked_per_row(found: TypedExpression) -> bool:
-    """Whether a set is told by a subquery on every row rather than by a set."""
+    """Whether a condition is a subquery on every row rather than a set."""
     match found:
         case Complement() | SelectorTest() | Intersection() | Union():
             return any(map(is_walked_per_row, children(found)))
@@ -82,7 +82,7 @@ def _counted(
 
 
 class _Join(Record):
-    """How to get from a row to what is related: the ids `key` of `source`, where `here` holds."""
+    """A path from a row to related members: the ids `key` of `source` where `here` holds."""
 
     source: FromClause
     key: ColumnElement[int]

@@ -1,4 +1,4 @@
-"""Sets: the named table expressions of one statement, each made once."""
+"""Common table expressions of one statement, each built once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Columns = TypeVarTuple("_Columns")
 
 
 class NamedSet(Record, uncompared=("table",)):
-    """A table expression of a statement, and what it holds."""
+    """A common table expression of a statement, and its meaning in words."""
 
     name: str
     meaning: str
@@ -30,7 +30,7 @@ class NamedSet(Record, uncompared=("table",)):
 
 
 class SetBuilder:
-    """The sets that have been made, by what they were made of."""
+    """Sets of one statement, by what they were built from."""
 
     def __init__(self) -> None:
         self.names = NameGenerator()
@@ -39,7 +39,7 @@ class SetBuilder:
         self._made: dict[object, CTE] = {}
 
     def attach(self, statement: Select[*_Columns]) -> Select[*_Columns]:
-        """Give a statement its sets, each behind those that it is made of.
+        """Attach the sets to a statement, each after those that it is built from.
 
         They would come with what refers to them, but SQLAlchemy would write each from inside of
         the one that refers to it, and thirty inside each other are too deep for Python.
@@ -66,11 +66,11 @@ class SetBuilder:
         return self.set(to, found, (to, seed), f"every {to} of {of}")
 
     def above(self, seed: CTE) -> CTE:
-        """Collect what contains a member of a set, the members included."""
+        """Collect the ancestors of the members of a set, themselves included."""
         return self._walk("up", seed, f"everything that contains one of {seed.name}")
 
     def below(self, seed: CTE) -> CTE:
-        """Collect what the members of a set contain, themselves included."""
+        """Collect the descendants of the members of a set, themselves included."""
         return self._walk("down", seed, f"everything inside of {seed.name}")
 
     def _walk(self, way: str, seed: CTE, meaning: str) -> CTE:
@@ -85,7 +85,7 @@ class SetBuilder:
     def set(
         self, prefix: str, found: Select[Any] | CompoundSelect[Any], key: object, meaning: str
     ) -> CTE:
-        """Make a named set, or return the one that has been made of the same."""
+        """Build a named set, or return the one that was built from the same key."""
         whole = (prefix, key)
         if whole not in self._made:
             name = self.names.next(prefix)

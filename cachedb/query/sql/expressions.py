@@ -1,4 +1,4 @@
-"""Fields as SQL: what a row has to show, to sort by and to be tested for.
+"""Fields as SQL expressions: to show, to sort by and to test.
 
 A row is an alias of the table of its sort. Fields that are computed walk the graph once for
 every row for which they are asked, so they stand last in a condition and are worked out after
@@ -58,7 +58,7 @@ MAPS: Final[dict[tuple[Sort, str], tuple[tuple[Table[Any], str, str], ...]]] = {
         (annotation, "blob_id", "target_id"),
     ),
 }
-"""Where keys and values are: the table, its column for the owner, and the row's."""
+"""Tables of keys and values, with their column for the owner and that of the row."""
 
 
 @lru_cache(maxsize=512)
@@ -75,13 +75,13 @@ class Row(Record):
 
     @property
     def id(self) -> ColumnElement[int]:
-        """What tells it from the others."""
+        """The primary key."""
         column: ColumnElement[int] = self.table.c.id
         return column
 
     @property
     def content(self) -> ColumnElement[int]:
-        """The blob at which walks begin: of a ref its target."""
+        """The blob at which walks of the graph begin; for a ref its target."""
         column: ColumnElement[int] = (
             self.table.c.target_id if self.sort is Sort.REF else self.table.c.id
         )
@@ -89,7 +89,7 @@ class Row(Record):
 
     @classmethod
     def named(cls, sort: Sort, name: str) -> Row:
-        """Make a row of a name that the statement does not have yet."""
+        """Return a row under a name that the statement does not have yet."""
         return cls(sort=sort, table=aliased(_TABLES[sort], name))
 
 
@@ -115,14 +115,14 @@ def platform_part(name: str) -> ColumnElement[str]:
 
 
 class FieldExpressions:
-    """Makes the values of fields; the walks that it needs get names from `name`."""
+    """Builds the values of fields; walks of the graph get names from `names`."""
 
     def __init__(self, names: NameGenerator) -> None:
         self._names = names
         self._owned: CTE | None = None
 
     def value(self, row: Row, field: Field) -> ColumnElement[Any]:
-        """Return the value of a field that has one per row."""
+        """Return the expression of a field with one value per row."""
         if field.computed:
             return self._computed(row, field)
         if field.is_walked:
@@ -149,14 +149,14 @@ class FieldExpressions:
         return own
 
     def sort_key(self, row: Row, field: Field) -> ColumnElement[Any]:
-        """Return what a field is sorted by: a version by its key."""
+        """Return the sort key of a field; of a version, the key of its scheme."""
         if field.sort is Sort.PACKAGE and field.name == "version":
             key: ColumnElement[str] = row.table.c.vkey
             return key
         return self.value(row, field)
 
     def inside(self, row: Row) -> CTE:
-        """Walk down from one row, inside of a subquery on it."""
+        """Walk down from a row, in a subquery on that row."""
         seed = select(row.content.label("id")).correlate(row.table)
         walk = seed.cte(self._names.next("in"), recursive=True, nesting=True)
         return walk.union(
@@ -176,7 +176,7 @@ class FieldExpressions:
         return _single(row, joined.where(inner.c.state.in_(graph.ON_DISK)))
 
     def _inside_value(self, row: Row, field: Field) -> ColumnElement[Any]:
-        """Join the values of what is inside, each once and in order; of times take the latest."""
+        """Join the distinct values of contained blobs in order; of times return the latest."""
         walk = self.inside(row)
         if field.inside == ("package",):
             held = walk.join(blob_package, blob_package.c.blob_id == walk.c.id)
@@ -208,14 +208,14 @@ class FieldExpressions:
         return _single(row, counted.join(inner, inner.c.target_id == walk.c.id))
 
     def source(self, row: Row, fields: Iterable[Field]) -> FromClause:
-        """Return what to select from when some of the values are those of `fields`."""
+        """Return the FROM clause that the values of `fields` need."""
         if not any(field.sort is Sort.REF and field.name == "exclusive" for field in fields):
             return row.table
         owned = self.owned()
         return row.table.join(owned, owned.c.root == row.table.c.target_id)
 
     def owned(self) -> CTE:
-        """Sum, for every target, what is inside of no other one; all at once.
+        """Sum, for every target, the sizes of the blobs that no other target contains.
 
         It is joined: looked up in a subquery on the row, it would be made again for every row.
         """

@@ -1,4 +1,4 @@
-"""The words after `is:` as conditions."""
+"""Flags, the words after `is:`, as conditions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SIGNATURE_LAYER: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 def holds(
     conditions: ConditionBuilder, row: Row, word: str, *, negated: bool
 ) -> ColumnElement[bool]:
-    """Say that a word describes a row, or that it does not; it is never unknown."""
+    """Test a row for a flag, or for its absence; the condition is never unknown."""
     own = _OWN.get((row.sort, word))
     if own is not None:
         condition = own(row)
@@ -43,7 +43,7 @@ def holds(
 
 
 def member(key: ColumnElement[Any], found: CTE, *, negated: bool) -> ColumnElement[bool]:
-    """Say that a key is in the first column of a set, or that it is not."""
+    """Test whether a key is in the first column of a set, or is not."""
     return graph.outside(key, found) if negated else key.in_(select(found.c[0]))
 
 
@@ -248,4 +248,4 @@ _BY_SETS: Final[dict[tuple[Sort, str], _Made]] = {
     (Sort.LINK, "dangling"): _dangling,
 }
 KNOWN: Final = frozenset((*_OWN, *_BY_SETS))
-"""The words that there is SQL for."""
+"""Flags that have SQL."""

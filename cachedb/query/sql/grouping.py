@@ -1,4 +1,4 @@
-"""Groups: rows with the same keys, and what they add up to.
+"""Groups of rows with equal keys, and their aggregates.
 
 A group is known by its smallest row id, so that a walk which keeps the group is one over pairs of
 integers, and keys that are NULL need no care.
@@ -57,7 +57,7 @@ class Groups:
 
     @property
     def id(self) -> ColumnElement[int]:
-        """What tells one group from the others."""
+        """The key of a group: its smallest row id."""
         column: ColumnElement[int] = self._group.c.group_id
         return column
 
@@ -70,7 +70,7 @@ class Groups:
         return select(*(self.column(one).label(one.name) for one in shown)).select_from(source)
 
     def column(self, column: QueryColumn) -> ColumnElement[Any]:
-        """Return what to show or to sort by."""
+        """Return the expression of a result column."""
         sums = self._sums.get(column.name)
         if sums is not None:
             return func.coalesce(sums.c.bytes, 0)

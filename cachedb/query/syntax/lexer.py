@@ -1,8 +1,8 @@
-"""The scanner: from characters to words, values and symbols.
+"""Scanner: words, values and symbols of a query, on demand of the parser.
 
-There is no list of tokens, because what a character means hangs on what is expected: `=` ends
-a key and belongs to a value. The parser asks for what it wants next; the scanner gives it with
-its span, or says what stands there instead.
+There is no list of tokens, because the meaning of a character depends on what is expected: `=`
+ends a key and belongs to a value. The parser names what it expects next; the scanner returns it
+with its span, or reports what stands there instead.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _BIDI = frozenset("\u061c\u200e\u200f\u2028\u2029\ufeff")
 
 
 class Scanner:
-    """A place in a source, and what can be read from there."""
+    """A position in a source, and the tokens that can be read there."""
 
     def __init__(self, source: Source, params: Mapping[str, str]) -> None:
         self.source = source
@@ -67,7 +67,7 @@ class Scanner:
         self.skip()
 
     def skip(self) -> None:
-        """Go on to the next character that is not blank."""
+        """Skip blanks."""
         if found := _BLANK.match(self.source.text, self.position):
             self.position = found.end()
 
@@ -82,13 +82,13 @@ class Scanner:
         return self.source.text[self.position : self.position + 1]
 
     def span(self, start: int, end: int | None = None) -> Span:
-        """Return the stretch from `start` to `end`, or to here without the blanks before here."""
+        """Return the span from `start` to `end`, or to here without trailing blanks."""
         if end is None:
             end = start + len(self.source.text[start : self.position].rstrip())
         return Span(source=self.source, start=start, end=max(end, start))
 
     def here(self) -> Span:
-        """Return the word or the character that stands here, for an error."""
+        """Return the span of the next word or character, for an error."""
         found = ANY_RUN.match(self.source.text, self.position)
         end = found.end() if found else self.position + 1
         return self.span(self.position, min(end, len(self.source.text)))
@@ -98,14 +98,14 @@ class Scanner:
         return pattern.match(self.source.text, self.position)
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Match `pattern` here and go behind it."""
+        """Match `pattern` here and consume the match."""
         found = self.peek(pattern)
         if found:
             self.position = found.end()
         return found
 
     def take_char(self, char: str) -> bool:
-        """Go behind `char` and blanks, if it stands here."""
+        """Consume `char` and blanks after it, if it is next."""
         if self.next != char:
             return False
         self.position += 1
@@ -113,12 +113,12 @@ class Scanner:
         return True
 
     def word(self) -> str:
-        """Return the lower-case word that stands here alone; '' if none does."""
+        """Return the lower-case word that is next; '' if none is."""
         found = self.peek(_WORD)
         return found[0] if found else ""
 
     def take_word(self, *words: str) -> str:
-        """Go behind one of `words`; '' if none of them stands here."""
+        """Consume one of `words` and return it; '' if none is next."""
         found = self.word()
         if found not in words:
             return ""
@@ -140,11 +140,11 @@ class Scanner:
         return None
 
     def operator(self) -> str | None:
-        """Take the operator of a comparison; returns its word."""
+        """Consume the operator of a comparison and return its word."""
         return self._operator(_OPERATOR)
 
     def number_operator(self) -> str | None:
-        """Take an operator that compares numbers."""
+        """Consume an operator that compares numbers."""
         return self._operator(_NUMBER_OPERATOR)
 
     def _operator(self, pattern: re.Pattern[str]) -> str | None:
@@ -153,15 +153,15 @@ class Scanner:
         return SYMBOLS.get(found[0], found[0]) if found else None
 
     def values(self, *, raw: bool = False) -> tuple[Value, ...]:
-        """Take values, separated by commas; a parameter in a `raw` one keeps its backslashes."""
-        return self._list(quoting.BARE, "a value", raw=raw)
+        """Consume values separated by commas; parameters of `raw` values are not escaped."""
+        return self._list(quoting.BARE, "value", raw=raw)
 
     def keys(self) -> tuple[Value, ...]:
-        """Take keys, which end where an operator begins."""
-        return self._list(quoting.BARE_KEY, "a key", raw=False)
+        """Consume keys, which end before an operator."""
+        return self._list(quoting.BARE_KEY, "key", raw=False)
 
     def quoted(self) -> Value | None:
-        """Take one quoted text."""
+        """Consume one quoted text."""
         start = self.position
         text = self._quotes()
         return None if text is None else Value(text=text, span=self.span(start))
@@ -206,7 +206,7 @@ class Scanner:
         if found is None:
             raise error_at(
                 self.span(self.position, len(self.source.text)),
-                "this quote is not closed",
+                "unclosed quote",
                 f"end the text with {quote}",
             )
         self.position = found.end()
@@ -249,28 +249,26 @@ class Scanner:
         how = "without a blank" if following != "VALUE" and not glue else "with a value"
         return error_at(
             self.span(start, start + len(written)),
-            f"{what} is missing here",
+            f"missing {what}",
             f"write it {how}: {written}{glue}{following}",
         )
 
     def _no_value_before_symbol(self, what: str) -> QueryError:
         if self.next == ",":
-            return error_at(
-                self.here_char(), f"{what} is missing before `,`", "leave out the comma"
-            )
+            return error_at(self.here_char(), f"missing {what} before `,`", "remove the comma")
         return error_at(
             self.here_char(),
-            f"{what} is missing before `{self.next}`",
+            f"missing {what} before `{self.next}`",
             f"quote a text that has `{self.next}` in it",
         )
 
     def here_char(self) -> Span:
-        """Return the character that stands here."""
+        """Return the span of the next character."""
         return self.span(self.position, min(self.position + 1, len(self.source.text)))
 
 
 def join(text: str | Sequence[str]) -> str:
-    """Make one text of the words of a command line.
+    """Join the words of a command line to one text.
 
     Several words that are all references, digests or patterns of them are a union, as the names
     after other commands are: `ls alpine busybox` is `alpine or busybox`. A noun may precede them
@@ -310,7 +308,7 @@ def _check(source: Source) -> None:
 
 
 def _check_characters(text: str, span: Span | None, source: Source | None = None) -> None:
-    """Refuse what SQL would cut a text at, what cannot be encoded, and what hides text."""
+    """Refuse control characters, lone surrogates and invisible characters."""
     for position, char in enumerate(text):
         if char.isascii() and (char.isprintable() or char in "\t\n\r"):
             continue
@@ -320,7 +318,7 @@ def _check_characters(text: str, span: Span | None, source: Source | None = None
                 span = Span(source=source, start=position, end=position + 1)
             assert span is not None
             raise error_at(
-                span, f"{_name(char, category)} may not stand in a query", "leave it out"
+                span, f"{_name(char, category)} is not allowed in a query", "leave it out"
             )
 
 

@@ -1,4 +1,4 @@
-"""The parser: from a text to a tree, by recursive descent."""
+"""Recursive descent parser from a text to a syntax tree."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class _Parser(TermParser):
         )
 
     def _as_saved(self, node: Saved, clauses: Clauses) -> Query:
-        """Take noun and clauses from a saved query that is all there is."""
+        """Return the query of `@name` alone, with its noun and clauses."""
         noun, own = node.query.noun, node.query.clauses
         if not own:
             return Query(noun=noun, expression=node, clauses=clauses, span=node.span)
@@ -108,9 +108,7 @@ class _Parser(TermParser):
         scanner = self._scanner
         if clauses and scanner.next not in set("),|&;"):
             why = "terms come before clauses"
-            return error_at(
-                scanner.here(), why, "move it before the first clause, or leave it out"
-            )
+            return error_at(scanner.here(), why, "move it before the first clause")
         return self._unexpected()
 
     def _nested(self, source: Source, context: ParseContext) -> Query:
@@ -156,9 +154,9 @@ class _Parser(TermParser):
     def _need_term(self, after: str) -> None:
         scanner = self._scanner
         if self._is_at_end_of_terms():
-            why = f"a term is missing after `{after}`"
+            why = f"missing term after `{after}`"
             end = len(scanner.source.text.rstrip()) if scanner.at_end else scanner.position
-            raise error_at(scanner.span(max(end - 1, 0), end), why, f"leave out `{after}`")
+            raise error_at(scanner.span(max(end - 1, 0), end), why, f"remove `{after}`")
 
     def _not(self) -> Expression:
         scanner = self._scanner
@@ -198,9 +196,7 @@ class _Parser(TermParser):
         scanner = self._scanner
         word = scanner.word()
         if word in seen:
-            raise error_at(
-                scanner.here(), f"`{word}` stands here twice", "join the two, with commas"
-            )
+            raise error_at(scanner.here(), f"`{word}` is given twice", "join the two with a comma")
         seen.add(word)
         for clause in ("sort", "limit", "offset", "show", "group"):
             if scanner.take_word(clause):
@@ -209,8 +205,5 @@ class _Parser(TermParser):
 
 
 def _has_clauses(node: Saved) -> QueryError:
-    return error_at(
-        node.span,
-        f"the saved query `{node.name}` has clauses ({node.query.clauses}), so it stands alone",
-        f"@{node.name}",
-    )
+    clauses = f"the saved query `{node.name}` has clauses ({node.query.clauses})"
+    return error_at(node.span, f"{clauses}, so it cannot be part of another", f"@{node.name}")

@@ -1,4 +1,4 @@
-"""How texts stand in a query: bare where that is safe, in quotes where it is not."""
+"""Quoting: texts of a query as bare words where that is safe, else in quotes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cachedb.query.vocabulary import (
     RELATION_NAMES,
 )
 
-# What a bare word is made of. A comma ends one: it separates values.
+# Characters of a bare word. A comma separates values.
 BARE: Final = re.compile(r"""[^\s(),&|"'$]+""")
 BARE_KEY: Final = re.compile(r"""[^\s(),&|"'$=<>!~]+""")
 BARE_SELECTOR: Final = re.compile(r"""[^\s()"'<>=!&|,$@~-][^\s()"'<>=!&|,$]*""")
-# What a reference, a digest or a pattern of them may be made of, without quotes.
+# Characters of an unquoted reference, digest or pattern of them.
 REFERENCE: Final = re.compile(r"[\w.:/@*?\[\]^+\\-]+", re.ASCII)
 # After a colon these begin the port of a registry: registry:5000/repo is a reference.
 PORT: Final = r"\d{1,5}/"
@@ -93,7 +93,7 @@ def _is_like_a_field(text: str) -> bool:
 
 
 def escape(text: str) -> str:
-    r"""Take the meaning of wildcards from a text that is meant as it stands.
+    r"""Escape the wildcards of a literal text.
 
     Example:
         >>> print(escape("a*b"))

@@ -1,4 +1,4 @@
-"""What a word or a symbol in the wrong place was probably meant to be."""
+"""Syntax errors: words and symbols in the wrong place, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INSTEAD: Final = {
     "~": ("write `not` for the complement, and FIELD~REGEX or FIELD matches REGEX to match",),
     "^": ("write `not`",),
     "-": (
-        "write `not`; a `-` stands only before a key to sort by",
+        "write `not`; `-` is allowed only before a sort key",
         "options stand beside queries in full only: --quiet, --help",
     ),
     ",": (
@@ -40,12 +40,12 @@ _INSTEAD: Final = {
 
 
 def empty(span: Span) -> QueryError:
-    """Complain about a text without a word, as an unset variable of a shell leaves it."""
-    return error_at(span, "the query is empty", "everything, if that is meant", "refs tag:latest")
+    """Report an empty query, as an unset variable of a shell leaves it."""
+    return error_at(span, "the query is empty", "everything", "refs tag:latest")
 
 
 def symbol(span: Span, char: str) -> QueryError:
-    """Complain about a character that begins nothing."""
+    """Report a character that cannot begin a term."""
     if char in "<>=":
         return error_at(
             span,
@@ -54,23 +54,23 @@ def symbol(span: Span, char: str) -> QueryError:
         )
     source = span.source.text
     if not char.isascii():
-        why = f"`{char}` does not stand in a reference"
-        return error_at(span, why, 'to look for any text, name it: name has "TEXT"')
+        why = f"`{char}` is not allowed in a reference"
+        return error_at(span, why, 'name has "TEXT"')
     if char == "$" and span.start and not source[span.start - 1].isspace():
-        why = "`$` does not stand in a word: it begins the name of a parameter"
+        why = "`$` begins a parameter and is not allowed inside a word"
         return error_at(span, why, "quote a text that has `$` in it: 'a$b'")
     if char == "$":
-        return error_at(span, "a parameter stands for a value, not for a term", "name:$name")
+        return error_at(span, "a parameter is a value, not a term", "name:$name")
     if char == ")":
-        return error_at(span, "there is no ( for this )", "leave it out")
+        return error_at(span, "unmatched `)`", "remove it")
     hints = _INSTEAD.get(char, ("quote a text that has this character",))
     return error_at(span, f"`{char}` is not an operator here", *hints)
 
 
 def bare_word(span: Span, word: str, *, is_first: bool) -> QueryError:
-    """Complain about a word of the language that stands where a term should."""
+    """Report a word of the language where a term is expected."""
     if word in NOUNS:
-        why = f"`{word}` says what a query is about, so it comes first"
+        why = f"`{word}` is a noun, which is the first word of a query"
         return error_at(span, why, f"write it first, or {word}(…) for what these are found in")
     if is_first and word in quoting.SINGULARS:
         noun = quoting.SINGULARS[word]
@@ -103,9 +103,9 @@ def bare_word(span: Span, word: str, *, is_first: bool) -> QueryError:
 
 
 def keyword(span: Span, word: str) -> QueryError:
-    """Complain about a keyword where a term should stand."""
+    """Report a keyword where a term is expected."""
     if word in {"and", "or"}:
-        return error_at(span, f"a term is missing before `{word}`", f"leave out `{word}`")
+        return error_at(span, f"missing term before `{word}`", f"remove `{word}`")
     if word in WORD_OPERATORS:
         why = f"`{word}` is an operator; it needs a field before it"
         return error_at(span, why, f"{_example(word)}", f'"{word}" is a reference')
@@ -113,22 +113,22 @@ def keyword(span: Span, word: str) -> QueryError:
         return error_at(span, f"`{word}` comes after the terms, once")
     if word in {"by", "per", "of"}:
         return error_at(span, f"`{word}` belongs to `top`", "top 5 by -added per repo of (tag:v*)")
-    return error_at(span, f"`{word}` is a word of the language", f'"{word}" is a reference')
+    return error_at(span, f"`{word}` is a keyword", f'"{word}" is a reference')
 
 
 def call(span: Span, name: str) -> QueryError:
-    """Complain about `name(` when that is no function."""
+    """Report `name(` if that is not a function."""
     if name in RELATION_NAMES:
-        why = f"`{name}(…)` needs to be told how many"
+        why = f"`{name}(…)` needs a quantifier"
         return error_at(span, why, f"any {name}(…)", f"no {name}(…)", f"count {name}(…) gt 3")
     if name in NOUNS or name in quoting.SINGULARS:
         plural = quoting.SINGULARS.get(name, name)
-        return error_at(span, f"there is no function `{name}`", f"blobs({plural} …)")
-    return error_at(span, f"there is no function `{name}`", *did_you_mean(name, FUNCTIONS))
+        return error_at(span, f"unknown function `{name}`", f"blobs({plural} …)")
+    return error_at(span, f"unknown function `{name}`", *did_you_mean(name, FUNCTIONS))
 
 
 def field(span: Span, word: str) -> QueryError:
-    """Complain about an unknown word before an operator."""
+    """Report an unknown word before an operator."""
     *relations, last = word.split(".")
     unknown = [name for name in relations if name not in RELATION_NAMES]
     if unknown:
@@ -148,7 +148,7 @@ def field(span: Span, word: str) -> QueryError:
 
 
 def relation(span: Span, word: str, quantifier: str) -> QueryError:
-    """Complain about what stands after `any`, `all`, `no` or `count`."""
+    """Report a word that is not a relation after `any`, `all`, `no` or `count`."""
     hints = []
     if (near := nearest(word, RELATION_NAMES)) is not None:
         hints.append(f"did you mean `{near}`?")
@@ -159,14 +159,14 @@ def relation(span: Span, word: str, quantifier: str) -> QueryError:
         hints.append(f"for the complement of a term write `not`: not {word}")
     if not hints:
         hints.append(f"one of {', '.join(sorted(RELATION_NAMES))}")
-    shown = f"`{word}` is not a relation" if word else "a relation is missing"
+    shown = f"`{word}` is not a relation" if word else "missing relation"
     return error_at(span, f"{shown} after `{quantifier}`", *hints)
 
 
 def or_beside_juxtaposed(
     span: Span, groups: list[tuple[Expression, ...]], place: int
 ) -> QueryError:
-    """Complain about `a or b c`, which two readers read in two ways."""
+    """Report `a or b c`, whose precedence is ambiguous to readers."""
     texts = [" and ".join(part.span.text for part in group) for group in groups]
     first, *others = (part.span.text for part in groups[place])
     bound = [f"({text})" if at == place else text for at, text in enumerate(texts)]

@@ -1,4 +1,4 @@
-"""The terms of an expression: what stands between `and`, `or` and `not`."""
+"""Parser of terms, the operands of `and`, `or` and `not`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ParseBudget:
 
 
 class ParseContext(Record):
-    """What a text is read with; `stack` are the saved queries that led to it."""
+    """Saved queries, parameters and limits of a parse; `stack` are the saved queries in use."""
 
     saved: Mapping[str, str]
     params: Mapping[str, str]
@@ -69,7 +69,7 @@ class ParseContext(Record):
 
 
 class TermParser(ABC):
-    """Reads terms; how they are joined is for who inherits."""
+    """Parses terms; a subclass parses their operators."""
 
     def __init__(self, source: Source, context: ParseContext) -> None:
         self._context = context
@@ -105,7 +105,7 @@ class TermParser(ABC):
         scanner = self._scanner
         start = scanner.position
         if scanner.at_end:
-            raise error_at(scanner.span(start, start), "a term is missing here", "everything")
+            raise error_at(scanner.span(start, start), "missing term", "everything")
         self._count_term()
         if scanner.next == "(":
             return self._group()
@@ -130,7 +130,7 @@ class TermParser(ABC):
         scanner.take_char("(")
         if scanner.next == ")":
             span = scanner.span(start, scanner.position + 1)
-            raise error_at(span, "nothing stands in these ( )", "leave them out")
+            raise error_at(span, "empty parentheses", "remove them")
         found = self._argument(start)
         scanner.skip()
         return found
@@ -149,9 +149,7 @@ class TermParser(ABC):
             scanner.position += 1
             return
         if scanner.at_end:
-            raise error_at(
-                scanner.span(start, start + 1), "this ( is not closed", "add a ) at the end"
-            )
+            raise error_at(scanner.span(start, start + 1), "unclosed `(`", "add `)` at the end")
         raise self._unexpected()
 
     def _field(self) -> Expression | None:
@@ -211,7 +209,7 @@ class TermParser(ABC):
             operand = None
         elif scanner.next == ")":
             span = scanner.span(start, scanner.position + 1)
-            raise error_at(span, f"`{name}(…)` needs something inside", f"{name}(alpine)")
+            raise error_at(span, f"`{name}(…)` needs an argument", f"{name}(alpine)")
         else:
             operand = self._argument(found.end() - 1 if opening else start)
         return Call(function=name, noun=noun, operand=operand, span=scanner.span(start))
@@ -233,7 +231,7 @@ class TermParser(ABC):
             raise error_at(span, f"no saved query `{name}`", *hints)
         if name in context.stack:
             way = " → ".join((*context.stack[context.stack.index(name) :], name))
-            why = f"the saved query `{name}` leads back to itself: {way}"
+            why = f"the saved query `{name}` refers to itself: {way}"
             raise error_at(span, why, f"write out one of them instead of @{name}")
         self._enter(start)
         source = Source(text=context.saved[name], name=name, used_at=span)
@@ -248,7 +246,7 @@ class TermParser(ABC):
         quoted = scanner.quoted()
         if quoted is not None:
             if set("\"'") & set(quoted.text) or not quoted.text.strip():
-                why = "a quoted text that stands alone is a reference, and this is none"
+                why = "a quoted text without a field is a reference, and this is not one"
                 raise error_at(quoted.span, why, 'name:"TEXT"')
             return Selector(text=quoted.text, span=quoted.span)
         unknown = scanner.peek(lexer.ANY_WORD_BEFORE_OPERATOR)
@@ -280,7 +278,7 @@ class TermParser(ABC):
             raise syntax_errors.relation(scanner.here(), scanner.here().text, quantifier)
         relation = Value(text=found["name"], span=scanner.span(at))
         if scanner.peek(_GROUP_AFTER_BLANK):
-            why = f"a blank between `{relation.text}` and `(` makes two terms of one"
+            why = f"no blank is allowed between `{relation.text}` and `(`"
             written = f"{quantifier} {relation.text}(…)"
             raise error_at(scanner.span(start, scanner.position + 1), why, f"write {written}")
         operand = self._relation_argument(quantifier, relation)
@@ -305,7 +303,7 @@ class TermParser(ABC):
         scanner.take_char("(")
         if scanner.next == ")":
             span = scanner.span(opening, scanner.position + 1)
-            raise error_at(span, "nothing stands in these ( )", f"{quantifier} {relation.text}")
+            raise error_at(span, "empty parentheses", f"{quantifier} {relation.text}")
         return self._argument(opening)
 
     def _number(self, start: int, relation: Value) -> tuple[str, tuple[Value, ...]]:
@@ -373,7 +371,7 @@ class TermParser(ABC):
         if self._budget.depth + more > limit.value:
             raise error_at(
                 span,
-                f"more than {limit.value} levels inside each other",
+                f"more than {limit.value} levels of nesting",
                 "write it with fewer parentheses",
                 f"{limit.variable}=NUMBER raises the limit",
             )
@@ -397,8 +395,8 @@ class TermParser(ABC):
         scanner = self._scanner
         word = scanner.word()
         if word in CLAUSES:
-            why = "clauses stand after the whole query, not inside ( )"
-            return error_at(scanner.here(), why, "move it behind the last )")
+            why = "a clause is not allowed inside ( )"
+            return error_at(scanner.here(), why, "move it after the last `)`")
         if word in KEYWORDS:
             return syntax_errors.keyword(scanner.here(), word)
         here = scanner.span(scanner.position, scanner.position + 1)

@@ -1,4 +1,4 @@
-"""The tree of a query: what was written, not yet checked.
+"""Syntax tree of a query.
 
 Two trees are equal when they say the same in the same words; where the words stood does not
 count. `str()` of a node is its canonical text: that of a query parses to the same tree.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Source(Record):
-    """A text that queries are read from; `used_at` is where a saved query is called."""
+    """A text that is parsed; `used_at` is where a saved query is used."""
 
     text: str
     name: str = ""
@@ -26,7 +26,7 @@ class Source(Record):
 
 
 class Span(Record):
-    """A stretch of a source, in characters."""
+    """A range of characters of a source."""
 
     source: Source
     start: int
@@ -34,22 +34,22 @@ class Span(Record):
 
     @property
     def text(self) -> str:
-        """The characters themselves."""
+        """The text of the span."""
         return self.source.text[self.start : self.end]
 
     def to(self, other: Span) -> Span:
-        """Return the stretch from the start of this one to the end of `other`."""
+        """Return the span from the start of this one to the end of `other`."""
         return self.replace(end=max(self.end, other.end))
 
 
 class SyntaxNode(Record, uncompared=("span",)):
-    """Anything that has a place in a source."""
+    """A node with its span in the source."""
 
     span: Span
 
 
 class Value(SyntaxNode):
-    """A word or a quoted text; a backslash in `text` takes the meaning from what follows.
+    """A word or a quoted text; a backslash in `text` escapes the next character.
 
     The quotes are gone: they only keep blanks, commas and parentheses together.
     """
@@ -61,7 +61,7 @@ class Value(SyntaxNode):
 
 
 class Path(SyntaxNode):
-    """A field, behind any number of relations: ``layer.size``."""
+    """A field after any number of relations: ``layer.size``."""
 
     relations: tuple[str, ...] = ()
     field: str
@@ -232,7 +232,7 @@ Expression: TypeAlias = Term | Not | And | Or
 
 
 class Clauses(Record):
-    """What is done with the set: order, page, columns, groups."""
+    """Order, page, columns and groups of the result."""
 
     sort: tuple[ColumnKey, ...] = ()
     limit: Value | None = None
@@ -276,7 +276,7 @@ class Query(SyntaxNode):
         return " ".join(filter(None, (self.noun, expression, str(self.clauses))))
 
     def __and__(self, other: Query) -> Query:
-        """Return what is in both.
+        """Return the intersection of two queries.
 
         Raises:
             QueryError: The two are about different things, read dates in different zones, or one
@@ -285,18 +285,18 @@ class Query(SyntaxNode):
         return self._joined(other, And)
 
     def __or__(self, other: Query) -> Query:
-        """Return what is in either; raises as `&` does."""
+        """Return the union of two queries; raises as `&` does."""
         return self._joined(other, Or)
 
     def __invert__(self) -> Query:
-        """Return what the noun means and the expression does not select."""
+        """Return the complement within the noun."""
         self._refuse_clauses()
         whole = self.expression or Constant(word="everything", span=self.span)
         inverted = whole.operand if isinstance(whole, Not) else Not(operand=whole, span=self.span)
         return self.replace(expression=inverted)
 
     def sorted_by(self, name: str) -> Query:
-        """Return the query in the order of a field, unless it has an order of its own."""
+        """Return the query sorted by a field, unless it is sorted already."""
         if self.clauses.sort:
             return self
         return self.replace(
@@ -304,7 +304,7 @@ class Query(SyntaxNode):
         )
 
     def showing(self, names: Iterable[str]) -> Query:
-        """Return the query with these columns, unless it says itself which ones or groups."""
+        """Return the query with these columns, unless it shows or groups already."""
         if self.clauses.show or self.clauses.group:
             return self
         keys = (
@@ -329,9 +329,7 @@ class Query(SyntaxNode):
 
     def _refuse_clauses(self) -> None:
         if self.clauses:
-            raise error_at(
-                self.span, "a query with clauses is a list, not a set to join with others"
-            )
+            raise error_at(self.span, "a query with clauses is a list and cannot be joined")
 
 
 def flat(kind: type[And | Or], operands: Iterable[Expression], span: Span) -> Expression:
@@ -371,5 +369,5 @@ def _listed(items: Iterable[object]) -> str:
 
 
 def _inside(node: Expression) -> str:
-    """Write an operand; an `and` beside `or` needs no parentheses but reads better with them."""
+    """Write an operand, in parentheses if it is an `and` or `or`."""
     return f"({node})" if isinstance(node, And | Or) else str(node)

@@ -46,7 +46,7 @@ _BEFORE_TERM: Final = frozenset({"and", "or", "not"})
 
 
 class Suggestion(Record):
-    """Something that can be written, and what it means."""
+    """A word that can be inserted, and its description."""
 
     text: str
     doc: str = ""
@@ -61,7 +61,7 @@ class ValuesOf(Record):
 
 
 class Completion(Record):
-    """What can replace the text from `start` to the cursor, which is `prefix` now.
+    """Replacements of the text from `start` to the cursor, which is `prefix` now.
 
     `words` come from the table and fit the prefix; `values` are for the caller to look up.
     """
@@ -79,7 +79,7 @@ def complete(
     noun: str = "refs",
     saved: Mapping[str, str] | None = None,
 ) -> Completion:
-    """Say what can stand at the cursor, which is at the end if it is not given.
+    """Complete the text at the cursor, by default its end.
 
     `noun` is what a query without one is about; `saved` are the queries that `@` can name.
 
@@ -94,7 +94,7 @@ def complete(
 
 
 class _Place(Record):
-    """What stands before the cursor, as far as it matters."""
+    """The context of the cursor."""
 
     start: int
     word: str
@@ -147,7 +147,7 @@ class _Completer:
         self._saved = saved
 
     def complete(self) -> Completion:
-        """Say what fits."""
+        """Return the suggestions that fit."""
         place = self._place
         last = place.before[-1] if place.before else ""
         if place.word.startswith("@"):
@@ -307,7 +307,7 @@ def _of_sort(sort: Sort, before: str) -> Iterable[Suggestion]:
 
 
 def _sort_inside(word: str, before: list[str], sort: Sort) -> Sort:
-    """Return what terms are about behind `word(`."""
+    """Return the sort of the terms after `word(`."""
     if word in FUNCTIONS:
         return FUNCTIONS[word].takes or (sort if word == "present" else Sort.REF)
     if before and before[-1] in {*QUANTIFIERS, "count"} and word in RELATIONS[sort]:

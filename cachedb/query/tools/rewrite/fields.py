@@ -114,7 +114,9 @@ class FieldRules(WordReader):
 
     def _compared(self, name: str, op: str, *, is_plain: bool) -> bool:
         value = self._value()
-        if FIELDS[self._sort][name].type is Type.TIME and op in {"lt", "gt"}:
+        # Whether more than 30d is earlier or later is not for a rule to say.
+        is_time = FIELDS[self._sort][name].type is Type.TIME and _DATE.fullmatch(value)
+        if is_time and op in {"lt", "gt"}:
             op = "before" if op == "lt" else "since"
             is_plain = False
         term = f"{name}:{value}" if op == "eq" and not is_plain else f"{name} {op} {value}"
