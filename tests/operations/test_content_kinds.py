@@ -200,6 +200,7 @@ def test_push_and_pull_go_400_documents_deep(
     assert on_disk(empty) == made.digests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["indexes", pytest.param("referrers", marks=CAMPAIGN)])
 def test_export_and_import_go_400_documents_deep(
     holding: Holding, empty: Cache, kind: str
@@ -229,13 +230,14 @@ def test_repair_goes_400_documents_deep(holding: Holding, empty: Cache) -> None:
         check_whole(damaged, NAME, made)
 
 
-def test_import_refuses_an_image_deeper_than_the_limit(holding: Holding, empty: Cache) -> None:
-    origin = holding({NAME: kinds.nested(GRAPH_DEPTH.value + 1)})
+def test_import_refuses_an_image_deeper_than_the_limit(tree: build.Tree, empty: Cache) -> None:
+    tree.add(kinds.nested(GRAPH_DEPTH.value + 1), NAME)
 
     with pytest.raises(LimitExceeded, match="graph depth"):
-        empty.import_directory(origin.layout.root, ImportOptions(), UNWATCHED)
+        empty.import_directory(tree.path, ImportOptions(), UNWATCHED)
 
 
+@pytest.mark.slow
 def test_export_refuses_an_image_deeper_than_the_limit(holding: Holding) -> None:
     origin = holding({NAME: kinds.nested(GRAPH_DEPTH.value + 1)})
 
@@ -292,6 +294,7 @@ def test_image_in_registry_looks_into_configs_where_the_index_is_silent(place: P
         assert not image_in_registry(client, reference, Platform.parse("linux/s390x"))
 
 
+@pytest.mark.slow
 def test_push_refuses_an_image_deeper_than_the_limit(holding: Holding, place: Place) -> None:
     cache = holding({place.name: kinds.nested(GRAPH_DEPTH.value + 1)})
 

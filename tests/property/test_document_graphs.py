@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +117,7 @@ def in_archive(content: bytes) -> set[str]:
     return {f"{name.parent.name}:{name.name}" for name in names if name.parts[0] == "blobs"}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents=graphs(), lost=st.sets(st.integers(0, 30), max_size=3))
 def test_no_operation_loses_a_blob_that_is_present_and_reachable(
