@@ -48,10 +48,10 @@ class Cache(CacheReader):
     catalog is used if it is in step, and else one is made in memory. So it is on a full disk.
     """
 
-    def __init__(self, layout: Layout, catalog: Catalog, *, is_makeshift: bool = False) -> None:
+    def __init__(self, layout: Layout, catalog: Catalog, *, is_in_memory: bool = False) -> None:
         self.layout = layout
         self.catalog = catalog
-        self._is_makeshift = is_makeshift
+        self._is_in_memory = is_in_memory
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -100,7 +100,7 @@ class Cache(CacheReader):
         except BaseException:
             layout.close()
             raise
-        return cls(layout, opened.catalog, is_makeshift=opened.is_makeshift)
+        return cls(layout, opened.catalog, is_in_memory=opened.is_in_memory)
 
     def close(self) -> None:
         """Give everything back."""
@@ -343,6 +343,6 @@ class Cache(CacheReader):
         """Remove the garbage of a plan."""
         from cachedb.operations.gc import sweep
 
-        if self._is_makeshift:
-            self.catalog, self._is_makeshift = open_catalog.make_room(self.layout), False
+        if self._is_in_memory:
+            self.catalog, self._is_in_memory = open_catalog.make_room(self.layout), False
         return sweep.apply(plan, self.layout, self.catalog)

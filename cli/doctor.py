@@ -53,7 +53,9 @@ def command(
         output.tell(f"restored {output.count(names, 'name')}")
     if rebuild:
         made = Cache.rebuild(folder)
-        output.tell(f"rebuilt the catalog; kept {output.count(made.hints, 'fact')} of the old one")
+        output.tell(
+            f"rebuilt the catalog; kept {output.count(made.user_state, 'fact')} of the old one"
+        )
     found = Cache.examine(folder)
     if not quiet and (found or form is not Format.TABLE):
         rows = (

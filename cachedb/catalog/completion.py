@@ -1,6 +1,6 @@
 """Values that a word can be completed with, asked of SQLite itself.
 
-Tab completion asks at every key; importing SQLAlchemy takes longer than anybody waits for that.
+Tab completion runs at every key press, and importing SQLAlchemy would take too long for that.
 The texts are what SQLAlchemy compiles; a test compiles them and compares.
 """
 

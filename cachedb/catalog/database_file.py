@@ -1,4 +1,4 @@
-"""The file of a catalog: nobody else may have made it, or may change it."""
+"""File of a catalog: owned by this user, and writable by no other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CATALOG = "index.db"
-"""Its name in our own folder of a layout."""
+"""Name of the file in the private folder of a cache."""
 
 PRAGMAS = (
     "PRAGMA foreign_keys = ON",
@@ -21,11 +21,11 @@ PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -32000",
 )
-"""What every connection to it is told."""
+"""Pragmas of every connection."""
 
 
 def make(path: Path) -> None:
-    """Make the file, which SQLite would make readable for everybody."""
+    """Create the file with mode 0600: SQLite itself would make it readable for all users."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
     except FileExistsError:
@@ -35,10 +35,10 @@ def make(path: Path) -> None:
 
 
 def check(path: Path) -> bool:
-    """Refuse a file that others can change; False if there is none.
+    """Refuse a file that other users can change; False if there is none.
 
     Raises:
-        CatalogMismatch: It is a link, or belongs to somebody else, or others may write it.
+        CatalogMismatch: It is a link, belongs to another user, or other users may write it.
     """
     try:
         found = path.lstat()
@@ -58,7 +58,7 @@ def check(path: Path) -> bool:
 
 
 def identity(path: Path | None) -> tuple[int, int] | None:
-    """Return what tells this file from one that has taken its name since; None without one."""
+    """Return device and inode, which tell a file from one that replaced it; None without one."""
     if path is None:
         return None
     try:

@@ -1,7 +1,4 @@
-"""What the numbers and the keys in a catalog stand for.
-
-Apart from the tables, so that whoever has only to read a row need not wait for SQLAlchemy.
-"""
+"""Codes and keys of the catalog: states, kinds, readings and roles, without SQLAlchemy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Swap: put a catalog that was made anew in the place of the one that is given up."""
+"""Atomic replacement of a catalog file by a newly built one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Catalog]:
-    """Make a catalog beside the one in `path`; when the block ends well, it takes its place.
+    """Build a catalog beside the one in `path`; when the block ends well, it replaces that one.
 
-    The one before is kept as ``.bak``. Whoever has it open finds out at its next transaction and
-    fails, with nothing lost but the transaction. The caller holds `gc.lock` alone.
+    The old file is kept as ``.bak``. A process that has it open fails at its next transaction and
+    loses only that. The caller holds `gc.lock` exclusively.
 
     Raises:
-        CacheBusy: Somebody is in the middle of a transaction, for longer than the patience.
+        CacheBusy: A transaction of another process lasts longer than `CACHEDB_LOCK_SECONDS`.
         StorageFailed: The file system refused; the catalog before is still there.
     """
     fresh = path.with_name(f"{path.name}.new")
@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Catalog]:
             yield catalog
         finally:
             catalog.close()
-        with _nobody_writing(path):
+        with _excluding_writers(path):
             _move(fresh, path)
     except OSError as error:
         raise StorageFailed.of(error, f"replace the catalog {str(path)!r}") from error
@@ -67,10 +67,10 @@ def _move(fresh: Path, path: Path) -> None:
 
 
 @contextmanager
-def _nobody_writing(path: Path) -> Iterator[None]:
-    """Keep others from beginning a transaction, if the file still is a database at all.
+def _excluding_writers(path: Path) -> Iterator[None]:
+    """Keep other processes from beginning a transaction, if the file is a database at all.
 
-    Who waits for us finds another file at the name when it gets its turn, and gives up.
+    Waiters reopen the path when they get the lock, see another inode and fail.
     """
     if path.is_symlink() or not path.is_file():
         yield
@@ -84,7 +84,7 @@ def _nobody_writing(path: Path) -> Iterator[None]:
             if "locked" in str(error):
                 raise CacheBusy("another process is writing the catalog") from error
         except sqlite3.DatabaseError:
-            pass  # it is none, so nobody can be writing it
+            pass  # it is no database, so no process can be writing it
         yield
 
 

@@ -1,4 +1,4 @@
-"""What the catalog knows of itself: one text a key."""
+"""Recorded facts about the catalog itself: one text under each key."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
 
 
-def recall(connection: Connection, key: str) -> str | None:
-    """Return what was remembered under `key`."""
+def read(connection: Connection, key: str) -> str | None:
+    """Return the text under `key`, or None."""
     return connection.value(state.RECORDED, key=key)
 
 
-def remember(connection: Connection, key: str, value: str) -> None:
-    """Replace what is remembered under `key`."""
+def write(connection: Connection, key: str, value: str) -> None:
+    """Replace the text under `key`."""
     connection.write(state.FORGET, key=key)
     connection.write(state.RECORD, key=key, value=value)

@@ -200,10 +200,12 @@ class ContentStore:
         """
         self._file(digest)
         plan = mark.plan(self._layout, self._catalog, grace=0)
-        doomed = tuple(each for each in plan.garbage if each.digest == digest)
-        if not doomed:
+        selected = tuple(each for each in plan.garbage if each.digest == digest)
+        if not selected:
             raise Refused(f"{digest} is in use", hint=f"cachedb why {digest}")
-        sweep.remove(mark.GCPlan(garbage=doomed, spared=(), grace=0), self._layout, self._catalog)
+        sweep.remove(
+            mark.GCPlan(garbage=selected, spared=(), grace=0), self._layout, self._catalog
+        )
         self._write_labels(digest, None)
 
     def update(self, digest: Digest, labels: Mapping[str, str | None]) -> Info:

@@ -79,8 +79,8 @@ def rows_of(plan: GCPlan) -> Iterator[tuple[object, ...]]:
         for each in candidates:
             kind = each.kind.name.lower()
             yield each.digest, None, kind, each.size, action, str(each.reason), None
-    for action, litter in (("remove", plan.litter), ("keep", plan.spared_litter)):
-        for left in litter:
+    for action, leftovers in (("remove", plan.leftovers), ("keep", plan.spared_leftovers)):
+        for left in leftovers:
             kind = f"left by {left.tool}"
             yield None, left.path, kind, left.size, action, str(left.reason), None
 

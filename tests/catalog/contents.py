@@ -117,7 +117,7 @@ def read(connection: Connection) -> Contents:
     for row in connection.execute(select(config)):
         values = dict(row._mapping)
         found.configs[digests[values.pop("blob_id")]] = values
-    found.problems = state.recall(connection, INDEX_PROBLEMS)
+    found.problems = state.read(connection, INDEX_PROBLEMS)
     live = connection.scalars(select(graph.reachable().c.id))
     found.reachable = {digests[key] for key in live}
     return found

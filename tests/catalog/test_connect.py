@@ -118,7 +118,7 @@ def test_threads_that_write_wait_for_each_other(catalog: Catalog) -> None:
         with catalog.writing() as connection:
             known = connection.scalar(select(func.count()).select_from(blob)) or 0
             connection.execute(insert(blob), [row(number)])
-            state.remember(connection, "count", str(known + 1))
+            state.write(connection, "count", str(known + 1))
 
     threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -126,7 +126,7 @@ def test_threads_that_write_wait_for_each_other(catalog: Catalog) -> None:
     for thread in threads:
         thread.join()
     with catalog.reading() as connection:
-        assert state.recall(connection, "count") == "8"
+        assert state.read(connection, "count") == "8"
 
 
 def test_the_lock_of_a_killed_writer_is_gone_and_so_is_what_it_wrote(path: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_lock_of_a_killed_writer_is_gone_and_so_is_what_it_wrote(path: Path)
         other.kill()
     catalog = Catalog.open(path)
     with catalog.writing() as connection:
-        assert state.recall(connection, "a") is None
+        assert state.read(connection, "a") is None
     catalog.close()
 
 

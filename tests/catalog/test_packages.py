@@ -177,7 +177,7 @@ def test_no_statement_looks_through_a_large_table(
     connection.driver.execute("BEGIN")
     connection.driver.set_trace_callback(explain)
     packages.enter_missing(connection, DOCUMENT, [FIRST], packed("a"))
-    sboms.settle(connection, [FIRST, DOCUMENT])
+    sboms.reconcile(connection, [FIRST, DOCUMENT])
     sboms.claims_about(connection, [FIRST])
     connection.value(statements.UNREAD)
     sboms.forget(connection, [FIRST, DOCUMENT])

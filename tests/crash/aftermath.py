@@ -45,7 +45,7 @@ def _after_open(root: Path) -> list[str]:
     """Open brings everything in step without help; the catalog is what a new one would be."""
     with Cache.open(root) as opened:
         fresh = Catalog.in_memory()
-        reconcile.bring_in_step(opened.layout, fresh)
+        reconcile.bring_up_to_date(opened.layout, fresh)
         with opened.catalog.reading() as ours, fresh.reading() as theirs:
             difference = facts(ours) ^ facts(theirs)
         fresh.close()

@@ -47,7 +47,7 @@ class Bench:
     def restore(self, scenario: Scenario, place: Place) -> None:
         """Give a place a fresh cache."""
         scenarios.restore(scenario, place.cache)
-        if scenario.is_settled:
+        if scenario.is_ready:
             place.server.settle(place.cache)
 
     def check(

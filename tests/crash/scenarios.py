@@ -29,7 +29,7 @@ class Scenario:
     arguments: tuple[str, ...]
     template: Path
     expected: Expected
-    is_settled: bool = True
+    is_ready: bool = True
     """Whether the catalog is in step when the command begins."""
 
 
@@ -77,7 +77,7 @@ def _make(
     after |= dict.fromkeys(added, APP.digest)
     strays = frozenset({"oci-put-blob123"}) if (path / "oci-put-blob123").exists() else frozenset()
     expected = Expected(before=before, after=after, unsound=unsound, strays=strays)
-    return Scenario(name, arguments, path, expected, is_settled=name not in {"open", "undo"})
+    return Scenario(name, arguments, path, expected, is_ready=name not in {"open", "undo"})
 
 
 def restore(scenario: Scenario, cache: Path) -> None:

@@ -69,9 +69,9 @@ def counting() -> Iterator[Counter[str]]:
             patch.stop()
 
 
-def is_in_step(cache: Cache) -> bool:
+def is_up_to_date(cache: Cache) -> bool:
     with cache.catalog.reading() as connection:
-        return reconcile.is_in_step(cache.layout, connection)
+        return reconcile.is_up_to_date(cache.layout, connection)
 
 
 def cost(folder: Path, images: int, change: Callable[[build.Tree], object]) -> Counter[str]:
@@ -80,11 +80,11 @@ def cost(folder: Path, images: int, change: Callable[[build.Tree], object]) -> C
         folder / f"{images}", {name_of(number): numbered(number) for number in range(images)}
     )
     with settled(), Cache.open(tree.path) as cache:
-        assert is_in_step(cache)
+        assert is_up_to_date(cache)
         change(tree)
         with counting() as counts:
             reconcile.reconcile(cache.layout, cache.catalog)
-        assert is_in_step(cache)
+        assert is_up_to_date(cache)
     return counts
 
 

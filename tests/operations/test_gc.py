@@ -506,15 +506,15 @@ def test_what_a_tool_left_behind_is_removed_when_it_is_old(
     target = leave(populated, path)
     with Cache.open(populated.path) as cache:
         young = cache.plan_collection(grace=3600)
-        assert [each.reason for each in young.spared_litter] == [mark.Reason.YOUNG]
+        assert [each.reason for each in young.spared_leftovers] == [mark.Reason.YOUNG]
         cache.collect(young)
         assert target.exists()
 
         plan = cache.plan_collection(grace=0)
-        assert [each.reason for each in plan.litter] == [mark.Reason.ABANDONED]
+        assert [each.reason for each in plan.leftovers] == [mark.Reason.ABANDONED]
         report = cache.collect(plan)
     assert not target.exists()
-    assert report.litter == plan.litter
+    assert report.leftovers == plan.leftovers
     assert populated.blobs() == APP.digests | TOOL.digests
 
 
@@ -526,7 +526,7 @@ def test_what_a_tool_has_open_is_left_alone_however_old(populated: build.Tree, p
         Cache.open(populated.path) as cache,
     ):
         plan = cache.plan_collection(grace=0)
-        assert [each.reason for each in plan.spared_litter] == [mark.Reason.IN_USE]
+        assert [each.reason for each in plan.spared_leftovers] == [mark.Reason.IN_USE]
         cache.collect(plan)
         assert target.exists()
 
@@ -592,10 +592,10 @@ def test_what_was_killed_on_its_way_leaves_nothing(populated: build.Tree) -> Non
         (private / path).write_text("half")
     with Cache.open(populated.path) as cache:
         plan = cache.plan_collection(grace=0)
-        assert len(plan.litter) == 5
-        assert cache.collect(plan).litter == plan.litter
+        assert len(plan.leftovers) == 5
+        assert cache.collect(plan).leftovers == plan.leftovers
         again = cache.plan_collection(grace=0)
-    assert (again.litter, again.spared_litter, again.garbage) == ((), (), ())
+    assert (again.leftovers, again.spared_leftovers, again.garbage) == ((), (), ())
     left = {p.parent.name for p in private.glob("*/*")}
     assert left == set()
 
@@ -616,10 +616,10 @@ def test_every_blob_and_every_leftover_has_one_reason(populated: build.Tree) -> 
     assert {str(each.digest): each.name for each in kept}[BASE.digest] == "example.com/app:1"
     reasons = {each.reason for each in (*plan.garbage, *plan.spared)}
     assert reasons == {mark.Reason.UNREACHABLE, mark.Reason.LEASED}
-    assert [(each.path, each.reason) for each in plan.litter] == [
+    assert [(each.path, each.reason) for each in plan.leftovers] == [
         ("oci-put-blob1", mark.Reason.ABANDONED)
     ]
-    assert [each.reason for each in plan.spared_litter] == [mark.Reason.LEASED]
+    assert [each.reason for each in plan.spared_leftovers] == [mark.Reason.LEASED]
 
 
 def test_the_run_does_what_the_plan_says_and_nothing_else(populated: build.Tree) -> None:
@@ -634,11 +634,11 @@ def test_the_run_does_what_the_plan_says_and_nothing_else(populated: build.Tree)
     gone = before - {str(p) for p in populated.path.rglob("*") if p.is_file()}
     in_trash = {path for path in gone if "/trash/" in path}
     named = {str(populated.blob_path(each.digest)) for each in plan.garbage}
-    named |= {str(populated.path / each.path) for each in plan.litter if each.tool != "cachedb"}
+    named |= {str(populated.path / each.path) for each in plan.leftovers if each.tool != "cachedb"}
     assert gone - in_trash == named
     assert report.removed == plan.garbage
-    assert report.litter == plan.litter
-    assert report.freed == plan.size + sum(each.size for each in plan.litter)
+    assert report.leftovers == plan.leftovers
+    assert report.freed == plan.size + sum(each.size for each in plan.leftovers)
 
 
 def test_the_command_says_every_reason_in_a_word(populated: build.Tree) -> None:

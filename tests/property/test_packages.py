@@ -123,10 +123,10 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "layout"))
     @invariant()
     def packages_are_what_the_documents_say(self) -> None:
-        reconcile.bring_in_step(self.layout, self.catalog)
+        reconcile.bring_up_to_date(self.layout, self.catalog)
         wipe(self.fresh)
         with mock.patch.object(sbom_rows, "_MANY", 0):
-            reconcile.bring_in_step(self.layout, self.fresh)
+            reconcile.bring_up_to_date(self.layout, self.fresh)
         found = _rows(self.catalog)
         assert found == _rows(self.fresh)
         entries, problems = _plain(self.tree)

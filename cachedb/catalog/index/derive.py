@@ -1,4 +1,4 @@
-"""What a blob is and how it fares, derived from who points at it and from its file.
+"""Derivation of kind, media type, state and platform of a blob from descriptors and its file.
 
 Kind, media type, state and platform of a blob are functions of the refs, the links and the files;
 they are stored because questions ask for them. After a change they are derived again for the blobs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cachedb.catalog.index.blob_rows import BlobRow, Claim
-    from cachedb.catalog.index.working_set import Ingest
+    from cachedb.catalog.index.working_set import WorkingSet
 
 _STRENGTH = {
     kind: place
@@ -67,7 +67,7 @@ class _Claims:
             self.is_needed = True
 
 
-def derive(ingest: Ingest, ids: Iterable[int]) -> tuple[list[BlobRow], set[int]]:
+def derive(working_set: WorkingSet, ids: Iterable[int]) -> tuple[list[BlobRow], set[int]]:
     """Derive the rows of `ids` again.
 
     Returns the blobs whose content has to be read now, and the ids of those that a change of
@@ -77,25 +77,25 @@ def derive(ingest: Ingest, ids: Iterable[int]) -> tuple[list[BlobRow], set[int]]
     kept: list[tuple[BlobRow, _Claims | None]] = []
     gone: list[BlobRow] = []
     misread: list[BlobRow] = []
-    for row in _rows(ingest, ids):
-        found = _claims(ingest, row)
+    for row in _rows(working_set, ids):
+        found = _claims(working_set, row)
         if found is None and not row.has_file:
             gone.append(row)
             continue
         kept.append((row, found))
-        kind, media_type = _identity(ingest, row, found)
+        kind, media_type = _identity(working_set, row, found)
         if row.parsed and _is_misread(row, found, (kind, media_type)):
             misread.append(row)
-        reached |= _reached_by(ingest, row, kind)
+        reached |= _reached_by(working_set, row, kind)
         row.kind, row.media_type = kind, media_type
-    reached |= ingest.forget_documents([*misread, *gone])
-    ingest.forget(gone)
+    reached |= working_set.forget_documents([*misread, *gone])
+    working_set.forget(gone)
     for row, found in kept:
-        _settle(ingest, row, found)
+        _set_state(working_set, row, found)
     return [row for row, found in kept if _has_to_be_read(row, found)], reached
 
 
-def neighbours(ingest: Ingest, ids: Iterable[int]) -> set[int]:
+def neighbours(working_set: WorkingSet, ids: Iterable[int]) -> set[int]:
     """Return the ids of others whose rows hang on whether the files of `ids` are there.
 
     They are the other manifests of an index, which may be absent if one is here, and the
@@ -103,46 +103,46 @@ def neighbours(ingest: Ingest, ids: Iterable[int]) -> set[int]:
     """
     found: set[int] = set()
     listing: dict[int, BlobRow] = {}
-    for row in _rows(ingest, ids):
+    for row in _rows(working_set, ids):
         if row.stored is None:
             continue
-        for claim in ingest.claims(row):
+        for claim in working_set.claims(row):
             if claim.parent is not None and claim.role is Role.MANIFEST:
                 listing[claim.parent.id] = claim.parent
-        found |= _manifests_of(ingest, row)
+        found |= _manifests_of(working_set, row)
     for index in listing.values():
-        found.update(manifest.id for manifest in ingest.manifests(index))
+        found.update(manifest.id for manifest in working_set.manifests(index))
     return found
 
 
-def may_be_near_documents(ingest: Ingest, ids: Iterable[int]) -> set[int]:
+def may_be_near_documents(working_set: WorkingSet, ids: Iterable[int]) -> set[int]:
     """Return the `ids` of blobs that are, hold or describe documents in layers, or did so."""
-    return {key for key in ids if _may_be_near_documents(ingest.find_id(key))}
+    return {key for key in ids if _may_be_near_documents(working_set.find_id(key))}
 
 
-def manifests_of_configs(ingest: Ingest, ids: Iterable[int]) -> set[int]:
+def manifests_of_configs(working_set: WorkingSet, ids: Iterable[int]) -> set[int]:
     """Return the ids of the manifests that have a blob of `ids` as their config."""
-    return {key for row in _rows(ingest, ids) for key in _manifests_of(ingest, row)}
+    return {key for row in _rows(working_set, ids) for key in _manifests_of(working_set, row)}
 
 
-def with_wrong_size(ingest: Ingest, ids: Iterable[int]) -> list[BlobRow]:
-    """Return the blobs, not verified yet, whose file has another size than somebody declares."""
+def with_wrong_size(working_set: WorkingSet, ids: Iterable[int]) -> list[BlobRow]:
+    """Return blobs, not verified yet, whose file has another size than a descriptor declares."""
     return [
         row
-        for row in _rows(ingest, ids)
+        for row in _rows(working_set, ids)
         if row.state is State.PRESENT
         and row.parsed is Reading.NO
         and row.verified is None
-        and any(claim.size != row.size for claim in ingest.claims(row))
+        and any(claim.size != row.size for claim in working_set.claims(row))
     ]
 
 
-def _rows(ingest: Ingest, ids: Iterable[int]) -> list[BlobRow]:
+def _rows(working_set: WorkingSet, ids: Iterable[int]) -> list[BlobRow]:
     wanted = sorted(ids)
-    ingest.load_ids(wanted)
+    working_set.load_ids(wanted)
     # One that stood for nothing any longer may have been let go in an earlier round.
-    rows = [row for row in map(ingest.find_id, wanted) if row is not None]
-    ingest.prepare(rows)
+    rows = [row for row in map(working_set.find_id, wanted) if row is not None]
+    working_set.prepare(rows)
     return rows
 
 
@@ -157,10 +157,10 @@ def _may_be_near_documents(row: BlobRow | None) -> bool:
     )
 
 
-def _manifests_of(ingest: Ingest, row: BlobRow) -> set[int]:
+def _manifests_of(working_set: WorkingSet, row: BlobRow) -> set[int]:
     return {
         claim.parent.id
-        for claim in ingest.claims(row)
+        for claim in working_set.claims(row)
         if claim.role is Role.CONFIG and claim.parent is not None
     }
 
@@ -178,14 +178,14 @@ def _traits(text: str) -> _Traits:
     )
 
 
-def _claims(ingest: Ingest, row: BlobRow) -> _Claims | None:
+def _claims(working_set: WorkingSet, row: BlobRow) -> _Claims | None:
     claims = _Claims()
-    for claim in ingest.claims(row):
-        _add(ingest, claims, claim)
+    for claim in working_set.claims(row):
+        _add(working_set, claims, claim)
     return claims if claims.kinds else None
 
 
-def _add(ingest: Ingest, claims: _Claims, claim: Claim) -> None:
+def _add(working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
     traits = _traits(claim.media_type)
     match claim.role:
         case None:
@@ -195,8 +195,8 @@ def _add(ingest: Ingest, claims: _Claims, claim: Claim) -> None:
             assert claim.parent is not None  # only of a layer it is not loaded
             claims.add(traits.document, claim)
             claims.is_attestation |= claim.is_attestation
-            claims.is_needed |= not ingest.is_sparse(claim.parent) or (
-                traits.document is Kind.OTHER and ingest.is_of_layers(claim.parent)
+            claims.is_needed |= not working_set.is_sparse(claim.parent) or (
+                traits.document is Kind.OTHER and working_set.is_of_layers(claim.parent)
             )
             claims.is_listed = True
         case Role.SUBJECT:
@@ -229,58 +229,58 @@ def _read_as(kind: Kind) -> Kind:
     return Kind.CONFIG if kind is Kind.CONFIG else Kind.OTHER
 
 
-def _reached_by(ingest: Ingest, row: BlobRow, kind: Kind) -> set[int]:
+def _reached_by(working_set: WorkingSet, row: BlobRow, kind: Kind) -> set[int]:
     """Return the ids that hang on what a blob is, if that is to change."""
     reached: set[int] = set()
     # What an attestation has as its config is none of software.
     if (kind is Kind.ATTESTATION) != (row.kind is Kind.ATTESTATION):
-        reached = {child.id for role, _, child in ingest.content(row) if role is Role.CONFIG}
+        reached = {child.id for role, _, child in working_set.content(row) if role is Role.CONFIG}
     # The platform of a manifest is that of its config.
     if (kind is Kind.CONFIG) != (row.kind is Kind.CONFIG):
-        reached |= _manifests_of(ingest, row)
+        reached |= _manifests_of(working_set, row)
     return reached
 
 
-def _identity(ingest: Ingest, row: BlobRow, found: _Claims | None) -> tuple[Kind, str]:
+def _identity(working_set: WorkingSet, row: BlobRow, found: _Claims | None) -> tuple[Kind, str]:
     if found is not None:
         _, media_type, _, kind = min(found.kinds)
     elif row.parsed is Reading.AS_GUESSED:
-        # Nothing points at it: it is what its content says, which whoever read it has put here.
+        # Nothing points at it: it is what its content says, as the reader of the content recorded.
         media_type, kind = row.media_type, row.kind
     else:
         return Kind.OTHER, ""
     if kind in {Kind.MANIFEST, Kind.ATTESTATION}:
         annotated = found is not None and found.is_attestation
-        kind = Kind.ATTESTATION if annotated or _is_statement(ingest, row) else Kind.MANIFEST
+        kind = Kind.ATTESTATION if annotated or _is_statement(working_set, row) else Kind.MANIFEST
     return kind, media_type
 
 
-def _is_statement(ingest: Ingest, row: BlobRow) -> bool:
+def _is_statement(working_set: WorkingSet, row: BlobRow) -> bool:
     """Whether a manifest holds nothing but statements about other content."""
     if not row.parsed:
         return False
     if attestation.is_artifact_type(row.artifact_type or ""):
         return True
-    layers = [media_type for role, media_type, _ in ingest.content(row) if role is Role.LAYER]
+    layers = [media_type for role, media_type, _ in working_set.content(row) if role is Role.LAYER]
     return bool(layers) and all(_traits(media_type).is_statement for media_type in layers)
 
 
-def _settle(ingest: Ingest, row: BlobRow, found: _Claims | None) -> None:
+def _set_state(working_set: WorkingSet, row: BlobRow, found: _Claims | None) -> None:
     """Set platform, state and, without a file, size."""
     if row.kind is not Kind.CONFIG:
-        declared = ingest.first_platform(found.platforms) if found else None
-        configured = _configured_platform(ingest, row)
+        declared = working_set.first_platform(found.platforms) if found else None
+        configured = _configured_platform(working_set, row)
         row.platform_id = declared if configured is None else configured
     row.state = _state(row, found)
     if found is not None and not row.has_file:
         row.size = min(found.kinds)[2]
 
 
-def _configured_platform(ingest: Ingest, row: BlobRow) -> int | None:
+def _configured_platform(working_set: WorkingSet, row: BlobRow) -> int | None:
     """Return the platform that the config of a manifest names."""
     if not row.parsed:
         return None
-    for role, _, child in ingest.content(row):
+    for role, _, child in working_set.content(row):
         if role is Role.CONFIG and child.kind is Kind.CONFIG:
             return child.platform_id
     return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
-    from cachedb.catalog.index.working_set import Ingest
+    from cachedb.catalog.index.working_set import WorkingSet
     from cachedb.catalog.statements.index.stored_refs import StoredRef
     from cachedb.oci.descriptor import Descriptor
 
@@ -64,14 +64,14 @@ class RefChanges:
         )
 
 
-def compare_refs(ingest: Ingest, entries: Sequence[NamedEntry], now: int) -> RefChanges:
-    """Compare the rows with `entries`, and tell `ingest` what the refs say.
+def compare_refs(working_set: WorkingSet, entries: Sequence[NamedEntry], now: int) -> RefChanges:
+    """Compare the rows with `entries`, and tell `working_set` what the refs say.
 
     A ref that keeps its name keeps what is remembered of it; `added` is when the name came to
     mean this digest.
     """
     changes = RefChanges()
-    stored = ingest.connection.rows(stored_refs.ALL)
+    stored = working_set.connection.rows(stored_refs.ALL)
     by_entry: dict[str, list[StoredRef]] = {}
     for row in reversed(stored):
         by_entry.setdefault(row.entry, []).append(row)
@@ -87,11 +87,11 @@ def compare_refs(ingest: Ingest, entries: Sequence[NamedEntry], now: int) -> Ref
         else:
             others.append(_Place(position, text, entry))
     left = sorted((row for rows in by_entry.values() for row in rows), key=lambda r: r.position)
-    _pair(ingest, changes, others, left, now)
+    _pair(working_set, changes, others, left, now)
     for values in (*changes.new, *changes.changed):
         claim = Claim(values["media_type"], values["size"], values["platform_id"])
         claims[values["target_id"]].append(claim)
-    ingest.refs = claims
+    working_set.refs = claims
     return changes
 
 
@@ -102,20 +102,20 @@ class _Place(NamedTuple):
 
 
 def _pair(
-    ingest: Ingest,
+    working_set: WorkingSet,
     changes: RefChanges,
     others: list[_Place],
     left: list[StoredRef],
     now: int,
 ) -> None:
     """Find among the rows that are left those that entries have come from, by name."""
-    ingest.ensure({one.entry.descriptor.digest: one.entry.descriptor.size for one in others})
+    working_set.ensure({one.entry.descriptor.digest: one.entry.descriptor.size for one in others})
     by_key: dict[object, list[StoredRef]] = {}
     for row in reversed(left):
         by_key.setdefault(_key(row.name, row.target_id), []).append(row)
-    next_id = ingest.connection.value(stored_refs.NEXT_ID) or 1
+    next_id = working_set.connection.value(stored_refs.NEXT_ID) or 1
     for one in others:
-        values = _values(ingest, one)
+        values = _values(working_set, one)
         target = values["target_id"]
         changes.touched.add(target)
         if matching := by_key.get(_key(one.entry.name, target)):
@@ -154,10 +154,10 @@ def _key(name: str | None, target: int) -> object:
     return target if name is None else name
 
 
-def _values(ingest: Ingest, one: _Place) -> dict[str, Any]:
+def _values(working_set: WorkingSet, one: _Place) -> dict[str, Any]:
     descriptor = one.entry.descriptor
     registry, repo, tag = parts_of(one.entry.name)
-    target = ingest.find(descriptor.digest)
+    target = working_set.find(descriptor.digest)
     assert target is not None  # `ensure` has made it
     return {
         "position": one.position,
@@ -169,6 +169,6 @@ def _values(ingest: Ingest, one: _Place) -> dict[str, Any]:
         "target_id": target.id,
         "media_type": descriptor.media_type,
         "size": descriptor.size,
-        "platform_id": ingest.platform_id(descriptor.platform),
+        "platform_id": working_set.platform_id(descriptor.platform),
         "pinned": int(PIN in descriptor.annotations),
     }

@@ -55,7 +55,7 @@ class SbomReading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class SbomClaim:
     """What a link says of a document, and what the manifest that it is in describes."""
 
     digest: Digest
@@ -86,7 +86,7 @@ def forget(connection: Connection, ids: Iterable[int]) -> None:
         packages.withdraw_in(connection, changed)
 
 
-def settle(connection: Connection, ids: Iterable[int]) -> None:
+def reconcile(connection: Connection, ids: Iterable[int]) -> None:
     """Bring documents in step with links and files after anything about `ids` has changed.
 
     Packages of a document that has been read are entered at what it describes now; a document
@@ -95,7 +95,7 @@ def settle(connection: Connection, ids: Iterable[int]) -> None:
     changed = set(ids)
     affected = _every(connection) if len(changed) > _MANY else _affected(connection, changed)
     if affected:
-        _settle(connection, sorted(affected))
+        _reconcile(connection, sorted(affected))
 
 
 def unread(connection: Connection) -> list[Unread]:
@@ -122,7 +122,7 @@ def remember(connection: Connection, readings: Collection[SbomReading]) -> None:
 def remember_part(connection: Connection, document: Unread, part: Iterable[bytes]) -> bool:
     """Enter some of what a large document names, which stays unread until `finish`.
 
-    False if anything about it has changed meanwhile, or somebody else has read it.
+    False if the document has changed meanwhile, or another process has read it.
     """
     ids = _still_unread(connection, [document])
     for key, targets in _targets(connection, ids.values()).items():
@@ -148,14 +148,14 @@ def finish(connection: Connection, reading: SbomReading) -> None:
         _mark_read(connection, {key: reading})
 
 
-def claims_about(connection: Connection, targets: Iterable[int]) -> list[Claim]:
+def claims_about(connection: Connection, targets: Iterable[int]) -> list[SbomClaim]:
     """Return the documents that describe some blobs, by manifest and place therein."""
     described: dict[int, set[int]] = defaultdict(set)
     for pair in connection.each(sbom_rows.DESCRIBING, ids=many(targets)):
         described[pair.manifest_id].add(pair.target_id)
     claims = connection.rows(sbom_rows.CLAIMS_OF, ids=many(sorted(described)))
     return [
-        Claim(
+        SbomClaim(
             digest=codecs.digest(row.digest),
             target_id=target,
             media_type=_types(row).media_type,
@@ -221,7 +221,7 @@ def _affected(connection: Connection, ids: set[int]) -> set[int]:
     }
 
 
-def _settle(connection: Connection, batch: list[int]) -> None:
+def _reconcile(connection: Connection, batch: list[int]) -> None:
     wanted = _wanted(connection, batch)
     rows = connection.each(sbom_rows.OF_IDS, ids=many(batch))
     known = {row.document_id: row for row in rows}

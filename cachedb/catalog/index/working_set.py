@@ -56,7 +56,7 @@ _ROLES = {
 }
 
 
-class Ingest:
+class WorkingSet:
     """The blobs of a catalog, as one reconciliation changes them."""
 
     def __init__(self, connection: Connection) -> None:

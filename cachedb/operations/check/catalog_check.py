@@ -1,4 +1,4 @@
-"""Check a catalog: against SQLite's own rules, and against the files that it stands for."""
+"""Check of a catalog: its consistency as a database, and against the files of its layout."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _consistency(catalog: Catalog, name: str) -> Iterator[Finding]:
 
 
 def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]:
-    """Read the layout anew, into memory, and hold the catalog against that."""
+    """Derive the rows from the layout again, in memory, and compare the catalog with them."""
     fresh = Catalog.in_memory()
     try:
         reconcile.reconcile(layout, fresh)
@@ -92,7 +92,7 @@ def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]
 def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> Iterator[Finding]:
     with stored.reading() as connection:
         ours, our_files = facts(connection), files(connection)
-        recorded = Fingerprint.parse(state.recall(connection, FINGERPRINT) or "")
+        recorded = Fingerprint.parse(state.read(connection, FINGERPRINT) or "")
     with fresh.reading() as connection:
         difference, their_files = ours ^ facts(connection), files(connection)
     changed = [d for d, file in their_files.items() if our_files.get(d, file) != file]
@@ -100,7 +100,7 @@ def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> 
     stamps = (current.index_json, current.blobs)
     if recorded is None or stamps != (recorded.index_json, recorded.blobs):
         if difference or changed:
-            what = "another tool has changed the layout; the next command brings it in step"
+            what = "another tool has changed the layout; the next command reconciles the catalog"
             yield note(Code.CATALOG_BEHIND, f".cachedb/{name}", what)
     elif changed:
         for digest in sorted(changed):
@@ -111,7 +111,7 @@ def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> 
         kinds = Counter(fact[0] for fact in difference)
         counted = ", ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
         first = min(difference, key=repr)[1]
-        what = f"says something else than the files: {counted}, first about {first}"
+        what = f"differs from the files: {counted}, first about {first}"
         yield error(Code.CATALOG_WRONG, f".cachedb/{name}", what, _REBUILD)
 
 

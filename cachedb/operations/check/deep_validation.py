@@ -1,7 +1,7 @@
 """Deep validation: every byte hashed, and every layer unpacked.
 
 An image may be wrong although each of its blobs is what its digest says: its config says as well
-what the layers unpack to (the diff IDs), and whoever runs the image refuses it if that is not so.
+what the layers unpack to (the diff IDs), and a runtime refuses an image whose layers differ.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cachedb.oci import Descriptor, Platform
     from cachedb.operations.read.resolve import Root
 
-    Claim: TypeAlias = tuple[Descriptor, Digest]
+    SbomClaim: TypeAlias = tuple[Descriptor, Digest]
 
 _CHUNK = 1 << 20
 
@@ -37,7 +37,7 @@ def validate_deeply(
     verify.verify(layout, catalog, {root.blob_id for root in roots})
     with catalog.reading() as connection:
         found = validate.validate(connection, roots, wanted)
-    # No transaction is open while layers are unpacked, which takes as long as it takes.
+    # No transaction is open while layers are unpacked, which can take minutes.
     whole = {report.digest for each in found for report in each.platforms if report.is_whole}
     wrong = contradictions(layout, whole)
     if not wrong:
@@ -47,17 +47,17 @@ def validate_deeply(
 
 
 def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, str]:
-    """Say of each image whose layers are not those of its config what is wrong with it.
+    """Report, for each image whose layers are not those of its config, what is wrong.
 
     A layer of several images is unpacked once. What is no image that can be run has no diff IDs
-    that anybody looks at, and a layer that need not be here is not asked for.
+    that a runtime looks at, and a layer that may be absent is not required.
 
     Raises:
         BlobNotFound: A manifest or a config is not here.
         CorruptBlob: Something that was read is not what its digest says.
     """
     found: dict[Digest, str] = {}
-    claims: dict[Digest, list[Claim]] = {}
+    claims: dict[Digest, list[SbomClaim]] = {}
     for digest in manifests:
         try:
             claims[digest] = _claims(layout, digest)
@@ -74,12 +74,12 @@ def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, 
     return found
 
 
-def _key(claim: Claim) -> tuple[Digest, Digest]:
+def _key(claim: SbomClaim) -> tuple[Digest, Digest]:
     layer, diff_id = claim
     return layer.digest, diff_id
 
 
-def _claims(layout: Layout, digest: Digest) -> list[Claim]:
+def _claims(layout: Layout, digest: Digest) -> list[SbomClaim]:
     """Return the layers of an image, each with what it has to unpack to."""
     content = layout.blobs.read(digest, MANIFEST_BYTES)
     kind = manifest.guess(content)
@@ -87,7 +87,7 @@ def _claims(layout: Layout, digest: Digest) -> list[Claim]:
     if not isinstance(document, Manifest) or document.is_attestation or not document.is_image:
         return []
     described = document.config
-    assert described is not None  # what has none is no image
+    assert described is not None  # only images have one
     configured = config.parse(
         layout.blobs.read(described.digest, CONFIG_BYTES)
         if described.data is None

@@ -1,4 +1,4 @@
-"""Doctor: look at everything that a cache is made of, and say what is wrong.
+"""Examination of a cache: its files, its catalog, and what interrupted operations left.
 
 Nothing is changed and no lock is taken, so it can be run at any moment, on a cache that no other
 command opens any more, and on one that we may only read.
@@ -32,7 +32,7 @@ _LITTLE_SPACE = 0.02
 
 
 def examine(layout: Layout, catalog: Path) -> tuple[Finding, ...]:
-    """Look at the layout, which may be none, and at its catalog; the worst comes first."""
+    """Examine a directory that should be a layout, and its catalog; errors come first."""
     found = [*_names(layout, catalog)]
     are_names_readable = not any(f.code is Code.NAMES_UNREADABLE for f in found)
     found += catalog_check.check(layout, catalog, is_layout=are_names_readable)

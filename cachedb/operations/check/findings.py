@@ -1,4 +1,4 @@
-"""Findings: what `doctor` can say of a cache, for people and for programs."""
+"""Findings of `doctor`: levels, codes and their texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad a finding is; a note is no fault."""
+    """Severity of a finding; a note is not a fault."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 
 class Code(StrEnum):
-    """What was found; a program can rely on these words."""
+    """Code of a finding; the values are part of the output."""
 
     MARKER_MISSING = "marker-missing"
     MARKER_INVALID = "marker-invalid"
@@ -49,7 +49,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was found: `path` is inside the layout, `names` are the images it takes."""
+    """One finding: its `path` in the layout, and the `names` of the images that it affects."""
 
     code: Code
     level: Level
@@ -60,15 +60,15 @@ class Finding:
 
 
 def error(code: Code, path: str, detail: str, hint: str | None = None) -> Finding:
-    """Make a finding that has to be seen to."""
+    """Return a finding that needs action."""
     return Finding(code=code, level=Level.ERROR, path=path, detail=detail, hint=hint)
 
 
 def warning(code: Code, path: str, detail: str, hint: str | None = None) -> Finding:
-    """Make a finding that can wait."""
+    """Return a finding that the next command or collection clears."""
     return Finding(code=code, level=Level.WARNING, path=path, detail=detail, hint=hint)
 
 
 def note(code: Code, path: str, detail: str, hint: str | None = None) -> Finding:
-    """Make a finding that is no fault."""
+    """Return a finding that is not a fault."""
     return Finding(code=code, level=Level.NOTE, path=path, detail=detail, hint=hint)

@@ -1,6 +1,6 @@
-"""Repair: bring back blobs that are corrupt or missing, from another copy or from a registry.
+"""Repair of corrupt and missing blobs, from another layout or from a registry.
 
-Names are not touched: what they stand for is known by its digest, and whoever has those bytes can
+Names are not touched: a blob is known by its digest, and any copy of those bytes can
 give them back.
 """
 
@@ -41,7 +41,7 @@ _ORDER = (Kind.LAYER, Kind.OTHER, Kind.CONFIG, Kind.ATTESTATION, Kind.MANIFEST, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """What became of a finding: `source` is where the blob came from, else `why` it did not."""
+    """Outcome of the repair of one blob: its `source`, or `why` it was not repaired."""
 
     finding: Finding
     source: str | None
@@ -50,7 +50,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where blobs may come from: other layouts first, then registries."""
+    """Sources of blobs: other layouts first, then registries."""
 
     copies: tuple[Layout, ...] = ()
     connect: Connect | None = None
@@ -58,7 +58,7 @@ class Sources:
 
 @dataclass(slots=True)
 class _Wanted:
-    """A blob to bring back: what is said of its size and type, and which repositories had it."""
+    """Blob to repair: its declared sizes and types, and the repositories that had it."""
 
     finding: Finding
     kind: Kind = Kind.OTHER
@@ -66,7 +66,7 @@ class _Wanted:
     repositories: list[tuple[str, str]] = field(default_factory=list)
 
     def descriptors(self) -> Iterator[Descriptor]:
-        """Yield what the blob may be; two parents can say different things of it."""
+        """Yield the descriptors of the blob; two parents can declare different ones."""
         for media_type, size in dict.fromkeys(self.claims):
             yield Descriptor(
                 media_type=MediaType(media_type), digest=self.finding.digest, size=size
@@ -76,7 +76,7 @@ class _Wanted:
 def repair(
     layout: Layout, catalog: Catalog, found: Verification, sources: Sources
 ) -> tuple[Repair, ...]:
-    """Bring back what a verification found; what repaired documents lead to is verified in turn.
+    """Repair what a verification found; content of repaired documents is verified in turn.
 
     Every blob is hashed on its way in, and takes the place of the corrupt one in one step.
     """
@@ -95,7 +95,7 @@ def repair(
 def _repair(
     layout: Layout, catalog: Catalog, findings: Sequence[Finding], sources: Sources
 ) -> tuple[list[Repair], list[int]]:
-    """Bring some blobs back; returns the ids of the documents among them as well."""
+    """Repair blobs; return the ids of the documents among them as well."""
     with catalog.reading() as connection:
         wanted = [_wanted(connection, finding) for finding in findings]
     clients = {domain: None for each in wanted for domain, _ in each.repositories}
@@ -126,11 +126,11 @@ class _Connected:
     clients: dict[str, Client]
 
     def bring(self, wanted: _Wanted, stage: StagingArea) -> Repair:
-        """Bring one blob onto the stage from the first source that has it as it has to be."""
+        """Stage one blob from the first source that has the right bytes."""
         digest, failures = wanted.finding.digest, []
         if not digest.is_verifiable:
             return Repair(
-                finding=wanted.finding, source=None, why="nobody can check bytes against it"
+                finding=wanted.finding, source=None, why="its digest algorithm cannot be verified"
             )
         for descriptor in wanted.descriptors():
             for source, bring in self._ways(wanted):

@@ -1,4 +1,4 @@
-"""Validate: what an image declares, what of it is here, and whether the two agree.
+"""Validation of images: what they declare, what of it is here, and whether the two agree.
 
 Told from the catalog; `verify` is what reads bytes, and `deep_validation` unpacks layers.
 """
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class Condition(StrEnum):
-    """How one platform of an image fares; the first that applies counts."""
+    """State of one platform of an image; the first that applies counts."""
 
     CORRUPT = "corrupt"
-    """Something of it has wrong bytes or cannot be read."""
+    """A blob of it has wrong bytes or cannot be read."""
     INCOMPLETE = "incomplete"
-    """Its manifest is here and something that it needs is not."""
+    """Its manifest is here and a blob that it needs is not."""
     MISSING = "missing"
     """Its manifest is not here, and no other platform of the image is."""
     NOT_PULLED = "not pulled"
@@ -41,19 +41,19 @@ class Condition(StrEnum):
     MISMATCHED = "mismatched"
     """The index and its config name different platforms."""
     WRONG_LAYERS = "wrong layers"
-    """Its layers do not unpack to what its config says; only told when they were unpacked."""
+    """Its layers differ from the diff IDs of its config; found by unpacking only."""
     COMPLETE = "complete"
     """Everything is here."""
 
     @property
     def is_finding(self) -> bool:
-        """Whether somebody should do something about it."""
+        """Whether the image has to be repaired or pulled again."""
         return self not in {Condition.COMPLETE, Condition.NOT_PULLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformReport:
-    """One platform: what was declared, and what is amiss."""
+    """One platform: what was declared, and what is wrong."""
 
     declared: Platform | None
     configured: Platform | None
@@ -99,7 +99,7 @@ def validate(
     wanted: Sequence[Platform] = (),
     wrong_layers: Mapping[Digest, str] = MappingProxyType({}),
 ) -> list[Validation]:
-    """Say of each root how its platforms fare; with `wanted`, whether these are complete.
+    """Report the state of every platform of each root; with `wanted`, whether these are complete.
 
     `wrong_layers` says of manifests what was wrong when their layers were unpacked.
     """

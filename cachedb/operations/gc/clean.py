@@ -1,7 +1,6 @@
-"""Clean: an empty cache of one that holds something.
+"""Removal of every name and every blob that no running operation holds.
 
-Every name goes, then every blob that no running operation holds. The layout stays a layout, and
-whatever else somebody keeps in its folder stays where it is.
+The layout stays a layout, and other files in its folder stay where they are.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def clean(layout: Layout, catalog: Catalog) -> sweep.GCReport:
-    """Remove every name, also those of entries that cannot be read, and then every blob."""
+    """Remove every entry, unreadable ones too, then every blob without a lease."""
     with layout.locking_names():
         reconcile.reconcile(layout, catalog)
         layout.replace_index(IndexJson(entries=(), rest=layout.index().rest))

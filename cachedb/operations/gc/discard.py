@@ -1,8 +1,7 @@
-"""Discard: remove names, and at once the blobs that only they kept.
+"""Removal of names together with the blobs that only they referenced.
 
-What linuxkit's Remove promises, without what it breaks: a blob that another name, a referrer of
-something that stays, or a running operation needs is not touched, and what was garbage before
-stays for the collector.
+linuxkit's Remove without its faults: a blob that another name, a referrer of something that stays,
+or a running operation needs is kept, and what was unreferenced before stays for the collector.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ if TYPE_CHECKING:
 
 
 def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> sweep.GCReport:
-    """Remove some refs, and what nothing keeps without them.
+    """Remove refs, and the blobs that are unreferenced without them.
 
     Raises:
         Refused: One of them is a blob that has no ref of its own.
         UnreadableGraph: The names are gone, and since part of what others need cannot be read
-            every blob was left where it is.
+            no blob was removed.
     """
     plan = remove.plan(catalog, roots)
     alone = _kept_by_nothing_else(catalog, plan.ref_ids)
     remove.apply(plan, layout, catalog)
     found = mark.plan(layout, catalog, grace=0).garbage
-    doomed = tuple(candidate for candidate in found if candidate.digest in alone)
-    return sweep.remove(mark.GCPlan(garbage=doomed, spared=(), grace=0), layout, catalog)
+    selected = tuple(candidate for candidate in found if candidate.digest in alone)
+    return sweep.remove(mark.GCPlan(garbage=selected, spared=(), grace=0), layout, catalog)
 
 
 def _kept_by_nothing_else(catalog: Catalog, refs: Collection[int]) -> set[str]:

@@ -1,6 +1,6 @@
-"""The grace: how long what nothing leads to is spared, unless somebody says otherwise."""
+"""Default of the grace period, within which a collection keeps an unreferenced blob."""
 
 from __future__ import annotations
 
 GRACE_SECONDS = 3600.0
-"""Longer than any tool that takes no lock needs from its last blob to index.json."""
+"""Seconds; longer than a tool without our locks needs from its last blob to index.json."""

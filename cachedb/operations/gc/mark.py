@@ -1,8 +1,8 @@
-"""Garbage: which blobs nothing keeps, and what interrupted operations have left behind.
+"""Mark phase of garbage collection: unreferenced blobs and leftovers of interrupted operations.
 
-A blob stays while a ref, a referrer of something that stays, or a running operation holds it, and
-while its file is younger than the grace, since another tool may have written it for a name that it
-is about to add. When any part of the graph that a ref reaches cannot be read, nothing is garbage.
+A blob stays while a ref, a referrer of a reachable blob, or the lease of a running operation
+references it, and within the grace period, since another tool may have written it for a name that
+it is about to add. While any part of the reachable graph is unreadable, nothing is garbage.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Reason(StrEnum):
-    """Why something is kept or removed; a program can rely on these words."""
+    """Reason why a blob or a leftover is kept or removed; the values are part of the output."""
 
     NAMED = "named"
     UNREACHABLE = "unreachable"
@@ -56,28 +56,28 @@ class Reason(StrEnum):
 
     @property
     def text(self) -> str:
-        """Say it to people."""
+        """Return the reason as people read it."""
         return _TEXTS[self]
 
 
 _TEXTS = {
-    Reason.NAMED: "a name leads to it",
-    Reason.UNREACHABLE: "no name leads to it",
-    Reason.YOUNG: "it is younger than the grace",
-    Reason.LEASED: "a running operation holds it",
+    Reason.NAMED: "an image references it",
+    Reason.UNREACHABLE: "no image references it",
+    Reason.YOUNG: "within the grace period",
+    Reason.LEASED: "leased by a running operation",
     Reason.SUBJECT: "an artifact in index.json refers to it",
-    Reason.IN_USE: "somebody is writing it",
-    Reason.ABANDONED: "whoever wrote it has ended",
-    Reason.QUARANTINED: "removed a short while ago, and can be given back",
-    Reason.EXPIRED: "nobody has missed it",
-    Reason.NOT_CHOSEN: "the query does not select it",
+    Reason.IN_USE: "a running process writes it",
+    Reason.ABANDONED: "left by an interrupted operation",
+    Reason.QUARANTINED: "in quarantine, restored if a name needs it",
+    Reason.EXPIRED: "quarantine expired",
+    Reason.NOT_CHOSEN: "not matched by the query",
 }
 _GARBAGE = frozenset({Reason.UNREACHABLE, Reason.ABANDONED, Reason.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A blob that no ref reaches, and why it goes or stays."""
+    """Unreferenced blob, and the reason why it is removed or kept; `size` is in bytes."""
 
     digest: Digest
     size: int
@@ -86,8 +86,8 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Litter:
-    """A file or folder that is no blob, or not yet; `tool` is who left it."""
+class Leftover:
+    """File or folder that is not a blob, or not one yet; `tool` is the program that left it."""
 
     path: str
     size: int
@@ -97,7 +97,7 @@ class Litter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A blob that refs reach, and the first of their names."""
+    """Reachable blob, and the first name that references it; `size` is in bytes."""
 
     digest: Digest
     size: int
@@ -107,22 +107,22 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GCPlan:
-    """What a collection would remove, and what it would spare although nothing reaches it.
+    """Blobs and leftovers that a collection would remove, and those that it would keep.
 
-    `grace` and `quarantine` are in seconds: how old a blob has to be to be removed, and for how
-    long it can be given back then.
+    `grace` and `quarantine` are in seconds: the age from which a blob is removed, and for how
+    long it can be restored then.
     """
 
     garbage: tuple[Candidate, ...]
     spared: tuple[Candidate, ...]
     grace: float
     quarantine: float = 0
-    litter: tuple[Litter, ...] = ()
-    spared_litter: tuple[Litter, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+    spared_leftovers: tuple[Leftover, ...] = ()
 
     @property
     def size(self) -> int:
-        """The bytes that removing the garbage frees, once its quarantine is over."""
+        """Return the bytes that are free once the quarantine of the garbage is over."""
         return sum(candidate.size for candidate in self.garbage)
 
 
@@ -138,7 +138,7 @@ def plan(
     """Find what nothing keeps; the quarantine is as long as the grace when it is not given.
 
     `without` are refs that count as removed. Of `chosen` blobs there is nothing else in the plan:
-    the other garbage is spared, and no litter is looked for.
+    the other garbage is spared, and no leftovers is looked for.
 
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read.
@@ -149,26 +149,26 @@ def plan(
         garbage, spared = find_blobs(layout, connection, grace, without, chosen)
         cross_check(layout, connection, {each.digest: each.kind for each in garbage}, without)
         held = held_by_operations(layout, connection)
-    litter = find_litter(layout, grace, quarantine, held) if chosen is None else ()
-    found = list(litter)
+    leftovers = find_leftovers(layout, grace, quarantine, held) if chosen is None else ()
+    found = list(leftovers)
     return GCPlan(
         garbage=garbage,
         spared=spared,
         grace=grace,
         quarantine=quarantine,
-        litter=tuple(each for each in found if each.reason in _GARBAGE),
-        spared_litter=tuple(each for each in found if each.reason not in _GARBAGE),
+        leftovers=tuple(each for each in found if each.reason in _GARBAGE),
+        spared_leftovers=tuple(each for each in found if each.reason not in _GARBAGE),
     )
 
 
 def kept(catalog: Catalog) -> list[Kept]:
-    """Return what refs keep, with a name for each; costs a walk from every ref."""
+    """Return the reachable blobs with a name for each; costs a walk from every ref."""
     with catalog.reading() as connection:
         return _kept(connection, statements.KEPT)
 
 
 def kept_besides(catalog: Catalog, ref_ids: Collection[int]) -> list[Kept]:
-    """Return what these refs contain and another ref keeps, with a name of such a one for each.
+    """Return the content of some refs that other refs reference too, with such a name for each.
 
     Costs a walk from every ref that shares something with them.
     """
@@ -195,7 +195,7 @@ def find_blobs(
     without: Collection[int] = (),
     chosen: Collection[int] | None = None,
 ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...]]:
-    """Return the blobs that no ref reaches: those that are garbage, and those that are spared.
+    """Return the unreferenced blobs: those to remove, and those to keep.
 
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read.
@@ -227,19 +227,19 @@ def find_blobs(
     return garbage, tuple(each for each in found if each.reason not in _GARBAGE)
 
 
-def find_litter(
+def find_leftovers(
     layout: Layout, grace: float, quarantine: float, held: Collection[str]
-) -> Iterator[Litter]:
-    """Yield what is no blob, or not yet, and what is to become of it."""
+) -> Iterator[Leftover]:
+    """Yield files that are not blobs, or not yet, with the reason to remove or keep each."""
     for leftover in layout.temporary_files.find():
         if is_unfinished(leftover.path):
-            continue  # a collection gives back first what another one took
+            continue  # a collection restores first what an interrupted one took
         reason = _judge(leftover, grace, quarantine, held)
-        yield Litter(path=leftover.path, size=leftover.size, tool=leftover.tool, reason=reason)
+        yield Leftover(path=leftover.path, size=leftover.size, tool=leftover.tool, reason=reason)
 
 
 def is_unfinished(path: str) -> bool:
-    """Whether a leftover is a run of a collection that was killed, or that runs."""
+    """Whether a path is the quarantine of a collection that was killed, or is running."""
     return path.startswith(f"{TRASH}/") and not path.endswith(FINISHED)
 
 
@@ -260,7 +260,7 @@ def _judge(
 
 
 def _is_young(touched_ns: int, grace: float) -> bool:
-    """Whether something is younger than the grace; a time in the future counts as now."""
+    """Whether a time is within the grace period; a time in the future counts as now."""
     now = time.time_ns()
     return min(touched_ns, now) > now - int(grace * 1e9)
 
@@ -285,7 +285,7 @@ def _an_image_with(connection: Connection, digest: Digest) -> str:
 
 
 def leased_blobs(layout: Layout, connection: Connection) -> dict[int, Digest]:
-    """Return what the leases of running operations hold, with all that it contains, by id."""
+    """Return the blobs that leases of running operations hold, with their content, by id."""
     held = held_by_operations(layout, connection)
     return {
         row.id: codecs.digest(row.digest)

@@ -1,8 +1,8 @@
-"""Collect garbage: remove what a plan names and nothing keeps still, and nothing else.
+"""Sweep phase of garbage collection: delete planned blobs that are still unreferenced.
 
-Blobs go to the trash first, parents before their children, and stay there for a while: a tool
-that does not know our locks may have decided to reuse one of them, and adds the name only then.
-A collection that is killed is undone by the next open.
+Blobs are quarantined first, parents before children: a tool that takes no lock of ours may have
+decided to reuse one of them, and adds its name only then. A killed collection is undone by the
+next open.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.mark import (
     Candidate,
     GCPlan,
-    Litter,
+    Leftover,
     find_blobs,
-    find_litter,
+    find_leftovers,
     leased_blobs,
 )
 from cachedb.operations.sync import reconcile
@@ -48,23 +48,23 @@ _MOST_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GCReport:
-    """What a collection has removed; `freed` is in bytes and counts everything.
+    """Result of a collection; `freed` is in bytes, leftovers included.
 
-    `quarantined` is what it has removed and not freed yet.
+    `quarantined` are the bytes that were removed and are not free yet.
     """
 
     removed: tuple[Candidate, ...]
     freed: int
     quarantined: int = 0
-    litter: tuple[Litter, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
 
 
 class _Needed(Exception):
-    """A name or a lease is new, and what was decided may not be true any more."""
+    """A name or a lease was added since the blobs were selected."""
 
 
 def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
-    """Remove what a plan names and is garbage still; nothing that the plan does not name.
+    """Remove the blobs and leftovers of a plan that are still garbage, and nothing else.
 
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read; no blob is removed.
@@ -87,41 +87,41 @@ def _collect(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     reconcile.reconcile(layout, catalog)
     restore_needed_locked(layout, catalog)
     # First, because on a full disk nothing can be written before something is freed.
-    litter = _clear(plan, layout, catalog)
+    leftovers = _clear(plan, layout, catalog)
     report = _remove(plan, layout, catalog)
-    freed = report.freed + sum(each.size for each in litter)
+    freed = report.freed + sum(each.size for each in leftovers)
     return GCReport(
-        removed=report.removed, freed=freed, quarantined=report.quarantined, litter=litter
+        removed=report.removed, freed=freed, quarantined=report.quarantined, leftovers=leftovers
     )
 
 
 def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
-    """Remove the blobs of a plan as `apply` does, and leave everything else alone."""
+    """Remove the blobs of a plan as `apply` does, and no leftovers."""
     with layout.sweeping(), layout.locking_names():
         undo_unfinished(layout)
         reconcile.reconcile(layout, catalog)
         return _remove(plan, layout, catalog)
 
 
-def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Litter, ...]:
-    """Remove the litter of a plan that is litter still; returns what is gone."""
+def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Leftover, ...]:
+    """Remove the leftovers of a plan that are still leftovers; return those removed."""
     with catalog.reading() as connection:
         held = held_by_operations(layout, connection)
-    found = {each.path: each for each in find_litter(layout, plan.grace, plan.quarantine, held)}
-    doomed = [each for each in plan.litter if found.get(each.path) == each]
+    found = {each.path: each for each in find_leftovers(layout, plan.grace, plan.quarantine, held)}
+    selected = [each for each in plan.leftovers if found.get(each.path) == each]
     leftovers = {each.path: each for each in layout.temporary_files.find()}
     layout.clear_staging(kept=held)
     layout.remove_stale_leases()
     with suppress(StorageFailed), catalog.writing() as connection:
         leases.release_dead(connection, layout.active_leases())
-    with layout.quarantine() as trash:
-        for each in doomed:
+    with layout.quarantine() as store:
+        for each in selected:
             folder, _, name = each.path.rpartition("/")
             if folder == TRASH:
-                trash.purge(name)
+                store.purge(name)
             elif folder not in {STAGE, LEASES}:
                 layout.temporary_files.remove(leftovers[each.path])
-    return tuple(doomed)
+    return tuple(selected)
 
 
 def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
@@ -129,42 +129,42 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     for _ in range(_MOST_ATTEMPTS):
         with catalog.reading() as connection:
             garbage, _spared = find_blobs(layout, connection, plan.grace)
-            doomed = tuple(each for each in garbage if each.digest in named)
-            cross_check(layout, connection, {each.digest: each.kind for each in doomed})
+            selected = tuple(each for each in garbage if each.digest in named)
+            cross_check(layout, connection, {each.digest: each.kind for each in selected})
         try:
-            freed, quarantined = _sweep(layout, catalog, doomed, plan.quarantine)
+            freed, quarantined = _sweep(layout, catalog, selected, plan.quarantine)
         except _Needed:
             reconcile.reconcile(layout, catalog)
             continue
         # Where there is no room for it, the next command brings the catalog in step.
         with suppress(StorageFailed), catalog.writing() as connection:
-            reconcile.absorb(layout, connection, [each.digest for each in doomed])
-        return GCReport(removed=doomed, freed=freed, quarantined=quarantined)
+            reconcile.absorb(layout, connection, [each.digest for each in selected])
+        return GCReport(removed=selected, freed=freed, quarantined=quarantined)
     raise CacheBusy("another program changes index.json all the time", hint="try again")
 
 
 def _sweep(
-    layout: Layout, catalog: Catalog, doomed: tuple[Candidate, ...], quarantine: float
+    layout: Layout, catalog: Catalog, selected: tuple[Candidate, ...], quarantine: float
 ) -> tuple[int, int]:
     """Withdraw blobs; returns the bytes that are free, and those that will be."""
-    if not doomed:
+    if not selected:
         return 0, 0
     run = f"{int(time.time())}-{secrets.token_hex(4)}"
     names = layout.read_index_json()
-    with layout.quarantine() as trash:
+    with layout.quarantine() as store:
         try:
-            for candidate in sorted(doomed, key=lambda c: _ORDER.index(c.kind)):
-                trash.add(run, candidate.digest)
-            trash.sync(run)
+            for candidate in sorted(selected, key=lambda c: _ORDER.index(c.kind)):
+                store.add(run, candidate.digest)
+            store.sync(run)
             _refuse_change(layout, names)
-            _refuse_leases(layout, catalog, {each.digest for each in doomed})
+            _refuse_leases(layout, catalog, {each.digest for each in selected})
         except BaseException:
-            restore_run(trash, run)
+            restore_run(store, run)
             raise
-        run = trash.finish(run)
+        run = store.finish(run)
         if quarantine == 0:
-            return trash.purge(run), 0
-    return 0, sum(candidate.size for candidate in doomed)
+            return store.purge(run), 0
+    return 0, sum(candidate.size for candidate in selected)
 
 
 def _refuse_change(layout: Layout, names: bytes) -> None:

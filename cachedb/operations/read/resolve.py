@@ -1,4 +1,4 @@
-"""Find roots: from a name or a digest to what index.json says of it, and from a blob upwards."""
+"""Resolution of names and digests to root descriptors, and of blobs to refs that contain them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FAR = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """What a name or a digest stands for; `name` is None for a digest that has no name."""
+    """Resolved name or digest; `name` is None for content without a name, `size` is in bytes."""
 
     name: str | None
     digest: Digest
@@ -52,7 +52,7 @@ class Root:
 
 
 def find(connection: Connection, text: str) -> Root:
-    """Return the root that a name, in any of its forms, or a digest stands for.
+    """Resolve a name, in any of its forms, or a digest to its root.
 
     A name is taken as it stands in index.json first, then as a reference: with docker.io,
     library/ and latest where they are left out, and without the tag, as linuxkit stores some.
@@ -86,7 +86,7 @@ def find_images(connection: Connection, text: str) -> list[Root]:
 
 
 def find_roots(connection: Connection, text: str) -> list[Root]:
-    """Return what a name stands for, or every ref that contains a blob of that digest.
+    """Resolve a name, or find every ref that contains the blob of a digest.
 
     A blob that no ref contains is its own root. Raises as `find` does.
     """
@@ -97,7 +97,7 @@ def find_roots(connection: Connection, text: str) -> list[Root]:
 
 
 def find_all(connection: Connection, text: str) -> list[Root]:
-    """Return every root that a text stands for: a name that is there twice gives two.
+    """Return every root that a text resolves to: a name of two entries gives two.
 
     Raises:
         RefNotFound: Nothing has that name.
@@ -243,7 +243,7 @@ def candidates(connection: Connection, text: str) -> Sequence[str]:
 
 
 def _forms(name: str) -> Iterator[str]:
-    """Yield what somebody may have meant to type for a name."""
+    """Yield the forms in which a name may have been typed."""
     yield name
     try:
         yield Reference.parse(name).familiar

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachedb.catalog.executor import Connection
-    from cachedb.catalog.index.sboms import Claim
+    from cachedb.catalog.index.sboms import SbomClaim
     from cachedb.layout import Layout
     from cachedb.oci.digest import Digest
     from cachedb.oci.platform.model import Platform
@@ -176,7 +176,7 @@ def _others(
     }
 
 
-def _read(layout: Layout, claim: Claim) -> RawSbom | None:
+def _read(layout: Layout, claim: SbomClaim) -> RawSbom | None:
     try:
         with layout.blobs.open(claim.digest) as stream:
             return raw_sbom(stream, claim.media_type, claim.predicate_type)

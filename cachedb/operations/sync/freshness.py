@@ -1,4 +1,4 @@
-"""Is there anything to settle before a question can be answered? A few calls of stat say."""
+"""Freshness of a catalog: whether it can answer without a reconciliation, by a few stats."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
 
 
-def is_in_step(layout: Layout, connection: Connection) -> bool:
-    """Whether the rows are known to stand for the files as they are."""
+def is_up_to_date(layout: Layout, connection: Connection) -> bool:
+    """Whether the rows are known to be those of the files as they are."""
     recorded = connection.value(state.RECORDED, key=FINGERPRINT) or ""
     unchanged = layout.fingerprint().proves_unchanged(Fingerprint.parse(recorded))
     return unchanged and connection.value(sboms.UNREAD) is None
 
 
-def is_settled(layout: Layout, connection: Connection) -> bool:
-    """Whether the rows stand for the files, and no collection has left anything to be undone.
+def is_ready(layout: Layout, connection: Connection) -> bool:
+    """Whether the rows are up to date and no interrupted collection has to be undone.
 
-    That is when none was killed, and nothing that one has removed can be needed again.
+    That is so when none was killed, and no quarantined blob can be needed again.
     """
-    return is_in_step(layout, connection) and not _has_to_give_back(layout, connection)
+    return is_up_to_date(layout, connection) and not _has_to_restore(layout, connection)
 
 
-def _has_to_give_back(layout: Layout, connection: Connection) -> bool:
-    with layout.quarantine() as trash:
-        if trash.runs():
+def _has_to_restore(layout: Layout, connection: Connection) -> bool:
+    with layout.quarantine() as quarantine:
+        if quarantine.runs():
             return True
-        removed = {digest for run in trash.finished() for digest in trash.blobs(run)}
+        removed = {digest for run in quarantine.finished() for digest in quarantine.blobs(run)}
     if not removed:
         return False
     return any(digest in removed for digest in connection.values(blobs.WITHOUT_FILE))

@@ -1,7 +1,7 @@
-"""The copy of index.json that the catalog keeps, for a day when another tool has torn the file.
+"""Copy of index.json in the catalog, from which a torn file can be restored.
 
-It is written with the rows that stand for it, so it is as old as the last command that saw the
-file change, and never half of it.
+It is written in the transaction that derives the refs, so it is as old as the last command that
+saw the file change, and never incomplete.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def keep(connection: Connection, index: IndexJson) -> None:
-    """Make `index` the copy, in the transaction of the caller."""
-    state.remember(connection, NAMES, index.encode().decode())
+    """Store `index` as the copy, in the transaction of the caller."""
+    state.write(connection, NAMES, index.encode().decode())
 
 
 def find(path: Path) -> IndexJson | None:
@@ -31,7 +31,7 @@ def find(path: Path) -> IndexJson | None:
         catalog = Catalog.open_read_only(path)
         try:
             with catalog.reading() as connection:
-                copy = state.recall(connection, NAMES)
+                copy = state.read(connection, NAMES)
         finally:
             catalog.close()
         return None if copy is None else IndexJson.parse(copy.encode())

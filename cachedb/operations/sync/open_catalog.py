@@ -1,6 +1,6 @@
-"""Open the catalog of a layout: as it is, brought in step, or made in memory.
+"""Opening of the catalog of a layout: on disk, reconciled, or in memory.
 
-What brings a catalog in step is imported only when there is something to settle.
+The modules of reconciliation are imported only when the catalog is not up to date.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.database_file import CATALOG
 from cachedb.errors import CatalogMismatch, StorageFailed
-from cachedb.operations.sync.freshness import is_in_step, is_settled
+from cachedb.operations.sync.freshness import is_ready, is_up_to_date
 
 if TYPE_CHECKING:
     from cachedb.layout import Layout
@@ -20,36 +20,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A catalog in step with its layout."""
+    """A catalog that is up to date with its layout."""
 
     catalog: Catalog
-    is_makeshift: bool = False
-    """It is in memory because there is no room on the disk: `make_room` finds some."""
+    is_in_memory: bool = False
+    """Whether it is in memory because the disk is full: `make_room` frees some space."""
 
 
 def open_catalog(layout: Layout) -> Opened:
-    """Open the catalog, and settle what others have left to be settled.
+    """Open the catalog, reconcile it, and undo an interrupted collection.
 
-    On a layout that may only be read, and on a full disk, it is made in memory when the one on
-    disk is not in step.
+    On a read-only layout and on a full disk it is made in memory when the one on disk is not up
+    to date.
 
     Raises:
         SchemaTooNew: A newer cachedb has written it.
-        StorageFailed: What a collection has left half-way cannot be undone.
+        StorageFailed: An interrupted collection cannot be undone.
     """
     if not layout.is_writable:
         return Opened(catalog=_open_to_read(layout))
     catalog = _open_to_write(layout)
-    if _is_settled(layout, catalog) or _settle(layout, catalog):
+    if _is_ready(layout, catalog) or _reconcile(layout, catalog):
         return Opened(catalog=catalog)
     catalog.close()
-    return Opened(catalog=_make_in_memory(layout), is_makeshift=True)
+    return Opened(catalog=_make_in_memory(layout), is_in_memory=True)
 
 
 def make_room(layout: Layout) -> Catalog:
-    """Free what failed operations have left, and go back to the catalog on the full disk.
+    """Delete leftovers of failed operations, and open the catalog on the full disk.
 
-    Only that one knows what running operations hold.
+    Only that one has the leases of running operations.
 
     Raises:
         StorageFailed: There still is no room.
@@ -59,7 +59,7 @@ def make_room(layout: Layout) -> Catalog:
     layout.release_reserve()
     catalog = _open_to_write(layout)
     recover.clear_staging(layout, catalog)
-    reconcile.bring_in_step(layout, catalog)
+    reconcile.bring_up_to_date(layout, catalog)
     return catalog
 
 
@@ -67,8 +67,8 @@ def _open_to_read(layout: Layout) -> Catalog:
     with suppress(CatalogMismatch, StorageFailed):
         catalog = Catalog.open_read_only(layout.private / CATALOG)
         with catalog.reading() as connection:
-            in_step = is_in_step(layout, connection)
-        if in_step:
+            up_to_date = is_up_to_date(layout, connection)
+        if up_to_date:
             return catalog
         catalog.close()
     return _make_in_memory(layout)
@@ -80,23 +80,23 @@ def _open_to_write(layout: Layout) -> Catalog:
     try:
         return Catalog.open(path)
     except CatalogMismatch:
-        # It holds nothing that cannot be made again; what was wrong with it may be of interest.
+        # Everything in it can be derived again; the damaged file is kept for inspection.
         layout.set_aside(CATALOG)
         return Catalog.open(path)
 
 
-def _is_settled(layout: Layout, catalog: Catalog) -> bool:
+def _is_ready(layout: Layout, catalog: Catalog) -> bool:
     with catalog.reading() as connection:
-        return is_settled(layout, connection)
+        return is_ready(layout, connection)
 
 
-def _settle(layout: Layout, catalog: Catalog) -> bool:
-    """Bring the catalog in step, and undo what has to be undone; False if there is no room."""
+def _reconcile(layout: Layout, catalog: Catalog) -> bool:
+    """Reconcile, and undo an interrupted collection; False if the disk is full."""
     from cachedb.operations.sync import reconcile, recover  # noqa: PLC0415
 
     recover.undo_killed_sweeps(layout)
     try:
-        reconcile.bring_in_step(layout, catalog)
+        reconcile.bring_up_to_date(layout, catalog)
         recover.restore_needed(layout, catalog)
     except StorageFailed:
         return False
@@ -107,5 +107,5 @@ def _make_in_memory(layout: Layout) -> Catalog:
     from cachedb.operations.sync import reconcile  # noqa: PLC0415
 
     catalog = Catalog.in_memory()
-    reconcile.bring_in_step(layout, catalog)
+    reconcile.bring_up_to_date(layout, catalog)
     return catalog

@@ -1,4 +1,4 @@
-"""Rebuild: make anew what is derived, and bring back names from their copy."""
+"""Rebuild of the catalog from the files, and of index.json from its copy in the catalog."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ BROKEN_INDEX = "index.json.broken"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What a new catalog holds; `hints` counts what was taken over from the one before."""
+    """Numbers of a new catalog: derived rows, and rows of user state kept from the old one."""
 
     facts: int
-    hints: int
+    user_state: int
 
 
 def rebuild(layout: Layout, path: Path) -> Rebuilt:
-    """Make the catalog in `path` anew from the files, and keep the hints that are still true.
+    """Rebuild the catalog in `path` from the files, and keep user state that is still true.
 
-    Nothing is published or collected meanwhile. The catalog before is kept as ``.bak``.
+    Publishing and collection wait meanwhile. The old catalog is kept as ``.bak``.
 
     Raises:
         NotALayout: index.json cannot be read; the catalog stays as it was.
         SchemaTooNew: A newer cachedb has written the catalog, and may know more of it.
     """
     with layout.sweeping():
-        hints = _hints(path)
+        user_state = _user_state(path)
         with replacing(path) as catalog:
             reconcile.reconcile(layout, catalog)
             kept = 0
             with suppress(CatalogMismatch), catalog.writing() as connection:
-                kept = hints.write(connection)
+                kept = user_state.write(connection)
             with catalog.reading() as connection:
                 broken = faults(connection)
                 many = len(facts(connection))
             if broken:
                 raise StorageFailed(f"the new catalog is damaged: {broken[0]}")
-    return Rebuilt(facts=many, hints=kept)
+    return Rebuilt(facts=many, user_state=kept)
 
 
 def restore_names(layout: Layout, path: Path) -> int:
-    """Put the copy of index.json in the place of one that cannot be read; returns its names.
+    """Replace an unreadable index.json by its copy in the catalog; return its number of entries.
 
-    The copy is in the catalog at `path`. What was there is kept in our own folder.
+    The catalog is at `path`. The unreadable file is kept in the private folder of the cache.
 
     Raises:
         Refused: index.json can be read, or there is no copy that can.
@@ -83,7 +83,7 @@ def restore_names(layout: Layout, path: Path) -> int:
     return len(index.entries)
 
 
-def _hints(path: Path) -> UserState:
+def _user_state(path: Path) -> UserState:
     if not path.exists():
         return UserState()
     try:

@@ -1,8 +1,8 @@
-"""Adopt: bring the catalog in step with the files, whoever has changed them.
+"""Reconciliation of the catalog with the files of a layout, whichever tool changed them.
 
-A layout that linuxkit, skopeo, umoci or crane made is opened in place; so is our own after one of
-them has been at it. Four calls of stat say whether anything has moved; only then are names and
-directories read, and of the blobs only documents that are new.
+A layout of linuxkit, skopeo, umoci or crane is opened in place. Four calls of stat tell whether
+anything has changed; only then are index.json and the directories read, and of the blobs only
+new documents.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cachedb.catalog.enums import DOCUMENTS, FINGERPRINT, INDEX_PROBLEMS, Kind, 
 from cachedb.catalog.index import derive as derivation
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
-from cachedb.catalog.index.working_set import Ingest
+from cachedb.catalog.index.working_set import WorkingSet
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
@@ -27,7 +27,7 @@ from cachedb.oci import config, manifest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import leads_on, salvage
 from cachedb.operations.sync import index_backup, read_sboms
-from cachedb.operations.sync.freshness import is_in_step
+from cachedb.operations.sync.freshness import is_up_to_date
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -49,16 +49,16 @@ _MOST_READINGS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """What has changed since the catalog was last in step."""
+class ReconcileReport:
+    """How many files were added, removed and changed since the last reconciliation."""
 
     added: int = 0
     removed: int = 0
     changed: int = 0
 
 
-def bring_in_step(layout: Layout, catalog: Catalog) -> Drift:
-    """Reconcile, and read what is new of SBOMs, for which nobody has to wait.
+def bring_up_to_date(layout: Layout, catalog: Catalog) -> ReconcileReport:
+    """Reconcile, then read new SBOMs in transactions of their own.
 
     Raises:
         NotALayout: index.json is not an image index; the catalog stays as it was.
@@ -68,98 +68,98 @@ def bring_in_step(layout: Layout, catalog: Catalog) -> Drift:
     return drift
 
 
-def reconcile(layout: Layout, catalog: Catalog) -> Drift:
-    """Make the rows a function of the files again; costs four stats when nothing has moved.
+def reconcile(layout: Layout, catalog: Catalog) -> ReconcileReport:
+    """Derive the rows from the files again; costs four calls of stat when nothing has changed.
 
     Raises:
         NotALayout: index.json is not an image index; the catalog stays as it was.
     """
     with catalog.reading() as connection:
-        if is_in_step(layout, connection):
-            return Drift()
+        if is_up_to_date(layout, connection):
+            return ReconcileReport()
     with catalog.writing() as connection:
         return reconcile_within(layout, connection)
 
 
-def reconcile_within(layout: Layout, connection: Connection) -> Drift:
-    """Do the same inside a transaction of the caller."""
+def reconcile_within(layout: Layout, connection: Connection) -> ReconcileReport:
+    """Reconcile inside a write transaction of the caller."""
     # Taken before anything is read: what changes meanwhile is seen by the next one.
     current = layout.fingerprint()
     recorded = _recorded(connection)
     if current.proves_unchanged(recorded):
-        return Drift()
+        return ReconcileReport()
     blobs_moved = recorded is None or not recorded.settled or current.blobs != recorded.blobs
-    reconciliation = _Reconciliation(layout, Ingest(connection))
+    reconciliation = _Reconciliation(layout, WorkingSet(connection))
     if blobs_moved:
         reconciliation.list_files()
     return reconciliation.finish(layout.index(), current)
 
 
 def absorb(layout: Layout, connection: Connection, published: Collection[Digest]) -> None:
-    """Take in blobs and names that we have just written ourselves.
+    """Index blobs and names that this process has just written.
 
-    The caller holds the lock of the names, has reconciled under it, and says which blobs it has
-    published since; the directories are not listed again.
+    The caller holds the lock of the names and has reconciled under it; `published` are the blobs
+    that it has added since. Directories are not listed again.
     """
     current = layout.fingerprint()
-    reconciliation = _Reconciliation(layout, Ingest(connection))
+    reconciliation = _Reconciliation(layout, WorkingSet(connection))
     reconciliation.look_at(published)
     reconciliation.finish(layout.index(), current)
 
 
 class _Reconciliation:
-    """One pass: the files that moved, then the names, then what hangs on them."""
+    """One pass: changed files, then names, then the rows that depend on both."""
 
-    def __init__(self, layout: Layout, ingest: Ingest) -> None:
+    def __init__(self, layout: Layout, working_set: WorkingSet) -> None:
         self._layout = layout
         self._blobs = layout.blobs
-        self._ingest = ingest
+        self._working_set = working_set
         self._moved: set[int] = set()
         self._counts: Counter[str] = Counter()
         self._readings: Counter[int] = Counter()
-        self._settled: set[int] = set()
+        self._derived: set[int] = set()
         self._is_racy = False
 
     def list_files(self) -> None:
         """Compare every file of the blob store with its row."""
         horizon = racy_since()
         files = self._layout.blobs.stamps()
-        # One that is as young may still be written to, and that moves no time of its directory.
+        # A file this young may still be written to, which changes no time of its directory.
         self._is_racy = any(touched >= horizon for _, touched in files.values())
-        self._note(files, self._ingest.known_files())
+        self._note(files, self._working_set.known_files())
 
     def look_at(self, digests: Iterable[Digest]) -> None:
         """Compare some files with their rows."""
         found = {str(digest): self._layout.blobs.stat(digest) for digest in digests}
-        self._ingest.load(found)
-        rows = filter(None, map(self._ingest.find, found))
+        self._working_set.load(found)
+        rows = filter(None, map(self._working_set.find, found))
         self._note(
             {digest: (file.size, file.touched_ns) for digest, file in found.items() if file},
             {row.digest: (row.size, row.touched) for row in rows if row.touched is not None},
         )
 
-    def finish(self, index: IndexJson, current: Fingerprint) -> Drift:
-        """Take in the names, settle everything that moved, and record the fingerprint."""
+    def finish(self, index: IndexJson, current: Fingerprint) -> ReconcileReport:
+        """Index the names, derive the rows of everything that changed, record the fingerprint."""
         entries = [
             NamedEntry(text=entry.text, name=entry.ref.name, descriptor=entry.ref.descriptor)
             for entry in index.entries
             if entry.ref is not None
         ]
-        refs = compare_refs(self._ingest, entries, time.time_ns() // 1000)
+        refs = compare_refs(self._working_set, entries, time.time_ns() // 1000)
         with self._layout.blobs.kept_open() as self._blobs:
-            self._settle_all(refs.touched)
-        near = derivation.may_be_near_documents(self._ingest, self._settled)
-        self._ingest.flush()
-        connection = self._ingest.connection
+            self._derive_all(refs.touched)
+        near = derivation.may_be_near_documents(self._working_set, self._derived)
+        self._working_set.flush()
+        connection = self._working_set.connection
         refs.write(connection)
-        sboms.settle(connection, near)
-        self._ingest.sweep()
-        state.remember(connection, INDEX_PROBLEMS, json.dumps(index.problems))
+        sboms.reconcile(connection, near)
+        self._working_set.sweep()
+        state.write(connection, INDEX_PROBLEMS, json.dumps(index.problems))
         if not current.proves_same_names(_recorded(connection)):
             index_backup.keep(connection, index)
         proven = replace(current, settled=current.settled and not self._is_racy)
-        state.remember(connection, FINGERPRINT, str(proven))
-        return Drift(**self._counts)
+        state.write(connection, FINGERPRINT, str(proven))
+        return ReconcileReport(**self._counts)
 
     def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
         added = files.keys() - known.keys()
@@ -167,12 +167,14 @@ class _Reconciliation:
         changed = {key for key in files.keys() & known.keys() if files[key] != known[key]}
         self._counts.update(added=len(added), removed=len(removed), changed=len(changed))
         moved = added | changed
-        self._ingest.load(removed)
-        self._ingest.ensure({digest: files[digest][0] for digest in moved})
-        gone = [row for row in map(self._ingest.find, removed) if row is not None]
-        rows = [row for row in map(self._ingest.find, sorted(moved)) if row is not None]
-        sboms.forget(self._ingest.connection, [row.id for row in (*gone, *rows) if row.stored])
-        reached = self._ingest.forget_documents([row for row in (*gone, *rows) if row.parsed])
+        self._working_set.load(removed)
+        self._working_set.ensure({digest: files[digest][0] for digest in moved})
+        gone = [row for row in map(self._working_set.find, removed) if row is not None]
+        rows = [row for row in map(self._working_set.find, sorted(moved)) if row is not None]
+        sboms.forget(
+            self._working_set.connection, [row.id for row in (*gone, *rows) if row.stored]
+        )
+        reached = self._working_set.forget_documents([row for row in (*gone, *rows) if row.parsed])
         for row in gone:
             row.touched, row.verified, row.problem = None, None, None
             row.state = State.MISSING
@@ -181,32 +183,32 @@ class _Reconciliation:
             row.state, row.verified, row.problem = State.PRESENT, None, None
         self._moved |= {row.id for row in (*gone, *rows)} | reached
 
-    def _settle_all(self, named: set[int]) -> None:
-        # First what names lead to: a file that is reached by then is not an orphan, whose
-        # content would have to be looked into.
-        orphans = self._settle(named)
-        orphans |= self._settle(derivation.neighbours(self._ingest, self._moved))
-        orphans |= self._settle(self._moved - self._settled)
-        self._settle_orphans(orphans)
+    def _derive_all(self, named: set[int]) -> None:
+        # First what refs reach: a file that is reached by then is not an orphan, whose content
+        # would have to be read.
+        orphans = self._derive(named)
+        orphans |= self._derive(derivation.neighbours(self._working_set, self._moved))
+        orphans |= self._derive(self._moved - self._derived)
+        self._derive_orphans(orphans)
         self._check_sizes()
 
-    def _settle(self, pending: set[int]) -> set[int]:
-        """Derive, read what has to be read, and go on with what that has reached.
+    def _derive(self, pending: set[int]) -> set[int]:
+        """Derive rows, read documents, and continue with what those reach.
 
-        Returns the ids of what nothing is known to lead to yet, which has not been looked into.
+        Returns the ids of blobs that no descriptor points at yet, whose content was not read.
         """
         orphans: set[int] = set()
         while pending:
-            self._settled |= pending
-            to_read, reached = derivation.derive(self._ingest, pending)
+            self._derived |= pending
+            to_read, reached = derivation.derive(self._working_set, pending)
             orphans |= {row.id for row in to_read if not row.media_type}
             pending = reached | self._read([row for row in to_read if row.media_type])
         return orphans
 
-    def _settle_orphans(self, pending: set[int]) -> None:
+    def _derive_orphans(self, pending: set[int]) -> None:
         while pending:
-            self._settled |= pending
-            to_read, reached = derivation.derive(self._ingest, pending)
+            self._derived |= pending
+            to_read, reached = derivation.derive(self._working_set, pending)
             pending = reached | self._read(to_read)
 
     def _read(self, rows: list[BlobRow]) -> set[int]:
@@ -223,14 +225,14 @@ class _Reconciliation:
                 configs.append((row, found))
             elif found is not None:
                 documents.append((row, found))
-        children = self._ingest.put_documents(documents)
-        self._ingest.put_configs(configs)
+        children = self._working_set.put_documents(documents)
+        self._working_set.put_configs(configs)
         read = {row.id for row, _ in documents}
-        above = derivation.manifests_of_configs(self._ingest, [row.id for row, _ in configs])
+        above = derivation.manifests_of_configs(self._working_set, [row.id for row, _ in configs])
         return children | above | read
 
     def _look_into(self, row: BlobRow) -> Document | ImageConfig | None:
-        """Read the content of a blob; what is wrong with it goes into its row."""
+        """Parse the content of a blob; a problem is recorded in its row."""
         digest = codecs.digest(row.digest)
         row.parsed = Reading.AS_DECLARED if row.media_type else Reading.AS_GUESSED
         try:
@@ -250,12 +252,12 @@ class _Reconciliation:
             if row.kind in DOCUMENTS:
                 row.state = State.CORRUPT
         except BlobNotFound:
-            row.parsed = Reading.NO  # taken away meanwhile: the next reconciliation sees it
+            row.parsed = Reading.NO  # removed meanwhile: the next reconciliation sees it
         return None
 
     def _check_sizes(self) -> None:
-        """Hash the blobs whose size is not what a descriptor says: one of the two is wrong."""
-        for row in derivation.with_wrong_size(self._ingest, self._settled):
+        """Hash the blobs whose size differs from a descriptor: one of the two is wrong."""
+        for row in derivation.with_wrong_size(self._working_set, self._derived):
             digest = codecs.digest(row.digest)
             if not digest.is_verifiable:
                 continue
@@ -266,19 +268,19 @@ class _Reconciliation:
             except BlobNotFound:
                 continue
             else:
-                # Another tool may have finished it in place, which moves no time of its folder.
+                # Another tool may have completed it in place, which changes no directory time.
                 row.size, row.touched = file.size, file.touched_ns
                 row.verified = time.time_ns() // 1000
 
 
 def _recorded(connection: Connection) -> Fingerprint | None:
-    return Fingerprint.parse(state.recall(connection, FINGERPRINT) or "")
+    return Fingerprint.parse(state.read(connection, FINGERPRINT) or "")
 
 
 def _document(row: BlobRow, content: bytes) -> Document | None:
-    """Read an index or a manifest; one that breaks a rule still keeps what it points at.
+    """Parse an index or a manifest; an invalid one still references what can be read of it.
 
-    It counts as corrupt only when something that it points at cannot be told.
+    It counts as corrupt only when one of its descriptors cannot be read.
     """
     try:
         found = manifest.parse(content, MediaType(row.media_type))
@@ -320,7 +322,7 @@ _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _orphan(row: BlobRow, content: bytes) -> Document | None:
-    """Look whether a blob that nothing points at is an index or a manifest."""
+    """Parse a blob that no descriptor points at, if it is an index or a manifest."""
     guessed = manifest.guess(content)
     if guessed is None or not (guessed.is_index or guessed.is_manifest):
         return None
@@ -334,6 +336,6 @@ def _orphan(row: BlobRow, content: bytes) -> Document | None:
 
 
 def _look_for_children(row: BlobRow, content: bytes) -> None:
-    """Look whether a document of a type that we do not know points at anything."""
+    """Record a problem if a document of an unknown media type references content."""
     if leads_on(content):
         row.problem = f"a document of the unknown type {row.media_type!r} points at other content"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 def undo_killed_sweeps(layout: Layout) -> None:
     """Restore the blobs that a killed collection had quarantined; a running one is left alone."""
-    with layout.quarantine() as trash:
-        if not trash.runs():
+    with layout.quarantine() as quarantine:
+        if not quarantine.runs():
             return
     with suppress(CacheBusy), layout.sweeping(timeout=0):
         undo_unfinished(layout)
@@ -33,17 +33,17 @@ def undo_killed_sweeps(layout: Layout) -> None:
 
 def undo_unfinished(layout: Layout) -> None:
     """Restore every blob of sweeps that did not finish; the caller holds the sweep lock."""
-    with layout.quarantine() as trash:
-        for run in trash.runs():
-            restore_run(trash, run)
+    with layout.quarantine() as quarantine:
+        for run in quarantine.runs():
+            restore_run(quarantine, run)
 
 
-def restore_run(trash: Quarantine, run: str) -> None:
+def restore_run(quarantine: Quarantine, run: str) -> None:
     """Restore every blob of one sweep and delete its folder."""
-    for digest in trash.blobs(run):
-        trash.restore(run, digest)
-    trash.sync(run)
-    trash.purge(run)
+    for digest in quarantine.blobs(run):
+        quarantine.restore(run, digest)
+    quarantine.sync(run)
+    quarantine.purge(run)
 
 
 def restore_needed(layout: Layout, catalog: Catalog) -> None:
@@ -51,8 +51,8 @@ def restore_needed(layout: Layout, catalog: Catalog) -> None:
 
     Costs one listing of an empty directory when nothing is in quarantine.
     """
-    with layout.quarantine() as trash:
-        removed = {digest for run in trash.finished() for digest in trash.blobs(run)}
+    with layout.quarantine() as quarantine:
+        removed = {digest for run in quarantine.finished() for digest in quarantine.blobs(run)}
     if removed and not removed.isdisjoint(_needed(catalog)):
         # A collection that holds the lock now restores them itself.
         with suppress(CacheBusy), layout.sweeping(timeout=0), layout.locking_names():
@@ -61,17 +61,17 @@ def restore_needed(layout: Layout, catalog: Catalog) -> None:
 
 def restore_needed_locked(layout: Layout, catalog: Catalog) -> None:
     """Restore what refs need, and what a restored document needs in turn."""
-    with layout.quarantine() as trash:
-        runs = trash.finished()
+    with layout.quarantine() as quarantine:
+        runs = quarantine.finished()
         while runs:
             needed = _needed(catalog)
-            found = [(run, d) for run in runs for d in trash.blobs(run) if d in needed]
+            found = [(run, d) for run in runs for d in quarantine.blobs(run) if d in needed]
             if not found:
                 return
             for run, digest in found:
-                trash.restore(run, digest)
+                quarantine.restore(run, digest)
             for run in {run for run, _ in found}:
-                trash.sync(run)
+                quarantine.sync(run)
             reconcile.reconcile(layout, catalog)
 
 
