@@ -14,6 +14,7 @@
             Refused
         NotFound
             RefNotFound
+                AmbiguousName
             BlobNotFound
             PlatformNotFound
             CacheNotFound

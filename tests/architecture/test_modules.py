@@ -20,7 +20,6 @@ MODULES = modules("cachedb", "cli", "migrations")
 COMMANDS = ROOT / "cli"
 
 NOT_YET_RENAMED = {
-    "Claim",
     "Finding",
     "Health",
 }
