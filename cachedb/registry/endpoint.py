@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cachedb.errors import RegistryError, RegistryUnavailable, UntrustedOrigin
 from cachedb.registry.auth import scopes
 from cachedb.registry.auth.scopes import Access
-from cachedb.registry.http import headers, tls_probe
+from cachedb.registry.http import headers
 from cachedb.registry.http.api_errors import Failure
 from cachedb.registry.http.origin import Origin, redact, request_target, resolve
 from cachedb.registry.http.request import Request
@@ -171,6 +171,8 @@ class Endpoint:
             if self.home.scheme == "https":
                 return True
             self._may_speak_tls = False
+            from cachedb.registry.http import tls_probe  # noqa: PLC0415 - it imports ssl
+
             if not tls_probe.is_spoken_at(self.home, self.settings.deadlines.connect_seconds):
                 return False
             self._session.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -126,6 +125,8 @@ def retry_after(header: str | None, now: datetime) -> datetime | None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", header):
         return now + timedelta(seconds=int(header))
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import
+
     try:
         found = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
