@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from cachedb.cache_reader import CacheReader
@@ -15,7 +16,7 @@ from cachedb.operations.sync import open_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Sequence
-    from pathlib import Path
+    from os import PathLike
     from types import TracebackType
 
     from cachedb.catalog.connect import Catalog
@@ -54,7 +55,7 @@ class Cache(CacheReader):
         self._is_in_memory = is_in_memory
 
     @classmethod
-    def open(cls, root: Path) -> Self:
+    def open(cls, root: str | PathLike[str]) -> Self:
         """Open a cache that is there.
 
         Raises:
@@ -62,35 +63,35 @@ class Cache(CacheReader):
             NotALayout: It is not an OCI image layout.
             SchemaTooNew: A newer cachedb has written its catalog.
         """
-        return cls._of(Layout.open(root))
+        return cls._of(Layout.open(Path(root)))
 
     @classmethod
-    def create(cls, root: Path) -> Self:
+    def create(cls, root: str | PathLike[str]) -> Self:
         """Open a cache, which is made first if the directory is absent or empty."""
-        return cls._of(Layout.create(root))
+        return cls._of(Layout.create(Path(root)))
 
     @staticmethod
-    def examine(root: Path) -> Sequence[Finding]:
+    def examine(root: str | PathLike[str]) -> Sequence[Finding]:
         """Look for what is wrong with a cache, also with one that does not open any more."""
         from cachedb.operations.check import doctor
 
-        with Layout.open_as_found(root) as layout:
+        with Layout.open_as_found(Path(root)) as layout:
             return doctor.examine(layout, layout.private / CATALOG)
 
     @staticmethod
-    def rebuild(root: Path) -> Rebuilt:
+    def rebuild(root: str | PathLike[str]) -> Rebuilt:
         """Make the catalog of a cache anew, and keep the hints that are still true."""
         from cachedb.operations.sync import rebuild
 
-        with Layout.open(root) as layout:
+        with Layout.open(Path(root)) as layout:
             return rebuild.rebuild(layout, layout.private / CATALOG)
 
     @staticmethod
-    def restore_names(root: Path) -> int:
+    def restore_names(root: str | PathLike[str]) -> int:
         """Put the copy of an unreadable index.json in its place; returns how many names it has."""
         from cachedb.operations.sync import rebuild
 
-        with Layout.open_as_found(root) as layout:
+        with Layout.open_as_found(Path(root)) as layout:
             return rebuild.restore_names(layout, layout.private / CATALOG)
 
     @classmethod

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, TypeVar
 
+from cachedb.catalog import state
+from cachedb.catalog.enums import INDEX_PROBLEMS
 from cachedb.catalog.user_state import uses
 from cachedb.errors import QueryError
 from cachedb.operations.read import resolve
@@ -50,6 +53,11 @@ class CacheReader:
             refuse_other_sorts(query)
             only = run_query.select_ids(self.catalog, query.sorted_by("name"))
         return self.answer(lambda ask: listing.list_refs(ask, only))
+
+    def entry_problems(self) -> tuple[str, ...]:
+        """Return why entries of index.json cannot be read, in the order of the file."""
+        with self.catalog.reading() as connection:
+            return tuple(json.loads(state.read(connection, INDEX_PROBLEMS) or "[]"))
 
     def answer(self, answer: Callable[[Connection], _T]) -> _T:
         """Return what `answer` makes of the catalog, of which it sees one state."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from cachedb.cli.options.cache_folder import cache_folder
+from cachedb.cli.render import output
 from cachedb.errors import CacheNotFound
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
 
 _T = TypeVar("_T")
+_MOST_PROBLEMS = 3
 CacheOption = Annotated[
     Path | None,
     typer.Option(
@@ -36,13 +38,24 @@ def open_cache(given: Path | None) -> Cache:
     from cachedb.cache import Cache
 
     with _with_hint(given):
-        return Cache.open(cache_folder(given))
+        opened = Cache.open(cache_folder(given))
+    _tell_problems(opened)
+    return opened
 
 
 def read_catalog(given: Path | None, answer: Callable[[Connection], _T]) -> _T:
     """Open a cache and return what `answer` reads in one transaction of its catalog."""
     with open_cache(given) as opened:
         return opened.answer(answer)
+
+
+def _tell_problems(opened: Cache) -> None:
+    """Print which entries of index.json cannot be read, and are in no listing for that reason."""
+    problems = opened.entry_problems()
+    for problem in problems[:_MOST_PROBLEMS]:
+        output.tell(f"unreadable entry in index.json: {problem} (cachedb doctor)")
+    if len(problems) > _MOST_PROBLEMS:
+        output.tell(f"{len(problems) - _MOST_PROBLEMS} more unreadable entries (cachedb doctor)")
 
 
 @contextmanager
