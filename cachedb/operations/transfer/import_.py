@@ -29,7 +29,7 @@ from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from cachedb.archive.docker_archive import Image
@@ -187,14 +187,22 @@ class _Intake:
         self.stage = stage
         self._lease = lease
         self._progress = progress
+        self._held: set[Digest] = set()
         self.staged: dict[Digest, int] = {}
+
+    def hold(self, digests: Iterable[Digest]) -> None:
+        """Protect blobs from the collector before their presence is checked; one transaction."""
+        new = set(digests) - self._held
+        if new:
+            self._lease.hold(new)
+            self._held |= new
 
     def store(self, chunks: Iterator[bytes], digest: Digest | None, size: int) -> Digest:
         """Stage a blob; implements `image_archive.Store`."""
         if digest is None:
             digest, size = self.stage.add_unnamed(chunks)
         else:
-            self._lease.hold([digest])
+            self.hold([digest])
             if self._is_here(digest, size):
                 return digest
             self._progress.expect(digest, size)
@@ -224,7 +232,7 @@ class _Intake:
 
     def store_embedded(self, digest: Digest, content: bytes) -> int:
         """Store what a descriptor embeds; returns its size. Other tools read the blob alone."""
-        self._lease.hold([digest])
+        self.hold([digest])
         self.stage.add(digest, content)
         self.staged[digest] = len(content)
         return len(content)

@@ -11,7 +11,7 @@ from cachedb.oci import Descriptor, Digest, Index, attestation, graph, manifest
 from cachedb.oci.salvage import leads_on
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from cachedb.oci import Manifest
     from cachedb.oci.graph import ContentGraph, RequiredContent
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 class Intake(Protocol):
     """The blobs that an import can use: those of its source, and those that are present."""
+
+    def hold(self, digests: Iterable[Digest]) -> None:
+        """Protect blobs from the collector before their presence is checked; one transaction."""
 
     def size_of(self, digest: Digest) -> int | None:
         """Return the size of a staged or present blob; None if it is neither."""
@@ -59,6 +62,7 @@ class ClosureReader:
         if not graph.is_document(root.media_type):
             return self._read_blob(root)
         found = graph.explore([root], self._read_level, f"{root.digest} in {self._source}")
+        self._intake.hold([*found.blobs, *found.optional])
         order: list[Digest] = []
         missing = [each.digest for each in found.missing]
         broken: set[Digest] = set(missing)
@@ -79,6 +83,7 @@ class ClosureReader:
         return Closure((root.digest,), ())
 
     def _read_level(self, level: Sequence[Descriptor]) -> Iterator[RequiredContent | None]:
+        self._intake.hold([each.digest for each in level])
         for descriptor in level:
             if self._is_there(descriptor):
                 document = self._parse(descriptor)
