@@ -216,11 +216,6 @@ def _explaining() -> Iterator[None]:
         raise CatalogMismatch("the catalog is damaged: its schema cannot be read") from error
     except sqlite3.DatabaseError as error:
         raise _explained(error) from error
-    except Exception as error:  # of SQLAlchemy, until every statement has a name
-        original = getattr(error, "orig", None)
-        if isinstance(original, sqlite3.DatabaseError):
-            raise _explained(original) from error
-        raise
 
 
 def _explained(error: sqlite3.DatabaseError) -> CacheError:

@@ -26,31 +26,13 @@ class Connection:
     use by several threads at once.
     """
 
-    __slots__ = ("_alchemy", "_texts", "driver")
+    __slots__ = ("_texts", "driver")
 
     dialect = "sqlite"
 
     def __init__(self, driver: sqlite3.Connection) -> None:
         self.driver = driver
-        self._alchemy: Any = None
         self._texts = compiled.statements(self.dialect)
-
-    def __getattr__(self, name: str) -> Any:
-        """Give what the connection of SQLAlchemy has, until every statement has a name."""
-        if name not in {
-            "execute",
-            "scalars",
-            "scalar",
-            "exec_driver_sql",
-            "connection",
-            "alchemy",
-        }:
-            raise AttributeError(name)
-        if self._alchemy is None:
-            from cachedb.catalog.legacy import alchemy  # noqa: PLC0415
-
-            self._alchemy = alchemy(self.driver)
-        return self._alchemy if name == "alchemy" else getattr(self._alchemy, name)
 
     def rows(self, statement: Rows[_R], /, **values: Bound) -> list[_R]:
         """Return every row of a statement, in its order."""

@@ -188,7 +188,7 @@ _LOCAL = [
     f"why {build.image().config.digest}", "du", "du app:1", "validate", "verify",
     "doctor", "export app:1 -o image.tar", "import more.tar", "rm --dry-run app:1", "rm app:1",
     "gc --dry-run --grace 0", "gc --grace 0", "gc --explain --dry-run --grace 0",
-    "query --check", "clean --yes",
+    "query --check", "clean --dry-run",
 ]  # fmt: skip
 
 

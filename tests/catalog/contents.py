@@ -23,6 +23,7 @@ from cachedb.catalog.schema import (
     ref,
     ref_annotation,
 )
+from tests.sql import on
 
 
 @dataclass(slots=True)
@@ -57,17 +58,17 @@ def wipe(catalog: Catalog) -> None:
     """Take every row out: cheaper than another catalog, whose statements are compiled anew."""
     with catalog.writing() as connection:
         for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+            on(connection).execute(delete(table))
 
 
 def read(connection: Connection) -> Contents:
     found = Contents()
     platforms = {
         row.id: (row.os, row.architecture, row.variant, row.os_version)
-        for row in connection.execute(select(platform))
+        for row in on(connection).execute(select(platform))
     }
     digests: dict[int, str] = {}
-    for row in connection.execute(select(blob)):
+    for row in on(connection).execute(select(blob)):
         digests[row.id] = row.digest
         found.blobs[row.digest] = {
             "size": row.size,
@@ -81,7 +82,7 @@ def read(connection: Connection) -> Contents:
             "touched": row.touched,
         }
     notes = _pairs(connection, link_annotation, "link_id")
-    for row in connection.execute(select(link)):
+    for row in on(connection).execute(select(link)):
         found.links[digests[row.parent_id], Role(row.role).name, row.position] = {
             "child": digests[row.child_id],
             "media_type": row.media_type,
@@ -91,10 +92,10 @@ def read(connection: Connection) -> Contents:
             "embedded": row.embedded,
             "annotations": notes.get(row.id, {}),
         }
-    for parent, child in connection.execute(select(edge.c.parent_id, edge.c.child_id)):
+    for parent, child in on(connection).execute(select(edge.c.parent_id, edge.c.child_id)):
         found.edges.add((digests[parent], digests[child]))
     notes = _pairs(connection, ref_annotation, "ref_id")
-    for row in connection.execute(select(ref).order_by(ref.c.position)):
+    for row in on(connection).execute(select(ref).order_by(ref.c.position)):
         found.refs.append(
             {
                 "position": row.position,
@@ -114,17 +115,17 @@ def read(connection: Connection) -> Contents:
     for table in (annotation, label, env):
         rows = _pairs(connection, table, "blob_id")
         found.pairs[table.name] = {digests[key]: pairs for key, pairs in rows.items()}
-    for row in connection.execute(select(config)):
+    for row in on(connection).execute(select(config)):
         values = dict(row._mapping)
         found.configs[digests[values.pop("blob_id")]] = values
     found.problems = state.read(connection, INDEX_PROBLEMS)
-    live = connection.scalars(select(graph.reachable().c.id))
+    live = on(connection).scalars(select(graph.reachable().c.id))
     found.reachable = {digests[key] for key in live}
     return found
 
 
 def _pairs(connection: Connection, table: Any, owner: str) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = {}
-    for row in connection.execute(select(table)):
+    for row in on(connection).execute(select(table)):
         found.setdefault(getattr(row, owner), {})[row.key] = row.value
     return found

@@ -4,16 +4,15 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select
 
 from cachedb.catalog import connect, state
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import APPLICATION_ID, SCHEMA_VERSION
-from cachedb.catalog.schema import blob
+from cachedb.catalog.executor import Connection
+from cachedb.catalog.statements import validation
 from cachedb.errors import CacheBusy, CatalogMismatch, SchemaTooNew, StorageFailed
 from tests.layout import child
 
@@ -32,19 +31,25 @@ def catalog(path: Path) -> Iterator[Catalog]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "LOCK_SECONDS", replace(connect.LOCK_SECONDS, value=0))
+    monkeypatch.setattr(connect, "LOCK_SECONDS", connect.LOCK_SECONDS.replace(value=0))
 
 
-def row(number: int) -> dict[str, object]:
-    digest = f"sha256:{number:064x}"
-    return {
-        "digest": digest, "size": 1, "kind": 0, "state": 1, "media_type": "", "parsed": 0,
-    }  # fmt: skip
+def insert(connection: Connection, *numbers: int) -> None:
+    connection.driver.executemany(
+        "INSERT INTO blob (digest, size, kind, state, media_type, parsed)"
+        " VALUES (?, 1, 0, 1, '', 0)",
+        [(f"sha256:{number:064x}",) for number in numbers],
+    )
+
+
+def size(connection: Connection) -> int:
+    ((found,),) = connection.driver.execute("SELECT count(*) FROM blob")
+    return int(found)
 
 
 def count(catalog: Catalog) -> int:
     with catalog.reading() as connection:
-        return connection.scalar(select(func.count()).select_from(blob)) or 0
+        return size(connection)
 
 
 # -- settings -------------------------------------------------------------------------------------
@@ -67,18 +72,18 @@ PRAGMAS = {
 def test_every_connection_has_the_settings(catalog: Catalog, name: str, value: object) -> None:
     for transaction in (catalog.reading, catalog.writing):
         with transaction() as connection:
-            assert connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() == value
+            assert connection.driver.execute(f"PRAGMA {name}").fetchone() == (value,)
 
 
 def test_what_a_block_writes_is_there_for_the_next(catalog: Catalog) -> None:
     with catalog.writing() as connection:
-        connection.execute(insert(blob), [row(1), row(2)])
+        insert(connection, 1, 2)
     assert count(catalog) == 2
 
 
 def test_an_error_in_the_block_undoes_it(catalog: Catalog) -> None:
     with pytest.raises(ZeroDivisionError), catalog.writing() as connection:  # noqa: PT012
-        connection.execute(insert(blob), [row(1)])
+        insert(connection, 1)
         raise ZeroDivisionError
     assert count(catalog) == 0
 
@@ -87,10 +92,10 @@ def test_every_statement_of_a_reader_sees_the_same_state(
     catalog: Catalog, impatient: None
 ) -> None:
     with catalog.reading() as reader:
-        assert reader.scalar(select(func.count()).select_from(blob)) == 0
+        assert size(reader) == 0
         with pytest.raises(CacheBusy), catalog.writing() as connection:
-            connection.execute(insert(blob), [row(1)])
-        assert reader.scalar(select(func.count()).select_from(blob)) == 0
+            insert(connection, 1)
+        assert size(reader) == 0
     assert count(catalog) == 0
 
 
@@ -109,15 +114,15 @@ def test_a_reader_does_not_wait_for_a_writer_that_has_not_committed(
     catalog: Catalog, impatient: None
 ) -> None:
     with catalog.writing() as connection:
-        connection.execute(insert(blob), [row(1)])
+        insert(connection, 1)
         assert count(catalog) == 0
 
 
 def test_threads_that_write_wait_for_each_other(catalog: Catalog) -> None:
     def add(number: int) -> None:
         with catalog.writing() as connection:
-            known = connection.scalar(select(func.count()).select_from(blob)) or 0
-            connection.execute(insert(blob), [row(number)])
+            known = size(connection)
+            insert(connection, number)
             state.write(connection, "count", str(known + 1))
 
     threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
@@ -133,7 +138,7 @@ def test_the_lock_of_a_killed_writer_is_gone_and_so_is_what_it_wrote(path: Path)
     script = (
         "from pathlib import Path; from cachedb.catalog.connect import Catalog\n"
         f"catalog = Catalog.open(Path({str(path)!r})); c = catalog.writing()\n"
-        "c.__enter__().exec_driver_sql(\"INSERT INTO state VALUES ('a', 'b')\")"
+        "c.__enter__().driver.execute(\"INSERT INTO state VALUES ('a', 'b')\")"
     )
     with child.holding(script) as other:
         other.kill()
@@ -145,17 +150,17 @@ def test_the_lock_of_a_killed_writer_is_gone_and_so_is_what_it_wrote(path: Path)
 
 def test_a_full_disk_fails_in_one_line_and_nothing_has_changed(catalog: Catalog) -> None:
     with pytest.raises(StorageFailed, match="full"), catalog.writing() as connection:  # noqa: PT012
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-        connection.execute(insert(blob), [row(number) for number in range(5000)])
+        ((pages,),) = connection.driver.execute("PRAGMA page_count")
+        connection.driver.execute(f"PRAGMA max_page_count = {pages}")
+        insert(connection, *range(5000))
     assert count(catalog) == 0
     with catalog.writing() as connection:
-        connection.execute(insert(blob), [row(1)])
+        insert(connection, 1)
 
 
 def test_rows_without_their_parent_are_refused(catalog: Catalog) -> None:
     with pytest.raises(CatalogMismatch, match="FOREIGN KEY"), catalog.writing() as connection:
-        connection.exec_driver_sql("INSERT INTO edge VALUES (1, 2)")
+        connection.driver.execute("INSERT INTO edge VALUES (1, 2)")
 
 
 # -- the file -------------------------------------------------------------------------------------
@@ -265,7 +270,7 @@ def test_a_catalog_that_is_taken_away_during_a_write_loses_no_write_silently(
     catalog: Catalog, path: Path
 ) -> None:
     with pytest.raises((CatalogMismatch, StorageFailed)), catalog.writing() as connection:  # noqa: PT012
-        connection.execute(insert(blob), [row(1)])
+        insert(connection, 1)
         path.unlink()
 
 
@@ -283,7 +288,7 @@ def test_opening_to_read_cannot_write(path: Path) -> None:
     catalog = Catalog.open_read_only(path)
     assert count(catalog) == 0
     with pytest.raises(StorageFailed, match="readonly"), catalog.writing() as connection:
-        connection.execute(insert(blob), [row(1)])
+        insert(connection, 1)
     catalog.close()
 
 
@@ -299,7 +304,7 @@ def test_an_empty_file_is_no_catalog_to_read_and_a_new_one_to_write(path: Path) 
 def test_a_catalog_in_memory_goes_with_the_process() -> None:
     catalog = Catalog.in_memory()
     with catalog.writing() as connection:
-        connection.execute(insert(blob), [row(1)])
+        insert(connection, 1)
     assert count(catalog) == 1
     assert count(Catalog.in_memory()) == 0
     catalog.close()
@@ -362,5 +367,5 @@ def test_a_missing_column_is_a_mismatch_and_not_a_traceback(path: Path) -> None:
     tamper(path, "ALTER TABLE blob DROP COLUMN problem")
     catalog = Catalog.open(path)
     with pytest.raises(CatalogMismatch, match="no such column"), catalog.reading() as connection:
-        connection.execute(select(blob)).all()
+        connection.rows(validation.PROBLEMS, targets="[]")
     catalog.close()

@@ -16,6 +16,7 @@ from cachedb.catalog.statements import sboms as statements
 from cachedb.errors import LimitExceeded
 from cachedb.limits import Limit
 from cachedb.packages.package import Package
+from tests.sql import on
 
 FIRST, SECOND, DOCUMENT, OTHER = 1, 2, 3, 4
 
@@ -25,7 +26,7 @@ def connection() -> Iterator[Connection]:
     """A catalog with four blobs, inside a transaction."""
     catalog = Catalog.in_memory()
     with catalog.writing() as opened:
-        opened.execute(insert(blob), [_blob(key) for key in (FIRST, SECOND, DOCUMENT, OTHER)])
+        on(opened).execute(insert(blob), [_blob(key) for key in (FIRST, SECOND, DOCUMENT, OTHER)])
         yield opened
     catalog.close()
 
@@ -48,14 +49,14 @@ def entries(connection: Connection) -> set[tuple[int, str, int]]:
     rows = select(blob_package.c.blob_id, package.c.name, blob_package.c.document_id)
     return {
         (row[0], row[1], row[2])
-        for row in connection.execute(
+        for row in on(connection).execute(
             rows.join(package, package.c.id == blob_package.c.package_id)
         )
     }
 
 
 def names(connection: Connection) -> list[str]:
-    return list(connection.scalars(select(package.c.name).order_by(package.c.name)))
+    return list(on(connection).scalars(select(package.c.name).order_by(package.c.name)))
 
 
 def test_a_package_that_two_documents_name_has_one_row(connection: Connection) -> None:
@@ -96,7 +97,7 @@ def test_what_a_package_says_is_kept_to_the_letter(connection: Connection) -> No
     listed = PackedPackages()
     listed.add(odd)
     packages.enter(connection, [(DOCUMENT, {FIRST}, listed)])
-    row = connection.execute(select(package)).one()
+    row = on(connection).execute(select(package)).one()
     found = (row.name, row.version, row.purl, row.license, row.type, row.scheme, row.vkey)
     assert found == (
         odd.name, odd.version, odd.purl, odd.license, odd.type, odd.scheme, odd.vkey,
@@ -154,8 +155,8 @@ def test_no_statement_looks_through_a_large_table(
     connection: Connection, is_analyzed: bool
 ) -> None:
     others = range(100, 300)
-    connection.execute(insert(blob), [_blob(key) for key in others])
-    connection.execute(
+    on(connection).execute(insert(blob), [_blob(key) for key in others])
+    on(connection).execute(
         insert(sbom),
         [
             {"document_id": k, "media_type": "", "predicate_type": "", "packages": 1}
@@ -163,7 +164,7 @@ def test_no_statement_looks_through_a_large_table(
         ],
     )
     if is_analyzed:
-        connection.exec_driver_sql("ANALYZE")
+        on(connection).exec_driver_sql("ANALYZE")
     steps: set[str] = set()
 
     def explain(text: str) -> None:

@@ -16,6 +16,7 @@ from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.catalog.schema import blob, edge, metadata
 from cachedb.errors import CatalogMismatch, StorageFailed
 from tests.layout import child
+from tests.sql import on
 
 MIGRATIONS = Path(cachedb.__file__).parent / "migrations"
 
@@ -127,8 +128,8 @@ def old(path: Path) -> Path:
     catalog = Catalog.open(path)
     row = {"size": 1, "kind": 0, "state": 1, "media_type": "", "parsed": 0}
     with catalog.writing() as connection:
-        connection.execute(insert(blob), [{"digest": "a", **row}, {"digest": "b", **row}])
-        connection.execute(insert(edge), [{"parent_id": 1, "child_id": 2}])
+        on(connection).execute(insert(blob), [{"digest": "a", **row}, {"digest": "b", **row}])
+        on(connection).execute(insert(edge), [{"parent_id": 1, "child_id": 2}])
     catalog.close()
     return path
 

@@ -226,7 +226,7 @@ def test_a_referrer_that_the_catalog_has_lost_is_kept(cache: Cache, populated: b
     populated.put(*signature.blobs)
     Cache.open(populated.path).close()
     with cache.catalog.writing() as connection:
-        connection.exec_driver_sql(
+        connection.driver.execute(
             "DELETE FROM edge WHERE parent_id = (SELECT id FROM blob WHERE digest = "
             f"'{TOOL.digest}') AND child_id = (SELECT id FROM blob WHERE digest = "
             f"'{signature.digest}')"

@@ -3,10 +3,8 @@
 import threading
 
 import pytest
-from sqlalchemy import select
 
 from cachedb.cache import Cache
-from cachedb.catalog.schema import blob
 from cachedb.operations.transfer.publish import leasing
 
 
@@ -16,7 +14,7 @@ def test_an_interruption_does_not_wait_for_a_statement_that_is_half_read(cache: 
 
     def read_half() -> None:
         with leasing(cache.layout, cache.catalog), cache.catalog.writing() as connection:
-            result = connection.execute(select(blob.c.digest))
+            result = connection.driver.execute("SELECT digest FROM blob")
             kept.append(result)  # as a traceback keeps it
             result.fetchone()
             raise KeyboardInterrupt

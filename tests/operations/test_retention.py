@@ -12,6 +12,7 @@ from cachedb.errors import QueryError, Refused
 from cachedb.operations.gc import retention
 from cachedb.operations.gc.retention import Policy
 from tests import build
+from tests.sql import on
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 IMAGES = {f"example.com/app:v{n}": build.image(build.layer({"n": str(n)})) for n in range(6)}
@@ -29,7 +30,7 @@ def cache(tree: build.Tree) -> Iterator[Cache]:
         with opened.catalog.writing() as connection:
             for age, name in enumerate(IMAGES):
                 added = NOW - timedelta(days=10 * age)
-                connection.execute(
+                on(connection).execute(
                     update(ref)
                     .where(ref.c.name == name)
                     .values(added=int(added.timestamp() * 1_000_000))

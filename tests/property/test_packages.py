@@ -28,6 +28,7 @@ from tests import attested, build
 from tests.attested import PREDICATE_TYPE
 from tests.catalog.contents import wipe
 from tests.packages import sboms
+from tests.sql import on
 
 AMD64 = build.image(build.layer({"arch": "amd64"}))
 ARM64 = build.image(build.layer({"arch": "arm64"}), arch="arm64", variant="v8")
@@ -141,7 +142,8 @@ def _catalogs() -> tuple[Catalog, Catalog]:
 
 
 def _rows(catalog: Catalog) -> Rows:
-    with catalog.reading() as connection:
+    with catalog.reading() as opened:
+        connection = on(opened)
         digests = dict(connection.execute(select(blob.c.id, blob.c.digest)).all())
         packages = {row.id: (row.name, row.version) for row in connection.execute(select(package))}
         return {

@@ -23,6 +23,7 @@ from tests.query import databases, files, generate, made_up
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator
 from tests.query.random_queries import Writer
+from tests.sql import on
 
 LAYOUTS = 16
 _open = ExitStack()
@@ -54,7 +55,7 @@ def adopted(seed: int) -> Adopted:
     opened = _open.enter_context(Cache.open(tree.path))
     opened.verify()  # so that what is wrong with a layer is known
     _remember(rng, found, opened)
-    connection = _open.enter_context(opened.catalog.reading())
+    connection = on(_open.enter_context(opened.catalog.reading()))
     linear_regex.register(connection.connection.driver_connection)
     evaluator = Evaluator(found, generate.NOW)
     return Adopted(connection, evaluator, _ids(connection, evaluator))
@@ -73,7 +74,7 @@ def _remember(rng: random.Random, found: Any, opened: Cache) -> None:
             values = {
                 key: getattr(one, key) for key in ("added", "source", "pulled", "origin", "used")
             }
-            connection.execute(update(ref).where(ref.c.position == one.id - 1).values(values))
+            on(connection).execute(update(ref).where(ref.c.position == one.id - 1).values(values))
 
 
 def _ids(connection: Connection, evaluator: Evaluator) -> dict[str, dict[object, int]]:

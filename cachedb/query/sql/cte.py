@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
-from sqlalchemy import select, true
+from sqlalchemy import func, select, true
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import graph
@@ -13,6 +13,8 @@ from cachedb.query.sql.expressions import FieldExpressions, NameGenerator, Row
 from cachedb.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import CTE, CompoundSelect, Select
 
     from cachedb.query.vocabulary import Sort
@@ -27,6 +29,12 @@ class NamedSet(Record, uncompared=("table",)):
     name: str
     meaning: str
     table: CTE
+
+
+def count_last(sets: Sequence[NamedSet]) -> Select[int]:
+    """Count the rows of the last of some sets, each of which is built from those before it."""
+    found = select(func.count()).select_from(sets[-1].table)
+    return found.add_cte(*(each.table for each in sets))
 
 
 class SetBuilder:

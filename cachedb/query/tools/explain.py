@@ -6,10 +6,9 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import func, select
-
 from cachedb.query.semantics.describe import describe_query
 from cachedb.query.sql.compile import select_rows
+from cachedb.query.sql.cte import count_last
 from cachedb.query.sql.dialect import render
 from cachedb.records import Record
 
@@ -80,9 +79,7 @@ def costs(checked: CheckedQuery, dialect: str, execute: Execute) -> tuple[SetCos
     found = select_rows(checked)
     measured = []
     for place, each in enumerate(found.sets):
-        # A set stands behind those that it is built from, as in the statement.
-        before = [one.table for one in found.sets[: place + 1]]
-        statement = render(select(func.count()).select_from(each.table).add_cte(*before), dialect)
+        statement = render(count_last(found.sets[: place + 1]), dialect)
         started = time.perf_counter()
         ((rows,),) = execute(statement.text, statement.bind(checked.values))
         measured.append(SetCost(name=each.name, rows=rows, seconds=time.perf_counter() - started))
