@@ -59,7 +59,7 @@ class Volume:
         return self.kind in _REMOTE or self.kind.startswith("fuse")
 
 
-class Health:
+class LayoutHealth:
     """Diagnose the layout whose directory has the descriptor `root`."""
 
     def __init__(self, root: int) -> None:

@@ -23,7 +23,7 @@ from cachedb.layout.directories import (
     read_whole,
     storing,
 )
-from cachedb.layout.health import Health
+from cachedb.layout.health import LayoutHealth
 from cachedb.layout.index_json import IndexJson
 from cachedb.layout.quarantine import Quarantine
 from cachedb.layout.staging.area import StagingArea
@@ -58,7 +58,7 @@ class Layout:
         self.root = root
         self._root = descriptor
         self.blobs = BlobStore(descriptor)
-        self.health = Health(descriptor)
+        self.health = LayoutHealth(descriptor)
         self.temporary_files = TemporaryFiles(descriptor)
 
     @classmethod

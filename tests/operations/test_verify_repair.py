@@ -11,7 +11,7 @@ from cachedb.cache import Cache
 from cachedb.catalog.enums import State
 from cachedb.oci import Reference
 from cachedb.operations.check.repair import Repair
-from cachedb.operations.check.verify import Finding
+from cachedb.operations.check.verify import BlobFault
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions
 from cachedb.registry.auth.credentials import Credentials
@@ -49,7 +49,7 @@ def pulled(registry: Registry, tmp_path: Path) -> build.Tree:
     return build.Tree(tmp_path / "cache")
 
 
-def check(tree: build.Tree, *names: str) -> Sequence[Finding]:
+def check(tree: build.Tree, *names: str) -> Sequence[BlobFault]:
     with Cache.open(tree.path) as cache:
         return cache.verify(names).findings
 

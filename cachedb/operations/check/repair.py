@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Digest
-    from cachedb.operations.check.verify import Finding, Verification
+    from cachedb.operations.check.verify import BlobFault, Verification
     from cachedb.registry.client import Client
 
     Connect = Callable[[str], Client]
@@ -43,7 +43,7 @@ _ORDER = (Kind.LAYER, Kind.OTHER, Kind.CONFIG, Kind.ATTESTATION, Kind.MANIFEST, 
 class Repair:
     """Outcome of the repair of one blob: its `source`, or `why` it was not repaired."""
 
-    finding: Finding
+    finding: BlobFault
     source: str | None
     why: str = ""
 
@@ -60,7 +60,7 @@ class Sources:
 class _Wanted:
     """Blob to repair: its declared sizes and types, and the repositories that had it."""
 
-    finding: Finding
+    finding: BlobFault
     kind: Kind = Kind.OTHER
     claims: list[tuple[str, int]] = field(default_factory=list)
     repositories: list[tuple[str, str]] = field(default_factory=list)
@@ -93,7 +93,7 @@ def repair(
 
 
 def _repair(
-    layout: Layout, catalog: Catalog, findings: Sequence[Finding], sources: Sources
+    layout: Layout, catalog: Catalog, findings: Sequence[BlobFault], sources: Sources
 ) -> tuple[list[Repair], list[int]]:
     """Repair blobs; return the ids of the documents among them as well."""
     with catalog.reading() as connection:
@@ -187,7 +187,7 @@ def _fetch_blob(
             client.origin.download(repository, descriptor, writer)
 
 
-def _wanted(connection: Connection, finding: Finding) -> _Wanted:
+def _wanted(connection: Connection, finding: BlobFault) -> _Wanted:
     row = connection.first(blobs.OF_DIGESTS, low=finding.digest, high=finding.digest)
     if row is None:  # removed since it was found
         return _Wanted(finding=finding)

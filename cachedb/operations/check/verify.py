@@ -31,7 +31,7 @@ _PORTION = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class BlobFault:
     """A corrupt or missing blob, and the names of the refs that contain it."""
 
     digest: Digest
@@ -45,7 +45,7 @@ class Verification:
 
     blobs: int
     bytes: int
-    findings: tuple[Finding, ...]
+    findings: tuple[BlobFault, ...]
 
     @property
     def is_clean(self) -> bool:
@@ -77,7 +77,7 @@ def verify(
     with catalog.reading() as connection:
         faults = {**dict.fromkeys(missing, "is missing"), **hashed.corrupt}
         findings = tuple(
-            Finding(digest=digest, why=why, names=_names(connection, digest))
+            BlobFault(digest=digest, why=why, names=_names(connection, digest))
             for digest, why in sorted(faults.items())
         )
     return Verification(
