@@ -80,6 +80,8 @@ def command(
                 sys.stdout.buffer.write(chunk)
         else:
             output_file.write(outfile, chunks)
+    for note in plan.notes:
+        output.tell(f"cachedb: {output.show(note)}")
     if not quiet:
         for image in plan.images:
             _tell(image)

@@ -52,10 +52,14 @@ class Node:
 
 
 class Tree:
-    """The result of the layers applied so far, the lowest first."""
+    """The result of the layers applied so far, the lowest first.
+
+    `notes` tell of entries that were ignored.
+    """
 
     def __init__(self) -> None:
         self.root = _directory(0)
+        self.notes: list[str] = []
         self._count = 0
 
     def apply(self, member: Member, layer: int, index: int) -> None:
@@ -118,9 +122,11 @@ class Tree:
     def _hide(self, parts: Sequence[str], layer: int) -> None:
         name = parts[-1].removeprefix(WHITEOUT)
         if name in {".", ".."}:
-            raise _broken(layer, f"{'/'.join(parts)!r} is not a whiteout")
+            raise _broken(layer, f"{'/'.join(parts)!r} is not a whiteout: it names no file")
+        if not name:
+            self.notes.append(f"layer {layer}: ignored {'/'.join(parts)!r}, which hides no file")
+            return
         parent = self._find_directory(parts[:-1], layer)
-        # A name that is nothing but the prefix hides nothing.
         if parent is not None and name in _children(parent):
             _prune(_children(parent), [name], layer)
 

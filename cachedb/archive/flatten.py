@@ -29,11 +29,12 @@ class FlatTree:
 
     `winners` gives for each layer the entries that are seen, by their place in it, and the
     paths of each: the first is the file, the others are hard links to it. `directories` has
-    every directory, with the header that describes it.
+    every directory, with the header that describes it. `notes` tell of ignored entries.
     """
 
     winners: Mapping[int, Mapping[int, tuple[str, ...]]]
     directories: Mapping[str, Member] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def plan(count: int, open_layer: OpenLayer) -> FlatTree:
@@ -62,9 +63,14 @@ def members(flat: FlatTree, open_layer: OpenLayer) -> Iterator[tuple[Member, Ite
     return _Emitter(flat).members(open_layer)
 
 
-def stream(count: int, open_layer: OpenLayer) -> Generator[bytes]:
-    """Yield the tree of `count` layers as one tar archive, in pieces of moderate size."""
-    for member, content in members(plan(count, open_layer), open_layer):
+def stream(count: int, open_layer: OpenLayer, notes: list[str]) -> Generator[bytes]:
+    """Yield the tree of `count` layers as one tar archive, in pieces of at most 1 MiB.
+
+    What is odd about the layers is added to `notes` before the first piece.
+    """
+    flat = plan(count, open_layer)
+    notes += flat.notes
+    for member, content in members(flat, open_layer):
         yield from writer.entry(member, content)
     yield writer.END
 
@@ -90,6 +96,7 @@ def _winners(tree: Tree) -> FlatTree:
             for layer, entries in found.items()
         },
         directories=directories,
+        notes=tuple(tree.notes),
     )
 
 

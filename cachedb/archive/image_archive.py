@@ -1,16 +1,22 @@
-"""One pass over an image archive of either kind, in which every blob goes to a store."""
+"""One pass over an image archive of either kind that stores every file."""
 
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from cachedb.archive import docker_archive, oci_archive
 from cachedb.archive.compression import sniff
 from cachedb.archive.docker_archive import Image, ListedImage, StoredFile
-from cachedb.archive.oci_archive import ArchivedIndex, Blob, DockerManifest, LooseFile, LooseLink
+from cachedb.archive.oci_archive import (
+    ArchivedIndex,
+    Blob,
+    DockerManifest,
+    HardLink,
+    LooseFile,
+    LooseLink,
+)
 from cachedb.errors import InvalidArchive, InvalidManifest
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
@@ -22,28 +28,26 @@ if TYPE_CHECKING:
     from cachedb.oci import Digest
 
 _CHUNK = 1024 * 1024
-# What configurations and layers are called in the archives of docker, podman, ggcr and bazel.
-_DOCKER_FILE = re.compile(r"(?:.*/)?(?:[^/]*\.(?:json|tar|tar\.gz)|(?:sha256:)?[0-9a-f]{64})")
 
 
 class Store(Protocol):
-    """Where blobs go."""
+    """Destination of blobs."""
 
     def __call__(self, chunks: Iterator[bytes], digest: Digest | None, size: int) -> Digest:
         """Store `size` bytes and return their digest.
 
-        `digest` is the one that they have, which has been checked when the chunks are at their
-        end, or None if it is not known. A blob that is there already need not be read.
+        `digest` is their digest, which has been checked when the chunks end, or None if it is not
+        known. A blob that the store has need not be read.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageArchive:
-    """What an archive says its images are.
+    """Images of an archive.
 
-    `index_json` names them by digest. Where there is none, or it names nothing, `images` are
-    those of docker's manifest.json, whose manifests are still to be stored.
+    `index_json` lists them by digest. Where there is none, or it lists nothing, `images` are those
+    of docker's manifest.json, whose manifests are still to be stored.
     """
 
     index_json: bytes | None
@@ -51,9 +55,10 @@ class ImageArchive:
 
 
 def load(stream: BinaryIO, store: Store, *, name: str) -> ImageArchive:
-    """Read an archive to its end and store its blobs; `name` is what errors call it.
+    """Read an archive to its end and store its files; errors call it `name`.
 
-    What was stored before an error stays stored.
+    Files that are no part of an image are stored as well: a member behind them may be a link to
+    one. Files that were stored before an error stay stored.
 
     Raises:
         InvalidArchive: The archive is damaged, is none, or holds what no image archive holds.
@@ -86,10 +91,12 @@ class _Loader:
                 )
             case Blob():
                 self._put(event.name, event.body.chunks(), event.digest, event.size)
-            case LooseFile() if self._may_be_needed(event.name):
+            case LooseFile() if self._may_be_named(event.name):
                 self._put(event.name, event.body.chunks(), None, event.size)
             case LooseLink():
                 self._links[event.name] = event.target
+            case HardLink():
+                self._put_link(event)
             case _:
                 pass
 
@@ -112,10 +119,24 @@ class _Loader:
         if self._files.setdefault(name, stored) != stored:
             raise InvalidArchive(self._name, f"{name!r} is there twice, and the two differ")
 
-    def _may_be_needed(self, name: str) -> bool:
-        # Docker writes manifest.json last: until it comes, everything that looks like it counts.
+    def _put_link(self, link: HardLink) -> None:
+        """Take a file that was stored before by its second name as well."""
+        stored = self._files.get(link.target)
+        if stored is None:
+            raise InvalidArchive(
+                self._name,
+                f"{link.name!r} is a hard link to {link.target!r}, which is no file before it",
+            )
+        if link.digest is not None and link.digest != stored.digest:
+            raise InvalidArchive(self._name, f"blob {link.digest} holds {stored.digest}")
+        if self._files.setdefault(link.name, stored) != stored:
+            raise InvalidArchive(self._name, f"{link.name!r} is there twice, and the two differ")
+
+    def _may_be_named(self, name: str) -> bool:
+        # Docker writes manifest.json last, and bsdtar writes a second name of a file as a hard
+        # link: before manifest.json, every file counts.
         if self._listed is None:
-            return bool(_DOCKER_FILE.fullmatch(name))
+            return not name.startswith("blobs/")
         # One that is named may yet turn out to be a link to one that is not.
         return name in self._needed or name.endswith("/layer.tar")
 
@@ -125,5 +146,5 @@ class _Loader:
         try:
             return any(Fields(decode_object(self._index_json)).objects("manifests"))
         except InvalidManifest:
-            # Whoever reads it will say what is wrong with it.
+            # The reader of the index reports what is wrong with it.
             return True

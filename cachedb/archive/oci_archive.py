@@ -1,8 +1,9 @@
 """OCI image layouts in tar archives: read as a stream of events, and written.
 
 An archive is read once from front to back, so a pipe will do, and its members may come in any
-order. Nothing is extracted: what a member is follows from its name alone, and everything that is
-not a plain file or directory is refused, but for the links between layers of old docker archives.
+order. Nothing is extracted: the name of a member alone says what it is. Members other than files
+and directories are refused, but for hard links to earlier files of the archive and the symlinks
+between layers of old docker archives.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 INDEX = "index.json"
 DOCKER_MANIFEST = "manifest.json"
 _DOCKER_LAYER = "layer.tar"
+# Files whose content is needed when they come, so that they are no links to earlier ones.
+_HELD_IN_MEMORY = frozenset({layout_marker.FILE_NAME, INDEX, DOCKER_MANIFEST})
 _CHUNK = 1024 * 1024
 _BLOB_PARTS = 3
 
@@ -44,14 +47,14 @@ class Marker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedIndex:
-    """The ``index.json``, as it stands."""
+    """The bytes of ``index.json``."""
 
     content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerManifest:
-    """The ``manifest.json`` of docker save, as it stands."""
+    """The bytes of ``manifest.json`` of docker save."""
 
     content: bytes
 
@@ -68,7 +71,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LooseFile:
-    """A file that has no place in an OCI layout: docker's, or somebody's notes."""
+    """A file that has no place in an OCI layout: one of docker's, or the target of a link."""
 
     name: str
     size: int
@@ -77,17 +80,31 @@ class LooseFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LooseLink:
-    """A layer of an old docker archive that is a link to another; both names are clean."""
+    """A layer of an old docker archive that is a symlink to another; both names are clean."""
 
     name: str
     target: str
 
 
-Event: TypeAlias = Marker | ArchivedIndex | DockerManifest | Blob | LooseFile | LooseLink
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardLink:
+    """A second name of a file that stands before it in the archive; both names are clean.
+
+    `digest` is that of the name, if it is the name of a blob; it is not checked.
+    """
+
+    name: str
+    target: str
+    digest: Digest | None
+
+
+Event: TypeAlias = (
+    Marker | ArchivedIndex | DockerManifest | Blob | LooseFile | LooseLink | HardLink
+)
 
 
 class BlobBody(io.RawIOBase):
-    """The content of a blob, which does not end on another hash than its digest."""
+    """Content of a blob, hashed as it is read; its end is an error if the digest differs."""
 
     def __init__(self, body: Body, digest: Digest, name: str) -> None:
         self._body = body
@@ -127,15 +144,15 @@ class BlobBody(io.RawIOBase):
 
 
 def read(stream: BinaryIO, *, name: str) -> Iterator[Event]:
-    """Yield what an archive holds, compressed or not, in the order in which it stands.
+    """Yield the members of an archive, compressed or not, in their order.
 
-    Bodies are there until the next event is asked for; what was not read of a blob is then read
-    and checked. `name` is what errors call the archive.
+    Bodies are readable until the next event is asked for; the rest of a blob is then read and
+    checked. Errors call the archive `name`.
 
     Raises:
-        InvalidArchive: The archive is damaged, holds what no image archive holds, or at its end
-            turns out to be none: it has neither oci-layout and index.json nor manifest.json.
-        LimitExceeded: There are too many members, or one that is kept in memory is too large.
+        InvalidArchive: The archive is damaged, holds a member of a type that image archives do
+            not have, or has neither oci-layout and index.json nor manifest.json.
+        LimitExceeded: There are too many members, or one that is held in memory is too large.
     """
     return _Reader(name).events(Decompressed(stream, name=name))
 
@@ -163,6 +180,9 @@ class _Reader:
         if member.kind is MemberKind.SYMLINK and posixpath.basename(name) == _DOCKER_LAYER:
             target = posixpath.join(posixpath.dirname(name), member.target)
             return LooseLink(name=name, target=self._clean(posixpath.normpath(target)))
+        if member.kind is MemberKind.HARD_LINK and name not in _HELD_IN_MEMORY:
+            target = self._clean(member.target)
+            return HardLink(name=name, target=target, digest=_digest_of(name))
         if member.kind is not MemberKind.FILE or member.is_sparse:
             kind = "sparse file" if member.is_sparse else member.kind
             raise self._broken(f"{member.path!r} is a {kind}, which no image archive holds")
@@ -188,7 +208,7 @@ class _Reader:
         return Marker(content=content)
 
     def _content(self, entry: MemberEntry, name: str, limit: Limit) -> bytes | None:
-        """Return the content of a file that may be there once; None if it was there before."""
+        """Return the content of a file that has one content; None if it stood before."""
         limit.check(entry.member.size, f"{name} in {self._name}")
         content = entry.body.read()
         if name not in self._kept:
@@ -199,12 +219,8 @@ class _Reader:
         return None
 
     def _blob(self, entry: MemberEntry, name: str) -> Blob | None:
-        parts = name.split("/")
-        if len(parts) != _BLOB_PARTS or parts[0] != "blobs":
-            return None
-        try:
-            digest = Digest(f"{parts[1]}:{parts[2]}")
-        except InvalidDigest:
+        digest = _digest_of(name)
+        if digest is None:
             return None
         body = BlobBody(entry.body, digest, self._name)
         return Blob(name=name, digest=digest, size=entry.member.size, body=body)
@@ -227,6 +243,17 @@ class _Reader:
 
     def _broken(self, why: str) -> InvalidArchive:
         return InvalidArchive(self._name, why)
+
+
+def _digest_of(name: str) -> Digest | None:
+    """Return the digest of the blob that a name below ``blobs`` is for, if it is for one."""
+    parts = name.split("/")
+    if len(parts) != _BLOB_PARTS or parts[0] != "blobs":
+        return None
+    try:
+        return Digest(f"{parts[1]}:{parts[2]}")
+    except InvalidDigest:
+        return None
 
 
 def stream(

@@ -38,7 +38,7 @@ TABLE = Table(
 
 
 def flat(*layers: bytes) -> bytes:
-    return b"".join(flatten.stream(len(layers), lambda number: io.BytesIO(layers[number])))
+    return b"".join(flatten.stream(len(layers), lambda number: io.BytesIO(layers[number]), []))
 
 
 def tree(archive: bytes) -> dict[str, dict[str, Any]]:
@@ -398,6 +398,16 @@ def test_layers_are_opened_twice_at_most_and_read_to_their_end() -> None:
         opened.append(number)
         return Watched(layers[number])
 
-    assert b"".join(flatten.stream(3, open_layer))
+    assert b"".join(flatten.stream(3, open_layer, []))
     # The first layer is hidden by the third.
     assert opened == [0, 1, 2, 1, 2]
+
+
+def test_a_whiteout_of_nothing_is_ignored_with_a_note() -> None:
+    layers = [build.tar(file("f", b"x")), build.tar(file("d/.wh."))]
+    notes: list[str] = []
+
+    for _ in flatten.stream(len(layers), lambda number: io.BytesIO(layers[number]), notes):
+        pass
+
+    assert notes == ["layer 1: ignored 'd/.wh.', which hides no file"]

@@ -81,7 +81,7 @@ def test_docker_archives_of_others_are_read(row: Any) -> None:
         assert [Digest.of(layer) for layer in plain] == expected["diff_ids"] == list(read.diff_ids)
     if "flattened" in row["expect"]:
         layers = [store.blobs[layer.digest] for layer in found.images[0].layers]
-        flat = b"".join(flatten.stream(len(layers), lambda number: io.BytesIO(layers[number])))
+        flat = b"".join(flatten.stream(len(layers), lambda number: io.BytesIO(layers[number]), []))
         found_paths = {path: summary(node) for path, node in tree(flat).items()}
         assert found_paths == row["expect"]["flattened"]
 
@@ -282,11 +282,62 @@ def test_two_members_of_one_name_have_to_be_the_same() -> None:
         load(build.tar(file("c.json", b"other"), *members))
 
 
-def test_what_docker_does_not_name_is_not_stored() -> None:
+def test_what_docker_does_not_name_is_no_part_of_the_image() -> None:
     image, store = Image(), Store()
     junk = [file("VERSION", b"1.0"), file("l/json", b"{}"), file("other", b"x")]
-    load(build.tar(*junk, *image.docker_members(), file("late.tar", b"late")), store)
-    assert sorted(store.blobs.values()) == sorted([image.config, image.layer])
+    archive = load(build.tar(*junk, *image.docker_members(), file("late.tar", b"late")), store)
+    (found,) = archive.images
+    digests = [found.config.digest, *(layer.digest for layer in found.layers)]
+    assert [store.blobs[digest] for digest in digests] == [image.config, image.layer]
+    assert b"late" not in store.blobs.values()
+
+
+def hard_link(path: str, target: str) -> Any:
+    return link(path, target, "hardlink")
+
+
+def test_a_blob_may_be_a_hard_link_to_an_earlier_file() -> None:
+    image, store = Image(), Store()
+    members = []
+    for number, member in enumerate(image.members()):
+        if member[0].name.startswith("blobs/"):
+            members += [
+                file(f"cas/{number}", member[1]),
+                hard_link(member[0].name, f"cas/{number}"),
+            ]
+        else:
+            members.append(member)
+    load(build.tar(*members), store)
+    assert {image.config, image.layer} <= set(store.blobs.values())
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        pytest.param(
+            [hard_link("a", "b")],
+            "a hard link to 'b', which is no file before it",
+            id="none",
+        ),
+        pytest.param(
+            [hard_link("a", "b"), file("b", b"x")],
+            "'b', which is no file before it",
+            id="later",
+        ),
+        pytest.param([hard_link("a", "../b")], "leaves the archive", id="out"),
+        pytest.param(
+            [file("b", b"x"), hard_link("index.json", "b")], "is a hard link", id="index"
+        ),
+        pytest.param(
+            [file("b", b"x"), hard_link("blobs/sha256/" + "1" * 64, "b")],
+            "blob sha256:1+ holds sha256:",
+            id="another-digest",
+        ),
+    ],
+)
+def test_a_hard_link_to_anything_else_is_refused(members: list[Any], why: str) -> None:
+    with pytest.raises(InvalidArchive, match=why):
+        load(build.tar(*members, *Image().members()))
 
 
 def test_documents_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

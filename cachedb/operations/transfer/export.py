@@ -77,6 +77,10 @@ class ExportPlan(Protocol):
     def images(self) -> tuple[Exported, ...]:
         """What leaves the cache, in the order of the archive."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is odd about the content; complete when all chunks have been read."""
+
     def chunks(self, layout: Layout) -> Generator[bytes]:
         """Yield the archive in pieces of moderate size, while the blobs are read.
 
@@ -92,6 +96,7 @@ class _OciExport:
     index_json: bytes
     content: tuple[Descriptor, ...]
     made: Mapping[Digest, bytes]
+    notes: tuple[str, ...] = ()
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         blobs = [(each.digest, each.size) for each in self.content]
@@ -103,6 +108,7 @@ class _DockerExport:
     images: tuple[Exported, ...]
     parts: tuple[ImageToWrite, ...]
     embedding: tuple[Descriptor, ...]
+    notes: tuple[str, ...] = ()
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         return docker_archive.stream(self.parts, _opener(layout, self.embedding, {}))
@@ -112,10 +118,12 @@ class _DockerExport:
 class _FilesystemExport:
     images: tuple[Exported, ...]
     layers: tuple[Descriptor, ...]
+    notes: list[str] = field(default_factory=list)
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         open_blob = _opener(layout, self.layers, {})
-        return flatten.stream(len(self.layers), lambda n: open_blob(self.layers[n].digest))
+        count = len(self.layers)
+        return flatten.stream(count, lambda n: open_blob(self.layers[n].digest), self.notes)
 
 
 def plan(
