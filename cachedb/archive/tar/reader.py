@@ -136,8 +136,8 @@ class MemberEntry:
 def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator[MemberEntry]:
     """Yield the entries of an uncompressed archive in their order.
 
-    The stream is read to its end, also behind the end of the archive, so that whoever checks it
-    has seen all of it. An archive without the final zero blocks is whole, as Go has it.
+    The stream is read to its end, also behind the end of the archive, so that a digest of it
+    covers all of it. An archive without the final zero blocks is whole, as Go has it.
 
     Raises:
         InvalidArchive: The archive is cut short or malformed; `name` is put before the reason.

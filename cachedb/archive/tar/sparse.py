@@ -77,7 +77,7 @@ def from_records(
         pairs, taken = _in_content(read_block, most)
         return _checked(_real_size(found), pairs), taken
     if version not in {(b"", b""), (b"0", b"0"), (b"0", b"1")}:
-        raise BadHeader("a sparse file of a version that nobody has")
+        raise BadHeader("sparse file of an unsupported version")
     if found.get("map"):
         numbers = [_integer(each) for each in found["map"].split(b",")]
         if len(numbers) % 2:
