@@ -1,4 +1,4 @@
-"""The front door: a cache is a layout with a catalog."""
+"""Public API: `Cache`, an image layout with a catalog of its content."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.errors import CacheError
     from cachedb.oci import Platform, Reference
     from cachedb.operations.check.findings import Finding
     from cachedb.operations.check.repair import Repair
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
 
 
 class Cache(CacheReader):
-    """An OCI image layout with a catalog of what is in it; a context manager.
+    """OCI image layout with a catalog of its content; a context manager.
 
-    Opening brings the catalog in step with the files. A cache that may only be read is read: its
-    catalog is used if it is in step, and else one is made in memory. So it is on a full disk.
+    Opening reconciles the catalog with the files. The catalog of a read-only cache is used if it
+    is up to date, else the catalog that the user keeps of it, or one in memory. On a full disk the
+    catalog is in memory until `collect` frees space.
     """
 
     def __init__(self, layout: Layout, catalog: Catalog, *, is_in_memory: bool = False) -> None:
@@ -56,7 +58,7 @@ class Cache(CacheReader):
 
     @classmethod
     def open(cls, root: str | PathLike[str]) -> Self:
-        """Open a cache that is there.
+        """Open an existing cache.
 
         Raises:
             CacheNotFound: There is no such directory.
@@ -67,12 +69,21 @@ class Cache(CacheReader):
 
     @classmethod
     def create(cls, root: str | PathLike[str]) -> Self:
-        """Open a cache, which is made first if the directory is absent or empty."""
+        """Open a cache; create it first if the directory is absent or empty.
+
+        Raises:
+            NotALayout: The directory holds other files and no layout.
+            StorageFailed: The file system refused.
+        """
         return cls._of(Layout.create(Path(root)))
 
     @staticmethod
     def examine(root: str | PathLike[str]) -> Sequence[Finding]:
-        """Look for what is wrong with a cache, also with one that does not open any more."""
+        """Diagnose a cache, also one that cannot be opened; changes nothing and takes no lock.
+
+        Raises:
+            CacheNotFound: There is no such directory.
+        """
         from cachedb.operations.check import doctor
 
         with Layout.open_as_found(Path(root)) as layout:
@@ -80,7 +91,7 @@ class Cache(CacheReader):
 
     @staticmethod
     def rebuild(root: str | PathLike[str]) -> Rebuilt:
-        """Make the catalog of a cache anew, and keep the hints that are still true."""
+        """Rebuild the catalog of a cache from its files; keep user state that is still valid."""
         from cachedb.operations.sync import rebuild
 
         with Layout.open(Path(root)) as layout:
@@ -88,7 +99,11 @@ class Cache(CacheReader):
 
     @staticmethod
     def restore_names(root: str | PathLike[str]) -> int:
-        """Put the copy of an unreadable index.json in its place; returns how many names it has."""
+        """Replace an unreadable index.json by its last copy; return the number of its names.
+
+        Raises:
+            NotFound: The catalog holds no copy.
+        """
         from cachedb.operations.sync import rebuild
 
         with Layout.open_as_found(Path(root)) as layout:
@@ -104,7 +119,7 @@ class Cache(CacheReader):
         return cls(layout, opened.catalog, is_in_memory=opened.is_in_memory)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close the catalog and the directory."""
         self.catalog.close()
         self.layout.close()
 
@@ -120,13 +135,13 @@ class Cache(CacheReader):
         self.close()
 
     def save_query(self, name: str, text: str, doc: str | None = None) -> None:
-        """Save a query of this cache, to be used as ``@name``; `doc` says what it is for."""
+        """Save a query, which other queries use as ``@name``; `doc` is its description."""
         from cachedb.operations.read import saved_queries
 
         saved_queries.save(self.layout, name, text, doc)
 
     def forget_query(self, name: str) -> None:
-        """Forget a saved query of this cache."""
+        """Remove a saved query."""
         from cachedb.operations.read import saved_queries
 
         saved_queries.forget(self.layout, name)
@@ -137,7 +152,7 @@ class Cache(CacheReader):
         platforms: Sequence[Platform] = (),
         where: Query | None = None,
     ) -> Sequence[Validation]:
-        """Say of the images of these names, or of all, how their platforms fare."""
+        """Check that declared blobs of images are present, from the catalog; all if no names."""
         from cachedb.operations.check import validate
 
         roots = self.targets(names, where)
@@ -150,7 +165,7 @@ class Cache(CacheReader):
         platforms: Sequence[Platform] = (),
         where: Query | None = None,
     ) -> Sequence[Validation]:
-        """Validate images after all of their bytes were read, and their layers unpacked."""
+        """Validate images as `validate`, and hash every blob and decompress every layer."""
         from cachedb.operations.check import deep_validation
 
         roots = self.targets(names, where)
@@ -162,7 +177,10 @@ class Cache(CacheReader):
         progress: Callable[[int], None] = lambda _: None,
         where: Query | None = None,
     ) -> Verification:
-        """Hash the blobs of the images of these names, or every blob."""
+        """Hash the blobs of images, or all blobs; record the results in the catalog.
+
+        `progress` is called with the size in bytes of each blob that was read.
+        """
         from cachedb.operations.check import verify
 
         chosen: Collection[int] | None = None
@@ -176,7 +194,7 @@ class Cache(CacheReader):
         copies: Sequence[Path] = (),
         connect: Callable[[str], Client] | None = None,
     ) -> Sequence[Repair]:
-        """Bring back what a verification found, from other layouts and then from registries."""
+        """Replace corrupt and missing blobs from other layouts, then from registries."""
         from cachedb.operations.check import repair
 
         with ExitStack() as stack:
@@ -191,7 +209,26 @@ class Cache(CacheReader):
         options: PullOptions,
         progress: Progress,
     ) -> PullReport:
-        """Pull images from their registries, of which `connect` opens the client."""
+        """Pull images from their registries, of which `connect` opens the client.
+
+        An image that fails does not undo the others.
+
+        Raises:
+            CacheError: One image failed, with the reason.
+            ExceptionGroup: Several images failed, each with a CacheError.
+        """
+        report = self.pull_each(references, connect, options, progress)
+        _raise_failures([error for _, error in report.failures])
+        return report
+
+    def pull_each(
+        self,
+        references: Sequence[Reference],
+        connect: Callable[[str], Client],
+        options: PullOptions,
+        progress: Progress,
+    ) -> PullReport:
+        """Pull images as `pull` does, but return the failures in the report."""
         from cachedb.operations.transfer.pull import pull
 
         return pull(self.layout, self.catalog, references, connect, options, progress)
@@ -199,7 +236,7 @@ class Cache(CacheReader):
     def plan_push(
         self, names: Sequence[str], remote_name: Reference | None = None
     ) -> tuple[Sending, ...]:
-        """Find the images of these names, and the names that they get in their registries."""
+        """Find the images of names, and their names in the registries."""
         from cachedb.operations.transfer import push
 
         return push.plan(self.catalog, names, remote_name)
@@ -211,7 +248,26 @@ class Cache(CacheReader):
         options: PushOptions,
         progress: Progress,
     ) -> PushReport:
-        """Push images to their registries, which are sent only what they do not have."""
+        """Push images to their registries, uploading only blobs that these do not have.
+
+        An image that fails does not undo the others.
+
+        Raises:
+            CacheError: One image failed, with the reason.
+            ExceptionGroup: Several images failed, each with a CacheError.
+        """
+        report = self.push_each(sendings, connect, options, progress)
+        _raise_failures([error for _, error in report.failures])
+        return report
+
+    def push_each(
+        self,
+        sendings: Sequence[Sending],
+        connect: Callable[[str], Client],
+        options: PushOptions,
+        progress: Progress,
+    ) -> PushReport:
+        """Push images as `push` does, but return the failures in the report."""
         from cachedb.operations.transfer.push import push
 
         report = push(self.layout, self.catalog, sendings, connect, options, progress)
@@ -226,7 +282,7 @@ class Cache(CacheReader):
         options: CopyOptions,
         progress: Progress,
     ) -> Copied:
-        """Pull an image, and push it by another name."""
+        """Pull an image and push it under another name; it stays in the cache."""
         from cachedb.operations.transfer.copy import copy
 
         copied = copy(self.layout, self.catalog, source, target, connect, options, progress)
@@ -236,7 +292,12 @@ class Cache(CacheReader):
     def import_archive(
         self, stream: BinaryIO, source: str, options: ImportOptions, progress: Progress
     ) -> Sequence[Imported]:
-        """Take in the images of an archive; `source` is what errors call it."""
+        """Import the images of an archive, all or none; `source` names it in errors.
+
+        Raises:
+            InvalidArchive: The archive is damaged, or no image in it is complete.
+            Refused: A name belongs to another image, and `options` do not allow replacing it.
+        """
         from cachedb.operations.transfer.import_ import import_archive
 
         return import_archive(self.layout, self.catalog, stream, source, options, progress)
@@ -244,13 +305,18 @@ class Cache(CacheReader):
     def import_directory(
         self, folder: Path, options: ImportOptions, progress: Progress
     ) -> Sequence[Imported]:
-        """Take in the images of an OCI image layout."""
+        """Import the images of an OCI image layout, all or none; raises as `import_archive`."""
         from cachedb.operations.transfer.import_ import import_directory
 
         return import_directory(self.layout, self.catalog, folder, options, progress)
 
     def plan_export(self, names: Sequence[str], options: ExportOptions) -> ExportPlan:
-        """Decide what an archive of these images holds, and that all of it is here."""
+        """Plan an archive of images.
+
+        Raises:
+            BlobNotFound: A blob that the archive needs is missing.
+            PlatformNotFound: An image does not have a platform of `options`.
+        """
         from cachedb.operations.transfer import export
 
         with self.catalog.reading() as connection:
@@ -258,7 +324,11 @@ class Cache(CacheReader):
         return export.plan(self.layout, self.catalog, roots, options)
 
     def export(self, plan: ExportPlan) -> Generator[bytes]:
-        """Yield the archive of a plan in pieces; every blob is hashed on its way out."""
+        """Yield the bytes of the archive of a plan, hash every blob, and record the use.
+
+        Raises:
+            CorruptBlob: A blob has another hash; the archive ends incomplete.
+        """
         uses.record_use(
             self.catalog,
             names=[image.name for image in plan.images if image.name is not None],
@@ -267,9 +337,9 @@ class Cache(CacheReader):
         return plan.chunks(self.layout)
 
     def plan_removal(self, names: Sequence[str], where: Query | None = None) -> RemovalPlan:
-        """Find the refs of these names, and what their removal would free.
+        """Plan the removal of names, with the bytes that gc can free afterwards.
 
-        A name that is not there is no error: the plan says so.
+        A name that does not exist is no error; the plan lists it as absent.
         """
         from cachedb.operations.gc import remove
         from cachedb.operations.read.targets import find_targets
@@ -282,9 +352,9 @@ class Cache(CacheReader):
         connect: Callable[[str], Client],
         where: Query | None = None,
     ) -> tuple[RemovalPlan, tuple[Published, ...]]:
-        """Find which of these names, or of all, their registries have as they are here.
+        """Plan the removal of names whose registry has the same image; of all without names.
 
-        Returns the plan to remove those, and what was said about every name.
+        Returns the plan, and the state of every name in its registry.
         """
         from cachedb.operations.gc import remove
         from cachedb.operations.read.targets import find_targets
@@ -296,25 +366,29 @@ class Cache(CacheReader):
         return remove.plan(self.catalog, published, absent), answers
 
     def plan_retention(self, policy: Policy) -> RetentionPlan:
-        """Decide by the queries of a policy which refs go and which stay."""
+        """Plan which refs the queries of a policy remove.
+
+        Raises:
+            Refused: The policy would remove every ref, or more than its limit.
+        """
         from cachedb.operations.gc import retention
 
         return retention.plan(self.catalog, policy)
 
     def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
-        """Remove the refs of a plan; blobs stay until they are collected."""
+        """Remove the refs of a plan in one write of index.json; blobs stay until `collect`."""
         from cachedb.operations.gc import remove
 
         return remove.apply(plan, self.layout, self.catalog)
 
     def discard(self, roots: Sequence[Root]) -> GCReport:
-        """Remove refs, and at once the blobs that only they kept."""
+        """Remove refs, and at once the blobs that only they reference."""
         from cachedb.operations.gc import discard
 
         return discard.discard(self.layout, self.catalog, roots)
 
     def clean(self) -> GCReport:
-        """Remove every name, and every blob that no running operation holds."""
+        """Remove all names, and all blobs that no running operation holds."""
         from cachedb.operations.gc import clean
 
         return clean.clean(self.layout, self.catalog)
@@ -341,9 +415,16 @@ class Cache(CacheReader):
         )
 
     def collect(self, plan: GCPlan) -> GCReport:
-        """Remove the garbage of a plan."""
+        """Delete the blobs of a plan that are still unreferenced, and temporary files."""
         from cachedb.operations.gc import sweep
 
         if self._is_in_memory:
             self.catalog, self._is_in_memory = open_catalog.make_room(self.layout), False
         return sweep.apply(plan, self.layout, self.catalog)
+
+
+def _raise_failures(failures: Sequence[CacheError]) -> None:
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} images failed", failures)

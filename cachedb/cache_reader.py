@@ -1,4 +1,4 @@
-"""Reading side of a cache: listings, queries, inspection and disk usage; nothing is changed."""
+"""Reading half of `Cache`: listings, queries, inspection and disk usage."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _T = TypeVar("_T")
 
 
 class CacheReader:
-    """The questions that an open cache answers; each sees one state of its catalog."""
+    """Read an open cache; each method reads in one transaction of the catalog."""
 
     layout: Layout
     catalog: Catalog
 
     def list(self, query: Query | None = None) -> Sequence[Listing]:
-        """List every ref by name, or those that a query of refs selects, in its order if any."""
+        """List refs, sorted by name; or those that match a query of refs, in its order if any."""
         from cachedb.operations.read import listing
 
         only = None
@@ -60,15 +60,18 @@ class CacheReader:
             return tuple(json.loads(state.read(connection, INDEX_PROBLEMS) or "[]"))
 
     def answer(self, answer: Callable[[Connection], _T]) -> _T:
-        """Return what `answer` makes of the catalog, of which it sees one state."""
+        """Return what `answer` reads in one transaction of the catalog."""
         with self.catalog.reading() as connection:
             return answer(connection)
 
     def parse(self, text: str | Sequence[str], noun: str = "refs", /, **params: str) -> Query:
-        """Read a query in which the saved queries of this cache may be used.
+        """Parse a query that may use saved queries of this cache.
 
-        `noun` is what a query without one is about. `params` are the values of `$name` in it:
-        values, which are never read as anything else.
+        `noun` is the noun of a query without one. `params` are the values of `$name`, which are
+        bound and never parsed.
+
+        Raises:
+            QueryError: The query has a syntax error or a type error.
         """
         from cachedb.operations.read import saved_queries
         from cachedb.query.syntax.parser import parse
@@ -82,7 +85,7 @@ class CacheReader:
             raise with_suggestion(error, noun, saved) from error.__cause__
 
     def query(self, query: Query | str, /, **params: str) -> QueryResult:
-        """Put a query to the catalog; one that is given as text is read by `parse`.
+        """Run a query, parsed by `parse` if it is text.
 
         The rows are named tuples, whose fields are the columns of the query.
         """
@@ -92,33 +95,38 @@ class CacheReader:
         return run_query.run_query(self.catalog, asked)
 
     def saved_queries(self) -> tuple[SavedQuery, ...]:
-        """Return the saved queries of this cache, those that are broken as well."""
+        """Return the saved queries of this cache, also those with errors."""
         from cachedb.operations.read import saved_queries
 
         return saved_queries.list_saved(self.layout)
 
     def explain(self, query: Query) -> ExplainedQuery:
-        """Say what a query comes to, without running it."""
+        """Explain a query: canonical form, meaning, SQL and query plan; does not run it."""
         from cachedb.operations.read import run_query
 
         return run_query.explain(self.catalog, query)
 
     def analyze(self, query: Query) -> ExplainedQuery:
-        """Say what a query comes to, and run it to say what its parts cost."""
+        """Explain a query and run it, with rows and seconds of each of its parts."""
         from cachedb.operations.read import run_query
 
         return run_query.analyze(self.catalog, query)
 
     def find_root(self, text: str) -> Root:
-        """Return what a name or a digest stands for."""
+        """Resolve a name or digest to its root descriptor.
+
+        Raises:
+            RefNotFound: There is no such name, or several match.
+            BlobNotFound: There is no such blob.
+        """
         return self.answer(lambda ask: resolve.find(ask, text))
 
     def find_roots(self, text: str) -> Sequence[Root]:
-        """Return what a name stands for, or every ref that contains a blob of that digest."""
+        """Resolve a name to its root descriptor, or a digest to every root that contains it."""
         return self.answer(lambda ask: resolve.find_roots(ask, text))
 
     def inspect(self, name: str) -> Inspection:
-        """Return what an image says of itself."""
+        """Return platforms, configuration and labels of an image."""
         from cachedb.operations.read import inspect
 
         with self.catalog.reading() as connection:
@@ -136,7 +144,7 @@ class CacheReader:
             return tree.tree(connection, resolve.find(connection, name))
 
     def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
-        """Yield the SBOMs of an image, or of one platform of it, as they stand."""
+        """Yield the SBOM documents of an image or of one platform, unchanged."""
         from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
@@ -145,7 +153,7 @@ class CacheReader:
         uses.record_use(self.catalog, digests=[root.digest])
 
     def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
-        """List the packages that SBOMs say are in an image, or in one platform of it."""
+        """List the packages in the SBOMs of an image or of one platform."""
         from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
@@ -155,27 +163,27 @@ class CacheReader:
         return listing
 
     def why(self, digest: Digest) -> tuple[Route, ...]:
-        """Return every ref that keeps a blob, with one route each."""
+        """Return every ref that reaches a blob, each with one path to it."""
         from cachedb.operations.read import why as routes
 
         with self.catalog.reading() as connection:
             return routes.reaching(connection, digest)
 
     def usage(self) -> Usage:
-        """Measure what the images take, share and hold alone."""
+        """Measure total, shared and exclusive disk usage of every image, in bytes."""
         from cachedb.operations.read import usage
 
         with self.catalog.reading() as connection:
             return usage.measure(connection)
 
     def targets(self, names: Sequence[str] = (), where: Query | None = None) -> Sequence[Root]:
-        """Return the roots of names and of what a query selects; all if there is neither."""
+        """Return the roots of names and of a query; all roots if there is neither."""
         from cachedb.operations.read.targets import targets
 
         return targets(self.catalog, names, where)
 
     def usage_of(self, names: Sequence[str], where: Query | None = None) -> SetUsage:
-        """Measure some images, taken together."""
+        """Measure disk usage of several images together, in bytes."""
         from cachedb.operations.read import usage
 
         roots = self.targets(names, where)
@@ -183,13 +191,13 @@ class CacheReader:
             return usage.measure_some(connection, roots)
 
     def kept_besides(self, plan: RemovalPlan) -> Sequence[Kept]:
-        """Return what the refs of a plan contain and others keep, with a name for each."""
+        """Return blobs of a plan's refs that other refs reach too, with one of their names."""
         from cachedb.operations.gc import mark
 
         return mark.kept_besides(self.catalog, plan.ref_ids)
 
     def kept(self) -> Sequence[Kept]:
-        """Return every blob that a name keeps, with the first of those names."""
+        """Return every blob that a ref reaches, with the first of their names."""
         from cachedb.operations.gc import mark
 
         return mark.kept(self.catalog)

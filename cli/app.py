@@ -134,12 +134,27 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  (typer hands it over by pos
         raise typer.Exit
 
 
+def _choose_cache(folder: str | None) -> None:
+    """Make --cache before the command the default of --cache after it."""
+    if folder is not None:
+        os.environ["CACHEDB_CACHE"] = folder
+
+
 @app.callback()
 def _root(
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
     ] = False,
+    _cache: Annotated[
+        str | None,
+        typer.Option(
+            "--cache",
+            metavar="DIR",
+            help="Directory of the cache, as after the command.",
+            callback=_choose_cache,
+        ),
+    ] = None,
     _error_format: ErrorFormatOption = None,
 ) -> None:
     """Query, fill and clean an OCI image cache.

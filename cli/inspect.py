@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cachedb.cli.options.common import FormatOption
+from cachedb.cli.options.common import FormatOption, QuietOption
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -43,6 +43,7 @@ def command(
     cert_file: CertificateOption = None,
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Show the platforms of an image at a registry, without pulling it.
 
@@ -59,6 +60,9 @@ def command(
             sys.stdout.buffer.write(document(client, reference))
             return
         image = inspect(client, reference, jobs or JOBS)
+    if quiet:
+        output.say(image.descriptor.digest)
+        return
     if form is Format.JSON:
         output.say(json.dumps(_as_json(image), ensure_ascii=False, indent=2))
         return

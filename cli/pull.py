@@ -21,7 +21,7 @@ from cachedb.cli.render import output
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from cachedb.operations.transfer.pull import PullReport
+    from cachedb.operations.transfer.pull import Pulled, PullReport
 
 
 def command(
@@ -75,7 +75,7 @@ def command(
         connector(mirror, insecure, cert_file, client_cert, trust_realm) as connect,
         watching(quiet=quiet) as progress,
     ):
-        report = opened.pull(references, connect, options, progress)
+        report = opened.pull_each(references, connect, options, progress)
     _show(report, quiet=quiet)
 
 
@@ -84,9 +84,21 @@ def _show(report: PullReport, *, quiet: bool) -> None:
         if quiet:
             output.say(pulled.descriptor.digest)
         else:
-            news = f"{output.size(pulled.fetched)} transferred" if pulled.fetched else "unchanged"
-            output.say(f"{output.show(pulled.name)}  {pulled.descriptor.digest}  {news}")
+            name = output.show(pulled.name)
+            output.say(f"{name}  {pulled.descriptor.digest}  {_outcome(pulled)}")
     for reference, error in report.failures[:-1]:
         output.tell(f"cachedb: {reference.familiar}: {error}")
     if report.failures:
         raise report.failures[-1][1]
+
+
+def _outcome(pulled: Pulled) -> str:
+    """Describe what the pull changed: the name, its digest, the blobs."""
+    if pulled.replaced is not None:
+        outcome = f"moved from {pulled.replaced}"
+    elif pulled.is_new:
+        outcome = "new"
+    else:
+        outcome = "completed" if pulled.fetched else "unchanged"
+    size = f", {output.size(pulled.fetched)} transferred" if pulled.fetched else ""
+    return f"{outcome}{size}"

@@ -85,7 +85,7 @@ def command(
         watching(quiet=quiet) as progress,
     ):
         query = selection(opened, where, param, tz)
-        report = opened.push(
+        report = opened.push_each(
             opened.plan_push(chosen_names(opened, names, query), target),
             connect,
             options,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import NameArgument
+from cachedb.cli.options.common import NameArgument, QuietOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import NotFound, ValidationFailed
@@ -49,6 +49,7 @@ def command(
             "--format", help="Documents, unchanged, all or of one format; or a list of packages."
         ),
     ] = _Format.RAW,
+    quiet: QuietOption = False,
 ) -> None:
     """Print the SBOMs of an image, or list its packages.
 
@@ -61,7 +62,11 @@ def command(
 
     wanted = Platform.parse(platform) if platform is not None else None
     with open_cache(cache) as opened:
-        if form in _DOCUMENTS:
+        if quiet:
+            documents = [each.document for each in opened.sboms(name, wanted)]
+            for digest in dict.fromkeys(documents):
+                output.say(digest)
+        elif form in _DOCUMENTS:
             _print_documents(opened, name, wanted, form)
         else:
             _list_packages(opened, name, wanted, Format(form))

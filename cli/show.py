@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, NameArgument
+from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format
 
 
 def command(
-    name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
+    name: NameArgument,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> None:
     """Show platforms, configuration and labels of an image."""
     with open_cache(cache) as opened:
         details = opened.inspect(name).to_json()
+    if quiet:
+        output.say(details["digest"])
+        return
     if form is not Format.TABLE:
         tables.render_tree(details, form)
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cachedb.cli.options.common import FormatOption
+from cachedb.cli.options.common import FormatOption, QuietOption
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -27,6 +27,7 @@ def command(
     cert_file: CertificateOption = None,
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """List the tags of a repository, in the order of its registry.
 
@@ -38,4 +39,5 @@ def command(
     reference = Reference.parse(repository)
     with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
         rows = [(tag,) for tag in list_tags(connect(reference.domain), reference)]
+    form = Format.TABLE if quiet else form
     tables.render((Column("tag"),), rows, form, head=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, NameArgument
+from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format
 
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def command(
-    name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
+    name: NameArgument,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> None:
     """Print the tree of an image: index, manifests, configs, layers, referrers."""
     with open_cache(cache) as opened:
         root = opened.tree(name)
-    if form is Format.TABLE:
+    if quiet:
+        for digest in _digests(root):
+            output.say(digest)
+    elif form is Format.TABLE:
         for line in _lines(root):
             output.say(line)
     else:
@@ -34,6 +40,15 @@ def command(
 
 # Iterative, because GRAPH_DEPTH allows more nesting than the recursion limit of Python and of its
 # json module.
+
+
+def _digests(root: TreeNode) -> Iterator[str]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if not node.is_repeated:
+            yield node.digest
+        stack += reversed(node.children)
 
 
 def _lines(root: TreeNode) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, NameArgument
+from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 
@@ -11,12 +11,19 @@ _COLUMNS = (Column("name"), Column("route", output.words))
 
 
 def command(
-    name: NameArgument, cache: CacheOption = None, form: FormatOption = Format.TABLE
+    name: NameArgument,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> None:
     """Show which images reference a blob, and by which path."""
     with open_cache(cache) as opened:
         root = opened.find_root(name)
         routes = opened.why(root.digest)
+    if quiet:
+        for route in routes:
+            output.say(route.steps[0].digest)
+        return
     if form is not Format.TABLE:
         rows = ((route.name, [step.digest for step in route.steps]) for route in routes)
         tables.render(_COLUMNS, rows, form)

@@ -25,13 +25,22 @@ PRAGMAS = (
 
 
 def make(path: Path) -> None:
-    """Create the file with mode 0600: SQLite itself would make it readable for all users."""
+    """Create the file with mode 0600: SQLite itself would make it readable for all users.
+
+    Root gives it to the owner of the directory, who has to be able to write the catalog too.
+    """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+        try:
+            owner = path.parent.stat()
+            if os.geteuid() == 0 != owner.st_uid:
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        finally:
+            os.close(descriptor)
     except FileExistsError:
         return
     except OSError as error:
-        raise StorageFailed.of(error, f"make the catalog {str(path)!r}") from error
+        raise StorageFailed.of(error, f"create the catalog {str(path)!r}") from error
 
 
 def check(path: Path) -> bool:

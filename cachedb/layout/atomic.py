@@ -7,7 +7,13 @@ import secrets
 import stat
 from contextlib import suppress
 
-from cachedb.layout.directories import closing, make_directory, storing, write_all
+from cachedb.layout.directories import (
+    closing,
+    inherit_owner,
+    make_directory,
+    storing,
+    write_all,
+)
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -47,6 +53,7 @@ def _be_like(descriptor: int, root: int, name: str) -> None:
     try:
         old = os.stat(name, dir_fd=root, follow_symlinks=False)
     except FileNotFoundError:
+        inherit_owner(descriptor, root)
         return
     if not stat.S_ISREG(old.st_mode):  # a link says 0777 of itself
         return

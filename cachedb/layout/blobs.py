@@ -134,6 +134,32 @@ class BlobStore:
         _check(digest, hasher.hexdigest())
         return found
 
+    def obstacle(self, digest: Digest) -> str | None:
+        """Describe what is in the place of a blob if it is no regular file; None otherwise.
+
+        Symbolic links are not followed: they could lead outside of the layout. The answer is a
+        predicate, such as "is a symbolic link, which is not followed".
+        """
+        try:
+            with self._directory(digest.algorithm) as directory:
+                found = os.stat(digest.encoded, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except NotALayout as error:
+            return f"is unreachable: {error.path} {error.why.removeprefix('it ')}"
+        return None if stat.S_ISREG(found.st_mode) else _describe(found)
+
+    def unreachable_directories(self) -> Iterator[tuple[str, str]]:
+        """Yield path and reason of directories of blobs that are links or no directories."""
+        for algorithm in _ALGORITHMS:
+            try:
+                with suppress(FileNotFoundError), self._directory(algorithm):
+                    continue
+            except NotALayout as error:
+                yield error.path, error.why
+                if error.path == "blobs":
+                    return
+
     def files(self) -> Iterator[BlobFile]:
         """Yield every blob, in directory order; other files are skipped (`foreign_files`)."""
         for algorithm in _ALGORITHMS:
@@ -234,15 +260,18 @@ class BlobStore:
         except FileNotFoundError:
             raise BlobNotFound(digest) from None
         except NotALayout as error:
-            raise CorruptBlob(digest, "is not a regular file", path=path_of(digest)) from error
+            why = self.obstacle(digest) or "is not a regular file"
+            raise CorruptBlob(digest, why, path=path_of(digest)) from error
 
     @contextmanager
     def _directory(self, algorithm: str) -> Iterator[int]:
-        with (
-            closing(open_directory(self._root, "blobs")) as blobs,
-            closing(open_directory(blobs, algorithm)) as directory,
-        ):
-            yield directory
+        with closing(open_directory(self._root, "blobs")) as blobs:
+            try:
+                directory = open_directory(blobs, algorithm)
+            except NotALayout as error:
+                raise NotALayout(f"blobs/{algorithm}", error.why) from error
+            with closing(directory):
+                yield directory
 
     def _entries(self, algorithm: str) -> Iterator[tuple[str, os.stat_result]]:
         try:
@@ -340,6 +369,14 @@ def _check(digest: Digest, encoded: str) -> None:
 
 def _reading(digest: Digest) -> AbstractContextManager[None]:
     return storing(f"read {path_of(digest)}")
+
+
+def _describe(found: os.stat_result) -> str:
+    if stat.S_ISLNK(found.st_mode):
+        return "is a symbolic link, which is not followed"
+    if stat.S_ISDIR(found.st_mode):
+        return "is a directory"
+    return "is not a regular file"
 
 
 def _is_encoded(algorithm: str, name: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from cachedb.errors import NotALayout, StorageFailed
@@ -37,8 +37,15 @@ def open_directory(parent: int, name: str) -> int:
         raise
     except OSError as error:
         if error.errno in _NOT_OURS:
-            raise NotALayout(name, "it is a link, or not a directory") from error
+            raise NotALayout(name, _why_no_directory(parent, name)) from error
         raise StorageFailed.of(error, f"open {name}") from error
+
+
+def _why_no_directory(parent: int, name: str) -> str:
+    with suppress(OSError):
+        if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            return "it is a symbolic link, which is not followed"
+    return "it is not a directory"
 
 
 def make_directory(parent: int, name: str, *, mode: int = 0o777) -> int:
@@ -53,7 +60,21 @@ def make_directory(parent: int, name: str, *, mode: int = 0o777) -> int:
                 pass
             else:
                 os.fsync(parent)
+                with closing(open_directory(parent, name)) as made:
+                    inherit_owner(made, parent)
     return open_directory(parent, name)
+
+
+def inherit_owner(descriptor: int, parent: int) -> None:
+    """Give a file or directory that root has just created to the owner of `parent`.
+
+    Root may work in the cache of another user, who has to be able to change the cache afterwards.
+    Never call it for a file that existed: it could be a hard link to a file outside of the cache.
+    """
+    if os.geteuid() == 0:
+        owner = os.fstat(parent)
+        if owner.st_uid != 0:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def open_file(parent: int, name: str) -> int:
@@ -68,7 +89,7 @@ def open_file(parent: int, name: str) -> int:
 
 
 def open_regular(parent: int, name: str, flags: int, mode: int = 0o600) -> int:
-    """Open a regular file, or create it if `flags` hold O_CREAT.
+    """Open a regular file, or create it if `flags` hold O_CREAT (with the owner of `parent`).
 
     Raises:
         NotALayout: `name` is a symbolic link, a directory, a FIFO or a device.
@@ -82,6 +103,9 @@ def open_regular(parent: int, name: str, flags: int, mode: int = 0o600) -> int:
     except FileNotFoundError:
         if not flags & os.O_CREAT:
             raise
+        descriptor = _create(parent, name, flags, mode)
+        if descriptor is not None:
+            return descriptor
     try:
         # O_NONBLOCK: opening a FIFO must not wait for its writer.
         descriptor = os.open(name, flags | _SAFELY, mode, dir_fd=parent)
@@ -94,6 +118,20 @@ def open_regular(parent: int, name: str, flags: int, mode: int = 0o600) -> int:
     if not _is_regular(os.fstat(descriptor)):
         os.close(descriptor)
         raise NotALayout(name, "it is not a regular file")
+    return descriptor
+
+
+def _create(parent: int, name: str, flags: int, mode: int) -> int | None:
+    """Create a file; None if another process has just done so and `flags` hold no O_EXCL."""
+    try:
+        descriptor = os.open(name, flags | os.O_EXCL | _SAFELY, mode, dir_fd=parent)
+    except FileExistsError:
+        if flags & os.O_EXCL:
+            raise StorageFailed(f"cannot create {name}: it exists") from None
+        return None
+    except OSError as error:
+        raise StorageFailed.of(error, f"create {name}") from error
+    inherit_owner(descriptor, parent)
     return descriptor
 
 
@@ -142,6 +180,17 @@ def storing(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageFailed.of(error, doing) from error
+
+
+@contextmanager
+def skipping_unreadable() -> Iterator[None]:
+    """End the block if a directory does not exist, is a link, or denies access to this user."""
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError, NotALayout):
+            yield
+    except StorageFailed as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
 
 
 def read_whole(descriptor: int, at_most: int) -> bytes:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cachedb.errors import NotALayout
-from cachedb.layout.directories import opened
+from cachedb.layout.directories import opened, skipping_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +76,7 @@ class LayoutHealth:
             yield Exposure(path=".", why=f"owned by user {owner}, not by this user")
         yield from _exposures_of(root, "", _PUBLIC, owner, stat.S_IWOTH)
         yield from _exposures_of(root, "", (".cachedb",), owner, private)
-        with suppress(FileNotFoundError, NotALayout), opened(root, ".cachedb") as ours:
+        with skipping_unreadable(), opened(root, ".cachedb") as ours:
             yield from _exposures_of(ours, ".cachedb/", _OURS, owner, private)
         yield from _exposed_blobs(root, owner)
 
@@ -85,7 +84,7 @@ class LayoutHealth:
         """Return the processes that hold a lock of the layout, of those that /proc shows."""
         wanted = {}
         for name in _LOCKS:
-            with suppress(FileNotFoundError, NotADirectoryError):
+            with skipping_unreadable():
                 wanted[_key(os.stat(name, dir_fd=self._root, follow_symlinks=False))] = name
         if not wanted:
             return []
@@ -123,7 +122,7 @@ def _exposed_blobs(root: int, owner: int) -> Iterator[Exposure]:
     for algorithm in ("sha256", "sha384", "sha512"):
         folder = f"blobs/{algorithm}"
         with (
-            suppress(FileNotFoundError, NotALayout),
+            skipping_unreadable(),
             opened(root, folder) as directory,
             os.scandir(directory) as entries,
         ):

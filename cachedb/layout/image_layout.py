@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from cachedb.errors import CacheNotFound, InvalidManifest, NotALayout, StorageFailed
+from cachedb.errors import CacheError, CacheNotFound, InvalidManifest, NotALayout, StorageFailed
 from cachedb.layout import ballast, fingerprint, leases, locks
 from cachedb.layout.atomic import replace_file
 from cachedb.layout.blobs import BlobStore
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from cachedb.limits import Limit
 
 PRIVATE = ".cachedb"
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _TORN_SECONDS = 1.0
 _A_FOLDER_IS_THERE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST})
@@ -178,7 +179,9 @@ class Layout:
             return
 
     def read_own(self, name: str, limit: Limit) -> bytes | None:
-        """Read a file of ``.cachedb``; None if it does not exist."""
+        """Read a file of ``.cachedb``; None if there is none, or ``.cachedb`` is not trusted."""
+        if not self.is_private_trusted:
+            return None
         try:
             with (
                 closing(open_directory(self._root, PRIVATE)) as private,
@@ -208,8 +211,19 @@ class Layout:
 
     @property
     def is_writable(self) -> bool:
-        """Return whether this process may change the layout."""
-        return os.access(".", os.W_OK, dir_fd=self._root, effective_ids=True)
+        """Return whether this process may change the layout and trusts its ``.cachedb``."""
+        return self._refusal() is None
+
+    @property
+    def is_private_trusted(self) -> bool:
+        """Return whether ``.cachedb`` is a directory that other users cannot write."""
+        try:
+            with closing(open_directory(self._root, PRIVATE)) as private:
+                return not os.fstat(private).st_mode & _OTHERS_WRITE
+        except FileNotFoundError:
+            return True
+        except (NotALayout, StorageFailed):
+            return False
 
     def fingerprint(self) -> Fingerprint:
         """Take the fingerprint of the files: four calls of stat."""
@@ -338,18 +352,42 @@ class Layout:
     def _private(self) -> Iterator[int]:
         self._check_writable()
         with closing(make_directory(self._root, PRIVATE, mode=0o700)) as descriptor:
-            if os.fstat(descriptor).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise NotALayout(
-                    str(self.private),
-                    "it is writable by other users",
-                    hint=f"chmod go-w {shlex.quote(str(self.private))}",
-                )
             yield descriptor
 
     def _check_writable(self) -> None:
         # Creating the first temporary file would fail too, with a message that names that file.
-        if not self.is_writable:
-            raise StorageFailed(f"the cache {str(self.root)!r} is read-only")
+        refusal = self._refusal()
+        if refusal is not None:
+            raise refusal
+
+    def _refusal(self) -> CacheError | None:
+        """Return why this process must not change the layout; None if it may."""
+        if not os.access(".", os.W_OK, dir_fd=self._root, effective_ids=True):
+            return StorageFailed(f"the cache {str(self.root)!r} is read-only")
+        try:
+            with closing(open_directory(self._root, PRIVATE)) as private:
+                if os.fstat(private).st_mode & _OTHERS_WRITE:
+                    return NotALayout(
+                        str(self.private),
+                        "it is writable by other users",
+                        hint=f"chmod go-w {shlex.quote(str(self.private))}",
+                    )
+                if not os.access(".", os.W_OK, dir_fd=private, effective_ids=True):
+                    return self._not_ours()
+        except FileNotFoundError:
+            return None
+        except NotALayout as refusal:
+            return refusal
+        except StorageFailed:
+            return self._not_ours()
+        return None
+
+    def _not_ours(self) -> StorageFailed:
+        path = shlex.quote(str(self.private))
+        return StorageFailed(
+            f"cannot write {str(self.private)!r}: permission denied",
+            hint=f"chown -R {os.geteuid()} {path} (as root)",
+        )
 
     def _initialise(self) -> None:
         with self._private() as private, self.locking_names():

@@ -17,7 +17,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import NotALayout, StorageFailed
-from cachedb.layout.directories import closing, open_directory, open_file, opened, storing
+from cachedb.layout.directories import (
+    closing,
+    open_directory,
+    open_file,
+    opened,
+    skipping_unreadable,
+    storing,
+)
 from cachedb.layout.locks import is_staging_in_use, try_flock
 from cachedb.layout.staging.area import is_complete
 
@@ -80,7 +87,7 @@ class TemporaryFiles:
     def find(self) -> Iterator[TemporaryFile]:
         """Yield every temporary file, those in use as well, sorted within each directory."""
         for folder in dict.fromkeys(pattern.folder for pattern in _PATTERNS):
-            with suppress(FileNotFoundError, NotALayout), opened(self._root, folder) as directory:
+            with skipping_unreadable(), opened(self._root, folder) as directory:
                 for name in sorted(os.listdir(directory)):
                     pattern = _pattern_of(folder, name)
                     found = None if pattern is None else _look_at(directory, name, pattern)

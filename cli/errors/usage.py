@@ -39,17 +39,32 @@ _ELSEWHERE: Final = {
 class QueryCommand(TyperCommand):
     """Command whose arguments are the words of a query.
 
-    Only words that begin with `--` are options; `-size` is a word of the query `sort -size`.
+    Words that begin with `--` are options, and so are short ones that stand alone, such as `-q`;
+    `-size` is a word of the query `sort -size`.
     """
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Return a parser without short options, which it would find inside of `-size`."""
+        parser = super().make_parser(ctx)
+        parser._short_opt.clear()  # noqa: SLF001  (there is no public way)
+        return parser
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: D102  (as click calls it)
         known = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
         known |= set(ctx.help_option_names)
+        args = [self._long_option(word) for word in args]
         for word in () if ctx.resilient_parsing else args:
             long = _LONG_OPTION.fullmatch(word)
             if long is not None and long[1] not in known:
                 raise _no_such("option", long[1], known, ctx)
         return super().parse_args(ctx, args)
+
+    def _long_option(self, word: str) -> str:
+        """Return the long form of a short option; any other word as it is."""
+        for param in self.params:
+            if word in param.opts:
+                return next((each for each in param.opts if each.startswith("--")), word)
+        return word
 
 
 @contextmanager

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.query.syntax.tree import Query
 
-# `sort -size` is a query: commands whose arguments are a query have no one-letter options.
+# `sort -size` is a query, so words with one dash that are no options are its words.
 QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 QuietWordOption = Annotated[
-    bool, typer.Option("--quiet", help="Suppress headers; print digests only.")
+    bool, typer.Option("--quiet", "-q", help="Suppress headers; print digests only.")
 ]
 WhereOption = Annotated[
     str | None,

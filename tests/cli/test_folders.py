@@ -32,3 +32,20 @@ def test_without_either_it_is_the_folder_of_the_user(
     build.layout(folder, {"example.com/app:1": APP})
     done = run("", "ls", "--quiet")  # a variable that is empty says nothing
     assert (done.code, done.out) == (0, f"{APP.digest}\n")
+
+
+def test_the_cache_may_be_named_before_the_command(
+    run: Run, populated: build.Tree, tmp_path: Path
+) -> None:
+    names = run(populated.path, "ls", "--quiet").out
+    assert names
+    before = run(tmp_path / "absent", "--cache", populated.path, "ls", "--quiet")
+    assert before.out == names
+
+
+def test_the_cache_after_the_command_wins(run: Run, populated: build.Tree, tmp_path: Path) -> None:
+    names = run(populated.path, "ls", "--quiet").out
+    both = run(
+        tmp_path, "--cache", tmp_path / "absent", "ls", "--quiet", "--cache", populated.path
+    )
+    assert both.out == names

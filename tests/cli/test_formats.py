@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cachedb.cli.app import _COMMANDS
 from cachedb.cli.render import output, tables
 from tests import build
 from tests.cli.conftest import Run
@@ -79,6 +81,8 @@ def test_nested_data_is_json_on_one_line_or_many(
         pytest.param(["find-root", BASE.digest], [APP.digest, TOOL.digest], id="find-root"),
         pytest.param(["rm", "--dry-run", APP_1], [APP.digest], id="rm-dry-run"),
         pytest.param(["rm", APP_1, TOOL_2], [APP.digest, TOOL.digest], id="rm"),
+        pytest.param(["show", APP_1], [APP.digest], id="show"),
+        pytest.param(["why", BASE.digest], [APP.digest, TOOL.digest], id="why"),
         pytest.param(["validate"], [], id="validate"),
         pytest.param(["verify"], [], id="verify"),
     ],
@@ -89,6 +93,33 @@ def test_quiet_prints_digests_and_nothing_else(
     done = run(populated.path, *command, "--quiet")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == expected
+
+
+@pytest.mark.parametrize("command", ["ls", "query refs show digest", "ls sort -size"])
+def test_the_short_form_of_quiet_is_the_long_one(
+    run: Run, populated: build.Tree, command: str
+) -> None:
+    long = run(populated.path, *command.split(), "--quiet")
+    short = run(populated.path, *command.split(), "-q")
+    assert (short.code, short.out) == (0, long.out)
+    assert len(short.out.splitlines()) == 2
+
+
+def test_a_word_of_a_query_with_a_dash_is_no_option(run: Run, populated: build.Tree) -> None:
+    done = run(populated.path, "ls", "sort", "-quiet")
+    assert done.code == 2
+    assert "quiet" in done.err
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_every_command_can_be_quiet(run: Run, tmp_path: Path, name: str) -> None:
+    assert "  -q, --quiet " in run(tmp_path, name, "--help").out
+
+
+def test_a_quiet_tree_lists_each_blob_once(run: Run, populated: build.Tree) -> None:
+    digests = run(populated.path, "tree", APP_1, "-q").out.splitlines()
+    assert digests[0] == APP.digest
+    assert sorted(digests) == sorted(APP.digests)
 
 
 def test_quiet_findings_are_still_findings(run: Run, populated: build.Tree) -> None:

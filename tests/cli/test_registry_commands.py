@@ -7,10 +7,16 @@ from threading import Barrier
 
 import pytest
 
+from cachedb.cache import Cache
+from cachedb.errors import CacheError, NotFound, RefNotFound
+from cachedb.oci import Reference
+from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.pull import PullOptions
+from cachedb.operations.transfer.push import PushOptions
 from tests import build
 from tests.cli.conftest import Run
 from tests.interop.tools import cachedb
-from tests.operations.registries import Place, put, tags
+from tests.operations.registries import Place, connecting, put, tags
 from tests.registry import servers
 from tests.registry.counting import counting
 from tests.registry.scripted import Reply, scripted
@@ -313,3 +319,48 @@ def test_a_mirror_has_no_say_in_what_is_pushed_or_published(
     assert f"kept {place.name}: not in its registry" in kept.err
     assert pushed.out.startswith(f"{place.name}  {MULTI.digest}  pushed, ")
     assert removed.out == f"{place.name}  {MULTI.digest}\n"
+
+
+# -- what a pull changed ------------------------------------------------------------------------
+
+
+def test_pull_tells_new_moved_and_unchanged_names_apart(
+    run: Run, held: build.Tree, place: Place, tmp_path: Path
+) -> None:
+    cache = tmp_path / "pulled"
+    run(held.path, "push", place.name)
+    first = run(cache, "pull", place.name).out.split("  ")[-1]
+    again = run(cache, "pull", place.name).out.split("  ")[-1]
+    other = build.multi_platform("amd64", salt="other")
+    held.name(held.add(other), "other:1")
+    run(held.path, "push", "other:1", "--remote-name", place.name, "--override")
+    run(held.path, "push", "other:1", "--remote-name", place.tagged("2"))
+    moved = run(cache, "pull", place.name).out.split("  ")[-1]
+    second_name = run(cache, "pull", place.tagged("2")).out.split("  ")[-1]
+
+    assert first.startswith("new, ")
+    assert first.endswith(" transferred\n")
+    assert again == "unchanged\n"
+    assert moved.startswith(f"moved from {MULTI.digest}, ")
+    assert second_name == "new\n"
+
+
+def test_cache_pull_and_push_raise_for_an_image_that_fails(
+    held: build.Tree, place: Place, tmp_path: Path
+) -> None:
+    references = [Reference.parse(place.tagged(tag)) for tag in ("absent", "missing")]
+    with connecting() as connect, Cache.create(tmp_path / "pulled") as cache:
+        with pytest.raises(NotFound):
+            cache.pull(references[:1], connect, PullOptions(), UNWATCHED)
+        with pytest.raises(ExceptionGroup, match="2 images failed") as several:
+            cache.pull(references, connect, PullOptions(), UNWATCHED)
+        report = cache.pull_each(references, connect, PullOptions(), UNWATCHED)
+    assert [type(each) for each in several.value.exceptions] == [RefNotFound, RefNotFound]
+    assert [reference for reference, _ in report.failures] == references
+
+    held.delete(MULTI.blobs[0].digest)
+    with connecting() as connect, Cache.open(held.path) as cache:
+        sendings = cache.plan_push([place.name])
+        with pytest.raises(CacheError):
+            cache.push(sendings, connect, PushOptions(), UNWATCHED)
+        assert cache.push_each(sendings, connect, PushOptions(), UNWATCHED).failures

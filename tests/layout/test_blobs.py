@@ -219,8 +219,25 @@ def trapped(tree: build.Tree, store: BlobStore):
 @traps
 @readers
 def test_a_trap_is_never_read(trapped, plant, read) -> None:
-    with pytest.raises(CorruptBlob, match="is not a regular file"):
+    with pytest.raises(CorruptBlob, match=r"is (a symbolic link|a directory|not a regular file)"):
         read(trapped(plant))
+
+
+@traps
+def test_a_trap_is_described_as_what_it_is(trapped, plant, tree: build.Tree) -> None:
+    store = trapped(plant)
+    path = tree.blob_path(DIGEST)
+    expected = (
+        "is a symbolic link, which is not followed" if path.is_symlink()
+        else "is a directory" if path.is_dir() else "is not a regular file"
+    )  # fmt: skip
+    assert store.obstacle(DIGEST) == expected
+
+
+def test_a_blob_and_an_absent_one_have_no_obstacle(store: BlobStore) -> None:
+    assert store.obstacle(DIGEST) is None
+    assert store.obstacle(Digest.of(b"absent")) is None
+    assert list(store.unreachable_directories()) == []
 
 
 @traps
@@ -274,9 +291,12 @@ def test_a_blob_store_behind_a_link_is_refused(
     shutil.move(tree.path / linked, tmp_path / "moved")
     (tree.path / linked).symlink_to(tmp_path / "moved")
     assert store.stat(DIGEST) is None
+    why = "is a symbolic link, which is not followed"
+    assert store.obstacle(DIGEST) == f"is unreachable: {linked} {why}"
+    assert list(store.unreachable_directories()) == [(linked, f"it {why}")]
     with pytest.raises(NotALayout):
         list(store.files())
-    with pytest.raises(CorruptBlob):
+    with pytest.raises(CorruptBlob, match="symbolic link"):
         store.open(DIGEST)
     source = os.open(tmp_path, os.O_RDONLY)
     (tmp_path / "new").write_bytes(b"")

@@ -11,6 +11,8 @@ import pytest
 
 from cachedb.errors import CacheNotFound, LimitExceeded, NotALayout, StorageFailed
 from cachedb.layout import IndexJson, Layout, image_layout
+from cachedb.limits import MANIFEST_BYTES
+from cachedb.oci import Digest
 from tests import build
 
 
@@ -140,10 +142,65 @@ def test_our_folder_is_refused_if_others_may_write_to_it(populated: build.Tree, 
     (populated.path / ".cachedb").chmod(mode)
     with (
         Layout.open(populated.path) as layout,
-        pytest.raises(NotALayout, match="writable by other users"),
+        pytest.raises(NotALayout, match="writable by other users") as caught,
         layout.publishing(),
     ):
         pass
+    assert caught.value.hint == f"chmod go-w {layout.private}"
+    assert not layout_is_writable(populated.path)
+
+
+def layout_is_writable(path: Path) -> bool:
+    with Layout.open(path) as layout:
+        return layout.is_writable
+
+
+def test_files_of_a_folder_that_others_write_are_not_read(populated: build.Tree) -> None:
+    with Layout.open(populated.path) as layout:
+        layout.replace_own("config.toml", b"mine")
+        assert layout.read_own("config.toml", MANIFEST_BYTES) == b"mine"
+        layout.private.chmod(0o770)
+        assert layout.read_own("config.toml", MANIFEST_BYTES) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_files_that_root_creates_belong_to_the_owner_of_the_layout(
+    populated: build.Tree,
+) -> None:
+    for path in (populated.path, *populated.path.rglob("*")):
+        os.chown(path, 65534, 65533)
+    with (
+        Layout.open(populated.path) as layout,
+        layout.staging() as stage,
+        layout.leasing(),
+        layout.publishing(),
+        layout.locking_names(),
+    ):
+        stage.add(Digest.of(b"new"), b"new")
+        stage.publish([Digest.of(b"new")])
+        layout.replace_own("config.toml", b"")
+        layout.replace_index(layout.index())
+        layout.allocate_reserve()
+        owners = {
+            str(path.relative_to(populated.path)): (path.lstat().st_uid, path.lstat().st_gid)
+            for path in populated.path.rglob("*")
+        }
+    assert {".lock", ".cachedb", ".cachedb/reserved", ".cachedb/gc.lock"} <= owners.keys()
+    assert set(owners.values()) == {(65534, 65533)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_root_does_not_give_away_a_file_that_was_there(
+    populated: build.Tree, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of root")
+    for path in (populated.path, *populated.path.rglob("*")):
+        os.chown(path, 65534, 65534)
+    os.link(secret, populated.path / ".lock")
+    with Layout.open(populated.path) as layout, layout.locking_names():
+        pass
+    assert secret.stat().st_uid == 0
 
 
 def test_our_folder_is_closed_to_others(populated: build.Tree) -> None:

@@ -89,7 +89,7 @@ def pull(
     """Pull images of ``HOST/t/``."""
     references = [Reference.parse(f"{host}/t/{name}") for name in names]
     with connecting(settings) as connect:
-        return cache.pull(
+        return cache.pull_each(
             references,
             connect,
             PullOptions(**options),  # type: ignore[arg-type]
@@ -115,7 +115,7 @@ def send(
     """Push images, by their own names or by one."""
     target = None if to is None else Reference.parse(to)
     with connecting() as connect:
-        return cache.push(
+        return cache.push_each(
             cache.plan_push(names, target),
             connect,
             PushOptions(**options),  # type: ignore[arg-type]

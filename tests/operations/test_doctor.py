@@ -505,7 +505,7 @@ def test_the_command_line_says_it_in_json_and_by_its_exit_code(opened: build.Tre
         "level": "error",
         "finding": "blob-missing",
         "path": f"blobs/sha256/{BASE.digest[7:]}",
-        "detail": "is not there",
+        "detail": "is missing",
         "images": [APP_1, TOOL_2],
         "hint": "cachedb verify --repair",
     }

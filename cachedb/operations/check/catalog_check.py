@@ -46,8 +46,13 @@ def check(layout: Layout, path: Path, *, is_layout: bool) -> list[Finding]:
 
 def _open(path: Path, found: list[Finding]) -> Catalog | None:
     name = f".cachedb/{path.name}"
-    if not path.is_symlink() and not path.exists():
-        found.append(note(Code.CATALOG_MISSING, name, "the next command makes it"))
+    try:
+        if not path.is_symlink() and not path.exists():
+            found.append(note(Code.CATALOG_MISSING, name, "the next command makes it"))
+            return None
+    except PermissionError:
+        detail = "permission denied; commands of this user use a catalog of their own"
+        found.append(note(Code.CATALOG_UNREADABLE, name, detail))
         return None
     try:
         return Catalog.open_read_only(path)
@@ -83,7 +88,7 @@ def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]
                     error(Code.CATALOG_DAMAGED, f".cachedb/{name}", str(problem), _REBUILD)
                 )
         with fresh.reading() as connection:
-            found += _images(connection, corrupt)
+            found += _images(layout, connection, corrupt)
         return found
     finally:
         fresh.close()
@@ -123,10 +128,10 @@ def _known_corrupt(stored: Catalog) -> dict[str, str]:
         }
 
 
-def _images(connection: Connection, corrupt: dict[str, str]) -> Iterator[Finding]:
+def _images(layout: Layout, connection: Connection, corrupt: dict[str, str]) -> Iterator[Finding]:
     """Yield what is wrong with referenced blobs; `corrupt` are digests with reasons."""
     for row in connection.rows(blobs.REFERENCED):
-        found = _of_blob(row, corrupt.get(row.digest))
+        found = _of_blob(layout, row, corrupt.get(row.digest))
         if found is not None:
             yield _with_names(connection, row.digest, found)
     yield from _misdeclared(connection)
@@ -135,10 +140,11 @@ def _images(connection: Connection, corrupt: dict[str, str]) -> Iterator[Finding
         yield replace(found, names=(ref.name,))
 
 
-def _of_blob(row: StateRow, corrupt: str | None) -> Finding | None:
-    path, state = path_of(codecs.digest(row.digest)), codecs.state(row.state)
+def _of_blob(layout: Layout, row: StateRow, corrupt: str | None) -> Finding | None:
+    digest, state = codecs.digest(row.digest), codecs.state(row.state)
+    path = path_of(digest)
     if state is State.MISSING:
-        return error(Code.BLOB_MISSING, path, "is not there")
+        return error(Code.BLOB_MISSING, path, layout.blobs.obstacle(digest) or "is missing")
     if state is State.CORRUPT or (state is State.PRESENT and corrupt is not None):
         return error(Code.BLOB_CORRUPT, path, row.problem or corrupt or "is corrupt")
     if row.problem is not None:

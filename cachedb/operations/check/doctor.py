@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachedb.errors import LimitExceeded, NotALayout, StorageFailed
@@ -18,7 +19,7 @@ from cachedb.operations.check.findings import Code, Level, error, note, warning
 from cachedb.operations.sync import index_backup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from cachedb.layout import Layout
@@ -35,7 +36,10 @@ def examine(layout: Layout, catalog: Path) -> tuple[Finding, ...]:
     """Examine a directory that should be a layout, and its catalog; errors come first."""
     found = [*_names(layout, catalog)]
     are_names_readable = not any(f.code is Code.NAMES_UNREADABLE for f in found)
-    found += catalog_check.check(layout, catalog, is_layout=are_names_readable)
+    unreachable = list(_blob_directories(layout))
+    found += unreachable
+    is_layout = are_names_readable and not any(f.level is Level.ERROR for f in unreachable)
+    found += catalog_check.check(layout, catalog, is_layout=is_layout)
     found += _access(layout)
     found += _strays(layout)
     found += _volume(layout)
@@ -74,15 +78,31 @@ def _access(layout: Layout) -> Iterator[Finding]:
             yield note(Code.LOCK_HELD, holder.lock, what)
 
 
+def _blob_directories(layout: Layout) -> Iterator[Finding]:
+    for path, why in layout.blobs.unreachable_directories():
+        yield error(Code.BLOBS_UNREACHABLE, path, why, "replace it by the directory itself")
+    if any(not digest.startswith("sha256:") for digest in _stamps(layout)):
+        detail = "linuxkit, crane, umoci and skopeo cannot read a layout with such digests"
+        yield note(Code.ALGORITHM_UNCOMMON, "blobs", detail)
+
+
+def _stamps(layout: Layout) -> Iterable[str]:
+    try:
+        return layout.blobs.stamps()
+    except NotALayout:
+        return ()
+
+
 def _strays(layout: Layout) -> Iterator[Finding]:
     known = set()
     is_sweeping = any(h.lock == GC_LOCK and h.is_exclusive for h in layout.health.holders())
     for leftover in layout.temporary_files.find():
         known.add(leftover.path)
         yield _judge(leftover, is_sweeping=is_sweeping)
-    for path in layout.blobs.foreign_files():
-        if path not in known:
-            yield warning(Code.STRAY, path, "is no blob: other tools may trip over it")
+    with suppress(NotALayout):
+        for path in layout.blobs.foreign_files():
+            if path not in known:
+                yield warning(Code.STRAY, path, "is no blob; other tools may fail on it")
 
 
 def _judge(leftover: TemporaryFile, *, is_sweeping: bool) -> Finding:

@@ -19,6 +19,8 @@ class Code(StrEnum):
 
     MARKER_MISSING = "marker-missing"
     MARKER_INVALID = "marker-invalid"
+    BLOBS_UNREACHABLE = "blobs-unreachable"
+    ALGORITHM_UNCOMMON = "algorithm-uncommon"
     NAMES_UNREADABLE = "names-unreadable"
     NAME_UNREADABLE = "name-unreadable"
     BLOB_MISSING = "blob-missing"
@@ -28,6 +30,7 @@ class Code(StrEnum):
     BLOB_CHANGED = "blob-changed"
     IMAGE_PARTIAL = "image-partial"
     CATALOG_MISSING = "catalog-missing"
+    CATALOG_UNREADABLE = "catalog-unreadable"
     CATALOG_UNUSABLE = "catalog-unusable"
     CATALOG_BEHIND = "catalog-behind"
     CATALOG_WRONG = "catalog-wrong"

@@ -75,7 +75,8 @@ def verify(
     with catalog.writing() as connection:
         _record(connection, hashed)
     with catalog.reading() as connection:
-        faults = {**dict.fromkeys(missing, "is missing"), **hashed.corrupt}
+        absent = {digest: layout.blobs.obstacle(digest) or "is missing" for digest in missing}
+        faults = {**absent, **hashed.corrupt}
         findings = tuple(
             BlobFault(digest=digest, why=why, names=_names(connection, digest))
             for digest, why in sorted(faults.items())

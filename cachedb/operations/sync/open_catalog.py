@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.database_file import CATALOG
-from cachedb.errors import CatalogMismatch, StorageFailed
+from cachedb.errors import CacheError, CatalogMismatch, StorageFailed
 from cachedb.operations.sync.freshness import is_ready, is_up_to_date
 
 if TYPE_CHECKING:
@@ -65,13 +65,35 @@ def make_room(layout: Layout) -> Catalog:
 
 def _open_to_read(layout: Layout) -> Catalog:
     with suppress(CatalogMismatch, StorageFailed):
-        catalog = Catalog.open_read_only(layout.private / CATALOG)
-        with catalog.reading() as connection:
-            up_to_date = is_up_to_date(layout, connection)
-        if up_to_date:
-            return catalog
-        catalog.close()
-    return _make_in_memory(layout)
+        if layout.is_private_trusted:
+            catalog = Catalog.open_read_only(layout.private / CATALOG)
+            with catalog.reading() as connection:
+                up_to_date = is_up_to_date(layout, connection)
+            if up_to_date:
+                return catalog
+            catalog.close()
+    return _open_personal(layout) or _make_in_memory(layout)
+
+
+def _open_personal(layout: Layout) -> Catalog | None:
+    """Reconcile the catalog that this user keeps of a read-only layout; None without one.
+
+    Reading a layout of 10 000 images anew takes seconds, which each command would wait for.
+    """
+    from cachedb.operations.sync import personal_catalog, reconcile  # noqa: PLC0415
+
+    path = personal_catalog.path_of(layout)
+    if path is None:
+        return None
+    with suppress(CacheError, OSError):
+        catalog = Catalog.open(path)
+        try:
+            reconcile.bring_up_to_date(layout, catalog)
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+    return None
 
 
 def _open_to_write(layout: Layout) -> Catalog:

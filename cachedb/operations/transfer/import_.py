@@ -25,7 +25,7 @@ from cachedb.oci import (
 )
 from cachedb.oci.names.entry_name import KIND, claims_other_content, is_attached_kind
 from cachedb.operations.transfer.import_closure import ClosureReader
-from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def _import_images(
         if (None, descriptor.digest) not in present
     )
     if namings or staged:
+        intake.warn_of_algorithms(needed)
         reused = needed.keys() - intake.staged.keys()
         publish(layout, catalog, intake.stage, staged, namings, reused)
     return tuple(
@@ -215,6 +216,10 @@ class _Intake:
             self._progress.finish(digest, size)
         self.staged[digest] = size
         return digest
+
+    def warn_of_algorithms(self, digests: Iterable[Digest]) -> None:
+        """Report blobs whose digests other tools cannot read."""
+        warn_of_algorithms(self._progress, digests)
 
     def manifests_for(self, images: tuple[Image, ...]) -> list[tuple[str | None, Descriptor]]:
         """Stage the manifests that were made for docker's images; return them with their tags."""
@@ -305,6 +310,9 @@ class _DirectoryIntake(_Intake):
     def _bring(self, digest: Digest) -> None:
         file = self._origin.stat(digest)
         if file is None:
+            obstacle = self._origin.obstacle(digest)
+            if obstacle is not None:
+                raise InvalidArchive(self._source, f"blob {digest} {obstacle}")
             return
         try:
             with self._origin.open(digest) as stream:

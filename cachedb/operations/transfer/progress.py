@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cachedb.oci.digest import Digest
 
 
@@ -31,3 +33,13 @@ class Progress:
 
 
 UNWATCHED = Progress()
+
+
+def warn_of_algorithms(progress: Progress, digests: Iterable[Digest]) -> None:
+    """Note a warning if a digest is not sha256, which other tools do not read."""
+    found = sorted({digest.algorithm for digest in digests} - {"sha256"})
+    if found:
+        progress.note(
+            f"warning: the cache has {' and '.join(found)} digests now; linuxkit, crane, umoci "
+            "and skopeo can no longer read it"
+        )

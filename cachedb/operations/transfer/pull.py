@@ -13,7 +13,7 @@ from cachedb.catalog.user_state import repositories, uses
 from cachedb.errors import CacheError, InvalidInput
 from cachedb.oci.names.entry_name import is_attached_kind
 from cachedb.operations.transfer.download import Downloads
-from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
 from cachedb.operations.transfer.pull_graph import PullChoice, PullContext, PullGraph
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
@@ -30,12 +30,17 @@ if TYPE_CHECKING:
 
 
 class Pulled(NamedTuple):
-    """An image that is in the cache now; `fetched` counts the bytes that were transferred."""
+    """An image that is in the cache now; `fetched` counts the bytes that were transferred.
+
+    `is_new` is false if the name had this digest before; `replaced` is the other digest that it
+    had, if any.
+    """
 
     name: str
     descriptor: Descriptor
     fetched: int
     is_new: bool
+    replaced: Digest | None = None
     tagged: tuple[TaggedReferrer, ...] = ()
 
 
@@ -218,7 +223,9 @@ def _publish(
     Their referrers get entries without a name, as oras and zot write them: collectors that follow
     the entries alone would delete them.
     """
-    listed = {ref.descriptor.digest for ref in context.layout.index().refs}
+    refs = context.layout.index().refs
+    listed = {ref.descriptor.digest for ref in refs}
+    before = {ref.name: ref.descriptor.digest for ref in refs}
     namings: list[Naming] = []
     pulled: list[Pulled] = []
     staged: dict[Digest, None] = {}
@@ -243,9 +250,11 @@ def _publish(
                 descriptor=found.root,
                 fetched=found.fetched,
                 is_new=is_new,
+                replaced=before.get(name) if is_new else None,
                 tagged=tuple(found.tagged.values()),
             )
         )
+    warn_of_algorithms(context.progress, staged)
     if namings:
         arriving = [image.graph for image in images if image.graph.error is None]
         reused = {digest for found in arriving for digest in found.needed} - staged.keys()
