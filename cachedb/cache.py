@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.errors import CacheError
     from cachedb.oci import Platform, Reference
+    from cachedb.operations.archives.export import ExportOptions, ExportPlan
+    from cachedb.operations.archives.import_ import Imported, ImportOptions
     from cachedb.operations.check.findings import Finding
     from cachedb.operations.check.repair import Repair
     from cachedb.operations.check.validate import Validation
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.sync.rebuild import Rebuilt
     from cachedb.operations.transfer.copy import Copied, CopyOptions
-    from cachedb.operations.transfer.export import ExportOptions, ExportPlan
-    from cachedb.operations.transfer.import_ import Imported, ImportOptions
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.pull import PullOptions, PullReport
     from cachedb.operations.transfer.push import PushOptions, PushReport, Sending
@@ -298,7 +298,7 @@ class Cache(CacheReader):
             InvalidArchive: The archive is damaged, or no image in it is complete.
             Refused: A name belongs to another image, and `options` do not allow replacing it.
         """
-        from cachedb.operations.transfer.import_ import import_archive
+        from cachedb.operations.archives.import_ import import_archive
 
         return import_archive(self.layout, self.catalog, stream, source, options, progress)
 
@@ -306,7 +306,7 @@ class Cache(CacheReader):
         self, folder: Path, options: ImportOptions, progress: Progress
     ) -> Sequence[Imported]:
         """Import the images of an OCI image layout, all or none; raises as `import_archive`."""
-        from cachedb.operations.transfer.import_ import import_directory
+        from cachedb.operations.archives.import_ import import_directory
 
         return import_directory(self.layout, self.catalog, folder, options, progress)
 
@@ -317,7 +317,7 @@ class Cache(CacheReader):
             BlobNotFound: A blob that the archive needs is missing.
             PlatformNotFound: An image does not have a platform of `options`.
         """
-        from cachedb.operations.transfer import export
+        from cachedb.operations.archives import export
 
         with self.catalog.reading() as connection:
             roots = [resolve.find(connection, name) for name in names]

@@ -19,10 +19,10 @@ from cachedb.cli.options.query import (
 )
 from cachedb.cli.render import output
 from cachedb.errors import InvalidInput
-from cachedb.operations.transfer.export_formats import Form
+from cachedb.operations.archives.export_formats import Form
 
 if TYPE_CHECKING:
-    from cachedb.operations.transfer.export import Exported
+    from cachedb.operations.archives.export import Exported
 
 
 def command(
@@ -61,7 +61,7 @@ def command(
     """
     from cachedb.archive import output_file
     from cachedb.oci import Platform, Reference
-    from cachedb.operations.transfer.export import ExportOptions
+    from cachedb.operations.archives.export import ExportOptions
 
     wanted = [*(platform or ()), *(f"linux/{each}" for each in arch or ())]
     options = ExportOptions(

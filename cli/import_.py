@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.cache import Cache
-    from cachedb.operations.transfer.import_ import Imported, ImportOptions
+    from cachedb.operations.archives.import_ import Imported, ImportOptions
     from cachedb.operations.transfer.progress import Progress
 
 
@@ -44,7 +44,7 @@ def command(
     --replace.
     """
     from cachedb.cli.render.progress import watching
-    from cachedb.operations.transfer.import_ import ImportOptions
+    from cachedb.operations.archives.import_ import ImportOptions
 
     options = ImportOptions(name=name, may_replace=replace)
     with create_cache(cache) as opened, watching(quiet=quiet) as progress:

@@ -13,12 +13,13 @@ from cachedb.errors import (
     NotFound,
     RefNotFound,
 )
+from cachedb.linuxkit import arch_names, index_write
 from cachedb.linuxkit.clients import Clients
 from cachedb.linuxkit.content_store import ContentStore
 from cachedb.linuxkit.sources import ImageSource, IndexSource, ResolvableDescriptor
 from cachedb.oci import Digest, Reference
-from cachedb.operations.transfer import arch_names, image_parts, index_write
-from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.archives import image_parts
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.transfer.local_graph import LocalDocuments, check_present
 from cachedb.operations.transfer.progress import UNWATCHED
 

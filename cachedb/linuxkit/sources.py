@@ -11,9 +11,9 @@ from cachedb.errors import InvalidInput
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import Digest, Index, Manifest, manifest
 from cachedb.oci.strict_json import decode_object
-from cachedb.operations.transfer import image_parts
-from cachedb.operations.transfer.export import ExportOptions
-from cachedb.operations.transfer.export_formats import Form
+from cachedb.operations.archives import image_parts
+from cachedb.operations.archives.export import ExportOptions
+from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.transfer.local_graph import LocalDocuments
 
 if TYPE_CHECKING:

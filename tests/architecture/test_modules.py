@@ -19,9 +19,6 @@ _LARGEST_PACKAGE = 16
 MODULES = modules("cachedb", "cli", "migrations")
 COMMANDS = ROOT / "cli"
 
-NOT_YET_SPLIT = {"cachedb/operations/transfer"}
-"""Packages that are still too large for a reader to know their modules."""
-
 
 def test_modules_are_found() -> None:
     folders = {name_of(path).partition("/")[0] for path in MODULES}
@@ -49,7 +46,7 @@ def test_a_package_has_at_most_16_modules() -> None:
     # The folder of commands holds one module a command: it grows with what cachedb can do.
     sizes = Counter(path.parent for path in MODULES if path.parent != COMMANDS)
     large = {name_of(folder) for folder, size in sizes.items() if size > _LARGEST_PACKAGE}
-    assert large == NOT_YET_SPLIT
+    assert large == set()
 
 
 def test_no_two_public_classes_share_a_name() -> None:

@@ -101,7 +101,7 @@ _CLI = {
 }  # fmt: skip
 _OPTIONS = {
     "cachedb.operations", "cachedb.operations.transfer",
-    "cachedb.operations.transfer.export_formats",
+    "cachedb.operations.archives.export_formats",
     "cachedb.cli.options", "cachedb.cli.options.cache", "cachedb.cli.options.cache_folder",
     "cachedb.cli.options.common", "cachedb.cli.options.completion", "cachedb.cli.options.policies",
     "cachedb.cli.options.query", "cachedb.cli.options.registries", "cachedb.cli.options.values",

@@ -8,7 +8,7 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive
-from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import recorded
 

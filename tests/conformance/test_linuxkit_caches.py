@@ -11,8 +11,8 @@ from cachedb.cache import Cache
 from cachedb.errors import CacheError
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
+from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.read.listing import Health
-from cachedb.operations.transfer.export import ExportOptions
 from tests import recorded
 from tests.archive import build
 

@@ -18,7 +18,7 @@ from cachedb.errors import AmbiguousName, CacheError, InvalidManifest, PlatformN
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
 from cachedb.oci.names.containerd_name import ContainerdName
-from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import recorded
 from tests.archive import build

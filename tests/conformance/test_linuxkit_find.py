@@ -12,8 +12,8 @@ from cachedb.errors import CacheError, InvalidReference
 from cachedb.linuxkit import Provider
 from cachedb.oci import Reference
 from cachedb.oci.names.containerd_name import ContainerdName
-from cachedb.operations.transfer.export import ExportOptions
-from cachedb.operations.transfer.export_formats import Form
+from cachedb.operations.archives.export import ExportOptions
+from cachedb.operations.archives.export_formats import Form
 from tests import build, facts, recorded
 
 # find.json was recorded with a cache of these two; the archive of the second is not kept.

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.operations.transfer.export import ExportOptions
-from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.archives.export import ExportOptions
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build, recorded
 

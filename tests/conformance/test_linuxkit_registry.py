@@ -11,7 +11,7 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.oci import Digest, MediaType
 from cachedb.oci.index_merge import IndexDocument, append_index
-from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build, recorded
 from tests.operations.registries import Place, fetch, on_disk, send, tags

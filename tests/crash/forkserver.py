@@ -19,10 +19,10 @@ import alembic.command
 import alembic.config
 
 import cachedb.cli.app
+import cachedb.operations.archives.import_
 import cachedb.operations.check.doctor
 import cachedb.operations.check.repair
 import cachedb.operations.sync.rebuild
-import cachedb.operations.transfer.import_
 import cachedb.operations.transfer.pull
 import cachedb.registry.client
 from cachedb.cache import Cache

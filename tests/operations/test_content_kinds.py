@@ -10,11 +10,11 @@ from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive, InvalidInput, LimitExceeded, PlatformNotFound
 from cachedb.limits import GRAPH_DEPTH
 from cachedb.oci import Platform, Reference
+from cachedb.operations.archives.export import ExportOptions
+from cachedb.operations.archives.export_formats import Form
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.read.listing import Health
 from cachedb.operations.transfer.copy import CopyOptions
-from cachedb.operations.transfer.export import ExportOptions
-from cachedb.operations.transfer.export_formats import Form
-from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.push import PushOptions
 from cachedb.operations.transfer.remote_inspect import image_in_registry

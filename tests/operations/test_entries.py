@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from cachedb.cache import Cache
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import AmbiguousName, InvalidArchive, Refused
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.gc.retention import Policy
-from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 

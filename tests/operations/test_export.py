@@ -20,8 +20,8 @@ from cachedb.errors import (
 )
 from cachedb.oci import Platform
 from cachedb.oci.platform.model import this_machine
-from cachedb.operations.transfer.export import ExportOptions
-from cachedb.operations.transfer.export_formats import Form
+from cachedb.operations.archives.export import ExportOptions
+from cachedb.operations.archives.export_formats import Form
 from tests import build
 from tests.conftest import APP, TOOL
 

@@ -19,9 +19,9 @@ from cachedb.errors import StorageFailed
 from cachedb.layout import Layout
 from cachedb.layout.blobs import BlobStore
 from cachedb.limits import MIB, Limit
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.sync import read_sboms, reconcile
 from cachedb.operations.sync.read_sboms import unreadable_sboms
-from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.packages.sbom_documents import packages_in
 from cachedb.query.syntax.parser import parse

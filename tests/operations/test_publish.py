@@ -13,7 +13,7 @@ from cachedb.errors import CacheBusy
 from cachedb.layout import IndexJson, Layout
 from cachedb.layout.blobs import BlobFile, BlobStore
 from cachedb.oci import Digest
-from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 from tests.conftest import APP, BASE, TOOL

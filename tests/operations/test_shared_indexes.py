@@ -11,7 +11,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
-from cachedb.operations.transfer import image_parts, push_graph
+from cachedb.operations.archives import image_parts
+from cachedb.operations.transfer import push_graph
 from cachedb.operations.transfer.local_graph import LocalDocuments
 from tests import build, connections
 

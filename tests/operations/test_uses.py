@@ -6,7 +6,7 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.catalog.user_state import uses
-from cachedb.operations.transfer.export import ExportOptions
+from cachedb.operations.archives.export import ExportOptions
 from tests import build
 
 NAME, OTHER = "example.com/app:1", "example.com/other:1"

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheError, InvalidArchive
+from cachedb.operations.archives.export import ExportOptions
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.read.listing import Health
-from cachedb.operations.transfer.export import ExportOptions
-from cachedb.operations.transfer.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 

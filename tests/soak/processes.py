@@ -12,7 +12,7 @@ from tests.soak import workers
 # Each process is forked from one that has imported everything: a start of Python takes longer
 # than most of them live.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["cachedb.operations.transfer.import_", "tests.soak.workers"])
+_CONTEXT.set_forkserver_preload(["cachedb.operations.archives.import_", "tests.soak.workers"])
 
 Said = tuple[str, ...]
 

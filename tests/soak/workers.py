@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from cachedb.cache import Cache
-from cachedb.operations.transfer.import_ import ImportOptions
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 

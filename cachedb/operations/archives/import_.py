@@ -24,7 +24,7 @@ from cachedb.oci import (
     media_type,
 )
 from cachedb.oci.names.entry_name import KIND, claims_other_content, is_attached_kind
-from cachedb.operations.transfer.import_closure import ClosureReader
+from cachedb.operations.archives.import_closure import ClosureReader
 from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 

@@ -19,8 +19,8 @@ from cachedb.errors import BlobNotFound, InvalidInput
 from cachedb.layout import IndexJson
 from cachedb.oci import Descriptor, Digest, Manifest, Reference, graph
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
-from cachedb.operations.transfer import image_parts
-from cachedb.operations.transfer.export_formats import Form
+from cachedb.operations.archives import image_parts
+from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.transfer.local_graph import (
     LocalDocuments,
     LocalReferrers,
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
     from cachedb.oci import Platform
+    from cachedb.operations.archives.image_parts import Part
     from cachedb.operations.read.resolve import Root
-    from cachedb.operations.transfer.image_parts import Part
 
 
 class ExportOptions(NamedTuple):

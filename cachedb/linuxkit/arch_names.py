@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Index, manifest
 from cachedb.oci.names.arch_tag import arch_tags
-from cachedb.operations.transfer import image_parts
+from cachedb.operations.archives import image_parts
 from cachedb.operations.transfer.publish import Naming, publish
 
 if TYPE_CHECKING:
