@@ -13,9 +13,11 @@ _PACKAGES = {
     "dash": "dash",
     "dpkg": "dpkg",
     "htpasswd": "apache2-utils",
+    "initdb": "postgresql",
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "mount": "mount",
+    "psql": "postgresql",
     "setpriv": "util-linux",
     "vercmp": "makepkg",
 }
