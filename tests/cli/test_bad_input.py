@@ -76,8 +76,8 @@ CASES = [
     row("unknown-digest", f"tree {NOT_THERE}", 3, f"blob {NOT_THERE} is not in the cache"),
     row("unknown-name-to-remove", f"rm --strict {TOOL_2} nothing", 3,
         "no such reference: 'nothing'"),
-    row("a-name-for-two", f"show {APP_1}", 3, f"'{APP_1}' stands for several images",
-        "did you mean ", prepare=twice),
+    row("a-name-for-two", f"show {APP_1}", 3, f"'{APP_1}' is the name of 2 images",
+        "choose one: ", prepare=twice),
     row("a-blob-to-remove", f"rm {TOOL.config.digest}", 2, "is a blob that no name stands for",
         "cachedb gc removes what nothing keeps"),
     row("no-reference", "pull a:b:c", 2, "invalid reference 'a:b:c': "),
@@ -151,7 +151,8 @@ def test_bad_input_is_told_in_a_line_and_changes_nothing(
     assert message.startswith("cachedb: ")
     assert case.says in message
     assert f"hint: {case.hint}" in done.err or not case.hint
-    assert len(done.err.splitlines()) <= 2 or done.code == VALIDATION_FAILED
+    told = [line for line in done.err.splitlines() if not line.startswith("unreadable entry ")]
+    assert len(told) <= 2 or done.code == VALIDATION_FAILED
     assert done.code == case.code
     assert snapshot.of(populated.path) == before
 

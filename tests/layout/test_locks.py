@@ -3,7 +3,6 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,7 +153,7 @@ def test_waiting_ends_when_the_other_lets_go(layout_dir: Path, root: int) -> Non
 def test_the_message_says_how_long_we_have_waited(
     layout_dir: Path, root: int, monkeypatch
 ) -> None:
-    monkeypatch.setattr(locks, "LOCK_SECONDS", replace(locks.LOCK_SECONDS, value=0))
+    monkeypatch.setattr(locks, "LOCK_SECONDS", locks.LOCK_SECONDS.replace(value=0))
     with (
         holding_in_child(layout_dir, "locking_names"),
         pytest.raises(CacheBusy, match=r"\(waited 0 s\)"),
