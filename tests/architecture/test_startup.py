@@ -100,7 +100,7 @@ _CLI = {
     "cachedb.cli.render", "cachedb.cli.render.output",
 }  # fmt: skip
 _OPTIONS = {
-    "cachedb.operations", "cachedb.operations.transfer",
+    "cachedb.operations", "cachedb.operations.archives", "cachedb.operations.transfer",
     "cachedb.operations.archives.export_formats",
     "cachedb.cli.options", "cachedb.cli.options.cache", "cachedb.cli.options.cache_folder",
     "cachedb.cli.options.common", "cachedb.cli.options.completion", "cachedb.cli.options.policies",

@@ -101,7 +101,7 @@ def test_what_guards_a_policy_needs_one(
         pytest.param(["--keep-only", "tag:nothing"], "would drop all 2 names", id="keep-nothing"),
         pytest.param(["--drop", "tag:2", "--keep", "tag:x"], "selects nothing", id="empty-keep"),
         pytest.param(["--drop", "tag:2", "--max-drop", "20%"], "1 of 2 names", id="max-drop"),
-        pytest.param(["--drop", "blobs kind:layer"], "a query of refs is wanted", id="blobs"),
+        pytest.param(["--drop", "blobs kind:layer"], "a query of refs is expected", id="blobs"),
     ],
 )
 def test_a_policy_that_is_likely_a_slip_changes_nothing(

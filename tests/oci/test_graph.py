@@ -1,7 +1,6 @@
 """The content graph: what documents need, the order of publication, the bounds of the walker."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -124,7 +123,7 @@ def test_the_walker_refuses_a_graph_deeper_than_the_limit() -> None:
 
 
 def test_the_walker_refuses_more_nodes_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "GRAPH_NODES", replace(graph.GRAPH_NODES, value=3))
+    monkeypatch.setattr(graph, "GRAPH_NODES", graph.GRAPH_NODES.replace(value=3))
 
     with pytest.raises(LimitExceeded, match="exceeds the graph nodes limit"):
         graph.walk([0], lambda level: [tuple(range(1, 4)) for _ in level], "a test")
