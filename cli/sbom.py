@@ -64,6 +64,8 @@ def command(
     with open_cache(cache) as opened:
         if quiet:
             documents = [each.document for each in opened.sboms(name, wanted)]
+            if not documents:
+                raise _no_document(name, wanted)
             for digest in dict.fromkeys(documents):
                 output.say(digest)
         elif form in _DOCUMENTS:
@@ -80,8 +82,12 @@ def _print_documents(cache: Cache, name: str, platform: Platform | None, form: _
             count += 1
     if not count:
         kind = "SBOM" if form is _Format.RAW else f"{form} document"
-        which = f" for {platform}" if platform is not None else ""
-        raise NotFound(f"{name!r} has no {kind}{which}", hint=f"cachedb tree {shlex.quote(name)}")
+        raise _no_document(name, platform, kind)
+
+
+def _no_document(name: str, platform: Platform | None, kind: str = "SBOM") -> NotFound:
+    which = f" for {platform}" if platform is not None else ""
+    return NotFound(f"{name!r} has no {kind}{which}", hint=f"cachedb tree {shlex.quote(name)}")
 
 
 def _print(found: Sbom) -> None:
@@ -103,6 +109,9 @@ def _escaped(character: str) -> str:
 
 def _list_packages(cache: Cache, name: str, platform: Platform | None, form: str) -> None:
     listing = cache.packages(name, platform)
+    is_empty = not listing.packages and not listing.unreadable
+    if is_empty and next(cache.sboms(name, platform), None) is None:
+        raise _no_document(name, platform)
     rows = (
         (str(p.platform) if p.platform else None, p.name, p.version, p.type, p.license, p.purl)
         for p in listing.packages

@@ -118,6 +118,30 @@ def test_it_ends_with_a_reason(
     assert "Traceback" not in done.err
 
 
+@pytest.mark.parametrize(
+    "form",
+    [["--format", form] for form in ("raw", "table", "json", "jsonl", "csv")] + [["--quiet"]],
+    ids=lambda form: form[-1].lstrip("-"),
+)
+def test_every_form_tells_an_image_without_sbom_from_an_sbom_without_packages(
+    tree: build.Tree, run: Run, form: list[str]
+) -> None:
+    # No annotation states the type of its predicate: only its content tells that it is no SBOM.
+    statement = {"predicateType": "https://slsa.dev/provenance/v1", "predicate": {}}
+    provenance = attested.blob({"_type": "https://in-toto.io/Statement/v1", **statement})
+    empty = attested.blob(sboms.cyclonedx(), sboms.CYCLONEDX)
+    tree.add(AMD64, "example.com/none:1")
+    tree.add(build.index(ARM64, attested.annotated(ARM64, provenance)), "example.com/slsa:1")
+    described = build.image(build.layer({"empty": ""}))
+    tree.add(build.index(described, attested.referrer(described, empty)), "example.com/empty:1")
+    for name in ("example.com/none:1", "example.com/slsa:1"):
+        done = run(tree.path, "sbom", name, *form)
+        assert (done.code, done.out) == (3, "")
+        assert f"{name!r} has no SBOM" in done.err
+    done = run(tree.path, "sbom", "example.com/empty:1", *form)
+    assert (done.code, done.err) == (0, "")
+
+
 def test_a_terminal_gets_the_same_json_without_what_could_drive_it(
     tree: build.Tree, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
