@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,6 +210,28 @@ def test_plan_and_sweep_refuse_what_the_files_contradict(
 
     assert plan.garbage
     assert populated.blobs() == before
+
+
+def test_a_plan_made_while_another_process_adds_a_name_is_made_again_under_the_lock(
+    cache: Cache, populated: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer changes index.json before the catalog, and a plan may read in between."""
+    image = build.image(labels={"arrives": "meanwhile"})
+    populated.put(*image.blobs)
+    assert {str(each.digest) for each in cache.plan_collection(grace=0).garbage} >= image.digests
+    check = mark.cross_check
+    calls: list[int] = []
+
+    def name_first(*arguments: Any) -> None:
+        if not calls:
+            populated.add(image, "example.com/meanwhile:1")
+        calls.append(1)
+        check(*arguments)
+
+    monkeypatch.setattr(mark, "cross_check", name_first)
+    plan = cache.plan_collection(grace=0)
+    assert len(calls) == 2
+    assert {str(each.digest) for each in plan.garbage}.isdisjoint(image.digests)
 
 
 def test_a_plan_after_a_removal_reads_index_json_without_the_removed_names(

@@ -18,13 +18,14 @@ from cachedb.catalog.enums import State
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs
 from cachedb.catalog.statements import garbage as statements
-from cachedb.errors import UnreadableGraph
+from cachedb.errors import CatalogMismatch, UnreadableGraph
 from cachedb.layout.blobs import path_of
 from cachedb.layout.quarantine import FINISHED, age_of
 from cachedb.layout.staging.area import digest_of
 from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
 from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.grace import GRACE_SECONDS
+from cachedb.operations.sync import reconcile
 from cachedb.operations.sync.recover import held_by_operations
 
 if TYPE_CHECKING:
@@ -135,20 +136,25 @@ def plan(
     without: Collection[int] = (),
     chosen: Collection[int] | None = None,
 ) -> GCPlan:
-    """Find what nothing keeps; the quarantine is as long as the grace when it is not given.
+    """Find unreferenced blobs; without `quarantine`, it lasts as long as the grace period.
 
-    `without` are refs that count as removed. Of `chosen` blobs there is nothing else in the plan:
-    the other garbage is spared, and no leftovers is looked for.
+    Refs of the ids `without` count as removed. With `chosen`, only those blobs are removed, and
+    no leftovers are looked for.
 
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read.
         CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
     """
     quarantine = grace if quarantine is None else quarantine
-    with catalog.reading() as connection:
-        garbage, spared = find_blobs(layout, connection, grace, without, chosen)
-        cross_check(layout, connection, {each.digest: each.kind for each in garbage}, without)
-        held = held_by_operations(layout, connection)
+    try:
+        garbage, spared, held = _select(layout, catalog, grace, without, chosen)
+    except CatalogMismatch:
+        if not layout.is_writable:
+            raise
+        # A writer changes index.json before the catalog: the two agree under its lock only.
+        with layout.locking_names():
+            reconcile.reconcile(layout, catalog)
+            garbage, spared, held = _select(layout, catalog, grace, without, chosen)
     leftovers = find_leftovers(layout, grace, quarantine, held) if chosen is None else ()
     found = list(leftovers)
     return GCPlan(
@@ -159,6 +165,20 @@ def plan(
         leftovers=tuple(each for each in found if each.reason in _GARBAGE),
         spared_leftovers=tuple(each for each in found if each.reason not in _GARBAGE),
     )
+
+
+def _select(
+    layout: Layout,
+    catalog: Catalog,
+    grace: float,
+    without: Collection[int],
+    chosen: Collection[int] | None,
+) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], set[str]]:
+    """Return garbage and spared blobs, checked against the files, and the leased digests."""
+    with catalog.reading() as connection:
+        garbage, spared = find_blobs(layout, connection, grace, without, chosen)
+        cross_check(layout, connection, {each.digest: each.kind for each in garbage}, without)
+        return garbage, spared, held_by_operations(layout, connection)
 
 
 def kept(catalog: Catalog) -> list[Kept]:
