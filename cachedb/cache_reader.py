@@ -130,7 +130,7 @@ class CacheReader:
         from cachedb.operations.read import inspect
 
         with self.catalog.reading() as connection:
-            return inspect.inspect(connection, resolve.find(connection, name))
+            return inspect.inspect(connection, self.layout, resolve.find(connection, name))
 
     def tree(self, name: str) -> TreeNode:
         """Return the tree of blobs that an image contains.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NameArgument, QuietOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format
+
+_ARGUMENTS = {"entrypoint", "cmd"}
 
 
 def command(
@@ -31,10 +35,10 @@ def _lines(value: object, indent: str) -> list[str]:
     if isinstance(value, dict):
         found = []
         for key, item in value.items():
-            if isinstance(item, (dict, list)):
+            if isinstance(item, (dict, list)) and key not in _ARGUMENTS:
                 if item:
                     found += [f"{indent}{output.show(str(key))}:", *_lines(item, f"{indent}  ")]
-            elif item not in {None, ""}:
+            elif item not in (None, "", []):
                 found.append(f"{indent}{output.show(str(key))}: {output.show(_text(key, item))}")
         return found
     if isinstance(value, list):
@@ -47,4 +51,6 @@ def _lines(value: object, indent: str) -> list[str]:
 
 
 def _text(key: str, value: object) -> str:
+    if key in _ARGUMENTS and isinstance(value, list):
+        return shlex.join(value)
     return output.size(value) if key == "size" and isinstance(value, int) else str(value)

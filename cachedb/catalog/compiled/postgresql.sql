@@ -118,9 +118,10 @@ SELECT label.key, label.value FROM label WHERE label.blob_id = %(blob_id)s::INTE
 label.key;
 
 -- name: configs.of_manifest
-SELECT config.blob_id, config.created, config.author, config."user", config.working_dir,
-config.entrypoint, config.cmd FROM config JOIN link ON link.child_id = config.blob_id WHERE
-link.parent_id = %(blob_id)s::INTEGER AND link.role = 2::INTEGER;
+SELECT config.blob_id, blob.digest, config.created, config.author, config."user",
+config.working_dir, config.entrypoint, config.cmd FROM config JOIN link ON link.child_id =
+config.blob_id JOIN blob ON blob.id = config.blob_id WHERE link.parent_id =
+%(blob_id)s::INTEGER AND link.role = 2::INTEGER;
 
 -- name: derived_rows.blobs
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.media_type, blob.platform_id FROM blob;

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries.definition import defines
-from cachedb.catalog.schema import config, env, label, link
+from cachedb.catalog.schema import blob, config, env, label, link
 from cachedb.catalog.statements import configs
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def of_manifest() -> Select[*tuple[Any, ...]]:
     return (
         select(
             config.c.blob_id,
+            blob.c.digest,
             config.c.created,
             config.c.author,
             config.c.user,
@@ -29,6 +30,7 @@ def of_manifest() -> Select[*tuple[Any, ...]]:
             config.c.cmd,
         )
         .join(link, link.c.child_id == config.c.blob_id)
+        .join(blob, blob.c.id == config.c.blob_id)
         .where(link.c.parent_id == bindparam("blob_id"), link.c.role == int(Role.CONFIG))
     )
 

@@ -11,6 +11,7 @@ class ConfigRow(NamedTuple):
     """How an image is run; `created` is in microseconds, lists are joined by one space."""
 
     blob_id: int
+    digest: str
     created: int | None
     author: str
     user: str

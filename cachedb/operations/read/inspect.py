@@ -9,6 +9,9 @@ from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, configs, refs
+from cachedb.errors import BlobNotFound, CorruptBlob, LimitExceeded, StorageFailed
+from cachedb.limits import CONFIG_BYTES
+from cachedb.oci import config
 from cachedb.operations.read.listing import manifests_below
 
 if TYPE_CHECKING:
@@ -18,14 +21,20 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.configs import PairRow
+    from cachedb.layout import Layout
     from cachedb.oci import Digest
+    from cachedb.oci.config import ImageConfig
     from cachedb.operations.read.listing import ManifestEntry
     from cachedb.operations.read.resolve import Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """How one platform of an image is run."""
+    """How one platform of an image is run.
+
+    `entrypoint` and `cmd` are the lists of the config; a text, with one space between the words,
+    if the config cannot be read any more.
+    """
 
     platform: str
     digest: Digest
@@ -33,8 +42,8 @@ class RunConfig:
     author: str
     user: str
     working_dir: str
-    entrypoint: str
-    cmd: str
+    entrypoint: tuple[str, ...] | str
+    cmd: tuple[str, ...] | str
     env: Mapping[str, str]
     labels: Mapping[str, str]
 
@@ -64,8 +73,8 @@ class Inspection:
                     "author": each.author,
                     "user": each.user,
                     "working_dir": each.working_dir,
-                    "entrypoint": each.entrypoint,
-                    "cmd": each.cmd,
+                    "entrypoint": _plain(each.entrypoint),
+                    "cmd": _plain(each.cmd),
                     "env": dict(each.env),
                     "labels": dict(each.labels),
                 }
@@ -74,8 +83,11 @@ class Inspection:
         }
 
 
-def inspect(connection: Connection, root: Root) -> Inspection:
-    """Return what an image says of itself, platform by platform."""
+def inspect(connection: Connection, layout: Layout, root: Root) -> Inspection:
+    """Return name, size and run configurations of an image, platform by platform.
+
+    Reads one config per platform, each of at most the limit `config bytes`.
+    """
     size = connection.first(blobs.SIZES, targets=many([root.blob_id]))
     named = connection.rows(refs.OF_DIGESTS, low=root.digest, high=root.digest)
     entries = manifests_below(connection, {root.blob_id})[root.blob_id]
@@ -86,15 +98,16 @@ def inspect(connection: Connection, root: Root) -> Inspection:
         platforms=tuple(
             found
             for entry in entries
-            if entry.kind is Kind.MANIFEST and (found := _run_config(connection, entry))
+            if entry.kind is Kind.MANIFEST and (found := _run_config(connection, layout, entry))
         ),
     )
 
 
-def _run_config(connection: Connection, entry: ManifestEntry) -> RunConfig | None:
+def _run_config(connection: Connection, layout: Layout, entry: ManifestEntry) -> RunConfig | None:
     row = connection.first(configs.OF_MANIFEST, blob_id=entry.blob_id)
     if row is None:
         return None
+    document = _read(layout, codecs.digest(row.digest))
     return RunConfig(
         platform=entry.platform.full if entry.platform else "",
         digest=entry.digest,
@@ -102,11 +115,26 @@ def _run_config(connection: Connection, entry: ManifestEntry) -> RunConfig | Non
         author=row.author,
         user=row.user,
         working_dir=row.working_dir,
-        entrypoint=row.entrypoint,
-        cmd=row.cmd,
+        entrypoint=row.entrypoint if document is None else document.entrypoint,
+        cmd=row.cmd if document is None else document.cmd,
         env=_pairs(connection, configs.ENV, row.blob_id),
         labels=_pairs(connection, configs.LABELS, row.blob_id),
     )
+
+
+def _read(layout: Layout, digest: Digest) -> ImageConfig | None:
+    """Read a config, because the catalog keeps its lists of arguments joined by spaces.
+
+    Returns None if its file was removed or damaged since the catalog was reconciled.
+    """
+    try:
+        return config.salvage(layout.blobs.read(digest, CONFIG_BYTES))
+    except (BlobNotFound, CorruptBlob, LimitExceeded, StorageFailed):
+        return None
+
+
+def _plain(words: tuple[str, ...] | str) -> list[str] | str:
+    return words if isinstance(words, str) else list(words)
 
 
 def _pairs(connection: Connection, statement: Rows[PairRow], key: int) -> dict[str, str]:
