@@ -32,6 +32,7 @@ def command(
     """Show disk usage: total, shared and exclusive.
 
     Exclusive blobs are those that removing the image frees. Several NAMEs are measured together.
+    Without NAMEs, JSON has `images` and `totals`; --quiet prints only the totals.
     """
     with open_cache(cache) as opened:
         if names or where is not None:
@@ -54,10 +55,13 @@ def command(
                 ("garbage", usage.garbage),
                 ("total", usage.total),
             ]
-    if rows is not None and not quiet:
-        tables.render(_COLUMNS, rows, form)
     if rows is None or quiet:
         tables.render(_TOTALS, totals, form)
-    elif form is Format.TABLE:
-        output.say()
-        tables.render(_TOTALS, totals, form, head=False)
+    elif form is Format.JSON:
+        images = [tables.as_object(_COLUMNS, row) for row in rows]
+        tables.render_tree({"images": images, "totals": dict(totals)}, form)
+    else:
+        tables.render(_COLUMNS, rows, form)
+        if form is Format.TABLE:
+            output.say()
+            tables.render(_TOTALS, totals, form, head=False)

@@ -67,11 +67,11 @@ def render(
         case Format.CSV:
             _csv(columns, rows)
         case Format.JSON:
-            objects = [_object(columns, row) for row in rows]
+            objects = [as_object(columns, row) for row in rows]
             say(_json(objects, indent=2))
         case Format.JSONL:
             for row in rows:
-                say(_json(_object(columns, row)))
+                say(_json(as_object(columns, row)))
         case _:
             _filled_in(columns, rows, form, end)
 
@@ -220,7 +220,8 @@ def printable_json(text: str) -> str:
     )
 
 
-def _object(columns: Sequence[Column], row: Sequence[object]) -> dict[str, object]:
+def as_object(columns: Sequence[Column], row: Sequence[object]) -> dict[str, object]:
+    """Return the JSON object of a row, with digests and platforms in lists as text."""
     return {
         column.name: [item and str(item) for item in value]
         if isinstance(value, (list, tuple))

@@ -25,6 +25,13 @@ def as_csv(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text), strict=True))
 
 
+def rows_in(text: str, command: str) -> list[dict[str, Any]]:
+    """Return the rows of JSON output; that of `du` has the totals beside them."""
+    value = json.loads(text)
+    rows: list[dict[str, Any]] = value["images"] if command == "du" else value
+    return rows
+
+
 def cell(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(str, value))
@@ -41,7 +48,7 @@ def test_a_listing_says_the_same_in_every_form(
         run(populated.path, *command.split(), "--format", form).out
         for form in ("json", "jsonl", "csv")
     )
-    rows: list[dict[str, Any]] = json.loads(in_json)
+    rows = rows_in(in_json, command)
     assert rows
     assert [json.loads(line) for line in in_jsonl.splitlines()] == rows
     assert as_csv(in_csv) == [{key: cell(v) for key, v in row.items()} for row in rows]
@@ -54,11 +61,23 @@ def test_a_listing_says_the_same_in_every_form(
 @pytest.mark.parametrize("command", LISTINGS)
 def test_a_listing_of_nothing_is_well_formed(run: Run, tree: build.Tree, command: str) -> None:
     words = [word for word in command.split() if ":" not in word]
-    if words[0] in {"find-root", "why"} or words == ["du"]:
+    if words[0] in {"find-root", "why"}:
         words = ["ls"]
-    assert json.loads(run(tree.path, *words, "--format", "json").out) == []
+    assert rows_in(run(tree.path, *words, "--format", "json").out, " ".join(words)) == []
     assert run(tree.path, *words, "--format", "jsonl").out == ""
     assert as_csv(run(tree.path, *words, "--format", "csv").out) == []
+
+
+def test_json_of_du_has_the_totals_that_quiet_prints(run: Run, populated: build.Tree) -> None:
+    populated.put(build.layer({"orphan": ""}))
+    found = json.loads(run(populated.path, "du", "--format", "json").out)
+    rows = as_csv(run(populated.path, "du", "--quiet", "--format", "csv").out)
+    assert found["totals"] == {row["what"]: int(row["size"]) for row in rows}
+    assert found["totals"]["total"] == sum(
+        populated.blob_path(digest).stat().st_size for digest in populated.blobs()
+    )
+    assert found["totals"]["garbage"] > 0
+    assert found["totals"]["exclusive"] == sum(image["exclusive"] for image in found["images"])
 
 
 @pytest.mark.parametrize("command", ["show", "tree"])
@@ -182,7 +201,7 @@ def test_an_image_without_a_name_is_shown_as_such(run: Run, tree: build.Tree) ->
     assert "<none>" in run(tree.path, "ls").out
     assert "<none>" in run(tree.path, "du").out
     assert json.loads(run(tree.path, "ls", "--format", "json").out)[0]["name"] is None
-    assert json.loads(run(tree.path, "du", "--format", "json").out)[0]["names"] == [None]
+    assert json.loads(run(tree.path, "du", "--format", "json").out)["images"][0]["names"] == [None]
 
 
 @pytest.mark.parametrize(
