@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.read.run_query import ExplainedQuery, QueryResult
     from cachedb.operations.read.saved_queries import SavedQuery
-    from cachedb.operations.read.sbom import PackageListing, Sbom
+    from cachedb.operations.read.sbom import PackageListing, Sbom, SbomCoverage
     from cachedb.operations.read.tree import TreeNode
     from cachedb.operations.read.usage import SetUsage, Usage
     from cachedb.operations.read.why import Route
@@ -93,6 +93,15 @@ class CacheReader:
 
         asked = self.parse(query, **params) if isinstance(query, str) else query
         return run_query.run_query(self.catalog, asked)
+
+    def sbom_coverage(self, query: Query) -> SbomCoverage | None:
+        """Count what a query of packages cannot see; None for a query of anything else."""
+        from cachedb.operations.read import run_query, sbom
+
+        if not run_query.reads_packages(query):
+            return None
+        with self.catalog.reading() as connection:
+            return sbom.coverage(connection)
 
     def saved_queries(self) -> tuple[SavedQuery, ...]:
         """Return the saved queries of this cache, also those with errors."""

@@ -36,7 +36,7 @@ def command(
     """
     with open_cache(cache) as opened:
         if names or where is not None:
-            sizes = opened.usage_of(names or (), selection(opened, where, param, tz))
+            sizes = opened.usage_of(names or (), selection(opened, where, param, tz, quiet=quiet))
             totals = [
                 ("size", sizes.size),
                 ("shared", sizes.shared),

@@ -72,7 +72,7 @@ def command(
     )
     _refuse_terminal(outfile)
     with open_cache(cache) as opened:
-        query = selection(opened, where, param, tz)
+        query = selection(opened, where, param, tz, quiet=quiet)
         plan = opened.plan_export(chosen_names(opened, names, query), options)
         chunks = opened.export(plan)
         if outfile == "-":

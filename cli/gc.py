@@ -19,7 +19,7 @@ from cachedb.cli.options.policies import (
     WhereBlobsOption,
     policy_of,
 )
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, read_query
+from cachedb.cli.options.query import ParamOption, TimeZoneOption, read_query, tell_coverage
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output
 from cachedb.cli.render.plans import print_plan, rows_of, rows_of_kept, tell_policy
@@ -69,6 +69,9 @@ def command(
     with open_cache(cache) as opened:
         chosen = None if where is None else read_query(opened, where, param, tz, "blobs")
         policy = policy_of(opened, drop, keep, keep_only, max_drop, param, tz)
+        if not quiet:
+            of_policy = () if policy is None else (*policy.drop, *policy.keep)
+            tell_coverage(opened, (*of_policy, *filter(None, (chosen,))))
         retention = None if policy is None else opened.plan_retention(policy)
         removal = None if retention is None else retention.removal
         held = opened.kept_besides(removal) if removal and (dry_run or explain) else ()

@@ -24,6 +24,7 @@ from cachedb.cli.options.query import (
     WhereOption,
     clauses,
     read_query,
+    tell_coverage,
 )
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
@@ -85,6 +86,8 @@ def command(
         return
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)
+        if not quiet:
+            tell_coverage(opened, (query,))
         fields = tables.fields_of(form)
         is_listing = not query.clauses.show and not query.clauses.group
         has_all = {column.name for column in _COLUMNS}.issuperset(fields)

@@ -84,7 +84,7 @@ def command(
         connector(None, insecure, cert_file, client_cert, trust_realm) as connect,
         watching(quiet=quiet) as progress,
     ):
-        query = selection(opened, where, param, tz)
+        query = selection(opened, where, param, tz, quiet=quiet)
         report = opened.push_each(
             opened.plan_push(chosen_names(opened, names, query), target),
             connect,

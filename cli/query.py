@@ -23,6 +23,7 @@ from cachedb.cli.options.query import (
     TimeZoneOption,
     clauses,
     read_query,
+    tell_coverage,
 )
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.answers import print_answer, print_explanation
@@ -106,6 +107,8 @@ def command(
             elif explain or sql:
                 print_explanation(opened.explain(query), only_sql=sql)
             else:
+                if not quiet:
+                    tell_coverage(opened, (query,))
                 answer = opened.query(query.showing(tables.fields_of(form)))
                 print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
 

@@ -66,7 +66,7 @@ def command(
     with open_cache(cache) as opened:
         if not names and where is None and not published_only:
             raise InvalidInput("no image given", hint="cachedb rm NAME, or --where QUERY")
-        query = selection(opened, where, param, tz)
+        query = selection(opened, where, param, tz, quiet=quiet)
         if strict and names:
             opened.targets(names)  # raises
         if published_only:

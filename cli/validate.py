@@ -53,7 +53,7 @@ def command(
 
     wanted = tuple(map(Platform.parse, platform or ()))
     with open_cache(cache) as opened:
-        chosen = selection(opened, where, param, tz)
+        chosen = selection(opened, where, param, tz, quiet=quiet)
         check = opened.validate_deeply if deep else opened.validate
         found = check(names or (), wanted, chosen)
     if not quiet:

@@ -72,7 +72,7 @@ def command(
     if (copies or offline) and not repair:
         raise InvalidInput("--from and --offline need --repair", hint="add --repair")
     with open_cache(cache) as opened:
-        found = opened.verify(names or (), where=selection(opened, where, param, tz))
+        found = opened.verify(names or (), where=selection(opened, where, param, tz, quiet=quiet))
         repairs: Sequence[Repair] | None = None
         if repair and offline:
             repairs = opened.repair(found, copies or ())

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.completion import query_in_one_word
+from cachedb.cli.render.output import count, tell
 from cachedb.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from cachedb.cache import Cache
     from cachedb.query.syntax.tree import Query
@@ -95,10 +96,30 @@ def clauses(
 
 
 def selection(
-    opened: Cache, where: str | None, params: list[str] | None, zone: str | None
+    opened: Cache, where: str | None, params: list[str] | None, zone: str | None, *, quiet: bool
 ) -> Query | None:
-    """Parse the query of --where; None without one."""
-    return None if where is None else read_query(opened, where, params, zone)
+    """Parse the query of --where, and print what it cannot see unless quiet; None without one."""
+    if where is None:
+        return None
+    query = read_query(opened, where, params, zone)
+    if not quiet:
+        tell_coverage(opened, (query,))
+    return query
+
+
+def tell_coverage(opened: Cache, queries: Iterable[Query]) -> None:
+    """Print in one line how many images and SBOMs queries of packages cannot see, if any."""
+    found = next(filter(None, map(opened.sbom_coverage, queries)), None)
+    if found is None or found.is_whole:
+        return
+    parts = []
+    if found.without:
+        lack = "has" if found.without == 1 else "have"
+        parts.append(f"{found.without} of {count(found.refs, 'ref')} {lack} no SBOM with packages")
+    if found.unreadable:
+        sboms = count(found.unreadable, "SBOM")
+        parts.append(f"{sboms} cannot be read, or only in part (cachedb doctor)")
+    tell("; ".join(parts))
 
 
 def chosen_names(opened: Cache, names: list[str] | None, query: Query | None) -> list[str]:

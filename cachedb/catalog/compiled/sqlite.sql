@@ -690,6 +690,17 @@ CAST(anon_1.value AS TEXT) AS value FROM json_each(:digests) AS anon_1);
 SELECT blob.digest, sbom.media_type, sbom.problem, sbom.packages FROM sbom JOIN blob ON blob.id
 = sbom.document_id WHERE sbom.problem IS NOT NULL OR sbom.packages IS NULL ORDER BY blob.digest;
 
+-- name: sboms.coverage
+WITH RECURSIVE covered_seed AS (SELECT blob.id AS id FROM blob WHERE blob.kind IN (1, 2, 5) AND
+(EXISTS (SELECT 1 FROM blob_package WHERE blob_package.blob_id = blob.id))), covered(id) AS
+(SELECT covered_seed.id AS id FROM covered_seed UNION SELECT edge.parent_id AS parent_id FROM
+covered JOIN edge ON edge.child_id = covered.id) SELECT (SELECT count(*) AS count_1 FROM ref
+JOIN blob ON blob.id = ref.target_id WHERE blob.artifact_type IS NULL) AS refs, (SELECT
+count(*) AS count_1 FROM ref JOIN blob ON blob.id = ref.target_id WHERE blob.artifact_type IS
+NULL) - (SELECT count(*) AS count_1 FROM ref JOIN blob ON blob.id = ref.target_id JOIN covered
+ON covered.id = ref.target_id WHERE blob.artifact_type IS NULL) AS without, (SELECT count(*) AS
+count_2 FROM sbom WHERE sbom.problem IS NOT NULL OR sbom.packages IS NULL) AS unreadable;
+
 -- name: sboms.packages
 SELECT DISTINCT blob_package.blob_id, package.name, package.version, package.type,
 package.license, package.purl, package.vkey, package.id FROM blob_package JOIN package ON

@@ -20,7 +20,20 @@ class FoundRow(NamedTuple):
     id: int
 
 
+class CoverageRow(NamedTuple):
+    """How many refs of images there are, and how many of them contain no known package.
+
+    `unreadable` counts the SBOMs that were not read, or not as a whole.
+    """
+
+    refs: int
+    without: int
+    unreadable: int
+
+
 UNREAD: Final = Scalars("sboms.unread", int)
 """The id of one document that was not read yet, if there is one."""
 PACKAGES: Final = Rows("sboms.packages", FoundRow)
 """The packages found in each of `targets`, each once, by name, version and id."""
+COVERAGE: Final = Rows("sboms.coverage", CoverageRow)
+"""How much of the cache SBOMs describe, in one row. Refs of artifacts do not count."""

@@ -11,6 +11,7 @@ from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import FINGERPRINT, State
 from cachedb.catalog.index.derived_rows import facts, faults, files
 from cachedb.catalog.statements import blobs, refs, validation
+from cachedb.catalog.statements.index import sbom_rows
 from cachedb.errors import CacheError, CatalogMismatch, SchemaTooNew, StorageFailed
 from cachedb.layout.blobs import path_of
 from cachedb.layout.fingerprint import Fingerprint
@@ -83,6 +84,7 @@ def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]
             try:
                 found += _differences(layout, stored, fresh, name)
                 corrupt = _known_corrupt(stored)
+                found += _unreadable_sboms(stored, corrupt)
             except CacheError as problem:
                 found.append(
                     error(Code.CATALOG_DAMAGED, f".cachedb/{name}", str(problem), _REBUILD)
@@ -126,6 +128,15 @@ def _known_corrupt(stored: Catalog) -> dict[str, str]:
         return {
             row.digest: row.problem or "it is corrupt" for row in connection.each(blobs.CORRUPT)
         }
+
+
+def _unreadable_sboms(stored: Catalog, corrupt: dict[str, str]) -> Iterator[Finding]:
+    """Yield the SBOMs whose packages no query sees; a corrupt blob is a finding of its own."""
+    with stored.reading() as connection:
+        for row in connection.each(sbom_rows.UNREADABLE):
+            if row.problem is not None and row.digest not in corrupt:
+                level = note if row.packages else warning
+                yield level(Code.SBOM_UNREADABLE, path_of(codecs.digest(row.digest)), row.problem)
 
 
 def _images(layout: Layout, connection: Connection, corrupt: dict[str, str]) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ class Code(StrEnum):
     BLOB_MISSING = "blob-missing"
     BLOB_CORRUPT = "blob-corrupt"
     DOCUMENT_INVALID = "document-invalid"
+    SBOM_UNREADABLE = "sbom-unreadable"
     SIZE_MISDECLARED = "size-misdeclared"
     BLOB_CHANGED = "blob-changed"
     IMAGE_PARTIAL = "image-partial"

@@ -69,6 +69,15 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
     return tuple(key for (key,) in _run(catalog, checked, compiled))
 
 
+def reads_packages(query: Query, now: datetime | None = None) -> bool:
+    """Whether the result of a query depends on packages, which SBOMs name.
+
+    Raises:
+        QueryError: The query is not valid.
+    """
+    return _checked(query, now).reads_packages
+
+
 def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
     """Explain a query without running it."""
     checked = _checked(query, now)

@@ -74,6 +74,24 @@ class PackageListing:
     """SBOMs of which some elements were skipped; their other packages are listed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SbomCoverage:
+    """How much of a cache queries of packages see.
+
+    Of `refs` refs of images, `without` contain no package that an SBOM names. `unreadable` SBOMs
+    cannot be read, as a whole or in part.
+    """
+
+    refs: int
+    without: int
+    unreadable: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every image has packages and every SBOM was read."""
+        return not self.without and not self.unreadable
+
+
 @dataclass(frozen=True, slots=True)
 class _Described:
     """A blob that SBOMs may describe."""
@@ -147,6 +165,12 @@ def list_packages(
         unreadable=tuple(each for each in lacking if not each.packages),
         incomplete=tuple(each for each in lacking if each.packages),
     )
+
+
+def coverage(connection: Connection) -> SbomCoverage:
+    """Count refs without packages and unreadable SBOMs; costs a walk up from what has packages."""
+    (row,) = connection.rows(statements.COVERAGE)
+    return SbomCoverage(refs=row.refs, without=row.without, unreadable=row.unreadable)
 
 
 def _described(

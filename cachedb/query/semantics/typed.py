@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cachedb.query.vocabulary import Sort
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cachedb.query.semantics.slots import GlobSlots, NumberSlots, Slot, TestSlots
     from cachedb.query.semantics.values import NumberTest, ValueTest
     from cachedb.query.syntax.tree import Query, Span
-    from cachedb.query.vocabulary import Field, Noun, Relation, Sort, Type
+    from cachedb.query.vocabulary import Field, Noun, Relation, Type
 
 
 class TypedNode(Record, uncompared=("span",)):
@@ -190,11 +191,28 @@ class CheckedQuery(Record):
         clauses = (self.group, self.columns, self.order, self.limit, self.offset)
         return repr((self.noun, self.condition, *clauses))
 
+    @property
+    def reads_packages(self) -> bool:
+        """Whether the rows depend on packages, which the catalog knows from SBOMs only."""
+        keys = (*self.columns, *(key.column for key in self.order))
+        fields = (*self.group, *(key.field for key in keys if key.field is not None))
+        return (
+            self.sort is Sort.PACKAGE
+            or any(field.inside == ("package",) for field in fields)
+            or any(map(_reads_packages, walk(self.condition) if self.condition else ()))
+        )
+
     def selectors(self) -> tuple[SelectorTest, ...]:
         """List the bare words that have to match something, from left to right, each once."""
         nodes = walk(self.condition) if self.condition else ()
         required = (n for n in nodes if isinstance(n, SelectorTest) and n.required)
         return tuple(dict.fromkeys(required))
+
+
+def _reads_packages(node: TypedExpression) -> bool:
+    if isinstance(node, RelationTest | CountTest) and node.relation.to is Sort.PACKAGE:
+        return True
+    return node.sort is Sort.PACKAGE
 
 
 def children(node: TypedExpression) -> tuple[TypedExpression, ...]:
