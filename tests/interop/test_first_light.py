@@ -160,9 +160,9 @@ def test_ls_names_what_was_pulled(source: Source, pulled: Path) -> None:
 def test_show_says_how_each_platform_is_run(source: Source, pulled: Path) -> None:
     shown = json.loads(succeed(pulled, "show", source.app, "--format", "json"))
     assert [(each["platform"], each["entrypoint"]) for each in shown["platforms"]] == [
-        ("linux/amd64", "/bin/amd64"),
-        ("linux/arm64", "/bin/arm64"),
-        ("linux/arm/v7", "/bin/arm"),
+        ("linux/amd64", ["/bin/amd64"]),
+        ("linux/arm64", ["/bin/arm64"]),
+        ("linux/arm/v7", ["/bin/arm"]),
     ]
     shown = json.loads(succeed(pulled, "show", source.tool, "--format", "json"))
     assert shown["platforms"][0]["labels"] == {"org.example.team": "red"}
