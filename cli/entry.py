@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from cachedb.cli import standard_streams
 from cachedb.version import VERSION
 
 
@@ -13,6 +14,7 @@ def main() -> None:
     `cachedb.cli.app` imports typer, which is four fifths of the time of a program that prints
     one line.
     """
+    standard_streams.prepare()
     if sys.argv[1:] == ["--version"] and _is_printed(f"cachedb {VERSION}\n"):
         return
     from cachedb.cli.app import main as run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,8 +71,8 @@ def command(
         name=None if name is None else str(Reference.parse(name).with_default_tag()),
         is_forced=force,
     )
-    _refuse_terminal(outfile)
     with open_cache(cache) as opened:
+        _check_outfile(outfile, opened.layout.root)
         query = selection(opened, where, param, tz, quiet=quiet)
         plan = opened.plan_export(chosen_names(opened, names, query), options)
         chunks = opened.export(plan)
@@ -87,11 +88,16 @@ def command(
             _tell(image)
 
 
-def _refuse_terminal(outfile: str) -> None:
+def _check_outfile(outfile: str, root: Path) -> None:
+    """Refuse no name, a terminal, and a file of the cache: index.json, a blob, the catalog."""
     if not outfile:
         raise InvalidInput("--outfile is empty", hint="--outfile FILE, or - for stdout")
     if outfile == "-" and sys.stdout.isatty():
         raise InvalidInput("refusing to write an archive to a terminal", hint="--outfile FILE")
+    if outfile != "-" and Path(outfile).resolve().is_relative_to(root.resolve()):
+        raise InvalidInput(
+            f"{outfile!r} is inside the cache {str(root)!r}", hint="--outfile FILE elsewhere"
+        )
 
 
 def _tell(image: Exported) -> None:

@@ -108,7 +108,10 @@ def _tell_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> 
 def _tell(plan: GCPlan, report: GCReport | None) -> None:
     blobs = output.count(len(plan.garbage), "blob")
     if report is None:
-        output.tell(f"would delete {blobs} ({output.size(plan.size)})")
+        left = sum(each.size for each in plan.leftovers)
+        files = output.count(len(plan.leftovers), "leftover")
+        besides = f" and {files} ({output.size(left)})" if plan.leftovers else ""
+        output.tell(f"would delete {blobs} ({output.size(plan.size)}){besides}")
         return
     quarantined = output.size(report.quarantined)
     later = f", {quarantined} quarantined" if report.quarantined else ""

@@ -223,5 +223,5 @@ def _explained(error: sqlite3.DatabaseError) -> CacheError:
     if any(word in text for word in _BUSY):
         return CacheBusy("another process is writing the catalog")
     if isinstance(error, sqlite3.IntegrityError) or any(word in text for word in _DAMAGED):
-        return CatalogMismatch(f"the catalog is damaged: {text}")
+        return CatalogMismatch(f"the catalog is damaged: {text}", hint="cachedb doctor --rebuild")
     return StorageFailed(f"cannot use the catalog: {text}")

@@ -89,13 +89,14 @@ def test_version_is_printed_without_typer() -> None:
     assert printed.startswith("cachedb ")
     assert own(modules) == {
         "cachedb", "cachedb.errors", "cachedb.cli", "cachedb.cli.entry", "cachedb.version",
+        "cachedb.cli.standard_streams",
     }  # fmt: skip
     assert not modules & {"typer", "importlib.metadata", "json", "dataclasses"}
 
 
 _CLI = {
     "cachedb", "cachedb.errors", "cachedb.version", "cachedb.cli", "cachedb.cli.entry",
-    "cachedb.cli.app",
+    "cachedb.cli.app", "cachedb.cli.standard_streams",
     "cachedb.cli.errors", "cachedb.cli.errors.report", "cachedb.cli.errors.usage",
     "cachedb.cli.render", "cachedb.cli.render.output",
 }  # fmt: skip
