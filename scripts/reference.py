@@ -11,6 +11,7 @@ import typer
 from cachedb import errors, limits
 from cachedb.cache import Cache
 from cachedb.cache_reader import CacheReader
+from cachedb.cache_transfers import CacheTransfers
 from cachedb.cli.app import app
 from cachedb.limits import Limit
 from cachedb.query import vocabulary
@@ -157,7 +158,11 @@ def variables_of_options() -> dict[str, str]:
 def python_api() -> str:
     """Return the page of the Python API: the methods of `Cache` with their docstrings."""
     parts = ["# Python API", _MADE, _ABOUT_PYTHON]
-    for title, owner in (("Open and change", Cache), ("Read", CacheReader)):
+    for title, owner in (
+        ("Open and change", Cache),
+        ("Transfer", CacheTransfers),
+        ("Read", CacheReader),
+    ):
         parts.append(f"## {title}\n")
         parts += map(_method, _public(owner))
     return "\n".join(parts)
