@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from cachedb.limits import GRAPH_DEPTH, GRAPH_NODES
+from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.oci.manifest import ChildRole, Index, Manifest
 from cachedb.oci.salvage import salvage, salvage_platform
@@ -167,14 +167,32 @@ def configured_platform(
 
     `read` returns the bytes of the config, or None where it is absent. A config that breaks other
     rules still has its platform (image-spec, config.md §Properties).
+
+    Raises:
+        LimitExceeded: The config is declared too large; it is not read then.
     """
-    if not isinstance(document, Manifest) or not document.is_image or document.config is None:
+    config = _image_config(document)
+    if config is None:
         return None
-    content = document.config.data
-    if content is None:
-        content = read(document.config)
+    check_config_size(document)
+    content = read(config) if config.data is None else config.data
     found = None if content is None else salvage_platform(content)
     return found if found is not None and (found.os or found.architecture) else None
+
+
+def check_config_size(document: Index | Manifest | None) -> None:
+    """Refuse an image by the size that it declares for its config, before that is fetched.
+
+    Raises:
+        LimitExceeded: It is more than `CONFIG_BYTES`.
+    """
+    config = _image_config(document)
+    if config is not None:
+        CONFIG_BYTES.check(config.size, f"config {config.digest}")
+
+
+def _image_config(document: Index | Manifest | None) -> Descriptor | None:
+    return document.config if isinstance(document, Manifest) and document.is_image else None
 
 
 def described_referrer(referrer: Descriptor, document: Index | Manifest | None) -> Descriptor:

@@ -9,6 +9,7 @@ is a document without a platform that is about no manifest here.
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachedb.oci import attestation, manifest, strict_json
@@ -100,38 +101,56 @@ class IndexDocument(NamedTuple):
         return IndexDocument(content=content, media_type=self.media_type, entries=kept)
 
 
+class MergeClues(NamedTuple):
+    """What only the content of listed documents tells, by their digests.
+
+    `subjects` are those of artifacts, `platforms` those in the configs of images whose descriptors
+    have none.
+    """
+
+    subjects: Mapping[str, str] = MappingProxyType({})
+    platforms: Mapping[str, Platform] = MappingProxyType({})
+
+    def platform_of(self, descriptor: Descriptor) -> Platform | None:
+        """Return the platform of a listed document: that of its descriptor, else its config's."""
+        return descriptor.platform or self.platforms.get(descriptor.digest)
+
+
+NO_CLUES = MergeClues()
+
+
 def append_index(
-    primary: IndexDocument, secondary: IndexDocument, subjects: Mapping[str, str] | None = None
+    primary: IndexDocument, secondary: IndexDocument, clues: MergeClues = NO_CLUES
 ) -> IndexDocument:
     """Merge two indexes as linuxkit's AppendIndex does; entries of `primary` win.
 
-    If `secondary` lists everything of `primary`, it is returned unchanged. `subjects` maps digests
-    of `secondary` to their subjects, where only the content of the documents has these.
+    If `secondary` lists everything of `primary`, it is returned unchanged.
     """
     if secondary.covers(primary):
         return secondary
-    return primary.listing((*primary.entries, *additions(primary, secondary, subjects or {})))
+    return primary.listing((*primary.entries, *additions(primary, secondary, clues)))
 
 
 def additions(
-    primary: IndexDocument, secondary: IndexDocument, subjects: Mapping[str, str]
+    primary: IndexDocument, secondary: IndexDocument, clues: MergeClues
 ) -> tuple[IndexEntry, ...]:
     """Return the entries of `secondary` that a merged index keeps: images, then attestations.
 
     An image for a platform of `primary` is out of date, and so is every attestation about it. An
     entry for an unknown platform that is about no manifest is dropped, as in linuxkit.
     """
-    ours = [entry.descriptor.platform for entry in primary.entries]
+    ours = [clues.platform_of(entry.descriptor) for entry in primary.entries]
     kept: dict[str, IndexEntry] = {}
     statements: list[tuple[str, IndexEntry]] = []
     for entry in secondary.entries:
         descriptor = entry.descriptor
         if descriptor.digest in primary.digests:
             continue
-        about = attestation.about(descriptor.annotations) or subjects.get(descriptor.digest)
+        about = attestation.about(descriptor.annotations)
+        about = about or clues.subjects.get(descriptor.digest)
         if about is not None:
             statements.append((about, entry))
-        elif not _is_replaced(descriptor.platform, ours):
+        elif not _is_replaced(clues.platform_of(descriptor), ours):
             kept.setdefault(descriptor.digest, entry)
     for about, entry in statements:
         if about in primary.digests or about in kept:

@@ -136,6 +136,26 @@ def guess(content: bytes) -> MediaType | None:
         return None
 
 
+def type_to_send(content: bytes, declared: MediaType) -> MediaType:
+    """Return the Content-Type of a document that is pushed (distribution-spec, Pushing Manifests).
+
+    It has to equal the ``mediaType`` of the document, which the descriptor may spell as Docker's
+    or as OCI's type of the same kind. Docker's documents always have the field, so one without it
+    is OCI's.
+    """
+    kind = kind_of(declared)
+    stated = Fields(decode_object(content)).get("mediaType", str)
+    if not stated:
+        return _OCI_TYPES.get(declared, declared)
+    return MediaType(stated) if _kind_stated(stated) == kind else declared
+
+
+_OCI_TYPES = {
+    media_type.DOCKER_LIST: media_type.OCI_INDEX,
+    media_type.DOCKER_MANIFEST: media_type.OCI_MANIFEST,
+}
+
+
 def _guess_by_fields(fields: Fields) -> MediaType | None:
     if "manifests" in fields:
         return media_type.OCI_INDEX

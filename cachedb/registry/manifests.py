@@ -44,7 +44,9 @@ _DOCKER_TYPES_HINT = (
 )
 _ACCEPT = {"Accept": ", ".join(_KINDS)}
 # Content types of servers without a media type for manifests.
-_VAGUE_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
+_VAGUE_TYPES = frozenset(
+    {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain"}
+)
 
 
 def resolve(endpoint: Endpoint, reference: Reference) -> Descriptor:
@@ -83,11 +85,12 @@ def get(
 ) -> tuple[Descriptor, bytes]:
     """Fetch a manifest or an index byte for byte, and verify its digest.
 
-    With a descriptor, size and media type are verified as well. Costs one GET.
+    With a descriptor, its size is verified as well, and its media type counts: a registry may
+    send Docker's type for OCI's, or no type of a document at all. Costs one GET.
 
     Raises:
         RefNotFound: The registry does not have it.
-        WrongContent: Digest, size or media type differ.
+        WrongContent: Digest or size differ, or it is sent as another kind of document.
         LimitExceeded: It is too large to be parsed.
     """
     name: Digest | TagName = Digest(target.digest) if isinstance(target, Descriptor) else target
@@ -95,15 +98,19 @@ def get(
     path = _path(endpoint, repository, name)
     title = f"the manifest of {what!r}"
     access = endpoint.pulling(repository)
+    if isinstance(target, Descriptor):
+        MANIFEST_BYTES.check(target.size, title)
     with endpoint.fetch(path, access, MANIFEST_BYTES, title, _ACCEPT) as (response, content):
         if response.status == HTTPStatus.NOT_FOUND:
             raise RefNotFound(what, why=f"{endpoint} has no {what!r}")
         if response.status != HTTPStatus.OK:
             raise api_errors.error_of(response, f"pull {what!r}")
-        found = _checked(response, content, name, what)
-    if isinstance(target, Descriptor):
-        _check_descriptor(found, target, what)
-    return found, content
+        digest = _verified_digest(response, content, name, what)
+        if isinstance(target, Descriptor):
+            _check_descriptor(response, content, target, what)
+            return target, content
+        media_type = _type_of(response, content, what)
+    return Descriptor(media_type=media_type, digest=digest, size=len(content)), content
 
 
 def put(
@@ -179,26 +186,28 @@ def _stated_digest(response: Response, what: str) -> Digest | None:
 
 
 def _stated_type(response: Response) -> MediaType | None:
+    """Return the Content-Type if it is that of a document; its case does not count (RFC 9110)."""
     try:
-        found = MediaType(response.header("Content-Type") or "")
+        found = MediaType((response.header("Content-Type") or "").lower())
     except InvalidMediaType:
         return None
     return found if found.is_index or found.is_manifest else None
 
 
-def _checked(response: Response, content: bytes, name: Digest | TagName, what: str) -> Descriptor:
-    """Build the descriptor of a document after verifying the requested and stated digests."""
+def _verified_digest(
+    response: Response, content: bytes, name: Digest | TagName, what: str
+) -> Digest:
+    """Return the digest of a document after comparing it with those requested and stated."""
     if isinstance(name, Digest):
         digest = Digest.of(content, name.algorithm)
         if digest != name:
             raise WrongContent(repr(what), f"the registry sent {digest}")
-    else:
-        stated = _stated_digest(response, repr(what))
-        digest = Digest.of(content, stated.algorithm if stated else "sha256")
-        if stated is not None and stated != digest:
-            raise WrongContent(repr(what), f"the registry sent {digest} and called it {stated}")
-    media_type = _type_of(response, content, what)
-    return Descriptor(media_type=media_type, digest=digest, size=len(content))
+        return digest
+    stated = _stated_digest(response, repr(what))
+    digest = Digest.of(content, stated.algorithm if stated else "sha256")
+    if stated is not None and stated != digest:
+        raise WrongContent(repr(what), f"the registry sent {digest} and called it {stated}")
+    return digest
 
 
 def _type_of(response: Response, content: bytes, what: str) -> MediaType:
@@ -213,13 +222,18 @@ def _type_of(response: Response, content: bytes, what: str) -> MediaType:
     return guessed
 
 
-def _check_descriptor(found: Descriptor, wanted: Descriptor, what: str) -> None:
-    if found.size != wanted.size:
+def _check_descriptor(response: Response, content: bytes, wanted: Descriptor, what: str) -> None:
+    """Compare a document with the descriptor by which it was requested.
+
+    Docker's and OCI's media type of one kind are interchangeable; which of the two the document
+    has inside is checked where it is parsed.
+    """
+    if len(content) != wanted.size:
         raise WrongContent(
-            repr(what), f"it has {found.size} bytes, and the descriptor says {wanted.size}"
+            repr(what), f"it has {len(content)} bytes, and the descriptor says {wanted.size}"
         )
-    if found.media_type != wanted.media_type:
+    stated = _stated_type(response)
+    if stated is not None and documents.kind_of(stated) != documents.kind_of(wanted.media_type):
         raise WrongContent(
-            repr(what),
-            f"it is sent as {str(found.media_type)!r}, not as {str(wanted.media_type)!r}",
+            repr(what), f"it is sent as {str(stated)!r}, not as {str(wanted.media_type)!r}"
         )

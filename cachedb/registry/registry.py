@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest
@@ -89,9 +90,11 @@ class Registry:
     ) -> None:
         """Store a document under a tag or its digest: `manifests.put`.
 
-        If the registry does not process the subject, the index behind the fallback tag is
-        updated.
+        It is sent as the type that it has inside, which its descriptor may spell differently. If
+        the registry does not process the subject, the index behind the fallback tag is updated.
         """
+        with suppress(InvalidManifest):  # the registry judges what is no JSON object
+            media_type = documents.type_to_send(content, media_type)
         if manifests.put(self._endpoint, repository, target, media_type, content):
             return
         try:

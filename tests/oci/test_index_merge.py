@@ -1,12 +1,13 @@
 """What a merged index keeps where no recording says it; the recorded pairs are conformance."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from cachedb.errors import InvalidManifest
-from cachedb.oci import MediaType
-from cachedb.oci.index_merge import IndexDocument, append_index
+from cachedb.oci import MediaType, Platform
+from cachedb.oci.index_merge import IndexDocument, MergeClues, append_index
 from tests import build
 
 AMD = build.image(build.layer({"a": "1"}))
@@ -54,14 +55,29 @@ def test_what_has_no_platform_and_is_about_nothing_is_kept() -> None:
 
 def test_what_refers_to_an_image_that_was_replaced_goes_with_it() -> None:
     about_old, about_arm = build.attestation_artifact(AMD), build.attestation_artifact(ARM)
-    subjects = {about_old.digest: AMD.digest, about_arm.digest: ARM.digest}
+    clues = MergeClues({about_old.digest: AMD.digest, about_arm.digest: ARM.digest})
     theirs = document(about_arm, about_old, AMD, ARM)
-    merged = append_index(document(NEW_AMD), theirs, subjects)
+    merged = append_index(document(NEW_AMD), theirs, clues)
     assert [each.descriptor.digest for each in merged.entries] == [
         NEW_AMD.digest,
         ARM.digest,
         about_arm.digest,
     ]
+
+
+def silent(thing: build.Thing) -> build.Thing:
+    return replace(thing, platform=None)
+
+
+@pytest.mark.parametrize("ours", [NEW_AMD, silent(NEW_AMD)], ids=["declared", "silent"])
+@pytest.mark.parametrize("theirs", [AMD, silent(AMD)], ids=["declared", "silent"])
+def test_an_image_is_replaced_where_only_a_config_has_its_platform(
+    ours: build.Thing, theirs: build.Thing
+) -> None:
+    amd = Platform.parse("linux/amd64")
+    clues = MergeClues(platforms={AMD.digest: amd, NEW_AMD.digest: amd})
+    merged = append_index(document(ours), document(theirs, ARM), clues)
+    assert [each.descriptor.digest for each in merged.entries] == [ours.digest, ARM.digest]
 
 
 def test_an_index_that_is_listed_twice_is_kept_once() -> None:

@@ -1,5 +1,7 @@
 """What a push does to tags that are taken, to tags of platforms, and to referrers."""
 
+from dataclasses import replace
+
 import pytest
 
 from cachedb.cache import Cache
@@ -287,3 +289,32 @@ def test_referrers_of_an_index_that_was_merged_find_it_by_its_digest(
     push(holding({place.name: ours}, build.signature(ours)), place.name)
     assert referrers(place, ours.digest) == [build.signature(ours).digest]
     assert listed(place, ours.digest) == [ARM.digest]
+
+
+# -- platforms that only configs have -----------------------------------------------------------
+
+
+def silent(*things: build.Thing) -> build.Thing:
+    """Make an index whose descriptors have no platforms."""
+    return build.index(*(replace(each, platform=None) for each in things))
+
+
+def test_an_image_whose_platform_only_its_config_has_gets_its_tag(
+    holding: Holding, place: Place
+) -> None:
+    pushed = push(holding({place.name: silent(AMD, ARM)}), place.name, has_arch_tags=True)
+    assert {each.tag for each in pushed.arch_tags} == {"1-amd64", "1-arm64"}
+    found = tags(place.host, place.path)
+    assert (found["1-amd64"], found["1-arm64"]) == (AMD.digest, ARM.digest)
+
+
+@pytest.mark.parametrize("ours", [silent(NEW_AMD), build.index(NEW_AMD)], ids=["silent", "not"])
+@pytest.mark.parametrize(
+    "theirs", [silent(AMD, ARM), build.index(AMD, ARM)], ids=["silent", "not"]
+)
+def test_a_merge_replaces_an_image_whose_platform_only_its_config_has(
+    holding: Holding, place: Place, ours: build.Thing, theirs: build.Thing
+) -> None:
+    put(place.host, place.path, theirs)
+    assert push(holding({place.name: ours}), place.name).change is Change.MERGED
+    assert listed(place) == [NEW_AMD.digest, ARM.digest]

@@ -5,10 +5,12 @@ import pytest
 from cachedb.errors import (
     AuthenticationFailed,
     InvalidDigest,
+    LimitExceeded,
     RefNotFound,
     RegistryError,
     WrongContent,
 )
+from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Descriptor, Digest, MediaType, Reference
 from cachedb.oci.media_type import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from cachedb.oci.reference import TagName
@@ -120,7 +122,7 @@ def test_what_cannot_be_checked_is_not_asked_for():
     "promised",
     [
         pytest.param({"size": len(_INDEX) + 1}, id="size"),
-        pytest.param({"media_type": DOCKER_LIST}, id="media type"),
+        pytest.param({"media_type": OCI_MANIFEST}, id="kind"),
     ],
 )
 def test_a_descriptor_is_held_to_its_promise(promised):
@@ -129,7 +131,30 @@ def test_a_descriptor_is_held_to_its_promise(promised):
         _get(_reply(), Descriptor(**said))
 
 
-@pytest.mark.parametrize("kind", [None, "application/json", "text/plain; charset=utf-8"])
+@pytest.mark.parametrize(
+    "said", [OCI_INDEX, DOCKER_LIST, None, "text/html", f"{OCI_INDEX}; charset=utf-8"]
+)
+@pytest.mark.parametrize("wanted", [OCI_INDEX, DOCKER_LIST])
+def test_a_descriptor_counts_where_the_content_type_is_spelled_differently(wanted, said):
+    described = Descriptor(media_type=wanted, digest=_DIGEST, size=len(_INDEX))
+    assert _get(_reply(kind=said), described) == (described, _INDEX)
+
+
+def test_a_document_that_is_declared_too_large_is_not_requested():
+    large = Descriptor(media_type=OCI_INDEX, digest=_DIGEST, size=MANIFEST_BYTES.value + 1)
+    with (
+        scripted(lambda _asked: _reply()) as server,
+        client(server.host) as reader,
+        pytest.raises(LimitExceeded),
+    ):
+        reader.manifest("a/b", large)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [None, "application/json", "text/plain; charset=utf-8", "binary/octet-stream", "TEXT/PLAIN"],
+)
 def test_a_vague_type_is_taken_from_the_content(kind):
     assert _get(_reply(kind=kind))[0].media_type == OCI_INDEX
 
@@ -221,7 +246,7 @@ def test_a_registry_that_refuses_docker_types_is_told_with_a_way_out(kind, has_h
         client(server.host) as writer,
         pytest.raises(RegistryError, match="415 unsupported media type") as refused,
     ):
-        writer.origin.put_manifest("a/b", _TAG, kind, b"{}")
+        writer.origin.put_manifest("a/b", _TAG, kind, b'{"mediaType":"%s"}' % kind.encode())
     assert ("docker2s2" in (refused.value.hint or "")) is has_hint
 
 

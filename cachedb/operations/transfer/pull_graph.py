@@ -238,10 +238,12 @@ class PullGraph:
         if content is None:
             content = self._download(descriptor)
         try:
-            self._parsed[digest] = manifest.parse(content, descriptor.media_type)
+            parsed = manifest.parse(content, descriptor.media_type)
         except InvalidManifest as error:
             raise error.of(digest) from error
-        return self._parsed[digest]
+        graph.check_config_size(parsed)
+        self._parsed[digest] = parsed
+        return parsed
 
     def _download(self, descriptor: Descriptor) -> bytes:
         content = descriptor.data

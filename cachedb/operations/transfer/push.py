@@ -21,13 +21,14 @@ from cachedb.errors import (
     Refused,
 )
 from cachedb.oci import Descriptor, Digest, MediaType, Reference, index_merge, manifest
-from cachedb.oci.index_merge import IndexDocument
+from cachedb.oci.index_merge import IndexDocument, MergeClues
 from cachedb.oci.names.arch_tag import arch_tags
 from cachedb.oci.platform import selection
 from cachedb.operations.read import resolve
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import leasing
 from cachedb.operations.transfer.push_graph import PushDocument, gather
+from cachedb.operations.transfer.remote_config import configured_platform
 from cachedb.operations.transfer.upload import RepositoryUpload
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
 from cachedb.registry.uploads import Outcome
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
-    from cachedb.oci import Platform
+    from cachedb.oci import Index, Manifest, Platform
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
@@ -176,7 +177,7 @@ class _Push:
         graph = self._gather()
         tags = self._arch_tags(graph)
         there = self._find(self._target)
-        wanted = self._settle(graph.root, there)
+        wanted = self._settle(graph, there)
         referrers = self._new_referrers(graph)
         self._upload.sources = self._sources(graph)
         if there is not None and wanted.descriptor.digest == there.digest:
@@ -236,25 +237,26 @@ class _Push:
         except RefNotFound:
             return None
 
-    def _settle(self, root: PushDocument, there: Descriptor | None) -> PushDocument:
+    def _settle(self, graph: PushGraph, there: Descriptor | None) -> PushDocument:
         """Return the document that the tag is set to: the pushed root, or two indexes merged.
 
         Raises:
             Refused: The tag has another digest, and the two cannot be merged.
         """
-        ours = root.descriptor
+        ours = graph.root.descriptor
         if there is None or ours.digest == there.digest:
-            return root
+            return graph.root
         if self._task.options.conflict is Conflict.REPLACE:
-            return root
+            return graph.root
         if not (ours.media_type.is_index and there.media_type.is_index):
             raise Refused(
                 f"{self._target.familiar!r} stands for {there.digest} already",
                 hint="--override replaces it",
             )
-        return self._merge(root, there)
+        return self._merge(graph, there)
 
-    def _merge(self, root: PushDocument, there: Descriptor) -> PushDocument:
+    def _merge(self, graph: PushGraph, there: Descriptor) -> PushDocument:
+        root = graph.root
         _, content = self._registry.manifest(self._target.path, there)
         try:
             theirs = IndexDocument.parse(content, there.media_type)
@@ -263,28 +265,45 @@ class _Push:
         ours = IndexDocument.parse(root.content, root.descriptor.media_type)
         if theirs.covers(ours):
             return _document(theirs)
-        subjects = self._subjects(theirs, ours)
-        added = index_merge.additions(ours, theirs, subjects)
+        clues = self._clues(theirs, ours, graph.configured)
+        added = index_merge.additions(ours, theirs, clues)
         return _document(ours.listing((*ours.entries, *added))) if added else root
 
-    def _subjects(self, theirs: IndexDocument, ours: IndexDocument) -> dict[str, str]:
-        """Read the subjects of artifacts in the other index that its descriptors do not tell."""
+    def _clues(
+        self, theirs: IndexDocument, ours: IndexDocument, configured: Mapping[str, Platform]
+    ) -> MergeClues:
+        """Read from the registry what the descriptors of the other index do not tell."""
         listed = (entry.descriptor for entry in theirs.entries)
         unclear = [d for d in listed if d.digest not in ours.digests and selection.is_unclear(d)]
-        found = run_all(self._task.pool, self._subject_of, unclear)
-        pairs = zip(unclear, found, strict=True)
-        return {each.digest: subject for each, subject in pairs if subject is not None}
+        documents = run_all(self._task.pool, self._find_document, unclear)
+        pairs = list(zip(unclear, documents, strict=True))
+        subjects: dict[str, str] = {
+            each.digest: found.subject.digest for each, found in pairs if found and found.subject
+        }
+        silent = {each.digest: found for each, found in pairs if selection.is_silent(each)}
+        platforms = run_all(self._task.pool, self._platform_of, silent.values())
+        told: dict[str, Platform] = {
+            digest: platform
+            for digest, platform in zip(silent, platforms, strict=True)
+            if platform is not None
+        }
+        return MergeClues(subjects=subjects, platforms={**told, **configured})
 
-    def _subject_of(self, descriptor: Descriptor) -> str | None:
+    def _platform_of(self, document: Index | Manifest | None) -> Platform | None:
+        try:
+            return configured_platform(self._registry, self._target.path, document)
+        except BlobNotFound:
+            return None
+
+    def _find_document(self, descriptor: Descriptor) -> Index | Manifest | None:
         try:
             _, content = self._registry.manifest(self._target.path, descriptor)
         except RefNotFound:
             return None
         try:
-            subject = manifest.parse(content, descriptor.media_type).subject
+            return manifest.parse(content, descriptor.media_type)
         except InvalidManifest as error:
             raise error.of(descriptor.digest) from error
-        return None if subject is None else subject.digest
 
     def _new_referrers(self, graph: PushGraph) -> list[PushDocument]:
         """Return the referrers that the registry does not list."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import BlobNotFound, PlatformNotFound
@@ -13,7 +14,7 @@ from cachedb.oci.platform import selection
 from cachedb.operations.transfer.local_graph import LocalDocuments, LocalReferrers, has_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from cachedb.catalog.connect import Catalog
@@ -50,6 +51,8 @@ class PushGraph(NamedTuple):
     referrers: tuple[PushDocument, ...]
     missing_documents: tuple[Descriptor, ...]
     missing_blobs: tuple[Descriptor, ...]
+    configured: Mapping[str, Platform] = MappingProxyType({})
+    """The platforms of images, by digest, that only their configs tell."""
 
     @property
     def root(self) -> PushDocument:
@@ -64,7 +67,10 @@ class PushGraph(NamedTuple):
             yield from (each.digest for each in document.blobs)
 
     def images(self) -> Iterator[Descriptor]:
-        """Yield the manifests that the index lists, in its order, those of inner indexes too."""
+        """Yield the manifests that the index lists, in its order, those of inner indexes too.
+
+        One whose descriptor has no platform gets that of its config.
+        """
         known = {each.descriptor.digest: each.parsed for each in self.documents}
         seen: set[Digest] = set()
 
@@ -78,7 +84,11 @@ class PushGraph(NamedTuple):
 
         if isinstance(self.root.parsed, Index):
             listed = graph.leaves(self.root.parsed.manifests, inside)
-            yield from (each for each in listed if each.media_type.is_manifest)
+            yield from (
+                replace(each, platform=each.platform or self.configured.get(each.digest))
+                for each in listed
+                if each.media_type.is_manifest
+            )
 
 
 def gather(
@@ -112,6 +122,7 @@ def gather(
         ),
         missing_documents=whole.missing,
         missing_blobs=tuple(_missing_blobs(layout, whole)),
+        configured=_configured(documents, own),
     )
 
 
@@ -137,6 +148,13 @@ def _described(
             parsed=documents.document(descriptor),
             blobs=tuple(documents.leaves(found.content[digest])),
         )
+
+
+def _configured(documents: LocalDocuments, found: ContentGraph) -> dict[str, Platform]:
+    """Return the platforms of the images whose descriptors have none, from their configs."""
+    silent = [each for each in found.descriptors.values() if selection.is_silent(each)]
+    pairs = ((each.digest, documents.platform_of(each)) for each in silent)
+    return {digest: platform for digest, platform in pairs if platform is not None}
 
 
 def _missing_blobs(layout: Layout, found: ContentGraph) -> Iterator[Descriptor]:

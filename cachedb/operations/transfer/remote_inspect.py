@@ -17,9 +17,7 @@ from cachedb.errors import (
     InvalidManifest,
     InvalidReference,
     RefNotFound,
-    WrongContent,
 )
-from cachedb.limits import CONFIG_BYTES
 from cachedb.oci import (
     Descriptor,
     Digest,
@@ -33,6 +31,7 @@ from cachedb.oci import (
 from cachedb.oci.platform import selection
 from cachedb.oci.platform.match import only_strict
 from cachedb.oci.reference import DEFAULT_TAG
+from cachedb.operations.transfer.remote_config import configured_platform
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def image_in_registry(client: Client, reference: Reference, platform: Platform |
     found = _read_graph(registry, reference, root, JOBS, selection.is_silent)
     declared = (child.platform for each in found for child in _listed(each))
     configured = (
-        _configured_platform(registry, reference, each)
+        configured_platform(registry, reference.path, each.parsed)
         for each in found
         if each.descriptor.platform is None
     )
@@ -270,7 +269,9 @@ def _summary(
 ) -> RemoteManifest:
     parsed = document.parsed
     assert isinstance(parsed, Manifest)
-    platform = document.descriptor.platform or _configured_platform(registry, reference, document)
+    platform = document.descriptor.platform or configured_platform(
+        registry, reference.path, parsed
+    )
     return RemoteManifest(
         descriptor=document.descriptor,
         platform=platform,
@@ -284,19 +285,3 @@ def _artifact_type(parsed: Manifest) -> str | None:
     if parsed.artifact_type is None and parsed.config is not None:
         return parsed.config.media_type
     return parsed.artifact_type
-
-
-def _configured_platform(
-    registry: Registry, reference: Reference, document: _RemoteDocument
-) -> Platform | None:
-    """Read the platform from the config of an image; None for anything else."""
-
-    def read(config: Descriptor) -> bytes:
-        CONFIG_BYTES.check(config.size, f"the config of {reference.familiar!r}")
-        with registry.blob(reference.path, config) as stream:
-            content = b"".join(stream)
-        if Digest.of(content, config.digest.algorithm) != config.digest:
-            raise WrongContent(f"blob {config.digest}", "the registry sent other bytes")
-        return content
-
-    return graph.configured_platform(document.parsed, read)
