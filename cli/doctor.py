@@ -9,7 +9,7 @@ import typer
 from cachedb.cli.options.cache import CacheOption
 from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.options.common import FormatOption, QuietOption
-from cachedb.cli.render import output, tables
+from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import ValidationFailed
 
@@ -17,9 +17,13 @@ _COLUMNS = (
     Column("level"),
     Column("finding"),
     Column("path"),
-    Column("detail"),
-    Column("images", lambda names: output.words(name or "<none>" for name in names)),
-    Column("hint"),
+    Column("detail", shorten=fitting.whole),
+    Column(
+        "images",
+        lambda names: output.words(name or "<none>" for name in names),
+        shorten=fitting.items,
+    ),
+    Column("hint", shorten=fitting.whole),
 )
 
 

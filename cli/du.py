@@ -6,11 +6,15 @@ from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
-from cachedb.cli.render import output, tables
+from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 
 _COLUMNS = (
-    Column("names", lambda names: output.words(name or "<none>" for name in names)),
+    Column(
+        "names",
+        lambda names: output.words(name or "<none>" for name in names),
+        shorten=fitting.items,
+    ),
     Column("digest", output.digest),
     Column("size", output.size, is_number=True),
     Column("shared", output.size, is_number=True),

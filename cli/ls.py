@@ -26,7 +26,7 @@ from cachedb.cli.options.query import (
     read_query,
     tell_coverage,
 )
-from cachedb.cli.render import output, tables
+from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput
 
@@ -39,7 +39,7 @@ SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),
     Column("digest", output.digest),
-    Column("platforms", output.words),
+    Column("platforms", output.words, shorten=fitting.items),
     Column("size", output.size, is_number=True),
     Column("state"),
 )

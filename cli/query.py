@@ -25,7 +25,7 @@ from cachedb.cli.options.query import (
     read_query,
     tell_coverage,
 )
-from cachedb.cli.render import output, tables
+from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.answers import print_answer, print_explanation
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput, ValidationFailed
@@ -55,7 +55,12 @@ ForgetOption = Annotated[
     str | None, typer.Option("--forget", metavar="NAME", help="Delete the saved query @NAME.")
 ]
 CheckOption = Annotated[bool, typer.Option("--check", help="List saved queries and their errors.")]
-_SAVED = (Column("name"), Column("query"), Column("problem"), Column("doc"))
+_SAVED = (
+    Column("name"),
+    Column("query"),
+    Column("problem", shorten=fitting.whole),
+    Column("doc", shorten=fitting.whole),
+)
 
 
 def command(

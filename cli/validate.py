@@ -10,7 +10,7 @@ from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, PlatformOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
-from cachedb.cli.render import output, tables
+from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import ValidationFailed
 
@@ -25,7 +25,7 @@ _COLUMNS = (
     Column("config"),
     Column("digest", output.digest),
     Column("state"),
-    Column("detail"),
+    Column("detail", shorten=fitting.whole),
 )
 
 

@@ -17,7 +17,7 @@ from cachedb.cli.options.registries import (
     MirrorOption,
     connector,
 )
-from cachedb.cli.render import output, tables
+from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput, ValidationFailed
 
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from cachedb.operations.check.verify import Verification
 
 _FINDINGS = (
-    Column("digest"),
-    Column("finding"),
-    Column("images", lambda names: output.words(name or "<none>" for name in names)),
+    Column("digest", output.digest),
+    Column("finding", shorten=fitting.whole),
+    Column(
+        "images",
+        lambda names: output.words(name or "<none>" for name in names),
+        shorten=fitting.items,
+    ),
 )
-_REPAIRS = (*_FINDINGS, Column("repaired_from"), Column("why_not"))
+_REPAIRS = (*_FINDINGS, Column("repaired_from"), Column("why_not", shorten=fitting.whole))
 
 
 def command(

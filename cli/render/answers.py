@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cachedb.cli.render import output, tables
-from cachedb.cli.render.tables import Column
+from cachedb.cli.render.tables import Column, Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +23,15 @@ def print_answer(
 ) -> None:
     """Print the rows of a result; when quiet, only their first column.
 
-    Times are those of `zone`, or of UTC.
+    Times are those of `zone`, or of UTC; without a zone, a table on a terminal has them relative
+    to now.
     """
     if quiet:
         for row in answer.rows:
             output.say(output.show("" if row[0] is None else str(row[0])), end)
         return
-    plain = _reader(zone or UTC)
+    is_relative = zone is None and form is Format.TABLE and sys.stdout.isatty()
+    plain = _relative if is_relative else _reader(zone or UTC)
     columns = [_column(column) for column in answer.columns]
     tables.render(columns, (tuple(map(plain, row)) for row in answer.rows), form, end=end)
 
@@ -42,6 +45,10 @@ def _reader(zone: tzinfo) -> Callable[[Any], Any]:
     return plain
 
 
+def _relative(value: Any) -> Any:
+    return output.moment(value) if isinstance(value, datetime) else value
+
+
 def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
     try:
         return moment.astimezone(zone)
@@ -53,7 +60,7 @@ def _column(column: OutputColumn) -> Column:
     if column.kind == "size":
         return Column(column.name, output.size, is_number=True)
     if column.kind == "digest":
-        return Column(column.name, lambda value: output.digest(value) if value else "")
+        return Column(column.name, output.digest)
     return Column(column.name, is_number=column.kind == "number")
 
 

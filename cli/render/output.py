@@ -6,6 +6,7 @@ Text from outside goes through `show` before it reaches a terminal.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,15 @@ _SHORT = len("sha256:") + 12
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _THOUSAND = 1000
 _MOST = 3
+_SPANS = (
+    ("year", 365 * 86_400),
+    ("month", 30 * 86_400),
+    ("week", 7 * 86_400),
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+    ("second", 1),
+)
 
 
 def show(text: str) -> str:
@@ -41,9 +51,30 @@ def size(value: int | None) -> str:
     raise AssertionError(value)
 
 
-def digest(value: str) -> str:
-    """Shorten a digest if stdout is a terminal."""
+def digest(value: str | None) -> str:
+    """Shorten a digest if stdout is a terminal; the text of None is empty."""
+    if value is None:
+        return ""
     return value[:_SHORT] if sys.stdout.isatty() else value
+
+
+def moment(value: datetime | None) -> str:
+    """Format a time: as its distance from now if stdout is a terminal, else as RFC 3339 in UTC."""
+    if value is None:
+        return ""
+    if sys.stdout.isatty():
+        return distance(value, datetime.now(UTC))
+    return value.isoformat().replace("+00:00", "Z")
+
+
+def distance(value: datetime, now: datetime) -> str:
+    """Return how long ago a time was, in its largest whole unit; a time to come is `in …`."""
+    seconds = int((now - value).total_seconds())
+    for unit, length in _SPANS:
+        if abs(seconds) >= length:
+            span = count(abs(seconds) // length, unit)
+            return f"{span} ago" if seconds > 0 else f"in {span}"
+    return "now"
 
 
 def count(number: int, noun: str) -> str:

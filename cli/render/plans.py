@@ -28,7 +28,7 @@ def _reason(code: str) -> str:
 
 
 _COLUMNS = (
-    Column("digest", lambda digest: output.digest(digest) if digest else ""),
+    Column("digest", output.digest),
     Column("path"),
     Column("kind"),
     Column("size", output.size, is_number=True),

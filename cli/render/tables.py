@@ -1,5 +1,7 @@
 """Tables on stdout: aligned text, CSV, JSON, JSON lines, and templates with fields in braces.
 
+On a terminal, aligned text is fitted to its width; in a pipe or a file, every value is whole.
+
 JSON escapes control characters. A cell of CSV that a spreadsheet would evaluate as a formula is
 prefixed with an apostrophe.
 """
@@ -12,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from cachedb.cli.render.output import say, show, words
+from cachedb.cli.render import fitting
+from cachedb.cli.render.output import digest, say, show, words
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -41,11 +44,20 @@ def parse_format(text: str) -> str:
 
 
 class Column(NamedTuple):
-    """Column of a table: its name, and the text of its values in aligned text."""
+    """Column of a table: its name, and the text of its values in aligned text.
+
+    `shorten` makes a text fit into a number of cells, where a terminal is narrower than the table.
+    """
 
     name: str
     text: Callable[[Any], str] = lambda value: "" if value is None else str(value)
     is_number: bool = False
+    shorten: Callable[[str, int], str] = fitting.middle
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its texts are not shortened: a digest is short already."""
+        return self.text is digest or self.shorten is fitting.whole
 
 
 def render(
@@ -118,13 +130,26 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head:
     ]
     if head:
         texts.insert(0, [column.name.upper() for column in columns])
-    widths = [max((len(row[i]) for row in texts), default=0) for i in range(len(columns))]
+    widths = [
+        max((fitting.cells(row[i]) for row in texts), default=0) for i in range(len(columns))
+    ]
+    available = fitting.terminal_width()
+    if available is not None:
+        least = map(_least, columns, widths)
+        widths = fitting.narrowed(widths, list(least), available)
     for row in texts:
-        cells = [
-            text.rjust(width) if column.is_number else text.ljust(width)
-            for column, text, width in zip(columns, row, widths, strict=True)
-        ]
-        say("  ".join(cells).rstrip())
+        say((" " * fitting.GAP).join(map(_aligned, columns, row, widths)).rstrip())
+
+
+def _least(column: Column, width: int) -> int:
+    """Return the width below which a column is not narrowed."""
+    return width if column.is_whole else max(fitting.LEAST, len(column.name))
+
+
+def _aligned(column: Column, text: str, width: int) -> str:
+    fitted = column.shorten(text, width)
+    blanks = " " * (width - fitting.cells(fitted))
+    return blanks + fitted if column.is_number else fitted + blanks
 
 
 def _filled_in(

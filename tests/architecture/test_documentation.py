@@ -98,7 +98,7 @@ def test_golden_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "cachedb").symlink_to(Path(sys.executable).with_name("cachedb"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "120")  # as wide as lines of the pages are
     monkeypatch.setenv("CACHEDB_CACHE", "cache")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     text = page.read_text()

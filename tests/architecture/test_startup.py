@@ -106,7 +106,8 @@ _OPTIONS = {
     "cachedb.cli.options", "cachedb.cli.options.cache", "cachedb.cli.options.cache_folder",
     "cachedb.cli.options.common", "cachedb.cli.options.completion", "cachedb.cli.options.policies",
     "cachedb.cli.options.query", "cachedb.cli.options.registries", "cachedb.cli.options.values",
-    "cachedb.cli.render.answers", "cachedb.cli.render.plans", "cachedb.cli.render.tables",
+    "cachedb.cli.render.answers", "cachedb.cli.render.fitting", "cachedb.cli.render.plans",
+    "cachedb.cli.render.tables",
 }  # fmt: skip
 
 
