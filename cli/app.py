@@ -13,10 +13,11 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from cachedb.cli.errors.report import ErrorFormatOption, preselect_format, report
+from cachedb.cli.command import SHARED, Command, behind_the_command, write_options
+from cachedb.cli.errors.report import preselect_format, report
 from cachedb.cli.errors.usage import converting_usage_errors, no_such_command
 from cachedb.cli.render.output import tell
-from cachedb.errors import CacheError
+from cachedb.errors import CacheError, InvalidInput
 from cachedb.version import VERSION
 
 # Summaries of the commands, so that --help and completion import none of them. A test compares
@@ -77,6 +78,10 @@ class _Commands(TyperGroup):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         summaries = _Summaries.of(ctx)
+        if incomplete.startswith("-"):
+            from cachedb.cli.options.shared import shared_options
+
+            summaries.params = [*summaries.params, *shared_options()]
         listed = type(ctx)(summaries, info_name=ctx.info_name, resilient_parsing=True)
         return summaries.shell_complete(listed, incomplete)
 
@@ -85,8 +90,18 @@ class _Commands(TyperGroup):
     ) -> Any:
         if not args:  # typer raises an error whose message is the help
             return super().make_context(info_name, args, *more, **extra)
+        words = behind_the_command(args)
+        if not words:
+            raise InvalidInput("missing command", hint="cachedb --help")
         with converting_usage_errors():
-            return super().make_context(info_name, args, *more, **extra)
+            return super().make_context(info_name, words, *more, **extra)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options of the root, those of every command, and the commands."""
+        from cachedb.cli.options.shared import shared_options
+
+        write_options(ctx, formatter, {"Options": self.get_params(ctx), SHARED: shared_options()})
+        self.format_commands(ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if not ctx.resilient_parsing and args[0] not in _COMMANDS:
@@ -134,28 +149,12 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  (typer hands it over by pos
         raise typer.Exit
 
 
-def _choose_cache(folder: str | None) -> None:
-    """Make --cache before the command the default of --cache after it."""
-    if folder is not None:
-        os.environ["CACHEDB_CACHE"] = folder
-
-
 @app.callback()
 def _root(
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
     ] = False,
-    _cache: Annotated[
-        str | None,
-        typer.Option(
-            "--cache",
-            metavar="DIR",
-            help="Directory of the cache, as after the command.",
-            callback=_choose_cache,
-        ),
-    ] = None,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Query, fill and clean an OCI image cache.
 
@@ -167,10 +166,12 @@ def _root(
 def _load(name: str) -> Any:
     module = import_module(f"cachedb.cli.{_module(name)}")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    kind = getattr(module, "KIND", TyperCommand)
+    kind = getattr(module, "KIND", Command)
     settings = getattr(module, "SETTINGS", None)
     alone.command(name, cls=kind, context_settings=settings)(module.command)
-    return typer.main.get_command(alone)
+    command: Any = typer.main.get_command(alone)
+    command.share()
+    return command
 
 
 def _module(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
@@ -31,7 +30,6 @@ def command(
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Show disk usage: total, shared and exclusive.
 

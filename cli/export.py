@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import PlatformOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import (
@@ -52,7 +51,6 @@ def command(
         bool, typer.Option("--force", help="Accept an image of another platform than requested.")
     ] = False,
     quiet: QuietOption = False,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Export images as an OCI archive, for docker load, or one as a file tree.
 

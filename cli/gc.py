@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption
 from cachedb.cli.options.policies import (
@@ -51,7 +50,6 @@ def command(
     dry_run: DryRunOption = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Delete unreferenced blobs.
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import PlatformOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import (
@@ -60,7 +59,6 @@ def command(
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
     quiet: QuietOption = False,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Push images with their referrers; blobs that the registry has are not sent.
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.errors.report import ErrorFormatOption
-from cachedb.cli.errors.usage import QueryCommand
+from cachedb.cli.command import QueryCommand
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NullOption
 from cachedb.cli.options.completion import query as complete
@@ -83,7 +82,6 @@ def command(
     check: CheckOption = False,
     quiet: QuietWordOption = False,
     null: NullOption = False,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Query refs, blobs, links or packages.
 

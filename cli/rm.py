@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import DryRunOption, QuietOption, SomeNamesArgument, YesOption
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
@@ -55,7 +54,6 @@ def command(
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     quiet: QuietOption = False,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Remove names from the cache; blobs stay until `cachedb gc`.
 

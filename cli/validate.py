@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, PlatformOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
@@ -41,7 +40,6 @@ def command(
     ] = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Check that every declared blob of every platform is present.
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.errors.report import ErrorFormatOption
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
@@ -64,7 +63,6 @@ def command(
     cert_file: CertificateOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
-    _error_format: ErrorFormatOption = None,
 ) -> None:
     """Hash the blobs of images, or all blobs; list those that are corrupt or missing.
 

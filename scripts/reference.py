@@ -13,25 +13,28 @@ from cachedb.cache import Cache
 from cachedb.cache_reader import CacheReader
 from cachedb.cache_transfers import CacheTransfers
 from cachedb.cli.app import app
+from cachedb.cli.options import defaults
 from cachedb.limits import Limit
 from cachedb.query import vocabulary
 
 _MADE = "<!-- Generated from the code by `make golden`; do not edit. -->\n"
 
 _OF_DIRECTORIES = {
+    "LINUXKIT_CACHE": "Default of `--cache`; read if `CACHEDB_CACHE` is not set.",
+    "CACHEDB_CONFIG": "The [configuration file](configuration.md), in place of "
+    "`cachedb/config.toml` in `XDG_CONFIG_HOME`.",
     "XDG_CACHE_HOME": "Its `cachedb/layout` is the default cache, its `cachedb/queries` has "
     "compiled queries; `$HOME/.cache` if not set.",
 }
 _OF_REGISTRIES = {
-    "CACHEDB_MIRROR": "Mirrors to try first, as `[REGISTRY=]URL`, separated by spaces or commas. "
-    "`--mirror` for the same registry replaces them.",
-    "LINUXKIT_MIRROR": "The same; read if `CACHEDB_MIRROR` is not set.",
+    "LINUXKIT_MIRROR": "Mirrors to try first, as `[REGISTRY=]URL`, separated by spaces or commas; "
+    "read if `CACHEDB_MIRROR` is not set. `--mirror` for the same registry replaces them.",
     "DOCKER_AUTH_CONFIG": "Credentials: the content of a `config.json`. Read before all files.",
     "DOCKER_CONFIG": "Directory of docker's `config.json`; `$HOME/.docker` if not set.",
     "REGISTRY_AUTH_FILE": "Credential file of podman, in place of those in the next two.",
     "XDG_RUNTIME_DIR": "Its `containers/auth.json` is read for credentials.",
-    "XDG_CONFIG_HOME": "Its `containers/auth.json` is read for credentials; `$HOME/.config` if "
-    "not set.",
+    "XDG_CONFIG_HOME": "Its `containers/auth.json` is read for credentials, its "
+    "`cachedb/config.toml` for defaults; `$HOME/.config` if not set.",
     "HOME": "Directory with `.docker` and `.config`.",
     "REQUESTS_CA_BUNDLE": "Certificate authorities to trust, in place of the system's.",
     "CURL_CA_BUNDLE": "The same; read if `REQUESTS_CA_BUNDLE` is not set.",
@@ -129,8 +132,8 @@ def environment() -> str:
 
 
 def variables() -> frozenset[str]:
-    """Return the environment variables of that page, but for those that only libraries read."""
-    return frozenset((*variables_of_options(), *_OF_DIRECTORIES, *_OF_REGISTRIES, *_OF_COMPLETION))
+    """Return the other environment variables of that page that cachedb itself reads."""
+    return frozenset((*_OF_DIRECTORIES, *_OF_REGISTRIES, *_OF_COMPLETION))
 
 
 def options() -> dict[str, frozenset[str]]:
@@ -144,15 +147,26 @@ def options() -> dict[str, frozenset[str]]:
 
 
 def variables_of_options() -> dict[str, str]:
-    """Return the environment variables that are defaults of options, and a line about each."""
+    """Return the environment variables of options for all commands, and a line about each."""
     root = typer.main.get_command(app)
     context = root.make_context("cachedb", [], resilient_parsing=True)
+    found: dict[str, list[Any]] = {}
+    takers: dict[str, list[str]] = {}
+    for name, command in _commands_of(root, context):
+        for option in filter(defaults.option_name, command.params):
+            long = defaults.option_name(option) or ""
+            found.setdefault(long, []).append(option)
+            takers.setdefault(long, []).append(name)
+    every = len(root.list_commands(context))
     return {
-        option.envvar: f"`{option.opts[0]}`: {option.help}"
-        for _, command in _commands_of(root, context)
-        for option in command.params
-        if isinstance(option.envvar, str)
+        defaults.variables("", long)[1]: _about_variable(options[0], takers[long], every)
+        for long, options in found.items()
     }
+
+
+def _about_variable(option: Any, takers: list[str], every: int) -> str:
+    of = "" if len(takers) == every else f" ({', '.join(takers)})"
+    return f"`{option.opts[0]}`: {option.help}{of}"
 
 
 def python_api() -> str:
@@ -229,8 +243,9 @@ applies it. Errors are classes of [`cachedb.errors`](exit-codes.md).
 """
 _ABOUT_COMMANDS = """\
 Data is written to stdout, messages and progress to stderr. Digests are printed in full when
-stdout is not a terminal. Every command ends with one of the [exit codes](exit-codes.md). Some
-options take their default from an [environment variable](environment.md).
+stdout is not a terminal. Every command ends with one of the [exit codes](exit-codes.md). The
+defaults of options come from [environment variables](environment.md) and the
+[configuration file](configuration.md).
 """
 _ABOUT_ERRORS = """\
 An error is one line on stderr, `cachedb: MESSAGE`, and possibly a second one, `hint: COMMAND`.
@@ -243,8 +258,15 @@ Everything read from outside has a limit. An environment variable sets it, up or
 of an exceeded limit names the variable.
 """
 _ABOUT_ENVIRONMENT = """\
-An option of the command line takes precedence over its variable. An empty variable counts as not
-set. [Limits](limits.md) have variables of their own, `CACHEDB_LIMIT_…`.
+Every option has a variable that is its default in all commands, `CACHEDB_PLATFORM` for
+`--platform`, and one for each command, `CACHEDB_PULL_PLATFORM`, which takes precedence. An option
+on the command line takes precedence over both, and both over the
+[configuration file](configuration.md).
+
+An empty variable counts as not set. `1`, `true`, `yes` and `on` set an option without a value,
+`0`, `false`, `no` and `off` do not. Several values are separated by blanks; those of `--drop`,
+`--keep` and `--param`, which may contain blanks, by line breaks. [Limits](limits.md) have
+variables of their own, `CACHEDB_LIMIT_…`.
 """
 _ABOUT_QUERIES = """\
 Words that a query is made of. [Query syntax](query-syntax.md) has the grammar and the forms of

@@ -59,7 +59,6 @@ ErrorFormatOption = Annotated[
         help="Format of errors.",
         is_eager=True,
         callback=_choose,
-        envvar=_VARIABLE,
     ),
 ]
 

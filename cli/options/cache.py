@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -25,10 +24,9 @@ CacheOption = Annotated[
     Path | None,
     typer.Option(
         "--cache",
-        envvar="CACHEDB_CACHE",
         metavar="DIR",
         help="Directory of the cache, an OCI image layout.",
-        show_default="$XDG_CACHE_HOME/cachedb/layout",
+        show_default="~/.cache/cachedb/layout",
     ),
 ]
 
@@ -63,7 +61,7 @@ def _with_hint(given: Path | None) -> Iterator[None]:
     try:
         yield
     except CacheNotFound as error:
-        if given is None and not os.environ.get("CACHEDB_CACHE"):
+        if given is None:
             error.hint = "cachedb pull NAME creates it, or choose another with --cache DIR"
         raise
 

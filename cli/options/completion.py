@@ -145,7 +145,7 @@ def _saved(context: typer.Context) -> dict[str, str]:
 
 
 def _folder(context: typer.Context) -> Path:
-    given = context.params.get("cache") or os.environ.get("CACHEDB_CACHE")
+    given = context.params.get("cache")
     return cache_folder(Path(given) if given else None)
 
 

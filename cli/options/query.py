@@ -40,7 +40,6 @@ TimeZoneOption = Annotated[
     str | None,
     typer.Option(
         "--tz",
-        envvar="CACHEDB_TZ",
         metavar="ZONE",
         help="Time zone of dates: Europe/Berlin, +02:00.",
         show_default="UTC",

@@ -36,7 +36,7 @@ def strings_of_modules_that_read_the_environment() -> Iterator[str]:
     for folder in ("cachedb", "cli"):
         for path in (ROOT / folder).rglob("*.py"):
             text = path.read_text()
-            if "environ" in text or "envvar" in text:
+            if "environ" in text:
                 for node in ast.walk(ast.parse(text)):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str):
                         yield node.value
@@ -45,7 +45,7 @@ def strings_of_modules_that_read_the_environment() -> Iterator[str]:
 def test_every_variable_that_the_code_reads_is_on_the_page() -> None:
     found = {each for each in strings_of_modules_that_read_the_environment() if
              VARIABLE.fullmatch(each)}  # fmt: skip
-    assert found == reference.variables()
+    assert found - reference.variables_of_options().keys() == reference.variables()
 
 
 def rows_of_files() -> dict[re.Pattern[str], int]:
@@ -157,7 +157,9 @@ def test_the_columns_of_a_command_are_those_of_the_page(
 
 
 def test_every_command_that_prints_rows_is_on_the_page() -> None:
-    objects = {"export", "query", "show", "tree"}
+    objects = {
+        "clean", "copy", "export", "import", "pull", "push", "query", "rm", "show", "tree"
+    }  # fmt: skip
     printing = {name for name, options in reference.options().items() if "--format" in options}
     assert {each.split()[0] for each in COLUMNS} - {"query"} == printing - objects
 

@@ -1,0 +1,76 @@
+"""Defaults of options from environment variables and configuration files.
+
+Every option has a variable for all commands, ``CACHEDB_OPTION``, and one for each command,
+``CACHEDB_COMMAND_OPTION``, which wins. The configuration file has the same: a key at its top, and
+one in a table with the name of the command.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cachedb.cli.options import config_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+# Variables of other programs that are read after our own.
+_FOREIGN: Final = {"cache": ("LINUXKIT_CACHE",), "mirror": ("LINUXKIT_MIRROR",)}
+# Values that may contain blanks: one a line.
+_IN_LINES: Final = frozenset({"drop", "keep", "param"})
+
+
+class Setting(NamedTuple):
+    """Default of an option, and the variable or file that it comes from."""
+
+    value: Any
+    origin: str
+
+
+def option_name(param: Any) -> str | None:
+    """Return the long name of an option without dashes; None for an argument and for --help."""
+    if param.param_type_name != "option" or param.name == "help":
+        return None
+    return next((opt[2:] for opt in param.opts if opt.startswith("--")), None)
+
+
+def variables(command: str, option: str) -> tuple[str, ...]:
+    """Return the variables of an option of a command; the first that is set counts."""
+    own = (f"CACHEDB_{command}_{option}", f"CACHEDB_{option}")
+    names = (name.upper().replace("-", "_") for name in own)
+    return (*names, *_FOREIGN.get(option, ()))
+
+
+def outer_settings(
+    command: str, params: Iterable[Any], *, is_lenient: bool = False
+) -> Mapping[str, Setting]:
+    """Return the settings of a command from environment and file, by name of parameter.
+
+    Raises:
+        InvalidInput: The file is not TOML, or has an unknown key in the table of the command;
+            not if lenient.
+    """
+    options = {name: param for param in params if (name := option_name(param)) is not None}
+    configured = config_file.settings(command, options, is_lenient=is_lenient)
+    found = {}
+    for name, param in options.items():
+        setting = _from_environment(command, name, is_list=param.multiple)
+        if setting is None and name in configured:
+            setting = Setting(configured[name], str(config_file.config_path()))
+        if setting is not None:
+            found[param.name] = setting
+    return found
+
+
+def _from_environment(command: str, option: str, *, is_list: bool) -> Setting | None:
+    for variable in variables(command, option):
+        if text := os.environ.get(variable):
+            return Setting(_values(option, text) if is_list else text, variable)
+    return None
+
+
+def _values(option: str, text: str) -> Sequence[str]:
+    if option in _IN_LINES:
+        return [line for line in text.splitlines() if line.strip()]
+    return text.replace(",", " ").split() if option == "mirror" else text.split()

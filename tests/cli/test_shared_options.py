@@ -1,0 +1,202 @@
+"""Options of every command, and defaults from environment variables and the configuration file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cachedb.cli import command as grammar
+from cachedb.cli.app import _COMMANDS, _load, main
+from cachedb.cli.options.defaults import option_name, variables
+from cachedb.cli.options.shared import OF_EVERY_COMMAND, shared_options
+from tests import build
+from tests.cli.conftest import Run, succeed
+
+APP = build.image()
+
+
+@pytest.fixture(autouse=True)
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration file that does not exist yet."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    path = tmp_path / "config" / "cachedb" / "config.toml"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def populated(tree: build.Tree) -> build.Tree:
+    """A layout with one image."""
+    tree.add(APP, "example.com/app:1")
+    return tree
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_every_command_has_the_shared_options_once(name: str) -> None:
+    found = [option for param in _load(name).params for option in param.opts]
+
+    assert sorted(found) == sorted(set(found))
+    assert {option for param in shared_options() for option in param.opts} <= set(found)
+
+
+def test_words_before_the_command_are_the_shared_options() -> None:
+    flags = {param for param in shared_options() if param.is_flag or param.count}
+    values = set(shared_options()) - flags
+
+    assert {param.name for param in shared_options()} == OF_EVERY_COMMAND
+    assert {o for p in flags for o in p.opts if o[:2] == "--"} == grammar._FLAGS
+    assert {o[1:] for p in flags for o in p.opts if o[:2] != "--"} == grammar._SHORT_FLAGS
+    assert {o for p in shared_options() if not (p.is_flag or p.count) for o in p.opts} == (
+        grammar._WITH_VALUE
+    )
+    assert values
+
+
+@pytest.mark.parametrize(
+    ("typed", "parsed"),
+    [
+        ("-q ls", "ls -q"),
+        ("-qvv ls app", "ls -qvv app"),
+        ("--cache here --format=json ls --tz UTC", "ls --cache here --format=json --tz UTC"),
+        ("--cache a ls --cache b", "ls --cache a --cache b"),
+        ("ls -q", "ls -q"),
+        ("--cache here --help", "--help"),
+        ("--cache here", ""),
+        ("--no-such ls", "--no-such ls"),
+        ("--quiet=yes ls", "--quiet=yes ls"),
+    ],
+)
+def test_shared_options_before_the_command_are_parsed_behind_it(typed: str, parsed: str) -> None:
+    assert " ".join(grammar.behind_the_command(typed.split())) == parsed
+
+
+@pytest.mark.parametrize("words", ["-q ls", "ls -q", "--quiet ls tag:1", "ls -q tag:1"])
+def test_quiet_stands_before_or_behind_the_command(
+    run: Run, populated: build.Tree, words: str
+) -> None:
+    assert succeed(run, populated.path, *words.split()) == f"{APP.digest}\n"
+
+
+def test_the_option_behind_the_command_wins(run: Run, populated: build.Tree) -> None:
+    words = ("--format", "csv", "ls", "--format", "jsonl")
+    assert json.loads(succeed(run, populated.path, *words))["digest"] == APP.digest
+
+
+@pytest.mark.parametrize("words", ["ls -vv", "-v ls", "query -v refs", "du -v"])
+def test_verbose_is_an_option_and_no_word_of_a_query(
+    run: Run, populated: build.Tree, words: str
+) -> None:
+    assert APP.digest[:12] in succeed(run, populated.path, *words.split())
+
+
+def test_a_missing_command_is_reported_behind_shared_options(run: Run, tmp_path: Path) -> None:
+    done = run(tmp_path, "-q", "--cache", tmp_path)
+
+    assert (done.code, done.err.splitlines()[0]) == (2, "cachedb: missing command")
+
+
+# -- environment ---------------------------------------------------------------------------
+
+
+def test_no_two_options_have_the_same_variable() -> None:
+    found: dict[str, tuple[str, str]] = {}
+    for name in _COMMANDS:
+        for option in filter(None, map(option_name, _load(name).params)):
+            own, general, *_ = variables(name, option)
+            assert found.setdefault(own, (name, option)) == (name, option)
+            assert found.setdefault(general, ("", option)) == ("", option)
+
+
+def test_the_variable_of_a_command_wins_over_that_of_all(
+    run: Run, populated: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHEDB_FORMAT", "csv")
+    assert succeed(run, populated.path, "ls").startswith("name,digest")
+
+    monkeypatch.setenv("CACHEDB_LS_FORMAT", "{digest}")
+    assert succeed(run, populated.path, "ls") == f"{APP.digest}\n"
+    assert json.loads(succeed(run, populated.path, "ls", "--format", "json"))
+
+
+def test_variables_set_flags_and_lists(
+    run: Run, tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("red/app:1", "blue/app:1", "green/app:1"):
+        tree.add(build.image(labels={"name": name}), name)
+    monkeypatch.setenv("CACHEDB_DROP", "name:red/* is:complete\nname:blue/*")
+    monkeypatch.setenv("CACHEDB_GC_GRACE", "0")
+
+    monkeypatch.setenv("CACHEDB_DRY_RUN", "1")
+    assert "would remove 2 names" in run(tree.path, "gc").err
+    monkeypatch.setenv("CACHEDB_DRY_RUN", "no")
+    assert "removed 2 names" in run(tree.path, "gc").err
+    assert succeed(run, tree.path, "ls", "--format", "{name}") == "green/app:1\n"
+
+
+def test_an_invalid_value_is_reported_with_its_variable(
+    run: Run, populated: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHEDB_FORMAT", "yaml")
+    done = run(populated.path, "ls")
+
+    assert done.code == 2
+    assert "(from CACHEDB_FORMAT)" in done.err
+
+
+def test_the_cache_of_linuxkit_is_read_after_our_own_variable(
+    run: Run,
+    populated: build.Tree,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LINUXKIT_CACHE", str(populated.path))
+
+    assert run(tmp_path / "none", "ls").code == 3
+    monkeypatch.setattr("sys.argv", ["cachedb", "ls", "-q"])
+    monkeypatch.delenv("CACHEDB_CACHE")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"{APP.digest}\n"
+
+
+# -- configuration file --------------------------------------------------------------------
+
+
+def test_the_configuration_file_has_defaults_for_all_commands_and_for_one(
+    run: Run, populated: build.Tree, configuration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration.write_text('format = "csv"\n[ls]\nformat = "{digest}"\n')
+    assert succeed(run, populated.path, "ls") == f"{APP.digest}\n"
+    assert succeed(run, populated.path, "du").startswith("names,digest")
+
+    monkeypatch.setenv("CACHEDB_FORMAT", "jsonl")
+    assert json.loads(succeed(run, populated.path, "ls"))["digest"] == APP.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("format = ", "Invalid value"),
+        ('format = "yaml"', "none of table"),
+        ('ls = "x"', "'ls' is not a table"),
+        ("[ls]\nfromat = 'json'", "ls has no option 'fromat'"),
+    ],
+)
+def test_a_wrong_configuration_is_reported_with_its_path(
+    run: Run, populated: build.Tree, configuration: Path, text: str, said: str
+) -> None:
+    configuration.write_text(text)
+    done = run(populated.path, "ls")
+
+    assert done.code == 2
+    assert str(configuration) in done.err
+    assert said in done.err
+
+
+def test_help_is_printed_with_a_wrong_configuration(
+    run: Run, populated: build.Tree, configuration: Path
+) -> None:
+    configuration.write_text("no toml")
+    assert "Usage" in succeed(run, populated.path, "ls", "--help")
