@@ -1,5 +1,9 @@
 """Records: immutable values compared by class and fields."""
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import pytest
 
 from cachedb.records import Record
@@ -51,3 +55,26 @@ def test_a_record_cannot_be_changed_but_replaced() -> None:
     assert found.replace(age=2) == Aged(name="a", age=2)
     with pytest.raises(TypeError):
         found.replace(size=1)
+
+
+def test_a_record_keeps_its_values_in_slots() -> None:
+    assert not hasattr(Aged(name="a"), "__dict__")
+
+
+def test_a_record_refuses_a_field_in_place_of_another() -> None:
+    fields = {"age": 1, "nome": "a"}
+
+    with pytest.raises(TypeError, match=r"missing \[name\], unknown \[nome\]"):
+        Other(**fields)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
+)
+def test_a_record_can_be_copied_and_pickled(copied: Callable[[Aged], Aged]) -> None:
+    found = Aged(name="a", note="n", age=3)
+
+    again = copied(found)
+
+    assert again == found
+    assert again.note == "n"
