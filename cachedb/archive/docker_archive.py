@@ -6,7 +6,6 @@ in it has no manifest, so one is made: OCI's, over the same bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from cachedb.archive.compression import Compression
@@ -16,6 +15,7 @@ from cachedb.errors import InvalidArchive, InvalidManifest
 from cachedb.oci import Descriptor, media_type
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode, encode
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -33,8 +33,7 @@ _LAYER_TYPES = {
 _MOST_LINKS = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
+class StoredFile(Record):
     """A member that has been stored: what it is called now, and how it is compressed."""
 
     digest: Digest
@@ -42,8 +41,7 @@ class StoredFile:
     compression: Compression
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedImage:
+class ListedImage(Record):
     """One entry of manifest.json: names of members, and the tags of the image."""
 
     config: str
@@ -51,8 +49,7 @@ class ListedImage:
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Record):
     """An image of the archive, ready to be stored: its tags and the manifest made for it."""
 
     config: Descriptor
@@ -72,8 +69,7 @@ class Image:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageToWrite:
+class ImageToWrite(Record):
     """What is written for one image: the blobs with their sizes, and its tags."""
 
     config: SizedDigest

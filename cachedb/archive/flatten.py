@@ -9,13 +9,13 @@ with their content.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from cachedb.archive.compression import Decompressed
 from cachedb.archive.file_tree import Node, Tree
 from cachedb.archive.tar import reader, writer
 from cachedb.archive.tar.reader import Member, MemberEntry, MemberKind
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     OpenLayer: TypeAlias = Callable[[int], BinaryIO]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlatTree:
+class FlatTree(Record):
     """Which entries of which layers make up the tree.
 
     `winners` gives for each layer the entries that are seen, by their place in it, and the
@@ -33,7 +32,7 @@ class FlatTree:
     """
 
     winners: Mapping[int, Mapping[int, tuple[str, ...]]]
-    directories: Mapping[str, Member] = field(default_factory=dict)
+    directories: Mapping[str, Member] = {}
     notes: tuple[str, ...] = ()
 
 
@@ -104,7 +103,7 @@ def _directory(path: str, node: Node) -> Member:
     name = path or "."
     if node.member is None:
         return Member(path=name, kind=MemberKind.DIRECTORY, mode=0o755)
-    return replace(node.member, path=name, size=0)
+    return node.member.replace(path=name, size=0)
 
 
 class _Emitter:
@@ -133,7 +132,7 @@ class _Emitter:
         first, *others = paths
         member = entry.member
         if member.path != first or member.is_sparse:
-            member = replace(member, path=first, is_sparse=False)
+            member = member.replace(path=first, is_sparse=False)
         yield member, entry.body.chunks()
         for path in others:
             yield _link(entry.member, first, path), ()
@@ -156,5 +155,5 @@ class _Emitter:
 def _link(member: Member, first: str, path: str) -> Member:
     # Not every tar can link to a symlink or a device; a second one is as good.
     if member.kind is not MemberKind.FILE:
-        return replace(member, path=path)
-    return replace(member, kind=MemberKind.HARD_LINK, path=path, target=first, size=0)
+        return member.replace(path=path)
+    return member.replace(kind=MemberKind.HARD_LINK, path=path, target=first, size=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from cachedb.archive import docker_archive, oci_archive
@@ -20,6 +19,7 @@ from cachedb.archive.oci_archive import (
 from cachedb.errors import InvalidArchive, InvalidManifest
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,8 +42,7 @@ class Store(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageArchive:
+class ImageArchive(Record):
     """Images of an archive.
 
     `index_json` lists them by digest. Where there is none, or it lists nothing, `images` are those

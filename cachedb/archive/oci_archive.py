@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from cachedb.archive.compression import Decompressed
@@ -20,6 +19,7 @@ from cachedb.errors import InvalidArchive, InvalidDigest, InvalidManifest
 from cachedb.limits import INDEX_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from cachedb.oci import Digest, layout_marker
 from cachedb.oci.strict_json import encode
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -38,29 +38,25 @@ _CHUNK = 1024 * 1024
 _BLOB_PARTS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marker:
+class Marker(Record):
     """The ``oci-layout`` file, checked."""
 
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivedIndex:
+class ArchivedIndex(Record):
     """The bytes of ``index.json``."""
 
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerManifest:
+class DockerManifest(Record):
     """The bytes of ``manifest.json`` of docker save."""
 
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
+class Blob(Record):
     """A member below ``blobs``; its body is checked against the digest as it is read."""
 
     name: str
@@ -69,8 +65,7 @@ class Blob:
     body: BlobBody
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LooseFile:
+class LooseFile(Record):
     """A file that has no place in an OCI layout: one of docker's, or the target of a link."""
 
     name: str
@@ -78,16 +73,14 @@ class LooseFile:
     body: Body
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LooseLink:
+class LooseLink(Record):
     """A layer of an old docker archive that is a symlink to another; both names are clean."""
 
     name: str
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HardLink:
+class HardLink(Record):
     """A second name of a file that stands before it in the archive; both names are clean.
 
     `digest` is that of the name, if it is the name of a blob; it is not checked.

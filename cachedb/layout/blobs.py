@@ -11,7 +11,6 @@ import io
 import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidDigest, NotALayout, StorageFailed
@@ -24,6 +23,7 @@ from cachedb.layout.directories import (
     storing,
 )
 from cachedb.oci.digest import Digest
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,7 @@ _HEX = "0123456789abcdef"
 _NO_SECOND_NAME = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlobFile:
+class BlobFile(Record):
     """A regular file in the blob store; times are in nanoseconds since 1970."""
 
     digest: Digest

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from typing import NewType
 
 from cachedb.errors import NotALayout
 from cachedb.layout.directories import closing, open_directory
+from cachedb.records import Record
 
 Stamp = NewType("Stamp", str)
 """What stat said of one file or directory."""
@@ -22,8 +22,7 @@ _RACY_NS = 2_000_000_000
 _ALGORITHMS = ("sha256", "sha384", "sha512")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
+class Fingerprint(Record):
     """State of the files at one moment; equal stamps mean the same state if `settled`."""
 
     index_json: Stamp

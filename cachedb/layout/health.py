@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cachedb.layout.directories import opened, skipping_unreadable
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,7 @@ _LOCKS = (".lock", GC_LOCK, ".cachedb/stage.lock")
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "glusterfs"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
+class Exposure(Record):
     """File or directory that other users can change; `count` files have the same fault."""
 
     path: str
@@ -33,8 +32,7 @@ class Exposure:
     count: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockHolder:
+class LockHolder(Record):
     """Process that holds a lock of the layout."""
 
     lock: str
@@ -44,8 +42,7 @@ class LockHolder:
     """The lock is exclusive; else other processes can hold it at the same time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class Volume(Record):
     """File system of a layout; sizes in bytes."""
 
     kind: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidManifest
@@ -17,13 +16,13 @@ from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import OCI_INDEX
 from cachedb.oci.names.entry_name import KIND, is_attached_kind, name_in
 from cachedb.oci.strict_json import decode_object, encode, kind_of
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ref:
+class Ref(Record):
     """Entry of index.json that can be read: a descriptor, and its name, if any.
 
     The name is that of `oci.entry_name.name_in`.
@@ -38,8 +37,7 @@ class Ref:
         return is_attached_kind(self.descriptor.annotations.get(KIND))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Record):
     """Element of ``manifests``: its JSON, and its ref or the reason why it cannot be read."""
 
     json: Mapping[str, Any]
@@ -79,8 +77,7 @@ class Entry:
         return cls(json=value, ref=Ref(name=name, descriptor=descriptor))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexJson:
+class IndexJson(Record):
     """Whole document; immutable, changes return a new one."""
 
     entries: tuple[Entry, ...]

@@ -13,7 +13,6 @@ import re
 import signal
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import NotALayout, StorageFailed
@@ -27,6 +26,7 @@ from cachedb.layout.directories import (
 )
 from cachedb.layout.locks import is_staging_in_use, try_flock
 from cachedb.layout.staging.area import is_complete
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,8 +62,7 @@ _PATTERNS = (
 _LOCKED = frozenset({STAGE, LEASES})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemporaryFile:
+class TemporaryFile(Record):
     """Temporary file or directory of a tool, abandoned or in use.
 
     `path` is relative to the layout; `size` is the bytes that its removal frees; `touched_ns` is
@@ -99,7 +98,7 @@ class TemporaryFiles:
         folder, _, name = found.path.rpartition("/")
         if folder == STAGE and is_complete(name) and not found.is_in_use:
             with opened(self._root, ".cachedb") as private:
-                return replace(found, is_in_use=is_staging_in_use(private))
+                return found.replace(is_in_use=is_staging_in_use(private))
         return found
 
     def remove(self, found: TemporaryFile) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,6 +17,7 @@ from cachedb.limits import INDEX_JSON_BYTES
 from cachedb.oci.digest import Digest
 from cachedb.operations.gc import mark, sweep
 from cachedb.operations.transfer.publish import leasing, publish
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,8 +32,7 @@ _LONGEST_LABEL = 4096
 _LONGEST_REF = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Info:
+class Info(Record):
     """A blob that is in the store."""
 
     digest: Digest
@@ -42,8 +41,7 @@ class Info:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class Status(Record):
     """An unfinished blob; `total` is 0 and `expected` None if unknown."""
 
     ref: str

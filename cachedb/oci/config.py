@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,13 @@ from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import DamagedFields, Fields
 from cachedb.oci.platform.model import Platform
 from cachedb.oci.strict_json import decode_damaged, decode_object
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageConfig:
+class ImageConfig(Record):
     """The part of a configuration that the catalog and flattening need.
 
     `created_at` is aware, of any offset. `diff_ids` are the digests of the uncompressed layers,
@@ -33,7 +32,7 @@ class ImageConfig:
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
 
 
 def parse(content: bytes) -> ImageConfig:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidDigest, InvalidManifest, InvalidMediaType
 from cachedb.oci.digest import Digest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.platform.model import Platform
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,7 @@ REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Descriptor:
+class Descriptor(Record):
     """What a parent declares of its child: media type, digest, size in bytes, and the rest.
 
     `data` is embedded content, checked against digest and size (descriptor.md §Embedded Content).
@@ -33,7 +32,7 @@ class Descriptor:
     size: int
     platform: Platform | None = None
     artifact_type: MediaType | None = None
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = {}
     urls: tuple[str, ...] = ()
     data: bytes | None = None
 

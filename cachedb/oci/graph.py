@@ -8,7 +8,6 @@ by `GRAPH_DEPTH`, the number of its documents by `GRAPH_NODES`, and neither by P
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES
@@ -208,7 +207,7 @@ def described_referrer(referrer: Descriptor, document: Index | Manifest | None) 
     if found is None and isinstance(document, Manifest) and document.config is not None:
         found = document.config.media_type
     kept = {k: v for k, v in document.annotations.items() if k not in {REF_NAME, CONTAINERD_NAME}}
-    return replace(referrer, artifact_type=found, annotations=kept)
+    return referrer.replace(artifact_type=found, annotations=kept)
 
 
 # -- the walker -----------------------------------------------------------------------------------

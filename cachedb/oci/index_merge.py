@@ -8,7 +8,6 @@ is a document without a platform that is about no manifest here.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,7 +49,7 @@ class IndexEntry(NamedTuple):
         """Return the entry with the digest and size of another document; its platform stays."""
         if target.digest == self.descriptor.digest:
             return self
-        moved = replace(self.descriptor, digest=target.digest, size=target.size, data=None)
+        moved = self.descriptor.replace(digest=target.digest, size=target.size, data=None)
         json = {name: item for name, item in self.json.items() if name != "data"}
         return IndexEntry(
             descriptor=moved, json=json | {"digest": str(target.digest), "size": target.size}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cachedb.errors import InvalidDigest, InvalidManifest
@@ -18,6 +17,7 @@ from cachedb.oci.strict_json import decode_object
 from cachedb.packages import json_stream
 from cachedb.packages.document_types import is_sbom, is_statement
 from cachedb.packages.json_stream import Take
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +45,7 @@ _HEX_DIGITS: Mapping[str, tuple[int, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Record):
     """What a statement is about: a resource descriptor of in-toto."""
 
     name: str
@@ -60,8 +59,7 @@ class Subject:
         return tuple(filter(None, (_blob_digest(*pair) for pair in self.digests)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Record):
     """A statement without its envelope."""
 
     predicate_type: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from cachedb.errors import InvalidPackageURL
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,7 @@ _KEY = re.compile(r"[a-z][a-z0-9._-]*")
 _NOTHING: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageURL:
+class PackageURL(Record):
     """A package URL in canonical form; what it does not have is ''.
 
     `str()` is the canonical text, which `parse` reads back to an equal value. `qualifiers`

@@ -25,8 +25,8 @@ MATCHERS = {
     "only": match.only,
     "only_strict": match.only_strict,
     "only_os": match.only_os,
-    "ordered": lambda platform: match.Ordered((platform,)),
-    "any": lambda platform: match.AnyOf((platform,)),
+    "ordered": lambda platform: match.Ordered(wanted=(platform,)),
+    "any": lambda platform: match.AnyOf(wanted=(platform,)),
 }
 
 

@@ -8,7 +8,6 @@ This one refuses what it cannot read, and reads a pipe as well as a file.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,6 +16,7 @@ from cachedb.archive.tar import pax, sparse
 from cachedb.archive.tar.header import BLOCK, ZERO_BLOCK, BadHeader, Header
 from cachedb.errors import InvalidArchive
 from cachedb.limits import LAYER_MEMBERS, SPARSE_FILE_BYTES, TAR_HEADER_BYTES, TAR_MEMBERS, Limit
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,8 +56,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class Member(Record):
     """One entry of an archive, with every extension applied to it.
 
     Texts are UTF-8 with surrogate escapes, as file names are in Python; they are as they stand
@@ -75,7 +74,7 @@ class Member:
     modified_ns: int = 0
     target: str = ""
     device: tuple[int, int] = (0, 0)
-    xattrs: Mapping[str, bytes] = field(default_factory=dict)
+    xattrs: Mapping[str, bytes] = {}
     is_sparse: bool = False
 
 
@@ -125,8 +124,7 @@ class Body(io.RawIOBase):
             yield chunk
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberEntry:
+class MemberEntry(Record):
     """A member and its content, which is there until the next entry is asked for."""
 
     member: Member
@@ -343,7 +341,7 @@ def text(raw: bytes) -> str:
 
 def _with_sparse_name(member: Member, found: Mapping[str, bytes]) -> Member:
     path = found.get(f"{sparse.PREFIX}name")
-    return replace(member, is_sparse=True, path=text(path) if path else member.path)
+    return member.replace(is_sparse=True, path=text(path) if path else member.path)
 
 
 def _check_global(records: Iterator[tuple[str, bytes]]) -> None:

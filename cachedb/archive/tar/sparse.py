@@ -6,10 +6,10 @@ Four forms are in use: GNU's own header, and PAX records in versions 0.0, 0.1 an
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.archive.tar.header import BLOCK, BadHeader, Header, number
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,8 +25,7 @@ _DIGITS = re.compile(rb"[0-9]{1,20}")
 _MOST_DIGITS = 21
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SparseMap:
+class SparseMap(Record):
     """The real size of a file, and each run of data in it: where it starts, how long it is."""
 
     size: int

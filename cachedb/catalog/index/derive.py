@@ -7,7 +7,6 @@ that the change can have reached, and the result is the same as for a catalog ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,20 +39,24 @@ class _Traits(NamedTuple):
     is_statement: bool
 
 
-@dataclass(slots=True)
 class _Claims:
-    """All that refs and links say of one blob."""
+    """What all refs and links declare of one blob."""
 
-    kinds: list[tuple[int, str, int, Kind]] = field(default_factory=list)
-    """By strength, media type and size, so that the first one does not depend on any order."""
-    platforms: set[int] = field(default_factory=set)
-    is_needed: bool = False
-    """Some ref, or some parent that is here, does not work without it."""
-    may_be_absent: bool = False
-    """Every parent can do without it because of what it is."""
-    is_attestation: bool = False
-    is_listed: bool = False
-    """Index.json or an index lists it, as only a document should be."""
+    __slots__ = (
+        "is_attestation", "is_listed", "is_needed", "kinds", "may_be_absent", "platforms",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        # By strength, media type and size, so that the first does not depend on any order.
+        self.kinds: list[tuple[int, str, int, Kind]] = []
+        self.platforms: set[int] = set()
+        # Some ref, or some parent that is here, does not work without it.
+        self.is_needed = False
+        # Every parent can do without it because of its kind.
+        self.may_be_absent = False
+        self.is_attestation = False
+        # index.json or an index lists it, as only a document should be.
+        self.is_listed = False
 
     def add(self, kind: Kind, claim: Claim) -> None:
         self.kinds.append((_STRENGTH[kind], claim.media_type, claim.size, kind))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachedb.catalog.index.blob_rows import Claim
@@ -11,6 +10,7 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import stored_refs
 from cachedb.errors import InvalidReference
 from cachedb.oci.reference import TAG, Reference
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +24,7 @@ PIN = "io.cachedb.pin"
 """An annotation of a descriptor in index.json: the ref is not to be removed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedEntry:
+class NamedEntry(Record):
     """A readable entry of index.json: its JSON in one form, its name, its descriptor."""
 
     text: str
@@ -33,17 +32,20 @@ class NamedEntry:
     descriptor: Descriptor
 
 
-@dataclass(slots=True)
 class RefChanges:
-    """What is to be written so that the rows are those of index.json again."""
+    """What is to be written so that the rows are those of index.json again.
 
-    touched: set[int] = field(default_factory=set)
-    """The ids of blobs that have gained or lost a ref, or of which a ref says something else."""
-    gone: list[int] = field(default_factory=list)
-    moved: list[dict[str, Any]] = field(default_factory=list)
-    changed: list[dict[str, Any]] = field(default_factory=list)
-    new: list[dict[str, Any]] = field(default_factory=list)
-    notes: dict[int, Mapping[str, str]] = field(default_factory=dict)
+    `touched` are the ids of blobs that have gained or lost a ref, or of which a ref declares
+    something else.
+    """
+
+    def __init__(self) -> None:
+        self.touched: set[int] = set()
+        self.gone: list[int] = []
+        self.moved: list[dict[str, Any]] = []
+        self.changed: list[dict[str, Any]] = []
+        self.new: list[dict[str, Any]] = []
+        self.notes: dict[int, Mapping[str, str]] = {}
 
     def write(self, connection: Connection) -> None:
         """Write them; the blobs that they are about have their rows by now."""

@@ -9,21 +9,21 @@ remembered until its file changes.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
 from cachedb.catalog.index import packages
-from cachedb.catalog.index.packages import PackedPackages
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import package_rows, sbom_rows
 from cachedb.oci.digest import Digest
 from cachedb.packages.document_types import DocumentTypes
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.index.packages import PackedPackages
     from cachedb.catalog.statements.index.sbom_rows import DocumentClaim, SbomRow, UnreadRow
     from cachedb.oci.digest import Digest
 
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 _MANY = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class Unread(Record):
     """A document that has not been read: the types to read it by, and which file it was."""
 
     digest: Digest
@@ -41,12 +40,11 @@ class Unread:
     predicate_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SbomReading:
+class SbomReading(Record):
     """Result of reading a document: its packages, or why it cannot be read."""
 
     document: Unread
-    packages: PackedPackages = field(default_factory=PackedPackages)
+    packages: PackedPackages
     skipped: str | None = None
     """How many elements of the document could not be read, and the first of them."""
     problem: str | None = None
@@ -54,8 +52,7 @@ class SbomReading:
     """Whether the content of the file does not match its digest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SbomClaim:
+class SbomClaim(Record):
     """What a link says of a document, and what the manifest that it is in describes."""
 
     digest: Digest
@@ -64,13 +61,15 @@ class SbomClaim:
     predicate_type: str
 
 
-@dataclass(slots=True)
 class _Wanted:
     """As what a document is to be read, and the blobs that it describes."""
 
-    media_type: str
-    predicate_type: str
-    targets: set[int] = field(default_factory=set)
+    __slots__ = ("media_type", "predicate_type", "targets")
+
+    def __init__(self, media_type: str, predicate_type: str) -> None:
+        self.media_type = media_type
+        self.predicate_type = predicate_type
+        self.targets: set[int] = set()
 
     def is_as(self, row: SbomRow) -> bool:
         """Whether a row of `sbom` says the same."""

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import CacheBusy, InvalidManifest, StorageFailed
@@ -31,6 +30,7 @@ from cachedb.limits import MARKER_BYTES
 from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object, encode
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,7 @@ _CHUNK = 1 << 20
 _ALGORITHM = "sha256"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestStatus:
+class IngestStatus(Record):
     """Progress of an ingest; times are in nanoseconds since 1970, sizes in bytes.
 
     `total` is 0 and `expected` None where the writer did not declare them.

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from cachedb.errors import InvalidReference
+from cachedb.records import Record
 
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::[0-9]*)?")
 _BEFORE_OBJECT = re.compile("[:@]")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerdName:
+class ContainerdName(Record):
     """A locator (host and path) and an object: a tag, a digest with its ``@``, both, or ''.
 
     Example:

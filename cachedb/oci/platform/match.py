@@ -8,8 +8,9 @@ it does not take last::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from cachedb.oci.platform.model import Platform
@@ -29,8 +30,7 @@ class Matcher(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered:
+class Ordered(Record):
     """Takes each of some platforms, and prefers them in the order given."""
 
     wanted: tuple[Platform, ...]
@@ -55,8 +55,7 @@ class Ordered:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(Record):
     """Takes each of some platforms, all alike."""
 
     wanted: tuple[Platform, ...]
@@ -72,8 +71,7 @@ class AnyOf:
         return (1, 0 if self.matches(platform.replace(os_features=())) else 1)
 
 
-@dataclass(frozen=True, slots=True)
-class OnlyOS:
+class OnlyOS(Record):
     """Takes every architecture of one operating system."""
 
     wanted: Platform
@@ -86,7 +84,7 @@ class OnlyOS:
         """Rank the architecture that was asked for first."""
         if not self.matches(platform):
             return (1,)
-        return (0, *Ordered((self.wanted,)).key(platform))
+        return (0, *Ordered(wanted=(self.wanted,)).key(platform))
 
     def _as_ours(self, platform: Platform) -> bool:
         ours = self.wanted
@@ -95,17 +93,17 @@ class OnlyOS:
 
 def only(platform: Platform) -> Ordered:
     """Take `platform` and what runs on it too, itself first."""
-    return Ordered(tuple(platform.runnable()))
+    return Ordered(wanted=tuple(platform.runnable()))
 
 
 def only_strict(platform: Platform) -> Ordered:
     """Take `platform` alone, by any of its names."""
-    return Ordered((platform,))
+    return Ordered(wanted=(platform,))
 
 
 def only_os(platform: Platform) -> OnlyOS:
     """Take every architecture of the operating system of `platform`."""
-    return OnlyOS(platform)
+    return OnlyOS(wanted=platform)
 
 
 def _newest_first(platform: Platform) -> SortKey:

@@ -9,7 +9,6 @@ platform that was asked for is written without an index, as linuxkit does and um
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from cachedb.archive import docker_archive, flatten, oci_archive
@@ -26,6 +25,7 @@ from cachedb.operations.transfer.local_graph import (
     LocalReferrers,
     check_present,
 )
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -58,14 +58,13 @@ class Exported(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Image:
+class _Image(Record):
     """An image that was chosen: its root with what it needs, children first."""
 
     name: str | None
     root: Descriptor
     content: tuple[Descriptor, ...]
-    made: Mapping[Digest, bytes] = field(default_factory=dict)
+    made: Mapping[Digest, bytes] = {}
     left_out: tuple[str, ...] = ()
     referrers: tuple[Descriptor, ...] = ()
 
@@ -90,8 +89,7 @@ class ExportPlan(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _OciExport:
+class _OciExport(Record):
     images: tuple[Exported, ...]
     index_json: bytes
     content: tuple[Descriptor, ...]
@@ -103,8 +101,7 @@ class _OciExport:
         return oci_archive.stream(self.index_json, blobs, _opener(layout, self.content, self.made))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _DockerExport:
+class _DockerExport(Record):
     images: tuple[Exported, ...]
     parts: tuple[ImageToWrite, ...]
     embedding: tuple[Descriptor, ...]
@@ -114,11 +111,10 @@ class _DockerExport:
         return docker_archive.stream(self.parts, _opener(layout, self.embedding, {}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FilesystemExport:
+class _FilesystemExport(Record):
     images: tuple[Exported, ...]
     layers: tuple[Descriptor, ...]
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         open_blob = _opener(layout, self.layers, {})
@@ -222,7 +218,7 @@ class _Choosing:
     ) -> _Image:
         """Make an index of some parts, and take what they contain and what refers to that."""
         content = image_parts.listing(self.documents, index, kept)
-        root = replace(index, digest=Digest.of(content), size=len(content), data=None)
+        root = index.replace(digest=Digest.of(content), size=len(content), data=None)
         below = [self.whole(part.descriptor) for part in kept]
         blobs = {each.digest: each for one in below for each in one.content}
         referrers = {each.digest: each for one in below for each in one.referrers}
@@ -253,7 +249,7 @@ def _named(descriptor: Descriptor, name: str | None) -> Descriptor:
     full = None if name is None else image_parts.full_name(name)
     if full is not None:
         kept[CONTAINERD_NAME] = str(full)
-    return replace(descriptor, annotations=kept)
+    return descriptor.replace(annotations=kept)
 
 
 def _exported(image: _Image) -> Exported:
@@ -290,7 +286,9 @@ def _plan_filesystem(
     ((name, descriptor, document),) = (_single(layout, root, options) for root in roots)
     check_present(layout, document.layers)
     return _FilesystemExport(
-        images=(Exported(name=name, digest=descriptor.digest),), layers=document.layers
+        images=(Exported(name=name, digest=descriptor.digest),),
+        layers=document.layers,
+        notes=[],
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import (
@@ -266,7 +265,7 @@ def described(layout: Layout, root: Root) -> Descriptor:
             found = ref.descriptor
             break
     file = layout.blobs.stat(root.digest)
-    return found if file is None else replace(found, size=file.size)
+    return found if file is None else found.replace(size=file.size)
 
 
 def descriptor_of(root: Root) -> Descriptor:

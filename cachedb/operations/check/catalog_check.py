@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs, state
@@ -148,7 +147,7 @@ def _images(layout: Layout, connection: Connection, corrupt: dict[str, str]) -> 
     yield from _misdeclared(connection)
     for ref in connection.each(refs.PARTIAL):
         found = note(Code.IMAGE_PARTIAL, "index.json", "not every platform was pulled")
-        yield replace(found, names=(ref.name,))
+        yield found.replace(names=(ref.name,))
 
 
 def _of_blob(layout: Layout, row: StateRow, corrupt: str | None) -> Finding | None:
@@ -171,9 +170,9 @@ def _misdeclared(connection: Connection) -> Iterator[Finding]:
         yield _with_names(connection, row.parent_digest, found)
     for named in connection.each(validation.MISDECLARED_REFS):
         what = f"declares {named.declared} bytes for {named.digest}, which has {named.size}"
-        yield replace(error(Code.SIZE_MISDECLARED, "index.json", what), names=(named.name,))
+        yield error(Code.SIZE_MISDECLARED, "index.json", what).replace(names=(named.name,))
 
 
 def _with_names(connection: Connection, digest: str, found: Finding) -> Finding:
     names = tuple(row.name for row in connection.each(refs.CONTAINING_DIGEST, digest=digest))
-    return replace(found, names=names, hint="cachedb verify --repair")
+    return found.replace(names=names, hint="cachedb verify --repair")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from cachedb.records import Record
 
 
 class Level(StrEnum):
@@ -51,8 +52,7 @@ class Code(StrEnum):
     VOLUME_REMOTE = "volume-remote"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Record):
     """One finding: its `path` in the layout, and the `names` of the images that it affects."""
 
     code: Code

@@ -7,7 +7,6 @@ give them back.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from cachedb.errors import CacheError, CorruptBlob, InvalidReference
 from cachedb.oci import Descriptor, MediaType, Reference
 from cachedb.operations.check.verify import verify
 from cachedb.operations.transfer.publish import leasing, publish_blobs
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -39,8 +39,7 @@ _CHUNK = 1 << 20
 _ORDER = (Kind.LAYER, Kind.OTHER, Kind.CONFIG, Kind.ATTESTATION, Kind.MANIFEST, Kind.INDEX)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repair:
+class Repair(Record):
     """Outcome of the repair of one blob: its `source`, or `why` it was not repaired."""
 
     finding: BlobFault
@@ -48,22 +47,21 @@ class Repair:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class Sources(Record):
     """Sources of blobs: other layouts first, then registries."""
 
     copies: tuple[Layout, ...] = ()
     connect: Connect | None = None
 
 
-@dataclass(slots=True)
 class _Wanted:
     """Blob to repair: its declared sizes and types, and the repositories that had it."""
 
-    finding: BlobFault
-    kind: Kind = Kind.OTHER
-    claims: list[tuple[str, int]] = field(default_factory=list)
-    repositories: list[tuple[str, str]] = field(default_factory=list)
+    def __init__(self, finding: BlobFault, kind: Kind = Kind.OTHER) -> None:
+        self.finding = finding
+        self.kind = kind
+        self.claims: list[tuple[str, int]] = []
+        self.repositories: list[tuple[str, str]] = []
 
     def descriptors(self) -> Iterator[Descriptor]:
         """Yield the descriptors of the blob; two parents can declare different ones."""
@@ -99,7 +97,7 @@ def _repair(
     with catalog.reading() as connection:
         wanted = [_wanted(connection, finding) for finding in findings]
     clients = {domain: None for each in wanted for domain, _ in each.repositories}
-    connected = _Connected(sources.copies, _connect(sources.connect, clients))
+    connected = _Connected(copies=sources.copies, clients=_connect(sources.connect, clients))
     with layout.staging() as stage, leasing(layout, catalog) as lease:
         lease.hold([each.finding.digest for each in wanted])
         with ThreadPoolExecutor(_JOBS) as pool:
@@ -120,8 +118,7 @@ def _connect(connect: Connect | None, domains: Collection[str]) -> dict[str, Cli
     return {} if connect is None else {domain: connect(domain) for domain in domains}
 
 
-@dataclass(frozen=True, slots=True)
-class _Connected:
+class _Connected(Record):
     copies: tuple[Layout, ...]
     clients: dict[str, Client]
 

@@ -6,7 +6,6 @@ Told from the catalog; `verify` is what reads bytes, and `deep_validation` unpac
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from cachedb.catalog.enums import Kind, State
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import validation
 from cachedb.operations.read.listing import manifests_below
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -51,8 +51,7 @@ class Condition(StrEnum):
         return self not in {Condition.COMPLETE, Condition.NOT_PULLED}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformReport:
+class PlatformReport(Record):
     """One platform: what was declared, and what is wrong."""
 
     declared: Platform | None
@@ -75,8 +74,7 @@ class PlatformReport:
         return self.condition is Condition.COMPLETE and not self.is_attestation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validation:
+class Validation(Record):
     """An image, platform by platform; `wanted` are the platforms asked for and not complete."""
 
     name: str | None

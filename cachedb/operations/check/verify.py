@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, verification
 from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 _PORTION = 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlobFault:
+class BlobFault(Record):
     """A corrupt or missing blob, and the names of the refs that contain it."""
 
     digest: Digest
@@ -39,8 +38,7 @@ class BlobFault:
     names: tuple[str | None, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
+class Verification(Record):
     """How many blobs and bytes a verification has hashed, and what it has found."""
 
     blobs: int
@@ -102,13 +100,13 @@ def _missing(connection: Connection, targets: Collection[int] | None) -> list[Di
     return [codecs.digest(text) for text in found]
 
 
-@dataclass(slots=True)
 class _Hashed:
     """The outcome of hashing: when each intact file was changed, and why others are corrupt."""
 
-    intact: dict[Digest, int] = field(default_factory=dict)
-    corrupt: dict[Digest, str] = field(default_factory=dict)
-    size: int = 0
+    def __init__(self) -> None:
+        self.intact: dict[Digest, int] = {}
+        self.corrupt: dict[Digest, str] = {}
+        self.size = 0
 
 
 def _hash(layout: Layout, digests: Iterable[Digest], progress: Callable[[int], None]) -> _Hashed:

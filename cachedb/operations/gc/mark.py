@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import reconcile
 from cachedb.operations.sync.recover import held_by_operations
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -76,8 +76,7 @@ _TEXTS = {
 _GARBAGE = frozenset({Reason.UNREACHABLE, Reason.ABANDONED, Reason.EXPIRED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Record):
     """Unreferenced blob, and the reason why it is removed or kept; `size` is in bytes."""
 
     digest: Digest
@@ -86,8 +85,7 @@ class Candidate:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
+class Leftover(Record):
     """File or folder that is not a blob, or not one yet; `tool` is the program that left it."""
 
     path: str
@@ -96,8 +94,7 @@ class Leftover:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Kept(Record):
     """Reachable blob, and the first name that references it; `size` is in bytes."""
 
     digest: Digest
@@ -106,8 +103,7 @@ class Kept:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GCPlan:
+class GCPlan(Record):
     """Blobs and leftovers that a collection would remove, and those that it would keep.
 
     `grace` and `quarantine` are in seconds: the age from which a blob is removed, and for how

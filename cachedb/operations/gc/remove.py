@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.errors import Refused
 from cachedb.operations.gc import weak_roots
 from cachedb.operations.read import resolve, usage
 from cachedb.operations.sync import reconcile
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.resolve import Root
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemovalPlan:
+class RemovalPlan(Record):
     """The refs to remove, and the bytes that nothing will keep any longer.
 
     `absent` says of names that were to be removed that they are not there.

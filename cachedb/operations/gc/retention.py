@@ -8,7 +8,6 @@ wins. Blobs are never dropped by a policy: they go when nothing leads to them an
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from cachedb.operations.read.run_query import select_ids
 from cachedb.operations.read.targets import refuse_lists, refuse_other_sorts
 from cachedb.query.semantics.check import check
 from cachedb.query.syntax.tree import Saved, walk
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,8 +34,7 @@ PINNED = "pinned"
 NO_RULE = "no rule drops it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Record):
     """What to drop and what to keep; `most` is the part of refs or bytes to drop at most."""
 
     drop: tuple[Query, ...] = ()
@@ -43,8 +42,7 @@ class Policy:
     most: float = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Record):
     """What becomes of a ref, and the rule that decided it."""
 
     root: Root
@@ -52,8 +50,7 @@ class Decision:
     rule: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedRule:
+class SavedRule(Record):
     """A saved query that a rule uses, as it was when the rule was read.
 
     `fingerprint` tells whether it has been changed since.
@@ -68,8 +65,7 @@ class SavedRule:
         return hashlib.sha256(self.text.encode()).hexdigest()[:_FINGERPRINT]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionPlan:
+class RetentionPlan(Record):
     """What a policy decides for every ref, and what that would free.
 
     `notes` are what a careful reader of the rules would point out, and `saved` the saved queries

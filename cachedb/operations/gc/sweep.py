@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.enums import Kind
@@ -33,6 +32,7 @@ from cachedb.operations.sync.recover import (
     restore_run,
     undo_unfinished,
 )
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
@@ -46,8 +46,7 @@ _ORDER = (
 _MOST_ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GCReport:
+class GCReport(Record):
     """Result of a collection; `freed` is in bytes, leftovers included.
 
     `quarantined` are the bytes that were removed and are not free yet.

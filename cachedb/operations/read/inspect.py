@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog import codecs
@@ -13,6 +12,7 @@ from cachedb.errors import BlobNotFound, CorruptBlob, LimitExceeded, StorageFail
 from cachedb.limits import CONFIG_BYTES
 from cachedb.oci import config
 from cachedb.operations.read.listing import manifests_below
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.resolve import Root
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig:
+class RunConfig(Record):
     """How one platform of an image is run.
 
     `entrypoint` and `cmd` are the lists of the config; a text, with one space between the words,
@@ -48,8 +47,7 @@ class RunConfig:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
+class Inspection(Record):
     """What an image says of itself."""
 
     root: Root

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from cachedb.catalog.enums import Kind
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs
 from cachedb.oci.platform.model import Platform
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -32,8 +32,7 @@ class Health(StrEnum):
     """Something that it needs is missing or corrupt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestEntry:
+class ManifestEntry(Record):
     """A manifest that an image leads to, with what its descriptor and its config say."""
 
     blob_id: int
@@ -50,8 +49,7 @@ class ManifestEntry:
         return self.declared or self.configured
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Record):
     """One ref; `size` is the bytes on disk of all that it contains."""
 
     name: str | None

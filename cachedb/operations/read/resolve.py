@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
@@ -20,6 +19,7 @@ from cachedb.errors import (
 from cachedb.oci.digest import Digest
 from cachedb.oci.names.entry_name import is_attached_kind, whole_digest
 from cachedb.oci.reference import Reference
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -34,8 +34,7 @@ _CANDIDATES = 3
 _FAR = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
+class Root(Record):
     """Resolved name or digest; `name` is None for content without a name, `size` is in bytes."""
 
     name: str | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
@@ -15,6 +14,7 @@ from cachedb.errors import InvalidManifest, PlatformNotFound
 from cachedb.operations.read.listing import manifests_below
 from cachedb.operations.sync.read_sboms import unreadable_sboms
 from cachedb.packages.raw_documents import raw_sbom
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from cachedb.packages.raw_documents import RawSbom
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sbom:
+class Sbom(Record, uncompared=("content",)):
     """An SBOM: what it describes, and its JSON as it stands.
 
     `document` is the blob that it is, or is in; `predicate_type` is that of the statement that
@@ -42,7 +41,7 @@ class Sbom:
     document: Digest
     media_type: str
     predicate_type: str
-    content: bytes = field(repr=False)
+    content: bytes
 
     @property
     def format(self) -> str:
@@ -51,8 +50,7 @@ class Sbom:
         return "cyclonedx" if "cyclonedx" in stated else "spdx"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedPackage:
+class ListedPackage(Record):
     """A package that some SBOM says is in a manifest."""
 
     platform: Platform | None
@@ -64,8 +62,7 @@ class ListedPackage:
     purl: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageListing:
+class PackageListing(Record):
     """The packages of an image, and the SBOMs that the list lacks, as a whole or in part."""
 
     packages: tuple[ListedPackage, ...]
@@ -74,8 +71,7 @@ class PackageListing:
     """SBOMs of which some elements were skipped; their other packages are listed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SbomCoverage:
+class SbomCoverage(Record):
     """How much of a cache queries of packages see.
 
     Of `refs` refs of images, `without` contain no package that an SBOM names. `unreadable` SBOMs
@@ -92,8 +88,7 @@ class SbomCoverage:
         return not self.without and not self.unreadable
 
 
-@dataclass(frozen=True, slots=True)
-class _Described:
+class _Described(Record):
     """A blob that SBOMs may describe."""
 
     digest: Digest
@@ -178,7 +173,7 @@ def _described(
 ) -> dict[int, _Described]:
     """Return what of an image SBOMs may describe: the manifests listed first, in their order."""
     entries = manifests_below(connection, {root.blob_id})[root.blob_id]
-    listed = {e.blob_id: _Described(e.digest, e.platform) for e in entries}
+    listed = {e.blob_id: _Described(digest=e.digest, platform=e.platform) for e in entries}
     if platform is None:
         return listed | _others(connection, root, listed)
     images = [e for e in entries if e.kind is Kind.MANIFEST and e.platform is not None]
@@ -194,7 +189,7 @@ def _others(
 ) -> dict[int, _Described]:
     """Return the indexes of an image, and its referrers, which may have some of their own."""
     return {
-        row.id: _Described(codecs.digest(row.digest), None)
+        row.id: _Described(digest=codecs.digest(row.digest), platform=None)
         for row in connection.each(blobs.DOCUMENTS_BELOW, blob_id=root.blob_id)
         if row.id not in listed
     }

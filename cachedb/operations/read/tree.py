@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog import codecs
@@ -153,13 +152,13 @@ def _grow(rows: _TreeRows, root: int) -> TreeNode:
     raise AssertionError  # the root is on the stack until its node is returned
 
 
-@dataclass(slots=True)
 class _Growing:
-    branch: _Branch
-    is_entered: bool = False
-    is_repeated: bool = False
-    pending: list[_Growing] = field(default_factory=list)
-    children: list[TreeNode] = field(default_factory=list)
+    def __init__(self, branch: _Branch) -> None:
+        self.branch = branch
+        self.is_entered = False
+        self.is_repeated = False
+        self.pending: list[_Growing] = []
+        self.children: list[TreeNode] = []
 
 
 def _node(rows: _TreeRows, here: _Growing) -> TreeNode:

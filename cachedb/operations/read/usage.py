@@ -6,12 +6,12 @@ hold together, plus what none holds any longer, is what is on disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs, usage
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.resolve import Root
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageUsage:
+class ImageUsage(Record):
     """What one digest, under all of its names, takes.
 
     `exclusive` is freed when every one of `names` is removed, and nothing when one stays.
@@ -39,8 +38,7 @@ class ImageUsage:
         return self.size - self.exclusive
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetUsage:
+class SetUsage(Record):
     """What some images, taken together, take; `exclusive` is what removing all of them frees."""
 
     size: int
@@ -52,8 +50,7 @@ class SetUsage:
         return self.size - self.exclusive
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Record):
     """What the cache takes; `total` is `exclusive` + `shared` + `garbage`."""
 
     total: int

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, links, refs
 from cachedb.errors import BlobNotFound
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from cachedb.catalog.enums import Kind
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
     from cachedb.oci.digest import Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Record):
     """A blob on the way from a ref to what it keeps."""
 
     digest: Digest
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Record):
     """One way on which a ref keeps a blob: from its target, first, to the blob, last."""
 
     name: str | None

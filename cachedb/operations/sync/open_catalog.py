@@ -6,20 +6,19 @@ The modules of reconciliation are imported only when the catalog is not up to da
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.database_file import CATALOG
 from cachedb.errors import CacheError, CatalogMismatch, StorageFailed
 from cachedb.operations.sync.freshness import is_ready, is_up_to_date
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from cachedb.layout import Layout
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(Record):
     """A catalog that is up to date with its layout."""
 
     catalog: Catalog

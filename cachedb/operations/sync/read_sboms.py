@@ -6,7 +6,6 @@ An interruption leaves the documents that were not read to the next reconciliati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
@@ -24,6 +23,7 @@ from cachedb.errors import (
 from cachedb.oci.digest import Digest
 from cachedb.packages.package import SkippedElement
 from cachedb.packages.sbom_documents import packages_in
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 _DOCUMENTS = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadableSbom:
+class UnreadableSbom(Record):
     """An SBOM of which nothing, or not every element, can be read."""
 
     digest: Digest
@@ -98,9 +97,11 @@ def _read(layout: Layout, document: Unread) -> SbomReading | None:
                 else:
                     listed.add(found)
     except CorruptBlob as error:
-        return SbomReading(document=document, problem=error.why, is_corrupt=True)
+        return SbomReading(
+            document=document, packages=PackedPackages(), problem=error.why, is_corrupt=True
+        )
     except (InvalidManifest, LimitExceeded) as error:
-        return SbomReading(document=document, problem=str(error))
+        return SbomReading(document=document, packages=PackedPackages(), problem=str(error))
     except (BlobNotFound, StorageFailed):
         return None
     return SbomReading(document=document, packages=listed, skipped=_told(count, skipped))

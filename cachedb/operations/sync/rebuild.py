@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
@@ -18,6 +17,7 @@ from cachedb.errors import (
     StorageFailed,
 )
 from cachedb.operations.sync import index_backup, reconcile
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 BROKEN_INDEX = "index.json.broken"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
+class Rebuilt(Record):
     """Numbers of a new catalog: derived rows, and rows of user state kept from the old one."""
 
     facts: int

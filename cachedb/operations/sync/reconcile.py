@@ -11,7 +11,6 @@ import json
 import re
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs, state
@@ -28,6 +27,7 @@ from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import leads_on, salvage
 from cachedb.operations.sync import index_backup, read_sboms
 from cachedb.operations.sync.freshness import is_up_to_date
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -48,8 +48,7 @@ _FIELDS_WITH_CHILDREN = frozenset(
 _MOST_READINGS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReconcileReport:
+class ReconcileReport(Record):
     """How many files were added, removed and changed since the last reconciliation."""
 
     added: int = 0
@@ -157,7 +156,7 @@ class _Reconciliation:
         state.write(connection, INDEX_PROBLEMS, json.dumps(index.problems))
         if not current.proves_same_names(_recorded(connection)):
             index_backup.keep(connection, index)
-        proven = replace(current, settled=current.settled and not self._is_racy)
+        proven = current.replace(settled=current.settled and not self._is_racy)
         state.write(connection, FINGERPRINT, str(proven))
         return ReconcileReport(**self._counts)
 

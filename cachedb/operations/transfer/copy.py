@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.oci import Reference
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions, pull
 from cachedb.operations.transfer.push import PushOptions, Sending, push
+from cachedb.records import Record
 from cachedb.registry.referrers import cosign_tags
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from cachedb.registry.client import Client
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyOptions:
+class CopyOptions(Record):
     """What to copy, and how to push it; what refers to the image goes with it unless told."""
 
     push: PushOptions
@@ -37,8 +36,7 @@ class CopyOptions:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copied:
+class Copied(Record):
     """What was pulled and pushed; `attached` are the tags of cosign 2 for the image."""
 
     pulled: Pulled

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog.statement import many
@@ -17,6 +16,7 @@ from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
 from cachedb.operations.gc import weak_roots
 from cachedb.operations.sync import read_sboms, reconcile
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -39,8 +39,7 @@ class Naming(NamedTuple):
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Record):
     """The lease of a running operation on blobs, present or not."""
 
     key: str
@@ -59,7 +58,7 @@ def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
         with catalog.writing() as connection:
             leases.take(connection, key, _now())
         try:
-            yield Lease(key, catalog)
+            yield Lease(key=key, catalog=catalog)
         except CacheError:
             _release(catalog, key)
             raise
@@ -92,7 +91,7 @@ def publish(
     Raises:
         CacheBusy: Another program deleted a blob that is not staged; no name is written.
     """
-    content = _Content(layout, stage, digests, reused)
+    content = _Content(layout=layout, stage=stage, digests=digests, reused=reused)
     with layout.publishing():
         stage.link(digests)
         with layout.locking_names():
@@ -115,7 +114,7 @@ def publish_made(
         digest = naming.descriptor.digest
         stage.add(digest, content)
         stage.link([digest])
-        _name(_Content(layout, stage, [digest]), catalog, [naming])
+        _name(_Content(layout=layout, stage=stage, digests=[digest]), catalog, [naming])
     read_sboms.read_new(layout, catalog)
 
 
@@ -183,8 +182,7 @@ def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:
         _mark_verified(connection, digests)
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(Record):
     """The blobs that some names need: staged ones, and others that were in the layout before."""
 
     layout: Layout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog.statement import many
@@ -17,6 +16,7 @@ from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
 from cachedb.operations.transfer.pull_graph import PullChoice, PullContext, PullGraph
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,8 +115,7 @@ def pull(
     return PullReport(pulled=pulled, failures=tuple(failures))
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
+class _Image(Record):
     """A name, and the graph that is pulled for it."""
 
     reference: Reference
@@ -157,7 +156,9 @@ def _open(
         except CacheError as error:
             failures.append((reference, error))
         else:
-            images.append(_Image(reference, PullGraph(context, client, asked, choice)))
+            images.append(
+                _Image(reference=reference, graph=PullGraph(context, client, asked, choice))
+            )
     return images, failures
 
 

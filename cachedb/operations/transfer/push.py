@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +30,7 @@ from cachedb.operations.transfer.push_graph import PushDocument, gather
 from cachedb.operations.transfer.remote_config import configured_platform
 from cachedb.operations.transfer.upload import RepositoryUpload
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
+from cachedb.records import Record
 from cachedb.registry.uploads import Outcome
 
 if TYPE_CHECKING:
@@ -138,7 +138,14 @@ def push(
     pushed: list[Pushed] = []
     failures: list[tuple[Sending, CacheError]] = []
     with _leasing(layout, catalog) as lease, workers(options.jobs) as pool:
-        task = _Task(layout, catalog, lease, pool, options, progress)
+        task = _Task(
+            layout=layout,
+            catalog=catalog,
+            lease=lease,
+            pool=pool,
+            options=options,
+            progress=progress,
+        )
         for sending in sendings:
             try:
                 client = connect(sending.target.domain)
@@ -148,8 +155,7 @@ def push(
     return PushReport(pushed=tuple(pushed), failures=tuple(failures))
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(Record):
     """What the images of one push share; without a lease the cache is read-only."""
 
     layout: Layout

@@ -6,7 +6,6 @@ Mirrors are not asked: what one of them has says nothing about what is published
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -33,6 +32,7 @@ from cachedb.oci.platform.match import only_strict
 from cachedb.oci.reference import DEFAULT_TAG
 from cachedb.operations.transfer.remote_config import configured_platform
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
+from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,8 +90,7 @@ def list_tags(client: Client, reference: Reference) -> Iterator[TagName]:
     return client.origin.tags(reference.path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteManifest:
+class RemoteManifest(Record):
     """One image or artifact at a registry; `size` is that of all of it."""
 
     descriptor: Descriptor
@@ -101,8 +100,7 @@ class RemoteManifest:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteImage:
+class RemoteImage(Record):
     """What a registry says about a reference; `content` is the document byte for byte.
 
     `size` is that of all of it, what images share counted once.
@@ -154,8 +152,7 @@ class Publication(StrEnum):
     """The registry could not be asked, or did not answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Published(Record):
     """A name of the cache and what its registry says; `error` is why that is not known."""
 
     root: Root
