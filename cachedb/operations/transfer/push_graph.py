@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,7 +85,7 @@ class PushGraph(NamedTuple):
         if isinstance(self.root.parsed, Index):
             listed = graph.leaves(self.root.parsed.manifests, inside)
             yield from (
-                replace(each, platform=each.platform or self.configured.get(each.digest))
+                each.replace(platform=each.platform or self.configured.get(each.digest))
                 for each in listed
                 if each.media_type.is_manifest
             )
