@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from cachedb.cache_files import CacheFiles
 from cachedb.cache_transfers import CacheTransfers
 from cachedb.catalog.database_file import CATALOG
 from cachedb.layout import Layout
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from cachedb.registry.client import Client
 
 
-class Cache(CacheTransfers):
+class Cache(CacheTransfers, CacheFiles):
     """OCI image layout with a catalog of its content; a context manager.
 
     Opening reconciles the catalog with the files. The catalog of a read-only cache is used if it

@@ -70,7 +70,7 @@ class Tree:
                 the entry would remove or replace the root.
             LimitExceeded: There are more names than the limit for the members of a layer.
         """
-        parts = _split(member.path, layer)
+        parts = split_path(member.path, layer)
         name = parts[-1] if parts else ""
         if name == OPAQUE:
             self._hide_all(parts[:-1], layer)
@@ -88,6 +88,31 @@ class Tree:
             prefix = f"{path}/" if path else ""
             for name, child in sorted((node.children or {}).items(), reverse=True):
                 stack.append((prefix + name, child))
+
+    def find(self, path: str, layer: int) -> Node | None:
+        """Return what a path leads to, or None; symlinks are followed, the last one too.
+
+        `layer` is the layer that an error names.
+
+        Raises:
+            InvalidArchive: Symlinks go in circles, or the path is too long.
+        """
+        walk = _Walk(self.root, split_path(path, layer), layer)
+        walk.advance()
+        if not walk.rest:
+            return walk.here
+        return _children(walk.here).get(walk.rest[0]) if len(walk.rest) == 1 else None
+
+    def find_entry(self, path: str, layer: int) -> Node | None:
+        """Return what has a path, or None; symlinks on the way are followed, the last one not.
+
+        Raises as `find` does.
+        """
+        parts = split_path(path, layer)
+        if not parts:
+            return self.root
+        directory = self._find_directory(parts[:-1], layer)
+        return None if directory is None else _children(directory).get(parts[-1])
 
     def _put(self, parts: Sequence[str], member: Member, origin: MemberOrigin) -> None:
         if not parts:
@@ -111,7 +136,7 @@ class Tree:
         _described(self.root, member, origin)
 
     def _linked(self, member: Member, layer: int) -> Node:
-        parts = _split(member.target, layer)
+        parts = split_path(member.target, layer)
         parent = self._find_directory(parts[:-1], layer) if parts else None
         found = _children(parent).get(parts[-1]) if parent else None
         if found is None or found.children is not None:
@@ -223,8 +248,12 @@ class _Walk:
         self.rest.extendleft(part for part in reversed(target.split("/")) if part not in {"", "."})
 
 
-def _split(path: str, layer: int) -> list[str]:
-    """Return the parts of a path below the root; what climbs out of it stays at the root."""
+def split_path(path: str, layer: int) -> list[str]:
+    """Return the parts of a path below the root; what climbs out of it stays at the root.
+
+    Raises:
+        InvalidArchive: The path is too long or holds a NUL; `layer` is the layer that it is in.
+    """
     _check_length(path, layer)
     parts: list[str] = []
     for part in path.split("/"):

@@ -158,7 +158,8 @@ def test_the_columns_of_a_command_are_those_of_the_page(
 
 def test_every_command_that_prints_rows_is_on_the_page() -> None:
     objects = {
-        "clean", "copy", "export", "import", "pull", "push", "query", "rm", "show", "tree"
+        "cat", "clean", "copy", "diff", "export", "import", "pull", "push", "query",
+        "rm", "show", "tree",
     }  # fmt: skip
     printing = {name for name, options in reference.options().items() if "--format" in options}
     assert {each.split()[0] for each in COLUMNS} - {"query"} == printing - objects

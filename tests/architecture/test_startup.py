@@ -110,6 +110,7 @@ _OPTIONS = _SHARED | {
     "cachedb.operations", "cachedb.operations.archives", "cachedb.operations.transfer",
     "cachedb.operations.archives.export_formats",
     "cachedb.cli.options.config_file", "cachedb.cli.options.defaults",
+    "cachedb.cli.options.image_paths",
     "cachedb.cli.options.policies", "cachedb.cli.options.registries", "cachedb.cli.options.values",
     "cachedb.cli.render.answers", "cachedb.cli.render.fitting", "cachedb.cli.render.plans",
 }  # fmt: skip

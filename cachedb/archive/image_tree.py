@@ -1,0 +1,152 @@
+"""File tree of an image from the entries of its layers: visible, overwritten and deleted files."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from cachedb.archive.compression import Decompressed
+from cachedb.archive.file_tree import WHITEOUT, Tree
+from cachedb.archive.tar import reader
+from cachedb.archive.tar.reader import Member, MemberKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cachedb.archive.file_tree import MemberOrigin, Node
+
+
+class LayerFile(NamedTuple):
+    """An entry of a layer, and the SHA-256 of its content if it is a regular file."""
+
+    member: Member
+    sha256: bytes | None = None
+
+
+class ImageFile(NamedTuple):
+    """A visible file of an image.
+
+    `path` is absolute and clean. `origin` is the entry that has its content; None for a directory
+    that no layer describes. Hard links share the origin.
+    """
+
+    path: str
+    member: Member
+    origin: MemberOrigin | None
+    sha256: bytes | None
+
+
+class HiddenState(StrEnum):
+    """Why a container does not see a file of a layer."""
+
+    OVERWRITTEN = "overwritten"
+    DELETED = "deleted"
+
+
+class HiddenFile(NamedTuple):
+    """A regular file that a layer stores and no path of the image shows; `size` is in bytes."""
+
+    path: str
+    layer: int
+    size: int
+    state: HiddenState
+
+
+def list_members(source: BinaryIO, *, name: str) -> Iterator[LayerFile]:
+    """Yield the entries of a layer, compressed or not, in their order; content is not hashed.
+
+    Raises:
+        InvalidArchive: The layer is malformed; `name` is put before the reason.
+        LimitExceeded: There are more members than the limit.
+    """
+    for entry in reader.read_layer(Decompressed(source, name=name), name=name):
+        yield LayerFile(entry.member)
+
+
+def hash_members(source: BinaryIO, *, name: str) -> Iterator[LayerFile]:
+    """Yield the entries of a layer as `list_members` does, with the hash of regular files."""
+    for entry in reader.read_layer(Decompressed(source, name=name), name=name):
+        if entry.member.kind is not MemberKind.FILE:
+            yield LayerFile(entry.member)
+            continue
+        hasher = sha256()
+        for chunk in entry.body.chunks():
+            hasher.update(chunk)
+        yield LayerFile(entry.member, hasher.digest())
+
+
+class ImageTree:
+    """The file tree that layers show together, the lowest first (image-spec, layer.md).
+
+    Holds every entry of every layer; building it takes time linear in their number.
+
+    Raises:
+        InvalidArchive: A layer asks for what has no place in a tree.
+        LimitExceeded: There are more names than the limit for the members of a layer.
+    """
+
+    def __init__(self, layers: Sequence[Sequence[LayerFile]]) -> None:
+        self._layers = layers
+        self._tree = Tree()
+        for number, layer in enumerate(layers):
+            for index, file in enumerate(layer):
+                self._tree.apply(file.member, number, index)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Entries of the layers that were ignored, a text each."""
+        return self._tree.notes
+
+    def visible(self) -> Iterator[ImageFile]:
+        """Yield what a container sees, parents first, names in order."""
+        for path, node in self._tree.walk():
+            yield self._file(f"/{path}", node)
+
+    def find(self, path: str) -> ImageFile | None:
+        """Return the file that a path leads to; symlinks are followed inside the tree.
+
+        Raises:
+            InvalidArchive: Symlinks go in circles.
+        """
+        node = self._tree.find(path, len(self._layers))
+        return None if node is None else self._file(path, node)
+
+    def canonical(self, path: str) -> str | None:
+        """Return the path of a file without symlinks on the way; None if there is no such file.
+
+        A symlink at the end stays, unless the path ends with a slash. Takes time linear in the
+        number of files.
+
+        Raises:
+            InvalidArchive: Symlinks go in circles.
+        """
+        find = self._tree.find if path.endswith("/") else self._tree.find_entry
+        wanted = find(path, len(self._layers))
+        if wanted is None:
+            return None
+        return next(f"/{path}" for path, node in self._tree.walk() if node is wanted)
+
+    def hidden(self) -> Iterator[HiddenFile]:
+        """Yield the regular files that are stored in vain, layer by layer, in their order."""
+        seen = {
+            (node.origin.layer, node.origin.index) for _, node in self._tree.walk() if node.origin
+        }
+        for number, layer in enumerate(self._layers):
+            for index, (member, _) in enumerate(layer):
+                if member.kind is MemberKind.FILE and (number, index) not in seen:
+                    path = member.path.removeprefix("./").lstrip("/")
+                    if not path.rpartition("/")[2].startswith(WHITEOUT):
+                        state = self._state(member, number)
+                        yield HiddenFile(f"/{path}", number, member.size, state)
+
+    def _state(self, member: Member, layer: int) -> HiddenState:
+        is_there = self._tree.find_entry(member.path, layer) is not None
+        return HiddenState.OVERWRITTEN if is_there else HiddenState.DELETED
+
+    def _file(self, path: str, node: Node) -> ImageFile:
+        if node.origin is None:
+            implied = Member(path=path, kind=MemberKind.DIRECTORY, mode=0o755)
+            return ImageFile(path, implied, None, None)
+        member, digest = self._layers[node.origin.layer][node.origin.index]
+        return ImageFile(path, member, node.origin, digest)

@@ -1,0 +1,113 @@
+"""Files half of `Cache`: list, read and compare what is inside the layers of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.cache_reader import CacheReader
+from cachedb.catalog.user_state import uses
+from cachedb.operations.read import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cachedb.oci import Platform
+    from cachedb.operations.files.compare import ImageDifference
+    from cachedb.operations.files.image_layers import ImageLayers, LayerListings
+    from cachedb.operations.files.list_files import ListedFile
+    from cachedb.operations.files.read_file import FileContent
+    from cachedb.operations.files.waste import WasteReport
+    from cachedb.query.syntax.tree import Query
+
+
+class CacheFiles(CacheReader):
+    """Read the files inside layers; each method reads the layers that it needs, once or twice.
+
+    A method of one image reads the platform of `platforms`, else that of this machine, else the
+    only one. All raise InvalidArchive for a malformed layer and CorruptBlob for a damaged one.
+    """
+
+    def files(
+        self, name: str, path: str = "/", platforms: Sequence[Platform] = ()
+    ) -> Sequence[ListedFile]:
+        """List the files of an image at and below a path, parents first, names in order.
+
+        Raises:
+            NotFound: The image has no such path.
+        """
+        from cachedb.operations.files.list_files import list_files
+
+        return list_files(self._listings(), self._layers(name, platforms), path)
+
+    def read_file(self, name: str, path: str, platforms: Sequence[Platform] = ()) -> FileContent:
+        """Open a regular file of an image; symlinks are followed inside the image.
+
+        Raises:
+            NotFound: The image has no such file.
+            InvalidInput: The path is that of a directory, a device or a pipe.
+        """
+        from cachedb.operations.files import read_file
+
+        image = self._layers(name, platforms)
+        return read_file.read_file(self.layout, self._listings(), image, path)
+
+    def compare(
+        self, before: str, after: str, platforms: Sequence[Platform] = ()
+    ) -> ImageDifference:
+        """Compare files, configuration and packages of two images."""
+        from cachedb.operations.files import compare
+        from cachedb.operations.read import sbom
+
+        images = [self._layers(name, platforms) for name in (before, after)]
+        packages = []
+        with self.catalog.reading() as connection:
+            for image in images:
+                root = resolve.find(connection, str(image.digest))
+                packages.append(sbom.list_packages(connection, root).packages)
+        return compare.ImageDifference(
+            before=images[0],
+            after=images[1],
+            files=compare.compare_files(self._listings(), *images),
+            values=compare.compare_values(self.layout, *images),
+            packages=compare.compare_packages(*packages),
+        )
+
+    def text_difference(self, difference: ImageDifference) -> Iterator[str]:
+        """Yield the changed text files of a difference as lines of a unified diff."""
+        from cachedb.operations.files import text_diff
+
+        return text_diff.unified(self.layout, difference)
+
+    def waste(self, names: Sequence[str] = (), where: Query | None = None) -> WasteReport:
+        """Measure the bytes that layers of images overwrite, delete, or store more than once.
+
+        Measures each platform of every image if there are neither names nor a query. An image that
+        cannot be read stops no other.
+        """
+        from cachedb.operations.files import waste
+
+        return waste.measure(self._listings(), self._all_layers(names, where))
+
+    def _layers(self, name: str, platforms: Sequence[Platform]) -> ImageLayers:
+        from cachedb.operations.files.image_layers import find_layers
+
+        with self.catalog.reading() as connection:
+            root = resolve.find(connection, name)
+        found = find_layers(self.layout, root, platforms)
+        uses.record_use(self.catalog, digests=[root.digest])
+        return found
+
+    def _all_layers(self, names: Sequence[str], where: Query | None) -> list[ImageLayers]:
+        from cachedb.operations.files.image_layers import find_all_layers
+
+        found = [
+            image
+            for root in self.targets(names, where)
+            for image in find_all_layers(self.layout, root)
+        ]
+        return list({image.digest: image for image in found}.values())
+
+    def _listings(self) -> LayerListings:
+        from cachedb.operations.files.image_layers import LayerListings
+
+        return LayerListings(self.layout)

@@ -1,0 +1,222 @@
+"""Differences of two images: files, configuration and packages."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cachedb.archive.tar.reader import MemberKind
+from cachedb.limits import CONFIG_BYTES
+from cachedb.oci.strict_json import decode_damaged
+from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cachedb.archive.image_tree import ImageFile, ImageTree
+    from cachedb.layout import Layout
+    from cachedb.operations.files.image_layers import ImageLayers, LayerListings
+    from cachedb.operations.read.sbom import ListedPackage
+
+_NOT_COMPARED = frozenset({"created", "history", "rootfs"})
+
+
+class ChangeKind(StrEnum):
+    """What happened to a file, a value or a package from one image to the other."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+class FileChange(NamedTuple):
+    """A file that differs; `fields` names what changed: type, content, size, mode, owner, target.
+
+    `before` is None for an added file, `after` for a removed one.
+    """
+
+    path: str
+    change: ChangeKind
+    before: ImageFile | None
+    after: ImageFile | None
+    fields: tuple[str, ...] = ()
+
+    @property
+    def size_change(self) -> int:
+        """The bytes by which the file grew."""
+        return _size(self.after) - _size(self.before)
+
+
+class ValueChange(NamedTuple):
+    """A value of the configuration that differs, or a platform; None where it is absent."""
+
+    key: str
+    before: str | None
+    after: str | None
+
+
+class PackageChange(NamedTuple):
+    """A package of which the images have different versions; the versions are sorted."""
+
+    type: str
+    name: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @property
+    def change(self) -> ChangeKind:
+        """Whether the package was added, removed or changed."""
+        if not self.before:
+            return ChangeKind.ADDED
+        return ChangeKind.CHANGED if self.after else ChangeKind.REMOVED
+
+
+class ImageDifference(Record):
+    """What differs between two images, files and packages sorted by path and name."""
+
+    before: ImageLayers
+    after: ImageLayers
+    files: tuple[FileChange, ...]
+    values: tuple[ValueChange, ...]
+    packages: tuple[PackageChange, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.files or self.values or self.packages)
+
+
+def compare_files(
+    listings: LayerListings, before: ImageLayers, after: ImageLayers
+) -> tuple[FileChange, ...]:
+    """Compare the visible files of two images, sorted by path.
+
+    Times of modification are not compared. A layer of both images is read once, and hashed only if
+    a file of it has the size of a file that replaced it.
+
+    Raises:
+        InvalidArchive: A layer is malformed.
+    """
+    shared = {layer.digest for layer in before.layers} & {layer.digest for layer in after.layers}
+    alone = {layer.digest for image in (before, after) for layer in image.layers} - shared
+    trees = [listings.tree(image.layers, alone) for image in (before, after)]
+    return tuple(_Comparison(listings, before, after).changes(*trees))
+
+
+def compare_values(
+    layout: Layout, before: ImageLayers, after: ImageLayers
+) -> tuple[ValueChange, ...]:
+    """Compare platforms and configurations, but for creation time, history and diff IDs.
+
+    Raises:
+        BlobNotFound: A config is not in the layout.
+        InvalidManifest: A config is not JSON.
+    """
+    values = [dict(_values(layout, image)) for image in (before, after)]
+    keys = sorted(values[0].keys() | values[1].keys())
+    return tuple(
+        ValueChange(key, values[0].get(key), values[1].get(key))
+        for key in keys
+        if values[0].get(key) != values[1].get(key)
+    )
+
+
+def compare_packages(
+    before: Sequence[ListedPackage], after: Sequence[ListedPackage]
+) -> tuple[PackageChange, ...]:
+    """Compare packages by type and name."""
+    versions = [_versions(packages) for packages in (before, after)]
+    keys = sorted(versions[0].keys() | versions[1].keys())
+    changes = (
+        PackageChange(*key, versions[0].get(key, ()), versions[1].get(key, ())) for key in keys
+    )
+    return tuple(each for each in changes if each.before != each.after)
+
+
+class _Comparison:
+    def __init__(self, listings: LayerListings, before: ImageLayers, after: ImageLayers) -> None:
+        self._listings = listings
+        self._before = before
+        self._after = after
+
+    def changes(self, old: ImageTree, new: ImageTree) -> Iterator[FileChange]:
+        before = {file.path: file for file in old.visible()}
+        after = {file.path: file for file in new.visible()}
+        for path in sorted(before.keys() | after.keys()):
+            was, now = before.get(path), after.get(path)
+            if was is None or now is None:
+                kind = ChangeKind.ADDED if was is None else ChangeKind.REMOVED
+                yield FileChange(path, kind, was, now)
+            elif fields := tuple(self._fields(was, now)):
+                yield FileChange(path, ChangeKind.CHANGED, was, now, fields)
+
+    def _fields(self, was: ImageFile, now: ImageFile) -> Iterator[str]:
+        if self._is_same_entry(was, now):
+            return
+        old, new = was.member, now.member
+        if old.kind is not new.kind:
+            yield "type"
+        elif old.kind is MemberKind.FILE:
+            if old.size != new.size:
+                yield "size"
+            elif self._sha256(self._before, was) != self._sha256(self._after, now):
+                yield "content"
+        if old.mode != new.mode:
+            yield "mode"
+        if (old.uid, old.gid) != (new.uid, new.gid):
+            yield "owner"
+        if (old.target, old.device) != (new.target, new.device):
+            yield "target"
+        if old.xattrs != new.xattrs:
+            yield "xattrs"
+
+    def _is_same_entry(self, was: ImageFile, now: ImageFile) -> bool:
+        if was.origin is None or now.origin is None:
+            return was.origin is now.origin
+        layers = self._before.layers[was.origin.layer], self._after.layers[now.origin.layer]
+        return layers[0].digest == layers[1].digest and was.origin.index == now.origin.index
+
+    def _sha256(self, image: ImageLayers, file: ImageFile) -> bytes | None:
+        if file.sha256 is not None or file.origin is None:
+            return file.sha256
+        return self._listings.hashed(image.layers[file.origin.layer])[file.origin.index].sha256
+
+
+def _values(layout: Layout, image: ImageLayers) -> Iterator[tuple[str, str]]:
+    if image.platform is not None:
+        yield "platform", image.platform.full
+    config = image.config
+    content = config.data or layout.blobs.read(config.digest, CONFIG_BYTES)
+    for key, value in decode_damaged(content).items():
+        if key == "config" and isinstance(value, dict):
+            for name, item in value.items():
+                yield from _flat(f"config.{name}", item)
+        elif key not in _NOT_COMPARED:
+            yield from _flat(key, value)
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield a value of the config as text: objects and variables by key, lists as JSON."""
+    if value in (None, "", [], {}):
+        return
+    if key == "config.Env" and isinstance(value, list):
+        for item in value:
+            name, _, text = str(item).partition("=")
+            yield f"{key}.{name}", text
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield f"{key}.{name}", item if isinstance(item, str) else json.dumps(item)
+    else:
+        yield key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _versions(packages: Sequence[ListedPackage]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for package in packages:
+        found.setdefault((package.type, package.name), set()).add(package.version)
+    return {key: tuple(sorted(versions)) for key, versions in found.items()}
+
+
+def _size(file: ImageFile | None) -> int:
+    return 0 if file is None else file.member.size

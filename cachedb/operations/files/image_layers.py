@@ -1,0 +1,148 @@
+"""Layers of one platform of an image, opened and read in memory bounded by their entries."""
+
+from __future__ import annotations
+
+import io
+from contextlib import closing
+from typing import TYPE_CHECKING, BinaryIO
+
+from cachedb.archive.image_tree import ImageTree, hash_members, list_members
+from cachedb.errors import InvalidInput
+from cachedb.oci import graph
+from cachedb.operations.archives import image_parts
+from cachedb.operations.transfer.local_graph import LocalDocuments, check_present
+from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from cachedb.archive.image_tree import LayerFile
+    from cachedb.layout import Layout
+    from cachedb.oci import Descriptor, Digest, Platform
+    from cachedb.operations.archives.image_parts import Part
+    from cachedb.operations.read.resolve import Root
+
+_MOST_KEPT = 2_000_000
+
+
+class ImageLayers(Record):
+    """One platform of an image: its layers, the lowest first, and its config.
+
+    `name` is what messages call the image: its name in the cache, else its digest.
+    """
+
+    name: str
+    platform: Platform | None
+    digest: Digest
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+
+
+def find_layers(layout: Layout, root: Root, platforms: Sequence[Platform] = ()) -> ImageLayers:
+    """Find the layers of an image: of the platform asked for, of this machine, or the only one.
+
+    Raises:
+        PlatformNotFound: The image has nothing for the platform.
+        InvalidInput: It is no image, or a layer is encrypted or is no file system.
+        BlobNotFound: A layer is not in the layout.
+    """
+    part = image_parts.find_one(
+        LocalDocuments(layout), image_parts.described(layout, root), platforms, root.name,
+        is_forced=False,
+    )  # fmt: skip
+    return _layers_of(layout, root, part)
+
+
+def find_all_layers(layout: Layout, root: Root) -> list[ImageLayers]:
+    """Find the layers of each platform of an image that is in the layout.
+
+    Attestations and other content without a file system are left out. Raises as `find_layers`.
+    """
+    documents = LocalDocuments(layout)
+    descriptor = image_parts.described(layout, root)
+    if not graph.is_document(descriptor.media_type):
+        return []
+    parts = image_parts.find_parts(documents, descriptor, root.name)
+    return [
+        _layers_of(layout, root, part)
+        for part in parts
+        if part.may_be_image and part.document is not None
+    ]
+
+
+def _layers_of(layout: Layout, root: Root, part: Part) -> ImageLayers:
+    name = root.name or str(root.digest)
+    image = part.image(root.name)
+    for layer in image.layers:
+        if not layer.media_type.may_unpack:
+            what = "is encrypted" if layer.media_type.is_encrypted else "is not a file system"
+            why = f"layer {layer.digest} of {name!r} {what}"
+            raise InvalidInput(f"{why}: its type is {str(layer.media_type)!r}")
+    assert image.config is not None  # only images have one
+    check_present(layout, image.layers)
+    return ImageLayers(
+        name=name,
+        platform=part.platform,
+        digest=part.descriptor.digest,
+        config=image.config,
+        layers=image.layers,
+    )
+
+
+def open_layer(layout: Layout, layer: Descriptor) -> BinaryIO:
+    """Open the bytes of a layer as they are stored; the last read checks their digest.
+
+    Raises:
+        BlobNotFound: The layer is not in the layout.
+    """
+    if layer.data is not None:
+        return io.BytesIO(layer.data)
+    return layout.blobs.open(layer.digest)
+
+
+class LayerListings:
+    """Entries of layers, each layer read once while its entries fit into the memory kept for that.
+
+    At most 2 000 000 entries are kept; the layers that were read first are dropped.
+
+    Raises:
+        InvalidArchive: From every method: a layer is malformed.
+        LimitExceeded: A layer has more members than the limit.
+        CorruptBlob: A layer is not what its digest says.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._hashed: dict[Digest, list[LayerFile]] = {}
+
+    def members_of(self, layer: Descriptor) -> list[LayerFile]:
+        """Return the entries of a layer; content is not hashed."""
+        return self._hashed.get(layer.digest) or self._read(layer, list_members)
+
+    def hashed(self, layer: Descriptor) -> list[LayerFile]:
+        """Return the entries of a layer, with the SHA-256 of regular files."""
+        found = self._hashed.get(layer.digest)
+        if found is None:
+            found = self._hashed[layer.digest] = self._read(layer, hash_members)
+            self._drop_oldest()
+        return found
+
+    def tree(self, layers: Sequence[Descriptor], hashed: Collection[Digest] = ()) -> ImageTree:
+        """Return the file tree of layers; the content of the layers in `hashed` is hashed."""
+        return ImageTree(
+            [
+                self.hashed(layer) if layer.digest in hashed else self.members_of(layer)
+                for layer in layers
+            ]
+        )
+
+    def _read(
+        self, layer: Descriptor, read: Callable[..., Iterator[LayerFile]]
+    ) -> list[LayerFile]:
+        with closing(open_layer(self._layout, layer)) as source:
+            return list(read(source, name=f"layer {layer.digest}"))
+
+    def _drop_oldest(self) -> None:
+        kept = sum(map(len, self._hashed.values()))
+        while kept > _MOST_KEPT and len(self._hashed) > 1:
+            kept -= len(self._hashed.pop(next(iter(self._hashed))))

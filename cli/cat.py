@@ -1,0 +1,46 @@
+"""``cachedb cat``: content of one file of an image."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.completion import names as complete
+from cachedb.cli.options.image_paths import SinglePlatformOption, parse_image_path
+from cachedb.errors import InvalidInput
+
+_CHUNK = 1 << 20
+
+
+def command(
+    image: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME:PATH",
+            help="A name or a digest, and the absolute path of a file.",
+            autocompletion=complete,
+        ),
+    ],
+    cache: CacheOption = None,
+    platform: SinglePlatformOption = None,
+) -> None:
+    """Print one file of an image, after the digest of its layer was checked.
+
+    Symlinks are followed inside the image. Nothing is printed if the layer is damaged.
+    """
+    from cachedb.oci import Platform
+
+    name, path = parse_image_path(image)
+    if path is None:
+        hint = f"cachedb cat {shlex.quote(f'{image}:/etc/os-release')}"
+        raise InvalidInput(f"{image!r} has no path of a file", hint=hint)
+    wanted = () if platform is None else (Platform.parse(platform),)
+    with open_cache(cache) as opened:
+        content = opened.read_file(name, path, wanted)
+    with content.stream as stream:
+        while chunk := stream.read(_CHUNK):
+            sys.stdout.buffer.write(chunk)

@@ -1,0 +1,142 @@
+"""``files``, ``cat``, ``diff`` and ``waste``: what they print, and bad input in one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import build as images
+from tests.archive import build
+from tests.cli.conftest import Run, succeed
+from tests.operations.test_image_files import BASE, NAME, OTHER, layer
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """Return a cache of two images; the second overwrites one file and deletes another."""
+    upper = layer(
+        build.file("etc/motd", b"two\n"),
+        build.file("usr/lib/.wh.os-release"),
+        build.file("esc\x1b", b""),
+    )
+    one = images.image(layer(*BASE), labels={"v": "1"})
+    two = images.image(layer(*BASE), upper, labels={"v": "2"})
+    return images.layout(tmp_path / "cache", {NAME: one, OTHER: two}).path
+
+
+def test_files_prints_a_long_listing(run: Run, cache: Path) -> None:
+    assert succeed(run, cache, "files", f"{NAME}:/etc") == (
+        "drwxr-xr-x  0  0  0  1970-01-01T00:00:00Z  /etc\n"
+        "-rw-r--r--  0  0  4  1970-01-01T00:00:00Z  /etc/motd\n"
+        "lrw-r--r--  0  0  0  1970-01-01T00:00:00Z  /etc/os-release  -> ../usr/lib/os-release\n"
+        "-rw-r--r--  0  0  4  1970-01-01T00:00:00Z  /etc/same\n"
+    )
+
+
+def test_files_prints_a_tree(run: Run, cache: Path) -> None:
+    assert succeed(run, cache, "files", "--tree", OTHER) == (
+        "/\n"
+        "|-- esc\\x1b\n"
+        "|-- etc\n"
+        "|   |-- motd\n"
+        "|   |-- os-release -> ../usr/lib/os-release\n"
+        "|   `-- same\n"
+        "|-- lib -> usr/lib\n"
+        "`-- usr\n"
+        "    `-- lib\n"
+    )
+
+
+def test_files_prints_paths_for_pipes(run: Run, cache: Path) -> None:
+    assert succeed(run, cache, "files", "-q", "-0", f"{NAME}:/lib/") == (
+        "/usr/lib\0/usr/lib/os-release\0"
+    )
+    assert succeed(run, cache, "files", f"{NAME}:/etc/motd", "--format", "{path} {size}") == (
+        "/etc/motd 4\n"
+    )
+
+
+def test_files_of_a_digest_are_listed(run: Run, cache: Path) -> None:
+    digest = succeed(run, cache, "find-root", "-q", NAME).strip()
+
+    assert succeed(run, cache, "files", "-q", f"{digest}:/etc/motd") == "/etc/motd\n"
+
+
+def test_cat_prints_a_file(run: Run, cache: Path) -> None:
+    assert succeed(run, cache, "cat", f"{NAME}:/etc/os-release") == "NAME=Test\n"
+    assert succeed(run, cache, "cat", f"{OTHER}:/etc/motd") == "two\n"
+
+
+def test_diff_prints_settings_and_files(run: Run, cache: Path) -> None:
+    assert succeed(run, cache, "diff", NAME, OTHER) == (
+        "~  config.Labels.v      1 -> 2\n"
+        "+  /esc\\x1b             0 B\n"
+        "~  /etc/motd            content\n"
+        "-  /usr/lib/os-release  10 B\n"
+    )
+
+
+def test_diff_prints_json_with_totals(run: Run, cache: Path) -> None:
+    found = json.loads(succeed(run, cache, "diff", "--format", "json", NAME, OTHER))
+
+    assert found["totals"] == {"config": 1, "packages": 0, "files": 3, "bytes": -10}
+    assert [file["change"] for file in found["files"]] == ["added", "changed", "removed"]
+
+
+def test_diff_of_text_files_is_one_that_patch_reads(run: Run, cache: Path) -> None:
+    lines = succeed(run, cache, "diff", "--format", "unified", NAME, OTHER).splitlines()
+
+    assert lines[:5] == ["--- a/etc/motd", "+++ b/etc/motd", "@@ -1 +1 @@", "-one", "+two"]
+
+
+def test_diff_tells_by_its_exit_code_whether_images_differ(run: Run, cache: Path) -> None:
+    assert run(cache, "diff", "--quiet", NAME, OTHER).code == 8
+    assert run(cache, "diff", "--exit-code", NAME, OTHER).code == 8
+    assert succeed(run, cache, "diff", "--quiet", NAME, NAME) == ""
+
+
+def test_waste_prints_images_files_and_totals(run: Run, cache: Path) -> None:
+    assert succeed(run, cache, "waste", OTHER) == (
+        "NAME               PLATFORM     STORED  OVERWRITTEN  DELETED  EFFICIENCY\n"
+        "example.com/app:2  linux/amd64    18 B          0 B     10 B       44.4%\n"
+        "\n"
+        "STATE    SIZE  LAYER"
+        "                                                                    PATH\n"
+        f"deleted  10 B  {layer(*BASE).digest}  /usr/lib/os-release\n"
+        "\n"
+        "hidden by later layers: 10 B, stored more than once: 0 B\n"
+    )
+
+
+def test_waste_names_an_image_that_cannot_be_measured(run: Run, tmp_path: Path) -> None:
+    damaged = images.Blob(b"\x1f\x8bnothing", images.OCI_LAYER_GZIP, "sha256:" + "0" * 64)
+    tree = images.layout(tmp_path / "cache", {NAME: images.image(damaged)})
+
+    done = run(tree.path, "waste")
+
+    assert done.code == 8
+    assert f"cannot measure 1 image, first '{NAME}'" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["cat", NAME], 2, "has no path of a file"),
+        (["cat", ":/etc/motd"], 2, "has no name of an image"),
+        (["cat", f"{NAME}:/etc"], 2, "is a directory, not a file"),
+        (["cat", f"{NAME}:/absent"], 3, "has no file '/absent'"),
+        (["files", f"{NAME}:/absent"], 3, "has no file '/absent'"),
+        (["files", "example.com/none:1"], 3, "example.com/none:1"),
+        (["files", "--tree", "-q", NAME], 2, "--tree prints names as a tree"),
+        (["files", "--platform", "linux/s390x", NAME], 3, "s390x"),
+        (["diff", NAME, "example.com/none:1"], 3, "example.com/none:1"),
+    ],
+)
+def test_bad_input_is_one_line(
+    run: Run, cache: Path, arguments: list[str], code: int, message: str
+) -> None:
+    done = run(cache, *arguments)
+
+    assert done.code == code
+    assert message in done.err.splitlines()[0]
+    assert not done.out
