@@ -62,8 +62,8 @@ class CacheFiles(CacheReader):
         packages = []
         with self.catalog.reading() as connection:
             for image in images:
-                root = resolve.find(connection, str(image.digest))
-                packages.append(sbom.list_packages(connection, root).packages)
+                found = resolve.find_image(connection, str(image.digest))
+                packages.append(sbom.list_packages(connection, found).packages)
         return compare.ImageDifference(
             before=images[0],
             after=images[1],
@@ -92,9 +92,9 @@ class CacheFiles(CacheReader):
         from cachedb.operations.files.image_layers import find_layers
 
         with self.catalog.reading() as connection:
-            root = resolve.find(connection, name)
-        found = find_layers(self.layout, root, platforms)
-        uses.record_use(self.catalog, digests=[root.digest])
+            image = resolve.find_image(connection, name)
+        found = find_layers(self.layout, image, platforms)
+        uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
         return found
 
     def _all_layers(self, names: Sequence[str], where: Query | None) -> list[ImageLayers]:

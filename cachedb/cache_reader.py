@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cachedb.operations.gc.remove import RemovalPlan
     from cachedb.operations.read.inspect import Inspection
     from cachedb.operations.read.listing import Listing
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
     from cachedb.operations.read.run_query import ExplainedQuery, QueryResult
     from cachedb.operations.read.saved_queries import SavedQuery
     from cachedb.operations.read.sbom import PackageListing, Sbom, SbomCoverage
@@ -42,7 +42,7 @@ class CacheReader:
     catalog: Catalog
 
     def list(self, query: Query | None = None) -> Sequence[Listing]:
-        """List refs, sorted by name; or those that match a query of refs, in its order if any."""
+        """List images, sorted by name; or those of the refs of a query, in its order if any."""
         from cachedb.operations.read import listing
 
         only = None
@@ -52,7 +52,7 @@ class CacheReader:
 
             refuse_other_sorts(query)
             only = run_query.select_ids(self.catalog, query.sorted_by("name"))
-        return self.answer(lambda ask: listing.list_refs(ask, only))
+        return self.answer(lambda ask: listing.list_images(ask, only))
 
     def entry_problems(self) -> tuple[str, ...]:
         """Return why entries of index.json cannot be read, in the order of the file."""
@@ -122,16 +122,27 @@ class CacheReader:
         return run_query.analyze(self.catalog, query)
 
     def find_root(self, text: str) -> Root:
-        """Resolve a name or digest to its root descriptor.
+        """Resolve a name or digest to its only root descriptor.
 
         Raises:
-            RefNotFound: There is no such name, or several match.
+            AmbiguousName: Several documents have that name, also as platforms of one image.
+            RefNotFound: There is no such name.
             BlobNotFound: There is no such blob.
         """
         return self.answer(lambda ask: resolve.find(ask, text))
 
+    def find_image(self, text: str) -> ResolvedImage:
+        """Resolve a name or digest to its image: one document, or one manifest a platform.
+
+        Raises:
+            AmbiguousName: Several images have that name.
+            RefNotFound: There is no such name.
+            BlobNotFound: There is no such blob.
+        """
+        return self.answer(lambda ask: resolve.find_image(ask, text))
+
     def find_roots(self, text: str) -> Sequence[Root]:
-        """Resolve a name to its root descriptor, or a digest to every root that contains it."""
+        """Resolve a name to the roots of its image, or a digest to every root that contains it."""
         return self.answer(lambda ask: resolve.find_roots(ask, text))
 
     def inspect(self, name: str) -> Inspection:
@@ -139,7 +150,7 @@ class CacheReader:
         from cachedb.operations.read import inspect
 
         with self.catalog.reading() as connection:
-            return inspect.inspect(connection, self.layout, resolve.find(connection, name))
+            return inspect.inspect(connection, self.layout, resolve.find_image(connection, name))
 
     def tree(self, name: str) -> TreeNode:
         """Return the tree of blobs that an image contains.
@@ -150,25 +161,25 @@ class CacheReader:
         from cachedb.operations.read import tree
 
         with self.catalog.reading() as connection:
-            return tree.tree(connection, resolve.find(connection, name))
+            return tree.tree(connection, resolve.find_image(connection, name))
 
     def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
         """Yield the SBOM documents of an image or of one platform, unchanged."""
         from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
-            root = resolve.find(connection, name)
-            yield from sbom.sboms(connection, self.layout, root, platform)
-        uses.record_use(self.catalog, digests=[root.digest])
+            image = resolve.find_image(connection, name)
+            yield from sbom.sboms(connection, self.layout, image, platform)
+        uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
 
     def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
         """List the packages in the SBOMs of an image or of one platform."""
         from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
-            root = resolve.find(connection, name)
-            listing = sbom.list_packages(connection, root, platform)
-        uses.record_use(self.catalog, digests=[root.digest])
+            image = resolve.find_image(connection, name)
+            listing = sbom.list_packages(connection, image, platform)
+        uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
         return listing
 
     def why(self, digest: Digest) -> tuple[Route, ...]:
@@ -190,6 +201,15 @@ class CacheReader:
         from cachedb.operations.read.targets import targets
 
         return targets(self.catalog, names, where)
+
+    def selected_names(self, where: Query) -> Sequence[str]:
+        """Return a text for each image that a query selects: its name, ``name@digest`` or digest.
+
+        A name is returned if it stands for refs that are all selected.
+        """
+        from cachedb.operations.read.targets import selected_names
+
+        return selected_names(self.catalog, where)
 
     def usage_of(self, names: Sequence[str], where: Query | None = None) -> SetUsage:
         """Measure disk usage of several images together, in bytes."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cachedb.errors import CacheError
-    from cachedb.oci import Reference
+    from cachedb.oci import Platform, Reference
     from cachedb.operations.archives.export import ExportOptions, ExportPlan
     from cachedb.operations.archives.import_ import Imported, ImportOptions
     from cachedb.operations.transfer.copy import Copied, CopyOptions
@@ -58,12 +58,19 @@ class CacheTransfers(CacheReader):
         return pull(self.layout, self.catalog, references, connect, options, progress)
 
     def plan_push(
-        self, names: Sequence[str], remote_name: Reference | None = None
+        self,
+        names: Sequence[str],
+        remote_name: Reference | None = None,
+        platforms: Sequence[Platform] = (),
     ) -> tuple[Sending, ...]:
-        """Find the images of names, and their names in the registries."""
+        """Find the images of names, and their names in the registries.
+
+        `platforms` are those of the options of the push; an image that is one manifest a platform
+        is pushed for one of them.
+        """
         from cachedb.operations.transfer import push
 
-        return push.plan(self.catalog, names, remote_name)
+        return push.plan(self.catalog, names, remote_name, platforms)
 
     def push(
         self,
@@ -144,8 +151,8 @@ class CacheTransfers(CacheReader):
         from cachedb.operations.archives import export
 
         with self.catalog.reading() as connection:
-            roots = [resolve.find(connection, name) for name in names]
-        return export.plan(self.layout, self.catalog, roots, options)
+            images = [resolve.find_image(connection, name) for name in names]
+        return export.plan(self.layout, self.catalog, images, options)
 
     def export(self, plan: ExportPlan) -> Generator[bytes]:
         """Yield the bytes of the archive of a plan, hash every blob, and record the use.

@@ -14,7 +14,7 @@ _COLUMNS = (
         lambda names: output.words(name or "<none>" for name in names),
         shorten=fitting.items,
     ),
-    Column("digest", output.digest),
+    Column("digest", lambda digest: output.digest(digest) if digest else "<per platform>"),
     Column("size", output.size, is_number=True),
     Column("shared", output.size, is_number=True),
     Column("exclusive", output.size, is_number=True),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),
-    Column("digest", output.digest),
+    Column("digest", lambda digest: output.digest(digest) if digest else "<per platform>"),
     Column("platforms", output.words, shorten=fitting.items),
     Column("size", output.size, is_number=True),
     Column("state"),
@@ -78,9 +78,9 @@ def command(
     ]
     end = tables.line_end(form, quiet=quiet, null=null)
     if not asked:
-        from cachedb.operations.read.listing import list_refs
+        from cachedb.operations.read.listing import list_images
 
-        _print(read_catalog(cache, list_refs), form, quiet=quiet, end=end)
+        _print(read_catalog(cache, list_images), form, quiet=quiet, end=end)
         return
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)
@@ -101,7 +101,8 @@ def command(
 def _print(listed: Iterable[Listing], form: str, *, quiet: bool, end: str) -> None:
     if quiet:
         for listing in listed:
-            output.say(listing.digest, end)
+            for digest in listing.digests:
+                output.say(digest, end)
         return
     rows = (
         (each.name, each.digest, [str(p) for p in each.platforms], each.size, str(each.health))

@@ -84,7 +84,7 @@ def command(
     ):
         query = selection(opened, where, param, tz, quiet=quiet)
         report = opened.push_each(
-            opened.plan_push(chosen_names(opened, names, query), target),
+            opened.plan_push(chosen_names(opened, names, query), target, options.platforms),
             connect,
             options,
             progress,

@@ -20,10 +20,12 @@ def command(
 ) -> None:
     """Show platforms, configuration and labels of an image."""
     with open_cache(cache) as opened:
-        details = opened.inspect(name).to_json()
+        found = opened.inspect(name)
     if quiet:
-        output.say(details["digest"])
+        for root in found.image.roots:
+            output.say(root.digest)
         return
+    details = found.to_json()
     if form is not Format.TABLE:
         tables.render_tree(details, form)
         return

@@ -46,7 +46,7 @@ def _digests(root: TreeNode) -> Iterator[str]:
     stack = [root]
     while stack:
         node = stack.pop()
-        if not node.is_repeated:
+        if node.digest is not None and not node.is_repeated:
             yield node.digest
         stack += reversed(node.children)
 
@@ -63,6 +63,8 @@ def _lines(root: TreeNode) -> Iterator[str]:
 
 
 def _line(node: TreeNode) -> str:
+    if node.digest is None:
+        return f"{node.kind}  one manifest per platform"
     platform = f"  {node.platform}" if node.platform else ""
     state = "" if node.state == "present" else f"  {node.state.upper()}"
     again = "  (see above)" if node.is_repeated else ""

@@ -18,8 +18,8 @@ def command(
 ) -> None:
     """Show which images reference a blob, and by which path."""
     with open_cache(cache) as opened:
-        root = opened.find_root(name)
-        routes = opened.why(root.digest)
+        roots = opened.find_image(name).roots
+        routes = [route for root in roots for route in opened.why(root.digest)]
     if quiet:
         for route in routes:
             output.say(route.steps[0].digest)
@@ -29,7 +29,7 @@ def command(
         tables.render(_COLUMNS, rows, form)
         return
     if not routes:
-        output.say(f"{root.digest} is unreferenced: gc deletes it")
+        output.say(f"{roots[0].digest} is unreferenced: gc deletes it")
     for route in routes:
         output.say(output.show(route.name or "<none>"))
         for depth, step in enumerate(route.steps, 1):

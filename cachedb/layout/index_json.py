@@ -14,7 +14,7 @@ from cachedb.errors import InvalidManifest
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import OCI_INDEX
-from cachedb.oci.names.entry_name import KIND, is_attached_kind, name_in
+from cachedb.oci.names.entry_name import is_attached, name_in
 from cachedb.oci.strict_json import decode_object, encode, kind_of
 from cachedb.records import Record
 
@@ -34,7 +34,7 @@ class Ref(Record):
     @property
     def is_attached(self) -> bool:
         """Whether it is a signature, an attestation or an SBOM of the image of its name."""
-        return is_attached_kind(self.descriptor.annotations.get(KIND))
+        return is_attached(self.descriptor.annotations)
 
 
 class Entry(Record):

@@ -18,8 +18,11 @@ from cachedb.linuxkit.clients import Clients
 from cachedb.linuxkit.content_store import ContentStore
 from cachedb.linuxkit.sources import ImageSource, IndexSource, ResolvableDescriptor
 from cachedb.oci import Digest, Reference
+from cachedb.oci.platform.match import only
+from cachedb.oci.platform.model import this_machine
 from cachedb.operations.archives import image_parts
 from cachedb.operations.archives.import_ import ImportOptions
+from cachedb.operations.read import resolve
 from cachedb.operations.transfer.local_graph import LocalDocuments, check_present
 from cachedb.operations.transfer.progress import UNWATCHED
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
     from cachedb.oci import Descriptor, Platform
     from cachedb.oci.names.containerd_name import ContainerdName
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
     from cachedb.operations.transfer.pull import PullOptions
     from cachedb.operations.transfer.push import Pushed
     from cachedb.registry.http.settings import RegistrySettings
@@ -88,10 +91,13 @@ class Provider:
     def find_root(self, name: str) -> ResolvableDescriptor:
         """Resolve a name to its root descriptor.
 
+        Of an image that is one manifest a platform, that is the one for this machine, else the
+        first.
+
         Raises:
             RefNotFound: Nothing has that name.
         """
-        return ResolvableDescriptor(self.cache, self._described(self.cache.find_root(name)))
+        return ResolvableDescriptor(self.cache, self._described(self._root(name)))
 
     def find_descriptor(self, reference: ContainerdName) -> Descriptor | None:
         """Return the entry of index.json for a digest, whatever its name, or else for a name.
@@ -143,7 +149,7 @@ class Provider:
     def image_in_cache(self, reference: str, platform: Platform | None = None) -> bool:
         """Whether an image is complete for a platform, or for all; blobs are not hashed."""
         try:
-            needed = self._content(self.cache.find_root(reference), _tuple(platform))
+            needed = self._content(self.cache.find_image(reference), _tuple(platform))
             check_present(self.cache.layout, needed)
         except (NotFound, CorruptCache, InvalidManifest):
             return False
@@ -159,15 +165,15 @@ class Provider:
             CorruptBlob: A blob is not what its digest says.
             InvalidManifest: Layers do not unpack to what their config says.
         """
-        root = self.cache.find_root(reference)
-        needed = self._content(root, tuple(platforms))
+        image = self.cache.find_image(reference)
+        needed = self._content(image, tuple(platforms))
         check_present(self.cache.layout, needed)
         for each in needed:
             if each.data is None:
                 self.cache.layout.blobs.verify(each.digest)
         self._check_layers(needed)
         platform = platforms[0] if len(platforms) == 1 else None
-        return self.new_source(reference, platform, self._described(root))
+        return self.new_source(reference, platform, self._described(image.roots[0]))
 
     # -- filling ---------------------------------------------------------------------------
 
@@ -270,21 +276,36 @@ class Provider:
     def _find_by_name(self, reference: ContainerdName) -> Descriptor | None:
         tag = f":{reference.tag}" if reference.tag else ""
         try:
-            return self._described(self.cache.find_root(f"{reference.locator}{tag}"))
+            return self._described(self._root(f"{reference.locator}{tag}"))
         except RefNotFound:
             return None
 
     def _described(self, root: Root) -> Descriptor:
         return image_parts.described(self.cache.layout, root)
 
-    def _content(self, root: Root, platforms: tuple[Platform, ...]) -> tuple[Descriptor, ...]:
+    def _root(self, name: str) -> Root:
+        image = self.cache.find_image(name)
+        known = self.cache.answer(lambda ask: resolve.platforms_of(ask, image.roots))
+        matcher = only(this_machine())
+        fitting = [
+            root
+            for root in image.roots
+            if root.blob_id in known and matcher.matches(known[root.blob_id])
+        ]
+        return min(
+            fitting, key=lambda root: matcher.key(known[root.blob_id]), default=image.roots[0]
+        )
+
+    def _content(
+        self, image: ResolvedImage, platforms: tuple[Platform, ...]
+    ) -> tuple[Descriptor, ...]:
         documents = LocalDocuments(self.cache.layout)
-        descriptor = self._described(root)
-        if not platforms:
-            return image_parts.content_of(documents, descriptor).blobs
-        parts = image_parts.find_parts(documents, descriptor, root.name)
-        chosen = image_parts.choose(parts, platforms, root.name, is_forced=False)
-        content = [image_parts.content_of(documents, part.descriptor) for part in chosen]
+        roots = image_parts.roots_of(self.cache.layout, image)
+        if platforms:
+            parts = image_parts.find_parts(documents, roots, image.name)
+            chosen = image_parts.choose(parts, platforms, image.name, is_forced=False)
+            roots = tuple(part.descriptor for part in chosen)
+        content = [image_parts.content_of(documents, root) for root in roots]
         return tuple({each.digest: each for found in content for each in found.blobs}.values())
 
     def _check_layers(self, needed: Sequence[Descriptor]) -> None:
@@ -303,7 +324,7 @@ class Provider:
 
 
 def _names(cache: Cache) -> dict[str, Digest]:
-    return {each.name: each.digest for each in cache.list() if each.name is not None}
+    return {each.name: each.digests[0] for each in cache.list() if each.name is not None}
 
 
 def _tuple(platform: Platform | None) -> tuple[Platform, ...]:

@@ -83,10 +83,11 @@ class ImageSource:
 
     def config(self) -> Mapping[str, Any]:
         """Return ``config`` of the image config (config.md §Properties), with every field."""
-        root = image_parts.descriptor_of(self._cache.find_root(self._reference))
+        image = self._cache.find_image(self._reference)
+        roots = [image_parts.descriptor_of(root) for root in image.roots]
         documents = LocalDocuments(self._cache.layout)
         part = image_parts.find_one(
-            documents, root, self._platforms, self._reference, is_forced=False
+            documents, roots, self._platforms, self._reference, is_forced=False
         )
         described = part.image(self._reference).config
         assert described is not None  # what has none is no image

@@ -132,7 +132,7 @@ def chosen_names(opened: Cache, names: list[str] | None, query: Query | None) ->
         if not names:
             raise InvalidInput("no image given", hint="NAME, or --where QUERY")
         return names
-    selected = [root.name or str(root.digest) for root in opened.targets((), query)]
+    selected = opened.selected_names(query)
     if not selected and not names:
         raise NotFound(f"no image matches {str(query)!r}")
     return [*(names or ()), *selected]

@@ -116,7 +116,7 @@ def send(
     target = None if to is None else Reference.parse(to)
     with connecting() as connect:
         return cache.push_each(
-            cache.plan_push(names, target),
+            cache.plan_push(names, target, options.get("platforms", ())),  # type: ignore[arg-type]
             connect,
             PushOptions(**options),  # type: ignore[arg-type]
             progress,

@@ -376,3 +376,24 @@ def test_a_platform_that_is_not_there_is_refused(
     assert "linux/amd64" in caught.value.available
     with pytest.raises(RefNotFound):
         tags(place.host, place.path)
+
+
+def test_of_one_manifest_a_platform_the_chosen_one_is_pushed(place: Place, tmp_path: Path) -> None:
+    images = {arch: build.image(arch=arch) for arch in ("amd64", "arm64")}
+    tree = build.layout(tmp_path / "split")
+    for image in images.values():
+        tree.put(*image.blobs)
+    named = {build.REF_NAME: place.name}
+    tree.write_entries([image.descriptor(annotations=named) for image in images.values()])
+    with Cache.open(tree.path) as cache:
+        for wanted in ((), platforms("linux/amd64", "linux/arm64")):
+            with pytest.raises(InvalidInput, match="a tag stands for one document") as refused:
+                push(cache, place.name, platforms=wanted)
+            assert refused.value.hint == (
+                "choose one: --platform linux/amd64 or --platform linux/arm64"
+            )
+        with pytest.raises(PlatformNotFound):
+            push(cache, place.name, platforms=platforms("linux/riscv64"))
+        pushed = push(cache, place.name, platforms=platforms("linux/arm64"))
+        assert pushed.descriptor.digest == images["arm64"].digest
+    assert tags(place.host, place.path) == {"1": images["arm64"].digest}

@@ -448,9 +448,10 @@ SELECT coalesce(max(package.id), 0::INTEGER) + 1::INTEGER AS next_id FROM packag
 
 -- name: refs.all
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned, ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id =
-ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
-ref_annotation.key = 'kind'::VARCHAR ORDER BY ref.position;
+ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR ORDER
+BY ref.position;
 
 -- name: refs.claims
 SELECT ref.media_type, ref.size FROM ref WHERE ref.target_id = %(blob_id)s::INTEGER;
@@ -460,59 +461,64 @@ WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
 %(blob_id)s::INTEGER), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
 edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.id,
 ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind, ref.pinned,
-ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id = ref.target_id
-LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key =
-'kind'::VARCHAR WHERE ref.target_id IN (SELECT above.id FROM above) ORDER BY ref.position;
+ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id, blob.platform_id
+AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN ref_annotation
+ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE ref.target_id
+IN (SELECT above.id FROM above) ORDER BY ref.position;
 
 -- name: refs.containing_digest
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.digest =
 %(digest)s::VARCHAR), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
 edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.id,
 ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind, ref.pinned,
-ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id = ref.target_id
-LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key =
-'kind'::VARCHAR WHERE ref.target_id IN (SELECT above.id FROM above) ORDER BY ref.position;
+ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id, blob.platform_id
+AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN ref_annotation
+ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE ref.target_id
+IN (SELECT above.id FROM above) ORDER BY ref.position;
 
 -- name: refs.names
 SELECT ref.name FROM ref WHERE ref.name IS NOT NULL;
 
 -- name: refs.of_digests
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned, ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id =
-ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
-ref_annotation.key = 'kind'::VARCHAR WHERE blob.digest BETWEEN %(low)s::VARCHAR AND
-%(high)s::VARCHAR ORDER BY ref.position;
+ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+blob.digest BETWEEN %(low)s::VARCHAR AND %(high)s::VARCHAR ORDER BY ref.position;
 
 -- name: refs.of_ids
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned, ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id =
-ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
-ref_annotation.key = 'kind'::VARCHAR WHERE ref.id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY ref.position;
+ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY ref.position;
 
 -- name: refs.of_names
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned, ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id =
-ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
-ref_annotation.key = 'kind'::VARCHAR WHERE ref.name IN (SELECT CAST(anon_1.value AS TEXT) AS
-value FROM json_array_elements_text(CAST(%(names)s AS JSON)) AS anon_1) ORDER BY ref.position;
+ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.name IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
+json_array_elements_text(CAST(%(names)s AS JSON)) AS anon_1) ORDER BY ref.position;
 
 -- name: refs.of_tag
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned, ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id =
-ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
-ref_annotation.key = 'kind'::VARCHAR WHERE ref.registry = %(registry)s::VARCHAR AND ref.repo =
-%(repo)s::VARCHAR AND ref.tag IS NOT DISTINCT FROM %(tag)s::VARCHAR ORDER BY ref.position;
+ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.registry = %(registry)s::VARCHAR AND ref.repo = %(repo)s::VARCHAR AND ref.tag IS NOT
+DISTINCT FROM %(tag)s::VARCHAR ORDER BY ref.position;
 
 -- name: refs.partial
 WITH RECURSIVE partial_seed AS (SELECT blob.id AS id FROM blob WHERE blob.state != 1::INTEGER
 AND blob.state IN (3::INTEGER)), partial(id) AS (SELECT partial_seed.id AS id FROM partial_seed
 UNION SELECT edge.parent_id AS parent_id FROM partial JOIN edge ON edge.child_id = partial.id)
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned, ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id =
-ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
-ref_annotation.key = 'kind'::VARCHAR WHERE ref.target_id IN (SELECT partial.id FROM partial)
-ORDER BY ref.position;
+ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.target_id IN (SELECT partial.id FROM partial) ORDER BY ref.position;
 
 -- name: refs.pinned
 SELECT ref.id FROM ref WHERE ref.pinned = 1::INTEGER;
@@ -544,11 +550,12 @@ WITH RECURSIVE content_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE
 JSON)) AS anon_2)), content(id) AS (SELECT content_seed.target_id AS id FROM content_seed UNION
 SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
 ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
-ref.pinned, ref.entry, ref_annotation.value AS entry_kind FROM ref JOIN blob ON blob.id =
-ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
-ref_annotation.key = 'kind'::VARCHAR WHERE ref.name IS NULL AND (ref.id NOT IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
-anon_1)) AND ref.target_id IN (SELECT content.id FROM content) ORDER BY ref.position;
+ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.name IS NULL AND (ref.id NOT IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1)) AND ref.target_id IN (SELECT
+content.id FROM content) ORDER BY ref.position;
 
 -- name: repositories.forget
 DELETE FROM repository_blob WHERE repository_blob.repository = %(repository)s::VARCHAR AND

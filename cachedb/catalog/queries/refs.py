@@ -162,6 +162,8 @@ def _refs(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             ref.c.pinned,
             ref.c.entry,
             ref_annotation.c.value.label("entry_kind"),
+            ref.c.platform_id.label("declared_id"),
+            blob.c.platform_id.label("configured_id"),
         )
         .join(blob, blob.c.id == ref.c.target_id)
         .outerjoin(

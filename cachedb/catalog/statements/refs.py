@@ -22,6 +22,10 @@ class RefRow(NamedTuple):
     """The JSON of the entry in one form: keys sorted, without spaces."""
     entry_kind: str | None
     """The annotation `kind`, by which an image is told from what is attached to it."""
+    declared_id: int | None
+    """The platform that the entry gives its target, NULL if it gives none."""
+    configured_id: int | None
+    """The platform that the config of the target names, NULL if it names none."""
 
 
 class ClaimRow(NamedTuple):

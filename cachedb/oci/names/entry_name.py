@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidDigest
+from cachedb.oci import attestation
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.oci.digest import Digest
 
@@ -37,6 +38,14 @@ def is_attached_kind(kind: str | None) -> bool:
     The last part of the value counts: ``dev.cosignproject.cosign/sigs``, ``dev.hauler/image``.
     """
     return bool(kind) and (kind or "").rpartition("/")[2] not in _IMAGES
+
+
+def is_attached(annotations: Mapping[str, str]) -> bool:
+    """Whether the annotations of an entry say that it is attached to the image of its name.
+
+    Either by `kind`, or by BuildKit's mark of an attestation manifest.
+    """
+    return is_attached_kind(annotations.get(KIND)) or attestation.is_attestation(annotations)
 
 
 def whole_digest(text: str) -> Digest | None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.oci import Platform
     from cachedb.operations.archives.image_parts import Part
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
 
 
 class ExportOptions(NamedTuple):
@@ -123,7 +123,7 @@ class _FilesystemExport(Record):
 
 
 def plan(
-    layout: Layout, catalog: Catalog, roots: Sequence[Root], options: ExportOptions
+    layout: Layout, catalog: Catalog, images: Sequence[ResolvedImage], options: ExportOptions
 ) -> ExportPlan:
     """Decide what an export writes, and check that all of it is here; blobs are not read.
 
@@ -136,39 +136,77 @@ def plan(
         CorruptBlob: Something that would be written has another size.
         InvalidInput: The form cannot hold what was asked for.
     """
-    if options.name is not None and len(roots) > 1:
+    if options.name is not None and len(images) > 1:
         raise InvalidInput("several images cannot have one name")
     match options.form:
         case Form.OCI:
-            return _plan_oci(layout, catalog, roots, options)
+            return _plan_oci(layout, catalog, images, options)
         case Form.DOCKER:
-            return _plan_docker(layout, roots, options)
+            return _plan_docker(layout, images, options)
         case Form.FILESYSTEM:
-            return _plan_filesystem(layout, roots, options)
+            return _plan_filesystem(layout, images, options)
 
 
 # -- OCI ----------------------------------------------------------------------------------------
 
 
 def _plan_oci(
-    layout: Layout, catalog: Catalog, roots: Sequence[Root], options: ExportOptions
+    layout: Layout, catalog: Catalog, images: Sequence[ResolvedImage], options: ExportOptions
 ) -> _OciExport:
-    images = [_choose(layout, catalog, root, options) for root in roots]
-    made = {digest: content for image in images for digest, content in image.made.items()}
-    content = {each.digest: each for image in images for each in image.content}
+    chosen = [each for image in images for each in _choose(layout, catalog, image, options)]
+    attached = [each for image in images for each in _attached(layout, catalog, image, options)]
+    written = [*chosen, *attached]
+    made = {digest: content for image in written for digest, content in image.made.items()}
+    content = {each.digest: each for image in written for each in image.content}
     check_present(layout, (each for each in content.values() if each.digest not in made))
-    named = [(image.name, _named(image.root, image.name)) for image in images]
-    unnamed = [(None, each) for image in images for each in image.referrers]
+    named = [(image.name, _named(image.root, image.name)) for image in written]
+    unnamed = [(None, each) for image in written for each in image.referrers]
     return _OciExport(
-        images=tuple(map(_exported, images)),
+        images=tuple(map(_exported, chosen)),
         index_json=IndexJson.empty().naming([*named, *unnamed]).encode(),
         content=tuple(content.values()),
         made=made,
     )
 
 
-def _choose(layout: Layout, catalog: Catalog, root: Root, options: ExportOptions) -> _Image:
-    """Choose the root that goes into an OCI archive: the image itself, or a part of it."""
+def _choose(
+    layout: Layout, catalog: Catalog, image: ResolvedImage, options: ExportOptions
+) -> list[_Image]:
+    """Choose the roots that go into an OCI archive, one but for one manifest a platform."""
+    if not image.is_split:
+        return [_choose_root(layout, catalog, image.roots[0], options)]
+    chosen = _Choosing(layout, catalog, options.name or image.name)
+    parts = image_parts.platforms_of(chosen.documents, image_parts.roots_of(layout, image))
+    if options.platforms:
+        kept = image_parts.choose(
+            parts, options.platforms, image.name, is_forced=options.is_forced
+        )
+        return [chosen.whole(part.descriptor) for part in kept]
+    left_out = tuple(part.label for part in parts if not part.is_here)
+    kept = [part for part in parts if part.is_here]
+    if not kept:
+        raise BlobNotFound(image.roots[0].digest, f"no platform of {image.label!r} is here")
+    first, *rest = [chosen.whole(part.descriptor) for part in kept]
+    return [first.replace(left_out=left_out), *rest]
+
+
+def _attached(
+    layout: Layout, catalog: Catalog, image: ResolvedImage, options: ExportOptions
+) -> list[_Image]:
+    """Take the entries of the name of a whole image that are attached to it and are here.
+
+    Their names are told apart by the annotation `kind` only, so that an archive of one platform,
+    which some tools read by its only entry, has none.
+    """
+    if options.platforms:
+        return []
+    chosen = _Choosing(layout, catalog, options.name or image.name)
+    described = [image_parts.described(layout, root) for root in image.attached]
+    return [chosen.whole(each) for each in described if chosen.documents.is_here(each)]
+
+
+def _choose_root(layout: Layout, catalog: Catalog, root: Root, options: ExportOptions) -> _Image:
+    """Choose the root that goes into an OCI archive: the document itself, or a part of it."""
     chosen = _Choosing(layout, catalog, options.name or root.name)
     documents = chosen.documents
     descriptor = image_parts.described(layout, root)
@@ -259,17 +297,19 @@ def _exported(image: _Image) -> Exported:
 # -- one platform -------------------------------------------------------------------------------
 
 
-def _plan_docker(layout: Layout, roots: Sequence[Root], options: ExportOptions) -> _DockerExport:
-    images = [_single(layout, root, options) for root in roots]
+def _plan_docker(
+    layout: Layout, images: Sequence[ResolvedImage], options: ExportOptions
+) -> _DockerExport:
+    chosen = [_single(layout, image, options) for image in images]
     tags: dict[Digest, list[str]] = {}
     manifests: dict[Digest, Manifest] = {}
-    for name, descriptor, document in images:
+    for name, descriptor, document in chosen:
         manifests[descriptor.digest] = document
         tags.setdefault(descriptor.digest, []).extend(_docker_tags(name))
     needed = [each for document in manifests.values() for each in _config_and_layers(document)]
     check_present(layout, needed)
     return _DockerExport(
-        images=tuple(Exported(name=name, digest=each.digest) for name, each, _ in images),
+        images=tuple(Exported(name=name, digest=each.digest) for name, each, _ in chosen),
         parts=tuple(
             _to_write(document, list(dict.fromkeys(tags[digest])))
             for digest, document in manifests.items()
@@ -279,11 +319,11 @@ def _plan_docker(layout: Layout, roots: Sequence[Root], options: ExportOptions) 
 
 
 def _plan_filesystem(
-    layout: Layout, roots: Sequence[Root], options: ExportOptions
+    layout: Layout, images: Sequence[ResolvedImage], options: ExportOptions
 ) -> _FilesystemExport:
-    if len(roots) != 1:
+    if len(images) != 1:
         raise InvalidInput("a file tree is that of one image: give one name")
-    ((name, descriptor, document),) = (_single(layout, root, options) for root in roots)
+    ((name, descriptor, document),) = (_single(layout, image, options) for image in images)
     check_present(layout, document.layers)
     return _FilesystemExport(
         images=(Exported(name=name, digest=descriptor.digest),),
@@ -293,7 +333,7 @@ def _plan_filesystem(
 
 
 def _single(
-    layout: Layout, root: Root, options: ExportOptions
+    layout: Layout, image: ResolvedImage, options: ExportOptions
 ) -> tuple[str | None, Descriptor, Manifest]:
     """Choose the one platform of an image that a form can hold."""
     if len(options.platforms) > 1:
@@ -302,12 +342,12 @@ def _single(
             hint=f"--format {Form.OCI.value} holds several",
         )
     part = image_parts.find_one(
-        LocalDocuments(layout), image_parts.described(layout, root), options.platforms, root.name,
+        LocalDocuments(layout), image_parts.roots_of(layout, image), options.platforms, image.name,
         is_forced=options.is_forced,
     )  # fmt: skip
-    image = part.image(root.name)
-    _refuse_other_layers(image, root.name or root.digest)
-    return options.name or root.name, part.descriptor, image
+    document = part.image(image.name)
+    _refuse_other_layers(document, image.label)
+    return options.name or image.name, part.descriptor, document
 
 
 def _refuse_other_layers(image: Manifest, name: str) -> None:

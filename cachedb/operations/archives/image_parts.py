@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cachedb.layout import Layout
     from cachedb.oci import Digest
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
     from cachedb.operations.transfer.local_graph import LocalDocuments, LocalReferrers
 
 
@@ -84,10 +84,20 @@ class Part(NamedTuple):
         return self.document
 
 
-def find_parts(documents: LocalDocuments, root: Descriptor, name: str | None) -> list[Part]:
-    """Return the parts of an image: what its index lists, or itself."""
+def find_parts(
+    documents: LocalDocuments, roots: Sequence[Descriptor], name: str | None
+) -> list[Part]:
+    """Return the parts of an image: what its index lists, itself, or one manifest a platform."""
+    if len(roots) > 1:
+        return platforms_of(documents, roots)
+    (root,) = roots
     is_index = root.media_type.is_index
     return parts_of(documents, root) if is_index else [single(documents, root, name)]
+
+
+def platforms_of(documents: LocalDocuments, roots: Sequence[Descriptor]) -> list[Part]:
+    """Return the manifests of an image that is one manifest a platform; some may be absent."""
+    return [_part(documents, IndexEntry(descriptor=root, json=root.to_json())) for root in roots]
 
 
 def single(documents: LocalDocuments, descriptor: Descriptor, name: str | None) -> Part:
@@ -222,7 +232,7 @@ def choose(
 
 def find_one(
     documents: LocalDocuments,
-    root: Descriptor,
+    roots: Sequence[Descriptor],
     wanted: Sequence[Platform],
     name: str | None,
     *,
@@ -233,11 +243,11 @@ def find_one(
     Raises:
         PlatformNotFound: There is none.
     """
-    if not root.media_type.is_index:
-        alone = single(documents, root, name)
-        choose([alone], wanted, name, is_forced=is_forced)
-        return alone
-    images = [part for part in parts_of(documents, root) if part.may_be_image]
+    parts = find_parts(documents, roots, name)
+    if len(roots) == 1 and not roots[0].media_type.is_index:
+        choose(parts, wanted, name, is_forced=is_forced)
+        return parts[0]
+    images = [part for part in parts if part.may_be_image]
     if not wanted and len(images) == 1:
         _refuse_absent(images[0], name)
         return images[0]
@@ -252,6 +262,11 @@ def full_name(name: str) -> Reference | None:
         return Reference.parse(name).with_default_tag()
     except InvalidReference:
         return None
+
+
+def roots_of(layout: Layout, image: ResolvedImage) -> tuple[Descriptor, ...]:
+    """Return the descriptors of the documents of an image, as `described` does for each."""
+    return tuple(described(layout, root) for root in image.roots)
 
 
 def described(layout: Layout, root: Root) -> Descriptor:

@@ -14,6 +14,7 @@ from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind, State
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import validation
+from cachedb.operations.read import resolve
 from cachedb.operations.read.listing import manifests_below
 from cachedb.records import Record
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from cachedb.oci.digest import Digest
     from cachedb.oci.platform.model import Platform
     from cachedb.operations.read.listing import ManifestEntry
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
 
 
 class Condition(StrEnum):
@@ -75,7 +76,10 @@ class PlatformReport(Record):
 
 
 class Validation(Record):
-    """An image, platform by platform; `wanted` are the platforms asked for and not complete."""
+    """An image, platform by platform; `wanted` are the platforms asked for and not complete.
+
+    `digest` is that of its document, the first one if it is one manifest a platform.
+    """
 
     name: str | None
     digest: Digest
@@ -101,7 +105,8 @@ def validate(
 
     `wrong_layers` says of manifests what was wrong when their layers were unpacked.
     """
-    entries = manifests_below(connection, {root.blob_id for root in roots})
+    images = resolve.images_of(connection, roots)
+    entries = manifests_below(connection, roots)
     leaves = {entry.blob_id for found in entries.values() for entry in found}
     faults = _faults(connection, leaves)
     misdeclared = _misdeclared(connection, leaves)
@@ -120,24 +125,25 @@ def validate(
         for key, found in entries.items()
     }
     problems = _problems_of_roots(connection, roots)
-    return [_of(root, problems.get(root), reports[root.blob_id], wanted) for root in roots]
+    return [_of(image, problems, reports, wanted) for image in images]
 
 
 def _of(
-    root: Root,
-    problem: str | None,
-    reports: list[PlatformReport],
+    image: ResolvedImage,
+    problems: Mapping[Root, str],
+    reports_of: Mapping[int, list[PlatformReport]],
     wanted: Sequence[Platform],
 ) -> Validation:
+    reports = [report for root in image.roots for report in reports_of[root.blob_id]]
     images = [report for report in reports if not report.is_attestation]
     lacking = [platform for platform in wanted if not _has(images, platform)]
     asked = [r for r in reports if not wanted or _is_asked(r, wanted)]
     return Validation(
-        name=root.name,
-        digest=root.digest,
+        name=image.name,
+        digest=image.roots[0].digest,
         platforms=tuple(asked),
         wanted=tuple(lacking),
-        problem=problem,
+        problem=next((problems[root] for root in image.entries if root in problems), None),
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.oci import Descriptor, Digest, Platform
     from cachedb.operations.archives.image_parts import Part
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
 
 _MOST_KEPT = 2_000_000
 
@@ -38,7 +38,9 @@ class ImageLayers(Record):
     layers: tuple[Descriptor, ...]
 
 
-def find_layers(layout: Layout, root: Root, platforms: Sequence[Platform] = ()) -> ImageLayers:
+def find_layers(
+    layout: Layout, image: ResolvedImage, platforms: Sequence[Platform] = ()
+) -> ImageLayers:
     """Find the layers of an image: of the platform asked for, of this machine, or the only one.
 
     Raises:
@@ -47,10 +49,10 @@ def find_layers(layout: Layout, root: Root, platforms: Sequence[Platform] = ()) 
         BlobNotFound: A layer is not in the layout.
     """
     part = image_parts.find_one(
-        LocalDocuments(layout), image_parts.described(layout, root), platforms, root.name,
+        LocalDocuments(layout), image_parts.roots_of(layout, image), platforms, image.name,
         is_forced=False,
     )  # fmt: skip
-    return _layers_of(layout, root, part)
+    return _layers_of(layout, image.roots[0], part)
 
 
 def find_all_layers(layout: Layout, root: Root) -> list[ImageLayers]:
@@ -62,7 +64,7 @@ def find_all_layers(layout: Layout, root: Root) -> list[ImageLayers]:
     descriptor = image_parts.described(layout, root)
     if not graph.is_document(descriptor.media_type):
         return []
-    parts = image_parts.find_parts(documents, descriptor, root.name)
+    parts = image_parts.find_parts(documents, [descriptor], root.name)
     return [
         _layers_of(layout, root, part)
         for part in parts

@@ -68,10 +68,9 @@ def cross_check(
 
 def _named(layout: Layout, connection: Connection, without: Collection[int]) -> Iterator[Digest]:
     """Yield the digests in index.json, but for those of refs that count as removed."""
-    removed = {(row.name, row.digest) for row in connection.each(refs.OF_IDS, ids=many(without))}
-    for ref in layout.index().refs:
-        if (ref.name, ref.descriptor.digest) not in removed:
-            yield ref.descriptor.digest
+    removed = [row.entry for row in connection.each(refs.OF_IDS, ids=many(without))]
+    staying, _ = layout.index().without_entries(removed)
+    yield from (ref.descriptor.digest for ref in staying.refs)
 
 
 def _check_document(layout: Layout, digest: Digest, staying: set[bytes]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import blobs, configs, refs
+from cachedb.catalog.statements import configs, refs, usage
 from cachedb.errors import BlobNotFound, CorruptBlob, LimitExceeded, StorageFailed
 from cachedb.limits import CONFIG_BYTES
 from cachedb.oci import config
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cachedb.oci import Digest
     from cachedb.oci.config import ImageConfig
     from cachedb.operations.read.listing import ManifestEntry
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage
 
 
 class RunConfig(Record):
@@ -50,17 +50,18 @@ class RunConfig(Record):
 class Inspection(Record):
     """What an image says of itself."""
 
-    root: Root
+    image: ResolvedImage
     size: int
     names: tuple[str, ...]
     platforms: tuple[RunConfig, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the plain values, for printing."""
+        first = self.image.roots[0]
         return {
-            "name": self.root.name,
-            "digest": str(self.root.digest),
-            "media_type": self.root.media_type,
+            "name": self.image.name,
+            "digest": None if self.image.is_split else str(first.digest),
+            "media_type": first.media_type,
             "size": self.size,
             "names": list(self.names),
             "platforms": [
@@ -81,18 +82,23 @@ class Inspection(Record):
         }
 
 
-def inspect(connection: Connection, layout: Layout, root: Root) -> Inspection:
+def inspect(connection: Connection, layout: Layout, image: ResolvedImage) -> Inspection:
     """Return name, size and run configurations of an image, platform by platform.
 
     Reads one config per platform, each of at most the limit `config bytes`.
     """
-    size = connection.first(blobs.SIZES, targets=many([root.blob_id]))
-    named = connection.rows(refs.OF_DIGESTS, low=root.digest, high=root.digest)
-    entries = manifests_below(connection, {root.blob_id})[root.blob_id]
+    targets = [root.blob_id for root in image.roots]
+    named = [
+        row.name
+        for root in image.roots
+        for row in connection.rows(refs.OF_DIGESTS, low=root.digest, high=root.digest)
+    ]
+    below = manifests_below(connection, image.roots)
+    entries = [entry for target in targets for entry in below[target]]
     return Inspection(
-        root=root,
-        size=0 if size is None else size.size,
-        names=tuple(row.name for row in named if row.name is not None),
+        image=image,
+        size=connection.value(usage.CONTENT, targets=many(targets)) or 0,
+        names=tuple(dict.fromkeys(name for name in named if name is not None)),
         platforms=tuple(
             found
             for entry in entries

@@ -1,4 +1,4 @@
-"""List: every ref with what people want to see of it at a glance."""
+"""Listing of images: names, digests, platforms, sizes and states."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import blobs, refs
+from cachedb.catalog.statements import blobs, usage
 from cachedb.oci.platform.model import Platform
+from cachedb.operations.read import resolve
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cachedb.catalog.enums import State
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statements.blobs import EntryRow, ManifestRow
     from cachedb.oci.digest import Digest
+    from cachedb.operations.read.resolve import ResolvedImage, Root
 
 
 class Health(StrEnum):
@@ -50,10 +52,13 @@ class ManifestEntry(Record):
 
 
 class Listing(Record):
-    """One ref; `size` is the bytes on disk of all that it contains."""
+    """One image; `size` is the bytes on disk of all that it contains.
+
+    `digests` are several if it is one manifest a platform under one name.
+    """
 
     name: str | None
-    digest: Digest
+    digests: tuple[Digest, ...]
     kind: Kind
     media_type: str
     platforms: tuple[Platform, ...]
@@ -61,45 +66,70 @@ class Listing(Record):
     health: Health
     is_pinned: bool
 
+    @property
+    def digest(self) -> Digest | None:
+        """The digest of its only document; None if it has one a platform."""
+        return self.digests[0] if len(self.digests) == 1 else None
 
-def list_refs(connection: Connection, only: Sequence[int] | None = None) -> list[Listing]:
-    """List the refs of these ids in their order, or all by name, with the nameless last."""
+
+def list_images(connection: Connection, only: Sequence[int] | None = None) -> list[Listing]:
+    """List the images of refs of these ids in their order, or all by name, the nameless last.
+
+    An image of one manifest a platform is listed once, with all of its platforms, also if only
+    some of its refs are among these.
+    """
     if only is None:
-        rows = connection.rows(refs.ALL)
-        rows.sort(key=lambda row: (row.name is None, row.name or "", row.digest))
+        roots = resolve.every(connection)
+        roots.sort(key=lambda root: (root.name is None, root.name or "", root.digest))
     else:
-        places = {key: place for place, key in enumerate(only)}
-        rows = connection.rows(refs.OF_IDS, ids=many(only))
-        rows.sort(key=lambda row: places[row.id])
-    targets = {row.blob_id for row in rows}
+        roots = resolve.completed(connection, only)
+    images = resolve.images_of(connection, roots)
+    targets = {root.blob_id for root in roots}
     sizes = {row.root: row.size for row in connection.each(blobs.SIZES, targets=many(targets))}
     broken = set(connection.values(blobs.BROKEN))
     partial = set(connection.values(blobs.PARTIAL))
-    manifests = manifests_below(connection, targets)
+    manifests = manifests_below(connection, roots)
     found = []
-    for row in rows:
-        entries = (entry for entry in manifests[row.blob_id] if entry.kind is Kind.MANIFEST)
+    for image in images:
+        entries = [
+            entry
+            for root in image.roots
+            for entry in manifests[root.blob_id]
+            if entry.kind is Kind.MANIFEST
+        ]
         platforms = [entry.platform for entry in entries if entry.platform is not None]
+        first = image.roots[0]
         found.append(
             Listing(
-                name=row.name,
-                digest=codecs.digest(row.digest),
-                kind=codecs.kind(row.kind),
-                media_type=row.media_type,
+                name=image.name,
+                digests=tuple(root.digest for root in image.roots),
+                kind=first.kind,
+                media_type=first.media_type,
                 platforms=tuple(dict.fromkeys(p for p in platforms if not p.is_unknown)),
-                size=sizes.get(row.blob_id, 0),
-                health=_health(row.blob_id, broken, partial),
-                is_pinned=bool(row.pinned),
+                size=_size(connection, image, sizes),
+                health=_health({root.blob_id for root in image.roots}, broken, partial),
+                is_pinned=any(root.is_pinned for root in image.entries),
             )
         )
     return found
 
 
+def _size(connection: Connection, image: ResolvedImage, sizes: Mapping[int, int]) -> int:
+    """Return the bytes of an image; what its documents share counts once."""
+    targets = [root.blob_id for root in image.roots]
+    if len(targets) == 1:
+        return sizes.get(targets[0], 0)
+    return connection.value(usage.CONTENT, targets=many(targets)) or 0
+
+
 def manifests_below(
-    connection: Connection, targets: Collection[int]
+    connection: Connection, roots: Sequence[Root]
 ) -> dict[int, list[ManifestEntry]]:
-    """Return the manifests that each target is or lists, at any depth, in the order listed."""
-    own = _own_entries(connection, targets)
+    """Return the manifests that each root is or lists, at any depth, in the order listed.
+
+    The keys are the ids of the blobs of the roots.
+    """
+    own = _own_entries(connection, roots)
     listed: dict[int, list[ManifestEntry]] = {}
     pending = {key for key, entry in own.items() if entry.kind is Kind.INDEX}
     while pending:
@@ -131,10 +161,14 @@ def _leaves(
         stack.extend(reversed(fresh))
 
 
-def _own_entries(connection: Connection, targets: Collection[int]) -> dict[int, ManifestEntry]:
+def _own_entries(connection: Connection, roots: Sequence[Root]) -> dict[int, ManifestEntry]:
+    declared = resolve.platforms_of(
+        connection, [root for root in reversed(roots) if root.declared_id is not None]
+    )
+    targets = many({root.blob_id for root in roots})
     return {
-        row.id: _entry(row.id, row, None)
-        for row in connection.each(blobs.ENTRIES, targets=many(targets))
+        row.id: _entry(row.id, row, declared.get(row.id))
+        for row in connection.each(blobs.ENTRIES, targets=targets)
     }
 
 
@@ -177,7 +211,7 @@ def _platform(
     )
 
 
-def _health(target: int, broken: set[int], partial: set[int]) -> Health:
-    if target in broken:
+def _health(targets: set[int], broken: set[int], partial: set[int]) -> Health:
+    if targets & broken:
         return Health.BROKEN
-    return Health.PARTIAL if target in partial else Health.COMPLETE
+    return Health.PARTIAL if targets & partial else Health.COMPLETE

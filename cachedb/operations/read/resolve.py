@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
+from cachedb.catalog.enums import Kind
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, refs
 from cachedb.errors import (
@@ -18,13 +20,13 @@ from cachedb.errors import (
 )
 from cachedb.oci.digest import Digest
 from cachedb.oci.names.entry_name import is_attached_kind, whole_digest
+from cachedb.oci.platform.model import Platform
 from cachedb.oci.reference import Reference
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from cachedb.catalog.enums import Kind
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.refs import RefRow
@@ -48,51 +50,157 @@ class Root(Record):
     """The JSON of its entry in index.json, as `Entry.text` has it."""
     is_attached: bool = False
     """Whether it is a signature, an attestation or an SBOM of the image of its name."""
+    is_pinned: bool = False
+    declared_id: int | None = None
+    """The id of the platform that its entry gives it."""
+    configured_id: int | None = None
+    """The id of the platform that its config names."""
+
+    @property
+    def choice(self) -> str:
+        """The text that stands for it alone: ``name@digest``, or the digest without a name."""
+        return str(self.digest) if self.name is None else f"{self.name}@{self.digest}"
+
+
+class ResolvedImage(Record):
+    """Image that a name or a digest stands for: one document, or one manifest a platform.
+
+    Some tools write the manifests of an image under one name, each for a platform of its own,
+    and no index (docs/reference/names.md). `roots` are its documents in the order of index.json,
+    each digest once; `entries` are all of its entries there, and `attached` the entries of its
+    name that are signatures, attestations and SBOMs.
+    """
+
+    roots: tuple[Root, ...]
+    entries: tuple[Root, ...]
+    attached: tuple[Root, ...] = ()
+
+    @property
+    def name(self) -> str | None:
+        """Its name, None for content that is addressed by its digest."""
+        return self.roots[0].name
+
+    @property
+    def label(self) -> str:
+        """Its name, or its digest if it has none."""
+        return self.name or str(self.roots[0].digest)
+
+    @property
+    def is_split(self) -> bool:
+        """Whether it is one manifest a platform, without an index."""
+        return len(self.roots) > 1
 
 
 def find(connection: Connection, text: str) -> Root:
-    """Resolve a name, in any of its forms, or a digest to its root.
+    """Resolve a name, in any of its forms, or a digest to its only root.
+
+    Raises:
+        AmbiguousName: Several documents have that name, also as platforms of one image.
+        RefNotFound: Nothing has that name.
+        BlobNotFound: Nothing has that digest.
+    """
+    roots = find_image(connection, text).roots
+    if len(roots) > 1:
+        raise AmbiguousName(text, [root.choice for root in roots])
+    return roots[0]
+
+
+def find_image(connection: Connection, text: str) -> ResolvedImage:
+    """Resolve a name, in any of its forms, or a digest to its image.
 
     A name is taken as it stands in index.json first, then as a reference: with docker.io,
     library/ and latest where they are left out, and without the tag, as linuxkit stores some.
-    A digest, or the beginning of one, may be that of any blob.
+    A digest, or the beginning of one, may be that of any blob. The image wins the name over what
+    is attached to it.
 
     Raises:
-        RefNotFound: Nothing has that name, or several things have it.
-        BlobNotFound: Nothing has that digest.
-    """
-    return find_images(connection, text)[0]
-
-
-def find_images(connection: Connection, text: str) -> list[Root]:
-    """Return the entries of one image that a name stands for; with what is attached to it.
-
-    The image comes first: it wins the name over what is attached to it.
-
-    Raises:
-        AmbiguousName: Several images have that name.
+        AmbiguousName: Several images have that name, and are not the platforms of one.
         RefNotFound: Nothing has that name.
         BlobNotFound: Nothing has that digest.
     """
     found = find_all(connection, text)
-    images = [root for root in found if not root.is_attached] or found
-    digests = dict.fromkeys(root.digest for root in images)
-    if len(digests) > 1:
-        raise AmbiguousName(
-            text, [f"{root.name or ''}@{root.digest}".lstrip("@") for root in images]
+    entries = [root for root in found if not root.is_attached] or found
+    roots = list({root.digest: root for root in reversed(entries)}.values())[::-1]
+    if len(roots) > 1 and not _are_platforms_of_one(connection, roots):
+        raise AmbiguousName(text, [root.choice for root in roots])
+    attached = [] if entries is found else [root for root in found if root.is_attached]
+    return ResolvedImage(roots=tuple(roots), entries=tuple(entries), attached=tuple(attached))
+
+
+def images_of(connection: Connection, roots: Sequence[Root]) -> list[ResolvedImage]:
+    """Group refs into images: those of one name that are one manifest a platform make one.
+
+    Every other ref is an image of its own. The order is that of the first ref of each.
+    """
+    split = split_names(connection, roots)
+    found: dict[object, list[Root]] = {}
+    for root in roots:
+        is_part = root.name in split and not root.is_attached
+        found.setdefault(root.name if is_part else (root.ref_id, root.blob_id), []).append(root)
+    return [
+        ResolvedImage(
+            roots=tuple({root.digest: root for root in reversed(group)}.values())[::-1],
+            entries=tuple(group),
         )
-    return [*images, *(root for root in found if root.is_attached and images is not found)]
+        for group in found.values()
+    ]
+
+
+def split_names(connection: Connection, roots: Iterable[Root]) -> frozenset[str]:
+    """Return the names whose refs among these are the platforms of one image, several each."""
+    by_name: dict[str, dict[Digest, Root]] = defaultdict(dict)
+    for root in roots:
+        if root.name is not None and not root.is_attached:
+            by_name[root.name].setdefault(root.digest, root)
+    return frozenset(
+        name
+        for name, found in by_name.items()
+        if len(found) > 1 and _are_platforms_of_one(connection, list(found.values()))
+    )
+
+
+def _are_platforms_of_one(connection: Connection, roots: Sequence[Root]) -> bool:
+    """Whether roots of one name are image manifests, each for a platform of its own."""
+    if len({root.name for root in roots}) > 1 or roots[0].name is None:
+        return False
+    if any(root.kind is not Kind.MANIFEST for root in roots):
+        return False
+    known = platforms_of(connection, roots)
+    found = [known.get(root.blob_id) for root in roots]
+    distinct = {each for each in found if each is not None and not each.is_unknown}
+    return len(distinct) == len(roots)
+
+
+def platforms_of(connection: Connection, roots: Iterable[Root]) -> Mapping[int, Platform]:
+    """Return the platform of each root by its blob: that of its entry, or else of its config."""
+    keys = {
+        root.blob_id: key
+        for root in roots
+        if (key := root.declared_id or root.configured_id) is not None
+    }
+    if not keys:
+        return {}
+    known = {
+        row.id: Platform(
+            os=row.os,
+            architecture=row.architecture,
+            variant=row.variant,
+            os_version=row.os_version,
+        )
+        for row in connection.each(blobs.PLATFORMS, ids=many(set(keys.values())))
+    }
+    return {blob_id: known[key] for blob_id, key in keys.items() if key in known}
 
 
 def find_roots(connection: Connection, text: str) -> list[Root]:
-    """Resolve a name, or find every ref that contains the blob of a digest.
+    """Resolve a name to the roots of its image, or a digest to every ref that contains its blob.
 
-    A blob that no ref contains is its own root. Raises as `find` does.
+    A blob that no ref contains is its own root. Raises as `find_image` does.
     """
-    found = find(connection, text)
-    if found.ref_id is not None:
-        return [found]
-    return containing(connection, found) or [found]
+    found = find_image(connection, text).roots
+    if found[0].ref_id is not None:
+        return list(found)
+    return containing(connection, found[0]) or list(found)
 
 
 def find_all(connection: Connection, text: str) -> list[Root]:
@@ -119,6 +227,27 @@ def every(connection: Connection) -> list[Root]:
 def of_refs(connection: Connection, ids: Collection[int]) -> list[Root]:
     """Return the refs of these ids, in the order of index.json."""
     return _refs(connection, refs.OF_IDS, ids=many(ids))
+
+
+def completed(connection: Connection, ids: Sequence[int]) -> list[Root]:
+    """Return the refs of these ids in their order, with the other platforms of their images.
+
+    The refs of an image that is one manifest a platform follow the first of them.
+    """
+    places = {key: place for place, key in enumerate(ids)}
+    found = sorted(of_refs(connection, ids), key=lambda root: places[root.ref_id or 0])
+    names = {root.name for root in found if root.name is not None and root.kind is Kind.MANIFEST}
+    by_name: dict[str, list[Root]] = defaultdict(list)
+    for root in _refs(connection, refs.OF_NAMES, names=many(names)) if names else ():
+        by_name[root.name or ""].append(root)
+    several = [root for group in by_name.values() if len(group) > 1 for root in group]
+    split = split_names(connection, several)
+    whole = [
+        each
+        for root in found
+        for each in (by_name[root.name] if root.name in split and not root.is_attached else [root])
+    ]
+    return list({root.ref_id: root for root in whole}.values())
 
 
 def unnamed_within(connection: Connection, ids: Collection[int]) -> list[Root]:
@@ -207,11 +336,14 @@ def _refs(
             digest=codecs.digest(row.digest),
             media_type=row.media_type,
             size=row.size,
-            kind=codecs.kind(row.kind),
+            kind=(kind := codecs.kind(row.kind)),
             blob_id=row.blob_id,
             ref_id=row.id,
             entry=row.entry,
-            is_attached=is_attached_kind(row.entry_kind),
+            is_attached=kind is Kind.ATTESTATION or is_attached_kind(row.entry_kind),
+            is_pinned=bool(row.pinned),
+            declared_id=row.declared_id,
+            configured_id=row.configured_id,
         )
         for row in connection.each(statement, **values)
     ]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.oci.digest import Digest
     from cachedb.oci.platform.model import Platform
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage
     from cachedb.operations.sync.read_sboms import UnreadableSbom
     from cachedb.packages.raw_documents import RawSbom
 
@@ -96,7 +96,7 @@ class _Described(Record):
 
 
 def sboms(
-    connection: Connection, layout: Layout, root: Root, platform: Platform | None = None
+    connection: Connection, layout: Layout, image: ResolvedImage, platform: Platform | None = None
 ) -> Iterator[Sbom]:
     """Yield the SBOMs of an image, or of one platform of it, in the order of its platforms.
 
@@ -108,7 +108,7 @@ def sboms(
         InvalidManifest: A document is broken.
         BlobNotFound: A document has been removed meanwhile.
     """
-    described = _described(connection, root, platform)
+    described = _described(connection, image, platform)
     places = {key: place for place, key in enumerate(described)}
     claims = sorted(
         documents.claims_about(connection, described), key=lambda claim: places[claim.target_id]
@@ -132,14 +132,14 @@ def sboms(
 
 
 def list_packages(
-    connection: Connection, root: Root, platform: Platform | None = None
+    connection: Connection, image: ResolvedImage, platform: Platform | None = None
 ) -> PackageListing:
     """List the packages of an image, or of one platform of it, by platform, name and version.
 
     Raises:
         PlatformNotFound: The index has nothing for the platform.
     """
-    described = _described(connection, root, platform)
+    described = _described(connection, image, platform)
     places = {key: place for place, key in enumerate(described)}
     rows = connection.rows(statements.PACKAGES, targets=many(described))
     claimed = {claim.digest for claim in documents.claims_about(connection, described)}
@@ -169,27 +169,29 @@ def coverage(connection: Connection) -> SbomCoverage:
 
 
 def _described(
-    connection: Connection, root: Root, platform: Platform | None
+    connection: Connection, image: ResolvedImage, platform: Platform | None
 ) -> dict[int, _Described]:
     """Return what of an image SBOMs may describe: the manifests listed first, in their order."""
-    entries = manifests_below(connection, {root.blob_id})[root.blob_id]
+    below = manifests_below(connection, image.roots)
+    entries = [entry for root in image.roots for entry in below[root.blob_id]]
     listed = {e.blob_id: _Described(digest=e.digest, platform=e.platform) for e in entries}
     if platform is None:
-        return listed | _others(connection, root, listed)
+        return listed | _others(connection, image, listed)
     images = [e for e in entries if e.kind is Kind.MANIFEST and e.platform is not None]
     fitting = [e for e in images if e.platform is not None and platform.is_same_as(e.platform)]
-    if not fitting and root.kind is Kind.INDEX:
+    if not fitting and (image.is_split or image.roots[0].kind is Kind.INDEX):
         offered = [e.platform.full for e in images if e.platform is not None]
-        raise PlatformNotFound(root.name or root.digest, str(platform), offered)
+        raise PlatformNotFound(image.label, str(platform), offered)
     return {entry.blob_id: listed[entry.blob_id] for entry in fitting}
 
 
 def _others(
-    connection: Connection, root: Root, listed: dict[int, _Described]
+    connection: Connection, image: ResolvedImage, listed: dict[int, _Described]
 ) -> dict[int, _Described]:
     """Return the indexes of an image, and its referrers, which may have some of their own."""
     return {
         row.id: _Described(digest=codecs.digest(row.digest), platform=None)
+        for root in image.roots
         for row in connection.each(blobs.DOCUMENTS_BELOW, blob_id=root.blob_id)
         if row.id not in listed
     }

@@ -11,9 +11,10 @@ from cachedb.query.messages import error_at
 from cachedb.query.vocabulary import NOUNS, Sort
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.operations.read.resolve import Root
     from cachedb.query.syntax.tree import Query
 
@@ -51,13 +52,39 @@ def find_targets(
         found: list[Root] = []
         for name in names:
             try:
-                found += resolve.find_images(connection, name)
+                image = resolve.find_image(connection, name)
+                found += (*image.entries, *image.attached)
             except AmbiguousName:
                 raise
             except NotFound as error:
                 absent.append(error)
         found += resolve.of_refs(connection, chosen)
     return list({(root.ref_id, root.blob_id): root for root in found}.values()), tuple(absent)
+
+
+def selected_names(catalog: Catalog, where: Query) -> list[str]:
+    """Return a text for each image that a query selects, which stands for it alone.
+
+    Raises:
+        QueryError: The query does not make sense, or is not about refs.
+    """
+    roots = targets(catalog, (), where)
+    selected = {root.ref_id for root in roots}
+    found: dict[str, None] = {}
+    with catalog.reading() as connection:
+        for root in roots:
+            is_whole = root.name is not None and _is_among(connection, root.name, selected)
+            found[root.name if is_whole and root.name else root.choice] = None
+    return list(found)
+
+
+def _is_among(connection: Connection, name: str, selected: Collection[int | None]) -> bool:
+    """Whether a name stands for one image, all of whose entries are selected."""
+    try:
+        image = resolve.find_image(connection, name)
+    except NotFound:  # several images, or a name that looks like a digest
+        return False
+    return all(root.ref_id in selected for root in image.entries)
 
 
 def refuse_other_sorts(query: Query) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog import codecs
+from cachedb.catalog.enums import State
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, links
 from cachedb.oci import Platform, graph
@@ -12,20 +13,20 @@ from cachedb.oci import Platform, graph
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from cachedb.catalog.enums import Kind, State
     from cachedb.catalog.executor import Connection
     from cachedb.oci import Digest
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage
 
 
 class TreeNode(NamedTuple):
     """A blob in the tree of an image; its children are listed in the first of its places only.
 
     `role` is what the blob is to its parent: manifest, config, layer, or referrer; empty for the
-    root. `size` is in bytes.
+    root. `size` is in bytes. The root of an image that is one manifest a platform is no blob: it
+    has the kind `image`, no digest, and the manifests as children.
     """
 
-    digest: Digest
+    digest: Digest | None
     kind: str
     role: str
     state: str
@@ -35,8 +36,8 @@ class TreeNode(NamedTuple):
     children: tuple[TreeNode, ...]
 
 
-def tree(connection: Connection, root: Root) -> TreeNode:
-    """Return the tree of what a root contains, referrers after the content of their subject.
+def tree(connection: Connection, image: ResolvedImage) -> TreeNode:
+    """Return the tree of what an image contains, referrers after the content of their subject.
 
     Costs a few statements for each level of the graph.
 
@@ -44,15 +45,19 @@ def tree(connection: Connection, root: Root) -> TreeNode:
         LimitExceeded: It is nested too deeply, or has too many documents.
     """
     rows = _TreeRows(connection)
-    rows.read(root.blob_id, repr(root.name or root.digest))
-    return _grow(rows, root.blob_id)
+    rows.read(image)
+    return _grow(rows, _SPLIT if image.is_split else image.roots[0].blob_id)
+
+
+_SPLIT = 0
+"""The key of the root of an image that is one manifest a platform: no blob has it."""
 
 
 class _Row(NamedTuple):
     """A blob of a tree, without its place."""
 
-    digest: Digest
-    kind: Kind
+    digest: Digest | None
+    kind: str
     state: State
     size: int
     platform_id: int | None
@@ -75,14 +80,20 @@ class _TreeRows:
         self.branches: dict[int, list[_Branch]] = {}
         self.platforms: dict[int, Platform] = {}
 
-    def read(self, root: int, what: str) -> None:
-        """Read everything below a blob.
+    def read(self, image: ResolvedImage) -> None:
+        """Read everything below an image.
 
         Raises:
             LimitExceeded: It is nested too deeply, or has too many documents.
         """
-        self._read_blobs([root])
-        graph.walk([root], self._below, what)
+        roots = [root.blob_id for root in image.roots]
+        self._read_blobs(roots)
+        graph.walk(roots, self._below, repr(image.label))
+        if image.is_split:
+            self.blobs[_SPLIT] = _Row(None, "image", State.PRESENT, 0, None)
+            self.branches[_SPLIT] = [
+                _Branch(root.blob_id, "manifest", root.declared_id) for root in image.roots
+            ]
         self._read_platforms()
 
     def _below(self, level: Sequence[int]) -> Iterator[list[int]]:
@@ -108,7 +119,7 @@ class _TreeRows:
         for row in self._connection.each(blobs.NODES, ids=many(keys)):
             self.blobs[row.id] = _Row(
                 codecs.digest(row.digest),
-                codecs.kind(row.kind),
+                codecs.kind(row.kind).name.lower(),
                 codecs.state(row.state),
                 codecs.size(row.size),
                 row.platform_id,
@@ -165,7 +176,7 @@ def _node(rows: _TreeRows, here: _Growing) -> TreeNode:
     row = rows.blobs[here.branch.child]
     return TreeNode(
         digest=row.digest,
-        kind=row.kind.name.lower(),
+        kind=row.kind,
         role=here.branch.role,
         state=row.state.name.lower(),
         size=row.size,

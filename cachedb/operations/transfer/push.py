@@ -16,6 +16,7 @@ from cachedb.errors import (
     InvalidInput,
     InvalidManifest,
     InvalidReference,
+    PlatformNotFound,
     RefNotFound,
     Refused,
 )
@@ -23,6 +24,7 @@ from cachedb.oci import Descriptor, Digest, MediaType, Reference, index_merge, m
 from cachedb.oci.index_merge import IndexDocument, MergeClues
 from cachedb.oci.names.arch_tag import arch_tags
 from cachedb.oci.platform import selection
+from cachedb.oci.platform.match import only
 from cachedb.operations.read import resolve
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import leasing
@@ -38,9 +40,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.oci import Index, Manifest, Platform
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
     from cachedb.operations.transfer.push_graph import PushGraph
@@ -107,18 +110,51 @@ class PushReport(NamedTuple):
 
 
 def plan(
-    catalog: Catalog, names: Sequence[str], remote_name: Reference | None = None
+    catalog: Catalog,
+    names: Sequence[str],
+    remote_name: Reference | None = None,
+    platforms: Sequence[Platform] = (),
 ) -> tuple[Sending, ...]:
     """Resolve names to images, each with its name in a registry: by default its own.
 
+    A tag stands for one document: an image that is one manifest a platform is pushed for one of
+    `platforms`, and an index of them is not made.
+
     Raises:
         RefNotFound: One of the names is not there.
-        InvalidInput: Several images would get one name, or one gets none.
+        PlatformNotFound: An image that is one manifest a platform has none for a platform.
+        InvalidInput: Several images would get one name, or one gets none; or an image is one
+            manifest a platform, and `platforms` do not choose one.
     """
     if remote_name is not None and len(names) > 1:
         raise InvalidInput(f"{len(names)} images cannot all become {remote_name.familiar!r}")
     with catalog.reading() as connection:
-        return tuple(_sending(resolve.find(connection, name), remote_name) for name in names)
+        images = [resolve.find_image(connection, name) for name in names]
+        roots = [_one_root(connection, image, platforms) for image in images]
+    return tuple(_sending(root, remote_name) for root in roots)
+
+
+def _one_root(connection: Connection, image: ResolvedImage, platforms: Sequence[Platform]) -> Root:
+    """Return the document of an image to push: its only one, or that of the wanted platform."""
+    if not image.is_split:
+        return image.roots[0]
+    known = resolve.platforms_of(connection, image.roots)
+    offered = [known[root.blob_id] for root in image.roots]
+    texts = [each.full for each in offered]
+    chosen = {}
+    for wanted in platforms:
+        matcher = only(wanted)
+        best = min(offered, key=matcher.key)
+        if not matcher.matches(best):
+            raise PlatformNotFound(image.label, str(wanted), texts)
+        chosen[best] = image.roots[offered.index(best)]
+    if len(chosen) != 1:
+        raise InvalidInput(
+            f"{image.label!r} is one manifest for each of {', '.join(texts)}, and a tag stands "
+            "for one document",
+            hint=f"choose one: {' or '.join(f'--platform {text}' for text in texts)}",
+        )
+    return next(iter(chosen.values()))
 
 
 def push(
