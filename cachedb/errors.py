@@ -33,6 +33,7 @@
             WrongContent
         ValidationFailed
         StorageFailed
+        Declined
 
 A `CacheError` has its facts as attributes and builds its message from them, so
 callers test types and attributes, never text. Text from outside the program is
@@ -348,3 +349,9 @@ class StorageFailed(CacheError):
     def of(cls, error: OSError, doing: str) -> StorageFailed:
         """Make the error of a failed system call; `doing` completes "cannot …"."""
         return cls(f"cannot {doing}: {(error.strerror or str(error)).lower()}")
+
+
+class Declined(CacheError):
+    """A confirmation was declined and nothing was changed; raised by the command line only."""
+
+    exit_code = 10

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import DryRunOption, QuietOption
+from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -16,8 +16,15 @@ from cachedb.cli.options.registries import (
     connector,
 )
 from cachedb.cli.render import output
-from cachedb.cli.rm import tell_unpublished
-from cachedb.errors import RegistryError
+from cachedb.cli.render.actions import print_items
+from cachedb.cli.render.confirmation import confirm
+from cachedb.cli.render.removals import (
+    REMOVALS,
+    raise_registry_error,
+    rows_of_removal,
+    unpublished,
+)
+from cachedb.cli.render.tables import Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,38 +44,53 @@ def command(
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Remove all names, and all blobs that no running operation holds.
 
-    Other files in the directory stay. A directory that is no image layout is refused.
+    Asks for confirmation without --yes. Other files in the directory stay. A directory that is no
+    image layout is refused.
 
     With --published-only, remove names whose registry has the same image, and the blobs that only
     these images use.
     """
     answers: Sequence[Published] = ()
     with open_cache(cache) as opened:
+        folder = str(opened.layout.root)
         roots: Sequence[Root]
         if published_only:
             with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
                 plan, answers = opened.plan_published_removal((), connect)
             roots = plan.roots
-            freed = None if dry_run else opened.discard(roots).freed
         else:
             roots = opened.targets()
-            freed = None if dry_run else opened.clean().freed
-        folder = opened.layout.root
-    if not quiet:
+        if not dry_run and not yes:
+            what = "published image" if published_only else "name"
+            confirm(f"remove {output.count(len(roots), what)} with their blobs from {folder}")
+        report = None
+        if not dry_run:
+            report = opened.discard(roots) if published_only else opened.clean()
+    freed = None if report is None else report.freed
+    if quiet:
+        for root in roots:
+            output.say(root.digest)
+    elif form is Format.TABLE:
         for root in roots:
             output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
-        tell_unpublished(answers)
-        _tell(len(roots), freed, str(folder))
-    for answer in answers:
-        if isinstance(answer.error, RegistryError):
-            raise answer.error
+    else:
+        rows = rows_of_removal(roots, answers, is_done=not dry_run)
+        summary = {"removed": len(roots), "freed": freed, "is_dry_run": dry_run}
+        print_items(REMOVALS, rows, summary, form)
+    if not quiet:
+        _tell(len(roots), answers, freed, folder)
+    raise_registry_error(answers)
 
 
-def _tell(names: int, freed: int | None, folder: str) -> None:
+def _tell(names: int, answers: Sequence[Published], freed: int | None, folder: str) -> None:
+    for root, why in unpublished(answers):
+        output.tell(f"kept {root.name or root.digest}: {why}")
     what = output.count(names, "name")
     if freed is None:
         output.tell(f"would remove {what} from {folder}")

@@ -7,7 +7,13 @@ from typing import Annotated
 import typer
 
 from cachedb.cli.options.cache import CacheOption, create_cache
-from cachedb.cli.options.common import PlatformOption, QuietOption
+from cachedb.cli.options.common import (
+    ArchOption,
+    FormatOption,
+    PlatformOption,
+    QuietOption,
+    platforms,
+)
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -17,7 +23,9 @@ from cachedb.cli.options.registries import (
     TrustRealmOption,
     connector,
 )
-from cachedb.cli.push import ArchTagsOption, OverrideOption, show
+from cachedb.cli.push import ArchTagsOption, OverrideOption
+from cachedb.cli.render.pushes import print_report
+from cachedb.cli.render.tables import Format
 
 
 def command(
@@ -25,6 +33,7 @@ def command(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="Name to copy it to.")],
     cache: CacheOption = None,
     platform: PlatformOption = None,
+    arch: ArchOption = None,
     referrers: Annotated[
         bool,
         typer.Option(
@@ -40,6 +49,7 @@ def command(
     cert_file: CertificateOption = None,
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
+    form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Copy an image from one registry to another, through the cache, which keeps it.
@@ -48,14 +58,14 @@ def command(
     mounted. Tags that cosign 2 attached are copied with the image.
     """
     from cachedb.cli.render.progress import watching
-    from cachedb.oci import Platform, Reference
+    from cachedb.oci import Reference
     from cachedb.operations.transfer.copy import CopyOptions
     from cachedb.operations.transfer.push import Conflict, PushOptions, PushReport
     from cachedb.operations.transfer.workers import JOBS
 
     references = Reference.parse(source), Reference.parse(target)
     options = PushOptions(
-        platforms=tuple(map(Platform.parse, platform or ())),
+        platforms=platforms(platform, arch),
         jobs=jobs or JOBS,
         has_arch_tags=with_arch_tags,
         conflict=Conflict.REPLACE if override else Conflict.MERGE,
@@ -69,4 +79,5 @@ def command(
             *references, connect, CopyOptions(push=options, has_referrers=referrers), progress
         )
     attached = () if quiet else copied.attached
-    show(PushReport(pushed=(copied.pushed, *attached), failures=()), quiet=quiet)
+    report = PushReport(pushed=(copied.pushed, *attached), failures=())
+    print_report(report, form, quiet=quiet)

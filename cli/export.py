@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.options.archives import FormatsOption, NameOption, OutfileOption
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import PlatformOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.common import (
+    ArchOption,
+    PlatformOption,
+    QuietOption,
+    SomeNamesArgument,
+    platforms,
+)
 from cachedb.cli.options.query import (
     ParamOption,
     TimeZoneOption,
@@ -18,35 +25,30 @@ from cachedb.cli.options.query import (
     selection,
 )
 from cachedb.cli.render import output
+from cachedb.cli.render.actions import print_items
+from cachedb.cli.render.tables import Column, Format, parse_format
 from cachedb.errors import InvalidInput
 from cachedb.operations.archives.export_formats import Form
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cachedb.operations.archives.export import Exported
+
+_COLUMNS = tuple(map(Column, ("name", "digest", "left_out")))
 
 
 def command(
-    outfile: Annotated[
-        str,
-        typer.Option("--outfile", "-o", metavar="FILE", help="Output file; - is stdout."),
-    ],
+    outfile: OutfileOption,
     names: SomeNamesArgument = None,
     where: WhereOption = None,
     param: ParamOption = None,
     tz: TimeZoneOption = None,
     cache: CacheOption = None,
     platform: PlatformOption = None,
-    arch: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--arch", metavar="ARCH", help="Same as --platform linux/ARCH. Can be repeated."
-        ),
-    ] = None,
-    form: Annotated[Form, typer.Option("--format", help="Format of the archive.")] = Form.OCI,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", metavar="NAME", help="Name of the only image in the archive."),
-    ] = None,
+    arch: ArchOption = None,
+    form: FormatsOption = None,
+    name: NameOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Accept an image of another platform than requested.")
     ] = False,
@@ -59,18 +61,18 @@ def command(
     all if a blob is missing or corrupt.
     """
     from cachedb.archive import output_file
-    from cachedb.oci import Platform, Reference
+    from cachedb.oci import Reference
     from cachedb.operations.archives.export import ExportOptions
 
-    wanted = [*(platform or ()), *(f"linux/{each}" for each in arch or ())]
+    archive, listed = _formats(form or ())
     options = ExportOptions(
-        form=form,
-        platforms=tuple(map(Platform.parse, wanted)),
+        form=archive,
+        platforms=platforms(platform, arch),
         name=None if name is None else str(Reference.parse(name).with_default_tag()),
         is_forced=force,
     )
     with open_cache(cache) as opened:
-        _check_outfile(outfile, opened.layout.root)
+        _check_outfile(outfile, listed, opened.layout.root)
         query = selection(opened, where, param, tz, quiet=quiet)
         plan = opened.plan_export(chosen_names(opened, names, query), options)
         chunks = opened.export(plan)
@@ -81,17 +83,43 @@ def command(
             output_file.write(outfile, chunks)
     for note in plan.notes:
         output.tell(f"cachedb: {output.show(note)}")
-    if not quiet:
+    if not quiet and listed is Format.TABLE:
         for image in plan.images:
             _tell(image)
+    elif outfile != "-":
+        summary = {"images": len(plan.images), "outfile": outfile, "format": str(archive)}
+        print_items(_COLUMNS, plan.images, summary, "{digest}" if quiet else listed)
 
 
-def _check_outfile(outfile: str, root: Path) -> None:
+def _formats(given: Sequence[str]) -> tuple[Form, str]:
+    """Return the format of the archive and that of the list of images."""
+    archive = Form.OCI
+    listed: str = Format.TABLE
+    for each in given:
+        if each in set(Form):
+            archive = Form(each)
+        else:
+            listed = _format_of_list(each)
+    return archive, listed
+
+
+def _format_of_list(text: str) -> str:
+    try:
+        return parse_format(text)
+    except typer.BadParameter as error:
+        raise InvalidInput(str(error), hint=f"or one of {', '.join(Form)}") from error
+
+
+def _check_outfile(outfile: str, listed: str, root: Path) -> None:
     """Refuse no name, a terminal, and a file of the cache: index.json, a blob, the catalog."""
     if not outfile:
         raise InvalidInput("--outfile is empty", hint="--outfile FILE, or - for stdout")
     if outfile == "-" and sys.stdout.isatty():
         raise InvalidInput("refusing to write an archive to a terminal", hint="--outfile FILE")
+    if outfile == "-" and listed is not Format.TABLE:
+        raise InvalidInput(
+            "stdout is the archive, and cannot have the list", hint="--outfile FILE"
+        )
     if outfile != "-" and Path(outfile).resolve().is_relative_to(root.resolve()):
         raise InvalidInput(
             f"{outfile!r} is inside the cache {str(root)!r}", hint="--outfile FILE elsewhere"

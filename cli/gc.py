@@ -85,12 +85,38 @@ def command(
         if explain:
             rows += rows_of_kept(opened.kept() if removal is None else held)
         report = None if dry_run else opened.collect(plan)
-    if not quiet:
-        print_plan(retention, rows, form)
+    if quiet:
+        for candidate in plan.garbage:
+            output.say(candidate.digest)
+        return
+    print_plan(retention, rows, _summary(retention, plan, report), form)
+    _tell(retention, held, plan, report)
+
+
+def _tell(
+    retention: RetentionPlan | None,
+    held: Sequence[Kept],
+    plan: GCPlan,
+    report: GCReport | None,
+) -> None:
     if retention is not None:
         tell_policy(retention)
-        _tell_names(retention, held, is_done=not dry_run)
-    _tell(plan, report)
+        _tell_names(retention, held, is_done=report is not None)
+    _tell_blobs(plan, report)
+
+
+def _summary(
+    retention: RetentionPlan | None, plan: GCPlan, report: GCReport | None
+) -> dict[str, object]:
+    return {
+        "names": 0 if retention is None else len(retention.removal.roots),
+        "blobs": len(plan.garbage),
+        "size": plan.size,
+        "leftovers": len(plan.leftovers),
+        "freed": None if report is None else report.freed,
+        "quarantined": None if report is None else report.quarantined,
+        "is_dry_run": report is None,
+    }
 
 
 def _tell_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> None:
@@ -103,7 +129,7 @@ def _tell_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> 
     output.tell_shared(held)
 
 
-def _tell(plan: GCPlan, report: GCReport | None) -> None:
+def _tell_blobs(plan: GCPlan, report: GCReport | None) -> None:
     blobs = output.count(len(plan.garbage), "blob")
     if report is None:
         left = sum(each.size for each in plan.leftovers)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from cachedb.cli.options.cache import CacheOption, create_cache
-from cachedb.cli.options.common import QuietOption
+from cachedb.cli.options.common import FormatOption, QuietOption
 from cachedb.cli.render import output
+from cachedb.cli.render.actions import print_items
+from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import StorageFailed
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.operations.archives.import_ import Imported, ImportOptions
     from cachedb.operations.transfer.progress import Progress
+
+_COLUMNS = tuple(map(Column, ("name", "digest", "state", "replaced", "missing")))
 
 
 def command(
@@ -34,6 +38,7 @@ def command(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace other images that have the same names.")
     ] = False,
+    form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Import images from OCI archives and layouts, and from archives of docker save.
@@ -48,12 +53,18 @@ def command(
 
     options = ImportOptions(name=name, may_replace=replace)
     with create_cache(cache) as opened, watching(quiet=quiet) as progress:
-        for file in files:
-            images = _take_in(opened, file, options, progress)
-            for image in images:
-                _tell(image, quiet=quiet)
-            if not images:
-                output.tell(f"{file}: no images")
+        imported: list[Imported] = []
+        try:
+            for file in files:
+                images = _take_in(opened, file, options, progress)
+                _print(images, form, quiet=quiet)
+                imported += images
+                if not images:
+                    output.tell(f"{file}: no images")
+        finally:  # a file that fails does not undo those before it
+            if form is not Format.TABLE and not quiet:
+                summary = {"images": len(imported), "new": sum(each.is_new for each in imported)}
+                print_items(_COLUMNS, map(_row, imported), summary, form)
 
 
 def _take_in(
@@ -76,13 +87,25 @@ def _open(file: str) -> BinaryIO:
         raise StorageFailed.of(error, f"read {file!r}") from error
 
 
-def _tell(image: Imported, *, quiet: bool) -> None:
-    if quiet:
-        output.say(image.descriptor.digest)
-        return
-    news = "imported" if image.is_new else "unchanged"
+def _print(imported: Sequence[Imported], form: str, *, quiet: bool) -> None:
+    for image in imported:
+        if quiet:
+            output.say(image.descriptor.digest)
+        elif form is Format.TABLE:
+            state = f"replaced {image.replaced}" if image.replaced else _state(image)
+            output.say(
+                f"{output.show(image.name or '<none>')}  {image.descriptor.digest}  {state}"
+            )
+        for digest in () if quiet else image.missing:
+            output.tell(f"warning: {digest} is not in the archive")
+
+
+def _row(image: Imported) -> tuple[object, ...]:
+    digest, replaced = image.descriptor.digest, image.replaced
+    return image.name, digest, _state(image), replaced, list(image.missing)
+
+
+def _state(image: Imported) -> str:
     if image.replaced:
-        news = f"replaced {image.replaced}"
-    output.say(f"{output.show(image.name or '<none>')}  {image.descriptor.digest}  {news}")
-    for digest in image.missing:
-        output.tell(f"warning: {digest} is not in the archive")
+        return "replaced"
+    return "imported" if image.is_new else "unchanged"

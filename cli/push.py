@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import PlatformOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.common import (
+    ArchOption,
+    FormatOption,
+    PlatformOption,
+    QuietOption,
+    SomeNamesArgument,
+    platforms,
+)
 from cachedb.cli.options.query import (
     ParamOption,
     TimeZoneOption,
@@ -23,10 +30,8 @@ from cachedb.cli.options.registries import (
     TrustRealmOption,
     connector,
 )
-from cachedb.cli.render import output
-
-if TYPE_CHECKING:
-    from cachedb.operations.transfer.push import Pushed, PushReport
+from cachedb.cli.render.pushes import print_report
+from cachedb.cli.render.tables import Format
 
 OverrideOption = Annotated[
     bool,
@@ -51,6 +56,7 @@ def command(
         ),
     ] = None,
     platform: PlatformOption = None,
+    arch: ArchOption = None,
     with_arch_tags: ArchTagsOption = False,
     override: OverrideOption = False,
     jobs: JobsOption = None,
@@ -58,6 +64,7 @@ def command(
     cert_file: CertificateOption = None,
     client_cert: ClientCertificateOption = None,
     trust_realm: TrustRealmOption = None,
+    form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Push images with their referrers; blobs that the registry has are not sent.
@@ -66,13 +73,13 @@ def command(
     of the registry. Any other image is replaced with --override only.
     """
     from cachedb.cli.render.progress import watching
-    from cachedb.oci import Platform, Reference
+    from cachedb.oci import Reference
     from cachedb.operations.transfer.push import Conflict, PushOptions
     from cachedb.operations.transfer.workers import JOBS
 
     target = None if remote_name is None else Reference.parse(remote_name)
     options = PushOptions(
-        platforms=tuple(map(Platform.parse, platform or ())),
+        platforms=platforms(platform, arch),
         jobs=jobs or JOBS,
         has_arch_tags=with_arch_tags,
         conflict=Conflict.REPLACE if override else Conflict.MERGE,
@@ -89,30 +96,4 @@ def command(
             options,
             progress,
         )
-    show(report, quiet=quiet)
-
-
-def show(report: PushReport, *, quiet: bool) -> None:
-    """Print the pushed images; raise the last failure."""
-    for pushed in report.pushed:
-        if quiet:
-            output.say(pushed.descriptor.digest)
-        else:
-            output.say(f"{pushed.target}  {pushed.descriptor.digest}  {_news(pushed)}")
-            for tag in pushed.arch_tags:
-                output.say(f"{tag}")
-    for sending, error in report.failures[:-1]:
-        output.tell(f"cachedb: {sending.target.familiar}: {error}")
-    if report.failures:
-        raise report.failures[-1][1]
-
-
-def _news(pushed: Pushed) -> str:
-    counts = (
-        (f"{output.count(pushed.uploaded, 'blob')} uploaded", pushed.uploaded),
-        (f"{pushed.mounted} mounted", pushed.mounted),
-        (f"{pushed.existed} already present", pushed.existed),
-        (output.count(len(pushed.referrers), "referrer"), len(pushed.referrers)),
-    )
-    parts = [pushed.change.value, *(text for text, number in counts if number)]
-    return ", ".join(parts) + (f"  ({output.size(pushed.sent)})" if pushed.sent else "")
+    print_report(report, form, quiet=quiet)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import DryRunOption, QuietOption, SomeNamesArgument, YesOption
+from cachedb.cli.options.common import (
+    DryRunOption,
+    FormatOption,
+    QuietOption,
+    SomeNamesArgument,
+    YesOption,
+)
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
 from cachedb.cli.options.registries import (
     CertificateOption,
@@ -18,7 +23,18 @@ from cachedb.cli.options.registries import (
     connector,
 )
 from cachedb.cli.render import output
-from cachedb.errors import InvalidInput, Refused, RegistryError
+from cachedb.cli.render.actions import print_items
+from cachedb.cli.render.confirmation import confirm
+from cachedb.cli.render.removals import (
+    REMOVALS,
+    raise_registry_error,
+    rows_of_absent,
+    rows_of_removal,
+    tell_unnamed,
+    unpublished,
+)
+from cachedb.cli.render.tables import Format
+from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +69,7 @@ def command(
     trust_realm: TrustRealmOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
+    form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Remove names from the cache; blobs stay until `cachedb gc`.
@@ -73,58 +90,37 @@ def command(
         else:
             plan = opened.plan_removal(names or (), query)
         held = opened.kept_besides(plan) if dry_run else ()
-        if where is not None and not dry_run and not yes and not _is_agreed(plan):
-            output.tell("removed nothing")
-            return
+        if where is not None and plan.roots and not dry_run and not yes:
+            _confirm(plan)
         removed = plan.roots if dry_run else opened.remove(plan)
-    for root in removed:
-        output.say(
-            root.digest if quiet else f"{output.show(root.name or '<none>')}  {root.digest}"
-        )
+    if quiet:
+        for root in removed:
+            output.say(root.digest)
+    elif form is Format.TABLE:
+        for root in removed:
+            output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
+    else:
+        rows = [*rows_of_removal(removed, answers, is_done=not dry_run), *rows_of_absent(plan)]
+        summary = {"removed": len(removed), "freeable": plan.freed, "is_dry_run": dry_run}
+        print_items(REMOVALS, rows, summary, form)
     if not quiet:
-        for error in plan.absent:
-            output.tell(f"{error}" + (f" ({error.hint})" if error.hint else ""))
-        tell_unpublished(answers)
-        tell_unnamed(plan)
-        many, freed = output.count(len(removed), "name"), output.size(plan.freed)
-        done = "would remove" if dry_run else "removed"
-        output.tell(f"{done} {many}; gc can free {freed}")
+        _tell(plan, answers, len(removed), is_done=not dry_run)
         output.tell_shared(held)
-    for answer in answers:
-        if isinstance(answer.error, RegistryError):
-            raise answer.error
+    raise_registry_error(answers)
 
 
-def _is_agreed(plan: RemovalPlan) -> bool:
+def _confirm(plan: RemovalPlan) -> None:
     """Print the selected names and ask for confirmation."""
-    what = output.count(len(plan.roots), "name")
-    if not plan.roots:
-        return True
-    if not sys.stdin.isatty():
-        why = f"refusing to remove {what} without confirmation: stdin is not a terminal"
-        raise Refused(why, hint="--yes, or --dry-run to list them")
     for root in plan.roots:
         output.tell(f"{root.name or '<none>'}  {root.digest}")
-    return typer.confirm(f"remove {what}?", err=True)
+    confirm(f"remove {output.count(len(plan.roots), 'name')}")
 
 
-def tell_unnamed(plan: RemovalPlan) -> None:
-    """Print which entries without a name keep part of what the removed names contain."""
-    if plan.unnamed:
-        output.tell("kept entries without a name, which hold part of the content:")
-        for root in plan.unnamed:
-            output.tell(f"<none>  {root.digest}  (cachedb rm {root.digest})")
-
-
-def tell_unpublished(answers: Sequence[Published]) -> None:
-    """Print why each unpublished name stays."""
-    from cachedb.operations.transfer.remote_inspect import Publication
-
-    reasons = {
-        Publication.ABSENT: "not in its registry",
-        Publication.DIFFERENT: "its registry has another image of that name",
-    }
-    for answer in answers:
-        if not answer.is_published:
-            why = reasons.get(answer.publication) or str(answer.error)
-            output.tell(f"kept {answer.root.name or answer.root.digest}: {why}")
+def _tell(plan: RemovalPlan, answers: Sequence[Published], names: int, *, is_done: bool) -> None:
+    for error in plan.absent:
+        output.tell(f"{error}" + (f" ({error.hint})" if error.hint else ""))
+    for root, why in unpublished(answers):
+        output.tell(f"kept {root.name or root.digest}: {why}")
+    tell_unnamed(plan)
+    done = "removed" if is_done else "would remove"
+    output.tell(f"{done} {output.count(names, 'name')}; gc can free {output.size(plan.freed)}")

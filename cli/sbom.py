@@ -43,6 +43,10 @@ def command(
         str | None,
         typer.Option("--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="Only this platform."),
     ] = None,
+    arch: Annotated[
+        str | None,
+        typer.Option("--arch", metavar="ARCH", help="Same as --platform linux/ARCH."),
+    ] = None,
     form: Annotated[
         _Format,
         typer.Option(
@@ -60,6 +64,8 @@ def command(
     """
     from cachedb.oci import Platform
 
+    if platform is None and arch is not None:
+        platform = f"linux/{arch}"
     wanted = Platform.parse(platform) if platform is not None else None
     with open_cache(cache) as opened:
         if quiet:

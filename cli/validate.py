@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, PlatformOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.common import (
+    ArchOption,
+    FormatOption,
+    PlatformOption,
+    QuietOption,
+    SomeNamesArgument,
+    platforms,
+)
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
 from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
@@ -35,6 +42,7 @@ def command(
     tz: TimeZoneOption = None,
     cache: CacheOption = None,
     platform: PlatformOption = None,
+    arch: ArchOption = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Hash every blob and decompress every layer.")
     ] = False,
@@ -47,9 +55,7 @@ def command(
 
     Exit code 8 if there is a finding, or if a platform of --platform is incomplete.
     """
-    from cachedb.oci import Platform
-
-    wanted = tuple(map(Platform.parse, platform or ()))
+    wanted = platforms(platform, arch)
     with open_cache(cache) as opened:
         chosen = selection(opened, where, param, tz, quiet=quiet)
         check = opened.validate_deeply if deep else opened.validate

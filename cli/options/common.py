@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachedb.cli.options.completion import names
 from cachedb.cli.render.tables import Format, parse_format
+
+if TYPE_CHECKING:
+    from cachedb.oci import Platform
 
 FormatOption = Annotated[
     str,
@@ -50,7 +53,24 @@ PlatformOption = Annotated[
         "--platform", "-p", metavar="OS/ARCH[/VARIANT]", help="Platform. Can be repeated."
     ),
 ]
+ArchOption = Annotated[
+    list[str] | None,
+    typer.Option("--arch", metavar="ARCH", help="Same as --platform linux/ARCH. Can be repeated."),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Print the plan and change nothing.")
 ]
+
+
+def platforms(platform: list[str] | None, arch: list[str] | None) -> tuple[Platform, ...]:
+    """Parse the values of --platform and --arch.
+
+    Raises:
+        InvalidPlatform: A value is not a platform.
+    """
+    from cachedb.oci import Platform
+
+    return tuple(
+        map(Platform.parse, (*(platform or ()), *(f"linux/{each}" for each in arch or ())))
+    )

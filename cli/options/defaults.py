@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Variables of other programs that are read after our own.
 _FOREIGN: Final = {"cache": ("LINUXKIT_CACHE",), "mirror": ("LINUXKIT_MIRROR",)}
 # Values that may contain blanks: one a line.
-_IN_LINES: Final = frozenset({"drop", "keep", "param"})
+_IN_LINES: Final = frozenset({"drop", "format", "keep", "param"})
 
 
 class Setting(NamedTuple):

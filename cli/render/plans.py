@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.cli.render import output, tables
+from cachedb.cli.render.actions import print_items
 from cachedb.cli.render.tables import Column, Format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from cachedb.operations.gc.mark import GCPlan, Kept
     from cachedb.operations.gc.retention import RetentionPlan
@@ -52,7 +53,12 @@ def tell_policy(plan: RetentionPlan) -> None:
         output.tell(f"note: {note}")
 
 
-def print_plan(retention: RetentionPlan | None, rows: list[tuple[object, ...]], form: str) -> None:
+def print_plan(
+    retention: RetentionPlan | None,
+    rows: list[tuple[object, ...]],
+    summary: Mapping[str, object],
+    form: str,
+) -> None:
     """Print the decisions on names, then those on blobs and temporary files."""
     names = [] if retention is None else list(_decisions(retention))
     if form is not Format.TABLE:
@@ -60,7 +66,7 @@ def print_plan(retention: RetentionPlan | None, rows: list[tuple[object, ...]], 
             (digest, None, "name", None, action, rule, name)
             for name, digest, action, rule in names
         )
-        tables.render(_COLUMNS, [*named, *rows], form)
+        print_items(_COLUMNS, [*named, *rows], summary, form)
         return
     if names:
         tables.render(_DECISIONS, names, form)

@@ -111,7 +111,10 @@ _OPTIONS = _SHARED | {
     "cachedb.operations.archives.export_formats",
     "cachedb.cli.options.config_file", "cachedb.cli.options.defaults",
     "cachedb.cli.options.image_paths",
+    "cachedb.cli.options.archives",
     "cachedb.cli.options.policies", "cachedb.cli.options.registries", "cachedb.cli.options.values",
+    "cachedb.cli.render.actions", "cachedb.cli.render.confirmation", "cachedb.cli.render.pushes",
+    "cachedb.cli.render.removals",
     "cachedb.cli.render.answers", "cachedb.cli.render.fitting", "cachedb.cli.render.plans",
 }  # fmt: skip
 
@@ -127,7 +130,7 @@ def test_help_imports_the_root_of_the_command_line_and_no_command() -> None:
 def test_help_of_a_command_imports_that_command_and_options(name: str) -> None:
     modules, _ = traced(name, "--help")
     page = {f"cachedb.cli.{_module(name)}"}
-    shared = {"cachedb.cli.push", "cachedb.cli.rm"}  # options that two commands share
+    shared = {"cachedb.cli.push"}  # options that two commands share
 
     assert own(modules) <= _CLI | _OPTIONS | page | shared
     assert third_party(modules) <= _TYPER

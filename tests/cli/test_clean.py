@@ -15,11 +15,11 @@ NAME, TOOL_NAME = "example.com/app:1", "docker.io/library/tool:2"
 
 
 def test_every_name_and_every_blob_goes(run: Run, populated: build.Tree) -> None:
-    told = succeed(run, populated.path, "clean")
+    told = succeed(run, populated.path, "clean", "--yes")
     assert told == f"{NAME}  {APP.digest}\n{TOOL_NAME}  {TOOL.digest}\n"
     assert populated.blobs() == set()
     assert succeed(run, populated.path, "ls", "--quiet") == ""
-    assert succeed(run, populated.path, "clean") == ""
+    assert succeed(run, populated.path, "clean", "--yes") == ""
 
 
 def test_the_layout_stays_and_so_does_everything_that_is_no_image(
@@ -34,7 +34,7 @@ def test_the_layout_stays_and_so_does_everything_that_is_no_image(
     for path in strange:
         path.parent.mkdir(exist_ok=True)
         path.write_text("precious")
-    succeed(run, populated.path, "clean")
+    succeed(run, populated.path, "clean", "--yes")
     assert [path.read_text() for path in strange] == ["precious"] * 4
     assert populated.document()["manifests"] == []
     populated.add(TOOL, NAME)
@@ -43,14 +43,14 @@ def test_the_layout_stays_and_so_does_everything_that_is_no_image(
 
 def test_an_entry_that_cannot_be_read_goes_as_well(run: Run, populated: build.Tree) -> None:
     populated.write_entries([*populated.entries(), {"mediaType": "nonsense", "digest": 7}])
-    succeed(run, populated.path, "clean")
+    succeed(run, populated.path, "clean", "--yes")
     assert populated.document()["manifests"] == []
     assert populated.blobs() == set()
 
 
 def test_documents_that_cannot_be_read_keep_nothing(run: Run, populated: build.Tree) -> None:
     populated.truncate(APP.digest)
-    succeed(run, populated.path, "clean")
+    succeed(run, populated.path, "clean", "--yes")
     assert populated.blobs() == set()
 
 
@@ -98,7 +98,7 @@ def test_only_what_is_published_goes(run: Run, populated: build.Tree, host: str)
     populated.unname(NAME)
     local = build.image(build.layer({"local": ""}))
     populated.add(local, f"{host}/team/local:1")
-    done = run(populated.path, "clean", "--published-only")
+    done = run(populated.path, "clean", "--yes", "--published-only")
     assert (done.code, done.out) == (0, f"{published}  {TOOL.digest}\n")
     assert done.err.splitlines()[:2] == [
         f"kept {other}: its registry has another image of that name",
@@ -117,7 +117,7 @@ def test_a_registry_that_cannot_be_asked_ends_it_with_an_error(
     populated.unname(TOOL_NAME)
     populated.add(TOOL, unreachable)
     before = populated.blobs()
-    done = run(populated.path, "clean", "--published-only")
+    done = run(populated.path, "clean", "--yes", "--published-only")
     assert done.code == 7
     assert f"kept {unreachable}: " in done.err
     assert populated.blobs() == before

@@ -314,7 +314,7 @@ def test_a_mirror_has_no_say_in_what_is_pushed_or_published(
         monkeypatch.setenv("LINUXKIT_MIRROR", mirror.url)
         kept = run(held.path, "rm", "--published-only")
         pushed = run(held.path, "push", place.name)
-        removed = run(held.path, "clean", "--published-only")
+        removed = run(held.path, "clean", "--yes", "--published-only")
     assert mirror.asked == []
     assert f"kept {place.name}: not in its registry" in kept.err
     assert pushed.out.startswith(f"{place.name}  {MULTI.digest}  pushed, ")

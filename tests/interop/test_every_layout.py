@@ -73,7 +73,7 @@ def in_quarantine(run: Run, cache: Path, _host: str) -> None:
 
 def emptied(run: Run, cache: Path, _host: str) -> None:
     build.layout(cache, BOTH)
-    assert run(cache, "clean").code == 0
+    assert run(cache, "clean", "--yes").code == 0
 
 
 def repaired(run: Run, cache: Path, _host: str) -> None:
