@@ -24,6 +24,8 @@ _ARTIFACT_TYPES = (
     "application/vnd.cncf.notary.",
     "application/spdx",
     "application/vnd.cyclonedx",
+    "application/vnd.syft",
+    "text/spdx",
 )
 
 

@@ -412,7 +412,7 @@ _REF_FLAGS: Final = (
     ("partial", "some platforms are absent, and nothing is missing or corrupt"),
     ("broken", "something that it contains is missing or corrupt"),
     ("multiarch", "points at an index"),
-    ("signed", "something inside has a signature as its referrer"),
+    ("signed", "something inside has a signature: a referrer, cosign's tag, or its kind"),
     ("untagged", "has no tag"),
 )
 _BLOB_FLAGS: Final = (

@@ -16,7 +16,8 @@ from cachedb.oci import strict_json
 from cachedb.oci.digest import Digest
 from cachedb.oci.manifest import Index
 from cachedb.oci.media_type import MediaType
-from cachedb.oci.reference import TAG, TagName
+from cachedb.oci.names.cosign_tag import cosign_tags
+from cachedb.oci.reference import TagName
 from cachedb.registry import manifests
 from cachedb.registry.endpoint import next_page
 from cachedb.registry.http import api_errors
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from cachedb.registry.endpoint import Endpoint
     from cachedb.registry.http.response import Response
 
-# Signature, attestations and SBOM of an image; the manifests behind these tags have no subject.
-COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 _NO_API = frozenset({404, 405, 501})
 _LONGEST_ALGORITHM = 32
 _LONGEST_ENCODED = 64
@@ -62,7 +61,7 @@ def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor
         PAGES.check(len(seen), title)
         access = endpoint.pulling(repository)
         with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (response, content):
-            if response.status in _NO_API and len(seen) == 1:
+            if len(seen) == 1 and not _has_api(endpoint, response, content):
                 return _of_fallback_tag(endpoint, repository, subject)
             page = _page(response, content, subject)
             path = next_page(response)
@@ -123,30 +122,39 @@ def fallback_tag(subject: Digest) -> TagName:
     return TagName(f"{algorithm[:_LONGEST_ALGORITHM]}-{encoded[:_LONGEST_ENCODED]}")
 
 
-def cosign_tags(subject: Digest) -> tuple[TagName, ...]:
-    """Return the tags that cosign 2 gives to what it attaches to `subject`.
+def _has_api(endpoint: Endpoint, response: Response, content: bytes) -> bool:
+    """Whether the answer is one of the referrers API, be it an error.
 
-    A digest that is too long for a tag (sha512) has none.
-
-    Example:
-        >>> from cachedb.oci import Digest
-        >>> [tag[-6:] for tag in cosign_tags(Digest.of(b""))]
-        ['55.sig', '55.att', '5.sbom']
+    A server that answers every path with a page of its own, and 200, has no such API.
     """
-    names = (f"{subject.algorithm}-{subject.encoded}{suffix}" for suffix in COSIGN_SUFFIXES)
-    return tuple(TagName(name) for name in names if TAG.fullmatch(name))
+    if response.status in _NO_API:
+        return False
+    if response.status != HTTPStatus.OK or _kind_of_page(response, content):
+        return True
+    stated = (response.header("Content-Type") or "")[:80]
+    endpoint.settings.warn(
+        f"{endpoint} answers a request for referrers with {stated!r}: asking for the fallback tag"
+    )
+    return False
 
 
 def _page(response: Response, content: bytes, subject: Digest) -> tuple[Descriptor, ...]:
     if response.status != HTTPStatus.OK:
         raise api_errors.error_of(response, f"list the referrers of {subject}")
+    kind = _kind_of_page(response, content)
+    if kind is None or not kind.is_index:
+        stated = kind or (response.header("Content-Type") or "")[:80]
+        raise WrongContent(f"the referrers of {subject}", f"{str(stated)!r} is not an index")
+    return _manifests_in(content, kind, subject)
+
+
+def _kind_of_page(response: Response, content: bytes) -> MediaType | None:
+    """Return the type of a document that a page is stated to be, or is; None for anything else."""
     try:
-        stated = MediaType(response.header("Content-Type") or "")
+        stated = MediaType((response.header("Content-Type") or "").lower())
     except InvalidMediaType:
         stated = media_types.OCTET_STREAM
-    if stated != media_types.OCI_INDEX:
-        raise WrongContent(f"the referrers of {subject}", f"{str(stated)!r} is not an index")
-    return _manifests_in(content, stated, subject)
+    return stated if documents.kind_of(stated) else documents.guess(content)
 
 
 def _of_fallback_tag(

@@ -11,7 +11,7 @@ from functools import cache as memoized
 from typing import Any
 
 from cachedb.query.syntax import tree
-from tests.query.model import Blob, Cache
+from tests.query.model import Blob, Cache, Ref
 from tests.query.readings import (
     ALIASES,
     fits,
@@ -555,11 +555,22 @@ class Sets:
             for link in self.links.values()
             if link.role == "subject" and link.child in inside
         )
-        beside = self.cache.blobs[ref.target].digest.replace(":", "-") + ".sig"
-        return by_referrer or any(
-            one.tag == beside and one.repo == ref.repo and one.registry == ref.registry
+        return by_referrer or any(self.signs(one, inside) for one in self.cache.refs.values())
+
+    def signs(self, attached: Ref, inside: Ids) -> bool:
+        """Whether a ref attaches a signature to a blob, by cosign's tag or by its kind."""
+        tags = {self.cache.blobs[key].digest.replace(":", "-") + ".sig" for key in inside}
+        if attached.tag in tags:
+            return True
+        return self.kind_of(attached) == "sigs" and any(
+            one.name == attached.name
+            and one.target in inside
+            and self.kind_of(one) in {"", "image", "imageIndex"}
             for one in self.cache.refs.values()
         )
+
+    def kind_of(self, ref: Ref) -> str:
+        return ref.annotations.get("kind", "").rpartition("/")[2]
 
     def is_signature(self, blob: Blob) -> bool:
         """Whether it says so itself, or holds what cosign has signed."""

@@ -303,6 +303,14 @@ def _add_oddities(builder: Builder) -> None:
         beside.registry, beside.repo = ref.registry, ref.repo
         beside.tag = blobs[ref.target].digest.replace(":", "-") + ".sig"
         beside.name = f"{ref.registry}/{ref.repo}:{beside.tag}" if ref.repo else beside.tag
+    inner = builder.name(signature.id)  # of a part of an image, perhaps in another repository
+    inner.tag = inner.name = first.digest.replace(":", "-") + ".sig"
+    for ref in [one for one in builder.cache.refs.values() if one.name][:2]:
+        ref.annotations["kind"] = rng.choice(("dev.hauler/image", "dev.hauler/file", "imageIndex"))
+        beside = builder.name(signature.id)
+        beside.registry, beside.repo, beside.tag = ref.registry, ref.repo, ref.tag
+        beside.name = ref.name
+        beside.annotations["kind"] = rng.choice(("dev.cosignproject.cosign/sigs", "sigs", "atts"))
 
 
 def days_ago(days: int) -> int:

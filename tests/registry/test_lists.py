@@ -8,6 +8,7 @@ import pytest
 from cachedb.errors import RegistryError, RegistryUnavailable, UntrustedOrigin, WrongContent
 from cachedb.oci import Digest
 from cachedb.oci.media_type import OCI_INDEX, OCI_MANIFEST
+from cachedb.oci.names.cosign_tag import cosign_tags
 from cachedb.registry import referrers
 from tests.registry.scripted import Reply, client, scripted
 
@@ -222,7 +223,7 @@ def test_cosign_tags_are_found_by_the_digest_in_their_name():
 
 
 def test_a_digest_too_long_for_a_tag_has_no_cosign_tags():
-    assert referrers.cosign_tags(Digest.of(b"", "sha512")) == ()
+    assert cosign_tags(Digest.of(b"", "sha512")) == ()
 
 
 def _listed(reader, kind):

@@ -594,7 +594,14 @@ listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS ki
 kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
 link.parent_id AND listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
-'attestation-manifest'::VARCHAR)));
+'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.target_id = link.parent_id AND (substr(ref.tag, length(ref.tag) - 3::INTEGER) =
+'.att'::VARCHAR OR substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR OR
+ref_annotation.value = 'atts'::VARCHAR OR substr(ref_annotation.value,
+length(ref_annotation.value) - 4::INTEGER) = '/atts'::VARCHAR OR ref_annotation.value =
+'sboms'::VARCHAR OR substr(ref_annotation.value, length(ref_annotation.value) - 5::INTEGER) =
+'/sboms'::VARCHAR))));
 
 -- name: sbom_rows.called_so
 SELECT sbom.document_id AS id FROM sbom WHERE sbom.document_id IN (SELECT CAST(anon_1.value AS
@@ -607,7 +614,14 @@ link AS listed_attestation JOIN link_annotation AS kind_of_entry ON kind_of_entr
 listed_attestation.id WHERE listed_attestation.child_id = link.parent_id AND
 listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
-'attestation-manifest'::VARCHAR)));
+'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.target_id = link.parent_id AND (substr(ref.tag, length(ref.tag) - 3::INTEGER) =
+'.att'::VARCHAR OR substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR OR
+ref_annotation.value = 'atts'::VARCHAR OR substr(ref_annotation.value,
+length(ref_annotation.value) - 4::INTEGER) = '/atts'::VARCHAR OR ref_annotation.value =
+'sboms'::VARCHAR OR substr(ref_annotation.value, length(ref_annotation.value) - 5::INTEGER) =
+'/sboms'::VARCHAR))));
 
 -- name: sbom_rows.claims_of
 SELECT link.parent_id, link.child_id, blob.digest, link.media_type AS layer_type,
@@ -629,7 +643,14 @@ listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS ki
 kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
 link.parent_id AND listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
-'attestation-manifest'::VARCHAR))) ORDER BY link.parent_id, link.position;
+'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.target_id = link.parent_id AND (substr(ref.tag, length(ref.tag) - 3::INTEGER) =
+'.att'::VARCHAR OR substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR OR
+ref_annotation.value = 'atts'::VARCHAR OR substr(ref_annotation.value,
+length(ref_annotation.value) - 4::INTEGER) = '/atts'::VARCHAR OR ref_annotation.value =
+'sboms'::VARCHAR OR substr(ref_annotation.value, length(ref_annotation.value) - 5::INTEGER) =
+'/sboms'::VARCHAR)))) ORDER BY link.parent_id, link.position;
 
 -- name: sbom_rows.claims_to
 SELECT link.parent_id, link.child_id, blob.digest, link.media_type AS layer_type,
@@ -651,28 +672,71 @@ listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS ki
 kind_of_entry.link_id = listed_attestation.id WHERE listed_attestation.child_id =
 link.parent_id AND listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
-'attestation-manifest'::VARCHAR))) ORDER BY link.parent_id, link.position;
+'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.target_id = link.parent_id AND (substr(ref.tag, length(ref.tag) - 3::INTEGER) =
+'.att'::VARCHAR OR substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR OR
+ref_annotation.value = 'atts'::VARCHAR OR substr(ref_annotation.value,
+length(ref_annotation.value) - 4::INTEGER) = '/atts'::VARCHAR OR ref_annotation.value =
+'sboms'::VARCHAR OR substr(ref_annotation.value, length(ref_annotation.value) - 5::INTEGER) =
+'/sboms'::VARCHAR)))) ORDER BY link.parent_id, link.position;
 
 -- name: sbom_rows.delete
 DELETE FROM sbom WHERE sbom.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: sbom_rows.described_by
-SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
-= link.child_id WHERE link.role = 4::INTEGER AND link.parent_id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
-blob.touched IS NOT NULL UNION ALL SELECT listed.child_id AS manifest_id, edge.child_id AS
-target_id FROM link AS listed JOIN link_annotation AS kind ON kind.link_id = listed.id JOIN
-link_annotation AS about ON about.link_id = listed.id JOIN edge ON edge.parent_id =
-listed.parent_id JOIN blob ON blob.id = edge.child_id AND blob.digest = about.value WHERE
-listed.role = 1::INTEGER AND (EXISTS (SELECT sibling.id FROM link AS sibling WHERE
-sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibling.role =
-1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
-'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
-listed.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) AND blob.touched IS NOT NULL;
+WITH attached AS (SELECT ref.target_id AS manifest_id, blob.id AS target_id FROM ref JOIN blob
+ON blob.digest = replace(substr(ref.tag, 1::INTEGER, length(ref.tag) - CASE WHEN
+(substr(ref.tag, length(ref.tag) - 3::INTEGER) = '.att'::VARCHAR) THEN 4::INTEGER WHEN
+(substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR) THEN 5::INTEGER ELSE
+0::INTEGER END), '-'::VARCHAR, ':'::VARCHAR) WHERE (substr(ref.tag, length(ref.tag) -
+3::INTEGER) = '.att'::VARCHAR OR substr(ref.tag, length(ref.tag) - 4::INTEGER) =
+'.sbom'::VARCHAR) AND ref.target_id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3) UNION ALL SELECT ref.target_id AS
+manifest_id, image.target_id AS target_id FROM ref JOIN ref_annotation AS kind ON kind.ref_id =
+ref.id AND kind.key = 'kind'::VARCHAR JOIN ref AS image ON image.name = ref.name WHERE
+(kind.value = 'atts'::VARCHAR OR substr(kind.value, length(kind.value) - 4::INTEGER) =
+'/atts'::VARCHAR OR kind.value = 'sboms'::VARCHAR OR substr(kind.value, length(kind.value) -
+5::INTEGER) = '/sboms'::VARCHAR) AND NOT (EXISTS (SELECT image_kind.ref_id FROM ref_annotation
+AS image_kind WHERE image_kind.ref_id = image.id AND image_kind.key = 'kind'::VARCHAR AND NOT
+(image_kind.value = 'image'::VARCHAR OR substr(image_kind.value, length(image_kind.value) -
+5::INTEGER) = '/image'::VARCHAR OR image_kind.value = 'imageIndex'::VARCHAR OR
+substr(image_kind.value, length(image_kind.value) - 10::INTEGER) = '/imageIndex'::VARCHAR)))
+AND ref.target_id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3)) SELECT link.parent_id AS
+manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.role = 4::INTEGER AND link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND blob.touched IS NOT NULL UNION
+ALL SELECT listed.child_id AS manifest_id, edge.child_id AS target_id FROM link AS listed JOIN
+link_annotation AS kind ON kind.link_id = listed.id JOIN link_annotation AS about ON
+about.link_id = listed.id JOIN edge ON edge.parent_id = listed.parent_id JOIN blob ON blob.id =
+edge.child_id AND blob.digest = about.value WHERE listed.role = 1::INTEGER AND (EXISTS (SELECT
+sibling.id FROM link AS sibling WHERE sibling.parent_id = edge.parent_id AND sibling.child_id =
+edge.child_id AND sibling.role = 1::INTEGER)) AND kind.key =
+'vnd.docker.reference.type'::VARCHAR AND kind.value = 'attestation-manifest'::VARCHAR AND
+about.key = 'vnd.docker.reference.digest'::VARCHAR AND listed.child_id IN (SELECT
+CAST(anon_2.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
+anon_2) AND blob.touched IS NOT NULL UNION ALL SELECT attached.manifest_id, attached.target_id
+FROM attached JOIN blob ON blob.id = attached.target_id WHERE blob.touched IS NOT NULL;
 
 -- name: sbom_rows.describing
+WITH attached AS (SELECT ref.target_id AS manifest_id, blob.id AS target_id FROM ref JOIN blob
+ON blob.digest = replace(substr(ref.tag, 1::INTEGER, length(ref.tag) - CASE WHEN
+(substr(ref.tag, length(ref.tag) - 3::INTEGER) = '.att'::VARCHAR) THEN 4::INTEGER WHEN
+(substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR) THEN 5::INTEGER ELSE
+0::INTEGER END), '-'::VARCHAR, ':'::VARCHAR) WHERE ref.id IN (SELECT tags.id FROM ref AS tags
+WHERE substr(tags.tag, length(tags.tag) - 3::INTEGER) = '.att'::VARCHAR OR substr(tags.tag,
+length(tags.tag) - 4::INTEGER) = '.sbom'::VARCHAR) UNION ALL SELECT ref.target_id AS
+manifest_id, image.target_id AS target_id FROM ref JOIN ref_annotation AS kind ON kind.ref_id =
+ref.id AND kind.key = 'kind'::VARCHAR JOIN ref AS image ON image.name = ref.name WHERE
+(kind.value = 'atts'::VARCHAR OR substr(kind.value, length(kind.value) - 4::INTEGER) =
+'/atts'::VARCHAR OR kind.value = 'sboms'::VARCHAR OR substr(kind.value, length(kind.value) -
+5::INTEGER) = '/sboms'::VARCHAR) AND NOT (EXISTS (SELECT image_kind.ref_id FROM ref_annotation
+AS image_kind WHERE image_kind.ref_id = image.id AND image_kind.key = 'kind'::VARCHAR AND NOT
+(image_kind.value = 'image'::VARCHAR OR substr(image_kind.value, length(image_kind.value) -
+5::INTEGER) = '/image'::VARCHAR OR image_kind.value = 'imageIndex'::VARCHAR OR
+substr(image_kind.value, length(image_kind.value) - 10::INTEGER) = '/imageIndex'::VARCHAR))))
 SELECT link.parent_id AS manifest_id, link.child_id AS target_id FROM link JOIN blob ON blob.id
 = link.child_id WHERE link.role = 4::INTEGER AND link.child_id IN (SELECT CAST(anon_1.value AS
 BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
@@ -685,7 +749,10 @@ sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibl
 1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
 'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
 edge.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) AND blob.touched IS NOT NULL;
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) AND blob.touched IS NOT NULL UNION
+ALL SELECT attached.manifest_id, attached.target_id FROM attached JOIN blob ON blob.id =
+attached.target_id WHERE blob.id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3) AND blob.touched IS NOT NULL;
 
 -- name: sbom_rows.insert
 INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (%s::INTEGER, %s::VARCHAR,
@@ -700,9 +767,32 @@ link AS listed_attestation JOIN link_annotation AS kind_of_entry ON kind_of_entr
 listed_attestation.id WHERE listed_attestation.child_id = link.parent_id AND
 listed_attestation.role = 1::INTEGER AND kind_of_entry.key =
 'vnd.docker.reference.type'::VARCHAR AND kind_of_entry.value =
-'attestation-manifest'::VARCHAR)));
+'attestation-manifest'::VARCHAR)) OR (EXISTS (SELECT ref.id FROM ref LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.target_id = link.parent_id AND (substr(ref.tag, length(ref.tag) - 3::INTEGER) =
+'.att'::VARCHAR OR substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR OR
+ref_annotation.value = 'atts'::VARCHAR OR substr(ref_annotation.value,
+length(ref_annotation.value) - 4::INTEGER) = '/atts'::VARCHAR OR ref_annotation.value =
+'sboms'::VARCHAR OR substr(ref_annotation.value, length(ref_annotation.value) - 5::INTEGER) =
+'/sboms'::VARCHAR))));
 
 -- name: sbom_rows.near
+WITH attached AS (SELECT ref.target_id AS manifest_id, blob.id AS target_id FROM ref JOIN blob
+ON blob.digest = replace(substr(ref.tag, 1::INTEGER, length(ref.tag) - CASE WHEN
+(substr(ref.tag, length(ref.tag) - 3::INTEGER) = '.att'::VARCHAR) THEN 4::INTEGER WHEN
+(substr(ref.tag, length(ref.tag) - 4::INTEGER) = '.sbom'::VARCHAR) THEN 5::INTEGER ELSE
+0::INTEGER END), '-'::VARCHAR, ':'::VARCHAR) WHERE ref.id IN (SELECT tags.id FROM ref AS tags
+WHERE substr(tags.tag, length(tags.tag) - 3::INTEGER) = '.att'::VARCHAR OR substr(tags.tag,
+length(tags.tag) - 4::INTEGER) = '.sbom'::VARCHAR) UNION ALL SELECT ref.target_id AS
+manifest_id, image.target_id AS target_id FROM ref JOIN ref_annotation AS kind ON kind.ref_id =
+ref.id AND kind.key = 'kind'::VARCHAR JOIN ref AS image ON image.name = ref.name WHERE
+(kind.value = 'atts'::VARCHAR OR substr(kind.value, length(kind.value) - 4::INTEGER) =
+'/atts'::VARCHAR OR kind.value = 'sboms'::VARCHAR OR substr(kind.value, length(kind.value) -
+5::INTEGER) = '/sboms'::VARCHAR) AND NOT (EXISTS (SELECT image_kind.ref_id FROM ref_annotation
+AS image_kind WHERE image_kind.ref_id = image.id AND image_kind.key = 'kind'::VARCHAR AND NOT
+(image_kind.value = 'image'::VARCHAR OR substr(image_kind.value, length(image_kind.value) -
+5::INTEGER) = '/image'::VARCHAR OR image_kind.value = 'imageIndex'::VARCHAR OR
+substr(image_kind.value, length(image_kind.value) - 10::INTEGER) = '/imageIndex'::VARCHAR))))
 SELECT link.parent_id AS manifest_id FROM link JOIN blob ON blob.id = link.child_id WHERE
 link.role = 4::INTEGER AND link.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) UNION ALL SELECT listed.child_id AS
@@ -714,7 +804,9 @@ sibling.parent_id = edge.parent_id AND sibling.child_id = edge.child_id AND sibl
 1::INTEGER)) AND kind.key = 'vnd.docker.reference.type'::VARCHAR AND kind.value =
 'attestation-manifest'::VARCHAR AND about.key = 'vnd.docker.reference.digest'::VARCHAR AND
 edge.child_id IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2);
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2) UNION ALL SELECT
+attached.manifest_id FROM attached WHERE attached.target_id IN (SELECT CAST(anon_3.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3);
 
 -- name: sbom_rows.of_ids
 SELECT sbom.document_id, sbom.media_type, sbom.predicate_type, sbom.packages FROM sbom WHERE
@@ -753,11 +845,12 @@ WITH RECURSIVE covered_seed AS (SELECT blob.id AS id FROM blob WHERE blob.kind I
 blob.id))), covered(id) AS (SELECT covered_seed.id AS id FROM covered_seed UNION SELECT
 edge.parent_id AS parent_id FROM covered JOIN edge ON edge.child_id = covered.id) SELECT
 (SELECT count(*) AS count_1 FROM ref JOIN blob ON blob.id = ref.target_id WHERE
-blob.artifact_type IS NULL) AS refs, (SELECT count(*) AS count_1 FROM ref JOIN blob ON blob.id
-= ref.target_id WHERE blob.artifact_type IS NULL) - (SELECT count(*) AS count_1 FROM ref JOIN
-blob ON blob.id = ref.target_id JOIN covered ON covered.id = ref.target_id WHERE
-blob.artifact_type IS NULL) AS without, (SELECT count(*) AS count_2 FROM sbom WHERE
-sbom.problem IS NOT NULL OR sbom.packages IS NULL) AS unreadable;
+blob.artifact_type IS NULL AND blob.kind != 5::INTEGER) AS refs, (SELECT count(*) AS count_1
+FROM ref JOIN blob ON blob.id = ref.target_id WHERE blob.artifact_type IS NULL AND blob.kind !=
+5::INTEGER) - (SELECT count(*) AS count_1 FROM ref JOIN blob ON blob.id = ref.target_id JOIN
+covered ON covered.id = ref.target_id WHERE blob.artifact_type IS NULL AND blob.kind !=
+5::INTEGER) AS without, (SELECT count(*) AS count_2 FROM sbom WHERE sbom.problem IS NOT NULL OR
+sbom.packages IS NULL) AS unreadable;
 
 -- name: sboms.packages
 SELECT DISTINCT blob_package.blob_id, package.name, package.version, package.type,

@@ -16,14 +16,17 @@ from cachedb.catalog.index import packages
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import package_rows, sbom_rows
 from cachedb.oci.digest import Digest
+from cachedb.oci.names.cosign_tag import subject_of
+from cachedb.oci.names.entry_name import KIND, is_attached_kind
 from cachedb.packages.document_types import DocumentTypes
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.packages import PackedPackages
+    from cachedb.catalog.index.ref_rows import NamedEntry
     from cachedb.catalog.statements.index.sbom_rows import DocumentClaim, SbomRow, UnreadRow
     from cachedb.oci.digest import Digest
 
@@ -83,6 +86,19 @@ def forget(connection: Connection, ids: Iterable[int]) -> None:
     if changed:
         _forget_documents(connection, changed)
         packages.withdraw_in(connection, changed)
+
+
+def named_subjects(entries: Sequence[NamedEntry]) -> frozenset[str]:
+    """Return the digests that entries of index.json attach something to, by tag or by kind.
+
+    The rows of such a subject do not tell: nothing links to it.
+    """
+    named = [(entry.name, entry.descriptor) for entry in entries if entry.name is not None]
+    subjects: set[str] = {found for name, _ in named if (found := subject_of(name)) is not None}
+    attached = {name for name, each in named if is_attached_kind(each.annotations.get(KIND))}
+    if attached:
+        subjects.update(each.digest for name, each in named if name in attached)
+    return frozenset(subjects)
 
 
 def reconcile(connection: Connection, ids: Iterable[int]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, func, select
 
-from cachedb.catalog.enums import DOCUMENTS
+from cachedb.catalog.enums import DOCUMENTS, Kind
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id
 from cachedb.catalog.schema import blob, blob_package, package, ref, sbom
@@ -55,7 +55,7 @@ def coverage() -> Select[int, int, int]:
         select(func.count())
         .select_from(ref)
         .join(blob, blob.c.id == ref.c.target_id)
-        .where(blob.c.artifact_type.is_(None))
+        .where(blob.c.artifact_type.is_(None), blob.c.kind != int(Kind.ATTESTATION))
     )
     # Not `graph.outside`: SQLite would walk again for every ref.
     with_packages = images.join(covered, covered.c.id == ref.c.target_id)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 KIND = "kind"
 """The annotation by which cosign and hauler tell an image from what is attached to it."""
 
-_IMAGES = frozenset({"image", "imageIndex"})
+IMAGE_KINDS = ("image", "imageIndex")
+"""The last words of the kinds of an image; any other kind is attached to one."""
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -37,7 +38,7 @@ def is_attached_kind(kind: str | None) -> bool:
 
     The last part of the value counts: ``dev.cosignproject.cosign/sigs``, ``dev.hauler/image``.
     """
-    return bool(kind) and (kind or "").rpartition("/")[2] not in _IMAGES
+    return bool(kind) and (kind or "").rpartition("/")[2] not in IMAGE_KINDS
 
 
 def is_attached(annotations: Mapping[str, str]) -> bool:

@@ -148,6 +148,7 @@ class _Reconciliation:
         with self._layout.blobs.kept_open() as self._blobs:
             self._derive_all(refs.touched)
         near = derivation.may_be_near_documents(self._working_set, self._derived)
+        near |= self._with_digests(sboms.named_subjects(entries))
         self._working_set.flush()
         connection = self._working_set.connection
         refs.write(connection)
@@ -159,6 +160,13 @@ class _Reconciliation:
         proven = current.replace(settled=current.settled and not self._is_racy)
         state.write(connection, FINGERPRINT, str(proven))
         return ReconcileReport(**self._counts)
+
+    def _with_digests(self, digests: Collection[str]) -> set[int]:
+        """Return the ids of those derived blobs that have one of some digests."""
+        if not digests:
+            return set()
+        rows = map(self._working_set.find_id, self._derived)
+        return {row.id for row in rows if row is not None and row.digest in digests}
 
     def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
         added = files.keys() - known.keys()

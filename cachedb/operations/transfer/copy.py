@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.oci import Reference
+from cachedb.oci.names.cosign_tag import cosign_tags
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions, pull
 from cachedb.operations.transfer.push import PushOptions, Sending, push
 from cachedb.records import Record
-from cachedb.registry.referrers import cosign_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from sqlalchemy import and_, func, not_, or_, select
 
 from cachedb.catalog.enums import Kind, Role, State
-from cachedb.catalog.queries import graph
+from cachedb.catalog.queries import attached, graph
 from cachedb.catalog.schema import blob, link, platform, ref
 from cachedb.query.sql import dialect
 from cachedb.query.sql.expressions import Row, aliased, pairs_below
@@ -27,7 +27,6 @@ _SIGNATURE_TYPES: Final = (
     "application/vnd.dev.sigstore.bundle.",
     "application/vnd.cncf.notary.signature",
 )
-_SIGNATURE_TAG: Final = ".sig"
 _SIGNATURE_LAYER: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
@@ -102,8 +101,8 @@ def _multiarch(conditions: ConditionBuilder, row: Row, *, negated: bool) -> Colu
 
 def _signed(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     by_referrer = member(row.content, _above_signed(conditions), negated=negated)
-    by_tag = member(row.id, _signed_by_tag(conditions), negated=negated)
-    return and_(by_referrer, by_tag) if negated else or_(by_referrer, by_tag)
+    by_name = member(row.content, _above_attached(conditions), negated=negated)
+    return and_(by_referrer, by_name) if negated else or_(by_referrer, by_name)
 
 
 def _above_signed(conditions: ConditionBuilder) -> CTE:
@@ -125,27 +124,12 @@ def _above_signed(conditions: ConditionBuilder) -> CTE:
     return conditions.above(conditions.step("subject", seed))
 
 
-def _signed_by_tag(conditions: ConditionBuilder) -> CTE:
-    """Find the refs beside which there is the tag that cosign gives to a signature."""
-    signed, signature = (aliased(ref, conditions.names.next("r")) for _ in range(2))
-    target = aliased(blob, conditions.names.next("b"))
-    bare = func.substr(signature.c.tag, 1, func.length(signature.c.tag) - len(_SIGNATURE_TAG))
-    beside = (
-        select(signed.c.id.label("id"))
-        .select_from(signature)
-        .join(target, target.c.digest == func.replace(bare, "-", ":"))
-        .join(
-            signed,
-            and_(
-                signed.c.target_id == target.c.id,
-                # Tags without a repository, as skopeo and oras write them, have NULL in both.
-                signed.c.repo.is_not_distinct_from(signature.c.repo),
-                signed.c.registry.is_not_distinct_from(signature.c.registry),
-            ),
-        )
-        .where(dialect.ends_with(signature.c.tag, _SIGNATURE_TAG))
-    )
-    return conditions.set("tagged", beside, "tagged", "references with a signature's tag beside")
+def _above_attached(conditions: ConditionBuilder) -> CTE:
+    """Collect what contains a blob that an entry attaches a signature to, by tag or by kind."""
+    pairs = attached.pairs(attached.SIGNATURES).subquery("signed")
+    found = select(pairs.c.target_id.label("id"))
+    signed = conditions.set("attached", found, "attached", "blobs with a signature by name")
+    return conditions.above(signed)
 
 
 # -- blobs ---------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, or_, select, union, union_all, update
 
 from cachedb.catalog.enums import Role, State
+from cachedb.catalog.queries import attached
 from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import annotation, blob, edge, link, link_annotation, sbom
 from cachedb.catalog.statements.index import sbom_rows
@@ -96,7 +97,8 @@ def described_by() -> CompoundSelect[*tuple[Any, ...]]:
         *(
             pairs.where(pairs.selected_columns[0].in_(each_id("ids")), _HAS_FILE)
             for pairs in (_subjects(), _siblings())
-        )
+        ),
+        _attached(attached.pairs_from(attached.DOCUMENTS, each_id("ids"))).where(_HAS_FILE),
     )
 
 
@@ -107,7 +109,10 @@ def describing() -> CompoundSelect[*tuple[Any, ...]]:
         *(
             pairs.where(pairs.selected_columns[1].in_(each_id("ids")), _HAS_FILE)
             for pairs in (_subjects(), _siblings())
-        )
+        ),
+        _attached(attached.pairs(attached.DOCUMENTS)).where(
+            blob.c.id.in_(each_id("ids")), _HAS_FILE
+        ),
     )
 
 
@@ -118,6 +123,8 @@ def near() -> CompoundSelect[int]:
     for pairs in (_subjects(), _siblings()):
         manifest, target = pairs.selected_columns
         found.append(pairs.with_only_columns(manifest).where(target.in_(each_id("ids"))))
+    named = attached.pairs(attached.DOCUMENTS).cte("attached")
+    found.append(select(named.c.manifest_id).where(named.c.target_id.in_(each_id("ids"))))
     return union_all(*found)
 
 
@@ -228,7 +235,9 @@ def _is_of_describing_manifest() -> ColumnElement[bool]:
         )
     )
     return (link.c.role == int(Role.LAYER)) & or_(
-        has_subject.correlate(link).exists(), is_listed_attestation.correlate(link).exists()
+        has_subject.correlate(link).exists(),
+        is_listed_attestation.correlate(link).exists(),
+        attached.is_attached(link.c.parent_id, attached.DOCUMENTS),
     )
 
 
@@ -273,6 +282,14 @@ def _siblings() -> Select[int, int]:
             kind.c.value == attestation.ATTESTATION_MANIFEST,
             about.c.key == attestation.REFERENCE_DIGEST,
         )
+    )
+
+
+def _attached(pairs: CompoundSelect[int, int]) -> Select[int, int]:
+    """Join pairs with the files of what the manifests are attached to."""
+    found = pairs.cte("attached")
+    return select(found.c.manifest_id, found.c.target_id).join(
+        blob, blob.c.id == found.c.target_id
     )
 
 
