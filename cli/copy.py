@@ -60,7 +60,8 @@ def command(
     from cachedb.cli.render.progress import watching
     from cachedb.oci import Reference
     from cachedb.operations.transfer.copy import CopyOptions
-    from cachedb.operations.transfer.push import Conflict, PushOptions, PushReport
+    from cachedb.operations.transfer.push import PushOptions, PushReport
+    from cachedb.operations.transfer.tag_update import Conflict
     from cachedb.operations.transfer.workers import JOBS
 
     references = Reference.parse(source), Reference.parse(target)
@@ -78,6 +79,4 @@ def command(
         copied = opened.copy(
             *references, connect, CopyOptions(push=options, has_referrers=referrers), progress
         )
-    attached = () if quiet else copied.attached
-    report = PushReport(pushed=(copied.pushed, *attached), failures=())
-    print_report(report, form, quiet=quiet)
+    print_report(PushReport(pushed=(copied.pushed,), failures=()), form, quiet=quiet)

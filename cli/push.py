@@ -67,14 +67,15 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Push images with their referrers; blobs that the registry has are not sent.
+    """Push images with their referrers and tags of cosign 2; blobs that are there are not sent.
 
     If the tag resolves to another index, the two are merged, and pushed platforms replace those
     of the registry. Any other image is replaced with --override only.
     """
     from cachedb.cli.render.progress import watching
     from cachedb.oci import Reference
-    from cachedb.operations.transfer.push import Conflict, PushOptions
+    from cachedb.operations.transfer.push import PushOptions
+    from cachedb.operations.transfer.tag_update import Conflict
     from cachedb.operations.transfer.workers import JOBS
 
     target = None if remote_name is None else Reference.parse(remote_name)

@@ -249,7 +249,8 @@ class Provider:
         override: bool = False,
     ) -> Pushed:
         """Push an image to its registry, or to another name."""
-        from cachedb.operations.transfer.push import Conflict, PushOptions  # noqa: PLC0415
+        from cachedb.operations.transfer.push import PushOptions  # noqa: PLC0415
+        from cachedb.operations.transfer.tag_update import Conflict  # noqa: PLC0415
 
         target = None if remote_name is None else Reference.parse(remote_name)
         options = PushOptions(

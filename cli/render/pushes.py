@@ -30,7 +30,7 @@ def print_report(report: PushReport, form: str, *, quiet: bool) -> None:
         for pushed in report.pushed:
             output.say(pushed.descriptor.digest)
     elif form is Format.TABLE:
-        for pushed in report.pushed:
+        for pushed in _with_attached(report):
             output.say(f"{pushed.target}  {pushed.descriptor.digest}  {_news(pushed)}")
             for tag in pushed.arch_tags:
                 output.say(f"{tag}")
@@ -42,8 +42,15 @@ def print_report(report: PushReport, form: str, *, quiet: bool) -> None:
         raise report.failures[-1][1]
 
 
+def _with_attached(report: PushReport) -> Iterator[Pushed]:
+    """Yield the pushed images, each before what is attached to it by tag."""
+    for pushed in report.pushed:
+        yield pushed
+        yield from pushed.attached
+
+
 def _rows(report: PushReport) -> Iterator[tuple[object, ...]]:
-    for each in report.pushed:
+    for each in _with_attached(report):
         yield (
             each.name,
             str(each.target),
@@ -66,7 +73,7 @@ def _summary(report: PushReport) -> dict[str, object]:
     return {
         "images": len(report.pushed),
         "failed": len(report.failures),
-        "sent": sum(each.sent for each in report.pushed),
+        "sent": sum(each.sent for each in _with_attached(report)),
     }
 
 

@@ -30,6 +30,7 @@ VALUES: dict[str, Any] = {
     "registry": "example.com",
     "repo": "app",
     "tag": "1",
+    "tags": many(["1", "2"]),
     "digest": IMAGE.digest,
     "digests": many([IMAGE.digest, IMAGE.blobs[0].digest]),
     "low": "sha256:0",

@@ -1,22 +1,27 @@
-"""Signatures, attestations and SBOMs that cosign 2 attaches by tag, pulled and copied."""
+"""Signatures, attestations and SBOMs that cosign 2 attaches by tag: pull, copy and push."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from cachedb.cache import Cache
+from cachedb.errors import Refused
 from cachedb.oci import Reference
 from cachedb.operations.transfer.copy import CopyOptions
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.push import PushOptions
+from cachedb.operations.transfer.tag_update import Conflict
 from tests import build
 from tests.operations.registries import (
+    Holding,
     Place,
     connecting,
     fetch,
     on_disk,
     platforms,
+    push,
     put,
+    send,
     tags,
 )
 from tests.registry import servers
@@ -64,7 +69,7 @@ def _copy(cache: Cache, source: str, target: str, **options: object) -> list[str
             CopyOptions(push=push),
             UNWATCHED,
         )
-    return [str(each.target.tag) for each in copied.attached]
+    return [str(each.target.tag) for each in copied.pushed.attached]
 
 
 def test_what_cosign_attached_is_pulled_under_its_own_names(empty: Cache, signed: Place) -> None:
@@ -106,3 +111,104 @@ def test_the_signature_of_an_index_is_not_copied_with_some_of_its_platforms(
     )
     assert sorted(attached) == sorted(tag for tag in SIGNED if not tag.endswith(".sig"))
     assert set(tags(second.host, "c/part")) == {"1", *attached}
+
+
+# -- push ---------------------------------------------------------------------------------------
+
+
+def _holding_signed(holding: Holding, name: str, *kinds: str) -> Cache:
+    """Make a cache of an image and of what cosign attached to it, all in one repository."""
+    repository = name.rpartition(":")[0]
+    chosen = {t: thing for t, thing in SIGNED.items() if not kinds or t.endswith(kinds)}
+    return holding({name: MULTI, **{f"{repository}:{tag}": each for tag, each in chosen.items()}})
+
+
+def test_push_sends_what_cosign_attached_with_its_tags(holding: Holding, place: Place) -> None:
+    pushed = push(_holding_signed(holding, place.name), place.name)
+    assert sorted(str(each.target.tag) for each in pushed.attached) == sorted(SIGNED)
+    expected = {tag: thing.digest for tag, thing in SIGNED.items()}
+    assert tags(place.host, place.path) == {"1": MULTI.digest, **expected}
+
+
+def test_push_to_another_name_takes_what_cosign_attached_along(
+    holding: Holding, place: Place
+) -> None:
+    cache = _holding_signed(holding, "example.com/app:1")
+    push(cache, "example.com/app:1", to=place.name)
+    assert set(tags(place.host, place.path)) == {"1", *SIGNED}
+    other = place.next()
+    push(cache, MULTI.digest, to=other.name)
+    assert set(tags(other.host, other.path)) == {"1", *SIGNED}
+
+
+def test_push_of_some_platforms_leaves_out_what_is_about_the_whole_index(
+    holding: Holding, place: Place
+) -> None:
+    cache = _holding_signed(holding, place.name)
+    push(cache, place.name, platforms=platforms("linux/amd64"))
+    of_parts = {tag for tag in SIGNED if not tag.endswith(".sig")}
+    assert set(tags(place.host, place.path)) == {"1", *of_parts}
+
+
+def test_push_does_not_take_an_ambiguous_tag_of_another_repository(
+    holding: Holding, place: Place
+) -> None:
+    (tag, thing), *_ = SIGNED.items()
+    other = build.artifact(build.layer({"another": "signature"}))
+    cache = holding({place.name: MULTI, f"a.example/x:{tag}": thing, f"b.example/x:{tag}": other})
+    push(cache, place.name)
+    assert set(tags(place.host, place.path)) == {"1"}
+
+
+def _signatures(*names: str) -> build.Thing:
+    """Make the manifest of some signatures, of which each is a layer."""
+    return build.artifact(*(build.layer({name: "signed"}) for name in names))
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "expected"),
+    [
+        pytest.param(("a", "b"), ("a",), ("a", "b"), id="the registry has more"),
+        pytest.param(("a",), ("a", "b"), ("a", "b"), id="we have more"),
+        pytest.param(("a", "b"), ("b", "a"), ("a", "b"), id="the same in another order"),
+    ],
+)
+def test_push_loses_no_signature_of_either_side(
+    holding: Holding, place: Place, there: tuple, here: tuple, expected: tuple
+) -> None:
+    tag = f"{AMD.digest.replace(':', '-')}.sig"
+    put(place.host, place.path, _signatures(*there), tag)
+    cache = holding({place.name: AMD, place.tagged(tag): _signatures(*here)})
+    push(cache, place.name)
+    assert tags(place.host, place.path)[tag] == _signatures(*expected).digest
+
+
+def test_push_refuses_to_replace_other_signatures_and_pushes_the_image(
+    holding: Holding, place: Place
+) -> None:
+    tag = f"{AMD.digest.replace(':', '-')}.sig"
+    put(place.host, place.path, _signatures("a"), tag)
+    cache = holding({place.name: AMD, place.tagged(tag): _signatures("b")})
+    report = send(cache, place.name)
+    assert [each.descriptor.digest for each in report.pushed] == [AMD.digest]
+    ((sending, error),) = report.failures
+    assert (str(sending.target.tag), type(error)) == (tag, Refused)
+    assert tags(place.host, place.path) == {"1": AMD.digest, tag: _signatures("a").digest}
+
+    push(cache, place.name, conflict=Conflict.REPLACE)
+    assert tags(place.host, place.path)[tag] == _signatures("b").digest
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("sigs", "sig"), ("atts", "att"), ("sboms", "sbom")])
+def test_push_gives_what_hauler_saved_by_kind_the_tag_of_cosign(
+    holding: Holding, place: Place, kind: str, suffix: str
+) -> None:
+    attached = _signatures("a")
+    cache = holding({place.name: AMD}, attached)
+    tree = build.Tree(cache.layout.root)
+    notes = {build.REF_NAME: place.name, "kind": f"dev.cosignproject.cosign/{kind}"}
+    tree.write_entries([*tree.entries(), attached.descriptor(annotations=notes)])
+    with Cache.open(tree.path) as opened:
+        push(opened, place.name)
+    tag = f"{AMD.digest.replace(':', '-')}.{suffix}"
+    assert tags(place.host, place.path) == {"1": AMD.digest, tag: attached.digest}

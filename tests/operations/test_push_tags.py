@@ -7,7 +7,8 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.errors import InvalidInput, Refused
 from cachedb.operations.transfer.progress import Progress
-from cachedb.operations.transfer.push import Change, Conflict
+from cachedb.operations.transfer.push import Change
+from cachedb.operations.transfer.tag_update import Conflict
 from tests import build
 from tests.operations.registries import (
     Holding,

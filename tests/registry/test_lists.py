@@ -7,7 +7,7 @@ import pytest
 
 from cachedb.errors import RegistryError, RegistryUnavailable, UntrustedOrigin, WrongContent
 from cachedb.oci import Digest
-from cachedb.oci.media_type import OCI_INDEX, OCI_MANIFEST
+from cachedb.oci.media_type import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
 from cachedb.oci.names.cosign_tag import cosign_tags
 from cachedb.registry import referrers
 from tests.registry.scripted import Reply, client, scripted
@@ -102,8 +102,10 @@ def test_pages_that_bring_nothing_new_end():
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(Reply(body=b"<html>", headers=(("Content-Type", "text/html"),)), id="HTML"),
-        pytest.param(Reply(body=_index([])), id="no type"),
+        pytest.param(
+            Reply(body=b'{"config":{},"layers":[]}', headers=(("Content-Type", OCI_MANIFEST),)),
+            id="a manifest",
+        ),
         pytest.param(Reply(body=b"{}", headers=(("Content-Type", OCI_INDEX),)), id="empty object"),
     ],
 )
@@ -124,6 +126,30 @@ def test_an_error_is_not_the_absence_of_referrers(status, error):
         pytest.raises(error),
     ):
         reader.origin.referrers("a/b", _SUBJECT)
+
+
+@pytest.mark.parametrize("kind", ["", "application/json", DOCKER_LIST, OCI_INDEX.upper()])
+def test_a_list_of_referrers_is_known_by_its_content_where_its_type_is_vague(kind):
+    reply = Reply(body=_index(["x"]), headers=(("Content-Type", kind),))
+    with scripted(lambda _asked: reply) as server, client(server.host) as reader:
+        found = reader.origin.referrers("a/b", _SUBJECT)
+    assert [one.digest for one in found] == _digests("x")
+    assert len(server.asked) == 1
+
+
+def test_a_page_of_html_is_no_list_of_referrers_and_the_tag_is_asked_for():
+    warnings = []
+
+    def answer(asked):
+        if "/referrers/" in asked.path:
+            return Reply(body=b"<html>", headers=(("Content-Type", "text/html"),))
+        return Reply(body=_index(["x"]), headers=(("Content-Type", OCI_INDEX),))
+
+    with scripted(answer) as server, client(server.host, warn=warnings.append) as reader:
+        found = reader.origin.referrers("a/b", _SUBJECT)
+    assert [one.digest for one in found] == _digests("x")
+    (warning,) = warnings
+    assert "'text/html'" in warning
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

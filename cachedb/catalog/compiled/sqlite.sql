@@ -508,6 +508,12 @@ parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.registry,
 ref.source, ref.origin FROM ref WHERE ref.target_id IN (SELECT above.id FROM above) ORDER BY
 ref.position;
 
+-- name: refs.tagged
+SELECT ref.name, ref.registry, ref.repo, ref.tag, blob.digest, ref.media_type, ref.size FROM
+ref JOIN blob ON blob.id = ref.target_id WHERE ref.id IN (SELECT tags.id FROM ref AS tags WHERE
+tags.tag IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:tags) AS anon_1)) ORDER
+BY ref.name, blob.digest;
+
 -- name: refs.unnamed_referrers
 WITH RECURSIVE below_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id IN
 (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1)), below(id) AS

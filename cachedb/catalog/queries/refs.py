@@ -35,6 +35,26 @@ def of_names() -> Select[*tuple[Any, ...]]:
     return _refs(ref.c.name.in_(each_text("names")))
 
 
+@defines(refs.TAGGED)
+def tagged() -> Select[*tuple[Any, ...]]:
+    """Select the refs with some tags; costs a scan of an index of refs."""
+    tags = ref.alias("tags")
+    return (
+        select(
+            ref.c.name,
+            ref.c.registry,
+            ref.c.repo,
+            ref.c.tag,
+            blob.c.digest,
+            ref.c.media_type,
+            ref.c.size,
+        )
+        .join(blob, blob.c.id == ref.c.target_id)
+        .where(ref.c.id.in_(select(tags.c.id).where(tags.c.tag.in_(each_text("tags")))))
+        .order_by(ref.c.name, blob.c.digest)
+    )
+
+
 @defines(refs.OF_TAG)
 def of_tag() -> Select[*tuple[Any, ...]]:
     """Select the refs of a tag, or of none, in a repository."""

@@ -44,6 +44,18 @@ class RefSourceRow(NamedTuple):
     origin: str | None
 
 
+class TaggedRow(NamedTuple):
+    """A named ref with the parts of its name, and what index.json declares of its target."""
+
+    name: str
+    registry: str | None
+    repo: str | None
+    tag: str
+    digest: str
+    media_type: str
+    size: int
+
+
 class ReferrerRow(NamedTuple):
     """A ref without a name, its target, and the subject that the target refers to."""
 
@@ -59,6 +71,8 @@ OF_IDS: Final = Rows("refs.of_ids", RefRow)
 """The refs of `ids`."""
 OF_NAMES: Final = Rows("refs.of_names", RefRow)
 """The refs whose name is exactly one of `names`."""
+TAGGED: Final = Rows("refs.tagged", TaggedRow)
+"""The refs with one of `tags`, in whatever repository, by name and digest."""
 OF_TAG: Final = Rows("refs.of_tag", RefRow)
 """The refs of a `tag`, NULL for none, in the repository `registry`, `repo`."""
 OF_DIGESTS: Final = Rows("refs.of_digests", RefRow)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.oci import Reference
-from cachedb.oci.names.cosign_tag import cosign_tags
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions, pull
 from cachedb.operations.transfer.push import PushOptions, Sending, push
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
+    from cachedb.oci import Reference
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.pull import Pulled
     from cachedb.operations.transfer.push import Pushed
@@ -37,11 +36,10 @@ class CopyOptions(Record):
 
 
 class Copied(Record):
-    """What was pulled and pushed; `attached` are the tags of cosign 2 for the image."""
+    """What was pulled and pushed."""
 
     pulled: Pulled
     pushed: Pushed
-    attached: tuple[Pushed, ...] = ()
 
 
 def copy(
@@ -68,25 +66,4 @@ def copy(
     for _, error in sent.failures:
         raise error
     (pushed,) = sent.pushed
-    as_it_is = options.push._replace(platforms=(), has_arch_tags=False)
-    attached = _attached(pulled, source, target, options.push)
-    tagged = push(layout, catalog, attached, connect, as_it_is, progress)
-    for _, error in tagged.failures:
-        raise error
-    return Copied(pulled=pulled, pushed=pushed, attached=tagged.pushed)
-
-
-def _attached(
-    pulled: Pulled, source: Reference, target: Reference, options: PushOptions
-) -> list[Sending]:
-    is_whole = not (options.platforms and pulled.descriptor.media_type.is_index)
-    lost = () if is_whole else cosign_tags(pulled.descriptor.digest)
-    return [
-        Sending(
-            name=f"{source.repository}:{each.tag}",
-            root=each.descriptor,
-            target=Reference(domain=target.domain, path=target.path, tag=each.tag),
-        )
-        for each in pulled.tagged
-        if each.tag not in lost
-    ]
+    return Copied(pulled=pulled, pushed=pushed)

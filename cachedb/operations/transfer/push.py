@@ -14,22 +14,19 @@ from cachedb.errors import (
     BlobNotFound,
     CacheError,
     InvalidInput,
-    InvalidManifest,
     InvalidReference,
     PlatformNotFound,
     RefNotFound,
-    Refused,
 )
-from cachedb.oci import Descriptor, Digest, MediaType, Reference, index_merge, manifest
-from cachedb.oci.index_merge import IndexDocument, MergeClues
+from cachedb.oci import Descriptor, Digest, MediaType, Reference
 from cachedb.oci.names.arch_tag import arch_tags
-from cachedb.oci.platform import selection
 from cachedb.oci.platform.match import only
 from cachedb.operations.read import resolve
+from cachedb.operations.transfer.attachments import attachments_of
 from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import leasing
 from cachedb.operations.transfer.push_graph import PushDocument, gather
-from cachedb.operations.transfer.remote_config import configured_platform
+from cachedb.operations.transfer.tag_update import Conflict, TagUpdate
 from cachedb.operations.transfer.upload import RepositoryUpload
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
 from cachedb.records import Record
@@ -42,21 +39,12 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.oci import Index, Manifest, Platform
+    from cachedb.oci import Platform
     from cachedb.operations.read.resolve import ResolvedImage, Root
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
     from cachedb.operations.transfer.push_graph import PushGraph
     from cachedb.registry.client import Client
-
-
-class Conflict(StrEnum):
-    """What to do if the tag has another digest in the registry."""
-
-    MERGE = "merge"
-    """Merge two indexes, in which ours has precedence; refuse anything else."""
-    REPLACE = "replace"
-    """Move the tag to the pushed image."""
 
 
 class Change(StrEnum):
@@ -100,6 +88,8 @@ class Pushed(NamedTuple):
     existed: int
     referrers: tuple[Digest, ...]
     arch_tags: tuple[Reference, ...]
+    attached: tuple[Pushed, ...] = ()
+    """What has tags of cosign 2 beside the image."""
 
 
 class PushReport(NamedTuple):
@@ -169,7 +159,8 @@ def push(
 
     A blob is looked for first, then mounted from another repository that is known to have it,
     and sent last of all. Documents are sent as they are, children before parents, and the tag
-    comes last. Mirrors are neither asked nor written to.
+    comes last. What entries attach to an image by tag or kind follows it, each under its tag of
+    cosign 2. Mirrors are neither asked nor written to.
     """
     pushed: list[Pushed] = []
     failures: list[tuple[Sending, CacheError]] = []
@@ -185,10 +176,31 @@ def push(
         for sending in sendings:
             try:
                 client = connect(sending.target.domain)
-                pushed.append(_Push(task, client, sending).run())
+                pushing = _Push(task, client, sending)
+                done = pushing.run()
             except CacheError as error:
                 failures.append((sending, error))
+            else:
+                attached = _push_attached(task, client, pushing, failures)
+                pushed.append(done._replace(attached=tuple(attached)))
     return PushReport(pushed=tuple(pushed), failures=tuple(failures))
+
+
+def _push_attached(
+    task: _Task, client: Client, image: _Push, failures: list[tuple[Sending, CacheError]]
+) -> Iterator[Pushed]:
+    """Push what is attached to an image that has been pushed; add failures to `failures`."""
+    conflict = task.options.conflict
+    options = task.options._replace(
+        platforms=(),
+        has_arch_tags=False,
+        conflict=conflict if conflict is Conflict.REPLACE else Conflict.EXTEND,
+    )
+    for sending in image.attached():
+        try:
+            yield _Push(task.replace(options=options), client, sending).run()
+        except CacheError as error:
+            failures.append((sending, error))
 
 
 class _Task(Record):
@@ -210,6 +222,7 @@ class _Push:
         self._registry = client.origin
         self._sending = sending
         self._target = sending.target
+        self._documents: Sequence[PushDocument] = ()
         self._upload = RepositoryUpload(
             task.layout, client.origin, sending.target, task.pool, task.progress
         )
@@ -217,9 +230,12 @@ class _Push:
     def run(self) -> Pushed:
         """Upload what the repository lacks, and set the tag."""
         graph = self._gather()
+        self._documents = graph.documents
         tags = self._arch_tags(graph)
         there = self._find(self._target)
-        wanted = self._settle(graph, there)
+        task = self._task
+        update = TagUpdate(self._registry, self._target, task.pool, task.options.conflict)
+        wanted = update.settle(graph, there)
         referrers = self._new_referrers(graph)
         self._upload.sources = self._sources(graph)
         if there is not None and wanted.descriptor.digest == there.digest:
@@ -235,6 +251,18 @@ class _Push:
         run_all(self._task.pool, lambda tag: self._set(tag, tags[tag], documents), tags)
         self._remember(graph)
         return self._report(wanted, change, referrers, tuple(tags))
+
+    def attached(self) -> list[Sending]:
+        """Return what entries attach to the documents that were pushed."""
+        digests = [each.descriptor.digest for each in self._documents]
+        name = self._sending.name
+        with self._task.catalog.reading() as connection:
+            found = attachments_of(connection, name, self._sending.root.digest, digests)
+        return [
+            Sending(name=each.name, root=each.root, target=self._target.with_tag(each.tag))
+            for each in found
+            if each.root.digest not in digests
+        ]
 
     def _bring(self, documents: Sequence[PushDocument], last: PushDocument | None = None) -> None:
         self._upload.bring_blobs(documents)
@@ -278,74 +306,6 @@ class _Push:
             return self._registry.resolve(reference)
         except RefNotFound:
             return None
-
-    def _settle(self, graph: PushGraph, there: Descriptor | None) -> PushDocument:
-        """Return the document that the tag is set to: the pushed root, or two indexes merged.
-
-        Raises:
-            Refused: The tag has another digest, and the two cannot be merged.
-        """
-        ours = graph.root.descriptor
-        if there is None or ours.digest == there.digest:
-            return graph.root
-        if self._task.options.conflict is Conflict.REPLACE:
-            return graph.root
-        if not (ours.media_type.is_index and there.media_type.is_index):
-            raise Refused(
-                f"{self._target.familiar!r} stands for {there.digest} already",
-                hint="--override replaces it",
-            )
-        return self._merge(graph, there)
-
-    def _merge(self, graph: PushGraph, there: Descriptor) -> PushDocument:
-        root = graph.root
-        _, content = self._registry.manifest(self._target.path, there)
-        try:
-            theirs = IndexDocument.parse(content, there.media_type)
-        except InvalidManifest as error:
-            raise error.of(self._target.familiar) from error
-        ours = IndexDocument.parse(root.content, root.descriptor.media_type)
-        if theirs.covers(ours):
-            return _document(theirs)
-        clues = self._clues(theirs, ours, graph.configured)
-        added = index_merge.additions(ours, theirs, clues)
-        return _document(ours.listing((*ours.entries, *added))) if added else root
-
-    def _clues(
-        self, theirs: IndexDocument, ours: IndexDocument, configured: Mapping[str, Platform]
-    ) -> MergeClues:
-        """Read from the registry what the descriptors of the other index do not tell."""
-        listed = (entry.descriptor for entry in theirs.entries)
-        unclear = [d for d in listed if d.digest not in ours.digests and selection.is_unclear(d)]
-        documents = run_all(self._task.pool, self._find_document, unclear)
-        pairs = list(zip(unclear, documents, strict=True))
-        subjects: dict[str, str] = {
-            each.digest: found.subject.digest for each, found in pairs if found and found.subject
-        }
-        silent = {each.digest: found for each, found in pairs if selection.is_silent(each)}
-        platforms = run_all(self._task.pool, self._platform_of, silent.values())
-        told: dict[str, Platform] = {
-            digest: platform
-            for digest, platform in zip(silent, platforms, strict=True)
-            if platform is not None
-        }
-        return MergeClues(subjects=subjects, platforms={**told, **configured})
-
-    def _platform_of(self, document: Index | Manifest | None) -> Platform | None:
-        try:
-            return configured_platform(self._registry, self._target.path, document)
-        except BlobNotFound:
-            return None
-
-    def _find_document(self, descriptor: Descriptor) -> Index | Manifest | None:
-        try:
-            _, content = self._registry.manifest(self._target.path, descriptor)
-        except RefNotFound:
-            return None
-        try:
-            return manifest.parse(content, descriptor.media_type)
-        except InvalidManifest as error:
-            raise error.of(descriptor.digest) from error
 
     def _new_referrers(self, graph: PushGraph) -> list[PushDocument]:
         """Return the referrers that the registry does not list."""
@@ -445,14 +405,6 @@ def _leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease | None]:
         return
     with leasing(layout, catalog) as lease:
         yield lease
-
-
-def _document(index: IndexDocument) -> PushDocument:
-    descriptor = Descriptor(
-        media_type=index.media_type, digest=Digest.of(index.content), size=len(index.content)
-    )
-    parsed = manifest.parse(index.content, index.media_type)
-    return PushDocument(descriptor=descriptor, content=index.content, parsed=parsed)
 
 
 def _sending(root: Root, remote_name: Reference | None) -> Sending:

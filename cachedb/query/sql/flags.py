@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from sqlalchemy import and_, func, not_, or_, select
 
 from cachedb.catalog.enums import Kind, Role, State
-from cachedb.catalog.queries import attached, graph
+from cachedb.catalog.queries import graph
+from cachedb.catalog.queries.index import attached
 from cachedb.catalog.schema import blob, link, platform, ref
 from cachedb.query.sql import dialect
 from cachedb.query.sql.expressions import Row, aliased, pairs_below

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, or_, select, union, union_all, update
 
 from cachedb.catalog.enums import Role, State
-from cachedb.catalog.queries import attached
 from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.queries.index import attached
 from cachedb.catalog.schema import annotation, blob, edge, link, link_annotation, sbom
 from cachedb.catalog.statements.index import sbom_rows
 from cachedb.oci import attestation
