@@ -1,22 +1,58 @@
-"""An OCI image cache whose contents are a query away."""
+"""OCI image cache with a query language.
+
+    >>> import cachedb
+    >>> with cachedb.Cache.open("layout") as cache:  # doctest: +SKIP
+    ...     cache.pull("alpine:3.20", platforms="linux/arm64", progress=print)
+    ...     for row in cache.query("layers size gt 1M sort -size"):
+    ...         print(row.digest, row.size)
+
+Names are imported when they are first used, so that `import cachedb` costs little.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import CacheError
+from cachedb.version import VERSION
 
 if TYPE_CHECKING:
     from cachedb.cache import Cache
-    from cachedb.oci import Digest, Platform, Reference
+    from cachedb.oci import Descriptor, Digest, Platform, Reference
+    from cachedb.operations.gc.retention import Policy
+    from cachedb.operations.read.run_query import QueryResult
+    from cachedb.operations.transfer.progress import Progress
+    from cachedb.query.syntax.tree import Query
+    from cachedb.registry.clients import Registries
 
-__all__ = ["Cache", "CacheError", "Digest", "Platform", "Reference"]
+__version__ = VERSION
+
+__all__ = [
+    "Cache",
+    "CacheError",
+    "Descriptor",
+    "Digest",
+    "Platform",
+    "Policy",
+    "Progress",
+    "Query",
+    "QueryResult",
+    "Reference",
+    "Registries",
+    "__version__",
+]
 
 _HOMES = {
     "Cache": "cachedb.cache",
+    "Descriptor": "cachedb.oci",
     "Digest": "cachedb.oci",
     "Platform": "cachedb.oci",
+    "Policy": "cachedb.operations.gc.retention",
+    "Progress": "cachedb.operations.transfer.progress",
+    "Query": "cachedb.query.syntax.tree",
+    "QueryResult": "cachedb.operations.read.run_query",
     "Reference": "cachedb.oci",
+    "Registries": "cachedb.registry.clients",
 }
 
 
@@ -26,4 +62,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'cachedb' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    return getattr(import_module(_HOMES[name]), name)
+    found = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from cachedb import arguments
 from cachedb.cache_files import CacheFiles
 from cachedb.cache_transfers import CacheTransfers
 from cachedb.catalog.database_file import CATALOG
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import TracebackType
 
+    from cachedb.arguments import Connect, Names, Platforms
     from cachedb.catalog.connect import Catalog
-    from cachedb.oci import Platform
     from cachedb.operations.check.findings import Finding
     from cachedb.operations.check.repair import Repair
     from cachedb.operations.check.validate import Validation
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from cachedb.operations.sync.rebuild import Rebuilt
     from cachedb.operations.transfer.remote_inspect import Published
     from cachedb.query.syntax.tree import Query
-    from cachedb.registry.client import Client
 
 
 class Cache(CacheTransfers, CacheFiles):
@@ -44,9 +44,35 @@ class Cache(CacheTransfers, CacheFiles):
     """
 
     def __init__(self, layout: Layout, catalog: Catalog, *, is_in_memory: bool = False) -> None:
-        self.layout = layout
-        self.catalog = catalog
+        self._layout = layout
+        self._catalog = catalog
         self._is_in_memory = is_in_memory
+        self._is_closed = False
+
+    @property
+    def layout(self) -> Layout:
+        """The files of the cache."""
+        self._check_open()
+        return self._layout
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog of the cache."""
+        self._check_open()
+        return self._catalog
+
+    @property
+    def root(self) -> Path:
+        """The directory of the cache."""
+        return self._layout.root
+
+    def __repr__(self) -> str:
+        closed = ", closed" if self._is_closed else ""
+        return f"<Cache {str(self.root)!r}{closed}>"
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ValueError(f"operation on a closed cache: {str(self.root)!r}")
 
     @classmethod
     def open(cls, root: str | PathLike[str]) -> Self:
@@ -111,9 +137,18 @@ class Cache(CacheTransfers, CacheFiles):
         return cls(layout, opened.catalog, is_in_memory=opened.is_in_memory)
 
     def close(self) -> None:
-        """Close the catalog and the directory."""
-        self.catalog.close()
-        self.layout.close()
+        """Close the catalog and the directory; closing again has no effect.
+
+        Every other method of a closed cache raises ValueError, as of a closed file.
+        """
+        if not self._is_closed:
+            self._is_closed = True
+            self._catalog.close()
+            self._layout.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_is_closed", True):
+            self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -140,34 +175,35 @@ class Cache(CacheTransfers, CacheFiles):
 
     def validate(
         self,
-        names: Sequence[str] = (),
-        platforms: Sequence[Platform] = (),
-        where: Query | None = None,
+        names: Names = (),
+        platforms: Platforms = (),
+        where: Query | str | None = None,
     ) -> Sequence[Validation]:
         """Check that declared blobs of images are present, from the catalog; all if no names."""
         from cachedb.operations.check import validate
 
         roots = self.targets(names, where)
         with self.catalog.reading() as connection:
-            return validate.validate(connection, roots, platforms)
+            return validate.validate(connection, roots, arguments.platforms(platforms))
 
     def validate_deeply(
         self,
-        names: Sequence[str] = (),
-        platforms: Sequence[Platform] = (),
-        where: Query | None = None,
+        names: Names = (),
+        platforms: Platforms = (),
+        where: Query | str | None = None,
     ) -> Sequence[Validation]:
         """Validate images as `validate`, and hash every blob and decompress every layer."""
         from cachedb.operations.check import deep_validation
 
         roots = self.targets(names, where)
-        return deep_validation.validate_deeply(self.layout, self.catalog, roots, platforms)
+        wanted = arguments.platforms(platforms)
+        return deep_validation.validate_deeply(self.layout, self.catalog, roots, wanted)
 
     def verify(
         self,
-        names: Sequence[str] = (),
+        names: Names = (),
         progress: Callable[[int], None] = lambda _: None,
-        where: Query | None = None,
+        where: Query | str | None = None,
     ) -> Verification:
         """Hash the blobs of images, or all blobs; record the results in the catalog.
 
@@ -184,7 +220,7 @@ class Cache(CacheTransfers, CacheFiles):
         self,
         found: Verification,
         copies: Sequence[Path] = (),
-        connect: Callable[[str], Client] | None = None,
+        connect: Connect | None = None,
     ) -> Sequence[Repair]:
         """Replace corrupt and missing blobs from other layouts, then from registries."""
         from cachedb.operations.check import repair
@@ -194,21 +230,29 @@ class Cache(CacheTransfers, CacheFiles):
             sources = repair.Sources(copies=layouts, connect=connect)
             return repair.repair(self.layout, self.catalog, found, sources)
 
-    def plan_removal(self, names: Sequence[str], where: Query | None = None) -> RemovalPlan:
+    def plan_removal(self, names: Names = (), where: Query | str | None = None) -> RemovalPlan:
         """Plan the removal of names, with the bytes that gc can free afterwards.
 
-        A name that does not exist is no error; the plan lists it as absent.
+        A name that does not exist is no error; the plan lists it as absent. Without names and a
+        query, the plan removes nothing.
+
+        Raises:
+            AmbiguousName: Several images have one of the names.
+            QueryError: The query is not one of refs.
         """
         from cachedb.operations.gc import remove
         from cachedb.operations.read.targets import find_targets
 
-        return remove.plan(self.catalog, *find_targets(self.catalog, names, where))
+        given, query = arguments.names(names), self._parsed(where)
+        if not given and query is None:
+            return remove.plan(self.catalog, ())
+        return remove.plan(self.catalog, *find_targets(self.catalog, given, query))
 
     def plan_published_removal(
         self,
-        names: Sequence[str],
-        connect: Callable[[str], Client],
-        where: Query | None = None,
+        names: Names,
+        connect: Connect,
+        where: Query | str | None = None,
     ) -> tuple[RemovalPlan, tuple[Published, ...]]:
         """Plan the removal of names whose registry has the same image; of all without names.
 
@@ -218,7 +262,7 @@ class Cache(CacheTransfers, CacheFiles):
         from cachedb.operations.read.targets import find_targets
         from cachedb.operations.transfer import remote_inspect
 
-        roots, absent = find_targets(self.catalog, names, where)
+        roots, absent = find_targets(self.catalog, arguments.names(names), self._parsed(where))
         answers = remote_inspect.check_published(roots, connect)
         published = [each.root for each in answers if each.is_published]
         return remove.plan(self.catalog, published, absent), answers
@@ -257,19 +301,20 @@ class Cache(CacheTransfers, CacheFiles):
         grace: float = GRACE_SECONDS,
         quarantine: float | None = None,
         after: RemovalPlan | None = None,
-        where: Query | None = None,
+        where: Query | str | None = None,
     ) -> GCPlan:
         """Plan a collection of unreferenced blobs that match `where`, `after` a removal."""
         from cachedb.operations.gc import mark
         from cachedb.operations.read.targets import chosen_blobs
 
+        query = self._parsed(where)
         return mark.plan(
             self.layout,
             self.catalog,
             grace=grace,
             quarantine=quarantine,
             without=() if after is None else after.ref_ids,
-            chosen=None if where is None else chosen_blobs(self.catalog, where),
+            chosen=None if query is None else chosen_blobs(self.catalog, query),
         )
 
     def collect(self, plan: GCPlan) -> GCReport:
@@ -277,5 +322,5 @@ class Cache(CacheTransfers, CacheFiles):
         from cachedb.operations.gc import sweep
 
         if self._is_in_memory:
-            self.catalog, self._is_in_memory = open_catalog.make_room(self.layout), False
+            self._catalog, self._is_in_memory = open_catalog.make_room(self.layout), False
         return sweep.apply(plan, self.layout, self.catalog)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachedb import arguments
 from cachedb.cache_reader import CacheReader
 from cachedb.catalog.user_state import uses
 from cachedb.operations.read import resolve
@@ -11,7 +12,7 @@ from cachedb.operations.read import resolve
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cachedb.oci import Platform
+    from cachedb.arguments import Names, Platforms
     from cachedb.operations.files.compare import ImageDifference
     from cachedb.operations.files.image_layers import ImageLayers, LayerListings
     from cachedb.operations.files.list_files import ListedFile
@@ -27,9 +28,7 @@ class CacheFiles(CacheReader):
     only one. All raise InvalidArchive for a malformed layer and CorruptBlob for a damaged one.
     """
 
-    def files(
-        self, name: str, path: str = "/", platforms: Sequence[Platform] = ()
-    ) -> Sequence[ListedFile]:
+    def files(self, name: str, path: str = "/", platforms: Platforms = ()) -> Sequence[ListedFile]:
         """List the files of an image at and below a path, parents first, names in order.
 
         Raises:
@@ -39,7 +38,7 @@ class CacheFiles(CacheReader):
 
         return list_files(self._listings(), self._layers(name, platforms), path)
 
-    def read_file(self, name: str, path: str, platforms: Sequence[Platform] = ()) -> FileContent:
+    def read_file(self, name: str, path: str, platforms: Platforms = ()) -> FileContent:
         """Open a regular file of an image; symlinks are followed inside the image.
 
         Raises:
@@ -51,9 +50,7 @@ class CacheFiles(CacheReader):
         image = self._layers(name, platforms)
         return read_file.read_file(self.layout, self._listings(), image, path)
 
-    def compare(
-        self, before: str, after: str, platforms: Sequence[Platform] = ()
-    ) -> ImageDifference:
+    def compare(self, before: str, after: str, platforms: Platforms = ()) -> ImageDifference:
         """Compare files, configuration and packages of two images."""
         from cachedb.operations.files import compare
         from cachedb.operations.read import sbom
@@ -78,7 +75,7 @@ class CacheFiles(CacheReader):
 
         return text_diff.unified(self.layout, difference)
 
-    def waste(self, names: Sequence[str] = (), where: Query | None = None) -> WasteReport:
+    def waste(self, names: Names = (), where: Query | str | None = None) -> WasteReport:
         """Measure the bytes that layers of images overwrite, delete, or store more than once.
 
         Measures each platform of every image if there are neither names nor a query. An image that
@@ -88,16 +85,16 @@ class CacheFiles(CacheReader):
 
         return waste.measure(self._listings(), self._all_layers(names, where))
 
-    def _layers(self, name: str, platforms: Sequence[Platform]) -> ImageLayers:
+    def _layers(self, name: str, platforms: Platforms) -> ImageLayers:
         from cachedb.operations.files.image_layers import find_layers
 
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)
-        found = find_layers(self.layout, image, platforms)
+        found = find_layers(self.layout, image, arguments.platforms(platforms))
         uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
         return found
 
-    def _all_layers(self, names: Sequence[str], where: Query | None) -> list[ImageLayers]:
+    def _all_layers(self, names: Names, where: Query | str | None) -> list[ImageLayers]:
         from cachedb.operations.files.image_layers import find_all_layers
 
         found = [

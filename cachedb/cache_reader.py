@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeVar
 
+from cachedb import arguments
 from cachedb.catalog import state
 from cachedb.catalog.enums import INDEX_PROBLEMS
 from cachedb.catalog.user_state import uses
@@ -14,6 +15,7 @@ from cachedb.operations.read import resolve
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from cachedb.arguments import Names
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
@@ -38,14 +40,25 @@ _T = TypeVar("_T")
 class CacheReader:
     """Read an open cache; each method reads in one transaction of the catalog."""
 
-    layout: Layout
-    catalog: Catalog
+    @property
+    def layout(self) -> Layout:
+        """The files of the cache."""
+        raise NotImplementedError
 
-    def list(self, query: Query | None = None) -> Sequence[Listing]:
-        """List images, sorted by name; or those of the refs of a query, in its order if any."""
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog of the cache."""
+        raise NotImplementedError
+
+    def list(self, where: Query | str | None = None) -> Sequence[Listing]:
+        """List images, sorted by name; or those of the refs of a query, in its order if any.
+
+        Raises:
+            QueryError: The query is not one of refs.
+        """
         from cachedb.operations.read import listing
 
-        only = None
+        query, only = self._parsed(where), None
         if query is not None:
             from cachedb.operations.read import run_query
             from cachedb.operations.read.targets import refuse_other_sorts
@@ -85,14 +98,22 @@ class CacheReader:
             raise with_suggestion(error, noun, saved) from error.__cause__
 
     def query(self, query: Query | str, /, **params: str) -> QueryResult:
-        """Run a query, parsed by `parse` if it is text.
+        """Run a query, parsed by `parse` if it is text; the result is a sequence of rows.
 
-        The rows are named tuples, whose fields are the columns of the query.
+        The rows are named tuples, whose fields are the columns of the query. `to_dicts`,
+        `to_columns` and `to_arrow` of the result convert them.
+
+        Raises:
+            QueryError: The query has a syntax error or a type error.
+            LimitExceeded: The query takes longer than ``CACHEDB_LIMIT_QUERY_SECONDS``.
         """
         from cachedb.operations.read import run_query
 
         asked = self.parse(query, **params) if isinstance(query, str) else query
         return run_query.run_query(self.catalog, asked)
+
+    def _parsed(self, where: Query | str | None) -> Query | None:
+        return self.parse(where) if isinstance(where, str) else where
 
     def sbom_coverage(self, query: Query) -> SbomCoverage | None:
         """Count what a query of packages cannot see; None for a query of anything else."""
@@ -163,31 +184,31 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return tree.tree(connection, resolve.find_image(connection, name))
 
-    def sboms(self, name: str, platform: Platform | None = None) -> Iterator[Sbom]:
+    def sboms(self, name: str, platform: Platform | str | None = None) -> Iterator[Sbom]:
         """Yield the SBOM documents of an image or of one platform, unchanged."""
         from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)
-            yield from sbom.sboms(connection, self.layout, image, platform)
+            yield from sbom.sboms(connection, self.layout, image, arguments.platform(platform))
         uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
 
-    def packages(self, name: str, platform: Platform | None = None) -> PackageListing:
+    def packages(self, name: str, platform: Platform | str | None = None) -> PackageListing:
         """List the packages in the SBOMs of an image or of one platform."""
         from cachedb.operations.read import sbom
 
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)
-            listing = sbom.list_packages(connection, image, platform)
+            listing = sbom.list_packages(connection, image, arguments.platform(platform))
         uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
         return listing
 
-    def why(self, digest: Digest) -> tuple[Route, ...]:
+    def why(self, digest: Digest | str) -> tuple[Route, ...]:
         """Return every ref that reaches a blob, each with one path to it."""
         from cachedb.operations.read import why as routes
 
         with self.catalog.reading() as connection:
-            return routes.reaching(connection, digest)
+            return routes.reaching(connection, arguments.digest(digest))
 
     def usage(self) -> Usage:
         """Measure total, shared and exclusive disk usage of every image, in bytes."""
@@ -196,22 +217,23 @@ class CacheReader:
         with self.catalog.reading() as connection:
             return usage.measure(connection)
 
-    def targets(self, names: Sequence[str] = (), where: Query | None = None) -> Sequence[Root]:
+    def targets(self, names: Names = (), where: Query | str | None = None) -> Sequence[Root]:
         """Return the roots of names and of a query; all roots if there is neither."""
         from cachedb.operations.read.targets import targets
 
-        return targets(self.catalog, names, where)
+        return targets(self.catalog, arguments.names(names), self._parsed(where))
 
-    def selected_names(self, where: Query) -> Sequence[str]:
+    def selected_names(self, where: Query | str) -> Sequence[str]:
         """Return a text for each image that a query selects: its name, ``name@digest`` or digest.
 
         A name is returned if it stands for refs that are all selected.
         """
         from cachedb.operations.read.targets import selected_names
 
-        return selected_names(self.catalog, where)
+        query = self.parse(where) if isinstance(where, str) else where
+        return selected_names(self.catalog, query)
 
-    def usage_of(self, names: Sequence[str], where: Query | None = None) -> SetUsage:
+    def usage_of(self, names: Names = (), where: Query | str | None = None) -> SetUsage:
         """Measure disk usage of several images together, in bytes."""
         from cachedb.operations.read import usage
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from cachedb import arguments
 from cachedb.cache_reader import CacheReader
 from cachedb.catalog.user_state import uses
 from cachedb.operations.read import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-    from pathlib import Path
+    from collections.abc import Generator, Sequence
 
+    from cachedb.arguments import Connect, Names, Observer, Platforms, References
     from cachedb.errors import CacheError
-    from cachedb.oci import Platform, Reference
-    from cachedb.operations.archives.export import ExportOptions, ExportPlan
+    from cachedb.oci import Digest, Reference
+    from cachedb.operations.archives.export import Exported, ExportOptions, ExportPlan
+    from cachedb.operations.archives.export_formats import Form
     from cachedb.operations.archives.import_ import Imported, ImportOptions
-    from cachedb.operations.transfer.copy import Copied, CopyOptions
+    from cachedb.operations.transfer.copy import Copied
     from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.pull import PullOptions, PullReport
     from cachedb.operations.transfer.push import PushOptions, PushReport, Sending
-    from cachedb.registry.client import Client
 
 
 class CacheTransfers(CacheReader):
@@ -28,27 +31,59 @@ class CacheTransfers(CacheReader):
 
     def pull(
         self,
-        references: Sequence[Reference],
-        connect: Callable[[str], Client],
-        options: PullOptions,
-        progress: Progress,
+        names: References,
+        *,
+        platforms: Platforms = (),
+        referrers: bool = False,
+        trusted: Digest | None = None,
+        force: bool = False,
+        jobs: int | None = None,
+        registries: Connect | None = None,
+        progress: Observer | None = None,
     ) -> PullReport:
-        """Pull images from their registries, of which `connect` opens the client.
+        """Pull images from their registries; one that fails does not undo the others.
 
-        An image that fails does not undo the others.
+        Present blobs are not transferred again, an interrupted pull is resumed, and a name
+        appears when all of its blobs are stored.
+
+        Args:
+            names: References, such as ``alpine:3.20`` or ``ghcr.io/org/app@sha256:…``.
+            platforms: Platforms to pull, such as ``linux/arm64``; every one if none is given.
+                The whole index is kept.
+            referrers: Pull signatures, SBOMs and other referrers as well.
+            trusted: Digest to pull, in place of the one that the tag resolves to.
+            force: Accept an image of another platform than requested.
+            jobs: Number of parallel requests; by default two for each core, at most eight.
+            registries: Clients of registries, such as `Registries`; without it, clients with
+                the credentials of docker and podman, closed at the end.
+            progress: Observer of the transfers, or a function that receives a line for each
+                finished blob. It is called by several threads.
 
         Raises:
+            InvalidReference: A name is not a reference; nothing was pulled.
+            InvalidPlatform: A platform is not one; nothing was pulled.
             CacheError: One image failed, with the reason.
-            ExceptionGroup: Several images failed, each with a CacheError.
+            ExceptionGroup: Several images failed, each with a CacheError whose note has the name.
         """
-        report = self.pull_each(references, connect, options, progress)
-        _raise_failures([error for _, error in report.failures])
+        from cachedb.operations.transfer.pull import PullOptions
+
+        options = PullOptions(
+            platforms=arguments.platforms(platforms),
+            jobs=arguments.jobs(jobs),
+            is_forced=force,
+            has_referrers=referrers,
+            trusted=trusted,
+        )
+        parsed = arguments.references(names)
+        with arguments.connecting(registries) as connect:
+            report = self.pull_each(parsed, connect, options, arguments.observer(progress))
+        _raise_failures("pull", [(name.familiar, error) for name, error in report.failures])
         return report
 
     def pull_each(
         self,
         references: Sequence[Reference],
-        connect: Callable[[str], Client],
+        connect: Connect,
         options: PullOptions,
         progress: Progress,
     ) -> PullReport:
@@ -59,42 +94,67 @@ class CacheTransfers(CacheReader):
 
     def plan_push(
         self,
-        names: Sequence[str],
-        remote_name: Reference | None = None,
-        platforms: Sequence[Platform] = (),
+        names: Names,
+        remote_name: str | Reference | None = None,
+        platforms: Platforms = (),
     ) -> tuple[Sending, ...]:
         """Find the images of names, and their names in the registries.
 
         `platforms` are those of the options of the push; an image that is one manifest a platform
         is pushed for one of them.
+
+        Raises:
+            RefNotFound: A name is not in the cache.
+            InvalidInput: Several images would have one remote name.
         """
         from cachedb.operations.transfer import push
 
-        return push.plan(self.catalog, names, remote_name, platforms)
+        target = None if remote_name is None else arguments.reference(remote_name)
+        wanted = arguments.platforms(platforms)
+        return push.plan(self.catalog, arguments.names(names), target, wanted)
 
     def push(
         self,
-        sendings: Sequence[Sending],
-        connect: Callable[[str], Client],
-        options: PushOptions,
-        progress: Progress,
+        names: Names,
+        *,
+        remote_name: str | Reference | None = None,
+        platforms: Platforms = (),
+        arch_tags: bool = False,
+        override: bool = False,
+        jobs: int | None = None,
+        registries: Connect | None = None,
+        progress: Observer | None = None,
     ) -> PushReport:
         """Push images to their registries, uploading only blobs that these do not have.
 
-        An image that fails does not undo the others.
+        An image that fails does not undo the others. Arguments as of `pull`, and:
+
+        Args:
+            names: Names of images in the cache.
+            remote_name: Name to push the only image to.
+            platforms: Platforms to push; every one if none is given.
+            arch_tags: Tag each platform as well: ``TAG-amd64``, ``TAG-arm-v7``.
+            override: Replace an image that has the tag; without it, two indexes are merged.
+            jobs: Number of parallel requests.
+            registries: Clients of registries.
+            progress: Observer of the transfers.
 
         Raises:
             CacheError: One image failed, with the reason.
-            ExceptionGroup: Several images failed, each with a CacheError.
+            ExceptionGroup: Several images failed, each with a CacheError whose note has the name.
         """
-        report = self.push_each(sendings, connect, options, progress)
-        _raise_failures([error for _, error in report.failures])
+        options = _push_options(platforms, arch_tags=arch_tags, override=override, jobs=jobs)
+        planned = self.plan_push(names, remote_name, options.platforms)
+        with arguments.connecting(registries) as connect:
+            report = self.push_each(planned, connect, options, arguments.observer(progress))
+        failures = [(sending.target.familiar, error) for sending, error in report.failures]
+        _raise_failures("push", failures)
         return report
 
     def push_each(
         self,
         sendings: Sequence[Sending],
-        connect: Callable[[str], Client],
+        connect: Connect,
         options: PushOptions,
         progress: Progress,
     ) -> PushReport:
@@ -107,18 +167,65 @@ class CacheTransfers(CacheReader):
 
     def copy(
         self,
-        source: Reference,
-        target: Reference,
-        connect: Callable[[str], Client],
-        options: CopyOptions,
-        progress: Progress,
+        source: str | Reference,
+        target: str | Reference,
+        *,
+        platforms: Platforms = (),
+        referrers: bool = True,
+        arch_tags: bool = False,
+        override: bool = False,
+        jobs: int | None = None,
+        registries: Connect | None = None,
+        progress: Observer | None = None,
     ) -> Copied:
-        """Pull an image and push it under another name; it stays in the cache."""
-        from cachedb.operations.transfer.copy import copy
+        """Pull an image and push it under another name; it stays in the cache.
 
-        copied = copy(self.layout, self.catalog, source, target, connect, options, progress)
-        uses.record_use(self.catalog, names=[str(source)])
+        Arguments as of `pull` and `push`.
+
+        Raises:
+            CacheError: The pull or the push failed.
+        """
+        from cachedb.operations.transfer.copy import CopyOptions, copy
+
+        push = _push_options(platforms, arch_tags=arch_tags, override=override, jobs=jobs)
+        ends = arguments.reference(source), arguments.reference(target)
+        watched = arguments.observer(progress)
+        options = CopyOptions(push=push, has_referrers=referrers)
+        with arguments.connecting(registries) as connect:
+            copied = copy(self.layout, self.catalog, *ends, connect, options, watched)
+        uses.record_use(self.catalog, names=[str(ends[0])])
         return copied
+
+    def import_(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        replace: bool = False,
+        progress: Observer | None = None,
+    ) -> Sequence[Imported]:
+        """Import the images of an archive or of an OCI image layout, all or none.
+
+        Args:
+            path: Archive of OCI or of docker save, also compressed; or a directory.
+            name: Name for the only image.
+            replace: Replace other images that have the same names.
+            progress: Observer, or a function that receives a line for each finished blob.
+
+        Raises:
+            InvalidArchive: The archive is damaged, or no image in it is complete.
+            Refused: A name belongs to another image, and `replace` is not set.
+            StorageFailed: The file cannot be read.
+        """
+        from cachedb.archive import input_file
+        from cachedb.operations.archives.import_ import ImportOptions
+
+        options = ImportOptions(name=name, may_replace=replace)
+        watched = arguments.observer(progress)
+        if os.path.isdir(path):
+            return self.import_directory(Path(path), options, watched)
+        with input_file.opened(os.fspath(path)) as stream:
+            return self.import_archive(stream, os.fspath(path), options, watched)
 
     def import_archive(
         self, stream: BinaryIO, source: str, options: ImportOptions, progress: Progress
@@ -141,7 +248,50 @@ class CacheTransfers(CacheReader):
 
         return import_directory(self.layout, self.catalog, folder, options, progress)
 
-    def plan_export(self, names: Sequence[str], options: ExportOptions) -> ExportPlan:
+    def export(
+        self,
+        names: Names,
+        path: str | os.PathLike[str],
+        *,
+        format: Form | str = "oci",  # noqa: A002  (as the option --format)
+        platforms: Platforms = (),
+        name: str | Reference | None = None,
+        force: bool = False,
+    ) -> Sequence[Exported]:
+        """Write images to an archive; the file is replaced when it is complete and durable.
+
+        Args:
+            names: Names of images in the cache.
+            path: File to write, outside of the cache.
+            format: ``oci``, ``docker`` (for docker load) or ``filesystem`` (tree of one image).
+            platforms: Platforms to export: by default all in an OCI archive, else that of this
+                machine.
+            name: Name of the only image in the archive.
+            force: Accept an image of another platform than requested.
+
+        Raises:
+            InvalidInput: The format does not exist, or the file would be inside of the cache.
+            BlobNotFound: A blob that the archive needs is missing.
+            PlatformNotFound: An image does not have a requested platform.
+            CorruptBlob: A blob has another hash; there is no file.
+        """
+        from cachedb.archive import output_file
+        from cachedb.operations.archives.export import ExportOptions
+        from cachedb.operations.archives.export_formats import Form
+
+        target = os.fspath(path)
+        output_file.refuse_inside(self.layout.root, target)
+        options = ExportOptions(
+            form=Form.parse(format),
+            platforms=arguments.platforms(platforms),
+            name=None if name is None else str(arguments.reference(name).with_default_tag()),
+            is_forced=force,
+        )
+        plan = self.plan_export(names, options)
+        output_file.write(target, self.export_chunks(plan))
+        return plan.images
+
+    def plan_export(self, names: Names, options: ExportOptions) -> ExportPlan:
         """Plan an archive of images.
 
         Raises:
@@ -151,10 +301,10 @@ class CacheTransfers(CacheReader):
         from cachedb.operations.archives import export
 
         with self.catalog.reading() as connection:
-            images = [resolve.find_image(connection, name) for name in names]
+            images = [resolve.find_image(connection, name) for name in arguments.names(names)]
         return export.plan(self.layout, self.catalog, images, options)
 
-    def export(self, plan: ExportPlan) -> Generator[bytes]:
+    def export_chunks(self, plan: ExportPlan) -> Generator[bytes]:
         """Yield the bytes of the archive of a plan, hash every blob, and record the use.
 
         Raises:
@@ -168,8 +318,26 @@ class CacheTransfers(CacheReader):
         return plan.chunks(self.layout)
 
 
-def _raise_failures(failures: Sequence[CacheError]) -> None:
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        raise ExceptionGroup(f"{len(failures)} images failed", failures)
+def _push_options(
+    platforms: Platforms, *, arch_tags: bool, override: bool, jobs: int | None
+) -> PushOptions:
+    from cachedb.operations.transfer.push import PushOptions
+    from cachedb.operations.transfer.tag_update import Conflict
+
+    return PushOptions(
+        platforms=arguments.platforms(platforms),
+        jobs=arguments.jobs(jobs),
+        has_arch_tags=arch_tags,
+        conflict=Conflict.REPLACE if override else Conflict.MERGE,
+    )
+
+
+def _raise_failures(verb: str, failures: Sequence[tuple[str, CacheError]]) -> None:
+    """Raise the failure of one image, or a group; a note of each has the name of its image."""
+    for name, error in failures:
+        error.add_note(f"{verb} {name}")
+    errors = [error for _, error in failures]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ExceptionGroup(f"cannot {verb} {len(errors)} images", errors)

@@ -56,7 +56,7 @@ class CacheError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint: str | None = hint
 
 
 class InvalidInput(CacheError):
@@ -151,15 +151,15 @@ class QueryError(InvalidInput):
         self.why = why
         self.source = source
         self.span = span
-        self.hints = tuple(hints)
+        self.hints: tuple[str, ...] = tuple(hints)
 
 
 class LimitExceeded(InvalidInput):
     """Data from outside exceeds a limit of `cachedb.limits`."""
 
     def __init__(self, what: str, limit_name: str, limit: int, variable: str) -> None:
-        super().__init__(f"{what} exceeds the {limit_name} limit of {limit}")
-        self.hint = f"{variable}=NUMBER raises the limit"
+        hint = f"{variable}=NUMBER raises the limit"
+        super().__init__(f"{what} exceeds the {limit_name} limit of {limit}", hint=hint)
         self.what = what
         self.limit = limit
 
@@ -177,11 +177,14 @@ class NotFound(CacheError):
 class RefNotFound(NotFound):
     """No ref has that name, or several match; `candidates` are similar or matching names."""
 
-    def __init__(self, text: str, candidates: Sequence[str] = (), *, why: str = "") -> None:
-        hint = f"did you mean {', '.join(candidates)}?" if candidates else None
+    def __init__(
+        self, text: str, candidates: Sequence[str] = (), *, why: str = "", hint: str | None = None
+    ) -> None:
+        if hint is None and candidates:
+            hint = f"did you mean {', '.join(candidates)}?"
         super().__init__(why or f"no such reference: {text!r}", hint=hint)
         self.text = text
-        self.candidates = tuple(candidates)
+        self.candidates: tuple[str, ...] = tuple(candidates)
 
 
 class AmbiguousName(RefNotFound):
@@ -189,9 +192,12 @@ class AmbiguousName(RefNotFound):
 
     def __init__(self, text: str, candidates: Sequence[str]) -> None:
         chosen = list(dict.fromkeys(candidates))
-        super().__init__(text, why=f"{text!r} is the name of {len(chosen)} images")
-        self.hint = f"choose one: {' or '.join(chosen)}"
-        self.candidates = tuple(chosen)
+        super().__init__(
+            text,
+            chosen,
+            why=f"{text!r} is the name of {len(chosen)} images",
+            hint=f"choose one: {' or '.join(chosen)}",
+        )
 
 
 class BlobNotFound(NotFound):
@@ -210,7 +216,7 @@ class PlatformNotFound(NotFound):
         super().__init__(f"{name!r} has no {wanted} (it has {has})")
         self.name = name
         self.wanted = wanted
-        self.available = tuple(available)
+        self.available: tuple[str, ...] = tuple(available)
 
 
 class CacheNotFound(NotFound):

@@ -117,3 +117,21 @@ class Record(metaclass=_RecordType):
 def _make(kind: type[Record], values: dict[str, Any]) -> Record:
     """Make a record from its fields, as `pickle` and `copy` need it: by position."""
     return kind(**values)
+
+
+def brief_repr(value: Any) -> str:
+    """Return the repr of a plan or a report, in which sequences are counted.
+
+    It is one line, however large the cache is. `value` is a record, a dataclass or a named tuple,
+    whose class uses the function as its `__repr__`.
+    """
+    names = getattr(value, "_fields", None) or type(value).__annotations__
+    shown = (f"{name}={_brief(getattr(value, name))}" for name in names if name[0] != "_")
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _brief(value: object) -> str:
+    if not isinstance(value, (tuple, list)) or not value:
+        return repr(value)
+    kinds = {type(each).__name__ for each in value}
+    return f"<{len(value):,} {kinds.pop() if len(kinds) == 1 else 'values'}>"

@@ -59,24 +59,22 @@ def command(
     """
     from cachedb.cli.render.progress import watching
     from cachedb.oci import Reference
-    from cachedb.operations.transfer.copy import CopyOptions
-    from cachedb.operations.transfer.push import PushOptions, PushReport
-    from cachedb.operations.transfer.tag_update import Conflict
-    from cachedb.operations.transfer.workers import JOBS
+    from cachedb.operations.transfer.push import PushReport
 
     references = Reference.parse(source), Reference.parse(target)
-    options = PushOptions(
-        platforms=platforms(platform, arch),
-        jobs=jobs or JOBS,
-        has_arch_tags=with_arch_tags,
-        conflict=Conflict.REPLACE if override else Conflict.MERGE,
-    )
     with (
         create_cache(cache) as opened,
         connector(mirror, insecure, cert_file, client_cert, trust_realm) as connect,
         watching(quiet=quiet) as progress,
     ):
         copied = opened.copy(
-            *references, connect, CopyOptions(push=options, has_referrers=referrers), progress
+            *references,
+            platforms=platforms(platform, arch),
+            referrers=referrers,
+            arch_tags=with_arch_tags,
+            override=override,
+            jobs=jobs,
+            registries=connect,
+            progress=progress,
         )
     print_report(PushReport(pushed=(copied.pushed,), failures=()), form, quiet=quiet)

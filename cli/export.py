@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +31,7 @@ from cachedb.operations.archives.export_formats import Form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from cachedb.operations.archives.export import Exported
 
@@ -75,7 +75,7 @@ def command(
         _check_outfile(outfile, listed, opened.layout.root)
         query = selection(opened, where, param, tz, quiet=quiet)
         plan = opened.plan_export(chosen_names(opened, names, query), options)
-        chunks = opened.export(plan)
+        chunks = opened.export_chunks(plan)
         if outfile == "-":
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)
@@ -120,10 +120,10 @@ def _check_outfile(outfile: str, listed: str, root: Path) -> None:
         raise InvalidInput(
             "stdout is the archive, and cannot have the list", hint="--outfile FILE"
         )
-    if outfile != "-" and Path(outfile).resolve().is_relative_to(root.resolve()):
-        raise InvalidInput(
-            f"{outfile!r} is inside the cache {str(root)!r}", hint="--outfile FILE elsewhere"
-        )
+    if outfile != "-":
+        from cachedb.archive import output_file
+
+        output_file.refuse_inside(root, outfile)
 
 
 def _tell(image: Exported) -> None:

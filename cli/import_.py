@@ -13,7 +13,6 @@ from cachedb.cli.options.common import FormatOption, QuietOption
 from cachedb.cli.render import output
 from cachedb.cli.render.actions import print_items
 from cachedb.cli.render.tables import Column, Format
-from cachedb.errors import StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,10 +80,9 @@ def _take_in(
 def _open(file: str) -> BinaryIO:
     if file == "-":
         return sys.stdin.buffer
-    try:
-        return open(file, "rb")
-    except OSError as error:
-        raise StorageFailed.of(error, f"read {file!r}") from error
+    from cachedb.archive import input_file
+
+    return input_file.opened(file)
 
 
 def _print(imported: Sequence[Imported], form: str, *, quiet: bool) -> None:

@@ -1,21 +1,17 @@
 """Generated pages of docs/reference: ``make golden`` writes them, a test compares them."""
 
-import ast
 import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import typer
 
 from cachedb import errors, limits
-from cachedb.cache import Cache
-from cachedb.cache_reader import CacheReader
-from cachedb.cache_transfers import CacheTransfers
 from cachedb.cli.app import app
 from cachedb.cli.options import defaults
 from cachedb.limits import Limit
 from cachedb.query import vocabulary
+from scripts import python_reference
 
 _MADE = "<!-- Generated from the code by `make golden`; do not edit. -->\n"
 
@@ -169,41 +165,6 @@ def _about_variable(option: Any, takers: list[str], every: int) -> str:
     return f"`{option.opts[0]}`: {option.help}{of}"
 
 
-def python_api() -> str:
-    """Return the page of the Python API: the methods of `Cache` with their docstrings."""
-    parts = ["# Python API", _MADE, _ABOUT_PYTHON]
-    for title, owner in (
-        ("Open and change", Cache),
-        ("Transfer", CacheTransfers),
-        ("Read", CacheReader),
-    ):
-        parts.append(f"## {title}\n")
-        parts += map(_method, _public(owner))
-    return "\n".join(parts)
-
-
-def _public(owner: type) -> Iterator[ast.FunctionDef]:
-    (tree,) = ast.parse(inspect.getsource(owner)).body
-    for node in getattr(tree, "body", ()):
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            yield node
-
-
-def _method(function: ast.FunctionDef) -> str:
-    of_class = [each.arg for each in function.args.args[:1] if each.arg in {"self", "cls"}]
-    function.args.args = function.args.args[len(of_class) :]
-    returns = ast.unparse(function.returns) if function.returns else "None"
-    signature = f"{function.name}({ast.unparse(function.args)}) -> {returns}"
-    return f"### {function.name}\n\n```python\n{signature}\n```\n\n{_documented(function)}\n"
-
-
-def _documented(function: ast.FunctionDef) -> str:
-    text = ast.get_docstring(function) or ""
-    return re.sub(r"^    (\w+): ", r"- `\1`: ", text, flags=re.MULTILINE).replace(
-        "Raises:\n", "Raises:\n\n"
-    )
-
-
 def query_language() -> str:
     """Return the page of the query language: its complete vocabulary."""
     parts = ["# Query vocabulary", _MADE, _ABOUT_QUERIES]
@@ -236,11 +197,6 @@ def query_language() -> str:
     return "\n".join(parts)
 
 
-_ABOUT_PYTHON = """\
-Methods of `cachedb.Cache`. [Use cachedb in scripts](../how-to/use-in-scripts.md) has examples. A
-method whose name begins with `plan` returns a frozen value and changes nothing; another method
-applies it. Errors are classes of [`cachedb.errors`](exit-codes.md).
-"""
 _ABOUT_COMMANDS = """\
 Data is written to stdout, messages and progress to stderr. Digests are printed in full when
 stdout is not a terminal. Every command ends with one of the [exit codes](exit-codes.md). The
@@ -332,6 +288,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "environment.md": environment,
     "exit-codes.md": exit_codes,
     "limits.md": limit_table,
-    "python.md": python_api,
+    "python.md": python_reference.page,
     "query-language.md": query_language,
 }

@@ -17,6 +17,7 @@ _PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "mount": "mount",
+    "node": "nodejs",
     "psql": "postgresql",
     "setpriv": "util-linux",
     "vercmp": "makepkg",

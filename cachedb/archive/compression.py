@@ -60,7 +60,7 @@ class Decompressed(io.BufferedReader):
         for magic, format_name in _OTHER_FORMATS.items():
             if head.startswith(magic):
                 raise InvalidArchive(name, f"is compressed with {format_name}, not gzip or zstd")
-        self.compression = sniff(head)
+        self.compression: Compression = sniff(head)
         raw: io.RawIOBase
         if self.compression is Compression.NONE:
             raw = _Plain(source, head)

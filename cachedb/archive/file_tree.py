@@ -58,7 +58,7 @@ class Tree:
     """
 
     def __init__(self) -> None:
-        self.root = _directory(0)
+        self.root: Node = _directory(0)
         self.notes: list[str] = []
         self._count = 0
 

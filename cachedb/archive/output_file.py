@@ -8,10 +8,11 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from cachedb.errors import StorageFailed
+from cachedb.errors import InvalidInput, StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 
 def write(path: str, chunks: Iterable[bytes]) -> None:
@@ -26,6 +27,20 @@ def write(path: str, chunks: Iterable[bytes]) -> None:
         for chunk in chunks:
             with _saying(path):
                 out.write(chunk)
+
+
+def refuse_inside(root: Path, path: str) -> None:
+    """Refuse a file of the cache in `root`: index.json, a blob, the catalog.
+
+    Raises:
+        InvalidInput: The file is inside of the cache.
+    """
+    if os.path.commonpath([os.path.realpath(root), os.path.realpath(path)]) == os.path.realpath(
+        root
+    ):
+        raise InvalidInput(
+            f"{path!r} is inside the cache {str(root)!r}", hint="name a file outside of the cache"
+        )
 
 
 @contextmanager

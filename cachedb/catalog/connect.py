@@ -9,6 +9,7 @@ for writers, because an upgrade of a read lock fails at once instead of waiting.
 from __future__ import annotations
 
 import sqlite3
+from _thread import RLock
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -34,7 +35,11 @@ _DAMAGED = (
 
 
 class Catalog:
-    """A catalog database; `reading` and `writing` give connections inside a transaction."""
+    """A catalog database; `reading` and `writing` give connections inside a transaction.
+
+    Threads may share a catalog. Each transaction on a file has a connection of its own; those on a
+    catalog in memory take turns, and one inside of another in the same thread is part of it.
+    """
 
     def __init__(
         self, path: Path | None, *, mode: str, memory: sqlite3.Connection | None = None
@@ -42,6 +47,7 @@ class Catalog:
         self._path = path
         self._mode = mode
         self._memory = memory
+        self._turn = RLock()
         self._identity = database_file.identity(path)
 
     @classmethod
@@ -103,6 +109,9 @@ class Catalog:
         """
         self._check_identity()
         with _explaining(), self._connected() as driver:
+            if driver.in_transaction:  # of this thread, on a catalog in memory
+                yield Connection(driver)
+                return
             driver.execute("BEGIN")
             try:
                 yield Connection(driver)
@@ -132,7 +141,8 @@ class Catalog:
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         if self._memory is not None:
-            yield self._memory
+            with self._turn:
+                yield self._memory
             return
         with closing(self._connect()) as driver:
             yield driver

@@ -31,7 +31,7 @@ class Connection:
     dialect = "sqlite"
 
     def __init__(self, driver: sqlite3.Connection) -> None:
-        self.driver = driver
+        self.driver: sqlite3.Connection = driver
         self._texts = compiled.statements(self.dialect)
 
     def rows(self, statement: Rows[_R], /, **values: Bound) -> list[_R]:

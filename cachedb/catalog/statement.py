@@ -23,7 +23,7 @@ class Named:
     __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -36,7 +36,7 @@ class Rows(Named, Generic[R]):
 
     def __init__(self, name: str, row: type[R]) -> None:
         super().__init__(name)
-        self.row = row
+        self.row: type[R] = row
 
 
 class Scalars(Named, Generic[T]):
@@ -46,7 +46,7 @@ class Scalars(Named, Generic[T]):
 
     def __init__(self, name: str, kind: type[T]) -> None:
         super().__init__(name)
-        self.kind = kind
+        self.kind: type[T] = kind
 
 
 class Write(Named):
@@ -62,7 +62,7 @@ class Insert(Named):
 
     def __init__(self, name: str, *columns: str) -> None:
         super().__init__(name)
-        self.columns = columns
+        self.columns: tuple[str, ...] = columns
 
 
 def many(values: Iterable[str | int]) -> str:

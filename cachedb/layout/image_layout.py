@@ -58,9 +58,9 @@ class Layout:
     def __init__(self, root: Path, descriptor: int) -> None:
         self.root = root
         self._root = descriptor
-        self.blobs = BlobStore(descriptor)
-        self.health = LayoutHealth(descriptor)
-        self.temporary_files = TemporaryFiles(descriptor)
+        self.blobs: BlobStore = BlobStore(descriptor)
+        self.health: LayoutHealth = LayoutHealth(descriptor)
+        self.temporary_files: TemporaryFiles = TemporaryFiles(descriptor)
 
     @classmethod
     def open(cls, root: Path) -> Self:

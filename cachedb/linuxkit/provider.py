@@ -14,7 +14,6 @@ from cachedb.errors import (
     RefNotFound,
 )
 from cachedb.linuxkit import arch_names, index_write
-from cachedb.linuxkit.clients import Clients
 from cachedb.linuxkit.content_store import ContentStore
 from cachedb.linuxkit.sources import ImageSource, IndexSource, ResolvableDescriptor
 from cachedb.oci import Digest, Reference
@@ -25,6 +24,7 @@ from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.read import resolve
 from cachedb.operations.transfer.local_graph import LocalDocuments, check_present
 from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.registry.clients import Registries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +63,8 @@ class Provider:
     """
 
     def __init__(self, path: Path, settings: RegistrySettings | None = None) -> None:
-        self.cache = get(path)
-        self._clients = Clients(settings)
+        self.cache: Cache = get(path)
+        self._clients = Registries() if settings is None else Registries.of(settings)
 
     def close(self) -> None:
         """Close the clients and the cache."""
@@ -258,7 +258,7 @@ class Provider:
             conflict=Conflict.REPLACE if override else Conflict.MERGE,
         )
         sendings = self.cache.plan_push([name], target)
-        report = self.cache.push(sendings, self._clients, options, UNWATCHED)
+        report = self.cache.push_each(sendings, self._clients, options, UNWATCHED)
         for _, error in report.failures:
             raise error
         return report.pushed[0]
@@ -318,7 +318,7 @@ class Provider:
 
     def _pull(self, name: str, options: PullOptions) -> str:
         parsed = Reference.parse(name)
-        report = self.cache.pull([parsed], self._clients, options, UNWATCHED)
+        report = self.cache.pull_each([parsed], self._clients, options, UNWATCHED)
         for _, error in report.failures:
             raise error
         return report.pulled[0].name

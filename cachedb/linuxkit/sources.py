@@ -153,5 +153,5 @@ class IndexSource:
 
 
 def _archive(cache: Cache, reference: str, options: ExportOptions) -> BinaryIO:
-    chunks = cache.export(cache.plan_export([reference], options))
+    chunks = cache.export_chunks(cache.plan_export([reference], options))
     return cast("BinaryIO", io.BufferedReader(ChunkReader(chunks)))

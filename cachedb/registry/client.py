@@ -38,7 +38,7 @@ class Client:
     def __init__(self, domain: str, settings: RegistrySettings, credentials: Credentials) -> None:
         self._settings = settings
         home = _home_of(domain, settings)
-        self.origin = Registry(Endpoint(home, "", credentials.finder(domain), settings))
+        self.origin: Registry = Registry(Endpoint(home, "", credentials.finder(domain), settings))
         self._mirrors = [
             Registry(
                 Endpoint(base.origin, base.prefix, credentials.finder(base.origin.name), settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cachedb.registry.client import Client
-    from cachedb.registry.http.settings import ClientCertificate
 
 MirrorOption = Annotated[
     list[str] | None,
@@ -70,34 +69,20 @@ def connector(
     trusted_token_servers: list[str] | None = None,
 ) -> Iterator[Callable[[str], Client]]:
     """Yield a function that opens the client of a registry, once each; close them at the end."""
-    from cachedb.registry import mirrors as mirroring
-    from cachedb.registry.auth.credentials import Credentials
-    from cachedb.registry.client import Client
-    from cachedb.registry.http.settings import RegistrySettings
+    from cachedb.registry.clients import Registries
 
-    settings = RegistrySettings(
-        mirrors={**mirroring.from_environment(), **mirroring.parse(mirrors or ())},
-        insecure_hosts=frozenset(insecure or ()),
-        trusted_token_servers=frozenset(trusted_token_servers or ()),
-        ca_files=tuple(map(str, certificates or ())),
+    with Registries(
+        mirrors=mirrors or (),
+        insecure=insecure or (),
+        trusted_token_servers=trusted_token_servers or (),
+        ca_files=map(str, certificates or ()),
         client_certificates=dict(map(_client_certificate, client_certificates or ())),
         warn=lambda line: tell(f"warning: {line}"),
-    )
-    credentials = Credentials.from_environment(warn=settings.warn)
-    clients: dict[str, Client] = {}
-    with ExitStack() as stack:
-
-        def connect(domain: str) -> Client:
-            if domain not in clients:
-                clients[domain] = stack.enter_context(Client(domain, settings, credentials))
-            return clients[domain]
-
-        yield connect
+    ) as registries:
+        yield registries
 
 
-def _client_certificate(text: str) -> tuple[str, ClientCertificate]:
-    from cachedb.registry.http.settings import ClientCertificate
-
+def _client_certificate(text: str) -> tuple[str, tuple[str, str | None]]:
     registry, equals, files = text.partition("=")
     certificate, _, key = files.partition(",")
     if not (registry and equals and certificate):
@@ -105,4 +90,4 @@ def _client_certificate(text: str) -> tuple[str, ClientCertificate]:
             f"{text!r} is not REGISTRY=PEM[,KEY]",
             hint="--client-cert registry.example.com=client.pem,client.key",
         )
-    return registry, ClientCertificate(certificate=certificate, key=key or None)
+    return registry, (certificate, key or None)

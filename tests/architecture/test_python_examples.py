@@ -1,21 +1,25 @@
-"""Python examples of the how-to pages run, each page in one interpreter with the sample images."""
+"""Python examples of the how-to pages run, each page as a notebook: one namespace, cell by cell.
+
+A block ``python`` is a cell, the block ``text`` after it what the cell prints. Cells run in a
+folder that holds the sample of ``scripts/sample.py``.
+"""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from cachedb.cli.app import main
 from scripts import sample
+from tests import golden_files
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"(?<=```python\n).*?(?=```)", re.DOTALL)
+CELL = re.compile(r"```python\n(.*?)```\n(?:\n```text\n.*?```\n)?", re.DOTALL)
 PAGES = [page for page in sorted((ROOT / "docs" / "how-to").glob("*.md")) if
-         BLOCK.search(page.read_text())]  # fmt: skip
+         CELL.search(page.read_text())]  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_of_a_page_run_and_print_the_sample_image(
+def test_golden_notebook(
     page: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -23,13 +27,12 @@ def test_examples_of_a_page_run_and_print_the_sample_image(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sample.write(tmp_path)
-    monkeypatch.setattr(
-        "sys.argv", ["cachedb", "import", "--cache", "cache", "app.tar", "tool.tar"]
-    )
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
     names: dict[str, object] = {}
-    for block in BLOCK.findall(page.read_text()):
-        exec(block, names)
-        assert sample.APP in capsys.readouterr().out
+
+    def run(cell: re.Match[str]) -> str:
+        exec(cell[1], names)
+        printed = capsys.readouterr().out
+        shown = f"\n```text\n{printed}```\n" if printed else ""
+        return f"```python\n{cell[1]}```\n{shown}"
+
+    golden_files.check(page.name, CELL.sub(run, page.read_text()), page.parent)

@@ -351,16 +351,18 @@ def test_cache_pull_and_push_raise_for_an_image_that_fails(
     references = [Reference.parse(place.tagged(tag)) for tag in ("absent", "missing")]
     with connecting() as connect, Cache.create(tmp_path / "pulled") as cache:
         with pytest.raises(NotFound):
-            cache.pull(references[:1], connect, PullOptions(), UNWATCHED)
-        with pytest.raises(ExceptionGroup, match="2 images failed") as several:
-            cache.pull(references, connect, PullOptions(), UNWATCHED)
+            cache.pull(references[:1], registries=connect)
+        with pytest.raises(ExceptionGroup, match="cannot pull 2 images") as several:
+            cache.pull(references, registries=connect)
         report = cache.pull_each(references, connect, PullOptions(), UNWATCHED)
     assert [type(each) for each in several.value.exceptions] == [RefNotFound, RefNotFound]
     assert [reference for reference, _ in report.failures] == references
+    notes = [each.__notes__ for each in several.value.exceptions]
+    assert notes == [[f"pull {reference.familiar}"] for reference in references]
 
     held.delete(MULTI.blobs[0].digest)
     with connecting() as connect, Cache.open(held.path) as cache:
         sendings = cache.plan_push([place.name])
         with pytest.raises(CacheError):
-            cache.push(sendings, connect, PushOptions(), UNWATCHED)
+            cache.push(place.name, registries=connect)
         assert cache.push_each(sendings, connect, PushOptions(), UNWATCHED).failures

@@ -105,7 +105,7 @@ def check_export(cache: Cache, case: str, name: str) -> None:
     assert is_broken == (case in BROKEN)
     if not is_broken:
         plan = cache.plan_export([name], ExportOptions())
-        assert b"".join(cache.export(plan))
+        assert b"".join(cache.export_chunks(plan))
 
 
 @pytest.mark.recorded

@@ -86,7 +86,7 @@ def test_linuxkit_takes_our_archive_in(imported: tuple[Cache, Any]) -> None:
     cache, listing = imported
     plan = cache.plan_export(list(listing), ExportOptions())
     files = {}
-    with tarfile.open(fileobj=io.BytesIO(b"".join(cache.export(plan)))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(cache.export_chunks(plan)))) as archive:
         for member in archive:
             # It writes members below its folder as they are named, and knows files and folders.
             assert member.isreg() or member.isdir()

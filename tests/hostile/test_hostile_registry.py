@@ -20,9 +20,6 @@ from cachedb.cache import Cache
 from cachedb.catalog.user_state import repositories
 from cachedb.errors import CacheError
 from cachedb.oci import Digest, Reference
-from cachedb.operations.transfer.progress import UNWATCHED
-from cachedb.operations.transfer.pull import PullOptions
-from cachedb.operations.transfer.push import PushOptions
 from cachedb.operations.transfer.remote_inspect import list_tags
 from cachedb.registry.auth.credentials import CredentialFile, Credentials
 from cachedb.registry.client import Client
@@ -55,7 +52,7 @@ def _connecting(reference, credentials, warn):
 def pull(cache, reference, credentials, warn, **options):
     """Pull as the command line does; what went wrong is raised."""
     with _connecting(reference, credentials, warn) as connect:
-        report = cache.pull([reference], connect, PullOptions(**options), UNWATCHED)
+        report = cache.pull(reference, registries=connect, **options)
     return report.pulled[0]
 
 
@@ -65,7 +62,7 @@ def push(cache, reference, credentials, warn):
         digests = [blob.digest for blob in _IMAGE.blobs]
         repositories.remember(connection, f"{reference.domain}/repo/other", digests, 1)
     with _connecting(reference, credentials, warn) as connect:
-        report = cache.push(cache.plan_push([str(reference)]), connect, PushOptions(), UNWATCHED)
+        report = cache.push(str(reference), registries=connect)
     return report.pushed[0]
 
 
@@ -205,7 +202,7 @@ def test_referrers_end_as_they_must(mode, cache):
     with hostile_kit.serving(mode.name) as registry:
         reference = _reference(mode, registry)
         watch.run(
-            lambda: pull(cache, reference, registry.creds, watch.said.append, has_referrers=True)
+            lambda: pull(cache, reference, registry.creds, watch.said.append, referrers=True)
         )
         _check(mode, registry, watch)
         if mode.expect == "accept":

@@ -14,9 +14,7 @@ from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.read.listing import Health
-from cachedb.operations.transfer.copy import CopyOptions
 from cachedb.operations.transfer.progress import UNWATCHED
-from cachedb.operations.transfer.push import PushOptions
 from cachedb.operations.transfer.remote_inspect import image_in_registry
 from tests import build
 from tests.operations import kinds
@@ -48,7 +46,7 @@ def push_all(cache: Cache, name: str) -> None:
 
 def archived(cache: Cache, name: str) -> bytes:
     """Export an image with everything that refers to it."""
-    return b"".join(cache.export(cache.plan_export([name], ExportOptions())))
+    return b"".join(cache.export_chunks(cache.plan_export([name], ExportOptions())))
 
 
 def imported(cache: Cache, archive: bytes) -> None:
@@ -102,13 +100,7 @@ def test_copy_keeps_every_blob(holding: Holding, empty: Cache, place: Place, kin
     target = place.next()
 
     with connecting() as connect:
-        empty.copy(
-            Reference.parse(place.name),
-            Reference.parse(target.name),
-            connect,
-            CopyOptions(push=PushOptions()),
-            UNWATCHED,
-        )
+        empty.copy(place.name, target.name, registries=connect)
 
     check_whole(empty, place.name, made)
     assert document(target.host, target.path, "1") == made.thing.document

@@ -1,15 +1,13 @@
 """Copying from one registry to another, through the cache."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import PlatformNotFound, RefNotFound, Refused
-from cachedb.oci import Reference
-from cachedb.operations.transfer.copy import Copied, CopyOptions
-from cachedb.operations.transfer.progress import UNWATCHED
-from cachedb.operations.transfer.push import PushOptions
+from cachedb.operations.transfer.copy import Copied
 from tests import build
 from tests.operations.registries import (
     Holding,
@@ -46,18 +44,9 @@ def source(registry: servers.Served, holding: Holding) -> str:
     return name
 
 
-def copy(
-    cache: Cache, source: str, target: str, *, has_referrers: bool = True, **options: object
-) -> Copied:
-    push = PushOptions(**options)  # type: ignore[arg-type]
+def copy(cache: Cache, source: str, target: str, **options: Any) -> Copied:
     with connecting() as connect:
-        return cache.copy(
-            Reference.parse(source),
-            Reference.parse(target),
-            connect,
-            CopyOptions(push=push, has_referrers=has_referrers),
-            UNWATCHED,
-        )
+        return cache.copy(source, target, registries=connect, **options)
 
 
 def test_an_image_is_copied_with_what_refers_to_it(
@@ -75,13 +64,13 @@ def test_an_image_is_copied_with_what_refers_to_it(
 
 
 def test_referrers_stay_when_told(empty: Cache, source: str, second: servers.Served) -> None:
-    copied = copy(empty, source, f"{second.host}/c/plain:1", has_referrers=False)
+    copied = copy(empty, source, f"{second.host}/c/plain:1", referrers=False)
     assert copied.pushed.referrers == ()
     assert tags(second.host, "c/plain") == {"1": MULTI.digest}
 
 
 def test_inside_of_a_registry_nothing_is_sent(empty: Cache, source: str, place: Place) -> None:
-    copied = copy(empty, source, place.name, has_referrers=False)
+    copied = copy(empty, source, place.name, referrers=False)
     assert (copied.pushed.sent, copied.pushed.uploaded) == (0, 0)
     assert tags(place.host, place.path) == {"1": MULTI.digest}
 
@@ -91,9 +80,9 @@ def test_a_second_copy_costs_its_source_one_head(
 ) -> None:
     path = source.partition("/")[2]
     target = f"{second.host}/c/again:1"
-    copy(empty, f"{counted.host}/{path}", target, has_referrers=False)
+    copy(empty, f"{counted.host}/{path}", target, referrers=False)
     counted.take()
-    copied = copy(empty, f"{counted.host}/{path}", target, has_referrers=False)
+    copied = copy(empty, f"{counted.host}/{path}", target, referrers=False)
     assert counted.last_parts() == ["HEAD 1"]
     assert (copied.pulled.fetched, copied.pushed.sent) == (0, 0)
 

@@ -1,15 +1,12 @@
 """Signatures, attestations and SBOMs that cosign 2 attaches by tag: pull, copy and push."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import Refused
-from cachedb.oci import Reference
-from cachedb.operations.transfer.copy import CopyOptions
-from cachedb.operations.transfer.progress import UNWATCHED
-from cachedb.operations.transfer.push import PushOptions
 from cachedb.operations.transfer.tag_update import Conflict
 from tests import build
 from tests.operations.registries import (
@@ -59,16 +56,9 @@ def _names(cache: Cache) -> dict[str, str]:
     return {str(each.name): str(each.digest) for each in cache.list()}
 
 
-def _copy(cache: Cache, source: str, target: str, **options: object) -> list[str]:
-    push = PushOptions(**options)  # type: ignore[arg-type]
+def _copy(cache: Cache, source: str, target: str, **options: Any) -> list[str]:
     with connecting() as connect:
-        copied = cache.copy(
-            Reference.parse(source),
-            Reference.parse(target),
-            connect,
-            CopyOptions(push=push),
-            UNWATCHED,
-        )
+        copied = cache.copy(source, target, registries=connect, **options)
     return [str(each.target.tag) for each in copied.pushed.attached]
 
 

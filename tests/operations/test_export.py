@@ -32,7 +32,7 @@ AMD, ARM = (Platform.parse(text) for text in ("linux/amd64", "linux/arm64"))
 def exported(cache: Cache, *names: str, **options: Any) -> dict[str, bytes]:
     """Export, and return the files of the archive."""
     plan = cache.plan_export(names, ExportOptions(**options))
-    content = b"".join(cache.export(plan))
+    content = b"".join(cache.export_chunks(plan))
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         return {
             member.name: found.read()
@@ -276,7 +276,7 @@ def test_wrong_bytes_never_leave_as_if_they_were_right(tree: build.Tree, form: F
         plan = cache.plan_export([NAME], ExportOptions(form=form))
         tree.flip(TOOL.layers[1].digest, position=-1)
         with pytest.raises(CacheError):
-            b"".join(cache.export(plan))
+            b"".join(cache.export_chunks(plan))
         tree.truncate(TOOL.layers[0].digest)
         with pytest.raises(CorruptBlob):
             cache.plan_export([NAME], ExportOptions(form=form))

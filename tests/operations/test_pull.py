@@ -20,8 +20,7 @@ from cachedb.layout.staging import area
 from cachedb.oci import Digest, MediaType, Reference
 from cachedb.operations.read.listing import Health
 from cachedb.operations.transfer import remote_inspect
-from cachedb.operations.transfer.progress import UNWATCHED, Progress
-from cachedb.operations.transfer.push import PushOptions
+from cachedb.operations.transfer.progress import Progress
 from cachedb.registry.http.settings import RegistrySettings
 from tests import build
 from tests.operations.registries import (
@@ -491,7 +490,7 @@ def test_a_mirror_is_asked_for_pulls_and_for_nothing_else(
             )
             (answer,) = remote_inspect.check_published([cache.find_root(name)], connect)
             assert answer.is_published
-            cache.push(cache.plan_push([name]), connect, PushOptions(), UNWATCHED)
+            cache.push(name, registries=connect)
         assert mirror.take() == []
 
 

@@ -25,7 +25,7 @@ def used(cache: Cache) -> list[str]:
 def test_an_export_is_a_use_of_the_images_that_it_exports(tree: build.Tree) -> None:
     with Cache.open(tree.path) as cache:
         assert used(cache) == []
-        b"".join(cache.export(cache.plan_export([NAME], ExportOptions())))
+        b"".join(cache.export_chunks(cache.plan_export([NAME], ExportOptions())))
         assert used(cache) == [NAME]
 
 

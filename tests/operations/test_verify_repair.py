@@ -9,11 +9,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.catalog.enums import State
-from cachedb.oci import Reference
 from cachedb.operations.check.repair import Repair
 from cachedb.operations.check.verify import BlobFault
-from cachedb.operations.transfer.progress import UNWATCHED
-from cachedb.operations.transfer.pull import PullOptions
 from cachedb.registry.auth.credentials import Credentials
 from cachedb.registry.client import Client
 from cachedb.registry.http.settings import Deadlines, RegistrySettings
@@ -45,7 +42,7 @@ def pulled(registry: Registry, tmp_path: Path) -> build.Tree:
     """A cache with two images from a registry."""
     names = [f"{registry.host}/t/app:1", f"{registry.host}/t/tool:2"]
     with Cache.create(tmp_path / "cache") as cache, connecting() as connect:
-        cache.pull(list(map(Reference.parse, names)), connect, PullOptions(), UNWATCHED)
+        cache.pull(names, registries=connect)
     return build.Tree(tmp_path / "cache")
 
 

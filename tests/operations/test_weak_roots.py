@@ -202,7 +202,7 @@ def test_an_image_that_is_named_anew_keeps_its_referrers(
 ) -> None:
     with Cache.open(referred.path) as cache:
         plan = cache.plan_export([NAME], ExportOptions())
-        archive = io.BytesIO(b"".join(cache.export(plan)))
+        archive = io.BytesIO(b"".join(cache.export_chunks(plan)))
 
     empty.import_archive(archive, "the archive", ImportOptions(name=OTHER), UNWATCHED)
 

@@ -53,7 +53,7 @@ class BlobWriter:
         self._digest = digest
         self._size = size
         self._hasher: _Hash = digest.hasher()
-        self.offset = 0
+        self.offset: int = 0
         self._resume()
 
     def write(self, chunk: bytes | memoryview) -> None:

@@ -60,7 +60,7 @@ class IngestWriter:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._hasher = hashlib.new(_ALGORITHM)
-        self.offset = 0
+        self.offset: int = 0
         with storing("read the part of an ingest"):
             while chunk := os.read(descriptor, _CHUNK):
                 self._take(chunk)

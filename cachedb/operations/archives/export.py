@@ -89,12 +89,19 @@ class ExportPlan(Protocol):
         """
 
 
+def _planned(plan: ExportPlan) -> str:
+    images = ", ".join(image.name or str(image.digest) for image in plan.images)
+    return f"<ExportPlan of {images}>"
+
+
 class _OciExport(Record):
     images: tuple[Exported, ...]
     index_json: bytes
     content: tuple[Descriptor, ...]
     made: Mapping[Digest, bytes]
     notes: tuple[str, ...] = ()
+
+    __repr__ = _planned
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         blobs = [(each.digest, each.size) for each in self.content]
@@ -107,6 +114,8 @@ class _DockerExport(Record):
     embedding: tuple[Descriptor, ...]
     notes: tuple[str, ...] = ()
 
+    __repr__ = _planned
+
     def chunks(self, layout: Layout) -> Generator[bytes]:
         return docker_archive.stream(self.parts, _opener(layout, self.embedding, {}))
 
@@ -115,6 +124,8 @@ class _FilesystemExport(Record):
     images: tuple[Exported, ...]
     layers: tuple[Descriptor, ...]
     notes: list[str]
+
+    __repr__ = _planned
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         open_blob = _opener(layout, self.layers, {})

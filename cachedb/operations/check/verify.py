@@ -15,7 +15,7 @@ from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, verification
 from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
-from cachedb.records import Record
+from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -44,6 +44,8 @@ class Verification(Record):
     blobs: int
     bytes: int
     findings: tuple[BlobFault, ...]
+
+    __repr__ = brief_repr
 
     @property
     def is_clean(self) -> bool:

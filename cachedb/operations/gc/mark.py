@@ -26,7 +26,7 @@ from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import reconcile
 from cachedb.operations.sync.recover import held_by_operations
-from cachedb.records import Record
+from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -116,6 +116,8 @@ class GCPlan(Record):
     quarantine: float = 0
     leftovers: tuple[Leftover, ...] = ()
     spared_leftovers: tuple[Leftover, ...] = ()
+
+    __repr__ = brief_repr
 
     @property
     def size(self) -> int:

@@ -8,7 +8,7 @@ from cachedb.errors import Refused
 from cachedb.operations.gc import weak_roots
 from cachedb.operations.read import resolve, usage
 from cachedb.operations.sync import reconcile
-from cachedb.records import Record
+from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,8 @@ class RemovalPlan(Record):
     weak: tuple[ReferrerRow, ...] = ()
     unnamed: tuple[Root, ...] = ()
     """Entries without a name that stay, and keep part of what the removed refs contain."""
+
+    __repr__ = brief_repr
 
     @property
     def ref_ids(self) -> frozenset[int]:

@@ -20,7 +20,7 @@ from cachedb.operations.read.run_query import select_ids
 from cachedb.operations.read.targets import refuse_lists, refuse_other_sorts
 from cachedb.query.semantics.check import check
 from cachedb.query.syntax.tree import Saved, walk
-from cachedb.records import Record
+from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -76,6 +76,8 @@ class RetentionPlan(Record):
     removal: RemovalPlan
     notes: tuple[str, ...] = ()
     saved: tuple[SavedRule, ...] = ()
+
+    __repr__ = brief_repr
 
 
 def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> RetentionPlan:

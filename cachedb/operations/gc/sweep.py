@@ -32,7 +32,7 @@ from cachedb.operations.sync.recover import (
     restore_run,
     undo_unfinished,
 )
-from cachedb.records import Record
+from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
@@ -56,6 +56,8 @@ class GCReport(Record):
     freed: int
     quarantined: int = 0
     leftovers: tuple[Leftover, ...] = ()
+
+    __repr__ = brief_repr
 
 
 class _Needed(Exception):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cachedb.catalog.query_limits import limited
 from cachedb.catalog.statements import refs
 from cachedb.errors import QueryError
-from cachedb.query import plan_cache
+from cachedb.query import exchange, plan_cache
 from cachedb.query.results import OutputColumn
 from cachedb.query.semantics import linear_regex
 from cachedb.query.semantics.check import check
@@ -17,7 +17,7 @@ from cachedb.query.semantics.unmatched_selectors import unmatched
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
@@ -33,6 +33,43 @@ class QueryResult(Record):
     columns: tuple[OutputColumn, ...]
     rows: tuple[Any, ...]
     """Named tuples: a field for each column, dots as underscores; digests, datetimes, numbers."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.rows[place]
+
+    def __repr__(self) -> str:
+        names = ", ".join(column.name for column in self.columns)
+        return f"<QueryResult: {len(self.rows):,} rows of {names}>"
+
+    def _repr_html_(self) -> str:
+        """Return the first rows as a table, for notebooks."""
+        return exchange.html(self.columns, self.rows)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return a dictionary for each row, whose keys are the names of the columns."""
+        names = [column.name for column in self.columns]
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return a list for each column, as `pandas.DataFrame` and `polars.DataFrame` take.
+
+        Values are str, int and datetime with its zone, or None.
+        """
+        return exchange.columns(self.columns, self.rows)
+
+    def to_arrow(self) -> Any:
+        """Return a `pyarrow.Table`: sizes and numbers are int64, times timestamps in UTC.
+
+        Raises:
+            ImportError: pyarrow is not installed.
+        """
+        return exchange.arrow(self.columns, self.rows)
 
 
 class ExplainedQuery(Record):

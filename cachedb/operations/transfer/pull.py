@@ -16,7 +16,7 @@ from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
 from cachedb.operations.transfer.pull_graph import PullChoice, PullContext, PullGraph
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
-from cachedb.records import Record
+from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +49,9 @@ class PullReport(NamedTuple):
 
     pulled: tuple[Pulled, ...]
     failures: tuple[tuple[Reference, CacheError], ...]
+
+    def __repr__(self) -> str:
+        return brief_repr(self)
 
 
 class PullOptions(NamedTuple):

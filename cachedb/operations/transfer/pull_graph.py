@@ -95,10 +95,10 @@ class PullGraph:
         self._what = repr(reference.familiar)
         self._lock = threading.Lock()
         self.client = client
-        self.repository = reference.path
+        self.repository: str = reference.path
         self.blobs: dict[Digest, Descriptor] = {}
         self.tagged: dict[TagName, TaggedReferrer] = {}
-        self.fetched = 0
+        self.fetched: int = 0
         self.error: CacheError | None = None
         self.root: Descriptor | None = None
 

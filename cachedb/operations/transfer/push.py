@@ -29,7 +29,7 @@ from cachedb.operations.transfer.push_graph import PushDocument, gather
 from cachedb.operations.transfer.tag_update import Conflict, TagUpdate
 from cachedb.operations.transfer.upload import RepositoryUpload
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
-from cachedb.records import Record
+from cachedb.records import Record, brief_repr
 from cachedb.registry.uploads import Outcome
 
 if TYPE_CHECKING:
@@ -97,6 +97,9 @@ class PushReport(NamedTuple):
 
     pushed: tuple[Pushed, ...]
     failures: tuple[tuple[Sending, CacheError], ...]
+
+    def __repr__(self) -> str:
+        return brief_repr(self)
 
 
 def plan(

@@ -61,7 +61,7 @@ class RepositoryUpload:
         self.sources: Mapping[str, str] = {}
         self.disproved: dict[str, list[Digest]] = defaultdict(list)
         self.outcomes: Counter[Outcome] = Counter()
-        self.sent = 0
+        self.sent: int = 0
 
     def lacking_documents(self, documents: Iterable[Descriptor]) -> list[Descriptor]:
         """Return the documents that the repository lacks; costs one HEAD each."""

@@ -60,7 +60,7 @@ class Scanner:
 
     def __init__(self, source: Source, params: Mapping[str, str]) -> None:
         self.source = source
-        self.position = 0
+        self.position: int = 0
         self._params = params
         self._values = 0
         _check(source)
