@@ -8,7 +8,6 @@ a whiteout hides what lower layers hold, wherever in its own layer it stands.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.archive.tar.reader import Member, MemberKind
@@ -25,15 +24,16 @@ _DEEPEST = 2048
 _MOST_LINKS = 255
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class MemberOrigin:
     """Where an entry stands; hard links to one file share the origin of its content."""
 
-    layer: int
-    index: int
+    __slots__ = ("index", "layer")
+
+    def __init__(self, layer: int, index: int) -> None:
+        self.layer = layer
+        self.index = index
 
 
-@dataclass(slots=True, eq=False)
 class Node:
     """One name in the tree.
 
@@ -42,13 +42,24 @@ class Node:
     last layer whose whiteouts went through all that was below.
     """
 
-    kind: MemberKind
-    layer: int
-    origin: MemberOrigin | None = None
-    member: Member | None = None
-    target: str = ""
-    children: dict[str, Node] | None = None
-    pruned: int = -1
+    __slots__ = ("children", "kind", "layer", "member", "origin", "pruned", "target")
+
+    def __init__(
+        self,
+        kind: MemberKind,
+        layer: int,
+        origin: MemberOrigin | None = None,
+        *,
+        target: str = "",
+        children: dict[str, Node] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.layer = layer
+        self.origin = origin
+        self.member: Member | None = None
+        self.target = target
+        self.children = children
+        self.pruned = -1
 
 
 class Tree:

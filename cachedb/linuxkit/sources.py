@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from cachedb.archive.chunk_reader import ChunkReader
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
     from cachedb.oci import Descriptor, Platform
 
 
-@dataclass(frozen=True, slots=True)
 class ResolvableDescriptor:
     """Root of a name: an image for one platform, or an index of several."""
 
-    _cache: Cache
-    descriptor: Descriptor
+    def __init__(self, cache: Cache, descriptor: Descriptor) -> None:
+        self._cache = cache
+        self.descriptor = descriptor
 
     def image(self) -> Manifest:
         """Return the manifest.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachedb.cli.render.output import show, tell
@@ -57,12 +56,12 @@ class _Lines(Progress):
         tell(line)
 
 
-@dataclass(slots=True)
 class _Blob:
     """Blob in transfer: its bar, and the bytes transferred."""
 
-    task: TaskID
-    offset: int = 0
+    def __init__(self, task: TaskID) -> None:
+        self.task = task
+        self.offset = 0
 
 
 class _Bars(Progress):

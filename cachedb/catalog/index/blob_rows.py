@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind, Reading, Role, State
+from cachedb.oci import attestation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from cachedb.catalog.statements.index.stored_blobs import StoredBlob
+    from cachedb.oci.manifest import Child
 
 COLUMNS = (
     "size", "kind", "state", "media_type", "artifact_type", "platform_id", "parsed", "problem",
@@ -17,55 +19,88 @@ COLUMNS = (
 """The columns of `blob` that can change, in the order of `BlobRow.values`."""
 
 
-@dataclass(slots=True, eq=False)
 class Claim:
-    """What a ref, or a link from `parent`, says of a blob."""
+    """What a ref, or a link from `parent`, declares of a blob.
 
-    media_type: str
-    size: int
-    platform_id: int | None = None
-    role: Role | None = None
-    """None for a ref."""
-    parent: BlobRow | None = None
-    """Not loaded for a layer, of which it does not matter."""
-    is_embedded: bool = False
-    is_attestation: bool = False
+    `role` is None for a ref. `parent` is None for a layer, whose state does not depend on it.
+    """
+
+    __slots__ = (
+        "is_attestation", "is_embedded", "media_type", "parent", "platform_id", "role", "size",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        media_type: str,
+        size: int,
+        platform_id: int | None = None,
+        role: Role | None = None,
+    ) -> None:
+        self.media_type = media_type
+        self.size = size
+        self.platform_id = platform_id
+        self.role = role
+        self.parent: BlobRow | None = None
+        self.is_embedded = False
+        self.is_attestation = False
 
 
-@dataclass(slots=True, eq=False)
 class NewLink(Claim):
-    """A link that is to be inserted: a claim, the blob it is about, and its place."""
+    """A link to insert: the claim of a descriptor in `parent`, the blob it is about, its place."""
 
-    child: BlobRow = field(kw_only=True)
-    position: int = field(kw_only=True)
-    artifact_type: str | None = field(kw_only=True)
-    annotations: Mapping[str, str] = field(kw_only=True)
+    __slots__ = ("annotations", "artifact_type", "child", "position")
+
+    def __init__(
+        self, linked: Child, parent: BlobRow, child: BlobRow, role: Role, platform_id: int | None
+    ) -> None:
+        descriptor = linked.descriptor
+        super().__init__(descriptor.media_type, descriptor.size, platform_id, role)
+        self.parent = parent
+        self.is_embedded = descriptor.data is not None
+        self.is_attestation = attestation.is_attestation(descriptor.annotations)
+        self.child = child
+        self.position = linked.position
+        self.artifact_type = descriptor.artifact_type
+        self.annotations = descriptor.annotations
 
 
-@dataclass(slots=True, eq=False)
 class BlobRow:
     """A row of `blob` that may be changed; a flush writes what differs from `stored`."""
 
-    id: int
-    digest: str
-    size: int
-    kind: Kind = Kind.OTHER
-    state: State = State.MISSING
-    media_type: str = ""
-    artifact_type: str | None = None
-    platform_id: int | None = None
-    parsed: Reading = Reading.NO
-    problem: str | None = None
-    touched: int | None = None
-    verified: int | None = None
-    stored: tuple[Any, ...] | None = None
-    """The values in the database; None if it has no row there."""
-    links: list[NewLink] = field(default_factory=list)
-    """What its document says, if that has been read just now."""
-    claims: list[NewLink] = field(default_factory=list)
-    """What documents that have been read just now say of it."""
-    is_gone: bool = False
-    """Whether nothing stands for it any longer, so that its row is to be deleted."""
+    __slots__ = (
+        "artifact_type", "claims", "digest", "id", "is_gone", "kind", "links", "media_type",
+        "parsed", "platform_id", "problem", "size", "state", "stored", "touched", "verified",
+    )  # fmt: skip
+
+    def __init__(self, key: int, digest: str, size: int) -> None:
+        self.id = key
+        self.digest = digest
+        self.size = size
+        self.forget()
+        # The values in the database; None if it has no row there.
+        self.stored: tuple[Any, ...] | None = None
+        # What its document declares, if that has been read just now.
+        self.links: list[NewLink] = []
+        # What documents that have been read just now declare of it.
+        self.claims: list[NewLink] = []
+        # Whether no ref, link or file is left for it, so that its row is to be deleted.
+        self.is_gone = False
+
+    @classmethod
+    def load(cls, found: StoredBlob) -> BlobRow:
+        """Make the row of a stored one.
+
+        Raises:
+            ValueError: A column has a value outside of its range.
+        """
+        row = cls(found.id, found.digest, found.size)
+        row.kind, row.state = codecs.kind(found.kind), codecs.state(found.state)
+        row.media_type, row.artifact_type = found.media_type, found.artifact_type
+        row.platform_id, row.problem = found.platform_id, found.problem
+        row.parsed = codecs.reading(found.parsed)
+        row.touched, row.verified = found.touched, found.verified
+        row.stored = row.values()
+        return row
 
     @property
     def has_file(self) -> bool:
@@ -80,7 +115,11 @@ class BlobRow:
         )  # fmt: skip
 
     def forget(self) -> None:
-        """Be as a row that has just been made."""
+        """Reset every column but the identity and the size to its default."""
         self.kind, self.state, self.media_type = Kind.OTHER, State.MISSING, ""
-        self.artifact_type, self.platform_id, self.problem = None, None, None
-        self.parsed, self.touched, self.verified = Reading.NO, None, None
+        self.parsed = Reading.NO
+        self.artifact_type: str | None = None
+        self.platform_id: int | None = None
+        self.problem: str | None = None
+        self.touched: int | None = None
+        self.verified: int | None = None

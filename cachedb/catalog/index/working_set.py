@@ -20,7 +20,7 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements import repositories
 from cachedb.catalog.statements.index import documents, links, stored_blobs
 from cachedb.errors import CatalogMismatch
-from cachedb.oci import MediaType, attestation, graph
+from cachedb.oci import MediaType, graph
 from cachedb.oci import manifest as oci_manifest
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class WorkingSet:
         for digest in sorted(sizes):
             row = self._by_digest.get(digest)
             if row is None:
-                row = BlobRow(id=self._next_id, digest=digest, size=sizes[digest])
+                row = BlobRow(self._next_id, digest, sizes[digest])
                 self._by_id[row.id] = self._by_digest[digest] = row
                 self._next_id += 1
             elif row.is_gone:
@@ -285,23 +285,9 @@ class WorkingSet:
             if found.id in self._by_id:
                 continue
             try:
-                row = BlobRow(
-                    id=found.id,
-                    digest=found.digest,
-                    size=found.size,
-                    kind=codecs.kind(found.kind),
-                    state=codecs.state(found.state),
-                    media_type=found.media_type,
-                    artifact_type=found.artifact_type,
-                    platform_id=found.platform_id,
-                    parsed=codecs.reading(found.parsed),
-                    problem=found.problem,
-                    touched=found.touched,
-                    verified=found.verified,
-                )
+                row = BlobRow.load(found)
             except ValueError as error:
                 raise CatalogMismatch(f"the catalog is damaged: {error}") from error
-            row.stored = row.values()
             self._by_id[row.id] = self._by_digest[row.digest] = row
 
     def _load_claims(self, ids: list[int]) -> None:
@@ -311,9 +297,9 @@ class WorkingSet:
             return
         listed = many(ids)
         for layer in self.connection.each(links.LAYER_CLAIMS, ids=listed):
-            self._stored_claims[layer.child_id].append(
-                Claim(layer.media_type, layer.size, None, Role.LAYER, None, bool(layer.embedded))
-            )
+            claim = Claim(layer.media_type, layer.size, role=Role.LAYER)
+            claim.is_embedded = bool(layer.embedded)
+            self._stored_claims[layer.child_id].append(claim)
         found = self.connection.rows(links.OTHER_CLAIMS, ids=listed)
         self.load_ids({one.parent_id for one in found})
         for one in found:
@@ -339,20 +325,9 @@ class WorkingSet:
             self._stored_manifests.setdefault(parent, []).append(self._by_id[child])
 
     def _link(self, row: BlobRow, child: oci_manifest.Child) -> NewLink:
-        descriptor = child.descriptor
-        return NewLink(
-            media_type=descriptor.media_type,
-            size=descriptor.size,
-            platform_id=self.platform_id(descriptor.platform),
-            role=_ROLES[child.role],
-            parent=row,
-            is_embedded=descriptor.data is not None,
-            is_attestation=attestation.is_attestation(descriptor.annotations),
-            child=self._by_digest[descriptor.digest],
-            position=child.position,
-            artifact_type=descriptor.artifact_type,
-            annotations=descriptor.annotations,
-        )
+        target = self._by_digest[child.descriptor.digest]
+        platform_id = self.platform_id(child.descriptor.platform)
+        return NewLink(child, row, target, _ROLES[child.role], platform_id)
 
     def _known_platforms(self) -> dict[tuple[str, str, str, str], int]:
         if not self._platforms:

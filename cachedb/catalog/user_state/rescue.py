@@ -7,7 +7,6 @@ if its file is the same. Leases are kept as they are: the next collection knows 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog.statement import many
@@ -28,16 +27,16 @@ if TYPE_CHECKING:
     )
 
 
-@dataclass(slots=True)
 class UserState:
     """The rows of user state of one catalog, by digest instead of by id."""
 
-    names: list[NameState] = field(default_factory=list)
-    hashed: list[HashedFile] = field(default_factory=list)
-    corrupt: list[CorruptFile] = field(default_factory=list)
-    repositories: list[SeenBlob] = field(default_factory=list)
-    leases: list[LeaseRow] = field(default_factory=list)
-    leased: list[LeaseItemRow] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.names: list[NameState] = []
+        self.hashed: list[HashedFile] = []
+        self.corrupt: list[CorruptFile] = []
+        self.repositories: list[SeenBlob] = []
+        self.leases: list[LeaseRow] = []
+        self.leased: list[LeaseItemRow] = []
 
     @classmethod
     def read(cls, catalog: Catalog) -> UserState:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -165,13 +164,19 @@ def _missing_blobs(layout: Layout, found: ContentGraph) -> Iterator[Descriptor]:
             yield each
 
 
-@dataclass(slots=True, kw_only=True)
 class _Reduced:
     """What is left of a document, which platforms that has, and which the whole has, in order."""
 
-    root: Descriptor | None
-    taken: dict[Platform, None]
-    offered: dict[Platform, None]
+    def __init__(
+        self,
+        *,
+        root: Descriptor | None,
+        taken: dict[Platform, None],
+        offered: dict[Platform, None],
+    ) -> None:
+        self.root = root
+        self.taken = taken
+        self.offered = offered
 
 
 class _Reduction:
