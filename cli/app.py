@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from importlib import import_module
@@ -57,7 +56,6 @@ _INTERRUPTED_DOWNLOADS: Final = dict.fromkeys(
 )
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
-_COLLECT_AFTER = 50_000
 
 
 class _Interrupted(Exception):
@@ -185,9 +183,6 @@ def _module(name: str) -> str:
 def main() -> None:
     """Run the command line; report an error in one line, with the exit code of its family."""
     preselect_format(sys.argv[1:])
-    # Objects of a command live until it ends, so frequent cycle detection finds nothing: with the
-    # default threshold it is a tenth of the time of indexing a layout.
-    gc.set_threshold(_COLLECT_AFTER)
     try:
         _run()
     except CacheError as error:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from cachedb.cli import standard_streams
 from cachedb.version import VERSION
+
+_COLLECT_AFTER = 50_000
 
 
 def main() -> None:
@@ -17,9 +20,17 @@ def main() -> None:
     standard_streams.prepare()
     if sys.argv[1:] == ["--version"] and _is_printed(f"cachedb {VERSION}\n"):
         return
-    from cachedb.cli.app import main as run
+    # Objects of a command live until it ends, so frequent detection of cycles finds nothing: with
+    # the default threshold it is a tenth of the time of an import or of indexing a layout.
+    gc.set_threshold(_COLLECT_AFTER)
+    try:
+        from cachedb.cli.app import main as run
 
-    run()
+        run()
+    finally:
+        # The interpreter searches all objects for cycles before it ends, for finalizers that
+        # nothing here relies on: files are closed by their blocks.
+        gc.freeze()
 
 
 def _is_printed(line: str) -> bool:
