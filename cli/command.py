@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typer.core import TyperCommand
 
 from cachedb.cli.errors.usage import no_such
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from cachedb.cli.options.defaults import Setting
 
 SHARED: Final = "Options of every command, before or after its name"
-_LONG_OPTION: Final = re.compile(r"(--[a-z][a-z-]*)(=.*)?", re.DOTALL)
+_LONG_OPTION: Final = lazy(r"(--[a-z][a-z-]*)(=.*)?", re.DOTALL)
 # Words before the command that are options of the command; a test compares them with
 # `shared_options`, which this module does not import because it is of no use to `--help`.
 _FLAGS: Final = frozenset({"--quiet", "--verbose", "--no-progress"})

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import signal
 import stat
 from contextlib import suppress
@@ -26,9 +25,11 @@ from cachedb.layout.directories import (
 )
 from cachedb.layout.locks import is_staging_in_use, try_flock
 from cachedb.layout.staging.area import is_complete
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
 OURS = "cachedb"
@@ -45,18 +46,18 @@ class _Pattern(NamedTuple):
 
 
 _PATTERNS = (
-    _Pattern("", re.compile(r"oci-put-blob\d+"), "skopeo"),
-    _Pattern("", re.compile(r"index\.json\..*\.tmp"), "regctl"),
-    _Pattern("", re.compile(r"\.umoci-.+"), "umoci", is_folder=True),
-    _Pattern("", re.compile(r"\.fsverity-check-.+"), "linuxkit"),
-    _Pattern("ingest", re.compile(r"[0-9a-f]{64}_\d+"), "oras"),
-    _Pattern("ingest", re.compile(r"[0-9a-f]{64}"), "linuxkit", is_folder=True),
-    _Pattern("blobs/sha256", re.compile(r"[0-9a-f]{64}\d+"), "crane or linuxkit"),
-    _Pattern("blobs/sha256", re.compile(r"\d+\.tmp"), "regctl"),
-    _Pattern(STAGE, re.compile(r"[a-z0-9]+-[0-9a-f]+(\.[a-z.]+)?"), OURS),
-    _Pattern(LEASES, re.compile(r"[0-9a-f]{16}"), OURS),
-    _Pattern(TEMPORARY, re.compile(r".+\.[0-9a-f]{16}"), OURS),
-    _Pattern(TRASH, re.compile(r".+"), OURS, is_folder=True),
+    _Pattern("", lazy(r"oci-put-blob\d+"), "skopeo"),
+    _Pattern("", lazy(r"index\.json\..*\.tmp"), "regctl"),
+    _Pattern("", lazy(r"\.umoci-.+"), "umoci", is_folder=True),
+    _Pattern("", lazy(r"\.fsverity-check-.+"), "linuxkit"),
+    _Pattern("ingest", lazy(r"[0-9a-f]{64}_\d+"), "oras"),
+    _Pattern("ingest", lazy(r"[0-9a-f]{64}"), "linuxkit", is_folder=True),
+    _Pattern("blobs/sha256", lazy(r"[0-9a-f]{64}\d+"), "crane or linuxkit"),
+    _Pattern("blobs/sha256", lazy(r"\d+\.tmp"), "regctl"),
+    _Pattern(STAGE, lazy(r"[a-z0-9]+-[0-9a-f]+(\.[a-z.]+)?"), OURS),
+    _Pattern(LEASES, lazy(r"[0-9a-f]{16}"), OURS),
+    _Pattern(TEMPORARY, lazy(r".+\.[0-9a-f]{16}"), OURS),
+    _Pattern(TRASH, lazy(r".+"), OURS, is_folder=True),
 )
 # cachedb locks the files that it writes here, so a flock shows whether one is in use.
 _LOCKED = frozenset({STAGE, LEASES})

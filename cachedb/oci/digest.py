@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Self
 
 from cachedb.errors import InvalidDigest
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
 # The algorithms that go-digest registers, each with its number of hex digits.
 _HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
-_ALGORITHM = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*")
-_ENCODED = re.compile(r"[a-zA-Z0-9=_-]+")
-_HEX = re.compile(r"[a-f0-9]+")
+_ALGORITHM = lazy(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*")
+_ENCODED = lazy(r"[a-zA-Z0-9=_-]+")
+_HEX = lazy(r"[a-f0-9]+")
 # What nearly all of them are, in one look.
-_USUAL = re.compile(r"sha256:[a-f0-9]{64}")
+_USUAL = lazy(r"sha256:[a-f0-9]{64}")
 
 
 class Digest(str):

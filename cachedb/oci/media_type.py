@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Self
 
 from cachedb.errors import InvalidMediaType
+from cachedb.patterns import lazy
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
-_MEDIA_TYPE = re.compile(f"{_NAME}/{_NAME}")
+_MEDIA_TYPE = lazy(f"{_NAME}/{_NAME}")
 _SPACE = " \t"
 
 

@@ -7,6 +7,7 @@ from typing import NewType
 
 from cachedb.errors import InvalidDigest, InvalidReference
 from cachedb.oci.digest import Digest
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 TagName = NewType("TagName", str)
@@ -28,14 +29,14 @@ _DOMAIN = rf"{_HOST}(?::[0-9]+)?"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
 
-DOMAIN = re.compile(_DOMAIN)
-TAG = re.compile(_TAG)
-NAME = re.compile(rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PATH})")
-REFERENCE = re.compile(
+DOMAIN = lazy(_DOMAIN)
+TAG = lazy(_TAG)
+NAME = lazy(rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PATH})")
+REFERENCE = lazy(
     rf"(?P<name>(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PATH}))"
     rf"(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?"
 )
-IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+IDENTIFIER = lazy(r"[a-f0-9]{64}")
 
 
 class Reference(Record):

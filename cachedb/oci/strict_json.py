@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import JSON_DEPTH
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _INT64 = 2**63
 _NESTING = frozenset({dict, list})
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = lazy(r"\\u[dD][89a-fA-F]")
 
 
 def decode(content: bytes) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cachedb.errors import InvalidDigest, InvalidManifest
@@ -17,13 +16,14 @@ from cachedb.oci.strict_json import decode_object
 from cachedb.packages import json_stream
 from cachedb.packages.document_types import is_sbom, is_statement
 from cachedb.packages.json_stream import Take
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TYPES = ("https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1")
-_HEX = re.compile(r"[a-fA-F0-9]*")
+_HEX = lazy(r"[a-fA-F0-9]*")
 # The digests of fixed size in spec/v1/digest_set.md; git hashes with one of two algorithms.
 _HEX_DIGITS: Mapping[str, tuple[int, ...]] = {
     "md5": (32,),

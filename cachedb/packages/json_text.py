@@ -15,18 +15,19 @@ from typing import Any, BinaryIO
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import JSON_DEPTH, SBOM_BYTES
+from cachedb.patterns import lazy
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_WORD = re.compile(r"[^ \t\n\r,\]}]*")
+_SPACE = lazy(r"[ \t\n\r]*")
+_WORD = lazy(r"[^ \t\n\r,\]}]*")
 # Atomic groups, not possessive quantifiers of a group: before Python 3.11.5 the latter match too
 # far, or nothing, when the group has alternatives (CPython's gh-106052).
 _STRING = r'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
-_WHOLE_STRING = re.compile(_STRING, re.DOTALL)
+_WHOLE_STRING = lazy(_STRING, re.DOTALL)
 # Whole strings and what is no bracket, up to a bracket, or the quote of a string that goes on
 # behind the text.
-_MARK = re.compile(rf'(?>(?:[^"\[\]{{}}]++|{_STRING})*)[\[\]{{}}"]', re.DOTALL)
+_MARK = lazy(rf'(?>(?:[^"\[\]{{}}]++|{_STRING})*)[\[\]{{}}"]', re.DOTALL)
 # The same without brackets, up to the last comma.
-_FLAT_ITEMS = re.compile(rf'(?>(?:(?>(?:[^"\[\]{{}},]++|{_STRING})*),)+)', re.DOTALL)
+_FLAT_ITEMS = lazy(rf'(?>(?:(?>(?:[^"\[\]{{}},]++|{_STRING})*),)+)', re.DOTALL)
 _LEVELS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cachedb.packages.version_encoding import END, HIGHEST, LOWEST, identifiers, number, numbers
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # semver: the precedence of 2.0.0 §11, on texts as loose as they are found in the wild: a leading
 # v or =, one number or four, leading zeros.
 
-_SEMVER = re.compile(
+_SEMVER = lazy(
     r"[\s=vV]*(?P<core>[0-9]+(?:\.[0-9]+)*)"
     r"(?:-(?P<before>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
     r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?\s*",
@@ -41,14 +42,14 @@ def _precedence(core: str, before: str | None) -> str:
 
 _GO_NUMBER = r"(?:0|[1-9][0-9]*)"
 _GO_BEFORE = r"(?!0[0-9]+(?:[.+]|\Z))[0-9A-Za-z-]+"
-_GO_MODULE = re.compile(
+_GO_MODULE = lazy(
     rf"v?(?P<core>{_GO_NUMBER}(?:\.{_GO_NUMBER}){{0,2}}|(?P<whole>{_GO_NUMBER}(?:\.{_GO_NUMBER}){{2}})"
     rf"(?:-(?P<before>{_GO_BEFORE}(?:\.{_GO_BEFORE})*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)"
 )
-_GO_TOOLCHAIN = re.compile(
+_GO_TOOLCHAIN = lazy(
     rf"(?:go)?(?P<core>{_GO_NUMBER}\.{_GO_NUMBER})(?P<kind>beta|rc)(?P<count>{_GO_NUMBER})(?:-.*)?"
 )
-_GO_RELEASE = re.compile(rf"go(?P<core>{_GO_NUMBER}(?:\.{_GO_NUMBER}){{0,2}})(?:-.*)?")
+_GO_RELEASE = lazy(rf"go(?P<core>{_GO_NUMBER}(?:\.{_GO_NUMBER}){{0,2}})(?:-.*)?")
 
 
 def golang(version: str) -> str | None:
@@ -69,7 +70,7 @@ def golang(version: str) -> str | None:
 
 # nuget: NuGet.Versioning's NuGetVersion, compared by VersionComparer.Default.
 
-_NUGET = re.compile(
+_NUGET = lazy(
     r"\s*(?P<core>[0-9]+(?:\.[0-9]+){0,3})"
     r"(?:-(?P<before>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?"
     r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?\s*",
@@ -107,11 +108,11 @@ def _is_int32(digits: str) -> bool:
 # and letters sort before every number. At each place the order is thus: zeros that lead to
 # letters, the end, zeros that lead to a number.
 
-_GEM = re.compile(
+_GEM = lazy(
     r"\s*(?P<version>[0-9]+(?:\.[0-9a-zA-Z]+)*(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?\s*",
     re.ASCII,
 )
-_GEM_SEGMENT = re.compile(r"[0-9]+|[A-Za-z]+")
+_GEM_SEGMENT = lazy(r"[0-9]+|[A-Za-z]+")
 _GEM_BEFORE_END = "a"
 _GEM_END = "e"
 _GEM_AFTER_END = "n"
@@ -153,7 +154,7 @@ def _gem_runs(segments: list[str]) -> Iterator[str]:
 
 # pep440: the order that the specification of version specifiers gives.
 
-_PEP440 = re.compile(
+_PEP440 = lazy(
     r"v?(?:(?P<epoch>[0-9]+)!)?(?P<release>[0-9]+(?:\.[0-9]+)*)"
     r"(?:[-_.]?(?P<pre>alpha|a|beta|b|preview|pre|c|rc)[-_.]?(?P<pre_number>[0-9]*))?"
     r"(?P<post>-(?P<post_short>[0-9]+)|[-_.]?(?:post|rev|r)[-_.]?(?P<post_number>[0-9]*))?"

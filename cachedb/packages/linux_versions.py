@@ -5,16 +5,15 @@ Each function returns the key of a version, or None if the text is no version of
 
 from __future__ import annotations
 
-import re
-
 from cachedb.packages.version_encoding import END, LOWEST, number
+from cachedb.patterns import lazy
 
 # deb: deb-version(7), as `dpkg --compare-versions` orders them.
 
 # dpkg reads the epoch with strtol(3), which takes a sign.
-_DEB_EPOCH = re.compile(r"\+?[0-9]+|-0+")
-_DEB_UPSTREAM = re.compile(r"[0-9][A-Za-z0-9.+~:-]*")
-_DEB_REVISION = re.compile(r"[A-Za-z0-9.+~]+")
+_DEB_EPOCH = lazy(r"\+?[0-9]+|-0+")
+_DEB_UPSTREAM = lazy(r"[0-9][A-Za-z0-9.+~:-]*")
+_DEB_REVISION = lazy(r"[A-Za-z0-9.+~]+")
 _DEB_LARGEST_EPOCH = 2**31 - 1
 
 
@@ -50,7 +49,7 @@ def _deb_part(text: str) -> str:
     return "".join(_deb_letters(other) + number(digits) for other, digits in runs) + _DEB_END
 
 
-_DEB_RUN = re.compile(r"([^0-9]*)([0-9]*)")
+_DEB_RUN = lazy(r"([^0-9]*)([0-9]*)")
 _DEB_END = "$"
 
 
@@ -64,7 +63,7 @@ _DEB_CHARACTERS = {"~": "!"} | {character: "~" + character for character in ".+:
 
 # rpm: rpmvercmp of epoch, version and release (rpm-version(7)).
 
-_RPM_SEGMENT = re.compile(r"([0-9]+)|([A-Za-z]+)|([~^])")
+_RPM_SEGMENT = lazy(r"([0-9]+)|([A-Za-z]+)|([~^])")
 _RPM_MARKS = {"~": "!", "^": "%"}
 _RPM_END = "$"  # after a tilde, before a caret
 
@@ -102,7 +101,7 @@ def _rpm_part(text: str) -> str:
 # of a separator counts. At each place the order is: letters without a separator, the end, digits
 # without a separator, letters behind one separator, digits behind one, letters behind two …
 
-_ALPM_SEGMENT = re.compile(rb"([^0-9A-Za-z]*)(?:([0-9]+)|([A-Za-z]+)|\Z)")
+_ALPM_SEGMENT = lazy(rb"([^0-9A-Za-z]*)(?:([0-9]+)|([A-Za-z]+)|\Z)")
 _ALPM_LETTERS = "!"
 _ALPM_END = "$"
 _ALPM_DIGITS = "n"
@@ -149,12 +148,12 @@ def _alpm_part(text: str) -> str | None:
 # the kind decides: a pre-release suffix < the end < revision < hash < number of a suffix <
 # suffix < letter < number.
 
-_APK = re.compile(
+_APK = lazy(
     r"(?P<first>[0-9]+)(?P<numbers>(?:\.[0-9]+)*)(?P<letter>[a-z]?)"
     r"(?P<suffixes>(?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*)"
     r"(?:~(?P<hash>[0-9a-f]+))?(?:-r(?P<revision>[0-9]+))?"
 )
-_APK_SUFFIX = re.compile(r"_([a-z]+)([0-9]*)")
+_APK_SUFFIX = lazy(r"_([a-z]+)([0-9]*)")
 _APK_BEFORE = {"alpha": "!a", "beta": "!b", "pre": "!c", "rc": "!d"}
 _APK_END = "$"
 _APK_REVISION = "A"

@@ -7,12 +7,12 @@ from digits to letters, begins a sublist, which is the last item of the list tha
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from cachedb.packages.version_encoding import number
+from cachedb.patterns import lazy
 
-_TEXT = re.compile(r"[!-~]+")
+_TEXT = lazy(r"[!-~]+")
 _RANKS = {
     name: str(rank)
     for rank, names in enumerate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,11 +9,12 @@ from cachedb.errors import InvalidManifest, InvalidPackageURL, LimitExceeded
 from cachedb.limits import PACKAGE_TEXT_CHARACTERS
 from cachedb.packages.purl import PackageURL
 from cachedb.packages.versions import key, scheme_of
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = lazy("[\ud800-\udfff]")
 _UNKNOWN_LICENSES = frozenset(["", "NOASSERTION", "NONE"])
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from cachedb.errors import InvalidPackageURL
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TYPE = re.compile(r"[a-z][a-z0-9.-]*")
-_KEY = re.compile(r"[a-z][a-z0-9._-]*")
+_TYPE = lazy(r"[a-z][a-z0-9.-]*")
+_KEY = lazy(r"[a-z][a-z0-9._-]*")
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -174,10 +175,10 @@ _UPPER_NAMESPACE = frozenset(["cpan"])
 _NEEDS_NAMESPACE = frozenset("swift vscode-extension".split())
 _NO_NAMESPACE = frozenset("bitnami cran opam otp pypi vcpkg".split())
 _NAMES = {
-    "chrome-extension": (re.compile(r"[a-p]{32}"), "32 letters from a to p"),
-    "cpan": (re.compile(r"(?!.*::).*", re.DOTALL), "the name of a distribution, without '::'"),
+    "chrome-extension": (lazy(r"[a-p]{32}"), "32 letters from a to p"),
+    "cpan": (lazy(r"(?!.*::).*", re.DOTALL), "the name of a distribution, without '::'"),
 }
-_VERSIONS = {"chrome-extension": (re.compile(r"|[0-9]+(\.[0-9]+){0,3}"), "one to four numbers")}
+_VERSIONS = {"chrome-extension": (lazy(r"|[0-9]+(\.[0-9]+){0,3}"), "one to four numbers")}
 _QUALIFIERS = {"julia": "uuid"}
 
 

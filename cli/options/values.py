@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from cachedb.errors import InvalidInput
+from cachedb.patterns import lazy
 
-_DURATION = re.compile(r"(\d+)(s|min|h|d|w)?")
-_PERCENT = re.compile(r"(\d{1,3})%")
+_DURATION = lazy(r"(\d+)(s|min|h|d|w)?")
+_PERCENT = lazy(r"(\d{1,3})%")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 

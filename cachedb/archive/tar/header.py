@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from functools import lru_cache
 from typing import NamedTuple
+
+from cachedb.patterns import lazy
 
 BLOCK = 512
 ZERO_BLOCK = bytes(BLOCK)
@@ -16,7 +17,7 @@ _USTAR = b"ustar\x0000"
 _GNU = b"ustar  \0"
 _STAR_TRAILER = b"tar\0"
 _STAR_PREFIX_LENGTH = 131
-_OCTAL = re.compile(rb"[0-7]+")
+_OCTAL = lazy(rb"[0-7]+")
 _BASE_256 = 0x80
 
 

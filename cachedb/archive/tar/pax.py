@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cachedb.archive.tar.header import BadHeader
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 XATTR = "SCHILY.xattr."
-_LENGTH = re.compile(rb"[1-9][0-9]{0,8}")
-_NUMBER = re.compile(rb"-?[0-9]{1,20}")
-_TIME = re.compile(rb"-?[0-9]{1,20}(?:\.[0-9]{0,30})?")
+_LENGTH = lazy(rb"[1-9][0-9]{0,8}")
+_NUMBER = lazy(rb"-?[0-9]{1,20}")
+_TIME = lazy(rb"-?[0-9]{1,20}(?:\.[0-9]{0,30})?")
 _NANOSECONDS = 1_000_000_000
 _NO_NUL = frozenset({"path", "linkpath", "uname", "gname"})
 

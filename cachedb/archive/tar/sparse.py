@@ -5,10 +5,10 @@ Four forms are in use: GNU's own header, and PAX records in versions 0.0, 0.1 an
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from cachedb.archive.tar.header import BLOCK, BadHeader, Header, number
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _REAL_SIZE = slice(483, 495)
 _EXTENSION_TABLE = slice(0, 504)
 _EXTENSION_IS_EXTENDED = 504
 _PAIR = 24
-_DIGITS = re.compile(rb"[0-9]{1,20}")
+_DIGITS = lazy(rb"[0-9]{1,20}")
 _MOST_DIGITS = 21
 
 

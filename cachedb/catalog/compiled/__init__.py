@@ -10,10 +10,12 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from cachedb.patterns import lazy
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NAMED = re.compile(r"^-- (name|table|index|row): (.+)\n", re.MULTILINE)
+_NAMED = lazy(r"^-- (name|table|index|row): (.+)\n", re.MULTILINE)
 
 
 @cache

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -30,6 +29,7 @@ from cachedb.layout.directories import (
 )
 from cachedb.layout.locks import exclusive_staging, make_locked, try_flock
 from cachedb.oci.digest import Digest
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cachedb.layout.blobs import BlobStore
 
 _PART = os.O_RDWR | os.O_CREAT
-_COMPLETE = re.compile(r"(sha256|sha384|sha512)-([0-9a-f]+)")
+_COMPLETE = lazy(r"(sha256|sha384|sha512)-([0-9a-f]+)")
 _CHUNK = 1 << 20
 
 

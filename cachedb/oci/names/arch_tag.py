@@ -6,10 +6,10 @@ arm/v7, windows/amd64 and linux/amd64), the variant and the operating system are
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from cachedb.oci.platform.variants import windows_build
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cachedb.oci.platform.model import Platform
     from cachedb.oci.reference import Reference
 
-_NOT_FOR_TAGS = re.compile(r"[^A-Za-z0-9_.-]+")
+_NOT_FOR_TAGS = lazy(r"[^A-Za-z0-9_.-]+")
 
 
 def arch_tags(

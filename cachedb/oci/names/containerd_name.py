@@ -11,11 +11,12 @@ import re
 from urllib.parse import unquote
 
 from cachedb.errors import InvalidReference
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::[0-9]*)?")
-_BEFORE_OBJECT = re.compile("[:@]")
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+_HOST = lazy(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::[0-9]*)?")
+_BEFORE_OBJECT = lazy("[:@]")
+_UNPRINTABLE = lazy(r"[\x00-\x20\x7f]")
 
 
 class ContainerdName(Record):

@@ -9,13 +9,13 @@ apart by the annotation ``kind``.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidDigest
 from cachedb.oci import attestation
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.oci.digest import Digest
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ KIND = "kind"
 
 IMAGE_KINDS = ("image", "imageIndex")
 """The last words of the kinds of an image; any other kind is attached to one."""
-_SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+_SHA256_HEX = lazy(r"[0-9a-f]{64}")
 
 
 def name_in(annotations: Mapping[str, str]) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidPlatform
@@ -13,6 +12,7 @@ from cachedb.oci.platform.variants import (
     windows_build,
     windows_runs,
 )
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from cachedb.oci.json_fields import Fields
 
-_COMPONENT = re.compile(r"[A-Za-z0-9_.-]+")
+_COMPONENT = lazy(r"[A-Za-z0-9_.-]+")
 _OPTION = r"(?:[A-Za-z0-9_.-]|%[0-9A-Fa-f]{2})"
-_OS = re.compile(rf"([A-Za-z0-9_-]+)(?:\(({_OPTION}*(?:\+{_OPTION}+)*)\))?")
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9_.-]")
+_OS = lazy(rf"([A-Za-z0-9_-]+)(?:\(({_OPTION}*(?:\+{_OPTION}+)*)\))?")
+_NOT_PLAIN = lazy(r"[^A-Za-z0-9_.-]")
 _MOST_WORDS = 3
 _KNOWN_OS = frozenset(
     "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 "

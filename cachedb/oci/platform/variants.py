@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Two digits, so that no variant from outside makes a list without end.
-_GENERATION = re.compile(r"v?([0-9]{1,2})")
-_ARM64_VARIANT = re.compile(r"v?([0-9]{1,2})(?:\.([0-9]))?")
+_GENERATION = lazy(r"v?([0-9]{1,2})")
+_ARM64_VARIANT = lazy(r"v?([0-9]{1,2})(?:\.([0-9]))?")
 _OLDEST_ARM = 5
 _ARMV8 = 8
 _ARMV9 = 9
@@ -18,7 +19,7 @@ _ARMV9 = 9
 _V9_IS_V8_PLUS = 5
 _LAST_V8_MINOR = 9
 
-_BUILD = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,5})(?:\..*)?")
+_BUILD = lazy(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,5})(?:\..*)?")
 # From Windows Server 2022 on, a host runs the images of that and every later build up to its own.
 _FIRST_STABLE_BUILD = 20348
 

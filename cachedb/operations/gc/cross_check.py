@@ -5,7 +5,6 @@ The catalog is derived, and a fault in it must not cost a blob.
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from cachedb.errors import (
 from cachedb.layout.blobs import path_of
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import graph
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.oci.digest import Digest
 
-_DIGEST = re.compile(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
+_DIGEST = lazy(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
 
 
 def cross_check(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from cachedb.oci.digest import Digest
 from cachedb.oci.names.entry_name import is_attached_kind, whole_digest
 from cachedb.oci.platform.model import Platform
 from cachedb.oci.reference import Reference
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.refs import RefRow
 
-_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{6,63})")
+_PREFIX = lazy(r"(?:sha256:)?([0-9a-f]{6,63})")
 _CANDIDATES = 3
 _FAR = 2
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.errors import InvalidInput
 from cachedb.limits import CONFIG_BYTES
+from cachedb.patterns import lazy
 from cachedb.query.semantics import macros
 from cachedb.records import Record
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 CONFIGURATION: Final = "cachedb.toml"
 _PATH: Final = f".cachedb/{CONFIGURATION}"
 _TABLE: Final = "queries"
-_ANY_HEAD: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
-_HEAD: Final = re.compile(r"^[ \t]*\[[ \t]*queries[ \t]*\][^\n]*\n?", re.MULTILINE)
+_ANY_HEAD: Final = lazy(r"^[ \t]*\[", re.MULTILINE)
+_HEAD: Final = lazy(r"^[ \t]*\[[ \t]*queries[ \t]*\][^\n]*\n?", re.MULTILINE)
 
 
 class SavedQuery(Record):

@@ -8,7 +8,6 @@ new documents.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import leads_on, salvage
 from cachedb.operations.sync import index_backup, read_sboms
 from cachedb.operations.sync.freshness import is_up_to_date
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ def _nul_problem(content: bytes) -> str | None:
 
 
 # An escape, not a backslash that is escaped itself: the number of backslashes is odd.
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NUL = lazy(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _orphan(row: BlobRow, content: bytes) -> Document | None:

@@ -12,6 +12,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from cachedb.patterns import lazy
 from cachedb.query.messages import error_at
 from cachedb.query.syntax import quoting
 from cachedb.records import Record
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from cachedb.query.syntax.tree import Span
 
 _LONGEST: Final = 4_096
-_SPECIAL_IN_REGEX: Final = re.compile(r"[.^$*+?{}\[\]\\|()]")
+_SPECIAL_IN_REGEX: Final = lazy(r"[.^$*+?{}\[\]\\|()]")
 
 
 class Wildcard(Enum):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidPlatform, QueryError
 from cachedb.oci.platform.model import Platform
+from cachedb.patterns import lazy
 from cachedb.query.messages import did_you_mean, error_at
 from cachedb.query.semantics import globs, linear_regex, name_patterns, times
 from cachedb.query.semantics.globs import Glob
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from cachedb.query.syntax.tree import Span, Value
 
 LARGEST: Final = 2**63 - 1
-_SIZE: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[A-Za-z]*)", re.ASCII)
-_NUMBER: Final = re.compile(r"\d{1,18}", re.ASCII)
+_SIZE: Final = lazy(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[A-Za-z]*)", re.ASCII)
+_NUMBER: Final = lazy(r"\d{1,18}", re.ASCII)
 _POWERS: Final = "KMGTPE"
 _SIZE_HINT: Final = "100M and 1.5G count in thousands, 512Mi and 2Gi in 1024s"
 # A list of patterns becomes a chain of conditions, and SQLite's expressions have a depth.

@@ -6,10 +6,10 @@ elsewhere. One that is broken breaks only what uses it.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import QueryError
+from cachedb.patterns import lazy
 from cachedb.query.messages import error_at
 from cachedb.query.semantics.check import check
 from cachedb.query.syntax.parser import parse_saved
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cachedb.query.syntax.tree import Query
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
+_NAME: Final = lazy(r"[a-z][a-z0-9_-]*")
 _LONGEST_NAME: Final = 64
 
 

@@ -7,10 +7,10 @@ A pattern without a registry matches at the end of a repository's path, whole co
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from cachedb.oci.reference import DEFAULT_DOMAIN
+from cachedb.patterns import lazy
 from cachedb.query.messages import error_at
 from cachedb.query.semantics import globs
 from cachedb.records import Record
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from cachedb.query.semantics.globs import Glob
     from cachedb.query.syntax.tree import Span
 
-_HEX: Final = re.compile(r"[0-9a-fA-F]{6,}")
-_WITH_ALGORITHM: Final = re.compile(r"(?P<algorithm>sha256|sha384|sha512):(?P<hex>[0-9a-fA-F]*)")
-_ANY_ALGORITHM: Final = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]*")
+_HEX: Final = lazy(r"[0-9a-fA-F]{6,}")
+_WITH_ALGORITHM: Final = lazy(r"(?P<algorithm>sha256|sha384|sha512):(?P<hex>[0-9a-fA-F]*)")
+_ANY_ALGORITHM: Final = lazy(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]*")
 _ALGORITHMS: Final = ("sha256", "sha384", "sha512")
 _HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _LIBRARY: Final = "library/"

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidInput
+from cachedb.patterns import lazy
 from cachedb.query.messages import error_at, nearest
 from cachedb.records import Record
 
@@ -24,15 +25,15 @@ if TYPE_CHECKING:
 _HOURS: Final = 24
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS: Final = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_AGE: Final = re.compile(r"(?:\d+(?:y|mo|w|d|h|min|s))+")
-_PART: Final = re.compile(r"(\d+)([a-z]+)")
-_LIKE_AN_AGE: Final = re.compile(r"[\d.]+\s*[A-Za-z]+", re.ASCII)
-_DATE: Final = re.compile(
+_AGE: Final = lazy(r"(?:\d+(?:y|mo|w|d|h|min|s))+")
+_PART: Final = lazy(r"(\d+)([a-z]+)")
+_LIKE_AN_AGE: Final = lazy(r"[\d.]+\s*[A-Za-z]+", re.ASCII)
+_DATE: Final = lazy(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)(?:[Tt ](?P<hour>\d\d):(?P<minute>\d\d)"
     r"(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,6}))?)?(?P<zone>[Zz]|[+-]\d\d:\d\d)?)?)?)?",
     re.ASCII,
 )
-_OFFSET: Final = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):(?P<minutes>[0-5]\d)", re.ASCII)
+_OFFSET: Final = lazy(r"(?P<sign>[+-])(?P<hours>\d\d):(?P<minutes>[0-5]\d)", re.ASCII)
 _FORMS: Final = (
     "a date: 2026, 2026-01, 2026-01-31, 2026-01-31T10:00, today, yesterday",
     "an age, which is that long ago: 30d 2w 6mo 1y 12h 15min",

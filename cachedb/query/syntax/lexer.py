@@ -12,6 +12,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from cachedb import limits
+from cachedb.patterns import lazy
 from cachedb.query.messages import error_at
 from cachedb.query.syntax import quoting
 from cachedb.query.syntax.tree import Source, Span, Value
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from cachedb.errors import QueryError
 
 _SYMBOL = "|".join(sorted(map(re.escape, SYMBOLS), key=len, reverse=True))
-_BLANK: Final = re.compile(r"\s+")
-_WORD: Final = re.compile(r"[a-z]+(?![^\s(),])")
-_OPERATOR: Final = re.compile(rf"""{_SYMBOL}|(?:{"|".join(WORD_OPERATORS)})(?=[\s"'$]|\Z)""")
-_NUMBER_OPERATOR: Final = re.compile(
+_BLANK: Final = lazy(r"\s+")
+_WORD: Final = lazy(r"[a-z]+(?![^\s(),])")
+_OPERATOR: Final = lazy(rf"""{_SYMBOL}|(?:{"|".join(WORD_OPERATORS)})(?=[\s"'$]|\Z)""")
+_NUMBER_OPERATOR: Final = lazy(
     "|".join(
         (
             *(symbol for symbol, word in SYMBOLS.items() if word in NUMBER_OPERATORS),
@@ -45,13 +46,13 @@ _NUMBER_OPERATOR: Final = re.compile(
 _BEFORE_OPERATOR: Final = (
     rf"""(?=\s*(?:{_SYMBOL})|\s+(?:{"|".join(WORD_OPERATORS)})(?:[\s"'$]|\Z))"""
 )
-_FIELD: Final = re.compile(rf"{quoting.PATH}(?:{quoting.COLON}|{_BEFORE_OPERATOR})")
-CALL: Final = re.compile(r"(?P<name>[A-Za-z_]+)\(")
-SAVED: Final = re.compile(r"@(?P<name>[a-z][a-z0-9_-]*)")
-ANY_RUN: Final = re.compile(r"""[^\s(),"']+""")
-ANY_WORD_BEFORE_OPERATOR: Final = re.compile(rf"[A-Za-z_][A-Za-z_.]*{_BEFORE_OPERATOR}")
-OF: Final = re.compile(r"of\s*\(")
-_PARAMETER: Final = re.compile(r"\$(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
+_FIELD: Final = lazy(rf"{quoting.PATH}(?:{quoting.COLON}|{_BEFORE_OPERATOR})")
+CALL: Final = lazy(r"(?P<name>[A-Za-z_]+)\(")
+SAVED: Final = lazy(r"@(?P<name>[a-z][a-z0-9_-]*)")
+ANY_RUN: Final = lazy(r"""[^\s(),"']+""")
+ANY_WORD_BEFORE_OPERATOR: Final = lazy(rf"[A-Za-z_][A-Za-z_.]*{_BEFORE_OPERATOR}")
+OF: Final = lazy(r"of\s*\(")
+_PARAMETER: Final = lazy(r"\$(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
 _BIDI = frozenset("\u061c\u200e\u200f\u2028\u2029\ufeff")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from cachedb.patterns import lazy
 from cachedb.query.vocabulary import (
     FIELD_NAMES,
     FUNCTIONS,
@@ -15,17 +16,17 @@ from cachedb.query.vocabulary import (
 )
 
 # Characters of a bare word. A comma separates values.
-BARE: Final = re.compile(r"""[^\s(),&|"'$]+""")
-BARE_KEY: Final = re.compile(r"""[^\s(),&|"'$=<>!~]+""")
-BARE_SELECTOR: Final = re.compile(r"""[^\s()"'<>=!&|,$@~-][^\s()"'<>=!&|,$]*""")
+BARE: Final = lazy(r"""[^\s(),&|"'$]+""")
+BARE_KEY: Final = lazy(r"""[^\s(),&|"'$=<>!~]+""")
+BARE_SELECTOR: Final = lazy(r"""[^\s()"'<>=!&|,$@~-][^\s()"'<>=!&|,$]*""")
 # Characters of an unquoted reference, digest or pattern of them.
-REFERENCE: Final = re.compile(r"[\w.:/@*?\[\]^+\\-]+", re.ASCII)
+REFERENCE: Final = lazy(r"[\w.:/@*?\[\]^+\\-]+", re.ASCII)
 # After a colon these begin the port of a registry: registry:5000/repo is a reference.
 PORT: Final = r"\d{1,5}/"
 
 PATH: Final = r"(?P<path>(?:[a-z]+\.)*)(?P<field>[a-z]+)"
 COLON: Final = rf"(?P<colon>:)(?!{PORT})"
-_PATH_AND_COLON: Final = re.compile(PATH + COLON)
+_PATH_AND_COLON: Final = lazy(PATH + COLON)
 _FIELDS: Final = frozenset((*FIELD_NAMES, *KEYED_FIELDS, "is"))
 _RELATIONS: Final = frozenset(RELATION_NAMES)
 SINGULARS: Final = {

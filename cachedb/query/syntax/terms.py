@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from cachedb import limits
+from cachedb.patterns import lazy
 from cachedb.query.messages import did_you_mean, error_at
 from cachedb.query.syntax import lexer, quoting, syntax_errors
 from cachedb.query.syntax.tree import (
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from cachedb.errors import QueryError
     from cachedb.query.syntax.tree import Span
 
-_NOUN: Final = re.compile(r"(?P<name>[a-z]+)(?![^\s)])")
-_RELATION: Final = re.compile(r"(?P<name>[a-z]+)(?![a-z_])")
-_BEHIND_RELATION: Final = re.compile(r"[\s(),<>=!]|\Z")
-_GROUP_AFTER_BLANK: Final = re.compile(r"\s+\(")
+_NOUN: Final = lazy(r"(?P<name>[a-z]+)(?![^\s)])")
+_RELATION: Final = lazy(r"(?P<name>[a-z]+)(?![a-z_])")
+_BEHIND_RELATION: Final = lazy(r"[\s(),<>=!]|\Z")
+_GROUP_AFTER_BLANK: Final = lazy(r"\s+\(")
 
 
 class ParseBudget:

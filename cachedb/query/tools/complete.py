@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from cachedb.patterns import lazy
 from cachedb.query.vocabulary import (
     AGGREGATES,
     CLAUSES,
@@ -33,7 +34,7 @@ from cachedb.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = lazy(
     r"""(?P<open>\()|(?P<close>\))|(?P<blank>\s+)|(?P<word>(?:[^\s()"']|"[^"]*"|'[^']*')+)|."""
 )
 _EXAMPLES: Final = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from cachedb.patterns import lazy
 from cachedb.query.semantics.describe import describe_query
 from cachedb.query.sql.compile import select_rows
 from cachedb.query.sql.cte import count_last
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Execute: TypeAlias = Callable[[str, Sequence[Any]], Sequence[Any]]
 
-_INDEX: Final = re.compile(r"USING (?:COVERING )?INDEX (\S+)")
+_INDEX: Final = lazy(r"USING (?:COVERING )?INDEX (\S+)")
 _PREFIXES: Final = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN"}
 
 

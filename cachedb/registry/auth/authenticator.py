@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 import threading
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -18,6 +17,7 @@ from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
+from cachedb.patterns import lazy
 from cachedb.registry.auth import challenges, scopes
 from cachedb.registry.auth.credentials import ANONYMOUS
 from cachedb.registry.auth.trusted_token_servers import TokenServerTrust, trust_in
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cachedb.registry.http.settings import RegistrySettings
 
 _CLIENT_ID = "cachedb"
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+_TOKEN = lazy(r"[\x21-\x7e]+")
 _SHORTEST_LIFE = timedelta(seconds=60)
 _LONGEST_LIFE = timedelta(hours=12)
 # Refresh before the token expires, so that it is valid for the whole request.

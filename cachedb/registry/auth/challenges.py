@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from cachedb.patterns import lazy
 from cachedb.registry.http.headers import unquoted
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ _QUOTED = r'"(?:[^"\\]|\\.)*"'
 # Unquoted values have more characters in practice than a token may: URLs, base64.
 _BARE = r'[^\s",]+'
 # Possessive quantifiers keep matching linear: a run of OWS is matched once.
-_SCHEME = re.compile(rf'[\s,]*+("?)({_WORD})\1(?=\s|,|$)[ \t]*+')
-_PARAMETER = re.compile(rf'[\s,]*+("?)({_WORD})\1[ \t]*+=[ \t]*+({_QUOTED}|{_BARE})?[ \t]*+')
-_END_OF_PARAMETER = re.compile(r"\s*+(?:,|$)")
+_SCHEME = lazy(rf'[\s,]*+("?)({_WORD})\1(?=\s|,|$)[ \t]*+')
+_PARAMETER = lazy(rf'[\s,]*+("?)({_WORD})\1[ \t]*+=[ \t]*+({_QUOTED}|{_BARE})?[ \t]*+')
+_END_OF_PARAMETER = lazy(r"\s*+(?:,|$)")
 
 
 class Challenge(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import signal
 import subprocess
@@ -14,11 +13,12 @@ from cachedb.errors import InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
+from cachedb.patterns import lazy
 
 TOKEN_USER = "<token>"  # noqa: S105 - marks an identity token in the protocol of helpers
 _PREFIX = "docker-credential-"
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_SERVER = re.compile(r"[A-Za-z0-9._:/\[\]-]{1,1024}")
+_NAME = lazy(r"[A-Za-z0-9._-]{1,64}")
+_SERVER = lazy(r"[A-Za-z0-9._:/\[\]-]{1,1024}")
 SECONDS = 30
 _NOT_FOUND = "credentials not found in native keychain"
 

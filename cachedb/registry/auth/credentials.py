@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import re
 import threading
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from cachedb.errors import InvalidManifest, RegistryError, StorageFailed
 from cachedb.limits import CREDENTIAL_FILE_BYTES
 from cachedb.oci import strict_json
 from cachedb.oci.json_fields import Fields
+from cachedb.patterns import lazy
 from cachedb.registry.auth import credential_helpers
 from cachedb.registry.auth.credential_helpers import TOKEN_USER
 from cachedb.registry.http.settings import ignore
@@ -33,10 +33,10 @@ DOCKER_HUB = "docker.io"
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _DOCKER_HUB_NAMES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _RUN = Path("/run/containers")
-_SCHEMES = re.compile(r"^https?://")
+_SCHEMES = lazy(r"^https?://")
 # base64(1) wraps long lines; the decoder of Go, which docker and skopeo use, skips line ends.
-_LINE_ENDS = re.compile(r"[\r\n]")
-_API_SUFFIX = re.compile(r"/v[12]/?$")
+_LINE_ENDS = lazy(r"[\r\n]")
+_API_SUFFIX = lazy(r"/v[12]/?$")
 
 
 class Credential(NamedTuple):

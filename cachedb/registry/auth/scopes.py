@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
+
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _ALL = "*"
-_SCOPE = re.compile(r"[A-Za-z0-9_./:*,()-]{1,512}")
+_SCOPE = lazy(r"[A-Za-z0-9_./:*,()-]{1,512}")
 
 
 class Access(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import re
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from cachedb.errors import RegistryUnavailable
+from cachedb.patterns import lazy
 from cachedb.registry.http.origin import Origin, redact
 from cachedb.registry.http.proxies import proxy_login_hint
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # OpenSSL's codes for a chain without a trusted root.
 _UNKNOWN_AUTHORITIES = frozenset({18, 19, 20, 21})
 _TRUST_HINT = "--cert-file PEM trusts another certificate authority"
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}[ -~]*)")
+_TUNNEL = lazy(r"Tunnel connection failed: (\d{3}[ -~]*)")
 _LONGEST_TEXT = 200
 
 

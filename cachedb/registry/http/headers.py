@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from cachedb.errors import RegistryError
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_DIGITS = re.compile(r"[0-9]{1,18}")
+_DIGITS = lazy(r"[0-9]{1,18}")
 _WORD = r"[!#$%&'+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_LINK_TARGET = re.compile(r"\s*(?:<([^<>]*)>|([^\s<>;,\"]+))\s*")
-_LINK_PARAMETER = re.compile(rf"\s*;\s*({_WORD}\*?)\s*(?:=\s*({_WORD}|{_QUOTED}))?\s*")
+_LINK_TARGET = lazy(r"\s*(?:<([^<>]*)>|([^\s<>;,\"]+))\s*")
+_LINK_PARAMETER = lazy(rf"\s*;\s*({_WORD}\*?)\s*(?:=\s*({_WORD}|{_QUOTED}))?\s*")
 _LONGEST_HEADER = 16 * 1024
-_WARNING = re.compile(
-    rb'299 - "((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*)"'
-)
-_CONTROLS = re.compile(rb'[\x00-\x08\x0a-\x1f\x7f"]')
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-_UPLOAD_RANGE = re.compile(r"(?:bytes=)?([0-9]{1,18})-([0-9]{1,18})")
+_WARNING = lazy(rb'299 - "((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*)"')
+_CONTROLS = lazy(rb'[\x00-\x08\x0a-\x1f\x7f"]')
+_CONTENT_RANGE = lazy(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_UPLOAD_RANGE = lazy(r"(?:bytes=)?([0-9]{1,18})-([0-9]{1,18})")
 
 
 class Link(NamedTuple):

@@ -13,15 +13,16 @@ from typing import NamedTuple
 from urllib.parse import quote, urljoin
 
 from cachedb.errors import UntrustedOrigin
+from cachedb.patterns import lazy
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LARGEST_PORT = 65_535
 _LONGEST_URL = 16 * 1024
 # RFC 3986, so without backslash, space and controls. "@" is a plain character of paths and
 # queries; in an authority it would mark userinfo, and _AUTHORITY refuses that.
-_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
-_ABSOLUTE = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)")
-_AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{0,5}))?")
+_URL_CHARACTERS = lazy(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_ABSOLUTE = lazy(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)")
+_AUTHORITY = lazy(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{0,5}))?")
 
 
 class Origin(NamedTuple):

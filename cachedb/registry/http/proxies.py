@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import InvalidInput
+from cachedb.patterns import lazy
 from cachedb.registry.http.origin import redact
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from cachedb.registry.http.origin import Origin
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _VARIABLES = {
     "http": ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),
     "https": ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"),
 }
 _SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
-_WITH_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*):(?P<port>[^:]*)")
+_WITH_PORT = lazy(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*):(?P<port>[^:]*)")
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from cachedb.patterns import lazy
 from cachedb.query.syntax import quoting
 from cachedb.query.tools.rewrite import words
 from cachedb.query.tools.rewrite.reader import WordReader
 from cachedb.query.vocabulary import FIELDS, KEYED_FIELDS, RELATIONS, SYMBOLS, WORD_OPERATORS, Type
 
-_DATE: Final = re.compile(r"\d{4}(?:-\d\d){0,2}")
-_SIZE: Final = re.compile(r"\d+(?:\.\d+)?[KMGTPkm]?i?B?")
+_DATE: Final = lazy(r"\d{4}(?:-\d\d){0,2}")
+_SIZE: Final = lazy(r"\d+(?:\.\d+)?[KMGTPkm]?i?B?")
 
 
 class FieldRules(WordReader):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from cachedb.patterns import lazy
 from cachedb.query.syntax import quoting
 from cachedb.query.tools.rewrite import words
 from cachedb.query.vocabulary import CONNECTIVES, FIELDS, FLAGS, NOUNS, UNQUERIED, Sort
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = lazy(
     r"""
     "[^"]*" | '[^']*'
     | [^\s"'<>=!~(),]*:[^\s,]+              # a term, a digest or a reference with a tag

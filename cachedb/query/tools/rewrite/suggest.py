@@ -5,11 +5,11 @@ Rules over words, from left to right. What they produce is suggested only if it 
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import QueryError
+from cachedb.patterns import lazy
 from cachedb.query.semantics.check import check
 from cachedb.query.syntax.parser import parse
 from cachedb.query.tools.rewrite.clauses import ClauseRules
@@ -19,7 +19,7 @@ from cachedb.query.tools.rewrite.terms import TermRules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_PLAIN: Final = re.compile(r"[\w.:/@*?\[\]^+\\-]+|\"[^\"]*\"|'[^']*'")
+_PLAIN: Final = lazy(r"[\w.:/@*?\[\]^+\\-]+|\"[^\"]*\"|'[^']*'")
 _LIMIT: Final = 4_000
 """Characters of a text that is rewritten."""
 

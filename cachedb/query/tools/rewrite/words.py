@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from cachedb.patterns import lazy
 
 ORDER: Final = frozenset({"order", "ordered", "sort", "sorted", "by"})
 DIRECTIONS: Final = frozenset({"asc", "ascending", "desc", "descending"})
@@ -47,7 +48,7 @@ OF_PACKAGES: Final = frozenset({"without", "lacking"})
 WITH: Final = frozenset({"with", "containing", "contains", "has", "having", "including"})
 SBOM: Final = frozenset({"sbom", "sboms"})
 USES: Final = frozenset({"uses", "use", "using", "contains", "references", "needs"})
-DIGEST: Final = re.compile(r"(?:sha\d+:)?[0-9a-f]{6,}")
+DIGEST: Final = lazy(r"(?:sha\d+:)?[0-9a-f]{6,}")
 DOCKER: Final = {
     "dangling": "",
     "reference": "name:{}",

@@ -1,0 +1,40 @@
+"""Regular expressions that are compiled at their first use."""
+
+import gc
+import pkgutil
+import re
+from importlib import import_module
+
+import pytest
+
+import cachedb
+from cachedb.patterns import _LazyPattern, lazy
+
+
+def test_a_lazy_pattern_matches_as_the_compiled_one() -> None:
+    text = lazy(r"(?P<word>[a-z]+)", re.IGNORECASE)
+    found = text.fullmatch("Ab")
+
+    assert found is not None
+    assert found["word"] == "Ab"
+    assert text.sub("-", "a1B") == "-1-"
+    assert lazy(rb"\d+").findall(b"1 22") == [b"1", b"22"]
+
+
+def test_a_lazy_pattern_is_compiled_at_its_first_use() -> None:
+    invalid = lazy("(")
+
+    with pytest.raises(re.error):
+        invalid.match("")
+
+
+def test_every_pattern_of_cachedb_compiles() -> None:
+    for module in pkgutil.walk_packages(cachedb.__path__, "cachedb."):
+        if not module.name.startswith(("cachedb.migrations", "cachedb.__main__")):
+            import_module(module.name)
+
+    patterns = [each for each in gc.get_objects() if type(each) is _LazyPattern]
+
+    assert len(patterns) > 100
+    for each in patterns:
+        each.fullmatch  # noqa: B018  (compiles)
