@@ -1,9 +1,11 @@
 """Regular expressions that are compiled at their first use."""
 
+import ast
 import gc
 import pkgutil
 import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +40,25 @@ def test_every_pattern_of_cachedb_compiles() -> None:
     assert len(patterns) > 100
     for each in patterns:
         each.fullmatch  # noqa: B018  (compiles)
+
+
+def test_no_module_compiles_a_pattern_when_it_is_imported() -> None:
+    root = Path(cachedb.__file__).parent
+    files = [path for path in root.rglob("*.py") if "migrations" not in path.parts]
+    files += (root / "cli").rglob("*.py")  # a symbolic link, which rglob does not follow
+
+    assert [f"{path}:{line}" for path in files for line in _compiled_at_import(path)] == []
+
+
+def _compiled_at_import(path: Path) -> list[int]:
+    module = ast.parse(path.read_bytes())
+    pending: list[ast.AST] = [module]
+    found = []
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile":
+            found.append(node.lineno)
+        pending += ast.iter_child_nodes(node)
+    return found
