@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cachedb.oci import Digest, Platform
     from cachedb.operations.gc.mark import Kept
     from cachedb.operations.gc.remove import RemovalPlan
+    from cachedb.operations.read.grouped_usage import GroupKey, GroupUsage
     from cachedb.operations.read.inspect import Inspection
     from cachedb.operations.read.listing import Listing
     from cachedb.operations.read.resolve import ResolvedImage, Root
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from cachedb.operations.read.saved_queries import SavedQuery
     from cachedb.operations.read.sbom import PackageListing, Sbom, SbomCoverage
     from cachedb.operations.read.tree import TreeNode
-    from cachedb.operations.read.usage import SetUsage, Usage
+    from cachedb.operations.read.usage import ImageUsage, SetUsage, Usage
+    from cachedb.operations.read.usage_tree import UsageBranch
     from cachedb.operations.read.why import Route
     from cachedb.query.syntax.tree import Query
 
@@ -215,7 +217,21 @@ class CacheReader:
         from cachedb.operations.read import usage
 
         with self.catalog.reading() as connection:
-            return usage.measure(connection)
+            return usage.measure(self.layout, connection)
+
+    def usage_by(self, key: GroupKey, roots: Sequence[Root] | None = None) -> Sequence[GroupUsage]:
+        """Measure images by registry, repository or platform; only some of them if given."""
+        from cachedb.operations.read import grouped_usage
+
+        with self.catalog.reading() as connection:
+            return grouped_usage.measure_groups(connection, key, _refs_of(roots))
+
+    def usage_tree(self, roots: Sequence[Root] | None = None) -> Sequence[UsageBranch]:
+        """Measure registries, their repositories and the images in these; only some if given."""
+        from cachedb.operations.read import usage_tree
+
+        with self.catalog.reading() as connection:
+            return usage_tree.measure_tree(connection, _refs_of(roots))
 
     def targets(self, names: Names = (), where: Query | str | None = None) -> Sequence[Root]:
         """Return the roots of names and of a query; all roots if there is neither."""
@@ -235,11 +251,21 @@ class CacheReader:
 
     def usage_of(self, names: Names = (), where: Query | str | None = None) -> SetUsage:
         """Measure disk usage of several images together, in bytes."""
+        return self.usage_of_roots(self.targets(names, where))
+
+    def usage_of_roots(self, roots: Sequence[Root]) -> SetUsage:
+        """Measure disk usage of several resolved images together, in bytes."""
         from cachedb.operations.read import usage
 
-        roots = self.targets(names, where)
         with self.catalog.reading() as connection:
             return usage.measure_some(connection, roots)
+
+    def usage_of_each(self, roots: Sequence[Root]) -> Sequence[ImageUsage]:
+        """Measure disk usage of each of several resolved images, in bytes, the largest first."""
+        from cachedb.operations.read import usage
+
+        with self.catalog.reading() as connection:
+            return usage.measure_each(connection, roots)
 
     def kept_besides(self, plan: RemovalPlan) -> Sequence[Kept]:
         """Return blobs of a plan's refs that other refs reach too, with one of their names."""
@@ -252,3 +278,10 @@ class CacheReader:
         from cachedb.operations.gc import mark
 
         return mark.kept(self.catalog)
+
+
+def _refs_of(roots: Sequence[Root] | None) -> Sequence[int] | None:
+    """Return the ids of the refs among roots, None for None."""
+    if roots is None:
+        return None
+    return [root.ref_id for root in roots if root.ref_id is not None]

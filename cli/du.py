@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
-from cachedb.cli.render import fitting, output, tables
-from cachedb.cli.render.tables import Column, Format
+from cachedb.cli.options.values import number
+from cachedb.cli.render import tables, usage_tables
+from cachedb.cli.render.tables import Format
+from cachedb.errors import InvalidInput
 
-_COLUMNS = (
-    Column(
-        "names",
-        lambda names: output.words(name or "<none>" for name in names),
-        shorten=fitting.items,
+if TYPE_CHECKING:
+    from cachedb.operations.read.grouped_usage import GroupKey
+
+_KEYS = ("registry", "repository", "platform")
+SortKeysOption = Annotated[
+    str, typer.Option("--sort", metavar="KEYS", help="Columns; -size,names: largest first.")
+]
+MostOption = Annotated[
+    int | None,
+    typer.Option("--limit", parser=number, metavar="NUMBER", help="Print so many rows."),
+]
+GroupKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--group-by",
+        metavar="KEY",
+        help="Measure images by registry, repository or platform.",
+        autocompletion=lambda: list(_KEYS),
     ),
-    Column("digest", lambda digest: output.digest(digest) if digest else "<per platform>"),
-    Column("size", output.size, is_number=True),
-    Column("shared", output.size, is_number=True),
-    Column("exclusive", output.size, is_number=True),
-)
-_TOTALS = (Column("what"), Column("size", output.size, is_number=True))
+]
+TreeOption = Annotated[
+    bool, typer.Option("--tree", help="Print registries, repositories and images as a tree.")
+]
 
 
 def command(
@@ -28,42 +45,46 @@ def command(
     param: ParamOption = None,
     tz: TimeZoneOption = None,
     cache: CacheOption = None,
+    sort: SortKeysOption = "-size",
+    limit: MostOption = None,
+    group: GroupKeyOption = None,
+    tree: TreeOption = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Show disk usage: total, shared and exclusive.
 
-    Exclusive blobs are those that removing the image frees. Several NAMEs are measured together.
-    Without NAMEs, JSON has `images` and `totals`; --quiet prints only the totals.
+    Exclusive blobs are those that removing the image frees; the total line measures all images
+    together. In every format but JSON, the total is the last row, of the kind `total`; JSON has
+    `totals`. --quiet prints only the totals.
     """
+    if tree and group is not None:
+        raise InvalidInput("both --tree and --group-by are given", hint="use one of them")
     with open_cache(cache) as opened:
+        roots = None
         if names or where is not None:
-            sizes = opened.usage_of(names or (), selection(opened, where, param, tz, quiet=quiet))
-            totals = [
-                ("size", sizes.size),
-                ("shared", sizes.shared),
-                ("exclusive", sizes.exclusive),
-            ]
-            rows = None
+            roots = opened.targets(names or (), selection(opened, where, param, tz, quiet=quiet))
+        usage = opened.usage() if roots is None else None
+        measured = usage or opened.usage_of_roots(roots or ())
+        totals = measured.totals()
+        if quiet:
+            tables.render(usage_tables.TOTALS, list(totals.items()), form)
+        elif tree:
+            usage_tables.print_tree(opened.usage_tree(roots), totals, form)
+        elif group is not None:
+            rows = usage_tables.group_rows(opened.usage_by(_key(group), roots))
+            rows = usage_tables.chosen(usage_tables.GROUPS, rows, sort, limit)
+            usage_tables.print_rows("groups", usage_tables.GROUPS, rows, totals, form)
         else:
-            usage = opened.usage()
-            rows = [
-                (list(image.names), image.digest, image.size, image.shared, image.exclusive)
-                for image in usage.images
-            ]
-            totals = [
-                ("exclusive", usage.exclusive),
-                ("shared", usage.shared),
-                ("garbage", usage.garbage),
-                ("total", usage.total),
-            ]
-    if rows is None or quiet:
-        tables.render(_TOTALS, totals, form)
-    elif form is Format.JSON:
-        images = [tables.as_object(_COLUMNS, row) for row in rows]
-        tables.render_tree({"images": images, "totals": dict(totals)}, form)
-    else:
-        tables.render(_COLUMNS, rows, form)
-        if form is Format.TABLE:
-            output.say()
-            tables.render(_TOTALS, totals, form, head=False)
+            images = opened.usage_of_each(roots or ()) if usage is None else usage.images
+            rows = usage_tables.image_rows(images)
+            rows = usage_tables.chosen(usage_tables.IMAGES, rows, sort, limit)
+            usage_tables.print_rows("images", usage_tables.IMAGES, rows, totals, form)
+
+
+def _key(text: str) -> GroupKey:
+    if text not in _KEYS:
+        raise InvalidInput(f"--group-by: no key {text!r}", hint=f"one of {', '.join(_KEYS)}")
+    from cachedb.operations.read.grouped_usage import GroupKey
+
+    return GroupKey(text)

@@ -58,6 +58,13 @@ class Connection:
         found: _T | None = None if row is None else row[0]
         return found
 
+    def mapping(self, statement: Rows[Any], /, **values: Bound) -> dict[Any, Any]:
+        """Return the rows of a statement of two columns as a mapping from the first to the second.
+
+        Costs half as much as rows of a named type.
+        """
+        return dict(self.driver.execute(self._texts[statement.name], values))
+
     def write(self, statement: Write, /, **values: Bound) -> int:
         """Run a write; return how many rows it has changed."""
         return self.driver.execute(self._texts[statement.name], values).rowcount

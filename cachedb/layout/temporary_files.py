@@ -88,7 +88,11 @@ class TemporaryFiles:
         """Yield every temporary file, those in use as well, sorted within each directory."""
         for folder in dict.fromkeys(pattern.folder for pattern in _PATTERNS):
             with skipping_unreadable(), opened(self._root, folder) as directory:
-                for name in sorted(os.listdir(directory)):
+                # Nearly all names in a directory of blobs match no pattern: sorting them would
+                # cost more than matching.
+                patterns = [p.name.fullmatch for p in _PATTERNS if p.folder == folder]
+                names = os.listdir(directory)
+                for name in sorted({name for match in patterns for name in filter(match, names)}):
                     pattern = _pattern_of(folder, name)
                     found = None if pattern is None else _look_at(directory, name, pattern)
                     if found is not None:

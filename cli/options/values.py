@@ -1,4 +1,4 @@
-"""Values of options: durations and percentages."""
+"""Values of options: durations, percentages and numbers of rows."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def seconds(text: str) -> float:
     if matched is None or (matched[2] is None and matched[1] != "0"):
         raise InvalidInput(f"invalid duration {text!r}", hint="write 90s, 30min, 1h, 2d or 1w")
     return float(int(matched[1]) * _SECONDS[matched[2] or "s"])
+
+
+def number(text: str) -> int:
+    """Parse a number of rows, 1 or more."""
+    if not text.isascii() or not text.isdecimal() or int(text) == 0:
+        raise InvalidInput(f"invalid number {text!r}", hint="write 20")
+    return int(text)

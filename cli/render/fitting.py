@@ -44,6 +44,13 @@ def cells(text: str) -> int:
     return sum(map(_cells_of, text))
 
 
+def widest(texts: Sequence[str]) -> int:
+    """Return the cells of the text that takes the most; 0 if there is none."""
+    # Most columns are ASCII altogether, which one test tells.
+    measure = len if "".join(texts).isascii() else cells
+    return max(map(measure, texts), default=0)
+
+
 def _cells_of(character: str) -> int:
     import unicodedata
 

@@ -124,21 +124,28 @@ def refuse_columns(form: str) -> None:
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head: bool) -> None:
+    listed = list(rows)
     texts = [
-        [show(column.text(value)) for column, value in zip(columns, row, strict=True)]
-        for row in rows
+        _texts(column, [row[place] for row in listed], head=head)
+        for place, column in enumerate(columns)
     ]
-    if head:
-        texts.insert(0, [column.name.upper() for column in columns])
-    widths = [
-        max((fitting.cells(row[i]) for row in texts), default=0) for i in range(len(columns))
-    ]
+    widths = list(map(fitting.widest, texts))
     available = fitting.terminal_width()
     if available is not None:
         least = map(_least, columns, widths)
         widths = fitting.narrowed(widths, list(least), available)
-    for row in texts:
-        say((" " * fitting.GAP).join(map(_aligned, columns, row, widths)).rstrip())
+    gap = " " * fitting.GAP
+    for line in zip(*map(_aligned, columns, texts, widths), strict=True):
+        say(gap.join(line).rstrip())
+
+
+def _texts(column: Column, values: list[object], *, head: bool) -> list[str]:
+    """Return the cells of a column, below its name if there is a head; escaped."""
+    text = column.text
+    found = [text(value) for value in values]
+    if not "".join(found).isprintable():
+        found = [show(each) for each in found]
+    return [column.name.upper(), *found] if head else found
 
 
 def _least(column: Column, width: int) -> int:
@@ -146,10 +153,17 @@ def _least(column: Column, width: int) -> int:
     return width if column.is_whole else max(fitting.LEAST, len(column.name))
 
 
-def _aligned(column: Column, text: str, width: int) -> str:
-    fitted = column.shorten(text, width)
-    blanks = " " * (width - fitting.cells(fitted))
-    return blanks + fitted if column.is_number else fitted + blanks
+def _aligned(column: Column, texts: list[str], width: int) -> list[str]:
+    """Fit the cells of a column to its width."""
+    is_plain = "".join(texts).isascii()
+    shorten = column.shorten
+    # An ellipsis takes one cell too.
+    fitted = [t if is_plain and len(t) <= width else shorten(t, width) for t in texts]
+    if is_plain:
+        return [t.rjust(width) if column.is_number else t.ljust(width) for t in fitted]
+    blanks = [" " * (width - fitting.cells(text)) for text in fitted]
+    pairs = zip(blanks, fitted, strict=True)
+    return [blank + text if column.is_number else text + blank for blank, text in pairs]
 
 
 def _filled_in(

@@ -104,7 +104,7 @@ _SHARED = {
     "cachedb.cli.options", "cachedb.cli.options.cache", "cachedb.cli.options.cache_folder",
     "cachedb.cli.options.common", "cachedb.cli.options.completion", "cachedb.cli.options.query",
     "cachedb.cli.options.shared", "cachedb.cli.render.feedback", "cachedb.cli.render.fitting",
-    "cachedb.cli.render.tables",
+    "cachedb.cli.render.tables", "cachedb.cli.render.usage_tables",
 }  # fmt: skip
 _OPTIONS = _SHARED | {
     "cachedb.operations", "cachedb.operations.archives", "cachedb.operations.transfer",

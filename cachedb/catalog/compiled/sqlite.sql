@@ -869,6 +869,10 @@ UPDATE ref SET position=:position, entry=:entry, name=:name, registry=:registry,
 tag=:tag, target_id=:target_id, media_type=:media_type, size=:size, platform_id=:platform_id,
 pinned=:pinned, added=:added WHERE ref.id = :row_id;
 
+-- name: usage.children
+SELECT edge.parent_id, group_concat(CAST(edge.child_id AS TEXT), ',') AS children FROM edge
+GROUP BY edge.parent_id;
+
 -- name: usage.content
 WITH RECURSIVE measured_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_each(:targets) AS anon_1), measured(id) AS (SELECT measured_seed.value AS id FROM
@@ -876,13 +880,8 @@ measured_seed UNION SELECT edge.child_id AS child_id FROM measured JOIN edge ON 
 = measured.id) SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN
 (SELECT measured.id FROM measured) AND blob.state IN (1, 2);
 
--- name: usage.exclusive
-WITH RECURSIVE targets AS (SELECT DISTINCT ref.target_id AS target_id FROM ref), content(root,
-id) AS (SELECT targets.target_id AS root, targets.target_id AS id FROM targets UNION SELECT
-content.root AS root, edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
-content.id) SELECT alone.root, sum(blob.size) AS size FROM (SELECT min(content.root) AS root,
-content.id AS id FROM content GROUP BY content.id HAVING count(*) = 1) AS alone JOIN blob ON
-blob.id = alone.id WHERE blob.state IN (1, 2) GROUP BY alone.root;
+-- name: usage.files
+SELECT blob.id, CASE WHEN (blob.state IN (1, 2)) THEN blob.size ELSE 0 END AS size FROM blob;
 
 -- name: usage.freed
 WITH RECURSIVE freed_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
@@ -900,8 +899,24 @@ freed AS (SELECT freed_content.id AS id FROM freed_content WHERE NOT (EXISTS (SE
 freed_others WHERE freed_others.id = freed_content.id))) SELECT coalesce(sum(blob.size), 0) AS
 coalesce_1 FROM blob WHERE blob.id IN (SELECT freed.id FROM freed) AND blob.state IN (1, 2);
 
+-- name: usage.listed
+SELECT link.parent_id, link.child_id, blob.state, link.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM link JOIN blob ON blob.id = link.child_id WHERE
+link.role = 1 AND blob.kind = 2 ORDER BY link.parent_id, link.position;
+
+-- name: usage.manifests
+SELECT blob.id, blob.platform_id FROM blob WHERE blob.kind = 2 AND blob.platform_id IS NOT NULL;
+
+-- name: usage.names
+SELECT ref.id AS ref_id, blob.id AS blob_id, ref.name, ref.registry, ref.repo, blob.digest FROM
+ref JOIN blob ON blob.id = ref.target_id ORDER BY ref.position;
+
 -- name: usage.on_disk
 SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.state IN (1, 2);
+
+-- name: usage.platforms
+SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
+FROM platform;
 
 -- name: usage.referenced
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT

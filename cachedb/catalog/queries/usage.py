@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, case, cast, func, select
 
+from cachedb.catalog.enums import Kind, Role
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.schema import blob, edge, link, platform, ref
 from cachedb.catalog.statements import usage
 
 if TYPE_CHECKING:
@@ -41,19 +42,65 @@ def freed() -> Select[int]:
     return graph.size_on_disk(graph.exclusive(each_id("refs"), "freed"))
 
 
-@defines(usage.EXCLUSIVE)
-def exclusive() -> Select[int, int]:
-    """Select the bytes that one target alone contains."""
-    pairs = graph.content_of_each(select(ref.c.target_id).distinct())
-    alone = (
-        select(func.min(pairs.c.root).label("root"), pairs.c.id)
-        .group_by(pairs.c.id)
-        .having(func.count() == 1)
-        .subquery("alone")
-    )
+@defines(usage.FILES)
+def files() -> Select[int, int]:
+    """Select the sizes of all files."""
+    return select(blob.c.id, case((_HAS_FILE, blob.c.size), else_=0).label("size"))
+
+
+@defines(usage.CHILDREN)
+def children() -> Select[int, str]:
+    """Select the edges of all documents, a row for each document."""
+    joined = func.aggregate_strings(cast(edge.c.child_id, Text), ",")
+    return select(edge.c.parent_id, joined.label("children")).group_by(edge.c.parent_id)
+
+
+@defines(usage.NAMES)
+def names() -> Select[*tuple[Any, ...]]:
+    """Select the names of all refs, with their targets."""
     return (
-        select(alone.c.root, func.sum(blob.c.size).label("size"))
-        .join(blob, blob.c.id == alone.c.id)
-        .where(_HAS_FILE)
-        .group_by(alone.c.root)
+        select(
+            ref.c.id.label("ref_id"),
+            blob.c.id.label("blob_id"),
+            ref.c.name,
+            ref.c.registry,
+            ref.c.repo,
+            blob.c.digest,
+        )
+        .join(blob, blob.c.id == ref.c.target_id)
+        .order_by(ref.c.position)
+    )
+
+
+@defines(usage.PLATFORMS)
+def platforms() -> Select[*tuple[Any, ...]]:
+    """Select all platforms."""
+    columns = platform.c
+    return select(
+        columns.id, columns.os, columns.architecture, columns.variant, columns.os_version
+    )
+
+
+@defines(usage.LISTED)
+def listed() -> Select[*tuple[Any, ...]]:
+    """Select the manifests in all indexes."""
+    return (
+        select(
+            link.c.parent_id,
+            link.c.child_id,
+            blob.c.state,
+            link.c.platform_id.label("declared_id"),
+            blob.c.platform_id.label("configured_id"),
+        )
+        .join(blob, blob.c.id == link.c.child_id)
+        .where(link.c.role == int(Role.MANIFEST), blob.c.kind == int(Kind.MANIFEST))
+        .order_by(link.c.parent_id, link.c.position)
+    )
+
+
+@defines(usage.MANIFESTS)
+def manifests() -> Select[int, int | None]:
+    """Select the platforms of all manifests."""
+    return select(blob.c.id, blob.c.platform_id).where(
+        blob.c.kind == int(Kind.MANIFEST), blob.c.platform_id.is_not(None)
     )

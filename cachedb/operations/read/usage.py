@@ -6,22 +6,43 @@ hold together, plus what none holds any longer, is what is on disk.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import blobs, usage
+from cachedb.catalog.statements import usage
+from cachedb.layout.temporary_files import TRASH
 from cachedb.operations.read import resolve
+from cachedb.operations.read.content import OwnershipGraph, Sharing
 from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statements.usage import NameRow
+    from cachedb.layout import Layout
     from cachedb.oci.digest import Digest
-    from cachedb.operations.read.resolve import ResolvedImage, Root
+    from cachedb.operations.read.resolve import Root
 
 
-class ImageUsage(Record):
+class SetUsage(Record):
+    """What some images, taken together, take; `exclusive` is what removing all of them frees."""
+
+    size: int
+    exclusive: int
+
+    @property
+    def shared(self) -> int:
+        """What other images hold as well."""
+        return self.size - self.exclusive
+
+    def totals(self) -> dict[str, int]:
+        """Return the parts and, last, their sum."""
+        return {"exclusive": self.exclusive, "shared": self.shared, "total": self.size}
+
+
+class ImageUsage(NamedTuple):
     """What one digest, under all of its names, takes; or an image of one manifest a platform.
 
     `exclusive` is freed when every one of `names` is removed, and nothing when one stays.
@@ -43,77 +64,119 @@ class ImageUsage(Record):
         return self.size - self.exclusive
 
 
-class SetUsage(Record):
-    """What some images, taken together, take; `exclusive` is what removing all of them frees."""
-
-    size: int
-    exclusive: int
-
-    @property
-    def shared(self) -> int:
-        """What other images hold as well."""
-        return self.size - self.exclusive
-
-
 class Usage(Record):
-    """What the cache takes; `total` is `exclusive` + `shared` + `garbage`."""
+    """What the cache takes: blobs that one image holds, several, or none, and other files."""
 
-    total: int
     exclusive: int
     shared: int
     garbage: int
+    trash: int
+    """Blobs that a collection has removed, while they can be restored."""
+    temporary: int
+    """Partial downloads, and other temporary files of cachedb and of other tools."""
     images: tuple[ImageUsage, ...]
 
+    @property
+    def total(self) -> int:
+        """All of these together."""
+        return self.exclusive + self.shared + self.garbage + self.trash + self.temporary
 
-def measure(connection: Connection) -> Usage:
-    """Measure the whole cache; the largest exclusive images come first."""
-    roots = resolve.every(connection)
-    split = [image for image in resolve.images_of(connection, roots) if image.is_split]
-    parts = {root.ref_id for image in split for root in image.entries}
-    named: dict[int, list[Root]] = {}
-    for root in roots:
-        if root.ref_id not in parts:
-            named.setdefault(root.blob_id, []).append(root)
-    sizes = {row.root: row.size for row in connection.each(blobs.SIZES, targets=many(named))}
-    alone = {row.root: row.size for row in connection.each(usage.EXCLUSIVE)}
-    # What is alone in a target that is a platform of an image as well is counted by removal.
-    for key in {root.blob_id for image in split for root in image.roots}:
-        others = [root.ref_id for root in named.get(key, ()) if root.ref_id is not None]
-        alone[key] = freed_by_removing(connection, others) if others else 0
-    images = [
-        *(
-            ImageUsage(
-                digests=(found[0].digest,),
-                names=tuple(root.name for root in found),
-                size=sizes.get(key, 0),
-                exclusive=alone.get(key, 0),
-            )
-            for key, found in named.items()
-        ),
-        *(_usage_of_split(connection, image) for image in split),
-    ]
-    total = connection.value(usage.ON_DISK) or 0
-    live = live_size(connection)
-    exclusive = sum(image.exclusive for image in images)
+    def totals(self) -> dict[str, int]:
+        """Return the parts and, last, their sum."""
+        return {
+            "exclusive": self.exclusive,
+            "shared": self.shared,
+            "garbage": self.garbage,
+            "trash": self.trash,
+            "temporary": self.temporary,
+            "total": self.total,
+        }
+
+
+def measure(layout: Layout, connection: Connection) -> Usage:
+    """Measure the whole cache; the largest images come first."""
+    trash, temporary = measure_leftovers(layout)
+    images, sharing = measure_images(connection)
+    graph = sharing.graph
+    live, shared = graph.size(sharing.held), graph.size(sharing.shared)
     return Usage(
-        total=total,
-        exclusive=exclusive,
-        shared=live - exclusive,
-        garbage=total - live,
-        images=tuple(
-            sorted(images, key=lambda image: (-image.exclusive, -image.size, image.digests))
-        ),
+        exclusive=live - shared,
+        shared=shared,
+        garbage=sum(graph.sizes.values()) - live,
+        trash=trash,
+        temporary=temporary,
+        images=images,
     )
 
 
-def _usage_of_split(connection: Connection, image: ResolvedImage) -> ImageUsage:
-    taken = measure_some(connection, image.entries)
-    return ImageUsage(
-        digests=tuple(root.digest for root in image.roots),
-        names=(image.name,),
-        size=taken.size,
-        exclusive=taken.exclusive,
+def measure_leftovers(layout: Layout) -> tuple[int, int]:
+    """Return the bytes of removed blobs that can be restored, and of temporary files.
+
+    Costs a listing of the directories of blobs.
+    """
+    trash = temporary = 0
+    for found in layout.temporary_files.find():
+        if found.path.startswith(f"{TRASH}/"):
+            trash += found.size
+        else:
+            temporary += found.size
+    return trash, temporary
+
+
+def measure_images(connection: Connection) -> tuple[tuple[ImageUsage, ...], Sharing]:
+    """Measure every image, the largest first; returns their content as well."""
+    found = images(connection)
+    sharing = Sharing(
+        OwnershipGraph(connection), [{row.blob_id for row in rows} for rows in found]
     )
+    measured = map(_image, found, sharing.measured())
+    return tuple(sorted(measured, key=_largest_first)), sharing
+
+
+def images(connection: Connection) -> list[list[NameRow]]:
+    """Return the refs of each image, in the order of index.json.
+
+    The refs of one digest are one image; so are those of one name that are one manifest a
+    platform.
+    """
+    rows = connection.rows(usage.NAMES)
+    parts = _parts_of_split_images(connection, rows)
+    found: dict[object, list[NameRow]] = {}
+    for row in rows:
+        found.setdefault(row.name if row.ref_id in parts else row.blob_id, []).append(row)
+    return list(found.values())
+
+
+def _parts_of_split_images(connection: Connection, rows: Sequence[NameRow]) -> set[int | None]:
+    """Return the ids of the refs that are one platform of an image of several."""
+    targets: dict[str, int] = {}
+    several = {
+        row.name
+        for row in rows
+        if row.name is not None and targets.setdefault(row.name, row.blob_id) != row.blob_id
+    }
+    if not several:
+        return set()
+    roots = resolve.of_refs(connection, [row.ref_id for row in rows if row.name in several])
+    split = resolve.split_names(connection, roots)
+    return {root.ref_id for root in roots if root.name in split and not root.is_attached}
+
+
+def measure_each(connection: Connection, roots: Sequence[Root]) -> tuple[ImageUsage, ...]:
+    """Measure each of some images; the largest come first.
+
+    Costs what measuring the whole cache does if there are several.
+    """
+    wanted = {root.ref_id for root in roots}
+    found = [rows for rows in images(connection) if any(row.ref_id in wanted for row in rows)]
+    if len(found) == 1:
+        targets = many({row.blob_id for row in found[0]})
+        size = connection.value(usage.CONTENT, targets=targets) or 0
+        exclusive = freed_by_removing(connection, [row.ref_id for row in found[0]])
+        return (_image(found[0], (size, exclusive)),)
+    chosen = {_key(rows) for rows in found}
+    measured, _ = measure_images(connection)
+    return tuple(image for image in measured if (image.digests, image.names) in chosen)
 
 
 def measure_some(connection: Connection, roots: Sequence[Root]) -> SetUsage:
@@ -134,3 +197,26 @@ def freed_by_removing(connection: Connection, ref_ids: Collection[int]) -> int:
 def live_size(connection: Connection) -> int:
     """Return how many bytes all refs, taken together, keep."""
     return connection.value(usage.REFERENCED) or 0
+
+
+def repository_of(row: NameRow) -> str | None:
+    """Return the repository of a name with its registry, None if the name is no reference."""
+    return None if row.repo is None else f"{row.registry}/{row.repo}"
+
+
+def _image(rows: list[NameRow], sizes: tuple[int, int]) -> ImageUsage:
+    return ImageUsage(*_key(rows), *sizes)
+
+
+def _key(rows: list[NameRow]) -> tuple[tuple[Digest, ...], tuple[str | None, ...]]:
+    """Return the digests and the names of an image, each once."""
+    if len(rows) == 1:
+        return (codecs.digest(rows[0].digest),), (rows[0].name,)
+    digests = dict.fromkeys(codecs.digest(row.digest) for row in rows)
+    # One digest may have one name twice, which are two entries of index.json.
+    names = [row.name for row in rows] if len(digests) == 1 else [rows[0].name]
+    return tuple(digests), tuple(names)
+
+
+def _largest_first(image: ImageUsage) -> tuple[int, int, tuple[Digest, ...]]:
+    return -image.size, -image.exclusive, image.digests
