@@ -147,7 +147,7 @@ def type_to_send(content: bytes, declared: MediaType) -> MediaType:
     stated = Fields(decode_object(content)).get("mediaType", str)
     if not stated:
         return _OCI_TYPES.get(declared, declared)
-    return MediaType(stated) if _kind_stated(stated) == kind else declared
+    return MediaType(stated) if kind and _kind_stated(stated) == kind else declared
 
 
 _OCI_TYPES = {

@@ -169,8 +169,9 @@ def _described(response: Response, target: Digest | TagName) -> Descriptor | Non
         digest = target
     length = headers.content_length(response.header_lines("Content-Length"))
     kind = _stated_type(response)
-    # With a content coding, the length is not that of the document (RFC 9110, 8.6).
-    if digest is None or length is None or kind is None or response.codings:
+    # With a content coding, the length is not that of the document (RFC 9110, 8.6); gateways
+    # that drop the body of a HEAD count zero bytes.
+    if digest is None or not length or kind is None or response.codings:
         return None
     return Descriptor(media_type=kind, digest=digest, size=length)
 

@@ -62,7 +62,7 @@ def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor
         access = endpoint.pulling(repository)
         with endpoint.fetch(path, access, MANIFEST_BYTES, title) as (response, content):
             if len(seen) == 1 and not _has_api(endpoint, response, content):
-                return _of_fallback_tag(endpoint, repository, subject)
+                return _of_fallback_tag(endpoint, repository, subject) or ()
             page = _page(response, content, subject)
             path = next_page(response)
         known = len(found)
@@ -96,8 +96,14 @@ def add(endpoint: Endpoint, repository: str, subject: Digest, referrer: Descript
 
     Read, then write: the distribution-spec has no conditional PUT, so of two clients that add
     at the same time one entry may be lost.
+
+    Raises:
+        WrongContent: The tag is that of something else, which would lose it.
     """
     known = _of_fallback_tag(endpoint, repository, subject)
+    if known is None:
+        tag = fallback_tag(subject)
+        raise WrongContent(f"'{repository}:{tag}'", "it is an image, and no list of referrers")
     if any(descriptor.digest == referrer.digest for descriptor in known):
         return
     content = strict_json.encode(
@@ -159,7 +165,8 @@ def _kind_of_page(response: Response, content: bytes) -> MediaType | None:
 
 def _of_fallback_tag(
     endpoint: Endpoint, repository: str, subject: Digest
-) -> tuple[Descriptor, ...]:
+) -> tuple[Descriptor, ...] | None:
+    """Return the list behind the fallback tag, empty if there is no tag; None for no list."""
     try:
         descriptor, content = manifests.get(endpoint, repository, fallback_tag(subject))
     except RefNotFound:
@@ -167,6 +174,9 @@ def _of_fallback_tag(
     # GitLab resolves the tag sha256-HEX to the digest sha256:HEX, which is the subject itself.
     if Digest.of(content, subject.algorithm) == subject:
         return ()
+    # A user may have given the tag to an image.
+    if not descriptor.media_type.is_index:
+        return None
     return _manifests_in(content, descriptor.media_type, subject)
 
 

@@ -17,6 +17,7 @@ from cachedb.errors import (
     UntrustedOrigin,
 )
 from cachedb.limits import REDIRECTS
+from cachedb.registry.auth import scopes
 from cachedb.registry.auth.authenticator import Authenticator
 from cachedb.registry.auth.credentials import ANONYMOUS
 from cachedb.registry.auth.trusted_token_servers import trust_in_redirect_target
@@ -196,6 +197,7 @@ class Session:
                     self._transport.send,
                     self._settings,
                     trust_in_redirect_target,
+                    scopes.of_redirect_target,
                 )
             return self._foreign[origin]
 

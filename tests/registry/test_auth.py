@@ -212,6 +212,23 @@ def test_a_short_life_does_not_mean_a_token_a_request():
     assert len(made) == 1
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"expires_in": "3600"}, id="text"),
+        pytest.param({"expires_in": 299.5}, id="fraction"),
+        pytest.param({"expires_in": None, "issued_at": None}, id="null"),
+        pytest.param({"issued_at": 1700000000}, id="number"),
+        pytest.param({"issued_at": "yesterday"}, id="no time"),
+    ],
+)
+def test_a_life_that_cannot_be_read_costs_no_login(more):
+    now = datetime.now(UTC)
+    found = Token.parse(json.dumps({"access_token": "T", **more}).encode(), now)
+    assert found.value == "T"
+    assert found.expires_at > now
+
+
 def _with_entry(server, **entry):
     file = CredentialFile(path="config.json", auths={server.host: entry})
     return Client(server.host, RegistrySettings(deadlines=QUICK), Credentials((file,)))

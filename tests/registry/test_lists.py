@@ -224,6 +224,24 @@ def test_a_fallback_tag_that_resolves_to_the_subject_lists_no_referrers(document
         assert reader.origin.referrers("a/b", subject) == ()
 
 
+def _with_an_image_behind_the_tag(asked):
+    config = {"mediaType": "application/x", "digest": Digest.of(b"x"), "size": 1}
+    image = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}
+    if asked.path == f"/v2/a/b/manifests/{referrers.fallback_tag(_SUBJECT)}":
+        return Reply(body=json.dumps(image).encode(), headers=(("Content-Type", OCI_MANIFEST),))
+    return Reply(201) if asked.method == "PUT" else Reply(404)
+
+
+def test_an_image_behind_the_fallback_tag_is_no_referrer_and_stays():
+    with scripted(_with_an_image_behind_the_tag) as server, client(server.host) as registry:
+        assert registry.origin.referrers("a/b", _SUBJECT) == ()
+        subject = {"mediaType": OCI_MANIFEST, "digest": _SUBJECT, "size": 7}
+        content = json.dumps(json.loads(_index([])) | {"subject": subject}).encode()
+        with pytest.raises(WrongContent, match="no list of referrers"):
+            registry.origin.put_manifest("a/b", Digest.of(content), OCI_INDEX, content)
+    assert server.seen("PUT") == [f"/v2/a/b/manifests/{Digest.of(content)}"]
+
+
 def test_cosign_tags_are_found_by_the_digest_in_their_name():
     tags = {
         f"sha256-{_SUBJECT.encoded}.sig": b"signature",

@@ -55,6 +55,7 @@ def test_a_head_is_enough():
         pytest.param(_reply(kind=None), id="no type"),
         pytest.param(_reply(kind="application/json"), id="vague type"),
         pytest.param(_reply(length="x"), id="no length"),
+        pytest.param(_reply(length=0), id="no bytes"),
         pytest.param(Reply(405), id="no HEAD"),
         pytest.param(Reply(403), id="HEAD forbidden"),
         pytest.param(Reply(501), id="HEAD not implemented"),

@@ -89,8 +89,21 @@ def test_a_proxy_is_read_from_the_environment(environment, scheme, proxy):
     assert found == proxy
 
 
-def test_a_url_that_is_no_proxy_is_refused_by_the_name_of_its_variable():
-    proxies = Proxies.from_environment({"HTTPS_PROXY": "ftp://user:SECRET@proxy.test"})
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://user:SECRET@proxy.test",
+        "http://user:SECRET@proxy.test:99999",
+        "http://user:SECRET@proxy.test:0",
+        "http://user:SECRET@proxy.test:port",
+        "http://user:SECRET@",
+        "socks5h://",
+        "http://[::1",
+        "http://ex ample.test",
+    ],
+)
+def test_a_url_that_is_no_proxy_is_refused_by_the_name_of_its_variable(url):
+    proxies = Proxies.from_environment({"HTTPS_PROXY": url})
     with pytest.raises(InvalidInput, match="HTTPS_PROXY") as refused:
         proxies.proxy_for(Origin.of("https://reg.test"))
     assert "SECRET" not in str(refused.value)
@@ -122,8 +135,16 @@ def test_the_status_with_which_a_proxy_refuses_a_tunnel_is_told(monkeypatch):
 def test_a_proxy_that_asks_for_a_password_is_named_with_the_way_to_give_it(monkeypatch):
     with scripted(lambda _asked: Reply(407)) as proxy:
         failure = _failure(proxy.url, monkeypatch, "http_proxy")
-    assert f"407 proxy authentication required, from the proxy '{proxy.url}'" in str(failure)
+    assert f"407 proxy authentication required, through the proxy '{proxy.url}'" in str(failure)
     assert failure.hint == "http_proxy=http://USER:PASSWORD@HOST:PORT"
+
+
+@pytest.mark.parametrize("status", [400, 403, 502])
+def test_an_error_that_a_proxy_may_have_answered_names_the_proxy(monkeypatch, status):
+    with scripted(lambda _asked: Reply(status, b"<html>denied</html>")) as proxy:
+        failure = _failure(proxy.url.replace("//", "//user:SECRET@"), monkeypatch, "http_proxy")
+    assert f"answers {status} " in str(failure)
+    assert str(failure).endswith(f"through the proxy '{proxy.url}' (http_proxy)")
 
 
 def test_a_socks_proxy_without_pysocks_names_the_install_line(monkeypatch):

@@ -15,7 +15,7 @@ from cachedb.errors import (
     RegistryUnavailable,
     UntrustedOrigin,
 )
-from cachedb.oci import Digest
+from cachedb.oci import Digest, MediaType
 from cachedb.registry import session
 from cachedb.registry.http.origin import Origin
 from cachedb.registry.http.request import Request
@@ -73,7 +73,9 @@ def test_a_body_is_sent_again_to_where_the_registry_moved_it():
         return Reply(307, headers=(("Location", f"{asked.path}/moved"),))
 
     with scripted(answer) as server, client(server.host) as writer:
-        writer.origin.put_manifest("a/b", _BLOB, "application/vnd.evil+json", b"content")
+        writer.origin.put_manifest(
+            "a/b", _BLOB, MediaType("application/vnd.evil+json"), b"content"
+        )
     assert [asked.body for asked in server.asked] == [b"content", b"content"]
 
 
@@ -260,7 +262,7 @@ def test_a_cookie_is_not_sent_back():
     assert not any("cookie" in asked.headers for asked in server.asked)
 
 
-def _issuing_tokens(realm):
+def _issuing_tokens(realm, scope="repository:a/b:pull"):
     """Answer as a registry that wants a token, and says that `realm` issues it."""
 
     def answer(asked):
@@ -268,7 +270,7 @@ def _issuing_tokens(realm):
             return Reply(body=b'{"token":"ANONYMOUS"}')
         if asked.headers.get("authorization") == "Bearer ANONYMOUS":
             return Reply()
-        challenge = f'Bearer realm="{realm(asked)}/token",scope="repository:a/b:pull"'
+        challenge = f'Bearer realm="{realm(asked)}/token",scope="{scope}"'
         return Reply(401, headers=(("WWW-Authenticate", challenge),))
 
     return answer
@@ -291,6 +293,19 @@ def test_a_redirect_target_that_issues_tokens_gets_an_anonymous_one():
     assert sent == [None, None, "Bearer ANONYMOUS", "Bearer ANONYMOUS"]
     assert parse_qs(urlsplit(target.asked[1].path).query) == {"scope": ["repository:a/b:pull"]}
     assert {asked.headers.get("authorization") for asked in gateway.asked} == {None}
+
+
+def test_a_redirect_target_is_asked_for_its_own_repository_only():
+    scope = "repository:prod/images/b:pull"  # as registry.k8s.io redirects to pkg.dev
+    own = _issuing_tokens(lambda asked: f"http://{asked.headers['host']}", scope)
+    with (
+        scripted(own) as target,
+        scripted(_to(target)) as gateway,
+        client(gateway.host) as reader,
+    ):
+        assert reader.origin.has_blob("a/b", _BLOB)
+    (token,) = [asked for asked in target.asked if asked.path.startswith("/token")]
+    assert parse_qs(urlsplit(token.path).query) == {"scope": [scope]}
 
 
 def test_a_redirect_target_gets_no_token_of_another_origin():

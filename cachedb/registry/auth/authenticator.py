@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from cachedb.registry.http.response import Response
     from cachedb.registry.http.settings import RegistrySettings
 
+    _ChooseScopes = Callable[[tuple[str, ...], tuple[str, ...]], tuple[str, ...]]
+
 _CLIENT_ID = "cachedb"
 _TOKEN = lazy(r"[\x21-\x7e]+")
 _SHORTEST_LIFE = timedelta(seconds=60)
@@ -63,8 +65,9 @@ class Token(NamedTuple):
         try:
             fields = Fields(decode_object(body))
             value = fields.get("token", str) or fields.get("access_token", str)
-            seconds = fields.get("expires_in", int) or 0
-            issued_at = _time(fields.get("issued_at", str)) or now
+            # Servers write these as texts or fractions; without them a token has the least life.
+            seconds = fields.damaged().get("expires_in", int) or 0
+            issued_at = _time(fields.damaged().get("issued_at", str)) or now
         except InvalidManifest as error:
             raise RegistryError(
                 f"the token server does not answer with a token: {error}"
@@ -92,7 +95,8 @@ class Authenticator:
     """Makes Authorization headers for one origin, and caches its tokens; thread-safe.
 
     `credential` finds the credential of a repository; it is called once for each, and only
-    after the registry asked for a login. `trust` decides which token servers may receive it.
+    after the registry asked for a login. `trust` decides which token servers may receive it, and
+    `choose_scopes` which scopes a token is for, out of those of the request and of the challenge.
     """
 
     def __init__(
@@ -102,12 +106,14 @@ class Authenticator:
         send: Callable[[Request], Response],
         settings: RegistrySettings,
         trust: Callable[[str, Origin, RegistrySettings], TokenServerTrust] = trust_in,
+        choose_scopes: _ChooseScopes = scopes.of_both,
     ) -> None:
         self._origin = origin
         self._find_credential = credential
         self._send = send
         self._settings = settings
         self._trust = trust
+        self._choose_scopes = choose_scopes
         self._lock = threading.RLock()
         self._credentials: dict[str, Credential] = {}
         self._offered: tuple[Challenge, ...] = ()
@@ -198,7 +204,7 @@ class Authenticator:
             self._warn_of_withheld(credential, realm)
             credential = ANONYMOUS
         service = challenge.parameters.get("service", "")
-        wanted = scopes.merge((*access.scopes, *asked))
+        wanted = self._choose_scopes(access.scopes, asked)
         if credential.identity_token:
             request = _refresh_request(realm, service, wanted, credential.identity_token)
         else:

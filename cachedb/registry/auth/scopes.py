@@ -55,3 +55,13 @@ def merge(scopes: Iterable[str]) -> tuple[str, ...]:
 def of_challenge(parameter: str) -> tuple[str, ...]:
     """Parse the ``scope`` of a challenge; invalid scopes are left out."""
     return tuple(scope for scope in parameter.split(" ") if _SCOPE.fullmatch(scope))
+
+
+def of_both(own: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the scopes of a request and those of its challenge, merged."""
+    return merge((*own, *asked))
+
+
+def of_redirect_target(own: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the scopes of the challenge, if any: the target has repositories of its own."""
+    return merge(asked or own)

@@ -112,16 +112,16 @@ def _error(
     response: Response, start: str, found: tuple[APIError, ...], body: bytes
 ) -> RegistryError:
     message = f"{start}{_status(response.status)}{_detail(found, body)}"
+    # A proxy answers for the registry where there is no TLS between them and us.
+    if response.proxy is not None and response.origin.scheme == "http":
+        message += f", through the proxy {response.proxy}"
     match response.status:
         case 401 | 403:
             return AuthenticationFailed(message, hint=login_hint(response.origin))
         case 429:
             return RateLimited(message, retry_at=retry_at(response))
         case 407 if response.proxy is not None:
-            return RegistryError(
-                f"{message}, from the proxy {response.proxy}",
-                hint=proxy_login_hint(response.proxy),
-            )
+            return RegistryError(message, hint=proxy_login_hint(response.proxy))
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT_STATUS:
             return RegistryUnavailable(message)
         case _:

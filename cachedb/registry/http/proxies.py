@@ -10,16 +10,15 @@ import ipaddress
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from cachedb.errors import InvalidInput
+from cachedb.errors import InvalidInput, UntrustedOrigin
 from cachedb.patterns import lazy
-from cachedb.registry.http.origin import redact
+from cachedb.registry.http.origin import Origin, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cachedb.registry.http.origin import Origin
-
 _SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_AUTHORITY_END = lazy("[/?#]")
 _VARIABLES = {
     "http": ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),
     "https": ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"),
@@ -43,6 +42,24 @@ class Proxy(NamedTuple):
     def is_socks(self) -> bool:
         """Whether the proxy speaks SOCKS."""
         return self.url.lower().startswith("socks")
+
+    def check(self) -> None:
+        """Refuse a URL that is none of a proxy, before a request is tried with it.
+
+        Raises:
+            InvalidInput: The scheme is unknown, or host and port are malformed.
+        """
+        scheme, _, rest = self.url.partition("://")
+        authority = _AUTHORITY_END.split(rest, maxsplit=1)[0].rpartition("@")[2]
+        why = "expected an http, https or socks5 URL"
+        try:
+            if scheme.lower() in _SCHEMES and Origin.at("http", authority):
+                return
+        except UntrustedOrigin as error:
+            why = str(error)
+        raise InvalidInput(
+            f"invalid proxy {self}: {why}", hint=f"{self.variable}=http://HOST:PORT"
+        )
 
 
 class Proxies(NamedTuple):
@@ -77,16 +94,12 @@ class Proxies(NamedTuple):
         """Return the proxy to an origin, None if it is reached directly; loopback always is.
 
         Raises:
-            InvalidInput: The proxy has a scheme that is not that of a proxy.
+            InvalidInput: The proxy has a scheme that is not that of a proxy, or no host and port.
         """
         proxy = self.by_scheme.get(origin.scheme)
         if proxy is None or origin.is_loopback or self._is_direct(origin):
             return None
-        if proxy.url.partition("://")[0].lower() not in _SCHEMES:
-            raise InvalidInput(
-                f"invalid proxy {proxy}: expected an http, https or socks5 URL",
-                hint=f"{proxy.variable}=http://HOST:PORT",
-            )
+        proxy.check()
         return proxy
 
     def _is_direct(self, origin: Origin) -> bool:
