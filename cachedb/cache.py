@@ -234,19 +234,23 @@ class Cache(CacheTransfers, CacheFiles):
         """Plan the removal of names, with the bytes that gc can free afterwards.
 
         A name that does not exist is no error; the plan lists it as absent. Without names and a
-        query, the plan removes nothing.
+        query, the plan removes nothing. An entry that cannot be read is removed by its address,
+        ``index.json[2]@0123456789ab``, or by the digest that it declares.
 
         Raises:
             AmbiguousName: Several images have one of the names.
+            Refused: The entry at an address can be read, or has changed.
             QueryError: The query is not one of refs.
         """
         from cachedb.operations.gc import remove
         from cachedb.operations.read.targets import find_targets
 
         given, query = arguments.names(names), self._parsed(where)
-        if not given and query is None:
-            return remove.plan(self.catalog, ())
-        return remove.plan(self.catalog, *find_targets(self.catalog, given, query))
+        unreadable, others = remove.find_unreadable_targets(self.layout, self.catalog, given)
+        if not others and query is None:
+            return remove.plan(self.catalog, (), (), unreadable)
+        roots, absent = find_targets(self.catalog, others, query)
+        return remove.plan(self.catalog, roots, absent, unreadable)
 
     def plan_published_removal(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, TypeVar
 
 from cachedb import arguments
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
+    from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.oci import Digest, Platform
     from cachedb.operations.gc.mark import Kept
     from cachedb.operations.gc.remove import RemovalPlan
@@ -69,10 +69,15 @@ class CacheReader:
             only = run_query.select_ids(self.catalog, query.sorted_by("name"))
         return self.answer(lambda ask: listing.list_images(ask, only))
 
-    def entry_problems(self) -> tuple[str, ...]:
-        """Return why entries of index.json cannot be read, in the order of the file."""
+    def unreadable_entries(self) -> tuple[UnreadableEntry, ...]:
+        """Return the entries of index.json that cannot be read, in the order of the file."""
         with self.catalog.reading() as connection:
-            return tuple(json.loads(state.read(connection, INDEX_PROBLEMS) or "[]"))
+            recorded = state.read(connection, INDEX_PROBLEMS) or "[]"
+        if recorded == "[]":
+            return ()
+        from cachedb.layout.unreadable_entry import read_recorded
+
+        return read_recorded(recorded)
 
     def answer(self, answer: Callable[[Connection], _T]) -> _T:
         """Return what `answer` reads in one transaction of the catalog."""

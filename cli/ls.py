@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.command import QueryCommand
-from cachedb.cli.options.cache import CacheOption, open_cache, read_catalog
+from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NullOption
 from cachedb.cli.options.completion import query as complete
 from cachedb.cli.options.query import (
@@ -32,6 +32,7 @@ from cachedb.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.operations.read.listing import Listing
 
 SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
@@ -68,6 +69,8 @@ def command(
 ) -> None:
     """List the images in the cache, or those that match a query.
 
+    Without a query, an entry of index.json that cannot be read is a row without a name.
+
     A query with show or group, or of another noun, is answered as by cachedb query.
     """
     if words and where is not None:
@@ -80,7 +83,9 @@ def command(
     if not asked:
         from cachedb.operations.read.listing import list_images
 
-        _print(read_catalog(cache, list_images), form, quiet=quiet, end=end)
+        with open_cache(cache) as opened:
+            listed, unreadable = opened.answer(list_images), opened.unreadable_entries()
+        _print(listed, form, unreadable, quiet=quiet, end=end)
         return
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)
@@ -98,14 +103,26 @@ def command(
             print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
 
 
-def _print(listed: Iterable[Listing], form: str, *, quiet: bool, end: str) -> None:
+def _print(
+    listed: Iterable[Listing],
+    form: str,
+    unreadable: Iterable[UnreadableEntry] = (),
+    *,
+    quiet: bool,
+    end: str,
+) -> None:
     if quiet:
         for listing in listed:
             for digest in listing.digests:
                 output.say(digest, end)
         return
-    rows = (
+    rows: list[tuple[object, ...]] = [
         (each.name, each.digest, [str(p) for p in each.platforms], each.size, str(each.health))
         for each in listed
-    )
+    ]
+    # A table has the address that `rm` takes, where a program reads it from stderr.
+    rows += [
+        (None, each.address if form is Format.TABLE else each.digest, [], 0, "unreadable")
+        for each in unreadable
+    ]
     tables.render(_COLUMNS, rows, form, end=end)

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import (
-    DryRunOption,
-    FormatOption,
-    QuietOption,
-    SomeNamesArgument,
-    YesOption,
-)
+from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
+from cachedb.cli.options.completion import removable
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
 from cachedb.cli.options.registries import (
     CertificateOption,
@@ -30,6 +25,7 @@ from cachedb.cli.render.removals import (
     raise_registry_error,
     rows_of_absent,
     rows_of_removal,
+    rows_of_unreadable,
     tell_unnamed,
     unpublished,
 )
@@ -40,9 +36,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.operations.gc.remove import RemovalPlan
+    from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.remote_inspect import Published
 
 
+RemovableArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Names or digests, or addresses of unreadable entries.",
+        autocompletion=removable,
+    ),
+]
 PublishedOnlyOption = Annotated[
     bool,
     typer.Option(
@@ -56,7 +61,7 @@ StrictOption = Annotated[
 
 
 def command(
-    names: SomeNamesArgument = None,
+    names: RemovableArgument = None,
     where: WhereOption = None,
     param: ParamOption = None,
     tz: TimeZoneOption = None,
@@ -76,6 +81,9 @@ def command(
 
     Other names of the same image stay. A name that does not exist is reported, and is an error
     only with --strict. With --where, the selected names are printed and confirmed first.
+
+    An entry of index.json that cannot be read is removed by its address, as in
+    'index.json[2]@0123456789ab' (cachedb ls prints it), or by the digest that it declares.
     """
     answers: Sequence[Published] = ()
     with open_cache(cache) as opened:
@@ -83,7 +91,7 @@ def command(
             raise InvalidInput("no image given", hint="cachedb rm NAME, or --where QUERY")
         query = selection(opened, where, param, tz, quiet=quiet)
         if strict and names:
-            opened.targets(names)  # raises
+            _refuse_absent(opened.plan_removal(names))
         if published_only:
             with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
                 plan, answers = opened.plan_published_removal(names or (), connect, query)
@@ -93,20 +101,34 @@ def command(
         if where is not None and plan.roots and not dry_run and not yes:
             _confirm(plan)
         removed = plan.roots if dry_run else opened.remove(plan)
-    if quiet:
-        for root in removed:
-            output.say(root.digest)
-    elif form is Format.TABLE:
-        for root in removed:
-            output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
+    entries = len(removed) + len(plan.unreadable)
+    if quiet or form is Format.TABLE:
+        _print_removed(plan, removed, quiet=quiet)
     else:
-        rows = [*rows_of_removal(removed, answers, is_done=not dry_run), *rows_of_absent(plan)]
-        summary = {"removed": len(removed), "freeable": plan.freed, "is_dry_run": dry_run}
+        rows = [
+            *rows_of_removal(removed, answers, is_done=not dry_run),
+            *rows_of_unreadable(plan, is_done=not dry_run),
+            *rows_of_absent(plan),
+        ]
+        summary = {"removed": entries, "freeable": plan.freed, "is_dry_run": dry_run}
         print_items(REMOVALS, rows, summary, form)
     if not quiet:
-        _tell(plan, answers, len(removed), is_done=not dry_run)
+        _tell(plan, answers, entries, is_done=not dry_run)
         output.tell_shared(held)
     raise_registry_error(answers)
+
+
+def _refuse_absent(plan: RemovalPlan) -> None:
+    for error in plan.absent:
+        raise error
+
+
+def _print_removed(plan: RemovalPlan, removed: Sequence[Root], *, quiet: bool) -> None:
+    for root in removed:
+        name = output.show(root.name or "<none>")
+        output.say(root.digest if quiet else f"{name}  {root.digest}")
+    for entry in plan.unreadable:
+        output.say(entry.address if quiet else f"<unreadable>  {entry.address}")
 
 
 def _confirm(plan: RemovalPlan) -> None:

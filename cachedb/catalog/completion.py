@@ -10,6 +10,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from cachedb.catalog import compiled
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -67,6 +69,17 @@ def values_of(catalog: Path, values: Values, prefix: str, key: str = "") -> list
             return [text for (text,) in connection.execute(text_for(values), bound) if text]
     except (sqlite3.Error, UnicodeError):
         return []
+
+
+def recorded(catalog: Path, key: str) -> str | None:
+    """Return what the catalog records of itself under a key; None if there is no catalog."""
+    statement = compiled.statements("sqlite")["state.recorded"]
+    try:
+        with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)) as connection:
+            row = connection.execute(statement, {"key": key}).fetchone()
+    except (sqlite3.Error, UnicodeError):
+        return None
+    return None if row is None else str(row[0])
 
 
 def _name(table: str, column: str) -> str:

@@ -12,7 +12,7 @@ APPLICATION_ID = 0x0C1CACED
 FINGERPRINT = "fingerprint"
 """The key in `state` of the state of the files that the rows stand for."""
 INDEX_PROBLEMS = "index-problems"
-"""The key in `state` of a JSON list: why some entries of index.json cannot be read."""
+"""The key in `state` of a JSON list of the entries of index.json that cannot be read."""
 NAMES = "names"
 """The key in `state` of the index.json that the rows stand for."""
 

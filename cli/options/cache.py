@@ -48,12 +48,13 @@ def read_catalog(given: Path | None, answer: Callable[[Connection], _T]) -> _T:
 
 
 def _tell_problems(opened: Cache) -> None:
-    """Print which entries of index.json cannot be read, and are in no listing for that reason."""
-    problems = opened.entry_problems()
-    for problem in problems[:_MOST_PROBLEMS]:
-        output.tell(f"unreadable entry in index.json: {problem} (cachedb doctor)")
-    if len(problems) > _MOST_PROBLEMS:
-        output.tell(f"{len(problems) - _MOST_PROBLEMS} more unreadable entries (cachedb doctor)")
+    """Print which entries of index.json cannot be read, and what removes them."""
+    found = opened.unreadable_entries()
+    for each in found[:_MOST_PROBLEMS]:
+        removal = f"cachedb rm '{each.address}'"
+        output.tell(f"unreadable entry in index.json: {each.problem} ({removal})")
+    if len(found) > _MOST_PROBLEMS:
+        output.tell(f"{len(found) - _MOST_PROBLEMS} more unreadable entries (cachedb doctor)")
 
 
 @contextmanager

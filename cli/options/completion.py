@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cachedb.query.tools.complete import Completion, ValuesOf
 
 _LEAST: Final = 7
+_ADDRESSES: Final = "index.json["
 _NAMES: Final = ("ref", "name")
 _DIGESTS: Final = ("blob", "digest")
 _CONTENT: Final = {
@@ -69,6 +70,18 @@ def names(context: typer.Context, incomplete: str) -> list[str]:
     is_digest = incomplete.startswith("sha256:") and len(incomplete) >= _LEAST
     column = completion.Values(*(_DIGESTS if is_digest else _NAMES))
     return completion.values_of(_catalog(context), column, incomplete)
+
+
+def removable(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete a name, a digest, or the address of an entry that cannot be read."""
+    if not incomplete.startswith(_ADDRESSES):
+        return names(context, incomplete)
+    from cachedb.catalog import completion
+    from cachedb.catalog.enums import INDEX_PROBLEMS
+    from cachedb.layout.unreadable_entry import read_recorded
+
+    found = read_recorded(completion.recorded(_catalog(context), INDEX_PROBLEMS) or "[]")
+    return [each.address for each in found if each.address.startswith(incomplete)]
 
 
 def query(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:

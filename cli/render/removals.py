@@ -34,6 +34,13 @@ def rows_of_removal(
         yield root.name, root.digest, "kept", why
 
 
+def rows_of_unreadable(plan: RemovalPlan, *, is_done: bool) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of removed entries that cannot be read."""
+    action = "removed" if is_done else "would remove"
+    for entry in plan.unreadable:
+        yield None, entry.digest, action, f"{entry.address} is unreadable"
+
+
 def rows_of_absent(plan: RemovalPlan) -> Iterator[tuple[object, ...]]:
     """Yield the rows of names that do not exist."""
     for error in plan.absent:

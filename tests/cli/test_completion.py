@@ -69,6 +69,16 @@ def test_names_are_completed(environment: dict[str, str]) -> None:
     assert complete(environment, "show", APP.digest[:15]) == [APP.digest.removeprefix("sha256:")]
 
 
+def test_addresses_of_unreadable_entries_are_completed_for_rm(
+    environment: dict[str, str], populated: build.Tree
+) -> None:
+    populated.write_entries([{"digest": "x"}, *populated.entries()])
+    with Cache.open(populated.path) as cache:
+        (entry,) = cache.unreadable_entries()
+    assert complete(environment, "rm", "index.json[") == [entry.address]
+    assert complete(environment, "rm", "exam") == ["example.com/app:1"]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

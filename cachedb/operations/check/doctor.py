@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cachedb.errors import LimitExceeded, NotALayout, StorageFailed
 from cachedb.layout.health import GC_LOCK
 from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
+from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.operations.check import catalog_check
 from cachedb.operations.check.findings import Code, Level, error, note, warning
 from cachedb.operations.sync import index_backup
@@ -63,8 +64,9 @@ def _names(layout: Layout, catalog: Path) -> Iterator[Finding]:
             hint = f"{RESTORE_NAMES} brings back {len(copy.entries)} names"
         yield error(Code.NAMES_UNREADABLE, "index.json", str(failed), hint)
         return
-    for problem in index.problems:
-        yield error(Code.NAME_UNREADABLE, "index.json", problem, "cachedb gc refuses to work")
+    for entry in unreadable_in(index):
+        what = f"{entry.problem}; gc refuses to work"
+        yield error(Code.NAME_UNREADABLE, "index.json", what, f"cachedb rm '{entry.address}'")
 
 
 def _access(layout: Layout) -> Iterator[Finding]:

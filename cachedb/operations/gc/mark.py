@@ -22,6 +22,7 @@ from cachedb.layout.blobs import path_of
 from cachedb.layout.quarantine import FINISHED, age_of
 from cachedb.layout.staging.area import digest_of
 from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
+from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import reconcile
@@ -284,9 +285,10 @@ def _is_young(touched_ns: int, grace: float) -> bool:
 
 
 def _refuse_unreadable(layout: Layout, connection: Connection, without: Collection[int]) -> None:
-    problems = layout.index().problems
-    if problems:
-        raise UnreadableGraph("", problems[0], "index.json")
+    for entry in unreadable_in(layout.index()):
+        refused = UnreadableGraph("", entry.problem, "index.json")
+        refused.hint = f"cachedb rm '{entry.address}'"
+        raise refused
     found = connection.first(statements.UNREADABLE, without=many(without))
     if found is not None:
         digest = codecs.digest(found.digest)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachedb.catalog.statements import refs
 from cachedb.errors import Refused
+from cachedb.layout import unreadable_entry
+from cachedb.oci.names.entry_name import whole_digest
 from cachedb.operations.gc import weak_roots
 from cachedb.operations.read import resolve, usage
 from cachedb.operations.sync import reconcile
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.statements.refs import ReferrerRow
     from cachedb.errors import NotFound
-    from cachedb.layout import Layout
+    from cachedb.layout import IndexJson, Layout
+    from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.operations.read.resolve import Root
 
 
@@ -32,6 +36,8 @@ class RemovalPlan(Record):
     weak: tuple[ReferrerRow, ...] = ()
     unnamed: tuple[Root, ...] = ()
     """Entries without a name that stay, and keep part of what the removed refs contain."""
+    unreadable: tuple[UnreadableEntry, ...] = ()
+    """Entries that cannot be read, to remove; what they reach is unknown."""
 
     __repr__ = brief_repr
 
@@ -42,8 +48,48 @@ class RemovalPlan(Record):
         return frozenset([*named, *(row.id for row in self.weak)])
 
 
+def find_unreadable_targets(
+    layout: Layout, catalog: Catalog, names: Sequence[str]
+) -> tuple[tuple[UnreadableEntry, ...], list[str]]:
+    """Return the unreadable entries that texts stand for, and the texts that are none.
+
+    An address of an entry is never a name. A digest stands for an unreadable entry only if no
+    readable one has it.
+
+    Raises:
+        NotFound: There is no entry at an address.
+        Refused: The entry at an address can be read, or has changed since it was listed.
+    """
+    found: list[UnreadableEntry] = []
+    others: list[str] = []
+    index = layout.index() if any(map(_may_be_unreadable, names)) else None
+    for name in names:
+        matching = []
+        if index is not None and not _is_ref(catalog, name):
+            matching = unreadable_entry.find_unreadable(index, name)
+        found += matching
+        others += [] if matching else [name]
+    return tuple(dict.fromkeys(found)), others
+
+
+def _may_be_unreadable(name: str) -> bool:
+    return unreadable_entry.is_address(name) or whole_digest(name) is not None
+
+
+def _is_ref(catalog: Catalog, name: str) -> bool:
+    """Whether a digest is that of an entry that can be read."""
+    digest = whole_digest(name)
+    if digest is None:
+        return False
+    with catalog.reading() as connection:
+        return connection.first(refs.OF_DIGESTS, low=digest, high=digest) is not None
+
+
 def plan(
-    catalog: Catalog, roots: Sequence[Root], absent: tuple[NotFound, ...] = ()
+    catalog: Catalog,
+    roots: Sequence[Root],
+    absent: tuple[NotFound, ...] = (),
+    unreadable: tuple[UnreadableEntry, ...] = (),
 ) -> RemovalPlan:
     """Find out what removing these refs would free.
 
@@ -69,7 +115,15 @@ def plan(
         absent=absent,
         weak=tuple(weak),
         unnamed=tuple(unnamed),
+        unreadable=unreadable,
     )
+
+
+def _texts_of_unreadable(index: IndexJson, entries: Sequence[UnreadableEntry]) -> list[str]:
+    texts = unreadable_entry.texts_of(index, entries)
+    if len(texts) < len(entries):
+        raise Refused("index.json has changed since its entries were listed", hint="cachedb ls")
+    return texts
 
 
 def apply(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, ...]:
@@ -78,13 +132,18 @@ def apply(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, ..
     An entry counts by its whole JSON: one of the same name and digest that the plan keeps stays,
     and one that has changed in anything since the plan was made is left alone. Weak roots that no
     ref reaches any longer are removed in the same write.
+
+    Raises:
+        Refused: An unreadable entry of the plan is not there any more; nothing is removed.
     """
     with layout.locking_names():
         reconcile.reconcile(layout, catalog)
+        before = layout.index()
         texts = [root.entry for root in plan.roots if root.entry is not None]
-        index, removed = layout.index().without_entries(texts)
+        texts += _texts_of_unreadable(before, plan.unreadable)
+        index, removed = before.without_entries(texts)
         gone = tuple(root for root in plan.roots if root.entry in removed)
-        if gone:
+        if removed:
             with catalog.reading() as connection:
                 ids = [root.ref_id for root in gone if root.ref_id is not None]
                 weak = {row.digest for row in weak_roots.orphaned(connection, ids)}

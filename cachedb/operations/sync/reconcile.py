@@ -20,6 +20,7 @@ from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
 from cachedb.catalog.index.working_set import WorkingSet
 from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
 from cachedb.layout.fingerprint import Fingerprint, racy_since
+from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config, manifest
 from cachedb.oci.media_type import MediaType
@@ -154,7 +155,8 @@ class _Reconciliation:
         refs.write(connection)
         sboms.reconcile(connection, near)
         self._working_set.sweep()
-        state.write(connection, INDEX_PROBLEMS, json.dumps(index.problems))
+        unreadable = [each.to_json() for each in unreadable_in(index)]
+        state.write(connection, INDEX_PROBLEMS, json.dumps(unreadable))
         if not current.proves_same_names(_recorded(connection)):
             index_backup.keep(connection, index)
         proven = current.replace(settled=current.settled and not self._is_racy)
