@@ -11,6 +11,7 @@ Names are imported when they are first used, so that `import cachedb` costs litt
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from cachedb.errors import CacheError
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from cachedb.operations.transfer.progress import Progress
     from cachedb.query.syntax.tree import Query
     from cachedb.registry.clients import Registries
+
+if sys.platform == "win32":
+    raise ImportError("cachedb runs on Linux and macOS; on Windows, use it in WSL")
+
+if sys.platform == "win32":
+    raise ImportError("cachedb runs on Linux and macOS; on Windows, use it in WSL")
 
 __version__ = VERSION
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from cachedb.errors import InvalidInput, StorageFailed
+from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,7 +66,7 @@ def _replacing(target: str, mode: int | None) -> Iterator[BinaryIO]:
                 out.flush()
                 if mode is not None:
                     os.fchmod(out.fileno(), stat.S_IMODE(mode))
-                os.fsync(out.fileno())
+                sync(out.fileno())
         with _saying(target):
             os.rename(temporary, target)
     except BaseException:

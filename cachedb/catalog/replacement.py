@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.connect import Catalog
 from cachedb.errors import CacheBusy, StorageFailed
 from cachedb.limits import LOCK_SECONDS
+from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ def _move(fresh: Path, path: Path) -> None:
     fresh.rename(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
+        sync(folder)
     finally:
         os.close(folder)
 

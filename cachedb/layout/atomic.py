@@ -14,6 +14,7 @@ from cachedb.layout.directories import (
     storing,
     write_all,
 )
+from cachedb.system_calls import sync
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -35,7 +36,7 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
             with closing(os.open(temporary, _NEW, 0o666, dir_fd=tmp)) as descriptor:
                 _be_like(descriptor, root, name)
                 write_all(descriptor, content)
-                os.fsync(descriptor)
+                sync(descriptor)
                 # Renamed while open: a temporary file that no process has open counts as left
                 # behind by an interrupted operation, and the collector removes it.
                 os.rename(temporary, name, src_dir_fd=tmp, dst_dir_fd=root)
@@ -43,7 +44,7 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=tmp)
             raise
-        os.fsync(root)
+        sync(root)
         # Taken after the rename, which changes the ctime that the fingerprint records.
         return os.stat(name, dir_fd=root, follow_symlinks=False)
 

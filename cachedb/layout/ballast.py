@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from cachedb import system_calls
 from cachedb.errors import NotALayout, StorageFailed
 from cachedb.layout.directories import closing, open_regular
 
@@ -29,7 +30,7 @@ def allocate(private: int) -> None:
             pass
         with closing(open_regular(private, NAME, os.O_RDWR | os.O_CREAT)) as descriptor:
             try:
-                os.posix_fallocate(descriptor, 0, _SIZE)
+                system_calls.allocate(descriptor, _SIZE)
             except OSError:
                 os.unlink(NAME, dir_fd=private)
 

@@ -24,6 +24,7 @@ from cachedb.layout.directories import (
 )
 from cachedb.oci.digest import Digest
 from cachedb.records import Record
+from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -248,7 +249,7 @@ class BlobStore:
         for algorithm in _ALGORITHMS:
             try:
                 with self._directory(algorithm) as directory, storing("sync the blob store"):
-                    os.fsync(directory)
+                    sync(directory)
             except FileNotFoundError:
                 continue
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from cachedb.errors import NotALayout, StorageFailed
+from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ def make_directory(parent: int, name: str, *, mode: int = 0o777) -> int:
             except FileExistsError:
                 pass
             else:
-                os.fsync(parent)
+                sync(parent)
                 with closing(open_directory(parent, name)) as made:
                     inherit_owner(made, parent)
     return open_directory(parent, name)

@@ -7,7 +7,8 @@
 2. `.lock` in the root, which linuxkit takes too, around every change of index.json. linuxkit uses
    a POSIX write lock on the whole file; this is an open-file-description lock, which conflicts
    with it, works between threads and survives the closing of other descriptors of the file. A
-   flock would not conflict with linuxkit's.
+   flock would not conflict with linuxkit's. macOS has no such locks: there it is a POSIX lock, and
+   threads take turns.
 3. The write transaction of the catalog.
 
 A process that holds one takes only those below it, and never holds `.lock` during network traffic.
@@ -18,11 +19,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import struct
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from cachedb import system_calls
 from cachedb.errors import CacheBusy, NotALayout, StorageFailed
 from cachedb.layout.directories import closing, is_named, open_regular
 from cachedb.layout.health import holders_of
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 _LONGEST_PAUSE = 0.1
 _NOTICE_SECONDS = 2.0
 _OPEN = os.O_RDWR | os.O_CREAT
-# struct flock: type, whence, start, length (0: the whole file), pid; then the end padding.
-_FLOCK = "hhqqi0q"
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES})
 
 
@@ -46,8 +45,15 @@ def names(root: int, *, timeout: float | None = None) -> Iterator[None]:
     Raises:
         CacheBusy: Another process still holds it after `timeout` seconds (LOCK_SECONDS if None).
     """
-    with _locked(root, _NAMES, timeout):
-        yield
+    seconds = LOCK_SECONDS.value if timeout is None else timeout
+    with system_calls.taking_turns(root, seconds) as has_turn:
+        if not has_turn:
+            raise CacheBusy(
+                f"the cache is locked by another thread (waited {seconds:.0f} s)",
+                hint=f"{LOCK_SECONDS.variable}=SECONDS waits longer",
+            )
+        with _locked(root, _NAMES, timeout):
+            yield
 
 
 @contextmanager
@@ -177,30 +183,17 @@ def _try_sharing(descriptor: int) -> bool:
     return try_flock(descriptor, fcntl.LOCK_SH)
 
 
-def _try_ofd(descriptor: int) -> bool:
-    request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, request)
-    except OSError as error:
-        if error.errno not in _BUSY:
-            raise
-        return False
-    return True
-
-
 def _holder(descriptor: int) -> str:
     """Name a process that holds a lock on an open file, as far as the kernel shows it."""
     for pid, program in holders_of(os.fstat(descriptor)):
         if pid != os.getpid():
             return f"process {pid} ({program})"
     # /proc hides the descriptors of other users' processes; the owner of a POSIX lock is public.
-    request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, request)
-    pid = struct.unpack(_FLOCK, answer)[4]
-    return f"process {pid}" if pid > 0 else "another process"
+    owner = system_calls.record_lock_owner(descriptor)
+    return "another process" if owner is None else f"process {owner}"
 
 
-_NAMES = _Lock(".lock", 0o666, _try_ofd)
+_NAMES = _Lock(".lock", 0o666, system_calls.try_record_lock)
 _SHARED = _Lock("gc.lock", 0o600, _try_sharing)
 _STAGE = _Lock("stage.lock", 0o600, _try_sharing)
 _ALONE = _Lock("gc.lock", 0o600, try_flock)

@@ -18,6 +18,7 @@ from cachedb.errors import InvalidDigest
 from cachedb.layout.directories import closing, make_directory, open_directory, storing
 from cachedb.layout.staging.area import digest_of, name_of
 from cachedb.oci.digest import Digest
+from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ class Quarantine:
             closing(make_directory(self._private, "trash", mode=0o700)) as trash,
         ):
             os.rename(run, run + FINISHED, src_dir_fd=trash, dst_dir_fd=trash)
-            os.fsync(trash)
+            sync(trash)
         return run + FINISHED
 
     def add(self, run: str, digest: Digest) -> bool:
@@ -67,7 +68,7 @@ class Quarantine:
     def sync(self, run: str) -> None:
         """Make the moves of a run durable."""
         with self._run(run) as directory, storing("sync the quarantine"):
-            os.fsync(directory)
+            sync(directory)
         self._blobs.sync()
 
     def blobs(self, run: str) -> Iterator[Digest]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
+import re
 import stat
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from cachedb import system_calls
 from cachedb.errors import NotALayout, StorageFailed
 from cachedb.layout.directories import (
     closing,
@@ -36,6 +38,7 @@ OURS = "cachedb"
 STAGE, LEASES, TEMPORARY, TRASH = (
     f".cachedb/{name}" for name in ("ingest", "leases", "tmp", "trash")
 )
+_UNTOUCHED_NS = 86_400 * 10**9
 
 
 class _Pattern(NamedTuple):
@@ -128,7 +131,7 @@ class TemporaryFiles:
 def _is_in_use(parent: int, name: str, pattern: _Pattern) -> bool:
     """Return whether another process has a file open or locked, or may have.
 
-    The kernel grants a write lease only on a file that no other process has open.
+    Where the kernel does not tell, a file is in use until it has not been written for a day.
     """
     try:
         descriptor = open_file(parent, name)
@@ -137,15 +140,11 @@ def _is_in_use(parent: int, name: str, pattern: _Pattern) -> bool:
     with closing(descriptor):
         if pattern.folder in _LOCKED:
             return not try_flock(descriptor, fcntl.LOCK_SH)
-        try:
-            # A process that opens the file while the lease is held makes the kernel send a signal:
-            # SIGURG, which is ignored, and not SIGIO, which ends this process.
-            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        except OSError:
-            return True
-        return not try_flock(descriptor)
+        if system_calls.HAS_LEASES:
+            is_in_use = system_calls.is_open_elsewhere(descriptor)
+        else:
+            is_in_use = time.time_ns() - _touched(os.fstat(descriptor)) < _UNTOUCHED_NS
+        return is_in_use or not try_flock(descriptor)
 
 
 def _look_at(parent: int, name: str, pattern: _Pattern) -> TemporaryFile | None:

@@ -30,6 +30,7 @@ from cachedb.layout.directories import (
 from cachedb.layout.locks import exclusive_staging, make_locked, try_flock
 from cachedb.oci.digest import Digest
 from cachedb.patterns import lazy
+from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -277,7 +278,7 @@ def _write_hashing(descriptor: int, chunks: Iterable[bytes], algorithm: str) -> 
 def complete(ingest: int, descriptor: int, part: str, name: str) -> None:
     """Sync a verified part and rename it to the name of a complete blob."""
     with storing("complete a blob"):
-        os.fsync(descriptor)
+        sync(descriptor)
         os.fchmod(descriptor, 0o444)
         os.rename(part, name, src_dir_fd=ingest, dst_dir_fd=ingest)
 
