@@ -79,6 +79,14 @@ class CacheReader:
 
         return read_recorded(recorded)
 
+    def configuration_problem(self) -> str | None:
+        """Return why the configuration file of the cache is ignored; None if it is not."""
+        if self.layout.is_own_trusted("cachedb.toml"):
+            return None
+        from cachedb.operations.read import cache_configuration
+
+        return cache_configuration.problem(self.layout)
+
     def answer(self, answer: Callable[[Connection], _T]) -> _T:
         """Return what `answer` reads in one transaction of the catalog."""
         with self.catalog.reading() as connection:

@@ -47,7 +47,11 @@ _COMMANDS: Final = {
     "rm": "Remove names from the cache; blobs stay until `cachedb gc`.",
     "clean": "Remove all names, and all blobs that no running operation holds.",
     "query": "Query refs, blobs, links or packages.",
+    "config": "Print or change the defaults of options.",
+    "cache": "Print the directory of the cache, which need not exist.",
 }
+# Names that people know from other tools; --help does not list them.
+_ALIASES: Final = {"df": "du", "images": "ls", "load": "import", "rmi": "rm", "save": "export"}
 _COMPLETE: Final = "_CACHEDB_COMPLETE"
 # Commands that stage blobs, which the same command finds again. `export` writes nothing that can
 # be resumed, and commands on the cache alone are finished or undone by the next one.
@@ -106,6 +110,7 @@ class _Commands(TyperGroup):
         self.format_commands(ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        args = [_ALIASES.get(args[0], args[0]), *args[1:]]
         if not ctx.resilient_parsing and args[0] not in _COMMANDS:
             raise no_such_command(args[0], _COMMANDS, ctx)
         return super().resolve_command(ctx, args)

@@ -13,7 +13,7 @@ from cachedb.patterns import lazy
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cachedb.cli.options.defaults import Setting
+    from cachedb.cli.settings.defaults import Setting
 
 SHARED: Final = "Options of every command, before or after its name"
 _LONG_OPTION: Final = lazy(r"(--[a-z][a-z-]*)(=.*)?", re.DOTALL)
@@ -56,7 +56,7 @@ class Command(TyperCommand):
     """Command that also has the shared options which its function does not declare.
 
     The value of an option is that of the command line, else of its environment variable, else of
-    the configuration file, else its default.
+    the configuration file, else of the configuration of the cache, else its default.
     """
 
     settings: Mapping[str, Setting] = {}
@@ -70,7 +70,7 @@ class Command(TyperCommand):
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Return the parsed command line, with defaults from environment and files."""
-        from cachedb.cli.options import defaults
+        from cachedb.cli.settings import defaults
 
         is_lenient = bool(extra.get("resilient_parsing")) or "--help" in args
         self.settings = defaults.outer_settings(
@@ -78,6 +78,13 @@ class Command(TyperCommand):
         )
         extra["default_map"] = {name: each.value for name, each in self.settings.items()}
         return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, with the defaults of output of its cache."""
+        from cachedb.cli.settings import display
+
+        display.apply(ctx)
+        return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, the options of the command, and those of every command."""

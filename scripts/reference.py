@@ -8,7 +8,7 @@ import typer
 
 from cachedb import errors, limits
 from cachedb.cli.app import app
-from cachedb.cli.options import defaults
+from cachedb.cli.settings import defaults
 from cachedb.limits import Limit
 from cachedb.query import vocabulary
 from scripts import python_reference

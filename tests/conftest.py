@@ -1,5 +1,6 @@
 """Fixtures of all tests: layouts on disk as another tool writes them."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +25,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep compiled queries out of the cache directory of the user."""
+    """Keep compiled queries out of the cache directory of the user, and read no configuration."""
     with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CACHEDB_CONFIG", os.devnull)
         environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-home")))
         yield
 

@@ -193,6 +193,25 @@ class Layout:
         limit.check(len(content), f"{PRIVATE}/{name}")
         return content
 
+    def is_own_trusted(self, name: str) -> bool:
+        """Return whether a file of ``.cachedb`` is ours or root's, and no other user can write it.
+
+        A file that does not exist is trusted.
+        """
+        if not self.is_private_trusted:
+            return False
+        try:
+            with (
+                closing(open_directory(self._root, PRIVATE)) as private,
+                closing(open_file(private, name)) as descriptor,
+            ):
+                found = os.fstat(descriptor)
+        except FileNotFoundError:
+            return True
+        except (NotALayout, StorageFailed):
+            return False
+        return found.st_uid in {os.geteuid(), 0} and not found.st_mode & _OTHERS_WRITE
+
     def replace_own(self, name: str, content: bytes) -> None:
         """Write a file of ``.cachedb``, atomically and durably."""
         with self._private() as private:

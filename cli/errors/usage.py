@@ -19,16 +19,11 @@ _ELSEWHERE: Final = {
     "blobs": "query",
     "cp": "copy",
     "delete": "rm",
-    "df": "du",
     "fsck": "verify",
-    "images": "ls",
     "list": "ls",
-    "load": "import",
     "prune": "gc",
     "remove": "rm",
     "repair": "verify",
-    "rmi": "rm",
-    "save": "export",
     "search": "query",
 }
 

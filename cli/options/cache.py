@@ -49,6 +49,8 @@ def read_catalog(given: Path | None, answer: Callable[[Connection], _T]) -> _T:
 
 def _tell_problems(opened: Cache) -> None:
     """Print which entries of index.json cannot be read, and what removes them."""
+    if ignored := opened.configuration_problem():
+        output.tell(f"warning: {ignored}")
     found = opened.unreadable_entries()
     for each in found[:_MOST_PROBLEMS]:
         removal = f"cachedb rm '{each.address}'"

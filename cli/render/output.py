@@ -87,6 +87,13 @@ def words(values: Iterable[object]) -> str:
     return ",".join("" if value is None else str(value) for value in values)
 
 
+def text_of(value: object) -> str:
+    """Return the text of a setting: lists joined by commas, yes or no, nothing for None."""
+    if isinstance(value, (list, tuple)):
+        return words(value)
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
 def say(line: str = "", end: str = "\n") -> None:
     """Print a line of data to stdout, unchanged; the caller has escaped it."""
     sys.stdout.write(f"{line}{end}")

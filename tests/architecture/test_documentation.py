@@ -59,7 +59,7 @@ class Diagnostics(StringIO):
 def run(command: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a line as a person would, and return what it prints."""
     words = shlex.split(command)
-    if words[0] != "cachedb" or "|" in words:
+    if words[0] != "cachedb" or not {"|", ">"}.isdisjoint(words):
         done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)
         return done.stdout + done.stderr
     monkeypatch.setattr(sys, "argv", words)
@@ -100,6 +100,7 @@ def test_golden_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")  # as wide as lines of the pages are
     monkeypatch.setenv("CACHEDB_CACHE", "cache")
+    monkeypatch.setenv("CACHEDB_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     text = page.read_text()
     with ExitStack() as stack:

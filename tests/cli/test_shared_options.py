@@ -7,8 +7,8 @@ import pytest
 
 from cachedb.cli import command as grammar
 from cachedb.cli.app import _COMMANDS, _load, main
-from cachedb.cli.options.defaults import option_name, variables
 from cachedb.cli.options.shared import OF_EVERY_COMMAND, shared_options
+from cachedb.cli.settings.defaults import option_name, variables
 from tests import build
 from tests.cli.conftest import Run, succeed
 
@@ -18,6 +18,7 @@ APP = build.image()
 @pytest.fixture(autouse=True)
 def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration file that does not exist yet."""
+    monkeypatch.delenv("CACHEDB_CONFIG")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     path = tmp_path / "config" / "cachedb" / "config.toml"
     path.parent.mkdir(parents=True)
@@ -200,3 +201,130 @@ def test_help_is_printed_with_a_wrong_configuration(
 ) -> None:
     configuration.write_text("no toml")
     assert "Usage" in succeed(run, populated.path, "ls", "--help")
+
+
+# -- config and cache ----------------------------------------------------------------------
+
+
+def settings(run: Run, cache: Path) -> dict[str, tuple[str, str]]:
+    rows = json.loads(succeed(run, cache, "config", "list", "--format", "json"))
+    return {row["key"]: (row["value"], row["origin"]) for row in rows}
+
+
+def test_config_list_prints_the_origin_that_has_precedence(
+    run: Run, populated: build.Tree, configuration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration.write_text('tz = "UTC"\nformat = "csv"\n[pull]\njobs = 4\n')
+    monkeypatch.setenv("CACHEDB_FORMAT", "table")
+    monkeypatch.setenv("CACHEDB_GC_GRACE", "2h")
+    (populated.path / ".cachedb").mkdir(mode=0o700)
+    (populated.path / ".cachedb/cachedb.toml").write_text('[display]\nsort = "size"\n')
+    found = settings(run, populated.path)
+
+    assert found["cache"] == (str(populated.path), "CACHEDB_CACHE")
+    assert found["format"] == ("table", "CACHEDB_FORMAT")
+    assert found["gc.grace"] == ("2h", "CACHEDB_GC_GRACE")
+    assert found["tz"] == ("UTC", str(configuration))
+    assert found["pull.jobs"] == ("4", str(configuration))
+    assert found["display.sort"] == ("size", str(populated.path / ".cachedb/cachedb.toml"))
+    assert found["no-progress"] == (False, "default")
+
+
+def test_config_set_changes_one_key_and_keeps_comments(
+    run: Run, populated: build.Tree, configuration: Path
+) -> None:
+    configuration.write_text('# mine\nformat = "csv" # for now\n')
+    succeed(run, populated.path, "config", "set", "pull.platform", "linux/arm64", "linux/amd64")
+    succeed(run, populated.path, "config", "set", "format", "jsonl")
+
+    assert configuration.read_text().startswith('# mine\nformat = "jsonl" # for now\n')
+    words = ("config", "get", "pull.platform", "--format", "table")
+    assert succeed(run, populated.path, *words) == "linux/arm64,linux/amd64\n"
+    succeed(run, populated.path, "config", "unset", "format")
+    assert settings(run, populated.path)["format"] == ("table", "default")
+    assert run(populated.path, "config", "unset", "format").code == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("set fromat json", 2, "did you mean format?"),
+        ("set pul.platform x", 2, "no such command: 'pul'"),
+        ("set format yaml", 2, "'yaml' is none of"),
+        ("set format", 2, "needs KEY and VALUE"),
+        ("set tz UTC Europe/Berlin", 2, "--tz has one value"),
+        ("get", 2, "config get needs a KEY"),
+        ("list format", 2, "config list takes no KEY"),
+        ("get nothing", 3, "'nothing' is not set"),
+    ],
+)
+def test_config_refuses_what_is_no_setting(
+    run: Run, populated: build.Tree, configuration: Path, words: str, code: int, said: str
+) -> None:
+    done = run(populated.path, "config", *words.split())
+
+    assert (done.code, said in done.err) == (code, True), done.err
+    assert not configuration.exists()
+
+
+def test_cache_dir_prints_the_directory_of_the_cache(run: Run, tmp_path: Path) -> None:
+    assert succeed(run, tmp_path / "none", "cache", "dir") == f"{tmp_path / 'none'}\n"
+    assert succeed(run, tmp_path, "cache", "dir", "--cache", "/x/y") == "/x/y\n"
+
+
+# -- configuration of a cache --------------------------------------------------------------
+
+
+@pytest.fixture
+def own(populated: build.Tree) -> Path:
+    """The configuration file of the cache, with defaults of output."""
+    path = populated.path / ".cachedb" / "cachedb.toml"
+    path.parent.mkdir(mode=0o700)
+    path.write_text('[display]\nformat = "csv"\n[queries]\nmine = "refs tag:1"\n')
+    return path
+
+
+def test_the_configuration_of_a_cache_has_defaults_of_output(
+    run: Run, populated: build.Tree, own: Path, configuration: Path
+) -> None:
+    assert succeed(run, populated.path, "ls").startswith("name,digest")
+    configuration.write_text('format = "jsonl"')
+    assert json.loads(succeed(run, populated.path, "ls"))
+    assert succeed(run, populated.path, "ls", "--format", "{name}") == "example.com/app:1\n"
+
+
+def test_a_configuration_that_others_may_write_is_ignored_with_a_warning(
+    run: Run, populated: build.Tree, own: Path
+) -> None:
+    own.chmod(0o622)
+    done = run(populated.path, "ls")
+
+    assert done.out.startswith("NAME")
+    assert "warning: .cachedb/cachedb.toml belongs to another user, or other" in done.err
+    assert run(populated.path, "query", "@mine").code == 2
+    assert run(populated.path, "query", "--save", "more", "refs").code == 2
+    assert "mine" in own.read_text()
+
+
+def test_a_key_that_is_no_default_of_output_is_refused(
+    run: Run, populated: build.Tree, own: Path
+) -> None:
+    own.write_text('[display]\nmirror = "https://example.com"\n')
+    done = run(populated.path, "ls")
+    assert (done.code, "invalid 'mirror' in [display]" in done.err) == (2, True)
+
+
+# -- names of other tools ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [("images", "ls"), ("df", "du"), ("rmi", "rm"), ("save", "export"), ("load", "import")],
+)
+def test_a_name_of_another_tool_is_a_hidden_alias(
+    run: Run, populated: build.Tree, alias: str, name: str
+) -> None:
+    help_text = succeed(run, populated.path, "--help")
+
+    assert f"\n  {alias} " not in help_text
+    assert f"Usage: cachedb {name} " in succeed(run, populated.path, alias, "--help")

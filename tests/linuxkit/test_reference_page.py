@@ -13,7 +13,7 @@ import typer.main
 
 import cachedb.linuxkit
 from cachedb.cli.app import app
-from cachedb.cli.options import defaults
+from cachedb.cli.settings import defaults
 from cachedb.linuxkit.content_store import Writer
 from tests import facts
 

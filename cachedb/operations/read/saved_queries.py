@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.errors import InvalidInput
-from cachedb.limits import CONFIG_BYTES
+from cachedb.operations.read import cache_configuration
+from cachedb.operations.read.cache_configuration import CONFIGURATION
+from cachedb.operations.read.cache_configuration import PATH as _PATH
 from cachedb.patterns import lazy
 from cachedb.query.semantics import macros
 from cachedb.records import Record
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from cachedb.errors import QueryError
     from cachedb.layout import Layout
 
-CONFIGURATION: Final = "cachedb.toml"
-_PATH: Final = f".cachedb/{CONFIGURATION}"
 _TABLE: Final = "queries"
 _ANY_HEAD: Final = lazy(r"^[ \t]*\[", re.MULTILINE)
 _HEAD: Final = lazy(r"^[ \t]*\[[ \t]*queries[ \t]*\][^\n]*\n?", re.MULTILINE)
@@ -47,13 +47,13 @@ def load(layout: Layout) -> dict[str, str]:
     Raises:
         InvalidInput: The file is not TOML, or holds something else than queries.
     """
-    return {name: text for name, (text, _) in _entries(_document(_content(layout))).items()}
+    return {name: text for name, (text, _) in _entries(cache_configuration.read(layout)).items()}
 
 
 def load_leniently(root: Path) -> dict[str, str]:
     """Return the description or text of each saved query, for completion; {} on any error."""
     try:
-        entries = _entries(_document((root / _PATH).read_text(encoding="utf-8")))
+        entries = _entries(cache_configuration.parse((root / _PATH).read_text(encoding="utf-8")))
     except (InvalidInput, OSError, UnicodeDecodeError):
         return {}
     return {name: doc or text for name, (text, doc) in entries.items()}
@@ -61,7 +61,7 @@ def load_leniently(root: Path) -> dict[str, str]:
 
 def list_saved(layout: Layout) -> tuple[SavedQuery, ...]:
     """Read every saved query of a cache, in the order of the file; raises as `load` does."""
-    entries = _entries(_document(_content(layout)))
+    entries = _entries(cache_configuration.read(layout))
     texts = {name: text for name, (text, _) in entries.items()}
     problems = macros.read(texts, now=datetime.now(UTC)).problems
     return tuple(
@@ -78,8 +78,8 @@ def save(layout: Layout, name: str, text: str, doc: str | None = None) -> None:
         InvalidInput: `doc` does not print; or the file cannot be read, or cannot be changed
             without losing something.
     """
-    content = _content(layout)
-    document = _document(content)
+    content = cache_configuration.content_to_change(layout)
+    document = cache_configuration.parse(content)
     texts = {key: each for key, (each, _) in _entries(document).items()}
     macros.add(texts, name, text, now=datetime.now(UTC))
     if doc is not None and not doc.isprintable():
@@ -95,25 +95,10 @@ def forget(layout: Layout, name: str) -> None:
         QueryError: There is none of that name, or another saved query uses it.
         InvalidInput: The file cannot be read, or not be changed without losing something.
     """
-    content = _content(layout)
-    document = _document(content)
+    content = cache_configuration.content_to_change(layout)
+    document = cache_configuration.parse(content)
     macros.remove({key: each for key, (each, _) in _entries(document).items()}, name)
     _change(layout, content, document, name, None)
-
-
-def _content(layout: Layout) -> str:
-    content = layout.read_own(CONFIGURATION, CONFIG_BYTES) or b""
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{_PATH}: {error}") from error
-
-
-def _document(content: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{_PATH}: {error}") from error
 
 
 def _entries(document: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from cachedb.cli.options import config_file
+from cachedb.cli.settings import config_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,10 +22,11 @@ _IN_LINES: Final = frozenset({"drop", "format", "keep", "param"})
 
 
 class Setting(NamedTuple):
-    """Default of an option, and the variable or file that it comes from."""
+    """Default of an option, the variable or file that it comes from, and its key in the file."""
 
     value: Any
     origin: str
+    key: str
 
 
 def option_name(param: Any) -> str | None:
@@ -57,16 +58,19 @@ def outer_settings(
     for name, param in options.items():
         setting = _from_environment(command, name, is_list=param.multiple)
         if setting is None and name in configured:
-            setting = Setting(configured[name], str(config_file.config_path()))
+            key, value = configured[name]
+            setting = Setting(value, str(config_file.config_path()), key)
         if setting is not None:
             found[param.name] = setting
     return found
 
 
 def _from_environment(command: str, option: str, *, is_list: bool) -> Setting | None:
-    for variable in variables(command, option):
-        if text := os.environ.get(variable):
-            return Setting(_values(option, text) if is_list else text, variable)
+    own, *general = variables(command, option)
+    for key, names in ((f"{command}.{option}", (own,)), (option, general)):
+        for variable in names:
+            if text := os.environ.get(variable):
+                return Setting(_values(option, text) if is_list else text, variable, key)
     return None
 
 

@@ -27,8 +27,8 @@ def config_path() -> Path:
 
 def settings(
     command: str, options: Collection[str], *, is_lenient: bool = False
-) -> Mapping[str, Any]:
-    """Return the values of the file for the options of a command, by name of option.
+) -> Mapping[str, tuple[str, Any]]:
+    """Return key and value in the file for the options of a command, by name of option.
 
     Raises:
         InvalidInput: The file is not TOML, or has an unknown key in the table of the command;
@@ -43,10 +43,11 @@ def settings(
             return {}
         raise
     found = {}
-    for name, value in (*document.items(), *own.items()):
-        option = name.replace("_", "-")
-        if option in options and not isinstance(value, dict):
-            found[option] = as_typed(value)
+    for prefix, table in (("", document), (f"{command}.", own)):
+        for name, value in table.items():
+            option = name.replace("_", "-")
+            if option in options and not isinstance(value, dict):
+                found[option] = (prefix + option, as_typed(value))
     return found
 
 

@@ -1,0 +1,93 @@
+"""``cachedb config``: settings of environment and configuration file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cachedb.cli.options.cache import CacheOption
+from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Column, Format
+from cachedb.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.cli.settings.listing import ListedSetting
+
+_COLUMNS = (Column("key"), Column("value", output.text_of), Column("origin"))
+
+
+class Action(StrEnum):
+    """What to do with the configuration."""
+
+    LIST = "list"
+    GET = "get"
+    SET = "set"
+    UNSET = "unset"
+    PATH = "path"
+
+
+def command(
+    context: typer.Context,
+    action: Annotated[Action, typer.Argument(help="list, get, set, unset or path.")],
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="[KEY]", help="Option, as `format`, or `pull.platform` for pull."),
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[VALUE]...", help="Value; several for an option with several."),
+    ] = None,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Print or change the defaults of options.
+
+    `list` prints each setting with its origin: an environment variable, the configuration file,
+    the configuration of the cache, or the default. `set` and `unset` change the configuration
+    file, whose path is that of `path`.
+    """
+    from cachedb.cli.settings import config_file, config_writer, listing
+
+    if (key is None) is (action in {Action.GET, Action.SET, Action.UNSET}):
+        needs = "needs a KEY" if key is None else "takes no KEY"
+        raise InvalidInput(f"config {action} {needs}", hint="cachedb config --help")
+    if bool(values) is not (action is Action.SET):
+        raise InvalidInput("config set needs KEY and VALUE", hint="cachedb config set format json")
+    commands = _commands(context)
+    if action is Action.PATH:
+        _print([("path", str(config_file.config_path()), "")], form, is_value=True)
+    elif action is Action.LIST:
+        _print(listing.every(commands, cache), form, is_value=quiet)
+    elif action is Action.GET:
+        _print([_found(key or "", listing.every(commands, cache))], form, is_value=True)
+    elif action is Action.SET:
+        option = listing.option_of(commands, key or "")
+        config_writer.write(key or "", listing.typed(context, option, values or ()))
+    else:
+        config_writer.remove(key or "")
+
+
+def _commands(context: typer.Context) -> dict[str, Any]:
+    root: Any = context.find_root().command
+    return {name: root.get_command(context, name) for name in root.list_commands(context)}
+
+
+def _found(key: str, settings: Sequence[ListedSetting]) -> ListedSetting:
+    for setting in settings:
+        if setting.key == key:
+            return setting
+    raise NotFound(f"{key!r} is not set", hint="cachedb config list")
+
+
+def _print(settings: Sequence[Any], form: str, *, is_value: bool) -> None:
+    if is_value and form is Format.TABLE:
+        for _, value, _ in settings:
+            output.say(output.show(output.text_of(value)))
+    else:
+        tables.render(_COLUMNS, settings, form)

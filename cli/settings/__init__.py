@@ -1,0 +1,1 @@
+"""Defaults of options: environment, configuration file, and configuration of the cache."""
