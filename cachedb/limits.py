@@ -38,6 +38,7 @@ def _limit(name: str, value: int) -> Limit:
 MANIFEST_BYTES = _limit("manifest bytes", 8 * MIB)
 CONFIG_BYTES = _limit("config bytes", 4 * MIB)
 INDEX_JSON_BYTES = _limit("index.json bytes".replace(".", " "), 64 * MIB)
+JOURNAL_BYTES = _limit("journal bytes", 64 * MIB)
 MARKER_BYTES = _limit("oci-layout bytes", 4 * KIB)
 TOKEN_BYTES = _limit("token bytes", 64 * KIB)
 CREDENTIAL_FILE_BYTES = _limit("credential file bytes", 4 * MIB)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from cachedb.errors import CacheError, CacheNotFound, InvalidManifest, NotALayout, StorageFailed
-from cachedb.layout import ballast, fingerprint, leases, locks
+from cachedb.layout import ballast, fingerprint, journal, leases, locks
 from cachedb.layout.atomic import replace_file
 from cachedb.layout.blobs import BlobStore
 from cachedb.layout.directories import (
@@ -33,9 +33,10 @@ from cachedb.limits import INDEX_JSON_BYTES, MARKER_BYTES
 from cachedb.oci import layout_marker
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
+    from typing import Any
 
     from cachedb.layout.fingerprint import Fingerprint
     from cachedb.limits import Limit
@@ -46,6 +47,8 @@ _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _TORN_SECONDS = 1.0
 _A_FOLDER_IS_THERE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST})
 _TORN_PAUSE = 0.02
+# Recording a use must not hold up a command whose result does not depend on it.
+_JOURNAL_SECONDS = 0.5
 
 
 class Layout:
@@ -216,6 +219,39 @@ class Layout:
         """Write a file of ``.cachedb``, atomically and durably."""
         with self._private() as private:
             replace_file(private, private, name, content)
+
+    def append_journal(self, record: Mapping[str, Any]) -> bool:
+        """Append a record without fsync; return whether to rewrite it: `journal.append`."""
+        with self._private() as private:
+            return journal.append(private, record, timeout=_JOURNAL_SECONDS)
+
+    def append_journal_durably(self, record: Mapping[str, Any]) -> None:
+        """Append a record that survives a power loss: `journal.append_durably`."""
+        with self._private() as private:
+            journal.append_durably(private, record)
+
+    def read_journal(self, position: journal.Position | None = None) -> journal.Tail | None:
+        """Read the journal behind a position: `journal.read`; None if there is none to trust."""
+        if not self.is_private_trusted:
+            return None
+        try:
+            private = open_directory(self._root, PRIVATE)
+        except FileNotFoundError:
+            return None
+        with closing(private):
+            return journal.read(private, position)
+
+    def rewrite_journal(
+        self, rewritten: Callable[[journal.Tail], Iterable[Mapping[str, Any]]]
+    ) -> journal.Position | None:
+        """Replace the journal by what `rewritten` makes of all of its records.
+
+        Atomic and durable; records that other processes append meanwhile wait for it. Returns the
+        position behind them, or None if there is no journal.
+        """
+        with self._private() as private, locks.journal(private):
+            whole = journal.read(private, None)
+            return None if whole is None else journal.rewrite(private, rewritten(whole))
 
     def set_aside(self, name: str) -> None:
         """Rename a file of ``.cachedb`` to ``NAME.bak``, which replaces an older one."""

@@ -10,6 +10,7 @@
    flock would not conflict with linuxkit's. macOS has no such locks: there it is a POSIX lock, and
    threads take turns.
 3. The write transaction of the catalog.
+4. `.cachedb/journal.lock` (flock): around an append to the journal, and around its replacement.
 
 A process that holds one takes only those below it, and never holds `.lock` during network traffic.
 """
@@ -54,6 +55,13 @@ def names(root: int, *, timeout: float | None = None) -> Iterator[None]:
             )
         with _locked(root, _NAMES, timeout):
             yield
+
+
+@contextmanager
+def journal(private: int, *, timeout: float | None = None) -> Iterator[None]:
+    """Hold `journal.lock`, which excludes other writers of the journal; fails as `names` does."""
+    with _locked(private, _JOURNAL, timeout):
+        yield
 
 
 @contextmanager
@@ -193,6 +201,7 @@ def _holder(descriptor: int) -> str:
     return "another process" if owner is None else f"process {owner}"
 
 
+_JOURNAL = _Lock("journal.lock", 0o600, try_flock)
 _NAMES = _Lock(".lock", 0o666, system_calls.try_record_lock)
 _SHARED = _Lock("gc.lock", 0o600, _try_sharing)
 _STAGE = _Lock("stage.lock", 0o600, _try_sharing)
