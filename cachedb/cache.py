@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from cachedb import arguments
 from cachedb.cache_files import CacheFiles
+from cachedb.cache_retention import CacheRetention
 from cachedb.cache_transfers import CacheTransfers
 from cachedb.catalog.database_file import CATALOG
 from cachedb.layout import Layout
@@ -27,15 +28,12 @@ if TYPE_CHECKING:
     from cachedb.operations.check.verify import Verification
     from cachedb.operations.gc.mark import GCPlan
     from cachedb.operations.gc.remove import RemovalPlan
-    from cachedb.operations.gc.retention import Policy, RetentionPlan
     from cachedb.operations.gc.sweep import GCReport
-    from cachedb.operations.read.resolve import Root
     from cachedb.operations.sync.rebuild import Rebuilt
-    from cachedb.operations.transfer.remote_inspect import Published
     from cachedb.query.syntax.tree import Query
 
 
-class Cache(CacheTransfers, CacheFiles):
+class Cache(CacheTransfers, CacheFiles, CacheRetention):
     """OCI image layout with a catalog of its content; a context manager.
 
     Opening reconciles the catalog with the files. The catalog of a read-only cache is used if it
@@ -230,69 +228,6 @@ class Cache(CacheTransfers, CacheFiles):
             sources = repair.Sources(copies=layouts, connect=connect)
             return repair.repair(self.layout, self.catalog, found, sources)
 
-    def plan_removal(self, names: Names = (), where: Query | str | None = None) -> RemovalPlan:
-        """Plan the removal of names, with the bytes that gc can free afterwards.
-
-        A name that does not exist is no error; the plan lists it as absent. Without names and a
-        query, the plan removes nothing. An entry that cannot be read is removed by its address,
-        ``index.json[2]@0123456789ab``, or by the digest that it declares.
-
-        Raises:
-            AmbiguousName: Several images have one of the names.
-            Refused: The entry at an address can be read, or has changed.
-            QueryError: The query is not one of refs.
-        """
-        from cachedb.operations.gc import remove
-        from cachedb.operations.read.targets import find_targets
-
-        given, query = arguments.names(names), self._parsed(where)
-        unreadable, others = remove.find_unreadable_targets(self.layout, self.catalog, given)
-        if not others and query is None:
-            return remove.plan(self.catalog, (), (), unreadable)
-        roots, absent = find_targets(self.catalog, others, query)
-        return remove.plan(self.catalog, roots, absent, unreadable)
-
-    def plan_published_removal(
-        self,
-        names: Names,
-        connect: Connect,
-        where: Query | str | None = None,
-    ) -> tuple[RemovalPlan, tuple[Published, ...]]:
-        """Plan the removal of names whose registry has the same image; of all without names.
-
-        Returns the plan, and the state of every name in its registry.
-        """
-        from cachedb.operations.gc import remove
-        from cachedb.operations.read.targets import find_targets
-        from cachedb.operations.transfer import remote_inspect
-
-        roots, absent = find_targets(self.catalog, arguments.names(names), self._parsed(where))
-        answers = remote_inspect.check_published(roots, connect)
-        published = [each.root for each in answers if each.is_published]
-        return remove.plan(self.catalog, published, absent), answers
-
-    def plan_retention(self, policy: Policy) -> RetentionPlan:
-        """Plan which refs the queries of a policy remove.
-
-        Raises:
-            Refused: The policy would remove every ref, or more than its limit.
-        """
-        from cachedb.operations.gc import retention
-
-        return retention.plan(self.catalog, policy)
-
-    def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
-        """Remove the refs of a plan in one write of index.json; blobs stay until `collect`."""
-        from cachedb.operations.gc import remove
-
-        return remove.apply(plan, self.layout, self.catalog)
-
-    def discard(self, roots: Sequence[Root]) -> GCReport:
-        """Remove refs, and at once the blobs that only they reference."""
-        from cachedb.operations.gc import discard
-
-        return discard.discard(self.layout, self.catalog, roots)
-
     def clean(self) -> GCReport:
         """Remove all names, and all blobs that no running operation holds."""
         from cachedb.operations.gc import clean
@@ -318,7 +253,7 @@ class Cache(CacheTransfers, CacheFiles):
             grace=grace,
             quarantine=quarantine,
             without=() if after is None else after.ref_ids,
-            chosen=None if query is None else chosen_blobs(self.catalog, query),
+            chosen=None if query is None else chosen_blobs(self._with_uses(), query),
         )
 
     def collect(self, plan: GCPlan) -> GCReport:

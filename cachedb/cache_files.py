@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
-from cachedb.catalog.user_state import uses
 from cachedb.operations.read import resolve
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class CacheFiles(CacheReader):
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)
         found = find_layers(self.layout, image, arguments.platforms(platforms))
-        uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
+        self._record_use(image.roots)
         return found
 
     def _all_layers(self, names: Names, where: Query | str | None) -> list[ImageLayers]:

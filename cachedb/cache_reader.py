@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from cachedb import arguments
 from cachedb.catalog import state
 from cachedb.catalog.enums import INDEX_PROBLEMS
-from cachedb.catalog.user_state import uses
-from cachedb.errors import QueryError
+from cachedb.errors import CacheError, QueryError
 from cachedb.operations.read import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from cachedb.arguments import Names
     from cachedb.catalog.connect import Catalog
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.usage import ImageUsage, SetUsage, Usage
     from cachedb.operations.read.usage_tree import UsageBranch
     from cachedb.operations.read.why import Route
+    from cachedb.operations.sync.history import Event
     from cachedb.query.syntax.tree import Query
 
 
@@ -66,7 +68,7 @@ class CacheReader:
             from cachedb.operations.read.targets import refuse_other_sorts
 
             refuse_other_sorts(query)
-            only = run_query.select_ids(self.catalog, query.sorted_by("name"))
+            only = run_query.select_ids(self._with_uses(), query.sorted_by("name"))
         return self.answer(lambda ask: listing.list_images(ask, only))
 
     def unreadable_entries(self) -> tuple[UnreadableEntry, ...]:
@@ -125,7 +127,7 @@ class CacheReader:
         from cachedb.operations.read import run_query
 
         asked = self.parse(query, **params) if isinstance(query, str) else query
-        return run_query.run_query(self.catalog, asked)
+        return run_query.run_query(self._with_uses(), asked)
 
     def _parsed(self, where: Query | str | None) -> Query | None:
         return self.parse(where) if isinstance(where, str) else where
@@ -155,7 +157,7 @@ class CacheReader:
         """Explain a query and run it, with rows and seconds of each of its parts."""
         from cachedb.operations.read import run_query
 
-        return run_query.analyze(self.catalog, query)
+        return run_query.analyze(self._with_uses(), query)
 
     def find_root(self, text: str) -> Root:
         """Resolve a name or digest to its only root descriptor.
@@ -206,7 +208,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)
             yield from sbom.sboms(connection, self.layout, image, arguments.platform(platform))
-        uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
+        self._record_use(image.roots)
 
     def packages(self, name: str, platform: Platform | str | None = None) -> PackageListing:
         """List the packages in the SBOMs of an image or of one platform."""
@@ -215,7 +217,7 @@ class CacheReader:
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)
             listing = sbom.list_packages(connection, image, arguments.platform(platform))
-        uses.record_use(self.catalog, digests=[root.digest for root in image.roots])
+        self._record_use(image.roots)
         return listing
 
     def why(self, digest: Digest | str) -> tuple[Route, ...]:
@@ -250,7 +252,9 @@ class CacheReader:
         """Return the roots of names and of a query; all roots if there is neither."""
         from cachedb.operations.read.targets import targets
 
-        return targets(self.catalog, arguments.names(names), self._parsed(where))
+        query = self._parsed(where)
+        catalog = self.catalog if query is None else self._with_uses()
+        return targets(catalog, arguments.names(names), query)
 
     def selected_names(self, where: Query | str) -> Sequence[str]:
         """Return a text for each image that a query selects: its name, ``name@digest`` or digest.
@@ -260,7 +264,7 @@ class CacheReader:
         from cachedb.operations.read.targets import selected_names
 
         query = self.parse(where) if isinstance(where, str) else where
-        return selected_names(self.catalog, query)
+        return selected_names(self._with_uses(), query)
 
     def usage_of(self, names: Names = (), where: Query | str | None = None) -> SetUsage:
         """Measure disk usage of several images together, in bytes."""
@@ -291,6 +295,31 @@ class CacheReader:
         from cachedb.operations.gc import mark
 
         return mark.kept(self.catalog)
+
+    def log(self, since: datetime | None = None) -> Sequence[Event]:
+        """Return the operations on this cache, newest first; at least the last 2000 are kept."""
+        from cachedb.operations.sync import history
+
+        return history.events(self.layout, since)
+
+    def _with_uses(self) -> Catalog:
+        """Return the catalog with the uses and pins that have been recorded by now."""
+        from cachedb.operations.sync import history
+
+        with suppress(CacheError):  # read-only, or locked: a query answers with what is known
+            history.bring_up_to_date(self.layout, self.catalog)
+        return self.catalog
+
+    def _record_use(self, roots: Sequence[Root]) -> None:
+        from cachedb.operations.sync import history
+
+        history.record(
+            self.layout,
+            self.catalog,
+            history.USE,
+            names=[root.name for root in roots if root.name is not None],
+            digests=[root.digest for root in roots if root.name is None],
+        )
 
 
 def _refs_of(roots: Sequence[Root] | None) -> Sequence[int] | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
-from cachedb.catalog.user_state import uses
 from cachedb.operations.read import resolve
+from cachedb.operations.sync import history
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -162,7 +162,14 @@ class CacheTransfers(CacheReader):
         from cachedb.operations.transfer.push import push
 
         report = push(self.layout, self.catalog, sendings, connect, options, progress)
-        uses.record_use(self.catalog, names=[pushed.name for pushed in report.pushed])
+        if report.pushed:
+            history.record(
+                self.layout,
+                self.catalog,
+                history.PUSH,
+                names=[pushed.name for pushed in report.pushed],
+                size=sum(pushed.sent for pushed in report.pushed),
+            )
         return report
 
     def copy(
@@ -193,7 +200,13 @@ class CacheTransfers(CacheReader):
         options = CopyOptions(push=push, has_referrers=referrers)
         with arguments.connecting(registries) as connect:
             copied = copy(self.layout, self.catalog, *ends, connect, options, watched)
-        uses.record_use(self.catalog, names=[str(ends[0])])
+        history.record(
+            self.layout,
+            self.catalog,
+            history.COPY,
+            names=[copied.pulled.name, str(copied.pushed.target)],
+            size=copied.pushed.sent,
+        )
         return copied
 
     def import_(
@@ -310,8 +323,10 @@ class CacheTransfers(CacheReader):
         Raises:
             CorruptBlob: A blob has another hash; the archive ends incomplete.
         """
-        uses.record_use(
+        history.record(
+            self.layout,
             self.catalog,
+            history.EXPORT,
             names=[image.name for image in plan.images if image.name is not None],
             digests=[image.digest for image in plan.images if image.name is None],
         )

@@ -21,7 +21,9 @@ from cachedb.cli.render.confirmation import confirm
 from cachedb.cli.render.removals import (
     REMOVALS,
     raise_registry_error,
+    rows_of_pinned,
     rows_of_removal,
+    tell_pinned,
     unpublished,
 )
 from cachedb.cli.render.tables import Format
@@ -29,7 +31,6 @@ from cachedb.cli.render.tables import Format
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.remote_inspect import Published
 
 
@@ -50,8 +51,8 @@ def command(
 ) -> None:
     """Remove all names, and all blobs that no running operation holds.
 
-    Asks for confirmation without --yes. Other files in the directory stay. A directory that is no
-    image layout is refused.
+    Asks for confirmation without --yes. Pinned names stay (cachedb unpin), and so do other files
+    in the directory. A directory that is no image layout is refused.
 
     With --published-only, remove names whose registry has the same image, and the blobs that only
     these images use.
@@ -59,13 +60,12 @@ def command(
     answers: Sequence[Published] = ()
     with open_cache(cache) as opened:
         folder = str(opened.layout.root)
-        roots: Sequence[Root]
         if published_only:
             with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
                 plan, answers = opened.plan_published_removal((), connect)
-            roots = plan.roots
         else:
-            roots = opened.targets()
+            plan = opened.plan_clean()
+        roots = plan.roots
         if not dry_run and not yes:
             what = "published image" if published_only else "name"
             confirm(f"remove {output.count(len(roots), what)} with their blobs from {folder}")
@@ -80,10 +80,11 @@ def command(
         for root in roots:
             output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
     else:
-        rows = rows_of_removal(roots, answers, is_done=not dry_run)
+        rows = [*rows_of_removal(roots, answers, is_done=not dry_run), *rows_of_pinned(plan)]
         summary = {"removed": len(roots), "freed": freed, "is_dry_run": dry_run}
         print_items(REMOVALS, rows, summary, form)
     if not quiet:
+        tell_pinned(plan)
         _tell(len(roots), answers, freed, folder)
     raise_registry_error(answers)
 

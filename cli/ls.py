@@ -42,6 +42,7 @@ _COLUMNS = (
     Column("platforms", output.words, shorten=fitting.items),
     Column("size", output.size, is_number=True),
     Column("state"),
+    Column("pinned", lambda is_pinned: "pinned" if is_pinned else ""),
 )
 
 
@@ -117,12 +118,23 @@ def _print(
                 output.say(digest, end)
         return
     rows: list[tuple[object, ...]] = [
-        (each.name, each.digest, [str(p) for p in each.platforms], each.size, str(each.health))
+        (
+            each.name,
+            each.digest,
+            [str(p) for p in each.platforms],
+            each.size,
+            str(each.health),
+            each.is_pinned,
+        )
         for each in listed
     ]
     # A table has the address that `rm` takes, where a program reads it from stderr.
     rows += [
-        (None, each.address if form is Format.TABLE else each.digest, [], 0, "unreadable")
+        (None, each.address if form is Format.TABLE else each.digest, [], 0, "unreadable", False)
         for each in unreadable
     ]
-    tables.render(_COLUMNS, rows, form, end=end)
+    if form is Format.TABLE and not any(row[-1] for row in rows):
+        # A table has no column that would be empty in every row.
+        tables.render(_COLUMNS[:-1], (row[:-1] for row in rows), form, end=end)
+    else:
+        tables.render(_COLUMNS, rows, form, end=end)

@@ -23,10 +23,10 @@ from cachedb.cli.render.confirmation import confirm
 from cachedb.cli.render.removals import (
     REMOVALS,
     raise_registry_error,
-    rows_of_absent,
+    rows_of_others,
     rows_of_removal,
     rows_of_unreadable,
-    tell_unnamed,
+    tell_kept,
     unpublished,
 )
 from cachedb.cli.render.tables import Format
@@ -80,7 +80,8 @@ def command(
     """Remove names from the cache; blobs stay until `cachedb gc`.
 
     Other names of the same image stay. A name that does not exist is reported, and is an error
-    only with --strict. With --where, the selected names are printed and confirmed first.
+    only with --strict. A pinned name is refused (cachedb unpin). With --where, the selected names
+    are printed and confirmed first; pinned ones stay.
 
     An entry of index.json that cannot be read is removed by its address, as in
     'index.json[2]@0123456789ab' (cachedb ls prints it), or by the digest that it declares.
@@ -108,7 +109,7 @@ def command(
         rows = [
             *rows_of_removal(removed, answers, is_done=not dry_run),
             *rows_of_unreadable(plan, is_done=not dry_run),
-            *rows_of_absent(plan),
+            *rows_of_others(plan),
         ]
         summary = {"removed": entries, "freeable": plan.freed, "is_dry_run": dry_run}
         print_items(REMOVALS, rows, summary, form)
@@ -143,6 +144,6 @@ def _tell(plan: RemovalPlan, answers: Sequence[Published], names: int, *, is_don
         output.tell(f"{error}" + (f" ({error.hint})" if error.hint else ""))
     for root, why in unpublished(answers):
         output.tell(f"kept {root.name or root.digest}: {why}")
-    tell_unnamed(plan)
+    tell_kept(plan)
     done = "removed" if is_done else "would remove"
     output.tell(f"{done} {output.count(names, 'name')}; gc can free {output.size(plan.freed)}")

@@ -31,7 +31,7 @@ _HEAD = """\
 -- {what} for {dialect}.
 -- Generated from cachedb/catalog/{source} by `make golden`; never edited by hand.
 """
-_REVISION = "0001"
+_REVISION = "0002"
 _DIALECTS: dict[str, Callable[[], Dialect]] = {
     "sqlite": lambda: sqlite.dialect(paramstyle="named"),
     "postgresql": lambda: postgresql.dialect(paramstyle="pyformat"),

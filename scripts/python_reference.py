@@ -32,6 +32,7 @@ Text is parsed where it enters. In signatures:
 _CACHE = {
     "Open and change": "cache.Cache",
     "Transfer": "cache_transfers.CacheTransfers",
+    "Remove": "cache_retention.CacheRetention",
     "Read": "cache_reader.CacheReader",
     "Read inside layers": "cache_files.CacheFiles",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The `user_version` of a catalog with today's tables."""
 APPLICATION_ID = 0x0C1CACED
 """What marks a SQLite database as a catalog of ours."""
@@ -13,6 +13,10 @@ FINGERPRINT = "fingerprint"
 """The key in `state` of the state of the files that the rows stand for."""
 INDEX_PROBLEMS = "index-problems"
 """The key in `state` of a JSON list of the entries of index.json that cannot be read."""
+JOURNAL = "journal"
+"""The key in `state` of the position up to which the journal was read."""
+ADOPTED = "adopted"
+"""The key in `state` of when a catalog first saw names that were there before it, if it did."""
 NAMES = "names"
 """The key in `state` of the index.json that the rows stand for."""
 

@@ -162,6 +162,7 @@ class RefColumns(TypedColumns):
     size: Named[int] = Column(_INT64, nullable=False)
     platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
     pinned: Named[int] = Column(Integer, nullable=False)
+    """1 if its annotation or a row of `pin` says so."""
     source: Named[str | None] = Column(Text)
     """A hint: pull, import, build or load; NULL if another tool wrote it."""
     origin: Named[str | None] = Column(Text)
@@ -341,6 +342,15 @@ repository_blob = Table(
     sqlite_with_rowid=False,
     sqlite_strict=True,
 )
+
+
+class PinColumns(TypedColumns):
+    """A pin of the journal: a name, or the digest of an entry without one, that is kept."""
+
+    key: Named[str] = Column(Text, primary_key=True)
+
+
+pin = Table("pin", metadata, PinColumns, sqlite_with_rowid=False, sqlite_strict=True)
 
 
 class LeaseColumns(TypedColumns):

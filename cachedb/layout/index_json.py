@@ -62,6 +62,19 @@ class Entry(Record):
             del value["annotations"]
         return cls.read(value, "manifests")
 
+    def annotated(self, key: str, value: str | None) -> Entry:
+        """Return the entry with an annotation, or without it if `value` is None."""
+        annotations = dict(self.json.get("annotations") or {})
+        if annotations.get(key) == value:
+            return self
+        annotations.pop(key, None)
+        if value is not None:
+            annotations[key] = value
+        json_value = {**self.json, "annotations": annotations}
+        if not annotations:
+            del json_value["annotations"]
+        return Entry.read(json_value, "manifests")
+
     @classmethod
     def read(cls, value: Any, where: str) -> Entry:
         """Parse one element; `where` is its path in the document."""
@@ -151,6 +164,22 @@ class IndexJson(Record):
                 kept.append(entry)
                 present |= {entry.text, str(descriptor.digest)}
         return IndexJson(entries=tuple(kept), rest=self.rest)
+
+    def annotating(self, chosen: Callable[[Ref], bool], key: str, value: str) -> IndexJson:
+        """Set an annotation of the entries for whose refs `chosen` is true."""
+        entries = tuple(
+            entry.annotated(key, value) if entry.ref is not None and chosen(entry.ref) else entry
+            for entry in self.entries
+        )
+        return IndexJson(entries=entries, rest=self.rest)
+
+    def without_annotation(self, chosen: Callable[[Ref], bool], key: str) -> IndexJson:
+        """Remove an annotation of the entries for whose refs `chosen` is true."""
+        entries = tuple(
+            entry.annotated(key, None) if entry.ref is not None and chosen(entry.ref) else entry
+            for entry in self.entries
+        )
+        return IndexJson(entries=entries, rest=self.rest)
 
     def without(self, gone: Callable[[Ref], bool]) -> IndexJson:
         """Remove the refs for which `gone` is true; entries that cannot be read stay."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.remote_inspect import Published
 
-REMOVALS = (
+ACTIONS = (
     Column("name", lambda name: name or "<none>"),
     Column("digest", output.digest),
     Column("action"),
-    Column("reason"),
 )
+REMOVALS = (*ACTIONS, Column("reason"))
 
 
 def rows_of_removal(
@@ -41,14 +41,29 @@ def rows_of_unreadable(plan: RemovalPlan, *, is_done: bool) -> Iterator[tuple[ob
         yield None, entry.digest, action, f"{entry.address} is unreadable"
 
 
-def rows_of_absent(plan: RemovalPlan) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of names that do not exist."""
+def rows_of_others(plan: RemovalPlan) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of pinned names that a query matches, and of names that do not exist."""
+    yield from rows_of_pinned(plan)
     for error in plan.absent:
         yield None, None, "absent", str(error)
 
 
-def tell_unnamed(plan: RemovalPlan) -> None:
-    """Print which entries without a name keep part of what the removed names contain."""
+def rows_of_pinned(plan: RemovalPlan) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of names that a query matches and that stay because they are pinned."""
+    for root in plan.pinned:
+        yield root.name, root.digest, "kept", "pinned"
+
+
+def tell_pinned(plan: RemovalPlan) -> None:
+    """Print how many pinned names stay."""
+    if plan.pinned:
+        names = output.count(len(plan.pinned), "pinned name")
+        output.tell(f"kept {names} (cachedb ls is:pinned)")
+
+
+def tell_kept(plan: RemovalPlan) -> None:
+    """Print how many pinned names stay, and which entries without a name keep some content."""
+    tell_pinned(plan)
     if plan.unnamed:
         output.tell("kept entries without a name, which hold part of the content:")
         for root in plan.unnamed:

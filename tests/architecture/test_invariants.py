@@ -10,7 +10,7 @@ PAGE = ROOT / "docs" / "explanation" / "invariants.md"
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`( \*campaign\*)?")
 ROW = re.compile(r"^\| ([Iwg]-?\d+) \| .* \| (.*) \|$", re.MULTILINE)
 IDS = [
-    *(f"I{number}" for number in range(1, 21)),
+    *(f"I{number}" for number in range(1, 22)),
     *(f"w{number}" for number in range(1, 12)),
     *(f"g{number}" for number in range(1, 10)),
     *(f"I-{number}" for number in range(1, 18)),

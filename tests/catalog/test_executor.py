@@ -22,6 +22,8 @@ HANDLES = compile_statements.handles()
 FOLDER = Path(compiled.__file__).parent
 VALUES: dict[str, Any] = {
     "key": "fingerprint",
+    "keys": many(["example.com/app:1"]),
+    "annotation": "io.cachedb.pin",
     "value": "a value",
     "ids": many([1, 2]),
     "refs": many([1]),

@@ -50,9 +50,12 @@ def make_all(folder: Path, host: str) -> dict[str, Scenario]:
         "gc-into-trash": ((*gc, "--trash-ttl", "1h"), one, _much_garbage, set()),
         "repair": (("verify", "--repair"), both, _damage, set()),
         "rebuild": (("doctor", "--rebuild"), both, _nothing, set()),
+        "pin": (("pin", app), both, _a_pin, set()),
+        "unpin": (("unpin", tool), both, _a_pin, set()),
+        "rm-and-rewrite": (("rm", app), both, _a_long_journal, set()),
     }
     return {
-        name: _make(folder / name, name, *maker, gone={app} if name == "rm" else set())
+        name: _make(folder / name, name, *maker, gone={app} if name.startswith("rm") else set())
         for name, maker in makers.items()
     }
 
@@ -84,6 +87,23 @@ def restore(scenario: Scenario, cache: Path) -> None:
     """Make a fresh copy of the cache that a scenario starts from."""
     shutil.rmtree(cache, ignore_errors=True)
     shutil.copytree(scenario.template, cache)
+
+
+def _a_pin(tree: build.Tree) -> dict[str, bytes | None]:
+    """Pin the tool, and leave a row of history."""
+    with Cache.open(tree.path) as cache:
+        (name,) = [listing.name for listing in cache.list() if "tool" in (listing.name or "")]
+        cache.pin([name or ""])
+        cache.packages(name or "")
+    return {}
+
+
+def _a_long_journal(tree: build.Tree) -> dict[str, bytes | None]:
+    """Leave a journal that the next command rewrites."""
+    _a_pin(tree)
+    with Cache.open(tree.path) as cache:
+        cache.layout.append_journal({"op": "use", "names": ["x" * (1 << 20)]})
+    return {}
 
 
 def _nothing(_tree: build.Tree) -> dict[str, bytes | None]:

@@ -1,15 +1,26 @@
 """Times of last use and last pull: what records them, and what has no way to."""
 
+import os
+import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.catalog.user_state import uses
+from cachedb.catalog.enums import Kind
+from cachedb.oci.digest import Digest
 from cachedb.operations.archives.export import ExportOptions
+from cachedb.operations.read.resolve import Root
+from cachedb.operations.sync import history
 from tests import build
+from tests.operations.registries import Place, fetch, put
 
 NAME, OTHER = "example.com/app:1", "example.com/other:1"
+ROOT = {
+    "name": NAME, "digest": Digest(build.image().digest), "media_type": build.OCI_MANIFEST,
+    "size": 1, "kind": Kind.MANIFEST, "blob_id": 1, "ref_id": 1,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -42,22 +53,90 @@ def test_a_listing_is_no_use(tree: build.Tree) -> None:
         assert used(cache) == []
 
 
-def test_a_pull_is_recorded_each_time(tree: build.Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    def pulled(cache: Cache) -> object:
-        (row,) = cache.query(f"refs name:{NAME} show pulled").rows
+def test_a_pull_of_what_is_there_moves_the_time_of_the_last_pull(
+    empty: Cache, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(place.host, place.path, build.image())
+
+    def pulled() -> datetime:
+        fetch(empty, place.host, place.short)
+        (row,) = empty.query("refs show pulled,used").rows
+        assert row.pulled == row.used
         return row.pulled
 
+    first = pulled()
+    later = history.now() + 86_400_000_000
+    monkeypatch.setattr(history, "now", lambda: later)
+    assert pulled() - first >= timedelta(days=1)
+
+
+def test_a_use_costs_no_fsync_and_no_transaction(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Cache.open(tree.path) as cache:
-        uses.record_pull(cache.catalog, [NAME])
-        first = pulled(cache)
-        later = uses._now() + 60_000_000
-        monkeypatch.setattr(uses, "_now", lambda: later)
-        uses.record_pull(cache.catalog, [NAME])
-        assert first is not None
-        assert pulled(cache) != first
+        cache.packages(OTHER)
+        database = tree.path / ".cachedb" / "index.db"
+        before = database.read_bytes()
+        monkeypatch.setattr(os, "fsync", None)
+        cache.packages(OTHER)
+        assert database.read_bytes() == before
+
+
+def test_a_use_does_not_depend_on_times_of_files(tree: build.Tree) -> None:
+    with Cache.open(tree.path) as cache:
+        cache.packages(OTHER)
+    journal = tree.path / ".cachedb" / "journal.jsonl"
+    for path in (journal, *tree.path.glob("blobs/*/*"), tree.path / "index.json"):
+        os.utime(path, (0, 0))
+    with Cache.open(tree.path) as cache:
+        assert used(cache) == [OTHER]
 
 
 def test_a_use_that_cannot_be_recorded_is_no_error(tree: build.Tree) -> None:
     with Cache.open(tree.path) as cache:
         (tree.path / ".cachedb" / "index.db").unlink()
-        uses.record_use(cache.catalog, names=[NAME])
+        shutil.rmtree(tree.path / ".cachedb")
+        (tree.path / ".cachedb").touch()
+        cache._record_use([Root(**ROOT)])
+
+
+def test_uses_outlive_the_catalog(tree: build.Tree) -> None:
+    with Cache.open(tree.path) as cache:
+        cache.packages(OTHER)
+    (tree.path / ".cachedb" / "index.db").unlink()
+    with Cache.open(tree.path) as cache:
+        assert used(cache) == [OTHER]
+
+
+def test_uses_outlive_a_rebuild(tree: build.Tree) -> None:
+    with Cache.open(tree.path) as cache:
+        cache.packages(OTHER)
+    Cache.rebuild(tree.path)
+    with Cache.open(tree.path) as cache:
+        assert used(cache) == [OTHER]
+
+
+def test_a_use_of_an_image_without_a_name_is_recorded_by_its_digest(tmp_path: Path) -> None:
+    tree = build.Tree.make(tmp_path / "cache")
+    image = tree.add(build.image(arch="s390x"))
+    with Cache.open(tree.path) as cache:
+        cache.packages(image.digest)
+    (tree.path / ".cachedb" / "index.db").unlink()
+    with Cache.open(tree.path) as cache:
+        assert len(cache.query("refs used since 1h").rows) == 1
+
+
+def test_another_process_sees_a_use_at_its_next_query(tree: build.Tree) -> None:
+    with Cache.open(tree.path) as reader, Cache.open(tree.path) as user:
+        assert used(reader) == []
+        user.packages(NAME)
+        assert used(reader) == [NAME]
+
+
+def test_a_time_is_never_moved_back(tree: build.Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Cache.open(tree.path) as cache:
+        cache.packages(NAME)
+        assert used(cache) == [NAME]
+        monkeypatch.setattr(history, "now", lambda: 1)
+        cache.packages(NAME)
+        assert used(cache) == [NAME]

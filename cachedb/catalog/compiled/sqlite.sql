@@ -924,8 +924,18 @@ live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM li
 edge.parent_id = live.id) SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE
 blob.id IN (SELECT live.id FROM live) AND blob.state IN (1, 2);
 
+-- name: user_state.clear_pinned
+UPDATE ref SET pinned=0 WHERE ref.pinned != 0 AND NOT (ref.name IN (SELECT pin."key" FROM pin)
+OR ref.name IS NULL AND ref.target_id IN (SELECT blob.id FROM blob WHERE blob.digest IN (SELECT
+pin."key" FROM pin))) AND (ref.id NOT IN (SELECT ref_annotation.ref_id FROM ref_annotation
+WHERE ref_annotation."key" = :annotation));
+
 -- name: user_state.corrupt
 SELECT blob.digest, blob.size, blob.touched, blob.problem FROM blob WHERE blob.state = 2;
+
+-- name: user_state.delete_pins
+DELETE FROM pin WHERE pin."key" IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
+json_each(:keys) AS anon_1);
 
 -- name: user_state.hashed
 SELECT blob.digest, blob.size, blob.touched, blob.verified FROM blob WHERE blob.verified IS NOT
@@ -934,6 +944,9 @@ NULL;
 -- name: user_state.ids
 SELECT blob.digest, blob.id FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT)
 AS value FROM json_each(:digests) AS anon_1);
+
+-- name: user_state.insert_pins
+INSERT INTO pin ("key") VALUES (?);
 
 -- name: user_state.insert_repositories
 INSERT INTO repository_blob (blob_id, repository, seen) VALUES (?, ?, ?);
@@ -944,18 +957,17 @@ SELECT lease_item.lease_id, lease_item.digest FROM lease_item;
 -- name: user_state.leases
 SELECT lease.id, lease.host, lease.pid, lease.created, lease.expires FROM lease;
 
+-- name: user_state.mark_pinned
+UPDATE ref SET pinned=1 WHERE ref.pinned = 0 AND (ref.name IN (SELECT pin."key" FROM pin) OR
+ref.name IS NULL AND ref.target_id IN (SELECT blob.id FROM blob WHERE blob.digest IN (SELECT
+pin."key" FROM pin)));
+
 -- name: user_state.names
 SELECT blob.digest, ref.name, ref.source, ref.origin, ref.added, ref.pulled, ref.used FROM ref
 JOIN blob ON blob.id = ref.target_id;
 
--- name: user_state.record_pull
-UPDATE ref SET pulled=:now, used=:now WHERE ref.name IN (SELECT CAST(anon_1.value AS TEXT) AS
-value FROM json_each(:names) AS anon_1);
-
--- name: user_state.record_use
-UPDATE ref SET used=:now WHERE ref.name IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
-json_each(:names) AS anon_1) OR ref.target_id IN (SELECT blob.id FROM blob WHERE blob.digest IN
-(SELECT CAST(anon_2.value AS TEXT) AS value FROM json_each(:digests) AS anon_2));
+-- name: user_state.pins
+SELECT pin."key" FROM pin ORDER BY pin."key";
 
 -- name: user_state.repositories
 SELECT blob.digest, repository_blob.repository, repository_blob.seen FROM repository_blob JOIN
@@ -969,6 +981,15 @@ blob.touched = :touched AND blob.parsed = 0;
 UPDATE ref SET source=coalesce(:source, ref.source), origin=coalesce(:origin, ref.origin),
 added=coalesce(:added, ref.added), pulled=coalesce(:pulled, ref.pulled), used=coalesce(:used,
 ref.used) WHERE ref.target_id = :target_id AND ref.name IS :name;
+
+-- name: user_state.set_times
+UPDATE ref SET pulled=CASE WHEN (ref.pulled IS NULL OR ref.pulled < :pulled) THEN :pulled ELSE
+ref.pulled END, used=CASE WHEN (ref.used IS NULL OR ref.used < :used) THEN :used ELSE ref.used
+END WHERE ref.name = :name;
+
+-- name: user_state.set_used
+UPDATE ref SET used=CASE WHEN (ref.used IS NULL OR ref.used < :used) THEN :used ELSE ref.used
+END WHERE ref.target_id = (SELECT blob.id FROM blob WHERE blob.digest = :digest);
 
 -- name: user_state.set_verified
 UPDATE blob SET verified=:verified WHERE blob.digest = :digest AND blob.size = :size AND

@@ -16,6 +16,10 @@ type) ) STRICT;
 -- index: ix_package_name_vkey
 CREATE INDEX ix_package_name_vkey ON package (name, vkey);
 
+-- table: pin
+CREATE TABLE pin ( "key" TEXT NOT NULL, CONSTRAINT pk_pin PRIMARY KEY ("key") ) WITHOUT ROWID,
+STRICT;
+
 -- table: platform
 CREATE TABLE platform ( id INTEGER NOT NULL, os TEXT NOT NULL, architecture TEXT NOT NULL,
 variant TEXT NOT NULL, os_version TEXT NOT NULL, CONSTRAINT pk_platform PRIMARY KEY (id),
@@ -151,4 +155,4 @@ CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,
 CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));
 
 -- row: revision
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');

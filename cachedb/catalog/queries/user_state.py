@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, not_, or_, select, update
 
 from cachedb.catalog.enums import State
 from cachedb.catalog.queries.definition import defines, each_text
-from cachedb.catalog.schema import blob, lease, lease_item, ref, repository_blob
+from cachedb.catalog.schema import (
+    blob,
+    lease,
+    lease_item,
+    pin,
+    ref,
+    ref_annotation,
+    repository_blob,
+)
 from cachedb.catalog.statements import user_state
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Insert, Select, Update
+    from sqlalchemy import ColumnElement, Delete, Insert, Select, Update
 
 
 @defines(user_state.NAMES)
@@ -81,24 +89,57 @@ def set_name() -> Update:
     )
 
 
-@defines(user_state.RECORD_USE)
-def record_use() -> Update:
-    """Update when images were last used."""
-    targets = select(blob.c.id).where(blob.c.digest.in_(each_text("digests")))
+@defines(user_state.SET_TIMES)
+def set_times() -> Update:
+    """Update when the refs of a name were last used and pulled."""
     return (
         update(ref)
-        .where(ref.c.name.in_(each_text("names")) | ref.c.target_id.in_(targets))
-        .values(used=bindparam("now"))
+        .where(ref.c.name == bindparam("name"))
+        .values(used=_later(ref.c.used, "used"), pulled=_later(ref.c.pulled, "pulled"))
     )
 
 
-@defines(user_state.RECORD_PULL)
-def record_pull() -> Update:
-    """Update when names were last pulled."""
+@defines(user_state.SET_USED)
+def set_used() -> Update:
+    """Update when the refs of a target were last used."""
+    target = select(blob.c.id).where(blob.c.digest == bindparam("digest")).scalar_subquery()
+    return update(ref).where(ref.c.target_id == target).values(used=_later(ref.c.used, "used"))
+
+
+@defines(user_state.PINS)
+def pins() -> Select[str]:
+    """Select every pin."""
+    return select(pin.c.key).order_by(pin.c.key)
+
+
+@defines(user_state.INSERT_PINS)
+def insert_pins() -> Insert:
+    """Insert pins."""
+    return insert(pin)
+
+
+@defines(user_state.DELETE_PINS)
+def delete_pins() -> Delete:
+    """Delete pins."""
+    return delete(pin).where(pin.c.key.in_(each_text("keys")))
+
+
+@defines(user_state.MARK_PINNED)
+def mark_pinned() -> Update:
+    """Mark the refs that have a pin."""
+    return update(ref).where(ref.c.pinned == 0, _has_pin()).values(pinned=1)
+
+
+@defines(user_state.CLEAR_PINNED)
+def clear_pinned() -> Update:
+    """Clear the mark of the refs that have neither a pin nor the annotation."""
+    annotated = select(ref_annotation.c.ref_id).where(
+        ref_annotation.c.key == bindparam("annotation")
+    )
     return (
         update(ref)
-        .where(ref.c.name.in_(each_text("names")))
-        .values(pulled=bindparam("now"), used=bindparam("now"))
+        .where(ref.c.pinned != 0, not_(_has_pin()), ref.c.id.not_in(annotated))
+        .values(pinned=0)
     )
 
 
@@ -129,4 +170,18 @@ def _same_file() -> tuple[ColumnElement[bool], ...]:
         blob.c.digest == bindparam("digest"),
         blob.c.size == bindparam("size"),
         blob.c.touched == bindparam("touched"),
+    )
+
+
+def _later(column: ColumnElement[int | None], name: str) -> ColumnElement[int | None]:
+    moment = bindparam(name, type_=column.type)
+    return case((or_(column.is_(None), column < moment), moment), else_=column)
+
+
+def _has_pin() -> ColumnElement[bool]:
+    """Say that a ref has a pin: by its name, or by its digest if it has none."""
+    targets = select(blob.c.id).where(blob.c.digest.in_(select(pin.c.key)))
+    return or_(
+        ref.c.name.in_(select(pin.c.key)),
+        and_(ref.c.name.is_(None), ref.c.target_id.in_(targets)),
     )

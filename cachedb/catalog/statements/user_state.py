@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from cachedb.catalog.statement import Insert, Rows, Write
+from cachedb.catalog.statement import Insert, Rows, Scalars, Write
 
 
 class NameState(NamedTuple):
@@ -79,10 +79,19 @@ IDS: Final = Rows("user_state.ids", DigestId)
 """The ids of `digests`."""
 SET_NAME: Final = Write("user_state.set_name")
 """Set what is known of the ref with this `target_id` and `name`; NULL leaves a column as it is."""
-RECORD_USE: Final = Write("user_state.record_use")
-"""Set `used` to `now` for every ref of a name in `names` or of a target in `digests`."""
-RECORD_PULL: Final = Write("user_state.record_pull")
-"""Set `pulled` and `used` to `now` for every ref of a name in `names`."""
+SET_TIMES: Final = Write("user_state.set_times")
+"""Move `used` and `pulled` of the refs of a `name` forward; NULL leaves a time as it is."""
+SET_USED: Final = Write("user_state.set_used")
+"""Move `used` of every ref of the target `digest` forward."""
+PINS: Final = Scalars("user_state.pins", str)
+"""The names that are pinned, and the digests of pinned entries without a name."""
+INSERT_PINS: Final = Insert("user_state.insert_pins", "key")
+DELETE_PINS: Final = Write("user_state.delete_pins")
+"""Delete the pins of `keys`."""
+MARK_PINNED: Final = Write("user_state.mark_pinned")
+"""Set `pinned` of every ref that has a pin."""
+CLEAR_PINNED: Final = Write("user_state.clear_pinned")
+"""Clear `pinned` of every ref that has neither a pin nor the `annotation`."""
 SET_VERIFIED: Final = Write("user_state.set_verified")
 """Set the time `verified` of the blob whose file has this `digest`, `size` and time `touched`."""
 SET_CORRUPT: Final = Write("user_state.set_corrupt")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from cachedb.catalog import state
+from cachedb.catalog.enums import ADOPTED
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import leases, user_state
 from cachedb.errors import CacheError
@@ -37,6 +39,7 @@ class UserState:
         self.repositories: list[SeenBlob] = []
         self.leases: list[LeaseRow] = []
         self.leased: list[LeaseItemRow] = []
+        self.adopted: str | None = None
 
     @classmethod
     def read(cls, catalog: Catalog) -> UserState:
@@ -53,6 +56,8 @@ class UserState:
         for name, statement in parts.items():
             with suppress(CacheError), catalog.reading() as connection:
                 setattr(found, name, connection.rows(statement))
+        with suppress(CacheError), catalog.reading() as connection:
+            found.adopted = state.read(connection, ADOPTED)
         return found
 
     def write(self, connection: Connection) -> int:
@@ -81,6 +86,8 @@ class UserState:
             if row.digest in ids
         ]
         connection.insert(user_state.INSERT_REPOSITORIES, seen)
+        if self.adopted is not None:
+            state.write(connection, ADOPTED, self.adopted)
         connection.insert(leases.INSERT, self.leases)
         known = {row.id for row in self.leases}
         connection.insert(

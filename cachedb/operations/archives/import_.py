@@ -25,6 +25,7 @@ from cachedb.oci import (
 )
 from cachedb.oci.names.entry_name import KIND, claims_other_content, is_attached_kind
 from cachedb.operations.archives.import_closure import ClosureReader
+from cachedb.operations.sync import history
 from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 
@@ -156,6 +157,8 @@ def _import_images(
         intake.warn_of_algorithms(needed)
         reused = needed.keys() - intake.staged.keys()
         publish(layout, catalog, intake.stage, staged, namings, reused)
+    size = sum(intake.staged[digest] for digest in staged)
+    _record(layout, catalog, named, size)
     return tuple(
         Imported(
             name=name,
@@ -165,6 +168,19 @@ def _import_images(
             missing=tuple(image.missing),
         )
         for (name, descriptor), image in zip(named, images, strict=True)
+    )
+
+
+def _record(
+    layout: Layout, catalog: Catalog, named: list[tuple[str | None, Descriptor]], size: int
+) -> None:
+    history.record(
+        layout,
+        catalog,
+        history.IMPORT,
+        names=[name for name, _ in named if name is not None],
+        digests=[descriptor.digest for name, descriptor in named if name is None],
+        size=size,
     )
 
 

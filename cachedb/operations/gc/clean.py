@@ -1,4 +1,4 @@
-"""Removal of every name and every blob that no running operation holds.
+"""Removal of every name that is not pinned, and every blob that no running operation holds.
 
 The layout stays a layout, and other files in its folder stay where they are.
 """
@@ -7,20 +7,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements import refs
 from cachedb.layout import IndexJson
-from cachedb.operations.gc import mark, sweep
-from cachedb.operations.sync import reconcile
+from cachedb.operations.gc import mark, pins, sweep
+from cachedb.operations.sync import history, reconcile
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
+    from cachedb.layout.index_json import Ref
 
 
 def clean(layout: Layout, catalog: Catalog) -> sweep.GCReport:
-    """Remove every entry, unreadable ones too, then every blob without a lease."""
+    """Remove every entry but the pinned ones, unreadable ones too, then blobs without a lease.
+
+    Entries without a name of artifacts that refer to a pinned image stay with it.
+    """
     with layout.locking_names():
         reconcile.reconcile(layout, catalog)
-        layout.replace_index(IndexJson(entries=(), rest=layout.index().rest))
+        history.bring_up_to_date(layout, catalog)  # a pin that was set since
+        before = layout.index()
+        with catalog.reading() as connection:
+            pinned = pins.pinned_keys(before, history.pins(connection))
+            ids = connection.values(refs.PINNED)
+            about = {row.digest for row in connection.rows(refs.UNNAMED_REFERRERS, ids=many(ids))}
+        kept = IndexJson(
+            entries=tuple(
+                entry
+                for entry in before.entries
+                if entry.ref is not None and _stays(entry.ref, pinned, about)
+            ),
+            rest=before.rest,
+        )
+        layout.replace_index(pins.restored(kept, pinned))
         with catalog.writing() as connection:
             reconcile.absorb(layout, connection, ())
-    return sweep.apply(mark.plan(layout, catalog, grace=0), layout, catalog)
+    report = sweep.sweep(mark.plan(layout, catalog, grace=0), layout, catalog)
+    names = {ref.name for ref in before.refs} - {ref.name for ref in kept.refs} - {None}
+    history.record(layout, catalog, history.CLEAN, names=filter(None, names), size=report.freed)
+    return report
+
+
+def _stays(ref: Ref, pinned: Collection[str], about: Collection[str]) -> bool:
+    if pins.key_of(ref) in pinned:
+        return True
+    return ref.name is None and str(ref.descriptor.digest) in about

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.statements import refs
 from cachedb.errors import Refused
 from cachedb.layout import unreadable_entry
 from cachedb.oci.names.entry_name import whole_digest
-from cachedb.operations.gc import weak_roots
+from cachedb.operations.gc import pins, weak_roots
 from cachedb.operations.read import resolve, usage
-from cachedb.operations.sync import reconcile
+from cachedb.operations.sync import history, reconcile
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.statements.refs import ReferrerRow
@@ -34,6 +35,8 @@ class RemovalPlan(Record):
     freed: int
     absent: tuple[NotFound, ...] = ()
     weak: tuple[ReferrerRow, ...] = ()
+    pinned: tuple[Root, ...] = ()
+    """Refs that stay because they are pinned."""
     unnamed: tuple[Root, ...] = ()
     """Entries without a name that stay, and keep part of what the removed refs contain."""
     unreadable: tuple[UnreadableEntry, ...] = ()
@@ -90,14 +93,18 @@ def plan(
     roots: Sequence[Root],
     absent: tuple[NotFound, ...] = (),
     unreadable: tuple[UnreadableEntry, ...] = (),
+    *,
+    selected: Sequence[Root] = (),
 ) -> RemovalPlan:
     """Find out what removing these refs would free.
 
+    `roots` are given by name, `selected` by a query: of these, pinned ones stay.
+
     Raises:
-        Refused: One of them is a blob that has no ref of its own.
+        Refused: One of `roots` is pinned, or is a blob that has no ref of its own.
     """
     found: dict[int, Root] = {}
-    for root in roots:
+    for root in (*roots, *selected):
         if root.ref_id is None:
             raise Refused(
                 f"{root.digest} is a blob that no name stands for",
@@ -105,6 +112,11 @@ def plan(
             )
         found[root.ref_id] = root
     with catalog.reading() as connection:
+        ids = set(connection.values(refs.PINNED))
+        for root in roots:
+            _refuse_pinned(root, ids)
+        pinned = tuple(root for key, root in found.items() if key in ids)
+        found = {key: root for key, root in found.items() if key not in ids}
         weak = weak_roots.orphaned(connection, found)
         gone = [*found, *(row.id for row in weak)]
         freed = usage.freed_by_removing(connection, gone)
@@ -114,6 +126,7 @@ def plan(
         freed=freed,
         absent=absent,
         weak=tuple(weak),
+        pinned=pinned,
         unnamed=tuple(unnamed),
         unreadable=unreadable,
     )
@@ -126,30 +139,59 @@ def _texts_of_unreadable(index: IndexJson, entries: Sequence[UnreadableEntry]) -
     return texts
 
 
-def apply(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, ...]:
+def _refuse_pinned(root: Root, ids: Collection[int]) -> None:
+    if root.ref_id in ids:
+        name = root.name or root.digest
+        raise Refused(f"{name!r} is pinned", hint=f"cachedb unpin {shlex.quote(name)}")
+
+
+def apply(
+    plan: RemovalPlan, layout: Layout, catalog: Catalog, operation: str = history.REMOVE
+) -> tuple[Root, ...]:
     """Remove the entries of a plan from index.json, in one write; return those that were there.
 
     An entry counts by its whole JSON: one of the same name and digest that the plan keeps stays,
-    and one that has changed in anything since the plan was made is left alone. Weak roots that no
-    ref reaches any longer are removed in the same write.
+    and one that has changed in anything since the plan was made is left alone, as is one that has
+    been pinned since. Weak roots that no ref reaches any longer are removed in the same write. The
+    history lists it as `operation`.
 
     Raises:
         Refused: An unreadable entry of the plan is not there any more; nothing is removed.
     """
     with layout.locking_names():
         reconcile.reconcile(layout, catalog)
-        before = layout.index()
-        texts = [root.entry for root in plan.roots if root.entry is not None]
-        texts += _texts_of_unreadable(before, plan.unreadable)
-        index, removed = before.without_entries(texts)
-        gone = tuple(root for root in plan.roots if root.entry in removed)
-        if removed:
-            with catalog.reading() as connection:
-                ids = [root.ref_id for root in gone if root.ref_id is not None]
-                weak = {row.digest for row in weak_roots.orphaned(connection, ids)}
-            layout.replace_index(
-                index.without(lambda ref: ref.name is None and ref.descriptor.digest in weak)
-            )
-            with catalog.writing() as connection:
-                reconcile.absorb(layout, connection, ())
+        history.bring_up_to_date(layout, catalog)  # a pin that was set since
+        gone = _remove(plan, layout, catalog)
+    if gone or plan.unreadable:
+        history.record(
+            layout,
+            catalog,
+            operation,
+            names=[root.name for root in gone if root.name is not None],
+            digests=[root.digest for root in gone if root.name is None],
+            size=plan.freed,
+        )
+    return gone
+
+
+def _remove(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, ...]:
+    before = layout.index()
+    with catalog.reading() as connection:
+        pinned = pins.pinned_keys(before, history.pins(connection))
+    texts = [
+        root.entry
+        for root in plan.roots
+        if root.entry is not None and (root.name or root.digest) not in pinned
+    ]
+    texts += _texts_of_unreadable(before, plan.unreadable)
+    index, removed = before.without_entries(texts)
+    gone = tuple(root for root in plan.roots if root.entry in removed)
+    if removed:
+        with catalog.reading() as connection:
+            ids = [root.ref_id for root in gone if root.ref_id is not None]
+            weak = {row.digest for row in weak_roots.orphaned(connection, ids)}
+        after = index.without(lambda ref: ref.name is None and ref.descriptor.digest in weak)
+        layout.replace_index(pins.restored(after, pinned))
+        with catalog.writing() as connection:
+            reconcile.absorb(layout, connection, ())
     return gone

@@ -25,7 +25,7 @@ from cachedb.operations.gc.mark import (
     find_leftovers,
     leased_blobs,
 )
-from cachedb.operations.sync import reconcile
+from cachedb.operations.sync import history, reconcile
 from cachedb.operations.sync.recover import (
     held_by_operations,
     restore_needed_locked,
@@ -65,6 +65,15 @@ class _Needed(Exception):
 
 
 def apply(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
+    """Sweep, and record the collection in the history; raises as `sweep` does."""
+    report = sweep(plan, layout, catalog)
+    if report.removed or report.leftovers:
+        size = report.freed + report.quarantined
+        history.record(layout, catalog, history.COLLECT, size=size)
+    return report
+
+
+def sweep(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     """Remove the blobs and leftovers of a plan that are still garbage, and nothing else.
 
     Raises:

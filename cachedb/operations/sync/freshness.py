@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.enums import FINGERPRINT
+from cachedb.catalog.enums import FINGERPRINT, JOURNAL
 from cachedb.catalog.statements import blobs, sboms, state
 from cachedb.layout.fingerprint import Fingerprint
+from cachedb.layout.journal import Position
 
 if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
@@ -18,6 +19,17 @@ def is_up_to_date(layout: Layout, connection: Connection) -> bool:
     recorded = connection.value(state.RECORDED, key=FINGERPRINT) or ""
     unchanged = layout.fingerprint().proves_unchanged(Fingerprint.parse(recorded))
     return unchanged and connection.value(sboms.UNREAD) is None
+
+
+def is_behind(layout: Layout, connection: Connection) -> bool:
+    """Whether the journal has records that the catalog has not seen; costs six system calls.
+
+    Raises:
+        CacheError: The journal cannot be read, or is not trusted.
+    """
+    recorded = Position.parse(connection.value(state.RECORDED, key=JOURNAL))
+    tail = layout.read_journal(recorded)
+    return tail is not None and tail.position != recorded
 
 
 def is_ready(layout: Layout, connection: Connection) -> bool:

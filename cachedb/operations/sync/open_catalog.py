@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.database_file import CATALOG
 from cachedb.errors import CacheError, CatalogMismatch, StorageFailed
-from cachedb.operations.sync.freshness import is_ready, is_up_to_date
+from cachedb.operations.sync.freshness import is_behind, is_ready, is_up_to_date
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def open_catalog(layout: Layout) -> Opened:
         return Opened(catalog=_open_to_read(layout))
     catalog = _open_to_write(layout)
     if _is_ready(layout, catalog) or _reconcile(layout, catalog):
+        _read_journal(layout, catalog)
         return Opened(catalog=catalog)
     catalog.close()
     return Opened(catalog=_make_in_memory(layout), is_in_memory=True)
@@ -122,6 +123,17 @@ def _reconcile(layout: Layout, catalog: Catalog) -> bool:
     except StorageFailed:
         return False
     return True
+
+
+def _read_journal(layout: Layout, catalog: Catalog) -> None:
+    """Enter new uses and pins; those that cannot be read or written wait for the next command."""
+    with suppress(CacheError):
+        with catalog.reading() as connection:
+            behind = is_behind(layout, connection)
+        if behind:
+            from cachedb.operations.sync import history  # noqa: PLC0415
+
+            history.bring_up_to_date(layout, catalog)
 
 
 def _make_in_memory(layout: Layout) -> Catalog:

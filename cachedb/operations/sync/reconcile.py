@@ -10,22 +10,32 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs, state
-from cachedb.catalog.enums import DOCUMENTS, FINGERPRINT, INDEX_PROBLEMS, Kind, Reading, State
+from cachedb.catalog.enums import (
+    ADOPTED,
+    DOCUMENTS,
+    FINGERPRINT,
+    INDEX_PROBLEMS,
+    Kind,
+    Reading,
+    State,
+)
 from cachedb.catalog.index import derive as derivation
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
 from cachedb.catalog.index.working_set import WorkingSet
-from cachedb.errors import BlobNotFound, CorruptBlob, InvalidManifest, LimitExceeded
+from cachedb.catalog.statements import user_state
+from cachedb.errors import BlobNotFound, CacheError, CorruptBlob, InvalidManifest, LimitExceeded
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config, manifest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import leads_on, salvage
-from cachedb.operations.sync import index_backup, read_sboms
+from cachedb.operations.sync import history, index_backup, read_sboms
 from cachedb.operations.sync.freshness import is_up_to_date
 from cachedb.patterns import lazy
 from cachedb.records import Record
@@ -145,7 +155,8 @@ class _Reconciliation:
             for entry in index.entries
             if entry.ref is not None
         ]
-        refs = compare_refs(self._working_set, entries, time.time_ns() // 1000)
+        now = time.time_ns() // 1000
+        refs = compare_refs(self._working_set, entries, now)
         with self._layout.blobs.kept_open() as self._blobs:
             self._derive_all(refs.touched)
         near = derivation.may_be_near_documents(self._working_set, self._derived)
@@ -153,10 +164,13 @@ class _Reconciliation:
         self._working_set.flush()
         connection = self._working_set.connection
         refs.write(connection)
+        self._remember_users(is_changed=bool(refs.new or refs.changed))
         sboms.reconcile(connection, near)
         self._working_set.sweep()
         unreadable = [each.to_json() for each in unreadable_in(index)]
         state.write(connection, INDEX_PROBLEMS, json.dumps(unreadable))
+        if entries and _recorded(connection) is None:
+            state.write(connection, ADOPTED, str(now))
         if not current.proves_same_names(_recorded(connection)):
             index_backup.keep(connection, index)
         proven = current.replace(settled=current.settled and not self._is_racy)
@@ -169,6 +183,13 @@ class _Reconciliation:
             return set()
         rows = map(self._working_set.find_id, self._derived)
         return {row.id for row in rows if row is not None and row.digest in digests}
+
+    def _remember_users(self, *, is_changed: bool) -> None:
+        """Enter the pins and times of the journal; one that cannot be read changes nothing."""
+        with suppress(CacheError):
+            history.catch_up(self._layout, self._working_set.connection)
+        if is_changed:
+            self._working_set.connection.write(user_state.MARK_PINNED)
 
     def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
         added = files.keys() - known.keys()

@@ -14,8 +14,8 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, verification
 from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
-from cachedb.operations.gc import weak_roots
-from cachedb.operations.sync import read_sboms, reconcile
+from cachedb.operations.gc import pins, weak_roots
+from cachedb.operations.sync import history, read_sboms, reconcile
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -127,7 +127,9 @@ def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> N
     )
     content.bring_back()
     if after != before:
-        layout.replace_index(after)
+        with catalog.reading() as connection:
+            pinned = pins.pinned_keys(before, history.pins(connection))
+        layout.replace_index(pins.restored(after, pinned))
         try:
             content.bring_back()
         except CacheBusy:

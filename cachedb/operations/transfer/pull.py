@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs
-from cachedb.catalog.user_state import repositories, uses
+from cachedb.catalog.user_state import repositories
 from cachedb.errors import CacheError, InvalidInput
 from cachedb.oci.names.entry_name import is_attached_kind
+from cachedb.operations.sync import history
 from cachedb.operations.transfer.download import Downloads
 from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
@@ -263,7 +264,14 @@ def _publish(
         arriving = [image.graph for image in images if image.graph.error is None]
         reused = {digest for found in arriving for digest in found.needed} - staged.keys()
         publish(context.layout, context.catalog, context.stage, list(staged), namings, reused)
-    uses.record_pull(context.catalog, [each.name for each in pulled])
+    if pulled:
+        history.record(
+            context.layout,
+            context.catalog,
+            history.PULL,
+            names=[each.name for each in pulled],
+            size=sum(each.fetched for each in pulled),
+        )
     for image in images:
         if image.graph.error is None:
             _remember_repository(context.catalog, image)

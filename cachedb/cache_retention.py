@@ -1,0 +1,142 @@
+"""Removing half of `Cache`: pins, removal of names, retention policies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb import arguments
+from cachedb.cache_reader import CacheReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.arguments import Connect, Names
+    from cachedb.catalog.connect import Catalog
+    from cachedb.operations.gc.remove import RemovalPlan
+    from cachedb.operations.gc.retention import Policy, RetentionPlan
+    from cachedb.operations.gc.sweep import GCReport
+    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.transfer.remote_inspect import Published
+    from cachedb.query.syntax.tree import Query
+
+
+class CacheRetention(CacheReader):
+    """Pin names, and remove others; blobs stay until a collection."""
+
+    def pin(self, names: Names) -> tuple[Root, ...]:
+        """Pin names, durably; return the entries that were not pinned before.
+
+        A pin belongs to the name, whichever image it has. It outlives the catalog, and an
+        index.json that another tool has rewritten.
+
+        Raises:
+            NotFound: A name does not exist; nothing is pinned.
+            Refused: A digest has no entry of its own.
+        """
+        from cachedb.operations.gc import pins
+
+        given = arguments.names(names)
+        return pins.pin(self.layout, self.catalog, self.targets(given) if given else ())
+
+    def unpin(self, names: Names) -> tuple[Root, ...]:
+        """Remove the pins of names, durably; return the entries that were pinned.
+
+        A name that was pinned and has left the cache loses its pin as well. Raises as `pin`.
+        """
+        from cachedb.operations.gc import pins
+        from cachedb.operations.read.targets import find_targets
+
+        given = arguments.names(names)
+        roots, absent = find_targets(self._with_uses(), given) if given else ([], ())
+        with self.catalog.reading() as connection:
+            left = pins.left_behind(connection, absent)
+        return pins.unpin(self.layout, self.catalog, roots, left)
+
+    def plan_removal(self, names: Names = (), where: Query | str | None = None) -> RemovalPlan:
+        """Plan the removal of names, with the bytes that gc can free afterwards.
+
+        A name that does not exist is no error; the plan lists it as absent. Pinned names that the
+        query matches stay. Without names and a query, the plan removes nothing. An entry that
+        cannot be read is removed by its address, ``index.json[2]@0123456789ab``, or by the digest
+        that it declares.
+
+        Raises:
+            AmbiguousName: Several images have one of the names.
+            Refused: One of the names is pinned; or the entry at an address can be read, or has
+                changed.
+            QueryError: The query is not one of refs.
+        """
+        from cachedb.operations.gc import remove
+        from cachedb.operations.read.targets import find_targets
+
+        given, query = arguments.names(names), self._parsed(where)
+        unreadable, others = remove.find_unreadable_targets(self.layout, self.catalog, given)
+        named, absent = find_targets(self.catalog, others) if others else ([], ())
+        selected = () if query is None else self.targets((), query)
+        return remove.plan(self.catalog, named, absent, unreadable, selected=selected)
+
+    def plan_clean(self) -> RemovalPlan:
+        """Plan the removal of every name that is not pinned."""
+        from cachedb.operations.gc import remove
+
+        return remove.plan(self.catalog, (), selected=self.targets())
+
+    def plan_published_removal(
+        self,
+        names: Names,
+        connect: Connect,
+        where: Query | str | None = None,
+    ) -> tuple[RemovalPlan, tuple[Published, ...]]:
+        """Plan the removal of names whose registry has the same image; of all without names.
+
+        Returns the plan, and the state of every name in its registry.
+        """
+        from cachedb.operations.gc import remove
+        from cachedb.operations.read.targets import find_targets
+        from cachedb.operations.transfer import remote_inspect
+
+        given = arguments.names(names)
+        roots, absent = find_targets(self._with_uses(), given, self._parsed(where))
+        answers = remote_inspect.check_published(roots, connect)
+        published = [each.root for each in answers if each.is_published]
+        if given:
+            return remove.plan(self.catalog, published, absent), answers
+        return remove.plan(self.catalog, (), selected=published), answers
+
+    def plan_retention(self, policy: Policy) -> RetentionPlan:
+        """Plan which refs the queries of a policy remove.
+
+        Raises:
+            Refused: The policy would remove every ref, or more than its limit.
+        """
+        from cachedb.operations.gc import retention
+
+        return retention.plan(self._with_all_uses(), policy)
+
+    def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
+        """Remove the refs of a plan in one write of index.json; blobs stay until `collect`."""
+        from cachedb.operations.gc import remove
+
+        return remove.apply(plan, self.layout, self.catalog)
+
+    def discard(self, roots: Sequence[Root]) -> GCReport:
+        """Remove refs, and at once the blobs that only they reference.
+
+        Raises:
+            Refused: One of them is pinned.
+        """
+        from cachedb.operations.gc import discard
+
+        return discard.discard(self.layout, self.catalog, roots)
+
+    def _with_all_uses(self) -> Catalog:
+        """Return the catalog with all uses and pins; fail if they cannot be entered.
+
+        A policy must not take an image for unused because a record of its use was not read.
+        """
+        from cachedb.operations.sync import history
+
+        if self.layout.is_writable:
+            history.bring_up_to_date(self.layout, self.catalog)
+            return self.catalog
+        return self._with_uses()

@@ -1,0 +1,36 @@
+"""``cachedb pin``: protect names from removal."""
+
+from __future__ import annotations
+
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import FormatOption, NamesArgument, QuietOption
+from cachedb.cli.render import output
+from cachedb.cli.render.actions import print_items
+from cachedb.cli.render.removals import ACTIONS
+from cachedb.cli.render.tables import Format
+
+
+def command(
+    names: NamesArgument,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Protect names from rm, gc, prune and clean.
+
+    A pin belongs to the name, whichever image it has: it stays when the name is pulled again. It
+    is an annotation in index.json and a record of the cache, and outlives the loss of either.
+    """
+    with open_cache(cache) as opened:
+        pinned = opened.pin(names)
+    if quiet:
+        for root in pinned:
+            output.say(root.digest)
+        return
+    if form is not Format.TABLE:
+        rows = ((root.name, root.digest, "pinned") for root in pinned)
+        print_items(ACTIONS, rows, {"pinned": len(pinned)}, form)
+        return
+    for root in pinned:
+        output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
+    output.tell(f"pinned {output.count(len(pinned), 'name')}")

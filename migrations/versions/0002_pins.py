@@ -1,0 +1,19 @@
+"""Pins of the journal."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "pin",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_pin")),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
