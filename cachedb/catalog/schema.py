@@ -28,7 +28,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from cachedb.catalog.enums import Role, State
+from cachedb.catalog import domains
+from cachedb.catalog.enums import Kind, Reading, Role, State
 
 RowId = NewType("RowId", int)
 
@@ -69,25 +70,25 @@ class BlobColumns(TypedColumns):
     """Content, present in the layout or only known from a descriptor."""
 
     id = Column(Integer, primary_key=True)
-    digest: Named[str] = Column(Text, nullable=False, unique=True)
-    size: Named[int] = Column(_INT64, nullable=False)
+    digest: Named[str] = Column(Text, nullable=False, unique=True, info=domains.DIGEST.info)
+    size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
     """Of the file when there is one, else as first declared."""
-    kind: Named[int] = Column(Integer, nullable=False)
-    state: Named[int] = Column(Integer, nullable=False)
+    kind: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Kind).info)
+    state: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(State).info)
     media_type: Named[str] = Column(Text, nullable=False)
     """As its strongest parent declares; '' if nothing points at it."""
     artifact_type: Named[str | None] = Column(Text)
     platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
     """Of a config: what it says. Of an image manifest: what its config says."""
-    parsed: Named[int] = Column(Integer, nullable=False)
+    parsed: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Reading).info)
     """A `Reading`."""
     problem: Named[str | None] = Column(Text)
     """Why it is corrupt or cannot be read; for people."""
-    touched: Named[int | None] = Column(_INT64)
+    touched: Named[int | None] = Column(_INT64, info=domains.ANY.info)
     """The newest of its file's mtime and ctime, in nanoseconds; NULL if there is no file.
 
     Together with the size it tells whether the file is still the one that we know."""
-    verified: Named[int | None] = Column(_INT64)
+    verified: Named[int | None] = Column(_INT64, info=domains.TIME.info)
     """When its bytes were last hashed and found right."""
 
 
@@ -117,13 +118,13 @@ class LinkColumns(TypedColumns):
     id = Column(Integer, primary_key=True)
     parent_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
     child_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
-    role: Named[int] = Column(Integer, nullable=False)
-    position: Named[int] = Column(Integer, nullable=False)
+    role: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Role).info)
+    position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     media_type: Named[str] = Column(Text, nullable=False)
-    size: Named[int] = Column(_INT64, nullable=False)
+    size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
     platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
     artifact_type: Named[str | None] = Column(Text)
-    embedded: Named[int] = Column(Integer, nullable=False)
+    embedded: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 when the descriptor holds the content itself, in ``data``."""
 
 
@@ -149,7 +150,7 @@ class RefColumns(TypedColumns):
     """An entry of index.json."""
 
     id = Column(Integer, primary_key=True)
-    position: Named[int] = Column(Integer, nullable=False)
+    position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     entry: Named[str] = Column(Text, nullable=False)
     """The JSON of the descriptor, to see whether it has changed."""
     name: Named[str | None] = Column(Text)
@@ -159,17 +160,17 @@ class RefColumns(TypedColumns):
     tag: Named[str | None] = Column(Text)
     target_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
     media_type: Named[str] = Column(Text, nullable=False)
-    size: Named[int] = Column(_INT64, nullable=False)
+    size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
     platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
-    pinned: Named[int] = Column(Integer, nullable=False)
+    pinned: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 if its annotation or a row of `pin` says so."""
-    source: Named[str | None] = Column(Text)
+    source: Named[str | None] = Column(Text, info=domains.SOURCE.info)
     """A hint: pull, import, build or load; NULL if another tool wrote it."""
     origin: Named[str | None] = Column(Text)
     """A hint: the canonical reference that it was pulled from."""
-    added: Named[int] = Column(_INT64, nullable=False)
-    pulled: Named[int | None] = Column(_INT64)
-    used: Named[int | None] = Column(_INT64)
+    added: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
+    pulled: Named[int | None] = Column(_INT64, info=domains.TIME.info)
+    used: Named[int | None] = Column(_INT64, info=domains.TIME.info)
 
 
 ref = Table("ref", metadata, RefColumns, sqlite_strict=True)
@@ -182,7 +183,7 @@ class ConfigColumns(TypedColumns):
     """What an image configuration says about running the image."""
 
     blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
-    created: Named[int | None] = Column(_INT64)
+    created: Named[int | None] = Column(_INT64, info=domains.TIME.info)
     author: Named[str] = Column(Text, nullable=False)
     user: Named[str] = Column(Text, nullable=False)
     working_dir: Named[str] = Column(Text, nullable=False)
@@ -311,7 +312,7 @@ class SbomColumns(TypedColumns):
     """As what it is read."""
     predicate_type: Named[str] = Column(Text, nullable=False)
     """What its link says that the statement in it is about; '' if it says nothing."""
-    packages: Named[int | None] = Column(Integer)
+    packages: Named[int | None] = Column(Integer, info=domains.COUNT.info)
     """How many it names; NULL while it has not been read."""
     problem: Named[str | None] = Column(Text)
     """Why it cannot be read; for people."""
@@ -332,7 +333,7 @@ class RepositoryBlobColumns(TypedColumns):
         Integer, ForeignKey("blob.id", ondelete="CASCADE"), primary_key=True
     )
     repository: Named[str] = Column(Text, primary_key=True)
-    seen: Named[int] = Column(_INT64, nullable=False)
+    seen: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
 
 
 repository_blob = Table(
@@ -358,9 +359,9 @@ class LeaseColumns(TypedColumns):
 
     id: Named[str] = Column(Text, primary_key=True)
     host: Named[str] = Column(Text, nullable=False)
-    pid: Named[int] = Column(Integer, nullable=False)
-    created: Named[int] = Column(_INT64, nullable=False)
-    expires: Named[int] = Column(_INT64, nullable=False)
+    pid: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
+    created: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
+    expires: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
     """Only for owners on other hosts; here the lock on the lease's file decides."""
 
 
@@ -373,7 +374,7 @@ class LeaseItemColumns(TypedColumns):
     lease_id: Named[str] = Column(
         Text, ForeignKey("lease.id", ondelete="CASCADE"), primary_key=True
     )
-    digest: Named[str] = Column(Text, primary_key=True)
+    digest: Named[str] = Column(Text, primary_key=True, info=domains.DIGEST.info)
 
 
 lease_item = Table(

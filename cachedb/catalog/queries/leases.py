@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Delete, Insert, Select
 
 
+@defines(leases.ALL)
+def every() -> Select[*tuple[Any, ...]]:
+    """Select every lease."""
+    return select(lease.c.id, lease.c.host, lease.c.expires)
+
+
 @defines(leases.HELD)
 def held() -> Select[*tuple[Any, ...]]:
     """Select what leases hold."""

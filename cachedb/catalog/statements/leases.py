@@ -16,6 +16,16 @@ class HeldRow(NamedTuple):
     digest: str
 
 
+class TakenRow(NamedTuple):
+    """A lease; `expires` is in microseconds since 1970."""
+
+    id: str
+    host: str
+    expires: int
+
+
+ALL: Final = Rows("leases.all", TakenRow)
+"""Every lease."""
 HELD: Final = Rows("leases.held", HeldRow)
 """Every digest that any lease holds."""
 ITEMS: Final = Scalars("leases.items", str)

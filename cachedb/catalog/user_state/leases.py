@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
 
 _DAY = 86_400_000_000
+_SKEW = 3_600_000_000
+"""How far the clocks of two hosts may be apart, in microseconds."""
 
 
 def take(connection: Connection, key: str, now: int) -> None:
@@ -27,6 +29,11 @@ def hold(connection: Connection, key: str, digests: Iterable[str]) -> None:
     """Add digests to a lease."""
     held = set(connection.values(leases.ITEMS, lease_id=key))
     connection.insert(leases.INSERT_ITEMS, [(key, each) for each in sorted(set(digests) - held)])
+
+
+def is_overlong(host: str, expires: int, now: int) -> bool:
+    """Whether a lease of another host expires later than any that is taken today."""
+    return host != socket.gethostname() and expires > now + _DAY + _SKEW
 
 
 def release(connection: Connection, keys: Collection[str]) -> None:

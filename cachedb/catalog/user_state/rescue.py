@@ -1,18 +1,22 @@
 """User state of a catalog that is given up, carried into the new one as far as it is still true.
 
 What is known of a name is kept if the name still means the same digest; that a blob was hashed,
-if its file is the same. Leases are kept as they are: the next collection knows which of them live.
+if its file is the same. Leases are kept as they are, since the next collection knows which of them
+live, except those that expire later than any that is taken. Rows with a value out of range are
+left behind.
 """
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cachedb.catalog import state
+from cachedb.catalog import domains, state
 from cachedb.catalog.enums import ADOPTED
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import leases, user_state
+from cachedb.catalog.user_state.leases import is_overlong
 from cachedb.errors import CacheError
 
 if TYPE_CHECKING:
@@ -55,7 +59,8 @@ class UserState:
         }
         for name, statement in parts.items():
             with suppress(CacheError), catalog.reading() as connection:
-                setattr(found, name, connection.rows(statement))
+                rows = connection.rows(statement)
+                setattr(found, name, [row for row in rows if _is_in_range(row)])
         with suppress(CacheError), catalog.reading() as connection:
             found.adopted = state.read(connection, ADOPTED)
         return found
@@ -88,9 +93,31 @@ class UserState:
         connection.insert(user_state.INSERT_REPOSITORIES, seen)
         if self.adopted is not None:
             state.write(connection, ADOPTED, self.adopted)
-        connection.insert(leases.INSERT, self.leases)
-        known = {row.id for row in self.leases}
+        now = time.time_ns() // 1000
+        kept = [row for row in self.leases if not is_overlong(row.host, row.expires, now)]
+        connection.insert(leases.INSERT, kept)
+        known = {row.id for row in kept}
         connection.insert(
             leases.INSERT_ITEMS, [row for row in self.leased if row.lease_id in known]
         )
         return taken + len(seen)
+
+
+_DOMAINS = {
+    "source": domains.SOURCE,
+    "pid": domains.COUNT,
+    "size": domains.SIZE,
+    "digest": domains.DIGEST,
+    **dict.fromkeys(
+        ("added", "pulled", "used", "verified", "seen", "created", "expires"), domains.TIME
+    ),
+}
+
+
+def _is_in_range(row: Any) -> bool:
+    """Whether every field of a row is NULL or in the domain of its column."""
+    values = row._asdict()
+    return all(
+        value is None or name not in _DOMAINS or _DOMAINS[name].holds(value)
+        for name, value in values.items()
+    )

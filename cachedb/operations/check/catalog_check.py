@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import codecs, state
+from cachedb.catalog import codecs, domains, state
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import FINGERPRINT, State
 from cachedb.catalog.index.derived_rows import facts, faults, files
-from cachedb.catalog.statements import blobs, refs, validation
-from cachedb.catalog.statements.index import sbom_rows
+from cachedb.catalog.statements import blobs, leases, refs, validation
+from cachedb.catalog.statements.index import column_checks, sbom_rows
+from cachedb.catalog.user_state import leases as user_leases
 from cachedb.errors import CacheError, CatalogMismatch, SchemaTooNew, StorageFailed
 from cachedb.layout.blobs import path_of
 from cachedb.layout.fingerprint import Fingerprint
@@ -66,10 +68,32 @@ def _open(path: Path, found: list[Finding]) -> Catalog | None:
 def _consistency(catalog: Catalog, name: str) -> Iterator[Finding]:
     try:
         with catalog.reading() as connection:
-            for fault in faults(connection):
+            damage = [*faults(connection), *_values_out_of_range(connection)]
+            for fault in damage:
                 yield error(Code.CATALOG_DAMAGED, f".cachedb/{name}", fault, _REBUILD)
+            yield from _overlong_leases(connection, name)
     except CacheError as problem:
         yield error(Code.CATALOG_DAMAGED, f".cachedb/{name}", str(problem), _REBUILD)
+
+
+def _values_out_of_range(connection: Connection) -> Iterator[str]:
+    """Describe the columns that hold a value that no version of cachedb writes."""
+    for row in connection.each(column_checks.OUT_OF_RANGE):
+        yield f"{row.place} holds {row.example:.80} and is out of range in {row.rows} rows"
+    for text in connection.values(column_checks.DIGESTS):
+        if not domains.DIGEST.holds(text):
+            yield f"a column of digests holds {text!r:.80}"
+            return
+
+
+def _overlong_leases(connection: Connection, name: str) -> Iterator[Finding]:
+    """Yield the leases of other hosts that last longer than any lease is taken for."""
+    now = time.time_ns() // 1000
+    for row in connection.each(leases.ALL):
+        if user_leases.is_overlong(row.host, row.expires, now):
+            what = f"the lease {row.id!r:.80} of host {row.host!r:.80} expires too late"
+            detail = f"{what}; gc keeps what it holds until then"
+            yield warning(Code.LEASE_OVERLONG, f".cachedb/{name}", detail, _REBUILD)
 
 
 def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]:

@@ -45,6 +45,7 @@ class Code(StrEnum):
     TRASH = "trash"
     LEASE_DEAD = "lease-dead"
     LEASE_HELD = "lease-held"
+    LEASE_OVERLONG = "lease-overlong"
     LEFTOVER = "leftover"
     LEFTOVER_IN_USE = "leftover-in-use"
     STRAY = "stray"
