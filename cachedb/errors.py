@@ -196,8 +196,13 @@ class AmbiguousName(RefNotFound):
             text,
             chosen,
             why=f"{text!r} is the name of {len(chosen)} images",
-            hint=f"choose one: {' or '.join(chosen)}",
+            hint=f"choose one: {_listed(chosen)}",
         )
+
+
+def _listed(choices: Sequence[str], most: int = 5) -> str:
+    more = f" or {len(choices) - most} others" if len(choices) > most else ""
+    return " or ".join(choices[:most]) + more
 
 
 class BlobNotFound(NotFound):

@@ -107,7 +107,8 @@ def _format_of_list(text: str) -> str:
     try:
         return parse_format(text)
     except typer.BadParameter as error:
-        raise InvalidInput(str(error), hint=f"or one of {', '.join(Form)}") from error
+        why = f"invalid value for '--format': {error.message.removesuffix('.')}"
+        raise InvalidInput(why, hint=f"for the archive, one of {', '.join(Form)}") from error
 
 
 def _check_outfile(outfile: str, listed: str, root: Path) -> None:

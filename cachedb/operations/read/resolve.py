@@ -19,6 +19,7 @@ from cachedb.errors import (
 )
 from cachedb.oci.digest import Digest
 from cachedb.oci.names.entry_name import is_attached_kind, whole_digest
+from cachedb.oci.names.short_name import ShortName
 from cachedb.oci.platform.model import Platform
 from cachedb.oci.reference import Reference
 from cachedb.patterns import lazy
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.refs import RefRow
 
-_PREFIX = lazy(r"(?:sha256:)?([0-9a-f]{6,63})")
+_PREFIX = lazy(r"(?:sha256:([0-9a-f]{4,63})|([0-9a-f]{6,63}))")
 _CANDIDATES = 3
 _FAR = 2
 
@@ -110,8 +111,8 @@ def find_image(connection: Connection, text: str) -> ResolvedImage:
 
     A name is taken as it stands in index.json first, then as a reference: with docker.io,
     library/ and latest where they are left out, and without the tag, as linuxkit stores some.
-    A digest, or the beginning of one, may be that of any blob. The image wins the name over what
-    is attached to it.
+    A short name stands for the only name that ends with its parts. A digest, or the beginning of
+    one, may be that of any blob. The image wins the name over what is attached to it.
 
     Raises:
         AmbiguousName: Several images have that name, and are not the platforms of one.
@@ -213,7 +214,11 @@ def find_all(connection: Connection, text: str) -> list[Root]:
     digest = whole_digest(text)
     if digest is not None:
         return _by_whole_digest(connection, text, digest)
-    found = _by_name(connection, text) or _by_digest(connection, text)
+    found = (
+        _by_name(connection, text)
+        or _by_short_name(connection, text)
+        or _by_digest(connection, text)
+    )
     if found:
         return found
     raise RefNotFound(text, candidates(connection, text))
@@ -280,6 +285,17 @@ def _by_name(connection: Connection, text: str) -> list[Root]:
     return found or _refs(connection, refs.OF_NAMES, names=older)
 
 
+def _by_short_name(connection: Connection, text: str) -> list[Root]:
+    """Find the only name that ends with the parts of a short name; reads every name."""
+    short = ShortName.parse(text)
+    if short is None:
+        return []
+    names = list(dict.fromkeys(filter(short.matches, connection.values(refs.NAMES))))
+    if len(names) > 1:
+        raise AmbiguousName(text, names)
+    return _refs(connection, refs.OF_NAMES, names=many(names)) if names else []
+
+
 def _by_whole_digest(connection: Connection, text: str, digest: Digest) -> list[Root]:
     """Find ``[name@]digest``: the digest decides, and the entry with the nearest name is taken.
 
@@ -320,7 +336,7 @@ def _by_prefix(connection: Connection, text: str) -> list[Root]:
     matched = _PREFIX.fullmatch(text)
     if matched is None:
         return []
-    low = f"sha256:{matched[1]}"
+    low = f"sha256:{matched[1] or matched[2]}"
     high = f"{low}g"  # comes after every digit
     found = {root.blob_id: root for root in _refs(connection, refs.OF_DIGESTS, low=low, high=high)}
     unnamed = _blobs(connection, low=low, high=high)
