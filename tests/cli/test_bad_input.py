@@ -122,7 +122,7 @@ CASES = [
     row("too-little", "show", 2, "missing argument 'NAME'", "cachedb show --help"),
     row("too-much", "gc everything", 2, "unexpected extra argument", "cachedb gc --help"),
     row("no-choice", f"export {APP_1} --format tar -o ../x.tar", 2,
-        "invalid value for '--format': 'tar' is none of", "oci, docker, filesystem"),
+        "invalid value for '--format': 'tar' is none of", "for the archive, one of"),
     row("no-format", "ls --format xml", 2, "invalid value for '--format': 'xml' is none of table,",
         "cachedb ls --help"),
     row("no-number-of-jobs", "pull --jobs 0 app", 2, "invalid value for '--jobs'",
