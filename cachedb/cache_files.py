@@ -11,9 +11,10 @@ from cachedb.operations.read import resolve
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cachedb.arguments import Names, Platforms
+    from cachedb.arguments import Names, Observer, Platforms
     from cachedb.operations.files.compare import ImageDifference
     from cachedb.operations.files.image_layers import ImageLayers, LayerListings
+    from cachedb.operations.files.index_files import FilesIndexed
     from cachedb.operations.files.list_files import ListedFile
     from cachedb.operations.files.read_file import FileContent
     from cachedb.operations.files.waste import WasteReport
@@ -84,6 +85,31 @@ class CacheFiles(CacheReader):
 
         return waste.measure(self._listings(), self._all_layers(names, where))
 
+    def index_files(
+        self,
+        names: Names = (),
+        where: Query | str | None = None,
+        progress: Observer | None = None,
+    ) -> FilesIndexed:
+        """Index the files of images, every image if there are neither names nor a query.
+
+        Layers that are indexed already are not read again. `progress` is an observer, or
+        a function that receives a line for each layer.
+        """
+        from cachedb.operations.files import index_files
+
+        images = self._all_layers(names, where)
+        return index_files.index_files(
+            self.layout, self.catalog, images, arguments.observer(progress)
+        )
+
+    def drop_files_index(self) -> bool:
+        """Remove the index of files; return whether there was one."""
+        from cachedb.catalog.files import attached
+
+        path = self.catalog.files_path
+        return path is not None and attached.remove(path)
+
     def _layers(self, name: str, platforms: Platforms) -> ImageLayers:
         from cachedb.operations.files.image_layers import find_layers
 
@@ -106,4 +132,4 @@ class CacheFiles(CacheReader):
     def _listings(self) -> LayerListings:
         from cachedb.operations.files.image_layers import LayerListings
 
-        return LayerListings(self.layout)
+        return LayerListings(self.layout, self.catalog)

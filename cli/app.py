@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "files": "List the files of an image, as a container sees them.",
     "cat": "Print one file of an image, after the digest of its layer was checked.",
     "diff": "Compare two images: configuration, packages and files.",
+    "index": "Index the files of images, so that queries find them.",
     "waste": "Show bytes that later layers overwrite or delete, and files stored more than once.",
     "sbom": "Print the SBOMs of an image, or list its packages.",
     "find-root": "Resolve a name or digest to its root descriptor.",

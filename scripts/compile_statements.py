@@ -18,6 +18,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 import cachedb.catalog.queries
 import cachedb.catalog.statements
+from cachedb.catalog.files import file_tables
 from cachedb.catalog.queries.definition import DEFINITIONS
 from cachedb.catalog.schema import metadata
 from cachedb.catalog.statement import Insert, Named
@@ -25,7 +26,7 @@ from cachedb.catalog.statement import Insert, Named
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sqlalchemy import Dialect
+    from sqlalchemy import Dialect, MetaData
 
 _HEAD = """\
 -- {what} for {dialect}.
@@ -58,6 +59,7 @@ def files() -> dict[str, str]:
     for dialect in _DIALECTS:
         found[f"{dialect}.sql"] = "".join(_statements(dialect))
         found[f"{dialect}_tables.sql"] = "".join(_tables(dialect))
+        found[f"{dialect}_file_tables.sql"] = "".join(_file_tables(dialect))
     found["sqlite_plans.txt"] = "".join(_plans())
     return found
 
@@ -105,13 +107,7 @@ def _statements(dialect: str) -> Iterator[str]:
 
 def _tables(dialect: str) -> Iterator[str]:
     yield _HEAD.format(what="Tables and indexes", dialect=dialect, source="schema.py")
-    chosen = _DIALECTS[dialect]()
-    for table in metadata.sorted_tables:
-        text = str(CreateTable(table).compile(dialect=chosen))
-        yield f"\n-- table: {table.name}\n{_filled(text)};\n"
-        for index in sorted(table.indexes, key=lambda each: str(each.name)):
-            text = str(CreateIndex(index).compile(dialect=chosen))
-            yield f"\n-- index: {index.name}\n{_filled(text)};\n"
+    yield from _tables_of(metadata, dialect)
     yield (
         "\n-- table: alembic_version\nCREATE TABLE alembic_version (version_num VARCHAR(32) NOT"
         " NULL,\nCONSTRAINT alembic_version_pkc PRIMARY KEY (version_num));\n"
@@ -119,11 +115,31 @@ def _tables(dialect: str) -> Iterator[str]:
     )
 
 
+def _file_tables(dialect: str) -> Iterator[str]:
+    source = "files/file_tables.py"
+    yield _HEAD.format(
+        what="Tables and indexes of the index of files", dialect=dialect, source=source
+    )
+    yield from _tables_of(file_tables.metadata, dialect)
+
+
+def _tables_of(tables: MetaData, dialect: str) -> Iterator[str]:
+    chosen = _DIALECTS[dialect]()
+    for table in tables.sorted_tables:
+        text = str(CreateTable(table).compile(dialect=chosen))
+        yield f"\n-- table: {table.name}\n{_filled(text)};\n"
+        for index in sorted(table.indexes, key=lambda each: str(each.name)):
+            text = str(CreateIndex(index).compile(dialect=chosen))
+            yield f"\n-- index: {index.name}\n{_filled(text)};\n"
+
+
 def _plans() -> Iterator[str]:
     """Yield the query plan of every statement that reads, on the tables without rows."""
     yield "Query plans of the named statements (EXPLAIN QUERY PLAN of SQLite, no statistics).\n"
     connection = sqlite3.connect(":memory:")
     connection.executescript("".join(_tables("sqlite")))
+    connection.execute("ATTACH ':memory:' AS files")
+    connection.executescript("".join(_file_tables("sqlite")))
     for handle in handles():
         if isinstance(handle, Insert):
             continue

@@ -10,6 +10,7 @@ from cachedb.archive.compression import Decompressed
 from cachedb.archive.file_tree import WHITEOUT, Tree
 from cachedb.archive.tar import reader
 from cachedb.archive.tar.reader import Member, MemberKind
+from cachedb.errors import InvalidArchive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,6 +77,13 @@ def hash_members(source: BinaryIO, *, name: str) -> Iterator[LayerFile]:
         yield LayerFile(entry.member, hasher.digest())
 
 
+def _is_shown_by(node: Node, member: Member, layer: int, index: int) -> bool:
+    if member.kind is MemberKind.HARD_LINK:
+        return node.layer == layer and node.kind is not MemberKind.DIRECTORY
+    origin = node.origin
+    return origin is not None and (origin.layer, origin.index) == (layer, index)
+
+
 class ImageTree:
     """The file tree that layers show together, the lowest first (image-spec, layer.md).
 
@@ -140,9 +148,32 @@ class ImageTree:
                         state = self._state(member, number)
                         yield HiddenFile(f"/{path}", number, member.size, state)
 
+    def unseen(self) -> Iterator[tuple[int, int, HiddenState]]:
+        """Yield layer and place of the entries whose path does not show them, of any type.
+
+        Whiteouts are left out. Content that a hard link shows at another path is not hidden, but
+        the entry of the path that is gone is unseen.
+        """
+        for number, layer in enumerate(self._layers):
+            for index, (member, _) in enumerate(layer):
+                if member.path.rstrip("/").rpartition("/")[2].startswith(WHITEOUT):
+                    continue
+                node = self._node_at(member, number)
+                if node is None:
+                    yield number, index, HiddenState.DELETED
+                elif not _is_shown_by(node, member, number, index):
+                    yield number, index, HiddenState.OVERWRITTEN
+
     def _state(self, member: Member, layer: int) -> HiddenState:
-        is_there = self._tree.find_entry(member.path, layer) is not None
+        is_there = self._node_at(member, layer) is not None
         return HiddenState.OVERWRITTEN if is_there else HiddenState.DELETED
+
+    def _node_at(self, member: Member, layer: int) -> Node | None:
+        """Return what the path of an entry leads to; None if a later symlink goes in circles."""
+        try:
+            return self._tree.find_entry(member.path, layer)
+        except InvalidArchive:
+            return None
 
     def _file(self, path: str, node: Node) -> ImageFile:
         if node.origin is None:

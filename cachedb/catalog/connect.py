@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from cachedb.catalog import database_file, revision
 from cachedb.catalog.executor import Connection
+from cachedb.catalog.files import attached
 from cachedb.errors import CacheBusy, CacheError, CatalogMismatch, StorageFailed
 from cachedb.limits import LOCK_SECONDS
 
@@ -137,6 +138,42 @@ class Catalog:
             finally:
                 _roll_back(driver)
         self._check_identity()  # a commit into an unlinked file would be lost
+
+    @contextmanager
+    def reading_files(self) -> Iterator[Connection]:
+        """Open a transaction as `reading` does, with the index of files as schema ``files``.
+
+        The schema is empty if nothing has been indexed. Raises as `reading` does.
+        """
+        self._check_identity()
+        with _explaining(), self._connected() as driver:
+            attached.attach_for_reading(driver, self.files_path)
+            driver.execute("BEGIN")
+            try:
+                yield Connection(driver)
+            finally:
+                _roll_back(driver)
+
+    @contextmanager
+    def writing_files(self) -> Iterator[Connection]:
+        """Open a transaction that may write the index of files, and nothing else.
+
+        Raises as `writing` does.
+        """
+        self._check_identity()
+        with _explaining(), self._connected() as driver:
+            attached.attach_for_writing(driver, self.files_path)
+            driver.execute("BEGIN IMMEDIATE")
+            try:
+                yield Connection(driver)
+                driver.execute("COMMIT")
+            finally:
+                _roll_back(driver)
+
+    @property
+    def files_path(self) -> Path | None:
+        """The file of the index of files, whether or not it is there; None in memory."""
+        return None if self._path is None else self._path.with_name(attached.FILES)
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

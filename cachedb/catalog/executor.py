@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.statement import Insert, Rows, Scalars, Write
 
-    Bound = str | int | float | None
+    Bound = str | int | float | bytes | None
 
 _R = TypeVar("_R", bound="tuple[Any, ...]")
 _T = TypeVar("_T")

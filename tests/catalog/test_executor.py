@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Text
+from sqlalchemy import LargeBinary, Text
 from sqlalchemy.dialects import sqlite
 
 from cachedb.cache import Cache
@@ -51,6 +51,7 @@ VALUES: dict[str, Any] = {
     "host": "a host",
     "repository": "example.com/app",
     "now": 1,
+    "paths": many(["", "/etc"]),
     "document_id": 2,
     "target_id": 1,
     "source_id": 1,
@@ -74,7 +75,12 @@ VALUES: dict[str, Any] = {
     "origin": "example.com/app:1",
 }
 """A value for every parameter: the name of a parameter means the same in every statement."""
+_ENTRIES_OF_EVERY_LAYER = {"low": 0, "high": 1 << 62}
 OTHER_VALUES: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        ("files.entries", "files.xattrs", "files.delete_entries", "files.delete_xattrs"),
+        _ENTRIES_OF_EVERY_LAYER,
+    ),
     "state.record": {"key": "a new key"},
     "package_rows.look_up": {"packages": '[[0, "a", "1", "deb", "", "", ""]]'},
 }
@@ -112,7 +118,14 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
         {"example.com/app:1": build.multi_platform(), "example.com/tool:2": IMAGE},
     )
     with Cache.open(tree.path) as cache:
+        cache.index_files()
         return cache.catalog
+
+
+def made_up(kind: object, text: str, number: int) -> str | int | bytes:
+    if isinstance(kind, LargeBinary):
+        return text.encode()
+    return text if isinstance(kind, Text) else number
 
 
 @named([each for each in HANDLES if isinstance(each, Insert)])
@@ -120,15 +133,15 @@ def test_an_insert_has_its_columns_in_order(catalog: Catalog, handle: Insert) ->
     statement: Any = DEFINITIONS[handle.name][1]()
     columns = {column.name: column for column in statement.table.c}
     row = [
-        f"{name} {place}" if isinstance(columns[name].type, Text) else 1_000_000 + place
+        made_up(columns[name].type, f"{name} {place}", 1_000_000 + place)
         for place, name in enumerate(handle.columns)
     ]
-    with catalog.writing() as connection:
+    with catalog.writing_files() as connection:
         connection.driver.execute("PRAGMA defer_foreign_keys = ON")
         connection.driver.execute("SAVEPOINT before")
         connection.insert(handle, [row])
         names = ", ".join(f'"{name}"' for name in handle.columns)
-        found = connection.driver.execute(f"SELECT {names} FROM {statement.table.name}")
+        found = connection.driver.execute(f"SELECT {names} FROM {statement.table.fullname}")
         assert tuple(row) in found.fetchall()
         connection.driver.execute("ROLLBACK TO before")
 
@@ -136,7 +149,7 @@ def test_an_insert_has_its_columns_in_order(catalog: Catalog, handle: Insert) ->
 @named([each for each in HANDLES if not isinstance(each, Insert)])
 def test_a_compiled_text_answers_as_its_statement(catalog: Catalog, handle: Named) -> None:
     statement: Any = DEFINITIONS[handle.name][1]()
-    with catalog.writing() as connection:
+    with catalog.writing_files() as connection:
         text = compiled.statements("sqlite")[handle.name]
         connection.driver.execute("PRAGMA defer_foreign_keys = ON")
         connection.driver.execute("SAVEPOINT before")

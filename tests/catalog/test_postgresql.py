@@ -51,6 +51,8 @@ def server() -> Iterator[Path]:
 
 def test_postgresql_prepares_every_statement(server: Path) -> None:
     lines = [f"{text};" for _, _, text in compiled.tables("postgresql")]
+    lines += ["CREATE SCHEMA files;"]
+    lines += [f"{text};" for _, _, text in compiled.file_tables("postgresql")]
     statements = compiled.statements("postgresql")
     lines += [f'PREPARE "{name}" AS {numbered(text)};' for name, text in statements.items()]
 

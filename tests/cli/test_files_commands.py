@@ -140,3 +140,46 @@ def test_bad_input_is_one_line(
     assert done.code == code
     assert message in done.err.splitlines()[0]
     assert not done.out
+
+
+def test_index_files_tells_what_it_read(run: Run, cache: Path) -> None:
+    first = run(cache, "index", "files", NAME)
+    second = run(cache, "index", "files", "--all")
+
+    assert first.err.startswith("indexed 1 layer of 1 image, 0 known before; 8 files, index ")
+    assert second.err.startswith("indexed 1 layer of 2 images, 1 known before; 11 files, index ")
+    assert (first.code, second.code) == (0, 0)
+
+
+def test_index_files_prints_json(run: Run, cache: Path) -> None:
+    found = json.loads(succeed(run, cache, "index", "files", "--all", "--format", "json"))
+
+    assert (found["images"], found["read"], found["entries"]) == (2, 2, 11)
+    assert found["unreadable"] == []
+
+
+def test_index_files_drops_the_index(run: Run, cache: Path) -> None:
+    succeed(run, cache, "index", "files", "--all")
+
+    assert run(cache, "index", "files", "--drop").err == "removed the index of files\n"
+    assert run(cache, "index", "files", "--drop").err == "there is no index of files\n"
+
+
+def test_index_files_names_a_layer_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    damaged = images.Blob(b"\x1f\x8bnothing", images.OCI_LAYER_GZIP, "sha256:" + "0" * 64)
+    tree = images.layout(tmp_path / "cache", {NAME: images.image(damaged)})
+
+    done = run(tree.path, "index", "files", "--all")
+
+    assert done.code == 8
+    assert f"cannot read 1 layer, first {damaged.digest}" in done.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--all", NAME], ["--all", "--drop"]])
+def test_index_files_needs_one_choice_of_images(
+    run: Run, cache: Path, arguments: list[str]
+) -> None:
+    done = run(cache, "index", "files", *arguments)
+
+    assert done.code == 2
+    assert "name images, or give one of --where, --all and --drop" in done.err

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cachedb.cache import Cache
+from cachedb.catalog.connect import Catalog
 from cachedb.errors import (
     BlobNotFound,
     CacheError,
@@ -92,6 +93,7 @@ def test_every_file_of_the_flattened_archive_is_read(steps: list[list[Step]]) ->
         layers=tuple(map(embedded, layers)),
     )
     layout = cast("Layout", None)  # no layer is read from it
+    catalog = Catalog.in_memory()
 
     expected: dict[str, bytes] = {}
     for info, data in build.members(flat(*layers)):
@@ -102,7 +104,7 @@ def test_every_file_of_the_flattened_archive_is_read(steps: list[list[Step]]) ->
     paths = {f"/{'/'.join(step.path)}" for each in steps for step in each if step.path}
     for path in paths | expected.keys():
         try:
-            found = read_file.read_file(layout, LayerListings(layout), image, path)
+            found = read_file.read_file(layout, LayerListings(layout, catalog), image, path)
         except (InvalidInput, NotFound, InvalidArchive):
             assert path not in expected
             continue
@@ -112,6 +114,7 @@ def test_every_file_of_the_flattened_archive_is_read(steps: list[list[Step]]) ->
             assert (read, found.size) == (expected[path], len(read))
         else:
             assert read in expected.values()  # through a symlink
+    catalog.close()
 
 
 def test_a_file_is_read_through_symlinks_and_hard_links(tmp_path: Path) -> None:

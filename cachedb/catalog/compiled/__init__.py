@@ -30,6 +30,12 @@ def tables(dialect: str) -> tuple[tuple[str, str, str], ...]:
     return tuple(_parts(f"{dialect}_tables.sql"))
 
 
+@cache
+def file_tables(dialect: str) -> tuple[tuple[str, str, str], ...]:
+    """Return kind (table, index), name and text of what makes an empty index of files."""
+    return tuple(_parts(f"{dialect}_file_tables.sql"))
+
+
 def _parts(name: str) -> list[tuple[str, str, str]]:
     pieces = _NAMED.split(_read(name))
     return [

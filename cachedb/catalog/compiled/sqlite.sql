@@ -217,6 +217,110 @@ INSERT INTO platform (os, architecture, variant, os_version) VALUES (?, ?, ?, ?)
 SELECT platform.id, platform.os, platform.architecture, platform.variant, platform.os_version
 FROM platform;
 
+-- name: files.absent_images
+SELECT files.image.id FROM files.image WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest
+= files.image.digest AND blob.state = 1));
+
+-- name: files.absent_layers
+SELECT files.layer.id FROM files.layer WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest
+= files.layer.digest AND blob.state = 1));
+
+-- name: files.add_attributes
+INSERT INTO files.attributes (kind, mode, uid, gid) VALUES (?, ?, ?, ?);
+
+-- name: files.add_directories
+INSERT INTO files.directory (id, path) VALUES (?, ?);
+
+-- name: files.add_entries
+INSERT INTO files.entry (id, path_id, attributes_id, size, modified, target, raw_target,
+sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: files.add_hidden
+INSERT INTO files.hidden (image_id, entry_id, state) VALUES (?, ?, ?);
+
+-- name: files.add_image
+INSERT INTO files.image (digest) VALUES (?);
+
+-- name: files.add_layer
+INSERT INTO files.layer (digest, entries, problem) VALUES (?, ?, ?);
+
+-- name: files.add_paths
+INSERT INTO files.path (id, directory_id, name, raw) VALUES (?, ?, ?, ?);
+
+-- name: files.add_xattrs
+INSERT INTO files.xattr (entry_id, "key", value) VALUES (?, ?, ?);
+
+-- name: files.attributes
+SELECT files.attributes.id, files.attributes.kind, files.attributes.mode, files.attributes.uid,
+files.attributes.gid FROM files.attributes ORDER BY files.attributes.id;
+
+-- name: files.delete_entries
+DELETE FROM files.entry WHERE files.entry.id >= :low AND files.entry.id < :high;
+
+-- name: files.delete_hidden
+DELETE FROM files.hidden WHERE files.hidden.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:ids) AS anon_1);
+
+-- name: files.delete_images
+DELETE FROM files.image WHERE files.image.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
+FROM json_each(:ids) AS anon_1);
+
+-- name: files.delete_layers
+DELETE FROM files.layer WHERE files.layer.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
+FROM json_each(:ids) AS anon_1);
+
+-- name: files.delete_unused_directories
+DELETE FROM files.directory WHERE NOT (EXISTS (SELECT 1 FROM files.path WHERE
+files.path.directory_id = files.directory.id));
+
+-- name: files.delete_unused_paths
+DELETE FROM files.path WHERE NOT (EXISTS (SELECT 1 FROM files.entry WHERE files.entry.path_id =
+files.path.id));
+
+-- name: files.delete_xattrs
+DELETE FROM files.xattr WHERE files.xattr.entry_id >= :low AND files.xattr.entry_id < :high;
+
+-- name: files.directories
+SELECT files.directory.id, files.directory.path FROM files.directory WHERE files.directory.path
+IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:paths) AS anon_1) ORDER BY
+files.directory.id;
+
+-- name: files.entries
+SELECT files.entry.id, files.directory.path AS directory, files.path.name, files.path.raw,
+files.attributes.kind, files.attributes.mode, files.attributes.uid, files.attributes.gid,
+files.entry.size, files.entry.modified, files.entry.target, files.entry.raw_target,
+files.entry.sha256 FROM files.entry JOIN files.path ON files.path.id = files.entry.path_id JOIN
+files.directory ON files.directory.id = files.path.directory_id JOIN files.attributes ON
+files.attributes.id = files.entry.attributes_id WHERE files.entry.id >= :low AND files.entry.id
+< :high ORDER BY files.entry.id;
+
+-- name: files.images
+SELECT files.image.digest FROM files.image ORDER BY files.image.id;
+
+-- name: files.last_directory
+SELECT max(files.directory.id) AS max_1 FROM files.directory;
+
+-- name: files.last_path
+SELECT max(files.path.id) AS max_1 FROM files.path;
+
+-- name: files.layer
+SELECT files.layer.id, files.layer.digest, files.layer.entries, files.layer.problem FROM
+files.layer WHERE files.layer.digest = :digest;
+
+-- name: files.layers
+SELECT files.layer.id, files.layer.digest, files.layer.entries, files.layer.problem FROM
+files.layer ORDER BY files.layer.id;
+
+-- name: files.paths
+SELECT files.path.id, files.path.directory_id, files.path.name, files.path.raw FROM files.path
+WHERE files.path.directory_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1) ORDER BY files.path.id;
+
+-- name: files.xattrs
+SELECT files.xattr.entry_id, files.xattr."key", files.xattr.value FROM files.xattr WHERE
+files.xattr.entry_id >= :low AND files.xattr.entry_id < :high ORDER BY files.xattr.entry_id,
+files.xattr."key";
+
 -- name: garbage.exclusive
 WITH RECURSIVE alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_each(:refs) AS anon_1), alone_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE

@@ -7,9 +7,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 
 from cachedb.archive.image_tree import ImageTree, hash_members, list_members
+from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import InvalidInput
 from cachedb.oci import graph
 from cachedb.operations.archives import image_parts
+from cachedb.operations.files import file_rows
 from cachedb.operations.transfer.local_graph import LocalDocuments, check_present
 from cachedb.records import Record
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from cachedb.archive.image_tree import LayerFile
+    from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
     from cachedb.oci import Descriptor, Digest, Platform
     from cachedb.operations.archives.image_parts import Part
@@ -103,9 +106,10 @@ def open_layer(layout: Layout, layer: Descriptor) -> BinaryIO:
 
 
 class LayerListings:
-    """Entries of layers, each layer read once while its entries fit into the memory kept for that.
+    """Entries of layers: from the index of files, or else from the layer itself.
 
-    At most 2 000 000 entries are kept; the layers that were read first are dropped.
+    Each layer is read once while its entries fit into the memory kept for that: at most 2 000 000
+    entries are kept, and the layers that were read first are dropped.
 
     Raises:
         InvalidArchive: From every method: a layer is malformed.
@@ -113,21 +117,35 @@ class LayerListings:
         CorruptBlob: A layer is not what its digest says.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, catalog: Catalog) -> None:
         self._layout = layout
+        self._catalog = catalog
         self._hashed: dict[Digest, list[LayerFile]] = {}
 
     def members_of(self, layer: Descriptor) -> list[LayerFile]:
         """Return the entries of a layer; content is not hashed."""
-        return self._hashed.get(layer.digest) or self._read(layer, list_members)
+        found = self._kept_or_indexed(layer)
+        return self._read(layer, list_members) if found is None else found
 
     def hashed(self, layer: Descriptor) -> list[LayerFile]:
         """Return the entries of a layer, with the SHA-256 of regular files."""
+        found = self._kept_or_indexed(layer)
+        return self._keep(layer, self._read(layer, hash_members)) if found is None else found
+
+    def _kept_or_indexed(self, layer: Descriptor) -> list[LayerFile] | None:
         found = self._hashed.get(layer.digest)
-        if found is None:
-            found = self._hashed[layer.digest] = self._read(layer, hash_members)
-            self._drop_oldest()
-        return found
+        if found is not None:
+            return found
+        with self._catalog.reading_files() as connection:
+            row = connection.first(statements.LAYER, digest=layer.digest)
+            if row is None or row.problem is not None:
+                return None
+            return self._keep(layer, file_rows.read_layer(connection, row.id))
+
+    def _keep(self, layer: Descriptor, files: list[LayerFile]) -> list[LayerFile]:
+        self._hashed[layer.digest] = files
+        self._drop_oldest()
+        return files
 
     def tree(self, layers: Sequence[Descriptor], hashed: Collection[Digest] = ()) -> ImageTree:
         """Return the file tree of layers; the content of the layers in `hashed` is hashed."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.enums import Kind
+from cachedb.catalog.files.removal import forget_removed
 from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, StorageFailed
 from cachedb.layout.temporary_files import LEASES, STAGE, TRASH
@@ -89,6 +90,7 @@ def sweep(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
                 raise
             report = _collect(plan, layout, catalog)
         layout.allocate_reserve()
+    forget_removed(catalog)
     return report
 
 
@@ -110,7 +112,9 @@ def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     with layout.sweeping(), layout.locking_names():
         undo_unfinished(layout)
         reconcile.reconcile(layout, catalog)
-        return _remove(plan, layout, catalog)
+        report = _remove(plan, layout, catalog)
+    forget_removed(catalog)
+    return report
 
 
 def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Leftover, ...]:

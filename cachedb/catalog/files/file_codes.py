@@ -1,0 +1,37 @@
+"""Codes and numbers of the index of files, without SQLAlchemy."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+FILES_VERSION = 1
+"""The `user_version` of an index of files with today's tables."""
+ENTRY_BITS = 21
+"""Bits of the id of an entry that hold its place in the layer."""
+MOST_ENTRIES = 1 << ENTRY_BITS
+"""Entries of one layer that the index can hold."""
+
+
+class FileKind(IntEnum):
+    """What an entry of a layer is."""
+
+    FILE = 1
+    HARD_LINK = 2
+    SYMLINK = 3
+    CHARACTER = 4
+    BLOCK = 5
+    DIRECTORY = 6
+    FIFO = 7
+    WHITEOUT = 8
+    """It hides the path that it has in lower layers."""
+    OPAQUE = 9
+    """It hides everything that lower layers have below its path."""
+
+
+class HiddenBy(IntEnum):
+    """Why no container of an image sees an entry."""
+
+    OVERWRITTEN = 1
+    DELETED = 2
+    APPLIED = 3
+    """It is a whiteout, which hides others and is no file itself."""

@@ -1,0 +1,148 @@
+"""Tables of the index of files, in the schema ``files``.
+
+An *entry* is a member of a layer. Its id is the id of the layer times 2^21 plus its place in the
+layer, so that the entries of a layer are one range of ids and need no index for it. Paths are
+stored once for all layers: a *directory* with its whole path, and a *path* in it.
+
+An image is *shown* when its visible files are known: then `hidden` has the entries of its layers
+that no container of it sees. Most entries are visible, so that only the exceptions are stored.
+
+Nothing refers to rows of the catalog: layers and images are known by digest, and survive a rebuild
+of the catalog. SQLite holds the schema in a file of its own, so that the catalog stays small.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Named,
+    Table,
+    Text,
+    TypedColumns,
+    UniqueConstraint,
+)
+
+from cachedb.catalog.schema import metadata as catalog_metadata
+
+_INT64 = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData(schema="files", naming_convention=catalog_metadata.naming_convention)
+
+
+class IndexedLayerColumns(TypedColumns):
+    """A layer whose entries are indexed, or that cannot be read."""
+
+    id = Column(Integer, primary_key=True)
+    digest: Named[str] = Column(Text, nullable=False, unique=True)
+    entries: Named[int] = Column(Integer, nullable=False)
+    problem: Named[str | None] = Column(Text)
+    """Why the layer cannot be read; it has no entries then."""
+
+
+indexed_layer = Table("layer", metadata, IndexedLayerColumns, sqlite_strict=True)
+
+
+class DirectoryColumns(TypedColumns):
+    """A directory; the path begins with a slash and ends with none, '' is the root."""
+
+    id = Column(Integer, primary_key=True)
+    path: Named[str] = Column(Text, nullable=False)
+
+
+directory = Table("directory", metadata, DirectoryColumns, sqlite_strict=True)
+
+
+class PathColumns(TypedColumns):
+    """A path: a name in a directory; '' in '' is the root."""
+
+    id = Column(Integer, primary_key=True)
+    directory_id: Named[int] = Column(Integer, nullable=False)
+    name: Named[str] = Column(Text, nullable=False)
+    raw: Named[bytes | None] = Column(LargeBinary)
+    """The whole path if it is not UTF-8; the name then has U+FFFD for every such byte."""
+
+
+path = Table("path", metadata, PathColumns, sqlite_strict=True)
+Index("ix_files_path_directory_id", path.c.directory_id)
+
+
+class AttributesColumns(TypedColumns):
+    """Type, mode and owner of an entry; few combinations occur."""
+
+    id = Column(Integer, primary_key=True)
+    kind: Named[int] = Column(Integer, nullable=False)
+    """A `FileKind`."""
+    mode: Named[int] = Column(Integer, nullable=False)
+    uid: Named[int] = Column(_INT64, nullable=False)
+    gid: Named[int] = Column(_INT64, nullable=False)
+
+
+attributes = Table(
+    "attributes",
+    metadata,
+    AttributesColumns,
+    UniqueConstraint("kind", "mode", "uid", "gid"),
+    sqlite_strict=True,
+)
+
+
+class EntryColumns(TypedColumns):
+    """A member of a layer."""
+
+    id = Column(_INT64, primary_key=True)
+    path_id: Named[int] = Column(Integer, nullable=False)
+    attributes_id: Named[int] = Column(Integer, nullable=False)
+    size: Named[int] = Column(_INT64, nullable=False)
+    modified: Named[int] = Column(_INT64, nullable=False)
+    """Seconds since 1970."""
+    target: Named[str | None] = Column(Text)
+    """Of a link; of a device its numbers, as 8:0."""
+    raw_target: Named[bytes | None] = Column(LargeBinary)
+    """The target if it is not UTF-8."""
+    sha256: Named[bytes | None] = Column(LargeBinary)
+    """Of the content of a regular file."""
+
+
+entry = Table("entry", metadata, EntryColumns, sqlite_strict=True)
+Index("ix_files_entry_path_id", entry.c.path_id)
+
+
+class EntryXattrColumns(TypedColumns):
+    """An extended attribute of an entry."""
+
+    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    key: Named[str] = Column(Text, primary_key=True)
+    value: Named[bytes] = Column(LargeBinary, nullable=False)
+
+
+entry_xattr = Table(
+    "xattr", metadata, EntryXattrColumns, sqlite_with_rowid=False, sqlite_strict=True
+)
+
+
+class ShownImageColumns(TypedColumns):
+    """An image manifest whose visible files are known."""
+
+    id = Column(Integer, primary_key=True)
+    digest: Named[str] = Column(Text, nullable=False, unique=True)
+
+
+shown_image = Table("image", metadata, ShownImageColumns, sqlite_strict=True)
+
+
+class HiddenColumns(TypedColumns):
+    """An entry that no container of an image sees."""
+
+    image_id: Named[int] = Column(Integer, primary_key=True)
+    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    state: Named[int] = Column(Integer, nullable=False)
+    """A `HiddenBy`."""
+
+
+hidden = Table("hidden", metadata, HiddenColumns, sqlite_with_rowid=False, sqlite_strict=True)
+Index("ix_files_hidden_entry_id", hidden.c.entry_id)

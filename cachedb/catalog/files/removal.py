@@ -1,0 +1,46 @@
+"""Removal from the index of files: layers and images that were collected."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cachedb.catalog.files.file_codes import ENTRY_BITS
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements.index import file_entries as statements
+from cachedb.errors import CacheBusy, StorageFailed
+
+if TYPE_CHECKING:
+    from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
+
+
+def forget_removed(catalog: Catalog) -> None:
+    """Delete what is indexed of layers and images that are not in the layout any more.
+
+    One `stat` call if there is no index. On a full disk, or beside another writer, the rows stay
+    until the next collection: they are of layers that no image has.
+    """
+    path = catalog.files_path
+    if path is None or not path.exists():
+        return
+    with suppress(StorageFailed, CacheBusy), catalog.writing_files() as connection:
+        _forget_absent(connection)
+
+
+def _forget_absent(connection: Connection) -> None:
+    """Delete the layers and images that are not in the layout any more, and their paths."""
+    images = connection.values(statements.ABSENT_IMAGES)
+    if images:
+        connection.write(statements.DELETE_HIDDEN, ids=many(images))
+        connection.write(statements.DELETE_IMAGES, ids=many(images))
+    layers = connection.values(statements.ABSENT_LAYERS)
+    if not layers:
+        return
+    for layer in layers:
+        low, high = layer << ENTRY_BITS, (layer + 1) << ENTRY_BITS
+        connection.write(statements.DELETE_XATTRS, low=low, high=high)
+        connection.write(statements.DELETE_ENTRIES, low=low, high=high)
+    connection.write(statements.DELETE_LAYERS, ids=many(layers))
+    connection.write(statements.DELETE_UNUSED_PATHS)
+    connection.write(statements.DELETE_UNUSED_DIRECTORIES)

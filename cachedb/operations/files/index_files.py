@@ -1,0 +1,156 @@
+"""Index of files: the entries of layers, read once and kept for queries."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from cachedb.archive.image_tree import ImageTree, hash_members
+from cachedb.catalog.files import attached
+from cachedb.catalog.statements.index import file_entries as statements
+from cachedb.errors import CacheError
+from cachedb.oci import Digest
+from cachedb.operations.files import file_rows
+from cachedb.operations.files.image_layers import open_layer
+from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cachedb.archive.image_tree import LayerFile
+    from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
+    from cachedb.layout import Layout
+    from cachedb.oci import Descriptor
+    from cachedb.operations.files.image_layers import ImageLayers
+    from cachedb.operations.transfer.progress import Progress
+
+    Reading = tuple[Descriptor, list[LayerFile] | CacheError]
+
+
+class UnreadableLayer(NamedTuple):
+    """A layer that could not be indexed, and why."""
+
+    digest: Digest
+    why: str
+
+
+class FilesIndexed(Record):
+    """What was indexed: layers read now, layers known before, entries in all of them.
+
+    `size` is that of the index in bytes, with everything that it held before.
+    """
+
+    images: int
+    read: int
+    known: int
+    entries: int
+    unreadable: tuple[UnreadableLayer, ...]
+    size: int
+
+
+def index_files(
+    layout: Layout,
+    catalog: Catalog,
+    images: Sequence[ImageLayers],
+    progress: Progress,
+) -> FilesIndexed:
+    """Read the layers of images that are not indexed yet, and find what each image shows.
+
+    Layers are read by one thread per core; each is written in a transaction of its own, so that
+    an interrupted run keeps the layers that it finished. A layer that cannot be read is recorded
+    with its problem and stops no other. `progress` is told of each layer with its stored bytes.
+    """
+    layers = {layer.digest: layer for image in images for layer in image.layers}
+    with catalog.reading_files() as connection:
+        known = {row.digest for row in connection.each(statements.LAYERS)}
+    wanted = [layer for digest, layer in layers.items() if digest not in known]
+    progress.announce(sum(layer.size for layer in wanted))
+    for layer, found in _read_each(layout, wanted):
+        with catalog.writing_files() as connection:
+            if connection.first(statements.LAYER, digest=layer.digest) is None:
+                _write(connection, layer, found)
+        progress.finish(layer.digest, layer.size, "indexed")
+    _find_visible(catalog, images)
+    return _report(catalog, images, layers, read=len(wanted))
+
+
+def _write(connection: Connection, layer: Descriptor, found: list[LayerFile] | CacheError) -> None:
+    if isinstance(found, CacheError):
+        file_rows.write_problem(connection, layer.digest, str(found))
+    else:
+        file_rows.write_layer(connection, layer.digest, found)
+
+
+def _read_each(layout: Layout, layers: Sequence[Descriptor]) -> Iterator[Reading]:
+    """Yield layers as they are read; at most two per core wait to be written."""
+    cores = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(cores)
+    try:
+        waiting = iter(layers)
+        first = islice(waiting, 2 * cores)
+        running = {pool.submit(_read, layout, layer) for layer in first}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for each in done:
+                yield each.result()
+                for layer in waiting:
+                    running.add(pool.submit(_read, layout, layer))
+                    break
+    finally:
+        # After Ctrl-C nothing waits for a layer that is being read.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(layout: Layout, layer: Descriptor) -> Reading:
+    try:
+        with closing(open_layer(layout, layer)) as source:
+            return layer, list(hash_members(source, name=f"layer {layer.digest}"))
+    except CacheError as error:
+        return layer, error
+
+
+def _find_visible(catalog: Catalog, images: Sequence[ImageLayers]) -> None:
+    """Write what each image hides, if all of its layers are indexed and it is not known yet."""
+    for image in images:
+        with catalog.writing_files() as connection:
+            if image.digest in connection.values(statements.IMAGES):
+                continue
+            ids = _ids(connection, image)
+            if ids is None:
+                continue
+            try:
+                tree = ImageTree([file_rows.read_layer(connection, key) for key in ids])
+            except CacheError:
+                continue  # `validate --deep` and `export` say what is wrong with it
+            file_rows.write_image(connection, image.digest, ids, tree)
+
+
+def _ids(connection: Connection, image: ImageLayers) -> list[int] | None:
+    rows = [connection.first(statements.LAYER, digest=layer.digest) for layer in image.layers]
+    found = [row.id for row in rows if row is not None and row.problem is None]
+    return found if len(found) == len(rows) else None
+
+
+def _report(
+    catalog: Catalog,
+    images: Sequence[ImageLayers],
+    layers: Mapping[Digest, Descriptor],
+    *,
+    read: int,
+) -> FilesIndexed:
+    with catalog.reading_files() as connection:
+        rows = [row for row in connection.each(statements.LAYERS) if row.digest in layers]
+    return FilesIndexed(
+        images=len(images),
+        read=read,
+        known=len(layers) - read,
+        entries=sum(row.entries for row in rows),
+        unreadable=tuple(
+            UnreadableLayer(Digest(row.digest), row.problem) for row in rows if row.problem
+        ),
+        size=attached.size_of(catalog.files_path),
+    )

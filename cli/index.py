@@ -1,0 +1,85 @@
+"""``cachedb index``: index the files of layers for queries."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
+from cachedb.cli.render import output, tables
+from cachedb.cli.render.tables import Format
+from cachedb.errors import InvalidInput, ValidationFailed
+
+if TYPE_CHECKING:
+    from cachedb.operations.files.index_files import FilesIndexed
+
+
+class _Subject(StrEnum):
+    FILES = "files"
+
+
+def command(
+    what: Annotated[_Subject, typer.Argument(metavar="files", help="What to index.")],  # noqa: ARG001
+    names: SomeNamesArgument = None,
+    where: WhereOption = None,
+    param: ParamOption = None,
+    tz: TimeZoneOption = None,
+    cache: CacheOption = None,
+    form: FormatOption = Format.TABLE,
+    everything: Annotated[bool, typer.Option("--all", help="Index every image.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Remove the index.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Index the files of images, so that queries find them.
+
+    `files`, `diff` and `waste` read the index instead of layers, too. Each layer is read once; a
+    run that was interrupted goes on with the layers that are left.
+
+    Exit code 8 if a layer cannot be read.
+    """
+    from cachedb.cli.render.progress import watching
+
+    if sum((bool(names), where is not None, everything, drop)) != 1:
+        raise InvalidInput("name images, or give one of --where, --all and --drop")
+    with open_cache(cache) as opened:
+        if drop:
+            existed = opened.drop_files_index()
+            if not quiet:
+                output.tell(
+                    "removed the index of files" if existed else "there is no index of files"
+                )
+            return
+        query = selection(opened, where, param, tz, quiet=quiet)
+        with watching(quiet=quiet) as progress:
+            found = opened.index_files(names or (), query, progress)
+    if form is not Format.TABLE:
+        tables.render_tree(_json(found), form)
+    elif not quiet:
+        output.tell(_summary(found))
+    if found.unreadable:
+        first = found.unreadable[0]
+        layers = output.count(len(found.unreadable), "layer")
+        raise ValidationFailed(f"cannot read {layers}, first {first.digest}: {first.why}")
+
+
+def _summary(found: FilesIndexed) -> str:
+    return (
+        f"indexed {output.count(found.read, 'layer')} of {output.count(found.images, 'image')}, "
+        f"{found.known} known before; {output.count(found.entries, 'file')}, "
+        f"index {output.size(found.size)}"
+    )
+
+
+def _json(found: FilesIndexed) -> dict[str, Any]:
+    return {
+        "images": found.images,
+        "read": found.read,
+        "known": found.known,
+        "entries": found.entries,
+        "size": found.size,
+        "unreadable": [{"digest": str(each.digest), "why": each.why} for each in found.unreadable],
+    }

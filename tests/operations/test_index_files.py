@@ -1,0 +1,238 @@
+"""Index of files: what it holds is what the layers say, and it is never more than derived."""
+
+import io
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cachedb.archive.image_tree import ImageTree, LayerFile, hash_members
+from cachedb.cache import Cache
+from cachedb.catalog.connect import Catalog
+from cachedb.catalog.statements.index import file_entries as statements
+from cachedb.errors import CatalogMismatch
+from cachedb.oci import Digest
+from cachedb.operations.files import file_rows
+from cachedb.operations.files.index_files import FilesIndexed
+from tests import build as images
+from tests.archive import build
+from tests.archive.test_flatten_law import STEPS, Directory, Step, apply
+from tests.operations.test_image_files import BASE, NAME, OTHER, cache_of, layer
+
+
+def index(cache: Cache, *names: str) -> FilesIndexed:
+    return cache.index_files(names)
+
+
+def seen(tree: ImageTree) -> list[object]:
+    return [
+        (file.path, file.origin and (file.origin.layer, file.origin.index), file.sha256)
+        for file in tree.visible()
+    ]
+
+
+def members(archive: bytes) -> list[LayerFile]:
+    return list(hash_members(io.BytesIO(archive), name="layer"))
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Cache:
+    """Return a cache of two images, the second with one more layer."""
+    upper = layer(build.file("etc/motd", b"two\n"), build.file("usr/lib/.wh.os-release"))
+    one = images.image(layer(*BASE))
+    return cache_of(tmp_path, one=one, two=images.image(layer(*BASE), upper))
+
+
+ODD = (
+    build.directory("dir", mode=0o1777, uid=2**21, gid=5),
+    build.file("dir/caf\udce9", b"1", mtime=1_700_000_000),
+    build.link("link", "dir/caf\udce9"),
+    build.link("hard", "dir/caf\udce9", "hardlink"),
+    build.entry("null", "char", devmajor=1, devminor=3),
+    build.entry("disk", "block", devmajor=8, devminor=0),
+    build.entry("pipe", "fifo"),
+    build.file("dir/.wh.gone"),
+    build.file("dir/.wh..wh..opq"),
+    build.file(".wh.top"),
+    build.file("old", b"", mtime=-1),
+)
+
+
+def test_every_kind_of_entry_is_read_back(tmp_path: Path) -> None:
+    written = members(build.tar(*ODD))
+    catalog = Catalog.open(tmp_path / "index.db")
+
+    with catalog.writing_files() as connection:
+        key = file_rows.write_layer(connection, Digest.of(b"layer"), written)
+    with catalog.reading_files() as connection:
+        read = file_rows.read_layer(connection, key)
+
+    assert [(each.member.kind, each.member.target, each.sha256) for each in read] == [
+        (each.member.kind, each.member.target, each.sha256) for each in written
+    ]
+    assert [each.member.path for each in read] == [
+        "dir", "dir/caf\udce9", "link", "hard", "null", "disk", "pipe", "dir/.wh.gone",
+        "dir/.wh..wh..opq", ".wh.top", "old",
+    ]  # fmt: skip
+    assert [each.member.replace(path="") for each in read] == [
+        each.member.replace(path="", user="", group="") for each in written
+    ]
+
+
+def test_extended_attributes_are_read_back(tmp_path: Path) -> None:
+    info, content = build.file("a")
+    info.pax_headers = {"SCHILY.xattr.user.note": "text"}
+    catalog = Catalog.open(tmp_path / "index.db")
+
+    with catalog.writing_files() as connection:
+        written = members(build.tar((info, content)))
+        key = file_rows.write_layer(connection, Digest.of(b"layer"), written)
+        (read,) = file_rows.read_layer(connection, key)
+
+    assert read.member.xattrs == {"user.note": b"text"}
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(STEPS, max_size=7), min_size=1, max_size=4))
+def test_the_tree_of_indexed_layers_is_that_of_the_layers(steps: list[list[Step]]) -> None:
+    root = Directory()
+    layers = [members(apply(root, number, each)) for number, each in enumerate(steps)]
+    catalog = Catalog.in_memory()
+
+    with catalog.writing_files() as connection:
+        keys = [
+            file_rows.write_layer(connection, Digest.of(b"%d" % number), each)
+            for number, each in enumerate(layers)
+        ]
+        indexed = ImageTree([file_rows.read_layer(connection, key) for key in keys])
+    catalog.close()
+
+    direct = ImageTree(layers)
+    assert seen(indexed) == seen(direct)
+    assert list(indexed.hidden()) == list(direct.hidden())
+    assert list(indexed.unseen()) == list(direct.unseen())
+
+
+def test_commands_answer_the_same_with_an_index(two: Cache) -> None:
+    with two as cache:
+        before = (
+            list(cache.files(OTHER)), cache.compare(NAME, OTHER).files, cache.waste(),
+        )  # fmt: skip
+        index(cache)
+        after = (list(cache.files(OTHER)), cache.compare(NAME, OTHER).files, cache.waste())
+
+        assert [file._replace(modified_ns=0) for file in after[0]] == [
+            file._replace(modified_ns=0) for file in before[0]
+        ]
+        assert [(each.path, each.change, each.fields) for each in after[1]] == [
+            (each.path, each.change, each.fields) for each in before[1]
+        ]
+        assert after[2] == before[2]
+
+
+def test_indexed_layers_are_not_read_again(two: Cache) -> None:
+    with two as cache:
+        first = index(cache, NAME)
+        second = index(cache)
+
+        assert (first.images, first.read, first.known) == (1, 1, 0)
+        assert (second.images, second.read, second.known) == (2, 1, 1)
+        for path in (cache.layout.root / "blobs/sha256").iterdir():
+            if path.stat().st_size == layer(*BASE).size:
+                path.chmod(0o644)
+                path.write_bytes(b"\0" * path.stat().st_size)
+        assert [file.path for file in cache.files(NAME)][:2] == ["/", "/etc"]
+
+
+def test_hidden_entries_of_an_image_are_known(two: Cache) -> None:
+    with two as cache:
+        index(cache)
+        with cache.catalog.reading_files() as connection:
+            found = connection.driver.execute(
+                "SELECT image.digest, directory.path, path.name, hidden.state FROM files.hidden"
+                " JOIN files.image ON image.id = image_id JOIN files.entry ON entry.id = entry_id"
+                " JOIN files.path ON path.id = path_id"
+                " JOIN files.directory ON directory.id = directory_id"
+            ).fetchall()
+        digest = cache.find_root(OTHER).digest
+        assert sorted(found) == [
+            (digest, "/etc", "motd", 1),
+            (digest, "/usr/lib", "os-release", 2),
+        ]
+
+
+def test_a_damaged_layer_stops_no_other(tmp_path: Path) -> None:
+    damaged = images.Blob(b"\x1f\x8bnothing", images.OCI_LAYER_GZIP, "sha256:" + "0" * 64)
+    one, other = images.image(damaged), images.image(layer(*BASE))
+    with cache_of(tmp_path, one=one, two=other) as cache:
+        found = index(cache)
+        assert (found.read, found.entries) == (2, len(BASE))
+        (unreadable,) = found.unreadable
+        assert unreadable.digest == damaged.digest
+        assert "gzip" in unreadable.why
+        assert index(cache).unreadable == found.unreadable
+
+
+def test_collection_drops_the_rows_of_removed_layers(two: Cache) -> None:
+    with two as cache:
+        index(cache)
+        cache.remove(cache.plan_removal([OTHER]))
+        cache.collect(cache.plan_collection(grace=0))
+
+        with cache.catalog.reading_files() as connection:
+            assert len(connection.rows(statements.LAYERS)) == 1
+            assert len(connection.values(statements.IMAGES)) == 1
+            count = connection.driver.execute("SELECT count(*) FROM files.entry").fetchone()
+            hidden = connection.driver.execute("SELECT count(*) FROM files.hidden").fetchone()
+        assert (count, hidden) == ((len(BASE),), (0,))
+
+
+def test_an_index_of_another_version_is_made_anew(two: Cache) -> None:
+    with two as cache:
+        index(cache)
+        path = cache.catalog.files_path
+        assert path is not None
+        with sqlite3.connect(path) as driver:
+            driver.execute("PRAGMA user_version = 99")
+        driver.close()
+
+        with cache.catalog.reading_files() as connection:
+            assert not connection.rows(statements.LAYERS)
+        assert index(cache).read == 2
+
+
+def test_a_database_of_another_program_is_left_alone(two: Cache) -> None:
+    with two as cache:
+        path = cache.catalog.files_path
+        assert path is not None
+        with sqlite3.connect(path) as driver:
+            driver.execute("PRAGMA application_id = 7")
+            driver.execute("CREATE TABLE mine (a)")
+        driver.close()
+        path.chmod(0o600)
+
+        with pytest.raises(CatalogMismatch, match="other program"):
+            index(cache)
+        assert path.exists()
+
+
+def test_an_index_that_others_can_write_is_refused(two: Cache) -> None:
+    with two as cache:
+        index(cache)
+        path = cache.catalog.files_path
+        assert path is not None
+        path.chmod(0o666)
+
+        with pytest.raises(CatalogMismatch, match="others may write"):
+            cache.files(NAME)
+
+
+def test_the_index_can_be_dropped(two: Cache) -> None:
+    with two as cache:
+        index(cache)
+        assert cache.drop_files_index()
+        assert not cache.drop_files_index()
+        assert cache.files(NAME)[0].path == "/"
