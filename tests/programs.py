@@ -12,6 +12,7 @@ _PACKAGES = {
     "ctr": "containerd",
     "dash": "dash",
     "dpkg": "dpkg",
+    "java": "default-jre-headless",
     "htpasswd": "apache2-utils",
     "initdb": "postgresql",
     "mkfs.ext4": "e2fsprogs",
@@ -29,11 +30,21 @@ def require(*programs: str) -> None:
     """Skip the test if a program is missing, or fail where CI has to have it."""
     for program in programs:
         if shutil.which(program) is None:
-            package = _PACKAGES.get(program, program)
-            reason = f"{program} is not installed: apt-get install {package}"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
+            _go_without(program, _PACKAGES.get(program, program))
+
+
+def require_files(package: str, *files: Path) -> None:
+    """Skip the test if a file of a Debian package is missing, or fail where CI has to have it."""
+    for file in files:
+        if not file.exists():
+            _go_without(str(file), package)
+
+
+def _go_without(what: str, package: str) -> None:
+    reason = f"{what} is not installed: apt-get install {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def require_root(reason: str) -> None:

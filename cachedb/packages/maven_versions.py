@@ -29,13 +29,20 @@ _SHORT = {"a": "alpha", "b": "beta", "m": "milestone"}
 # with zeros, which count for nothing, and has a qualifier of a pre-release behind them.
 _QUALIFIER_BEFORE, _SUBLIST_BEFORE, _END = "1", "2", "3"
 _QUALIFIER_AFTER, _SUBLIST_AFTER, _NUMBER = "4", "5", "6"
+# A qualifier in the list itself equals a sublist that begins with it, until the rest of the
+# sublist is compared with nothing: 1-foo-alpha < 1.foo.2 < 1-foo.1.
+_REST_BEFORE, _REST_AFTER = "0", "7"
 
 
 class _Item(NamedTuple):
-    """A number if `name` is '', a qualifier if `digits` is '', or a qualifier with a number."""
+    """A number if `name` is '', a qualifier if `digits` is '', or a qualifier with a number.
+
+    A qualifier may be the first item of a sublist.
+    """
 
     name: str
     digits: str
+    is_first_in_sublist: bool = False
 
     @property
     def is_zero(self) -> bool:
@@ -51,19 +58,18 @@ _SUBLIST = _Item("-", "")
 
 
 def maven(version: str) -> str | None:
-    """Return the sort key of a version of a Maven artifact, if it is of printable ASCII.
-
-    ComparableVersion is no order where a qualifier stands in front of a dot (``1.foo.1``): it
-    compares such a list with a sublist by the first item. The key compares item by item.
-    """
+    """Return the sort key of a version of a Maven artifact, if it is of printable ASCII."""
     if not _TEXT.fullmatch(version):
         return None
     items = _flattened(_levels(version.lower()))
     found = []
-    for item, sign in zip(items, _signs(items), strict=True):
+    signs = [*_signs(items), 0]
+    for item, sign, rest in zip(items, signs, signs[1:], strict=False):
         if not sign:
             break
         found.append(_encoded(item, sign))
+        if item.is_first_in_sublist and rest:
+            found.append(_REST_BEFORE if rest < 0 else _REST_AFTER)
     return "".join(found) + _END
 
 
@@ -91,17 +97,17 @@ def _signs(items: list[_Item]) -> list[int]:
 
 
 def _flattened(levels: list[list[_Item]]) -> list[_Item]:
-    """Drop the zeros that do not count, and join each list with the sublist that ends it.
-
-    A sublist that begins with a qualifier is compared as if its items stood in the list.
-    """
+    """Drop the zeros that do not count, and join each list with the sublist that ends it."""
     reverse: list[_Item] = []  # of the list below
     for level in reversed(levels):
         is_text_next = bool(reverse and reverse[-1].name and reverse[-1] != _SUBLIST)
         if reverse and not is_text_next and reverse[-1] != _SUBLIST:
             reverse.append(_SUBLIST)
+        start = len(reverse)
         for item in reversed(level):
             if not item.is_zero or (reverse and not is_text_next):
+                if len(reverse) == start and is_text_next:
+                    reverse[-1] = reverse[-1]._replace(is_first_in_sublist=True)
                 reverse.append(item)
                 is_text_next = bool(item.name)
     return reverse[::-1]

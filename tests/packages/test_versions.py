@@ -14,7 +14,7 @@ from cachedb.packages.versions import SCHEMES, UNORDERED, is_valid, key, scheme_
 from tests.packages import version_order
 from tests.programs import require
 
-_CHARACTERS = {
+CHARACTERS = {
     "alpm": "0123459abzAZ._+~:-é",
     "apk": "0123459abz._-~rpel",
     "deb": "0123459abzAZ.+~-:",
@@ -70,7 +70,7 @@ def versions(scheme: str) -> st.SearchStrategy[str]:
 
 
 def texts(scheme: str) -> st.SearchStrategy[str]:
-    return st.text(_CHARACTERS[scheme], max_size=9) | st.text(max_size=9)
+    return st.text(CHARACTERS[scheme], max_size=9) | st.text(max_size=9)
 
 
 def compare(scheme: str, one: str, other: str) -> int:
