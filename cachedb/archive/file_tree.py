@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
+_DOTS = frozenset({".", ".."})
 _LONGEST_PATH = 4096
 _DEEPEST = 2048
 _MOST_LINKS = 255
@@ -157,7 +158,7 @@ class Tree:
 
     def _hide(self, parts: Sequence[str], layer: int) -> None:
         name = parts[-1].removeprefix(WHITEOUT)
-        if name in {".", ".."}:
+        if name in _DOTS:
             raise _broken(layer, f"{'/'.join(parts)!r} is not a whiteout: it names no file")
         if not name:
             self.notes.append(f"layer {layer}: ignored {'/'.join(parts)!r}, which hides no file")
@@ -257,6 +258,15 @@ class _Walk:
             del self._stack[1:]
         self.rest.popleft()
         self.rest.extendleft(part for part in reversed(target.split("/")) if part not in {"", "."})
+
+
+def hides_no_file(path: str) -> bool:
+    """Whether an entry of a layer is a whiteout without a file to hide: .wh., .wh.. or .wh....
+
+    A tree ignores the first with a note, and refuses the others (image-spec, layer.md §Whiteouts).
+    """
+    name = path.rstrip("/").rpartition("/")[2]
+    return name == WHITEOUT or (name.removeprefix(WHITEOUT) in _DOTS and name.startswith(WHITEOUT))
 
 
 def split_path(path: str, layer: int) -> list[str]:

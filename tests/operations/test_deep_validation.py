@@ -1,13 +1,17 @@
 """Deep validation: what the config says that its layers unpack to has to be so."""
 
 import gzip
+import hashlib
 from dataclasses import replace
 
 import pytest
 
 from cachedb.cache import Cache
+from cachedb.errors import InvalidArchive
 from cachedb.layout.blobs import BlobStore
 from cachedb.oci import Digest, Platform
+from cachedb.operations.archives.export import ExportOptions
+from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.check.deep_validation import contradictions
 from cachedb.operations.check.validate import Condition, Validation
 from tests import build
@@ -154,3 +158,41 @@ def test_wrong_bytes_are_told_as_before(populated: build.Tree) -> None:
     populated.flip(BASE.digest)
     conditions = {report.condition for report in deeply(populated, NAME).platforms}
     assert conditions == {Condition.CORRUPT}
+
+
+@pytest.mark.parametrize("name", [".wh.", "etc/.wh.", ".wh..", "etc/.wh..."])
+def test_a_whiteout_of_no_file_is_a_finding_where_an_export_skips_or_refuses_it(
+    tree: build.Tree, name: str
+) -> None:
+    layer = build.layer({"etc/a": "1", name: ""})
+    tree.add(build.image(layer), NAME)
+    (report,) = deeply(tree, NAME).platforms
+    assert report.condition is Condition.WRONG_LAYERS
+    assert report.problem == f"layer {layer.digest}: {name!r} is a whiteout that hides no file"
+    with Cache.open(tree.path) as cache:
+        plan = cache.plan_export([NAME], ExportOptions(form=Form.FILESYSTEM))
+        if name.endswith(".."):
+            with pytest.raises(InvalidArchive, match="is not a whiteout"):
+                b"".join(plan.chunks(cache.layout))
+        else:
+            b"".join(plan.chunks(cache.layout))
+            assert "which hides no file" in plan.notes[0]
+
+
+@pytest.mark.parametrize("name", [".wh.a", ".wh..wh..opq", ".wh....", ".what", "a/.wh"])
+def test_other_whiteouts_are_no_finding(tree: build.Tree, name: str) -> None:
+    tree.add(build.image(build.layer({name: ""})), NAME)
+    assert deeply(tree, NAME).is_valid
+
+
+def test_a_layer_that_is_no_tar_archive_is_a_finding(tree: build.Tree) -> None:
+    content = gzip.compress(b"no tar archive" * 100)
+    layer = build.Blob(content, build.OCI_LAYER_GZIP, f"sha256:{_sha256(b'no tar archive' * 100)}")
+    tree.add(build.image(layer), NAME)
+    (report,) = deeply(tree, NAME).platforms
+    assert report.condition is Condition.WRONG_LAYERS
+    assert "is no tar archive" in (report.problem or "")
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -9,16 +9,19 @@ from __future__ import annotations
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from cachedb.archive.compression import Decompressed
-from cachedb.errors import BlobNotFound, InvalidArchive, InvalidManifest
+from cachedb.archive.file_tree import hides_no_file
+from cachedb.archive.tar import reader
+from cachedb.errors import BlobNotFound, InvalidArchive, InvalidManifest, LimitExceeded
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import Digest, Manifest, config, manifest
 from cachedb.operations.check import validate, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from hashlib import _Hash as Hash
 
     from cachedb.catalog.connect import Catalog
     from cachedb.layout import Layout
@@ -48,6 +51,9 @@ def validate_deeply(
 
 def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, str]:
     """Report, for each image whose layers are not those of its config, what is wrong.
+
+    A layer whose files an export would refuse or leave out is reported as well: one that is no
+    tar archive, and one with a whiteout that hides no file.
 
     A layer of several images is unpacked once. What is no image that can be run has no diff IDs
     that a runtime looks at, and a layer that may be absent is not required.
@@ -104,12 +110,14 @@ def _claims(layout: Layout, digest: Digest) -> list[SbomClaim]:
 def _contradiction(layout: Layout, layer: Descriptor, diff_id: Digest) -> str | None:
     name = f"layer {layer.digest}"
     hasher = diff_id.hasher()
+    unreadable = None
     try:
         stream = io.BytesIO(layer.data) if layer.data is not None else None
         with stream or layout.blobs.open(layer.digest) as source:
-            unpacked = Decompressed(source, name=name)
-            while chunk := unpacked.read(_CHUNK):
-                hasher.update(chunk)
+            unpacked = _Hashed(Decompressed(source, name=name), hasher)
+            if layer.media_type.may_unpack:
+                unreadable = _first_fault(unpacked, name)
+            unpacked.drain()
     except InvalidArchive as error:
         return str(error)
     except BlobNotFound:
@@ -117,4 +125,47 @@ def _contradiction(layout: Layout, layer: Descriptor, diff_id: Digest) -> str | 
             raise
         return None
     actual = f"{diff_id.algorithm}:{hasher.hexdigest()}"
-    return None if actual == diff_id else f"{name} unpacks to {actual}, its config says {diff_id}"
+    if actual != diff_id:
+        return f"{name} unpacks to {actual}, its config says {diff_id}"
+    return unreadable
+
+
+def _first_fault(layer: _Hashed, name: str) -> str | None:
+    """Read the members of a layer; return why an export of its files refuses or skips one."""
+    try:
+        for entry in reader.read_layer(cast("BinaryIO", layer), name=name):
+            if hides_no_file(entry.member.path):
+                return f"{name}: {entry.member.path!r} is a whiteout that hides no file"
+    except (InvalidArchive, LimitExceeded) as error:
+        return str(error)
+    return None
+
+
+class _Hashed:
+    """A stream whose bytes are hashed as they are read."""
+
+    def __init__(self, stream: BinaryIO, hasher: Hash) -> None:
+        self._stream = stream
+        self._hasher = hasher
+        self._damage: InvalidArchive | None = None
+
+    def read(self, size: int) -> bytes:
+        """Read and hash up to `size` bytes; fewer only at the end."""
+        try:
+            chunk = self._stream.read(size)
+        except InvalidArchive as error:
+            self._damage = error
+            raise
+        self._hasher.update(chunk)
+        return chunk
+
+    def drain(self) -> None:
+        """Read and hash what is left.
+
+        Raises:
+            InvalidArchive: The stream is damaged, here or where it was read before.
+        """
+        if self._damage is not None:
+            raise self._damage
+        while self.read(_CHUNK):
+            pass
