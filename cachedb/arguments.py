@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidInput
-from cachedb.operations.transfer.progress import UNWATCHED, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeAlias
 
     from cachedb.oci import Digest, Platform, Reference
+    from cachedb.operations.transfer.progress import Progress
     from cachedb.registry.client import Client
 
     Names: TypeAlias = str | Iterable[str]
@@ -20,21 +20,6 @@ if TYPE_CHECKING:
     Platforms: TypeAlias = str | Platform | Iterable[str | Platform]
     Connect: TypeAlias = Callable[[str], Client]
     Observer: TypeAlias = Progress | Callable[[str], object]
-
-
-class LineProgress(Progress):
-    """Pass a line of text for each finished blob to a function such as `print`."""
-
-    def __init__(self, write: Callable[[str], object]) -> None:
-        self._write = write
-
-    def finish(self, digest: Digest, size: int, how: str = "") -> None:
-        """Write digest and size."""
-        self._write(f"{digest}  {size:,} bytes  {how}".rstrip())
-
-    def note(self, line: str) -> None:
-        """Write the line."""
-        self._write(line)
 
 
 def names(given: Names) -> tuple[str, ...]:
@@ -112,6 +97,12 @@ def jobs(given: int | None) -> int:
 
 def observer(given: Observer | None) -> Progress:
     """Return an observer of transfers; a function receives a line for each finished blob."""
+    from cachedb.operations.transfer.progress import (  # noqa: PLC0415  (a listing has none)
+        UNWATCHED,
+        LineProgress,
+        Progress,
+    )
+
     if given is None:
         return UNWATCHED
     return given if isinstance(given, Progress) else LineProgress(given)

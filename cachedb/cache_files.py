@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
-from cachedb.operations.read import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +52,7 @@ class CacheFiles(CacheReader):
     def compare(self, before: str, after: str, platforms: Platforms = ()) -> ImageDifference:
         """Compare files, configuration and packages of two images."""
         from cachedb.operations.files import compare
-        from cachedb.operations.read import sbom
+        from cachedb.operations.read import resolve, sbom
 
         images = [self._layers(name, platforms) for name in (before, after)]
         packages = []
@@ -112,6 +111,7 @@ class CacheFiles(CacheReader):
 
     def _layers(self, name: str, platforms: Platforms) -> ImageLayers:
         from cachedb.operations.files.image_layers import find_layers
+        from cachedb.operations.read import resolve
 
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)

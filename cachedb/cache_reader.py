@@ -9,7 +9,6 @@ from cachedb import arguments
 from cachedb.catalog import state
 from cachedb.catalog.enums import INDEX_PROBLEMS
 from cachedb.errors import CacheError, QueryError
-from cachedb.operations.read import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -167,6 +166,8 @@ class CacheReader:
             RefNotFound: There is no such name.
             BlobNotFound: There is no such blob.
         """
+        from cachedb.operations.read import resolve
+
         return self.answer(lambda ask: resolve.find(ask, text))
 
     def find_image(self, text: str) -> ResolvedImage:
@@ -177,15 +178,19 @@ class CacheReader:
             RefNotFound: There is no such name.
             BlobNotFound: There is no such blob.
         """
+        from cachedb.operations.read import resolve
+
         return self.answer(lambda ask: resolve.find_image(ask, text))
 
     def find_roots(self, text: str) -> Sequence[Root]:
         """Resolve a name to the roots of its image, or a digest to every root that contains it."""
+        from cachedb.operations.read import resolve
+
         return self.answer(lambda ask: resolve.find_roots(ask, text))
 
     def inspect(self, name: str) -> Inspection:
         """Return platforms, configuration and labels of an image."""
-        from cachedb.operations.read import inspect
+        from cachedb.operations.read import inspect, resolve
 
         with self.catalog.reading() as connection:
             return inspect.inspect(connection, self.layout, resolve.find_image(connection, name))
@@ -196,14 +201,14 @@ class CacheReader:
         Raises:
             LimitExceeded: The image is nested too deeply, or has too many documents.
         """
-        from cachedb.operations.read import tree
+        from cachedb.operations.read import resolve, tree
 
         with self.catalog.reading() as connection:
             return tree.tree(connection, resolve.find_image(connection, name))
 
     def sboms(self, name: str, platform: Platform | str | None = None) -> Iterator[Sbom]:
         """Yield the SBOM documents of an image or of one platform, unchanged."""
-        from cachedb.operations.read import sbom
+        from cachedb.operations.read import resolve, sbom
 
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)
@@ -212,7 +217,7 @@ class CacheReader:
 
     def packages(self, name: str, platform: Platform | str | None = None) -> PackageListing:
         """List the packages in the SBOMs of an image or of one platform."""
-        from cachedb.operations.read import sbom
+        from cachedb.operations.read import resolve, sbom
 
         with self.catalog.reading() as connection:
             image = resolve.find_image(connection, name)

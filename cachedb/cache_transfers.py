@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
-from cachedb.operations.read import resolve
-from cachedb.operations.sync import history
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -159,6 +157,7 @@ class CacheTransfers(CacheReader):
         progress: Progress,
     ) -> PushReport:
         """Push images as `push` does, but return the failures in the report."""
+        from cachedb.operations.sync import history
         from cachedb.operations.transfer.push import push
 
         report = push(self.layout, self.catalog, sendings, connect, options, progress)
@@ -192,6 +191,7 @@ class CacheTransfers(CacheReader):
         Raises:
             CacheError: The pull or the push failed.
         """
+        from cachedb.operations.sync import history
         from cachedb.operations.transfer.copy import CopyOptions, copy
 
         push = _push_options(platforms, arch_tags=arch_tags, override=override, jobs=jobs)
@@ -312,6 +312,7 @@ class CacheTransfers(CacheReader):
             PlatformNotFound: An image does not have a platform of `options`.
         """
         from cachedb.operations.archives import export
+        from cachedb.operations.read import resolve
 
         with self.catalog.reading() as connection:
             images = [resolve.find_image(connection, name) for name in arguments.names(names)]
@@ -323,6 +324,8 @@ class CacheTransfers(CacheReader):
         Raises:
             CorruptBlob: A blob has another hash; the archive ends incomplete.
         """
+        from cachedb.operations.sync import history
+
         history.record(
             self.layout,
             self.catalog,

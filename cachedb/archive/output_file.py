@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
@@ -58,7 +57,7 @@ def _writing(target: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _replacing(target: str, mode: int | None) -> Iterator[BinaryIO]:
-    temporary = os.path.join(os.path.dirname(target), f".cachedb-{secrets.token_hex(8)}")
+    temporary = os.path.join(os.path.dirname(target), f".cachedb-{os.urandom(8).hex()}")
     try:
         with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as out:
             yield out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -48,7 +47,7 @@ def replacing(path: Path) -> Iterator[Catalog]:
 def _move(fresh: Path, path: Path) -> None:
     backup, journal = path.with_name(f"{path.name}.bak"), path.with_name(f"{path.name}-journal")
     if backup.is_dir() and not backup.is_symlink():
-        backup.rename(backup.with_name(f"{backup.name}.{secrets.token_hex(4)}"))
+        backup.rename(backup.with_name(f"{backup.name}.{os.urandom(4).hex()}"))
     else:
         backup.unlink(missing_ok=True)
     if path.is_symlink() or not path.is_file():

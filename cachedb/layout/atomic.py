@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from contextlib import suppress
 
@@ -30,7 +29,7 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
     Raises:
         StorageFailed: The file system refused; the file is unchanged.
     """
-    temporary = f"{name}.{secrets.token_hex(8)}"
+    temporary = f"{name}.{os.urandom(8).hex()}"
     with storing(f"write {name}"), closing(make_directory(private, "tmp")) as tmp:
         try:
             with closing(os.open(temporary, _NEW, 0o666, dir_fd=tmp)) as descriptor:

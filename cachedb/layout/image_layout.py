@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shlex
 import stat
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from cachedb.errors import CacheError, CacheNotFound, InvalidManifest, NotALayout, StorageFailed
-from cachedb.layout import ballast, fingerprint, journal, leases, locks
-from cachedb.layout.atomic import replace_file
+from cachedb.layout import fingerprint
 from cachedb.layout.blobs import BlobStore
 from cachedb.layout.directories import (
     closing,
@@ -23,14 +20,7 @@ from cachedb.layout.directories import (
     read_whole,
     storing,
 )
-from cachedb.layout.health import LayoutHealth
-from cachedb.layout.index_json import IndexJson
-from cachedb.layout.quarantine import Quarantine
-from cachedb.layout.staging.area import StagingArea
-from cachedb.layout.staging.ingest import Ingests
-from cachedb.layout.temporary_files import TemporaryFiles
 from cachedb.limits import INDEX_JSON_BYTES, MARKER_BYTES
-from cachedb.oci import layout_marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -38,7 +28,14 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from cachedb.layout import journal
     from cachedb.layout.fingerprint import Fingerprint
+    from cachedb.layout.health import LayoutHealth
+    from cachedb.layout.index_json import IndexJson
+    from cachedb.layout.quarantine import Quarantine
+    from cachedb.layout.staging.area import StagingArea
+    from cachedb.layout.staging.ingest import Ingests
+    from cachedb.layout.temporary_files import TemporaryFiles
     from cachedb.limits import Limit
 
 PRIVATE = ".cachedb"
@@ -62,8 +59,20 @@ class Layout:
         self.root = root
         self._root = descriptor
         self.blobs: BlobStore = BlobStore(descriptor)
-        self.health: LayoutHealth = LayoutHealth(descriptor)
-        self.temporary_files: TemporaryFiles = TemporaryFiles(descriptor)
+
+    @property
+    def health(self) -> LayoutHealth:
+        """Diagnosis of the directory."""
+        from cachedb.layout.health import LayoutHealth
+
+        return LayoutHealth(self._root)
+
+    @property
+    def temporary_files(self) -> TemporaryFiles:
+        """Temporary files in the directory, ours and those of other tools."""
+        from cachedb.layout.temporary_files import TemporaryFiles
+
+        return TemporaryFiles(self._root)
 
     @classmethod
     def open(cls, root: Path) -> Self:
@@ -145,6 +154,10 @@ class Layout:
                 content = read_whole(descriptor, MARKER_BYTES.value)
         except FileNotFoundError:
             return
+        if content.strip() == _MARKER:  # as nearly every tool writes it: no parser is needed
+            return
+        from cachedb.oci import layout_marker
+
         MARKER_BYTES.check(len(content), "oci-layout")
         try:
             layout_marker.parse(content)
@@ -217,21 +230,29 @@ class Layout:
 
     def replace_own(self, name: str, content: bytes) -> None:
         """Write a file of ``.cachedb``, atomically and durably."""
+        from cachedb.layout.atomic import replace_file
+
         with self._private() as private:
             replace_file(private, private, name, content)
 
     def append_journal(self, record: Mapping[str, Any]) -> bool:
         """Append a record without fsync; return whether to rewrite it: `journal.append`."""
+        from cachedb.layout import journal
+
         with self._private() as private:
             return journal.append(private, record, timeout=_JOURNAL_SECONDS)
 
     def append_journal_durably(self, record: Mapping[str, Any]) -> None:
         """Append a record that survives a power loss: `journal.append_durably`."""
+        from cachedb.layout import journal
+
         with self._private() as private:
             journal.append_durably(private, record)
 
     def read_journal(self, position: journal.Position | None = None) -> journal.Tail | None:
         """Read the journal behind a position: `journal.read`; None if there is none to trust."""
+        from cachedb.layout import journal
+
         if not self.is_private_trusted:
             return None
         try:
@@ -249,6 +270,8 @@ class Layout:
         Atomic and durable; records that other processes append meanwhile wait for it. Returns the
         position behind them, or None if there is no journal.
         """
+        from cachedb.layout import journal, locks
+
         with self._private() as private, locks.journal(private):
             whole = journal.read(private, None)
             return None if whole is None else journal.rewrite(private, rewritten(whole))
@@ -261,7 +284,7 @@ class Layout:
             except OSError as error:
                 if error.errno not in _A_FOLDER_IS_THERE:
                     raise
-                aside = f"{name}.bak.{secrets.token_hex(4)}"
+                aside = f"{name}.bak.{os.urandom(4).hex()}"
                 os.rename(name, aside, src_dir_fd=private, dst_dir_fd=private)
 
     @property
@@ -308,6 +331,8 @@ class Layout:
         Raises:
             NotALayout: The file is not an image index.
         """
+        from cachedb.layout.index_json import IndexJson
+
         give_up = time.monotonic() + _TORN_SECONDS
         while True:
             written = self._stat("index.json")
@@ -325,12 +350,16 @@ class Layout:
 
         The caller holds `locking_names` and has read the document under it.
         """
+        from cachedb.layout.atomic import replace_file
+
         with self._private() as private:
             replace_file(self._root, private, "index.json", index.encode())
 
     @contextmanager
     def locking_names(self) -> Iterator[None]:
         """Hold linuxkit's `.lock`, which excludes other writers of index.json."""
+        from cachedb.layout import locks
+
         self._check_writable()
         with locks.names(self._root):
             yield
@@ -338,6 +367,8 @@ class Layout:
     @contextmanager
     def publishing(self) -> Iterator[None]:
         """Hold `gc.lock` shared, which excludes a sweep."""
+        from cachedb.layout import locks
+
         with self._private() as private, locks.sharing(private):
             yield
 
@@ -348,6 +379,8 @@ class Layout:
         Raises:
             CacheBusy: Another process still holds it after `timeout` seconds.
         """
+        from cachedb.layout import locks
+
         with self._private() as private, locks.excluding(private, timeout=timeout):
             yield
 
@@ -357,49 +390,73 @@ class Layout:
 
         While it is open, no collection removes a complete blob from it.
         """
+        from cachedb.layout import locks
+        from cachedb.layout.staging.area import StagingArea
+
         with self._private() as private, locks.staging(private):
             yield StagingArea(private, self.blobs)
 
     def clear_staging(self, kept: Collection[str] = ()) -> int:
         """Remove unused blobs and parts from the staging area: `StagingArea.clear`."""
+        from cachedb.layout.staging.area import StagingArea
+
         with self._private() as private:
             return StagingArea(private, self.blobs).clear(kept)
 
     @contextmanager
     def ingests(self) -> Iterator[Ingests]:
         """Open the ingests: blobs written under a name before their digest is known."""
+        from cachedb.layout.staging.ingest import Ingests
+
         with self._private() as private:
             yield Ingests(private)
+
+    @property
+    def has_quarantine(self) -> bool:
+        """Return whether a sweep has ever moved blobs into the quarantine."""
+        return self._has(f"{PRIVATE}/trash")
 
     @contextmanager
     def quarantine(self) -> Iterator[Quarantine]:
         """Open the quarantine, where a sweep moves blobs before it deletes them."""
+        from cachedb.layout.quarantine import Quarantine
+
         with self._private() as private:
             yield Quarantine(private, self.blobs)
 
     @contextmanager
     def leasing(self) -> Iterator[str]:
         """Hold a lease, which shows that this operation is running; yields its id."""
+        from cachedb.layout import leases
+
         with self._private() as private, leases.holding(private) as key:
             yield key
 
     def active_leases(self) -> set[str]:
         """Return the ids of the leases that running processes hold."""
+        from cachedb.layout import leases
+
         with self._private() as private:
             return leases.active(private)
 
     def remove_stale_leases(self) -> None:
         """Remove the files of leases whose process has ended."""
+        from cachedb.layout import leases
+
         with self._private() as private:
             leases.remove_stale(private)
 
     def allocate_reserve(self) -> None:
         """Allocate the reserved space for a collection on a full disk, if there is room."""
+        from cachedb.layout import ballast
+
         with self._private() as private:
             ballast.allocate(private)
 
     def release_reserve(self) -> bool:
         """Free the reserved space; return False if there was none."""
+        from cachedb.layout import ballast
+
         with self._private() as private:
             return ballast.release(private)
 
@@ -425,7 +482,7 @@ class Layout:
                     return NotALayout(
                         str(self.private),
                         "it is writable by other users",
-                        hint=f"chmod go-w {shlex.quote(str(self.private))}",
+                        hint=f"chmod go-w {_shell_word(self.private)}",
                     )
                 if not os.access(".", os.W_OK, dir_fd=private, effective_ids=True):
                     return self._not_ours()
@@ -438,13 +495,15 @@ class Layout:
         return None
 
     def _not_ours(self) -> StorageFailed:
-        path = shlex.quote(str(self.private))
         return StorageFailed(
             f"cannot write {str(self.private)!r}: permission denied",
-            hint=f"chown -R {os.geteuid()} {path} (as root)",
+            hint=f"chown -R {os.geteuid()} {_shell_word(self.private)} (as root)",
         )
 
     def _initialise(self) -> None:
+        from cachedb.layout.atomic import replace_file
+        from cachedb.layout.index_json import IndexJson
+
         with self._private() as private, self.locking_names():
             with closing(make_directory(self._root, "blobs")) as blobs:
                 os.close(make_directory(blobs, "sha256"))
@@ -461,6 +520,12 @@ class Layout:
             return os.stat(name, dir_fd=self._root, follow_symlinks=False)
         except FileNotFoundError:
             return None
+
+
+def _shell_word(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
 
 
 def _is_young(found: os.stat_result | None) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 def holding(private: int) -> Iterator[str]:
     """Hold a new lease for the time of the block; yields its id."""
     with closing(make_directory(private, "leases", mode=0o700)) as directory:
-        key = secrets.token_hex(8)
+        key = os.urandom(8).hex()
         with closing(make_locked(directory, key)):
             try:
                 yield key

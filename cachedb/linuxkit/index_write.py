@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.layout import IndexJson, Layout
+    from cachedb.layout import Layout
+    from cachedb.layout.index_json import IndexJson
 
 _EMPTY = (
     b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +88,7 @@ class Descriptor(Record):
         if self.annotations:
             found["annotations"] = dict(sorted(self.annotations.items()))
         if self.data is not None:
-            found["data"] = base64.b64encode(self.data).decode()
+            found["data"] = binascii.b2a_base64(self.data, newline=False).decode()
         if self.platform is not None:
             found["platform"] = self.platform.to_json()
         if self.artifact_type:
@@ -173,6 +172,6 @@ def _data(fields: Fields) -> bytes | None:
     if text is None:
         return None
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
         raise InvalidManifest("not base64", fields.at("data")) from error

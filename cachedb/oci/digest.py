@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Self
 
 from cachedb.errors import InvalidDigest
@@ -72,6 +71,8 @@ class Digest(str):
     @classmethod
     def of(cls, content: bytes, algorithm: str = "sha256") -> Self:
         """Name `content` by its hash."""
+        import hashlib  # noqa: PLC0415  (loads OpenSSL: 3 ms, which a listing does not need)
+
         return cls(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
 
     @property
@@ -91,4 +92,6 @@ class Digest(str):
 
     def hasher(self) -> _Hash:
         """Return a fresh hash object of the digest's algorithm."""
+        import hashlib  # noqa: PLC0415
+
         return hashlib.new(self.algorithm)

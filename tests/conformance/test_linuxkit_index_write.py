@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cachedb.errors import CacheError
-from cachedb.layout import IndexJson
+from cachedb.layout.index_json import IndexJson
 from cachedb.linuxkit import Provider
 from cachedb.oci import Descriptor, Digest
 from cachedb.oci.json_fields import Fields

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cachedb.layout import IndexJson
+from cachedb.layout.index_json import IndexJson
 from cachedb.linuxkit import Provider
 from tests import recorded
 from tests.registry.servers import docker_registry

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from cachedb.layout import image_layout
+from cachedb.layout import atomic
 from cachedb.layout.blobs import BlobStore
 from cachedb.layout.staging.area import StagingArea
 from cachedb.operations.gc import remove
@@ -26,7 +26,7 @@ def index_in_place() -> None:
         finally:
             os.close(descriptor)
 
-    image_layout.replace_file = replace
+    atomic.replace_file = replace
 
 
 def blob_in_place() -> None:

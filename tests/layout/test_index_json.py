@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedb.errors import InvalidManifest
-from cachedb.layout import IndexJson, Ref
-from cachedb.layout.index_json import Entry
+from cachedb.layout.index_json import Entry, IndexJson, Ref
 from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import Fields

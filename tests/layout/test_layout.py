@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cachedb.errors import CacheNotFound, LimitExceeded, NotALayout, StorageFailed
-from cachedb.layout import IndexJson, Layout, image_layout
+from cachedb.layout import Layout, image_layout
+from cachedb.layout.index_json import IndexJson
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Digest
 from tests import build

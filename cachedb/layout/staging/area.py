@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -155,7 +154,7 @@ class StagingArea:
         self, chunks: Iterable[bytes], algorithm: str = "sha256"
     ) -> tuple[Digest, int]:
         """Stage a blob whose digest is known only at its end; return digest and size in bytes."""
-        name = f"unnamed-{secrets.token_hex(8)}.part"
+        name = f"unnamed-{os.urandom(8).hex()}.part"
         with self._ingest() as ingest, closing(make_locked(ingest, name)) as descriptor:
             try:
                 digest, size = _write_hashing(descriptor, chunks, algorithm)

@@ -15,7 +15,7 @@ from cachedb.archive import docker_archive, flatten, oci_archive
 from cachedb.archive.docker_archive import ImageToWrite
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import BlobNotFound, InvalidInput
-from cachedb.layout import IndexJson
+from cachedb.layout.index_json import IndexJson
 from cachedb.oci import Descriptor, Digest, Manifest, Reference, graph
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.operations.archives import image_parts

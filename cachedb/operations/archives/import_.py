@@ -15,7 +15,8 @@ from cachedb.errors import (
     NotALayout,
     Refused,
 )
-from cachedb.layout import IndexJson, Layout
+from cachedb.layout import Layout
+from cachedb.layout.index_json import IndexJson
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import (
     Descriptor,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs
-from cachedb.layout import IndexJson
+from cachedb.layout.index_json import IndexJson
 from cachedb.operations.gc import mark, pins, sweep
 from cachedb.operations.sync import history, reconcile
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.errors import NotFound
-    from cachedb.layout import IndexJson, Layout
-    from cachedb.layout.index_json import Ref
+    from cachedb.layout import Layout
+    from cachedb.layout.index_json import IndexJson, Ref
     from cachedb.operations.read.resolve import Root
 
 _VALUE = "true"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.statements.refs import ReferrerRow
     from cachedb.errors import NotFound
-    from cachedb.layout import IndexJson, Layout
+    from cachedb.layout import Layout
+    from cachedb.layout.index_json import IndexJson
     from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.operations.read.resolve import Root
 

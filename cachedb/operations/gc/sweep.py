@@ -7,7 +7,7 @@ next open.
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -163,7 +163,7 @@ def _sweep(
     """Withdraw blobs; returns the bytes that are free, and those that will be."""
     if not selected:
         return 0, 0
-    run = f"{int(time.time())}-{secrets.token_hex(4)}"
+    run = f"{int(time.time())}-{os.urandom(4).hex()}"
     names = layout.read_index_json()
     with layout.quarantine() as store:
         try:

@@ -41,6 +41,8 @@ def is_ready(layout: Layout, connection: Connection) -> bool:
 
 
 def _has_to_restore(layout: Layout, connection: Connection) -> bool:
+    if not layout.has_quarantine:
+        return False
     with layout.quarantine() as quarantine:
         if quarantine.runs():
             return True

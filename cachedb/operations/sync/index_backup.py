@@ -12,7 +12,7 @@ from cachedb.catalog import state
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import NAMES
 from cachedb.errors import CatalogMismatch, InvalidManifest, SchemaTooNew, StorageFailed
-from cachedb.layout import IndexJson
+from cachedb.layout.index_json import IndexJson
 
 if TYPE_CHECKING:
     from pathlib import Path

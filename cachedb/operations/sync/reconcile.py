@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.blob_rows import BlobRow
     from cachedb.catalog.index.working_set import Document
-    from cachedb.layout import IndexJson, Layout
+    from cachedb.layout import Layout
+    from cachedb.layout.index_json import IndexJson
     from cachedb.oci.config import ImageConfig
     from cachedb.oci.digest import Digest
 

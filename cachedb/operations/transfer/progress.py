@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cachedb.oci.digest import Digest
 
@@ -33,6 +33,21 @@ class Progress:
 
 
 UNWATCHED = Progress()
+
+
+class LineProgress(Progress):
+    """Pass a line of text for each finished blob to a function such as `print`."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+
+    def finish(self, digest: Digest, size: int, how: str = "") -> None:
+        """Write digest and size."""
+        self._write(f"{digest}  {size:,} bytes  {how}".rstrip())
+
+    def note(self, line: str) -> None:
+        """Write the line."""
+        self._write(line)
 
 
 def warn_of_algorithms(progress: Progress, digests: Iterable[Digest]) -> None:

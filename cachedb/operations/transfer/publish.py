@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
-    from cachedb.layout import IndexJson, Layout
+    from cachedb.layout import Layout
+    from cachedb.layout.index_json import IndexJson
     from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Descriptor, Digest
 
