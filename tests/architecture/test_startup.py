@@ -98,7 +98,7 @@ _CLI = {
     "cachedb", "cachedb.errors", "cachedb.version", "cachedb.cli", "cachedb.cli.entry",
     "cachedb.cli.app", "cachedb.cli.command", "cachedb.cli.standard_streams",
     "cachedb.cli.errors", "cachedb.cli.errors.report", "cachedb.cli.errors.usage",
-    "cachedb.cli.render", "cachedb.cli.render.output",
+    "cachedb.cli.render", "cachedb.cli.render.output", "cachedb.patterns",
 }  # fmt: skip
 _SHARED = {
     "cachedb.cli.options", "cachedb.cli.options.cache", "cachedb.cli.options.cache_folder",
