@@ -72,6 +72,8 @@ def tell_kept(plan: RemovalPlan) -> None:
 
 def unpublished(answers: Sequence[Published]) -> Iterator[tuple[Root, str]]:
     """Yield the roots that stay, each with the reason."""
+    if not answers:
+        return
     from cachedb.operations.transfer.remote_inspect import Publication
 
     reasons = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cachedb.archive.tar.header import BadHeader
@@ -75,6 +74,8 @@ def nanoseconds(records: Mapping[str, bytes], key: str) -> int | None:
         return None
     if not _TIME.fullmatch(value):
         raise BadHeader(f"the PAX record {key!r} is not a time")
+    from decimal import Decimal  # noqa: PLC0415  (2 ms, and few archives have such a time)
+
     return int(Decimal(value.decode()) * _NANOSECONDS // 1)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import package_rows
 from cachedb.limits import SBOM_TEXT_BYTES
-from cachedb.packages.versions import key as version_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -128,6 +127,8 @@ def _delete_unnamed(connection: Connection, packages: Collection[int]) -> None:
 
 def _ids(connection: Connection, wanted: Iterable[bytes]) -> dict[bytes, int]:
     """Return the ids of packages; those that are new get a row."""
+    from cachedb.packages import versions  # noqa: PLC0415  (only layouts with SBOMs need it)
+
     texts = {packed: packed.decode().split("\0") for packed in wanted}
     keyed = json.dumps([[key, *values] for key, values in enumerate(texts.values())])
     known = {row.key: row.id for row in connection.each(package_rows.LOOK_UP, packages=keyed)}
@@ -136,7 +137,7 @@ def _ids(connection: Connection, wanted: Iterable[bytes]) -> dict[bytes, int]:
     for key, (name, version, scheme, purl, licence, kind) in enumerate(texts.values()):
         if key not in known:
             known[key] = next_id + len(new)
-            vkey = version_key(scheme, version)
+            vkey = versions.key(scheme, version)
             new.append((known[key], name, version, scheme, vkey, purl, licence, kind))
     connection.insert(package_rows.INSERT, new)
     return {packed: known[key] for key, packed in enumerate(texts)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ _SKEW = 3_600_000_000
 
 def take(connection: Connection, key: str, now: int) -> None:
     """Insert a lease of this process; `now` is in microseconds since 1970."""
-    connection.insert_one(leases.INSERT, key, socket.gethostname(), os.getpid(), now, now + _DAY)
+    connection.insert_one(leases.INSERT, key, os.uname().nodename, os.getpid(), now, now + _DAY)
 
 
 def hold(connection: Connection, key: str, digests: Iterable[str]) -> None:
@@ -45,7 +44,7 @@ def release(connection: Connection, keys: Collection[str]) -> None:
 
 def release_dead(connection: Connection, living: Collection[str]) -> None:
     """Delete the leases of this host whose process has ended."""
-    ours = connection.values(leases.OF_HOST, host=socket.gethostname())
+    ours = connection.values(leases.OF_HOST, host=os.uname().nodename)
     release(connection, set(ours) - set(living))
 
 
@@ -55,7 +54,7 @@ def held_by(connection: Connection, living: Callable[[], Collection[str]]) -> se
     `living` is called after the rows were read: a lease is locked before it has any rows, so
     one that has begun meanwhile is among the living.
     """
-    now, here = time.time_ns() // 1000, socket.gethostname()
+    now, here = time.time_ns() // 1000, os.uname().nodename
     rows = connection.rows(leases.HELD)
     alive = living()
     return {

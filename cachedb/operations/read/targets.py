@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import AmbiguousName, NotFound
 from cachedb.operations.read import resolve
-from cachedb.operations.read.run_query import select_ids
-from cachedb.query.messages import error_at
-from cachedb.query.vocabulary import NOUNS, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -41,10 +38,7 @@ def find_targets(
         AmbiguousName: Several images have one of the names.
         QueryError: The query does not make sense, or is not about refs.
     """
-    if where is not None:
-        refuse_other_sorts(where)
-        refuse_lists(where)
-    chosen = select_ids(catalog, where) if where is not None else ()
+    chosen = () if where is None else _refs_of(catalog, where)
     absent: list[NotFound] = []
     with catalog.reading() as connection:
         if not names and where is None:
@@ -60,6 +54,14 @@ def find_targets(
                 absent.append(error)
         found += resolve.of_refs(connection, chosen)
     return list({(root.ref_id, root.blob_id): root for root in found}.values()), tuple(absent)
+
+
+def _refs_of(catalog: Catalog, where: Query) -> Sequence[int]:
+    from cachedb.operations.read.run_query import select_ids  # noqa: PLC0415  (names need none)
+
+    refuse_other_sorts(where)
+    refuse_lists(where)
+    return select_ids(catalog, where)
 
 
 def selected_names(catalog: Catalog, where: Query) -> list[str]:
@@ -94,6 +96,8 @@ def refuse_other_sorts(query: Query) -> None:
         QueryError: It is about something else.
     """
     if query.noun not in {"refs", "images"}:
+        from cachedb.query.messages import error_at  # noqa: PLC0415
+
         why = f"`{query.noun}` are not refs, and a query of refs is expected"
         raise error_at(query.span, why, "refs refs(…) gives the images that contain them")
 
@@ -104,6 +108,10 @@ def chosen_blobs(catalog: Catalog, where: Query) -> frozenset[int]:
     Raises:
         QueryError: The query does not make sense, is not about blobs, or is a list.
     """
+    from cachedb.operations.read.run_query import select_ids  # noqa: PLC0415
+    from cachedb.query.messages import error_at  # noqa: PLC0415
+    from cachedb.query.vocabulary import NOUNS, Sort  # noqa: PLC0415
+
     if NOUNS[where.noun].sort is not Sort.BLOB:
         why = f"gc removes blobs, and this query selects {where.noun}"
         raise error_at(where.span, why, "gc --drop QUERY removes names first", "blobs blobs(…)")
@@ -118,5 +126,7 @@ def refuse_lists(query: Query) -> None:
         QueryError: It sorts, limits, shows or groups.
     """
     if query.clauses:
+        from cachedb.query.messages import error_at  # noqa: PLC0415
+
         why = "a query with clauses is a list, and a set is expected"
         raise error_at(query.span, why, "top 5 by -added per repo   (as a term of the query)")

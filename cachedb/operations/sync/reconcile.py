@@ -27,6 +27,7 @@ from cachedb.catalog.index import derive as derivation
 from cachedb.catalog.index import sboms
 from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
 from cachedb.catalog.index.working_set import WorkingSet
+from cachedb.catalog.statements import sboms as sbom_statements
 from cachedb.catalog.statements import user_state
 from cachedb.errors import BlobNotFound, CacheError, CorruptBlob, InvalidManifest, LimitExceeded
 from cachedb.layout.fingerprint import Fingerprint, racy_since
@@ -35,7 +36,7 @@ from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config, manifest
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.salvage import leads_on, salvage
-from cachedb.operations.sync import history, index_backup, read_sboms
+from cachedb.operations.sync import history, index_backup
 from cachedb.operations.sync.freshness import is_up_to_date
 from cachedb.patterns import lazy
 from cachedb.records import Record
@@ -75,8 +76,18 @@ def bring_up_to_date(layout: Layout, catalog: Catalog) -> ReconcileReport:
         NotALayout: index.json is not an image index; the catalog stays as it was.
     """
     drift = reconcile(layout, catalog)
-    read_sboms.read_new(layout, catalog)
+    read_new_sboms(layout, catalog)
     return drift
+
+
+def read_new_sboms(layout: Layout, catalog: Catalog) -> None:
+    """Read the SBOMs that have not been read, in transactions of their own; one query if none."""
+    with catalog.reading() as connection:
+        if connection.value(sbom_statements.UNREAD) is None:
+            return
+    from cachedb.operations.sync import read_sboms  # noqa: PLC0415  (imports a parser per format)
+
+    read_sboms.read_new(layout, catalog)
 
 
 def reconcile(layout: Layout, catalog: Catalog) -> ReconcileReport:

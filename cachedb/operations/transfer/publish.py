@@ -15,7 +15,7 @@ from cachedb.catalog.statements import refs, verification
 from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
 from cachedb.operations.gc import pins, weak_roots
-from cachedb.operations.sync import history, read_sboms, reconcile
+from cachedb.operations.sync import history, reconcile
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def publish(
             reconcile.reconcile(layout, catalog)
             _name(content, catalog, namings)
         layout.allocate_reserve()
-    read_sboms.read_new(layout, catalog)
+    reconcile.read_new_sboms(layout, catalog)
 
 
 def publish_made(
@@ -116,7 +116,7 @@ def publish_made(
         stage.add(digest, content)
         stage.link([digest])
         _name(_Content(layout=layout, stage=stage, digests=[digest]), catalog, [naming])
-    read_sboms.read_new(layout, catalog)
+    reconcile.read_new_sboms(layout, catalog)
 
 
 def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> None:
