@@ -32,7 +32,7 @@ def hold(connection: Connection, key: str, digests: Iterable[str]) -> None:
 
 def is_overlong(host: str, expires: int, now: int) -> bool:
     """Whether a lease of another host expires later than any that is taken today."""
-    return host != socket.gethostname() and expires > now + _DAY + _SKEW
+    return host != os.uname().nodename and expires > now + _DAY + _SKEW
 
 
 def release(connection: Connection, keys: Collection[str]) -> None:
