@@ -23,7 +23,7 @@ from cachedb.version import VERSION
 # them with the docstrings.
 _COMMANDS: Final = {
     "pull": "Pull images for all platforms or for some.",
-    "push": "Push images with their referrers; blobs that the registry has are not sent.",
+    "push": "Push images with referrers and cosign tags; blobs that are there are not sent.",
     "copy": "Copy an image from one registry to another, through the cache, which keeps it.",
     "tags": "List the tags of a repository, in the order of its registry.",
     "inspect": "Show the platforms of an image at a registry, without pulling it.",

@@ -67,7 +67,7 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Push images with their referrers and tags of cosign 2; blobs that are there are not sent.
+    """Push images with referrers and cosign tags; blobs that are there are not sent.
 
     If the tag resolves to another index, the two are merged, and pushed platforms replace those
     of the registry. Any other image is replaced with --override only.
