@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cachedb.arguments import Names, Observer, Platforms
+    from cachedb.operations.archives.inspect_image import CachedImage
     from cachedb.operations.files.compare import ImageDifference
     from cachedb.operations.files.image_layers import ImageLayers, LayerListings
     from cachedb.operations.files.index_files import FilesIndexed
+    from cachedb.operations.files.layer_history import HistoryStep
     from cachedb.operations.files.list_files import ListedFile
     from cachedb.operations.files.read_file import FileContent
     from cachedb.operations.files.waste import WasteReport
@@ -108,6 +110,48 @@ class CacheFiles(CacheReader):
 
         path = self.catalog.files_path
         return path is not None and attached.remove(path)
+
+    def history(self, name: str, platforms: Platforms = ()) -> tuple[HistoryStep, ...]:
+        """Return the steps in which an image was built, oldest first, each with its layer if any.
+
+        Raises:
+            InvalidManifest: The config is malformed.
+        """
+        from cachedb.operations.files import layer_history
+
+        return layer_history.steps(self.layout, self._layers(name, platforms))
+
+    def inspect_image(self, name: str) -> CachedImage:
+        """Return the manifests of an image, with platforms, sizes and numbers of layers.
+
+        Raises:
+            InvalidInput: The digest is that of a blob and not of an image.
+        """
+        from cachedb.operations.archives import inspect_image
+
+        return inspect_image.inspect(self.layout, self.find_image(name))
+
+    def document(self, name: str) -> bytes:
+        """Return the bytes of the manifest, index or other blob that a name or digest stands for.
+
+        Raises:
+            LimitExceeded: The blob is larger than a document may be.
+            CorruptBlob: Its bytes have another digest.
+        """
+        from cachedb.limits import MANIFEST_BYTES
+
+        return self.layout.blobs.read(self.find_root(name).digest, MANIFEST_BYTES)
+
+    def config(self, name: str, platforms: Platforms = ()) -> bytes:
+        """Return the bytes of the config of one platform of an image.
+
+        Raises:
+            CorruptBlob: Its bytes have another digest.
+        """
+        from cachedb.limits import CONFIG_BYTES
+
+        config = self._layers(name, platforms).config
+        return config.data or self.layout.blobs.read(config.digest, CONFIG_BYTES)
 
     def _layers(self, name: str, platforms: Platforms) -> ImageLayers:
         from cachedb.operations.files.image_layers import find_layers

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from cachedb.arguments import Connect, Names
     from cachedb.catalog.connect import Catalog
+    from cachedb.oci import Reference
     from cachedb.operations.gc.remove import RemovalPlan
     from cachedb.operations.gc.retention import Policy, RetentionPlan
     from cachedb.operations.gc.sweep import GCReport
+    from cachedb.operations.gc.tag import Tagged
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.remote_inspect import Published
     from cachedb.query.syntax.tree import Query
@@ -51,6 +53,28 @@ class CacheRetention(CacheReader):
         with self.catalog.reading() as connection:
             left = pins.left_behind(connection, absent)
         return pins.unpin(self.layout, self.catalog, roots, left)
+
+    def tag(self, source: str, target: str | Reference) -> Tagged:
+        """Give a further name to an image; a name of another image moves to this one.
+
+        Raises:
+            RefNotFound: There is no image of the name `source`, or there are several.
+            InvalidReference: `target` is not a reference.
+        """
+        from cachedb.operations.gc import tag
+
+        return tag.tag(self.layout, self.catalog, source, arguments.reference(target))
+
+    def untag(self, names: Names) -> tuple[Root, ...]:
+        """Remove names and keep their images, if need be as entries without a name.
+
+        Raises:
+            RefNotFound: A name does not exist.
+            Refused: A name is pinned.
+        """
+        from cachedb.operations.gc import tag
+
+        return tag.untag(self.layout, self.catalog, arguments.names(names))
 
     def plan_removal(self, names: Names = (), where: Query | str | None = None) -> RemovalPlan:
         """Plan the removal of names, with the bytes that gc can free afterwards.

@@ -1,14 +1,22 @@
-"""``cachedb inspect``: show the manifest or index of an image at a registry."""
+"""``cachedb inspect``: manifest, index and config of an image in the cache or at its registry."""
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import (
+    ArchOption,
+    FormatOption,
+    PlatformOption,
+    QuietOption,
+    platforms,
+)
+from cachedb.cli.options.completion import names
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -17,26 +25,35 @@ from cachedb.cli.options.registries import (
     TrustRealmOption,
     connector,
 )
-from cachedb.cli.render import output, tables
-from cachedb.cli.render.tables import Column, Format
+from cachedb.cli.render.images import of_cache, of_registry, print_image
+from cachedb.cli.render.tables import Format
+from cachedb.errors import AmbiguousName, BlobNotFound, CacheNotFound, InvalidInput, RefNotFound
 
 if TYPE_CHECKING:
-    from cachedb.operations.transfer.remote_inspect import RemoteImage
+    from cachedb.cache import Cache
 
-_COLUMNS = (
-    Column("platform"),
-    Column("digest", output.digest),
-    Column("size", output.size, is_number=True),
-    Column("layers", is_number=True),
-    Column("artifact_type"),
-)
+RemoteOption = Annotated[
+    bool, typer.Option("--remote", help="Ask the registry, also if the cache has the image.")
+]
 
 
 def command(
     name: Annotated[
-        str, typer.Argument(metavar="REFERENCE", help="Image at a registry, by tag or digest.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Name or digest; at a registry, a reference.",
+            autocompletion=names,
+        ),
     ],
     raw: Annotated[bool, typer.Option("--raw", help="Print the document byte for byte.")] = False,
+    config: Annotated[
+        bool, typer.Option("--config", help="Print the config of a platform byte for byte.")
+    ] = False,
+    remote: RemoteOption = False,
+    platform: PlatformOption = None,
+    arch: ArchOption = None,
+    cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
     jobs: JobsOption = None,
     insecure: InsecureOption = None,
@@ -45,54 +62,54 @@ def command(
     trust_realm: TrustRealmOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Show the platforms of an image at a registry, without pulling it.
+    """Show the platforms of an image in the cache, or else at its registry.
 
-    `cachedb show` shows an image in the cache.
+    The registry is asked if the cache does not have the image, or with --remote; nothing is
+    pulled. --raw prints the index or manifest, --config the config of --platform, else that of
+    this machine, else the only one. `cachedb show` has configuration and labels of an image.
     """
-    from cachedb.oci import Reference
-    from cachedb.operations.transfer.remote_inspect import document, inspect
-    from cachedb.operations.transfer.workers import JOBS
+    if raw and config:
+        raise InvalidInput("--raw and --config exclude each other")
+    wanted = platforms(platform, arch)
+    opened = None if remote else _cache_with(name, cache)
+    if opened is not None:
+        with opened:
+            if raw or config:
+                content = opened.document(name) if raw else opened.config(name, wanted)
+            else:
+                print_image(of_cache(opened.inspect_image(name)), form, quiet=quiet)
+                return
+    else:
+        from cachedb.oci import Reference
+        from cachedb.operations.transfer import remote_inspect
+        from cachedb.operations.transfer.workers import JOBS
 
-    reference = Reference.parse(name)
-    with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
-        client = connect(reference.domain)
-        if raw:
-            sys.stdout.buffer.write(document(client, reference))
-            return
-        image = inspect(client, reference, jobs or JOBS)
-    if quiet:
-        output.say(image.descriptor.digest)
-        return
-    if form is Format.JSON:
-        output.say(json.dumps(_as_json(image), ensure_ascii=False, indent=2))
-        return
-    if form is Format.TABLE:
-        output.say(f"{image.reference}  {image.descriptor.digest}")
-        output.say(f"{image.descriptor.media_type}  {output.size(image.size)}")
-        output.say()
-    tables.render(_COLUMNS, _rows(image), form)
-
-
-def _rows(image: RemoteImage) -> list[tuple[object, ...]]:
-    return [
-        (
-            str(each.platform) if each.platform else None,
-            str(each.descriptor.digest),
-            each.size,
-            each.layers,
-            each.artifact_type,
-        )
-        for each in image.manifests
-    ]
+        reference = Reference.parse(name)
+        with connector(None, insecure, cert_file, client_cert, trust_realm) as connect:
+            client = connect(reference.domain)
+            if raw:
+                content = remote_inspect.document(client, reference)
+            elif config:
+                content = remote_inspect.config(client, reference, wanted)
+            else:
+                image = remote_inspect.inspect(client, reference, jobs or JOBS)
+                print_image(of_registry(image), form, quiet=quiet)
+                return
+    sys.stdout.buffer.write(content)
 
 
-def _as_json(image: RemoteImage) -> dict[str, Any]:
-    names = [column.name for column in _COLUMNS]
-    return {
-        "name": str(image.reference),
-        "digest": image.descriptor.digest,
-        "media_type": image.descriptor.media_type,
-        "document_size": image.descriptor.size,
-        "size": image.size,
-        "manifests": [dict(zip(names, row, strict=True)) for row in _rows(image)],
-    }
+def _cache_with(name: str, cache: Path | None) -> Cache | None:
+    """Open the cache if there is one that has the image."""
+    try:
+        opened = open_cache(cache)
+    except CacheNotFound:
+        return None
+    try:
+        opened.find_image(name)
+    except (AmbiguousName, BlobNotFound):
+        opened.close()
+        raise
+    except RefNotFound:
+        opened.close()
+        return None
+    return opened

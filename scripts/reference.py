@@ -17,7 +17,7 @@ _MADE = "<!-- Generated from the code by `make golden`; do not edit. -->\n"
 
 _OF_DIRECTORIES = {
     "LINUXKIT_CACHE": "Default of `--cache`; read if `CACHEDB_CACHE` is not set.",
-    "CACHEDB_CONFIG": "The [configuration file](configuration.md), in place of "
+    "CACHEDB_CONFIG_FILE": "The [configuration file](configuration.md), in place of "
     "`cachedb/config.toml` in `XDG_CONFIG_HOME`.",
     "XDG_CACHE_HOME": "Its `cachedb/layout` is the default cache, its `cachedb/queries` has "
     "compiled queries; `$HOME/.cache` if not set.",

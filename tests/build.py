@@ -164,13 +164,16 @@ def config_blob(
     run: Json | None = None,
     media_type: str = OCI_CONFIG,
     created: str = CREATED,
+    history: Iterable[Json] = (),
 ) -> Blob:
     """Make the configuration of an image; `run` is its ``config`` object."""
+    steps = list(history)
     value = {
         "created": created,
         **platform,
         "config": run or {},
         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+        **({"history": steps} if steps else {}),
     }
     return Blob(to_json(value), media_type)
 
@@ -188,6 +191,7 @@ def image(  # noqa: PLR0913  (each is a field of the image)
     declared: Json | None = None,
     docker: bool = False,
     created: str = CREATED,
+    history: Iterable[Json] = (),
 ) -> Thing:
     """Make an image for one platform; without layers it gets one.
 
@@ -209,6 +213,7 @@ def image(  # noqa: PLR0913  (each is a field of the image)
         created=created,
         run={key: value for key, value in said.items() if value},
         media_type=DOCKER_CONFIG if docker else OCI_CONFIG,
+        history=history,
     )
     return manifest(
         config,

@@ -27,7 +27,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _own_cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep compiled queries out of the cache directory of the user, and read no configuration."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("CACHEDB_CONFIG", os.devnull)
+        environment.setenv("CACHEDB_CONFIG_FILE", os.devnull)
         environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-home")))
         yield
 

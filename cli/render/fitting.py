@@ -67,6 +67,11 @@ def middle(text: str, width: int) -> str:
     return f"{_prefix(text, width - 1 - cells(end))}{_ELLIPSIS}{end}"
 
 
+def end(text: str, width: int) -> str:
+    """Leave out the end of a text, as of a command line."""
+    return text if cells(text) <= width else f"{_prefix(text, width - 1)}…"
+
+
 def items(text: str, width: int) -> str:
     """Shorten a list with commas to `width` cells: its first items stay, the others are counted.
 

@@ -11,12 +11,12 @@ from cachedb.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-_VARIABLE = "CACHEDB_CONFIG"
+_VARIABLE = "CACHEDB_CONFIG_FILE"
 _MOST_BYTES = 1_000_000
 
 
 def config_path() -> Path:
-    """Return ``$CACHEDB_CONFIG``, else ``cachedb/config.toml`` in the configuration directory."""
+    """Return the path of the file: of its variable, else in the user's configuration directory."""
     if given := os.environ.get(_VARIABLE):
         return Path(given)
     folder = os.environ.get("XDG_CONFIG_HOME", "")

@@ -100,7 +100,7 @@ def test_golden_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")  # as wide as lines of the pages are
     monkeypatch.setenv("CACHEDB_CACHE", "cache")
-    monkeypatch.setenv("CACHEDB_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("CACHEDB_CONFIG_FILE", str(tmp_path / "config.toml"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     text = page.read_text()
     with ExitStack() as stack:

@@ -154,7 +154,7 @@ def test_the_columns_of_a_command_are_those_of_the_page(
     archive.write_bytes(build.archive({"more:1": build.image(BASE)}))
     for placeholder, value in (
         ("NAME", "app:1"), ("DIGEST", BASE.digest), ("ARCHIVE", archive),
-        ("FILE", tmp_path / "out.tar"),
+        ("FILE", tmp_path / "out.tar"), ("KEY", "registry"),
     ):  # fmt: skip
         command = command.replace(placeholder, str(value))
     words = command.split()

@@ -18,7 +18,7 @@ APP = build.image()
 @pytest.fixture(autouse=True)
 def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration file that does not exist yet."""
-    monkeypatch.delenv("CACHEDB_CONFIG")
+    monkeypatch.delenv("CACHEDB_CONFIG_FILE")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     path = tmp_path / "config" / "cachedb" / "config.toml"
     path.parent.mkdir(parents=True)
@@ -100,7 +100,7 @@ def test_a_missing_command_is_reported_behind_shared_options(run: Run, tmp_path:
 
 
 def test_no_two_options_have_the_same_variable() -> None:
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, tuple[str, str]] = {"CACHEDB_CONFIG_FILE": ("", "")}
     for name in _COMMANDS:
         for option in filter(None, map(option_name, _load(name).params)):
             own, general, *_ = variables(name, option)

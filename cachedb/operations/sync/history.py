@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 PULL, IMPORT, EXPORT, PUSH, COPY = "pull", "import", "export", "push", "copy"
 USE, REMOVE, COLLECT, PRUNE, CLEAN = "use", "rm", "gc", "prune", "clean"
 PIN_NAMES, UNPIN_NAMES = "pin", "unpin"
+TAG, UNTAG = "tag", "untag"
 _STATE, _PINS = "state", "pins"  # what a rewritten journal begins with
 
 LISTED: Final = frozenset({
     PULL, IMPORT, EXPORT, PUSH, COPY, REMOVE, COLLECT, PRUNE, CLEAN, PIN_NAMES, UNPIN_NAMES,
+    TAG, UNTAG,
 })  # fmt: skip
 """The operations that `log` lists."""
 _USES: Final = frozenset({PULL, EXPORT, PUSH, COPY, USE})

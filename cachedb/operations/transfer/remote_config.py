@@ -22,12 +22,20 @@ def configured_platform(
         BlobNotFound: The registry does not have it.
         WrongContent: The registry sends other bytes.
     """
+    return graph.configured_platform(
+        document, lambda config: read_config(registry, repository, config)
+    )
 
-    def read(config: Descriptor) -> bytes:
-        with registry.blob(repository, config) as stream:
-            content = b"".join(stream)
-        if Digest.of(content, config.digest.algorithm) != config.digest:
-            raise WrongContent(f"blob {config.digest}", "the registry sent other bytes")
-        return content
 
-    return graph.configured_platform(document, read)
+def read_config(registry: Registry, repository: str, config: Descriptor) -> bytes:
+    """Read a config with one GET.
+
+    Raises:
+        BlobNotFound: The registry does not have it.
+        WrongContent: The registry sends other bytes.
+    """
+    with registry.blob(repository, config) as stream:
+        content = b"".join(stream)
+    if Digest.of(content, config.digest.algorithm) != config.digest:
+        raise WrongContent(f"blob {config.digest}", "the registry sent other bytes")
+    return content

@@ -15,6 +15,7 @@ from cachedb.errors import (
     CacheError,
     InvalidManifest,
     InvalidReference,
+    PlatformNotFound,
     RefNotFound,
 )
 from cachedb.oci import (
@@ -28,9 +29,10 @@ from cachedb.oci import (
     manifest,
 )
 from cachedb.oci.platform import selection
-from cachedb.oci.platform.match import only_strict
+from cachedb.oci.platform.match import only, only_strict
+from cachedb.oci.platform.model import this_machine
 from cachedb.oci.reference import DEFAULT_TAG
-from cachedb.operations.transfer.remote_config import configured_platform
+from cachedb.operations.transfer.remote_config import configured_platform, read_config
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
 from cachedb.records import Record
 
@@ -139,6 +141,33 @@ def document(client: Client, reference: Reference) -> bytes:
     """Return the index or the manifest that a reference stands for, byte for byte."""
     _, content = client.origin.manifest(reference.path, _target(reference))
     return content
+
+
+def config(client: Client, reference: Reference, platforms: Sequence[Platform]) -> bytes:
+    """Return the config of the image for a platform, of this machine without one, or the only one.
+
+    Raises:
+        PlatformNotFound: There is none.
+        WrongContent: The registry sends other bytes.
+    """
+    registry = client.origin
+    root = _read(registry, reference, _target(reference))
+    found = _read_graph(registry, reference, root, 1, lambda _: True)
+    images = {
+        _summary(registry, reference, each).platform: each.parsed.config
+        for each in found
+        if isinstance(each.parsed, Manifest)
+        and each.parsed.is_image
+        and not each.parsed.is_attestation
+    }
+    wanted = platforms or ([this_machine()] if len(images) > 1 else ())
+    for platform, chosen in images.items():
+        is_wanted = platform is not None and any(only(p).matches(platform) for p in wanted)
+        if chosen is not None and (is_wanted or not wanted):
+            return read_config(registry, reference.path, chosen)
+    raise PlatformNotFound(
+        reference.familiar, ", ".join(map(str, wanted)), [str(each) for each in images if each]
+    )
 
 
 class Publication(StrEnum):
@@ -272,13 +301,14 @@ def _summary(
     return RemoteManifest(
         descriptor=document.descriptor,
         platform=platform,
-        artifact_type=None if parsed.is_image else _artifact_type(parsed),
+        artifact_type=None if parsed.is_image else artifact_type(parsed),
         layers=len(parsed.layers),
         size=sum(document.sizes.values()),
     )
 
 
-def _artifact_type(parsed: Manifest) -> str | None:
+def artifact_type(parsed: Manifest) -> str | None:
+    """Return the type of an artifact, which is that of its config where it has no other."""
     if parsed.artifact_type is None and parsed.config is not None:
         return parsed.config.media_type
     return parsed.artifact_type

@@ -1,0 +1,77 @@
+"""Inspection of an image in the cache: its documents, with the values of `remote_inspect`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.oci import graph
+from cachedb.operations.archives import image_parts
+from cachedb.operations.transfer.local_graph import LocalDocuments
+from cachedb.operations.transfer.remote_inspect import artifact_type
+from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from cachedb.layout import Layout
+    from cachedb.oci import Descriptor, Digest, Platform
+    from cachedb.operations.archives.image_parts import Part
+    from cachedb.operations.read.resolve import ResolvedImage
+
+
+class CachedManifest(Record):
+    """An image or artifact in the cache; `size` is that of all of it, `layers` and it may be None.
+
+    They are None for a manifest that was not pulled.
+    """
+
+    descriptor: Descriptor
+    platform: Platform | None
+    artifact_type: str | None
+    layers: int | None
+    size: int | None
+
+
+class CachedImage(Record):
+    """Image in the cache; `size` is that of the manifests that are there, shared blobs once."""
+
+    name: str | None
+    descriptors: tuple[Descriptor, ...]
+    manifests: tuple[CachedManifest, ...]
+    size: int
+
+
+def inspect(layout: Layout, image: ResolvedImage) -> CachedImage:
+    """Inspect an image from its documents.
+
+    Raises:
+        InvalidInput: The digest is that of a blob and not of an image.
+        CorruptBlob: A document has other bytes.
+    """
+    roots = image_parts.roots_of(layout, image)
+    parts = image_parts.find_parts(LocalDocuments(layout), roots, image.name)
+    sizes = {root.digest: root.size for root in roots}
+    for part in parts:
+        sizes |= _sizes(part)
+    return CachedImage(
+        name=image.name,
+        descriptors=roots,
+        manifests=tuple(map(_summary, parts)),
+        size=sum(sizes.values()),
+    )
+
+
+def _sizes(part: Part) -> dict[Digest, int]:
+    if part.document is None:
+        return {}
+    leaves = graph.required_content(part.document).leaves
+    return {each.digest: each.size for each in (part.descriptor, *leaves)}
+
+
+def _summary(part: Part) -> CachedManifest:
+    document = part.document
+    return CachedManifest(
+        descriptor=part.descriptor,
+        platform=part.platform,
+        artifact_type=None if document is None or document.is_image else artifact_type(document),
+        layers=None if document is None else len(document.layers),
+        size=None if document is None else sum(_sizes(part).values()),
+    )

@@ -1,0 +1,58 @@
+"""Build history of an image: the steps in its config, each with its layer (config.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.limits import CONFIG_BYTES
+from cachedb.oci.json_fields import Fields
+from cachedb.oci.strict_json import decode_object
+from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from cachedb.layout import Layout
+    from cachedb.oci import Descriptor
+    from cachedb.operations.files.image_layers import ImageLayers
+
+
+class HistoryStep(Record):
+    """A step of a build: its layer, None if it made none, and what the config says of it.
+
+    `created` is the text of the config. A layer that the config does not list is a step without
+    other values.
+    """
+
+    layer: Descriptor | None
+    created: str | None = None
+    created_by: str | None = None
+    comment: str | None = None
+    author: str | None = None
+    is_listed: bool = True
+
+
+def steps(layout: Layout, image: ImageLayers) -> tuple[HistoryStep, ...]:
+    """Return the steps of an image, oldest first.
+
+    Steps that made a layer take the layers in their order. A config may list fewer steps than
+    layers, as buildah and ko write, or more: the rest have nothing beside them.
+
+    Raises:
+        InvalidManifest: The config is malformed.
+        CorruptBlob: Its bytes have another digest.
+    """
+    content = image.config.data or layout.blobs.read(image.config.digest, CONFIG_BYTES)
+    layers = list(reversed(image.layers))
+    found = []
+    for step in Fields(decode_object(content)).objects("history"):
+        is_empty = bool(step.get("empty_layer", bool))
+        found.append(
+            HistoryStep(
+                layer=layers.pop() if layers and not is_empty else None,
+                created=step.get("created", str),
+                created_by=step.get("created_by", str),
+                comment=step.get("comment", str),
+                author=step.get("author", str),
+            )
+        )
+    found += (HistoryStep(layer=layer, is_listed=False) for layer in reversed(layers))
+    return tuple(found)

@@ -1,0 +1,118 @@
+"""Tag and untag: further names for images of the cache, and names taken away from them."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from cachedb.catalog.statements import refs
+from cachedb.errors import RefNotFound, Refused
+from cachedb.oci import Descriptor, MediaType
+from cachedb.operations.gc import pins
+from cachedb.operations.read import resolve
+from cachedb.operations.sync import history, reconcile
+from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.layout import Layout
+    from cachedb.layout.index_json import IndexJson
+    from cachedb.oci import Digest, Reference
+    from cachedb.operations.read.resolve import Root
+
+
+class Tagged(Record):
+    """A name that an image has now; `replaced` is the other digest that it had, if any."""
+
+    name: str
+    digest: Digest
+    is_new: bool
+    replaced: Digest | None = None
+
+
+def tag(layout: Layout, catalog: Catalog, source: str, target: Reference) -> Tagged:
+    """Give a further name to an image of the cache, in one write of index.json.
+
+    A name of another image moves to this one.
+
+    Raises:
+        AmbiguousName: Several images have the name `source`.
+        RefNotFound: Nothing has that name.
+        BlobNotFound: Nothing has that digest.
+        Refused: `source` is a blob that no name or entry stands for.
+    """
+    name = str(target.with_default_tag())
+    with layout.locking_names():
+        reconcile.reconcile(layout, catalog)
+        with catalog.reading() as connection:
+            root = resolve.find(connection, source)
+            before = {each.digest for each in _named(layout.index(), name)}
+        if root.ref_id is None:
+            raise Refused(
+                f"{root.digest} is part of an image and no image",
+                hint=f"cachedb find-root {root.digest}",
+            )
+        if root.digest not in before or len(before) > 1:
+            descriptor = Descriptor(
+                media_type=MediaType(root.media_type), digest=root.digest, size=root.size
+            )
+            _replace(layout, catalog, layout.index().naming([(name, descriptor)]))
+        with catalog.writing() as connection:
+            connection.write(
+                refs.RECORD_SOURCE, name=name, source="tag", origin=root.name, pulled=None
+            )
+    if before == {root.digest}:
+        return Tagged(name=name, digest=root.digest, is_new=False)
+    history.record(layout, catalog, history.TAG, names=[name])
+    replaced = next(iter(before - {root.digest}), None)
+    return Tagged(name=name, digest=root.digest, is_new=True, replaced=replaced)
+
+
+def untag(layout: Layout, catalog: Catalog, names: Sequence[str]) -> tuple[Root, ...]:
+    """Remove names, in one write of index.json, and keep their images.
+
+    An image without another name stays as an entry without a name, which its digest addresses.
+    Returns the entries whose names were removed.
+
+    Raises:
+        RefNotFound: A name does not exist, or is that of an entry without a name.
+        AmbiguousName: Several images have one of the names.
+        Refused: One of the names is pinned.
+    """
+    with layout.locking_names():
+        reconcile.reconcile(layout, catalog)
+        before = layout.index()
+        with catalog.reading() as connection:
+            images = [resolve.find_image(connection, name) for name in names]
+            pinned = pins.pinned_keys(before, history.pins(connection))
+        roots = [root for image in images for root in (*image.entries, *image.attached)]
+        for text, image in zip(names, images, strict=True):
+            if image.name is None:
+                raise RefNotFound(text, why=f"{text!r} is not a name")
+            if image.name in pinned:
+                hint = f"cachedb unpin {shlex.quote(image.name)}"
+                raise Refused(f"{image.name!r} is pinned", hint=hint)
+        gone = {root.name for root in roots}
+        kept = [(None, ref.descriptor) for ref in before.refs if ref.name in gone]
+        without, _ = before.without_entries([root.entry for root in roots if root.entry])
+        unnamed = [(name, _without_annotations(each)) for name, each in kept]
+        _replace(layout, catalog, pins.restored(without.naming(unnamed), pinned))
+    history.record(layout, catalog, history.UNTAG, names=sorted(filter(None, gone)))
+    return tuple(roots)
+
+
+def _named(index: IndexJson, name: str) -> list[Descriptor]:
+    return [ref.descriptor for ref in index.refs if ref.name == name]
+
+
+def _without_annotations(descriptor: Descriptor) -> Descriptor:
+    """Return a descriptor without annotations, of which those of an entry are about its name."""
+    return descriptor.replace(annotations={})
+
+
+def _replace(layout: Layout, catalog: Catalog, index: IndexJson) -> None:
+    layout.replace_index(index)
+    with catalog.writing() as connection:
+        reconcile.absorb(layout, connection, ())
