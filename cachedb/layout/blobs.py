@@ -7,13 +7,21 @@ reader hashes the bytes it reads.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from cachedb.errors import BlobNotFound, CorruptBlob, InvalidDigest, NotALayout, StorageFailed
+from cachedb.errors import (
+    BlobNotFound,
+    CacheError,
+    CorruptBlob,
+    InvalidDigest,
+    NotALayout,
+    StorageFailed,
+)
 from cachedb.layout.directories import (
     closing,
     make_directory,
@@ -34,7 +42,10 @@ if TYPE_CHECKING:
 
 _HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _ALGORITHMS = tuple(_HEX_DIGITS)
+_HASHERS = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 _CHUNK = 1 << 20
+# O_NONBLOCK: opening a FIFO must not wait for its writer.
+_READ_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _HEX = "0123456789abcdef"
 _NO_SECOND_NAME = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 
@@ -287,12 +298,41 @@ class BlobStore:
 
 
 class _OpenStore(BlobStore):
-    """Blob store whose directories are opened once."""
+    """Blob store whose directories are opened once, for blobs that have been listed before."""
 
     def __init__(self, root: int, opened: ExitStack) -> None:
         super().__init__(root)
         self._opened = opened
         self._directories: dict[str, int] = {}
+
+    def read(self, digest: Digest, limit: Limit) -> bytes:
+        """Read as `BlobStore.read` does, with four system calls for an intact file.
+
+        Anything else is read again by the slow way, which raises the error.
+        """
+        content = self._read_intact(digest, limit)
+        return super().read(digest, limit) if content is None else content
+
+    def _read_intact(self, digest: Digest, limit: Limit) -> bytes | None:
+        """Return the content of a regular file whose hash is right, and None of another one."""
+        algorithm, _, encoded = digest.partition(":")
+        if algorithm not in _HEX_DIGITS:
+            return None
+        try:
+            with self._directory(algorithm) as directory:
+                descriptor = os.open(encoded, _READ_SAFELY, dir_fd=directory)
+        except (OSError, CacheError):
+            return None
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > limit.value:
+                return None
+            content = os.read(descriptor, found.st_size + 1)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        return content if _HASHERS[algorithm](content).hexdigest() == encoded else None
 
     @contextmanager
     def _directory(self, algorithm: str) -> Iterator[int]:

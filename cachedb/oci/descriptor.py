@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cachedb.oci.json_fields import Fields
 
 REF_NAME = "org.opencontainers.image.ref.name"
+_REQUIRED = frozenset({"mediaType", "digest", "size"})
 CONTAINERD_NAME = "io.containerd.image.name"
 
 
@@ -43,6 +44,12 @@ class Descriptor(Record):
             InvalidManifest: A field is missing, of another type, or not of its grammar; or the
                 embedded data is not what digest and size say.
         """
+        if fields.keys <= _REQUIRED:
+            return cls(
+                media_type=_media_type(fields, "mediaType"),
+                digest=_digest(fields),
+                size=_size(fields),
+            )
         platform = fields.object("platform")
         found = cls(
             media_type=_media_type(fields, "mediaType"),

@@ -8,7 +8,7 @@ from cachedb.errors import InvalidManifest
 from cachedb.oci.strict_json import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, KeysView, Mapping
 
 _T = TypeVar("_T")
 _JSON_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
@@ -30,6 +30,11 @@ class Fields:
 
     def __contains__(self, key: str) -> bool:
         return self._data.get(key) is not None
+
+    @property
+    def keys(self) -> KeysView[str]:
+        """Return the keys that are there, those of nulls as well."""
+        return self._data.keys()
 
     def has(self, key: str) -> bool:
         """Whether `key` is there, be it as null: Go writes that for an empty list."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, cast
 
 from cachedb.errors import InvalidMediaType
 from cachedb.patterns import lazy
@@ -23,6 +23,9 @@ class MediaType(str):
 
     def __new__(cls, text: str) -> Self:
         """Drop the parameters of `text` and check the rest."""
+        known = _KNOWN.get(text)
+        if known is not None:
+            return cast("Self", known)
         bare = text.partition(";")[0].strip(_SPACE)
         if not _MEDIA_TYPE.fullmatch(bare):
             raise InvalidMediaType(text, "expected type/subtype")
@@ -64,6 +67,9 @@ class MediaType(str):
         return self not in _FOREIGN_LAYERS
 
 
+_KNOWN: dict[str, MediaType] = {}
+"""The types of this module by their texts: nearly all descriptors have one of these."""
+
 OCI_INDEX = MediaType("application/vnd.oci.image.index.v1+json")
 OCI_MANIFEST = MediaType("application/vnd.oci.image.manifest.v1+json")
 OCI_ARTIFACT = MediaType("application/vnd.oci.artifact.manifest.v1+json")
@@ -103,4 +109,7 @@ _FOREIGN_LAYERS = frozenset(
         MediaType("application/vnd.docker.image.rootfs.foreign.diff.tar"),
         MediaType("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"),
     }
+)
+_KNOWN.update(
+    {str(each): each for each in (*_INDEXES, *_MANIFESTS, *_CONFIGS, *_LAYERS, *_FOREIGN_LAYERS)}
 )

@@ -79,7 +79,9 @@ def _loaded(text: str, decoder: json.JSONDecoder) -> Any:
         raise InvalidManifest(
             f"not JSON: {why} at line {error.lineno} column {error.colno}"
         ) from error
-    _check_depth(value)
+    # Most documents have too few brackets to nest deeply.
+    if text.count("{") + text.count("[") > JSON_DEPTH.value:
+        _check_depth(value)
     return value
 
 
@@ -147,8 +149,11 @@ def _check_spellings(document: Any) -> None:
         if isinstance(item, list):
             pending += item
         elif isinstance(item, dict):
-            _check_spellings_in(item)
-            pending += [value for key, value in item.items() if key.casefold() in _OBJECTS]
+            if _USUAL_KEYS.issuperset(item):
+                pending += [value for key, value in item.items() if key in _OBJECTS]
+            else:
+                _check_spellings_in(item)
+                pending += [value for key, value in item.items() if key.casefold() in _OBJECTS]
 
 
 def _check_spellings_in(found: Mapping[str, Any]) -> None:
@@ -166,14 +171,21 @@ _OBJECTS = frozenset(
 )
 """Fields whose values, or the elements of whose values, are objects with fields of the spec."""
 
-_FIELDS = frozenset(
-    name.casefold()
-    for name in (
-        "schemaVersion mediaType artifactType config layers manifests blobs subject annotations "
-        "digest size platform urls data architecture os variant os.version os.features rootfs "
-        "diff_ids history fsLayers imageLayoutVersion"
-    ).split()
+_SPEC_FIELDS = (
+    "schemaVersion mediaType artifactType config layers manifests blobs subject annotations "
+    "digest size platform urls data architecture os variant os.version os.features rootfs "
+    "diff_ids history fsLayers imageLayoutVersion"
+).split()
+_FIELDS = frozenset(map(str.casefold, _SPEC_FIELDS))
+
+_USUAL_KEYS = frozenset(
+    [
+        *(name for name in _SPEC_FIELDS if name != "fsLayers"),
+        *"type created created_by author comment empty_layer container docker_version".split(),
+        *"User Env Entrypoint Cmd WorkingDir Labels Volumes ExposedPorts StopSignal".split(),
+    ]
 )
+"""Keys of which no two differ only in case: an object of these alone needs no closer look."""
 
 
 def _constant(name: str) -> Any:

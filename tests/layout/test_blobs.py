@@ -360,3 +360,45 @@ def test_an_input_output_error_is_an_error_of_storage(
     for read in (read_whole, verify):
         with pytest.raises(StorageFailed, match=r"cannot read blobs/sha256/.*input/output error"):
             read(store)
+
+
+def outcome(store: BlobStore) -> object:
+    """Return what reading a blob gives: its bytes, or the error and its text."""
+    try:
+        return store.read(DIGEST, LIMIT)
+    except (BlobNotFound, CorruptBlob, LimitExceeded, NotALayout, StorageFailed) as error:
+        return type(error), str(error)
+
+
+def replace_blob(tree: build.Tree, how: str) -> None:
+    path = tree.path / path_of(DIGEST)
+    content = path.read_bytes()
+    path.unlink()
+    match how:
+        case "flipped":
+            path.write_bytes(b"9" + content[1:])
+        case "truncated":
+            path.write_bytes(content[:-1])
+        case "too-large":
+            path.write_bytes(b"0" * (LIMIT.value + 1))
+        case "link":
+            path.symlink_to("/etc/passwd")
+        case "directory":
+            path.mkdir()
+        case "fifo":
+            os.mkfifo(path)
+        case "intact":
+            path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["intact", "flipped", "truncated", "too-large", "link", "directory", "fifo", "missing"],
+)
+def test_a_store_kept_open_reads_and_refuses_what_a_store_does(tree: build.Tree, how: str) -> None:
+    tree.put(BLOB)
+    replace_blob(tree, how)
+    with Layout.open(tree.path) as layout, layout.blobs.kept_open() as kept:
+        expected = outcome(layout.blobs)
+        assert outcome(kept) == expected
+    assert (expected == BLOB.content) == (how == "intact")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import JSON_DEPTH
+from cachedb.oci import strict_json
 from cachedb.oci.strict_json import decode, decode_object, encode
 
 
@@ -94,3 +95,21 @@ def test_nothing_but_our_error_gets_out(content: bytes) -> None:
 
 def test_the_bytes_are_those_that_go_writes() -> None:
     assert encode({"a": "<&>\u2028é"}) == b'{"a":"\\u003c\\u0026\\u003e\\u2028\xc3\xa9"}'
+
+
+def test_no_two_usual_keys_differ_in_case_alone() -> None:
+    assert len({key.casefold() for key in strict_json._USUAL_KEYS}) == len(strict_json._USUAL_KEYS)
+
+
+@pytest.mark.parametrize("opening", ["{", "["])
+@pytest.mark.parametrize("above", [0, 1])
+def test_nesting_is_refused_from_one_level_above_the_limit(opening: str, above: int) -> None:
+    depth = JSON_DEPTH.value + above
+    closing = "}" if opening == "{" else "]"
+    inner = '{"a":' if opening == "{" else "["
+    document = (inner * (depth - 1) + opening + closing + closing * (depth - 1)).encode()
+    if above:
+        with pytest.raises(InvalidManifest, match="nested too deeply"):
+            strict_json.decode(document)
+    else:
+        strict_json.decode(document)
