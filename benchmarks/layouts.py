@@ -64,6 +64,20 @@ class Writer:
         (self._path / "index.json").write_text(json.dumps(document))
 
 
+class Made:
+    """Layouts by their number of images, each written once, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def of(self, images: int) -> Path:
+        """Return the path of the layout of so many images."""
+        path = self._folder / f"{images}-images"
+        if not path.exists():
+            make(path, images)
+        return path
+
+
 def make(path: Path, images: int) -> Writer:
     """Write a layout of multi-platform images; ten at a time share their base layers."""
     writer = Writer(path)

@@ -123,3 +123,8 @@ class BlobRow:
         self.problem: str | None = None
         self.touched: int | None = None
         self.verified: int | None = None
+
+    def have(self, size: int, touched: int) -> None:
+        """Note a file that has come, or that has changed: nothing is known of its content."""
+        self.size, self.touched = size, touched
+        self.state, self.verified, self.problem = State.PRESENT, None, None

@@ -182,36 +182,54 @@ def _traits(text: str) -> _Traits:
 
 
 def _claims(working_set: WorkingSet, row: BlobRow) -> _Claims | None:
-    claims = _Claims()
+    claims: _Claims | None = None
     for claim in working_set.claims(row):
-        _add(working_set, claims, claim)
-    return claims if claims.kinds else None
+        if claims is None:
+            claims = _Claims()
+        _ADDERS[claim.role](working_set, claims, claim)
+    return claims
 
 
-def _add(working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
+def _add_ref(_working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
+    claims.add(_traits(claim.media_type).document, claim)
+    claims.is_needed = claims.is_listed = True
+
+
+def _add_manifest(working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
     traits = _traits(claim.media_type)
-    match claim.role:
-        case None:
-            claims.add(traits.document, claim)
-            claims.is_needed = claims.is_listed = True
-        case Role.MANIFEST:
-            assert claim.parent is not None  # only of a layer it is not loaded
-            claims.add(traits.document, claim)
-            claims.is_attestation |= claim.is_attestation
-            claims.is_needed |= not working_set.is_sparse(claim.parent) or (
-                traits.document is Kind.OTHER and working_set.is_of_layers(claim.parent)
-            )
-            claims.is_listed = True
-        case Role.SUBJECT:
-            claims.add(traits.document, claim)
-        case Role.CONFIG:
-            assert claim.parent is not None
-            about_software = traits.is_config and claim.parent.kind is not Kind.ATTESTATION
-            claims.add(Kind.CONFIG if about_software else Kind.OTHER, claim)
-            claims.need(may_be_absent=claim.is_embedded)
-        case Role.LAYER:
-            claims.add(Kind.LAYER, claim)
-            claims.need(may_be_absent=claim.is_embedded or traits.may_be_absent)
+    assert claim.parent is not None  # only of a layer it is not loaded
+    claims.add(traits.document, claim)
+    claims.is_attestation |= claim.is_attestation
+    claims.is_needed |= not working_set.is_sparse(claim.parent) or (
+        traits.document is Kind.OTHER and working_set.is_of_layers(claim.parent)
+    )
+    claims.is_listed = True
+
+
+def _add_subject(_working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
+    claims.add(_traits(claim.media_type).document, claim)
+
+
+def _add_config(_working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
+    assert claim.parent is not None
+    is_config = _traits(claim.media_type).is_config
+    about_software = is_config and claim.parent.kind is not Kind.ATTESTATION
+    claims.add(Kind.CONFIG if about_software else Kind.OTHER, claim)
+    claims.need(may_be_absent=claim.is_embedded)
+
+
+def _add_layer(_working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
+    claims.add(Kind.LAYER, claim)
+    claims.need(may_be_absent=claim.is_embedded or _traits(claim.media_type).may_be_absent)
+
+
+_ADDERS = {
+    None: _add_ref,
+    Role.MANIFEST: _add_manifest,
+    Role.SUBJECT: _add_subject,
+    Role.CONFIG: _add_config,
+    Role.LAYER: _add_layer,
+}
 
 
 def _is_misread(row: BlobRow, found: _Claims | None, identity: tuple[Kind, str]) -> bool:

@@ -1,17 +1,51 @@
-"""Links in the catalog: loaded and deleted for blobs that had a row before."""
+"""Links in the catalog: inserted, loaded and deleted."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog.enums import Role
+from cachedb.catalog.index.texts import pairs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import documents, links
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.index.blob_rows import BlobRow, NewLink
+
+
+def insert_documents(
+    connection: Connection,
+    documents_put: Iterable[tuple[BlobRow, Mapping[str, str]]],
+    *,
+    may_have_edges: bool,
+) -> None:
+    """Insert the links, edges and annotations of documents; the rows of their blobs are stored.
+
+    With `may_have_edges`, an edge may be there already: a subject and an index can claim the same.
+    """
+    key = connection.value(links.NEXT_ID) or 1
+    rows: list[tuple[Any, ...]] = []
+    notes: list[tuple[Any, ...]] = []
+    own_notes: list[tuple[Any, ...]] = []
+    edges: set[tuple[int, int]] = set()
+    for parent, said in documents_put:
+        if said:
+            own_notes += [(parent.id, *pair) for pair in pairs(said)]
+        for one in parent.links:
+            rows.append(_values(key, parent.id, one))
+            if one.annotations:
+                notes += [(key, *pair) for pair in pairs(one.annotations)]
+            edges.add(edge_of(parent.id, one.child.id, one.role or 0))
+            key += 1
+    if may_have_edges and edges:
+        edges -= edges_from(connection, {parent for parent, _ in edges})
+    connection.insert(links.INSERT, rows)
+    connection.insert(links.INSERT_EDGES, sorted(edges))
+    connection.insert(links.INSERT_ANNOTATIONS, notes)
+    connection.insert(documents.INSERT_ANNOTATIONS, own_notes)
 
 
 def delete_documents(connection: Connection, ids: Collection[int]) -> set[int]:
@@ -43,6 +77,13 @@ def edges_from(connection: Connection, ids: Iterable[int]) -> set[tuple[int, int
     return {
         (row.parent_id, row.child_id) for row in connection.each(links.EDGES_FROM, ids=many(ids))
     }
+
+
+def _values(key: int, parent: int, one: NewLink) -> tuple[Any, ...]:
+    return (
+        key, parent, one.child.id, int(one.role or 0), one.position, one.media_type, one.size,
+        one.platform_id, one.artifact_type, int(one.is_embedded),
+    )  # fmt: skip
 
 
 def _delete_edges(connection: Connection, pairs: set[tuple[int, int]]) -> None:

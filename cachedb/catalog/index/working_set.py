@@ -1,20 +1,19 @@
 """The working set of one reconciliation: rows of blobs in memory, and what is to be written.
 
-What is new stays in memory until `flush`; the database is asked only about blobs that had a row
-before, and each once. So taking in a whole layout asks nothing, and a change costs what it
-changes. Everything runs inside one write transaction of the caller.
+What is new stays in memory until `flush`, so that a reconciliation takes the memory of one batch.
+The database is queried only for blobs that have a row. Everything runs inside one write
+transaction of the caller.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind, Reading, Role, State
-from cachedb.catalog.index import link_rows
+from cachedb.catalog.index import config_rows, link_rows
 from cachedb.catalog.index.blob_rows import COLUMNS, BlobRow, Claim, NewLink
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import repositories
@@ -24,7 +23,7 @@ from cachedb.oci import MediaType, graph
 from cachedb.oci import manifest as oci_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, ItemsView, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statement import Rows
@@ -63,12 +62,18 @@ class WorkingSet:
         self.connection = connection
         self.refs: dict[int, list[Claim]] = {}
         """What index.json says, by the id of the blob."""
+        self.arrivals: dict[str, tuple[int, int]] = {}
+        """Size and time of files, by digest, whose rows are not in memory or not made yet."""
+        self._arrived: set[int] = set()
         self._next_id = connection.value(stored_blobs.NEXT_ID) or 1
-        self._is_new = self._next_id == 1
+        self._was_empty = self._next_id == 1
+        self._has_rows = not self._was_empty
         self._by_digest: dict[str, BlobRow] = {}
         self._by_id: dict[int, BlobRow] = {}
         self._platforms: dict[tuple[str, str, str, str], int] = {}
-        self._documents: dict[int, Document] = {}
+        self._stated_platforms: dict[tuple[str, str, str, str], int] = {}
+        self._documents: dict[int, Mapping[str, str]] = {}
+        """The annotations of the documents that were put since the last eviction."""
         self._configs: dict[int, ImageConfig] = {}
         # What the database holds of links, by the id of the blob, once it has been asked.
         self._stored_claims: dict[int, list[Claim]] = {}
@@ -80,17 +85,20 @@ class WorkingSet:
 
     def known_files(self) -> dict[str, tuple[int, int]]:
         """Return size and time of every file that the catalog knows, by digest."""
-        if self._is_new:
+        if self._was_empty:
             return {}
         rows = self.connection.each(stored_blobs.FILES)
         return {row.digest: (row.size, row.touched) for row in rows}
 
     def load(self, digests: Iterable[str]) -> None:
         """Take the rows of some digests into memory."""
-        if not self._is_new:
-            missing = [digest for digest in digests if digest not in self._by_digest]
-            if missing:
-                self._take(stored_blobs.OF_DIGESTS, digests=many(missing))
+        if not self._has_rows:
+            return
+        # In a catalog that began empty, a file that is still to arrive has no row.
+        unmade = self.arrivals if self._was_empty else ()
+        missing = [key for key in digests if key not in self._by_digest and key not in unmade]
+        if missing:
+            self._take(stored_blobs.OF_DIGESTS, digests=many(missing))
 
     def load_ids(self, ids: Iterable[int]) -> None:
         """Take the rows of some ids into memory."""
@@ -118,8 +126,14 @@ class WorkingSet:
                 row = BlobRow(self._next_id, digest, sizes[digest])
                 self._by_id[row.id] = self._by_digest[digest] = row
                 self._next_id += 1
+                self._give_file(row)
             elif row.is_gone:
                 row.is_gone, row.size = False, sizes[digest]
+
+    def take_arrived(self) -> set[int]:
+        """Return the ids of the rows that were given their file since the last call."""
+        arrived, self._arrived = self._arrived, set()
+        return arrived
 
     def forget(self, rows: Iterable[BlobRow]) -> None:
         """Let rows go that nothing stands for."""
@@ -217,7 +231,7 @@ class WorkingSet:
         reached: set[int] = set()
         for row, document, children in listed:
             row.artifact_type = document.artifact_type
-            self._documents[row.id] = document
+            self._documents[row.id] = document.annotations
             for child in children:
                 made = self._link(row, child)
                 row.links.append(made)
@@ -244,22 +258,25 @@ class WorkingSet:
         """Return the id of a platform, normalised; None if it says nothing."""
         if found is None or not (found.os or found.architecture):
             return None
-        normal = found.normalized()
-        key = (normal.os, normal.architecture, normal.variant, normal.os_version)
-        known = self._known_platforms()
-        if key not in known:
-            known[key] = self.connection.insert_one(documents.INSERT_PLATFORM, *key)
-        return known[key]
+        stated = (found.os, found.architecture, found.variant, found.os_version)
+        known_id = self._stated_platforms.get(stated)
+        if known_id is None:
+            known_id = self._stated_platforms[stated] = self._normal_platform_id(found)
+        return known_id
 
     # -- writing ---------------------------------------------------------------------------
 
-    def flush(self) -> None:
-        """Write what is new or has changed; what is gone is left to `sweep`."""
+    def flush(self, ids: Iterable[int], pending: Container[int] = ()) -> None:
+        """Write the rows of `ids` that are new or changed, and every document put so far.
+
+        Everything that is written is dropped from memory, but for rows whose ids are `pending`.
+        Rows to be deleted stay until `sweep`.
+        """
         new: list[tuple[Any, ...]] = []
         changed: list[dict[str, Any]] = []
-        for row in self._by_id.values():
-            values = row.values()
-            if row.is_gone or values == row.stored:
+        for key in sorted(ids):
+            row = self._by_id.get(key)
+            if row is None or row.is_gone or (values := row.values()) == row.stored:
                 continue
             if row.stored is None:
                 new.append((row.id, row.digest, *values))
@@ -268,8 +285,11 @@ class WorkingSet:
             row.stored = values
         self.connection.insert(stored_blobs.INSERT, new)
         self.connection.write_each(stored_blobs.UPDATE, changed)
-        self._flush_links()
-        self._flush_configs()
+        said = [(self._by_id[key], notes) for key, notes in self._documents.items()]
+        link_rows.insert_documents(self.connection, said, may_have_edges=self._has_rows)
+        config_rows.insert(self.connection, self._configs)
+        self._has_rows = True
+        self._evict(pending)
 
     def sweep(self) -> None:
         """Delete the rows of blobs that nothing stands for."""
@@ -280,6 +300,21 @@ class WorkingSet:
 
     # -- inside ----------------------------------------------------------------------------
 
+    def _evict(self, pending: Container[int]) -> None:
+        kept = [
+            row
+            for row in self._by_id.values()
+            if row.id in pending or (row.stored is None) != row.is_gone
+        ]
+        # Parents and children point at each other, which only the cyclic collector would free.
+        for row in self._by_id.values():
+            row.links, row.claims = [], []
+        self._by_id = {row.id: row for row in kept}
+        self._by_digest = {row.digest: row for row in kept}
+        self._documents, self._configs = {}, {}
+        self._stored_claims, self._stored_manifests, self._stored_content = {}, {}, {}
+        self._is_sparse = {}
+
     def _take(self, statement: Rows[StoredBlob], **values: str) -> None:
         for found in self.connection.each(statement, **values):
             if found.id in self._by_id:
@@ -289,6 +324,14 @@ class WorkingSet:
             except ValueError as error:
                 raise CatalogMismatch(f"the catalog is damaged: {error}") from error
             self._by_id[row.id] = self._by_digest[row.digest] = row
+            self._give_file(row)
+
+    def _give_file(self, row: BlobRow) -> None:
+        """Note the file of a row that has had none, if one has come."""
+        file = self.arrivals.pop(row.digest, None)
+        if file is not None:
+            row.have(*file)
+            self._arrived.add(row.id)
 
     def _load_claims(self, ids: list[int]) -> None:
         for key in ids:
@@ -329,76 +372,17 @@ class WorkingSet:
         platform_id = self.platform_id(child.descriptor.platform)
         return NewLink(child, row, target, _ROLES[child.role], platform_id)
 
+    def _normal_platform_id(self, found: Platform) -> int:
+        normal = found.normalized()
+        key = (normal.os, normal.architecture, normal.variant, normal.os_version)
+        known = self._known_platforms()
+        if key not in known:
+            known[key] = self.connection.insert_one(documents.INSERT_PLATFORM, *key)
+        return known[key]
+
     def _known_platforms(self) -> dict[tuple[str, str, str, str], int]:
         if not self._platforms:
             for row in self.connection.each(documents.PLATFORMS):
                 text = (row.os, row.architecture, row.variant, row.os_version)
                 self._platforms[text] = row.id
         return self._platforms
-
-    def _flush_links(self) -> None:
-        if not self._documents:
-            return
-        key = self.connection.value(links.NEXT_ID) or 1
-        rows: list[tuple[Any, ...]] = []
-        notes: list[tuple[Any, ...]] = []
-        own_notes: list[tuple[Any, ...]] = []
-        edges: set[tuple[int, int]] = set()
-        for parent, document in self._documents.items():
-            own_notes += [(parent, *pair) for pair in _pairs(document.annotations)]
-            for one in self._by_id[parent].links:
-                rows.append(_values(key, parent, one))
-                notes += [(key, *pair) for pair in _pairs(one.annotations)]
-                edges.add(link_rows.edge_of(parent, one.child.id, one.role or 0))
-                key += 1
-        if not self._is_new:  # a subject may have claimed one before
-            edges -= link_rows.edges_from(self.connection, {parent for parent, _ in edges})
-        self.connection.insert(links.INSERT, rows)
-        self.connection.insert(links.INSERT_EDGES, sorted(edges))
-        self.connection.insert(links.INSERT_ANNOTATIONS, notes)
-        self.connection.insert(documents.INSERT_ANNOTATIONS, own_notes)
-
-    def _flush_configs(self) -> None:
-        configs: list[tuple[Any, ...]] = []
-        labels: list[tuple[Any, ...]] = []
-        variables: list[tuple[Any, ...]] = []
-        for key, parsed in self._configs.items():
-            created = _microseconds(parsed.created_at)
-            words = (" ".join(parsed.entrypoint), " ".join(parsed.cmd))
-            texts = (parsed.author, parsed.user, parsed.working_dir, *words)
-            configs.append((key, created, *map(without_nul, texts)))
-            labels += [(key, *pair) for pair in _pairs(parsed.labels)]
-            # The last of a name counts.
-            variables += [
-                (key, *pair)
-                for pair in _pairs(dict(item.partition("=")[::2] for item in parsed.env))
-            ]
-        self.connection.insert(documents.INSERT_CONFIGS, configs)
-        self.connection.insert(documents.INSERT_LABELS, labels)
-        self.connection.insert(documents.INSERT_ENV, variables)
-
-
-def _values(key: int, parent: int, one: NewLink) -> tuple[Any, ...]:
-    return (
-        key, parent, one.child.id, int(one.role or 0), one.position, one.media_type, one.size,
-        one.platform_id, one.artifact_type, int(one.is_embedded),
-    )  # fmt: skip
-
-
-def without_nul(text: str) -> str:
-    """Replace U+0000 by U+FFFD: SQLite's operators end a text there, PostgreSQL refuses it."""
-    return text.replace("\0", "\ufffd")
-
-
-def _pairs(found: Mapping[str, str]) -> ItemsView[str, str]:
-    """Return labels or annotations as they are indexed."""
-    return {without_nul(key): without_nul(value) for key, value in found.items()}.items()
-
-
-def _microseconds(moment: datetime | None) -> int | None:
-    # Not `timestamp()`: a float has no room for microseconds, and an offset may lead out of the
-    # years 1 to 9999.
-    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-_EPOCH = datetime.fromtimestamp(0, UTC)

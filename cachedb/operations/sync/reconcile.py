@@ -7,10 +7,12 @@ new documents.
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs, state
@@ -42,7 +44,7 @@ from cachedb.patterns import lazy
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
 _FIELDS_WITH_CHILDREN = frozenset(
     {"manifests", "config", "layers", "blobs", "subject", "fsLayers"}
 )
+# A batch is derived in memory and written then: so many rows take 20 MB.
+_NAMES_AT_ONCE = 500
+_FILES_AT_ONCE = 4_000
 # Claims about a document can change while documents are read, and then it is read anew. Two
 # documents that contradict each other could go on for ever.
 _MOST_READINGS = 4
@@ -140,6 +145,11 @@ class _Reconciliation:
         self._counts: Counter[str] = Counter()
         self._readings: Counter[int] = Counter()
         self._derived: set[int] = set()
+        """The ids of the rows derived in this batch."""
+        self._near: set[int] = set()
+        """The ids of blobs that may have to do with SBOMs."""
+        self._subjects: Collection[str] = ()
+        """The digests to which entries of index.json attach SBOMs or signatures."""
         self._is_racy = False
 
     def list_files(self) -> None:
@@ -169,15 +179,13 @@ class _Reconciliation:
         ]
         now = time.time_ns() // 1000
         refs = compare_refs(self._working_set, entries, now)
-        with self._layout.blobs.kept_open() as self._blobs:
+        self._subjects = sboms.named_subjects(entries)
+        with self._layout.blobs.kept_open() as self._blobs, _collector_paused():
             self._derive_all(refs.touched)
-        near = derivation.may_be_near_documents(self._working_set, self._derived)
-        near |= self._with_digests(sboms.named_subjects(entries))
-        self._working_set.flush()
         connection = self._working_set.connection
         refs.write(connection)
         self._remember_users(is_changed=bool(refs.new or refs.changed))
-        sboms.reconcile(connection, near)
+        sboms.reconcile(connection, self._near)
         self._working_set.sweep()
         unreadable = [each.to_json() for each in unreadable_in(index)]
         state.write(connection, INDEX_PROBLEMS, json.dumps(unreadable))
@@ -204,35 +212,67 @@ class _Reconciliation:
             self._working_set.connection.write(user_state.MARK_PINNED)
 
     def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
-        added = files.keys() - known.keys()
+        """Compare `files` with the `known` ones; what is new is left to arrive, batch by batch."""
         removed = known.keys() - files.keys()
         changed = {key for key in files.keys() & known.keys() if files[key] != known[key]}
-        self._counts.update(added=len(added), removed=len(removed), changed=len(changed))
-        moved = added | changed
-        self._working_set.load(removed)
-        self._working_set.ensure({digest: files[digest][0] for digest in moved})
-        gone = [row for row in map(self._working_set.find, removed) if row is not None]
-        rows = [row for row in map(self._working_set.find, sorted(moved)) if row is not None]
-        sboms.forget(
-            self._working_set.connection, [row.id for row in (*gone, *rows) if row.stored]
-        )
-        reached = self._working_set.forget_documents([row for row in (*gone, *rows) if row.parsed])
+        self._counts.update(removed=len(removed), changed=len(changed))
+        self._counts.update(added=len(files) + len(removed) - len(known))
+        working_set = self._working_set
+        working_set.load(removed | changed)
+        gone = [row for row in map(working_set.find, removed) if row is not None]
+        rows = [row for row in map(working_set.find, sorted(changed)) if row is not None]
+        sboms.forget(working_set.connection, [row.id for row in (*gone, *rows) if row.stored])
+        reached = working_set.forget_documents([row for row in (*gone, *rows) if row.parsed])
         for row in gone:
             row.touched, row.verified, row.problem = None, None, None
             row.state = State.MISSING
         for row in rows:
-            row.size, row.touched = files[row.digest]
-            row.state, row.verified, row.problem = State.PRESENT, None, None
+            row.have(*files[row.digest])
         self._moved |= {row.id for row in (*gone, *rows)} | reached
+        for key in known:
+            files.pop(key, None)
+        working_set.arrivals = files
 
     def _derive_all(self, named: set[int]) -> None:
-        # First what refs reach: a file that is reached by then is not an orphan, whose content
-        # would have to be read.
-        orphans = self._derive(named)
-        orphans |= self._derive(derivation.neighbours(self._working_set, self._moved))
-        orphans |= self._derive(self._moved - self._derived)
-        self._derive_orphans(orphans)
+        """Derive the rows of everything that changed, in batches that are written each.
+
+        First what refs reach: a file that is reached by then is not an orphan, whose content
+        would have to be read.
+        """
+        orphans: set[int] = set()
+        arrived = self._working_set.take_arrived()
+        neighbours = derivation.neighbours(self._working_set, self._moved | arrived)
+        for batch in _batches(named | arrived, _NAMES_AT_ONCE):
+            orphans |= self._settle(batch)
+        for batch in _batches(neighbours | self._moved, _FILES_AT_ONCE):
+            orphans |= self._settle(batch)
+        arrivals = self._working_set.arrivals
+        while arrivals:
+            coming = list(islice(arrivals.items(), _FILES_AT_ONCE))
+            self._working_set.ensure({digest: size for digest, (size, _) in coming})
+            orphans |= self._settle(set())
+        for batch in _batches(orphans, _FILES_AT_ONCE):
+            self._derive_orphans(batch)
+            self._write()
+
+    def _settle(self, ids: set[int]) -> set[int]:
+        """Derive some rows and all that they reach, and write them; return the orphans' ids."""
+        working_set = self._working_set
+        orphans = self._derive(ids)
+        while arrived := working_set.take_arrived():
+            orphans |= self._derive(derivation.neighbours(working_set, arrived))
+            orphans |= self._derive(arrived - self._derived)
+        self._moved -= self._derived
+        self._write()
+        return orphans
+
+    def _write(self) -> None:
         self._check_sizes()
+        self._near |= derivation.may_be_near_documents(self._working_set, self._derived)
+        self._near |= self._with_digests(self._subjects)
+        self._working_set.flush(self._derived, self._moved)
+        self._derived.clear()
+        self._readings.clear()
 
     def _derive(self, pending: set[int]) -> set[int]:
         """Derive rows, read documents, and continue with what those reach.
@@ -315,6 +355,28 @@ class _Reconciliation:
                 row.verified = time.time_ns() // 1000
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause Python's cyclic collector, which looks at every row of a batch again and again.
+
+    A batch breaks its own cycles when it is written.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _batches(ids: Iterable[int], length: int) -> Iterator[set[int]]:
+    """Yield ids in ascending order, at most `length` at once."""
+    waiting = iter(sorted(ids))
+    while batch := set(islice(waiting, length)):
+        yield batch
+
+
 def _recorded(connection: Connection) -> Fingerprint | None:
     return Fingerprint.parse(state.read(connection, FINGERPRINT) or "")
 
@@ -354,7 +416,7 @@ def _config(row: BlobRow, content: bytes) -> ImageConfig | None:
 
 def _nul_problem(content: bytes) -> str | None:
     """Return the finding on a document whose texts hold U+0000, None for other documents."""
-    if not _NUL.search(content):
+    if b"\\u0000" not in content or not _NUL.search(content):
         return None
     return "a text holds U+0000, which queries see as U+FFFD"
 

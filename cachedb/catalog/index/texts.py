@@ -1,0 +1,18 @@
+"""Texts as they are indexed: labels, annotations and fields of configurations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import ItemsView, Mapping
+
+
+def without_nul(text: str) -> str:
+    """Replace U+0000 by U+FFFD: SQLite's operators end a text there, PostgreSQL refuses it."""
+    return text.replace("\0", "\ufffd")
+
+
+def pairs(found: Mapping[str, str]) -> ItemsView[str, str]:
+    """Return labels or annotations as they are indexed."""
+    return {without_nul(key): without_nul(value) for key, value in found.items()}.items()

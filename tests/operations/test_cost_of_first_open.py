@@ -1,0 +1,95 @@
+"""What the first opening of a layout that another tool wrote costs, without a clock.
+
+Counted are system calls and statements for each image, and the peak memory of a process of its
+own. Numbers are differences between two layouts, so that start-up does not count.
+"""
+
+import resource
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from benchmarks import layouts
+from cachedb.cache import Cache
+from tests import connections
+from tests.programs import require
+
+FEW, MANY = 100, 300
+DOCUMENTS = 5
+"""Of an image of `layouts.make`: an index, two manifests, two configurations."""
+_OPEN = """
+import resource, sys
+from pathlib import Path
+from cachedb.cache import Cache
+with Cache.open(Path(sys.argv[1])):
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> layouts.Made:
+    return layouts.Made(tmp_path)
+
+
+def system_calls(layout: Path, report: Path) -> Counter[str]:
+    subprocess.run(
+        ["strace", "-f", "-c", "-U", "calls,name", "-o", report, sys.executable, "-c", _OPEN,
+         layout],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    rows = (line.split() for line in report.read_text().splitlines())
+    return Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdecimal()})
+
+
+def test_first_open_reads_a_document_with_four_system_calls(
+    tmp_path: Path, layout: layouts.Made
+) -> None:
+    require("strace")
+    few = system_calls(layout.of(FEW), tmp_path / "few")
+    many = system_calls(layout.of(MANY), tmp_path / "many")
+    more = (MANY - FEW) * DOCUMENTS
+    for name in ("openat", "read", "close"):
+        assert many[name] - few[name] <= 1.02 * more, name
+    # One of each file while the directory is listed, and one of each document.
+    files = len(list((layout.of(MANY) / "blobs/sha256").iterdir()))
+    files -= len(list((layout.of(FEW) / "blobs/sha256").iterdir()))
+    assert many["newfstatat"] - few["newfstatat"] <= 1.02 * (files + more)
+
+
+def statements(layout: Path) -> int:
+    counts: Counter[str] = Counter()
+
+    def on_statement() -> None:
+        counts["statement"] += 1
+
+    with connections.counting_statements(on_statement), Cache.open(layout):
+        return counts["statement"]
+
+
+def test_first_open_runs_the_same_statements_for_every_batch_of_images(
+    layout: layouts.Made,
+) -> None:
+    assert statements(layout.of(MANY)) == statements(layout.of(FEW))
+
+
+def peak(layout: Path) -> int:
+    """Return the peak memory in KiB of a process that may not use more than 1 GiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", _OPEN, layout],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return int(done.stdout)
+
+
+def test_first_open_takes_at_most_ten_kilobytes_of_memory_an_image(
+    layout: layouts.Made,
+) -> None:
+    few, many = 1_000, 3_000
+    assert peak(layout.of(many)) - peak(layout.of(few)) <= 10 * (many - few)
