@@ -44,7 +44,9 @@ class CycloneDXComponents:
 
 def check_version(version: object, path: str) -> None:
     """Require the ``specVersion`` at `path` to be one that `CycloneDXComponents` reads."""
-    if not isinstance(version, str) or not version.startswith("1."):
+    # As a number it is written by hand, and no other version begins alike.
+    text = str(version) if isinstance(version, float) else version
+    if not isinstance(text, str) or not text.startswith("1."):
         raise InvalidManifest(f"unsupported version {version!r}", path)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cachedb.errors import InvalidManifest
+
 _SBOMS = frozenset(
     [
         "application/spdx+json",
@@ -19,10 +21,24 @@ _SBOMS = frozenset(
         "text/spdx+json",
     ]
 )
+# SBOMs in forms that are not read here. What is in them is not known, which is not nothing.
+_OTHER_SBOMS = frozenset(
+    [
+        "application/vnd.cyclonedx+protobuf",
+        "application/vnd.cyclonedx+xml",
+        "application/vnd.syft+json",
+        "text/spdx",
+        "text/spdx+xml",
+    ]
+)
 _IN_TOTO = "application/vnd.in-toto"
 _ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
-_PREDICATES = ("https://spdx.dev/document", "https://cyclonedx.org/bom")
+_PREDICATES = (
+    "https://spdx.dev/document",
+    "https://cyclonedx.org/bom",
+    "https://cyclonedx.org/schema",
+)
 
 PREDICATE_TYPE_ANNOTATIONS = (
     "in-toto.io/predicate-type",
@@ -59,8 +75,18 @@ class DocumentTypes(NamedTuple):
 
 
 def is_sbom(media_type: str) -> bool:
-    """Whether a document of that type is an SBOM that can be read: SPDX or CycloneDX as JSON."""
-    return _bare(media_type) in _SBOMS
+    """Whether a document of that type is an SBOM, in a form that can be read or not."""
+    return _bare(media_type) in _SBOMS | _OTHER_SBOMS
+
+
+def check_readable(media_type: str) -> None:
+    """Refuse an SBOM that is neither SPDX nor CycloneDX as JSON.
+
+    Raises:
+        InvalidManifest: The media type says so.
+    """
+    if _bare(media_type) in _OTHER_SBOMS:
+        raise InvalidManifest(f"{media_type!r} is not read: expected SPDX or CycloneDX as JSON")
 
 
 def is_statement(media_type: str) -> bool:

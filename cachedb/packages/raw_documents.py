@@ -9,7 +9,12 @@ from typing import BinaryIO, NamedTuple
 from cachedb.errors import InvalidManifest
 from cachedb.limits import SBOM_BYTES
 from cachedb.packages import in_toto, json_stream
-from cachedb.packages.document_types import is_envelope, is_sbom_predicate, promises_sbom
+from cachedb.packages.document_types import (
+    check_readable,
+    is_envelope,
+    is_sbom_predicate,
+    promises_sbom,
+)
 from cachedb.packages.json_stream import Take
 from cachedb.packages.json_text import without_mark
 
@@ -34,6 +39,7 @@ def raw_sbom(stream: BinaryIO, media_type: str, predicate_type: str = "") -> Raw
         InvalidManifest: The document is malformed, or not the SBOM that its types promise.
         LimitExceeded: It is too large.
     """
+    check_readable(media_type)
     if is_envelope(media_type):
         payload = in_toto.open_envelope(stream)
         if payload is None:

@@ -10,7 +10,12 @@ from cachedb.limits import SBOM_PACKAGES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import kind_of
 from cachedb.packages import cyclonedx, in_toto, json_stream, spdx
-from cachedb.packages.document_types import is_envelope, is_sbom_predicate, promises_sbom
+from cachedb.packages.document_types import (
+    check_readable,
+    is_envelope,
+    is_sbom_predicate,
+    promises_sbom,
+)
 from cachedb.packages.json_stream import Embedded, Take
 from cachedb.packages.package import Package, SkippedElement
 
@@ -36,6 +41,7 @@ def packages_in(
             path says where.
         LimitExceeded: The document, or something that is not an element, is too large.
     """
+    check_readable(media_type)
     is_promised = promises_sbom(media_type, predicate_type)
     if not is_envelope(media_type):
         yield from _packages(stream, is_promised=is_promised)
@@ -126,6 +132,8 @@ class _Document:
         """Check the document as a whole, and yield the packages that are known at its end."""
         if "_type" in self._marks or (self._level or ("",))[0] == "predicate":
             self._check_statement()
+            if not self._subjects:  # the manifest that holds it is about something all the same
+                yield SkippedElement("subject", "missing")
         formats = self._formats()
         if not formats:
             # A predicate type that is there is an SBOM's: reading had stopped at another one.
@@ -143,8 +151,6 @@ class _Document:
         for key in ("_type", "predicateType"):
             if key not in self._marks:
                 raise InvalidManifest("missing", key)
-        if not self._subjects:
-            raise InvalidManifest("missing", "subject")
 
     def _formats(self) -> set[str]:
         found = set()

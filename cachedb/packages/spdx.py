@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import SBOM_PACKAGES
+from cachedb.oci.json_fields import Fields
 from cachedb.packages.package import Package, SkippedElement, unless_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from cachedb.oci.json_fields import Fields
 
 _LISTED_LICENSES = "https://spdx.org/licenses/"
 
@@ -54,12 +53,14 @@ class _Software(NamedTuple):
     name: str
     version: str
     purl: str
+    identifiers: tuple[str, ...] = ()
+    """The ids of elements that may have the package URL."""
 
-    def licensed(self, concluded: str, declared: str) -> Package:
+    def completed(self, purl: str, concluded: str, declared: str) -> Package:
         return Package.stated(
             name=self.name,
             version=self.version,
-            purl=self.purl,
+            purl=self.purl or purl,
             licenses=(concluded, declared),
             path=f"{self.path}.name",
         )
@@ -68,8 +69,8 @@ class _Software(NamedTuple):
 class Spdx3Graph:
     """Reads the elements of ``@graph`` of SPDX 3.
 
-    They come in any order, and an element of its own states the license of a package. Packages,
-    relationships to licenses, and licenses are thus kept until the end.
+    They come in any order, and an element of its own states the license of a package, or its
+    package URL. Packages, relationships to licenses, and licenses are thus kept until the end.
     """
 
     def __init__(self) -> None:
@@ -77,19 +78,21 @@ class Spdx3Graph:
         self._concluded: dict[str, str] = {}
         self._declared: dict[str, str] = {}
         self._licenses: dict[str, str] = {}
+        self._purls: dict[str, str] = {}
 
     def read(self, element: Fields) -> Iterator[Package | SkippedElement]:
         """Keep an element; yield it if it cannot be read. `finish` yields the packages."""
         yield from unless_unreadable(partial(self._keep, element), element.path)
-        most = max(map(len, (self._packages, self._concluded, self._declared, self._licenses)))
-        SBOM_PACKAGES.check(most, "an SPDX 3 document")
+        kept = (self._packages, self._concluded, self._declared, self._licenses, self._purls)
+        SBOM_PACKAGES.check(max(map(len, kept)), "an SPDX 3 document")
 
     def finish(self) -> Iterator[Package | SkippedElement]:
         """Yield the packages with their licenses."""
         for software in self._packages:
             concluded = self._license(self._concluded.get(software.identifier, ""))
             declared = self._license(self._declared.get(software.identifier, ""))
-            read = partial(software.licensed, concluded, declared)
+            purl = next(filter(None, map(self._purls.get, software.identifiers)), "")
+            read = partial(software.completed, purl, concluded, declared)
             yield from unless_unreadable(read, software.path)
 
     def _keep(self, element: Fields) -> None:
@@ -98,6 +101,9 @@ class Spdx3Graph:
                 self._keep_package(element)
             case "Relationship" | "LifecycleScopedRelationship":
                 self._keep_relationship(element)
+            case "ExternalIdentifier":
+                if purl := _purl_in(element, "externalIdentifierType", "identifier"):
+                    self._purls[_id_of(element)] = purl
             case "simplelicensing_LicenseExpression":
                 expression = element.get("simplelicensing_licenseExpression", str)
                 self._licenses[_id_of(element)] = expression or ""
@@ -107,13 +113,14 @@ class Spdx3Graph:
                 pass
 
     def _keep_package(self, element: Fields) -> None:
+        purl, identifiers = _external_identifiers(element)
         found = _Software(
             path=element.path,
             identifier=_id_of(element),
             name=element.get("name", str) or "",
             version=element.get("software_packageVersion", str) or "",
-            purl=element.get("software_packageUrl", str)
-            or _purl_of(element, "externalIdentifier", "externalIdentifierType", "identifier"),
+            purl=element.get("software_packageUrl", str) or purl,
+            identifiers=identifiers,
         )
         self._packages.append(found)
 
@@ -121,7 +128,9 @@ class Spdx3Graph:
         found = {"hasConcludedLicense": self._concluded, "hasDeclaredLicense": self._declared}
         licenses = found.get(element.require("relationshipType", str))
         if licenses is not None:
-            targets = element.strings("to")
+            # One target may stand without an array (JSON-LD).
+            to = element.damaged().get("to", str)
+            targets = element.strings("to") if to is None else (to,)
             licenses[element.require("from", str)] = targets[0] if targets else ""
 
     def _license(self, identifier: str) -> str:
@@ -146,10 +155,31 @@ def _id_of(element: Fields) -> str:
     return element.get("spdxId", str) or element.get("@id", str) or ""
 
 
+def _external_identifiers(element: Fields) -> tuple[str, tuple[str, ...]]:
+    """Return the package URL among the identifiers of a package, and the ids of others.
+
+    Microsoft's sbom-tool writes the identifiers as elements, and lists their ids.
+    """
+    listed = element.get("externalIdentifier", list) or []
+    inline = Fields(
+        {"items": [each for each in listed if not isinstance(each, str)]}, element.path
+    )
+    purls = (
+        _purl_in(each, "externalIdentifierType", "identifier")
+        for each in inline.present_objects("items")
+    )
+    ids = tuple(each for each in listed if isinstance(each, str))
+    return next(filter(None, purls), ""), ids
+
+
 def _purl_of(element: Fields, array: str, kind: str, value: str) -> str:
     for reference in element.present_objects(array):
-        # 2.2 wrote a URL that ends in purl, 2.3 purl, 3.0 packageUrl or packageURL.
-        name = (reference.get(kind, str) or "").rpartition("/")[2].lower()
-        if name in ("purl", "packageurl"):
-            return reference.get(value, str) or ""
+        if purl := _purl_in(reference, kind, value):
+            return purl
     return ""
+
+
+def _purl_in(reference: Fields, kind: str, value: str) -> str:
+    # 2.2 wrote a URL that ends in purl, 2.3 purl, 3.0 packageUrl or packageURL.
+    name = (reference.get(kind, str) or "").rpartition("/")[2].lower()
+    return reference.get(value, str) or "" if name in ("purl", "packageurl") else ""

@@ -77,6 +77,18 @@ def test_an_sbom_behind_a_tag_describes_an_index_or_one_of_its_platforms(
         assert [each.described for each in cache.sboms(APP)] == [about.digest]
 
 
+def test_an_sbom_in_a_form_that_is_not_read_is_counted(tree: build.Tree) -> None:
+    tree.add(AMD64, APP)
+    tag_value = attested.blob(b"SPDXVersion: SPDX-2.3\n", "text/spdx")
+    tree.add(by_cosign(tag_value), f"example.com/app:{tag_of(AMD64, 'sbom')}")
+    with Cache.open(tree.path) as cache:
+        coverage = cache.sbom_coverage(parse("packages"))
+        assert coverage is not None
+        assert (coverage.refs, coverage.without, coverage.unreadable) == (1, 1, 1)
+        (lacking,) = cache.packages(APP).unreadable
+        assert "'text/spdx' is not read" in lacking.why
+
+
 @pytest.mark.parametrize("is_first", [True, False], ids=["sbom first", "image first"])
 @pytest.mark.parametrize(("suffix", "attached"), FORMS)
 def test_the_order_of_arrival_does_not_matter(
