@@ -100,3 +100,20 @@ def test_an_explanation_shows_the_statement_and_its_plan(cache: Cache) -> None:
     assert "arm64" in found.query.meaning
     assert "arm64" not in found.query.sql
     assert any("edge" in line for line in found.plan)
+
+
+def test_a_platform_is_shown_with_the_build_of_windows(tree: build.Tree) -> None:
+    builds = ("10.0.17763.1", "10.0.20348.2")
+    images = [
+        build.image(
+            build.layer({"build": version}),
+            os="windows",
+            declared=build.platform_of("amd64", "windows", os_version=version),
+        )
+        for version in builds
+    ]
+    tree.add(build.index(*images, build.image()), "example.com/app:1")
+    with Cache.open(tree.path) as opened:
+        shown = [str(row[0]) for row in opened.query("links role:manifest show platform").rows]
+        assert shown == [*(f"windows({version})/amd64" for version in builds), "linux/amd64"]
+        assert len(opened.query("links platform:windows/amd64").rows) == len(builds)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, literal, select
+from sqlalchemy import and_, case, func, literal, select
 
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.queries import graph
@@ -273,7 +273,9 @@ def sum_of_single(pairs: CTE, name: str, more: Select[Any, Any] | None = None) -
 def _platform_text(name: str) -> ColumnElement[str]:
     if name != "platform":
         return platform_part(name)
-    whole = platform.c.os + "/" + platform.c.architecture + "/" + platform.c.variant
+    build = platform.c.os + "(" + platform.c.os_version + ")"
+    system = case((platform.c.os_version != "", build), else_=platform.c.os)
+    whole = system + "/" + platform.c.architecture + "/" + platform.c.variant
     # What is not said leaves slashes behind.
     text: ColumnElement[str] = func.trim(func.replace(whole, "//", "/"), "/")
     return text
