@@ -9,6 +9,7 @@
 #   make crash      campaign: kill cachedb at every system call, and check the store
 #   make soak       campaign: concurrent writers and a collector on one cache, with kills
 #   make nightly    run every campaign
+#   make dist       build the source distribution, the wheel and one executable file into dist/
 #   make clean      remove .venv and the files of the targets above
 
 VENV := .venv
@@ -22,7 +23,7 @@ ON_ALL_CORES := --numprocesses auto --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help demo test test-fast check bench golden crash soak nightly clean
+.PHONY: dist help demo test test-fast check bench golden crash soak nightly clean
 .DEFAULT_GOAL := help
 
 help:
@@ -63,6 +64,13 @@ soak: $(VENV)/.with-tests
 
 nightly: $(VENV)/.with-tests
 	$(TEST) -m campaign
+
+# The date of the last commit is that of every file, so that a second build yields the same bytes.
+DATE = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),315532800)
+
+dist: $(VENV)/.with-tests
+	@SOURCE_DATE_EPOCH=$(DATE) $(BIN)/python -m build --no-isolation
+	@SOURCE_DATE_EPOCH=$(DATE) $(BIN)/python -m scripts.executable dist
 
 clean:
 	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -178,11 +178,14 @@ def _root(
 
 
 def _load(name: str) -> Any:
+    from cachedb.cli.examples import epilog
+
     module = import_module(f"cachedb.cli.{_module(name)}")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     kind = getattr(module, "KIND", Command)
     settings = getattr(module, "SETTINGS", None)
-    alone.command(name, cls=kind, context_settings=settings)(module.command)
+    end = epilog(name)
+    alone.command(name, cls=kind, context_settings=settings, epilog=end)(module.command)
     command: Any = typer.main.get_command(alone)
     command.share()
     return command

@@ -70,6 +70,16 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+def help_of(name: str) -> str:
+    """Return what ``cachedb NAME --help`` prints."""
+    root = typer.main.get_command(app)
+    context = root.make_context("cachedb", [], resilient_parsing=True)
+    command = dict(_commands_of(root, context))[name]
+    own = command.make_context(name, [], parent=context, resilient_parsing=True)
+    text: str = command.get_help(own)
+    return text.rstrip()
+
+
 def exit_codes() -> str:
     """Return the page of errors: one exit code per family of errors."""
     rows = [("0", "", "Success; a check has no findings.", "")]

@@ -13,6 +13,7 @@ _PACKAGES = {
     "dash": "dash",
     "dpkg": "dpkg",
     "java": "default-jre-headless",
+    "groff": "groff-base",
     "htpasswd": "apache2-utils",
     "initdb": "postgresql",
     "mkfs.ext4": "e2fsprogs",

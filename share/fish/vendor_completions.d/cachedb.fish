@@ -1,0 +1,1 @@
+complete --command cachedb --no-files --arguments "(env _CACHEDB_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) cachedb)" --condition "env _CACHEDB_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) cachedb"
