@@ -9,6 +9,7 @@ for writers, because an upgrade of a read lock fails at once instead of waiting.
 from __future__ import annotations
 
 import sqlite3
+import time
 from _thread import RLock
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DURABLE = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
+_NOTICE_SECONDS = 2.0
+_SLICE_MILLISECONDS = 200
 _BUSY = ("locked", "busy")
 _DAMAGED = (
     "malformed",
@@ -130,11 +133,11 @@ class Catalog:
         """
         self._check_identity()
         with _explaining(), self._connected() as driver:
-            driver.execute("BEGIN IMMEDIATE")
+            _waiting(driver, "BEGIN IMMEDIATE")
             try:
                 self._check_identity()  # again: the file at the path may be another one by now
                 yield Connection(driver)
-                driver.execute("COMMIT")
+                _waiting(driver, "COMMIT")
             finally:
                 _roll_back(driver)
         self._check_identity()  # a commit into an unlinked file would be lost
@@ -163,10 +166,10 @@ class Catalog:
         self._check_identity()
         with _explaining(), self._connected() as driver:
             attached.attach_for_writing(driver, self.files_path)
-            driver.execute("BEGIN IMMEDIATE")
+            _waiting(driver, "BEGIN IMMEDIATE")
             try:
                 yield Connection(driver)
-                driver.execute("COMMIT")
+                _waiting(driver, "COMMIT")
             finally:
                 _roll_back(driver)
 
@@ -246,6 +249,40 @@ def _prepare(driver: sqlite3.Connection, *, durable: bool) -> None:
     driver.execute(f"PRAGMA busy_timeout = {int(1000 * LOCK_SECONDS.value)}")
     for pragma in (*database_file.PRAGMAS, *(_DURABLE if durable else ())):
         driver.execute(pragma)
+
+
+def _waiting(driver: sqlite3.Connection, statement: str) -> None:
+    """Begin or commit a write transaction; wait for others in slices, so that Ctrl-C ends it.
+
+    SQLite waits inside of one call, during which Python handles no signal.
+    """
+    give_up = time.monotonic() + LOCK_SECONDS.value
+    notice_at = time.monotonic() + _NOTICE_SECONDS
+    driver.execute(f"PRAGMA busy_timeout = {_SLICE_MILLISECONDS}")
+    while True:
+        try:
+            driver.execute(statement)
+        except sqlite3.OperationalError as error:
+            now = time.monotonic()
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or now >= give_up:
+                raise
+            if now >= notice_at:
+                _log_wait(give_up - now)
+                notice_at = give_up
+        else:
+            driver.execute(f"PRAGMA busy_timeout = {int(1000 * LOCK_SECONDS.value)}")
+            return
+
+
+def _log_wait(seconds: float) -> None:
+    """Log a warning, which Python prints to stderr unless the program configures logging."""
+    import logging  # noqa: PLC0415  (rarely needed, and it delays the start of every command)
+
+    logging.getLogger(__name__).warning(
+        "cachedb: waiting for another process that writes the catalog, for %.0f s more (%s)",
+        seconds,
+        LOCK_SECONDS.variable,
+    )
 
 
 def _roll_back(driver: sqlite3.Connection) -> None:

@@ -3,9 +3,11 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -200,3 +202,41 @@ def test_a_reader_that_never_looked_is_no_error(populated: build.Tree) -> None:
         os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
     assert snapshot.of(populated.path) == before
+
+
+def test_ctrl_c_while_modules_are_imported_ends_in_one_line(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from cachedb.cli.entry import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "ls"],
+        env=environment(tmp_path), check=False, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (130, "cachedb: interrupted\n")
+
+
+def test_ctrl_c_ends_the_wait_for_another_writer_of_the_catalog(tmp_path: Path) -> None:
+    tree = build.layout(tmp_path / "cache", {"app:1": build.image()})
+    succeed(tree.path, "ls")
+    other = sqlite3.connect(tree.path / ".cachedb" / "index.db", isolation_level=None)
+    with closing(other):
+        other.execute("BEGIN IMMEDIATE")
+        program = [sys.executable, "-m", "cachedb", "tag", "app:1", "app:2"]
+        limits = environment(tree.path) | {"CACHEDB_LIMIT_LOCK_SECONDS": "600"}
+        limits |= {"CACHEDB_LOCK_SECONDS": "600"}
+        with subprocess.Popen(program, env=limits, stderr=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stderr is not None
+            notice = waiting.stderr.readline()
+            waiting.send_signal(signal.SIGINT)
+            _, told = waiting.communicate(timeout=60)
+
+    assert "waiting for another process that writes the catalog" in notice
+    assert (waiting.returncode, told) == (130, "cachedb: interrupted\n")
