@@ -80,10 +80,12 @@ class Command(TyperCommand):
         return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, with the defaults of output of its cache."""
+        """Run the command, with the defaults of output of its cache, and the log of -v."""
+        from cachedb.cli.render.feedback import start_logging
         from cachedb.cli.settings import display
 
         display.apply(ctx)
+        start_logging()
         return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

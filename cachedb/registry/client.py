@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from cachedb.errors import LimitExceeded, NotFound, RegistryError, RegistryUnavailable
+from cachedb.log import Logger
 from cachedb.registry.auth.credentials import DOCKER_HUB
 from cachedb.registry.endpoint import Endpoint
 from cachedb.registry.http.origin import Origin
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cachedb.registry.blobs import BlobStream, Sink
     from cachedb.registry.http.settings import RegistrySettings
 
+_log = Logger("cachedb.registry")
 _T = TypeVar("_T")
 _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 
@@ -98,7 +100,8 @@ class Client:
         for mirror in tuple(self._mirrors):
             try:
                 return send(mirror)
-            except NotFound:
+            except NotFound as error:
+                _log.info("mirror %s: %s; trying the next one", mirror, error)
                 continue
             except (RegistryError, LimitExceeded) as error:
                 self._settings.warn(f"mirror {mirror} failed, trying the next one: {error}")

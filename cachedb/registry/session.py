@@ -17,6 +17,7 @@ from cachedb.errors import (
     UntrustedOrigin,
 )
 from cachedb.limits import REDIRECTS
+from cachedb.log import Logger
 from cachedb.registry.auth import scopes
 from cachedb.registry.auth.authenticator import Authenticator
 from cachedb.registry.auth.credentials import ANONYMOUS
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from cachedb.registry.http.response import Response
     from cachedb.registry.http.settings import RegistrySettings
 
+_log = Logger("cachedb.registry")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_BODY = frozenset({307, 308})
 _REPEATABLE = frozenset({"GET", "HEAD"})
@@ -101,6 +103,7 @@ class Session:
             seconds = max(seconds, asked)
         if seconds >= _WORTH_REPORTING:
             self._warn(str(failure.error), f"; retrying in {seconds:.0f} s")
+        _log.info("attempt %d failed, retrying in %.1f s: %s", attempt + 1, seconds, failure.error)
         deadlines.wait(seconds)
 
     def close(self) -> None:

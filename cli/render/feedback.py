@@ -62,3 +62,11 @@ LogFormatOption = Annotated[
 def is_progress_wanted() -> bool:
     """Return whether progress may be shown: not with --no-progress."""
     return _Choice.has_progress
+
+
+def start_logging() -> None:
+    """Start the log that -v asks for; without it, `logging` is not imported."""
+    if _Choice.verbosity:
+        from cachedb.cli.render import logs
+
+        logs.start(_Choice.verbosity, is_json=_Choice.log_format == LogFormat.JSON)

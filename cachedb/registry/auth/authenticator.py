@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
 from cachedb.limits import TOKEN_BYTES
+from cachedb.log import Logger
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 from cachedb.patterns import lazy
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     _ChooseScopes = Callable[[tuple[str, ...], tuple[str, ...]], tuple[str, ...]]
 
+_log = Logger("cachedb.registry.auth")
 _CLIENT_ID = "cachedb"
 _TOKEN = lazy(r"[\x21-\x7e]+")
 _SHORTEST_LIFE = timedelta(seconds=60)
@@ -187,6 +189,7 @@ class Authenticator:
         found = self._credentials.get(access.repository)
         if found is None:
             found = self._credentials[access.repository] = self._find_credential(access.repository)
+            _log.info("requests to %s are sent %s", access.repository, _described(found))
         return found
 
     def _fetch(self, challenge: Challenge, access: Access, asked: tuple[str, ...]) -> Token:
@@ -205,6 +208,9 @@ class Authenticator:
             credential = ANONYMOUS
         service = challenge.parameters.get("service", "")
         wanted = self._choose_scopes(access.scopes, asked)
+        _log.info(
+            "token for %s from %s, %s", " ".join(wanted), redact(realm), _described(credential)
+        )
         if credential.identity_token:
             request = _refresh_request(realm, service, wanted, credential.identity_token)
         else:
@@ -267,6 +273,13 @@ def _refresh_request(
         open_body=lambda: io.BytesIO(form),
         length=len(form),
     )
+
+
+def _described(credential: Credential) -> str:
+    """Return the kind of a credential, without any part of it."""
+    if credential.identity_token:
+        return "with an identity token"
+    return "with user name and password" if credential.username else "anonymously"
 
 
 def _bearer(token: Token) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cachedb.registry.http.origin import Origin
+from cachedb.errors import RegistryError
+from cachedb.log import Logger
+from cachedb.registry.http.origin import Origin, redact
 from cachedb.registry.http.proxies import Proxies
 from cachedb.version import VERSION
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from cachedb.registry.http.request import Request
     from cachedb.registry.http.response import Response
     from cachedb.registry.http.settings import RegistrySettings
+
+_log = Logger("cachedb.registry")
 
 
 class Transport:
@@ -46,7 +51,24 @@ class Transport:
             **request.headers,
         }
         adapter = self._adapter_to(origin)
-        return adapter.request(request, headers, self._proxies.proxy_for(origin))
+        proxy = self._proxies.proxy_for(origin)
+        started = time.monotonic()
+        try:
+            response = adapter.request(request, headers, proxy)
+        except RegistryError as error:
+            _log.info("%s %s: %s", request.method, redact(request.url), error)
+            raise
+        milliseconds = 1000 * (time.monotonic() - started)
+        through = f" through {proxy}" if proxy is not None else ""
+        _log.info(
+            "%s %s -> %d in %.0f ms%s",
+            request.method,
+            redact(request.url),
+            response.status,
+            milliseconds,
+            through,
+        )
+        return response
 
     def close(self) -> None:
         """Close the connections that are not in use."""

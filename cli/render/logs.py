@@ -1,0 +1,44 @@
+"""Log lines on stderr, for -v."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from cachedb.cli.render.output import show
+
+
+class _TextFormatter(logging.Formatter):
+    """One line: time of day, level, message; text from outside is escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = _moment(record).strftime("%H:%M:%S.%f")[:-3]
+        name = record.name.removeprefix("cachedb.")
+        return f"{moment} {record.levelname.lower():7} {name}: {show(record.getMessage())}"
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps({
+            "time": _moment(record).isoformat().replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        })  # fmt: skip
+
+
+def _moment(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)
+
+
+def start(verbosity: int, *, is_json: bool) -> None:
+    """Write the log records of cachedb to stderr: steps, and details from verbosity 2."""
+    logger = logging.getLogger("cachedb")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonFormatter() if is_json else _TextFormatter())
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
