@@ -10,6 +10,7 @@
 #   make soak       campaign: concurrent writers and a collector on one cache, with kills
 #   make nightly    run every campaign
 #   make dist       build the source distribution, the wheel and one executable file into dist/
+#   make site       build the documentation site into site/VERSION, and check its links
 #   make clean      remove .venv and the files of the targets above
 
 VENV := .venv
@@ -23,7 +24,7 @@ ON_ALL_CORES := --numprocesses auto --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: dist help demo test test-fast check bench golden crash soak nightly clean
+.PHONY: site dist help demo test test-fast check bench golden crash soak nightly clean
 .DEFAULT_GOAL := help
 
 help:
@@ -65,6 +66,9 @@ soak: $(VENV)/.with-tests
 nightly: $(VENV)/.with-tests
 	$(TEST) -m campaign
 
+site: $(VENV)/.with-tests
+	@$(BIN)/python -m scripts.site site
+
 # The date of the last commit is that of every file, so that a second build yields the same bytes.
 DATE = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),315532800)
 
@@ -73,7 +77,7 @@ dist: $(VENV)/.with-tests
 	@SOURCE_DATE_EPOCH=$(DATE) $(BIN)/python -m scripts.executable dist
 
 clean:
-	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # One stamp per group of dependencies, so that each is installed once and only when needed.
 $(VENV)/.installed: pyproject.toml

@@ -61,6 +61,9 @@ EXAMPLES: Final = {
         "cachedb query --explain 'refs created before 30d'",
     ),
     "index": ("cachedb index files --all", "cachedb index files example.com/app:1"),
+    "tag": ("cachedb tag example.com/app:1 example.com/app:stable",),
+    "untag": ("cachedb untag example.com/tool:old",),
+    "history": ("cachedb history example.com/tool:2",),
     "pin": ("cachedb pin example.com/app:1",),
     "unpin": ("cachedb unpin example.com/app:1",),
     "log": ("cachedb log --limit 10", "cachedb log --since 7d --format json"),
@@ -68,7 +71,7 @@ EXAMPLES: Final = {
     "config": (
         "cachedb config list",
         "cachedb config set pull.platform linux/arm64",
-        "cachedb config get pull.platform",
+        "cachedb config path",
     ),
 }
 """Commands as they are typed, by the name of their command."""

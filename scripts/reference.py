@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,6 +14,7 @@ from cachedb.limits import Limit
 from cachedb.query import vocabulary
 from scripts import python_reference
 
+ROOT = Path(__file__).resolve().parents[1]
 _MADE = "<!-- Generated from the code by `make golden`; do not edit. -->\n"
 
 _OF_DIRECTORIES = {

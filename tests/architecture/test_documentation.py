@@ -20,6 +20,7 @@ import pytest
 from cachedb.cli.app import main
 from scripts import sample
 from tests import golden_files
+from tests.programs import require
 from tests.registry.servers import docker_registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,7 @@ REGISTRY = "127.0.0.1:50000"  # as wide as the port that the registry will have
 BLOB = re.compile("sha256:[0-9a-f]{64}  ")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
+_PROGRAMS = ("skopeo", "rsync")  # what a page runs and Debian does not always have
 MENTIONED = re.compile(r"docs/[a-z-]+/[\w-]+\.md")
 
 
@@ -103,6 +105,7 @@ def test_golden_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CACHEDB_CONFIG_FILE", str(tmp_path / "config.toml"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     text = page.read_text()
+    require(*(program for program in _PROGRAMS if f"\n$ {program} " in text))
     with ExitStack() as stack:
         host = REGISTRY
         if REGISTRY in text:

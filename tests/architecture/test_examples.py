@@ -4,6 +4,7 @@ A mirror stands for Docker Hub, and the registry for registry.example.com.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ class World(NamedTuple):
         environment = {
             **os.environ,
             "HOME": str(self.folder),
-            "CACHEDB_CONFIG": str(self.folder / "config.toml"),
+            "CACHEDB_CONFIG_FILE": str(self.folder / "config.toml"),
             "CACHEDB_CACHE": str(self.folder / "cache"),
             "CACHEDB_MIRROR": f"docker.io=http://{self.host}",
             "PATH": programs,
@@ -105,3 +106,23 @@ def test_help_ends_with_the_examples_within_80_columns(
     examples = "\n".join(f"    {line}" for line in EXAMPLES[name])
     assert shown.endswith(f"\n  Examples:\n{examples}")
     assert max(map(len, shown.splitlines())) <= _WIDTH
+
+
+def commands_of_pages() -> list[str]:
+    """Return what shells, CI jobs, cron and systemd are told to run on pages without sessions."""
+    folder = reference.ROOT / "docs" / "how-to"
+    found = []
+    for name in ("credentials.md", "free-space-in-ci.md"):
+        for block in re.findall(
+            r"```(?:sh|yaml|ini|text)\n(.*?)```", (folder / name).read_text(), re.DOTALL
+        ):
+            found += re.findall(r"(?<![\w./-])cachedb (?:-|[a-z]).*", block)
+    return sorted({line.replace("%%", "%") for line in found})
+
+
+@pytest.mark.parametrize("line", commands_of_pages())
+def test_a_command_in_a_job_or_a_timer_runs(world: World, line: str) -> None:
+    typed = line.replace("ghcr.io/team", "registry.example.com")
+    typed = typed.replace("/var/cache/images", str(world.folder / "cache"))
+    done = world.run(typed)
+    assert done.returncode == 0, done.stderr
