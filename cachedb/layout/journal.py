@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import stat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
@@ -124,7 +123,7 @@ def rewrite(private: int, records: Iterable[Mapping[str, Any]]) -> Position:
 
     The caller holds `locks.journal` since before it read what it writes again.
     """
-    key = secrets.token_hex(8)
+    key = os.urandom(8).hex()
     lines = b"".join(map(_line, records))
     content = _head(key, len(lines)) + lines
     replace_file(private, private, NAME, content)
@@ -134,7 +133,7 @@ def rewrite(private: int, records: Iterable[Mapping[str, Any]]) -> Position:
 def _append(descriptor: int, record: Mapping[str, Any]) -> bool:
     size = os.fstat(descriptor).st_size
     if size == 0:
-        write_all(descriptor, _head(secrets.token_hex(8), 0) + _line(record))
+        write_all(descriptor, _head(os.urandom(8).hex(), 0) + _line(record))
         return False
     header = _header(descriptor)
     _refuse_newer(header)

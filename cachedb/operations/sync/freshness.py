@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.enums import FINGERPRINT, JOURNAL
 from cachedb.catalog.statements import blobs, sboms, state
 from cachedb.layout.fingerprint import Fingerprint
-from cachedb.layout.journal import Position
 
 if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
@@ -27,6 +26,8 @@ def is_behind(layout: Layout, connection: Connection) -> bool:
     Raises:
         CacheError: The journal cannot be read, or is not trusted.
     """
+    from cachedb.layout.journal import Position  # noqa: PLC0415  (a listing asks for no uses)
+
     recorded = Position.parse(connection.value(state.RECORDED, key=JOURNAL))
     tail = layout.read_journal(recorded)
     return tail is not None and tail.position != recorded
