@@ -12,7 +12,6 @@ import errno
 import fcntl
 import os
 import signal
-import struct
 from _thread import LockType, allocate_lock
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final
@@ -75,6 +74,8 @@ def try_record_lock(descriptor: int) -> bool:
     """Take the write lock on a whole file that linuxkit takes too; return False if it is held."""
     try:
         if HAS_OFD_LOCKS:
+            import struct  # noqa: PLC0415  (commands that only read lock nothing)
+
             request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, request)
         else:
@@ -90,6 +91,8 @@ def record_lock_owner(descriptor: int) -> int | None:
     """Return the process that holds a POSIX lock on a file, as far as the kernel shows it."""
     if not HAS_OFD_LOCKS:
         return None
+    import struct  # noqa: PLC0415
+
     request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, request)
     pid: int = struct.unpack(_FLOCK, answer)[4]

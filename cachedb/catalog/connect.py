@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Self
 
 from cachedb.catalog import database_file, revision
 from cachedb.catalog.executor import Connection
-from cachedb.catalog.files import attached
 from cachedb.errors import CacheBusy, CacheError, CatalogMismatch, StorageFailed
 from cachedb.limits import LOCK_SECONDS
 
@@ -148,6 +147,8 @@ class Catalog:
 
         The schema is empty if nothing has been indexed. Raises as `reading` does.
         """
+        from cachedb.catalog.files import attached  # noqa: PLC0415  (few commands read files)
+
         self._check_identity()
         with _explaining(), self._connected() as driver:
             attached.attach_for_reading(driver, self.files_path)
@@ -163,6 +164,8 @@ class Catalog:
 
         Raises as `writing` does.
         """
+        from cachedb.catalog.files import attached  # noqa: PLC0415
+
         self._check_identity()
         with _explaining(), self._connected() as driver:
             attached.attach_for_writing(driver, self.files_path)
@@ -176,6 +179,8 @@ class Catalog:
     @property
     def files_path(self) -> Path | None:
         """The file of the index of files, whether or not it is there; None in memory."""
+        from cachedb.catalog.files import attached  # noqa: PLC0415
+
         return None if self._path is None else self._path.with_name(attached.FILES)
 
     @contextmanager

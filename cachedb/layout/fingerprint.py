@@ -12,12 +12,16 @@ import time
 from typing import NewType
 
 from cachedb.errors import NotALayout
-from cachedb.layout.directories import closing, open_directory
+from cachedb.layout.directories import closing, open_directory, open_file
 from cachedb.records import Record
 
 Stamp = NewType("Stamp", str)
 """What stat said of one file or directory."""
 
+JOURNAL = "journal.jsonl"
+"""Name of the journal in the private directory."""
+
+_HEADER_BYTES = 256
 _RACY_NS = 2_000_000_000
 _ALGORITHMS = ("sha256", "sha384", "sha512")
 
@@ -90,3 +94,16 @@ def _of(parent: int, name: str, *, directory: bool) -> tuple[str, int]:
         return f"{found.st_ino}.{found.st_mtime_ns}", found.st_mtime_ns
     at = max(found.st_mtime_ns, found.st_ctime_ns)
     return f"{found.st_ino}.{found.st_size}.{found.st_mtime_ns}.{found.st_ctime_ns}", at
+
+
+def may_have_records_behind(private: int, position: str) -> bool:
+    """Return whether the journal of a directory is another file or has grown since `position`.
+
+    Raises:
+        FileNotFoundError: There is no journal.
+    """
+    key, _, end = position.rpartition(":")
+    with closing(open_file(private, JOURNAL)) as descriptor:
+        header = os.pread(descriptor, _HEADER_BYTES, 0).partition(b"\n")[0]
+        has_grown = str(os.fstat(descriptor).st_size) != end
+    return has_grown or not key or f'"{key}"'.encode() not in header

@@ -18,12 +18,12 @@ from cachedb.errors import NotALayout, SchemaTooNew
 from cachedb.layout import locks
 from cachedb.layout.atomic import replace_file
 from cachedb.layout.directories import closing, open_file, open_regular, storing, write_all
+from cachedb.layout.fingerprint import JOURNAL as NAME
 from cachedb.limits import JOURNAL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-NAME: Final = "journal.jsonl"
 VERSION: Final = 1
 _FORMAT: Final = "cachedb journal"
 _HEAD_BYTES: Final = 256

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cachedb.errors import CacheError, NotALayout, StorageFailed
+from cachedb.layout import fingerprint
 from cachedb.layout.directories import (
     closing,
     make_directory,
@@ -102,6 +103,18 @@ class PrivateDirectory:
 
         with self._private() as private:
             journal.append_durably(private, record)
+
+    def may_have_records_behind(self, position: str) -> bool:
+        """Return whether the journal is another file, or has grown, since `position` was its end.
+
+        `position` is the text of a `journal.Position`, or ''. Costs four system calls, and does
+        not parse the journal, so that a command on a cache that is up to date needs no JSON.
+        """
+        try:
+            with closing(open_directory(self._root, PRIVATE)) as private:
+                return fingerprint.may_have_records_behind(private, position)
+        except FileNotFoundError:
+            return False
 
     def read_journal(self, position: journal.Position | None = None) -> journal.Tail | None:
         """Read the journal behind a position: `journal.read`; None if there is none to trust."""

@@ -241,3 +241,32 @@ def test_an_append_costs_no_fsync_and_a_durable_one_does(
     assert synced == []
     layout.append_journal_durably(record(2))
     assert len(synced) == 2
+
+
+def test_a_journal_may_have_records_behind_every_position_but_its_end(layout: Layout) -> None:
+    assert not layout.may_have_records_behind("")  # there is no journal
+    layout.append_journal(record(1))
+    assert layout.may_have_records_behind("")
+    tail = layout.read_journal()
+    assert tail is not None
+    end = str(tail.position)
+
+    assert not layout.may_have_records_behind(end)
+
+    layout.append_journal(record(2))
+    assert layout.may_have_records_behind(end)
+
+
+def test_a_rewritten_journal_of_the_same_size_may_have_records_behind(layout: Layout) -> None:
+    layout.rewrite_journal(lambda tail: tail.records)  # there is none to rewrite
+    layout.append_journal(record(1))
+    layout.rewrite_journal(lambda tail: tail.records)
+    tail = layout.read_journal()
+    assert tail is not None
+    layout.rewrite_journal(lambda whole: whole.records)
+
+    again = layout.read_journal()
+    assert again is not None
+    assert again.position.offset == tail.position.offset
+    assert layout.may_have_records_behind(str(tail.position))
+    assert not layout.may_have_records_behind(str(again.position))

@@ -26,9 +26,12 @@ def is_behind(layout: Layout, connection: Connection) -> bool:
     Raises:
         CacheError: The journal cannot be read, or is not trusted.
     """
-    from cachedb.layout.journal import Position  # noqa: PLC0415  (a listing asks for no uses)
+    position = connection.value(state.RECORDED, key=JOURNAL) or ""
+    if not layout.may_have_records_behind(position):
+        return False
+    from cachedb.layout.journal import Position  # noqa: PLC0415  (parses JSON)
 
-    recorded = Position.parse(connection.value(state.RECORDED, key=JOURNAL))
+    recorded = Position.parse(position)
     tail = layout.read_journal(recorded)
     return tail is not None and tail.position != recorded
 
