@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cachedb.operations.archives.import_ import Imported, ImportOptions
     from cachedb.operations.transfer.copy import Copied
     from cachedb.operations.transfer.progress import Progress
-    from cachedb.operations.transfer.pull import PullOptions, PullReport
+    from cachedb.operations.transfer.pull import Pulled, PullOptions, PullReport
     from cachedb.operations.transfer.push import PushOptions, PushReport, Sending
 
 
@@ -89,6 +89,22 @@ class CacheTransfers(CacheReader):
         from cachedb.operations.transfer.pull import pull
 
         return pull(self.layout, self.catalog, references, connect, options, progress)
+
+    def present(self, names: References, platforms: Platforms = ()) -> tuple[Pulled, ...]:
+        """Return the images that are complete in the cache, for `platforms` or for all of them.
+
+        No registry is asked whether the tag has moved.
+        """
+        from cachedb.operations.check import validate
+        from cachedb.operations.transfer.pull import find_present
+
+        wanted = arguments.platforms(platforms)
+        with self.catalog.reading() as connection:
+            return find_present(
+                connection,
+                arguments.references(names),
+                lambda root: validate.is_whole(connection, root, wanted),
+            )
 
     def plan_push(
         self,

@@ -81,7 +81,7 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, with the defaults of output of its cache, and the log of -v."""
-        from cachedb.cli.render.feedback import start_logging
+        from cachedb.cli.feedback.choices import start_logging
         from cachedb.cli.settings import display
 
         display.apply(ctx)

@@ -57,7 +57,7 @@ def command(
     Blobs that the cache or the target has are not transferred; within one registry they are
     mounted. Tags that cosign 2 attached are copied with the image.
     """
-    from cachedb.cli.render.progress import watching
+    from cachedb.cli.feedback.progress import watching
     from cachedb.oci import Reference
     from cachedb.operations.transfer.push import PushReport
 

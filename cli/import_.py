@@ -47,7 +47,7 @@ def command(
     Names are those of the archive. A name of another image in the cache is an error without
     --replace.
     """
-    from cachedb.cli.render.progress import watching
+    from cachedb.cli.feedback.progress import watching
     from cachedb.operations.archives.import_ import ImportOptions
 
     options = ImportOptions(name=name, may_replace=replace)

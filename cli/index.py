@@ -41,7 +41,7 @@ def command(
 
     Exit code 8 if a layer cannot be read.
     """
-    from cachedb.cli.render.progress import watching
+    from cachedb.cli.feedback.progress import watching
 
     if sum((bool(names), where is not None, everything, drop)) != 1:
         raise InvalidInput("name images, or give one of --where, --all and --drop")

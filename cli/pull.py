@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -24,24 +24,20 @@ from cachedb.cli.options.registries import (
     TrustRealmOption,
     connector,
 )
-from cachedb.cli.render import output
-from cachedb.cli.render.actions import print_items
-from cachedb.cli.render.tables import Column, Format
+from cachedb.cli.render.pulls import print_report
+from cachedb.cli.render.tables import Format
 from cachedb.errors import InvalidInput
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cachedb.operations.transfer.pull import Pulled, PullReport
-
-_COLUMNS = (
-    Column("name"),
-    Column("digest"),
-    Column("state"),
-    Column("replaced"),
-    Column("transferred"),
-    Column("error"),
-)
+TrustedOption = Annotated[
+    str | None,
+    typer.Option("--trusted", metavar="DIGEST", help="Pull DIGEST and give it the name NAME."),
+]
+IfMissingOption = Annotated[
+    bool,
+    typer.Option(
+        "--if-missing", help="Ask no registry for images that are complete in the cache."
+    ),
+]
 
 
 def command(
@@ -56,10 +52,8 @@ def command(
         bool,
         typer.Option("--referrers", help="Pull signatures, SBOMs and other referrers as well."),
     ] = False,
-    trusted: Annotated[
-        str | None,
-        typer.Option("--trusted", metavar="DIGEST", help="Pull DIGEST and give it the name NAME."),
-    ] = None,
+    trusted: TrustedOption = None,
+    if_missing: IfMissingOption = False,
     force: Annotated[
         bool, typer.Option("--force", help="Accept an image of another platform than --platform.")
     ] = False,
@@ -75,9 +69,10 @@ def command(
     """Pull images for all platforms or for some.
 
     Present blobs are not transferred again, and an interrupted pull is resumed. With --platform
-    the whole index is kept, so that another platform can be added later.
+    the whole index is kept, so that another platform can be added later. A pull that needs more
+    space than is free does not begin.
     """
-    from cachedb.cli.render.progress import watching
+    from cachedb.cli.feedback.progress import watching
     from cachedb.oci import Digest, Reference
     from cachedb.operations.transfer.pull import PullOptions
     from cachedb.operations.transfer.workers import JOBS
@@ -98,52 +93,8 @@ def command(
         connector(mirror, insecure, cert_file, client_cert, trust_realm) as connect,
         watching(quiet=quiet) as progress,
     ):
-        report = opened.pull_each(references, connect, options, progress)
-    _print(report, form, quiet=quiet)
-
-
-def _print(report: PullReport, form: str, *, quiet: bool) -> None:
-    if quiet:
-        for pulled in report.pulled:
-            output.say(pulled.descriptor.digest)
-    elif form is Format.TABLE:
-        for pulled in report.pulled:
-            fetched = f", {output.size(pulled.fetched)} transferred" if pulled.fetched else ""
-            name, digest = output.show(pulled.name), pulled.descriptor.digest
-            output.say(f"{name}  {digest}  {_news(pulled)}{fetched}")
-    else:
-        print_items(_COLUMNS, _rows(report), _summary(report), form)
-    for reference, error in report.failures[:-1]:
-        output.tell(f"cachedb: {reference.familiar}: {error}")
-    if report.failures:
-        raise report.failures[-1][1]
-
-
-def _rows(report: PullReport) -> Iterator[tuple[object, ...]]:
-    for each in report.pulled:
-        digest, replaced = each.descriptor.digest, each.replaced
-        yield each.name, digest, _state(each), replaced, each.fetched, None
-    for reference, error in report.failures:
-        yield str(reference.with_default_tag()), None, "failed", None, None, str(error)
-
-
-def _summary(report: PullReport) -> dict[str, object]:
-    return {
-        "images": len(report.pulled),
-        "failed": len(report.failures),
-        "transferred": sum(each.fetched for each in report.pulled),
-    }
-
-
-def _news(pulled: Pulled) -> str:
-    state = _state(pulled)
-    return f"moved from {pulled.replaced}" if state == "moved" else state
-
-
-def _state(pulled: Pulled) -> str:
-    """Return what the pull changed: the name, its digest, the blobs."""
-    if pulled.replaced is not None:
-        return "moved"
-    if pulled.is_new:
-        return "new"
-    return "completed" if pulled.fetched else "unchanged"
+        present = opened.present(references, wanted) if if_missing else ()
+        names_there = {each.name for each in present}
+        missing = [r for r in references if str(r.with_default_tag()) not in names_there]
+        report = opened.pull_each(missing, connect, options, progress)
+    print_report(report._replace(present=present), form, quiet=quiet)

@@ -72,7 +72,7 @@ def command(
     If the tag resolves to another index, the two are merged, and pushed platforms replace those
     of the registry. Any other image is replaced with --override only.
     """
-    from cachedb.cli.render.progress import watching
+    from cachedb.cli.feedback.progress import watching
     from cachedb.oci import Reference
     from cachedb.operations.transfer.push import PushOptions
     from cachedb.operations.transfer.tag_update import Conflict

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.confirmation import confirm
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
 from cachedb.cli.options.completion import removable
@@ -19,7 +20,6 @@ from cachedb.cli.options.registries import (
 )
 from cachedb.cli.render import output
 from cachedb.cli.render.actions import print_items
-from cachedb.cli.render.confirmation import confirm
 from cachedb.cli.render.removals import (
     REMOVALS,
     raise_registry_error,

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 from typer.main import get_params_convertors_ctx_param_name_from_function
 
 from cachedb.cli.errors.report import ErrorFormatOption
+from cachedb.cli.feedback.choices import (
+    LogFormat,
+    LogFormatOption,
+    NoProgressOption,
+    VerboseOption,
+)
 from cachedb.cli.options.cache import CacheOption
 from cachedb.cli.options.common import FormatOption, QuietOption
 from cachedb.cli.options.query import TimeZoneOption
-from cachedb.cli.render.feedback import LogFormat, LogFormatOption, NoProgressOption, VerboseOption
 from cachedb.cli.render.tables import Format
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, TypeAlias
 
 from cachedb.cli.settings.config_file import config_path, read
@@ -65,15 +64,14 @@ def _replace(
 ) -> None:
     import tomlkit
 
+    from cachedb.archive import output_file
+
     if value is None:
         del owner[option]
     else:
         owner[option] = value
-    new = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(tomlkit.dumps(document), encoding="utf-8")
-        new.replace(path)
     except OSError as error:
-        new.unlink(missing_ok=True)
-        raise StorageFailed.of(error, f"write {str(path)!r}") from error
+        raise StorageFailed.of(error, f"make {str(path.parent)!r}") from error
+    output_file.write(str(path), [tomlkit.dumps(document).encode()])

@@ -103,7 +103,8 @@ _CLI = {
 _SHARED = {
     "cachedb.cli.options", "cachedb.cli.options.cache", "cachedb.cli.options.cache_folder",
     "cachedb.cli.options.common", "cachedb.cli.options.completion", "cachedb.cli.options.query",
-    "cachedb.cli.options.shared", "cachedb.cli.render.feedback", "cachedb.cli.render.fitting",
+    "cachedb.cli.options.shared", "cachedb.cli.feedback", "cachedb.cli.feedback.choices",
+    "cachedb.cli.render.fitting",
     "cachedb.cli.render.tables",
 }  # fmt: skip
 _FORMATS_OF_ARCHIVES = {
@@ -114,7 +115,9 @@ _FORMATS_OF_ARCHIVES = {
 
 def of_options(modules: set[str]) -> set[str]:
     """Return the modules of options, their defaults, and rendering: all are small."""
-    packages = {"cachedb.cli.options", "cachedb.cli.render", "cachedb.cli.settings"}
+    packages = {
+        "cachedb.cli.feedback", "cachedb.cli.options", "cachedb.cli.render", "cachedb.cli.settings"
+    }  # fmt: skip
     found = {each for each in modules if each.rpartition(".")[0] in packages | {"cachedb.cli"}}
     return {each for each in found if each in packages or each.rpartition(".")[0] in packages}
 

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from cachedb.cli.render.progress import _Bars as BarsOf
+from cachedb.cli.feedback.progress import _Bars as BarsOf
 from cachedb.oci import Digest
 from tests import build
 from tests.cli.conftest import Run

@@ -1,6 +1,7 @@
 """Options of every command, and defaults from environment variables and the configuration file."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -243,6 +244,24 @@ def test_config_set_changes_one_key_and_keeps_comments(
     succeed(run, populated.path, "config", "unset", "format")
     assert settings(run, populated.path)["format"] == ("table", "default")
     assert run(populated.path, "config", "unset", "format").code == 3
+
+
+def test_config_set_writes_through_a_link_and_replaces_no_device(
+    run: Run, populated: build.Tree, configuration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = configuration.with_name("real.toml")
+    real.write_text("")
+    configuration.symlink_to(real)
+    succeed(run, populated.path, "config", "set", "tz", "UTC")
+    assert configuration.is_symlink()
+    assert real.read_text() == 'tz = "UTC"\n'
+
+    null = configuration.with_name("null")
+    null.symlink_to(os.devnull)
+    monkeypatch.setenv("CACHEDB_CONFIG_FILE", str(null))
+    succeed(run, populated.path, "config", "set", "tz", "UTC")
+    assert null.is_symlink()
+    assert null.is_char_device()
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,13 @@ def validate(
     return [_of(image, problems, reports, wanted) for image in images]
 
 
+def is_whole(connection: Connection, root: Root, wanted: Sequence[Platform]) -> bool:
+    """Whether all platforms of a root are complete, or those that are wanted."""
+    (found,) = validate(connection, [root], wanted)
+    is_complete = all(each.condition is Condition.COMPLETE for each in found.platforms)
+    return found.is_valid and (bool(wanted) or is_complete)
+
+
 def _of(
     image: ResolvedImage,
     problems: Mapping[Root, str],

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs
 from cachedb.catalog.user_state import repositories
-from cachedb.errors import CacheError, InvalidInput
+from cachedb.errors import CacheError, InvalidInput, NotFound, StorageFailed
+from cachedb.oci import Descriptor, MediaType
 from cachedb.oci.names.entry_name import is_attached_kind
+from cachedb.operations.read import resolve
 from cachedb.operations.sync import history
 from cachedb.operations.transfer.download import Downloads
 from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.oci import Descriptor, Digest, Platform, Reference
+    from cachedb.oci import Digest, Platform, Reference
+    from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.progress import Progress
     from cachedb.registry.client import Client
     from cachedb.registry.referrers import TaggedReferrer
@@ -50,6 +54,8 @@ class PullReport(NamedTuple):
 
     pulled: tuple[Pulled, ...]
     failures: tuple[tuple[Reference, CacheError], ...]
+    present: tuple[Pulled, ...] = ()
+    """Images that were complete in the cache, and of which no registry was asked."""
 
     def __repr__(self) -> str:
         return brief_repr(self)
@@ -186,13 +192,47 @@ def _bring_blobs(context: PullContext, images: Sequence[_Image]) -> set[Digest]:
                 wanted.append(descriptor)
             askers[key].append(image.graph)
     missing = downloads.missing(wanted)
-    context.progress.announce(sum(descriptor.size for descriptor in missing))
+    size = sum(descriptor.size for descriptor in missing)
+    _check_space(context.layout, size)
+    context.progress.announce(size)
     run_all(
         context.pool,
         lambda each: _bring(downloads, each, askers[each.digest, each.size]),
         missing,
     )
     return {descriptor.digest for descriptor in missing}
+
+
+def find_present(
+    connection: Connection, references: Sequence[Reference], is_whole: Callable[[Root], bool]
+) -> tuple[Pulled, ...]:
+    """Return the images of references whose names are in the cache, and which are whole."""
+    found = []
+    for reference in references:
+        name = str(reference.with_default_tag())
+        try:
+            root = resolve.find(connection, name)
+        except NotFound:
+            continue
+        if root.name == name and is_whole(root):
+            descriptor = Descriptor(
+                media_type=MediaType(root.media_type), digest=root.digest, size=root.size
+            )
+            found.append(Pulled(name=name, descriptor=descriptor, fetched=0, is_new=False))
+    return tuple(found)
+
+
+def _check_space(layout: Layout, size: int) -> None:
+    """Refuse to begin what cannot end: `size` bytes on a file system with fewer free.
+
+    Partial blobs of an interrupted pull count twice, so a pull of nearly all that is free may be
+    refused.
+    """
+    free = layout.health.volume().free
+    if size > free:
+        raise StorageFailed(
+            f"the pull needs {size:,} bytes and {free:,} are free", hint="cachedb gc --grace 0"
+        )
 
 
 def _refuse_unknown_documents(images: Sequence[_Image]) -> None:

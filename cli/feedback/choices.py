@@ -67,6 +67,6 @@ def is_progress_wanted() -> bool:
 def start_logging() -> None:
     """Start the log that -v asks for; without it, `logging` is not imported."""
     if _Choice.verbosity:
-        from cachedb.cli.render import logs
+        from cachedb.cli.feedback import logs
 
         logs.start(_Choice.verbosity, is_json=_Choice.log_format == LogFormat.JSON)

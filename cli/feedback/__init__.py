@@ -1,0 +1,1 @@
+"""Feedback of running commands: progress, log lines, questions."""

@@ -1,0 +1,74 @@
+"""Results of pull and sync."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachedb.cli.render import output
+from cachedb.cli.render.actions import print_items
+from cachedb.cli.render.tables import Column, Format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cachedb.operations.transfer.pull import Pulled, PullReport
+
+_COLUMNS = (
+    Column("name"),
+    Column("digest"),
+    Column("state"),
+    Column("replaced"),
+    Column("transferred"),
+    Column("error"),
+)
+
+
+def print_report(report: PullReport, form: str, *, quiet: bool) -> None:
+    """Print the images that are there now; raise the last failure."""
+    if quiet:
+        for pulled in (*report.present, *report.pulled):
+            output.say(pulled.descriptor.digest)
+    elif form is Format.TABLE:
+        for present in report.present:
+            output.say(f"{output.show(present.name)}  {present.descriptor.digest}  present")
+        for pulled in report.pulled:
+            fetched = f", {output.size(pulled.fetched)} transferred" if pulled.fetched else ""
+            name, digest = output.show(pulled.name), pulled.descriptor.digest
+            output.say(f"{name}  {digest}  {_news(pulled)}{fetched}")
+    else:
+        print_items(_COLUMNS, _rows(report), _summary(report), form)
+    for reference, error in report.failures[:-1]:
+        output.tell(f"cachedb: {reference.familiar}: {error}")
+    if report.failures:
+        raise report.failures[-1][1]
+
+
+def _rows(report: PullReport) -> Iterator[tuple[object, ...]]:
+    for each in (*report.present, *report.pulled):
+        digest, replaced = each.descriptor.digest, each.replaced
+        state = "present" if each in report.present else _state(each)
+        yield each.name, digest, state, replaced, each.fetched, None
+    for reference, error in report.failures:
+        yield str(reference.with_default_tag()), None, "failed", None, None, str(error)
+
+
+def _summary(report: PullReport) -> dict[str, object]:
+    return {
+        "images": len(report.present) + len(report.pulled),
+        "failed": len(report.failures),
+        "transferred": sum(each.fetched for each in report.pulled),
+    }
+
+
+def _news(pulled: Pulled) -> str:
+    state = _state(pulled)
+    return f"moved from {pulled.replaced}" if state == "moved" else state
+
+
+def _state(pulled: Pulled) -> str:
+    """Return what the pull changed: the name, its digest, the blobs."""
+    if pulled.replaced is not None:
+        return "moved"
+    if pulled.is_new:
+        return "new"
+    return "completed" if pulled.fetched else "unchanged"
