@@ -134,10 +134,15 @@ def flatpak_bundle(folder: Path, application: str) -> Path:
         f"[Application]\nname={application}\nruntime={parts.format('Platform')}\n"
         f"sdk={parts.format('Sdk')}\ncommand=hello\n"
     )
-    bundle, arch = folder / "bundle", f"--arch={_ARCH}"
-    run("flatpak", "build-export", arch, folder / "repository", source)
-    run("flatpak", "build-bundle", "--oci", arch, folder / "repository", bundle, application)
-    return bundle
+    run("flatpak", "build-export", f"--arch={_ARCH}", folder / "repository", source)
+    flatpak_export(folder, folder / "bundle", application)
+    return folder / "bundle"
+
+
+def flatpak_export(folder: Path, layout: Path, application: str) -> None:
+    """Let flatpak write an application of the repository of `flatpak_bundle` into a layout."""
+    places = (folder / "repository", layout)
+    run("flatpak", "build-bundle", "--oci", f"--arch={_ARCH}", *places, application)
 
 
 def flatpak_import(folder: Path, bundle: Path) -> None:

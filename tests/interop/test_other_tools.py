@@ -22,6 +22,7 @@ from tests.interop.containers import (
     Storage,
     containerd,
     flatpak_bundle,
+    flatpak_export,
     flatpak_import,
 )
 from tests.interop.tools import skopeo, umoci
@@ -279,7 +280,12 @@ def added_by_umoci(cache: Path, shop: Workshop) -> None:
     umoci("insert", "--rootless", "--image", f"{cache}:{NAME}", shop.folder / "files", "/")
 
 
-ADDERS = [added_by_buildah, added_by_podman, added_by_skopeo, added_by_umoci]
+def added_by_flatpak(cache: Path, shop: Workshop) -> None:
+    flatpak_bundle(shop.folder, APPLICATION)
+    flatpak_export(shop.folder, cache, APPLICATION)
+
+
+ADDERS = [added_by_buildah, added_by_podman, added_by_skopeo, added_by_umoci, added_by_flatpak]
 
 
 @pytest.mark.parametrize("add", ADDERS, ids=lambda add: add.__name__)
@@ -291,9 +297,10 @@ def test_what_a_tool_adds_to_our_cache_is_seen_and_kept(
     add(cache, shop)
     succeed(run, cache, "gc", "--grace", "0")
     found = listed(run, cache)
-    assert found.keys() == {NAME, OTHER_NAME}
+    name = FLATPAK_NAME if add is added_by_flatpak else NAME
+    assert found.keys() == {name, OTHER_NAME}
     assert found[OTHER_NAME] == before[OTHER_NAME]
-    assert found[NAME][1] == "complete"
+    assert found[name][1] == "complete"
     succeed(run, cache, "verify")
 
 
@@ -326,6 +333,11 @@ def test_podman_loads_an_archive_of_either_format(
     assert shop.storage.images() == {NAME: config_of(run, cache, NAME)}
 
 
-def test_the_page_has_a_row_for_every_writer_reader_and_adder() -> None:
+def test_the_page_has_a_row_for_every_tool_and_test() -> None:
+    """Compare the names in parentheses with the functions of the modules beside this one."""
     rows = set(re.findall(r"\(`(\w+)`\)", PAGE.read_text()))
-    assert rows == {each.__name__ for each in (*WRITERS, *READERS, *ADDERS)}
+    functions = {each.__name__ for each in (*WRITERS, *READERS, *ADDERS)}
+    for module in ("test_round_trips.py", "test_limits_of_tools.py"):
+        text = Path(__file__).with_name(module).read_text()
+        functions |= set(re.findall(r"^def (test_\w+)", text, re.MULTILINE))
+    assert rows == functions

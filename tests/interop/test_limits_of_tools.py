@@ -1,0 +1,66 @@
+"""What other tools cannot do with a layout, as far as ours does for them what it can."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from tests import build
+from tests.interop.tools import skopeo
+from tests.programs import require
+
+IMAGE = build.image(build.layer({"a": "1"}))
+MULTI = build.multi_platform()
+NAME = "example.com/app:1"
+
+
+def refused(*command: str | Path) -> str:
+    """Run a program that has to fail; returns its stderr."""
+    require(str(command[0]))
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode != 0, command
+    return done.stderr
+
+
+def test_skopeo_does_not_see_entries_of_dockers_types(tmp_path: Path) -> None:
+    layout = build.layout(tmp_path / "layout", {NAME: build.image(docker=True)}).path
+    error = refused("skopeo", "inspect", "--raw", f"oci:{layout}:{NAME}")
+    assert "no descriptor found for reference" in error
+
+
+def test_skopeo_asks_for_a_name_where_an_unnamed_referrer_is_listed(tmp_path: Path) -> None:
+    tree = build.layout(tmp_path / "layout", {NAME: IMAGE})
+    assert json.loads(skopeo("inspect", "--raw", f"oci:{tree.path}")) == IMAGE.document
+    tree.add(build.signature(IMAGE))
+    assert "choose an image" in refused("skopeo", "inspect", "--raw", f"oci:{tree.path}")
+    assert json.loads(skopeo("inspect", "--raw", f"oci:{tree.path}:{NAME}")) == IMAGE.document
+
+
+def test_umoci_collects_nothing_where_a_platform_was_not_pulled(tmp_path: Path) -> None:
+    tree = build.layout(tmp_path / "layout", {NAME: MULTI})
+    tree.delete(MULTI.document["manifests"][1]["digest"])
+    before = tree.blobs()
+    assert "no such file" in refused("umoci", "gc", "--layout", tree.path)
+    assert tree.blobs() == before
+
+
+def test_umoci_takes_every_entry_as_a_root_and_follows_subjects(tmp_path: Path) -> None:
+    tree = build.layout(tmp_path / "layout", {NAME: IMAGE})
+    tree.add(build.signature(IMAGE))
+    tree.unname(NAME)
+    require("umoci")
+    subprocess.run(["umoci", "gc", "--layout", tree.path], check=True, capture_output=True)
+    assert IMAGE.digests <= tree.blobs()
+    tree.delete(IMAGE.digest)
+    assert "no such file" in refused("umoci", "gc", "--layout", tree.path)
+
+
+def test_skopeo_copies_one_platform_of_an_index_and_not_all_where_one_is_absent(
+    tmp_path: Path,
+) -> None:
+    tree = build.layout(tmp_path / "layout", {NAME: MULTI})
+    tree.delete(MULTI.document["manifests"][1]["digest"])
+    source = f"oci:{tree.path}:{NAME}"
+    skopeo("copy", "--override-arch", "amd64", "--override-os", "linux", source,
+           f"dir:{tmp_path}/one")  # fmt: skip
+    error = refused("skopeo", "--insecure-policy", "copy", "--all", source, f"dir:{tmp_path}/all")
+    assert "no such file" in error
