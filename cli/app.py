@@ -55,6 +55,7 @@ _COMMANDS: Final = {
     "clean": "Remove all names, and all blobs that no running operation holds.",
     "query": "Query refs, blobs, links or packages.",
     "config": "Print or change the defaults of options.",
+    "sample": "Write two sample archives, app.tar and tool.tar, to try commands on.",
     "cache": "Print the directory of the cache, which need not exist.",
 }
 # Names that people know from other tools; --help does not list them.

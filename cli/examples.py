@@ -67,6 +67,7 @@ EXAMPLES: Final = {
     "pin": ("cachedb pin example.com/app:1",),
     "unpin": ("cachedb unpin example.com/app:1",),
     "log": ("cachedb log --limit 10", "cachedb log --since 7d --format json"),
+    "sample": ("cachedb sample", "cachedb sample try"),
     "cache": ("cachedb cache dir",),
     "config": (
         "cachedb config list",

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from cachedb.cache import Cache
-from scripts import sample
+from cachedb.operations.archives import sample_images as sample
 
 
 def main() -> None:

@@ -20,9 +20,9 @@ from cachedb.errors import (
     StorageFailed,
 )
 from cachedb.layout import Layout
+from cachedb.operations.archives import sample_images as sample
 from cachedb.operations.gc.retention import Policy
 from cachedb.operations.sync import reconcile
-from scripts import sample
 from tests.registry.servers import Served, docker_registry
 
 ARM = "linux/arm64"
@@ -59,7 +59,12 @@ def content(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     "names",
-    [sample.APP, [sample.APP], (name for name in [sample.APP]), {sample.APP: 1}],
+    [
+        sample.APP,
+        [sample.APP],
+        (name for name in [sample.APP]),
+        {sample.APP: 1},
+    ],
     ids=["text", "list", "generator", "keys"],
 )
 def test_names_are_one_or_several(cache: Cache, names: object) -> None:

@@ -1,7 +1,7 @@
 """The documentation is true: its sessions are run, its links lead somewhere, it names real things.
 
 A block ``console`` holds commands behind ``$`` and what they print. The blocks of a page are one
-session, in a folder that holds the sample of ``scripts/sample.py``, with a cache in ``cache``. On
+session, in a folder that holds the sample of `cachedb sample`, with a cache in ``cache``. On
 a page that names 127.0.0.1:50000, that is a registry.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from cachedb.cli.app import main
-from scripts import sample
+from cachedb.operations.archives import sample_images as sample
 from tests import golden_files
 from tests.programs import require
 from tests.registry.servers import docker_registry

@@ -17,7 +17,8 @@ import pytest
 from cachedb import Cache, Registries
 from cachedb.cli.app import _COMMANDS
 from cachedb.cli.examples import EXAMPLES
-from scripts import reference, sample
+from cachedb.operations.archives import sample_images as sample
+from scripts import reference
 from tests import build
 from tests.registry.servers import docker_registry
 

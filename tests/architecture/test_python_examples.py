@@ -1,7 +1,7 @@
 """Python examples of the how-to pages run, each page as a notebook: one namespace, cell by cell.
 
 A block ``python`` is a cell, the block ``text`` after it what the cell prints. Cells run in a
-folder that holds the sample of ``scripts/sample.py``.
+folder that holds the sample of `cachedb sample`.
 """
 
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import sample
+from cachedb.operations.archives import sample_images as sample
 from tests import golden_files
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,9 @@ import pytest
 from typer._completion_shared import get_completion_script
 
 from cachedb.cli.app import _COMMANDS
+from cachedb.operations.archives import sample_images as sample
 from cachedb.version import VERSION
-from scripts import executable, sample
+from scripts import executable
 from tests.packaging.installed import ROOT, Installed, build, install
 from tests.programs import require
 

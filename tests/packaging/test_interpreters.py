@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import sample
+from cachedb.operations.archives import sample_images as sample
 from tests.packaging.installed import build
 
 pytestmark = pytest.mark.slow

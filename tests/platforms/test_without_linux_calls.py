@@ -11,7 +11,7 @@ import pytest
 
 from cachedb import Cache, system_calls
 from cachedb.layout import temporary_files
-from scripts import sample
+from cachedb.operations.archives import sample_images as sample
 from tests import build
 
 ROOT = Path(__file__).resolve().parents[2]
