@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cachedb.layout.temporary_files import TemporaryFiles
 
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+_USUAL_MARKERS = (_MARKER, b'{"imageLayoutVersion": "1.0.0"}')
 _TORN_SECONDS = 1.0
 _TORN_PAUSE = 0.02
 
@@ -143,7 +144,7 @@ class Layout(PrivateDirectory):
                 content = read_whole(descriptor, MARKER_BYTES.value)
         except FileNotFoundError:
             return
-        if content.strip() == _MARKER:  # as nearly every tool writes it: no parser is needed
+        if content.strip() in _USUAL_MARKERS:  # no parser is needed
             return
         from cachedb.oci import layout_marker
 

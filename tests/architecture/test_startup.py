@@ -3,7 +3,6 @@
 import functools
 import importlib
 import inspect
-import json
 import os
 import re
 import subprocess
@@ -22,7 +21,7 @@ _TERMINAL = {"rich"}
 # What typer itself imports.
 _TYPER = {"typer", "shellingham", "annotated_doc"}
 _REPORT = """
-import json, sys
+import sys
 sys.argv = ["cachedb", *sys.argv[1:]]
 from cachedb.cli.app import main
 from cachedb.layout import fingerprint
@@ -30,7 +29,7 @@ fingerprint._RACY_NS = 0  # a catalog that was made just now is in step
 try:
     main()
 finally:
-    sys.stderr.write("\\n" + json.dumps(sorted(sys.modules)))
+    sys.stderr.write("\\n" + " ".join(sorted(sys.modules)))
 """
 
 
@@ -48,8 +47,7 @@ def run(*arguments: str, cache: Path | None = None) -> tuple[int, set[str]]:
         capture_output=True,
         text=True,
     )
-    found: list[str] = json.loads(done.stderr.splitlines()[-1])
-    return done.returncode, set(found)
+    return done.returncode, set(done.stderr.splitlines()[-1].split())
 
 
 def third_party(modules: set[str]) -> set[str]:
@@ -204,6 +202,18 @@ _LOCAL = [
     "gc --dry-run --grace 0", "gc --grace 0", "gc --explain --dry-run --grace 0",
     "query --check", "clean --dry-run",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["ls", "ls --quiet", "find-root app:1"])
+def test_a_listing_imports_no_module_that_it_does_not_use(
+    settled: build.Tree, command: str
+) -> None:
+    unused = {
+        "json", "hashlib", "secrets", "random", "base64", "logging", "socket", "shlex", "tomllib",
+        "tempfile", "dataclasses",
+    }  # fmt: skip
+
+    assert imported(*command.split(), cache=settled.path) & unused == set()
 
 
 @pytest.mark.parametrize("command", _LOCAL)
