@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
+from cachedb.operations.gc.grace import GRACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from cachedb.operations.gc.retention import Policy, RetentionPlan
     from cachedb.operations.gc.sweep import GCReport
     from cachedb.operations.gc.tag import Tagged
+    from cachedb.operations.prune.plan import PrunePlan
+    from cachedb.operations.prune.rules import PruneRules
     from cachedb.operations.read.resolve import Root
     from cachedb.operations.transfer.remote_inspect import Published
     from cachedb.query.syntax.tree import Query
@@ -136,6 +139,67 @@ class CacheRetention(CacheReader):
         from cachedb.operations.gc import retention
 
         return retention.plan(self._with_all_uses(), policy)
+
+    def plan_prune(self, rules: PruneRules, *, grace: float = GRACE_SECONDS) -> PrunePlan:
+        """Plan which names some rules remove, and what that frees; changes nothing.
+
+        Blobs that a collection with that grace period would free count as free space already.
+
+        Raises:
+            InvalidInput: The rules remove nothing, or contradict each other.
+            QueryError: A query of the rules is not a set of refs.
+            Refused: A keep query matches nothing; a limit cannot be met; every name would be
+                removed; or the clock is far ahead of the last activity in the cache.
+        """
+        from cachedb.operations.gc import mark
+        from cachedb.operations.prune import limits, plan
+
+        catalog = self._with_all_uses()
+        disk = limits.space(self.layout)
+        if rules.min_free is not None:
+            found = mark.plan(self.layout, catalog, grace=grace)
+            collectable = found.size + sum(each.size for each in found.leftovers)
+            disk = disk.replace(free=disk.free + collectable)
+        return plan.plan(self.layout, catalog, rules, disk)
+
+    def prune(self, plan: PrunePlan) -> tuple[Root, ...]:
+        """Remove the names of a plan that have not changed since; blobs stay until `collect`."""
+        from cachedb.operations.gc import remove
+        from cachedb.operations.sync import history
+
+        gone = remove.apply(plan.removal, self.layout, self.catalog, history.PRUNE)
+        if not gone:  # so that the next one finds when this cache was looked after last
+            history.record(self.layout, self.catalog, history.USE)
+        return gone
+
+    def policy(self) -> str | None:
+        """Return the text of the policy of this cache; None without one."""
+        from cachedb.operations.prune import policy_file
+
+        return policy_file.read(self.layout)
+
+    def policy_rules(self, text: str) -> PruneRules:
+        """Parse the text of a policy, with the saved queries of this cache.
+
+        Raises:
+            InvalidInput: It is not TOML, or of another version; a key or a value is unknown.
+            QueryError: A query of it is not valid.
+        """
+        from cachedb.operations.prune import policy_file
+
+        return policy_file.parse(text, self.parse)
+
+    def set_policy(self, text: str) -> None:
+        """Replace the policy of this cache, atomically; an empty text removes it.
+
+        Raises:
+            InvalidInput: As of `policy_rules`; the policy stays as it was.
+        """
+        from cachedb.operations.prune import policy_file
+
+        if text.strip():
+            self.policy_rules(text).check()
+        policy_file.write(self.layout, text)
 
     def remove(self, plan: RemovalPlan) -> tuple[Root, ...]:
         """Remove the refs of a plan in one write of index.json; blobs stay until `collect`."""

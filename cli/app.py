@@ -46,6 +46,8 @@ _COMMANDS: Final = {
     "verify": "Hash the blobs of images, or all blobs; list those that are corrupt or missing.",
     "doctor": "Diagnose files, catalog, locks, permissions, temporary files and free space.",
     "gc": "Delete unreferenced blobs.",
+    "prune": "Remove names by age, number and size, then collect.",
+    "policy": "Show, change or apply the retention policy of the cache.",
     "pin": "Protect names from rm, gc, prune and clean.",
     "unpin": "Remove the pins of names, so that they can be removed.",
     "log": "List the operations on the cache, newest first.",

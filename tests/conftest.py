@@ -1,6 +1,5 @@
 """Fixtures of all tests: layouts on disk as another tool writes them."""
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +26,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _own_cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep compiled queries out of the cache directory of the user, and read no configuration."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("CACHEDB_CONFIG_FILE", os.devnull)
+        # Not /dev/null: a command that writes the file would replace it for the whole machine.
+        environment.setenv("CACHEDB_CONFIG_FILE", str(tmp_path_factory.mktemp("config") / "none"))
         environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-home")))
         yield
 

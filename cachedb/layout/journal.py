@@ -147,6 +147,8 @@ def _check(descriptor: int) -> int:
     found = os.fstat(descriptor)
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise NotALayout(f".cachedb/{NAME}", "other users may write it", hint="chmod go-w on it")
+    if os.geteuid() not in {0, found.st_uid} and found.st_uid != 0:
+        raise NotALayout(f".cachedb/{NAME}", "it belongs to another user")
     JOURNAL_BYTES.check(found.st_size, f".cachedb/{NAME}")
     _refuse_newer(_header(descriptor))
     return found.st_size

@@ -167,7 +167,7 @@ def test_the_columns_of_a_command_are_those_of_the_page(
 
 
 def test_every_command_that_prints_rows_is_on_the_page() -> None:
-    objects = {"cat", "diff", "index", "query", "show", "tree"}
+    objects = {"cat", "diff", "index", "policy", "query", "show", "tree"}  # `policy` as `prune`
     printing = {name for name, options in reference.options().items() if "--format" in options}
     assert {each.split()[0] for each in COLUMNS} - {"query"} == printing - objects
 

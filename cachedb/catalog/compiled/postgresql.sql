@@ -341,6 +341,13 @@ SELECT files.xattr.entry_id, files.xattr.key, files.xattr.value FROM files.xattr
 files.xattr.entry_id >= %(low)s::BIGINT AND files.xattr.entry_id < %(high)s::BIGINT ORDER BY
 files.xattr.entry_id, files.xattr.key;
 
+-- name: garbage.artifacts
+SELECT link.parent_id AS artifact_id, link.child_id AS subject_id FROM link WHERE link.role =
+4::INTEGER;
+
+-- name: garbage.created
+SELECT config.blob_id, config.created FROM config WHERE config.created IS NOT NULL;
+
 -- name: garbage.exclusive
 WITH RECURSIVE alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), alone_content_seed AS (SELECT
@@ -401,6 +408,10 @@ CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(witho
 AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
 AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.digest, blob.kind FROM
 blob WHERE blob.id IN (SELECT live.id FROM live) ORDER BY blob.digest;
+
+-- name: garbage.retained
+SELECT ref.id, ref.registry, ref.repo, ref.tag, ref.added, ref.pulled, ref.used FROM ref ORDER
+BY ref.position;
 
 -- name: garbage.unreachable
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT

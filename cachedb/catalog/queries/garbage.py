@@ -1,4 +1,4 @@
-"""Statements of garbage collection."""
+"""Statements of garbage collection and retention."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from cachedb.catalog.enums import DOCUMENTS, Kind, State
+from cachedb.catalog.enums import DOCUMENTS, Kind, Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.schema import blob, config, link, ref
 from cachedb.catalog.statements import garbage
 
 if TYPE_CHECKING:
@@ -91,6 +91,27 @@ def leased() -> Select[int, str]:
     seed = select(blob.c.id).where(blob.c.digest.in_(each_text("digests")))
     content = graph.descendants(seed, "leased")
     return select(blob.c.id, blob.c.digest).where(blob.c.id.in_(select(content.c.id)))
+
+
+@defines(garbage.RETAINED)
+def retained() -> Select[*tuple[Any, ...]]:
+    """Select all refs with their times."""
+    columns = (ref.c[name] for name in garbage.RetainedRef._fields)
+    return select(*columns).order_by(ref.c.position)
+
+
+@defines(garbage.ARTIFACTS)
+def artifacts() -> Select[int, int]:
+    """Select all artifacts with their subjects."""
+    return select(
+        link.c.parent_id.label("artifact_id"), link.c.child_id.label("subject_id")
+    ).where(link.c.role == int(Role.SUBJECT))
+
+
+@defines(garbage.CREATED)
+def created() -> Select[int, int | None]:
+    """Select when configs say that their images were made."""
+    return select(config.c.blob_id, config.c.created).where(config.c.created.is_not(None))
 
 
 def _live() -> CTE:

@@ -1,4 +1,4 @@
-"""Statements of garbage collection: what refs reach, and what nothing reaches.
+"""Statements of garbage collection and retention: what refs reach, and what nothing reaches.
 
 `without` is a list of ids of refs that count as removed, `[]` for none.
 """
@@ -45,6 +45,32 @@ class KeptRow(NamedTuple):
     name: str | None
 
 
+class RetainedRef(NamedTuple):
+    """A ref with the parts of its name and its times, in microseconds since 1970."""
+
+    id: int
+    registry: str | None
+    repo: str | None
+    tag: str | None
+    added: int
+    pulled: int | None
+    used: int | None
+
+
+class ArtifactRow(NamedTuple):
+    """An artifact and the subject that it refers to."""
+
+    artifact_id: int
+    subject_id: int
+
+
+class CreatedRow(NamedTuple):
+    """A config and when it says that its image was made, in microseconds since 1970."""
+
+    blob_id: int
+    created: int
+
+
 UNREACHABLE: Final = Rows("garbage.unreachable", UnreachableRow)
 """The blobs with a file that no ref besides `without` reaches, by digest."""
 UNREADABLE: Final = Rows("garbage.unreadable", UnreadableDocumentRow)
@@ -63,3 +89,9 @@ EXCLUSIVE: Final = Scalars("garbage.exclusive", str)
 """The digests that no ref would reach if `refs` were removed."""
 LEASED: Final = Rows("garbage.leased", DigestRow)
 """The blobs of `digests` and all that they contain."""
+RETAINED: Final = Rows("garbage.retained", RetainedRef)
+"""All refs, in the order of index.json."""
+ARTIFACTS: Final = Rows("garbage.artifacts", ArtifactRow)
+"""All artifacts with a subject."""
+CREATED: Final = Rows("garbage.created", CreatedRow)
+"""All configs with a time."""

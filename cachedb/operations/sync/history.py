@@ -104,6 +104,13 @@ def events(layout: Layout, since: datetime | None = None) -> tuple[Event, ...]:
     return tuple(event for event in reversed(found) if since is None or event.at >= since)
 
 
+def last_activity(layout: Layout) -> int | None:
+    """Return when the last operation was recorded, in microseconds since 1970."""
+    tail = layout.read_journal()
+    found = [] if tail is None else filter(None, map(_moment, tail.records))
+    return max(found, default=None)
+
+
 def bring_up_to_date(layout: Layout, catalog: Catalog) -> None:
     """Enter new records of the journal into the catalog, in a transaction if there are any."""
     with catalog.reading() as connection:

@@ -28,12 +28,13 @@ from cachedb.query.semantics.values import (
     VersionRange,
     VersionTest,
 )
+from cachedb.query.syntax.tree import Source, Span
 from cachedb.query.vocabulary import OPERATORS, ORDER, Field, Type
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cachedb.query.syntax.tree import Span, Value
+    from cachedb.query.syntax.tree import Value
 
 LARGEST: Final = 2**63 - 1
 _SIZE: Final = lazy(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[A-Za-z]*)", re.ASCII)
@@ -128,6 +129,15 @@ def _number(text: str, span: Span) -> int:
     if not _NUMBER.fullmatch(text):
         raise error_at(span, f"`{text}` is not a whole number", "write it in digits: 5")
     return int(text)
+
+
+def size_of(text: str) -> int:
+    """Return the bytes of a size such as ``50G``, outside of a query.
+
+    Raises:
+        QueryError: It is not a size.
+    """
+    return _size(text, Span(source=Source(text=text), start=0, end=len(text)))
 
 
 def _size(text: str, span: Span) -> int:

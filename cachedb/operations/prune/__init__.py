@@ -1,0 +1,1 @@
+"""Prune: retention rules by age, number and size, from options or the policy of a cache."""

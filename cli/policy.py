@@ -1,0 +1,122 @@
+"""``cachedb policy``: show, change and apply the retention policy of a cache."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
+from cachedb.cli.options.policies import GraceOption, TrashOption
+from cachedb.cli.options.query import tell_coverage
+from cachedb.cli.options.values import seconds
+from cachedb.cli.pruning import plans
+from cachedb.cli.pruning.rule_options import AllOption, TrustClockOption
+from cachedb.cli.render import output
+from cachedb.cli.render.tables import Format
+from cachedb.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from cachedb.cache import Cache
+
+
+class PolicyAction(StrEnum):
+    """What to do with the policy."""
+
+    SHOW = "show"
+    EDIT = "edit"
+    CHECK = "check"
+    APPLY = "apply"
+
+
+def command(
+    action: Annotated[PolicyAction, typer.Argument(help="show, edit, check or apply.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Policy to check, or to take over; - is stdin."),
+    ] = None,
+    cache: CacheOption = None,
+    all_: AllOption = False,
+    trust_clock: TrustClockOption = False,
+    grace: GraceOption = "1h",
+    trash_ttl: TrashOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Show, change or apply the retention policy of the cache.
+
+    The policy is a TOML file that is kept with the cache. Its keys are the options of `cachedb
+    prune`. `edit` opens it in $VISUAL or $EDITOR, or takes FILE over; a policy with an error is
+    not stored. `check` reports the first error of FILE or of the policy. `apply` prints the plan
+    and removes names by it, as `cachedb prune` does.
+    """
+    if file is not None and action not in {PolicyAction.EDIT, PolicyAction.CHECK}:
+        raise InvalidInput(f"policy {action} takes no FILE", hint="cachedb policy check FILE")
+    with open_cache(cache) as opened:
+        match action:
+            case PolicyAction.SHOW:
+                output.say(_stored(opened).rstrip("\n"))
+            case PolicyAction.EDIT:
+                _edit(opened, file)
+            case PolicyAction.CHECK:
+                text = _stored(opened) if file is None else _read(file)
+                opened.policy_rules(text).check()
+                if not quiet:
+                    output.tell("the policy is valid")
+            case PolicyAction.APPLY:
+                rules = opened.policy_rules(_stored(opened))
+                rules = rules.replace(may_remove_all=all_, trusts_clock=trust_clock)
+                if not quiet:
+                    tell_coverage(opened, (*rules.drop, *rules.keep))
+                plans.prune(
+                    opened,
+                    opened.plan_prune(rules, grace=seconds(grace)),
+                    grace=grace,
+                    trash_ttl=trash_ttl,
+                    is_dry_run=dry_run,
+                    is_agreed=yes,
+                    form=form,
+                    quiet=quiet,
+                )
+
+
+def _stored(opened: Cache) -> str:
+    text = opened.policy()
+    if not (text or "").strip():
+        raise NotFound("this cache has no policy", hint="cachedb policy edit")
+    return text or ""
+
+
+def _edit(opened: Cache, file: Path | None) -> None:
+    """Store a changed policy after it was checked; an empty one removes it."""
+    from cachedb.cli.pruning.editor import edited
+    from cachedb.operations.prune.policy_file import TEMPLATE
+
+    before = opened.policy()
+    text = edited(before or TEMPLATE, ".toml") if file is None else _read(file)
+    if text == before:
+        output.tell("the policy is unchanged")
+        return
+    opened.set_policy(text)
+    output.tell("removed the policy" if not text.strip() else "stored the policy")
+
+
+def _read(file: Path) -> str:
+    import sys
+
+    from cachedb.errors import StorageFailed
+
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise StorageFailed.of(error, f"read {os.fspath(file)!r}") from error
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{os.fspath(file)}: {error}") from error

@@ -1,0 +1,1 @@
+"""Options, plans and the editor of prune and policy."""
