@@ -23,7 +23,7 @@ def trash(tree: build.Tree) -> Iterator[Quarantine]:
 def test_what_is_taken_is_out_of_the_store_and_in_its_run(
     trash: Quarantine, tree: build.Tree
 ) -> None:
-    assert trash.add("run", DIGEST)
+    assert trash.add("run", [DIGEST]) == 1
     trash.sync("run")
     assert tree.blobs() == set()
     assert trash.runs() == ["run"]
@@ -31,18 +31,18 @@ def test_what_is_taken_is_out_of_the_store_and_in_its_run(
 
 
 def test_what_is_not_there_is_not_taken(trash: Quarantine) -> None:
-    assert not trash.add("run", Digest.of(b"nowhere"))
+    assert trash.add("run", [Digest.of(b"nowhere")]) == 0
 
 
 def test_what_is_given_back_is_as_it_was(trash: Quarantine, tree: build.Tree) -> None:
-    trash.add("run", DIGEST)
+    trash.add("run", [DIGEST])
     trash.restore("run", DIGEST)
     assert tree.blob_path(DIGEST).read_bytes() == BLOB.content
     assert list(trash.blobs("run")) == []
 
 
 def test_what_is_there_again_is_not_replaced(trash: Quarantine, tree: build.Tree) -> None:
-    trash.add("run", DIGEST)
+    trash.add("run", [DIGEST])
     tree.put(BLOB)
     again = tree.blob_path(DIGEST).stat().st_ino
     trash.restore("run", DIGEST)
@@ -55,9 +55,9 @@ def test_a_purge_removes_a_run_and_says_how_many_bytes_that_frees(
 ) -> None:
     other = build.layer({"other": ""})
     tree.put(other)
-    trash.add("run", DIGEST)
-    trash.add("run", Digest(other.digest))
-    trash.add("second", DIGEST)
+    trash.add("run", [DIGEST])
+    trash.add("run", [Digest(other.digest)])
+    trash.add("second", [DIGEST])
     assert trash.purge("run") == BLOB.size + other.size
     assert trash.runs() == ["second"]
 
@@ -66,7 +66,7 @@ def test_a_blob_with_another_name_frees_nothing(
     trash: Quarantine, tree: build.Tree, tmp_path: Path
 ) -> None:
     os.link(tree.blob_path(DIGEST), tmp_path / "elsewhere")
-    trash.add("run", DIGEST)
+    trash.add("run", [DIGEST])
     assert trash.purge("run") == 0
     assert (tmp_path / "elsewhere").read_bytes() == BLOB.content
 

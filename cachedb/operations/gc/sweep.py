@@ -167,8 +167,8 @@ def _sweep(
     names = layout.read_index_json()
     with layout.quarantine() as store:
         try:
-            for candidate in sorted(selected, key=lambda c: _ORDER.index(c.kind)):
-                store.add(run, candidate.digest)
+            ordered = sorted(selected, key=lambda candidate: _ORDER.index(candidate.kind))
+            store.add(run, (candidate.digest for candidate in ordered))
             store.sync(run)
             _refuse_change(layout, names)
             _refuse_leases(layout, catalog, {each.digest for each in selected})

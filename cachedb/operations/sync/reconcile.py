@@ -162,7 +162,8 @@ class _Reconciliation:
 
     def look_at(self, digests: Iterable[Digest]) -> None:
         """Compare some files with their rows."""
-        found = {str(digest): self._layout.blobs.stat(digest) for digest in digests}
+        with self._layout.blobs.kept_open() as blobs:
+            found = {str(digest): blobs.stat(digest) for digest in digests}
         self._working_set.load(found)
         rows = filter(None, map(self._working_set.find, found))
         self._note(
