@@ -59,6 +59,8 @@ class Reading(IntEnum):
     """It was read as what those who point at it say it is."""
     AS_GUESSED = 2
     """Nothing pointed at it, and it was read as what it says itself."""
+    AS_STATED = 3
+    """It was read as what it says itself, which is what those who point at it say as well."""
 
 
 class Role(IntEnum):

@@ -49,6 +49,7 @@ class Layout(PrivateDirectory):
     def __init__(self, root: Path, descriptor: int) -> None:
         super().__init__(root, descriptor)
         self.blobs: BlobStore = BlobStore(descriptor)
+        self._parsed: tuple[bytes, IndexJson] | None = None
 
     @property
     def health(self) -> LayoutHealth:
@@ -199,7 +200,7 @@ class Layout(PrivateDirectory):
         return content
 
     def index(self) -> IndexJson:
-        """Parse index.json.
+        """Parse index.json; bytes that have been parsed before are not parsed again.
 
         Other tools rewrite the file in place, so a document that does not parse is read again
         until it is older than a second.
@@ -213,7 +214,10 @@ class Layout(PrivateDirectory):
         while True:
             written = self._stat("index.json")
             try:
-                return IndexJson.parse(self.read_index_json())
+                content = self.read_index_json()
+                if self._parsed is None or self._parsed[0] != content:
+                    self._parsed = content, IndexJson.parse(content)
+                return self._parsed[1]
             except InvalidManifest as error:
                 if time.monotonic() >= give_up or not _is_young(written):
                     raise NotALayout(

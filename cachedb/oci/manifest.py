@@ -56,6 +56,8 @@ class Index(NamedTuple):
     artifact_type: MediaType | None = None
     subject: Descriptor | None = None
     annotations: Mapping[str, str] = MappingProxyType({})
+    states_type: bool = False
+    """Whether its own ``mediaType`` is the declared one, so that `guess` returns it as well."""
 
     def children(self) -> Iterator[Child]:
         """Yield every descriptor in the order of the document, the subject last."""
@@ -75,6 +77,8 @@ class Manifest(NamedTuple):
     artifact_type: MediaType | None = None
     subject: Descriptor | None = None
     annotations: Mapping[str, str] = MappingProxyType({})
+    states_type: bool = False
+    """Whether its own ``mediaType`` is the declared one, so that `guess` returns it as well."""
 
     @property
     def is_image(self) -> bool:
@@ -175,6 +179,7 @@ def _index(fields: Fields, declared: MediaType) -> Index:
         artifact_type=artifact_type(fields),
         subject=_descriptor(fields, "subject"),
         annotations=fields.string_map("annotations"),
+        states_type=fields.get("mediaType", str) == declared,
     )
 
 
@@ -191,6 +196,7 @@ def _manifest(fields: Fields, declared: MediaType) -> Manifest:
         artifact_type=artifact_type(fields),
         subject=_descriptor(fields, "subject"),
         annotations=fields.string_map("annotations"),
+        states_type=fields.get("mediaType", str) == declared,
     )
 
 
@@ -202,6 +208,7 @@ def _artifact(fields: Fields, declared: MediaType) -> Manifest:
         artifact_type=artifact_type(fields),
         subject=_descriptor(fields, "subject"),
         annotations=fields.string_map("annotations"),
+        states_type=fields.get("mediaType", str) == declared,
     )
 
 

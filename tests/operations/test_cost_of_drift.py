@@ -96,6 +96,10 @@ def a_name_less(tree: build.Tree) -> None:
     tree.unname(name_of(0))
 
 
+def a_moved_entry(tree: build.Tree) -> None:
+    tree.write_entries(tree.entries()[::-1])
+
+
 def a_new_image(tree: build.Tree) -> None:
     tree.add(NEW, "example.com/new:1")
 
@@ -128,6 +132,11 @@ def test_a_change_costs_the_same_in_a_small_cache_and_in_a_big_one(
 
 def test_names_alone_cost_no_listing(tmp_path: Path) -> None:
     assert cost(tmp_path, SMALL, a_new_name)["scandir"] == 0
+
+
+def test_a_name_less_costs_no_reading_of_its_document(tmp_path: Path) -> None:
+    moved = cost(tmp_path / "a", SMALL, a_moved_entry)["open"]
+    assert cost(tmp_path / "b", SMALL, a_name_less)["open"] == moved
 
 
 def test_of_a_new_image_only_the_documents_are_opened(tmp_path: Path) -> None:

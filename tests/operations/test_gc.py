@@ -341,7 +341,7 @@ def test_a_killed_collection_is_undone_by_the_next_open(
     before = populated.blobs()
     digest = cache.find_root(ORPHAN).digest
     with cache.layout.quarantine() as trash:
-        trash.add("killed", digest)
+        trash.add("killed", [digest])
     assert ORPHAN not in populated.blobs()
 
     with Cache.open(populated.path) as again:
@@ -356,7 +356,7 @@ def test_a_running_collection_is_not_undone(cache: Cache, populated: build.Tree)
 
     def run() -> None:
         with cache.layout.sweeping(), cache.layout.quarantine() as trash:
-            trash.add("running", digest)
+            trash.add("running", [digest])
             holding.set()
             done.wait(30)
 

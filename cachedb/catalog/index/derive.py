@@ -26,6 +26,8 @@ _STRENGTH = {
     for place, kind in enumerate((Kind.INDEX, Kind.MANIFEST, Kind.CONFIG, Kind.LAYER, Kind.OTHER))
 }
 
+_BY_ITSELF = frozenset({Reading.AS_GUESSED, Reading.AS_STATED})
+
 
 class _Traits(NamedTuple):
     """What a media type says of a blob that has it."""
@@ -236,11 +238,8 @@ def _is_misread(row: BlobRow, found: _Claims | None, identity: tuple[Kind, str])
     """Whether its content was read as something else than it is now known to be."""
     reading = Reading.AS_GUESSED if found is None else Reading.AS_DECLARED
     kind, media_type = identity
-    return (row.parsed, _read_as(row.kind), row.media_type) != (
-        reading,
-        _read_as(kind),
-        media_type,
-    )
+    is_read_so = row.parsed in {reading, Reading.AS_STATED}
+    return not is_read_so or (_read_as(row.kind), row.media_type) != (_read_as(kind), media_type)
 
 
 def _read_as(kind: Kind) -> Kind:
@@ -265,7 +264,7 @@ def _reached_by(working_set: WorkingSet, row: BlobRow, kind: Kind) -> set[int]:
 def _identity(working_set: WorkingSet, row: BlobRow, found: _Claims | None) -> tuple[Kind, str]:
     if found is not None:
         _, media_type, _, kind = min(found.kinds)
-    elif row.parsed is Reading.AS_GUESSED:
+    elif row.parsed in _BY_ITSELF:
         # Nothing points at it: it is what its content says, as the reader of the content recorded.
         media_type, kind = row.media_type, row.kind
     else:

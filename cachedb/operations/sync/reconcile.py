@@ -393,6 +393,8 @@ def _document(row: BlobRow, content: bytes) -> Document | None:
         row.problem = str(error)
     else:
         row.problem = _nul_problem(content)
+        if found.states_type and row.problem is None:
+            row.parsed = Reading.AS_STATED
         return found
     try:
         salvaged = salvage(content)
@@ -437,6 +439,8 @@ def _orphan(row: BlobRow, content: bytes) -> Document | None:
         return None
     row.kind = Kind.INDEX if guessed.is_index else Kind.MANIFEST
     row.media_type = str(guessed)
+    if document.states_type and _nul_problem(content) is None:
+        row.parsed = Reading.AS_STATED
     return document
 
 
