@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from cachedb.operations.read.usage import ImageUsage, SetUsage, Usage
     from cachedb.operations.read.usage_tree import UsageBranch
     from cachedb.operations.read.why import Route
+    from cachedb.operations.report.check import RuleResult
+    from cachedb.operations.report.model import CacheReport, LayerShares
+    from cachedb.operations.report.rules import RuleFile
     from cachedb.operations.sync.history import Event
     from cachedb.query.syntax.tree import Query
 
@@ -252,6 +255,28 @@ class CacheReader:
 
         with self.catalog.reading() as connection:
             return usage_tree.measure_tree(connection, _refs_of(roots))
+
+    def report(self) -> CacheReport:
+        """Compile the report on the whole cache: space, platforms, ages, sharing, findings."""
+        from cachedb.operations.report import build
+
+        return build.report(self.layout, self.catalog)
+
+    def report_with_layers(self) -> tuple[CacheReport, LayerShares]:
+        """Compile the report on the whole cache, and the layers of its images for a treemap."""
+        from cachedb.operations.report import build
+
+        return build.report_with_layers(self.layout, self.catalog)
+
+    def check(self, file: RuleFile) -> Sequence[RuleResult]:
+        """Run the queries of the rules of a file, and return what each one finds.
+
+        Raises:
+            InvalidInput: The query of a rule is not valid.
+        """
+        from cachedb.operations.report import check
+
+        return check.check(self.layout, self.catalog, file)
 
     def targets(self, names: Names = (), where: Query | str | None = None) -> Sequence[Root]:
         """Return the roots of names and of a query; all roots if there is neither."""

@@ -44,7 +44,16 @@ EXAMPLES: Final = {
     ),
     "find-root": ("cachedb find-root example.com/app:1",),
     "why": ("cachedb why sha256:9d9e1145cc86",),
-    "du": ("cachedb du", "cachedb du example.com/app:1"),
+    "du": ("cachedb du", "cachedb du --group-by repository", "cachedb du example.com/app:1"),
+    "report": (
+        "cachedb report",
+        "cachedb report --html report.html",
+        "cachedb report --format markdown --top 5",
+    ),
+    "check": (
+        "cachedb check --example > rules.toml",
+        "cachedb check --example | cachedb check - --fail-on error",
+    ),
     "validate": ("cachedb validate", "cachedb validate --arch arm64 example.com/app:1"),
     "verify": ("cachedb verify", "cachedb verify --repair example.com/app:1"),
     "doctor": ("cachedb doctor",),

@@ -9,6 +9,7 @@ import pytest
 
 _PACKAGES = {
     "bsdtar": "libarchive-tools",
+    "chromedriver": "chromium-driver",
     "ctr": "containerd",
     "dash": "dash",
     "dpkg": "dpkg",

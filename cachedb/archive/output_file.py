@@ -51,7 +51,7 @@ def _writing(target: str) -> Iterator[BinaryIO]:
         with _replacing(target, mode) as out:
             yield out
     else:
-        with _opened(target, os.O_WRONLY) as out:
+        with _opened(target, os.O_WRONLY, target) as out:
             yield out
 
 
@@ -59,7 +59,7 @@ def _writing(target: str) -> Iterator[BinaryIO]:
 def _replacing(target: str, mode: int | None) -> Iterator[BinaryIO]:
     temporary = os.path.join(os.path.dirname(target), f".cachedb-{os.urandom(8).hex()}")
     try:
-        with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as out:
+        with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, target) as out:
             yield out
             with _saying(target):
                 out.flush()
@@ -75,8 +75,9 @@ def _replacing(target: str, mode: int | None) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _opened(path: str, flags: int) -> Iterator[BinaryIO]:
-    with _saying(path):
+def _opened(path: str, flags: int, wanted: str) -> Iterator[BinaryIO]:
+    """Open a file; an error names the one that is wanted in the end."""
+    with _saying(wanted):
         descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
     with os.fdopen(descriptor, "wb") as out:
         yield out

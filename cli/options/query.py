@@ -71,7 +71,7 @@ def read_query(
     noun: str = "refs",
 ) -> Query:
     """Parse a query with the saved queries of the cache, and the values of --param and --tz."""
-    found = opened.parse(words, noun, **_parameters(params))
+    found = opened.parse(words, noun, **parameters(params))
     if zone is None:
         return found
     from cachedb.query.semantics.times import parse_zone
@@ -138,7 +138,7 @@ def chosen_names(opened: Cache, names: list[str] | None, query: Query | None) ->
     return [*(names or ()), *selected]
 
 
-def _parameters(given: list[str] | None) -> dict[str, str]:
+def parameters(given: list[str] | None) -> dict[str, str]:
     """Parse the values of --param."""
     found = {}
     for text in given or ():

@@ -152,9 +152,11 @@ def test_the_columns_of_a_command_are_those_of_the_page(
     tree = build.layout(tmp_path / "cache", {"app:1": build.index(image, build.sbom(image))})
     archive = tmp_path / "more.tar"
     archive.write_bytes(build.archive({"more:1": build.image(BASE)}))
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[rules.none]\nquery = "refs tag:none"\n')
     for placeholder, value in (
         ("NAME", "app:1"), ("DIGEST", BASE.digest), ("ARCHIVE", archive),
-        ("FILE", tmp_path / "out.tar"), ("KEY", "registry"),
+        ("FILE", tmp_path / "out.tar"), ("KEY", "registry"), ("RULES", rules),
     ):  # fmt: skip
         command = command.replace(placeholder, str(value))
     words = command.split()

@@ -703,6 +703,38 @@ ref_annotation.ref_id = ref.id AND ref_annotation."key" = 'kind' WHERE ref.name 
 (ref.id NOT IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1))
 AND ref.target_id IN (SELECT content.id FROM content) ORDER BY ref.position;
 
+-- name: reports.blobs
+SELECT blob.id, blob.digest, blob.kind FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1);
+
+-- name: reports.created
+SELECT link.parent_id AS id, config.created FROM link JOIN config ON config.blob_id =
+link.child_id WHERE link.role = 2 AND config.created IS NOT NULL;
+
+-- name: reports.details
+SELECT ref.id AS ref_id, ref.tag, blob.kind, ref.pinned, ref.source, ref.added, ref.pulled,
+ref.used FROM ref JOIN blob ON blob.id = ref.target_id;
+
+-- name: reports.faulty
+SELECT blob.id FROM blob WHERE blob.problem IS NOT NULL UNION SELECT link.parent_id AS id FROM
+link JOIN blob ON blob.id = link.child_id WHERE blob.state = 1 AND blob.size != link.size UNION
+SELECT ref.target_id AS id FROM ref JOIN blob ON blob.id = ref.target_id WHERE blob.state = 1
+AND blob.size != ref.size;
+
+-- name: reports.layers
+SELECT blob.id, blob.digest FROM blob WHERE blob.kind = 4 AND blob.state IN (1, 2) ORDER BY
+blob.id;
+
+-- name: reports.media_types
+SELECT blob.kind, blob.media_type, count(*) AS blobs, sum(blob.size) AS size FROM blob WHERE
+blob.state IN (1, 2) GROUP BY blob.kind, blob.media_type ORDER BY sum(blob.size) DESC,
+blob.media_type, blob.kind;
+
+-- name: reports.mismatches
+SELECT link.parent_id, link.platform_id AS declared_id, blob.platform_id AS configured_id FROM
+link JOIN blob ON blob.id = link.child_id WHERE blob.kind = 2 AND link.role = 1 AND
+link.platform_id != blob.platform_id;
+
 -- name: repositories.forget
 DELETE FROM repository_blob WHERE repository_blob.repository = :repository AND
 repository_blob.blob_id IN (SELECT blob.id FROM blob WHERE blob.digest IN (SELECT

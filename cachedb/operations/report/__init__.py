@@ -1,0 +1,1 @@
+"""Reports on a whole cache, and checks of it against rules."""

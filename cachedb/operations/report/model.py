@@ -1,0 +1,170 @@
+"""What a report holds: rows of each section, whose fields are the keys of its JSON.
+
+Sizes are bytes, times are RFC 3339 in UTC. A change of the meaning or the removal of a field
+changes `VERSION`; a new field does not.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from cachedb.records import Record
+
+VERSION: Final = 1
+
+
+class Totals(NamedTuple):
+    """Numbers of things, and bytes of all files of the cache by what they belong to."""
+
+    names: int
+    images: int
+    registries: int
+    repositories: int
+    platforms: int
+    blobs: int
+    size: int
+    exclusive: int
+    shared: int
+    garbage: int
+    trash: int
+    temporary: int
+    saved: int
+    """What images would take more if none shared a blob with another."""
+
+
+class ReportedImage(NamedTuple):
+    """An image: one digest under all of its names, or one manifest a platform under one name.
+
+    `proportional` is its size where a blob that n images contain counts by its n-th part; the
+    numbers of all images add up to the bytes that images take. `platforms` are present,
+    `absent` are declared and not here.
+    """
+
+    names: tuple[str | None, ...]
+    digests: tuple[str, ...]
+    registry: str | None
+    repository: str | None
+    tag: str | None
+    kind: str
+    platforms: tuple[str, ...]
+    absent: tuple[str, ...]
+    size: int
+    shared: int
+    exclusive: int
+    proportional: int
+    state: str
+    signed: bool
+    pinned: bool
+    source: str | None
+    added: str
+    pulled: str | None
+    used: str | None
+    created: str | None
+
+
+class ReportedGroup(NamedTuple):
+    """A registry, a repository or a platform; `exclusive` is what no other one holds."""
+
+    name: str | None
+    images: int
+    size: int
+    shared: int
+    exclusive: int
+
+
+class ReportedMediaType(NamedTuple):
+    """Files of one kind and media type."""
+
+    kind: str
+    media_type: str
+    blobs: int
+    size: int
+
+
+class AgeBand(NamedTuple):
+    """Images that came into the cache in a span of time before the report, proportional sizes."""
+
+    age: str
+    images: int
+    size: int
+
+
+class SharingBand(NamedTuple):
+    """Blobs that so many images contain; `saved` is what their copies would take."""
+
+    images: int
+    blobs: int
+    size: int
+    saved: int
+
+
+class SharedBlob(NamedTuple):
+    """A blob that several images contain."""
+
+    digest: str
+    kind: str
+    size: int
+    images: int
+
+
+class ReportedFinding(NamedTuple):
+    """A platform of an image, or an image, that is not as declared."""
+
+    name: str | None
+    digest: str
+    platform: str | None
+    state: str
+    detail: str
+
+
+class GrowthPoint(NamedTuple):
+    """Images and bytes of them that had come into the cache by the end of a day, cumulated."""
+
+    date: str
+    images: int
+    size: int
+
+
+class Freeable(NamedTuple):
+    """What a collection would free now, and what it would keep; or why it would refuse."""
+
+    blobs: int
+    size: int
+    kept_blobs: int
+    kept_size: int
+    refused: str | None
+
+
+class CacheReport(Record):
+    """A report on a whole cache at one time."""
+
+    generated: str
+    cache: str
+    totals: Totals
+    images: tuple[ReportedImage, ...]
+    """The largest come first."""
+    registries: tuple[ReportedGroup, ...]
+    repositories: tuple[ReportedGroup, ...]
+    platforms: tuple[ReportedGroup, ...]
+    media_types: tuple[ReportedMediaType, ...]
+    ages: tuple[AgeBand, ...]
+    sharing: tuple[SharingBand, ...]
+    shared_blobs: tuple[SharedBlob, ...]
+    findings: tuple[ReportedFinding, ...]
+    unsigned: tuple[str, ...]
+    """A name of each image, or its digest, that has no signature."""
+    collection: Freeable
+    growth: tuple[GrowthPoint, ...]
+
+
+class LayerShares(Record):
+    """The layers of the images of a report, for a treemap.
+
+    `digests`, `sizes` and `holders`, how many images contain it, have an element per layer;
+    `of_images` has the places of the layers of each image there, in the order of `images`.
+    """
+
+    digests: tuple[str, ...]
+    sizes: tuple[int, ...]
+    holders: tuple[int, ...]
+    of_images: tuple[tuple[int, ...], ...]

@@ -1,0 +1,1 @@
+"""Results of `cachedb check` in the formats of CI systems."""

@@ -1,0 +1,206 @@
+"""Sections of a report: titles, columns and rows, for every format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from cachedb.cli.render import fitting, output
+from cachedb.cli.render.tables import Column
+from cachedb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cachedb.operations.report.model import CacheReport
+
+_NONE: Final = "<none>"
+
+
+class Section(NamedTuple):
+    """A section: its key in JSON, its title, and the columns that people see of its rows.
+
+    `rows` are all of them, the most important first; `about` explains them in one sentence.
+    """
+
+    key: str
+    title: str
+    about: str
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Any]]
+
+
+def _name(value: str | None) -> str:
+    return value or _NONE
+
+
+def _names(values: Sequence[str | None]) -> str:
+    return output.words(value or _NONE for value in values)
+
+
+def _size(name: str) -> Column:
+    return Column(name, output.size, is_number=True)
+
+
+def _time(name: str) -> Column:
+    return Column(name, _moment)
+
+
+def _moment(value: str | None) -> str:
+    from datetime import datetime
+
+    return output.moment(None if not value else datetime.fromisoformat(value))
+
+
+_NAMES: Final = Column("names", _names, shorten=fitting.items)
+_LIST: Final[dict[str, Column]] = {
+    "names": _NAMES,
+    "digests": Column("digests", lambda values: output.words(map(output.digest, values))),
+    "digest": Column("digest", output.digest),
+    "platforms": Column("platforms", output.words, shorten=fitting.items),
+    "absent": Column("absent", output.words, shorten=fitting.items),
+    "name": Column("name", _name),
+    "detail": Column("detail", shorten=fitting.whole),
+    **{name: _size(name) for name in ("size", "shared", "exclusive", "proportional", "saved")},
+    **{name: Column(name, is_number=True) for name in ("images", "blobs")},
+    **{name: _time(name) for name in ("added", "pulled", "used", "created")},
+}
+
+
+def column(name: str) -> Column:
+    """Return the column of a field."""
+    return _LIST.get(name) or Column(name)
+
+
+def sections(report: CacheReport) -> tuple[Section, ...]:
+    """Return the sections of a report that people read, in their order."""
+    images = report.images
+    by_exclusive = sorted(images, key=lambda image: (-image.exclusive, image.names[0] or ""))
+    return (
+        _section(
+            "largest", "Largest images",
+            "By what removing them frees.",
+            ("names", "size", "exclusive", "platforms", "added"), by_exclusive,
+        ),
+        _section(
+            "repositories", "Repositories",
+            "Exclusive: bytes that no other repository holds.",
+            ("name", "images", "size", "shared", "exclusive"), report.repositories,
+        ),
+        _section(
+            "registries", "Registries", "Exclusive: bytes that no other registry holds.",
+            ("name", "images", "size", "shared", "exclusive"), report.registries,
+        ),
+        _section(
+            "platforms", "Platforms",
+            "Present manifests with their content; an image of several platforms counts for each.",
+            ("name", "images", "size", "shared", "exclusive"), report.platforms,
+        ),
+        _section(
+            "media_types", "Media types", "All files below blobs.",
+            ("kind", "media_type", "blobs", "size"), report.media_types,
+        ),
+        _section(
+            "ages", "Ages",
+            "By when images came into the cache; a blob of n images counts by its n-th part.",
+            ("age", "images", "size"), report.ages,
+        ),
+        _section(
+            "growth", "Growth", "Images that are here now, by the day on which they came.",
+            ("date", "images", "size"), report.growth[::-1],
+        ),
+        _section(
+            "sharing", "Sharing", "Blobs by how many images contain them, at least.",
+            ("images", "blobs", "size", "saved"), report.sharing,
+        ),
+        _section(
+            "shared_blobs", "Shared blobs", "By what their copies would take.",
+            ("digest", "kind", "size", "images"), report.shared_blobs,
+        ),
+        _section(
+            "findings", "Findings", "Platforms and images that are not as declared.",
+            ("name", "platform", "state", "detail"), report.findings,
+        ),
+        _section(
+            "unsigned", "Unsigned images", "No signature is their referrer or has their tag.",
+            ("name",), [(name,) for name in report.unsigned],
+        ),
+    )  # fmt: skip
+
+
+def _section(
+    key: str, title: str, about: str, names: tuple[str, ...], rows: Sequence[Any]
+) -> Section:
+    pick = _picker(names)
+    return Section(key, title, about, tuple(map(column, names)), [pick(row) for row in rows])
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:
+    def pick(row: Any) -> Sequence[Any]:
+        return tuple([getattr(row, name) for name in names]) if hasattr(row, "_fields") else row
+
+    return pick
+
+
+def facts(report: CacheReport) -> list[tuple[str, str]]:
+    """Return the totals of a report: what, and how much in words."""
+    totals, free = report.totals, report.collection
+    found = [
+        ("images", f"{totals.images} ({output.count(totals.names, 'name')})"),
+        ("repositories", f"{totals.repositories} in {_registries(totals.registries)}"),
+        ("platforms", str(totals.platforms)),
+        ("on disk", f"{output.size(totals.size)} in {output.count(totals.blobs, 'blob')}"),
+        ("exclusive", f"{output.size(totals.exclusive)} in one image each"),
+        ("shared", f"{output.size(totals.shared)}, which saves {output.size(totals.saved)}"),
+    ]
+    if totals.trash:
+        found.append(("trash", f"{output.size(totals.trash)} in quarantine"))
+    if totals.temporary:
+        found.append(("temporary", f"{output.size(totals.temporary)} of temporary files"))
+    found.append(("garbage", _garbage(report)))
+    if free.refused:
+        found.append(("collection", f"refused: {free.refused}"))
+    found.append(("findings", str(len(report.findings))))
+    found.append(("unsigned", f"{len(report.unsigned)} of {output.count(totals.images, 'image')}"))
+    return found
+
+
+def _registries(count: int) -> str:
+    return "1 registry" if count == 1 else f"{count} registries"
+
+
+def _garbage(report: CacheReport) -> str:
+    free = report.collection
+    kept = (
+        f"; {output.size(free.kept_size)} within the grace period or leased"
+        if free.kept_size
+        else ""
+    )
+    return f"{output.size(report.totals.garbage)}; gc would free {output.size(free.size)}{kept}"
+
+
+def rows_of(report: CacheReport, key: str) -> tuple[tuple[Column, ...], Sequence[Any]]:
+    """Return the columns of all fields and the rows of the section of a key.
+
+    Raises:
+        InvalidInput: No section has that key.
+    """
+    from cachedb.operations.report import model
+
+    models: dict[str, type[Any]] = {
+        "images": model.ReportedImage,
+        "registries": model.ReportedGroup,
+        "repositories": model.ReportedGroup,
+        "platforms": model.ReportedGroup,
+        "media_types": model.ReportedMediaType,
+        "ages": model.AgeBand,
+        "growth": model.GrowthPoint,
+        "sharing": model.SharingBand,
+        "shared_blobs": model.SharedBlob,
+        "findings": model.ReportedFinding,
+    }
+    if key == "unsigned":
+        return (column("name"),), [(name,) for name in report.unsigned]
+    if key not in models:
+        known = ", ".join([*models, "unsigned"])
+        raise InvalidInput(f"--section: no section {key!r}", hint=f"one of {known}")
+    return tuple(column(name) for name in models[key]._fields), getattr(report, key)
