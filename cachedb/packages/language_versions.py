@@ -1,4 +1,4 @@
-"""Sort keys of versions in language ecosystems: semver, Go, NuGet, RubyGems and Python.
+"""Sort keys of versions in language ecosystems: semver, pub, Go, NuGet, gems, pods and Python.
 
 Each function returns the key of a version, or None if the text is no version of its scheme.
 """
@@ -35,6 +35,23 @@ def _precedence(core: str, before: str | None) -> str:
     return numbers(core.split(".")) + (
         HIGHEST if before is None else identifiers(before.split("."), numeric="d", textual="s")
     )
+
+
+# pub and Julia: semver, where builds count: a version with one sorts after the one without.
+
+
+def pub(version: str) -> str | None:
+    """Return the sort key of a version of a Dart or Julia package (pub_semver, VersionNumber)."""
+    bare, plus, build = version.strip().partition("+")
+    precedence = semver(bare)
+    if precedence is None or (plus and not _BUILD.fullmatch(build)):
+        return None
+    if not plus:
+        return precedence + LOWEST
+    return precedence + "b" + identifiers(build.split("."), numeric="d", textual="s")
+
+
+_BUILD = lazy(r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*")
 
 
 # golang: golang.org/x/mod/semver for modules, pseudo-versions included, and go/version for the
@@ -126,6 +143,23 @@ def gem(version: str) -> str | None:
         return None
     segments = _GEM_SEGMENT.findall((match["version"] or "0").replace("-", ".pre."))
     return "".join(_gem_runs(_canonical_gem_segments(segments))) + _GEM_END
+
+
+# cocoapods: Pod::Version, which is a Gem::Version of 2013: a hyphen separates like a dot, and a
+# zero in front of letters counts.
+
+_POD = lazy(r"\s*(?P<version>[0-9]+(?:\.[0-9a-zA-Z-]+)*)?\s*", re.ASCII)
+
+
+def cocoapods(version: str) -> str | None:
+    """Return the sort key of a version of a pod."""
+    match = _POD.fullmatch(version)
+    if match is None:
+        return None
+    segments = _GEM_SEGMENT.findall(match["version"] or "0")
+    while segments and not segments[-1].strip("0"):
+        segments.pop()
+    return "".join(_gem_runs(segments)) + _GEM_END
 
 
 def _canonical_gem_segments(segments: list[str]) -> list[str]:

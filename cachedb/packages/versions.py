@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 _KEYS: dict[str, Callable[[str], str | None]] = {
     "alpm": linux_versions.alpm,
     "apk": linux_versions.apk,
+    "cocoapods": language_versions.cocoapods,
     "deb": linux_versions.deb,
     "gem": language_versions.gem,
     "golang": language_versions.golang,
     "maven": maven_versions.maven,
     "nuget": language_versions.nuget,
     "pep440": language_versions.pep440,
+    "pub": language_versions.pub,
     "rpm": linux_versions.rpm,
     "semver": language_versions.semver,
 }
@@ -40,17 +42,19 @@ _SCHEME_OF_TYPE = {
     "alpine": "apk",
     "alpm": "alpm",
     "apk": "apk",
-    "cocoapods": "gem",  # Pod::Version is a Gem::Version
+    "cocoapods": "cocoapods",
     "deb": "deb",
     "gem": "gem",
     "golang": "golang",
+    "julia": "pub",  # VersionNumber compares builds as pub_semver does
     "maven": "maven",
     "nuget": "nuget",
     "opkg": "deb",  # opkg compares as dpkg does
+    "pub": "pub",
     "pypi": "pep440",
     "rpm": "rpm",
 } | dict.fromkeys(
-    "bitnami cargo elm hex julia npm otp pub swift terraform vscode-extension".split(), "semver"
+    "bitnami cargo elm hex npm otp swift terraform vscode-extension".split(), "semver"
 )
 # A package without a package URL, or of no ecosystem, has no rules of its own: semantic
 # versioning, read loosely, is the order that its numbers suggest.

@@ -37,5 +37,5 @@ def test_keys_sort_as_the_scheme_publishes(scheme: str, line: str) -> None:
 def test_every_file_of_vectors_is_of_a_scheme_with_relations() -> None:
     files = {file.stem: file.read_text() for file in _DATA.glob("*.txt")}
 
-    assert set(files) == {"alpm", "gem", "golang", "maven", "nuget"}
+    assert set(files) == {"alpm", "cocoapods", "gem", "golang", "maven", "nuget", "pub"}
     assert all(text.count("<") >= 8 for text in files.values())

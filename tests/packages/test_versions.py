@@ -17,12 +17,14 @@ from tests.programs import require
 CHARACTERS = {
     "alpm": "0123459abzAZ._+~:-é",
     "apk": "0123459abz._-~rpel",
+    "cocoapods": "0123459abzAZ.- ",
     "deb": "0123459abzAZ.+~-:",
     "gem": "0123459abzAZ.- ",
     "golang": "v0123459abrc.-+go",
     "maven": "0123459abmrcgaspx.-SNAPHOT",
     "nuget": "0123459abzAZ.-+",
     "pep440": "0123459!abrcdevpost.+-_ V",
+    "pub": "0123459.-+abZv= ",
     "rpm": "0123459abzAZ.+~^-:_é",
     "semver": "0123459.-+abZv= ",
 }
@@ -37,6 +39,7 @@ _GRAMMARS = {
     "apk": r"[0-2]{1,2}(\.[0-2]{1,3}){0,2}[ab]?"
     + _list("_(alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-2]{0,2}", 2)
     + r"(~[0-9a-f]{1,2})?(-r[0-2]{1,2})?",
+    "cocoapods": r"[0-2]{1,2}(\.([0-2]{1,2}|[ab]|rc[0-2]|0-[0-2a]|0-beta\.[0-2])){0,4}",
     "deb": r"([0-2]:)?[0-2]{1,2}[0-2aZ.+~]{0,5}(-[0-2a.+~]{1,3}){0,2}",
     "gem": r"[0-2]{1,2}(\.([0-2]{1,2}|[ab]|rc[0-2])){0,4}(-[0-2a]{1,2}(\.[0-2a])?)?",
     "golang": r"v(0|[12][0-2]?)(\.(0|[12][0-2]?)){2}"
@@ -47,18 +50,22 @@ _GRAMMARS = {
     r"(-(0|[12aB][0-2aB]?)(\.(0|[12aB][0-2aB]?)){0,2})?(\+[a1])?",
     "pep440": r"v?([01]!)?[0-2]{1,2}(\.[0-2]){0,2}([-_.]?(a|b|rc|alpha|C)[-.]?[0-2]?)?"
     r"(-[0-2]|\.?(post|r)[0-2]?)?(\.?dev[0-2]?)?(\+[0-2a]{1,2}([.-][0-2a]){0,2})?",
+    "pub": r"v?[0-2]{1,2}(\.[0-2]{1,2}){2}(-[0-2aB]{1,2}(\.[0-2aB]{1,2}){0,2})?"
+    r"(\+[0-2aB]{1,2}(\.[0-2aB-]{1,2}){0,2})?",
     "rpm": r"([0-2]?:)?[0-2a.~^_]{0,6}(-[0-2a.~^]{0,3})?",
     "semver": r"v?[0-2]{1,2}(\.[0-2]{1,2}){0,3}(-[0-2aB-]{1,2}(\.[0-2aB-]{1,2}){0,2})?(\+[a1])?",
 }
 _ORDERS = {
     "alpm": version_order.alpm,
     "apk": version_order.apk,
+    "cocoapods": version_order.cocoapods,
     "deb": version_order.deb,
     "gem": version_order.gem,
     "golang": version_order.golang,
     "maven": version_order.maven,
     "nuget": version_order.nuget,
     "pep440": version_order.pep440,
+    "pub": version_order.pub,
     "rpm": version_order.rpm,
     "semver": version_order.semver,
 }
@@ -235,6 +242,9 @@ def test_alpm_keys_sort_as_vercmp_says(one, other):
         ("maven", "maven"),
         ("nuget", "nuget"),
         ("cargo", "semver"),
+        ("cocoapods", "cocoapods"),
+        ("julia", "pub"),
+        ("pub", "pub"),
         ("generic", "semver"),
         ("composer", UNORDERED),
         ("cran", UNORDERED),

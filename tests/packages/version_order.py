@@ -169,6 +169,29 @@ def semver(one: str, other: str) -> int:
     return _compare(len(before), len(other_before))
 
 
+def pub(one: str, other: str) -> int:
+    """semver, then the builds by the same rules, none before any."""
+    order = semver(one, other)
+    builds = [text.strip().partition("+")[2] for text in (one, other)]
+    if order or not all(builds):
+        return order or _compare(bool(builds[0]), bool(builds[1]))
+    return -1 * semver(f"0-{builds[1]}", f"0-{builds[0]}")
+
+
+def cocoapods(one: str, other: str) -> int:
+    """Segment by segment, a missing one being zero, letters before numbers."""
+    first, second = (
+        [int(part) if part.isdigit() else part for part in re.findall("[0-9]+|[A-Za-z]+", text)]
+        for text in (one, other)
+    )
+    for a, b in zip_longest(first, second, fillvalue=0):
+        if a != b:
+            if isinstance(a, str) != isinstance(b, str):
+                return -1 if isinstance(a, str) else 1
+            return _compare(a, b)
+    return 0
+
+
 def pep440(one: str, other: str) -> int:
     """PEP 440, by the reference implementation."""
     return _compare(Version(one), Version(other))
