@@ -10,11 +10,11 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from cachedb.errors import InvalidManifest
+from cachedb.errors import InvalidManifest, Refused
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import OCI_INDEX
-from cachedb.oci.names.entry_name import is_attached, name_in
+from cachedb.oci.names.entry_name import claims_other_content, is_attached, name_in
 from cachedb.oci.strict_json import decode_object, encode, kind_of
 from cachedb.records import Record
 
@@ -150,8 +150,14 @@ class IndexJson(Record):
 
         Images of the same names that were there are removed; what is attached to them stays. A
         descriptor without a name is added unless the document has an entry of its digest.
+
+        Raises:
+            Refused: A name has the digest of other content than it would be given to.
         """
         given = list(named)
+        for name, descriptor in given:
+            if name is not None and claims_other_content(name, descriptor.digest):
+                raise Refused(f"{name!r} has another digest than {descriptor.digest}")
         moved = {name for name, _ in given if name is not None}
         kept = [e for e in self.entries if not (e.ref and _is_moved(e.ref, moved))]
         present = {e.text for e in kept}

@@ -174,3 +174,51 @@ def test_inspect_of_a_short_name_of_several_images_asks_no_registry(
 ) -> None:
     populated.name(TOOL, "example.com/other/app:1")
     assert "choose one" in run(populated.path, "inspect", "app:1").err
+
+
+def test_tag_gives_every_platform_of_an_image_without_an_index_the_name(
+    run: Run, tmp_path: Path
+) -> None:
+    images = [build.image(arch=arch) for arch in ("amd64", "arm64")]
+    tree = build.layout(tmp_path / "cache")
+    for image in images:
+        tree.put(*image.blobs)
+    named = {build.REF_NAME: "example.com/split:1"}
+    tree.write_entries([image.descriptor(annotations=named) for image in images])
+    succeed(run, tree.path, "tag", "example.com/split:1", "example.com/again:1")
+    found = [
+        each["digest"]
+        for each in tree.entries()
+        if each["annotations"][build.REF_NAME] == "example.com/again:1"
+    ]
+    assert found == [image.digest for image in images]
+    assert "unchanged" in succeed(
+        run, tree.path, "tag", "example.com/split:1", "example.com/again:1"
+    )
+
+
+def test_tag_that_moves_a_name_removes_the_weak_roots_of_the_image_that_loses_it(
+    run: Run, populated: build.Tree
+) -> None:
+    signature = build.signature(TOOL)
+    populated.add(signature)
+    assert signature.digest in {each["digest"] for each in populated.entries()}
+    succeed(run, populated.path, "tag", "example.com/app:1", TOOL_NAME)
+    assert {each["digest"] for each in populated.entries()} == {APP.digest}
+
+
+def test_no_command_writes_a_name_with_the_digest_of_other_content(
+    run: Run, populated: build.Tree, tmp_path: Path
+) -> None:
+    before = populated.entries()
+    name = f"example.com/app@{TOOL.digest}"
+    done = run(populated.path, "tag", "example.com/app:1", name)
+    assert done.code != 0
+    assert TOOL.digest in done.err
+    archive = tmp_path / "app.tar"
+    succeed(run, populated.path, "export", "-o", archive, "example.com/app:1")
+    done = run(populated.path, "import", "--name", name, archive)
+    assert done.code != 0
+    assert "another digest" in done.err
+    assert run(populated.path, "export", "-o", archive, "--name", name, "example.com/app:1").code
+    assert populated.entries() == before

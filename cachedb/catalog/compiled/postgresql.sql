@@ -703,7 +703,10 @@ ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'
 ref.target_id IN (SELECT partial.id FROM partial) ORDER BY ref.position;
 
 -- name: refs.pinned
-SELECT ref.id FROM ref WHERE ref.pinned = 1::INTEGER;
+SELECT ref.id FROM ref WHERE ref.pinned = 1::INTEGER OR ref.name IN (SELECT other.name FROM ref
+AS other WHERE other.pinned = 1::INTEGER AND other.name IS NOT NULL) OR ref.name IS NULL AND
+ref.target_id IN (SELECT other.target_id FROM ref AS other WHERE other.pinned = 1::INTEGER AND
+other.name IS NULL);
 
 -- name: refs.record_source
 UPDATE ref SET source=%(source)s::VARCHAR, origin=%(origin)s::VARCHAR,

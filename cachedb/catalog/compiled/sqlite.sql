@@ -664,7 +664,9 @@ ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation."key" = 'kin
 ref.target_id IN (SELECT partial.id FROM partial) ORDER BY ref.position;
 
 -- name: refs.pinned
-SELECT ref.id FROM ref WHERE ref.pinned = 1;
+SELECT ref.id FROM ref WHERE ref.pinned = 1 OR ref.name IN (SELECT other.name FROM ref AS other
+WHERE other.pinned = 1 AND other.name IS NOT NULL) OR ref.name IS NULL AND ref.target_id IN
+(SELECT other.target_id FROM ref AS other WHERE other.pinned = 1 AND other.name IS NULL);
 
 -- name: refs.record_source
 UPDATE ref SET source=:source, origin=:origin, pulled=:pulled WHERE ref.name = :name;

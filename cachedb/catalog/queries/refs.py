@@ -101,8 +101,15 @@ def record_source() -> Update:
 
 @defines(refs.PINNED)
 def pinned() -> Select[int]:
-    """Select the pinned refs."""
-    return select(ref.c.id).where(ref.c.pinned == 1)
+    """Select the refs with a pin, and the others of their names, or digests without a name."""
+    other = ref.alias("other")
+    named = select(other.c.name).where(other.c.pinned == 1, other.c.name.is_not(None))
+    unnamed = select(other.c.target_id).where(other.c.pinned == 1, other.c.name.is_(None))
+    return select(ref.c.id).where(
+        (ref.c.pinned == 1)
+        | ref.c.name.in_(named)
+        | (ref.c.name.is_(None) & ref.c.target_id.in_(unnamed))
+    )
 
 
 @defines(refs.PARTIAL)

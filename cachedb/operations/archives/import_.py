@@ -31,7 +31,7 @@ from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cachedb.archive.docker_archive import Image
@@ -129,10 +129,13 @@ def _import_images(
                 source, f"there is no image in it that {options.name!r} could name"
             )
         return ()
+    _refuse_other_digests(named, source)
     reader = ClosureReader(intake, source)
     images = [reader.read(descriptor) for _, descriptor in named]
     weak = {d.digest for name, d in named if name is None and reader.is_referrer(d)}
-    named = _renamed(named, options.name, source, weak)
+    if options.name is not None:
+        named = _renamed(reader, named, options.name, source, weak)
+        _refuse_other_digests(named, source)
     replaced = _taken_over(layout, named, options)
     present = {(ref.name, ref.descriptor.digest) for ref in layout.index().refs}
     moved = {
@@ -348,29 +351,43 @@ def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Desc
         raise InvalidArchive(source, str(error.of("index.json"))) from error
     if index.problems:
         raise InvalidArchive(source, f"index.json: {index.problems[0]}")
-    for ref in index.refs:
-        if ref.name is not None and claims_other_content(ref.name, ref.descriptor.digest):
-            raise InvalidArchive(
-                source, f"index.json names {ref.descriptor.digest} {ref.name!r}, another digest"
-            )
     return [(ref.name, ref.descriptor) for ref in index.refs]
 
 
+def _refuse_other_digests(named: Iterable[tuple[str | None, Descriptor]], source: str) -> None:
+    """Refuse names that hold the digest of other content than they are given to."""
+    for name, descriptor in named:
+        if name is not None and claims_other_content(name, descriptor.digest):
+            raise InvalidArchive(source, f"it names {descriptor.digest} {name!r}, another digest")
+
+
 def _renamed(
+    reader: ClosureReader,
     named: list[tuple[str | None, Descriptor]],
-    name: str | None,
+    name: str,
     source: str,
     weak: Collection[Digest],
 ) -> list[tuple[str | None, Descriptor]]:
-    if name is None:
-        return named
+    """Give the only image another name, also if it is one manifest a platform."""
     given = str(Reference.parse(name).with_default_tag())
     images = {d.digest for _, d in named if not is_attached_kind(d.annotations.get(KIND))}
     images -= set(weak)
-    if len(images) > 1:
+    if len(images) > 1 and not _are_platforms_of_one(reader, named, images):
         raise InvalidArchive(source, "there are several images in it, and one name was given")
     each_once = {d.digest: d for _, d in named}
     return [(None if digest in weak else given, d) for digest, d in each_once.items()]
+
+
+def _are_platforms_of_one(
+    reader: ClosureReader,
+    named: Sequence[tuple[str | None, Descriptor]],
+    images: Collection[Digest],
+) -> bool:
+    """Whether images have one name and are manifests, each for a platform of its own."""
+    found = {d.digest: (name, reader.platform_of(d)) for name, d in named if d.digest in images}
+    names = {name for name, _ in found.values()}
+    platforms = {platform for _, platform in found.values() if platform is not None}
+    return len(names) == 1 and None not in names and len(platforms) == len(images)
 
 
 def _taken_over(

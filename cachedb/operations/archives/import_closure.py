@@ -13,7 +13,7 @@ from cachedb.oci.salvage import leads_on
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from cachedb.oci import Manifest
+    from cachedb.oci import Manifest, Platform
     from cachedb.oci.graph import ContentGraph, RequiredContent
 
 
@@ -157,6 +157,17 @@ class ClosureReader:
             return manifest.parse(content, descriptor.media_type)
         except InvalidManifest as error:
             raise InvalidArchive(self._source, str(error.of(descriptor.digest))) from error
+
+    def platform_of(self, descriptor: Descriptor) -> Platform | None:
+        """Return the platform of a manifest that was read: as declared, or else configured."""
+        if descriptor.platform is not None:
+            found: Platform | None = descriptor.platform
+        else:
+            document = self._parsed.get(descriptor.digest)
+            found = graph.configured_platform(
+                document, lambda each: self._intake.read(each.digest)
+            )
+        return None if found is None else found.normalized()
 
     def is_referrer(self, descriptor: Descriptor) -> bool:
         """Whether a document that was read refers to a subject."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs
 from cachedb.errors import RefNotFound, Refused
 from cachedb.oci import Descriptor, MediaType
-from cachedb.operations.gc import pins
+from cachedb.operations.gc import pins, weak_roots
 from cachedb.operations.read import resolve
 from cachedb.operations.sync import history, reconcile
 from cachedb.records import Record
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.layout.index_json import IndexJson
     from cachedb.oci import Digest, Reference
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
 
 
 class Tagged(Record):
@@ -35,39 +36,55 @@ class Tagged(Record):
 def tag(layout: Layout, catalog: Catalog, source: str, target: Reference) -> Tagged:
     """Give a further name to an image of the cache, in one write of index.json.
 
-    A name of another image moves to this one.
+    A name of another image moves to this one; the weak roots of that image are removed if no other
+    entry reaches them. An image of one manifest a platform gets an entry for each.
 
     Raises:
         AmbiguousName: Several images have the name `source`.
         RefNotFound: Nothing has that name.
         BlobNotFound: Nothing has that digest.
-        Refused: `source` is a blob that no name or entry stands for.
+        Refused: `source` is a blob that no name or entry stands for, or `target` has the digest of
+            other content.
     """
     name = str(target.with_default_tag())
     with layout.locking_names():
         reconcile.reconcile(layout, catalog)
+        index = layout.index()
         with catalog.reading() as connection:
-            root = resolve.find(connection, source)
-            before = {each.digest for each in _named(layout.index(), name)}
+            image = resolve.find_image(connection, source)
+            _refuse_parts(image)
+            before = {each.digest for each in _named(index, name)}
+            wanted = {root.digest for root in image.roots}
+            moving = connection.rows(refs.OF_NAMES, names=many([name])) if before - wanted else []
+            weak = weak_roots.orphaned(connection, [row.id for row in moving])
+        if before != wanted:
+            gone = {row.digest for row in weak} - wanted
+            kept = index.without(lambda ref: ref.name is None and ref.descriptor.digest in gone)
+            _replace(layout, catalog, kept.naming((name, _described(r)) for r in image.roots))
+        with catalog.writing() as connection:
+            connection.write(
+                refs.RECORD_SOURCE, name=name, source="tag", origin=image.name, pulled=None
+            )
+    digest = image.roots[0].digest
+    if before == wanted:
+        return Tagged(name=name, digest=digest, is_new=False)
+    history.record(layout, catalog, history.TAG, names=[name])
+    replaced = next(iter(before - wanted), None)
+    return Tagged(name=name, digest=digest, is_new=True, replaced=replaced)
+
+
+def _refuse_parts(image: ResolvedImage) -> None:
+    for root in image.roots:
         if root.ref_id is None:
             raise Refused(
                 f"{root.digest} is part of an image and no image",
                 hint=f"cachedb find-root {root.digest}",
             )
-        if root.digest not in before or len(before) > 1:
-            descriptor = Descriptor(
-                media_type=MediaType(root.media_type), digest=root.digest, size=root.size
-            )
-            _replace(layout, catalog, layout.index().naming([(name, descriptor)]))
-        with catalog.writing() as connection:
-            connection.write(
-                refs.RECORD_SOURCE, name=name, source="tag", origin=root.name, pulled=None
-            )
-    if before == {root.digest}:
-        return Tagged(name=name, digest=root.digest, is_new=False)
-    history.record(layout, catalog, history.TAG, names=[name])
-    replaced = next(iter(before - {root.digest}), None)
-    return Tagged(name=name, digest=root.digest, is_new=True, replaced=replaced)
+
+
+def _described(root: Root) -> Descriptor:
+    media_type = MediaType(root.media_type)
+    return Descriptor(media_type=media_type, digest=root.digest, size=root.size)
 
 
 def untag(layout: Layout, catalog: Catalog, names: Sequence[str]) -> tuple[Root, ...]:
