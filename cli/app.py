@@ -23,6 +23,7 @@ from cachedb.version import VERSION
 # them with the docstrings.
 _COMMANDS: Final = {
     "pull": "Pull images for all platforms or for some.",
+    "sync": "Mirror the images that a file lists into the cache.",
     "push": "Push images with referrers and cosign tags; blobs that are there are not sent.",
     "copy": "Copy an image from one registry to another, through the cache, which keeps it.",
     "tags": "List the tags of a repository, in the order of its registry.",

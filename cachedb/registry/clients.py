@@ -31,6 +31,7 @@ class Registries:
         ca_files: Iterable[str] = (),
         client_certificates: Mapping[str, tuple[str, str | None]] | None = None,
         trusted_token_servers: Iterable[str] = (),
+        logins: Mapping[str, tuple[str, str]] | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         """Configure the clients; the network is not used yet.
@@ -42,6 +43,7 @@ class Registries:
             ca_files: Files of additional certificate authorities, PEM.
             client_certificates: Certificate and key for each registry, PEM files.
             trusted_token_servers: Servers that may receive credentials of any registry.
+            logins: User name and password for each registry, before those of docker and podman.
             warn: Function that receives warnings, one line each.
 
         Raises:
@@ -65,17 +67,18 @@ class Registries:
             },
             warn=warn or ignore,
         )
-        self._prepare()
+        self._prepare(dict(logins or {}))
 
     @classmethod
     def of(cls, settings: RegistrySettings) -> Self:
         """Use settings as they are; mirrors of the environment are not added."""
         found = cls.__new__(cls)
         found._settings = settings  # noqa: SLF001  (of this class)
-        found._prepare()  # noqa: SLF001
+        found._prepare({})  # noqa: SLF001
         return found
 
-    def _prepare(self) -> None:
+    def _prepare(self, logins: Mapping[str, tuple[str, str]]) -> None:
+        self._logins = logins
         self._credentials: Credentials | None = None
         self._open: dict[str, Client] = {}
         self._stack = ExitStack()
@@ -111,5 +114,7 @@ class Registries:
         from cachedb.registry.client import Client  # noqa: PLC0415
 
         if self._credentials is None:
-            self._credentials = Credentials.from_environment(warn=self._settings.warn)
+            self._credentials = Credentials.from_environment(
+                logins=self._logins, warn=self._settings.warn
+            )
         return Client(domain, self._settings, self._credentials)

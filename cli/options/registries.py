@@ -12,7 +12,7 @@ from cachedb.cli.render.output import tell
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from cachedb.registry.client import Client
 
@@ -67,6 +67,7 @@ def connector(
     certificates: list[Path] | None,
     client_certificates: list[str] | None = None,
     trusted_token_servers: list[str] | None = None,
+    logins: Mapping[str, tuple[str, str]] | None = None,
 ) -> Iterator[Callable[[str], Client]]:
     """Yield a function that opens the client of a registry, once each; close them at the end."""
     from cachedb.registry.clients import Registries
@@ -77,6 +78,7 @@ def connector(
         trusted_token_servers=trusted_token_servers or (),
         ca_files=map(str, certificates or ()),
         client_certificates=dict(map(_client_certificate, client_certificates or ())),
+        logins=logins,
         warn=lambda line: tell(f"warning: {line}"),
     ) as registries:
         yield registries

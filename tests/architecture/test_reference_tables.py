@@ -122,7 +122,7 @@ COLUMNS = dict(
     re.findall(r"^\| `([a-z][^`]*)` \| ([a-z_]+(?:, [a-z_]+)*) \|$", OUTPUT, re.MULTILINE)
 )
 
-REMOTE = {"copy", "inspect", "pull", "push", "tags"}
+REMOTE = {"copy", "inspect", "pull", "push", "sync", "tags"}
 
 
 def words_of_table(heading: str) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 import threading
 from pathlib import Path
@@ -211,14 +212,20 @@ class Credentials:
         cls,
         environment: Mapping[str, str] = os.environ,
         *,
+        logins: Mapping[str, tuple[str, str]] = MappingProxyType({}),
         warn: Callable[[str], None] = ignore,
     ) -> Credentials:
-        """Parse $DOCKER_AUTH_CONFIG, then the files of `credential_paths`.
+        """Take logins, then parse $DOCKER_AUTH_CONFIG, then the files of `credential_paths`.
+
+        `logins` has user name and password by registry.
 
         Raises:
             InvalidManifest: One of them is malformed.
         """
         found = []
+        if logins:
+            auths = {name: {"username": u, "password": p} for name, (u, p) in logins.items()}
+            found.append(CredentialFile.parse(json.dumps({"auths": auths}).encode(), "logins"))
         given = environment.get("DOCKER_AUTH_CONFIG", "")
         if given.strip():
             found.append(CredentialFile.parse(given.encode(), "$DOCKER_AUTH_CONFIG"))

@@ -1,0 +1,1 @@
+"""Mirroring: lists of images in files, and the references they select at registries."""

@@ -1,0 +1,139 @@
+"""``cachedb sync``: mirror the images that a file lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cachedb.cli.options.cache import CacheOption, create_cache
+from cachedb.cli.options.common import (
+    ArchOption,
+    DryRunOption,
+    FormatOption,
+    PlatformOption,
+    QuietOption,
+    platforms,
+)
+from cachedb.cli.options.registries import (
+    CertificateOption,
+    ClientCertificateOption,
+    InsecureOption,
+    JobsOption,
+    MirrorOption,
+    TrustRealmOption,
+    connector,
+)
+from cachedb.cli.render import output
+from cachedb.cli.render.pulls import print_report
+from cachedb.cli.render.tables import Format
+from cachedb.errors import InvalidReference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cachedb.cache import Cache
+    from cachedb.operations.mirror.plan_sync import SyncPlan
+    from cachedb.operations.mirror.sync_file import SyncSource
+
+FileArgument = Annotated[
+    str, typer.Argument(metavar="FILE", help="YAML of skopeo sync, or a reference a line.")
+]
+PruneOption = Annotated[
+    bool,
+    typer.Option("--prune", help="Then remove other names of the repositories that FILE lists."),
+]
+
+
+def command(
+    file: FileArgument,
+    dry_run: DryRunOption = False,
+    prune: PruneOption = False,
+    platform: PlatformOption = None,
+    arch: ArchOption = None,
+    cache: CacheOption = None,
+    jobs: JobsOption = None,
+    mirror: MirrorOption = None,
+    insecure: InsecureOption = None,
+    cert_file: CertificateOption = None,
+    client_cert: ClientCertificateOption = None,
+    trust_realm: TrustRealmOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Mirror the images that a file lists into the cache.
+
+    FILE is the YAML of `skopeo sync --src yaml` with images, images-by-tag-regex,
+    images-by-semver, credentials, tls-verify and cert-dir, or has a reference a line, whose tag
+    may be a pattern: alpine:3.*. An image that fails does not undo the others. With --prune, names
+    are removed if everything was mirrored; `cachedb gc` then frees the space.
+    """
+    from cachedb.cli.feedback.progress import watching
+    from cachedb.operations.mirror import plan_sync, sync_file
+    from cachedb.operations.transfer.pull import PullOptions
+    from cachedb.operations.transfer.workers import JOBS
+
+    sources = sync_file.read(file)
+    plain = [*(insecure or ()), *(each.domain for each in sources if not each.is_verified)]
+    logins = {each.domain: each.login for each in sources if each.login is not None}
+    certificates = [*(cert_file or ()), *_certificates(sources)]
+    options = PullOptions(platforms=platforms(platform, arch), jobs=jobs or JOBS)
+    with connector(
+        mirror, plain, certificates, client_cert, trust_realm, logins=logins
+    ) as connect:
+        plan = plan_sync.plan(sources, connect, options.jobs)
+        if dry_run:
+            _print_plan(plan, form, quiet=quiet)
+            return
+        with create_cache(cache) as opened, watching(quiet=quiet) as progress:
+            report = opened.pull_each(plan.references, connect, options, progress)
+            failures = (*plan.failures, *report.failures)
+            removed = _prune(opened, plan) if prune and not failures else ()
+    if prune and failures:
+        output.tell("removed nothing: not everything was mirrored")
+    for name in () if quiet else removed:
+        output.tell(f"removed {name}")
+    print_report(report._replace(failures=failures), form, quiet=quiet)
+
+
+def _certificates(sources: Sequence[SyncSource]) -> Iterator[Path]:
+    """Yield the certificate authorities in the directories of a file: those that end with .crt."""
+    for source in sources:
+        if source.certificate_directory is not None:
+            yield from sorted(Path(source.certificate_directory).glob("*.crt"))
+
+
+def _prune(opened: Cache, plan: SyncPlan) -> tuple[str, ...]:
+    """Remove the names of mirrored repositories that the plan does not have."""
+    from cachedb.oci import Reference
+
+    wanted = {str(each.with_default_tag()) for each in plan.references}
+    repositories = {str(each) for each in plan.repositories}
+    others = []
+    for root in opened.targets():
+        try:
+            name = Reference.parse(root.name or "")
+        except InvalidReference:
+            continue
+        if str(name.replace(tag=None, digest=None)) in repositories and root.name not in wanted:
+            others.append(str(root.name))
+    removed = opened.remove(opened.plan_removal(others)) if others else ()
+    return tuple(root.name for root in removed if root.name is not None)
+
+
+def _print_plan(plan: SyncPlan, form: str, *, quiet: bool) -> None:
+    from cachedb.cli.render.actions import print_items
+    from cachedb.cli.render.tables import Column
+
+    if quiet or form is Format.TABLE:
+        for reference in plan.references:
+            output.say(str(reference))
+    else:
+        rows = ((str(each), "would pull") for each in plan.references)
+        summary = {"images": len(plan.references), "failed": len(plan.failures)}
+        print_items((Column("name"), Column("state")), rows, summary, form)
+    for repository, error in plan.failures[:-1]:
+        output.tell(f"cachedb: {repository.familiar}: {error}")
+    if plan.failures:
+        raise plan.failures[-1][1]

@@ -1,0 +1,157 @@
+"""sync mirrors the images that a file lists: beside skopeo sync, and with its own options."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cachedb.errors import InvalidInput
+from cachedb.operations.mirror import sync_file
+from cachedb.operations.mirror.version_ranges import in_range
+from tests import build
+from tests.cli.conftest import Run, succeed
+from tests.operations.registries import put
+from tests.programs import require
+from tests.registry import servers
+
+TAGS = ["1.0.0", "1.2.0", "1.2.3", "v1.3.0", "2.0.0-rc1", "2.0.0", "3.12", "latest", "edge-1.2.3"]
+IMAGE = build.image()
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
+    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
+        for tag in TAGS:
+            put(served.host, "team/app", IMAGE, tag=tag)
+        put(served.host, "team/other", IMAGE, tag="1")
+        yield served
+
+
+def skopeo_yaml(host: str) -> str:
+    return f"""
+{host}:
+  tls-verify: false
+  images:
+    team/other: []
+    team/app: [latest, "{IMAGE.digest}"]
+  images-by-tag-regex:
+    team/app: ^edge-[0-9.]+$
+"""
+
+
+def planned(run: Run, cache: Path, file: Path, *words: str) -> list[str]:
+    return succeed(run, cache, "sync", file, "--dry-run", *words).split()
+
+
+def test_the_yaml_of_skopeo_selects_what_skopeo_sync_copies(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    require("skopeo")
+    file, folder = tmp_path / "sync.yml", tmp_path / "copied"
+    file.write_text(skopeo_yaml(registry.host))
+    folder.mkdir()
+    command = ["skopeo", "sync", "--src", "yaml", "--dest", "dir", "--scoped", file, folder]
+    subprocess.run(command, check=True, capture_output=True)
+
+    copied = {str(path.parent.relative_to(folder)) for path in folder.rglob("manifest.json")}
+    assert set(planned(run, tmp_path / "cache", file)) == copied
+    assert len(copied) == 4
+
+
+@pytest.mark.parametrize(
+    ("versions", "tags"),
+    [
+        (">= 1.2.0, < 2", ["1.2.0", "1.2.3", "v1.3.0"]),
+        ("^1.2", ["1.2.0", "1.2.3", "v1.3.0"]),
+        ("~1.2.1", ["1.2.3"]),
+        ("1.2.x", ["1.2.0", "1.2.3"]),
+        (">= 3.12.0", ["3.12"]),
+        (">=2.0.0-0 <2.1", ["2.0.0-rc1", "2.0.0"]),
+        ("^1 || ^3, != 1.2.3", ["1.0.0", "1.2.0", "1.2.3", "v1.3.0", "3.12"]),
+        ("!= 1.2.3 >1.0 <2", ["1.2.0", "v1.3.0"]),
+    ],
+)
+def test_ranges_of_versions_select_tags_that_are_versions(versions: str, tags: list[str]) -> None:
+    is_in = in_range(versions)
+    assert [tag for tag in TAGS if is_in(tag)] == tags
+
+
+def test_lines_are_references_and_patterns_of_tags(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    file = tmp_path / "images.txt"
+    file.write_text(
+        f"# mine\n{registry.host}/team/app:1.*  # old\n\n{registry.host}/team/other:1\n"
+    )
+
+    found = planned(run, tmp_path / "cache", file)
+    assert [each.rpartition("/")[2] for each in found] == [
+        "app:1.0.0", "app:1.2.0", "app:1.2.3", "other:1"
+    ]  # fmt: skip
+    assert not (tmp_path / "cache").exists()
+
+
+def test_sync_pulls_and_prunes_and_prints_one_summary(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    cache, file = tmp_path / "cache", tmp_path / "images.txt"
+    file.write_text(f"{registry.host}/team/app:1.2.*\n{registry.host}/team/other:1\n")
+    told = json.loads(succeed(run, cache, "sync", file, "--format", "json"))
+    assert [item["state"] for item in told["items"]] == ["new"] * 3
+    assert told["summary"]["images"] == 3
+
+    file.write_text(f"{registry.host}/team/app:1.2.3\n")
+    done = run(cache, "sync", file, "--prune")
+    assert done.code == 0
+    assert f"removed {registry.host}/team/app:1.2.0" in done.err
+    names = succeed(run, cache, "ls", "--format", "{name}").split()
+    assert names == [f"{registry.host}/team/app:1.2.3", f"{registry.host}/team/other:1"]
+
+
+def test_a_failure_undoes_no_other_image_and_prunes_nothing(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    cache, file = tmp_path / "cache", tmp_path / "images.txt"
+    file.write_text(f"{registry.host}/team/app:latest\n")
+    succeed(run, cache, "sync", file)
+    file.write_text(f"{registry.host}/team/app:1.0.0\n{registry.host}/team/none:1\n")
+
+    done = run(cache, "sync", file, "--prune", "--format", "json")
+    assert done.code == 3
+    assert [item["state"] for item in json.loads(done.out)["items"]] == ["new", "failed"]
+    assert "removed nothing" in done.err
+    assert len(succeed(run, cache, "ls", "-q").split()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("host:\n  image: {}\n", "unknown key 'image'"),
+        ("host:\n  images: [a]\n", "images has to be a mapping"),
+        ("host:\n  images: {a: latest}\n", "a: expected a list of tags"),
+        ("host:\n  images-by-semver: {a: 'one'}\n", "invalid range of versions 'one'"),
+        ("host:\n  images-by-tag-regex: {a: '('}\n", "invalid pattern '('"),
+        ("host:\n  credentials: {username: u}\n", "credentials need username and password"),
+        ("host:\n  images: {a: [\n", "(line 3)"),
+        ("alpine latest\n", "line 1: expected one reference"),
+        ("alpine\nUPPER\n", "line 2: "),
+    ],
+)
+def test_a_malformed_file_is_reported_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "sync.yml"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match=re.escape(said)) as caught:
+        sync_file.read(str(file))
+    assert str(caught.value).startswith(f"{file}: ")
+
+
+def test_credentials_of_the_file_are_in_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "sync.yml"
+    file.write_text("host.example:\n  credentials: {username: me, password: hunter2}\n")
+    (source,) = sync_file.read(str(file))
+
+    assert source.login == ("me", "hunter2")
+    assert "hunter2" not in repr(source)
