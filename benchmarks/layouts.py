@@ -17,6 +17,8 @@ _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _NAME = "org.opencontainers.image.ref.name"
 _ARCHITECTURES = ("amd64", "arm64")
+OWN_BLOBS = 7
+"""An index, two manifests, two configurations and two layers of each image of `make`."""
 
 
 class Writer:

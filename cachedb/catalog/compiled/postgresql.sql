@@ -129,7 +129,7 @@ count(*) AS rows, min(CAST(blob.kind AS TEXT)) AS example FROM blob WHERE blob.k
 count(*) AS rows, min(CAST(blob.state AS TEXT)) AS example FROM blob WHERE blob.state NOT
 BETWEEN 0::INTEGER AND 4::INTEGER HAVING count(*) > 0::INTEGER UNION ALL SELECT 'blob.parsed'
 AS place, count(*) AS rows, min(CAST(blob.parsed AS TEXT)) AS example FROM blob WHERE
-blob.parsed NOT BETWEEN 0::INTEGER AND 2::INTEGER HAVING count(*) > 0::INTEGER UNION ALL SELECT
+blob.parsed NOT BETWEEN 0::INTEGER AND 3::INTEGER HAVING count(*) > 0::INTEGER UNION ALL SELECT
 'blob.verified' AS place, count(*) AS rows, min(CAST(blob.verified AS TEXT)) AS example FROM
 blob WHERE blob.verified NOT BETWEEN -62135683200000000::BIGINT AND 253402387200000000::BIGINT
 HAVING count(*) > 0::INTEGER UNION ALL SELECT 'config.created' AS place, count(*) AS rows,
@@ -1345,6 +1345,9 @@ NOT NULL;
 -- name: verification.arrived
 UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.digest IN (SELECT CAST(anon_1.value AS
 TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
+
+-- name: verification.corrupt
+SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN (2::INTEGER);
 
 -- name: verification.corrupted
 UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR, verified=NULL::BIGINT WHERE

@@ -122,7 +122,7 @@ count(*) AS rows, min(CAST(blob.kind AS TEXT)) AS example FROM blob WHERE blob.k
 0 AND 5 HAVING count(*) > 0 UNION ALL SELECT 'blob.state' AS place, count(*) AS rows,
 min(CAST(blob.state AS TEXT)) AS example FROM blob WHERE blob.state NOT BETWEEN 0 AND 4 HAVING
 count(*) > 0 UNION ALL SELECT 'blob.parsed' AS place, count(*) AS rows, min(CAST(blob.parsed AS
-TEXT)) AS example FROM blob WHERE blob.parsed NOT BETWEEN 0 AND 2 HAVING count(*) > 0 UNION ALL
+TEXT)) AS example FROM blob WHERE blob.parsed NOT BETWEEN 0 AND 3 HAVING count(*) > 0 UNION ALL
 SELECT 'blob.verified' AS place, count(*) AS rows, min(CAST(blob.verified AS TEXT)) AS example
 FROM blob WHERE blob.verified NOT BETWEEN -62135683200000000 AND 253402387200000000 HAVING
 count(*) > 0 UNION ALL SELECT 'config.created' AS place, count(*) AS rows,
@@ -1241,6 +1241,9 @@ value FROM json_each(:targets) AS anon_1) AND blob.problem IS NOT NULL;
 -- name: verification.arrived
 UPDATE blob SET verified=:moment WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT) AS
 value FROM json_each(:digests) AS anon_1);
+
+-- name: verification.corrupt
+SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (2);
 
 -- name: verification.corrupted
 UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.digest = :digest;

@@ -43,6 +43,12 @@ def missing_of() -> Select[str]:
     return missing().where(_is_contained())
 
 
+@defines(verification.CORRUPT)
+def corrupt() -> Select[str]:
+    """Select the corrupt blobs."""
+    return select(blob.c.digest).where(has_state(State.CORRUPT))
+
+
 @defines(verification.INTACT)
 def intact() -> Select[*tuple[Any, ...]]:
     """Select the verified among some blobs."""

@@ -22,6 +22,8 @@ MISSING: Final = Scalars("verification.missing", str)
 """The digests of all missing blobs."""
 MISSING_OF: Final = Scalars("verification.missing_of", str)
 """The digests of the missing blobs that `targets` contain."""
+CORRUPT: Final = Scalars("verification.corrupt", str)
+"""The digests of all corrupt blobs."""
 INTACT: Final = Rows("verification.intact", VerifiedRow)
 """Those of `digests` that are present and were verified, by digest."""
 ARRIVED: Final = Write("verification.arrived")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
@@ -18,16 +17,21 @@ from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.layout.blobs import BlobFile
+    from cachedb.layout.blobs import BlobFile, BlobStore
     from cachedb.oci.digest import Digest
 
-# How many digests wait for a thread: each costs a kilobyte or two meanwhile.
-_PORTION = 1_000
+# How many blobs are recorded in one transaction.
+_PORTION = 20_000
+# The largest blobs, which come first, keep all cores busy one by one; small ones wait for a thread
+# in batches, since a task costs more than hashing a kilobyte.
+_ALONE = 64
+_TOGETHER = 500
 
 
 class BlobFault(Record):
@@ -63,7 +67,7 @@ def verify(
 
     `progress` is called with the size in bytes of each blob that was read. A missing blob is a
     finding as well; one that is removed meanwhile is not. No transaction is open while files are
-    read; one transaction at the end records what was found.
+    read; one for every 20 000 blobs records what was found.
 
     Raises:
         CatalogMismatch: The catalog holds something else than a digest.
@@ -71,19 +75,22 @@ def verify(
     with catalog.reading() as connection:
         wanted = _digests(connection, targets)
         missing = _missing(connection, targets)
-    hashed = _hash(layout, wanted, progress)
-    with catalog.writing() as connection:
-        _record(connection, hashed)
+    faults = {digest: layout.blobs.obstacle(digest) or "is missing" for digest in missing}
+    blobs = size = 0
+    with layout.blobs.kept_open() as store, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for portion in _batches(wanted, _PORTION):
+            hashed = _hash(store, pool, portion, progress)
+            with catalog.writing() as connection:
+                _record(connection, hashed)
+            faults |= hashed.corrupt
+            blobs += len(hashed.intact) + len(hashed.corrupt)
+            size += hashed.size
     with catalog.reading() as connection:
-        absent = {digest: layout.blobs.obstacle(digest) or "is missing" for digest in missing}
-        faults = {**absent, **hashed.corrupt}
         findings = tuple(
             BlobFault(digest=digest, why=why, names=_names(connection, digest))
             for digest, why in sorted(faults.items())
         )
-    return Verification(
-        blobs=len(hashed.intact) + len(hashed.corrupt), bytes=hashed.size, findings=findings
-    )
+    return Verification(blobs=blobs, bytes=size, findings=findings)
 
 
 def _digests(connection: Connection, targets: Collection[int] | None) -> list[Digest]:
@@ -111,30 +118,41 @@ class _Hashed:
         self.size = 0
 
 
-def _hash(layout: Layout, digests: Iterable[Digest], progress: Callable[[int], None]) -> _Hashed:
-    def check(digest: Digest) -> tuple[Digest, BlobFile | str | None]:
-        try:
-            file = layout.blobs.verify(digest)
-        except CorruptBlob as error:
-            return digest, error.why
-        except BlobNotFound:
-            return digest, None
-        except StorageFailed as error:
-            return digest, str(error)
-        progress(file.size)
-        return digest, file
+def _hash(
+    store: BlobStore,
+    pool: Executor,
+    digests: Sequence[Digest],
+    progress: Callable[[int], None],
+) -> _Hashed:
+    def check(batch: Iterable[Digest]) -> list[tuple[Digest, BlobFile | str | None]]:
+        return [(digest, _check(store, digest, progress)) for digest in batch]
 
     found = _Hashed()
-    waiting = iter(digests)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while portion := list(islice(waiting, _PORTION)):
-            for digest, outcome in pool.map(check, portion):
-                if isinstance(outcome, str):
-                    found.corrupt[digest] = outcome
-                elif outcome is not None:
-                    found.intact[digest] = outcome.touched_ns
-                    found.size += outcome.size
+    alone, rest = digests[:_ALONE], digests[_ALONE:]
+    for outcomes in pool.map(check, [*([one] for one in alone), *_batches(rest, _TOGETHER)]):
+        for digest, outcome in outcomes:
+            if isinstance(outcome, str):
+                found.corrupt[digest] = outcome
+            elif outcome is not None:
+                found.intact[digest] = outcome.touched_ns
+                found.size += outcome.size
     return found
+
+
+def _check(
+    store: BlobStore, digest: Digest, progress: Callable[[int], None]
+) -> BlobFile | str | None:
+    """Hash a blob: return its file, why it is corrupt, or None if it was removed meanwhile."""
+    try:
+        file = store.verify(digest)
+    except CorruptBlob as error:
+        return error.why
+    except BlobNotFound:
+        return None
+    except StorageFailed as error:
+        return str(error)
+    progress(file.size)
+    return file
 
 
 def _record(connection: Connection, hashed: _Hashed) -> None:
@@ -146,7 +164,8 @@ def _record(connection: Connection, hashed: _Hashed) -> None:
             for digest, touched in hashed.intact.items()
         ),
     )
-    connection.write_each(verification.HEALED, ({"digest": digest} for digest in hashed.intact))
+    healed = [text for text in connection.values(verification.CORRUPT) if text in hashed.intact]
+    connection.write_each(verification.HEALED, ({"digest": digest} for digest in healed))
     connection.write_each(
         verification.CORRUPTED,
         ({"digest": digest, "problem": why} for digest, why in hashed.corrupt.items()),
@@ -155,3 +174,7 @@ def _record(connection: Connection, hashed: _Hashed) -> None:
 
 def _names(connection: Connection, digest: Digest) -> tuple[str | None, ...]:
     return tuple(row.name for row in connection.each(refs.CONTAINING_DIGEST, digest=digest))
+
+
+def _batches(digests: Sequence[Digest], length: int) -> Iterator[Sequence[Digest]]:
+    return (digests[start : start + length] for start in range(0, len(digests), length))

@@ -1,0 +1,68 @@
+"""What verifying a blob costs, in system calls and memory, without a clock."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from benchmarks import layouts
+from cachedb.cache import Cache
+from tests.programs import require
+
+FEW, MANY = 100, 300
+_VERIFY = """
+import resource, sys
+from pathlib import Path
+from cachedb.cache import Cache
+with Cache.open(Path(sys.argv[1])) as cache:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = cache.verify()
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(found.blobs, after - before)
+"""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> layouts.Made:
+    return layouts.Made(tmp_path)
+
+
+def opened_once(path: Path) -> Path:
+    with Cache.open(path):
+        return path
+
+
+def system_calls(path: Path, report: Path) -> tuple[Counter[str], int]:
+    done = subprocess.run(
+        ["strace", "-f", "-c", "-U", "calls,name", "-o", report, sys.executable, "-c", _VERIFY,
+         opened_once(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    rows = (line.split() for line in report.read_text().splitlines())
+    calls = Counter({row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdecimal()})
+    return calls, int(done.stdout.split()[0])
+
+
+def test_verification_hashes_a_small_blob_with_four_system_calls(
+    tmp_path: Path, made: layouts.Made
+) -> None:
+    require("strace")
+    few, hashed_few = system_calls(made.of(FEW), tmp_path / "few")
+    many, hashed_many = system_calls(made.of(MANY), tmp_path / "many")
+    more = hashed_many - hashed_few
+    assert more > (MANY - FEW) * layouts.OWN_BLOBS
+    for name in ("openat", "read", "close"):
+        assert many[name] - few[name] <= 1.03 * more, name
+
+
+def test_verification_takes_at_most_a_kilobyte_of_memory_a_blob(made: layouts.Made) -> None:
+    path = opened_once(made.of(2_000))
+    done = subprocess.run(
+        [sys.executable, "-c", _VERIFY, path], check=True, capture_output=True, text=True
+    )
+    blobs, grown = map(int, done.stdout.split())
+    assert grown <= blobs
