@@ -358,10 +358,10 @@ def test_a_trusted_digest_has_to_be_in_the_repository(
 def test_referrers_come_when_they_are_wanted(cache: Cache, registry: servers.Served) -> None:
     sbom = build.sbom(ARM)
     others = (build.signature(MULTI), sbom, build.signature(sbom))
-    with Cache.open(build.layout(cache.layout.root / "origin", {"x": MULTI}).path) as origin:
-        for other in others:
-            build.Tree(origin.layout.root).put(*other.blobs)
-    with Cache.open(origin.layout.root) as origin:
+    tree = build.layout(cache.layout.root / "origin", {"x": MULTI})
+    for other in others:
+        tree.put(*other.blobs)
+    with Cache.open(tree.path) as origin:
         send(origin, "x", to=f"{registry.host}/t/referred:1")
 
     fetch(cache, registry.host, "referred:1")
@@ -378,9 +378,9 @@ def test_referrers_come_when_they_are_wanted(cache: Cache, registry: servers.Ser
 
 
 def test_only_referrers_of_what_is_wanted_come(cache: Cache, registry: servers.Served) -> None:
-    with Cache.open(build.layout(cache.layout.root / "origin", {"x": MULTI}).path) as origin:
-        build.Tree(origin.layout.root).put(*build.sbom(ARM).blobs, *build.sbom(AMD).blobs)
-    with Cache.open(origin.layout.root) as origin:
+    tree = build.layout(cache.layout.root / "origin", {"x": MULTI})
+    tree.put(*build.sbom(ARM).blobs, *build.sbom(AMD).blobs)
+    with Cache.open(tree.path) as origin:
         send(origin, "x", to=f"{registry.host}/t/some:1")
 
     fetch(cache, registry.host, "some:1", has_referrers=True, platforms=platforms("linux/arm64"))

@@ -40,6 +40,7 @@ def _answer(row, url):
         status=row.get("status"),
         url=url,
         origin=Origin.of(url),
+        proxy=None,
         read_start=lambda size: row["body"].encode()[:size],
         header={}.get,
         header_lines=lambda name: [row["header"]] if name == "Link" else [],
