@@ -414,6 +414,7 @@ _REF_FLAGS: Final = (
     ("multiarch", "points at an index"),
     ("signed", "something inside has a signature: a referrer, cosign's tag, or its kind"),
     ("untagged", "has no tag"),
+    ("indexed", "an SBOM that was read names packages inside, which `pkg` and `license` see"),
 )
 _BLOB_FLAGS: Final = (
     ("present", "is in the layout as it should be"),

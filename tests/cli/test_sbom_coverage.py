@@ -102,3 +102,16 @@ def test_doctor_notes_an_sbom_of_which_some_elements_cannot_be_read(
     done = run(tree.path, "doctor", "--format", "json")
     levels = {row["finding"]: row["level"] for row in json.loads(done.out)}
     assert levels["sbom-unreadable"] == "note"
+
+
+def test_is_indexed_selects_the_refs_whose_packages_a_query_sees(
+    mixed: build.Tree, run: Run
+) -> None:
+    def names(*words: str) -> set[str]:
+        return set(run(mixed.path, "query", *words, "show", "name", "-q").out.split())
+
+    everything, indexed = names("refs"), names("refs", "is:indexed")
+    assert APP in indexed < everything
+    assert names("refs", "not", "is:indexed") == everything - indexed
+    clean = names("refs", "not", "pkg:curl")
+    assert names("refs", "is:indexed", "not", "pkg:curl") == clean & indexed

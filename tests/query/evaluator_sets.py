@@ -544,6 +544,10 @@ class Sets:
     def is_untagged(self, sort: str, key: int) -> bool:
         return self.ref(sort, key).tag is None
 
+    def is_indexed(self, sort: str, key: int) -> bool:
+        inside = self.inside(self.ref(sort, key).target)
+        return any(self.cache.blobs[one].packages for one in inside)
+
     def is_multiarch(self, sort: str, key: int) -> bool:
         return self.cache.blobs[self.ref(sort, key).target].kind == "index"
 

@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, not_, or_, select
 from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.index import attached
-from cachedb.catalog.schema import blob, link, platform, ref
+from cachedb.catalog.schema import blob, blob_package, link, platform, ref
 from cachedb.query.sql import dialect
 from cachedb.query.sql.expressions import Row, aliased, pairs_below
 from cachedb.query.vocabulary import Sort
@@ -133,6 +133,13 @@ def _above_attached(conditions: ConditionBuilder) -> CTE:
     return conditions.above(signed)
 
 
+def _indexed(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    """Test for packages, as the coverage of a query of packages counts them."""
+    described = select(blob_package.c.blob_id.label("id")).distinct()
+    seed = conditions.set("seed", described, "indexed", "what packages were found in")
+    return member(row.content, conditions.above(seed), negated=negated)
+
+
 # -- blobs ---------------------------------------------------------------------------------
 
 
@@ -221,6 +228,7 @@ _BY_SETS: Final[dict[tuple[Sort, str], _Made]] = {
     (Sort.REF, "broken"): _broken,
     (Sort.REF, "multiarch"): _multiarch,
     (Sort.REF, "signed"): _signed,
+    (Sort.REF, "indexed"): _indexed,
     (Sort.BLOB, "complete"): _complete,
     (Sort.BLOB, "partial"): _partial,
     (Sort.BLOB, "broken"): _broken,
