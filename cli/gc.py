@@ -21,7 +21,14 @@ from cachedb.cli.options.policies import (
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, read_query, tell_coverage
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output
-from cachedb.cli.render.plans import print_plan, rows_of, rows_of_kept, tell_policy
+from cachedb.cli.render.plans import (
+    print_plan,
+    rows_of,
+    rows_of_kept,
+    summary_of,
+    tell_blobs,
+    tell_policy,
+)
 from cachedb.cli.render.tables import Format
 
 if TYPE_CHECKING:
@@ -89,7 +96,7 @@ def command(
         for candidate in plan.garbage:
             output.say(candidate.digest)
         return
-    print_plan(retention, rows, _summary(retention, plan, report), form)
+    print_plan(retention, rows, summary_of(retention, plan, report), form)
     _tell(retention, held, plan, report)
 
 
@@ -102,21 +109,7 @@ def _tell(
     if retention is not None:
         tell_policy(retention)
         _tell_names(retention, held, is_done=report is not None)
-    _tell_blobs(plan, report)
-
-
-def _summary(
-    retention: RetentionPlan | None, plan: GCPlan, report: GCReport | None
-) -> dict[str, object]:
-    return {
-        "names": 0 if retention is None else len(retention.removal.roots),
-        "blobs": len(plan.garbage),
-        "size": plan.size,
-        "leftovers": len(plan.leftovers),
-        "freed": None if report is None else report.freed,
-        "quarantined": None if report is None else report.quarantined,
-        "is_dry_run": report is None,
-    }
+    tell_blobs(plan, report)
 
 
 def _tell_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> None:
@@ -127,16 +120,3 @@ def _tell_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> 
     freed = output.size(plan.removal.freed)
     output.tell(f"would remove {names}; gc can then free {freed}")
     output.tell_shared(held)
-
-
-def _tell_blobs(plan: GCPlan, report: GCReport | None) -> None:
-    blobs = output.count(len(plan.garbage), "blob")
-    if report is None:
-        left = sum(each.size for each in plan.leftovers)
-        files = output.count(len(plan.leftovers), "leftover")
-        besides = f" and {files} ({output.size(left)})" if plan.leftovers else ""
-        output.tell(f"would delete {blobs} ({output.size(plan.size)}){besides}")
-        return
-    quarantined = output.size(report.quarantined)
-    later = f", {quarantined} quarantined" if report.quarantined else ""
-    output.tell(f"deleted {blobs}; freed {output.size(report.freed)}{later}")

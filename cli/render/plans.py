@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cachedb.cli.render import output, tables
@@ -13,7 +16,9 @@ if TYPE_CHECKING:
 
     from cachedb.operations.gc.mark import GCPlan, Kept
     from cachedb.operations.gc.retention import RetentionPlan
+    from cachedb.operations.gc.sweep import GCReport
 
+_MOST_MINUTES = 120
 _DECISIONS = (
     Column("name", lambda name: name or "<none>"),
     Column("digest", output.digest),
@@ -98,3 +103,62 @@ def rows_of_kept(kept: Iterable[Kept]) -> Iterator[tuple[object, ...]]:
     for each in kept:
         kind, name = each.kind.name.lower(), each.name or ""
         yield each.digest, None, kind, each.size, "keep", str(Reason.NAMED), name
+
+
+def summary_of(
+    retention: RetentionPlan | None, plan: GCPlan, report: GCReport | None
+) -> dict[str, object]:
+    """Return the summary of a collection for programs."""
+    return {
+        "names": 0 if retention is None else len(retention.removal.roots),
+        "blobs": len(plan.garbage),
+        "size": plan.size,
+        "leftovers": len(plan.leftovers),
+        "freed": None if report is None else report.freed,
+        "quarantined": None if report is None else report.quarantined,
+        "kept": [
+            {"reason": str(group.reason), "blobs": group.blobs, "size": group.size,
+             "collectable_at": _moment(group.collectable_at)}
+            for group in plan.kept_by_reason()
+        ],
+        "is_dry_run": report is None,
+    }  # fmt: skip
+
+
+def _moment(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def tell_blobs(plan: GCPlan, report: GCReport | None) -> None:
+    """Print how many blobs a collection deletes and frees, and what stays."""
+    blobs = output.count(len(plan.garbage), "blob")
+    if report is None:
+        left = sum(each.size for each in plan.leftovers)
+        files = output.count(len(plan.leftovers), "leftover")
+        besides = f" and {files} ({output.size(left)})" if plan.leftovers else ""
+        output.tell(f"would delete {blobs} ({output.size(plan.size)}){besides}")
+        _tell_kept(plan)
+        return
+    quarantined = output.size(report.quarantined)
+    later = f", {quarantined} quarantined" if report.quarantined else ""
+    output.tell(f"deleted {blobs}; freed {output.size(report.freed)}{later}")
+    _tell_kept(plan)
+
+
+def _tell_kept(plan: GCPlan) -> None:
+    """Print what stays of the unreferenced blobs, by reason, and when it can be collected."""
+    for group in plan.kept_by_reason():
+        blobs, size = output.count(group.blobs, "blob"), output.size(group.size)
+        until = ""
+        if group.collectable_at is not None:
+            until = f", collectable in {_duration(group.collectable_at)}, or now with --grace 0"
+        output.tell(f"kept {blobs} ({size}): {group.reason.text}{until}")
+
+
+def _duration(moment: float) -> str:
+    """Return how long it is until a moment, in minutes or hours, rounded up."""
+    minutes = max(1, math.ceil((moment - time.time()) / 60))
+    return f"{minutes} min" if minutes <= _MOST_MINUTES else f"{math.ceil(minutes / 60)} h"

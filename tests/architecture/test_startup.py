@@ -114,7 +114,8 @@ _FORMATS_OF_ARCHIVES = {
 def of_options(modules: set[str]) -> set[str]:
     """Return the modules of options, their defaults, and rendering: all are small."""
     packages = {
-        "cachedb.cli.feedback", "cachedb.cli.options", "cachedb.cli.render", "cachedb.cli.settings"
+        "cachedb.cli.feedback", "cachedb.cli.options", "cachedb.cli.pruning",
+        "cachedb.cli.render", "cachedb.cli.settings",
     }  # fmt: skip
     found = {each for each in modules if each.rpartition(".")[0] in packages | {"cachedb.cli"}}
     return {each for each in found if each in packages or each.rpartition(".")[0] in packages}
@@ -200,7 +201,8 @@ _LOCAL = [
     f"why {build.image().config.digest}", "du", "du app:1", "validate", "verify",
     "doctor", "export app:1 -o image.tar", "import more.tar", "rm --dry-run app:1", "rm app:1",
     "gc --dry-run --grace 0", "gc --grace 0", "gc --explain --dry-run --grace 0",
-    "query --check", "clean --dry-run",
+    "query --check", "clean --dry-run", "pin app:1", "log",
+    "prune --dry-run --keep-last 1 --max-size 1G",
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """gc by rules: what is said of them, what a dry run shows, and which blobs --where leaves."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -160,3 +161,34 @@ def test_where_is_not_about_what_interrupted_transfers_have_left(
     done = run(littered.path, *RUN_NOW)
     assert [row["path"] for row in rows(done.out) if row["path"]] == ["oci-put-blob1"]
     assert not left.exists()
+
+
+def test_what_is_kept_is_told_by_reason_and_when_it_can_be_collected(
+    run: Run, populated: build.Tree
+) -> None:
+    done = run(populated.path, "gc")
+    size = build.layer({"orphan": ""}).size
+    assert f"kept 1 blob ({size} B): within the grace period, collectable in 60 min" in done.err
+    assert "or now with --grace 0" in done.err
+    found = json.loads(run(populated.path, "gc", "--format", "json", "--dry-run").out)
+    (group,) = found["summary"]["kept"]
+    assert (group["reason"], group["blobs"], group["size"]) == ("young", 1, size)
+    assert group["collectable_at"].endswith("Z")
+
+
+def test_a_cache_that_was_restored_from_an_archive_is_collectable(
+    run: Run, populated: build.Tree
+) -> None:
+    archive, restored = populated.path.parent / "cache.tar", populated.path.parent / "restored"
+    restored.mkdir()
+    subprocess.run(["tar", "-C", populated.path, "-cf", archive, "."], check=True)
+    subprocess.run(["tar", "-C", restored, "-xpf", archive], check=True)
+    done = run(restored, "gc")
+    assert "--grace 0" in done.err
+    assert ORPHAN.digest in build.Tree(restored).blobs()
+    run(restored, "gc", "--grace", "0")
+    assert ORPHAN.digest not in build.Tree(restored).blobs()
+
+
+def test_nothing_is_told_of_reasons_when_nothing_is_kept(run: Run, populated: build.Tree) -> None:
+    assert "kept" not in run(populated.path, "gc", "--grace", "0").err

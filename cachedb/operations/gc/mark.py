@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import time
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import State
@@ -78,12 +78,30 @@ _GARBAGE = frozenset({Reason.UNREACHABLE, Reason.ABANDONED, Reason.EXPIRED})
 
 
 class Candidate(Record):
-    """Unreferenced blob, and the reason why it is removed or kept; `size` is in bytes."""
+    """Unreferenced blob, and the reason why it is removed or kept; `size` is in bytes.
+
+    `touched_ns` is when its file was last written, in nanoseconds since 1970; one in the future
+    counts as now.
+    """
 
     digest: Digest
     size: int
     kind: Kind
     reason: Reason
+    touched_ns: int = 0
+
+
+class KeptGroup(NamedTuple):
+    """Unreferenced blobs that a collection keeps for one reason; `size` is in bytes.
+
+    `collectable_at` is when the grace period of the last of them is over, in seconds since 1970;
+    None for another reason.
+    """
+
+    reason: Reason
+    blobs: int
+    size: int
+    collectable_at: float | None
 
 
 class Leftover(Record):
@@ -119,6 +137,24 @@ class GCPlan(Record):
     spared_leftovers: tuple[Leftover, ...] = ()
 
     __repr__ = brief_repr
+
+    def kept_by_reason(self) -> tuple[KeptGroup, ...]:
+        """Return the unreferenced blobs that stay, grouped by reason, the largest group first."""
+        groups: dict[Reason, list[Candidate]] = {}
+        for each in self.spared:
+            groups.setdefault(each.reason, []).append(each)
+        found = [
+            KeptGroup(
+                reason=reason,
+                blobs=len(group),
+                size=sum(each.size for each in group),
+                collectable_at=max(each.touched_ns for each in group) / 1e9 + self.grace
+                if reason is Reason.YOUNG
+                else None,
+            )
+            for reason, group in groups.items()
+        ]
+        return tuple(sorted(found, key=lambda group: (-group.size, group.reason)))
 
     @property
     def size(self) -> int:
@@ -240,6 +276,7 @@ def find_blobs(
                 size=codecs.size(row.size),
                 kind=codecs.kind(row.kind),
                 reason=reason,
+                touched_ns=min(row.touched or 0, time.time_ns()),
             )
         )
     garbage = tuple(each for each in found if each.reason in _GARBAGE)
