@@ -91,13 +91,14 @@ class Evaluator(Sets):
         chosen = sorted(self.select(query))
         start = int(clauses.offset.text) if clauses.offset else 0
         end = start + int(clauses.limit.text) if clauses.limit else None
-        if not clauses.group:
+        is_total = any(name == "count" or "." in name for name in columns)
+        if not clauses.group and not is_total:
             ordered = sorted(chosen, key=lambda key: (self.rank(sort, key, clauses.sort), key))
             return [
                 tuple(self.shown(sort, key, name) for name in columns)
                 for key in ordered[start:end]
             ]
-        groups: dict[tuple[Any, ...], list[int]] = {}
+        groups: dict[tuple[Any, ...], list[int]] = {} if clauses.group else {(): []}
         for key in chosen:
             names = tuple(self.shown(sort, key, item.name) for item in clauses.group)
             groups.setdefault(names, []).append(key)
@@ -115,7 +116,7 @@ class Evaluator(Sets):
                 if item.name in ORDERS and found is not None:
                     found = ORDERS[item.name].index(found)
                 parts += [found is None, Down(found) if item.descending else Up(found)]
-            return [*parts, min(groups[names])]
+            return [*parts, min(groups[names], default=0)]
 
         ordered_groups = sorted(groups, key=rank)[start:end]
         return [tuple(value(names, name) for name in columns) for names in ordered_groups]

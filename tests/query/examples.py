@@ -150,4 +150,6 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         ),
     ),
     "Q50": ("the single biggest layer of each media type", "layers top 1 by -size per type"),
+    "Q51": ("how many layers, and how large", "layers show count,total,max.size"),
+    "Q52": ("how many of nothing", "refs nothing show count,total"),
 }

@@ -155,6 +155,10 @@ class Writer:
             keys = rng.sample(GROUPED[sort], rng.randint(1, 2))
             able = (*keys, *ADDED_UP[sort])
             text += f" group {','.join(keys)}"
+        elif rng.random() < 0.2:
+            able = ADDED_UP[sort]
+            columns = ["count", *rng.sample([a for a in able if a != "count"], 1)]
+            return f"{text} show {','.join(columns)}", columns
         shown = able if " group " in text else (*able, *LISTED[sort])
         columns = rng.sample(shown, rng.randint(1, min(4, len(shown))))
         text += f" show {','.join(columns)}"

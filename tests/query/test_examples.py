@@ -71,8 +71,8 @@ def test_an_example_is_one_statement_for_either_dialect(name: str) -> None:
         assert "UNION ALL SELECT edge" not in written
 
 
-def test_there_are_fifty() -> None:
-    assert len(EXAMPLES) == 50
+def test_there_are_fifty_and_more() -> None:
+    assert len(EXAMPLES) > 50
 
 
 @pytest.mark.parametrize("sort", Sort)

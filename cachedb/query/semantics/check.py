@@ -93,14 +93,15 @@ def check(query: Query, *, now: datetime) -> CheckedQuery:
         condition = checker.check(query.expression, noun.sort)
     clauses = query.clauses
     group = columns.group(noun.sort, clauses.group)
-    shown = columns.shown(noun.sort, group, clauses.show)
+    of_rows = group if group or columns.is_total(clauses.show) else None
+    shown = columns.shown(noun.sort, of_rows, clauses.show)
     return CheckedQuery(
         query=query,
         noun=noun,
         condition=condition,
         group=group,
         columns=shown,
-        order=columns.order(noun.sort, group, clauses.sort),
+        order=columns.order(noun.sort, of_rows, clauses.sort),
         limit=_number_slot(clauses.limit, slots),
         offset=_number_slot(clauses.offset, slots),
         values=slots.values,
@@ -386,7 +387,7 @@ class _Checker:
         return TopRanked(
             count=count,
             count_slot=self._slots.slot(count),
-            order=columns.order(sort, (), node.keys),
+            order=columns.order(sort, None, node.keys),
             per=columns.group(sort, node.per),
             of=None if node.of is None else self.check(node.of, sort),
             sort=sort,

@@ -37,10 +37,23 @@ def group(sort: Sort, keys: Sequence[ColumnKey]) -> tuple[Field, ...]:
     return tuple(found)
 
 
+def is_total(keys: Sequence[ColumnKey]) -> bool:
+    """Return whether columns are about all rows together, without groups: `show count`.
+
+    Names such as `total` are fields of each row where a sort has them, and make no total alone.
+    """
+    return any(
+        key.name == "count" or (key.name.partition(".")[0] in _FUNCTIONS and "." in key.name)
+        for key in keys
+    )
+
+
 def shown(
-    sort: Sort, grouped: tuple[Field, ...], keys: Sequence[ColumnKey]
+    sort: Sort, grouped: tuple[Field, ...] | None, keys: Sequence[ColumnKey]
 ) -> tuple[QueryColumn, ...]:
     """Look up the columns to show; the usual ones if none are named.
+
+    `grouped` is None for a list of rows, and empty for one total of all of them.
 
     Raises:
         QueryError: One is unknown, is there twice, or has several values.
@@ -64,7 +77,7 @@ def shown(
 
 
 def order(
-    sort: Sort, grouped: tuple[Field, ...], keys: Sequence[ColumnKey]
+    sort: Sort, grouped: tuple[Field, ...] | None, keys: Sequence[ColumnKey]
 ) -> tuple[SortKey, ...]:
     """Look up the columns to sort by.
 
@@ -77,16 +90,15 @@ def order(
 
 
 def _column(
-    sort: Sort, grouped: tuple[Field, ...], key: ColumnKey, *, may_be_list: bool = False
+    sort: Sort, grouped: tuple[Field, ...] | None, key: ColumnKey, *, may_be_list: bool = False
 ) -> QueryColumn:
     function, dot, name = key.name.partition(".")
-    if not grouped:
-        if dot and function in _FUNCTIONS:
+    if grouped is None:
+        if is_total((key,)):
             raise error_at(
-                key.span, f"`{key.name}` needs groups", f"group kind show kind,{key.name}"
-            )
-        if key.name == "count":
-            raise error_at(key.span, "`count` needs groups", "group kind show kind,count")
+                key.span, f"`{key.name}` is about rows together", f"show {key.name}",
+                f"group kind show kind,{key.name}",
+            )  # fmt: skip
         found = FIELDS[sort].get(key.name)
         if may_be_list and found is not None and found.is_list:
             return QueryColumn(name=found.name, type=Type.TEXT, field=found)
@@ -144,7 +156,7 @@ def _many_values(sort: Sort, key: ColumnKey, field: Field) -> QueryError:
 
 
 def _not_of_the_group(sort: Sort, grouped: tuple[Field, ...], key: ColumnKey) -> QueryError:
-    why = f"a group has no single `{key.name}`"
+    why = f"a {'group' if grouped else 'total'} has no single `{key.name}`"
     field = FIELDS[sort].get(key.name)
     if field is not None and field.is_scalar:
         functions = _FUNCTIONS if field.type in _ADDED_UP else ("min", "max")

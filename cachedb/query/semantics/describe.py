@@ -71,6 +71,8 @@ def describe_query(checked: CheckedQuery) -> str:
     parts = [f"{noun}{which}" if which else f"all {noun}"]
     if checked.group:
         parts.append(f"grouped by {_names(field.name for field in checked.group)}")
+    elif checked.is_aggregate:
+        parts.append(f"in total: {_names(column.name for column in checked.columns)}")
     if checked.order:
         parts.append(f"sorted by {_names(map(_ordered, checked.order))}")
     if checked.limit is not None:

@@ -181,6 +181,11 @@ class CheckedQuery(Record):
     notes: tuple[str, ...] = ()
 
     @property
+    def is_aggregate(self) -> bool:
+        """Whether a row of the result is about several: a group, or the total of all."""
+        return bool(self.group) or any(each.aggregate is not None for each in self.columns)
+
+    @property
     def sort(self) -> Sort:
         """The sort of the rows."""
         return self.noun.sort

@@ -61,7 +61,7 @@ def select_rows(checked: CheckedQuery) -> QuerySelect:
     """Build the SELECT of the columns of a query."""
     conditions = ConditionBuilder()
     row = conditions.row(checked.sort)
-    build = _grouped if checked.group else _listed
+    build = _grouped if checked.is_aggregate else _listed
     found = build(checked, conditions, row)
     return QuerySelect(select=conditions.attach(found), sets=tuple(conditions.named))
 
@@ -70,6 +70,9 @@ def _select_ids(checked: CheckedQuery) -> Select[int]:
     if checked.group:
         span = checked.query.clauses.group[0].span
         raise error_at(span, "a query with groups does not select rows", "remove `group`")
+    if checked.is_aggregate:
+        span = checked.query.clauses.show[0].span
+        raise error_at(span, "a total does not select rows", "remove `show`")
     conditions = ConditionBuilder()
     row = conditions.row(checked.sort)
     condition = _condition(checked, conditions, row)

@@ -1,4 +1,4 @@
-"""Groups of rows with equal keys, and their aggregates.
+"""Groups of rows with equal keys, and their aggregates; without keys, one total of all rows.
 
 A group is known by its smallest row id, so that a walk which keeps the group is one over pairs of
 integers, and keys that are NULL need no care.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select, true
 
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, ref
@@ -45,6 +45,7 @@ class Groups:
     ) -> None:
         self._conditions = conditions
         self._is_everything = is_everything
+        self._is_total = not keys
         self._pairs: CTE | None = None
         self._sort = row.sort
         self._member = self._members(row, keys, columns, condition)
@@ -65,6 +66,9 @@ class Groups:
         """Select the columns to show of every group."""
         # Joined: looked up in a subquery, the sums would be made again for every group.
         source: FromClause = self._group
+        if self._is_total:  # one row also if nothing is selected
+            one = select(literal_column("1").label("one")).subquery()
+            source = one.outerjoin(source, true())
         for sums in self._sums.values():
             source = source.outerjoin(sums, sums.c.root == self.id)
         return select(*(self.column(one).label(one.name) for one in shown)).select_from(source)
@@ -75,7 +79,7 @@ class Groups:
         if sums is not None:
             return func.coalesce(sums.c.bytes, 0)
         found: ColumnElement[Any] = self._group.c[column.name]
-        return found
+        return func.coalesce(found, 0) if column.aggregate == "count" else found
 
     def _groups(self, columns: tuple[QueryColumn, ...]) -> CTE:
         member = self._member
@@ -111,7 +115,7 @@ class Groups:
             .where(condition)
             .cte(rows)
         )
-        partition = [inner.c[f"key_{field.name}"] for field in keys]
+        partition = [inner.c[f"key_{field.name}"] for field in keys] or None
         group_id = func.min(inner.c.row_id).over(partition_by=partition).label("group_id")
         return select(inner, group_id).cte(f"{rows}_grouped")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cachedb.query.tools.rewrite import words
 from cachedb.query.tools.rewrite.reader import WordReader
+from cachedb.query.vocabulary import NOUNS
 
 
 class ClauseRules(WordReader):
@@ -15,8 +16,22 @@ class ClauseRules(WordReader):
         place = [word.lower() for word in self._left].index("from")
         columns = "".join(self._left[1:place])
         if columns != "*":
-            self._clauses["show"] = columns
+            self._clauses["show"] = columns.lower().replace("count(*)", "count")
         self._take(place + 1)
+        return self._rewritten()
+
+    def _total(self) -> bool:
+        """Read `how many layers`, `number of layers`, `count layers`, `layers count`."""
+        phrase = (self._next(), self._next(1))
+        if phrase in {("how", "many"), ("number", "of")}:
+            self._take(2)
+        elif phrase[0] == "count" and (not phrase[1] or phrase[1] in NOUNS):
+            self._take()
+        elif phrase == ("count", "("):
+            self._take(self._left.index(")") + 1 if ")" in self._left else 2)
+        else:
+            return False
+        self._clauses["show"] = "count"
         return self._rewritten()
 
     def _order(self) -> bool:

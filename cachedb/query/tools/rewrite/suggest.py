@@ -64,7 +64,8 @@ class _Rewriter(ClauseRules, FieldRules, TermRules):
     def __init__(self, text: str, noun: str) -> None:
         super().__init__(text, noun)
         self._rules: tuple[Callable[[], bool], ...] = (
-            self._select, self._order, self._group, self._limit, self._top, self._superlative,
+            self._select, self._total, self._order, self._group, self._limit, self._top,
+            self._superlative,
             self._counted, self._comparison, self._uses, self._docker_filter, self._never,
             self._within, self._field,
             self._negation, self._package, self._package_noun, self._take_noun, self._flag,
