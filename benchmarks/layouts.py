@@ -52,6 +52,11 @@ class Writer:
         }
         return self.put(_json(manifest), _MANIFEST, **more)
 
+    def index(self, manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Write an index and return its descriptor."""
+        document = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}
+        return self.put(_json(document), _INDEX)
+
     def layer(self, content: bytes, level: int = 9) -> dict[str, Any]:
         """Compress and write a layer and return its descriptor."""
         return self.put(gzip.compress(content, level, mtime=0), _LAYER)
@@ -98,8 +103,7 @@ def make(path: Path, images: int) -> Writer:
             }
             platform = {"architecture": architecture, "os": "linux"}
             manifests.append(writer.image(config, layers, platform=platform))
-        index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}
-        writer.name(writer.put(_json(index), _INDEX), f"docker.io/bench/app-{number:05}:v1")
+        writer.name(writer.index(manifests), f"docker.io/bench/app-{number:05}:v1")
     writer.finish()
     return writer
 

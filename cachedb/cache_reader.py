@@ -260,13 +260,13 @@ class CacheReader:
         """Compile the report on the whole cache: space, platforms, ages, sharing, findings."""
         from cachedb.operations.report import build
 
-        return build.report(self.layout, self.catalog)
+        return build.report(self.layout, self._with_uses())
 
     def report_with_layers(self) -> tuple[CacheReport, LayerShares]:
         """Compile the report on the whole cache, and the layers of its images for a treemap."""
         from cachedb.operations.report import build
 
-        return build.report_with_layers(self.layout, self.catalog)
+        return build.report_with_layers(self.layout, self._with_uses())
 
     def check(self, file: RuleFile) -> Sequence[RuleResult]:
         """Run the queries of the rules of a file, and return what each one finds.
@@ -276,7 +276,7 @@ class CacheReader:
         """
         from cachedb.operations.report import check
 
-        return check.check(self.layout, self.catalog, file)
+        return check.check(self.layout, self._with_uses(), file)
 
     def targets(self, names: Names = (), where: Query | str | None = None) -> Sequence[Root]:
         """Return the roots of names and of a query; all roots if there is neither."""

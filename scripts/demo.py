@@ -48,6 +48,10 @@ def tour(cache: Path) -> None:
     cachedb(cache, "du")
     cachedb(cache, "rm", "--dry-run", sample.APP)
 
+    heading("A page about the whole cache, for a browser.")
+    cachedb(cache, "report", "--section", "repositories")
+    cachedb(cache, "report", "--html", "report.html")
+
     heading("Remove it, and collect unreferenced blobs.")
     cachedb(cache, "rm", sample.APP)
     cachedb(cache, "gc", "--grace", "0")

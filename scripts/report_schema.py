@@ -21,6 +21,7 @@ _LISTS: dict[str, type[Any]] = {
     "sharing": model.SharingBand,
     "shared_blobs": model.SharedBlob,
     "findings": model.ReportedFinding,
+    "activity": model.ActivityDay,
 }
 
 
@@ -32,6 +33,7 @@ def schema() -> str:
         "generated": {"type": "string", "format": "date-time"},
         "cache": {"type": "string", "description": "Path of the cache."},
         **{key: _reference(each) for key, each in models.items()},
+        "policy": {"anyOf": [_reference(model.PolicyEffect), {"type": "null"}]},
         **{key: {"type": "array", "items": _reference(each)} for key, each in _LISTS.items()},
         "unsigned": {"type": "array", "items": {"type": "string"}},
     }
@@ -44,7 +46,7 @@ def schema() -> str:
         "properties": properties,
         "$defs": {
             each.__name__: _object(each)
-            for each in dict.fromkeys([*models.values(), *_LISTS.values()])
+            for each in dict.fromkeys([*models.values(), model.PolicyEffect, *_LISTS.values()])
         },
     }
     return json.dumps(document, indent=2) + "\n"

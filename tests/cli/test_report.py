@@ -23,7 +23,7 @@ from tests.query import made_up
 ROOT = Path(__file__).resolve().parents[2]
 SECTIONS = [
     "images", "registries", "repositories", "platforms", "media_types", "ages", "growth",
-    "sharing", "shared_blobs", "findings", "unsigned",
+    "sharing", "shared_blobs", "findings", "activity", "unsigned",
 ]  # fmt: skip
 
 
@@ -190,6 +190,32 @@ def test_what_gc_would_free_is_what_its_plan_says(run: Run, populated: build.Tre
     assert plan
     assert found["blobs"] + found["kept_blobs"] > 0
     assert found["refused"] is None
+
+
+def test_a_report_tells_what_the_policy_would_remove(run: Run, populated: build.Tree) -> None:
+    assert report(run, populated.path)["policy"] is None
+    policy = populated.path.parent / "policy.toml"
+    policy.write_text('version = 1\ndrop = ["tag:1"]\n')
+    succeed(run, populated.path, "policy", "edit", policy)
+    found = report(run, populated.path)["policy"]
+    freed = json.loads(succeed(run, populated.path, "du", "example.com/app:1", "--format", "json"))
+    assert found == {"names": 1, "size": freed["totals"]["exclusive"], "refused": None}
+    assert "would remove 1 name" in succeed(run, populated.path, "report")
+    policy.write_text('version = 1\ndrop = ["everything"]\n')
+    succeed(run, populated.path, "policy", "edit", policy)
+    assert report(run, populated.path)["policy"]["refused"]
+
+
+def test_activity_sums_up_the_journal_by_day(run: Run, populated: build.Tree) -> None:
+    assert report(run, populated.path)["activity"] == []
+    for digest in populated.blobs():
+        os.utime(populated.blob_path(digest), (1, 1))
+    succeed(run, populated.path, "rm", "example.com/app:1")
+    succeed(run, populated.path, "gc", "--grace", 0)
+    (day,) = report(run, populated.path)["activity"]
+    assert day["operations"] == 2
+    assert day["received"] == 0
+    assert day["freed"] > 0
 
 
 def test_a_damaged_index_is_a_reason_that_gc_refuses(run: Run, populated: build.Tree) -> None:

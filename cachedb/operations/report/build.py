@@ -16,7 +16,7 @@ from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.read import run_query, usage
 from cachedb.operations.read.content import OwnershipGraph, Sharing
 from cachedb.operations.read.grouped_usage import Grouping, PlatformsOfImages, of_platforms
-from cachedb.operations.report import problems
+from cachedb.operations.report import outlook, problems
 from cachedb.operations.report.model import (
     CacheReport,
     Freeable,
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from cachedb.catalog.statements.usage import NameRow
     from cachedb.layout import Layout
     from cachedb.operations.read.grouped_usage import GroupUsage, ListedManifest
+    from cachedb.operations.report.model import PolicyEffect
 
 _UNSIGNED = "refs not is:signed not kind:attestation"
 _MOST_SHARED = 50
+_SHORT = 12  # digits of a digest
 
 
 def report(layout: Layout, catalog: Catalog, now: datetime | None = None) -> CacheReport:
@@ -49,9 +51,11 @@ def report(layout: Layout, catalog: Catalog, now: datetime | None = None) -> Cac
     Raises:
         LimitExceeded: Looking for signatures takes longer than the limit `query seconds`.
     """
+    moment = now or datetime.now(UTC)
+    effect = outlook.policy_effect(layout, catalog, moment)
     unsigned, leftovers = _unsigned(catalog), usage.measure_leftovers(layout)
     with catalog.reading() as connection:
-        survey = _Survey(connection, unsigned, now or datetime.now(UTC))
+        survey = _Survey(connection, unsigned, effect, moment)
         return survey.report(layout, connection, leftovers)
 
 
@@ -63,9 +67,11 @@ def report_with_layers(
     Raises:
         LimitExceeded: Looking for signatures takes longer than the limit `query seconds`.
     """
+    moment = now or datetime.now(UTC)
+    effect = outlook.policy_effect(layout, catalog, moment)
     unsigned, leftovers = _unsigned(catalog), usage.measure_leftovers(layout)
     with catalog.reading() as connection:
-        survey = _Survey(connection, unsigned, now or datetime.now(UTC))
+        survey = _Survey(connection, unsigned, effect, moment)
         return survey.report(layout, connection, leftovers), survey.layers(connection)
 
 
@@ -76,9 +82,16 @@ def _unsigned(catalog: Catalog) -> frozenset[int]:
 class _Survey:
     """Content of every image, and the sections of the report that are made of it."""
 
-    def __init__(self, connection: Connection, unsigned: frozenset[int], now: datetime) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        unsigned: frozenset[int],
+        effect: PolicyEffect | None,
+        now: datetime,
+    ) -> None:
         self._now = now
         self._unsigned = unsigned
+        self._effect = effect
         self._refs = usage.images(connection)
         self._graph = OwnershipGraph(connection)
         self._sharing = Sharing(
@@ -126,13 +139,19 @@ class _Survey:
                 image.names[0] or image.digests[0] for image in listed if not image.signed
             ),
             collection=self._freeable(layout, connection),
+            policy=self._effect,
+            activity=outlook.activity(layout),
             growth=growth(images, self._sharing.contents, self._graph.sizes),
         )
 
     def layers(self, connection: Connection) -> LayerShares:
         """Return the layers of the images of the report."""
         held = self._sharing.held
-        found = {row.id: row.digest for row in connection.each(reports.LAYERS) if row.id in held}
+        found = {
+            row.id: row.digest.partition(":")[2][:_SHORT].ljust(_SHORT)
+            for row in connection.each(reports.LAYERS)
+            if row.id in held
+        }
         places = {key: place for place, key in enumerate(found)}
         sizes = self._graph.sizes
         return LayerShares(

@@ -135,6 +135,23 @@ class Freeable(NamedTuple):
     refused: str | None
 
 
+class PolicyEffect(NamedTuple):
+    """What the policy of the cache would remove now, and free; or why it would refuse."""
+
+    names: int
+    size: int
+    refused: str | None
+
+
+class ActivityDay(NamedTuple):
+    """Operations of a day, bytes that pulls and imports brought, and that collections freed."""
+
+    date: str
+    operations: int
+    received: int
+    freed: int
+
+
 class CacheReport(Record):
     """A report on a whole cache at one time."""
 
@@ -154,13 +171,18 @@ class CacheReport(Record):
     unsigned: tuple[str, ...]
     """A name of each image, or its digest, that has no signature."""
     collection: Freeable
+    policy: PolicyEffect | None
+    """None if the cache has no policy."""
     growth: tuple[GrowthPoint, ...]
+    activity: tuple[ActivityDay, ...]
+    """As the journal of the cache has it, the last day first."""
 
 
 class LayerShares(Record):
     """The layers of the images of a report, for a treemap.
 
-    `digests`, `sizes` and `holders`, how many images contain it, have an element per layer;
+    `digests`, of which these are the first 12 digits, `sizes` and `holders`, how many images
+    contain it, have an element per layer;
     `of_images` has the places of the layers of each image there, in the order of `images`.
     """
 

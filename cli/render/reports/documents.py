@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LISTS = (
     "images", "registries", "repositories", "platforms", "media_types", "ages", "growth",
-    "sharing", "shared_blobs", "findings",
+    "sharing", "shared_blobs", "findings", "activity",
 )  # fmt: skip
 
 
@@ -33,6 +33,7 @@ def json_lines(report: CacheReport) -> Iterator[str]:
     yield f'"cache": {_text(report.cache)},'
     yield f'"totals": {_text(report.totals._asdict())},'
     yield f'"collection": {_text(report.collection._asdict())},'
+    yield f'"policy": {_text(report.policy and report.policy._asdict())},'
     for key in _LISTS:
         yield f'"{key}": ['
         yield from _rows(getattr(report, key))

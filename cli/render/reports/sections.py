@@ -9,9 +9,9 @@ from cachedb.cli.render.tables import Column
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from cachedb.operations.report.model import CacheReport
+    from cachedb.operations.report.model import CacheReport, PolicyEffect
 
 _NONE: Final = "<none>"
 
@@ -60,8 +60,11 @@ _LIST: Final[dict[str, Column]] = {
     "absent": Column("absent", output.words, shorten=fitting.items),
     "name": Column("name", _name),
     "detail": Column("detail", shorten=fitting.whole),
-    **{name: _size(name) for name in ("size", "shared", "exclusive", "proportional", "saved")},
-    **{name: Column(name, is_number=True) for name in ("images", "blobs")},
+    **{
+        name: _size(name)
+        for name in ("size", "shared", "exclusive", "proportional", "saved", "received", "freed")
+    },
+    **{name: Column(name, is_number=True) for name in ("images", "blobs", "operations")},
     **{name: _time(name) for name in ("added", "pulled", "used", "created")},
 }
 
@@ -71,74 +74,87 @@ def column(name: str) -> Column:
     return _LIST.get(name) or Column(name)
 
 
+class _Outline(NamedTuple):
+    key: str
+    title: str
+    about: str
+    fields: tuple[str, ...]
+
+
+_GROUP: Final = ("name", "images", "size", "shared", "exclusive")
+_OUTLINES: Final = (
+    _Outline(
+        "largest", "Largest images", "By what removing them frees.",
+        ("names", "size", "exclusive", "platforms", "added"),
+    ),
+    _Outline(
+        "repositories", "Repositories", "Exclusive: bytes that no other repository holds.", _GROUP
+    ),
+    _Outline("registries", "Registries", "Exclusive: bytes that no other registry holds.", _GROUP),
+    _Outline(
+        "platforms", "Platforms",
+        "Present manifests with their content; an image of several platforms counts for each.",
+        _GROUP,
+    ),
+    _Outline(
+        "media_types", "Media types", "All files below blobs.",
+        ("kind", "media_type", "blobs", "size"),
+    ),
+    _Outline(
+        "ages", "Ages",
+        "By when images came into the cache; a blob of n images counts by its n-th part.",
+        ("age", "images", "size"),
+    ),
+    _Outline(
+        "growth", "Growth", "Images that are here now, by the day on which they came.",
+        ("date", "images", "size"),
+    ),
+    _Outline(
+        "activity", "Activity",
+        "Operations by day; bytes that pulls and imports brought, and that collections freed.",
+        ("date", "operations", "received", "freed"),
+    ),
+    _Outline(
+        "sharing", "Sharing", "Blobs by how many images contain them, at least.",
+        ("images", "blobs", "size", "saved"),
+    ),
+    _Outline(
+        "shared_blobs", "Shared blobs", "By what their copies would take.",
+        ("digest", "kind", "size", "images"),
+    ),
+    _Outline(
+        "findings", "Findings", "Platforms and images that are not as declared.",
+        ("name", "platform", "state", "detail"),
+    ),
+    _Outline(
+        "unsigned", "Unsigned images", "No signature is their referrer or has their tag.",
+        ("name",),
+    ),
+)  # fmt: skip
+
+
 def sections(report: CacheReport) -> tuple[Section, ...]:
     """Return the sections of a report that people read, in their order."""
-    images = report.images
-    by_exclusive = sorted(images, key=lambda image: (-image.exclusive, image.names[0] or ""))
-    return (
-        _section(
-            "largest", "Largest images",
-            "By what removing them frees.",
-            ("names", "size", "exclusive", "platforms", "added"), by_exclusive,
-        ),
-        _section(
-            "repositories", "Repositories",
-            "Exclusive: bytes that no other repository holds.",
-            ("name", "images", "size", "shared", "exclusive"), report.repositories,
-        ),
-        _section(
-            "registries", "Registries", "Exclusive: bytes that no other registry holds.",
-            ("name", "images", "size", "shared", "exclusive"), report.registries,
-        ),
-        _section(
-            "platforms", "Platforms",
-            "Present manifests with their content; an image of several platforms counts for each.",
-            ("name", "images", "size", "shared", "exclusive"), report.platforms,
-        ),
-        _section(
-            "media_types", "Media types", "All files below blobs.",
-            ("kind", "media_type", "blobs", "size"), report.media_types,
-        ),
-        _section(
-            "ages", "Ages",
-            "By when images came into the cache; a blob of n images counts by its n-th part.",
-            ("age", "images", "size"), report.ages,
-        ),
-        _section(
-            "growth", "Growth", "Images that are here now, by the day on which they came.",
-            ("date", "images", "size"), report.growth[::-1],
-        ),
-        _section(
-            "sharing", "Sharing", "Blobs by how many images contain them, at least.",
-            ("images", "blobs", "size", "saved"), report.sharing,
-        ),
-        _section(
-            "shared_blobs", "Shared blobs", "By what their copies would take.",
-            ("digest", "kind", "size", "images"), report.shared_blobs,
-        ),
-        _section(
-            "findings", "Findings", "Platforms and images that are not as declared.",
-            ("name", "platform", "state", "detail"), report.findings,
-        ),
-        _section(
-            "unsigned", "Unsigned images", "No signature is their referrer or has their tag.",
-            ("name",), [(name,) for name in report.unsigned],
-        ),
-    )  # fmt: skip
+    rows: dict[str, Sequence[Any]] = {
+        "largest": sorted(report.images, key=lambda i: (-i.exclusive, i.names[0] or "")),
+        "growth": report.growth[::-1],
+        "unsigned": [(name,) for name in report.unsigned],
+    }
+    return tuple(_section(outline, rows, report) for outline in _OUTLINES)
 
 
-def _section(
-    key: str, title: str, about: str, names: tuple[str, ...], rows: Sequence[Any]
-) -> Section:
-    pick = _picker(names)
-    return Section(key, title, about, tuple(map(column, names)), [pick(row) for row in rows])
+def _section(outline: _Outline, made: Mapping[str, Sequence[Any]], report: CacheReport) -> Section:
+    """Return the section of an outline; its rows are made for it, or stand in the report."""
+    key, title, about, fields = outline
+    rows = made[key] if key in made else getattr(report, key)
+    picked = [_picked(row, fields) for row in rows]
+    return Section(key, title, about, tuple(map(column, fields)), picked)
 
 
-def _picker(names: tuple[str, ...]) -> Callable[[Any], Sequence[Any]]:
-    def pick(row: Any) -> Sequence[Any]:
-        return tuple([getattr(row, name) for name in names]) if hasattr(row, "_fields") else row
-
-    return pick
+def _picked(row: Any, fields: tuple[str, ...]) -> Sequence[Any]:
+    if not hasattr(row, "_fields"):
+        return tuple(row)
+    return tuple([getattr(row, name) for name in fields])
 
 
 def facts(report: CacheReport) -> list[tuple[str, str]]:
@@ -159,9 +175,17 @@ def facts(report: CacheReport) -> list[tuple[str, str]]:
     found.append(("garbage", _garbage(report)))
     if free.refused:
         found.append(("collection", f"refused: {free.refused}"))
+    if report.policy is not None:
+        found.append(("policy", _policy(report.policy)))
     found.append(("findings", str(len(report.findings))))
     found.append(("unsigned", f"{len(report.unsigned)} of {output.count(totals.images, 'image')}"))
     return found
+
+
+def _policy(effect: PolicyEffect) -> str:
+    if effect.refused:
+        return f"refused: {effect.refused}"
+    return f"would remove {output.count(effect.names, 'name')} and free {output.size(effect.size)}"
 
 
 def _registries(count: int) -> str:
@@ -197,6 +221,7 @@ def rows_of(report: CacheReport, key: str) -> tuple[tuple[Column, ...], Sequence
         "sharing": model.SharingBand,
         "shared_blobs": model.SharedBlob,
         "findings": model.ReportedFinding,
+        "activity": model.ActivityDay,
     }
     if key == "unsigned":
         return (column("name"),), [(name,) for name in report.unsigned]

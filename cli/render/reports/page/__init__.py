@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cachedb.operations.report.model import CacheReport, LayerShares
 
 _SCRIPTS: Final = ("core.js", "treemap.js", "tables.js", "charts.js", "main.js")
-_SHORT: Final = 12
 _LEVEL: Final = 1  # of compression: higher ones take twice the time, and save a tenth
 _MODELS: Final[dict[str, type[Any]]] = {
     "images": model.ReportedImage,
@@ -39,6 +38,7 @@ _MODELS: Final[dict[str, type[Any]]] = {
     "sharing": model.SharingBand,
     "shared_blobs": model.SharedBlob,
     "findings": model.ReportedFinding,
+    "activity": model.ActivityDay,
 }
 _SECTIONS: Final = (
     ("overview", "Overview"),
@@ -117,9 +117,10 @@ def _data(report: CacheReport, layers: LayerShares) -> dict[str, object]:
         **{key: getattr(report, key) for key in _MODELS},
         "totals": report.totals._asdict(),
         "collection": report.collection._asdict(),
+        "policy": report.policy and report.policy._asdict(),
         "unsigned": report.unsigned,
         "layers": {
-            "digests": "".join(digest.partition(":")[2][:_SHORT] for digest in layers.digests),
+            "digests": "".join(layers.digests),
             "sizes": layers.sizes,
             "holders": layers.holders,
             # Differences of sorted places, which compress to a third.

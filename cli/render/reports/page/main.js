@@ -20,7 +20,7 @@ function fact(title, value, note, mood = null) {
 }
 
 function overview(data) {
-  const { totals, collection, findings, unsigned } = data;
+  const { totals, collection, policy, findings, unsigned } = data;
   const facts = element(
     "dl",
     { class: "facts", id: "overview" },
@@ -29,6 +29,7 @@ function overview(data) {
     fact("On disk", size(totals.size), count(totals.blobs, "blob")),
     fact("Saved by sharing", size(totals.saved), `${size(totals.shared)} are shared`),
     fact("Collection would free", collection.refused ? "refused" : size(collection.size), collection.refused ? show(collection.refused) : `${size(totals.garbage)} unreferenced`, collection.refused ? "bad" : null),
+    policy ? fact("Policy would free", policy.refused ? "refused" : size(policy.size), policy.refused ? show(policy.refused) : count(policy.names, "name"), policy.refused ? "bad" : null) : null,
     fact("Findings", NUMBER.format(findings.length), "broken, incomplete, mismatched", findings.length ? "bad" : "good"),
     fact("Unsigned images", NUMBER.format(unsigned.length), `of ${NUMBER.format(totals.images)}`),
   );
@@ -68,6 +69,7 @@ function tableCards(data, treemap) {
     card("images", "Images", "A name opens the image in the treemap.", images.element),
     card("repositories", "Repositories", "Exclusive: bytes that no other repository holds.", repositories.element),
     card("findings", "Findings", "Platforms and images that are broken, incomplete or mismatched.", findings),
+    data.activity.length ? card("activity", "Activity", "Operations by day; bytes that pulls and imports brought, and that collections freed.", new DataTable("Activity", [["date", "Day", "day"], ["operations", "Operations", "number"], ["received", "Received", "size"], ["freed", "Freed", "size"]], data.activity, { sort: ["date", -1], search: false }).element) : null,
     element("div", { class: "pair" }, card("shared", "Shared blobs", "By what their copies would take.", shared.element), card("types", "Media types", "All files below blobs.", types.element)),
   ];
 }
@@ -95,7 +97,7 @@ async function start() {
     treemap.section(),
     new PlatformMatrix(data.images).section(),
     element("div", { class: "pair" }, ageSection(data.ages), new Growth(data.growth).section()),
-    ...tableCards(data, treemap),
+    ...tableCards(data, treemap).filter(Boolean),
   );
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
