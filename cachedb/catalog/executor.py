@@ -52,6 +52,11 @@ class Connection:
         cursor = self.driver.execute(self._texts[statement.name], values)
         return [value for (value,) in cursor]
 
+    def each_value(self, statement: Scalars[_T], /, **values: Bound) -> Iterator[_T]:
+        """Yield the values of a statement of one column as the driver reads them."""
+        for (value,) in self.driver.execute(self._texts[statement.name], values):
+            yield value
+
     def value(self, statement: Scalars[_T], /, **values: Bound) -> _T | None:
         """Return the first value of a statement of one column, or None if it selects none."""
         row = self.driver.execute(self._texts[statement.name], values).fetchone()

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, verification
 from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
+from cachedb.oci.digest import Digest
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.blobs import BlobFile, BlobStore
-    from cachedb.oci.digest import Digest
 
 # How many blobs are recorded in one transaction.
 _PORTION = 20_000
@@ -93,12 +94,30 @@ def verify(
     return Verification(blobs=blobs, bytes=size, findings=findings)
 
 
-def _digests(connection: Connection, targets: Collection[int] | None) -> list[Digest]:
+class _Digests:
+    """Many digests in few bytes: 72 each, where a `Digest` in a list takes 200 and more.
+
+    They are read in one transaction and used without one, so that all of them are held, whatever a
+    catalog claims to have.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._lines = bytearray()
+        for text in texts:
+            if codecs.digest(text).is_verifiable:
+                self._lines += text.encode() + b"\n"
+
+    def __iter__(self) -> Iterator[Digest]:
+        start = 0
+        while (end := self._lines.find(b"\n", start)) >= 0:
+            yield Digest.declared(self._lines[start:end].decode())
+            start = end + 1
+
+
+def _digests(connection: Connection, targets: Collection[int] | None) -> _Digests:
     if targets is None:
-        found = connection.values(verification.FILES)
-    else:
-        found = connection.values(verification.FILES_OF, targets=many(targets))
-    return [digest for text in found if (digest := codecs.digest(text)).is_verifiable]
+        return _Digests(connection.each_value(verification.FILES))
+    return _Digests(connection.each_value(verification.FILES_OF, targets=many(targets)))
 
 
 def _missing(connection: Connection, targets: Collection[int] | None) -> list[Digest]:
@@ -176,5 +195,7 @@ def _names(connection: Connection, digest: Digest) -> tuple[str | None, ...]:
     return tuple(row.name for row in connection.each(refs.CONTAINING_DIGEST, digest=digest))
 
 
-def _batches(digests: Sequence[Digest], length: int) -> Iterator[Sequence[Digest]]:
-    return (digests[start : start + length] for start in range(0, len(digests), length))
+def _batches(digests: Iterable[Digest], length: int) -> Iterator[list[Digest]]:
+    waiting = iter(digests)
+    while batch := list(islice(waiting, length)):
+        yield batch
