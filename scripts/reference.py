@@ -12,7 +12,7 @@ from cachedb.cli.app import app
 from cachedb.cli.settings import defaults
 from cachedb.limits import Limit
 from cachedb.query import vocabulary
-from scripts import python_reference
+from scripts import json_schemas, python_reference, schema_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 _MADE = "<!-- Generated from the code by `make golden`; do not edit. -->\n"
@@ -301,5 +301,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "exit-codes.md": exit_codes,
     "limits.md": limit_table,
     "python.md": python_reference.page,
+    "json-schemas.md": json_schemas.page,
     "query-language.md": query_language,
+    "schema.md": schema_reference.page,
 }
