@@ -140,9 +140,10 @@ class CacheRetention(CacheReader):
 
         return retention.plan(self._with_all_uses(), policy)
 
-    def plan_prune(self, rules: PruneRules, *, grace: float = GRACE_SECONDS) -> PrunePlan:
+    def plan_prune(self, rules: PruneRules | str, *, grace: float = GRACE_SECONDS) -> PrunePlan:
         """Plan which names some rules remove, and what that frees; changes nothing.
 
+        Text is a policy in TOML: ``version = 1``, ``unused-for = "90d"``.
         Blobs that a collection with that grace period would free count as free space already.
 
         Raises:
@@ -154,6 +155,8 @@ class CacheRetention(CacheReader):
         from cachedb.operations.gc import mark
         from cachedb.operations.prune import limits, plan
 
+        if isinstance(rules, str):
+            rules = self.policy_rules(rules)
         catalog = self._with_all_uses()
         disk = limits.space(self.layout)
         if rules.min_free is not None:

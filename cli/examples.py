@@ -76,6 +76,12 @@ EXAMPLES: Final = {
     "pin": ("cachedb pin example.com/app:1",),
     "unpin": ("cachedb unpin example.com/app:1",),
     "log": ("cachedb log --limit 10", "cachedb log --since 7d --format json"),
+    "prune": (
+        "cachedb prune --dry-run --max-size 50G --keep tag:1",
+        "cachedb prune --yes --unused-for 90d",
+    ),
+    "policy": ("cachedb policy check policy.toml",),
+    "sync": ("cachedb sync --dry-run images.txt",),
     "sample": ("cachedb sample", "cachedb sample try"),
     "cache": ("cachedb cache dir",),
     "config": (

@@ -33,6 +33,7 @@ _CACHE = {
     "Open and change": "cache.Cache",
     "Transfer": "cache_transfers.CacheTransfers",
     "Remove": "cache_retention.CacheRetention",
+    "Retain": "cache_retention.CacheRetention",
     "Read": "cache_reader.CacheReader",
     "Read inside layers": "cache_files.CacheFiles",
 }

@@ -208,6 +208,15 @@ def test_a_removal_of_no_names_removes_nothing(cache: Cache) -> None:
     assert len(cache.list()) == 2
 
 
+def test_prune_takes_a_policy_as_text(cache: Cache) -> None:
+    cache.pin(sample.APP)
+    plan = cache.plan_prune('version = 1\ndrop = ["repo:app", "repo:tool"]\nmax-size = "50G"')
+    assert len(cache.list()) == 2
+    assert [root.name for root in cache.prune(plan)] == [sample.TOOL]
+    assert "\n" not in repr(plan)
+    assert [image.name for image in cache.list()] == [sample.APP]
+
+
 # -- lifetime and threads --------------------------------------------------------------------
 
 

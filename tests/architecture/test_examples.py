@@ -69,6 +69,8 @@ def original(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     sample.write(folder)
     image = build.image(build.layer({"app": "1"}))
     listed = build.index(image, build.sbom(image, {"openssl": "3.0.2"}))
+    (folder / "policy.toml").write_text('version = 1\nunused-for = "90d"\n')
+    (folder / "images.txt").write_text(f"{registry}/app:1\n")
     (folder / "listed.tar").write_bytes(build.archive({f"{registry}/app:1": listed}))
     with Cache.create(folder / "cache") as cache:
         for archive in ("app.tar", "tool.tar", "listed.tar"):

@@ -43,11 +43,12 @@ def test_the_commands_of_readme_mirror_40_images(
     job = readme.block("Mirror images in CI", "sh").replace("mirror.example.com", mirror.host)
 
     first = readme.run_shell(machine, job)
+    (machine.home / "images.txt").write_text("".join(f"{name}\n" for name in list(named)[:3]))
     second = readme.run_shell(machine, job)
 
     digests = [thing.digest for thing in named.values()]
     assert first.split() == [*digests, *digests]
-    assert second.split() == first.split()
+    assert second.split() == [*digests[:3], *digests[:3]]
     for number, digest in enumerate(digests):
         assert tags(mirror.host, f"team/app{number}") == {"1": digest}
     with Cache.open(machine.home / "mirror") as cache:
