@@ -65,10 +65,21 @@ class Insert(Named):
 
 
 def many(values: Iterable[str | int]) -> str:
-    """Encode a list as one bound value, a JSON array: the text is the same for any length."""
+    """Encode a list as one bound value, a JSON array: the text is the same for any length.
+
+    Lists of ids and of plain names, as most commands bind, are JSON without an encoder, whose
+    import takes 2 ms.
+    """
     listed = list(values)
     if all(type(value) is int for value in listed):
-        return str(listed)  # JSON as it is; reading by ids does without the 2 ms of `import json`
+        return str(listed)
+    if all(isinstance(value, str) and _is_plain(value) for value in listed):
+        return '["' + '","'.join(map(str, listed)) + '"]'
     import json  # noqa: PLC0415
 
     return json.dumps(listed, separators=(",", ":"))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text stands in JSON as it is, between quotes."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text

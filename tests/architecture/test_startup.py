@@ -196,6 +196,29 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> build.Tree:
     return tree
 
 
+@pytest.fixture(scope="module")
+def typer_alone() -> int:
+    """Instructions of a process that only imports typer."""
+    require("valgrind")
+    return instructions("-c", "import typer")
+
+
+@pytest.mark.parametrize(
+    ("command", "budget"),
+    [
+        ("ls", 1.45), ("find-root app:1", 1.4), ("validate", 1.5), ("query refs", 2.1),
+        ("rm --dry-run app:1", 2.0), ("gc --dry-run", 2.1),
+    ],
+)  # fmt: skip
+def test_a_command_costs_no_more_than_its_budget(
+    settled: build.Tree, typer_alone: int, command: str, budget: float
+) -> None:
+    """The whole process, as a multiple of what `import typer` costs on the same Python."""
+    words = ("-m", "cachedb", *command.split(), "--cache", str(settled.path))
+
+    assert instructions(*words) < typer_alone * budget
+
+
 _LOCAL = [
     "ls", "ls --format json", "ls --quiet", "find-root app:1", "show app:1", "tree app:1",
     f"why {build.image().config.digest}", "du", "du app:1", "validate", "verify",

@@ -1,10 +1,13 @@
 """What is compiled ahead is what the statements compile to, and answers as they do."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import LargeBinary, Text
 from sqlalchemy.dialects import sqlite
 
@@ -177,3 +180,8 @@ def test_no_plan_scans_a_list_for_each_row() -> None:
     first_steps = [step for line, step in pairwise(lines) if "CORRELATED" in line]
     assert first_steps
     assert not [step for step in first_steps if step.lstrip().startswith("SCAN")]
+
+
+@given(st.lists(st.integers()) | st.lists(st.text()) | st.lists(st.text('ab"\\/\x7f é')))
+def test_a_bound_list_is_json(values: list[int] | list[str]) -> None:
+    assert json.loads(many(values)) == values
