@@ -983,7 +983,7 @@ INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (%s::INTEGER, 
 
 -- name: sbom_rows.listed_by
 SELECT link.child_id FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND link.role =
+value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND (link.role =
 3::INTEGER AND ((EXISTS (SELECT subject.id FROM link AS subject WHERE subject.parent_id =
 link.parent_id AND subject.role = 4::INTEGER)) OR (EXISTS (SELECT listed_attestation.id FROM
 link AS listed_attestation JOIN link_annotation AS kind_of_entry ON kind_of_entry.link_id =
@@ -997,7 +997,8 @@ ref.target_id = link.parent_id AND (substr(ref.tag, length(ref.tag) - 3::INTEGER
 ref_annotation.value = 'atts'::VARCHAR OR substr(ref_annotation.value,
 length(ref_annotation.value) - 4::INTEGER) = '/atts'::VARCHAR OR ref_annotation.value =
 'sboms'::VARCHAR OR substr(ref_annotation.value, length(ref_annotation.value) - 5::INTEGER) =
-'/sboms'::VARCHAR))));
+'/sboms'::VARCHAR)))) OR (EXISTS (SELECT sbom.document_id FROM sbom WHERE sbom.document_id =
+link.child_id)));
 
 -- name: sbom_rows.near
 WITH attached AS (SELECT ref.target_id AS manifest_id, blob.id AS target_id FROM ref JOIN blob

@@ -912,7 +912,7 @@ INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (?, ?, ?);
 
 -- name: sbom_rows.listed_by
 SELECT link.child_id FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_each(:ids) AS anon_1) AND link.role = 3 AND ((EXISTS (SELECT subject.id FROM
+value FROM json_each(:ids) AS anon_1) AND (link.role = 3 AND ((EXISTS (SELECT subject.id FROM
 link AS subject WHERE subject.parent_id = link.parent_id AND subject.role = 4)) OR (EXISTS
 (SELECT listed_attestation.id FROM link AS listed_attestation JOIN link_annotation AS
 kind_of_entry ON kind_of_entry.link_id = listed_attestation.id WHERE
@@ -923,7 +923,8 @@ ref_annotation.ref_id = ref.id AND ref_annotation."key" = 'kind' WHERE ref.targe
 link.parent_id AND (substr(ref.tag, length(ref.tag) - 3) = '.att' OR substr(ref.tag,
 length(ref.tag) - 4) = '.sbom' OR ref_annotation.value = 'atts' OR substr(ref_annotation.value,
 length(ref_annotation.value) - 4) = '/atts' OR ref_annotation.value = 'sboms' OR
-substr(ref_annotation.value, length(ref_annotation.value) - 5) = '/sboms'))));
+substr(ref_annotation.value, length(ref_annotation.value) - 5) = '/sboms')))) OR (EXISTS
+(SELECT sbom.document_id FROM sbom WHERE sbom.document_id = link.child_id)));
 
 -- name: sbom_rows.near
 WITH attached AS (SELECT ref.target_id AS manifest_id, blob.id AS target_id FROM ref JOIN blob

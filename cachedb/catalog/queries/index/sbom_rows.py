@@ -72,9 +72,11 @@ def called_so() -> CompoundSelect[int]:
 
 @defines(sbom_rows.LISTED_BY)
 def listed_by() -> Select[int]:
-    """Select what manifests call a document."""
+    """Select what manifests call a document, or did while an entry attached them."""
+    was_read = select(sbom.c.document_id).where(sbom.c.document_id == link.c.child_id)
     return select(link.c.child_id).where(
-        link.c.parent_id.in_(each_id("ids")), _is_of_describing_manifest()
+        link.c.parent_id.in_(each_id("ids")),
+        _is_of_describing_manifest() | was_read.correlate(link).exists(),
     )
 
 
