@@ -109,6 +109,13 @@ def test_a_name_that_only_its_annotation_pins_stays_pinned_when_it_moves(
     assert pinned(tree) == {APP}
 
 
+def test_a_pinned_name_that_tag_moves_stays_pinned(cache: Cache, tree: build.Tree) -> None:
+    cache.pin([APP])
+    cache.tag(TOOL, APP)
+    assert {e["digest"] for e in tree.entries()} == {OTHER.digest}
+    assert annotated(tree) == {APP}
+
+
 def test_a_name_that_another_tool_moves_stays_pinned(cache: Cache, tree: build.Tree) -> None:
     cache.pin([APP])
     tree.add(NEWER, APP)

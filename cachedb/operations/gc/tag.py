@@ -57,10 +57,12 @@ def tag(layout: Layout, catalog: Catalog, source: str, target: Reference) -> Tag
             wanted = {root.digest for root in image.roots}
             moving = connection.rows(refs.OF_NAMES, names=many([name])) if before - wanted else []
             weak = weak_roots.orphaned(connection, [row.id for row in moving])
+            pinned = pins.pinned_keys(index, history.pins(connection))
         if before != wanted:
             gone = {row.digest for row in weak} - wanted
             kept = index.without(lambda ref: ref.name is None and ref.descriptor.digest in gone)
-            _replace(layout, catalog, kept.naming((name, _described(r)) for r in image.roots))
+            after = kept.naming((name, _described(root)) for root in image.roots)
+            _replace(layout, catalog, pins.restored(after, pinned))
         with catalog.writing() as connection:
             connection.write(
                 refs.RECORD_SOURCE, name=name, source="tag", origin=image.name, pulled=None
