@@ -30,7 +30,7 @@ from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.operations.read.listing import Listing
@@ -72,13 +72,16 @@ def command(
 
     Without a query, an entry of index.json that cannot be read is a row without a name.
 
-    A query with show or group, or of another noun, is answered as by cachedb query.
+    --columns chooses columns under the names in the header, or those of a query. A query with show
+    or group, or of another noun, is answered as by cachedb query.
     """
     if words and where is not None:
         raise InvalidInput("both QUERY and --where are given", hint="use one of them")
+    chosen = tables.places_of(_COLUMNS, columns) if group is None else []
+    listed_columns = None if chosen else columns  # else a clause of the query
     asked = [
         *([where] if where is not None else words or ()),
-        *clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset),
+        *clauses(group=group, columns=listed_columns, sort=sort, limit=limit, offset=offset),
     ]
     end = tables.line_end(form, quiet=quiet, null=null)
     if not asked:
@@ -86,7 +89,7 @@ def command(
 
         with open_cache(cache) as opened:
             listed, unreadable = opened.answer(list_images), opened.unreadable_entries()
-        _print(listed, form, unreadable, quiet=quiet, end=end)
+        _print(listed, form, unreadable, chosen, quiet=quiet, end=end)
         return
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)
@@ -96,7 +99,7 @@ def command(
         is_listing = not query.clauses.show and not query.clauses.group
         has_all = {column.name for column in _COLUMNS}.issuperset(fields)
         if query.noun in {"refs", "images"} and is_listing and has_all:
-            _print(opened.list(query), form, quiet=quiet, end=end)
+            _print(opened.list(query), form, (), chosen, quiet=quiet, end=end)
         else:
             from cachedb.cli.render.answers import print_answer
 
@@ -108,6 +111,7 @@ def _print(
     listed: Iterable[Listing],
     form: str,
     unreadable: Iterable[UnreadableEntry] = (),
+    chosen: Sequence[int] = (),
     *,
     quiet: bool,
     end: str,
@@ -133,8 +137,10 @@ def _print(
         (None, each.address if form is Format.TABLE else each.digest, [], 0, "unreadable", False)
         for each in unreadable
     ]
-    if form is Format.TABLE and not any(row[-1] for row in rows):
+    if not chosen:
         # A table has no column that would be empty in every row.
-        tables.render(_COLUMNS[:-1], (row[:-1] for row in rows), form, end=end)
-    else:
-        tables.render(_COLUMNS, rows, form, end=end)
+        is_short = form is Format.TABLE and not any(row[-1] for row in rows)
+        chosen = range(len(_COLUMNS) - 1 if is_short else len(_COLUMNS))
+    tables.render(
+        [_COLUMNS[i] for i in chosen], ([row[i] for i in chosen] for row in rows), form, end=end
+    )

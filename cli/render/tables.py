@@ -88,6 +88,13 @@ def render(
             _filled_in(columns, rows, form, end)
 
 
+def places_of(columns: Sequence[Column], text: str | None) -> list[int]:
+    """Return the places of columns in a text such as `NAME,size`; none if one is unknown."""
+    known = [column.name for column in columns]
+    names = [] if text is None else [name.strip() for name in text.lower().split(",")]
+    return [known.index(name) for name in names] if set(names) <= set(known) else []
+
+
 def line_end(form: str, *, quiet: bool, null: bool) -> str:
     """Return the end of lines: NUL with --null, else a newline.
 

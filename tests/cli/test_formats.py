@@ -11,7 +11,7 @@ import pytest
 from cachedb.cli.app import _COMMANDS
 from cachedb.cli.render import output, tables
 from tests import build
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, succeed
 from tests.conftest import APP, BASE, TOOL
 
 APP_1, TOOL_2 = "example.com/app:1", "docker.io/library/tool:2"
@@ -204,3 +204,20 @@ def test_an_image_without_a_name_is_shown_as_such(run: Run, tree: build.Tree) ->
 )
 def test_sizes_are_written_in_powers_of_1000(value: int, text: str) -> None:
     assert output.size(value) == text
+
+
+@pytest.mark.parametrize("where", [(), ("tag:2",)])
+def test_ls_chooses_columns_under_the_names_of_its_header(
+    run: Run, populated: build.Tree, where: tuple[str, ...]
+) -> None:
+    told = succeed(run, populated.path, "ls", *where, "--columns", "STATE,platforms,name")
+    head, *rows = told.splitlines()
+
+    assert head.split() == ["STATE", "PLATFORMS", "NAME"]
+    assert rows[-1 if where else 0].split()[2].endswith(":2")
+    words = ("ls", *where, "--columns", "name,size", "--format", "json")
+    assert [list(row) for row in json.loads(succeed(run, populated.path, *words))] == [
+        ["name", "size"]
+    ] * len(rows)
+    mixed = succeed(run, populated.path, "ls", *where, "--columns", "name,registry")
+    assert mixed.splitlines()[0].split() == ["NAME", "REGISTRY"]
