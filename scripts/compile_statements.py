@@ -48,8 +48,10 @@ def handles() -> list[Named]:
     found: dict[str, Named] = {}
     for module in _modules(cachedb.catalog.statements):
         for value in vars(module).values():
-            if isinstance(value, Named):
-                found[value.name] = value
+            # A module may have a table of handles, which differ in a column.
+            for each in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(each, Named):
+                    found[each.name] = each
     return [found[name] for name in sorted(found)]
 
 

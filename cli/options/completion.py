@@ -66,9 +66,10 @@ _BASH: Final = "complete_bash"
 def names(context: typer.Context, incomplete: str) -> list[str]:
     """Complete a name; what looks like a digest is completed as one."""
     from cachedb.catalog import completion
+    from cachedb.catalog.statements.completion import Values
 
     is_digest = incomplete.startswith("sha256:") and len(incomplete) >= _LEAST
-    column = completion.Values(*(_DIGESTS if is_digest else _NAMES))
+    column = Values(*(_DIGESTS if is_digest else _NAMES))
     return completion.values_of(_catalog(context), column, incomplete)
 
 
@@ -125,7 +126,8 @@ def _candidates(
 
 
 def _values(catalog: Path, wanted: ValuesOf, prefix: str) -> list[str]:
-    from cachedb.catalog.completion import Values, values_of
+    from cachedb.catalog.completion import values_of
+    from cachedb.catalog.statements.completion import Values
 
     if wanted.field in _SPLIT:
         return _in_two_parts(catalog, wanted.field, prefix)
@@ -140,7 +142,8 @@ def _values(catalog: Path, wanted: ValuesOf, prefix: str) -> list[str]:
 
 def _in_two_parts(catalog: Path, field: str, prefix: str) -> list[str]:
     """Complete what has a first part before a slash, one part at a time."""
-    from cachedb.catalog.completion import Values, values_of
+    from cachedb.catalog.completion import values_of
+    from cachedb.catalog.statements.completion import Values
 
     table, first, second = _SPLIT[field]
     before, slash, behind = prefix.partition("/")

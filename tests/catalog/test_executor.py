@@ -40,6 +40,7 @@ VALUES: dict[str, Any] = {
     "digests": many([IMAGE.digest, IMAGE.blobs[0].digest]),
     "low": "sha256:0",
     "high": "sha256:g",
+    "most": 100,
     "blob_id": 1,
     "moment": 1_700_000_000_000_000,
     "problem": "its bytes are wrong",

@@ -167,6 +167,142 @@ ALL SELECT 'sbom.packages' AS place, count(*) AS rows, min(CAST(sbom.packages AS
 example FROM sbom WHERE sbom.packages NOT BETWEEN 0::INTEGER AND 9223372036854775807::INTEGER
 HAVING count(*) > 0::INTEGER ORDER BY place;
 
+-- name: completion.annotation_key
+SELECT DISTINCT annotation.key FROM annotation WHERE annotation.key >= %(low)s::VARCHAR AND
+annotation.key < %(high)s::VARCHAR ORDER BY annotation.key LIMIT %(most)s;
+
+-- name: completion.annotation_value_of_key
+SELECT DISTINCT annotation.value FROM annotation WHERE annotation.value >= %(low)s::VARCHAR AND
+annotation.value < %(high)s::VARCHAR AND annotation.key = %(key)s::VARCHAR ORDER BY
+annotation.value LIMIT %(most)s;
+
+-- name: completion.blob_artifact_type
+SELECT DISTINCT blob.artifact_type FROM blob WHERE blob.artifact_type >= %(low)s::VARCHAR AND
+blob.artifact_type < %(high)s::VARCHAR ORDER BY blob.artifact_type LIMIT %(most)s;
+
+-- name: completion.blob_digest
+SELECT DISTINCT blob.digest FROM blob WHERE blob.digest >= %(low)s::VARCHAR AND blob.digest <
+%(high)s::VARCHAR ORDER BY blob.digest LIMIT %(most)s;
+
+-- name: completion.blob_media_type
+SELECT DISTINCT blob.media_type FROM blob WHERE blob.media_type >= %(low)s::VARCHAR AND
+blob.media_type < %(high)s::VARCHAR ORDER BY blob.media_type LIMIT %(most)s;
+
+-- name: completion.config_entrypoint
+SELECT DISTINCT config.entrypoint FROM config WHERE config.entrypoint >= %(low)s::VARCHAR AND
+config.entrypoint < %(high)s::VARCHAR ORDER BY config.entrypoint LIMIT %(most)s;
+
+-- name: completion.env_key
+SELECT DISTINCT env.key FROM env WHERE env.key >= %(low)s::VARCHAR AND env.key <
+%(high)s::VARCHAR ORDER BY env.key LIMIT %(most)s;
+
+-- name: completion.env_value_of_key
+SELECT DISTINCT env.value FROM env WHERE env.value >= %(low)s::VARCHAR AND env.value <
+%(high)s::VARCHAR AND env.key = %(key)s::VARCHAR ORDER BY env.value LIMIT %(most)s;
+
+-- name: completion.label_key
+SELECT DISTINCT label.key FROM label WHERE label.key >= %(low)s::VARCHAR AND label.key <
+%(high)s::VARCHAR ORDER BY label.key LIMIT %(most)s;
+
+-- name: completion.label_value_of_key
+SELECT DISTINCT label.value FROM label WHERE label.value >= %(low)s::VARCHAR AND label.value <
+%(high)s::VARCHAR AND label.key = %(key)s::VARCHAR ORDER BY label.value LIMIT %(most)s;
+
+-- name: completion.link_annotation_key
+SELECT DISTINCT link_annotation.key FROM link_annotation WHERE link_annotation.key >=
+%(low)s::VARCHAR AND link_annotation.key < %(high)s::VARCHAR ORDER BY link_annotation.key LIMIT
+%(most)s;
+
+-- name: completion.link_annotation_value_of_key
+SELECT DISTINCT link_annotation.value FROM link_annotation WHERE link_annotation.value >=
+%(low)s::VARCHAR AND link_annotation.value < %(high)s::VARCHAR AND link_annotation.key =
+%(key)s::VARCHAR ORDER BY link_annotation.value LIMIT %(most)s;
+
+-- name: completion.link_artifact_type
+SELECT DISTINCT link.artifact_type FROM link WHERE link.artifact_type >= %(low)s::VARCHAR AND
+link.artifact_type < %(high)s::VARCHAR ORDER BY link.artifact_type LIMIT %(most)s;
+
+-- name: completion.link_media_type
+SELECT DISTINCT link.media_type FROM link WHERE link.media_type >= %(low)s::VARCHAR AND
+link.media_type < %(high)s::VARCHAR ORDER BY link.media_type LIMIT %(most)s;
+
+-- name: completion.package_license
+SELECT DISTINCT package.license FROM package WHERE package.license >= %(low)s::VARCHAR AND
+package.license < %(high)s::VARCHAR ORDER BY package.license LIMIT %(most)s;
+
+-- name: completion.package_name
+SELECT DISTINCT package.name FROM package WHERE package.name >= %(low)s::VARCHAR AND
+package.name < %(high)s::VARCHAR ORDER BY package.name LIMIT %(most)s;
+
+-- name: completion.package_purl
+SELECT DISTINCT package.purl FROM package WHERE package.purl >= %(low)s::VARCHAR AND
+package.purl < %(high)s::VARCHAR ORDER BY package.purl LIMIT %(most)s;
+
+-- name: completion.package_type
+SELECT DISTINCT package.type FROM package WHERE package.type >= %(low)s::VARCHAR AND
+package.type < %(high)s::VARCHAR ORDER BY package.type LIMIT %(most)s;
+
+-- name: completion.package_version
+SELECT DISTINCT package.version FROM package WHERE package.version >= %(low)s::VARCHAR AND
+package.version < %(high)s::VARCHAR ORDER BY package.version LIMIT %(most)s;
+
+-- name: completion.package_version_of_name
+SELECT DISTINCT package.version FROM package WHERE package.version >= %(low)s::VARCHAR AND
+package.version < %(high)s::VARCHAR AND package.name = %(key)s::VARCHAR ORDER BY
+package.version LIMIT %(most)s;
+
+-- name: completion.platform_architecture
+SELECT DISTINCT platform.architecture FROM platform WHERE platform.architecture >=
+%(low)s::VARCHAR AND platform.architecture < %(high)s::VARCHAR ORDER BY platform.architecture
+LIMIT %(most)s;
+
+-- name: completion.platform_architecture_of_os
+SELECT DISTINCT platform.architecture FROM platform WHERE platform.architecture >=
+%(low)s::VARCHAR AND platform.architecture < %(high)s::VARCHAR AND platform.os =
+%(key)s::VARCHAR ORDER BY platform.architecture LIMIT %(most)s;
+
+-- name: completion.platform_os
+SELECT DISTINCT platform.os FROM platform WHERE platform.os >= %(low)s::VARCHAR AND platform.os
+< %(high)s::VARCHAR ORDER BY platform.os LIMIT %(most)s;
+
+-- name: completion.platform_variant
+SELECT DISTINCT platform.variant FROM platform WHERE platform.variant >= %(low)s::VARCHAR AND
+platform.variant < %(high)s::VARCHAR ORDER BY platform.variant LIMIT %(most)s;
+
+-- name: completion.ref_annotation_key
+SELECT DISTINCT ref_annotation.key FROM ref_annotation WHERE ref_annotation.key >=
+%(low)s::VARCHAR AND ref_annotation.key < %(high)s::VARCHAR ORDER BY ref_annotation.key LIMIT
+%(most)s;
+
+-- name: completion.ref_annotation_value_of_key
+SELECT DISTINCT ref_annotation.value FROM ref_annotation WHERE ref_annotation.value >=
+%(low)s::VARCHAR AND ref_annotation.value < %(high)s::VARCHAR AND ref_annotation.key =
+%(key)s::VARCHAR ORDER BY ref_annotation.value LIMIT %(most)s;
+
+-- name: completion.ref_name
+SELECT DISTINCT ref.name FROM ref WHERE ref.name >= %(low)s::VARCHAR AND ref.name <
+%(high)s::VARCHAR ORDER BY ref.name LIMIT %(most)s;
+
+-- name: completion.ref_origin
+SELECT DISTINCT ref.origin FROM ref WHERE ref.origin >= %(low)s::VARCHAR AND ref.origin <
+%(high)s::VARCHAR ORDER BY ref.origin LIMIT %(most)s;
+
+-- name: completion.ref_registry
+SELECT DISTINCT ref.registry FROM ref WHERE ref.registry >= %(low)s::VARCHAR AND ref.registry <
+%(high)s::VARCHAR ORDER BY ref.registry LIMIT %(most)s;
+
+-- name: completion.ref_repo
+SELECT DISTINCT ref.repo FROM ref WHERE ref.repo >= %(low)s::VARCHAR AND ref.repo <
+%(high)s::VARCHAR ORDER BY ref.repo LIMIT %(most)s;
+
+-- name: completion.ref_repo_of_registry
+SELECT DISTINCT ref.repo FROM ref WHERE ref.repo >= %(low)s::VARCHAR AND ref.repo <
+%(high)s::VARCHAR AND ref.registry = %(key)s::VARCHAR ORDER BY ref.repo LIMIT %(most)s;
+
+-- name: completion.ref_tag
+SELECT DISTINCT ref.tag FROM ref WHERE ref.tag >= %(low)s::VARCHAR AND ref.tag <
+%(high)s::VARCHAR ORDER BY ref.tag LIMIT %(most)s;
+
 -- name: configs.env
 SELECT env.key, env.value FROM env WHERE env.blob_id = %(blob_id)s::INTEGER ORDER BY env.key;
 

@@ -156,6 +156,138 @@ example FROM repository_blob WHERE repository_blob.seen NOT BETWEEN -62135683200
 rows, min(CAST(sbom.packages AS TEXT)) AS example FROM sbom WHERE sbom.packages NOT BETWEEN 0
 AND 9223372036854775807 HAVING count(*) > 0 ORDER BY place;
 
+-- name: completion.annotation_key
+SELECT DISTINCT annotation."key" FROM annotation WHERE annotation."key" >= :low AND
+annotation."key" < :high ORDER BY annotation."key" LIMIT :most OFFSET 0;
+
+-- name: completion.annotation_value_of_key
+SELECT DISTINCT annotation.value FROM annotation WHERE annotation.value >= :low AND
+annotation.value < :high AND annotation."key" = :key ORDER BY annotation.value LIMIT :most
+OFFSET 0;
+
+-- name: completion.blob_artifact_type
+SELECT DISTINCT blob.artifact_type FROM blob WHERE blob.artifact_type >= :low AND
+blob.artifact_type < :high ORDER BY blob.artifact_type LIMIT :most OFFSET 0;
+
+-- name: completion.blob_digest
+SELECT DISTINCT blob.digest FROM blob WHERE blob.digest >= :low AND blob.digest < :high ORDER
+BY blob.digest LIMIT :most OFFSET 0;
+
+-- name: completion.blob_media_type
+SELECT DISTINCT blob.media_type FROM blob WHERE blob.media_type >= :low AND blob.media_type <
+:high ORDER BY blob.media_type LIMIT :most OFFSET 0;
+
+-- name: completion.config_entrypoint
+SELECT DISTINCT config.entrypoint FROM config WHERE config.entrypoint >= :low AND
+config.entrypoint < :high ORDER BY config.entrypoint LIMIT :most OFFSET 0;
+
+-- name: completion.env_key
+SELECT DISTINCT env."key" FROM env WHERE env."key" >= :low AND env."key" < :high ORDER BY
+env."key" LIMIT :most OFFSET 0;
+
+-- name: completion.env_value_of_key
+SELECT DISTINCT env.value FROM env WHERE env.value >= :low AND env.value < :high AND env."key"
+= :key ORDER BY env.value LIMIT :most OFFSET 0;
+
+-- name: completion.label_key
+SELECT DISTINCT label."key" FROM label WHERE label."key" >= :low AND label."key" < :high ORDER
+BY label."key" LIMIT :most OFFSET 0;
+
+-- name: completion.label_value_of_key
+SELECT DISTINCT label.value FROM label WHERE label.value >= :low AND label.value < :high AND
+label."key" = :key ORDER BY label.value LIMIT :most OFFSET 0;
+
+-- name: completion.link_annotation_key
+SELECT DISTINCT link_annotation."key" FROM link_annotation WHERE link_annotation."key" >= :low
+AND link_annotation."key" < :high ORDER BY link_annotation."key" LIMIT :most OFFSET 0;
+
+-- name: completion.link_annotation_value_of_key
+SELECT DISTINCT link_annotation.value FROM link_annotation WHERE link_annotation.value >= :low
+AND link_annotation.value < :high AND link_annotation."key" = :key ORDER BY
+link_annotation.value LIMIT :most OFFSET 0;
+
+-- name: completion.link_artifact_type
+SELECT DISTINCT link.artifact_type FROM link WHERE link.artifact_type >= :low AND
+link.artifact_type < :high ORDER BY link.artifact_type LIMIT :most OFFSET 0;
+
+-- name: completion.link_media_type
+SELECT DISTINCT link.media_type FROM link WHERE link.media_type >= :low AND link.media_type <
+:high ORDER BY link.media_type LIMIT :most OFFSET 0;
+
+-- name: completion.package_license
+SELECT DISTINCT package.license FROM package WHERE package.license >= :low AND package.license
+< :high ORDER BY package.license LIMIT :most OFFSET 0;
+
+-- name: completion.package_name
+SELECT DISTINCT package.name FROM package WHERE package.name >= :low AND package.name < :high
+ORDER BY package.name LIMIT :most OFFSET 0;
+
+-- name: completion.package_purl
+SELECT DISTINCT package.purl FROM package WHERE package.purl >= :low AND package.purl < :high
+ORDER BY package.purl LIMIT :most OFFSET 0;
+
+-- name: completion.package_type
+SELECT DISTINCT package.type FROM package WHERE package.type >= :low AND package.type < :high
+ORDER BY package.type LIMIT :most OFFSET 0;
+
+-- name: completion.package_version
+SELECT DISTINCT package.version FROM package WHERE package.version >= :low AND package.version
+< :high ORDER BY package.version LIMIT :most OFFSET 0;
+
+-- name: completion.package_version_of_name
+SELECT DISTINCT package.version FROM package WHERE package.version >= :low AND package.version
+< :high AND package.name = :key ORDER BY package.version LIMIT :most OFFSET 0;
+
+-- name: completion.platform_architecture
+SELECT DISTINCT platform.architecture FROM platform WHERE platform.architecture >= :low AND
+platform.architecture < :high ORDER BY platform.architecture LIMIT :most OFFSET 0;
+
+-- name: completion.platform_architecture_of_os
+SELECT DISTINCT platform.architecture FROM platform WHERE platform.architecture >= :low AND
+platform.architecture < :high AND platform.os = :key ORDER BY platform.architecture LIMIT :most
+OFFSET 0;
+
+-- name: completion.platform_os
+SELECT DISTINCT platform.os FROM platform WHERE platform.os >= :low AND platform.os < :high
+ORDER BY platform.os LIMIT :most OFFSET 0;
+
+-- name: completion.platform_variant
+SELECT DISTINCT platform.variant FROM platform WHERE platform.variant >= :low AND
+platform.variant < :high ORDER BY platform.variant LIMIT :most OFFSET 0;
+
+-- name: completion.ref_annotation_key
+SELECT DISTINCT ref_annotation."key" FROM ref_annotation WHERE ref_annotation."key" >= :low AND
+ref_annotation."key" < :high ORDER BY ref_annotation."key" LIMIT :most OFFSET 0;
+
+-- name: completion.ref_annotation_value_of_key
+SELECT DISTINCT ref_annotation.value FROM ref_annotation WHERE ref_annotation.value >= :low AND
+ref_annotation.value < :high AND ref_annotation."key" = :key ORDER BY ref_annotation.value
+LIMIT :most OFFSET 0;
+
+-- name: completion.ref_name
+SELECT DISTINCT ref.name FROM ref WHERE ref.name >= :low AND ref.name < :high ORDER BY ref.name
+LIMIT :most OFFSET 0;
+
+-- name: completion.ref_origin
+SELECT DISTINCT ref.origin FROM ref WHERE ref.origin >= :low AND ref.origin < :high ORDER BY
+ref.origin LIMIT :most OFFSET 0;
+
+-- name: completion.ref_registry
+SELECT DISTINCT ref.registry FROM ref WHERE ref.registry >= :low AND ref.registry < :high ORDER
+BY ref.registry LIMIT :most OFFSET 0;
+
+-- name: completion.ref_repo
+SELECT DISTINCT ref.repo FROM ref WHERE ref.repo >= :low AND ref.repo < :high ORDER BY ref.repo
+LIMIT :most OFFSET 0;
+
+-- name: completion.ref_repo_of_registry
+SELECT DISTINCT ref.repo FROM ref WHERE ref.repo >= :low AND ref.repo < :high AND ref.registry
+= :key ORDER BY ref.repo LIMIT :most OFFSET 0;
+
+-- name: completion.ref_tag
+SELECT DISTINCT ref.tag FROM ref WHERE ref.tag >= :low AND ref.tag < :high ORDER BY ref.tag
+LIMIT :most OFFSET 0;
+
 -- name: configs.env
 SELECT env."key", env.value FROM env WHERE env.blob_id = :blob_id ORDER BY env."key";
 
