@@ -1,4 +1,4 @@
-"""Statements on user state."""
+"""Statements on the user state of names and blobs: pins, uses, verification."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Statements on user state: names and pins, leases, repositories that hold blobs."""
