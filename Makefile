@@ -6,6 +6,7 @@
 #   make check      format, lint, types, import contracts and tests: required before a commit
 #   make golden     rewrite golden files and generated pages
 #   make bench      run benchmarks, beside other tools where installed
+#   make bench-full run every benchmark, on 10 000 images and 1 GiB: an hour
 #   make crash      campaign: kill cachedb at every system call, and check the store
 #   make soak       campaign: concurrent writers and a collector on one cache, with kills
 #   make nightly    run every campaign
@@ -24,7 +25,7 @@ ON_ALL_CORES := --numprocesses auto --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: site dist help demo test test-fast check bench golden crash soak nightly clean
+.PHONY: site dist help demo test test-fast check bench bench-full golden crash soak nightly clean
 .DEFAULT_GOAL := help
 
 help:
@@ -52,7 +53,16 @@ check: $(VENV)/.with-tools
 	$(TEST) $(ON_ALL_CORES)
 
 bench: $(VENV)/.with-tests
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.bulk
+
+bench-full: $(VENV)/.with-tests
+	@$(BIN)/python -m benchmarks.bulk --images 10000 --repeat 5
+	@$(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.reconcile
+	@$(BIN)/python -m benchmarks.registry
+	@$(BIN)/python -m benchmarks.rootfs
+	@$(BIN)/python -m benchmarks.query_latency
+	@$(BIN)/python -m benchmarks.reports
 
 golden: $(VENV)/.with-tests
 	@GOLDEN=rewrite $(TEST) -q -k golden

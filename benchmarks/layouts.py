@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -106,6 +108,34 @@ def make(path: Path, images: int) -> Writer:
         writer.name(writer.index(manifests), f"docker.io/bench/app-{number:05}:v1")
     writer.finish()
     return writer
+
+
+def extend(path: Path) -> None:
+    """Add an image with the name docker.io/bench/new:v1 to a layout, as another tool does."""
+    with tempfile.TemporaryDirectory() as folder:
+        new = Path(folder) / "new"
+        writer = Writer(new)
+        config = {
+            "architecture": "amd64",
+            "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": []},
+        }
+        writer.name(writer.image(config, [writer.layer(b"new" * 20)]), "docker.io/bench/new:v1")
+        writer.finish()
+        shutil.copytree(new / "blobs", path / "blobs", dirs_exist_ok=True)
+        added = json.loads((new / "index.json").read_text())["manifests"]
+    _rewrite(path, lambda entries: entries + added)
+
+
+def halve(path: Path) -> None:
+    """Remove the second half of the names of a layout, as another tool does."""
+    _rewrite(path, lambda entries: entries[: len(entries) // 2])
+
+
+def _rewrite(path: Path, change: Callable[[list[Any]], list[Any]]) -> None:
+    document = json.loads((path / "index.json").read_text())
+    document["manifests"] = change(document["manifests"])
+    (path / "index.json").write_text(json.dumps(document))
 
 
 def _json(value: object) -> bytes:

@@ -91,3 +91,33 @@ def show(title: str, runs: Mapping[str, Sequence[Run]]) -> None:
             f"  {timing.name:24} {wall:8.3f} {cpu:8.3f} {memory:7.0f} "
             f"{ratios[0]:>11} {ratios[1]:>10}"
         )
+
+
+def markdown(title: str, runs: Mapping[str, Sequence[Run]]) -> str:
+    """Return a table of the runs of some commands: medians, minima, ratios to the first one."""
+    lines = [f"\n### {title}\n",
+             "| command | wall s, median | minimum | ratio | CPU s, minimum | ratio | MiB |",
+             "|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    found = summary(runs)
+    base = next(iter(found.values()))
+    for name, row in found.items():
+        ratios = [row[key] / base[key] for key in ("wall_median", "cpu_minimum")]
+        lines.append(
+            f"| {name} | {row['wall_median']:.2f} | {row['wall_minimum']:.2f} | {ratios[0]:.2f} "
+            f"| {row['cpu_minimum']:.2f} | {ratios[1]:.2f} | {row['memory']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def summary(runs: Mapping[str, Sequence[Run]]) -> dict[str, dict[str, float]]:
+    """Return the figures of the runs of some commands: seconds, and the peak memory in MiB."""
+    return {
+        name: {
+            "wall_median": statistics.median(one.wall for one in found),
+            "wall_minimum": min(one.wall for one in found),
+            "cpu_median": statistics.median(one.cpu for one in found),
+            "cpu_minimum": min(one.cpu for one in found),
+            "memory": max(one.memory for one in found),
+        }
+        for name, found in runs.items()
+    }

@@ -1,6 +1,5 @@
 """What a collection of half of a layout costs, in calls of the file system, without a clock."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -27,9 +26,7 @@ def counted(counts: Counter[str], name: str, call: Callable[..., object]) -> Cal
 
 def cost(path: Path) -> Counter[str]:
     """Remove the second half of the names, as another tool does, and collect its blobs."""
-    document = json.loads((path / "index.json").read_text())
-    document["manifests"] = document["manifests"][: len(document["manifests"]) // 2]
-    (path / "index.json").write_text(json.dumps(document))
+    layouts.halve(path)
     counts: Counter[str] = Counter()
     patches = [
         mock.patch.object(os, name, counted(counts, name, getattr(os, name)))
