@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cachedb.arguments import Names
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
     from cachedb.layout import Layout
     from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.oci import Digest, Platform
@@ -142,6 +143,12 @@ class CacheReader:
             return None
         with self.catalog.reading() as connection:
             return sbom.coverage(connection)
+
+    def files_coverage(self, query: Query) -> FilesCoverageRow | None:
+        """Count refs that a query of files cannot see; None for a query of anything else."""
+        from cachedb.operations.read import run_query
+
+        return run_query.files_coverage(self.catalog, query)
 
     def saved_queries(self) -> tuple[SavedQuery, ...]:
         """Return the saved queries of this cache, also those with errors."""

@@ -11,7 +11,7 @@ from cachedb import errors, limits
 from cachedb.cli.app import app
 from cachedb.cli.settings import defaults
 from cachedb.limits import Limit
-from cachedb.query import vocabulary
+from cachedb.query import vocabulary, words
 from scripts import json_schemas, python_reference, schema_reference
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -182,7 +182,7 @@ def query_language() -> str:
     parts = ["# Query vocabulary", _MADE, _ABOUT_QUERIES]
     nouns = [(f"`{n.name}`", n.sort.noun, n.doc) for n in vocabulary.NOUNS.values()]
     parts += ["## Nouns\n", _table(("noun", "selects from", "meaning"), nouns)]
-    for sort in vocabulary.Sort:
+    for sort in words.Sort:
         parts += _of_sort(sort)
     functions = [
         (
@@ -196,9 +196,9 @@ def query_language() -> str:
     parts += ["## Functions\n", _table(("function", "argument", "result", "meaning"), functions)]
     operators = [
         (kind.value, ", ".join(f"`{op}`" for op in found))
-        for kind, found in vocabulary.OPERATORS.items()
+        for kind, found in words.OPERATORS.items()
     ]
-    symbols = ", ".join(f"`{symbol}` {word}" for symbol, word in vocabulary.SYMBOLS.items())
+    symbols = ", ".join(f"`{symbol}` {word}" for symbol, word in words.SYMBOLS.items())
     parts += [
         "## Operators\n",
         f"Each symbol has a word, which needs no quoting in a shell: {symbols}.\n",
@@ -246,7 +246,7 @@ def _quoted(rows: dict[str, str]) -> list[tuple[str, str]]:
     return [(f"`{names.replace(', ', '`, `')}`", text) for names, text in rows.items()]
 
 
-def _of_sort(sort: vocabulary.Sort) -> Iterator[str]:
+def _of_sort(sort: words.Sort) -> Iterator[str]:
     yield f"## {sort.noun.capitalize()}\n"
     shown = ", ".join(f"`{name}`" for name in vocabulary.SHOWN[sort])
     yield f"Columns by default: {shown}.\n"

@@ -12,8 +12,8 @@ from cachedb.limits import QUERY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
-    from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
 
 _STEPS = 20_000
@@ -22,9 +22,9 @@ _STEPS = 20_000
 
 @contextmanager
 def limited(
-    catalog: Catalog, prepare: Callable[[sqlite3.Connection], None]
+    transaction: AbstractContextManager[Connection], prepare: Callable[[sqlite3.Connection], None]
 ) -> Iterator[Connection]:
-    """Open a read-only transaction that is interrupted after the limit `query seconds`.
+    """Interrupt a transaction that only reads after the limit `query seconds`.
 
     `prepare` is given the connection of the driver, to register functions with.
 
@@ -32,7 +32,7 @@ def limited(
         LimitExceeded: The statements took longer than the limit.
     """
     deadline = time.monotonic() + QUERY_SECONDS.value
-    with catalog.reading() as connection:
+    with transaction as connection:
         driver = connection.driver
         prepare(driver)
         driver.execute("PRAGMA query_only = ON")

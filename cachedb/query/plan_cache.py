@@ -85,7 +85,8 @@ def _cached(parts: tuple[str, ...], compile_now: Callable[[], CompiledQuery]) ->
 def _compiler_state() -> str:
     """Return the state of the source files of the compiler, which change in a checkout."""
     package = Path(__file__).parent
-    folders = (package, package / "sql", package / "semantics", package.parent / "catalog")
+    catalog = package.parent / "catalog"
+    folders = (package, package / "sql", package / "semantics", catalog, catalog / "files")
     try:
         files = sorted(
             (entry.path, entry.stat().st_size, entry.stat().st_mtime_ns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.catalog import codecs
-from cachedb.query.vocabulary import Type
+from cachedb.query.words import Type
 from cachedb.records import Record
 
 if TYPE_CHECKING:

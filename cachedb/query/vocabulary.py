@@ -8,182 +8,24 @@ New entries never change what an old query means: bare words are references, fla
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
 from typing import Final
 
-from cachedb.records import Record
-
-
-class Sort(StrEnum):
-    """The kind of the members of a set."""
-
-    REF = "ref"
-    BLOB = "blob"
-    LINK = "link"
-    PACKAGE = "package"
-
-    @property
-    def noun(self) -> str:
-        """The noun of the language, plural."""
-        return f"{self.value}s"
-
-    @property
-    def one(self) -> str:
-        """A phrase for one member: a blob."""
-        return f"a {self._word}"
-
-    @property
-    def many(self) -> str:
-        """A phrase for several members: blobs."""
-        return f"{self._word}s"
-
-    @property
-    def _word(self) -> str:
-        return "reference" if self is Sort.REF else self.value
-
-
-class Type(Enum):
-    """The syntax and comparison of the values of a field."""
-
-    TEXT = "text"
-    NAME = "reference pattern"
-    DIGEST = "digest"
-    SIZE = "size"
-    NUMBER = "number"
-    TIME = "time"
-    ENUM = "word of a list"
-    PLATFORM = "platform"
-    ARCHITECTURE = "architecture"
-    VERSION = "version"
-    MAP = "key and value"
-
-
-ORDER: Final = ("lt", "le", "gt", "ge")
-EQUALITY: Final = ("eq", "ne")
-_TEXTUAL: Final = (*EQUALITY, "matches", "starts", "ends", "has")
-OPERATORS: Final[dict[Type, tuple[str, ...]]] = {
-    Type.TEXT: _TEXTUAL,
-    Type.NAME: _TEXTUAL,
-    Type.DIGEST: EQUALITY,
-    Type.SIZE: (*EQUALITY, *ORDER),
-    Type.NUMBER: (*EQUALITY, *ORDER),
-    Type.TIME: (*EQUALITY, *ORDER, "before", "since"),
-    Type.ENUM: EQUALITY,
-    Type.PLATFORM: EQUALITY,
-    Type.ARCHITECTURE: _TEXTUAL,
-    Type.VERSION: (*EQUALITY, *ORDER),
-    Type.MAP: _TEXTUAL,
-}
-SYMBOLS: Final = {
-    ">=": "ge",
-    "<=": "le",
-    "!=": "ne",
-    "==": "eq",
-    "=": "eq",
-    "<": "lt",
-    ">": "gt",
-    "~": "matches",
-}
-WORD_OPERATORS: Final = (*EQUALITY, *ORDER, "matches", "starts", "ends", "has", "before", "since")
-NUMBER_OPERATORS: Final = (*EQUALITY, *ORDER)
-
-CONNECTIVES: Final = ("and", "or", "not")
-QUANTIFIERS: Final = ("any", "all", "no")
-CONSTANTS: Final = ("everything", "nothing")
-CLAUSES: Final = ("sort", "limit", "offset", "show", "group")
-KEYWORDS: Final = (
-    "top",
-    "by",
-    "per",
-    "of",
-    *CONNECTIVES,
-    *QUANTIFIERS,
-    "count",
-    *WORD_OPERATORS,
-    *CLAUSES,
-    *CONSTANTS,
+from cachedb.query.words import (
+    FILE_TYPES,
+    IN_FILE,
+    IN_PACKAGE,
+    KINDS,
+    ROLES,
+    SOURCES,
+    STATES,
+    Field,
+    FlagWord,
+    Function,
+    Noun,
+    Relation,
+    Sort,
+    Type,
 )
-
-KINDS: Final = ("index", "manifest", "config", "layer", "attestation", "other")
-STATES: Final = ("missing", "present", "corrupt", "absent", "foreign")
-ROLES: Final = ("manifest", "config", "layer", "subject")
-SOURCES: Final = ("pull", "build", "import", "load")
-
-
-class Noun(Record):
-    """A first word of a query: a sort, or one kind of blob."""
-
-    name: str
-    sort: Sort
-    kind: str | None = None
-    doc: str
-
-
-class Field(Record):
-    """An attribute of a row.
-
-    A field with `inside` is not of the row but of what the row contains, of these kinds or of
-    packages: it holds when it holds for any of them. Then a reference has many values, which are
-    shown as a list, but for the latest time; a blob shows its own. A `computed` field costs a
-    walk of the graph per row.
-    """
-
-    name: str
-    sort: Sort
-    type: Type
-    doc: str
-    words: tuple[str, ...] = ()
-    nullable: bool = False
-    inside: tuple[str, ...] = ()
-    computed: bool = False
-
-    @property
-    def is_scalar(self) -> bool:
-        """Whether a row has one value of it, which can be shown, sorted and grouped by."""
-        if self.type is Type.MAP or self.inside == _IN_PACKAGE:
-            return False
-        return not self.inside or self.sort is not Sort.REF or self.type is Type.TIME
-
-    @property
-    def is_list(self) -> bool:
-        """Whether a row has several values of it, which can only be shown."""
-        return self.type is not Type.MAP and not self.is_scalar
-
-    @property
-    def is_walked(self) -> bool:
-        """Whether to show it costs a walk of the graph per row."""
-        return self.computed or self.is_list or (self.sort is Sort.REF and bool(self.inside))
-
-
-class Relation(Record):
-    """A relation of `any R(…)`, `count R` and dotted paths; `kind` narrows contained blobs."""
-
-    name: str
-    sort: Sort
-    to: Sort
-    doc: str
-    kind: str | None = None
-    contained: bool = False
-
-
-class Function(Record):
-    """A function from a set to a set; without `takes`, from a set of any sort.
-
-    `present` keeps the sort of its argument, so it `gives` none.
-    """
-
-    name: str
-    takes: Sort | None
-    gives: Sort | None
-    doc: str
-
-
-class FlagWord(Record):
-    """A word after `is:`."""
-
-    name: str
-    sort: Sort
-    doc: str
 
 
 def _blob_noun(kind: str, plural: str, doc: str) -> Noun:
@@ -201,6 +43,7 @@ _NOUNS: Final = (
     _blob_noun("attestation", "attestations", "blobs that are attestations or signatures"),
     Noun(name="links", sort=Sort.LINK, doc="descriptors inside documents"),
     Noun(name="packages", sort=Sort.PACKAGE, doc="versions of packages, as SBOMs name them"),
+    Noun(name="files", sort=Sort.FILE, doc="entries of layers, as index files found them"),
 )
 NOUNS: Final = {noun.name: noun for noun in _NOUNS}
 
@@ -211,7 +54,6 @@ _CONTENT: Final = (
 )
 _IN_MANIFEST: Final = ("manifest", "config")
 _IN_CONFIG: Final = ("config",)
-_IN_PACKAGE: Final = ("package",)
 _INSIDE: Final = (
     ("platform", Type.PLATFORM, _IN_MANIFEST, "platform of a manifest inside: os/arch/variant"),
     ("arch", Type.ARCHITECTURE, _IN_MANIFEST, "architecture of a manifest inside"),
@@ -221,8 +63,9 @@ _INSIDE: Final = (
     ("env", Type.MAP, _IN_CONFIG, "environment variable of a config inside"),
     ("created", Type.TIME, _IN_CONFIG, "when a config inside says that the image was made"),
     ("entrypoint", Type.TEXT, _IN_CONFIG, "entrypoint of a config inside, joined by blanks"),
-    ("pkg", Type.MAP, _IN_PACKAGE, "package inside, by name; its value is the version"),
-    ("license", Type.TEXT, _IN_PACKAGE, "licence of a package inside"),
+    ("pkg", Type.MAP, IN_PACKAGE, "package inside, by name; its value is the version"),
+    ("license", Type.TEXT, IN_PACKAGE, "licence of a package inside"),
+    ("file", Type.PATH, IN_FILE, "path of a file inside that a container sees"),
 )
 
 
@@ -315,6 +158,25 @@ _PACKAGE_FIELDS: Final = (
     _text("license", Sort.PACKAGE, "licence expression"),
     _text("type", Sort.PACKAGE, "kind of package, as in deb, apk, pypi"),
 )
+_FILE_FIELDS: Final = (
+    Field(name="path", sort=Sort.FILE, type=Type.PATH, doc="absolute path"),
+    _text("name", Sort.FILE, "last part of the path"),
+    Field(name="type", sort=Sort.FILE, type=Type.ENUM, words=FILE_TYPES, doc="what it is"),
+    _text("mode", Sort.FILE, "permissions, four octal digits: 4755"),
+    Field(name="uid", sort=Sort.FILE, type=Type.NUMBER, doc="number of the owner"),
+    Field(name="gid", sort=Sort.FILE, type=Type.NUMBER, doc="number of the group"),
+    _size("size", Sort.FILE, "bytes of the content"),
+    Field(name="modified", sort=Sort.FILE, type=Type.TIME, doc="when it was last modified"),
+    _text("target", Sort.FILE, "what a link points at", nullable=True),
+    Field(
+        name="digest",
+        sort=Sort.FILE,
+        type=Type.DIGEST,
+        doc="SHA-256 of the content of a regular file",
+        nullable=True,
+    ),
+    Field(name="layer", sort=Sort.FILE, type=Type.DIGEST, doc="digest of its layer"),
+)
 FIELDS: Final[dict[Sort, dict[str, Field]]] = {
     sort: {field.name: field for field in fields}
     for sort, fields in (
@@ -322,10 +184,11 @@ FIELDS: Final[dict[Sort, dict[str, Field]]] = {
         (Sort.BLOB, _BLOB_FIELDS),
         (Sort.LINK, _LINK_FIELDS),
         (Sort.PACKAGE, _PACKAGE_FIELDS),
+        (Sort.FILE, _FILE_FIELDS),
     )
 }
 # Columns to show and sort by; in terms these words are a noun and relations.
-UNQUERIED: Final = frozenset({"refs", "parent", "child"})
+UNQUERIED: Final = frozenset({"refs", "parent", "child", "layer"})
 KEYED_FIELDS: Final = ("label", "env", "annotation", "pkg")
 FIELD_NAMES: Final = tuple(
     dict.fromkeys(
@@ -368,6 +231,7 @@ _RELATIONS: Final = (
     _relation("target", Sort.REF, Sort.BLOB, "what it points at"),
     *_contained(Sort.REF),
     _relation("referrer", Sort.REF, Sort.BLOB, "what has something inside as its subject"),
+    _relation("file", Sort.REF, Sort.FILE, "a file that a container of something inside sees"),
     *_contained(Sort.BLOB),
     _relation("child", Sort.BLOB, Sort.BLOB, "what it owns directly"),
     _relation("parent", Sort.BLOB, Sort.BLOB, "what owns it directly"),
@@ -375,9 +239,12 @@ _RELATIONS: Final = (
     _relation("subject", Sort.BLOB, Sort.BLOB, "what it refers to as its subject"),
     _relation("referrer", Sort.BLOB, Sort.BLOB, "what has it as its subject"),
     _relation("link", Sort.BLOB, Sort.LINK, "a descriptor that points at it"),
+    _relation("file", Sort.BLOB, Sort.FILE, "an entry of a layer, or a file that an image shows"),
     _relation("parent", Sort.LINK, Sort.BLOB, "the document that it stands in"),
     _relation("child", Sort.LINK, Sort.BLOB, "what it points at"),
     _relation("blob", Sort.PACKAGE, Sort.BLOB, "a manifest that it was found in"),
+    _relation("layer", Sort.FILE, Sort.BLOB, "the layer that has it"),
+    _relation("manifest", Sort.FILE, Sort.BLOB, "an image whose containers see it"),
 )
 RELATIONS: Final[dict[Sort, dict[str, Relation]]] = {
     sort: {relation.name: relation for relation in _RELATIONS if relation.sort is sort}
@@ -402,6 +269,7 @@ _FUNCTIONS: Final = (
     _function("referrers", Sort.BLOB, Sort.BLOB, "what has any of these as its subject"),
     _function("subjects", Sort.BLOB, Sort.BLOB, "what any of these has as its subject"),
     _function("packages", None, Sort.PACKAGE, "packages found in these"),
+    _function("files", None, Sort.FILE, "what these layers have, and what images inside show"),
     _function("present", None, None, "the same, and no error if a name in it matches nothing"),
 )
 FUNCTIONS: Final = {function.name: function for function in _FUNCTIONS}
@@ -415,6 +283,7 @@ _REF_FLAGS: Final = (
     ("signed", "something inside has a signature: a referrer, cosign's tag, or its kind"),
     ("untagged", "has no tag"),
     ("indexed", "an SBOM that was read names packages inside, which `pkg` and `license` see"),
+    ("listed", "the files of an image inside are in the index of files"),
 )
 _BLOB_FLAGS: Final = (
     ("present", "is in the layout as it should be"),
@@ -428,10 +297,20 @@ _BLOB_FLAGS: Final = (
     ("garbage", "no reference contains it"),
     ("dangling", "its subject is not in the layout"),
     ("shared", "references to different digests contain it"),
+    ("listed", "its files are in the index of files: an image or a layer"),
 )
 _LINK_FLAGS: Final = (
     ("mismatched", "declares another platform than the config does"),
     ("dangling", "what it points at is not in the layout"),
+)
+_FILE_FLAGS: Final = (
+    ("visible", "containers of an indexed image see it"),
+    ("overwritten", "in an indexed image, a later entry is in its place"),
+    ("deleted", "in an indexed image, its path is gone"),
+    ("setuid", "runs as its owner"),
+    ("setgid", "runs with its group"),
+    ("executable", "its owner, its group or others may run it"),
+    ("writable", "others may write it, and it is no link"),
 )
 FLAGS: Final[dict[Sort, dict[str, FlagWord]]] = {
     sort: {name: FlagWord(name=name, sort=sort, doc=doc) for name, doc in words}
@@ -440,6 +319,7 @@ FLAGS: Final[dict[Sort, dict[str, FlagWord]]] = {
         (Sort.BLOB, _BLOB_FLAGS),
         (Sort.LINK, _LINK_FLAGS),
         (Sort.PACKAGE, ()),
+        (Sort.FILE, _FILE_FLAGS),
     )
 }
 
@@ -457,4 +337,5 @@ SHOWN: Final = {
     Sort.BLOB: ("digest", "kind", "size"),
     Sort.LINK: ("parent", "role", "position", "child", "platform"),
     Sort.PACKAGE: ("name", "version", "license", "purl"),
+    Sort.FILE: ("path", "type", "size", "layer"),
 }

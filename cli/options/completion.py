@@ -48,6 +48,7 @@ _COLUMNS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "variant": _CONTENT["variant"],
         "annotation": ("link_annotation", "key"),
     },
+    "file": {},
     "package": {
         name: ("package", name) for name in ("name", "version", "purl", "license", "type")
     },

@@ -107,7 +107,9 @@ def selection(
 
 
 def tell_coverage(opened: Cache, queries: Iterable[Query]) -> None:
-    """Print in one line how many images and SBOMs queries of packages cannot see, if any."""
+    """Print how many images queries of packages and of files cannot see, if any: a line each."""
+    queries = list(queries)
+    _tell_files_coverage(opened, queries)
     found = next(filter(None, map(opened.sbom_coverage, queries)), None)
     if found is None or found.is_whole:
         return
@@ -147,3 +149,13 @@ def parameters(given: list[str] | None) -> dict[str, str]:
             raise InvalidInput(f"invalid parameter {text!r}", hint="write --param NAME=VALUE")
         found[name.removeprefix("$")] = value
     return found
+
+
+def _tell_files_coverage(opened: Cache, queries: Sequence[Query]) -> None:
+    found = next(filter(None, map(opened.files_coverage, queries)), None)
+    if found is not None and found.without:
+        verb = "is" if found.without == 1 else "are"
+        tell(
+            f"{found.without} of {count(found.refs, 'ref')} {verb} not indexed "
+            "(cachedb index files --all)"
+        )

@@ -21,7 +21,7 @@ from cachedb.operations.read.listing import Health
 from cachedb.query.semantics.check import check
 from cachedb.query.sql.compile import compile_query
 from cachedb.query.syntax.parser import parse
-from cachedb.query.vocabulary import KEYWORDS, WORD_OPERATORS
+from cachedb.query.words import KEYWORDS, WORD_OPERATORS
 from scripts import reference
 from tests import build
 from tests.conftest import BASE

@@ -8,7 +8,7 @@ import pytest
 from tests import build as images
 from tests.archive import build
 from tests.cli.conftest import Run, succeed
-from tests.operations.test_image_files import BASE, NAME, OTHER, layer
+from tests.operations.test_image_files import BASE, NAME, OTHER, cache_of, layer
 
 
 @pytest.fixture
@@ -183,3 +183,25 @@ def test_index_files_needs_one_choice_of_images(
 
     assert done.code == 2
     assert "name images, or give one of --where, --all and --drop" in done.err
+
+
+def test_a_query_of_files_tells_what_is_not_indexed(run: Run, tmp_path: Path) -> None:
+    one, two = images.image(layer(*BASE)), images.image(layer(build.file("new")))
+    with cache_of(tmp_path, one=one, two=two) as cache:
+        cache.index_files(NAME)
+        root = cache.layout.root
+
+    done = run(root, "query", "refs not file:/etc/motd")
+
+    assert done.err == "1 of 2 refs is not indexed (cachedb index files --all)\n"
+    assert OTHER in done.out
+
+
+def test_a_query_of_files_without_an_index_selects_nothing(run: Run, tmp_path: Path) -> None:
+    with cache_of(tmp_path, one=images.image(layer(*BASE))) as cache:
+        root = cache.layout.root
+
+    done = run(root, "query", "files")
+
+    assert (done.code, done.err) == (0, "1 of 1 ref is not indexed (cachedb index files --all)\n")
+    assert "/etc" not in done.out

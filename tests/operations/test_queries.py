@@ -89,7 +89,7 @@ def test_a_query_cannot_write(cache: Cache) -> None:
 
     with (
         pytest.raises(StorageFailed, match="readonly"),
-        limited(cache.catalog, lambda _: None) as connection,
+        limited(cache.catalog.reading(), lambda _: None) as connection,
     ):
         connection.driver.execute("DELETE FROM ref")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 
+from cachedb.catalog.files.file_tables import metadata as file_metadata
 from cachedb.catalog.schema import metadata
 from cachedb.query import plan_cache
 from cachedb.query.results import OutputColumn
@@ -30,7 +31,10 @@ def catalog(cache: Cache, url: str = "sqlite://") -> Iterator[Connection]:
     """Write the catalog of a cache and connect to it."""
     engine = create_engine(url)
     event.listen(engine, "connect", lambda connection, _: linear_regex.register(connection))
+    if url.startswith("sqlite"):
+        event.listen(engine, "connect", lambda c, _: c.execute("ATTACH ':memory:' AS files"))
     metadata.create_all(engine)
+    file_metadata.create_all(engine)
     with engine.connect() as connection:
         store(cache, connection)
         connection.commit()

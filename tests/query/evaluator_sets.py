@@ -11,11 +11,12 @@ from functools import cache as memoized
 from typing import Any
 
 from cachedb.query.syntax import tree
-from tests.query.model import Blob, Cache, Ref
+from tests.query.model import Blob, Cache, File, Ref
 from tests.query.readings import (
     ALIASES,
     fits,
     in_number,
+    in_path,
     in_text,
     in_time,
     in_version,
@@ -26,7 +27,7 @@ from tests.query.readings import (
 
 Ids = frozenset[int]
 CONTENT_KINDS = ("blob", "index", "manifest", "config", "layer", "attestation")
-SORT_OF = {"refs": "ref", "links": "link", "packages": "package"}
+SORT_OF = {"refs": "ref", "links": "link", "packages": "package", "files": "file"}
 SIGNED = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURES = ("cosign.artifact.sig", "sigstore.bundle", "cncf.notary.signature")
 
@@ -57,7 +58,7 @@ class Sets:
     def select(self, query: tree.Query) -> Ids:
         sort = SORT_OF.get(query.noun, "blob")
         found = self.universe(sort)
-        if query.noun not in {"refs", "blobs", "links", "packages"}:
+        if query.noun not in {"refs", "blobs", "links", "packages", "files"}:
             kind = "index" if query.noun == "indexes" else query.noun[:-1]
             found = Ids(key for key in found if self.cache.blobs[key].kind == kind)
         return found if query.expression is None else found & self.members(query.expression, sort)
@@ -68,6 +69,7 @@ class Sets:
             "blob": self.cache.blobs,
             "link": self.links,
             "package": self.packages,
+            "file": self.cache.files,
         }
         return Ids(tables[sort])
 
@@ -131,7 +133,7 @@ class Sets:
 
     def target_sort(self, sort: str, relation: str) -> str:
         known = {
-            "ref": {"target": "blob", "referrer": "blob", "package": "package"},
+            "ref": {"target": "blob", "referrer": "blob", "package": "package", "file": "file"},
             "blob": {
                 "child": "blob",
                 "parent": "blob",
@@ -140,7 +142,9 @@ class Sets:
                 "ref": "ref",
                 "link": "link",
                 "package": "package",
+                "file": "file",
             },
+            "file": {"layer": "blob", "manifest": "blob"},
             "link": {"parent": "blob", "child": "blob"},
             "package": {"blob": "blob"},
         }[sort]
@@ -158,6 +162,8 @@ class Sets:
         if sort == "package":
             package = self.packages[key]
             return Ids(one.id for one in cache.blobs.values() if package in one.packages)
+        if "file" in {sort, relation}:
+            return self.beside_file(sort, relation, key)
         if relation in CONTENT_KINDS:
             inside = self.content(sort, key)
             if relation == "blob":
@@ -179,6 +185,35 @@ class Sets:
                 if link.role == "subject" and link.child in inside
             )
         return self.beside(relation, key)
+
+    def beside_file(self, sort: str, relation: str, key: int) -> Ids:
+        if sort != "file":
+            return self.files_of(sort, key)
+        if relation == "layer":
+            return Ids({self.cache.files[key].layer})
+        return Ids(one for one in self.cache.hidden if key in self.shown_by(one))
+
+    def files_of(self, sort: str, key: int) -> Ids:
+        """Return the files that a ref shows, or that a blob shows or holds itself."""
+        if sort == "ref":
+            return self.all(self.shown_by, self.content(sort, key))
+        held = (one for one in self.held_by(key) if not self.cache.files[one].is_whiteout)
+        return self.shown_by(key) | Ids(held)
+
+    def shown_by(self, key: int) -> Ids:
+        """Return the files that an indexed image shows."""
+        if key not in self.cache.hidden:
+            return Ids()
+        links = self.cache.blobs[key].links
+        layers = {link.child for link in links if link.role == "layer"}
+        return Ids(
+            one.id
+            for one in self.cache.files.values()
+            if one.layer in layers and not one.is_whiteout and one.id not in self.cache.hidden[key]
+        )
+
+    def held_by(self, key: int) -> Ids:
+        return Ids(one.id for one in self.cache.files.values() if one.layer == key)
 
     def beside(self, relation: str, key: int) -> Ids:
         links = self.links.values()
@@ -242,12 +277,12 @@ class Sets:
             found, taken = self.argument(node, (sort,))
             return self.convert(found, taken, sort)
         only_refs = node.function in {"targets", "exclusive"}
-        order = ("ref",) if only_refs else ("blob", "ref", "link", "package")
+        order = ("ref",) if only_refs else ("blob", "ref", "link", "package", "file")
         argument, taken = self.argument(node, order)
         if only_refs and taken != "ref":
             raise WrongSort(node.function)
-        if node.function == "packages" and taken == "package":
-            return self.convert(argument, "package", sort)
+        if node.function == f"{taken}s" and taken in {"package", "file"}:
+            return self.convert(argument, taken, sort)
         if not only_refs:
             argument = self.convert(argument, taken, "blob")
         found, gives = self.apply(node.function, argument)
@@ -286,6 +321,9 @@ class Sets:
                 ours = self.all(self.inside, {self.cache.refs[key].target for key in found})
                 rest = {one.target for one in refs if one.id not in found}
                 return ours - self.all(self.inside, rest), "blob"
+            case "files":
+                shown = self.all(self.shown_by, self.all(self.inside, found))
+                return shown | self.all(self.held_by, found), "file"
             case "packages":
                 inside = self.all(self.inside, found)
                 held = (p for key in inside for p in self.cache.blobs[key].packages)
@@ -302,6 +340,8 @@ class Sets:
             raise WrongSort(wanted)
         if given == "ref":
             return Ids(self.cache.refs[key].target for key in found)
+        if given == "file":
+            return Ids(self.cache.files[key].layer for key in found)
         if given == "link":
             return Ids(self.links[key].child for key in found)
         packages = {self.packages[key] for key in found}
@@ -310,6 +350,8 @@ class Sets:
     # -- names and digests ------------------------------------------------------------------
 
     def selector(self, text: str, sort: str) -> Ids:
+        if sort == "file":
+            return self.file_selector(text)
         if sort not in {"ref", "blob"}:
             raise WrongSort(text)
         is_digest = re.fullmatch(r"[0-9a-fA-F]{6,}|sha(256|384|512):[0-9a-fA-F]*", text)
@@ -323,6 +365,12 @@ class Sets:
             named = Ids(key for key in self.cache.refs if self.name_fits(key, text))
             found |= self.convert(named, "ref", sort)
         return Ids(found)
+
+    def file_selector(self, text: str) -> Ids:
+        files = self.cache.files.values()
+        if re.fullmatch(r"sha(256|384|512):[0-9a-fA-F]*", text):
+            return Ids(one.id for one in files if one.digest and one.digest.startswith(text))
+        return Ids(one.id for one in files if in_path(one.path, "eq", text))
 
     def blob_of(self, sort: str, key: int) -> Blob:
         return self.cache.blobs[self.cache.refs[key].target if sort == "ref" else key]
@@ -392,6 +440,7 @@ class Sets:
             "blob": "digest kind type artifact size state",
             "link": "role position platform arch os variant type artifact size",
             "package": "name version purl license type",
+            "file": "path name type mode uid gid size modified target digest",
         }
         if name not in known[sort].split():
             raise WrongSort(name)
@@ -403,6 +452,7 @@ class Sets:
             "blob": self.cache.blobs,
             "link": self.links,
             "package": self.packages,
+            "file": self.cache.files,
         }
         one = tables[sort][key]
         if name == "repository":
@@ -410,6 +460,9 @@ class Sets:
         if name in {"platform", "arch", "os", "variant"}:
             return platform_parts(one.platform, name)
         attribute = {"type": "media_type", "artifact": "artifact_type"}.get(name, name)
+        if sort == "file":
+            value = getattr(one, name)
+            return [value * 1_000_000 if name == "modified" else value]
         if sort == "package":
             if name == "version":
                 return [one]
@@ -436,6 +489,8 @@ class Sets:
                 for one in inside(key)
                 if one.kind == "config" and one.config is not None
             ]
+        if name == "file":
+            return lambda key: [self.cache.files[one].path for one in self.files_of(sort, key)]
         if name == "license":
             return lambda key: [p.license for one in inside(key) for p in one.packages]
         return None
@@ -450,11 +505,13 @@ class Sets:
         return self.on_disk(self.inside(target) - self.all(self.inside, others))
 
     def test(self, name: str, op: str) -> Callable[[Any, str], bool]:
-        if name in {"added", "pulled", "used", "created"}:
+        if name in {"added", "pulled", "used", "created", "modified"}:
             return lambda value, text: in_time(value, op, text, self.now)
         if name in {"size", "exclusive", "total"}:
             return lambda value, text: in_number(value, op, text, size_of)
-        if name == "position":
+        if name in {"path", "file"}:
+            return lambda value, text: in_path(value, op, text)
+        if name in {"position", "uid", "gid"}:
             return lambda value, text: in_number(value, op, text, int)
         if name == "platform":
             return platform_fits
@@ -462,7 +519,8 @@ class Sets:
             return lambda value, text: in_version(value, op, text)
         if name == "digest":
             return lambda value, text: (
-                value.startswith(text) or value.partition(":")[2].startswith(text)
+                value is not None
+                and (value.startswith(text) or value.partition(":")[2].startswith(text))
             )
         if name == "arch" and op == "eq":
             return lambda value, text: in_text(value, op, ALIASES.get(text, text))
@@ -582,6 +640,41 @@ class Sets:
         return by_type or any(
             link.role == "layer" and link.media_type == SIGNED for link in blob.links
         )
+
+    def is_listed(self, sort: str, key: int) -> bool:
+        if sort == "ref":
+            return bool(self.inside(self.ref(sort, key).target) & self.cache.hidden.keys())
+        return self.blob(sort, key).id in {*self.cache.hidden, *self.cache.indexed_layers}
+
+    def file(self, sort: str, key: int) -> File:
+        if sort != "file":
+            raise WrongSort(sort)
+        return self.cache.files[key]
+
+    def is_visible(self, sort: str, key: int) -> bool:
+        file = self.file(sort, key)
+        return any(file.id in self.shown_by(image) for image in self.cache.hidden)
+
+    def is_overwritten(self, sort: str, key: int) -> bool:
+        file = self.file(sort, key)
+        return "overwritten" in {states.get(file.id) for states in self.cache.hidden.values()}
+
+    def is_deleted(self, sort: str, key: int) -> bool:
+        file = self.file(sort, key)
+        return "deleted" in {states.get(file.id) for states in self.cache.hidden.values()}
+
+    def is_setuid(self, sort: str, key: int) -> bool:
+        return bool(self.file(sort, key).bits & 0o4000)
+
+    def is_setgid(self, sort: str, key: int) -> bool:
+        return bool(self.file(sort, key).bits & 0o2000)
+
+    def is_executable(self, sort: str, key: int) -> bool:
+        return bool(self.file(sort, key).bits & 0o111)
+
+    def is_writable(self, sort: str, key: int) -> bool:
+        file = self.file(sort, key)
+        return bool(file.bits & 0o002) and file.type not in {"symlink", "hardlink"}
 
     def blob(self, sort: str, key: int) -> Blob:
         if sort != "blob":

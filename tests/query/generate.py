@@ -4,7 +4,8 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from tests.query.model import Blob, Cache, Config, Link, Package, Platform, Ref
+from cachedb.catalog.files.file_codes import ENTRY_BITS
+from tests.query.model import Blob, Cache, Config, File, Link, Package, Platform, Ref
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = 24 * 3600 * 1_000_000
@@ -235,11 +236,65 @@ class Builder:
             found.annotations["org.example.team"] = rng.choice(("red", "blue"))
         return found
 
+    def index_files(self) -> None:
+        """Index the files of most layers, and of the images all of whose layers are indexed."""
+        rng, cache = self.rng, self.cache
+        for blob in list(cache.blobs.values()):
+            if blob.kind == "layer" and rng.random() < 0.9:
+                cache.indexed_layers.append(blob.id)
+                first = len(cache.indexed_layers) << ENTRY_BITS
+                for key in range(first, first + rng.randint(0, 4)):
+                    cache.files[key] = self.file(key, blob.id)
+        for blob in cache.blobs.values():
+            layers = [link.child for link in blob.links if link.role == "layer"]
+            if blob.kind != "manifest" or not set(layers) <= set(cache.indexed_layers):
+                continue
+            if rng.random() < 0.9:
+                cache.hidden[blob.id] = {
+                    one.id: rng.choice(("overwritten", "deleted"))
+                    for one in cache.files.values()
+                    if one.layer in layers and not one.is_whiteout and rng.random() < 0.2
+                }
+
+    def file(self, key: int, layer: int) -> File:
+        rng = self.rng
+        kind = rng.choice(FILE_TYPES)
+        is_file = kind == "file"
+        return File(
+            id=key,
+            layer=layer,
+            path=rng.choice(PATHS),
+            type=kind,
+            bits=rng.choice((0o644, 0o755, 0o4755, 0o2711, 0o666)),
+            uid=rng.choice((0, 0, 1000)),
+            gid=rng.choice((0, 0, 50)),
+            size=int(10 ** rng.uniform(0, 7)) if is_file else 0,
+            modified=self.past(900) // 1_000_000,
+            target="/usr/bin/bash" if kind in {"symlink", "hardlink"} else None,
+            sha256=rng.choice((b"a", b"b", b"c")) * 32 if is_file else None,
+        )
+
     def damage(self) -> None:
         """Lose and spoil some of what is there."""
         for blob in self.cache.blobs.values():
             if blob.state == "present" and self.rng.random() < 0.03:
                 blob.state = self.rng.choice(("missing", "corrupt"))
+
+
+PATHS = (
+    "/etc/motd",
+    "/etc/passwd",
+    "/usr/bin/bash",
+    "/usr/bin/sudo",
+    "/usr/lib/libssl.so.3",
+    "/opt/app/log4j-core-2.17.1.jar",
+    "/motd",
+    "/usr/lib",
+)
+FILE_TYPES = (
+    "file", "file", "file", "file", "symlink", "hardlink", "directory", "whiteout", "opaque",
+    "character",
+)  # fmt: skip
 
 
 def build(rng: random.Random, images: int) -> Cache:
@@ -273,6 +328,7 @@ def _filled(builder: Builder, images: int) -> Cache:
             builder.name(root.id)
     _add_oddities(builder)
     builder.damage()
+    builder.index_files()
     return builder.cache
 
 

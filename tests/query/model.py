@@ -10,6 +10,8 @@ from sqlalchemy import Connection, insert
 
 from cachedb.catalog import schema
 from cachedb.catalog.enums import Kind, Role, State
+from cachedb.catalog.files import file_tables
+from cachedb.catalog.files.file_codes import FileKind, HiddenBy
 from cachedb.packages import versions
 
 Platform = tuple[str, str, str]
@@ -80,10 +82,47 @@ class Ref:
     annotations: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class File:
+    id: int
+    layer: int
+    path: str
+    type: str = "file"
+    bits: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    modified: int = 0
+    """In seconds."""
+    target: str | None = None
+    sha256: bytes | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def mode(self) -> str:
+        return f"{self.bits:04o}"
+
+    @property
+    def digest(self) -> str | None:
+        return None if self.sha256 is None else f"sha256:{self.sha256.hex()}"
+
+    @property
+    def is_whiteout(self) -> bool:
+        return self.type in {"whiteout", "opaque"}
+
+
 @dataclass
 class Cache:
     blobs: dict[int, Blob] = field(default_factory=dict)
     refs: dict[int, Ref] = field(default_factory=dict)
+    files: dict[int, File] = field(default_factory=dict)
+    indexed_layers: list[int] = field(default_factory=list)
+    """Blobs, in the order of their ids in the index of files, from 1."""
+    hidden: dict[int, dict[int, str]] = field(default_factory=dict)
+    """Of each indexed image: the state of each file that it hides."""
 
     @property
     def links(self) -> Iterable[Link]:
@@ -114,6 +153,7 @@ def store(cache: Cache, connection: Connection) -> None:
     _store_configs(cache, connection)
     _store_annotations(cache, connection)
     _store_packages(cache, connection)
+    _store_files(cache, connection)
 
 
 def _insert(connection: Connection, table: object, rows: Iterable[dict[str, object]]) -> None:
@@ -262,3 +302,92 @@ def _store_packages(cache: Cache, connection: Connection) -> None:
             for package in one.packages
         ),
     )
+
+
+def _store_files(cache: Cache, connection: Connection) -> None:
+    layers = {key: number for number, key in enumerate(cache.indexed_layers, 1)}
+    images = {key: number for number, key in enumerate(cache.hidden, 1)}
+    folders = sorted({one.path.rpartition("/")[0] for one in cache.files.values()})
+    directories = {folder: number for number, folder in enumerate(folders, 1)}
+    paths = {path: n for n, path in enumerate(sorted({f.path for f in cache.files.values()}), 1)}
+    owned = sorted({(f.type, f.bits, f.uid, f.gid) for f in cache.files.values()})
+    attributes = {one: number for number, one in enumerate(owned, 1)}
+    digests = {key: cache.blobs[key].digest for key in (*layers, *images)}
+    _insert(
+        connection,
+        file_tables.indexed_layer,
+        (
+            {
+                "id": number,
+                "digest": digests[key],
+                "entries": sum(one.layer == key for one in cache.files.values()),
+            }
+            for key, number in layers.items()
+        ),
+    )
+    _insert(
+        connection,
+        file_tables.directory,
+        ({"id": number, "path": folder} for folder, number in directories.items()),
+    )
+    _insert(
+        connection,
+        file_tables.path,
+        (
+            {
+                "id": number,
+                "directory_id": directories[path.rpartition("/")[0]],
+                "name": path.rpartition("/")[2],
+            }
+            for path, number in paths.items()
+        ),
+    )
+    _insert(
+        connection,
+        file_tables.attributes,
+        (
+            {
+                "id": number,
+                "kind": _FILE_KINDS[one[0]],
+                "type": one[0],
+                "bits": one[1],
+                "mode": f"{one[1]:04o}",
+                "uid": one[2],
+                "gid": one[3],
+            }
+            for one, number in attributes.items()
+        ),
+    )
+    _insert(
+        connection,
+        file_tables.entry,
+        (
+            {
+                "id": one.id,
+                "path_id": paths[one.path],
+                "attributes_id": attributes[one.type, one.bits, one.uid, one.gid],
+                "size": one.size,
+                "modified": one.modified,
+                "target": one.target,
+                "sha256": one.sha256,
+            }
+            for one in cache.files.values()
+        ),
+    )
+    _insert(
+        connection,
+        file_tables.shown_image,
+        ({"id": number, "digest": digests[key]} for key, number in images.items()),
+    )
+    _insert(
+        connection,
+        file_tables.hidden,
+        (
+            {"image_id": images[key], "entry_id": one, "state": int(HiddenBy[state.upper()])}
+            for key, states in cache.hidden.items()
+            for one, state in states.items()
+        ),
+    )
+
+
+_FILE_KINDS = {kind.name.lower().replace("_", ""): int(kind) for kind in FileKind}

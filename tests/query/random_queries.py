@@ -4,7 +4,8 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cachedb.query.vocabulary import FIELDS, FLAGS, RELATIONS, Sort
+from cachedb.query.vocabulary import FIELDS, FLAGS, RELATIONS
+from cachedb.query.words import Sort
 from tests.query import generate
 from tests.query.model import Cache
 
@@ -13,6 +14,7 @@ NOUNS = {
     Sort.BLOB: ("blobs", "blobs", "manifests", "layers", "indexes", "configs", "attestations"),
     Sort.LINK: ("links",),
     Sort.PACKAGE: ("packages",),
+    Sort.FILE: ("files",),
 }
 TIMES = ("2026", "2026-01", "2025-11-30", "30d", "6mo", "1y", "today", "2w", "2024-02")
 PERIODS = tuple(text for text in TIMES if text[-1].isdigit() or text == "today")
@@ -30,7 +32,11 @@ TEXTS = {
     "entrypoint": ("/bin/sh", "/app*", "*serve", ""),
     "license": ("MIT", "GPL*", "*-only", ""),
     "purl": ("pkg:deb/*", "*openssl*"),
-    "name": ("openssl", "m*", "*4j*"),
+    "name": ("openssl", "m*", "*4j*", "motd"),
+    "path": ("/etc/motd", "/etc/*", "/usr/**", "bash", "*.jar", "**/bin/*", "/*", "usr/lib"),
+    "file": ("/etc/motd", "/etc/*", "/usr/**", "bash", "*.jar", "**/bin/*", "/*", "usr/lib"),
+    "mode": ("0644", "4*", "*55"),
+    "target": ("/usr/bin/bash", "*"),
 }
 PIECES = ("v1", "lib", "a", "/", ".", "o", "0", "image")
 PATTERNS = ("^v[0-9]", "(alpine|busybox)$", "[ao]{2,}", "x|y", "^.{3,8}$", r"\d\.\d")
@@ -90,24 +96,28 @@ SCALARS = {
     Sort.BLOB: ("digest", "kind", "type", "size", "state", "platform", "total", "refs", "arch"),
     Sort.LINK: ("role", "position", "type", "size", "os", "parent", "child", "platform"),
     Sort.PACKAGE: ("name", "version", "license", "type", "purl"),
+    Sort.FILE: ("path", "name", "type", "mode", "uid", "size", "modified", "digest", "layer"),
 }
 GROUPED = {
     Sort.REF: ("registry", "repo", "tag", "source", "kind"),
     Sort.BLOB: ("kind", "type", "state", "arch", "platform"),
     Sort.LINK: ("role", "type", "os"),
     Sort.PACKAGE: ("name", "type", "license"),
+    Sort.FILE: ("path", "type", "mode", "digest", "layer"),
 }
 ADDED_UP = {
     Sort.REF: ("count", "total", "exclusive", "max.used", "min.added", "sum.size"),
     Sort.BLOB: ("count", "total", "sum.size", "max.size", "avg.size", "min.digest"),
     Sort.LINK: ("count", "sum.size", "max.position"),
     Sort.PACKAGE: ("count", "min.name", "max.license"),
+    Sort.FILE: ("count", "sum.size", "max.modified", "min.path"),
 }
 LISTED = {
     Sort.REF: ("platform", "arch", "entrypoint", "license"),
     Sort.BLOB: ("license",),
     Sort.LINK: (),
     Sort.PACKAGE: (),
+    Sort.FILE: (),
 }
 FUNCTIONS = {
     Sort.REF: ("refs", "present"),
@@ -125,6 +135,7 @@ FUNCTIONS = {
     ),
     Sort.LINK: ("present",),
     Sort.PACKAGE: ("packages", "present"),
+    Sort.FILE: ("files", "present"),
 }
 
 
@@ -137,7 +148,7 @@ class Writer:
     depth: int = 3
 
     def query(self) -> str:
-        sort = self.rng.choice((Sort.REF, Sort.REF, Sort.BLOB, Sort.BLOB, Sort.LINK, Sort.PACKAGE))
+        sort = self.rng.choice((*Sort, Sort.REF, Sort.BLOB))
         return f"{self.rng.choice(NOUNS[sort])} {self.expression(sort, self.depth)}"
 
     def nouns(self) -> Iterable[tuple[Sort, tuple[str, ...]]]:
@@ -200,6 +211,8 @@ class Writer:
             return self.top(sort, depth)
         if kind < 0.55 and sort in {Sort.REF, Sort.BLOB}:
             return self.selector()
+        if kind < 0.55 and sort is Sort.FILE:
+            return self.file_selector()
         if kind < 0.65 and FLAGS[sort]:
             words = rng.sample(sorted(FLAGS[sort]), rng.randint(1, 2))
             return f"is:{','.join(words)}"
@@ -238,11 +251,13 @@ class Writer:
             return f"present({self.expression(sort, depth - 1)})"
         if name in {"targets", "exclusive"}:
             return f"{name}({self.expression(Sort.REF, depth - 1)})"
-        to = rng.choice((Sort.BLOB, Sort.BLOB, Sort.REF, Sort.LINK, Sort.PACKAGE))
+        to = rng.choice((Sort.BLOB, Sort.BLOB, Sort.REF, Sort.LINK, Sort.PACKAGE, Sort.FILE))
         noun = rng.choice(NOUNS[to])
         inner = self.expression(to, depth - 1)
         # Without a noun the words have to tell the sort, as far as they can.
-        return f"{name}({noun} {inner})" if rng.random() < 0.5 else f"{name}({inner})"
+        # A path alone is taken for the name of an image.
+        is_told = to is Sort.FILE or rng.random() < 0.5
+        return f"{name}({noun} {inner})" if is_told else f"{name}({inner})"
 
     def top(self, sort: Sort, depth: int) -> str:
         rng = self.rng
@@ -269,6 +284,12 @@ class Writer:
             return rng.choice(named)
         return rng.choice(NAMES)
 
+    def file_selector(self) -> str:
+        digests = sorted({one.digest for one in self.cache.files.values() if one.digest})
+        if digests and self.rng.random() < 0.4:
+            return self.rng.choice(digests)[: self.rng.choice((12, 71))]
+        return self.rng.choice(TEXTS["path"])
+
     def field(self, sort: Sort) -> str:
         rng = self.rng
         name = rng.choice([name for name in sorted(FIELDS[sort]) if name not in UNQUERIED])
@@ -276,13 +297,23 @@ class Writer:
             return self.keyed(name)
         if (sort, name) == (Sort.REF, "name") and rng.random() < 0.7:
             return f"name:{','.join(rng.sample(NAMES, rng.randint(1, 3)))}"
+        return self.of_file(name) if sort is Sort.FILE else self.of_type(name)
+
+    def of_file(self, name: str) -> str:
+        op = self.rng.choice((":", ":", " ne ", " eq "))
+        if name == "type":
+            return f"type{op}{','.join(self.rng.sample(FILE_TYPES, self.rng.randint(1, 2)))}"
+        if name == "digest":
+            return f"digest{op}sha256:{self.rng.choice(('61' * 32, '62', '6'))}"
         return self.of_type(name)
 
     def of_type(self, name: str) -> str:
         rng = self.rng
         op = rng.choice((":", ":", ":", " ne ", " eq "))
-        if name in {"added", "pulled", "used", "created"}:
+        if name in {"added", "pulled", "used", "created", "modified"}:
             return self.time(name)
+        if name in {"uid", "gid"}:
+            return self.number(name, ("0", "50", "1000"))
         if name in {"size", "total", "exclusive", "position"}:
             return self.number(name, ("0", "1", "2") if name == "position" else SIZES)
         if name == "digest":
@@ -352,7 +383,8 @@ class Writer:
         return f"{name}{op}{rng.choice(PERIODS)}"
 
 
-UNQUERIED = frozenset({"refs", "parent", "child"})
+UNQUERIED = frozenset({"refs", "parent", "child", "layer"})
+FILE_TYPES = ("file", "symlink", "hardlink", "directory", "whiteout", "opaque")
 ARCHITECTURES = ("amd64", "arm64", "x86_64", "arm*", "riscv64", "unknown")
 WORDS = {
     "kind": ("index", "manifest", "config", "layer", "attestation", "other"),

@@ -63,6 +63,13 @@ def in_text(value: str | None, op: str, text: str) -> bool:
     return fits(value, text)
 
 
+def in_path(value: str, op: str, text: str) -> bool:
+    if op != "eq":
+        return in_text(value, op, text)
+    pattern = text if text.startswith(("/", "**")) else f"**/{text}"
+    return fits(value, pattern, within="/")
+
+
 def size_of(text: str) -> int:
     found = re.fullmatch(r"([\d.]+)([kKMGT]?)(i?)B?", text)
     assert found, text

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cachedb.query.tools.complete import ValuesOf, complete
-from cachedb.query.vocabulary import FIELDS, FUNCTIONS, NOUNS, RELATIONS, Sort
+from cachedb.query.vocabulary import FIELDS, FUNCTIONS, NOUNS, RELATIONS
+from cachedb.query.words import Sort
 
 SAVED = {"stale": "refs used before 90d", "prod": "refs repo:acme/*"}
 

@@ -7,7 +7,8 @@ from cachedb.query.semantics.check import check
 from cachedb.query.sql.compile import compile_query
 from cachedb.query.syntax.parser import parse
 from cachedb.query.tools.explain import explain
-from cachedb.query.vocabulary import SHOWN, Sort
+from cachedb.query.vocabulary import SHOWN
+from cachedb.query.words import Sort
 from tests import golden_files
 from tests.query import databases, generate
 from tests.query.databases import SAVED

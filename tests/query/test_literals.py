@@ -14,7 +14,8 @@ from cachedb.query.semantics.values import AffixTest, GlobTest, NumberRange, Val
 from cachedb.query.sql import predicates
 from cachedb.query.sql.dialect import render
 from cachedb.query.syntax.tree import Source, Span, Value
-from cachedb.query.vocabulary import FIELDS, Sort
+from cachedb.query.vocabulary import FIELDS
+from cachedb.query.words import Sort
 from tests.query.generate import NOW
 from tests.query.readings import fits
 

@@ -20,7 +20,8 @@ from cachedb.query.sql import expressions, flags
 from cachedb.query.sql.compile import compile_query
 from cachedb.query.syntax.parser import parse
 from cachedb.query.tools.explain import explain, query_plan
-from cachedb.query.vocabulary import FIELDS, FLAGS, FUNCTIONS, RELATIONS, UNQUERIED, Sort, Type
+from cachedb.query.vocabulary import FIELDS, FLAGS, FUNCTIONS, RELATIONS, UNQUERIED
+from cachedb.query.words import Sort, Type
 from tests.query import databases, generate
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator

@@ -375,8 +375,8 @@ SELECT files.layer.id FROM files.layer WHERE NOT (EXISTS (SELECT 1 FROM blob WHE
 = files.layer.digest AND blob.state = 1::INTEGER));
 
 -- name: files.add_attributes
-INSERT INTO files.attributes (kind, mode, uid, gid) VALUES (%s::INTEGER, %s::INTEGER,
-%s::BIGINT, %s::BIGINT) RETURNING files.attributes.id;
+INSERT INTO files.attributes (kind, type, bits, mode, uid, gid) VALUES (%s::INTEGER,
+%s::VARCHAR, %s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::BIGINT) RETURNING files.attributes.id;
 
 -- name: files.add_directories
 INSERT INTO files.directory (id, path) VALUES (%s::INTEGER, %s::VARCHAR);
@@ -405,8 +405,18 @@ INSERT INTO files.path (id, directory_id, name, raw) VALUES (%s::INTEGER, %s::IN
 INSERT INTO files.xattr (entry_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s);
 
 -- name: files.attributes
-SELECT files.attributes.id, files.attributes.kind, files.attributes.mode, files.attributes.uid,
+SELECT files.attributes.id, files.attributes.kind, files.attributes.bits, files.attributes.uid,
 files.attributes.gid FROM files.attributes ORDER BY files.attributes.id;
+
+-- name: files.coverage
+WITH RECURSIVE covered_seed AS (SELECT blob.id AS id FROM blob JOIN files.image ON
+files.image.digest = blob.digest), covered(id) AS (SELECT covered_seed.id AS id FROM
+covered_seed UNION SELECT edge.parent_id AS parent_id FROM covered JOIN edge ON edge.child_id =
+covered.id) SELECT (SELECT count(*) AS count_1 FROM ref JOIN blob ON blob.id = ref.target_id
+WHERE blob.artifact_type IS NULL) AS refs, (SELECT count(*) AS count_1 FROM ref JOIN blob ON
+blob.id = ref.target_id WHERE blob.artifact_type IS NULL) - (SELECT count(*) AS count_1 FROM
+ref JOIN blob ON blob.id = ref.target_id JOIN covered ON covered.id = ref.target_id WHERE
+blob.artifact_type IS NULL) AS without;
 
 -- name: files.delete_entries
 DELETE FROM files.entry WHERE files.entry.id >= %(low)s::BIGINT AND files.entry.id <
@@ -443,7 +453,7 @@ JSON)) AS anon_1) ORDER BY files.directory.id;
 
 -- name: files.entries
 SELECT files.entry.id, files.directory.path AS directory, files.path.name, files.path.raw,
-files.attributes.kind, files.attributes.mode, files.attributes.uid, files.attributes.gid,
+files.attributes.kind, files.attributes.bits, files.attributes.uid, files.attributes.gid,
 files.entry.size, files.entry.modified, files.entry.target, files.entry.raw_target,
 files.entry.sha256 FROM files.entry JOIN files.path ON files.path.id = files.entry.path_id JOIN
 files.directory ON files.directory.id = files.path.directory_id JOIN files.attributes ON

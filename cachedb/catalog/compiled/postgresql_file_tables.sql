@@ -2,9 +2,10 @@
 -- Generated from cachedb/catalog/files/file_tables.py by `make golden`; never edited by hand.
 
 -- table: attributes
-CREATE TABLE files.attributes ( id SERIAL NOT NULL, kind INTEGER NOT NULL, mode INTEGER NOT
-NULL, uid BIGINT NOT NULL, gid BIGINT NOT NULL, CONSTRAINT pk_attributes PRIMARY KEY (id),
-CONSTRAINT uq_attributes_kind_mode_uid_gid UNIQUE (kind, mode, uid, gid) );
+CREATE TABLE files.attributes ( id SERIAL NOT NULL, kind INTEGER NOT NULL, type TEXT NOT NULL,
+bits INTEGER NOT NULL, mode TEXT NOT NULL, uid BIGINT NOT NULL, gid BIGINT NOT NULL, CONSTRAINT
+pk_attributes PRIMARY KEY (id), CONSTRAINT uq_attributes_kind_bits_uid_gid UNIQUE (kind, bits,
+uid, gid) );
 
 -- table: directory
 CREATE TABLE files.directory ( id SERIAL NOT NULL, path TEXT NOT NULL, CONSTRAINT pk_directory

@@ -2,9 +2,10 @@
 -- Generated from cachedb/catalog/files/file_tables.py by `make golden`; never edited by hand.
 
 -- table: attributes
-CREATE TABLE files.attributes ( id INTEGER NOT NULL, kind INTEGER NOT NULL, mode INTEGER NOT
-NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, CONSTRAINT pk_attributes PRIMARY KEY (id),
-CONSTRAINT uq_attributes_kind_mode_uid_gid UNIQUE (kind, mode, uid, gid) ) STRICT;
+CREATE TABLE files.attributes ( id INTEGER NOT NULL, kind INTEGER NOT NULL, type TEXT NOT NULL,
+bits INTEGER NOT NULL, mode TEXT NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
+CONSTRAINT pk_attributes PRIMARY KEY (id), CONSTRAINT uq_attributes_kind_bits_uid_gid UNIQUE
+(kind, bits, uid, gid) ) STRICT;
 
 -- table: directory
 CREATE TABLE files.directory ( id INTEGER NOT NULL, path TEXT NOT NULL, CONSTRAINT pk_directory

@@ -77,7 +77,12 @@ class AttributesColumns(TypedColumns):
     id = Column(Integer, primary_key=True)
     kind: Named[int] = Column(Integer, nullable=False)
     """A `FileKind`."""
-    mode: Named[int] = Column(Integer, nullable=False)
+    type: Named[str] = Column(Text, nullable=False)
+    """Its name in the query language."""
+    bits: Named[int] = Column(Integer, nullable=False)
+    """Permissions, the lower 12 bits of the mode."""
+    mode: Named[str] = Column(Text, nullable=False)
+    """The same in four octal digits."""
     uid: Named[int] = Column(_INT64, nullable=False)
     gid: Named[int] = Column(_INT64, nullable=False)
 
@@ -86,7 +91,7 @@ attributes = Table(
     "attributes",
     metadata,
     AttributesColumns,
-    UniqueConstraint("kind", "mode", "uid", "gid"),
+    UniqueConstraint("kind", "bits", "uid", "gid"),
     sqlite_strict=True,
 )
 

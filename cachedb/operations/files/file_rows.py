@@ -178,14 +178,18 @@ class _Attributes:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known = {
-            (row.kind, row.mode, row.uid, row.gid): row.id
+            (row.kind, row.bits, row.uid, row.gid): row.id
             for row in connection.each(statements.ATTRIBUTES)
         }
 
     def key(self, kind: FileKind, member: Member) -> int:
         wanted = (int(kind), member.mode, _number(member.uid), _number(member.gid))
         if wanted not in self._known:
-            self._known[wanted] = self._connection.insert_one(statements.ADD_ATTRIBUTES, *wanted)
+            word = kind.name.lower().replace("_", "")
+            self._known[wanted] = self._connection.insert_one(
+                statements.ADD_ATTRIBUTES, int(kind), word, member.mode, f"{member.mode:04o}",
+                *wanted[2:],
+            )  # fmt: skip
         return self._known[wanted]
 
 
@@ -249,7 +253,7 @@ def _member(row: FileEntryRow, xattrs: Mapping[str, bytes]) -> Member:
     return Member(
         path=path.removeprefix("/"),
         kind=member_kind,
-        mode=row.mode,
+        mode=row.bits,
         uid=row.uid,
         gid=row.gid,
         size=row.size,

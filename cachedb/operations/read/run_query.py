@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog.query_limits import limited
 from cachedb.catalog.statements import refs
+from cachedb.catalog.statements.index import file_entries
 from cachedb.errors import QueryError
 from cachedb.query import exchange, plan_cache
 from cachedb.query.results import OutputColumn
@@ -18,9 +19,11 @@ from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
     from cachedb.query.semantics.typed import CheckedQuery
     from cachedb.query.statement import CompiledQuery, CompiledStatement
     from cachedb.query.syntax.tree import Query
@@ -115,10 +118,22 @@ def reads_packages(query: Query, now: datetime | None = None) -> bool:
     return _checked(query, now).reads_packages
 
 
+def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
+    """Count refs that a query of files cannot see; None for a query of anything else.
+
+    Raises:
+        QueryError: The query is not valid.
+    """
+    if not _checked(query, None).reads_files:
+        return None
+    with catalog.reading_files() as connection:
+        return connection.first(file_entries.COVERAGE)
+
+
 def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
     """Explain a query without running it."""
     checked = _checked(query, now)
-    with limited(catalog, linear_regex.register) as connection:
+    with limited(_reading(catalog, checked), linear_regex.register) as connection:
         return _explained(checked, catalog.dialect, connection)
 
 
@@ -131,10 +146,15 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
     from cachedb.query.tools import explain as explaining  # noqa: PLC0415  (SQLAlchemy)
 
     checked = _checked(query, now)
-    with limited(catalog, linear_regex.register) as connection:
+    with limited(_reading(catalog, checked), linear_regex.register) as connection:
         execute = _Executor(connection)
         costs = explaining.costs(checked, catalog.dialect, execute)
         return _explained(checked, catalog.dialect, connection).replace(costs=costs)
+
+
+def _reading(catalog: Catalog, checked: CheckedQuery) -> AbstractContextManager[Connection]:
+    """Open a transaction in which a query finds all that it reads."""
+    return catalog.reading_files() if checked.reads_files else catalog.reading()
 
 
 def _checked(query: Query, now: datetime | None) -> CheckedQuery:
@@ -151,7 +171,7 @@ def _with_suggestion(error: QueryError, query: Query) -> QueryError:
 
 
 def _run(catalog: Catalog, checked: CheckedQuery, compiled: CompiledQuery) -> Sequence[Any]:
-    with limited(catalog, linear_regex.register) as connection:
+    with limited(_reading(catalog, checked), linear_regex.register) as connection:
         execute = _Executor(connection)
         for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
             ((matches,),) = execute.run(statement, checked)

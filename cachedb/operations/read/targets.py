@@ -110,7 +110,8 @@ def chosen_blobs(catalog: Catalog, where: Query) -> frozenset[int]:
     """
     from cachedb.operations.read.run_query import select_ids  # noqa: PLC0415
     from cachedb.query.messages import error_at  # noqa: PLC0415
-    from cachedb.query.vocabulary import NOUNS, Sort  # noqa: PLC0415
+    from cachedb.query.vocabulary import NOUNS  # noqa: PLC0415
+    from cachedb.query.words import Sort  # noqa: PLC0415
 
     if NOUNS[where.noun].sort is not Sort.BLOB:
         why = f"gc removes blobs, and this query selects {where.noun}"

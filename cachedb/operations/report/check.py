@@ -10,7 +10,8 @@ from cachedb.errors import InvalidInput, QueryError
 from cachedb.operations.read import run_query, saved_queries
 from cachedb.operations.report.rules import NONE
 from cachedb.query.syntax.parser import parse
-from cachedb.query.vocabulary import NOUNS, Sort
+from cachedb.query.vocabulary import NOUNS
+from cachedb.query.words import Sort
 from cachedb.records import Record
 
 if TYPE_CHECKING:

@@ -52,16 +52,8 @@ from cachedb.query.syntax.tree import (
     Term,
     Top,
 )
-from cachedb.query.vocabulary import (
-    FIELDS,
-    FLAGS,
-    FUNCTIONS,
-    NOUNS,
-    RELATIONS,
-    Field,
-    Relation,
-    Sort,
-)
+from cachedb.query.vocabulary import FIELDS, FLAGS, FUNCTIONS, NOUNS, RELATIONS
+from cachedb.query.words import IN_FILE, IN_PACKAGE, Field, Relation, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,8 +185,8 @@ class _Checker:
             own = self._test(owned, test, node.span)
         if not field.inside:
             return own
-        if own.sort is Sort.PACKAGE:
-            relation = RELATIONS[field.sort]["package"]
+        if own.sort in {Sort.PACKAGE, Sort.FILE}:
+            relation = RELATIONS[field.sort][own.sort.value]
             return RelationTest(relation=relation, operand=own, sort=field.sort, span=node.span)
         return ContainsTest(kinds=field.inside, operand=own, sort=field.sort, span=node.span)
 
@@ -305,8 +297,8 @@ class _Checker:
         self._exclusives -= node.function == "exclusive"
         if function.takes is Sort.REF and taken is not Sort.REF:
             raise type_errors.argument(node, taken)
-        of_packages = function.name == "packages" and taken is Sort.PACKAGE
-        if function.takes is not Sort.REF and taken is not Sort.BLOB and not of_packages:
+        keeps = function.gives is taken and taken in {Sort.PACKAGE, Sort.FILE}
+        if function.takes is not Sort.REF and taken is not Sort.BLOB and not keeps:
             argument = TargetsOf(argument=argument, sort=Sort.BLOB, span=argument.span)
         assert function.gives is not None
         found = FunctionResult(
@@ -359,6 +351,8 @@ class _Checker:
     # -- the rest --------------------------------------------------------------------------
 
     def _selector(self, node: Selector, sort: Sort) -> TypedExpression:
+        if sort is Sort.FILE:
+            return self._file(node)
         if sort not in {Sort.REF, Sort.BLOB}:
             raise type_errors.selector(node, sort)
         named: TypedExpression | None = None
@@ -381,6 +375,14 @@ class _Checker:
         return SelectorTest(
             text=node.text, test=found, required=self._is_required, sort=sort, span=node.span
         )
+
+    def _file(self, node: Selector) -> TypedExpression:
+        """Read a bare word among files: a digest, with its algorithm, or a path."""
+        fields = FIELDS[Sort.FILE]
+        if ":" in node.text and name_patterns.looks_like_digest(node.text):
+            prefix = name_patterns.parse_digest(node.text, node.span)
+            return self._test(fields["digest"], values.DigestTest(prefixes=(prefix,)), node.span)
+        return self._test(fields["path"], literals.paths((node,)), node.span)
 
     def _top(self, node: Top, sort: Sort) -> TypedExpression:
         count = literals.count(node.count)
@@ -415,4 +417,6 @@ def _own(field: Field) -> Field:
     """Return the field of what is inside, if the field is about that."""
     if not field.inside:
         return field
-    return FIELDS[Sort.PACKAGE if field.inside == ("package",) else Sort.BLOB][field.name]
+    if field.inside == IN_FILE:
+        return FIELDS[Sort.FILE]["path"]
+    return FIELDS[Sort.PACKAGE if field.inside == IN_PACKAGE else Sort.BLOB][field.name]

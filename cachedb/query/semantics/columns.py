@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from cachedb.query.messages import did_you_mean, error_at
 from cachedb.query.semantics.typed import QueryColumn, SortKey
-from cachedb.query.vocabulary import AGGREGATES, FIELDS, KEYED_FIELDS, SHOWN, Field, Sort, Type
+from cachedb.query.vocabulary import AGGREGATES, FIELDS, KEYED_FIELDS, SHOWN
+from cachedb.query.words import Field, Sort, Type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

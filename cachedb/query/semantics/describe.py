@@ -32,6 +32,7 @@ from cachedb.query.semantics.values import (
     NameTest,
     NumberRange,
     NumberTest,
+    PathTest,
     PlatformPattern,
     PlatformTest,
     RegexTest,
@@ -41,12 +42,13 @@ from cachedb.query.semantics.values import (
     VersionRange,
     VersionTest,
 )
-from cachedb.query.vocabulary import FLAGS, Sort, Type
+from cachedb.query.vocabulary import FLAGS
+from cachedb.query.words import Sort, Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cachedb.query.vocabulary import Field
+    from cachedb.query.words import Field
 
 _AFFIXES: Final = {"starts": "starts with", "ends": "ends with", "has": "has"}
 _FUNCTIONS: Final = {
@@ -61,6 +63,7 @@ _FUNCTIONS: Final = {
     "referrers": "what has as its subject any of",
     "subjects": "the subjects of",
     "packages": "packages found in",
+    "files": "files in",
 }
 
 
@@ -90,7 +93,8 @@ def describe(found: TypedExpression) -> str:
         case FunctionResult():
             return f"{_FUNCTIONS[found.function]} ({describe(found.argument)})"
         case TargetsOf():
-            way = "holders of" if found.argument.sort is Sort.PACKAGE else "targets of"
+            ways = {Sort.PACKAGE: "holders of", Sort.FILE: "layers of"}
+            way = ways.get(found.argument.sort, "targets of")
             return f"the {way} ({describe(found.argument)})"
         case SelectorTest():
             return describe(found.test)
@@ -193,10 +197,10 @@ def _test(test: ValueTest, field: Field | None) -> str:
 
 
 def _alternatives(
-    test: GlobTest | EnumTest | PlatformTest | TimeTest | VersionTest,
+    test: GlobTest | PathTest | EnumTest | PlatformTest | TimeTest | VersionTest,
 ) -> Iterable[str]:
     match test:
-        case GlobTest():
+        case GlobTest() | PathTest():
             return (f"`{pattern}`" for pattern in test.patterns)
         case EnumTest():
             return test.words

@@ -21,12 +21,13 @@ from cachedb.query.syntax.tree import (
     Term,
     Top,
 )
-from cachedb.query.vocabulary import FIELDS, FLAGS, FUNCTIONS, NOUNS, RELATIONS, Sort
+from cachedb.query.vocabulary import FIELDS, FLAGS, FUNCTIONS, NOUNS, RELATIONS
+from cachedb.query.words import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-_PREFERENCE: Final = (Sort.BLOB, Sort.REF, Sort.LINK, Sort.PACKAGE)
+_PREFERENCE: Final = (Sort.BLOB, Sort.REF, Sort.LINK, Sort.PACKAGE, Sort.FILE)
 _EVERY_SORT: Final = frozenset(Sort)
 _COLUMNS: Final = {
     sort: [field.name for field in fields.values() if field.is_scalar]
@@ -64,7 +65,7 @@ def _possible_of_term(node: Term) -> frozenset[Sort]:
         case Saved():
             return _with_blobs(NOUNS[node.query.noun].sort)
         case Selector():
-            return frozenset({Sort.REF, Sort.BLOB})
+            return frozenset({Sort.REF, Sort.BLOB, Sort.FILE})
         case Top():
             keys = [key.name for key in (*node.keys, *node.per)]
             return _having((), _COLUMNS, keys) & (_possible(node.of) if node.of else _EVERY_SORT)

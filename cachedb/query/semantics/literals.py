@@ -19,6 +19,7 @@ from cachedb.query.semantics.values import (
     NameTest,
     NumberRange,
     NumberTest,
+    PathTest,
     PlatformPattern,
     PlatformTest,
     RegexTest,
@@ -29,12 +30,13 @@ from cachedb.query.semantics.values import (
     VersionTest,
 )
 from cachedb.query.syntax.tree import Source, Span
-from cachedb.query.vocabulary import OPERATORS, ORDER, Field, Type
+from cachedb.query.words import OPERATORS, ORDER, Field, Type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from cachedb.query.syntax.tree import Value
+    from cachedb.query.syntax.tree import Selector, Value
 
 LARGEST: Final = 2**63 - 1
 _SIZE: Final = lazy(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[A-Za-z]*)", re.ASCII)
@@ -190,10 +192,21 @@ def _textual(field: Field, op: str, values: tuple[Value, ...]) -> ValueTest:
         return AffixTest(op=op, texts=tuple(globs.plain(value.text) for value in values))
     if field.type is Type.NAME:
         return NameTest(patterns=tuple(name_patterns.parse_name(v.text, v.span) for v in values))
+    if field.type is Type.PATH:
+        return paths(values)
     found = [globs.parse(value.text, value.span) for value in values]
     if field.type is Type.ARCHITECTURE:
         found = [_architecture(pattern) for pattern in found]
     return GlobTest(patterns=tuple(found))
+
+
+def paths(values: Iterable[Value | Selector]) -> PathTest:
+    """Read patterns of absolute paths; one that begins without a slash is the end of a path."""
+    texts = (
+        (value.text if value.text.startswith(("/", "**")) else f"**/{value.text}", value.span)
+        for value in values
+    )
+    return PathTest(patterns=tuple(globs.parse(text, span) for text, span in texts))
 
 
 def _architecture(pattern: Glob) -> Glob:
@@ -392,7 +405,7 @@ def _wrong_operator(field: Field, op: str, span: Span) -> QueryError:
 def _patterns(test: ValueTest) -> int:
     """Count the values that become conditions of their own."""
     match test:
-        case GlobTest():
+        case GlobTest() | PathTest():
             return sum(pattern.literal is None for pattern in test.patterns)
         case NameTest():
             return sum(pattern.plain is None for pattern in test.patterns)

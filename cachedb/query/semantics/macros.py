@@ -14,7 +14,7 @@ from cachedb.query.messages import error_at
 from cachedb.query.semantics.check import check
 from cachedb.query.syntax.parser import parse_saved
 from cachedb.query.syntax.tree import Saved, Source, Span, walk
-from cachedb.query.vocabulary import KEYWORDS
+from cachedb.query.words import KEYWORDS
 from cachedb.records import Record
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from cachedb.query.semantics.values import (
     GlobTest,
     NameTest,
     NumberTest,
+    PathTest,
     PlatformTest,
     RegexTest,
     TimeTest,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         VersionRange,
         VersionTest,
     )
-    from cachedb.query.vocabulary import Field
+    from cachedb.query.words import Field
 
 _FIRST_SURROGATE: Final = 0xD800
 _BEHIND_SURROGATES: Final = 0xE000
@@ -78,6 +79,13 @@ class GlobSlot(TextSlot):
 
 class GlobSlots(Record):
     """Literal texts, in one slot, and patterns."""
+
+    plain: Slot | None
+    patterns: tuple[GlobSlot, ...]
+
+
+class PathSlots(Record):
+    """Literal paths, in one slot, and patterns of paths."""
 
     plain: Slot | None
     patterns: tuple[GlobSlot, ...]
@@ -182,6 +190,7 @@ class VersionSlots(Record):
 
 TestSlots: TypeAlias = (
     GlobSlots
+    | PathSlots
     | AffixSlots
     | RegexSlots
     | NameSlots
@@ -225,8 +234,8 @@ class SlotTable:
     def of_test(self, test: ValueTest, field: Field) -> TestSlots:
         """Return the slots of the values of a test on `field`."""
         match test:
-            case GlobTest():
-                return self.of_globs(test.patterns)
+            case GlobTest() | PathTest():
+                return self._texts(test)
             case AffixTest():
                 return AffixSlots(op=test.op, texts=tuple(map(self._text, test.texts)))
             case RegexTest():
@@ -248,6 +257,12 @@ class SlotTable:
                 return PlatformSlots(patterns=tuple(map(self._platform, test.patterns)))
             case _:
                 return self._versions(test)
+
+    def _texts(self, test: GlobTest | PathTest) -> GlobSlots | PathSlots:
+        found = self.of_globs(test.patterns)
+        if isinstance(test, GlobTest):
+            return found
+        return PathSlots(plain=found.plain, patterns=found.patterns)
 
     def _number(self, value: Any) -> int:
         return self._numbers.setdefault((type(value), value), len(self._numbers))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from cachedb.query.messages import did_you_mean, error_at
 from cachedb.query.syntax.tree import Saved
-from cachedb.query.vocabulary import FIELDS, FLAGS, RELATIONS, Sort
+from cachedb.query.vocabulary import FIELDS, FLAGS, RELATIONS
+from cachedb.query.words import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,6 +23,14 @@ _ROUTES: Final = {
     (Sort.REF, Sort.BLOB): ("any blob({})", "target.{}"),
     (Sort.REF, Sort.PACKAGE): ("package.{}",),
     (Sort.BLOB, Sort.PACKAGE): ("package.{}",),
+    (Sort.REF, Sort.FILE): ("file.{}",),
+    (Sort.BLOB, Sort.FILE): ("file.{}",),
+    (Sort.FILE, Sort.BLOB): ("layer.{}", "manifest.{}"),
+    (Sort.FILE, Sort.REF): ("manifest.ref.{}",),
+    (Sort.FILE, Sort.PACKAGE): ("manifest.package.{}",),
+    (Sort.FILE, Sort.LINK): ("layer.link.{}",),
+    (Sort.LINK, Sort.FILE): ("child.file.{}",),
+    (Sort.PACKAGE, Sort.FILE): ("blob.file.{}",),
     (Sort.REF, Sort.LINK): ("any blob(link.{})",),
     (Sort.BLOB, Sort.LINK): ("link.{}",),
     (Sort.LINK, Sort.BLOB): ("child.{}", "parent.{}"),
@@ -33,6 +42,7 @@ _ROUTES: Final = {
 }
 _WRAPPED: Final = {
     Sort.REF: "refs({}) gives the references that contain those",
+    Sort.FILE: "files({}) gives the files in those",
     Sort.PACKAGE: "packages({}) gives the packages found in those",
     Sort.LINK: "any child({}) are the links that point at those",
     Sort.BLOB: "blobs({}) gives everything that those contain",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cachedb.query.vocabulary import Sort
+from cachedb.query.words import Sort
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cachedb.query.semantics.slots import GlobSlots, NumberSlots, Slot, TestSlots
     from cachedb.query.semantics.values import NumberTest, ValueTest
     from cachedb.query.syntax.tree import Query, Span
-    from cachedb.query.vocabulary import Field, Noun, Relation, Type
+    from cachedb.query.words import Field, Noun, Relation, Type
 
 
 class TypedNode(Record, uncompared=("span",)):
@@ -87,7 +87,7 @@ class FunctionResult(TypedNode):
 
 
 class TargetsOf(TypedNode):
-    """The targets of refs and links, or the blobs in which packages were found."""
+    """The targets of refs and links, the blobs of packages, or the layers of files."""
 
     argument: TypedExpression
 
@@ -207,11 +207,26 @@ class CheckedQuery(Record):
             or any(map(_reads_packages, walk(self.condition) if self.condition else ()))
         )
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether the statement reads the index of files, which knows indexed layers only."""
+        return self.sort is Sort.FILE or any(
+            map(_reads_files, walk(self.condition) if self.condition else ())
+        )
+
     def selectors(self) -> tuple[SelectorTest, ...]:
         """List the bare words that have to match something, from left to right, each once."""
         nodes = walk(self.condition) if self.condition else ()
         required = (n for n in nodes if isinstance(n, SelectorTest) and n.required)
         return tuple(dict.fromkeys(required))
+
+
+def _reads_files(node: TypedExpression) -> bool:
+    if isinstance(node, RelationTest | CountTest) and node.relation.to is Sort.FILE:
+        return True
+    if isinstance(node, FlagTest) and node.word == "listed":
+        return True
+    return node.sort is Sort.FILE
 
 
 def _reads_packages(node: TypedExpression) -> bool:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from cachedb.query.messages import error_at, nearest
 from cachedb.query.semantics.typed import Complement, walk
-from cachedb.query.vocabulary import FIELD_NAMES, KEYED_FIELDS, Sort
+from cachedb.query.vocabulary import FIELD_NAMES, KEYED_FIELDS
+from cachedb.query.words import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,6 +21,12 @@ class GlobTest(Record):
     patterns: tuple[Glob, ...]
 
 
+class PathTest(Record):
+    """The path matches one of the patterns, in which only `**` matches a slash."""
+
+    patterns: tuple[Glob, ...]
+
+
 class AffixTest(Record):
     """The text starts with, ends with or has one of the texts."""
 
@@ -120,6 +126,7 @@ class VersionTest(Record):
 
 ValueTest: TypeAlias = (
     GlobTest
+    | PathTest
     | AffixTest
     | RegexTest
     | NameTest

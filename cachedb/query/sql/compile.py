@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cachedb.query.sql.cte import NamedSet
     from cachedb.query.sql.expressions import Row
     from cachedb.query.statement import CompiledStatement
-    from cachedb.query.vocabulary import Field
+    from cachedb.query.words import Field
 
 _Columns = TypeVarTuple("_Columns")
 

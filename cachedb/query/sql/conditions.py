@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, false, func, not_, or_, select, true, union_all
+from sqlalchemy import and_, exists, false, func, not_, or_, select, true, union, union_all
 
 from cachedb.catalog.enums import Kind
+from cachedb.catalog.files.file_tables import attributes
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, blob_package, config, platform
 from cachedb.query.semantics.describe import describe
@@ -36,7 +37,7 @@ from cachedb.query.semantics.typed import (
     TypedExpression,
     Union,
 )
-from cachedb.query.sql import counts, dialect, flags, predicates
+from cachedb.query.sql import counts, dialect, files, flags, predicates
 from cachedb.query.sql.cte import SetBuilder
 from cachedb.query.sql.expressions import (
     MAPS,
@@ -47,7 +48,8 @@ from cachedb.query.sql.expressions import (
     is_on_target,
     platform_part,
 )
-from cachedb.query.vocabulary import FIELDS, Field, Sort
+from cachedb.query.vocabulary import FIELDS
+from cachedb.query.words import Field, Sort
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Select
@@ -130,6 +132,8 @@ class ConditionBuilder(SetBuilder):
         self, row: Row, field: Field, test: TestSlots, meaning: str
     ) -> tuple[ColumnElement[int], CTE] | None:
         """Return a key of the row and the set for a field that stands in another table."""
+        if field.sort is Sort.FILE:
+            return self._of_entry(row, field, test)
         if isinstance(test, DigestSlots) and test.begun:
             return row.content, self._beginning(test, meaning)
         if is_on_target(field):
@@ -149,6 +153,20 @@ class ConditionBuilder(SetBuilder):
             column = config.c[field.name]
             fitting = select(config.c.blob_id.label("id")).where(predicates.holds(column, test))
             return row.id, self.set("config", fitting, (field.name, test), "configs")
+        return None
+
+    def _of_entry(
+        self, row: Row, field: Field, test: TestSlots
+    ) -> tuple[ColumnElement[int], CTE] | None:
+        if field.name in files.OF_PATH:
+            condition = predicates.holds(files.text_of(field.name), test)
+            found = files.matching_paths(field.name, condition)
+            return row.table.c.path_id, self.set("path", found, (field.name, test), "paths")
+        if field.name in files.OF_ATTRIBUTES:
+            condition = predicates.holds(attributes.c[field.name], test)
+            found = files.matching_attributes(condition)
+            made = self.set("attributes", found, (field.name, test), "types, modes and owners")
+            return row.table.c.attributes_id, made
         return None
 
     def _beginning(self, test: DigestSlots, meaning: str) -> CTE:
@@ -195,6 +213,12 @@ class ConditionBuilder(SetBuilder):
 
     def _related(self, found: RelationTest, row: Row) -> tuple[ColumnElement[int], CTE]:
         relation = found.relation
+        if relation.to is Sort.FILE:
+            holders = self._file_holders(found.operand, relation.sort)
+            return row.content, self.above(holders) if relation.sort is Sort.REF else holders
+        if relation.sort is Sort.FILE:
+            seed = self.seed(found.operand, ())
+            return row.id, self._entries(seed, relation.name)
         if relation.contained and relation.to is Sort.PACKAGE:
             return row.content, self.above(self._holders(found.operand))
         kinds = (relation.kind,) if relation.kind else ()
@@ -252,6 +276,8 @@ class ConditionBuilder(SetBuilder):
                 return row.id, self._exclusive(argument)
             case "packages":
                 return row.id, self._packages(argument)
+            case "files":
+                return row.id, self._files(argument)
             case "parents" | "children" | "referrers" | "subjects":
                 step = {"children": "child"}.get(found.function, found.function[:-1])
                 return row.id, self.step(step, self.seed(argument, ()))
@@ -274,10 +300,47 @@ class ConditionBuilder(SetBuilder):
         )
         return self.set("package", listed, below, "the packages found in them")
 
+    def _files(self, argument: TypedExpression) -> CTE:
+        """Collect the entries of layers of a set, and what images inside of it show."""
+        if argument.sort is Sort.FILE:
+            return self.set("file", self.ids(argument), argument, describe(argument))
+        seed = self.seed(argument, ())
+        shown = self._entries(self.below(seed), "manifest")
+        held = self._entries(seed, "layer")
+        both = union(select(shown.c.id), select(held.c.id))
+        return self.set("file", both, ("files", seed), "the files in them")
+
+    def _entries(self, holders: CTE, relation: str) -> CTE:
+        """Collect the entries that layers hold, or that images show."""
+        make = files.held_pairs if relation == "layer" else files.shown_pairs
+        pairs = make(self.names.next("pairs"))
+        found = select(pairs.c.entry_id.label("id")).where(
+            pairs.c.holder_id.in_(select(holders.c.id))
+        )
+        word = "layers hold" if relation == "layer" else "images show"
+        return self.set("file", found.distinct(), (relation, holders), f"what these {word}")
+
+    def _file_holders(self, operand: TypedExpression | None, sort: Sort) -> CTE:
+        """Collect the images that show files of a set, and for blobs the layers that hold them."""
+        make = files.shown_pairs if sort is Sort.REF else files.direct_pairs
+        pairs = make(self.names.next("pairs"))
+        found = select(pairs.c.holder_id.label("id")).distinct()
+        if operand is not None:
+            members = self.set("file", self.ids(operand), ("files", operand), describe(operand))
+            found = found.where(pairs.c.entry_id.in_(select(members.c.id)))
+        meaning = "any file" if operand is None else describe(operand)
+        key = ("file holders", sort, operand)
+        return self.set("holder", found, key, f"what shows or holds {meaning}")
+
     def _pointed(self, found: TargetsOf) -> CTE:
         argument = found.argument
         inner = self.row(argument.sort)
         condition = self.holds(argument, inner)
+        if argument.sort is Sort.FILE:
+            pairs = files.held_pairs(self.names.next("pairs"))
+            members = select(inner.id).where(condition)
+            layers = select(pairs.c.holder_id.label("id")).where(pairs.c.entry_id.in_(members))
+            return self.set("pointed", layers, ("pointed", argument), describe(found))
         if argument.sort is Sort.PACKAGE:
             ids = select(inner.id).where(condition)
             pointed: Select[Any] = select(blob_package.c.blob_id.label("id")).where(

@@ -22,8 +22,9 @@ from cachedb.query.semantics.typed import (
     Union,
     children,
 )
+from cachedb.query.sql import files
 from cachedb.query.sql.expressions import aliased
-from cachedb.query.vocabulary import Sort
+from cachedb.query.words import Sort
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class _Join(Record):
 
 def _join(conditions: ConditionBuilder, found: CountTest, row: Row) -> _Join:
     relation = found.relation
+    if Sort.FILE in {relation.sort, relation.to}:
+        return _of_files(conditions, found, row)
     if relation.contained or (relation.sort, relation.name) == (Sort.REF, "referrer"):
         return _inside(conditions, relation.name, row)
     if relation.sort is Sort.BLOB:
@@ -103,6 +106,23 @@ def _join(conditions: ConditionBuilder, found: CountTest, row: Row) -> _Join:
     column = "target_id" if relation.sort is Sort.REF else f"{relation.name}_id"
     there = aliased(blob, conditions.names.next("b"))
     return _Join(source=there, key=there.c.id, here=there.c.id == row.table.c[column])
+
+
+def _of_files(conditions: ConditionBuilder, found: CountTest, row: Row) -> _Join:
+    relation, name = found.relation, conditions.names.next("pairs")
+    if relation.sort is Sort.FILE:
+        make = files.held_pairs if relation.name == "layer" else files.shown_pairs
+        pairs = make(name)
+        here = pairs.c.entry_id == row.id
+        return _Join(source=pairs, key=pairs.c.holder_id, here=here, repeats=True)
+    if relation.sort is Sort.BLOB:
+        pairs = files.direct_pairs(name)
+        here = pairs.c.holder_id == row.id
+        return _Join(source=pairs, key=pairs.c.entry_id, here=here, repeats=True)
+    walk = conditions.expressions.inside(row)
+    pairs = files.shown_pairs(name)
+    shown = walk.join(pairs, pairs.c.holder_id == walk.c.id)
+    return _Join(source=shown, key=pairs.c.entry_id, here=true(), repeats=True)
 
 
 def _inside(conditions: ConditionBuilder, name: str, row: Row) -> _Join:

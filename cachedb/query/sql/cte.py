@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import CTE, CompoundSelect, Select
 
-    from cachedb.query.vocabulary import Sort
+    from cachedb.query.words import Sort
 
 
 _Columns = TypeVarTuple("_Columns")

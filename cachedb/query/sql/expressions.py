@@ -10,9 +10,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, case, func, literal, select
+from sqlalchemy import Select, and_, case, func, literal, select
 
 from cachedb.catalog.enums import Kind
+from cachedb.catalog.files.file_tables import entry
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import (
     annotation,
@@ -29,13 +30,14 @@ from cachedb.catalog.schema import (
     ref,
     ref_annotation,
 )
-from cachedb.query.vocabulary import Field, Sort, Type
+from cachedb.query.sql import files
+from cachedb.query.words import Field, Sort, Type
 from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import CTE, ColumnElement, FromClause, ScalarSelect, Select, Table
+    from sqlalchemy import CTE, ColumnElement, FromClause, ScalarSelect, Table
     from sqlalchemy.sql.selectable import NamedFromClause
 
 _TABLES: Final[dict[Sort, Table[Any]]] = {
@@ -43,6 +45,7 @@ _TABLES: Final[dict[Sort, Table[Any]]] = {
     Sort.BLOB: blob,
     Sort.LINK: link,
     Sort.PACKAGE: package,
+    Sort.FILE: entry,
 }
 _COLUMNS: Final = {"type": "media_type", "artifact": "artifact_type"}
 _PLATFORM_PARTS: Final = {"os": "os", "arch": "architecture", "variant": "variant"}
@@ -123,6 +126,9 @@ class FieldExpressions:
 
     def value(self, row: Row, field: Field) -> ColumnElement[Any]:
         """Return the expression of a field with one value per row."""
+        if field.sort is Sort.FILE:
+            own = files.own_value(row.table, field.name)
+            return _single(row, own) if isinstance(own, Select) else own
         if field.computed:
             return self._computed(row, field)
         if field.is_walked:
@@ -145,8 +151,8 @@ class FieldExpressions:
             whole: ColumnElement[str] = row.table.c.registry + "/" + row.table.c.repo
             return whole
         names = {} if field.sort is Sort.PACKAGE else _COLUMNS
-        own: ColumnElement[Any] = row.table.c[names.get(field.name, field.name)]
-        return own
+        column_of_row: ColumnElement[Any] = row.table.c[names.get(field.name, field.name)]
+        return column_of_row
 
     def sort_key(self, row: Row, field: Field) -> ColumnElement[Any]:
         """Return the sort key of a field; of a version, the key of its scheme."""

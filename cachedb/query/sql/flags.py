@@ -10,9 +10,9 @@ from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.index import attached
 from cachedb.catalog.schema import blob, blob_package, link, platform, ref
-from cachedb.query.sql import dialect
+from cachedb.query.sql import dialect, files
 from cachedb.query.sql.expressions import Row, aliased, pairs_below
-from cachedb.query.vocabulary import Sort
+from cachedb.query.words import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,10 @@ _OWN: Final[dict[tuple[Sort, str], Callable[[Row], ColumnElement[bool]]]] = {
     (Sort.BLOB, "present"): lambda row: _in_states(row, State.PRESENT),
     (Sort.BLOB, "missing"): lambda row: _in_states(row, *_NOT_THERE),
     (Sort.BLOB, "corrupt"): lambda row: _in_states(row, State.CORRUPT),
+    (Sort.FILE, "setuid"): lambda row: files.is_flagged(row.table, "setuid"),
+    (Sort.FILE, "setgid"): lambda row: files.is_flagged(row.table, "setgid"),
+    (Sort.FILE, "executable"): lambda row: files.is_flagged(row.table, "executable"),
+    (Sort.FILE, "writable"): lambda row: files.is_flagged(row.table, "writable"),
 }
 
 
@@ -216,6 +220,45 @@ def _dangling(conditions: ConditionBuilder, row: Row, *, negated: bool) -> Colum
     return member(row.table.c.child_id, found, negated=negated)
 
 
+# -- files ---------------------------------------------------------------------------------
+
+
+def _visible(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    pairs = files.shown_pairs(conditions.names.next("pairs"))
+    found = select(pairs.c.entry_id.label("id")).distinct()
+    shown = conditions.set("visible", found, "visible", "files that an indexed image shows")
+    return member(row.id, shown, negated=negated)
+
+
+def _overwritten(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    return _hidden(conditions, row, "overwritten", negated=negated)
+
+
+def _deleted(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    return _hidden(conditions, row, "deleted", negated=negated)
+
+
+def _hidden(
+    conditions: ConditionBuilder, row: Row, word: str, *, negated: bool
+) -> ColumnElement[bool]:
+    found = files.hidden_entries(word)
+    made = conditions.set("hidden", found, word, f"files that are {word} in an indexed image")
+    return member(row.id, made, negated=negated)
+
+
+def _listed_blob(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    found = files.indexed_blobs()
+    return member(
+        row.id, conditions.set("listed", found, "blobs", "indexed images and layers"),
+        negated=negated,
+    )  # fmt: skip
+
+
+def _listed_ref(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
+    images = conditions.set("listed", files.indexed_images(), "images", "indexed images")
+    return member(row.content, conditions.above(images), negated=negated)
+
+
 class _Made(Protocol):
     def __call__(
         self, conditions: ConditionBuilder, row: Row, *, negated: bool
@@ -223,6 +266,11 @@ class _Made(Protocol):
 
 
 _BY_SETS: Final[dict[tuple[Sort, str], _Made]] = {
+    (Sort.REF, "listed"): _listed_ref,
+    (Sort.BLOB, "listed"): _listed_blob,
+    (Sort.FILE, "visible"): _visible,
+    (Sort.FILE, "overwritten"): _overwritten,
+    (Sort.FILE, "deleted"): _deleted,
     (Sort.REF, "complete"): _complete,
     (Sort.REF, "partial"): _partial,
     (Sort.REF, "broken"): _broken,

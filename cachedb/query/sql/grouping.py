@@ -13,7 +13,7 @@ from sqlalchemy import func, literal_column, select, true
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, ref
 from cachedb.query.sql.expressions import Row, aliased, pairs_below, sum_of_single
-from cachedb.query.vocabulary import Field, Sort
+from cachedb.query.words import Field, Sort
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, FromClause, Label, Select

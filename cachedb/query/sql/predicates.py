@@ -14,6 +14,7 @@ from cachedb.query.semantics.slots import (
     EnumSlots,
     GlobSlots,
     NumberSlots,
+    PathSlots,
     RegexSlots,
     TimeSlots,
     version_part,
@@ -50,6 +51,9 @@ def holds(column: ColumnElement[Any], test: TestSlots) -> ColumnElement[bool]:
     match test:
         case GlobSlots():
             return dialect.globbed_any(column, test)
+        case PathSlots():
+            found = (_component_wise(column, pattern) for pattern in test.patterns)
+            return dialect.any_of([*dialect.among(column, test.plain), *found])
         case AffixSlots():
             return dialect.any_of(_affixed(column, test.op, text) for text in test.texts)
         case RegexSlots():

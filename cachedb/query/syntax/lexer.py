@@ -16,15 +16,8 @@ from cachedb.patterns import lazy
 from cachedb.query.messages import error_at
 from cachedb.query.syntax import quoting
 from cachedb.query.syntax.tree import Source, Span, Value
-from cachedb.query.vocabulary import (
-    CLAUSES,
-    FIELD_NAMES,
-    KEYED_FIELDS,
-    NOUNS,
-    NUMBER_OPERATORS,
-    SYMBOLS,
-    WORD_OPERATORS,
-)
+from cachedb.query.vocabulary import FIELD_NAMES, KEYED_FIELDS, NOUNS
+from cachedb.query.words import CLAUSES, NUMBER_OPERATORS, SYMBOLS, WORD_OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

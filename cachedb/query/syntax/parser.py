@@ -19,7 +19,8 @@ from cachedb.query.syntax.tree import (
     flat,
     walk,
 )
-from cachedb.query.vocabulary import CLAUSES, NOUNS
+from cachedb.query.vocabulary import NOUNS
+from cachedb.query.words import CLAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,14 +6,8 @@ import re
 from typing import Final
 
 from cachedb.patterns import lazy
-from cachedb.query.vocabulary import (
-    FIELD_NAMES,
-    FUNCTIONS,
-    KEYED_FIELDS,
-    KEYWORDS,
-    NOUNS,
-    RELATION_NAMES,
-)
+from cachedb.query.vocabulary import FIELD_NAMES, FUNCTIONS, KEYED_FIELDS, NOUNS, RELATION_NAMES
+from cachedb.query.words import KEYWORDS
 
 # Characters of a bare word. A comma separates values.
 BARE: Final = lazy(r"""[^\s(),&|"'$]+""")

@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from cachedb.query.messages import did_you_mean, error_at, nearest
 from cachedb.query.syntax import quoting
-from cachedb.query.vocabulary import (
-    CLAUSES,
-    FIELD_NAMES,
-    FUNCTIONS,
-    KEYED_FIELDS,
-    NOUNS,
-    RELATION_NAMES,
-    WORD_OPERATORS,
-)
+from cachedb.query.vocabulary import FIELD_NAMES, FUNCTIONS, KEYED_FIELDS, NOUNS, RELATION_NAMES
+from cachedb.query.words import CLAUSES, WORD_OPERATORS
 
 if TYPE_CHECKING:
     from cachedb.errors import QueryError

@@ -27,16 +27,8 @@ from cachedb.query.syntax.tree import (
     Top,
     Value,
 )
-from cachedb.query.vocabulary import (
-    CLAUSES,
-    CONSTANTS,
-    FUNCTIONS,
-    KEYED_FIELDS,
-    KEYWORDS,
-    NOUNS,
-    QUANTIFIERS,
-    RELATION_NAMES,
-)
+from cachedb.query.vocabulary import FUNCTIONS, KEYED_FIELDS, NOUNS, RELATION_NAMES
+from cachedb.query.words import CLAUSES, CONSTANTS, KEYWORDS, QUANTIFIERS
 from cachedb.records import Record
 
 if TYPE_CHECKING:

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Final
 from cachedb.patterns import lazy
 from cachedb.query.vocabulary import (
     AGGREGATES,
-    CLAUSES,
-    CONSTANTS,
     FIELDS,
     FLAGS,
     FUNCTIONS,
     KEYED_FIELDS,
     NOUNS,
-    OPERATORS,
-    QUANTIFIERS,
     RELATIONS,
     UNQUERIED,
+)
+from cachedb.query.words import (
+    CLAUSES,
+    CONSTANTS,
+    OPERATORS,
+    QUANTIFIERS,
     WORD_OPERATORS,
     Field,
     Relation,

@@ -17,8 +17,9 @@ from cachedb.catalog.files.file_tables import (
     path,
     shown_image,
 )
+from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob
+from cachedb.catalog.schema import blob, ref
 from cachedb.catalog.statements.index import file_entries as files
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ def images() -> Select[str]:
 @defines(files.ATTRIBUTES)
 def all_attributes() -> Select[*tuple[Any, ...]]:
     """Select every combination of attributes."""
-    return select(*attributes.c).order_by(attributes.c.id)
+    found = select(
+        attributes.c.id, attributes.c.kind, attributes.c.bits, attributes.c.uid, attributes.c.gid
+    )
+    return found.order_by(attributes.c.id)
 
 
 @defines(files.DIRECTORIES)
@@ -85,7 +89,7 @@ def entries() -> Select[*tuple[Any, ...]]:
             path.c.name,
             path.c.raw,
             attributes.c.kind,
-            attributes.c.mode,
+            attributes.c.bits,
             attributes.c.uid,
             attributes.c.gid,
             entry.c.size,
@@ -121,6 +125,25 @@ def absent_layers() -> Select[int]:
 def absent_images() -> Select[int]:
     """Select the images whose manifest is not in the layout."""
     return select(shown_image.c.id).where(_is_absent(shown_image.c.digest))
+
+
+@defines(files.COVERAGE)
+def coverage() -> Select[int, int]:
+    """Count refs of images, and those that contain no indexed image."""
+    indexed = select(blob.c.id).join(shown_image, shown_image.c.digest == blob.c.digest)
+    covered = graph.ancestors(indexed, "covered")
+    images = (
+        select(func.count())
+        .select_from(ref)
+        .join(blob, blob.c.id == ref.c.target_id)
+        .where(blob.c.artifact_type.is_(None))
+    )
+    # Not `graph.outside`: SQLite would walk again for every ref.
+    with_files = images.join(covered, covered.c.id == ref.c.target_id)
+    return select(
+        images.scalar_subquery().label("refs"),
+        (images.scalar_subquery() - with_files.scalar_subquery()).label("without"),
+    )
 
 
 @defines(files.ADD_LAYER)

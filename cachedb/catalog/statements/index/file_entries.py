@@ -37,7 +37,7 @@ class AttributesRow(NamedTuple):
 
     id: int
     kind: int
-    mode: int
+    bits: int
     uid: int
     gid: int
 
@@ -50,7 +50,7 @@ class FileEntryRow(NamedTuple):
     name: str
     raw: bytes | None
     kind: int
-    mode: int
+    bits: int
     uid: int
     gid: int
     size: int
@@ -66,6 +66,13 @@ class XattrRow(NamedTuple):
     entry_id: int
     key: str
     value: bytes
+
+
+class FilesCoverageRow(NamedTuple):
+    """How many refs of images there are, and how many of them contain no indexed image."""
+
+    refs: int
+    without: int
 
 
 LAYERS: Final = Rows("files.layers", IndexedLayerRow)
@@ -93,8 +100,13 @@ ABSENT_LAYERS: Final = Scalars("files.absent_layers", int)
 ABSENT_IMAGES: Final = Scalars("files.absent_images", int)
 """The ids of the images that are not in the layout any more."""
 
+COVERAGE: Final = Rows("files.coverage", FilesCoverageRow)
+"""How much of the cache is indexed, in one row. Refs of artifacts do not count."""
+
 ADD_LAYER: Final = Insert("files.add_layer", "digest", "entries", "problem")
-ADD_ATTRIBUTES: Final = Insert("files.add_attributes", "kind", "mode", "uid", "gid")
+ADD_ATTRIBUTES: Final = Insert(
+    "files.add_attributes", "kind", "type", "bits", "mode", "uid", "gid"
+)
 ADD_DIRECTORIES: Final = Insert("files.add_directories", "id", "path")
 ADD_PATHS: Final = Insert("files.add_paths", "id", "directory_id", "name", "raw")
 ADD_ENTRIES: Final = Insert(

@@ -8,7 +8,8 @@ from cachedb.patterns import lazy
 from cachedb.query.syntax import quoting
 from cachedb.query.tools.rewrite import words
 from cachedb.query.tools.rewrite.reader import WordReader
-from cachedb.query.vocabulary import FIELDS, KEYED_FIELDS, RELATIONS, SYMBOLS, WORD_OPERATORS, Type
+from cachedb.query.vocabulary import FIELDS, KEYED_FIELDS, RELATIONS
+from cachedb.query.words import SYMBOLS, WORD_OPERATORS, Type
 
 _DATE: Final = lazy(r"\d{4}(?:-\d\d){0,2}")
 _SIZE: Final = lazy(r"\d+(?:\.\d+)?[KMGTPkm]?i?B?")

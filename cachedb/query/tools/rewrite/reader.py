@@ -8,7 +8,8 @@ from typing import Final
 from cachedb.patterns import lazy
 from cachedb.query.syntax import quoting
 from cachedb.query.tools.rewrite import words
-from cachedb.query.vocabulary import CONNECTIVES, FIELDS, FLAGS, NOUNS, UNQUERIED, Sort
+from cachedb.query.vocabulary import FIELDS, FLAGS, NOUNS, UNQUERIED
+from cachedb.query.words import CONNECTIVES, Sort
 
 _TOKEN: Final = lazy(
     r"""

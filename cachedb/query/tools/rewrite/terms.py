@@ -7,7 +7,8 @@ import re
 from cachedb.query.syntax import quoting
 from cachedb.query.tools.rewrite import words
 from cachedb.query.tools.rewrite.reader import WordReader
-from cachedb.query.vocabulary import FLAGS, NOUNS, SYMBOLS, Sort
+from cachedb.query.vocabulary import FLAGS, NOUNS
+from cachedb.query.words import SYMBOLS, Sort
 
 
 class TermRules(WordReader):

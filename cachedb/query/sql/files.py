@@ -1,0 +1,189 @@
+"""Files of layers in SQL: their fields, which blobs hold them, and which images show them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Text, and_, case, literal, or_, select, union_all
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from cachedb.catalog.enums import Role
+from cachedb.catalog.files.file_codes import ENTRY_BITS, FileKind, HiddenBy
+from cachedb.catalog.files.file_tables import (
+    attributes,
+    directory,
+    entry,
+    hidden,
+    indexed_layer,
+    path,
+    shown_image,
+)
+from cachedb.catalog.schema import blob, link
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select, Subquery
+    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.sql.selectable import FromClause
+
+OF_PATH: Final = frozenset({"path", "name"})
+"""Fields that stand in the tables of paths."""
+OF_ATTRIBUTES: Final = frozenset({"type", "mode", "uid", "gid"})
+"""Fields that stand in the table of attributes."""
+_MICROSECONDS: Final = 1_000_000
+_WHITEOUTS: Final = (FileKind.WHITEOUT, FileKind.OPAQUE)
+_SETUID, _SETGID, _EXECUTABLE, _WRITABLE = 0o4000, 0o2000, 0o111, 0o002
+_LINKS: Final = (FileKind.SYMLINK, FileKind.HARD_LINK)
+
+
+class _hex(FunctionElement[Any]):  # noqa: N801  (functions of SQL are lower case)
+    """Bytes as lower-case hexadecimal digits."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_hex, "sqlite")
+def _hex_in_sqlite(element: _hex, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower(hex({compiler.process(element.clauses, **options)}))"
+
+
+@compiles(_hex, "postgresql")
+def _hex_in_postgresql(element: _hex, compiler: SQLCompiler, **options: Any) -> str:
+    return f"encode({compiler.process(element.clauses, **options)}, 'hex')"
+
+
+def own_value(table: FromClause, name: str) -> ColumnElement[Any] | Select[Any]:
+    """Return a field of an entry: an expression, or a statement of one value of its row."""
+    if name == "path":
+        joined = select(whole_path()).join(directory, directory.c.id == path.c.directory_id)
+        return joined.where(path.c.id == table.c.path_id)
+    if name == "name":
+        return select(path.c.name).where(path.c.id == table.c.path_id)
+    if name in OF_ATTRIBUTES:
+        return select(attributes.c[name]).where(attributes.c.id == table.c.attributes_id)
+    if name == "layer":
+        return select(indexed_layer.c.digest).where(
+            indexed_layer.c.id == table.c.id.op(">>")(ENTRY_BITS)
+        )
+    if name == "digest":
+        digest: ColumnElement[str] = literal("sha256:") + _hex(table.c.sha256)
+        return case((table.c.sha256.is_not(None), digest))
+    if name == "modified":
+        modified: ColumnElement[int] = table.c.modified * _MICROSECONDS
+        return modified
+    own: ColumnElement[Any] = table.c[name]
+    return own
+
+
+def whole_path() -> ColumnElement[str]:
+    """Return the path of a row of `path` joined with its directory."""
+    joined: ColumnElement[str] = directory.c.path + "/" + path.c.name
+    return joined
+
+
+def matching_paths(name: str, condition: ColumnElement[bool]) -> Select[int]:
+    """Select the ids of paths whose path or name fulfils a condition; scans the paths once."""
+    found = select(path.c.id.label("id"))
+    if name == "path":
+        found = found.join(directory, directory.c.id == path.c.directory_id)
+    return found.where(condition)
+
+
+def text_of(name: str) -> ColumnElement[str]:
+    """Return the expression of `matching_paths` for the path or the name."""
+    return whole_path() if name == "path" else path.c.name
+
+
+def matching_attributes(condition: ColumnElement[bool]) -> Select[int]:
+    """Select the ids of combinations of attributes that fulfil a condition."""
+    return select(attributes.c.id.label("id")).where(condition)
+
+
+def shown_pairs(name: str) -> Subquery:
+    """Pair every indexed image with the entries that its containers see: holder_id, entry_id.
+
+    An entry whose layer is in an image twice is paired twice.
+    """
+    image, layer = blob.alias(f"{name}_image"), blob.alias(f"{name}_layer")
+    is_hidden = select(1).where(
+        hidden.c.image_id == shown_image.c.id, hidden.c.entry_id == entry.c.id
+    )
+    return (
+        select(image.c.id.label("holder_id"), entry.c.id.label("entry_id"))
+        .select_from(shown_image)
+        .join(image, image.c.digest == shown_image.c.digest)
+        .join(link, and_(link.c.parent_id == image.c.id, link.c.role == int(Role.LAYER)))
+        .join(layer, layer.c.id == link.c.child_id)
+        .join(indexed_layer, indexed_layer.c.digest == layer.c.digest)
+        .join(entry, _is_in_layer())
+        .where(_is_file(), ~is_hidden.exists())
+        .subquery(name)
+    )
+
+
+def held_pairs(name: str) -> Subquery:
+    """Pair every indexed layer with all of its entries: holder_id, entry_id."""
+    layer = blob.alias(f"{name}_layer")
+    return (
+        select(layer.c.id.label("holder_id"), entry.c.id.label("entry_id"))
+        .select_from(indexed_layer)
+        .join(layer, layer.c.digest == indexed_layer.c.digest)
+        .join(entry, _is_in_layer())
+        .subquery(name)
+    )
+
+
+def direct_pairs(name: str) -> Subquery:
+    """Pair images with what they show, and layers with their files: holder_id, entry_id.
+
+    Whiteouts are no files.
+    """
+    shown, held = shown_pairs(f"{name}_shown"), held_pairs(f"{name}_held")
+    files_held = select(held).join(entry, entry.c.id == held.c.entry_id).where(_is_file())
+    return union_all(select(shown), files_held).subquery(name)
+
+
+def is_flagged(table: FromClause, word: str) -> ColumnElement[bool]:
+    """Test an entry for a flag that its attributes tell."""
+    bits, kind = attributes.c.bits, attributes.c.kind
+    conditions = {
+        "setuid": bits.op("&")(_SETUID) != 0,
+        "setgid": bits.op("&")(_SETGID) != 0,
+        "executable": bits.op("&")(_EXECUTABLE) != 0,
+        "writable": and_(bits.op("&")(_WRITABLE) != 0, kind.not_in(list(map(int, _LINKS)))),
+    }
+    found: ColumnElement[bool] = table.c.attributes_id.in_(matching_attributes(conditions[word]))
+    return found
+
+
+def hidden_entries(word: str) -> Select[int]:
+    """Select the entries that some image hides in a way: overwritten or deleted."""
+    state = int(HiddenBy[word.upper()])
+    return select(hidden.c.entry_id.label("id")).where(hidden.c.state == state).distinct()
+
+
+def indexed_blobs() -> Select[int]:
+    """Select the images whose visible files are known, and the layers that are indexed."""
+    as_image = blob.c.digest.in_(select(shown_image.c.digest))
+    read = select(indexed_layer.c.digest).where(indexed_layer.c.problem.is_(None))
+    return select(blob.c.id.label("id")).where(or_(as_image, blob.c.digest.in_(read)))
+
+
+def indexed_images() -> Select[int]:
+    """Select the images whose visible files are known."""
+    return select(blob.c.id.label("id")).where(blob.c.digest.in_(select(shown_image.c.digest)))
+
+
+def _is_file() -> ColumnElement[bool]:
+    whiteouts = select(attributes.c.id).where(attributes.c.kind.in_(list(map(int, _WHITEOUTS))))
+    found: ColumnElement[bool] = entry.c.attributes_id.not_in(whiteouts)
+    return found
+
+
+def _is_in_layer() -> ColumnElement[bool]:
+    """Join entries with their layer: by a range of ids, or by the shift of an id."""
+    low = indexed_layer.c.id.op("<<")(ENTRY_BITS)
+    high = (indexed_layer.c.id + 1).op("<<")(ENTRY_BITS)
+    of_entry = indexed_layer.c.id == entry.c.id.op(">>")(ENTRY_BITS)
+    return and_(entry.c.id >= low, entry.c.id < high, of_entry)
