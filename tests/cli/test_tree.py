@@ -1,6 +1,7 @@
 """``tree``: images as deep as the limit allows are drawn, deeper ones are refused in one line."""
 
 import json
+import shlex
 from functools import reduce
 
 import pytest
@@ -50,6 +51,23 @@ def test_tree_writes_json_of_an_image_below_400_indexes(run: Run, tree: build.Tr
 
     assert text.count('"kind": "index"') == DEPTH
     assert text.count("{") == text.count("}") == DEPTH + 3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ls", "ls name:example.com/deep:1", f"find-root {NAME}", f"show {NAME}",
+        f"why {build.image().config.digest}",
+        "du", f"validate {NAME}", "validate --deep", f"verify {NAME}", "doctor",
+        "gc --dry-run --grace 0", f"rm --dry-run {NAME}", "query blobs",
+    ],
+)  # fmt: skip
+def test_a_command_reaches_an_image_below_400_indexes(
+    run: Run, tree: build.Tree, command: str
+) -> None:
+    tree.add(nested(DEPTH), NAME)
+
+    succeed(run, tree.path, *shlex.split(command))
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl"])
