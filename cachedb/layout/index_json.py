@@ -15,7 +15,7 @@ from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import OCI_INDEX
 from cachedb.oci.names.entry_name import claims_other_content, is_attached, name_in
-from cachedb.oci.strict_json import decode_object, encode, kind_of
+from cachedb.oci.strict_json import decode_with_large_integers, encode, kind_of
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -119,7 +119,9 @@ class IndexJson(Record):
         Raises:
             InvalidManifest: The document is not an image index.
         """
-        value = decode_object(content)
+        value = decode_with_large_integers(content)
+        if not isinstance(value, dict):
+            raise InvalidManifest(f"expected a JSON object, found {kind_of(value)}")
         fields = Fields(value)
         version = fields.require("schemaVersion", int)
         if version != 2:  # noqa: PLR2004

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cachedb.oci.json_fields import Fields
 
 REF_NAME = "org.opencontainers.image.ref.name"
+_LARGEST_SIZE = 2**63 - 1
 _REQUIRED = frozenset({"mediaType", "digest", "size"})
 CONTAINERD_NAME = "io.containerd.image.name"
 
@@ -171,6 +172,8 @@ def _size(fields: Fields) -> int:
     size = fields.require("size", int)
     if size < 0:
         raise InvalidManifest(f"{size} is negative", fields.at("size"))
+    if size > _LARGEST_SIZE:
+        raise InvalidManifest(f"{size} is out of range", fields.at("size"))
     return size
 
 

@@ -59,6 +59,22 @@ def decode_damaged(content: bytes) -> Any:
     return _without_surrogates(value) if _SURROGATE.search(text) else value
 
 
+def decode_with_large_integers(content: bytes) -> Any:
+    """Decode a document as `decode` does, with integers beyond 64 bits as they are.
+
+    For index.json, where a size that is out of range is a fault of its entry alone.
+
+    Raises:
+        InvalidManifest: As `decode`; also an integer of more than 100 digits.
+    """
+    text = _text(content)
+    value = _loaded(text, _LARGE_DECODER)
+    _check_spellings(value)
+    if _SURROGATE.search(text):
+        _check_texts(value)
+    return value
+
+
 def _text(content: bytes) -> str:
     try:
         text = content.decode("utf-8")
@@ -188,6 +204,9 @@ _USUAL_KEYS = frozenset(
 """Keys of which no two differ only in case: an object of these alone needs no closer look."""
 
 
+_MOST_DIGITS = 100
+
+
 def _constant(name: str) -> Any:
     raise InvalidManifest(f"{name} is not JSON")
 
@@ -209,6 +228,12 @@ def _integer(text: str) -> int:
     return value
 
 
+def _large_integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise InvalidManifest("an integer is out of range")
+    return int(text)
+
+
 def _damaged_integer(text: str) -> int | float:
     value = int(text) if len(text) <= len(str(-_INT64)) else _INT64
     return value if -_INT64 <= value < _INT64 else float(text)
@@ -216,6 +241,12 @@ def _damaged_integer(text: str) -> int | float:
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_integer
+)
+_LARGE_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=_constant,
+    parse_float=_float,
+    parse_int=_large_integer,
 )
 _DAMAGED_DECODER = json.JSONDecoder(
     object_pairs_hook=_damaged_object,

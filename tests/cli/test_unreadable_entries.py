@@ -46,6 +46,7 @@ def test_ls_has_a_row_without_a_name_for_it(run: Run, broken: build.Tree) -> Non
         "platforms": [],
         "size": 0,
         "state": "unreadable",
+        "pinned": False,
     }
     assert address(broken, 2) in succeed(run, broken.path, "ls").splitlines()[-1]
     assert len(succeed(run, broken.path, "ls", "-q").splitlines()) == 2
@@ -150,6 +151,21 @@ def test_an_element_of_any_type_is_removed(run: Run, populated: build.Tree, entr
     populated.write_entries([entry, *left])  # type: ignore[list-item]
     succeed(run, populated.path, "rm", "index.json[0]")
     assert populated.entries() == left
+
+
+@pytest.mark.parametrize("size", [2**63, 10**90])
+def test_a_size_out_of_range_is_a_fault_of_its_entry_alone(
+    run: Run, populated: build.Tree, size: int
+) -> None:
+    bad = APP.descriptor(size=size)
+    populated.write_entries([*populated.entries(), bad])
+    done = run(populated.path, "ls", "--format", "json")
+    assert [row["state"] for row in json.loads(done.out)] == ["complete", "complete", "unreadable"]
+    assert f"manifests[2].size: {size} is out of range" in done.err
+    succeed(run, populated.path, "rm", "example.com/app:1")
+    assert populated.entries()[-1] == bad
+    succeed(run, populated.path, "rm", "index.json[1]")
+    assert len(populated.entries()) == 1
 
 
 def test_of_many_unreadable_entries_the_first_are_told(run: Run, populated: build.Tree) -> None:
