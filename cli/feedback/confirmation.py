@@ -19,9 +19,13 @@ def confirm(change: str) -> None:
             f"refusing to {change} without confirmation: stdin is not a terminal",
             hint="--yes, or --dry-run to list them",
         )
-    sys.stderr.write(f"{change}? [y/N]: ")
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
+    try:
+        sys.stderr.write(f"{change}? [y/N]: ")
+        sys.stderr.flush()
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nnothing was changed\n")
+        raise
     if not answer:
         sys.stderr.write("\n")
     if answer.strip().lower() not in {"y", "yes"}:

@@ -131,7 +131,7 @@ def test_clean_without_a_terminal_needs_a_yes(run: Run, populated: build.Tree) -
         (b"n\n", 10, "declined to remove 2 names"),
         (b"\n", 10, "nothing was changed"),
         (b"\x04", 10, "nothing was changed"),
-        (b"\x03", 130, "cachedb: interrupted"),
+        (b"\x03", 130, "nothing was changed"),
         (b"yes\n", 0, "removed 2 names"),
     ],
 )
