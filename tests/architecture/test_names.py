@@ -11,7 +11,7 @@ from tests.architecture.sources import ROOT, modules, name_of
 
 PACKAGE = ROOT / "cachedb"
 NAME = re.compile(r"\bcachedb((?:\.[a-z]\w*)+)")
-OTHER = {"cachedb.pin", "cachedb.toml", "cachedb.db", "cachedb.app"}
+OTHER = {"cachedb.pin", "cachedb.toml", "cachedb.db", "cachedb.app", "cachedb.pyz", "cachedb.fish"}
 """An annotation, files, a host: names of other things that look like a module's."""
 
 

@@ -47,9 +47,7 @@ SHOWN_BY: dict[str, list[tuple[str, str]]] = {
         (PUSH, "test_a_name_without_a_tag_means_latest"),
     ],
     "A3": [(FIND, "test_what_linuxkit_stored_under_a_name_is_found_by_it")],
-    "A4": [
-        (PAGE, "test_every_command_that_needs_a_cache_takes_it_from_an_option_or_the_environment")
-    ],
+    "A4": [(PAGE, "test_every_command_takes_the_cache_from_an_option_or_the_environment")],
     # removal
     "B1": [
         (PROVIDER, "test_an_alias_keeps_everything"),
