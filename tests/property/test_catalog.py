@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.enums import Kind, State
+from cachedb.catalog.enums import Kind, Reading, State
 from cachedb.layout import Layout, fingerprint
 from cachedb.operations.sync import reconcile
 from tests import build
@@ -204,7 +204,8 @@ def _catalogs() -> tuple[Catalog, Catalog]:
 def _forgive_what_is_known_besides(found: Contents, fresh: Contents, walked: plain.Found) -> None:
     """One of the two may have had a reason to hash a wrong file, and the other none.
 
-    Documents and configurations are hashed whenever they are read, so both know of those.
+    Documents and configurations are hashed whenever they are read, so both know of those. What was
+    found to be wrong was not read as a document.
     """
     for digest in found.blobs.keys() & fresh.blobs.keys() - walked.sound:
         rows = (found.blobs[digest], fresh.blobs[digest])
@@ -213,6 +214,7 @@ def _forgive_what_is_known_besides(found: Contents, fresh: Contents, walked: pla
         if states == {State.PRESENT, State.CORRUPT} and kinds <= {Kind.LAYER, Kind.OTHER}:
             for row in rows:
                 row["state"], row["problem"] = State.PRESENT, None
+                row["parsed"] = Reading.NO
 
 
 def _compare(found: Contents, walked: plain.Found) -> None:
