@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from cachedb import arguments
 from cachedb.cache_reader import CacheReader
+from cachedb.errors import CacheError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cachedb.arguments import Names, Observer, Platforms
+    from cachedb.oci import Digest
     from cachedb.operations.archives.inspect_image import CachedImage
     from cachedb.operations.files.compare import ImageDifference
-    from cachedb.operations.files.image_layers import ImageLayers, LayerListings
+    from cachedb.operations.files.image_layers import ImageLayers, LayerListings, UnreadImage
     from cachedb.operations.files.index_files import FilesIndexed
     from cachedb.operations.files.layer_history import HistoryStep
     from cachedb.operations.files.list_files import ListedFile
@@ -84,7 +86,8 @@ class CacheFiles(CacheReader):
         """
         from cachedb.operations.files import waste
 
-        return waste.measure(self._listings(), self._all_layers(names, where))
+        images, unread = self._all_layers(names, where)
+        return waste.measure(self._listings(), images, unread)
 
     def index_files(
         self,
@@ -99,9 +102,9 @@ class CacheFiles(CacheReader):
         """
         from cachedb.operations.files import index_files
 
-        images = self._all_layers(names, where)
+        images, unread = self._all_layers(names, where)
         return index_files.index_files(
-            self.layout, self.catalog, images, arguments.observer(progress)
+            self.layout, self.catalog, images, arguments.observer(progress), unread
         )
 
     def drop_files_index(self) -> bool:
@@ -163,15 +166,20 @@ class CacheFiles(CacheReader):
         self._record_use(image.roots)
         return found
 
-    def _all_layers(self, names: Names, where: Query | str | None) -> list[ImageLayers]:
-        from cachedb.operations.files.image_layers import find_all_layers
+    def _all_layers(
+        self, names: Names, where: Query | str | None
+    ) -> tuple[list[ImageLayers], list[UnreadImage]]:
+        """Find the layers of images; an image whose documents cannot be read stops no other."""
+        from cachedb.operations.files.image_layers import UnreadImage, find_all_layers
 
-        found = [
-            image
-            for root in self.targets(names, where)
-            for image in find_all_layers(self.layout, root)
-        ]
-        return list({image.digest: image for image in found}.values())
+        found: dict[Digest, ImageLayers] = {}
+        unread = []
+        for root in self.targets(names, where):
+            try:
+                found.update((image.digest, image) for image in find_all_layers(self.layout, root))
+            except CacheError as error:
+                unread.append(UnreadImage(root.name or str(root.digest), None, error))
+        return list(found.values()), unread
 
     def _listings(self) -> LayerListings:
         from cachedb.operations.files.image_layers import LayerListings

@@ -60,6 +60,10 @@ def command(
         tables.render_tree(_json(found), form)
     elif not quiet:
         output.tell(_summary(found))
+    if found.unread:
+        image = found.unread[0]
+        images = output.count(len(found.unread), "image")
+        raise ValidationFailed(f"cannot read {images}, first {image.name!r}: {image.error}")
     if found.unreadable:
         first = found.unreadable[0]
         layers = output.count(len(found.unreadable), "layer")
@@ -81,5 +85,6 @@ def _json(found: FilesIndexed) -> dict[str, Any]:
         "known": found.known,
         "entries": found.entries,
         "size": found.size,
+        "unread": [{"name": each.name, "why": str(each.error)} for each in found.unread],
         "unreadable": [{"digest": str(each.digest), "why": each.why} for each in found.unreadable],
     }

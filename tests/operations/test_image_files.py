@@ -189,7 +189,7 @@ def test_files_lists_what_tar_lists_of_the_export(tmp_path: Path) -> None:
     )
     with cache_of(tmp_path, one=images.image(layer(*BASE), upper)) as cache:
         plan = cache.plan_export([NAME], ExportOptions(form=Form.FILESYSTEM))
-        exported = b"".join(cache.export(plan))
+        exported = b"".join(cache.export_chunks(plan))
         listed = {
             file.path: (file.mode, file.uid, file.gid, file.modified_ns // 1_000_000_000)
             for file in cache.files(NAME)

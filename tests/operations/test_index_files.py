@@ -176,6 +176,32 @@ def test_a_damaged_layer_stops_no_other(tmp_path: Path) -> None:
         assert index(cache).unreadable == found.unreadable
 
 
+def test_a_missing_layer_and_a_missing_document_stop_no_other(tmp_path: Path) -> None:
+    gone, whole = images.image(layer(build.file("a"))), images.image(layer(*BASE))
+    listed = images.index(gone, images.image(layer(build.file("b")), arch="arm64"))
+    with cache_of(tmp_path, one=whole, two=listed) as cache:
+        missing = gone.layers[0].digest
+        (cache.layout.root / "blobs/sha256" / missing.partition(":")[2]).unlink()
+        found = index(cache)
+        assert [each.digest for each in found.unreadable] == [missing]
+        assert (found.images, found.read) == (3, 2)
+
+        (cache.layout.root / "blobs/sha256" / listed.digest.partition(":")[2]).unlink()
+        assert [each.name for each in index(cache).unread] == [OTHER]
+        assert [each.name for each in cache.waste().unread] == [OTHER]
+
+
+def test_a_layer_that_arrives_later_is_indexed(tmp_path: Path) -> None:
+    image = images.image(layer(*BASE))
+    with cache_of(tmp_path, one=image) as cache:
+        path = cache.layout.root / "blobs/sha256" / image.layers[0].digest.partition(":")[2]
+        content = path.read_bytes()
+        path.unlink()
+        assert index(cache).read == 0
+        path.write_bytes(content)
+        assert index(cache).read == 1
+
+
 def test_collection_drops_the_rows_of_removed_layers(two: Cache) -> None:
     with two as cache:
         index(cache)

@@ -1,6 +1,8 @@
 """A query on the catalog selects what a plain reading of the files says that it does."""
 
+import hashlib
 import random
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,13 +17,18 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
 from cachedb.cache import Cache
+from cachedb.catalog.files.file_codes import ENTRY_BITS
+from cachedb.catalog.files.file_tables import indexed_layer, shown_image
 from cachedb.catalog.schema import blob, link, package, ref
 from cachedb.query.semantics import linear_regex
 from cachedb.query.syntax.parser import parse
+from tests import build
 from tests.property.test_query_meaning import CHOICES, law
 from tests.query import databases, files, generate, made_up
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator
+from tests.query.model import Cache as Model
+from tests.query.model import File
 from tests.query.random_queries import Writer
 from tests.sql import on
 
@@ -54,8 +61,10 @@ def adopted(seed: int) -> Adopted:
     found = files.read(tree.path)
     opened = _open.enter_context(Cache.open(tree.path))
     opened.verify()  # so that what is wrong with a layer is known
+    opened.index_files()
     _remember(rng, found, opened)
-    connection = on(_open.enter_context(opened.catalog.reading()))
+    connection = on(_open.enter_context(opened.catalog.reading_files()))
+    _read_files(tree, found, connection)
     linear_regex.register(connection.connection.driver_connection)
     evaluator = Evaluator(found, generate.NOW)
     return Adopted(connection, evaluator, _ids(connection, evaluator))
@@ -75,6 +84,34 @@ def _remember(rng: random.Random, found: Any, opened: Cache) -> None:
                 key: getattr(one, key) for key in ("added", "source", "pulled", "origin", "used")
             }
             on(connection).execute(update(ref).where(ref.c.position == one.id - 1).values(values))
+
+
+def _read_files(tree: build.Tree, found: Model, connection: Connection) -> None:
+    """Read with the standard library what the layers hold that were indexed.
+
+    Which ones were, and their numbers, are those of the catalog; nothing in them is hidden.
+    """
+    blobs = {one.digest: one.id for one in found.blobs.values()}
+    rows = connection.execute(select(indexed_layer).order_by(indexed_layer.c.id))
+    for row in rows:
+        if row.problem is None:
+            found.indexed_layers.append(blobs[row.digest])
+            _read_layer(tree, found, row.digest, row.id)
+    images = connection.execute(select(shown_image.c.digest)).scalars()
+    found.hidden.update({blobs[digest]: {} for digest in images})
+
+
+def _read_layer(tree: build.Tree, found: Model, digest: str, number: int) -> None:
+    layer = next(one.id for one in found.blobs.values() if one.digest == digest)
+    with tarfile.open(tree.blob_path(digest)) as archive:
+        for place, info in enumerate(archive):
+            data = archive.extractfile(info)
+            assert data is not None  # these layers hold regular files only
+            key = (number << ENTRY_BITS) + place
+            found.files[key] = File(
+                id=key, layer=layer, path=f"/{info.name}", size=info.size, bits=info.mode,
+                modified=int(info.mtime), sha256=hashlib.sha256(data.read()).digest(),
+            )  # fmt: skip
 
 
 def _ids(connection: Connection, evaluator: Evaluator) -> dict[str, dict[object, int]]:
@@ -108,6 +145,7 @@ def _ids(connection: Connection, evaluator: Evaluator) -> dict[str, dict[object,
             row.id: packages[row.name, row.version, row.purl, row.license, row.type, row.scheme]
             for row in connection.execute(select(package))
         },
+        "files": {number: number for number in cache.files},
     }
 
 

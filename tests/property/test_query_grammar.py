@@ -13,7 +13,7 @@ from lark import Lark
 from lark.exceptions import LarkError
 
 from cachedb.errors import QueryError
-from cachedb.query import vocabulary
+from cachedb.query import vocabulary, words
 from cachedb.query.syntax import quoting
 from cachedb.query.syntax.parser import parse
 from cachedb.query.syntax.tree import Query
@@ -82,17 +82,17 @@ STATIC_RULES = (
 
 @cache
 def grammar() -> Lark:
-    words = {
+    known_words = {
         "nouns": vocabulary.NOUNS,
         "relations": vocabulary.RELATION_NAMES,
         "functions": vocabulary.FUNCTIONS,
         "keyed": vocabulary.KEYED_FIELDS,
         "fields": vocabulary.FIELD_NAMES,
-        "operators": vocabulary.WORD_OPERATORS,
-        "keywords": vocabulary.KEYWORDS,
+        "operators": words.WORD_OPERATORS,
+        "keywords": words.KEYWORDS,
     }
     text = GRAMMAR.read_text()
-    for name, known in words.items():
+    for name, known in known_words.items():
         text = text.replace(f"«{name}»", "|".join(known))
     return Lark(text, parser="lalr", lexer="contextual")
 
@@ -128,7 +128,7 @@ def mutated(text: str, rng: random.Random) -> str:
 
 
 PIECES = (
-    *vocabulary.KEYWORDS,
+    *words.KEYWORDS,
     *vocabulary.FIELD_NAMES,
     *vocabulary.RELATION_NAMES,
     *vocabulary.NOUNS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import closing
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cachedb.archive.image_tree import ImageTree, hash_members, list_members
 from cachedb.catalog.statements.index import file_entries as statements
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cachedb.archive.image_tree import LayerFile
     from cachedb.catalog.connect import Catalog
+    from cachedb.errors import CacheError
     from cachedb.layout import Layout
     from cachedb.oci import Descriptor, Digest, Platform
     from cachedb.operations.archives.image_parts import Part
@@ -55,13 +56,22 @@ def find_layers(
         LocalDocuments(layout), image_parts.roots_of(layout, image), platforms, image.name,
         is_forced=False,
     )  # fmt: skip
-    return _layers_of(layout, image.roots[0], part)
+    found = _layers_of(image.roots[0], part)
+    for layer in found.layers:
+        _check_unpackable(layer)
+    check_present(layout, found.layers)
+    return found
 
 
 def find_all_layers(layout: Layout, root: Root) -> list[ImageLayers]:
     """Find the layers of each platform of an image that is in the layout.
 
-    Attestations and other content without a file system are left out. Raises as `find_layers`.
+    Attestations and other content without a file system are left out. Whether the layers are there
+    and can be unpacked is not checked: opening one tells.
+
+    Raises:
+        BlobNotFound: A document of the image is not in the layout.
+        CorruptBlob: A document is not what its digest says.
     """
     documents = LocalDocuments(layout)
     descriptor = image_parts.described(layout, root)
@@ -69,24 +79,15 @@ def find_all_layers(layout: Layout, root: Root) -> list[ImageLayers]:
         return []
     parts = image_parts.find_parts(documents, [descriptor], root.name)
     return [
-        _layers_of(layout, root, part)
-        for part in parts
-        if part.may_be_image and part.document is not None
+        _layers_of(root, part) for part in parts if part.may_be_image and part.document is not None
     ]
 
 
-def _layers_of(layout: Layout, root: Root, part: Part) -> ImageLayers:
-    name = root.name or str(root.digest)
+def _layers_of(root: Root, part: Part) -> ImageLayers:
     image = part.image(root.name)
-    for layer in image.layers:
-        if not layer.media_type.may_unpack:
-            what = "is encrypted" if layer.media_type.is_encrypted else "is not a file system"
-            why = f"layer {layer.digest} of {name!r} {what}"
-            raise InvalidInput(f"{why}: its type is {str(layer.media_type)!r}")
     assert image.config is not None  # only images have one
-    check_present(layout, image.layers)
     return ImageLayers(
-        name=name,
+        name=root.name or str(root.digest),
         platform=part.platform,
         digest=part.descriptor.digest,
         config=image.config,
@@ -99,10 +100,27 @@ def open_layer(layout: Layout, layer: Descriptor) -> BinaryIO:
 
     Raises:
         BlobNotFound: The layer is not in the layout.
+        InvalidInput: The layer is encrypted, or is not a file system.
     """
+    _check_unpackable(layer)
     if layer.data is not None:
         return io.BytesIO(layer.data)
     return layout.blobs.open(layer.digest)
+
+
+def _check_unpackable(layer: Descriptor) -> None:
+    if not layer.media_type.may_unpack:
+        what = "is encrypted" if layer.media_type.is_encrypted else "is not a file system"
+        kind = str(layer.media_type)
+        raise InvalidInput(f"layer {layer.digest} {what}: its type is {kind!r}")
+
+
+class UnreadImage(NamedTuple):
+    """An image whose layers cannot be read, and why."""
+
+    name: str
+    platform: Platform | None
+    error: CacheError
 
 
 class LayerListings:

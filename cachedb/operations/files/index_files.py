@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from cachedb.archive.image_tree import ImageTree, hash_members
 from cachedb.catalog.files import attached
 from cachedb.catalog.statements.index import file_entries as statements
-from cachedb.errors import CacheError
+from cachedb.errors import BlobNotFound, CacheError
 from cachedb.oci import Digest
 from cachedb.operations.files import file_rows
-from cachedb.operations.files.image_layers import open_layer
+from cachedb.operations.files.image_layers import UnreadImage, open_layer
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class FilesIndexed(Record):
     known: int
     entries: int
     unreadable: tuple[UnreadableLayer, ...]
+    unread: tuple[UnreadImage, ...]
     size: int
 
 
@@ -57,6 +58,7 @@ def index_files(
     catalog: Catalog,
     images: Sequence[ImageLayers],
     progress: Progress,
+    unread: Sequence[UnreadImage] = (),
 ) -> FilesIndexed:
     """Read the layers of images that are not indexed yet, and find what each image shows.
 
@@ -69,13 +71,18 @@ def index_files(
         known = {row.digest for row in connection.each(statements.LAYERS)}
     wanted = [layer for digest, layer in layers.items() if digest not in known]
     progress.announce(sum(layer.size for layer in wanted))
+    missing = []
     for layer, found in _read_each(layout, wanted):
+        if isinstance(found, BlobNotFound):  # it may come: nothing is recorded
+            missing.append(UnreadableLayer(layer.digest, str(found)))
+            continue
         with catalog.writing_files() as connection:
             if connection.first(statements.LAYER, digest=layer.digest) is None:
                 _write(connection, layer, found)
         progress.finish(layer.digest, layer.size, "indexed")
     _find_visible(catalog, images)
-    return _report(catalog, images, layers, read=len(wanted))
+    report = _report(catalog, images, layers, read=len(wanted) - len(missing))
+    return report.replace(unreadable=(*report.unreadable, *missing), unread=tuple(unread))
 
 
 def _write(connection: Connection, layer: Descriptor, found: list[LayerFile] | CacheError) -> None:
@@ -152,5 +159,6 @@ def _report(
         unreadable=tuple(
             UnreadableLayer(Digest(row.digest), row.problem) for row in rows if row.problem
         ),
+        unread=(),
         size=attached.size_of(catalog.files_path),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cachedb.archive.image_tree import HiddenState
 from cachedb.archive.tar.reader import MemberKind
 from cachedb.errors import CacheError
+from cachedb.operations.files.image_layers import UnreadImage
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -72,14 +73,6 @@ class DuplicateContent(NamedTuple):
         return self.size * (self.copies - 1)
 
 
-class UnreadImage(NamedTuple):
-    """An image that could not be measured, and why."""
-
-    name: str
-    platform: Platform | None
-    error: CacheError
-
-
 class WasteReport(Record):
     """What images store in vain, platform by platform, and content that is stored repeatedly.
 
@@ -91,23 +84,25 @@ class WasteReport(Record):
     duplicates: tuple[DuplicateContent, ...]
 
 
-def measure(listings: LayerListings, images: Sequence[ImageLayers]) -> WasteReport:
+def measure(
+    listings: LayerListings, images: Sequence[ImageLayers], unread: Sequence[UnreadImage] = ()
+) -> WasteReport:
     """Measure images, and what their layers store more than once; reads every layer.
 
     An image with a layer that cannot be read stops no other, and that layer is left out of the
-    duplicates.
+    duplicates. `unread` are images whose layers could not even be found.
     """
     measured: list[ImageWaste] = []
-    unread: list[UnreadImage] = []
+    all_unread = list(unread)
     for image in images:
         try:
             measured.append(_waste_of(listings, image))
         except CacheError as error:
-            unread.append(UnreadImage(image.name, image.platform, error))
+            all_unread.append(UnreadImage(image.name, image.platform, error))
     layers = {layer.digest: layer for image in images for layer in image.layers}
     return WasteReport(
         images=tuple(measured),
-        unread=tuple(unread),
+        unread=tuple(all_unread),
         duplicates=tuple(_duplicates(listings, layers.values())),
     )
 
