@@ -157,9 +157,9 @@ class Tree:
         return Node(found.kind, layer, found.origin, target=found.target)
 
     def _hide(self, parts: Sequence[str], layer: int) -> None:
-        name = parts[-1].removeprefix(WHITEOUT)
-        if name in _DOTS:
+        if is_malformed_whiteout(parts[-1]):
             raise _broken(layer, f"{'/'.join(parts)!r} is not a whiteout: it names no file")
+        name = parts[-1].removeprefix(WHITEOUT)
         if not name:
             self.notes.append(f"layer {layer}: ignored {'/'.join(parts)!r}, which hides no file")
             return
@@ -260,13 +260,13 @@ class _Walk:
         self.rest.extendleft(part for part in reversed(target.split("/")) if part not in {"", "."})
 
 
-def hides_no_file(path: str) -> bool:
-    """Whether an entry of a layer is a whiteout without a file to hide: .wh., .wh.. or .wh....
+def is_malformed_whiteout(path: str) -> bool:
+    """Whether an entry of a layer is .wh.. or .wh..., a whiteout of what is no name of a file.
 
-    A tree ignores the first with a note, and refuses the others (image-spec, layer.md §Whiteouts).
+    A tree refuses it. It ignores .wh., which hides nothing, with a note; so linuxkit takes it.
     """
     name = path.rstrip("/").rpartition("/")[2]
-    return name == WHITEOUT or (name.removeprefix(WHITEOUT) in _DOTS and name.startswith(WHITEOUT))
+    return name.startswith(WHITEOUT) and name.removeprefix(WHITEOUT) in _DOTS
 
 
 def split_path(path: str, layer: int) -> list[str]:

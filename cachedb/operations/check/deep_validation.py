@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from cachedb.archive.compression import Decompressed
-from cachedb.archive.file_tree import hides_no_file
+from cachedb.archive.file_tree import is_malformed_whiteout
 from cachedb.archive.tar import reader
 from cachedb.errors import BlobNotFound, InvalidArchive, InvalidManifest, LimitExceeded
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
@@ -52,8 +52,8 @@ def validate_deeply(
 def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, str]:
     """Report, for each image whose layers are not those of its config, what is wrong.
 
-    A layer whose files an export would refuse or leave out is reported as well: one that is no
-    tar archive, and one with a whiteout that hides no file.
+    A layer whose files an export would refuse is reported as well: one that is no tar archive,
+    and one with a whiteout that names no file.
 
     A layer of several images is unpacked once. What is no image that can be run has no diff IDs
     that a runtime looks at, and a layer that may be absent is not required.
@@ -131,11 +131,11 @@ def _contradiction(layout: Layout, layer: Descriptor, diff_id: Digest) -> str | 
 
 
 def _first_fault(layer: _Hashed, name: str) -> str | None:
-    """Read the members of a layer; return why an export of its files refuses or skips one."""
+    """Read the members of a layer; return why an export of its files refuses one."""
     try:
         for entry in reader.read_layer(cast("BinaryIO", layer), name=name):
-            if hides_no_file(entry.member.path):
-                return f"{name}: {entry.member.path!r} is a whiteout that hides no file"
+            if is_malformed_whiteout(entry.member.path):
+                return f"{name}: {entry.member.path!r} is not a whiteout: it names no file"
     except (InvalidArchive, LimitExceeded) as error:
         return str(error)
     return None
