@@ -9,9 +9,6 @@ from cachedb.errors import LimitExceeded
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import Platform, Reference
 from cachedb.operations.transfer import remote_inspect
-from cachedb.operations.transfer.copy import CopyOptions
-from cachedb.operations.transfer.progress import UNWATCHED
-from cachedb.operations.transfer.push import PushOptions
 from tests import build
 from tests.operations.registries import connecting, fetch, on_disk, platforms
 from tests.registry.scripted import Asked, Reply, Scripted
@@ -62,9 +59,9 @@ def test_pull_refuses_an_image_by_the_declared_size_of_its_config(
 
 def test_copy_refuses_an_image_by_the_declared_size_of_its_config(empty: Cache) -> None:
     with shelf({"1": IMAGE}, endless(PLAIN.config.digest)) as server, connecting() as connect:
-        names = [Reference.parse(f"{server.host}/{path}:1") for path in ("from", "to")]
+        source, target = (f"{server.host}/{path}:1" for path in ("from", "to"))
         with pytest.raises(LimitExceeded):
-            empty.copy(*names, connect, CopyOptions(push=PushOptions()), UNWATCHED)
+            empty.copy(source, target, registries=connect)
     assert requests_of(server, PLAIN.config.digest) == []
     assert {asked.method for asked in server.asked} <= {"HEAD", "GET"}
 

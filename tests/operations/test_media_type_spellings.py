@@ -15,9 +15,7 @@ from cachedb.errors import CacheError, InvalidManifest
 from cachedb.oci import Reference
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.copy import CopyOptions
 from cachedb.operations.transfer.progress import UNWATCHED
-from cachedb.operations.transfer.push import PushOptions
 from cachedb.operations.transfer.remote_inspect import inspect
 from tests import build
 from tests.operations.registries import (
@@ -153,7 +151,7 @@ def test_validate_export_import_push_pull_and_copy_accept_the_same_spellings(
     made = _spelled_index(inside, declared, inner)
     source = holding({NAME: made})
     assert [each.is_valid for each in source.validate()] == [True]
-    archive = b"".join(source.export(source.plan_export([NAME], ExportOptions())))
+    archive = b"".join(source.export_chunks(source.plan_export([NAME], ExportOptions())))
     with Cache.create(tmp_path / "imported") as imported:
         imported.import_archive(io.BytesIO(archive), "the archive", ImportOptions(), UNWATCHED)
         assert on_disk(imported) == made.digests
@@ -164,13 +162,7 @@ def test_validate_export_import_push_pull_and_copy_accept_the_same_spellings(
         assert [str(each.platform) for each in found.manifests] == ["linux/amd64"]
     target = place.next()
     with Cache.create(tmp_path / "copied") as copied, connecting() as connect:
-        copied.copy(
-            Reference.parse(place.name),
-            Reference.parse(target.name),
-            connect,
-            CopyOptions(push=PushOptions()),
-            UNWATCHED,
-        )
+        copied.copy(place.name, target.name, registries=connect)
         assert on_disk(copied) == made.digests
     assert document(target.host, target.path, "1") == made.document
 
@@ -196,7 +188,7 @@ def test_no_operation_takes_an_index_for_a_manifest(
     cache = holding({NAME: made})
     assert [each.is_valid for each in cache.validate()] == [False]
     with pytest.raises(InvalidManifest):
-        b"".join(cache.export(cache.plan_export([NAME], ExportOptions())))
+        b"".join(cache.export_chunks(cache.plan_export([NAME], ExportOptions())))
     with pytest.raises(InvalidManifest):
         push(cache, NAME, to=place.name)
     with shelf({"1": made}) as server, pytest.raises(InvalidManifest):
