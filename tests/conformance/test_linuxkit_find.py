@@ -18,7 +18,8 @@ from tests import build, facts, recorded
 
 # find.json was recorded with a cache of these two; the archive of the second is not kept.
 IMAGE, INDEX = "fs-basic", "ix-multiarch"
-# linuxkit takes a name literally and finds none of these roots; here any form of a name will do.
+# linuxkit takes a name literally and finds none of these roots; here any form of a name will do,
+# also a short one that stands for one image only.
 WE_FIND = {
     f"{repository}@sha256:5d63e8499bd2427a37ce388511793059f630a635162b55c5f347b13cf9bce4ea"
     for repository in (
@@ -27,7 +28,7 @@ WE_FIND = {
         "example.com/golden/fs-basic",
         "other.io/x/y",
     )
-}
+} | {"fs-basic:v1"}
 
 
 def answers_by_version() -> dict[str, Any]:

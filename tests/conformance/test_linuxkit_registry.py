@@ -24,6 +24,7 @@ MORE_TAGS = {
     "ix-two-os": "Windows has a tag too; linuxkit gives its tag to the last operating system",
     "ix-nested": "linuxkit fails on an inner index; its images have tags here",
     "ix-nested-mixed": "linuxkit passes the inner index over",
+    "ix-noplatform": "the index gives no platforms; those of the configs count here",
 }
 # Their archives are not among the recorded inputs, so there is nothing to push.
 NOT_KEPT = {
