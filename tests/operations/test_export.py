@@ -287,7 +287,7 @@ def test_a_blob_is_not_an_image(cache: Cache) -> None:
         exported(cache, TOOL.config.digest)
 
 
-def test_an_export_writes_nothing_into_the_layout_but_the_time_of_use(
+def test_an_export_writes_nothing_into_the_layout_but_its_record_in_the_journal(
     cache: Cache, populated: build.Tree
 ) -> None:
     def state() -> dict[Path, int]:
@@ -297,4 +297,9 @@ def test_an_export_writes_nothing_into_the_layout_but_the_time_of_use(
     before = state()
     exported(cache, NAME)
     exported(cache, NAME, form=Form.DOCKER, platforms=(ARM,))
-    assert state() == before
+    after = state()
+    private = populated.path / ".cachedb"
+    journal = {private / "journal.jsonl", private / "journal.lock"}
+    assert after.keys() - before.keys() == journal
+    assert {path: after[path] for path in after.keys() - journal} == before
+    assert [(each.operation, each.names) for each in cache.log()] == [("export", (NAME,))] * 2
