@@ -13,7 +13,7 @@ from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import InvalidArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cachedb.archive.image_tree import ImageTree
     from cachedb.catalog.executor import Connection
@@ -141,8 +141,9 @@ class _Paths:
         self._connection = connection
 
     def ids(self, places: Sequence[_Place]) -> dict[_Place, int]:
-        wanted = {(directory, name) for directory, name, _ in places}
-        directories = self._directories({_text(directory) for directory, _ in wanted})
+        # In the order of the layer: rows of an index that arrive in its order fill its pages.
+        wanted = dict.fromkeys((directory, name) for directory, name, _ in places)
+        directories = self._directories(dict.fromkeys(_text(directory) for directory, _ in wanted))
         known = {
             (row.directory_id, row.name, row.raw): row.id
             for row in self._connection.each(statements.PATHS, ids=many(directories.values()))
@@ -150,7 +151,7 @@ class _Paths:
         last = self._connection.value(statements.LAST_PATH) or 0
         made: list[tuple[int, int, str, bytes | None]] = []
         found: dict[tuple[str, str], int] = {}
-        for directory, name in sorted(wanted):
+        for directory, name in wanted:
             key = (directories[_text(directory)], _text(name), _raw(directory, name))
             if key not in known:
                 known[key] = last + len(made) + 1
@@ -159,13 +160,14 @@ class _Paths:
         self._connection.insert(statements.ADD_PATHS, made)
         return {place: found[place[0], place[1]] for place in places}
 
-    def _directories(self, wanted: set[str]) -> dict[str, int]:
+    def _directories(self, wanted: Iterable[str]) -> dict[str, int]:
         found = {
             row.path: row.id
-            for row in self._connection.each(statements.DIRECTORIES, paths=many(sorted(wanted)))
+            for row in self._connection.each(statements.DIRECTORIES, paths=many(wanted))
         }
         last = self._connection.value(statements.LAST_DIRECTORY) or 0
-        made = {path: last + place for place, path in enumerate(sorted(wanted - found.keys()), 1)}
+        new = (path for path in wanted if path not in found)
+        made = {path: last + place for place, path in enumerate(new, 1)}
         self._connection.insert(
             statements.ADD_DIRECTORIES, ((key, path) for path, key in made.items())
         )
