@@ -157,6 +157,7 @@ def test_the_columns_of_a_command_are_those_of_the_page(
     for placeholder, value in (
         ("NAME", "app:1"), ("DIGEST", BASE.digest), ("ARCHIVE", archive),
         ("FILE", tmp_path / "out.tar"), ("KEY", "registry"), ("RULES", rules),
+        ("DIR", tmp_path),
     ):  # fmt: skip
         command = command.replace(placeholder, str(value))
     words = command.split()
