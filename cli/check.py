@@ -11,7 +11,6 @@ from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import QuietOption
 from cachedb.cli.options.query import ParamOption, parameters, tell_coverage
 from cachedb.cli.render import output
-from cachedb.cli.render.checks import results
 from cachedb.cli.render.tables import Format, parse_format
 from cachedb.errors import InvalidInput, StorageFailed
 
@@ -27,7 +26,15 @@ _MOST_BYTES = 1_000_000
 
 
 def _format(text: str) -> str:
+    from cachedb.cli.render.checks import results
+
     return text if text in results.DOCUMENTS else parse_format(text)
+
+
+def _complete_format() -> list[str]:
+    from cachedb.cli.render.checks import results
+
+    return [*results.DOCUMENTS, Format.TABLE, Format.JSONL, Format.CSV]
 
 
 CheckFormatOption = Annotated[
@@ -37,7 +44,7 @@ CheckFormatOption = Annotated[
         parser=_format,
         metavar="FORMAT",
         help="table, json, junit, sarif, github, jsonl, csv, or a template.",
-        autocompletion=lambda: [*results.DOCUMENTS, Format.TABLE, Format.JSONL, Format.CSV],
+        autocompletion=_complete_format,
     ),
 ]
 RulesArgument = Annotated[
@@ -71,6 +78,7 @@ def command(
 
     Exit code 8 if a rule with the severity of --fail-on, or a worse one, has findings.
     """
+    from cachedb.cli.render.checks import results
     from cachedb.operations.report import rules
 
     if example:

@@ -85,7 +85,7 @@ class Command(TyperCommand):
         from cachedb.cli.settings import display
 
         display.apply(ctx)
-        start_logging()
+        start_logging(ctx)
         return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

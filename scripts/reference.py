@@ -229,7 +229,8 @@ _ABOUT_ENVIRONMENT = """\
 Every option has a variable that is its default in all commands, `CACHEDB_PLATFORM` for
 `--platform`, and one for each command, `CACHEDB_PULL_PLATFORM`, which takes precedence. An option
 on the command line takes precedence over both, and both over the
-[configuration file](configuration.md).
+[configuration file](configuration.md). `log --format` has no variable of its own:
+`CACHEDB_LOG_FORMAT` is that of `--log-format`.
 
 An empty variable counts as not set. `1`, `true`, `yes` and `on` set an option without a value,
 `0`, `false`, `no` and `off` do not. Several values are separated by blanks; those of `--drop`,

@@ -64,9 +64,13 @@ def is_progress_wanted() -> bool:
     return _Choice.has_progress
 
 
-def start_logging() -> None:
-    """Start the log that -v asks for; without it, `logging` is not imported."""
+def start_logging(context: typer.Context) -> None:
+    """Start the log that -v asks for, until the context of the command is closed.
+
+    Without -v, `logging` is not imported.
+    """
     if _Choice.verbosity:
         from cachedb.cli.feedback import logs
 
-        logs.start(_Choice.verbosity, is_json=_Choice.log_format == LogFormat.JSON)
+        is_json = _Choice.log_format == LogFormat.JSON
+        context.call_on_close(logs.start(_Choice.verbosity, is_json=is_json))

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from cachedb.cli.render.output import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class _TextFormatter(logging.Formatter):
@@ -34,11 +38,22 @@ def _moment(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created, UTC)
 
 
-def start(verbosity: int, *, is_json: bool) -> None:
-    """Write the log records of cachedb to stderr: steps, and details from verbosity 2."""
+def start(verbosity: int, *, is_json: bool) -> Callable[[], None]:
+    """Write the log records of cachedb to stderr: steps, and details from verbosity 2.
+
+    Returns what ends it and configures the logger as it was.
+    """
     logger = logging.getLogger("cachedb")
+    handlers, propagate, level = logger.handlers[:], logger.propagate, logger.level
+
+    def stop() -> None:
+        logger.handlers[:] = handlers
+        logger.propagate = propagate
+        logger.setLevel(level)
+
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if is_json else _TextFormatter())
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+    return stop

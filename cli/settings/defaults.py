@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Variables of other programs that are read after our own.
 _FOREIGN: Final = {"cache": ("LINUXKIT_CACHE",), "mirror": ("LINUXKIT_MIRROR",)}
+# Variables that would be of an option of one command, and are of one of all commands.
+_GENERAL: Final = frozenset({"CACHEDB_LOG_FORMAT"})
 # Values that may contain blanks: one a line.
 _IN_LINES: Final = frozenset({"drop", "format", "keep", "param"})
 
@@ -37,10 +39,17 @@ def option_name(param: Any) -> str | None:
 
 
 def variables(command: str, option: str) -> tuple[str, ...]:
-    """Return the variables of an option of a command; the first that is set counts."""
-    own = (f"CACHEDB_{command}_{option}", f"CACHEDB_{option}")
-    names = (name.upper().replace("-", "_") for name in own)
-    return (*names, *_FOREIGN.get(option, ()))
+    """Return the variables of an option of a command; the first that is set counts.
+
+    `log --format` has none of its own: CACHEDB_LOG_FORMAT is that of --log-format.
+    """
+    general = (_variable(option), *_FOREIGN.get(option, ()))
+    own = _variable(f"{command}_{option}")
+    return general if own in _GENERAL else (own, *general)
+
+
+def _variable(words: str) -> str:
+    return f"CACHEDB_{words}".upper().replace("-", "_")
 
 
 def outer_settings(
@@ -66,11 +75,11 @@ def outer_settings(
 
 
 def _from_environment(command: str, option: str, *, is_list: bool) -> Setting | None:
-    own, *general = variables(command, option)
-    for key, names in ((f"{command}.{option}", (own,)), (option, general)):
-        for variable in names:
-            if text := os.environ.get(variable):
-                return Setting(_values(option, text) if is_list else text, variable, key)
+    for variable in variables(command, option):
+        if text := os.environ.get(variable):
+            is_own = variable == _variable(f"{command}_{option}")
+            key = f"{command}.{option}" if is_own else option
+            return Setting(_values(option, text) if is_list else text, variable, key)
     return None
 
 

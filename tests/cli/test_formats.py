@@ -17,7 +17,7 @@ from tests.conftest import APP, BASE, TOOL
 APP_1, TOOL_2 = "example.com/app:1", "docker.io/library/tool:2"
 LISTINGS = [
     "ls", f"find-root {BASE.digest}", f"why {BASE.digest}", "validate",
-    "verify", "gc --dry-run --grace 0", "query refs", "query blobs kind:layer",
+    "verify", "query refs", "query blobs kind:layer",
 ]  # fmt: skip
 
 
@@ -59,6 +59,29 @@ def test_a_listing_of_nothing_is_well_formed(run: Run, tree: build.Tree, command
     assert json.loads(run(tree.path, *words, "--format", "json").out) == []
     assert run(tree.path, *words, "--format", "jsonl").out == ""
     assert as_csv(run(tree.path, *words, "--format", "csv").out) == []
+
+
+_COLLECTION = ("gc", "--dry-run", "--grace", "0", "--format")
+
+
+def test_a_collection_says_the_same_in_every_form(run: Run, populated: build.Tree) -> None:
+    populated.unname(TOOL_2)
+    in_json, in_jsonl, in_csv = (
+        run(populated.path, *_COLLECTION, form).out for form in ("json", "jsonl", "csv")
+    )
+    found = json.loads(in_json)
+    *rows, last = [json.loads(line) for line in in_jsonl.splitlines()]
+    assert {row["digest"] for row in rows} == populated.blobs() - APP.digests
+    assert (rows, last) == (found["items"], {"summary": found["summary"]})
+    assert as_csv(in_csv) == [{key: cell(v) for key, v in row.items()} for row in rows]
+
+
+def test_a_collection_of_nothing_is_well_formed(run: Run, tree: build.Tree) -> None:
+    found = json.loads(run(tree.path, *_COLLECTION, "json").out)
+    assert found["items"] == []
+    last = {"summary": found["summary"]}
+    assert json.loads(run(tree.path, *_COLLECTION, "jsonl").out) == last
+    assert as_csv(run(tree.path, *_COLLECTION, "csv").out) == []
 
 
 def test_json_of_du_has_the_totals_that_quiet_prints(run: Run, populated: build.Tree) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import build
+from tests.cli.conftest import Run
 from tests.interop.tools import Done, cachedb
 from tests.registry.scripted import Asked, Reply, scripted
 
@@ -61,6 +62,18 @@ def test_without_verbose_nothing_is_logged(tmp_path: Path) -> None:
         done = pull(tmp_path / "cache", home.host)
 
     assert "GET" not in done.err
+
+
+def test_a_log_ends_with_its_command(run: Run, tree: build.Tree) -> None:
+    """A program that calls `main` twice has the log of -v once."""
+    with scripted(lambda _: Reply(404)) as home:
+        words = ("pull", f"{home.host}/team/app:1", "--no-progress")
+        logged, silent = run(tree.path, *words, "-v"), run(tree.path, *words)
+
+    request = f"http://{home.host}/v2/team/app/manifests/1 -> 404"
+    assert request in logged.err
+    assert silent.err.startswith("cachedb: ")
+    assert request not in silent.err
 
 
 @pytest.mark.parametrize(("words", "is_imported"), [("ls", False), ("ls -v", True)])

@@ -12,6 +12,7 @@ from cachedb.cli.options.shared import OF_EVERY_COMMAND, shared_options
 from cachedb.cli.settings.defaults import option_name, variables
 from tests import build
 from tests.cli.conftest import Run, succeed
+from tests.registry.scripted import Reply, scripted
 
 APP = build.image()
 
@@ -104,8 +105,11 @@ def test_no_two_options_have_the_same_variable() -> None:
     found: dict[str, tuple[str, str]] = {"CACHEDB_CONFIG_FILE": ("", "")}
     for name in _COMMANDS:
         for option in filter(None, map(option_name, _load(name).params)):
-            own, general, *_ = variables(name, option)
-            assert found.setdefault(own, (name, option)) == (name, option)
+            ours = [each for each in variables(name, option) if each.startswith("CACHEDB_")]
+            *own, general = ours
+            assert len(own) == 1 or (name, option) == ("log", "format")
+            for variable in own:
+                assert found.setdefault(variable, (name, option)) == (name, option)
             assert found.setdefault(general, ("", option)) == ("", option)
 
 
@@ -118,6 +122,20 @@ def test_the_variable_of_a_command_wins_over_that_of_all(
     monkeypatch.setenv("CACHEDB_LS_FORMAT", "{digest}")
     assert succeed(run, populated.path, "ls") == f"{APP.digest}\n"
     assert json.loads(succeed(run, populated.path, "ls", "--format", "json"))
+
+
+def test_the_variable_of_log_format_is_not_that_of_the_format_of_log(
+    run: Run, populated: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    succeed(run, populated.path, "pin", "example.com/app:1")
+    monkeypatch.setenv("CACHEDB_LOG_FORMAT", "json")
+    assert succeed(run, populated.path, "log").startswith("TIME ")
+    with scripted(lambda _: Reply(404)) as registry:
+        told = run(populated.path, "pull", f"{registry.host}/app:1", "-v", "--no-progress").err
+    assert json.loads(told.splitlines()[0])["level"] == "info"
+
+    monkeypatch.setenv("CACHEDB_FORMAT", "csv")
+    assert succeed(run, populated.path, "log").startswith("time,")
 
 
 def test_variables_set_flags_and_lists(

@@ -44,8 +44,9 @@ def test_du_validate_and_verify_are_about_what_a_query_selects(
         assert run(populated.path, command, "--where", "arch:arm64").code == 0
     for command in ("validate", "verify"):
         assert run(populated.path, command, "--where", "repo:library/*").code == 8
-    size = json.loads(run(populated.path, "du", "--where", "app", "--format", "json").out)[0]
-    assert size == {"what": "size", "size": sum(blob.size for blob in APP.blobs)}
+    found = json.loads(run(populated.path, "du", "--where", "app", "--format", "json").out)
+    assert [image["digest"] for image in found["images"]] == [APP.digest]
+    assert found["totals"]["total"] == sum(blob.size for blob in APP.blobs)
 
 
 def test_a_query_takes_parameters_and_saved_queries_everywhere(
