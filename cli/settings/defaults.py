@@ -1,8 +1,8 @@
 """Defaults of options from environment variables and configuration files.
 
 Every option has a variable for all commands, ``CACHEDB_OPTION``, and one for each command,
-``CACHEDB_COMMAND_OPTION``, which wins. The configuration file has the same: a key at its top, and
-one in a table with the name of the command.
+``CACHEDB_COMMAND_OPTION``, which wins; only ``log --format`` has none of its own. The
+configuration file has the same: a key at its top, and one in a table with the name of the command.
 """
 
 from __future__ import annotations
