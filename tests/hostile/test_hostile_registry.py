@@ -249,7 +249,8 @@ def test_a_bomb_does_not_fill_the_memory(mode, tmp_path):
             check=True,
         )
     code, kibibytes = map(int, done.stdout.split())
-    assert code in {0, 2, 3, 7}
+    # 9: a declared size for which the disk has no space ends a pull before it begins.
+    assert code in {0, 2, 3, 7, 9}
     assert kibibytes * 1024 < _MOST_MEMORY
 
 
