@@ -190,7 +190,7 @@ def test_help_costs_at_most_a_sixth_more_than_a_minimal_typer_program() -> None:
 
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> build.Tree:
-    """A cache that somebody has opened before."""
+    """A cache that was opened before."""
     tree = build.layout(tmp_path_factory.mktemp("settled") / "cache", {"app:1": build.image()})
     imported("ls", cache=tree.path)
     return tree

@@ -1,4 +1,4 @@
-"""Image archives of both kinds, in one pass and from anybody."""
+"""Image archives of both kinds, in one pass, by any writer."""
 
 import gzip
 import importlib.util

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-# Made by whoever opens a cache to write: locks, and the catalog, which is derived.
+# Made by a command that opens a cache to write: locks, and the catalog, which is derived.
 _COMES_AND_GOES = {".lock", "gc.lock", "stage.lock", "index.db", "index.db-journal"}
 
 

@@ -37,7 +37,7 @@ def row(name: str, *args: object, **kwargs: object) -> object:
 
 @pytest.fixture
 def dead_port() -> Iterator[int]:
-    """A port at which nobody listens, and nobody else can."""
+    """A port at which no server listens, and none can."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield int(taken.getsockname()[1])
@@ -98,13 +98,13 @@ CASES = [
         prepare=lambda tree: tree.delete(TOOL.digest)),
     row("a-byte-is-wrong", "verify", 8, "corrupt or missing: 1 blob",
         prepare=lambda tree: tree.flip(TOOL.layers[1].digest)),
-    row("a-platform-nobody-built", f"validate -p linux/s390x {APP_1}", 8, "findings in 1 of 1"),
+    row("a-platform-that-was-never-built", f"validate -p linux/s390x {APP_1}", 8, "findings in 1 of 1"),
     row("gc-with-a-broken-index", "gc --grace 0", 4,
         f"refusing to collect: blobs/sha256/{APP.digest[7:]} is reachable and cannot be read: ",
         "cachedb verify --repair", prepare=lambda tree: tree.truncate(APP.digest)),
     row("gc-with-a-broken-manifest", "gc --grace 0", 4, f"blobs/sha256/{AMD64[7:]} is reachable",
         prepare=lambda tree: tree.flip(AMD64)),
-    row("gc-with-an-entry-nobody-can-read", "gc --grace 0", 4,
+    row("gc-with-an-unreadable-entry", "gc --grace 0", 4,
         "refusing to collect: index.json is reachable and cannot be read: manifests[2]",
         prepare=lambda tree: tree.write_entries([*tree.entries(), {"digest": "md5:x"}])),
     row("nearly-a-command", "qurey refs", 2, "no such command: 'qurey'", "did you mean query?"),

@@ -175,7 +175,7 @@ SMALL = IMAGE.layers[1]
 
 @pytest.fixture
 def bars() -> Bars:
-    """Bars that nobody draws."""
+    """Bars that are not drawn."""
     return Bars(console=Console(file=io.StringIO()), auto_refresh=False)
 
 
@@ -198,7 +198,7 @@ def test_the_total_is_of_all_that_is_to_come(bars: Bars) -> None:
     assert shown(bars) == {"total": (100, 100)}
 
 
-def test_the_total_grows_where_nobody_knows_what_is_to_come(bars: Bars) -> None:
+def test_the_total_grows_where_the_size_is_unknown(bars: Bars) -> None:
     watch = BarsOf(bars)
     for blob in (BIG, SMALL):
         watch.expect(Digest(blob.digest), blob.size)

@@ -149,7 +149,7 @@ for command in json.load(sys.stdin):
 
 
 def unprivileged(*process: str) -> list[str]:
-    """Return a command line without what lets root write where nobody may."""
+    """Return a command line without the capabilities that let root write everywhere."""
     if os.geteuid() != 0:
         return [*process]
     require("setpriv")
@@ -158,7 +158,7 @@ def unprivileged(*process: str) -> list[str]:
 
 
 def without_privileges(cache: Path, commands: list[str]) -> list[Done]:
-    """Run commands without what lets root write where nobody may."""
+    """Run commands without the capabilities that let root write everywhere."""
     done = subprocess.run(
         unprivileged(sys.executable, "-c", EACH),
         env={**os.environ, "CACHEDB_CACHE": str(cache)},

@@ -296,7 +296,7 @@ def test_names_are_asked_about_side_by_side(run: Run, tree: build.Tree, place: P
     assert tree.entries() == []
 
 
-def test_rm_asks_nobody_unless_told(run: Run, held: build.Tree, place: Place) -> None:
+def test_rm_asks_no_registry_unless_told(run: Run, held: build.Tree, place: Place) -> None:
     with counting(place.host) as counter:
         held.add(AMD, f"{counter.host}/t/x:1")
         assert run(held.path, "rm", f"{counter.host}/t/x:1").code == 0
@@ -309,7 +309,7 @@ def test_rm_asks_nobody_unless_told(run: Run, held: build.Tree, place: Place) ->
 def test_a_mirror_has_no_say_in_what_is_pushed_or_published(
     run: Run, held: build.Tree, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """linuxkit asks the mirror, does not push what that has, and removes what nobody else has."""
+    """linuxkit asks the mirror, pushes no image that it has, and removes images that only it lacks."""
     with scripted(lambda _asked: Reply(500)) as mirror:
         monkeypatch.setenv("LINUXKIT_MIRROR", mirror.url)
         kept = run(held.path, "rm", "--published-only")

@@ -1,4 +1,4 @@
-"""The command `rm`: what is not there any more is no error, unless somebody wants to know."""
+"""The command `rm`: an absent name is no error without --strict."""
 
 import pytest
 

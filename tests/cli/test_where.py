@@ -111,7 +111,7 @@ def test_neither_a_name_nor_a_query_is_refused(run: Run, populated: build.Tree) 
 # -- rm asks ---------------------------------------------------------------------------------
 
 
-def test_rm_of_a_query_without_anybody_to_ask_wants_a_yes(run: Run, populated: build.Tree) -> None:
+def test_rm_of_a_query_without_a_terminal_wants_a_yes(run: Run, populated: build.Tree) -> None:
     done = run(populated.path, "rm", "--where", "repo:library/*")
     assert done.code == 2
     assert "refusing to remove 1 name without confirmation: stdin is not a terminal" in done.err

@@ -195,7 +195,7 @@ WE_VALIDATE = {
     "fs-mislabelled": "layers need not be compressed with gzip (§4 F3)",
     "fs-mixed-compression": "the same",
     "fs-uncompressed": "the same",
-    "ix-unknown-child": "a child of a type that nobody knows is none of the platforms asked for",
+    "ix-unknown-child": "a child of an unknown type is none of the platforms asked for",
 } | WE_ANSWER
 WE_FIND_INVALID = {
     ("im-docker", "arm64"): "the image is for amd64 (§4 F2)",

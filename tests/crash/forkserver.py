@@ -58,7 +58,7 @@ def _prepare() -> None:
         loaded = sys.modules.get(f"cachedb.{module}")
         if hasattr(loaded, "ThreadPoolExecutor"):
             loaded.ThreadPoolExecutor = Inline  # type: ignore[union-attr]
-    # A cache that was copied a moment ago is to be taken for one that nobody has touched for long.
+    # A cache that was copied a moment ago is to be taken for one that is unchanged for long.
     fingerprint._RACY_NS = 0
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -129,7 +129,7 @@ def serve() -> None:
         if pid == 0:
             _child(request)
         if request["do"] == "wait and run":
-            os.waitpid(pid, os.WUNTRACED)  # it has stopped, and waits for whoever asked
+            os.waitpid(pid, os.WUNTRACED)  # it has stopped, and waits for the parent
         _answer(pid)
         _, status = os.waitpid(pid, 0)
         _answer(status)

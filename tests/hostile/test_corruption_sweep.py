@@ -1,6 +1,6 @@
 """A small layout, of which every byte is changed and every file is cut at every length.
 
-``verify``, or whoever opens the layout, finds it, unless the byte is one that nothing depends on:
+``verify``, or the next open of the layout, finds it, unless the byte is one that nothing depends on:
 the text of a name or of an annotation in index.json, which no hash protects. Whatever was changed,
 a collection removes nothing that the layout needed when it was whole. A sample runs with every
 test run, all of it with ``make nightly``.
@@ -87,7 +87,7 @@ def changed(path: Path, change: Change) -> Iterator[bytes]:
 
 
 def new_to_us(_tree: build.Tree) -> None:
-    """Nobody has looked at the layout before."""
+    """No command has opened the layout before."""
     wipe(catalog())
 
 

@@ -1,4 +1,4 @@
-"""Catalogs that somebody has tampered with: the files decide, whatever the database says.
+"""Catalogs that were tampered with: the files decide, whatever the database says.
 
 A command on such a cache comes to what it comes to with a good catalog, or ends with one line; no
 blob goes because of what a row says, and nothing outside of the cache is touched.

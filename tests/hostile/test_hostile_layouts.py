@@ -1,7 +1,7 @@
 """Hostile layouts and archives, and every command: each ends as its case says it has to.
 
 In place, ``ls``, ``verify``, ``validate``, ``doctor``, ``export``, ``gc``, ``rm`` and a rebuild
-meet a layout that somebody else has made; ``import`` meets it as a folder and as an archive.
+meet a layout that another tool has made; ``import`` meets it as a folder and as an archive.
 """
 
 import json
@@ -52,7 +52,7 @@ def cases(*kinds: str) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is about to finish an index.json here."""
+    """No process is about to finish an index.json here."""
     monkeypatch.setattr(image_layout, "_TORN_SECONDS", 0.01)
 
 

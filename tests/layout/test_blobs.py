@@ -73,7 +73,7 @@ def test_reading_gives_the_bytes(store: BlobStore, read) -> None:
 
 @readers
 @pytest.mark.parametrize("position", [0, BLOB.size - 1], ids=["first byte", "last byte"])
-def test_a_flipped_byte_is_found_by_whoever_reads_to_the_end(
+def test_a_flipped_byte_is_found_by_reading_to_the_end(
     store: BlobStore, tree: build.Tree, read, position: int
 ) -> None:
     tree.flip(DIGEST, position)

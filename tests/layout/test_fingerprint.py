@@ -12,7 +12,7 @@ LONG_AGO = time.time_ns() - 10**12
 
 
 def settle(tree: build.Tree) -> None:
-    """Give everything a time stamp of long ago, as if nobody had been here for a while."""
+    """Give every file a time stamp of long ago."""
     for path in (tree.path / "index.json", *(tree.path / "blobs").iterdir()):
         os.utime(path, ns=(LONG_AGO, LONG_AGO))
 

@@ -331,7 +331,7 @@ def test_replacing_the_index_leaves_the_old_one_to_its_readers(populated: build.
 
 
 @contextmanager
-def as_nobody() -> Iterator[None]:
+def as_another_user() -> Iterator[None]:
     """Give up the rights of root, if we have them."""
     if os.geteuid() != 0:
         yield
@@ -346,7 +346,7 @@ def as_nobody() -> Iterator[None]:
 def test_a_read_only_layout_is_read_and_says_so(populated: build.Tree) -> None:
     blobs = populated.blobs()
     populated.path.chmod(0o555)
-    with Layout.open(populated.path) as layout, as_nobody():
+    with Layout.open(populated.path) as layout, as_another_user():
         assert not layout.is_writable
         assert len(layout.index().refs) == 2
         assert {file.digest for file in layout.blobs.files()} == blobs
@@ -354,7 +354,7 @@ def test_a_read_only_layout_is_read_and_says_so(populated: build.Tree) -> None:
 
 def test_changing_a_read_only_layout_is_refused_in_one_line(populated: build.Tree) -> None:
     populated.path.chmod(0o555)
-    with Layout.open(populated.path) as layout, as_nobody():
+    with Layout.open(populated.path) as layout, as_another_user():
         for use in (layout.publishing, layout.locking_names, layout.staging):
             with pytest.raises(StorageFailed, match="is read-only"), use():
                 pass
@@ -366,7 +366,7 @@ def test_a_layout_that_we_may_not_read_is_refused_in_one_line(populated: build.T
     for name in ("index.json", "blobs"):
         (populated.path / name).chmod(0)
     populated.path.chmod(0o555)
-    with Layout.open(populated.path) as layout, as_nobody():
+    with Layout.open(populated.path) as layout, as_another_user():
         with pytest.raises(StorageFailed, match=r"cannot open index\.json: permission denied"):
             layout.index()
         with pytest.raises(StorageFailed, match="permission denied"):

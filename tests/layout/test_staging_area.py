@@ -160,7 +160,7 @@ def test_a_part_that_is_longer_than_declared_is_begun_anew(
     assert stage.has(DIGEST, SIZE)
 
 
-def test_a_digest_that_nobody_can_check_is_not_stored(stage: StagingArea, ingest: Path) -> None:
+def test_a_digest_that_cannot_be_checked_is_not_stored(stage: StagingArea, ingest: Path) -> None:
     md5 = Digest.declared("md5:d41d8cd98f00b204e9800998ecf8427e")
     with pytest.raises(InvalidDigest), stage.writing(md5, 0):
         pass
@@ -383,7 +383,7 @@ def test_clearing_leaves_what_is_kept_and_what_is_being_written(
     assert names(ingest) == []
 
 
-def test_while_somebody_has_the_stage_open_complete_blobs_stay_and_dead_parts_go(
+def test_complete_blobs_stay_and_dead_parts_go_while_the_stage_is_open(
     layout: Layout, ingest: Path
 ) -> None:
     """Who finds a blob there relies on it, and may not have a lease on it yet."""
@@ -415,7 +415,7 @@ def test_where_the_lock_of_the_stage_is_no_file_its_blobs_count_as_in_use(
     assert [left.is_in_use for left in layout.temporary_files.find()] == [True]
 
 
-def test_nobody_opens_the_stage_while_it_is_cleared(layout: Layout) -> None:
+def test_no_process_opens_the_stage_while_it_is_cleared(layout: Layout) -> None:
     with layout.staging():
         pass
     with layout._private() as private, locks.exclusive_staging(private) as is_unused:

@@ -188,7 +188,7 @@ def test_what_is_committed_is_kept_for_the_grace_and_by_a_name(
     assert DIGEST in {each.digest for each in plan.garbage}
 
 
-def test_a_collection_takes_what_nobody_writes_and_nothing_else(
+def test_a_collection_takes_what_no_process_writes_and_nothing_else(
     store: ContentStore, again: ContentStore, provider: Provider
 ) -> None:
     with store.writer("left") as writer:

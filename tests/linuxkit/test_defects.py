@@ -72,7 +72,7 @@ SHOWN_BY: dict[str, list[tuple[str, str]]] = {
         (IMAGES, "test_a_flipped_byte_is_found_and_takes_its_images_along"),
     ],
     "B7": [
-        (REMOTE, "test_what_is_published_is_told_from_what_is_not_and_what_nobody_knows"),
+        (REMOTE, "test_published_unpublished_and_unknown_images_are_told_apart"),
         (REMOTE, "test_each_name_costs_one_head"),
         ("cli/test_real_registries.py", "test_images_go_there_and_come_back"),
         (COMMANDS, "test_a_registry_that_refuses_keeps_the_name_and_is_told"),

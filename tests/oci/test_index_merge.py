@@ -86,7 +86,7 @@ def test_an_index_that_is_listed_twice_is_kept_once() -> None:
     assert [each.descriptor.digest for each in merged.entries] == [NEW_AMD.digest, inner.digest]
 
 
-def test_fields_that_nobody_knows_stay() -> None:
+def test_unknown_fields_stay() -> None:
     ours = document(NEW_AMD, annotations={"b": "2", "a": "1"}, future={"x": 1})
     theirs = build.index(ARM).document
     theirs["manifests"][0]["future"] = "kept"

@@ -64,7 +64,7 @@ class Place:
 
     @classmethod
     def new(cls, host: str) -> Self:
-        """Find a repository that nobody has used."""
+        """Find a repository that is unused."""
         return cls(host, f"t/p{next(_numbers)}")
 
     def next(self) -> Self:

@@ -127,7 +127,7 @@ def test_what_is_no_image_has_no_layers_to_unpack(tree: build.Tree) -> None:
         assert contradictions(cache.layout, manifests) == {}
 
 
-def test_what_nobody_here_can_unpack_is_not_held_against_the_image(tree: build.Tree) -> None:
+def test_a_layer_that_cannot_be_unpacked_here_is_no_finding(tree: build.Tree) -> None:
     secret = replace(BASE, content=b"secret", media_type=f"{BASE.media_type}+encrypted")
     foreign = replace(OTHER, media_type=build.FOREIGN_LAYER)
     image = build.image(secret, foreign)

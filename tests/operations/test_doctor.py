@@ -116,7 +116,7 @@ CASES: list[tuple[str, Prepare, Code, Level, str]] = [
      Code.NAMES_UNREADABLE, Level.ERROR, "index.json"),
     ("empty-index", lambda t: t.write_index(""),
      Code.NAMES_UNREADABLE, Level.ERROR, "index.json"),
-    ("an-entry-nobody-can-read", lambda t: t.write_entries([*t.entries(), {"digest": "md5:x"}]),
+    ("an-unreadable-entry", lambda t: t.write_entries([*t.entries(), {"digest": "md5:x"}]),
      Code.NAME_UNREADABLE, Level.ERROR, "index.json"),
     ("a-missing-layer", lambda t: t.delete(BASE.digest),
      Code.BLOB_MISSING, Level.ERROR, f"blobs/sha256/{BASE.digest[7:]}"),
@@ -183,7 +183,7 @@ CASES: list[tuple[str, Prepare, Code, Level, str]] = [
      Code.LEFTOVER, Level.WARNING, ".umoci-abc"),
     ("of-linuxkit", lambda t: write(t, f"ingest/{'a' * 64}/data"),
      Code.LEFTOVER, Level.WARNING, f"ingest/{'a' * 64}"),
-    ("of-nobody", lambda t: write(t, "blobs/sha256/README"),
+    ("of-no-tool", lambda t: write(t, "blobs/sha256/README"),
      Code.STRAY, Level.WARNING, "blobs/sha256/README"),
     ("a-pipe-for-a-blob", make_pipe, Code.STRAY, Level.WARNING, f"blobs/sha256/{'a' * 64}"),
 ]  # fmt: skip
@@ -431,7 +431,7 @@ def by_a_rebuild(tree: build.Tree) -> None:
     Cache.rebuild(tree.path)
 
 
-def with_what_nobody_knows(tree: build.Tree) -> None:
+def with_unknown_files(tree: build.Tree) -> None:
     document = tree.document()
     document["annotations"] = {"of": "another tool"}
     document["manifests"].append({"digest": "md5:x"})
@@ -441,7 +441,7 @@ def with_what_nobody_knows(tree: build.Tree) -> None:
 
 @pytest.mark.parametrize(
     "change", [lambda _tree: None, by_another_tool, by_ourselves, by_a_rebuild,
-               with_what_nobody_knows],
+               with_unknown_files],
     ids=["untouched", "by-another-tool", "by-ourselves", "by-a-rebuild", "with-unknown-fields"],
 )  # fmt: skip
 def test_the_names_that_were_last_seen_come_back(
@@ -461,7 +461,7 @@ def test_the_names_that_were_last_seen_come_back(
     assert [f.code for f in faults(opened)] in ([], [Code.NAME_UNREADABLE])
 
 
-def test_whoever_meets_torn_names_is_told_where_to_look(opened: build.Tree) -> None:
+def test_torn_names_are_reported_with_a_place_to_look(opened: build.Tree) -> None:
     opened.write_index(TORN)
     with pytest.raises(NotALayout) as caught:
         Cache.open(opened.path)

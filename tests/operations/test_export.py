@@ -192,7 +192,7 @@ def test_docker_gets_the_platform_of_this_machine(tree: build.Tree) -> None:
     assert listed["RepoTags"] == [NAME]
 
 
-def test_the_only_platform_is_taken_if_nobody_says(tree: build.Tree) -> None:
+def test_the_only_platform_is_taken_by_default(tree: build.Tree) -> None:
     image = build.image(build.layer({"x": "s390x"}), arch="s390x")
     tree.add(build.index(image, build.attestation(image)), NAME)
     with Cache.open(tree.path) as cache:

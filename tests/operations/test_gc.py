@@ -158,7 +158,7 @@ def test_a_name_that_leads_nowhere_stops_the_collection(populated: build.Tree) -
 def test_a_document_that_was_cut_unseen_stops_the_collection(
     populated: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that is written in place moves no time of its directory, so nobody looks at it."""
+    """A file that is written in place moves no time of its directory, so that it is not read."""
     monkeypatch.setattr("cachedb.layout.fingerprint.racy_since", lambda: 2**63)
     monkeypatch.setattr("cachedb.operations.sync.reconcile.racy_since", lambda: 2**63)
     with Cache.open(populated.path) as cache:
@@ -577,7 +577,7 @@ def test_a_folder_that_umoci_has_locked_is_left_alone(populated: build.Tree) -> 
 @pytest.mark.parametrize(
     "path", ["blobs/sha256/README", "blobs/sha256/abc.tmp", "notes.txt", "ingest/notes", "x.tmp"]
 )
-def test_what_nobody_knows_is_left_alone(populated: build.Tree, path: str) -> None:
+def test_unknown_files_are_left_alone(populated: build.Tree, path: str) -> None:
     target = leave(populated, path)
     with Cache.open(populated.path) as cache:
         cache.collect(cache.plan_collection(grace=0))

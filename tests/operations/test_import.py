@@ -97,7 +97,7 @@ def test_an_archive_of_nothing_brings_nothing(empty: Cache) -> None:
     [
         pytest.param(b'{"schemaVersion":1,"fsLayers":[],"history":[]}', False, id="schema 1"),
         pytest.param(TOOL.root.content, False, id="a manifest by another name"),
-        pytest.param(b'{"of":"nobody"}', True, id="other JSON"),
+        pytest.param(b'{"of":"none"}', True, id="other JSON"),
         pytest.param(b"opaque", True, id="no JSON"),
     ],
 )

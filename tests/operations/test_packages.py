@@ -303,7 +303,7 @@ BROKEN = {
 @pytest.mark.parametrize(
     ("document", "reason"), [pytest.param(*value, id=name) for name, value in BROKEN.items()]
 )
-def test_a_broken_document_is_a_finding_and_harms_nobody(
+def test_a_broken_document_is_a_finding_and_harms_no_other(
     tree: build.Tree, readings: list[str], document: Any, reason: str
 ) -> None:
     broken = attested.blob(document)

@@ -94,7 +94,7 @@ def test_two_indexes_become_one_in_which_ours_wins(holding: Holding, place: Plac
     new, about_new = NEW_AMD.digest, build.attestation(NEW_AMD).digest
     assert listed(place) == [new, about_new, ARM.digest, build.attestation(ARM).digest]
     assert tags(place.host, place.path) == {"1": pushed.descriptor.digest}
-    # Whoever has the digest of the index that was pushed gets it too.
+    # The digest of the index that was pushed gives it too.
     assert listed(place, ours.digest) == [new, about_new]
 
 

@@ -189,7 +189,7 @@ def test_wrong_bytes_for_a_config_are_not_believed() -> None:
 # -- is it published? --------------------------------------------------------------------------
 
 
-def test_what_is_published_is_told_from_what_is_not_and_what_nobody_knows(
+def test_published_unpublished_and_unknown_images_are_told_apart(
     filled: servers.Served, holding: Holding
 ) -> None:
     host = filled.host

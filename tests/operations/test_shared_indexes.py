@@ -1,6 +1,6 @@
 """Indexes that list the next one twice, level by level: 2^30 paths to a handful of documents.
 
-Whoever walks along paths, and not along documents, never ends here.
+A walk along paths, and not along documents, never ends here.
 """
 
 import sqlite3

@@ -361,7 +361,7 @@ def test_what_is_too_much_names_the_limit(name, content, monkeypatch):
         read(content, piece=10)
 
 
-def test_a_long_value_that_nobody_wants_is_dropped_in_parts(monkeypatch):
+def test_a_long_value_that_is_not_wanted_is_dropped_in_parts(monkeypatch):
     limit(monkeypatch, "SBOM_VALUE_CHARACTERS", 100)
     document = {"b": [{"c": list(range(200))}] * 3, "a": 1}
 

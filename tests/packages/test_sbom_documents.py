@@ -57,7 +57,7 @@ def test_every_row_of_the_vectors_is_applied_or_listed():
 
 
 def wanted(expected: dict[str, Any]) -> tuple[Any, ...]:
-    """What a row says of a package; the license only if somebody concluded one."""
+    """What a row says of a package; the license only if one was concluded."""
     purls = expected.get("purls") or [expected.get("purl")]
     concluded = expected.get("license")
     is_concluded = concluded not in (None, "NOASSERTION")

@@ -1,4 +1,4 @@
-"""SQL and a plain reading of the language agree, on caches and queries that nobody wrote."""
+"""SQL and a plain reading of the language agree, on generated caches and queries."""
 
 import random
 from collections.abc import Iterator

@@ -61,7 +61,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "refs any manifest(any link(is:mismatched))",
     ),
     "Q21": (
-        "blobs nobody needs (garbage) over 100 MB",
+        "unreferenced blobs over 100 MB",
         "blobs is:garbage size gt 100M sort -size",
     ),
     "Q22": ("total garbage by kind", "blobs is:garbage group kind show kind,count,sum.size"),

@@ -132,7 +132,7 @@ def test_it_takes_the_place_of_the_drivers_regexp() -> None:
     assert time.process_time() - before < 1
 
 
-def test_a_pattern_that_nobody_has_checked_is_an_error_of_the_statement() -> None:
+def test_an_unchecked_pattern_is_an_error_of_the_statement() -> None:
     connection = sqlite3.connect(":memory:")
     linear_regex.register(connection)
     with pytest.raises(sqlite3.OperationalError):

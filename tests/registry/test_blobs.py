@@ -107,7 +107,7 @@ def test_a_range_that_does_not_fit_is_refused(reply):
         _read(lambda _asked: reply, 1000)
 
 
-def test_a_partial_answer_that_nobody_asked_for_is_refused():
+def test_a_partial_answer_without_a_range_is_refused():
     with pytest.raises(Exception, match="206"):
         _read(lambda _asked: _partial(0, _CONTENT))
 

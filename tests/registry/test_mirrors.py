@@ -138,7 +138,7 @@ def test_what_a_mirror_does_not_have_comes_from_the_registry():
     assert len(mirror.asked) == len(origin.asked) == 1
 
 
-def test_what_nobody_has_is_not_found():
+def test_a_blob_of_no_registry_is_not_found():
     absent = lambda _asked: Reply(404)  # noqa: E731
     with (
         scripted(absent) as mirror,

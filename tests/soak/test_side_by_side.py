@@ -34,7 +34,7 @@ def pull(cache: Path, names: list[str]) -> "subprocess.Popen[str]":
 
 @pytest.mark.parametrize("processes", [4, pytest.param(16, marks=pytest.mark.campaign)])
 def test_sixteen_pulls_at_once_are_sixteen_names(tmp_path: Path, processes: int) -> None:
-    """The layout is made by whoever comes first."""
+    """The layout is made by the first process."""
     cache = tmp_path / "cache"
     with serving_things(IMAGES) as registry:
         names = [f"{registry.host}/{name}" for name in IMAGES]

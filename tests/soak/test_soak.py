@@ -23,7 +23,7 @@ WRITERS = 4
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """An empty cache, in memory where that can be: nobody takes the power away here."""
+    """An empty cache, in memory where that can be: no power is lost here."""
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=scenarios.scratch(tmp_path)))
     try:
         Cache.create(folder / "cache").close()
