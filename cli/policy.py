@@ -12,8 +12,6 @@ import typer
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
 from cachedb.cli.options.policies import GraceOption, TrashOption
-from cachedb.cli.options.query import tell_coverage
-from cachedb.cli.options.values import seconds
 from cachedb.cli.pruning import plans
 from cachedb.cli.pruning.rule_options import AllOption, TrustClockOption
 from cachedb.cli.render import output
@@ -72,11 +70,9 @@ def command(
             case PolicyAction.APPLY:
                 rules = opened.policy_rules(_stored(opened))
                 rules = rules.replace(may_remove_all=all_, trusts_clock=trust_clock)
-                if not quiet:
-                    tell_coverage(opened, (*rules.drop, *rules.keep))
                 plans.prune(
                     opened,
-                    opened.plan_prune(rules, grace=seconds(grace)),
+                    rules,
                     grace=grace,
                     trash_ttl=trash_ttl,
                     is_dry_run=dry_run,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
 from cachedb.cli.options.policies import GraceOption, TrashOption
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, tell_coverage
-from cachedb.cli.options.values import seconds
+from cachedb.cli.options.query import ParamOption, TimeZoneOption
 from cachedb.cli.pruning import plans
 from cachedb.cli.pruning.rule_options import (
     AllOption,
@@ -62,11 +61,9 @@ def command(
             opened, keep, drop, keep_last, group_by, keep_within, unused_for, untagged, max_size,
             min_free, param, tz,
         ).replace(may_remove_all=all_, trusts_clock=trust_clock)  # fmt: skip
-        if not quiet:
-            tell_coverage(opened, (*rules.drop, *rules.keep))
         plans.prune(
             opened,
-            opened.plan_prune(rules, grace=seconds(grace)),
+            rules,
             grace=grace,
             trash_ttl=trash_ttl,
             is_dry_run=dry_run,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.cli.feedback.confirmation import confirm
+from cachedb.cli.options.query import tell_coverage
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.actions import print_items
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.operations.gc.sweep import GCReport
     from cachedb.operations.prune.plan import PrunePlan
+    from cachedb.operations.prune.rules import PruneRules
 
 COLUMNS = (
     Column("name", lambda name: name or "<none>"),
@@ -29,7 +31,7 @@ COLUMNS = (
 
 def prune(
     opened: Cache,
-    plan: PrunePlan,
+    rules: PruneRules,
     *,
     grace: str,
     trash_ttl: str | None,
@@ -38,13 +40,16 @@ def prune(
     form: str,
     quiet: bool,
 ) -> None:
-    """Print a plan, ask, remove its names, collect, and print what was freed.
+    """Print the plan of rules, ask, remove its names, collect, and print what was freed.
 
     Raises:
         Declined: The answer is no; nothing is removed.
         Refused: stdin is not a terminal, and there is no --yes.
     """
+    if not quiet:
+        tell_coverage(opened, (*rules.drop, *rules.keep))
     age = seconds(grace)
+    plan = opened.plan_prune(rules, grace=age)
     quarantine = None if trash_ttl is None else seconds(trash_ttl)
     is_table = form is Format.TABLE and not quiet
     if is_table:
