@@ -4,7 +4,6 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests import build, golden_files
 from tests.cli.test_golden_output import APP, BASE, TOOL
 from tests.programs import require
 
+_MOST_LOOKS = 500
 Screen = Callable[[str], str]
 COMMANDS = [
     "ls",
@@ -57,22 +57,24 @@ def screen(
     )  # fmt: skip
 
     def show(command: str) -> str:
-        marker = tmp_path / "ended"
-        marker.unlink(missing_ok=True)
-        typed = f"clear; {command}; echo $? > {shlex.quote(str(marker))}"
-        subprocess.run([*tmux, "send-keys", "-t", "s", typed, "Enter"], check=True)
-        for _ in range(1200):
-            if marker.exists() and marker.read_text().endswith("\n"):
-                break
-            time.sleep(0.05)
-        time.sleep(0.1)  # the terminal draws the last lines
-        shown = subprocess.run(
-            [*tmux, "capture-pane", "-p", "-t", "s"], check=True, capture_output=True, text=True
-        ).stdout
-        lines = [line.rstrip() for line in shown.splitlines()]
-        return "\n".join(
-            line for line in lines if line not in {"", "$", "#"} and typed[:20] not in line
+        typed = (
+            f"clear; {command}; printf 'en%s\\n' ded; {shlex.join([*tmux, 'wait-for', '-S', 'e'])}"
         )
+        subprocess.run([*tmux, "send-keys", "-t", "s", typed, "Enter"], check=True)
+        subprocess.run([*tmux, "wait-for", "e"], check=True, timeout=60)
+        lines: list[str] = []
+        for _ in range(_MOST_LOOKS):  # the terminal may still be drawing the last lines
+            lines = [line.rstrip() for line in captured().splitlines()]
+            if "ended" in lines:
+                break
+        end = lines.index("ended")
+        return "\n".join(line for line in lines[:end] if line and typed[:20] not in line)
+
+    def captured() -> str:
+        done = subprocess.run(
+            [*tmux, "capture-pane", "-p", "-t", "s"], check=True, capture_output=True, text=True
+        )
+        return done.stdout
 
     try:
         yield request.param, show
