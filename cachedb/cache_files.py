@@ -176,7 +176,8 @@ class CacheFiles(CacheReader):
         unread = []
         for root in self.targets(names, where):
             try:
-                found.update((image.digest, image) for image in find_all_layers(self.layout, root))
+                for image in find_all_layers(self.layout, root):
+                    found.setdefault(image.digest, image)  # under the first of its names
             except CacheError as error:
                 unread.append(UnreadImage(root.name or str(root.digest), None, error))
         return list(found.values()), unread

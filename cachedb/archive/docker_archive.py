@@ -105,6 +105,7 @@ def assemble(
     """
 
     def find(member: str) -> StoredFile:
+        """Return the file that a member is, or that its symlinks lead to."""
         target = member
         for _ in range(_MOST_LINKS):
             if target not in links:

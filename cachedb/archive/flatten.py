@@ -112,6 +112,7 @@ class _Emitter:
         self._written: set[str] = set()
 
     def members(self, open_layer: OpenLayer) -> Iterator[tuple[Member, Iterable[bytes]]]:
+        """Yield the winners of each layer in its order, directories before what they hold."""
         for layer, entries in sorted(self._flat.winners.items()):
             for index, entry in _entries(layer, open_layer):
                 if index in entries:

@@ -80,6 +80,7 @@ class _Loader:
         self._links: dict[str, str] = {}
 
     def take(self, event: Event) -> None:
+        """Keep what a member says until the archive has been read."""
         match event:
             case ArchivedIndex():
                 self._index_json = event.content
@@ -100,6 +101,7 @@ class _Loader:
                 pass
 
     def result(self) -> ImageArchive:
+        """Return the images of index.json, or of manifest.json where that names none."""
         images: Iterable[Image] = ()
         if self._listed is not None and not self._index_names_anything():
             images = (

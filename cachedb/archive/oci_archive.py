@@ -156,6 +156,7 @@ class _Reader:
         self._kept: dict[str, bytes] = {}
 
     def events(self, stream: BinaryIO) -> Iterator[Event]:
+        """Yield what the members of the archive are, in their order."""
         for entry in reader.read(stream, name=self._name):
             event = self._event(entry)
             if event is not None:

@@ -369,7 +369,7 @@ lease = Table("lease", metadata, LeaseColumns, sqlite_with_rowid=False, sqlite_s
 
 
 class LeaseItemColumns(TypedColumns):
-    """A digest that a lease holds, present or on its way."""
+    """A digest that a lease holds, present or being written."""
 
     lease_id: Named[str] = Column(
         Text, ForeignKey("lease.id", ondelete="CASCADE"), primary_key=True

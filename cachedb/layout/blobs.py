@@ -376,6 +376,7 @@ class _CheckedFile(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Read and hash; at the end of the file, compare the hash with the digest."""
         with _reading(self._digest):
             count = self._file.readinto(buffer) or 0
         if self._hasher is not None:

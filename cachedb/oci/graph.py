@@ -363,6 +363,7 @@ def explore(
     content: dict[Digest, RequiredContent] = {}
 
     def below(level: Sequence[Digest]) -> Iterator[list[Digest]]:
+        """Read the documents of one level, and yield the children of each."""
         described = [descriptors[digest] for digest in level]
         needed = list(read(described))
         about: list[Sequence[Descriptor]] = [()] * len(level)

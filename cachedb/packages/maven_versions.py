@@ -124,6 +124,7 @@ class _Reader:
         self.levels: list[list[_Item]] = [[]]
 
     def read(self) -> None:
+        """Split the text into items and levels, as ComparableVersion.parseVersion does."""
         for position, character in enumerate(self._text):
             if character == ".":
                 self._end_item(position)

@@ -57,6 +57,7 @@ class _Software(NamedTuple):
     """The ids of elements that may have the package URL."""
 
     def completed(self, purl: str, concluded: str, declared: str) -> Package:
+        """Return the package with what relationships state: its URL and its licence."""
         return Package.stated(
             name=self.name,
             version=self.version,

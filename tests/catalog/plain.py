@@ -68,7 +68,7 @@ def _is_readable(entry: Any) -> bool:
 
 
 def _documents(path: Path, found: Found, entries: list[Any]) -> dict[str, dict[str, Any]]:
-    """Read every blob that a parent declares a document, and orphans that declare it themselves."""
+    """Read each blob that a parent or it itself declares a document."""
     claims = {digest: kind for digest in found.sound if (kind := _says_of_itself(path, digest))}
     orphans: set[str] = set()
     while True:

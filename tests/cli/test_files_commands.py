@@ -172,6 +172,7 @@ def test_index_files_names_a_layer_that_cannot_be_read(run: Run, tmp_path: Path)
     done = run(tree.path, "index", "files", "--all")
 
     assert done.code == 8
+    assert " indexed\n" not in done.err
     assert f"cannot read 1 layer, first {damaged.digest}" in done.err
 
 

@@ -309,7 +309,7 @@ def test_rm_asks_no_registry_unless_told(run: Run, held: build.Tree, place: Plac
 def test_a_mirror_has_no_say_in_what_is_pushed_or_published(
     run: Run, held: build.Tree, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """linuxkit asks the mirror, pushes no image that it has, and removes images that only it lacks."""
+    """linuxkit asks the mirror: it pushes no image of it, and removes one that only it has."""
     with scripted(lambda _asked: Reply(500)) as mirror:
         monkeypatch.setenv("LINUXKIT_MIRROR", mirror.url)
         kept = run(held.path, "rm", "--published-only")

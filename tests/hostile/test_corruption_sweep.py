@@ -1,9 +1,9 @@
 """A small layout, of which every byte is changed and every file is cut at every length.
 
-``verify``, or the next open of the layout, finds it, unless the byte is one that nothing depends on:
-the text of a name or of an annotation in index.json, which no hash protects. Whatever was changed,
-a collection removes nothing that the layout needed when it was whole. A sample runs with every
-test run, all of it with ``make nightly``.
+``verify``, or the next open of the layout, finds it, unless the byte is in the text of a name or
+of an annotation in index.json, which no hash protects. Whatever was changed, a collection removes
+nothing that the layout needed when it was whole. A sample runs with every test run, all of it with
+``make nightly``.
 """
 
 import json

@@ -38,9 +38,7 @@ def test_the_file_holds_the_new_content(root: int, private: int, tmp_path: Path)
     assert leftovers(tmp_path) == []
 
 
-def test_a_reader_of_the_old_file_still_reads_it(
-    root: int, private: int, tmp_path: Path
-) -> None:
+def test_a_reader_of_the_old_file_still_reads_it(root: int, private: int, tmp_path: Path) -> None:
     replace_file(root, private, "file", b"old")
     with (tmp_path / "file").open("rb") as old:
         replace_file(root, private, "file", b"new")

@@ -290,6 +290,12 @@ def test_content_stored_in_two_layers_of_the_cache_is_a_duplicate(tmp_path: Path
         assert len(cache.waste([NAME]).duplicates) == 0
 
 
+def test_an_image_of_two_names_is_measured_once_under_the_first(tmp_path: Path) -> None:
+    image = images.image(layer(*BASE))
+    with cache_of(tmp_path, one=image, two=image) as cache:
+        assert [each.name for each in cache.waste().images] == [NAME]
+
+
 def test_one_damaged_image_does_not_stop_the_others(tmp_path: Path) -> None:
     damaged = images.Blob(b"\x1f\x8bnothing", images.OCI_LAYER_GZIP, "sha256:" + "0" * 64)
     one, two = images.image(damaged), images.image(layer(*BASE))

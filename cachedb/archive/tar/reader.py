@@ -161,6 +161,7 @@ class _Reader:
         self._padded = 0
 
     def entries(self) -> Iterator[MemberEntry]:
+        """Yield the entries to the end of the stream; see `read`."""
         count = 0
         while True:
             try:

@@ -105,6 +105,7 @@ def _in_content(read_block: Callable[[], bytes], most: int) -> tuple[list[tuple[
     taken = 0
 
     def next_number() -> int:
+        """Read the number of the next line, and the block that it begins in."""
         nonlocal text, taken
         while b"\n" not in text:
             if taken >= most or len(text) > _MOST_DIGITS:

@@ -114,7 +114,7 @@ def _judge(leftover: TemporaryFile, *, is_sweeping: bool) -> Finding:
     match folder:
         case _ if folder == STAGE:
             if leftover.is_in_use or not is_old:
-                return note(Code.STAGE_ACTIVE, path, f"a blob on its way, {size}")
+                return note(Code.STAGE_ACTIVE, path, f"blob that is being ingested, {size}")
             return warning(Code.STAGE_STALE, path, f"a blob that never arrived, {size}", _COLLECT)
         case _ if folder == LEASES:
             if leftover.is_in_use:

@@ -141,6 +141,7 @@ class _Comparison:
         self._after = after
 
     def changes(self, old: ImageTree, new: ImageTree) -> Iterator[FileChange]:
+        """Yield the differences of two trees, by path."""
         before = {file.path: file for file in old.visible()}
         after = {file.path: file for file in new.visible()}
         for path in sorted(before.keys() | after.keys()):

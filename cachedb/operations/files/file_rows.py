@@ -141,6 +141,7 @@ class _Paths:
         self._connection = connection
 
     def ids(self, places: Sequence[_Place]) -> dict[_Place, int]:
+        """Return the id of each path; paths and directories that are new are inserted."""
         # In the order of the layer: rows of an index that arrive in its order fill its pages.
         wanted = dict.fromkeys((directory, name) for directory, name, _ in places)
         directories = self._directories(dict.fromkeys(_text(directory) for directory, _ in wanted))
@@ -185,6 +186,7 @@ class _Attributes:
         }
 
     def key(self, kind: FileKind, member: Member) -> int:
+        """Return the id of the attributes of an entry; new ones are inserted."""
         wanted = (int(kind), member.mode, _number(member.uid), _number(member.gid))
         if wanted not in self._known:
             word = kind.name.lower().replace("_", "")

@@ -79,7 +79,8 @@ def index_files(
         with catalog.writing_files() as connection:
             if connection.first(statements.LAYER, digest=layer.digest) is None:
                 _write(connection, layer, found)
-        progress.finish(layer.digest, layer.size, "indexed")
+        how = "unreadable" if isinstance(found, CacheError) else "indexed"
+        progress.finish(layer.digest, layer.size, how)
     _find_visible(catalog, images)
     report = _report(catalog, images, layers, read=len(wanted) - len(missing))
     return report.replace(unreadable=(*report.unreadable, *missing), unread=tuple(unread))

@@ -34,6 +34,7 @@ def plan(
     failures: list[tuple[Reference, CacheError]] = []
 
     def selected(rule: RepositoryRule) -> tuple[Reference, ...]:
+        """Return the references of a rule; list the tags if it selects by them."""
         if rule.selects is None:
             return rule.references
         repository = rule.repository

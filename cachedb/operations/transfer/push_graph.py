@@ -74,6 +74,7 @@ class PushGraph(NamedTuple):
         seen: set[Digest] = set()
 
         def inside(listed: Descriptor) -> tuple[Descriptor, ...] | None:
+            """Return the children of an index that is here, once; None for a leaf."""
             found = known.get(listed.digest)
             if not isinstance(found, Index):
                 return () if listed.media_type.is_index else None

@@ -260,6 +260,7 @@ def _read_graph(
     with workers(jobs) as pool:
 
         def read(level: Sequence[Descriptor]) -> list[RequiredContent]:
+            """Read the documents of one level that were not read yet, several at a time."""
             new = [each for each in level if each.digest not in found]
             answers = run_all(pool, lambda each: _read(registry, reference, each), new)
             found.update({each.descriptor.digest: each for each in answers})

@@ -68,6 +68,7 @@ class _Parser(TermParser):
     # -- the whole -------------------------------------------------------------------------
 
     def query(self, default_noun: str) -> Query:
+        """Parse the whole text: a noun, an expression and clauses, each optional."""
         scanner = self._scanner
         start = scanner.position
         if not scanner.source.text.strip():
@@ -118,6 +119,7 @@ class _Parser(TermParser):
     # -- operators -------------------------------------------------------------------------
 
     def expression(self) -> Expression:
+        """Parse operands joined by and, or, and blanks, which mean and."""
         scanner = self._scanner
         start = scanner.position
         groups: list[tuple[Expression, ...]] = []
