@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Print one file of an image, after the digest of its layer was checked.
 
-    Symlinks are followed inside the image. Nothing is printed if the layer is damaged.
+    Symlinks are followed inside the image. Nothing is printed if the layer is damaged. The content
+    is printed as it is: --format has no effect.
     """
     from cachedb.oci import Platform
 
