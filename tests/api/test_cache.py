@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -261,16 +262,25 @@ def test_threads_share_a_cache_whose_catalog_is_in_memory(cache: Cache) -> None:
     assert set(inside) <= {2}
 
 
-def test_a_writer_in_another_thread_does_not_disturb_readers(cache: Cache, archives: Path) -> None:
-    def read(_: int) -> int:
-        return len(cache.list())
+def test_readers_see_every_change_of_a_writer_in_another_thread(
+    cache: Cache, archives: Path
+) -> None:
+    before, copies = len(cache.list()), 6
+    start = Barrier(4)
 
-    def write(number: int) -> None:
-        cache.import_(archives / "tool.tar", name=f"copy:{number}")
+    def read(_: int) -> list[int]:
+        start.wait()
+        during = [len(cache.list()) for _ in range(10)]
+        writing.result()
+        return [*during, len(cache.list())]
+
+    def write() -> None:
+        start.wait()
+        for number in range(copies):
+            cache.import_(archives / "tool.tar", name=f"copy:{number}")
 
     with ThreadPoolExecutor(4) as pool:
-        writing = pool.map(write, range(6))
-        counts = list(pool.map(read, range(20)))
-        list(writing)
-    assert counts == sorted(counts)
-    assert len(cache.list()) == 8
+        writing = pool.submit(write)
+        seen = list(pool.map(read, range(3)))
+    assert all(counts == sorted(counts) for counts in seen), seen
+    assert [counts[-1] for counts in seen] == [before + copies] * 3

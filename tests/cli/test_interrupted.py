@@ -48,7 +48,7 @@ def interrupt_a_pull(cache: Path, registry: Registry, sent: signal.Signals) -> t
     with start(cache, "pull", f"{registry.host}/team/app:1") as pull:
         assert registry.held.wait(60), pull.stderr
         pull.send_signal(sent)
-        _, err = pull.communicate(timeout=20)
+        _, err = pull.communicate(timeout=60)
     return pull.returncode, err
 
 

@@ -1,4 +1,5 @@
 import fcntl
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -34,6 +35,18 @@ def private(layout_dir: Path):
     os.close(descriptor)
 
 
+class Killing(logging.Filter):
+    """Kill a process at each message that is logged."""
+
+    def __init__(self, other: child.Child) -> None:
+        super().__init__()
+        self._other = other
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        self._other.kill()
+        return True
+
+
 def test_only_one_process_holds_the_names(layout_dir: Path, root: int) -> None:
     with holding_in_child(layout_dir, "locking_names") as other:
         with (
@@ -64,7 +77,9 @@ def test_a_wait_of_two_seconds_is_logged_with_holder_and_limit(
 ) -> None:
     monkeypatch.setattr(locks, "_NOTICE_SECONDS", 0.05)
     with holding_in_child(layout_dir, what) as other, Layout.open(layout_dir) as layout:
-        threading.Timer(0.5, other.kill).start()
+        # The notice ends the wait, so that there is one however slow the machine is.
+        kill = Killing(other)
+        monkeypatch.setattr(logging.getLogger(locks.__name__), "filters", [kill])
         with take(layout):
             pass
     (line,) = caplog.messages

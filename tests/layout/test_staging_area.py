@@ -234,7 +234,7 @@ def test_processes_that_write_the_same_blob_write_it_once(
     with child.holding(script, finish="c.__exit__(None, None, None)") as other:
         second = ThreadPoolExecutor(1).submit(_is_written_by_another, stage)
         other.let_go()
-        assert second.result(timeout=30)
+        assert second.result(timeout=120)
     assert stage.read(DIGEST, SIZE) == CONTENT
 
 

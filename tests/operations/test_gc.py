@@ -358,12 +358,12 @@ def test_a_running_collection_is_not_undone(cache: Cache, populated: build.Tree)
         with cache.layout.sweeping(), cache.layout.quarantine() as trash:
             trash.add("running", [digest])
             holding.set()
-            done.wait(30)
+            done.wait(120)
 
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        assert holding.wait(30)
+        assert holding.wait(120)
         Cache.open(populated.path).close()
         assert ORPHAN not in populated.blobs()
     finally:
