@@ -106,6 +106,8 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.with-tests: $(VENV)/.installed
 	@$(PIP) install --group test
+	@$(PIP) install --only-binary :all: --group programs || \
+	    echo 'no program of the group for this platform: tests that need it are skipped' >&2
 	@touch $@
 
 $(VENV)/.with-tools: $(VENV)/.with-tests

@@ -26,13 +26,14 @@ class _Format(StrEnum):
     RAW = "raw"
     SPDX = "spdx"
     CYCLONEDX = "cyclonedx"
+    SYFT = "syft"
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
 
 
-_DOCUMENTS = {_Format.RAW, _Format.SPDX, _Format.CYCLONEDX}
+_DOCUMENTS = {_Format.RAW, _Format.SPDX, _Format.CYCLONEDX, _Format.SYFT}
 _COLUMNS = tuple(map(Column, ("platform", "name", "version", "type", "license", "purl")))
 
 
@@ -57,8 +58,8 @@ def command(
 ) -> None:
     """Print the SBOMs of an image, or list its packages.
 
-    SPDX and CycloneDX documents of attestations and referrers are printed unchanged, one JSON
-    document after the other, in the order of the platforms.
+    Documents of SPDX, CycloneDX and syft, of attestations and referrers, are printed unchanged,
+    one after the other, in the order of the platforms.
 
     Exit code 3 if there is no SBOM, 8 if one of those to list cannot be read.
     """
@@ -101,7 +102,7 @@ def _print(found: Sbom) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(found.content + b"\n")
         return
-    # The same JSON, with escapes for control characters.
+    # The same text, with escapes for control characters.
     output.say("".join(map(_escaped, found.content.decode())))
 
 

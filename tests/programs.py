@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def require(*programs: str) -> None:
             _go_without(program, _PACKAGES.get(program, program))
 
 
+def of_python(program: str, package: str) -> Path:
+    """Return a program that a wheel has put beside this Python, or skip the test without it."""
+    path = Path(sys.executable).with_name(program)
+    if not path.exists():
+        _go_without(program, package, install="pip install")
+    return path
+
+
 def require_files(package: str, *files: Path) -> None:
     """Skip the test if a file of a Debian package is missing, or fail where CI has to have it."""
     for file in files:
@@ -42,8 +51,8 @@ def require_files(package: str, *files: Path) -> None:
             _go_without(str(file), package)
 
 
-def _go_without(what: str, package: str) -> None:
-    reason = f"{what} is not installed: apt-get install {package}"
+def _go_without(what: str, package: str, install: str = "apt-get install") -> None:
+    reason = f"{what} is not installed: {install} {package}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

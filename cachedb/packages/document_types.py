@@ -17,20 +17,15 @@ _SBOMS = frozenset(
         "application/spdx+json",
         "application/vnd.cyclonedx",
         "application/vnd.cyclonedx+json",
+        "application/vnd.cyclonedx+xml",
         "application/vnd.spdx+json",
+        "application/vnd.syft+json",
+        "text/spdx",
         "text/spdx+json",
     ]
 )
 # SBOMs in forms that are not read here. What is in them is not known, which is not nothing.
-_OTHER_SBOMS = frozenset(
-    [
-        "application/vnd.cyclonedx+protobuf",
-        "application/vnd.cyclonedx+xml",
-        "application/vnd.syft+json",
-        "text/spdx",
-        "text/spdx+xml",
-    ]
-)
+_OTHER_SBOMS = frozenset(["application/vnd.cyclonedx+protobuf", "text/spdx+xml"])
 _IN_TOTO = "application/vnd.in-toto"
 _ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
@@ -80,13 +75,16 @@ def is_sbom(media_type: str) -> bool:
 
 
 def check_readable(media_type: str) -> None:
-    """Refuse an SBOM that is neither SPDX nor CycloneDX as JSON.
+    """Refuse an SBOM in a form for which there is no reader.
 
     Raises:
         InvalidManifest: The media type says so.
     """
     if _bare(media_type) in _OTHER_SBOMS:
-        raise InvalidManifest(f"{media_type!r} is not read: expected SPDX or CycloneDX as JSON")
+        raise InvalidManifest(
+            f"{media_type!r} is not read: expected SPDX as JSON or tag-value, CycloneDX as JSON or"
+            " XML, or JSON of syft"
+        )
 
 
 def is_statement(media_type: str) -> bool:

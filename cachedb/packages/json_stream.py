@@ -33,7 +33,10 @@ class Take(Enum):
 
 
 class Embedded(NamedTuple):
-    """An object, or a string that holds the text of one (cosign wraps documents so)."""
+    """An object, or a string that holds the text of one (cosign wraps documents so).
+
+    A string that holds something else is returned as a value.
+    """
 
     wanted: Wanted
 
@@ -133,6 +136,9 @@ def _embedded(text: Text, depth: int, wanted: Wanted, keys: tuple[str, ...]) -> 
     """Read the document whose text is the string that begins here."""
     length = text.value_length(SBOM_BYTES.value, depth)
     content: str = text.decode(length or 0)
+    if not content.removeprefix("\ufeff").lstrip().startswith("{"):
+        yield Found(keys=keys, position=None, value=content)
+        return
     try:
         for found in read(io.BytesIO(content.encode(errors="replace")), wanted):
             yield found._replace(keys=(*keys, *found.keys))

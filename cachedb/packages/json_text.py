@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from cachedb.errors import InvalidManifest
 from cachedb.limits import JSON_DEPTH, SBOM_BYTES
+from cachedb.packages.text_encoding import LONGEST_MARK, encoding_of
 from cachedb.patterns import lazy
 
 _SPACE = lazy(r"[ \t\n\r]*")
@@ -206,7 +207,7 @@ class Text:
         self._position = 0
         # As much again as there is, so that a long value is not copied again and again; and the
         # first time enough for a byte order mark.
-        least = 0 if self._bytes else len(codecs.BOM_UTF8)
+        least = 0 if self._bytes else LONGEST_MARK
         chunk = _read_exactly(self._stream, max(self._piece, len(rest), least))
         self._ended = not chunk
         self._bytes += len(chunk)
@@ -228,26 +229,9 @@ class Text:
 
     def _begin(self, chunk: bytes) -> bytes:
         """Choose the decoder by the byte order mark, and drop the mark."""
-        mark, encoding = next((m for m in _MARKS if chunk.startswith(m[0])), (b"", "utf-8"))
+        mark, encoding = encoding_of(chunk)
         self._decoder = codecs.getincrementaldecoder(encoding)("strict")
         return chunk[len(mark) :]
-
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-
-
-def without_mark(content: bytes) -> bytes:
-    """Return a JSON text as UTF-8 without a byte order mark.
-
-    The text has been read as JSON before, so that it can be decoded.
-    """
-    mark, encoding = next((m for m in _MARKS if content.startswith(m[0])), (b"", "utf-8"))
-    content = content[len(mark) :]
-    return content if encoding == "utf-8" else content.decode(encoding).encode()
 
 
 def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:

@@ -16,11 +16,12 @@ from cachedb.packages.document_types import (
     promises_sbom,
 )
 from cachedb.packages.json_stream import Take
-from cachedb.packages.json_text import without_mark
+from cachedb.packages.sbom_formats.notation import Notation, notation_of
+from cachedb.packages.text_encoding import without_mark
 
 
 class RawSbom(NamedTuple):
-    """An SBOM: the JSON text of an SPDX or a CycloneDX document, as UTF-8 without a mark.
+    """An SBOM as its author wrote it, as UTF-8 without a mark: JSON, XML or tag-value.
 
     `predicate_type` is that of the statement around it, '' if there is none.
     """
@@ -32,8 +33,8 @@ class RawSbom(NamedTuple):
 def raw_sbom(stream: BinaryIO, media_type: str, predicate_type: str = "") -> RawSbom | None:
     """Return the SBOM that a document is or states, whole; None if it states something else.
 
-    The stream is read three times and has to be seekable. The content is JSON and otherwise not
-    checked.
+    The stream is read three times and has to be seekable. What is JSON is checked as such
+    and nothing else is.
 
     Raises:
         InvalidManifest: The document is malformed, or not the SBOM that its types promise.
@@ -45,6 +46,8 @@ def raw_sbom(stream: BinaryIO, media_type: str, predicate_type: str = "") -> Raw
         if payload is None:
             return None
         stream = io.BytesIO(payload)
+    elif notation_of(stream) is not Notation.JSON:
+        return _bare(stream, media_type, predicate_type)
     stated = _values(stream, {"_type": Take.VALUE, "predicateType": Take.VALUE})
     if "_type" not in stated and "predicateType" not in stated:
         # Not in_toto.check_type: an SBOM need not be in a statement.
@@ -60,6 +63,8 @@ def raw_sbom(stream: BinaryIO, media_type: str, predicate_type: str = "") -> Raw
 
 def _predicate(stream: BinaryIO) -> str:
     found = _values(stream, {"predicate": Take.RAW}).get("predicate")
+    if isinstance(found, str) and found.startswith('"'):
+        return _text(found, "predicate")
     if not isinstance(found, str) or not found.startswith("{"):
         raise InvalidManifest("expected object", "predicate")
     return _unwrapped(found)
@@ -67,18 +72,21 @@ def _predicate(stream: BinaryIO) -> str:
 
 def _unwrapped(predicate: str) -> str:
     """Return the document in ``Data``, where cosign 1 put it, else the predicate itself."""
-    marks = dict.fromkeys(("spdxVersion", "bomFormat", "@context"), Take.RAW)
+    marks = dict.fromkeys(("spdxVersion", "bomFormat", "@context", "artifacts"), Take.RAW)
     found = _values(io.BytesIO(predicate.encode()), {**marks, "Data": Take.RAW})
     data = found.get("Data")
     if len(found) != 1 or not isinstance(data, str):
         return predicate
-    if not data.startswith('"'):
-        return data
+    return _text(data, "predicate.Data") if data.startswith('"') else data
+
+
+def _text(raw: str, path: str) -> str:
+    """Return the text that a JSON string holds."""
     try:
-        text: str = json.loads(data)
+        text: str = json.loads(raw)
         text.encode()
     except ValueError as error:
-        raise InvalidManifest("not a text", "predicate.Data") from error
+        raise InvalidManifest("not a text", path) from error
     return text.removeprefix("\ufeff")
 
 

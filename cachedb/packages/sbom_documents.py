@@ -9,7 +9,7 @@ from cachedb.errors import InvalidManifest
 from cachedb.limits import SBOM_PACKAGES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import kind_of
-from cachedb.packages import cyclonedx, in_toto, json_stream, spdx
+from cachedb.packages import in_toto, json_stream
 from cachedb.packages.document_types import (
     check_readable,
     is_envelope,
@@ -18,6 +18,14 @@ from cachedb.packages.document_types import (
 )
 from cachedb.packages.json_stream import Embedded, Take
 from cachedb.packages.package import Package, SkippedElement
+from cachedb.packages.sbom_formats import (
+    cyclonedx,
+    cyclonedx_xml,
+    spdx,
+    spdx_tag_value,
+    syft,
+)
+from cachedb.packages.sbom_formats.notation import Notation, notation_of, notation_of_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +38,12 @@ def packages_in(
 ) -> Iterator[Package | SkippedElement]:
     """Yield the packages that a document names and the elements that cannot be read, in its order.
 
-    The document is an SPDX or a CycloneDX document, or a statement about one, bare or in an
-    envelope; a statement about something else has no packages. One bad element, or a bad field
-    that is not read, costs no document. The document has been checked only when the iterator
-    ends, so what it yielded before an error is void. The stream is read once, has to be seekable
-    and stays open. Memory holds one element, with SPDX 3 every package.
+    The document is one of SPDX (2 as JSON or tag-value, 3 as JSON-LD), CycloneDX (JSON or XML) or
+    syft, or a statement about one, bare or in an envelope; a statement about something else has no
+    packages. One bad element, or a bad field that is not read, costs no document. The document has
+    been checked only when the iterator ends, so what it yielded before an error is void. The
+    stream is read once, has to be seekable and stays open. Memory holds one element, with SPDX 3
+    every package, and a document that is a text in a statement as a whole.
 
     Raises:
         InvalidManifest: The document is malformed, or not the SBOM that its types promise; the
@@ -43,12 +52,28 @@ def packages_in(
     """
     check_readable(media_type)
     is_promised = promises_sbom(media_type, predicate_type)
-    if not is_envelope(media_type):
-        yield from _packages(stream, is_promised=is_promised)
-        return
-    payload = in_toto.open_envelope(stream)
-    if payload is not None:
-        yield from _packages(io.BytesIO(payload), is_promised=is_promised)
+    if is_envelope(media_type):
+        payload = in_toto.open_envelope(stream)
+        if payload is None:
+            return
+        found = _from_json(io.BytesIO(payload), is_promised=is_promised)
+    elif is_promised:
+        found = _of_any_notation(stream)
+    else:
+        found = _from_json(stream, is_promised=False)
+    for count, package in enumerate(found, 1):
+        SBOM_PACKAGES.check(count, "the document")
+        yield package
+
+
+def _of_any_notation(stream: BinaryIO) -> Iterator[Package | SkippedElement]:
+    match notation_of(stream):
+        case Notation.XML:
+            return cyclonedx_xml.packages(stream)
+        case Notation.TAG_VALUE:
+            return spdx_tag_value.packages(stream)
+        case Notation.JSON:
+            return _from_json(stream, is_promised=True)
 
 
 class _Reader(Protocol):
@@ -64,31 +89,36 @@ _SBOM: json_stream.Wanted = {
     "components": Take.ELEMENTS,
     "@context": Take.VALUE,
     "@graph": Take.ELEMENTS,
+    "schema": Take.VALUE,
+    "artifacts": Take.ELEMENTS,
 }
 _WANTED: json_stream.Wanted = {
     **_SBOM,
     "_type": Take.VALUE,
     "subject": Take.ELEMENTS,
     "predicateType": Take.VALUE,
-    # cosign 1 puts the SBOM into Data, as an object or as its text, beside a timestamp.
-    "predicate": {**_SBOM, "Data": Embedded(_SBOM)},
+    # cosign 1 puts the SBOM into Data, as an object or as its text, beside a timestamp; later ones
+    # have the text of tag-value in place of the predicate.
+    "predicate": Embedded({**_SBOM, "Data": Embedded(_SBOM)}),
 }
+_WRAPPERS = frozenset(["predicate", "Data"])
 # The array of each format, and the name of the format.
-_FORMATS = {"packages": "SPDX 2", "components": "CycloneDX", "@graph": "SPDX 3"}
+_FORMATS = {
+    "packages": "SPDX 2",
+    "components": "CycloneDX",
+    "@graph": "SPDX 3",
+    "artifacts": "syft",
+}
 
 
-def _packages(stream: BinaryIO, *, is_promised: bool) -> Iterator[Package | SkippedElement]:
+def _from_json(stream: BinaryIO, *, is_promised: bool) -> Iterator[Package | SkippedElement]:
     document = _Document()
-    count = 0
     for found in json_stream.read(stream, _WANTED):
         if _is_about_something_else(found):
             if is_promised:
                 raise InvalidManifest(f"{found.value!r} is not an SBOM", found.path)
             return
-        for package in document.take(found):
-            count += 1
-            SBOM_PACKAGES.check(count, "the document")
-            yield package
+        yield from document.take(found)
     yield from document.finish(is_promised=is_promised)
 
 
@@ -104,15 +134,20 @@ class _Document:
             "packages": spdx.Spdx2Packages(),
             "components": cyclonedx.CycloneDXComponents(),
             "@graph": spdx.Spdx3Graph(),
+            "artifacts": syft.SyftArtifacts(),
         }
         self._level: tuple[str, ...] | None = None
         self._marks: dict[str, Any] = {}
         self._arrays: set[str] = set()
+        self._texts: set[str] = set()
         self._subjects = 0
 
     def take(self, found: Found) -> Iterator[Package | SkippedElement]:
         """Yield the packages of the next wanted value."""
         key = found.keys[-1]
+        if key in _WRAPPERS:
+            yield from self._take_text(found)
+            return
         if key in _SBOM:
             self._stay_at(found.keys[:-1], found.path)
         if found.position is None:
@@ -128,6 +163,20 @@ class _Document:
             else:
                 yield _skipped(found)
 
+    def _take_text(self, found: Found) -> Iterator[Package | SkippedElement]:
+        """Yield the packages of a document that is the text of a predicate."""
+        content = found.value.encode(errors="replace")
+        self._stay_at(found.keys, found.path)
+        match notation_of_text(content):
+            case Notation.XML:
+                self._texts.add("CycloneDX")
+                yield from cyclonedx_xml.packages(io.BytesIO(content))
+            case Notation.TAG_VALUE:
+                self._texts.add("SPDX 2")
+                yield from spdx_tag_value.packages(io.BytesIO(content))
+            case Notation.JSON:
+                raise InvalidManifest("expected object, found string", found.path)
+
     def finish(self, *, is_promised: bool) -> Iterator[Package | SkippedElement]:
         """Check the document as a whole, and yield the packages that are known at its end."""
         if "_type" in self._marks or (self._level or ("",))[0] == "predicate":
@@ -138,7 +187,7 @@ class _Document:
         if not formats:
             # A predicate type that is there is an SBOM's: reading had stopped at another one.
             if is_promised or self._arrays or "predicateType" in self._marks:
-                raise InvalidManifest("neither an SPDX nor a CycloneDX document")
+                raise InvalidManifest("not a document of SPDX, CycloneDX or syft")
             return
         strange = {_FORMATS[array] for array in self._arrays} - formats
         if len(formats) > 1 or strange:
@@ -153,7 +202,7 @@ class _Document:
                 raise InvalidManifest("missing", key)
 
     def _formats(self) -> set[str]:
-        found = set()
+        found = set(self._texts)
         if "spdxVersion" in self._marks:
             found.add("SPDX 2")
         if "bomFormat" in self._marks:
@@ -162,6 +211,8 @@ class _Document:
             found.add("CycloneDX")
         if spdx.is_context(self._marks.get("@context")):
             found.add("SPDX 3")
+        if syft.is_schema(self._marks.get("schema")):
+            found.add("syft")
         return found
 
     def _stay_at(self, level: tuple[str, ...], path: str) -> None:

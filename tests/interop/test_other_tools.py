@@ -337,7 +337,7 @@ def test_the_page_has_a_row_for_every_tool_and_test() -> None:
     """Compare the names in parentheses with the functions of the modules beside this one."""
     rows = set(re.findall(r"\(`(\w+)`\)", PAGE.read_text()))
     functions = {each.__name__ for each in (*WRITERS, *READERS, *ADDERS)}
-    for module in ("test_round_trips.py", "test_limits_of_tools.py"):
+    for module in ("test_round_trips.py", "test_limits_of_tools.py", "test_syft.py"):
         text = Path(__file__).with_name(module).read_text()
         functions |= set(re.findall(r"^def (test_\w+)", text, re.MULTILINE))
     assert rows == functions

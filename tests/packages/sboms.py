@@ -12,6 +12,9 @@ IN_TOTO = "application/vnd.in-toto+json"
 SPDX = "application/spdx+json"
 CYCLONEDX = "application/vnd.cyclonedx+json"
 DSSE = "application/vnd.dsse.envelope.v1+json"
+CYCLONEDX_XML = "application/vnd.cyclonedx+xml"
+TAG_VALUE = "text/spdx"
+SYFT = "application/vnd.syft+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SPDX_PREDICATE = "https://spdx.dev/Document"
 CYCLONEDX_PREDICATE = "https://cyclonedx.org/bom/v1.5"
@@ -80,6 +83,62 @@ def spdx3(*elements: Any, **changes: Any) -> dict[str, Any]:
         "@graph": [{"type": "SpdxDocument", "spdxId": "urn:document"}, *elements],
         **changes,
     }
+
+
+def syft(*artifacts: Any, **changes: Any) -> dict[str, Any]:
+    return {
+        "artifacts": list(artifacts),
+        "artifactRelationships": [],
+        "source": {"type": "image", "name": "image"},
+        "schema": {
+            "version": "16.0.18",
+            "url": "https://raw.githubusercontent.com/anchore/syft/main/schema/json/schema.json",
+        },
+        **changes,
+    }
+
+
+def syft_artifact(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "1746c7f3f068b6ad",
+        "name": "curl",
+        "version": "7.88.1-10",
+        "type": "deb",
+        "licenses": [{"value": "curl", "spdxExpression": "curl", "type": "declared"}],
+        "purl": PURL,
+        **changes,
+    }
+
+
+def tag_value(*lines: str, version: str = "SPDX-2.3") -> bytes:
+    head = (f"SPDXVersion: {version}", "DocumentName: image", "", "##### Package", "")
+    return "\n".join([*head, *lines, ""]).encode()
+
+
+CURL_TAGS = (
+    "PackageName: curl",
+    "SPDXID: SPDXRef-Package-deb-curl",
+    "PackageVersion: 7.88.1-10",
+    "PackageLicenseConcluded: NOASSERTION",
+    "PackageLicenseDeclared: curl",
+    "ExternalRef: SECURITY cpe23Type cpe:2.3:a:curl:curl:7.88.1-10:*:*:*:*:*:*:*",
+    f"ExternalRef: PACKAGE-MANAGER purl {PURL}",
+)
+CURL_COMPONENT = (
+    '<component type="library" bom-ref="1"><name>curl</name><version>7.88.1-10</version>'
+    "<licenses><license><id>curl</id></license></licenses>"
+    f"<purl>{PURL.replace('&', '&amp;')}</purl></component>"
+)
+
+
+def xml(*components: str, version: str = "1.6", before: str = "") -> bytes:
+    listed = "".join(components)
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>{before}'
+        f'<bom xmlns="http://cyclonedx.org/schema/bom/{version}" version="1">'
+        '<metadata><component type="container"><name>image</name></component></metadata>'
+        f"<components>{listed}</components></bom>"
+    ).encode()
 
 
 def statement(predicate: Any, predicate_type: str = SPDX_PREDICATE, **changes: Any) -> Any:

@@ -255,14 +255,13 @@ def test_a_statement_without_subjects_names_its_packages_and_is_counted(subject:
 @pytest.mark.parametrize(
     ("media_type", "content"),
     [
-        ("text/spdx", b"SPDXVersion: SPDX-2.3\nPackageName: x\n"),
-        ("application/vnd.cyclonedx+xml", b"<bom/>"),
-        ("application/vnd.syft+json", b'{"artifacts": []}'),
+        ("text/spdx+xml", b"<rdf/>"),
+        ("application/vnd.cyclonedx+protobuf", b"\x0a\x031.6"),
     ],
 )
 def test_an_sbom_in_another_form_is_known_as_one_that_cannot_be_read(
     media_type: str, content: bytes
 ) -> None:
     assert DocumentTypes(layer=media_type).may_name_packages
-    with pytest.raises(InvalidManifest, match="is not read: expected SPDX or CycloneDX as JSON"):
+    with pytest.raises(InvalidManifest, match="is not read: expected SPDX as JSON or tag-value"):
         read(content, media_type)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Sbom(Record, uncompared=("content",)):
-    """An SBOM: what it describes, and its JSON as it stands.
+    """An SBOM: what it describes, and its text as it stands: JSON, XML or tag-value.
 
     `document` is the blob that it is, or is in; `predicate_type` is that of the statement that
     it was in, '' if it was in none. An SBOM of a whole index has no platform.
@@ -45,9 +45,9 @@ class Sbom(Record, uncompared=("content",)):
 
     @property
     def format(self) -> str:
-        """What it is by its types: ``spdx`` or ``cyclonedx``."""
+        """What it is by its types: ``spdx``, ``cyclonedx`` or ``syft``."""
         stated = (self.predicate_type or self.media_type).lower()
-        return "cyclonedx" if "cyclonedx" in stated else "spdx"
+        return next((name for name in ("cyclonedx", "syft") if name in stated), "spdx")
 
 
 class ListedPackage(Record):

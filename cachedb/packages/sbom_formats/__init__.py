@@ -1,0 +1,1 @@
+"""Formats of SBOMs: each reader yields the packages of the elements of one document."""
