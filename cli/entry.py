@@ -30,6 +30,9 @@ def main() -> None:
     # the default threshold it is a tenth of the time of an import or of indexing a layout.
     gc.set_threshold(_COLLECT_AFTER)
     try:
+        from cachedb.cli import deferred_modules
+
+        deferred_modules.defer(*deferred_modules.NAMES)
         from cachedb.cli.app import main as run
 
         run()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from cachedb.errors import NotALayout, SchemaTooNew
 from cachedb.layout import locks
@@ -20,6 +20,7 @@ from cachedb.layout.atomic import replace_file
 from cachedb.layout.directories import closing, open_file, open_regular, storing, write_all
 from cachedb.layout.fingerprint import JOURNAL as NAME
 from cachedb.limits import JOURNAL_BYTES
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

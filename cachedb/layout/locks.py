@@ -22,13 +22,14 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb import system_calls
 from cachedb.errors import CacheBusy, NotALayout, StorageFailed
 from cachedb.layout.directories import closing, is_named, open_regular
 from cachedb.layout.health import holders_of
 from cachedb.limits import LOCK_SECONDS
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ import re
 import stat
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb import system_calls
 from cachedb.errors import NotALayout, StorageFailed
@@ -29,6 +29,7 @@ from cachedb.layout.locks import is_staging_in_use, try_flock
 from cachedb.layout.staging.area import is_complete
 from cachedb.patterns import lazy
 from cachedb.records import Record
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     import re

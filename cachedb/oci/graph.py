@@ -8,12 +8,13 @@ by `GRAPH_DEPTH`, the number of its documents by `GRAPH_NODES`, and neither by P
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.oci.manifest import ChildRole, Index, Manifest
 from cachedb.oci.salvage import salvage, salvage_platform
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

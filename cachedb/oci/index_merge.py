@@ -9,10 +9,11 @@ is a document without a platform that is about no manifest here.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cachedb.oci import attestation, manifest, strict_json
 from cachedb.oci.manifest import Index
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest, InvalidMediaType
 from cachedb.oci import attestation, media_type
@@ -16,6 +16,7 @@ from cachedb.oci.descriptor import Descriptor, artifact_type
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.strict_json import decode_object
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

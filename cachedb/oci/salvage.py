@@ -6,7 +6,7 @@ fault, the collector must not delete their content.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest
 from cachedb.oci import config, manifest
@@ -14,6 +14,7 @@ from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.manifest import Child, ChildRole
 from cachedb.oci.strict_json import decode_damaged, kind_of
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 from cachedb.errors import InvalidInput
+from cachedb.rows import NamedTuple
 
 SinglePlatformOption = Annotated[
     str | None,

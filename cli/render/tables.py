@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cachedb.cli.render import fitting
 from cachedb.cli.render.output import digest, say, show, words
 from cachedb.errors import InvalidInput
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

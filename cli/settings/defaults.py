@@ -8,9 +8,10 @@ configuration file has the same: a key at its top, and one in a table with the n
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.cli.settings import config_file
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

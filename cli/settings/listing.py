@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.options.shared import shared_options
 from cachedb.cli.settings import defaults
 from cachedb.errors import InvalidInput
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,12 +8,13 @@ that the change can have reached, and the result is the same as for a catalog ma
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb.catalog.enums import DOCUMENTS, Kind, Reading, Role, State
 from cachedb.oci import attestation, graph
 from cachedb.oci.manifest import ChildRole
 from cachedb.oci.media_type import MediaType
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog.index.blob_rows import Claim
 from cachedb.catalog.statement import many
@@ -11,6 +11,7 @@ from cachedb.catalog.statements.index import stored_refs
 from cachedb.errors import InvalidReference
 from cachedb.oci.reference import TAG, Reference
 from cachedb.records import Record
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

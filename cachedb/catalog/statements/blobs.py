@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from cachedb.catalog.statement import Rows, Scalars
 from cachedb.catalog.statements.index.documents import PlatformRow
+from cachedb.rows import NamedTuple
 
 
 class RootRow(NamedTuple):

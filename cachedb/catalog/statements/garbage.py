@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from cachedb.catalog.statement import Rows, Scalars
 from cachedb.catalog.statements.blobs import DigestRow
+from cachedb.rows import NamedTuple
 
 
 class UnreachableRow(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import time
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import State
@@ -28,6 +28,7 @@ from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import reconcile
 from cachedb.operations.sync.recover import held_by_operations
 from cachedb.records import Record, brief_repr
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

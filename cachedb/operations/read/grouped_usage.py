@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb.catalog.enums import State
 from cachedb.catalog.statements import usage
@@ -11,6 +11,7 @@ from cachedb.oci.platform.model import Platform
 from cachedb.operations.read.content import OwnershipGraph, Sharing
 from cachedb.operations.read.usage import SetUsage, repository_of
 from cachedb.operations.read.usage import images as images_of_refs
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

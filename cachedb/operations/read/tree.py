@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import State
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, links
 from cachedb.oci import Platform, graph
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

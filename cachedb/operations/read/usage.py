@@ -6,7 +6,7 @@ hold together, plus what none holds any longer, is what is on disk.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
@@ -15,6 +15,7 @@ from cachedb.layout.temporary_files import TRASH
 from cachedb.operations.read import resolve
 from cachedb.operations.read.content import OwnershipGraph, Sharing
 from cachedb.records import Record
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

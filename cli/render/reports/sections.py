@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.cli.render import fitting, output
 from cachedb.cli.render.tables import Column
 from cachedb.errors import InvalidInput
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

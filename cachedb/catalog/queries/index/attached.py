@@ -6,13 +6,14 @@ the name of its image, with the annotation ``kind``. Neither has a ``subject``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, or_, select, union_all
 
 from cachedb.catalog.schema import blob, ref, ref_annotation
 from cachedb.oci.names import cosign_tag
 from cachedb.oci.names.entry_name import IMAGE_KINDS, KIND
+from cachedb.rows import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

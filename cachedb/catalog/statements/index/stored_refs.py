@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from cachedb.catalog.statement import Insert, Rows, Scalars, Write
+from cachedb.rows import NamedTuple
 
 
 class StoredRef(NamedTuple):
