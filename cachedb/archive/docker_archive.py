@@ -162,15 +162,23 @@ def stream(images: Iterable[ImageToWrite], open_blob: OpenBlob) -> Generator[byt
 
 
 def _listed(fields: Fields) -> ListedImage:
-    layers = fields.strings("Layers")
+    config, layers, tags = (_spelled(fields, key) for key in ("Config", "Layers", "RepoTags"))
     return ListedImage(
-        config=_member(fields.require("Config", str), fields.at("Config")),
+        config=_member(fields.require(config, str), fields.at(config)),
         layers=tuple(
-            _member(layer, f"{fields.at('Layers')}[{position}]")
-            for position, layer in enumerate(layers)
+            _member(layer, f"{fields.at(layers)}[{position}]")
+            for position, layer in enumerate(fields.strings(layers))
         ),
-        tags=fields.strings("RepoTags"),
+        tags=fields.strings(tags),
     )
+
+
+def _spelled(fields: Fields, key: str) -> str:
+    """Return a key as the archive spells it: docker and podman, written in Go, ignore its case.
+
+    Two keys that differ in case alone have been refused before, as in every document.
+    """
+    return next((each for each in fields.keys if each.lower() == key.lower()), key)
 
 
 def _member(name: str, path: str) -> str:

@@ -202,6 +202,16 @@ def test_an_image_of_docker_gets_a_manifest() -> None:
     assert load(build.tar(*reversed(image.docker_members()))).images[0].manifest == made.manifest
 
 
+@pytest.mark.parametrize("spell", [str.lower, str.upper, lambda key: key[0].lower() + key[1:]])
+def test_the_keys_of_docker_are_read_in_any_case_as_go_reads_them(spell: Any) -> None:
+    image = Image()
+    listed = [{"Config": "c.json", "RepoTags": ["hello:1"], "Layers": ["l/layer.tar"]}]
+    spelled = [{spell(key): value for key, value in listed[0].items()}]
+    *others, _ = image.docker_members()
+    found = load(build.tar(*others, file("manifest.json", encode(spelled))))
+    assert found.images == load(build.tar(*image.docker_members())).images
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_layer_may_be_a_link_to_another(first: bool) -> None:
     image, store = Image(), Store()
@@ -258,6 +268,9 @@ def test_the_marker_has_to_be_one(content: bytes) -> None:
         pytest.param([{"Config": "c.json", "Layers": ["x"]}], "missing", id="no-layer"),
         pytest.param([{"Config": "x", "Layers": []}], "missing", id="no-config"),
         pytest.param([{"Layers": []}], "Config: missing", id="no-field"),
+        pytest.param(
+            [{"Config": "c.json", "config": "d.json"}], "differ only in case", id="two-cases"
+        ),
         pytest.param([{"Config": 1}], "expected string", id="number"),
         pytest.param({"Config": "c.json"}, "expected array", id="object"),
         pytest.param(["c.json"], "expected object", id="array-of-strings"),
