@@ -9,7 +9,7 @@ import pytest
 from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive, InvalidInput, LimitExceeded, PlatformNotFound
 from cachedb.limits import GRAPH_DEPTH
-from cachedb.oci import Platform, Reference
+from cachedb.oci import Platform, Reference, graph
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.archives.import_ import ImportOptions
@@ -220,6 +220,25 @@ def test_repair_goes_400_documents_deep(holding: Holding, empty: Cache) -> None:
 
         assert all(each.source for each in repaired)
         check_whole(damaged, NAME, made)
+
+
+def test_repair_ends_at_the_limit_of_depth_and_keeps_what_it_repaired(
+    holding: Holding, empty: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = kinds.nested(6)
+    origin = holding({NAME: made})
+    imported(empty, archived(origin, NAME))
+    lost = made.digests - {made.digest}
+    for digest in lost:
+        build.Tree(empty.layout.root).blob_path(digest).unlink()
+    monkeypatch.setattr(graph, "GRAPH_DEPTH", GRAPH_DEPTH.replace(value=3))
+
+    with Cache.open(empty.layout.root) as damaged:
+        with pytest.raises(LimitExceeded, match="nesting of repaired documents"):
+            damaged.repair(damaged.verify(), [origin.layout.root])
+        repaired = lost & on_disk(damaged)
+
+    assert 0 < len(repaired) < len(lost)
 
 
 def test_import_refuses_an_image_deeper_than_the_limit(tree: build.Tree, empty: Cache) -> None:

@@ -15,7 +15,7 @@ from cachedb.catalog.enums import DOCUMENTS, Kind
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, links, refs
 from cachedb.errors import CacheError, CorruptBlob, InvalidReference
-from cachedb.oci import Descriptor, MediaType, Reference
+from cachedb.oci import Descriptor, MediaType, Reference, graph
 from cachedb.operations.check.verify import verify
 from cachedb.operations.transfer.publish import leasing, publish_blobs
 from cachedb.records import Record
@@ -74,19 +74,27 @@ class _Wanted:
 def repair(
     layout: Layout, catalog: Catalog, found: Verification, sources: Sources
 ) -> tuple[Repair, ...]:
-    """Repair what a verification found; content of repaired documents is verified in turn.
+    """Repair what a verification found, and what is corrupt or missing below repaired documents.
 
-    Every blob is hashed on its way in, and takes the place of the corrupt one in one step.
+    Documents are repaired from the roots down, a level at a time: what one needs is known when it
+    is there. Every blob is hashed when it is staged, and replaces the corrupt one in one step.
+    When a later level fails, blobs that were repaired stay.
+
+    Raises:
+        LimitExceeded: Repaired documents are nested more deeply than `GRAPH_DEPTH`.
     """
     done: dict[Digest, Repair] = {}
-    pending = found.findings
-    while pending:
-        repaired, documents = _repair(layout, catalog, pending, sources)
-        done |= {each.finding.digest: each for each in repaired}
-        if not documents:
-            break
-        below = verify(layout, catalog, documents).findings
-        pending = tuple(finding for finding in below if finding.digest not in done)
+
+    def below(levels: Sequence[tuple[BlobFault, ...]]) -> Iterator[list[tuple[BlobFault, ...]]]:
+        """Repair a level, and yield the next: the faults below its documents."""
+        for faults in levels:
+            repaired, documents = _repair(layout, catalog, faults, sources)
+            done.update((each.finding.digest, each) for each in repaired)
+            findings = verify(layout, catalog, documents).findings if documents else ()
+            left = tuple(finding for finding in findings if finding.digest not in done)
+            yield [left] if left else []
+
+    graph.walk([found.findings] if found.findings else [], below, "repaired documents")
     return tuple(done.values())
 
 
