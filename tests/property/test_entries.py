@@ -20,13 +20,17 @@ from cachedb.cache import Cache
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import CacheError
 from cachedb.linuxkit.provider import Provider
+from cachedb.oci import Reference
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.gc.remove import RemovalPlan
 from cachedb.operations.gc.retention import Policy
 from cachedb.operations.read.resolve import Root
 from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.operations.transfer.pull import PullOptions
 from tests import build
+from tests.registry import scripted
+from tests.registry.model import BEHAVIOURS, RegistryModel
 
 NAMES = (None, "example.com/a:1", "example.com/b:1", "latest")
 AMD, OTHER = (build.image(build.layer({"n": str(n)})) for n in range(2))
@@ -252,9 +256,22 @@ def write_by_tag(cache: Cache, name: str) -> None:
     cache.tag(OTHER.digest, name)
 
 
+def write_by_pull(cache: Cache, name: str) -> None:
+    model = RegistryModel(BEHAVIOURS[0])
+    reference = Reference.parse(name)
+    repository = model.repository(reference.path)
+    repository.manifests[OTHER.digest] = (OTHER.media_type, OTHER.root.content)
+    repository.blobs |= {blob.digest: blob.content for blob in OTHER.blobs}
+    repository.tags["1"] = OTHER.digest
+    with scripted.scripted(model.answer) as server, scripted.client(server.host) as client:
+        report = cache.pull_each([reference], lambda _: client, PullOptions(), UNWATCHED)
+    assert not report.failures
+
+
 WRITERS: dict[str, Callable[[Cache, str], None]] = {
     "import": write_by_import,
     "tag": write_by_tag,
+    "pull": write_by_pull,
 }
 
 
