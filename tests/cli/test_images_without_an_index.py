@@ -211,6 +211,39 @@ def test_where_acts_on_the_entries_that_it_selects(run: Run, tree: build.Tree) -
     assert [each["digest"] for each in tree.entries()] == [OTHER.digest, AMD.digest]
 
 
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        (["--drop", "not platform:linux/arm64"], (AMD, ARM)),
+        (["--drop", "not name:other"], (OTHER,)),
+        (["--drop", "not platform:linux/arm64 not name:other"], (OTHER, AMD, ARM)),
+        (["--drop", "tool", "--keep", "label:for=amd64"], (OTHER, AMD, ARM)),
+        (["--drop", "label:for=arm64", "--drop", "label:for=amd64"], (OTHER,)),
+        (["--drop", "tool"], (OTHER,)),
+    ],
+)
+@pytest.mark.parametrize("command", [["gc"], ["prune", "--yes"]])
+def test_a_policy_keeps_or_drops_all_platforms_of_an_image(
+    run: Run, tree: build.Tree, policy: list[str], kept: tuple[build.Thing], command: list[str]
+) -> None:
+    succeed(run, tree.path, *command, *policy)
+    assert [each["digest"] for each in tree.entries()] == [each.digest for each in kept]
+
+
+def test_keep_only_keeps_all_platforms_of_an_image(run: Run, tree: build.Tree) -> None:
+    succeed(run, tree.path, "gc", "--keep-only", "platform:linux/arm64")
+    assert [each["digest"] for each in tree.entries()] == [AMD.digest, ARM.digest]
+
+
+def test_gc_states_why_a_platform_that_a_rule_selects_stays(run: Run, tree: build.Tree) -> None:
+    done = succeed(
+        run, tree.path, "gc", "--dry-run", "--format", "json", "--drop", "label:for=arm64"
+    )
+    reasons = {row["digest"]: row["reason"] for row in json.loads(done)["items"]}
+    assert reasons[ARM.digest] == "no rule drops another platform of it"
+    assert reasons[AMD.digest] == "no rule drops it"
+
+
 def test_export_of_a_query_takes_what_the_query_selects(
     run: Run, tree: build.Tree, tmp_path: Path
 ) -> None:

@@ -2,7 +2,8 @@
 
 A policy is made of queries of refs. What it drops is what any drop query selects, less what any
 keep query selects, less what is pinned; the order of the rules does not matter, and keeping always
-wins. Blobs are never dropped by a policy: they go when nothing leads to them any longer.
+wins. An image of one manifest a platform under one name is kept or dropped as a whole. Blobs are
+never dropped by a policy: they go when nothing leads to them any longer.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.operations.read.resolve import Root
+    from cachedb.operations.read.resolve import ResolvedImage, Root
     from cachedb.query.syntax.tree import Query
 
 _FINGERPRINT = 12
 PINNED = "pinned"
 NO_RULE = "no rule drops it"
+OTHER_PLATFORM = "no rule drops another platform of it"
 
 
 class Policy(Record):
@@ -108,7 +110,11 @@ def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> Reten
         pinned = frozenset(connection.values(refs.PINNED))
         roots = resolve.every(connection)
         rules = [(PINNED, pinned), *keeping]
-        decisions = tuple(_decide(root, rules, dropping) for root in roots)
+        images = resolve.images_of(connection, roots)
+        decided = {
+            each.root.ref_id: each for image in images for each in _decide(image, rules, dropping)
+        }
+        decisions = tuple(decided[root.ref_id] for root in roots)
         dropped = [decision.root for decision in decisions if decision.is_dropped]
         ids_dropped = [root.ref_id for root in dropped if root.ref_id is not None]
         weak = weak_roots.orphaned(connection, ids_dropped)
@@ -134,15 +140,31 @@ def _saved_in(queries: Iterable[Query]) -> Iterator[SavedRule]:
 
 
 def _decide(
-    root: Root,
+    image: ResolvedImage,
     keeping: Sequence[tuple[str, frozenset[int]]],
     dropping: Sequence[tuple[str, frozenset[int]]],
-) -> Decision:
-    kept_by = next((text for text, ids in keeping if root.ref_id in ids), None)
-    if kept_by is not None:
-        return Decision(root=root, is_dropped=False, rule=kept_by)
-    dropped_by = next((text for text, ids in dropping if root.ref_id in ids), None)
-    return Decision(root=root, is_dropped=dropped_by is not None, rule=dropped_by or NO_RULE)
+) -> Iterator[Decision]:
+    """Decide for the entries of an image together.
+
+    A rule that keeps one of its manifests keeps all; they are dropped if the rules to drop select
+    each of them, so that `not platform:linux/arm64` does not drop an image that has arm64 too.
+    """
+    ids = {root.ref_id for root in image.entries}
+    kept_by = next((text for text, kept in keeping if not kept.isdisjoint(ids)), None)
+    dropped_by = [_first_with(root.ref_id, dropping) for root in image.entries]
+    for root, rule in zip(image.entries, dropped_by, strict=True):
+        if kept_by is not None:
+            yield Decision(root=root, is_dropped=False, rule=kept_by)
+        elif rule is None:
+            yield Decision(root=root, is_dropped=False, rule=NO_RULE)
+        elif None in dropped_by:
+            yield Decision(root=root, is_dropped=False, rule=OTHER_PLATFORM)
+        else:
+            yield Decision(root=root, is_dropped=True, rule=rule)
+
+
+def _first_with(ref_id: int | None, rules: Sequence[tuple[str, frozenset[int]]]) -> str | None:
+    return next((text for text, ids in rules if ref_id in ids), None)
 
 
 def _refuse_too_much(dropped: int, refs: int, freed: int, total: int, most: float) -> None:

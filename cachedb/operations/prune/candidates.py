@@ -51,6 +51,12 @@ class PruneCandidate(
         return frozenset(root.ref_id for root in self.roots if root.ref_id is not None)
 
     @property
+    def image_ids(self) -> frozenset[int]:
+        """The ids of its entries but those attached to an image, as signatures are."""
+        images = [root for root in self.roots if not root.is_attached] or self.roots
+        return frozenset(root.ref_id for root in images if root.ref_id is not None)
+
+    @property
     def targets(self) -> frozenset[int]:
         """The ids of the blobs that its entries have as targets."""
         return frozenset(root.blob_id for root in self.roots)

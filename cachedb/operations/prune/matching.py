@@ -91,9 +91,10 @@ class Matches(Record):
         return None
 
     def _removed(self, candidate: PruneCandidate) -> str | None:
-        for text, ids in self.drop:
-            if not ids.isdisjoint(candidate.ref_ids):
-                return text
+        """Return the reason to remove a name; each of its manifests has to be selected."""
+        selected = [(text, ids & candidate.image_ids) for text, ids in self.drop]
+        if candidate.image_ids == frozenset().union(*(ids for _, ids in selected)):
+            return next(text for text, ids in selected if ids)
         if self.rules.is_untagged and not candidate.is_tagged:
             return UNTAGGED
         age = self.rules.unused_for
