@@ -15,6 +15,8 @@ from tests.query import generate
 from tests.query.databases import SAVED
 from tests.query.examples import EXAMPLES
 
+pytestmark = pytest.mark.slow  # on a catalog of 1,200 images
+
 MORE = {
     "count inside": "refs count layer gt 5",
     "count children": "refs any manifest(count child(kind:layer) gt 60)",
