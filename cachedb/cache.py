@@ -11,6 +11,7 @@ from cachedb.cache_files import CacheFiles
 from cachedb.cache_retention import CacheRetention
 from cachedb.cache_transfers import CacheTransfers
 from cachedb.catalog.database_file import CATALOG
+from cachedb.closing import Closing
 from cachedb.layout import Layout
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import open_catalog
@@ -18,7 +19,6 @@ from cachedb.operations.sync import open_catalog
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from os import PathLike
-    from types import TracebackType
 
     from cachedb.arguments import Connect, Names, Platforms
     from cachedb.catalog.connect import Catalog
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cachedb.query.syntax.tree import Query
 
 
-class Cache(CacheTransfers, CacheFiles, CacheRetention):
+class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
     """OCI image layout with a catalog of its content; a context manager.
 
     Opening reconciles the catalog with the files. The catalog of a read-only cache is used if it
@@ -147,17 +147,6 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention):
     def __del__(self) -> None:
         if not getattr(self, "_is_closed", True):
             self.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def save_query(self, name: str, text: str, doc: str | None = None) -> None:
         """Save a query, which other queries use as ``@name``; `doc` is its description."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NamesArgument, QuietOption
-from cachedb.cli.render import output
-from cachedb.cli.render.actions import print_items
-from cachedb.cli.render.removals import ACTIONS
+from cachedb.cli.render.removals import print_changed_names
 from cachedb.cli.render.tables import Format
 
 
@@ -23,14 +21,4 @@ def command(
     """
     with open_cache(cache) as opened:
         pinned = opened.pin(names)
-    if quiet:
-        for root in pinned:
-            output.say(root.digest)
-        return
-    if form is not Format.TABLE:
-        rows = ((root.name, root.digest, "pinned") for root in pinned)
-        print_items(ACTIONS, rows, {"pinned": len(pinned)}, form)
-        return
-    for root in pinned:
-        output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
-    output.tell(f"pinned {output.count(len(pinned), 'name')}")
+    print_changed_names(pinned, "pinned", form, quiet=quiet)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NamesArgument, QuietOption
-from cachedb.cli.render import output
-from cachedb.cli.render.actions import print_items
-from cachedb.cli.render.removals import ACTIONS
+from cachedb.cli.render.removals import print_changed_names
 from cachedb.cli.render.tables import Format
 
 
@@ -22,14 +20,4 @@ def command(
     """
     with open_cache(cache) as opened:
         unpinned = opened.unpin(names)
-    if quiet:
-        for root in unpinned:
-            output.say(root.digest)
-        return
-    if form is not Format.TABLE:
-        rows = ((root.name, root.digest, "unpinned") for root in unpinned)
-        print_items(ACTIONS, rows, {"unpinned": len(unpinned)}, form)
-        return
-    for root in unpinned:
-        output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
-    output.tell(f"unpinned {output.count(len(unpinned), 'name')}")
+    print_changed_names(unpinned, "unpinned", form, quiet=quiet)

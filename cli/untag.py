@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NamesArgument, QuietOption
-from cachedb.cli.render import output
-from cachedb.cli.render.actions import print_items
-from cachedb.cli.render.removals import ACTIONS
+from cachedb.cli.render.removals import print_changed_names
 from cachedb.cli.render.tables import Format
 
 
@@ -24,14 +22,4 @@ def command(
     """
     with open_cache(cache) as opened:
         roots = opened.untag(names)
-    if quiet:
-        for root in roots:
-            output.say(root.digest)
-        return
-    if form is not Format.TABLE:
-        rows = ((root.name, root.digest, "untagged") for root in roots)
-        print_items(ACTIONS, rows, {"untagged": len(roots)}, form)
-        return
-    for root in roots:
-        output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
-    output.tell(f"untagged {output.count(len(roots), 'name')}")
+    print_changed_names(roots, "untagged", form, quiet=quiet)

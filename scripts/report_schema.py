@@ -10,19 +10,6 @@ from typing import Any, get_args, get_origin, get_type_hints
 from cachedb.operations.report import model
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_LISTS: dict[str, type[Any]] = {
-    "images": model.ReportedImage,
-    "registries": model.ReportedGroup,
-    "repositories": model.ReportedGroup,
-    "platforms": model.ReportedGroup,
-    "media_types": model.ReportedMediaType,
-    "ages": model.AgeBand,
-    "growth": model.GrowthPoint,
-    "sharing": model.SharingBand,
-    "shared_blobs": model.SharedBlob,
-    "findings": model.ReportedFinding,
-    "activity": model.ActivityDay,
-}
 
 
 def schema() -> str:
@@ -34,7 +21,7 @@ def schema() -> str:
         "cache": {"type": "string", "description": "Path of the cache."},
         **{key: _reference(each) for key, each in models.items()},
         "policy": {"anyOf": [_reference(model.PolicyEffect), {"type": "null"}]},
-        **{key: {"type": "array", "items": _reference(each)} for key, each in _LISTS.items()},
+        **{key: {"type": "array", "items": _reference(each)} for key, each in model.LISTS.items()},
         "unsigned": {"type": "array", "items": {"type": "string"}},
     }
     document = {
@@ -46,7 +33,9 @@ def schema() -> str:
         "properties": properties,
         "$defs": {
             each.__name__: _object(each)
-            for each in dict.fromkeys([*models.values(), model.PolicyEffect, *_LISTS.values()])
+            for each in dict.fromkeys(
+                [*models.values(), model.PolicyEffect, *model.LISTS.values()]
+            )
         },
     }
     return json.dumps(document, indent=2) + "\n"

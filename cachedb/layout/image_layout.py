@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from cachedb.closing import Closing
 from cachedb.errors import CacheNotFound, InvalidManifest, NotALayout, StorageFailed
 from cachedb.layout import fingerprint
 from cachedb.layout.blobs import BlobStore
@@ -23,7 +24,6 @@ from cachedb.limits import INDEX_JSON_BYTES, MARKER_BYTES
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
-    from types import TracebackType
 
     from cachedb.layout.fingerprint import Fingerprint
     from cachedb.layout.health import LayoutHealth
@@ -39,7 +39,7 @@ _TORN_SECONDS = 1.0
 _TORN_PAUSE = 0.02
 
 
-class Layout(PrivateDirectory):
+class Layout(PrivateDirectory, Closing):
     """Read and change one layout, by the descriptor of its directory; a context manager.
 
     cachedb's own files are in ``.cachedb/``: deleting that directory leaves a plain image layout
@@ -122,17 +122,6 @@ class Layout(PrivateDirectory):
     def close(self) -> None:
         """Close the directory."""
         os.close(self._root)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def check_marker(self) -> None:
         """Refuse a marker of another version; a missing one is accepted, as linuxkit does.

@@ -20,7 +20,7 @@ from cachedb.layout.atomic import replace_file
 from cachedb.layout.directories import closing, open_file, open_regular, storing, write_all
 from cachedb.layout.fingerprint import JOURNAL as NAME
 from cachedb.limits import JOURNAL_BYTES
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

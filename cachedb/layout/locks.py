@@ -29,7 +29,7 @@ from cachedb.errors import CacheBusy, NotALayout, StorageFailed
 from cachedb.layout.directories import closing, is_named, open_regular
 from cachedb.layout.health import holders_of
 from cachedb.limits import LOCK_SECONDS
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,8 +28,7 @@ from cachedb.layout.directories import (
 from cachedb.layout.locks import is_staging_in_use, try_flock
 from cachedb.layout.staging.area import is_complete
 from cachedb.patterns import lazy
-from cachedb.records import Record
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
     import re

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from cachedb.cache import Cache
+from cachedb.closing import Closing
 from cachedb.errors import (
     CorruptCache,
     InvalidDigest,
@@ -29,8 +30,6 @@ from cachedb.registry.clients import Registries
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from cachedb.oci import Descriptor, Platform
     from cachedb.oci.names.containerd_name import ContainerdName
@@ -55,7 +54,7 @@ def list_images(path: Path) -> dict[str, Digest]:
         return _names(cache)
 
 
-class Provider:
+class Provider(Closing):
     """A cache with the registries that it is filled from; a context manager.
 
     Names are taken in every form: as linuxkit has stored them, as docker knows them, short, with a
@@ -70,17 +69,6 @@ class Provider:
         """Close the clients and the cache."""
         self._clients.close()
         self.cache.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # -- looking ---------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from cachedb.limits import CONFIG_BYTES, GRAPH_DEPTH, GRAPH_NODES
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
 from cachedb.oci.manifest import ChildRole, Index, Manifest
 from cachedb.oci.salvage import salvage, salvage_platform
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachedb.oci import attestation, manifest, strict_json
 from cachedb.oci.manifest import Index
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

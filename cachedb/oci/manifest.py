@@ -16,7 +16,7 @@ from cachedb.oci.descriptor import Descriptor, artifact_type
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import MediaType
 from cachedb.oci.strict_json import decode_object
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

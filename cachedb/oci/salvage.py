@@ -14,7 +14,7 @@ from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.manifest import Child, ChildRole
 from cachedb.oci.strict_json import decode_damaged, kind_of
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

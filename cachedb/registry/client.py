@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from cachedb.closing import Closing
 from cachedb.errors import LimitExceeded, NotFound, RegistryError, RegistryUnavailable
 from cachedb.log import Logger
 from cachedb.registry.auth.credentials import DOCKER_HUB
@@ -15,8 +16,6 @@ from cachedb.registry.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
-    from typing import Self
 
     from cachedb.oci.descriptor import Descriptor
     from cachedb.oci.digest import Digest
@@ -30,7 +29,7 @@ _T = TypeVar("_T")
 _API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
 
 
-class Client:
+class Client(Closing):
     """Pulls from the registry of one domain, mirrors first; thread-safe.
 
     `origin` is the registry itself: the target of pushes, and the only authority on what is
@@ -47,17 +46,6 @@ class Client:
             )
             for base in bases_of(domain, settings.mirrors)
         ]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close idle connections."""

@@ -6,16 +6,17 @@ from _thread import allocate_lock
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from cachedb.closing import Closing
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
 
     from cachedb.registry.auth.credentials import Credentials
     from cachedb.registry.client import Client
     from cachedb.registry.http.settings import RegistrySettings
 
 
-class Registries:
+class Registries(Closing):
     """Clients of registries, opened on first use and closed together; a context manager.
 
     Credentials are those of docker and podman, read when the first client is opened. Connections
@@ -96,17 +97,6 @@ class Registries:
         with self._lock:
             self._stack.close()
             self._open.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _connect(self, domain: str) -> Client:
         # Most uses of a cache need no network, and these modules are slow to import.

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cachedb.errors import InvalidInput
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 SinglePlatformOption = Annotated[
     str | None,

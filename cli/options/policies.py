@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.options.completion import query_in_one_word, query_of_blobs
-from cachedb.cli.options.query import read_query
+from cachedb.cli.options.completion import query_of_blobs
+from cachedb.cli.options.query import query_option, read_query
 from cachedb.cli.options.values import fraction
 from cachedb.errors import InvalidInput
 
@@ -18,30 +18,15 @@ if TYPE_CHECKING:
 
 DropOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--drop",
-        metavar="QUERY",
-        help="Remove images that match QUERY first. Can be repeated.",
-        autocompletion=query_in_one_word,
-    ),
+    query_option("--drop", "Remove images that match QUERY first. Can be repeated."),
 ]
 KeepOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--keep",
-        metavar="QUERY",
-        help="Never remove images that match QUERY. Can be repeated.",
-        autocompletion=query_in_one_word,
-    ),
+    query_option("--keep", "Never remove images that match QUERY. Can be repeated."),
 ]
 KeepOnlyOption = Annotated[
     str | None,
-    typer.Option(
-        "--keep-only",
-        metavar="QUERY",
-        help="Remove images that do not match QUERY first.",
-        autocompletion=query_in_one_word,
-    ),
+    query_option("--keep-only", "Remove images that do not match QUERY first."),
 ]
 MaxDropOption = Annotated[
     str | None,

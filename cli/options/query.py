@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,15 +21,14 @@ QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"
 QuietWordOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Suppress headers; print digests only.")
 ]
-WhereOption = Annotated[
-    str | None,
-    typer.Option(
-        "--where",
-        metavar="QUERY",
-        help="Select the images that match QUERY.",
-        autocompletion=query_in_one_word,
-    ),
-]
+
+
+def query_option(name: str, summary: str) -> Any:
+    """Declare an option whose value is a query of images."""
+    return typer.Option(name, metavar="QUERY", help=summary, autocompletion=query_in_one_word)
+
+
+WhereOption = Annotated[str | None, query_option("--where", "Select the images that match QUERY.")]
 ParamOption = Annotated[
     list[str] | None,
     typer.Option(

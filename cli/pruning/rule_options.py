@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.options.completion import query_in_one_word
-from cachedb.cli.options.query import read_query
+from cachedb.cli.options.query import query_option, read_query
 
 if TYPE_CHECKING:
     from cachedb.cache import Cache
@@ -15,21 +14,11 @@ if TYPE_CHECKING:
 
 PruneKeepOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--keep",
-        metavar="QUERY",
-        help="Keep names that match QUERY. Can be repeated.",
-        autocompletion=query_in_one_word,
-    ),
+    query_option("--keep", "Keep names that match QUERY. Can be repeated."),
 ]
 PruneDropOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--drop",
-        metavar="QUERY",
-        help="Remove names that match QUERY. Can be repeated.",
-        autocompletion=query_in_one_word,
-    ),
+    query_option("--drop", "Remove names that match QUERY. Can be repeated."),
 ]
 KeepLastOption = Annotated[
     str | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

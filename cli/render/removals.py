@@ -1,11 +1,12 @@
-"""Results of removing names: removed, kept at the advice of a registry, and absent."""
+"""Results of commands on names: pinned, removed, kept at the advice of a registry, absent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cachedb.cli.render import output
-from cachedb.cli.render.tables import Column
+from cachedb.cli.render.actions import print_items
+from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -21,6 +22,21 @@ ACTIONS = (
     Column("action"),
 )
 REMOVALS = (*ACTIONS, Column("reason"))
+
+
+def print_changed_names(roots: Sequence[Root], action: str, form: str, *, quiet: bool) -> None:
+    """Print the names that pin, unpin or untag has changed, and their number."""
+    if quiet:
+        for root in roots:
+            output.say(root.digest)
+        return
+    if form is not Format.TABLE:
+        rows = ((root.name, root.digest, action) for root in roots)
+        print_items(ACTIONS, rows, {action: len(roots)}, form)
+        return
+    for root in roots:
+        output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
+    output.tell(f"{action} {output.count(len(roots), 'name')}")
 
 
 def rows_of_removal(

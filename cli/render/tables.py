@@ -17,7 +17,7 @@ import typer
 from cachedb.cli.render import fitting
 from cachedb.cli.render.output import digest, say, show, words
 from cachedb.errors import InvalidInput
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -9,7 +9,7 @@ from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.options.shared import shared_options
 from cachedb.cli.settings import defaults
 from cachedb.errors import InvalidInput
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -97,7 +97,7 @@ _CLI = {
     "cachedb.cli.app", "cachedb.cli.command", "cachedb.cli.standard_streams",
     "cachedb.cli.errors", "cachedb.cli.errors.report", "cachedb.cli.errors.usage",
     "cachedb.cli.render", "cachedb.cli.render.output", "cachedb.patterns",
-    "cachedb.cli.deferred_modules", "cachedb.rows",
+    "cachedb.cli.deferred_modules", "cachedb.records",
 }  # fmt: skip
 _SHARED = {
     "cachedb.cli.options", "cachedb.cli.options.cache", "cachedb.cli.options.cache_folder",

@@ -14,7 +14,7 @@ from cachedb.catalog.enums import DOCUMENTS, Kind, Reading, Role, State
 from cachedb.oci import attestation, graph
 from cachedb.oci.manifest import ChildRole
 from cachedb.oci.media_type import MediaType
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,7 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import stored_refs
 from cachedb.errors import InvalidReference
 from cachedb.oci.reference import TAG, Reference
-from cachedb.records import Record
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

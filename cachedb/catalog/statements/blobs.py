@@ -6,7 +6,7 @@ from typing import Final
 
 from cachedb.catalog.statement import Rows, Scalars
 from cachedb.catalog.statements.index.documents import PlatformRow
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 
 class RootRow(NamedTuple):

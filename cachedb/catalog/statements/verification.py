@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cachedb.catalog.statement import Rows, Scalars, Write
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 
 class VerifiedRow(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 
 class ShortName(NamedTuple):

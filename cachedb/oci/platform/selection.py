@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.oci import attestation
 from cachedb.oci.platform.match import only
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

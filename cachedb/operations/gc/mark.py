@@ -27,8 +27,7 @@ from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import reconcile
 from cachedb.operations.sync.recover import held_by_operations
-from cachedb.records import Record, brief_repr
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple, Record, brief_repr
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

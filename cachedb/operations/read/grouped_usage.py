@@ -11,7 +11,7 @@ from cachedb.oci.platform.model import Platform
 from cachedb.operations.read.content import OwnershipGraph, Sharing
 from cachedb.operations.read.usage import SetUsage, repository_of
 from cachedb.operations.read.usage import images as images_of_refs
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

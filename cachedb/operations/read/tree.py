@@ -9,7 +9,7 @@ from cachedb.catalog.enums import State
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, links
 from cachedb.oci import Platform, graph
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -14,8 +14,7 @@ from cachedb.catalog.statements import usage
 from cachedb.layout.temporary_files import TRASH
 from cachedb.operations.read import resolve
 from cachedb.operations.read.content import OwnershipGraph, Sharing
-from cachedb.records import Record
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

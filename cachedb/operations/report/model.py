@@ -6,9 +6,12 @@ changes `VERSION`; a new field does not.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VERSION: Final = 1
 
@@ -176,6 +179,22 @@ class CacheReport(Record):
     growth: tuple[GrowthPoint, ...]
     activity: tuple[ActivityDay, ...]
     """As the journal of the cache has it, the last day first."""
+
+
+LISTS: Final[Mapping[str, type[Any]]] = {
+    "images": ReportedImage,
+    "registries": ReportedGroup,
+    "repositories": ReportedGroup,
+    "platforms": ReportedGroup,
+    "media_types": ReportedMediaType,
+    "ages": AgeBand,
+    "growth": GrowthPoint,
+    "sharing": SharingBand,
+    "shared_blobs": SharedBlob,
+    "findings": ReportedFinding,
+    "activity": ActivityDay,
+}
+"""The lists of rows of a `CacheReport` by their fields, with the types of their rows."""
 
 
 class LayerShares(Record):

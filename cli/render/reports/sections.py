@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cachedb.cli.render import fitting, output
 from cachedb.cli.render.tables import Column
 from cachedb.errors import InvalidInput
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -211,22 +211,9 @@ def rows_of(report: CacheReport, key: str) -> tuple[tuple[Column, ...], Sequence
     """
     from cachedb.operations.report import model
 
-    models: dict[str, type[Any]] = {
-        "images": model.ReportedImage,
-        "registries": model.ReportedGroup,
-        "repositories": model.ReportedGroup,
-        "platforms": model.ReportedGroup,
-        "media_types": model.ReportedMediaType,
-        "ages": model.AgeBand,
-        "growth": model.GrowthPoint,
-        "sharing": model.SharingBand,
-        "shared_blobs": model.SharedBlob,
-        "findings": model.ReportedFinding,
-        "activity": model.ActivityDay,
-    }
     if key == "unsigned":
         return (column("name"),), [(name,) for name in report.unsigned]
-    if key not in models:
-        known = ", ".join([*models, "unsigned"])
+    if key not in model.LISTS:
+        known = ", ".join([*model.LISTS, "unsigned"])
         raise InvalidInput(f"--section: no section {key!r}", hint=f"one of {known}")
-    return tuple(column(name) for name in models[key]._fields), getattr(report, key)
+    return tuple(column(name) for name in model.LISTS[key]._fields), getattr(report, key)

@@ -13,7 +13,7 @@ from sqlalchemy import case, func, or_, select, union_all
 from cachedb.catalog.schema import blob, ref, ref_annotation
 from cachedb.oci.names import cosign_tag
 from cachedb.oci.names.entry_name import IMAGE_KINDS, KIND
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ import html
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cachedb.cli.render.reports.sections import facts
 from cachedb.operations.report import model
@@ -27,19 +27,6 @@ if TYPE_CHECKING:
 
 _SCRIPTS: Final = ("core.js", "treemap.js", "tables.js", "charts.js", "main.js")
 _LEVEL: Final = 1  # of compression: higher ones take twice the time, and save a tenth
-_MODELS: Final[dict[str, type[Any]]] = {
-    "images": model.ReportedImage,
-    "registries": model.ReportedGroup,
-    "repositories": model.ReportedGroup,
-    "platforms": model.ReportedGroup,
-    "media_types": model.ReportedMediaType,
-    "ages": model.AgeBand,
-    "growth": model.GrowthPoint,
-    "sharing": model.SharingBand,
-    "shared_blobs": model.SharedBlob,
-    "findings": model.ReportedFinding,
-    "activity": model.ActivityDay,
-}
 _SECTIONS: Final = (
     ("overview", "Overview"),
     ("space", "Space"),
@@ -113,8 +100,8 @@ def _packed(report: CacheReport, layers: LayerShares) -> Iterator[bytes]:
 def _data(report: CacheReport, layers: LayerShares) -> dict[str, object]:
     """Return what the script reads: lists of rows, and the columns of each list once."""
     return {
-        "columns": {key: each._fields for key, each in _MODELS.items()},
-        **{key: getattr(report, key) for key in _MODELS},
+        "columns": {key: each._fields for key, each in model.LISTS.items()},
+        **{key: getattr(report, key) for key in model.LISTS},
         "totals": report.totals._asdict(),
         "collection": report.collection._asdict(),
         "policy": report.policy and report.policy._asdict(),

@@ -1,4 +1,4 @@
-"""Named tuples of cachedb.rows behave as those of typing."""
+"""Named tuples of cachedb.records behave as those of typing."""
 
 import copy
 import pickle
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cachedb.rows import NamedTuple
+from cachedb.records import NamedTuple
 
 
 class Cheap(NamedTuple):
