@@ -79,7 +79,7 @@ CASES = [
     row("a-name-for-two", f"show {APP_1}", 3, f"'{APP_1}' is the name of 2 images",
         "choose one: ", prepare=twice),
     row("a-blob-to-remove", f"rm {TOOL.config.digest}", 2, "is a blob that no name stands for",
-        "cachedb gc removes what nothing keeps"),
+        "cachedb gc removes unreferenced blobs"),
     row("no-reference", "pull a:b:c", 2, "invalid reference 'a:b:c': "),
     row("no-platform", "pull --platform linux/arm64/v8/x app", 2,
         "invalid platform 'linux/arm64/v8/x': ", "linux/arm64/v8"),

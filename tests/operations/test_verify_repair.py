@@ -151,7 +151,7 @@ def test_a_name_that_is_a_word_is_not_taken_for_a_repository(populated: build.Tr
     populated.name(TOOL, "v2")
     populated.delete(BASE.digest)
     (done,) = repair(populated)
-    assert (done.source, done.why) == (None, "no name says which registry it came from")
+    assert (done.source, done.why) == (None, "no name or origin has a registry")
 
 
 def test_what_cannot_be_brought_back_is_told_and_left(populated: build.Tree) -> None:

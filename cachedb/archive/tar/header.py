@@ -27,7 +27,7 @@ class BadHeader(Exception):
 
 # A tuple, which is made fastest: a layer has tens of thousands.
 class Header(NamedTuple):
-    """What a header says. Texts are as they stand, undecoded."""
+    """Fields of a header; texts are bytes, not decoded."""
 
     type: bytes
     name: bytes
@@ -149,14 +149,14 @@ def fits(value: int, width: int) -> bool:
 
 def _check_sum(block: bytes) -> None:
     stated = number(block[_CHECKSUM])
-    # The sum was made with spaces in place of itself.
+    # The checksum is computed with spaces in its own field.
     unsigned = sum(block) - sum(block[_CHECKSUM]) + 8 * ord(" ")
     if stated != unsigned and stated != unsigned - _signed_difference(block):
         raise BadHeader("the checksum of a header is wrong")
 
 
 def _signed_difference(block: bytes) -> int:
-    # Some old tars added signed characters.
+    # Some old versions of tar added signed characters.
     others = block[: _CHECKSUM.start] + block[_CHECKSUM.stop :]
     return 256 * sum(byte >> 7 for byte in others)
 

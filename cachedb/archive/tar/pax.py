@@ -58,7 +58,7 @@ def _record(key: bytes, value: bytes) -> bytes:
 
 
 def integer(records: Mapping[str, bytes], key: str) -> int | None:
-    """Return a record that is a number; an empty one says nothing."""
+    """Return a record that is a number; None for an empty one."""
     value = records.get(key)
     if not value:
         return None

@@ -1,8 +1,8 @@
 """A streaming tar reader: ustar, GNU and PAX, in bounded memory, that extracts nothing.
 
-The standard library's reader passes over a truncated archive, a wrong checksum and a member
-whose size goes nowhere as if they were the end, and holds whole headers of any size in memory.
-This one refuses what it cannot read, and reads a pipe as well as a file.
+The standard library's reader takes a truncated archive, a wrong checksum and a member whose size
+is beyond the archive for its end, and holds headers of any size in memory. This one raises an
+error for malformed archives, and reads a pipe as well as a file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _GLOBALS_REFUSED = ("path", "linkpath", "size", sparse.PREFIX)
 
 
 class MemberKind(StrEnum):
-    """What a member is."""
+    """Type of a member."""
 
     FILE = "file"
     HARD_LINK = "hard link"
@@ -92,7 +92,7 @@ class Body(io.RawIOBase):
         self._data = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
@@ -119,7 +119,7 @@ class Body(io.RawIOBase):
         return found
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield what is left in pieces of moderate size."""
+        """Yield the rest of the content in chunks of moderate size."""
         while chunk := self.read(_CHUNK):
             yield chunk
 

@@ -1,7 +1,6 @@
-"""Choosing among platforms: which ones will do, and which one is best (containerd/platforms).
+"""Matchers of platforms: which ones match, and which one is best (containerd/platforms).
 
-A matcher says which platforms it takes, and its `key` sorts the best one first and those that
-it does not take last::
+The `key` of a matcher sorts the best platform first, and those that do not match last::
 
     best = min(descriptors, key=lambda each: only(wanted).key(each.platform))
 """
@@ -19,10 +18,10 @@ SortKey: TypeAlias = tuple[int, ...]
 
 
 class Matcher(Protocol):
-    """A choice among platforms."""
+    """Predicate on platforms, with an order of preference."""
 
     def matches(self, platform: Platform) -> bool:
-        """Whether `platform` will do."""
+        """Whether `platform` matches."""
         ...
 
     def key(self, platform: Platform) -> SortKey:
@@ -31,7 +30,7 @@ class Matcher(Protocol):
 
 
 class Ordered(Record):
-    """Takes each of some platforms, and prefers them in the order given."""
+    """Match each of some platforms, and prefer them in the order given."""
 
     wanted: tuple[Platform, ...]
 
@@ -44,7 +43,7 @@ class Ordered(Record):
         position = self._position(platform)
         if position is not None:
             return (0, position, -len(platform.os_features), *_newest_first(platform))
-        # What lacks nothing but features still stands before what is another machine's.
+        # A platform that lacks features only sorts before one of another machine.
         position = self._position(platform.replace(os_features=()))
         return (1, len(self.wanted) if position is None else position)
 
@@ -56,7 +55,7 @@ class Ordered(Record):
 
 
 class AnyOf(Record):
-    """Takes each of some platforms, all alike."""
+    """Match each of some platforms, without preference."""
 
     wanted: tuple[Platform, ...]
 
@@ -72,12 +71,12 @@ class AnyOf(Record):
 
 
 class OnlyOS(Record):
-    """Takes every architecture of one operating system."""
+    """Match every architecture of one operating system."""
 
     wanted: Platform
 
     def matches(self, platform: Platform) -> bool:
-        """Whether operating system, version and features will do."""
+        """Whether operating system, version and features match."""
         return self._as_ours(platform)
 
     def key(self, platform: Platform) -> SortKey:
@@ -92,17 +91,17 @@ class OnlyOS(Record):
 
 
 def only(platform: Platform) -> Ordered:
-    """Take `platform` and what runs on it too, itself first."""
+    """Match `platform` and the platforms that run on it, itself first."""
     return Ordered(wanted=tuple(platform.runnable()))
 
 
 def only_strict(platform: Platform) -> Ordered:
-    """Take `platform` alone, by any of its names."""
+    """Match `platform` alone, by any of its names."""
     return Ordered(wanted=(platform,))
 
 
 def only_os(platform: Platform) -> OnlyOS:
-    """Take every architecture of the operating system of `platform`."""
+    """Match every architecture of the operating system of `platform`."""
     return OnlyOS(wanted=platform)
 
 
@@ -110,5 +109,5 @@ def _newest_first(platform: Platform) -> SortKey:
     if platform.normalized().os != "windows":
         return ()
     numbers = [int(part) for part in platform.os_version.split(".") if part.isdecimal()]
-    # Without a version it comes after everything that has one.
+    # A platform without a version sorts after those that have one.
     return tuple(-number for number in numbers) or (1,)

@@ -1,4 +1,4 @@
-"""Platforms: what an image runs on, as containerd/platforms reads and compares them."""
+"""Platforms that images run on, parsed and compared as containerd/platforms does."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KNOWN_ARCHITECTURES = frozenset(
     "386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 "
     "mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm".split()
 )
-# What uname calls some machines, where containerd goes by the names that Go has for them.
+# Names of machines by uname; containerd uses those of Go.
 _MACHINES = {
     "armv5tejl": ("arm", "v5"),
     "armv5tel": ("arm", "v5"),
@@ -162,7 +162,7 @@ class Platform(Record):
         )
 
     def covers(self, other: Platform) -> bool:
-        """Whether what is made for `other` runs here with nothing to emulate.
+        """Whether an image for `other` runs on this platform without emulation.
 
         The same machine, a Windows build that this one runs, and no feature that it lacks.
         """
@@ -174,7 +174,7 @@ class Platform(Record):
         )
 
     def rank(self, other: Platform) -> int | None:
-        """Say how well this platform runs `other`: 0 best, then worse; None if it does not.
+        """Rank how well this platform runs `other`: 0 is best; None if it does not run it.
 
         An arm/v7 runs v6 and v5, arm64 runs arm, amd64 runs 386 (containerd's ``Only``).
         """
@@ -184,7 +184,7 @@ class Platform(Record):
         return None
 
     def runnable(self) -> Iterator[Platform]:
-        """Yield this platform, normalised, and then what else runs on it, the best first."""
+        """Yield this platform, normalised, then the others that run on it, the best first."""
         me = self.normalized()
         for architecture, variant in runnable(me.architecture, me.variant):
             yield me.replace(architecture=architecture, variant=variant)
@@ -194,7 +194,7 @@ class Platform(Record):
 
 
 def this_machine() -> Platform:
-    """Return the platform of the machine that we run on; containers run Linux elsewhere too."""
+    """Return the platform of this machine; of macOS and Windows, that of its Linux containers."""
     import platform as host  # noqa: PLC0415  (most commands do not ask for this machine)
 
     system = host.system().lower()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Clues(NamedTuple):
-    """What only the content of a listed manifest tells; each is asked where the index is silent.
+    """Readers of listed manifests, for what the descriptor in the index does not declare.
 
     `subject_of` returns the digest that a manifest refers to, `platform_of` the platform in the
     config of an image. Both return None for a manifest that has none, or that is absent.
@@ -31,7 +31,7 @@ class Selection(NamedTuple):
     """The chosen manifests of one index, in its order, and platforms in that order.
 
     `offered` are those of all images that the index lists itself, `taken` those of the chosen
-    ones. Inner indexes are always chosen: only their content tells which platforms they have.
+    ones. Inner indexes are always chosen: their platforms are in their content.
     """
 
     chosen: tuple[Descriptor, ...]
@@ -40,7 +40,7 @@ class Selection(NamedTuple):
 
 
 def select(index: Index, wanted: Sequence[Platform], clues: Clues) -> Selection:
-    """Select what an index lists for some platforms, and all that it lists if none is wanted.
+    """Select the manifests of an index for some platforms; all of them if none is wanted.
 
     Each platform gets the best manifest that runs on it: itself, else what containerd would take
     (arm/v6 on arm/v7). The platform of an image is that of its descriptor, else that of its
@@ -63,7 +63,7 @@ def select(index: Index, wanted: Sequence[Platform], clues: Clues) -> Selection:
 
 
 def is_unclear(descriptor: Descriptor) -> bool:
-    """Whether only its content tells if a listed manifest is for a platform, or refers to one.
+    """Whether the content of a manifest must be read for its platform or its subject.
 
     BuildKit's newer attestations are artifacts in the index, with a subject and no annotation.
     """
@@ -75,7 +75,7 @@ def is_unclear(descriptor: Descriptor) -> bool:
 
 
 def is_silent(descriptor: Descriptor) -> bool:
-    """Whether only its content tells which platforms a listed document has."""
+    """Whether the content of a listed document must be read for its platforms."""
     if descriptor.media_type.is_index:
         return True
     return descriptor.platform is None and is_unclear(descriptor)
@@ -104,7 +104,7 @@ def _best(images: Sequence[tuple[str, Platform]], wanted: Platform) -> str | Non
 
 
 def _followers(listed: Iterable[Descriptor], chosen: set[str], clues: Clues) -> Iterator[str]:
-    """Yield the digests of what is about the chosen, and not chosen yet."""
+    """Yield the digests of attestations about the chosen manifests that are not chosen yet."""
     for each in listed:
         if each.digest in chosen:
             continue

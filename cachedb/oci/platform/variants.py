@@ -1,4 +1,4 @@
-"""What runs what: aliases, variants and Windows builds, as containerd/platforms has them."""
+"""Compatibility of architectures: aliases, variants and Windows builds (containerd/platforms)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def normalize_architecture(architecture: str, variant: str) -> tuple[str, str]:
 
 
 def runnable(architecture: str, variant: str) -> Iterator[tuple[str, str]]:
-    """Yield what a normalised architecture and variant runs, itself first, the best first."""
+    """Yield the architectures and variants that a normalised one runs, the best first."""
     yield architecture, variant
     match architecture:
         case "amd64":

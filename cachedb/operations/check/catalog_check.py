@@ -32,7 +32,7 @@ _REBUILD = "cachedb doctor --rebuild"
 
 
 def check(layout: Layout, path: Path, *, is_layout: bool) -> list[Finding]:
-    """Check the catalog in a file; with a readable layout also what the catalog is about."""
+    """Check the catalog in a file; with a readable layout also its rows against the files."""
     found: list[Finding] = []
     stored = _open(path, found)
     try:
@@ -87,7 +87,7 @@ def _values_out_of_range(connection: Connection) -> Iterator[str]:
 
 
 def _overlong_leases(connection: Connection, name: str) -> Iterator[Finding]:
-    """Yield the leases of other hosts that last longer than any lease is taken for."""
+    """Yield the leases of other hosts that last longer than the longest valid lease."""
     now = time.time_ns() // 1000
     for row in connection.each(leases.ALL):
         if user_leases.is_overlong(row.host, row.expires, now):
@@ -154,7 +154,7 @@ def _known_corrupt(stored: Catalog) -> dict[str, str]:
 
 
 def _unreadable_sboms(stored: Catalog, corrupt: dict[str, str]) -> Iterator[Finding]:
-    """Yield the SBOMs whose packages no query sees; a corrupt blob is a finding of its own."""
+    """Yield the SBOMs whose packages are not indexed; a corrupt blob is a finding of its own."""
     with stored.reading() as connection:
         for row in connection.each(sbom_rows.UNREADABLE):
             if row.problem is not None and row.digest not in corrupt:
@@ -163,7 +163,7 @@ def _unreadable_sboms(stored: Catalog, corrupt: dict[str, str]) -> Iterator[Find
 
 
 def _images(layout: Layout, connection: Connection, corrupt: dict[str, str]) -> Iterator[Finding]:
-    """Yield what is wrong with referenced blobs; `corrupt` are digests with reasons."""
+    """Yield the findings on referenced blobs; `corrupt` are digests with reasons."""
     for row in connection.rows(blobs.REFERENCED):
         found = _of_blob(layout, row, corrupt.get(row.digest))
         if found is not None:

@@ -1,7 +1,7 @@
 """Deep validation: every byte hashed, and every layer unpacked.
 
-An image may be wrong although each of its blobs is what its digest says: its config says as well
-what the layers unpack to (the diff IDs), and a runtime refuses an image whose layers differ.
+An image can be invalid although every blob matches its digest: its config has the digests of the
+unpacked layers (the diff IDs), and a runtime refuses an image whose layers differ from them.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _key(claim: SbomClaim) -> tuple[Digest, Digest]:
 
 
 def _claims(layout: Layout, digest: Digest) -> list[SbomClaim]:
-    """Return the layers of an image, each with what it has to unpack to."""
+    """Return the layers of an image, each with its diff ID."""
     content = layout.blobs.read(digest, MANIFEST_BYTES)
     kind = manifest.guess(content)
     document = None if kind is None else manifest.parse(content, kind)
@@ -160,7 +160,7 @@ class _Hashed:
         return chunk
 
     def drain(self) -> None:
-        """Read and hash what is left.
+        """Read and hash the rest of the stream.
 
         Raises:
             InvalidArchive: The stream is damaged, here or where it was read before.

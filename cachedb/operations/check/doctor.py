@@ -1,7 +1,7 @@
-"""Examination of a cache: its files, its catalog, and what interrupted operations left.
+"""Examination of a cache: its files, its catalog, and leftovers of interrupted operations.
 
-Nothing is changed and no lock is taken, so it can be run at any moment, on a cache that no other
-command opens any more, and on one that we may only read.
+It changes no file and takes no lock: it runs at any moment, on a cache that no other command can
+open, and on one that is read-only.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _judge(leftover: TemporaryFile, *, is_sweeping: bool) -> Finding:
             return warning(Code.LEASE_DEAD, path, "an operation was killed", _COLLECT)
         case _ if folder == TRASH:
             if path.endswith(".done"):
-                return note(Code.TRASH, path, f"removed, and can be given back; {size}")
+                return note(Code.TRASH, path, f"removed, and can be restored; {size}")
             if is_sweeping:
                 return note(Code.TRASH, path, "a collection is running")
             what = "a collection was killed; the next command gives back what it took"

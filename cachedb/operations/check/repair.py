@@ -1,7 +1,6 @@
 """Repair of corrupt and missing blobs, from another layout or from a registry.
 
-Names are not touched: a blob is known by its digest, and any copy of those bytes can
-give them back.
+Names are not changed: a blob is addressed by its digest, and any copy of its bytes replaces it.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 _JOBS = 4
 _CHUNK = 1 << 20
-# Children before their parents, as everything is published.
+# Children before their parents, the order of publication.
 _ORDER = (Kind.LAYER, Kind.OTHER, Kind.CONFIG, Kind.ATTESTATION, Kind.MANIFEST, Kind.INDEX)
 
 
@@ -145,7 +144,7 @@ class _Connected(Record):
                     failures.append(f"{source}: {error}")
                 else:
                     return Repair(finding=wanted.finding, source=source)
-        why = "; ".join(failures) or "no name says which registry it came from"
+        why = "; ".join(failures) or "no name or origin has a registry"
         return Repair(finding=wanted.finding, source=None, why=why)
 
     def _ways(
@@ -187,7 +186,7 @@ def _fetch_blob(
         try:
             writer.check()
         except CorruptBlob:
-            # What an interrupted run, or a mirror, left may have been wrong: once more, whole.
+            # The part from an interrupted run or a mirror may be wrong: download all of it.
             writer.restart()
             client.origin.download(repository, descriptor, writer)
 
@@ -207,7 +206,7 @@ def _wanted(connection: Connection, finding: BlobFault) -> _Wanted:
 
 
 def _repositories(connection: Connection, key: int) -> Iterator[tuple[str, str]]:
-    """Yield where the blob may be: where its images were pulled from, what their names say."""
+    """Yield repositories that may have the blob: origins of its images, then their names."""
     rows = connection.rows(refs.SOURCES, blob_id=key)
     texts = [row.origin for row in rows if row.source == "pull" and row.origin is not None]
     texts += connection.values(blobs.SEEN_IN, blob_id=key)

@@ -1,6 +1,6 @@
-"""Validation of images: what they declare, what of it is here, and whether the two agree.
+"""Validation of images: declared blobs and platforms, compared with those that are present.
 
-Told from the catalog; `verify` is what reads bytes, and `deep_validation` unpacks layers.
+It reads the catalog only; `verify` hashes blobs, and `deep_validation` unpacks layers.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Condition(StrEnum):
 
 
 class PlatformReport(Record):
-    """One platform: what was declared, and what is wrong."""
+    """One platform: its declaration, and its faults."""
 
     declared: Platform | None
     configured: Platform | None
@@ -71,7 +71,7 @@ class PlatformReport(Record):
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is a platform of which everything is here, as far as the catalog knows."""
+        """Whether every required blob of the platform is present, according to the catalog."""
         return self.condition is Condition.COMPLETE and not self.is_attestation
 
 
@@ -89,7 +89,7 @@ class Validation(Record):
 
     @property
     def is_valid(self) -> bool:
-        """Whether everything that was asked for is here and right."""
+        """Whether every wanted platform is complete and correct."""
         if self.wanted or self.problem:
             return False
         return not any(each.condition.is_finding or each.problem for each in self.platforms)
@@ -240,7 +240,7 @@ def _misdeclared(connection: Connection, manifests: Collection[int]) -> dict[int
 
 
 def _config_problems(connection: Connection, manifests: Collection[int]) -> dict[int, str]:
-    """Return what is wrong with the configs of manifests."""
+    """Return the problems of the configs of manifests."""
     rows = connection.each(validation.CONFIG_PROBLEMS, parents=many(manifests))
     return {row.id: f"the config: {row.problem}" for row in rows}
 

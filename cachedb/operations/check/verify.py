@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.layout.blobs import BlobFile, BlobStore
 
-# How many blobs are recorded in one transaction.
+# Blobs recorded in one transaction.
 _PORTION = 20_000
 # The largest blobs, which come first, keep all cores busy one by one; small ones wait for a thread
 # in batches, since a task costs more than hashing a kilobyte.
@@ -44,7 +44,7 @@ class BlobFault(Record):
 
 
 class Verification(Record):
-    """How many blobs and bytes a verification has hashed, and what it has found."""
+    """Result of a verification: blobs and bytes hashed, and findings."""
 
     blobs: int
     bytes: int

@@ -58,7 +58,7 @@ class Reason(StrEnum):
 
     @property
     def text(self) -> str:
-        """Return the reason as people read it."""
+        """Return the reason as text for people."""
         return _TEXTS[self]
 
 

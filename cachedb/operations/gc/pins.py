@@ -1,4 +1,4 @@
-"""Pins: names that no removal, policy or collection takes out of a cache.
+"""Pins: names that no removal, policy or collection removes from a cache.
 
 A name is pinned if its entry in index.json has the annotation ``io.cachedb.pin``, or if the
 journal of the cache says so: other tools may drop annotations when they rewrite index.json, and
@@ -96,7 +96,7 @@ def pinned_keys(index: IndexJson, recorded: Collection[str]) -> frozenset[str]:
 
 
 def key_of(ref: Ref) -> str:
-    """Return what a pin of an entry is recorded by: its name, or its digest without one."""
+    """Return the key of the pin of an entry: its name, or its digest without one."""
     return str(ref.descriptor.digest) if ref.name is None else ref.name
 
 

@@ -1,4 +1,4 @@
-"""Remove: take names out of index.json; blobs are the collector's business."""
+"""Removal of names from index.json; blobs stay until the next collection."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 class RemovalPlan(Record):
-    """The refs to remove, and the bytes that nothing will keep any longer.
+    """The refs to remove, and the bytes that become unreferenced.
 
-    `absent` says of names that were to be removed that they are not there.
+    `absent` has an error for each name that does not exist.
     """
 
     roots: tuple[Root, ...]
@@ -47,7 +47,7 @@ class RemovalPlan(Record):
 
     @property
     def ref_ids(self) -> frozenset[int]:
-        """The refs by their ids in the catalog, with the weak roots that are removed with them."""
+        """Ids of the refs in the catalog, and of the weak roots that are removed with them."""
         named = (root.ref_id for root in self.roots if root.ref_id is not None)
         return frozenset([*named, *(row.id for row in self.weak)])
 
@@ -55,9 +55,9 @@ class RemovalPlan(Record):
 def find_unreadable_targets(
     layout: Layout, catalog: Catalog, names: Sequence[str]
 ) -> tuple[tuple[UnreadableEntry, ...], list[str]]:
-    """Return the unreadable entries that texts stand for, and the texts that are none.
+    """Return the unreadable entries that texts resolve to, and the other texts.
 
-    An address of an entry is never a name. A digest stands for an unreadable entry only if no
+    An address of an entry is never a name. A digest resolves to an unreadable entry only if no
     readable one has it.
 
     Raises:
@@ -97,7 +97,7 @@ def plan(
     *,
     selected: Sequence[Root] = (),
 ) -> RemovalPlan:
-    """Find out what removing these refs would free.
+    """Plan the removal of refs, with the bytes that it makes unreferenced.
 
     `roots` are given by name, `selected` by a query: of these, pinned ones stay.
 
@@ -109,7 +109,7 @@ def plan(
         if root.ref_id is None:
             raise Refused(
                 f"{root.digest} is a blob that no name stands for",
-                hint="cachedb gc removes what nothing keeps",
+                hint="cachedb gc removes unreferenced blobs",
             )
         found[root.ref_id] = root
     with catalog.reading() as connection:

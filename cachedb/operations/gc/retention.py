@@ -1,9 +1,9 @@
-"""Retention: which names a policy drops, and by which rule each one stays or goes.
+"""Retention policy: the names that it removes or keeps, and the rule that decides for each.
 
 A policy is made of queries of refs. What it drops is what any drop query selects, less what any
 keep query selects, less what is pinned; the order of the rules does not matter, and keeping always
-wins. An image of one manifest a platform under one name is kept or dropped as a whole. Blobs are
-never dropped by a policy: they go when nothing leads to them any longer.
+wins. An image of one manifest a platform under one name is kept or dropped as a whole. A policy
+removes no blobs: a collection removes those that became unreferenced.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OTHER_PLATFORM = "no rule drops another platform of it"
 
 
 class Policy(Record):
-    """What to drop and what to keep; `most` is the part of refs or bytes to drop at most."""
+    """Queries of refs to remove and to keep; `most` is the share to remove at most."""
 
     drop: tuple[Query, ...] = ()
     keep: tuple[Query, ...] = ()
@@ -45,7 +45,7 @@ class Policy(Record):
 
 
 class Decision(Record):
-    """What becomes of a ref, and the rule that decided it."""
+    """Decision about a ref, and the rule that made it."""
 
     root: Root
     is_dropped: bool
@@ -55,7 +55,7 @@ class Decision(Record):
 class SavedRule(Record):
     """A saved query that a rule uses, as it was when the rule was read.
 
-    `fingerprint` tells whether it has been changed since.
+    A `fingerprint` that differs means that it was changed since.
     """
 
     name: str
@@ -63,15 +63,14 @@ class SavedRule(Record):
 
     @property
     def fingerprint(self) -> str:
-        """The beginning of the SHA-256 of the text."""
+        """Return the first digits of the SHA-256 of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:_FINGERPRINT]
 
 
 class RetentionPlan(Record):
-    """What a policy decides for every ref, and what that would free.
+    """Decisions of a policy about every ref, and the bytes that they free.
 
-    `notes` are what a careful reader of the rules would point out, and `saved` the saved queries
-    that the rules use.
+    `notes` are warnings about the rules, and `saved` the saved queries that they use.
     """
 
     decisions: tuple[Decision, ...]

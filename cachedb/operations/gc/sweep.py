@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.oci.digest import Digest
 
-# A parent goes before its children, so that a crash leaves spare files and no broken image.
+# A parent is removed before its children: a crash leaves spare files and no broken image.
 _ORDER = (
     Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION, Kind.CONFIG, Kind.OTHER, Kind.LAYER,
 )  # fmt: skip
@@ -150,7 +150,7 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         except _Needed:
             reconcile.reconcile(layout, catalog)
             continue
-        # Where there is no room for it, the next command brings the catalog in step.
+        # Without room for it, the next command reconciles the catalog.
         with suppress(StorageFailed), catalog.writing() as connection:
             reconcile.absorb(layout, connection, [each.digest for each in selected])
         return GCReport(removed=selected, freed=freed, quarantined=quarantined)
@@ -160,7 +160,7 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
 def _sweep(
     layout: Layout, catalog: Catalog, selected: tuple[Candidate, ...], quarantine: float
 ) -> tuple[int, int]:
-    """Withdraw blobs; returns the bytes that are free, and those that will be."""
+    """Quarantine blobs; return the bytes that are free, and those that will be."""
     if not selected:
         return 0, 0
     run = f"{int(time.time())}-{os.urandom(4).hex()}"
@@ -187,10 +187,10 @@ def _refuse_change(layout: Layout, names: bytes) -> None:
 
 
 def _refuse_leases(layout: Layout, catalog: Catalog, gone: set[Digest]) -> None:
-    """Refuse to take what an operation has begun to need since it was decided.
+    """Refuse to remove blobs that the lease of an operation names since they were selected.
 
-    It says in its lease what it needs before it looks whether that is there: what it says later
-    than this it will not find.
+    An operation writes its lease before it looks for the blobs in it: one that writes it after
+    this check does not find them.
     """
     with catalog.reading() as connection:
         if not gone.isdisjoint(leased_blobs(layout, connection).values()):

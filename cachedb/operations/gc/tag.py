@@ -1,4 +1,4 @@
-"""Tag and untag: further names for images of the cache, and names taken away from them."""
+"""Tag and untag: add names to images of the cache, and remove names from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Tagged(Record):
-    """A name that an image has now; `replaced` is the other digest that it had, if any."""
+    """Name that was added to an image; `replaced` is the digest that it had before, if another."""
 
     name: str
     digest: Digest
@@ -34,15 +34,15 @@ class Tagged(Record):
 
 
 def tag(layout: Layout, catalog: Catalog, source: str, target: Reference) -> Tagged:
-    """Give a further name to an image of the cache, in one write of index.json.
+    """Add a name to an image of the cache, in one write of index.json.
 
     A name of another image moves to this one; the weak roots of that image are removed if no other
     entry reaches them. An image of one manifest a platform gets an entry for each.
 
     Raises:
         AmbiguousName: Several images have the name `source`.
-        RefNotFound: Nothing has that name.
-        BlobNotFound: Nothing has that digest.
+        RefNotFound: No image has that name.
+        BlobNotFound: No blob has that digest.
         Refused: `source` is a blob that no name or entry stands for, or `target` has the digest of
             other content.
     """

@@ -41,7 +41,7 @@ class Reclaim:
         self._count(targets)
 
     def remove(self, target: int) -> int:
-        """Remove one ref with a target; return the bytes that nothing keeps any longer."""
+        """Remove one ref with a target; return the bytes that become unreferenced."""
         freed = 0
         released = [self._one.get(target, target)]
         while released:

@@ -1,4 +1,4 @@
-"""Routes: on which ways refs keep a blob, which is why it is not garbage."""
+"""Paths from refs to a blob: the reasons why it is not garbage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Freshness of a catalog: whether it can answer without a reconciliation, by a few stats."""
+"""Freshness of a catalog: whether it is up to date with the files, by a few calls of stat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def is_up_to_date(layout: Layout, connection: Connection) -> bool:
-    """Whether the rows are known to be those of the files as they are."""
+    """Whether the rows are known to be derived from the files as they are now."""
     recorded = connection.value(state.RECORDED, key=FINGERPRINT) or ""
     unchanged = layout.fingerprint().proves_unchanged(Fingerprint.parse(recorded))
     return unchanged and connection.value(sboms.UNREAD) is None

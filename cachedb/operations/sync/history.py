@@ -1,4 +1,4 @@
-"""History of a cache: what its users did, and what the catalog has to know of it.
+"""History of a cache: the operations in its journal, and the user state derived from them.
 
 An operation appends one record to the journal of the layout (`layout.journal`). The catalog reads
 the records that it has not seen, in the transaction of a reconciliation or before a query: pins,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.oci.digest import Digest
 
-# So many small documents share a transaction at most.
+# The most small documents that share a transaction.
 _DOCUMENTS = 500
 
 
@@ -108,7 +108,7 @@ def _read(layout: Layout, document: Unread) -> SbomReading | None:
 
 
 def _told(count: int, skipped: list[SkippedElement]) -> str | None:
-    """Write how many elements cannot be read, and the first of them."""
+    """Format how many elements cannot be read, and the first of them."""
     if not skipped:
         return None
     elements = "1 element" if count == 1 else f"{count} elements"
@@ -116,7 +116,7 @@ def _told(count: int, skipped: list[SkippedElement]) -> str | None:
 
 
 def _write_in_parts(catalog: Catalog, reading: SbomReading) -> None:
-    """Write the packages of a large document in transactions that keep others waiting briefly."""
+    """Write the packages of a large document in several short transactions."""
     for part in reading.packages.parts():
         with catalog.writing() as connection:
             if not sboms.remember_part(connection, reading.document, part):

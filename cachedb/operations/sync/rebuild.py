@@ -41,7 +41,7 @@ def rebuild(layout: Layout, path: Path) -> Rebuilt:
 
     Raises:
         NotALayout: index.json cannot be read; the catalog stays as it was.
-        SchemaTooNew: A newer cachedb has written the catalog, and may know more of it.
+        SchemaTooNew: A newer cachedb has written the catalog.
     """
     with layout.sweeping():
         user_state = _user_state(path)

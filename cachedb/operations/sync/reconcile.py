@@ -1,7 +1,7 @@
 """Reconciliation of the catalog with the files of a layout, whichever tool changed them.
 
-A layout of linuxkit, skopeo, umoci or crane is opened in place. Four calls of stat tell whether
-anything has changed; only then are index.json and the directories read, and of the blobs only
+A layout of linuxkit, skopeo, umoci or crane is opened in place. Four calls of stat detect a
+change; only then are index.json and the directories read, and of the blobs only
 new documents.
 """
 

@@ -1,8 +1,8 @@
-"""Undo what an interrupted collection left half-way: restore quarantined blobs, clear staging.
+"""Recovery from interrupted operations: restore quarantined blobs, clear the staging area.
 
 A blob is in quarantine between the rename that takes it out of ``blobs/`` and its deletion
-(store-protocol: mark, withdraw, recheck, delete). Whatever ended in between is undone here, by
-the next open or the next collection.
+(store-protocol: mark, withdraw, recheck, delete). The next open or collection undoes a collection
+that ended in between.
 """
 
 from __future__ import annotations
