@@ -58,7 +58,7 @@ class CacheRetention(CacheReader):
         return pins.unpin(self.layout, self.catalog, roots, left)
 
     def tag(self, source: str, target: str | Reference) -> Tagged:
-        """Give a further name to an image; a name of another image moves to this one.
+        """Add a name to an image; a name of another image moves to this one.
 
         Raises:
             RefNotFound: There is no image of the name `source`, or there are several.

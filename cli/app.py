@@ -54,7 +54,7 @@ _COMMANDS: Final = {
     "pin": "Protect names from rm, gc, prune and clean.",
     "unpin": "Remove the pins of names, so that they can be removed.",
     "log": "List the operations on the cache, newest first.",
-    "tag": "Give a further name to an image.",
+    "tag": "Add a name to an image.",
     "untag": "Remove names and keep their images.",
     "rm": "Remove names from the cache; blobs stay until `cachedb gc`.",
     "clean": "Remove all names, and all blobs that no running operation holds.",

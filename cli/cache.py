@@ -15,7 +15,7 @@ from cachedb.cli.render.tables import Column, Format
 
 
 class Question(StrEnum):
-    """What to print about the cache."""
+    """Property of the cache to print."""
 
     DIR = "dir"
 

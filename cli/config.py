@@ -22,7 +22,7 @@ _COLUMNS = (Column("key"), Column("value", output.text_of), Column("origin"))
 
 
 class Action(StrEnum):
-    """What to do with the configuration."""
+    """Action on the configuration."""
 
     LIST = "list"
     GET = "get"

@@ -133,7 +133,7 @@ def _tree(files: Sequence[ListedFile]) -> Iterator[str]:
 
 
 def _last_of_directory(depths: Sequence[int]) -> list[bool]:
-    """Tell for each depth whether no later one is equal before a smaller one."""
+    """Return for each depth whether no later one is equal before a smaller one."""
     found = []
     seen: set[int] = set()
     for depth in reversed(depths):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class PolicyAction(StrEnum):
-    """What to do with the policy."""
+    """Action on the policy."""
 
     SHOW = "show"
     EDIT = "edit"

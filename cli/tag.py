@@ -26,7 +26,7 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Give a further name to an image.
+    """Add a name to an image.
 
     A name of another image moves to this one; that image has its other names only.
     """

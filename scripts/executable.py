@@ -74,7 +74,7 @@ def _copy(found: Distribution, site: Path) -> None:
 
 
 def _date(site: Path) -> None:
-    """Give every file the same time, and drop what differs between installations."""
+    """Set one time on every file, and drop content that differs between installations."""
     date = int(os.environ.get("SOURCE_DATE_EPOCH", _OLDEST))
     for path in sorted(site.rglob("*")):
         if path.name in {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}:

@@ -21,7 +21,7 @@ _GZIP_WITH_HEADER = 31
 
 
 class Compression(StrEnum):
-    """How a layer or an archive is compressed; the value is the suffix of OCI's media types."""
+    """Compression of a layer or an archive; the value is the suffix of OCI's media types."""
 
     NONE = ""
     GZIP = "gzip"
@@ -32,7 +32,7 @@ _OTHER_FORMATS = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"PK\x03\x04": "zip"}
 
 
 def sniff(head: bytes) -> Compression:
-    """Tell the compression from the first four bytes or more."""
+    """Detect the compression by the first four bytes or more."""
     if head.startswith(b"\x1f\x8b"):
         return Compression.GZIP
     if head.startswith(b"\x28\xb5\x2f\xfd") or _is_skippable_frame(head):

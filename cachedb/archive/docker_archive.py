@@ -70,7 +70,7 @@ class Image(Record):
 
 
 class ImageToWrite(Record):
-    """What is written for one image: the blobs with their sizes, and its tags."""
+    """Content of one image in the archive: the blobs with their sizes, and its tags."""
 
     config: SizedDigest
     layers: Sequence[SizedDigest]

@@ -26,7 +26,7 @@ _MOST_LINKS = 255
 
 
 class MemberOrigin:
-    """Where an entry stands; hard links to one file share the origin of its content."""
+    """Place of an entry; hard links to one file share the origin of its content."""
 
     __slots__ = ("index", "layer")
 
@@ -213,7 +213,7 @@ class _Walk:
         return self._stack[-1]
 
     def advance(self) -> None:
-        """Go on as far as directories, and symlinks to them, lead."""
+        """Follow directories, and symlinks to them, as far as they lead."""
         while self.rest:
             name = self.rest[0]
             child = _children(self.here).get(name)

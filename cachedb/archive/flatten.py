@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class FlatTree(Record):
-    """Which entries of which layers make up the tree.
+    """Entries of layers that make up the tree.
 
     `winners` gives for each layer the entries that are seen, by their place in it, and the
     paths of each: the first is the file, the others are hard links to it. `directories` has

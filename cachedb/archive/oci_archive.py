@@ -106,7 +106,7 @@ class BlobBody(io.RawIOBase):
         self._hasher = digest.hasher()
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]

@@ -37,7 +37,7 @@ class State(IntEnum):
 
 
 class Kind(IntEnum):
-    """What a blob is, by the strongest claim of those who point at it."""
+    """Kind of a blob, by the strongest claim of the descriptors that point at it."""
 
     OTHER = 0
     INDEX = 1
@@ -64,7 +64,7 @@ class Reading(IntEnum):
 
 
 class Role(IntEnum):
-    """What a child is to its parent."""
+    """Role of a child in its parent."""
 
     MANIFEST = 1
     CONFIG = 2

@@ -180,7 +180,7 @@ Index("ix_ref_repo_tag", ref.c.repo, ref.c.tag)
 
 
 class ConfigColumns(TypedColumns):
-    """What an image configuration says about running the image."""
+    """Run configuration of an image."""
 
     blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
     created: Named[int | None] = Column(_INT64, info=domains.TIME.info)
@@ -383,7 +383,7 @@ lease_item = Table(
 
 
 class StateColumns(TypedColumns):
-    """What the catalog knows of itself: the layout's fingerprint, the last good index.json."""
+    """Recorded facts about the catalog: the layout's fingerprint, the last good index.json."""
 
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)

@@ -52,7 +52,7 @@ def upgrade(driver: sqlite3.Connection) -> None:
 
 @contextmanager
 def _connection(driver: sqlite3.Connection) -> Iterator[Connection]:
-    """Give SQLAlchemy the connection of the driver in the transaction of the caller."""
+    """Wrap the connection of the driver, in the transaction of the caller, for SQLAlchemy."""
     engine = create_engine("sqlite://", creator=lambda: driver, poolclass=StaticPool)
     for name in ("do_begin", "do_commit", "do_rollback", "do_close"):
         setattr(engine.dialect, name, _nothing)

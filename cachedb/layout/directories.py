@@ -67,7 +67,7 @@ def make_directory(parent: int, name: str, *, mode: int = 0o777) -> int:
 
 
 def inherit_owner(descriptor: int, parent: int) -> None:
-    """Give a file or directory that root has just created to the owner of `parent`.
+    """Change the owner of a file or directory that root has just created to that of `parent`.
 
     Root may work in the cache of another user, who has to be able to change the cache afterwards.
     Never call it for a file that existed: it could be a hard link to a file outside of the cache.

@@ -23,7 +23,7 @@ CONTAINERD_NAME = "io.containerd.image.name"
 
 
 class Descriptor(Record):
-    """What a parent declares of its child: media type, digest, size in bytes, and the rest.
+    """Declaration of a child by its parent: media type, digest, size in bytes, and the rest.
 
     `data` is embedded content, checked against digest and size (descriptor.md §Embedded Content).
     """

@@ -36,7 +36,7 @@ _Item = TypeVar("_Item")
 
 
 class RequiredContent(NamedTuple):
-    """What one document needs, in the order of the document.
+    """Content that one document needs, in the order of the document.
 
     All of it is published before the document. `optional` content may be absent everywhere; it is
     carried wherever it is present. The subject is content of neither list: an artifact is whole

@@ -102,7 +102,7 @@ class IndexDocument(NamedTuple):
 
 
 class MergeClues(NamedTuple):
-    """What only the content of listed documents tells, by their digests.
+    """Properties of listed documents that are in their content only, by their digests.
 
     `subjects` are those of artifacts, `platforms` those in the configs of images whose descriptors
     have none.

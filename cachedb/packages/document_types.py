@@ -44,7 +44,7 @@ PREDICATE_TYPE_ANNOTATIONS = (
 
 
 class DocumentTypes(NamedTuple):
-    """What a layer is by its descriptor and by its manifest; '' where these say nothing."""
+    """Types of a layer in its descriptor and in its manifest; '' where there is none."""
 
     layer: str
     artifact: str = ""

@@ -46,7 +46,7 @@ _HEX_DIGITS: Mapping[str, tuple[int, ...]] = {
 
 
 class Subject(Record):
-    """What a statement is about: a resource descriptor of in-toto."""
+    """Subject of a statement: a resource descriptor of in-toto."""
 
     name: str
     uri: str
@@ -55,7 +55,7 @@ class Subject(Record):
 
     @property
     def content(self) -> tuple[Digest, ...]:
-        """Those digests that can name a blob."""
+        """Digests that can name a blob."""
         return tuple(filter(None, (_blob_digest(*pair) for pair in self.digests)))
 
 

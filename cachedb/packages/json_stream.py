@@ -22,7 +22,7 @@ PIECE = 64 * 1024
 
 
 class Take(Enum):
-    """How to return a value."""
+    """Form in which a value is returned."""
 
     VALUE = "value"
     """Decoded, as a whole."""

@@ -177,7 +177,7 @@ def _catalog(context: typer.Context) -> Path:
 
 @contextmanager
 def as_bash_breaks_words() -> Iterator[None]:
-    """Let completion in bash work on whole words, and give bash the part that it asked for.
+    """Complete whole words in bash, and print the part that bash asked for.
 
     bash breaks words at colons and equals signs, so that `tag:la` comes as three of them, and what
     is offered for the last one replaces that one alone.

@@ -3,6 +3,7 @@
 A blob, the collector, the registry, another process: each can be looked up; a pronoun cannot.
 """
 
+import ast
 import re
 from pathlib import Path
 
@@ -10,6 +11,21 @@ from tests.architecture.sources import ROOT, modules, name_of
 
 # Also inside of the names of tests.
 PRONOUN = re.compile(r"(?<![a-z])(?:whoever|nobody|somebody|anybody)(?![a-z])", re.IGNORECASE)
+
+# Of the glossary: left out of texts for readers, in favour of the field's term.
+REPLACED = {
+    "doomed": "selected",
+    "given back": "restored",
+    "in step with": "up to date with",
+    "litter": "leftovers",
+    "makeshift": "in-memory catalog",
+    "may only be read": "read-only",
+    "no name leads": "unreferenced",
+    "nothing keeps": "unreferenced",
+    "on which way": "by which path",
+}
+# A docstring names its subject, or begins with an imperative that a search would find.
+VAGUE = re.compile(r"(?:How|It|Say|Take in|Tell|They|Those|What|When|Where|Which|Who)\b")
 
 ALLOWED = (
     "`nobody`",  # the account of that name
@@ -41,5 +57,30 @@ def test_sentences_have_subjects_with_names() -> None:
         f"{name_of(path)}: {word}"
         for path in texts()
         for word in PRONOUN.findall(without_names(path.read_text()))
+    ]
+    assert found == []
+
+
+def test_texts_use_the_terms_of_the_glossary() -> None:
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    records = ROOT / "docs" / "decisions"  # which may quote what they replaced
+    read = [*modules("cachedb", "cli"), *(each for each in pages if records not in each.parents)]
+    found = [
+        f"{name_of(path)}: {phrase!r} is {term!r}"
+        for path in read
+        for phrase, term in REPLACED.items()
+        if re.search(rf"(?<![a-z]){phrase}(?![a-z])", path.read_text(), re.IGNORECASE)
+    ]
+    assert found == []
+
+
+def test_docstrings_begin_with_a_subject_or_an_imperative() -> None:
+    found = [
+        f"{name_of(path)}: {text.splitlines()[0]}"
+        for path in modules("cachedb", "cli", "migrations", "scripts", "benchmarks")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and (text := ast.get_docstring(node))
+        and VAGUE.match(text)
     ]
     assert found == []

@@ -33,7 +33,7 @@ class SparseMap(Record):
 
     @property
     def stored(self) -> int:
-        """How many bytes the archive holds."""
+        """Number of bytes in the archive."""
         return sum(length for _, length in self.runs)
 
 

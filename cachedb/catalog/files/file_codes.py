@@ -13,7 +13,7 @@ MOST_ENTRIES = 1 << ENTRY_BITS
 
 
 class FileKind(IntEnum):
-    """What an entry of a layer is."""
+    """Type of an entry of a layer."""
 
     FILE = 1
     HARD_LINK = 2

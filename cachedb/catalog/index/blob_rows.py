@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 class Claim:
-    """What a ref, or a link from `parent`, declares of a blob.
+    """Declaration of a blob by a ref, or by a link from `parent`.
 
     `role` is None for a ref. `parent` is None for a layer, whose state does not depend on it.
     """

@@ -31,7 +31,7 @@ _BY_ITSELF = frozenset({Reading.AS_GUESSED, Reading.AS_STATED})
 
 
 class _Traits(NamedTuple):
-    """What a media type says of a blob that has it."""
+    """Properties of a blob that follow from its media type."""
 
     document: Kind
     """What it is if it is a document: an index, a manifest, or something else."""
@@ -43,7 +43,7 @@ class _Traits(NamedTuple):
 
 
 class _Claims:
-    """What all refs and links declare of one blob."""
+    """Declarations of one blob by all refs and links."""
 
     __slots__ = (
         "is_attestation", "is_listed", "is_needed", "kinds", "may_be_absent", "platforms",

@@ -33,7 +33,7 @@ class NamedEntry(Record):
 
 
 class RefChanges:
-    """What is to be written so that the rows are those of index.json again.
+    """Changes that make the rows those of index.json again.
 
     `touched` are the ids of blobs that have gained or lost a ref, or of which a ref declares
     something else.

@@ -1,4 +1,4 @@
-"""Which documents name packages, what they describe, and which of them have been read.
+"""Documents that name packages, the images that they describe, and whether they have been read.
 
 A document is a layer of a manifest that is about something else: of an attestation that an index
 lists beside what it is about, or of anything with a subject. Both follow from links and files,
@@ -56,7 +56,7 @@ class SbomReading(Record):
 
 
 class SbomClaim(Record):
-    """What a link says of a document, and what the manifest that it is in describes."""
+    """Declaration of a document by a link, and the subject of the manifest that has the link."""
 
     digest: Digest
     target_id: int
@@ -102,7 +102,7 @@ def named_subjects(entries: Sequence[NamedEntry]) -> frozenset[str]:
 
 
 def reconcile(connection: Connection, ids: Iterable[int]) -> None:
-    """Bring documents in step with links and files after anything about `ids` has changed.
+    """Update documents by links and files after anything about `ids` has changed.
 
     Packages of a document that has been read are entered at what it describes now; a document
     that is new is noted as unread.

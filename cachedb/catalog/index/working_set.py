@@ -37,11 +37,11 @@ class Document(Protocol):
 
     @property
     def artifact_type(self) -> str | None:
-        """What an artifact says it is."""
+        """Artifact type that a manifest declares."""
 
     @property
     def annotations(self) -> Mapping[str, str]:
-        """What it says of itself."""
+        """Annotations of the document."""
 
     def children(self) -> Iterator[oci_manifest.Child]:
         """Yield its descriptors."""
@@ -136,7 +136,7 @@ class WorkingSet:
         return arrived
 
     def forget(self, rows: Iterable[BlobRow]) -> None:
-        """Let rows go that nothing stands for."""
+        """Drop rows that no ref, link or file needs."""
         for row in rows:
             row.forget()
             row.is_gone = True
@@ -219,7 +219,7 @@ class WorkingSet:
         return children | reached
 
     def put_documents(self, found: Sequence[tuple[BlobRow, Document]]) -> set[int]:
-        """Take in what documents say; returns the ids of their children."""
+        """Enter the content of documents; return the ids of their children."""
         listed = [(row, document, list(document.children())) for row, document in found]
         self.ensure(
             {
@@ -240,7 +240,7 @@ class WorkingSet:
         return reached
 
     def put_configs(self, found: Iterable[tuple[BlobRow, ImageConfig]]) -> None:
-        """Take in what image configurations say."""
+        """Enter the content of image configurations."""
         for row, parsed in found:
             row.platform_id = self.platform_id(parsed.platform)
             self._configs[row.id] = parsed

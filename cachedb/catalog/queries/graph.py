@@ -83,7 +83,7 @@ def exclusive(refs: Seed, name: str | None = None) -> CTE:
 
 
 def outside(column: ColumnElement[int], found: CTE) -> ColumnElement[bool]:
-    """Say that `column` is not in the first column of `found`."""
+    """Return the condition that `column` is not in the first column of `found`."""
     return ~exists(select(1).where(found.c[0] == column).select_from(found))
 
 

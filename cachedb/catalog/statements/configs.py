@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class ConfigRow(NamedTuple):
-    """How an image is run; `created` is in microseconds, lists are joined by one space."""
+    """Run configuration of an image; `created` in microseconds, lists joined by one space."""
 
     blob_id: int
     digest: str

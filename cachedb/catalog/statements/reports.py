@@ -10,7 +10,7 @@ from cachedb.records import NamedTuple
 
 
 class DetailRow(NamedTuple):
-    """What is known of a ref besides its name; times are microseconds since 1970 in UTC."""
+    """Properties of a ref besides its name; times are microseconds since 1970 in UTC."""
 
     ref_id: int
     tag: str | None
@@ -32,7 +32,7 @@ class MediaTypeRow(NamedTuple):
 
 
 class BuiltRow(NamedTuple):
-    """When the config of a manifest says that its image was made."""
+    """Time in the config of a manifest at which its image was made."""
 
     id: int
     created: int

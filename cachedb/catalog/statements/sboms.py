@@ -22,7 +22,7 @@ class FoundRow(NamedTuple):
 
 
 class CoverageRow(NamedTuple):
-    """How many refs of images there are, and how many of them contain no known package.
+    """Number of refs of images, and of those that contain no known package.
 
     `unreadable` counts the SBOMs that were not read, or not as a whole.
     """

@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class NameState(NamedTuple):
-    """What is recorded of a name for a digest; times in microseconds since 1970."""
+    """User state of a name for a digest; times in microseconds since 1970."""
 
     digest: str
     name: str | None

@@ -42,12 +42,12 @@ class ContainerdName(Record):
 
     @property
     def digest(self) -> str:
-        """What stands after the ``@``: unchecked, perhaps short, perhaps ''."""
+        """Text after the ``@``: unchecked, possibly short or ''."""
         return self.object.partition("@")[2]
 
     @property
     def tag(self) -> str:
-        """What stands before the ``@``."""
+        """Text before the ``@``."""
         return self.object.partition("@")[0]
 
     @classmethod

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class ExportOptions(NamedTuple):
-    """What to export: with no platform, all of them, or the one that fits where only one can.
+    """Selection to export: with no platform, all of them, or the one that fits where only one can.
 
     `name` is what the image is called in the archive, instead of its name here. `is_forced` lets
     an image out whose platform is not the one that was asked for.
@@ -70,15 +70,15 @@ class _Image(Record):
 
 
 class ExportPlan(Protocol):
-    """What is going to be written."""
+    """Plan of an export: the images, their content and their names."""
 
     @property
     def images(self) -> tuple[Exported, ...]:
-        """What leaves the cache, in the order of the archive."""
+        """Exported images, in the order of the archive."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What is odd about the content; complete when all chunks have been read."""
+        """Remarks about the content; complete when all chunks have been read."""
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         """Yield the archive in pieces of moderate size, while the blobs are read.
@@ -245,7 +245,7 @@ def _choose_root(layout: Layout, catalog: Catalog, root: Root, options: ExportOp
 
 
 class _Choosing:
-    """What an image in an OCI archive consists of, once its root is chosen."""
+    """Content of an image in an OCI archive, after its root is chosen."""
 
     def __init__(self, layout: Layout, catalog: Catalog, name: str | None) -> None:
         self.documents = LocalDocuments(layout)
@@ -289,7 +289,7 @@ def _digests(parts: Sequence[Part]) -> set[Digest]:
 
 
 def _named(descriptor: Descriptor, name: str | None) -> Descriptor:
-    """Give a name in the annotations that all tools look for: OCI's is set by `naming`.
+    """Add the annotations in which tools look for a name; that of OCI is set by `naming`.
 
     linuxkit and containerd go by their own, and take a full name only.
     """

@@ -8,7 +8,7 @@ from cachedb.errors import InvalidInput
 
 
 class Form(StrEnum):
-    """What an image is exported as."""
+    """Format of an exported image."""
 
     OCI = "oci"
     """An OCI image layout in a tar archive."""

@@ -47,7 +47,7 @@ class Part(NamedTuple):
 
     @property
     def descriptor(self) -> Descriptor:
-        """What points at it."""
+        """Descriptor of the part in its parent."""
         return self.entry.descriptor
 
     @property
@@ -69,7 +69,7 @@ class Part(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What to call it in a message."""
+        """Name of the part in messages."""
         return self.platform.full if self.platform else str(self.descriptor.digest)
 
     def image(self, name: str | None) -> Manifest:

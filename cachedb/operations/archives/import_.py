@@ -368,7 +368,7 @@ def _renamed(
     source: str,
     weak: Collection[Digest],
 ) -> list[tuple[str | None, Descriptor]]:
-    """Give the only image another name, also if it is one manifest a platform."""
+    """Rename the only image, also if it is one manifest a platform."""
     given = str(Reference.parse(name).with_default_tag())
     images = {d.digest for _, d in named if not is_attached_kind(d.annotations.get(KIND))}
     images -= set(weak)

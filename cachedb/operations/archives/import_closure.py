@@ -37,7 +37,7 @@ class Intake(Protocol):
 
 
 class Closure(NamedTuple):
-    """What one image needs: `order` has children before parents, `missing` is not there."""
+    """Content of one image: `order` has children before parents, `missing` is absent."""
 
     order: tuple[Digest, ...]
     missing: tuple[Digest, ...]

@@ -23,7 +23,7 @@ _NOT_COMPARED = frozenset({"created", "history", "rootfs"})
 
 
 class ChangeKind(StrEnum):
-    """What happened to a file, a value or a package from one image to the other."""
+    """Change of a file, a value or a package from one image to the other."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -73,7 +73,7 @@ class PackageChange(NamedTuple):
 
 
 class ImageDifference(Record):
-    """What differs between two images, files and packages sorted by path and name."""
+    """Differences between two images, files and packages sorted by path and name."""
 
     before: ImageLayers
     after: ImageLayers

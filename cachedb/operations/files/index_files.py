@@ -39,7 +39,7 @@ class UnreadableLayer(NamedTuple):
 
 
 class FilesIndexed(Record):
-    """What was indexed: layers read now, layers known before, entries in all of them.
+    """Result of indexing: layers read now, layers known before, entries in all of them.
 
     `size` is that of the index in bytes, with everything that it held before.
     """

@@ -88,7 +88,7 @@ def _from_the_top(layout: Layout, image: ImageLayers, path: str) -> FileContent 
 
 
 class _PathWatch:
-    """What the entries of one layer, and of those above it, say about a path.
+    """State of a path by the entries of one layer, and of those above it.
 
     An entry can change what the path leads to only by its own name, by making a directory of the
     file, or by hiding a whole directory. It is clear as long as each entry that has a name of the

@@ -74,7 +74,7 @@ class DuplicateContent(NamedTuple):
 
 
 class WasteReport(Record):
-    """What images store in vain, platform by platform, and content that is stored repeatedly.
+    """Wasted bytes of images, platform by platform, and content that is stored repeatedly.
 
     `duplicates` are sorted by wasted bytes, the most first.
     """

@@ -34,7 +34,7 @@ NO_RULE: Final = "no rule removes it"
 
 
 class PruneItem(Record):
-    """What becomes of a name, with the one reason.
+    """Decision about a name, with its one reason.
 
     `freed` is the bytes that its removal frees after those before it; 0 for a name that stays.
     """
@@ -48,7 +48,7 @@ class PruneItem(Record):
 
 
 class PrunePlan(Record):
-    """What becomes of every name: removed ones first, in order, then those that stay.
+    """Decision about every name: removed ones first, in order, then those that stay.
 
     `size` is the bytes that the names which stay keep, `before` those that all names keep.
     """

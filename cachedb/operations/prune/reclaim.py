@@ -78,7 +78,7 @@ class Reclaim:
         return [child for child in owned if child != blob]
 
     def _merge_cycles(self, graph: OwnershipGraph, subjects: Iterable[tuple[int, int]]) -> None:
-        """Let one blob stand for all that own each other, with their sizes and children."""
+        """Merge blobs that own each other into one, with their sizes and children."""
         groups: list[set[int]] = []
         for artifact, subject in subjects:
             content = graph.content([artifact])

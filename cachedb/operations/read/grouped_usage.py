@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class GroupKey(StrEnum):
-    """What images are grouped by."""
+    """Key by which images are grouped."""
 
     REGISTRY = "registry"
     REPOSITORY = "repository"
@@ -30,7 +30,7 @@ class GroupKey(StrEnum):
 
 
 class GroupUsage(SetUsage):
-    """What the images of a group take; `exclusive` is what no other group holds.
+    """Disk usage of the images of a group; `exclusive` is content of no other group.
 
     `group` is None for what belongs to no group: names that are no references, and manifests
     without a platform. An image of several platforms counts for each.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class RunConfig(Record):
-    """How one platform of an image is run.
+    """Run configuration of one platform of an image.
 
     `entrypoint` and `cmd` are the lists of the config; a text, with one space between the words,
     if the config cannot be read any more.
@@ -48,7 +48,7 @@ class RunConfig(Record):
 
 
 class Inspection(Record):
-    """What an image says of itself."""
+    """Properties of an image."""
 
     image: ResolvedImage
     size: int

@@ -45,7 +45,7 @@ class Sbom(Record, uncompared=("content",)):
 
     @property
     def format(self) -> str:
-        """What it is by its types: ``spdx``, ``cyclonedx`` or ``syft``."""
+        """Format by its types: ``spdx``, ``cyclonedx`` or ``syft``."""
         stated = (self.predicate_type or self.media_type).lower()
         return next((name for name in ("cyclonedx", "syft") if name in stated), "spdx")
 
@@ -72,7 +72,7 @@ class PackageListing(Record):
 
 
 class SbomCoverage(Record):
-    """How much of a cache queries of packages see.
+    """Coverage of a cache by queries of packages.
 
     Of `refs` refs of images, `without` contain no package that an SBOM names. `unreadable` SBOMs
     cannot be read, as a whole or in part.

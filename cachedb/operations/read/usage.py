@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class SetUsage(Record):
-    """What some images, taken together, take; `exclusive` is what removing all of them frees."""
+    """Disk usage of several images; `exclusive` is what removing all of them frees."""
 
     size: int
     exclusive: int
 
     @property
     def shared(self) -> int:
-        """What other images hold as well."""
+        """Bytes that other images reference too."""
         return self.size - self.exclusive
 
     def totals(self) -> dict[str, int]:
@@ -43,7 +43,7 @@ class SetUsage(Record):
 
 
 class ImageUsage(NamedTuple):
-    """What one digest, under all of its names, takes; or an image of one manifest a platform.
+    """Disk usage of a digest, under all of its names, or of an image of one manifest a platform.
 
     `exclusive` is freed when every one of `names` is removed, and nothing when one stays.
     """
@@ -60,12 +60,12 @@ class ImageUsage(NamedTuple):
 
     @property
     def shared(self) -> int:
-        """What other images hold as well."""
+        """Bytes that other images reference too."""
         return self.size - self.exclusive
 
 
 class Usage(Record):
-    """What the cache takes: blobs that one image holds, several, or none, and other files."""
+    """Disk usage of the cache: exclusive, shared and unreferenced blobs, and other files."""
 
     exclusive: int
     shared: int

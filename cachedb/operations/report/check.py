@@ -33,7 +33,7 @@ _IDENTITY: Final = {
 
 
 class RuleFinding(Record):
-    """What a rule finds: the image or blob that it is about, None if it is about their number."""
+    """Finding of a rule: the image or blob that it is about, None if it is about their number."""
 
     subject: str | None
     message: str

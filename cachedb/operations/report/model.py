@@ -1,4 +1,4 @@
-"""What a report holds: rows of each section, whose fields are the keys of its JSON.
+"""Model of a report: rows of each section, whose fields are the keys of its JSON.
 
 Sizes are bytes, times are RFC 3339 in UTC. A change of the meaning or the removal of a field
 changes `VERSION`; a new field does not.
@@ -129,7 +129,7 @@ class GrowthPoint(NamedTuple):
 
 
 class Freeable(NamedTuple):
-    """What a collection would free now, and what it would keep; or why it would refuse."""
+    """Bytes that a collection would free and keep now, or why it would refuse."""
 
     blobs: int
     size: int
@@ -139,7 +139,7 @@ class Freeable(NamedTuple):
 
 
 class PolicyEffect(NamedTuple):
-    """What the policy of the cache would remove now, and free; or why it would refuse."""
+    """Names that the policy of the cache would remove now, or why it would refuse."""
 
     names: int
     size: int

@@ -1,4 +1,4 @@
-"""What the policy of a cache would remove, and what was done to the cache day by day."""
+"""Effect of the policy of a cache, and operations on the cache day by day."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _COUNT: Final = "count"
 
 
 class Severity(StrEnum):
-    """How bad a finding is, the worst first."""
+    """Severity of a finding, the worst first."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -33,7 +33,7 @@ class Severity(StrEnum):
 
 
 class Expectation(Record):
-    """How many results a query may have; `most` is None for any number.
+    """Expected number of results of a query; `most` is None for any number.
 
     `text` is as the file has it: ``none``, ``some``, or a number or range.
     """

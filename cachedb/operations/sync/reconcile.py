@@ -67,7 +67,7 @@ _MOST_READINGS = 4
 
 
 class ReconcileReport(Record):
-    """How many files were added, removed and changed since the last reconciliation."""
+    """Numbers of files added, removed and changed since the last reconciliation."""
 
     added: int = 0
     removed: int = 0

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class CopyOptions(Record):
-    """What to copy, and how to push it; what refers to the image goes with it unless told."""
+    """Selection to copy, and options of its push; referrers are copied by default."""
 
     push: PushOptions
     has_referrers: bool = True
 
     @property
     def pull(self) -> PullOptions:
-        """What has to be pulled for that."""
+        """Options of the pull."""
         return PullOptions(
             platforms=self.push.platforms, jobs=self.push.jobs, has_referrers=self.has_referrers
         )
 
 
 class Copied(Record):
-    """What was pulled and pushed."""
+    """Result of a copy: the pull and the push."""
 
     pulled: Pulled
     pushed: Pushed

@@ -97,7 +97,7 @@ class LocalDocuments:
 
     @property
     def clues(self) -> Clues:
-        """What the documents and configs of the layout tell a selection of platforms."""
+        """Readers of the documents and configs of the layout, for a selection of platforms."""
         return Clues(subject_of=self._subject_of, platform_of=self.platform_of)
 
     def platform_of(self, descriptor: Descriptor) -> Platform | None:
@@ -129,7 +129,7 @@ class LocalDocuments:
 
 
 class LocalReferrers:
-    """What refers to documents of a layout, as far as it is whole there."""
+    """Complete referrers of documents of a layout."""
 
     def __init__(self, catalog: Catalog, documents: LocalDocuments) -> None:
         self._catalog = catalog

@@ -50,7 +50,7 @@ class Pulled(NamedTuple):
 
 
 class PullReport(NamedTuple):
-    """What a pull of several images came to; the failures do not undo the others."""
+    """Result of a pull of several images; failures do not undo the others."""
 
     pulled: tuple[Pulled, ...]
     failures: tuple[tuple[Reference, CacheError], ...]
@@ -62,7 +62,7 @@ class PullReport(NamedTuple):
 
 
 class PullOptions(NamedTuple):
-    """What to pull: with no platform, all; `jobs` requests at a time.
+    """Selection to pull: with no platform, all; `jobs` requests at a time.
 
     `is_forced` lets an image in whose platform is not the one that was asked for. `trusted` is
     what the one name has to stand for: that is pulled, wherever the tag points by now.

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class PullChoice(NamedTuple):
-    """What of an image is wanted: no platforms are all of them.
+    """Selection of an image: no platforms are all of them.
 
     `is_forced` takes the only image there is, although it is for another platform. `has_referrers`
     brings what refers to any document of the image as well.
@@ -61,7 +61,7 @@ class PullChoice(NamedTuple):
 
 
 class PullContext(NamedTuple):
-    """What the images of one pull share."""
+    """Context that the images of one pull share."""
 
     layout: Layout
     catalog: Catalog
@@ -143,7 +143,7 @@ class PullGraph:
 
     @property
     def referrers(self) -> list[Descriptor]:
-        """What refers to the image and is not part of it, as entries of index.json describe it."""
+        """Referrers of the image, as entries of index.json describe them."""
         found = self._graph
         contained = {each.digest for needed in found.content.values() for each in needed.documents}
         return [

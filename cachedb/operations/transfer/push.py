@@ -207,7 +207,7 @@ def _push_attached(
 
 
 class _Task(Record):
-    """What the images of one push share; without a lease the cache is read-only."""
+    """Context that the images of one push share; without a lease the cache is read-only."""
 
     layout: Layout
     catalog: Catalog

@@ -35,7 +35,7 @@ class PushDocument(NamedTuple):
 
     @property
     def subject(self) -> Descriptor | None:
-        """What it refers to."""
+        """Subject of the document."""
         return None if self.parsed is None else self.parsed.subject
 
 
@@ -166,7 +166,7 @@ def _missing_blobs(layout: Layout, found: ContentGraph) -> Iterator[Descriptor]:
 
 
 class _Reduced:
-    """What is left of a document, which platforms that has, and which the whole has, in order."""
+    """Reduced document, its platforms, and those of the whole document, in order."""
 
     def __init__(
         self,

@@ -103,7 +103,7 @@ class RemoteManifest(Record):
 
 
 class RemoteImage(Record):
-    """What a registry says about a reference; `content` is the document byte for byte.
+    """Answer of a registry about a reference; `content` is the document byte for byte.
 
     `size` is that of all of it, what images share counted once.
     """
@@ -171,7 +171,7 @@ def config(client: Client, reference: Reference, platforms: Sequence[Platform]) 
 
 
 class Publication(StrEnum):
-    """What the registry says about a name of the cache."""
+    """State of a name of the cache in its registry."""
 
     PUBLISHED = "published"
     """It stands for the same there."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Conflict(StrEnum):
-    """What to do if the tag has another digest in the registry."""
+    """Action if the tag has another digest in the registry."""
 
     MERGE = "merge"
     """Merge two indexes, in which ours has precedence; refuse anything else."""

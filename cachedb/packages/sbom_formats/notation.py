@@ -20,7 +20,7 @@ _SPACE = b" \t\r\n\0"  # with the NULs of UTF-16
 
 
 class Notation(Enum):
-    """How the fields of an SBOM are written down."""
+    """Notation of the fields of an SBOM."""
 
     JSON = "JSON"
     XML = "XML"

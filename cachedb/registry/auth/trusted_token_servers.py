@@ -17,7 +17,7 @@ _COUNTRY = 2
 
 
 class TokenServerTrust(Enum):
-    """What a token server may receive: the credentials of the registry, or none."""
+    """Credentials that a token server may receive: those of the registry, or none."""
 
     CREDENTIALS = auto()
     ANONYMOUS = auto()

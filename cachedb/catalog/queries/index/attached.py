@@ -50,7 +50,7 @@ def pairs_from(sort: Attachments, manifests: Select[int]) -> CompoundSelect[int,
 
 
 def is_attached(manifest: ColumnElement[int], sort: Attachments) -> ColumnElement[bool]:
-    """Say that an entry attaches a manifest to something, by its tag or its kind."""
+    """Return the condition that an entry attaches a manifest, by its tag or its kind."""
     found = (
         select(ref.c.id)
         .outerjoin(

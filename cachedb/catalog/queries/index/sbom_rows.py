@@ -217,7 +217,7 @@ def _predicate_type() -> ColumnElement[str]:
 
 
 def _is_of_describing_manifest() -> ColumnElement[bool]:
-    """Say that a link is to a layer of a manifest that is about something else.
+    """Return the condition that a link is to a layer of a manifest that has a subject.
 
     The types of the layer are left to `DocumentTypes`: four places may state them.
     """

@@ -179,7 +179,7 @@ def _later(column: ColumnElement[int | None], name: str) -> ColumnElement[int | 
 
 
 def _has_pin() -> ColumnElement[bool]:
-    """Say that a ref has a pin: by its name, or by its digest if it has none."""
+    """Return the condition that a ref has a pin: by its name, else by its digest."""
     targets = select(blob.c.id).where(blob.c.digest.in_(select(pin.c.key)))
     return or_(
         ref.c.name.in_(select(pin.c.key)),

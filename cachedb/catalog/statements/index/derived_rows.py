@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class BlobFact(NamedTuple):
-    """What is derived of a blob."""
+    """Derived columns of a blob."""
 
     id: int
     digest: str

@@ -70,7 +70,7 @@ class XattrRow(NamedTuple):
 
 
 class FilesCoverageRow(NamedTuple):
-    """How many refs of images there are, and how many of them contain no indexed image."""
+    """Number of refs of images, and of those that contain no indexed image."""
 
     refs: int
     without: int

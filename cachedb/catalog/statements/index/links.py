@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class LayerClaim(NamedTuple):
-    """What links to a layer say of it; the same claim of several parents is one row."""
+    """Declaration of a layer by links; the same claim of several parents is one row."""
 
     child_id: int
     media_type: str
@@ -48,7 +48,7 @@ class LinkRow(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """What keeps the parent keeps the child."""
+    """Link that carries reachability from the parent to the child."""
 
     parent_id: int
     child_id: int

@@ -16,7 +16,7 @@ class KnownPackage(NamedTuple):
 
 
 class EnteredCount(NamedTuple):
-    """How many packages of a document are entered at a blob."""
+    """Number of packages of a document that are entered at a blob."""
 
     blob_id: int
     packages: int

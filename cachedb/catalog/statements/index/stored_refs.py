@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class StoredRef(NamedTuple):
-    """What reconciliation compares an entry of index.json with."""
+    """Stored columns of a ref, with which reconciliation compares an entry of index.json."""
 
     id: int
     position: int
