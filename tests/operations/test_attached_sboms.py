@@ -79,14 +79,14 @@ def test_an_sbom_behind_a_tag_describes_an_index_or_one_of_its_platforms(
 
 def test_an_sbom_in_a_form_that_is_not_read_is_counted(tree: build.Tree) -> None:
     tree.add(AMD64, APP)
-    tag_value = attested.blob(b"SPDXVersion: SPDX-2.3\n", "text/spdx")
-    tree.add(by_cosign(tag_value), f"example.com/app:{tag_of(AMD64, 'sbom')}")
+    protobuf = attested.blob(b"\n\x031.6", "application/vnd.cyclonedx+protobuf")
+    tree.add(by_cosign(protobuf), f"example.com/app:{tag_of(AMD64, 'sbom')}")
     with Cache.open(tree.path) as cache:
         coverage = cache.sbom_coverage(parse("packages"))
         assert coverage is not None
         assert (coverage.refs, coverage.without, coverage.unreadable) == (1, 1, 1)
         (lacking,) = cache.packages(APP).unreadable
-        assert "'text/spdx' is not read" in lacking.why
+        assert "'application/vnd.cyclonedx+protobuf' is not read" in lacking.why
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["sbom first", "image first"])

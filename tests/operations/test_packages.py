@@ -292,7 +292,7 @@ def test_a_cache_that_may_only_be_read_has_packages_too(
 
 BROKEN = {
     "not-json": (b"{", "not JSON"),
-    "no-sbom": (sboms.statement({"packages": []}), "neither an SPDX nor a CycloneDX"),
+    "no-sbom": (sboms.statement({"packages": []}), "not a document of SPDX, CycloneDX or syft"),
     "no-predicate-type": (
         {k: v for k, v in sboms.statement(CURL).items() if k != "predicateType"}, "missing",
     ),
