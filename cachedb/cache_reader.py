@@ -11,7 +11,7 @@ from cachedb.catalog.enums import INDEX_PROBLEMS
 from cachedb.errors import CacheError, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from cachedb.arguments import Names
@@ -333,11 +333,27 @@ class CacheReader:
 
         return mark.kept(self.catalog)
 
-    def log(self, since: datetime | None = None) -> Sequence[Event]:
-        """Return the operations on this cache, newest first; at least the last 2000 are kept."""
+    def log(
+        self,
+        since: datetime | None = None,
+        *,
+        operations: Iterable[str] = (),
+        names: Iterable[str] = (),
+    ) -> Sequence[Event]:
+        """Return the operations on this cache, newest first; at least the last 2000 are kept.
+
+        `operations` and `names` select those of some kinds and on some names: whole ones, short
+        ones, repositories, or beginnings of digests.
+
+        Raises:
+            InvalidInput: There is no such operation.
+        """
         from cachedb.operations.sync import history
 
-        return history.events(self.layout, since)
+        wanted = history.EventFilter(
+            operations=frozenset(operations), names=tuple(names), since=since
+        )
+        return history.events(self.layout, wanted)
 
     def _with_uses(self) -> Catalog:
         """Return the catalog with the uses and pins that have been recorded by now."""

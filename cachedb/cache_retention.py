@@ -134,11 +134,12 @@ class CacheRetention(CacheReader):
         """Plan which refs the queries of a policy remove.
 
         Raises:
-            Refused: The policy would remove every ref, or more than its limit.
+            Refused: The policy would remove every ref, or more than its limit; or the clock is far
+                ahead of the last activity in the cache.
         """
         from cachedb.operations.gc import retention
 
-        return retention.plan(self._with_all_uses(), policy)
+        return retention.plan(self.layout, self._with_all_uses(), policy)
 
     def plan_prune(self, rules: PruneRules | str, *, grace: float = GRACE_SECONDS) -> PrunePlan:
         """Plan which names some rules remove, and what that frees; changes nothing.

@@ -75,7 +75,7 @@ EXAMPLES: Final = {
     "history": ("cachedb history example.com/tool:2",),
     "pin": ("cachedb pin example.com/app:1",),
     "unpin": ("cachedb unpin example.com/app:1",),
-    "log": ("cachedb log --limit 10", "cachedb log --since 7d --format json"),
+    "log": ("cachedb log --limit 10", "cachedb log tool --operation import --since 7d"),
     "prune": (
         "cachedb prune --dry-run --max-size 50G --keep tag:1",
         "cachedb prune --yes --unused-for 90d",

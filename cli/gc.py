@@ -15,6 +15,7 @@ from cachedb.cli.options.policies import (
     KeepOption,
     MaxDropOption,
     TrashOption,
+    TrustClockOption,
     WhereBlobsOption,
     policy_of,
 )
@@ -48,6 +49,7 @@ def command(
     keep: KeepOption = None,
     keep_only: KeepOnlyOption = None,
     max_drop: MaxDropOption = None,
+    trust_clock: TrustClockOption = False,
     param: ParamOption = None,
     tz: TimeZoneOption = None,
     explain: Annotated[
@@ -67,13 +69,14 @@ def command(
     reference them. A later gc frees the space; --trash-ttl 0 or --grace 0 frees it now.
 
     With --drop or --keep-only, images are removed first. Images that match --keep and pinned
-    images stay. A policy that drops every image, or a --keep that matches none, is refused.
+    images stay. A policy that drops every image, a --keep that matches none, or dropping by age
+    with a clock that is far ahead of the last activity, is refused.
 
     With --where, only unreferenced blobs that match the query are deleted.
     """
     with open_cache(cache) as opened:
         chosen = None if where is None else read_query(opened, where, param, tz, "blobs")
-        policy = policy_of(opened, drop, keep, keep_only, max_drop, param, tz)
+        policy = policy_of(opened, drop, keep, keep_only, max_drop, trust_clock, param, tz)
         if not quiet:
             of_policy = () if policy is None else (*policy.drop, *policy.keep)
             tell_coverage(opened, (*of_policy, *filter(None, (chosen,))))
@@ -93,11 +96,15 @@ def command(
             rows += rows_of_kept(opened.kept() if removal is None else held)
         report = None if dry_run else opened.collect(plan)
     if quiet:
-        for candidate in plan.garbage:
-            output.say(candidate.digest)
+        _say_digests(plan)
         return
     print_plan(retention, rows, summary_of(retention, plan, report), form)
     _tell(retention, held, plan, report)
+
+
+def _say_digests(plan: GCPlan) -> None:
+    for candidate in plan.garbage:
+        output.say(candidate.digest)
 
 
 def _tell(

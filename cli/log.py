@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption
+from cachedb.cli.options.common import FormatOption, SomeNamesArgument
 from cachedb.cli.options.query import TimeZoneOption
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
@@ -32,7 +32,16 @@ _COLUMNS = (
 
 
 def command(
+    names: SomeNamesArgument = None,
     cache: CacheOption = None,
+    operation: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--operation",
+            metavar="OPERATION",
+            help="Operations of this kind only: pull, rm, gc, … Can be repeated.",
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option("--limit", metavar="NUMBER", min=1, help="List the newest only."),
@@ -49,11 +58,16 @@ def command(
     """List the operations on the cache, newest first.
 
     Pulls, imports, exports, pushes, copies, removals, collections and changes of pins, with their
-    time, user, names and bytes: transferred, or freed. The last 2000 operations are kept. An old
-    one lists 20 of its names.
+    time, user, names and bytes: transferred, or freed. With NAME, those on a name, which need not
+    be in the cache any more; `nginx` and `team/nginx` stand for every tag. The last 2000
+    operations are kept. An old one lists 20 of its names.
     """
     with open_cache(cache) as opened:
-        found = opened.log(None if since is None else _moment(since, tz))
+        found = opened.log(
+            None if since is None else _moment(since, tz),
+            operations=operation or (),
+            names=names or (),
+        )
     is_table = form is Format.TABLE
     tables.render(_COLUMNS, (_row(event, is_table=is_table) for event in found[:limit]), form)
 

@@ -11,9 +11,9 @@ import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
-from cachedb.cli.options.policies import GraceOption, TrashOption
+from cachedb.cli.options.policies import GraceOption, TrashOption, TrustClockOption
 from cachedb.cli.pruning import plans
-from cachedb.cli.pruning.rule_options import AllOption, TrustClockOption
+from cachedb.cli.pruning.rule_options import AllOption
 from cachedb.cli.render import output
 from cachedb.cli.render.tables import Format
 from cachedb.errors import InvalidInput, NotFound

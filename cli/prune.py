@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
-from cachedb.cli.options.policies import GraceOption, TrashOption
+from cachedb.cli.options.policies import GraceOption, TrashOption, TrustClockOption
 from cachedb.cli.options.query import ParamOption, TimeZoneOption
 from cachedb.cli.pruning import plans
 from cachedb.cli.pruning.rule_options import (
@@ -16,7 +16,6 @@ from cachedb.cli.pruning.rule_options import (
     MinFreeOption,
     PruneDropOption,
     PruneKeepOption,
-    TrustClockOption,
     UntaggedOption,
     UnusedForOption,
     rules_of,

@@ -37,6 +37,10 @@ MaxDropOption = Annotated[
         show_default="100%",
     ),
 ]
+TrustClockOption = Annotated[
+    bool,
+    typer.Option("--trust-clock", help="Remove by age although the last activity is long ago."),
+]
 WhereBlobsOption = Annotated[
     str | None,
     typer.Option(
@@ -70,6 +74,7 @@ def policy_of(
     keep: list[str] | None,
     keep_only: str | None,
     max_drop: str | None,
+    trust_clock: bool,  # noqa: FBT001
     param: list[str] | None,
     tz: str | None,
 ) -> Policy | None:
@@ -88,7 +93,8 @@ def policy_of(
         dropped.append(~read(keep_only))
     if dropped:
         most = 1.0 if max_drop is None else fraction(max_drop)
-        return Policy(drop=tuple(dropped), keep=tuple(map(read, keep or ())), most=most)
+        kept = tuple(map(read, keep or ()))
+        return Policy(drop=tuple(dropped), keep=kept, most=most, trusts_clock=trust_clock)
     given = "--keep" if keep else "--max-drop" if max_drop is not None else None
     if given is not None:
         raise InvalidInput(

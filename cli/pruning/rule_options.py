@@ -61,10 +61,6 @@ MinFreeOption = Annotated[
     ),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Allow the removal of every name.")]
-TrustClockOption = Annotated[
-    bool,
-    typer.Option("--trust-clock", help="Remove by age although the last activity is long ago."),
-]
 
 
 def rules_of(

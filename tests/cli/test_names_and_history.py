@@ -101,6 +101,44 @@ def test_log_lists_both(run: Run, populated: build.Tree) -> None:
     assert [event["operation"] for event in listed][:2] == ["untag", "tag"]
 
 
+def logged(run: Run, tree: build.Tree, *arguments: str) -> list[str]:
+    found = json.loads(succeed(run, tree.path, "log", *arguments, "--format", "json"))
+    return [f"{event['operation']} {','.join(event['names'])}" for event in found]
+
+
+def test_log_selects_by_operation_name_and_time(run: Run, populated: build.Tree) -> None:
+    succeed(run, populated.path, "tag", "tool:2", "example.com/more:3")
+    succeed(run, populated.path, "tag", "tool:2", "example.com/moreover:3")
+    succeed(run, populated.path, "untag", "example.com/more:3")
+    tree = populated
+
+    both = ["untag example.com/more:3", "tag example.com/more:3"]
+    for name in ("example.com/more:3", "example.com/more", "more", "more:3"):
+        assert logged(run, tree, name) == both
+    assert logged(run, tree, "more:4") == logged(run, tree, "ore") == []
+    assert logged(run, tree, "--operation", "untag") == both[:1]
+    assert logged(run, tree, "--operation", "untag", "--operation", "tag", "moreover") == [
+        "tag example.com/moreover:3"
+    ]
+    assert logged(run, tree, "more", "--limit", "1") == both[:1]
+    assert logged(run, tree, "more", "--since", "1h") == both
+    assert logged(run, tree, "more", "--since", "2999-01-01") == []
+
+
+def test_log_selects_by_the_beginning_of_a_digest(run: Run, populated: build.Tree) -> None:
+    thing = build.image(build.layer({"nameless": ""}))
+    populated.add(thing)
+    succeed(run, populated.path, "pin", str(thing.digest))
+    assert logged(run, populated, str(thing.digest)[:19]) == [f"pin {thing.digest}"]
+
+
+def test_log_refuses_an_unknown_operation(run: Run, populated: build.Tree) -> None:
+    done = run(populated.path, "log", "--operation", "explode")
+    assert done.code == 2
+    assert "unknown operation 'explode'" in done.err
+    assert "untag" in done.err
+
+
 # -- history -------------------------------------------------------------------------------
 
 

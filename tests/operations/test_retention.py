@@ -43,7 +43,7 @@ def decide(cache: Cache, **rules: object) -> dict[str, tuple[bool, str]]:
         key: tuple(cache.parse(text) for text in texts) if isinstance(texts, list) else texts
         for key, texts in rules.items()
     }
-    plan = retention.plan(cache.catalog, Policy(**parts), NOW)  # type: ignore[arg-type]
+    plan = retention.plan(cache.layout, cache.catalog, Policy(**parts), NOW)  # type: ignore[arg-type]
     return {d.root.name or "": (d.is_dropped, d.rule) for d in plan.decisions}
 
 
@@ -104,7 +104,7 @@ def test_a_policy_is_about_sets_of_names_only(cache: Cache, text: str) -> None:
 
 
 def test_the_promise_is_what_the_names_alone_keep(cache: Cache) -> None:
-    plan = retention.plan(cache.catalog, Policy(drop=(cache.parse("tag:v5"),)), NOW)
+    plan = retention.plan(cache.layout, cache.catalog, Policy(drop=(cache.parse("tag:v5"),)), NOW)
     image = IMAGES["example.com/app:v5"]
     others = {d for name, thing in IMAGES.items() if thing is not image for d in thing.digests}
     assert plan.removal.freed == sum(b.size for b in image.blobs if b.digest not in others)
@@ -116,3 +116,36 @@ def test_a_policy_is_applied_like_a_removal(cache: Cache) -> None:
     assert "example.com/app:v5" not in {listing.name for listing in cache.list()}
     cache.collect(cache.plan_collection(grace=0))
     assert cache.verify().is_clean
+
+
+# -- clocks and catalogs ------------------------------------------------------------------------
+
+_BY_AGE = ["used before 90d", "pulled before 90d", "added before 90d", "not created since 90d"]
+
+
+@pytest.mark.parametrize("query", [*_BY_AGE, "@stale"])
+def test_a_clock_far_ahead_drops_nothing_by_age(cache: Cache, query: str) -> None:
+    cache.save_query("stale", "tag:v1 and added before 90d")
+    future = NOW + timedelta(days=3650)
+    policy = Policy(drop=(cache.parse(query),), keep=(cache.parse("tag:v0"),))
+    with pytest.raises(Refused, match="the clock says 2036"):
+        retention.plan(cache.layout, cache.catalog, policy, future)
+    retention.plan(cache.layout, cache.catalog, policy.replace(trusts_clock=True), future)
+
+
+def test_a_clock_far_ahead_drops_what_a_rule_without_a_time_selects(cache: Cache) -> None:
+    policy = Policy(drop=(cache.parse("tag:v5"),))
+    future = NOW + timedelta(days=3650)
+    found = retention.plan(cache.layout, cache.catalog, policy, future)
+    assert [root.name for root in found.removal.roots] == ["example.com/app:v5"]
+
+
+@pytest.mark.parametrize("query", _BY_AGE[:3])
+def test_a_catalog_that_was_made_anew_drops_nothing_by_age(
+    cache: Cache, tree: build.Tree, query: str
+) -> None:
+    cache.close()
+    (tree.path / ".cachedb" / "index.db").unlink()
+    with Cache.open(tree.path) as opened:
+        found = opened.plan_retention(Policy(drop=(opened.parse(query),)))
+        assert found.removal.roots == ()

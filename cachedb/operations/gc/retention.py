@@ -12,14 +12,15 @@ import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.statements import refs
+from cachedb.catalog.statements import garbage, refs
 from cachedb.errors import Refused
-from cachedb.operations.gc import weak_roots
+from cachedb.operations.gc import clock, weak_roots
 from cachedb.operations.gc.remove import RemovalPlan
 from cachedb.operations.read import resolve, usage
 from cachedb.operations.read.run_query import select_ids
 from cachedb.operations.read.targets import refuse_lists, refuse_other_sorts
 from cachedb.query.semantics.check import check
+from cachedb.query.semantics.times import microseconds
 from cachedb.query.syntax.tree import Saved, walk
 from cachedb.records import Record, brief_repr
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
+    from cachedb.layout import Layout
     from cachedb.operations.read.resolve import ResolvedImage, Root
     from cachedb.query.syntax.tree import Query
 
@@ -37,11 +40,15 @@ OTHER_PLATFORM = "no rule drops another platform of it"
 
 
 class Policy(Record):
-    """Queries of refs to remove and to keep; `most` is the share to remove at most."""
+    """Queries of refs to remove and to keep; `most` is the share to remove at most.
+
+    `trusts_clock` allows a query to select by a time although the last activity is long ago.
+    """
 
     drop: tuple[Query, ...] = ()
     keep: tuple[Query, ...] = ()
     most: float = 1.0
+    trusts_clock: bool = False
 
 
 class Decision(Record):
@@ -81,18 +88,24 @@ class RetentionPlan(Record):
     __repr__ = brief_repr
 
 
-def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> RetentionPlan:
+def plan(
+    layout: Layout, catalog: Catalog, policy: Policy, now: datetime | None = None
+) -> RetentionPlan:
     """Decide for every ref; ages in all queries count from the same `now`.
 
     Raises:
         QueryError: A query of the policy is not a set of refs.
         Refused: A keep query selects nothing, which is likely a slip; everything would be
-            dropped; or more than `policy.most` of the refs or of the bytes.
+            dropped; more than `policy.most` of the refs or of the bytes; or by a time, and the
+            clock is far ahead of the last activity in the cache.
     """
     moment = now or datetime.now(UTC)
     for query in (*policy.drop, *policy.keep):
         refuse_other_sorts(query)
         refuse_lists(query)
+    if clock.reads_times(policy.drop) and not policy.trusts_clock:
+        with catalog.reading() as connection:
+            clock.check(layout, _times(connection, microseconds(moment)), moment)
     dropping = [
         (str(query), frozenset(select_ids(catalog, query, moment))) for query in policy.drop
     ]
@@ -129,6 +142,12 @@ def plan(catalog: Catalog, policy: Policy, now: datetime | None = None) -> Reten
         ),
         saved=tuple(dict.fromkeys(_saved_in((*policy.drop, *policy.keep)))),
     )
+
+
+def _times(connection: Connection, now: int) -> Iterator[int]:
+    """Yield when names arrived, were pulled and used; a time to come counts as now."""
+    for row in connection.each(garbage.RETAINED):
+        yield from (min(at, now) for at in (row.added, row.pulled, row.used) if at is not None)
 
 
 def _saved_in(queries: Iterable[Query]) -> Iterator[SavedRule]:

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import Refused
-from cachedb.operations.gc import weak_roots
+from cachedb.operations.gc import clock, weak_roots
 from cachedb.operations.gc.remove import RemovalPlan
-from cachedb.operations.prune import clock, limits
+from cachedb.operations.prune import limits
 from cachedb.operations.prune.candidates import Inventory
 from cachedb.operations.prune.matching import Matches
 from cachedb.query.semantics.times import from_microseconds, microseconds
@@ -89,7 +89,8 @@ def plan(
     matches = Matches.of(catalog, rules, moment)
     with catalog.reading() as connection:
         inventory = Inventory(connection, microseconds(moment))
-        clock.check(layout, rules, inventory.candidates, moment)
+        if not rules.trusts_clock and _removes_by_age(rules):
+            clock.check(layout, (each.used for each in inventory.candidates), moment)
         reasons = matches.reasons(inventory)
         removed = _remove_by_rules(inventory, reasons)
         removed += limits.remove(inventory, reasons, removed, rules, space or limits.space(layout))
@@ -109,6 +110,10 @@ def plan(
         size=size,
         notes=matches.notes,
     )
+
+
+def _removes_by_age(rules: PruneRules) -> bool:
+    return rules.unused_for is not None or clock.reads_times(rules.drop)
 
 
 def _remove_by_rules(

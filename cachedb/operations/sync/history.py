@@ -19,8 +19,9 @@ from cachedb.catalog.enums import JOURNAL
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, user_state
-from cachedb.errors import CacheError
+from cachedb.errors import CacheError, InvalidInput
 from cachedb.layout.journal import Position
+from cachedb.oci.names.short_name import ShortName
 from cachedb.operations.sync.freshness import is_behind
 from cachedb.records import Record
 
@@ -65,6 +66,46 @@ class Event(Record):
     more: int = 0
 
 
+class EventFilter(Record):
+    """Which operations to list: of some kinds, on some names, since a time; empty means any.
+
+    A name is one as it was recorded, a repository, a short name (`nginx`, `team/nginx:1.25`), or
+    the beginning of a digest. It need not be in the cache any more.
+    """
+
+    operations: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    def check(self) -> None:
+        """Refuse operations that are never listed.
+
+        Raises:
+            InvalidInput: There is no such operation.
+        """
+        unknown = min(self.operations - LISTED, default=None)
+        if unknown is not None:
+            known = ", ".join(sorted(LISTED))
+            raise InvalidInput(f"unknown operation {unknown!r}", hint=f"one of {known}")
+
+    def matches(self, event: Event) -> bool:
+        """Return whether an operation is one of those."""
+        return (
+            (not self.operations or event.operation in self.operations)
+            and (self.since is None or event.at >= self.since)
+            and (not self.names or any(_is_meant(t, n) for t in self.names for n in event.names))
+        )
+
+
+def _is_meant(text: str, name: str) -> bool:
+    if text.startswith("sha256:"):
+        return name.startswith(text) or name.partition("@")[2].startswith(text)
+    if name == text or name.startswith((f"{text}:", f"{text}@")):
+        return True
+    short = ShortName.parse(text)
+    return short is not None and short.matches(name)
+
+
 def record(
     layout: Layout,
     catalog: Catalog,
@@ -97,11 +138,17 @@ def record_durably(
     layout.append_journal_durably(_entry(operation, names, digests, None))
 
 
-def events(layout: Layout, since: datetime | None = None) -> tuple[Event, ...]:
-    """Return the operations in the journal, newest first; none if it cannot be trusted."""
+def events(layout: Layout, wanted: EventFilter | None = None) -> tuple[Event, ...]:
+    """Return the operations in the journal, newest first; none if it cannot be trusted.
+
+    Raises:
+        InvalidInput: There is no such operation.
+    """
+    chosen = wanted or EventFilter()
+    chosen.check()
     tail = layout.read_journal()
     found = () if tail is None else tuple(filter(None, map(_event, tail.records)))
-    return tuple(event for event in reversed(found) if since is None or event.at >= since)
+    return tuple(event for event in reversed(found) if chosen.matches(event))
 
 
 def last_activity(layout: Layout) -> int | None:

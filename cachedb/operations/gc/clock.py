@@ -9,34 +9,41 @@ from cachedb.errors import Refused
 from cachedb.operations.sync import history
 from cachedb.patterns import lazy
 from cachedb.query.semantics.times import from_microseconds
+from cachedb.query.syntax.tree import Saved, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from cachedb.layout import Layout
-    from cachedb.operations.prune.candidates import PruneCandidate
-    from cachedb.operations.prune.rules import PruneRules
+    from cachedb.query.syntax.tree import Query
 
 _MOST: Final = timedelta(days=180)
-_READS_TIMES: Final = lazy(r"\b(?:used|pulled|added)\b")
+_TIMES: Final = lazy(r"\b(?:used|pulled|added|created)\b")
 
 
-def check(
-    layout: Layout, rules: PruneRules, candidates: Iterable[PruneCandidate], now: datetime
-) -> None:
+def reads_times(queries: Iterable[Query]) -> bool:
+    """Return whether a query, or a saved one that it uses, may select by a time of an image."""
+    return any(_TIMES.search(text) for query in queries for text in _texts(query))
+
+
+def _texts(query: Query) -> Iterable[str]:
+    yield str(query)
+    for node in walk(query.expression) if query.expression else ():
+        if isinstance(node, Saved):
+            yield str(node.query)
+
+
+def check(layout: Layout, times: Iterable[int], now: datetime) -> None:
     """Refuse to remove by age if the clock is far ahead of the last activity in the cache.
 
-    A clock that has jumped ahead makes every name look unused. A time to come counts as now, so
-    one that has jumped back makes every name look fresh, and removes nothing.
+    `times` are when names arrived and were used, in microseconds since 1970; the journal is asked
+    too. A clock that has jumped ahead makes every name look unused. A time to come counts as now,
+    so one that has jumped back makes every name look fresh, and removes nothing.
 
     Raises:
         Refused: The clock is more than half a year ahead.
     """
-    reads_times = any(_READS_TIMES.search(str(query)) for query in rules.drop)
-    if rules.trusts_clock or (rules.unused_for is None and not reads_times):
-        return
-    times = [candidate.used for candidate in candidates]
     recorded = history.last_activity(layout)
     latest = max([*times, *([] if recorded is None else [recorded])], default=None)
     if latest is None:
