@@ -46,10 +46,11 @@ def command(
     Changes nothing unless one of the two options is given. A rebuild keeps data that only the
     catalog has, such as pull times, for images that are still there.
 
-    Exit code 8 if there is an error or a warning; notes do not count.
+    Exit code 8 if there is an error or a warning; notes do not count. What killed operations of
+    cachedb left is a note: the next command that needs it, or gc, clears it.
     """
     from cachedb.cache import Cache
-    from cachedb.operations.check.findings import Level
+    from cachedb.operations.check.findings import LEFT_BY_KILLED, Level
 
     folder = cache_folder(cache)
     if restore_names:
@@ -70,5 +71,11 @@ def command(
     faults = [each for each in found if each.level is not Level.NOTE]
     if faults:
         raise ValidationFailed(output.count(len(faults), "finding"))
-    if not quiet:
-        output.tell("no findings")
+    if quiet:
+        return
+    left = sum(each.code in LEFT_BY_KILLED for each in found)
+    output.tell(
+        f"no faults; {output.count(left, 'leftover')} of killed operations"
+        if left
+        else "no findings"
+    )

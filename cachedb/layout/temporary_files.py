@@ -32,7 +32,7 @@ from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 OURS = "cachedb"
 STAGE, LEASES, TEMPORARY, TRASH = (
@@ -63,6 +63,7 @@ _PATTERNS = (
     _Pattern(TRASH, lazy(r".+"), OURS, is_folder=True),
 )
 # cachedb locks the files that it writes here, so a flock shows whether one is in use.
+_UNNAMED = lazy(r"/unnamed-[^/]+$")
 _LOCKED = frozenset({STAGE, LEASES})
 
 
@@ -89,7 +90,21 @@ class TemporaryFiles:
 
     def find(self) -> Iterator[TemporaryFile]:
         """Yield every temporary file, those in use as well, sorted within each directory."""
-        for folder in dict.fromkeys(pattern.folder for pattern in _PATTERNS):
+        return self._find_in(dict.fromkeys(pattern.folder for pattern in _PATTERNS))
+
+    def clear_own(self) -> None:
+        """Remove what killed operations of cachedb were writing and no other can resume.
+
+        Those are files in `.cachedb/tmp`, and staged blobs whose digest was not known yet. Other
+        staged blobs stay, and so does the quarantine. Costs two listings.
+        """
+        for found in self._find_in((TEMPORARY, STAGE)):
+            is_resumable = found.path.startswith(f"{STAGE}/") and not _UNNAMED.search(found.path)
+            if not is_resumable and not found.is_in_use:
+                self.remove(found)
+
+    def _find_in(self, folders: Iterable[str]) -> Iterator[TemporaryFile]:
+        for folder in folders:
             with skipping_unreadable(), opened(self._root, folder) as directory:
                 # Nearly all names in a directory of blobs match no pattern: sorting them would
                 # cost more than matching.

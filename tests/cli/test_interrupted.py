@@ -240,3 +240,85 @@ def test_ctrl_c_ends_the_wait_for_another_writer_of_the_catalog(tmp_path: Path) 
 
     assert "waiting for another process that writes the catalog" in notice
     assert (waiting.returncode, told) == (130, "cachedb: interrupted\n")
+
+
+# -- what killed operations leave ----------------------------------------------------------------
+
+_KILLED_AT = (
+    "import os, runpy, signal; from {module} import {owner};"
+    "{owner}.{function} = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+    "runpy.run_module('cachedb', run_name='__main__')"
+)
+_IN_IMPORT = {"module": "cachedb.layout.staging", "owner": "area", "function": "complete"}
+_IN_A_REPLACEMENT = {"module": "cachedb.layout", "owner": "atomic", "function": "sync"}
+_IN_GC = {
+    "module": "cachedb.layout.quarantine", "owner": "Quarantine", "function": "sync"
+}  # fmt: skip
+
+
+def kill_itself(cache: Path, where: dict[str, str], *arguments: str) -> None:
+    program = ("-c", _KILLED_AT.format(**where))
+    with running(cache, *arguments, program=program) as process:
+        assert finished(process)[0] == -signal.SIGKILL
+
+
+def own_leftovers(cache: Path) -> set[str]:
+    """The folders of `.cachedb` that hold what an operation that was killed has left."""
+    private = cache / ".cachedb"
+    names = ("ingest", "leases", "tmp", "trash")
+    return {
+        name for name in names if (private / name).exists() and any((private / name).iterdir())
+    }
+
+
+def assert_doctor_counts_leftovers(cache: Path) -> None:
+    done = cachedb(cache, "doctor")
+    assert done.code == 0, done.out
+    assert "of killed operations" in done.err
+
+
+def test_doctor_ends_with_0_after_a_killed_pull_and_the_next_pull_clears(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with serving_things({"team/app:1": APP}, hold=(BIG.digest, HANG_AFTER)) as registry:
+        interrupt_a_pull(cache, registry, signal.SIGKILL)
+        assert own_leftovers(cache) == {"ingest", "leases"}
+        assert_doctor_counts_leftovers(cache)
+        registry.hold = None
+        registry.release.set()
+        succeed(cache, "pull", f"{registry.host}/team/app:1")
+    assert own_leftovers(cache) == set()
+
+
+def test_doctor_ends_with_0_after_a_killed_import_and_the_next_writers_clear(
+    tmp_path: Path,
+) -> None:
+    cache, archive = tmp_path / "cache", tmp_path / "app.tar"
+    tree = build.layout(tmp_path / "source", {"app:1": APP})
+    succeed(tree.path, "export", "app:1", "-o", str(archive))
+    succeed(cache, "import", str(archive))
+    succeed(cache, "rm", "--yes", "app:1")
+    succeed(cache, "gc", "--grace", "0")
+    kill_itself(cache, _IN_IMPORT, "import", str(archive))
+    assert {"leases", "ingest"} <= own_leftovers(cache)
+    kill_itself(cache, _IN_A_REPLACEMENT, "import", str(archive))
+    assert_doctor_counts_leftovers(cache)
+    succeed(cache, "import", str(archive))
+    assert own_leftovers(cache) <= {"ingest"}
+    assert cachedb(cache, "doctor").code == 0
+    succeed(cache, "gc")
+    assert own_leftovers(cache) == set()
+
+
+def test_doctor_ends_with_0_after_a_killed_collection_and_the_next_undoes_it(
+    tree: build.Tree,
+) -> None:
+    tree.add(APP, "app:1")
+    succeed(tree.path, "rm", "--yes", "app:1")
+    kill_itself(tree.path, _IN_GC, "gc", "--grace", "0")
+    assert "trash" in own_leftovers(tree.path)
+    assert_doctor_counts_leftovers(tree.path)
+    succeed(tree.path, "ls")
+    assert build.Tree(tree.path).blobs() == APP.digests
+    succeed(tree.path, "gc", "--grace", "0")
+    assert own_leftovers(tree.path) == set()
+    assert not build.Tree(tree.path).blobs()

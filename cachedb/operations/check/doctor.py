@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 RESTORE_NAMES = "cachedb doctor --restore-names"
 _COLLECT = "cachedb gc"
+_NEXT_WRITER = "the next pull, import or gc removes it"
 _STALE_SECONDS = 3600
 _LITTLE_SPACE = 0.02
 
@@ -113,26 +114,34 @@ def _judge(leftover: TemporaryFile, *, is_sweeping: bool) -> Finding:
     size = f"{leftover.size} bytes"
     match folder:
         case _ if folder == STAGE:
-            if leftover.is_in_use or not is_old:
-                return note(Code.STAGE_ACTIVE, path, f"blob that is being ingested, {size}")
-            return warning(Code.STAGE_STALE, path, f"a blob that never arrived, {size}", _COLLECT)
+            return _judge_staged(leftover, size, is_old=is_old)
         case _ if folder == LEASES:
             if leftover.is_in_use:
                 return note(Code.LEASE_HELD, path, "an operation is running")
-            return warning(Code.LEASE_DEAD, path, "an operation was killed", _COLLECT)
+            return note(Code.LEASE_DEAD, path, f"an operation was killed; {_NEXT_WRITER}")
         case _ if folder == TRASH:
             if path.endswith(".done"):
                 return note(Code.TRASH, path, f"removed, and can be restored; {size}")
             if is_sweeping:
                 return note(Code.TRASH, path, "a collection is running")
             what = "a collection was killed; the next command gives back what it took"
-            return warning(Code.SWEEP_UNFINISHED, path, what)
+            return note(Code.SWEEP_UNFINISHED, path, what)
     if leftover.is_in_use:
         return note(Code.LEFTOVER_IN_USE, path, f"{leftover.tool} is writing it")
     what = f"left by {leftover.tool}, {size}"
-    if leftover.tool == OURS or is_old:
+    if leftover.tool == OURS:
+        return note(Code.LEFTOVER, path, f"{what}; {_NEXT_WRITER}")
+    if is_old:
         return warning(Code.LEFTOVER, path, what, _COLLECT)
     return warning(Code.LEFTOVER, path, what, f"{_COLLECT}, when it is an hour old")
+
+
+def _judge_staged(leftover: TemporaryFile, size: str, *, is_old: bool) -> Finding:
+    if leftover.is_in_use or not is_old:
+        what = f"blob that is being ingested, {size}"
+        return note(Code.STAGE_ACTIVE, leftover.path, what)
+    what = f"a blob that never arrived, {size}; its next pull or import resumes it"
+    return note(Code.STAGE_STALE, leftover.path, what, _COLLECT)
 
 
 def _volume(layout: Layout) -> Iterator[Finding]:

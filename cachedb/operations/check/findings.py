@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from cachedb.records import Record
 
@@ -53,6 +54,12 @@ class Code(StrEnum):
     VOLUME_REMOTE = "volume-remote"
 
 
+LEFT_BY_KILLED: Final = frozenset(
+    {Code.STAGE_STALE, Code.LEASE_DEAD, Code.SWEEP_UNFINISHED, Code.LEFTOVER}
+)
+"""Codes of what killed operations leave; as notes, the next writer of cachedb clears them."""
+
+
 class Finding(Record):
     """One finding: its `path` in the layout, and the `names` of the images that it affects."""
 
@@ -70,7 +77,7 @@ def error(code: Code, path: str, detail: str, hint: str | None = None) -> Findin
 
 
 def warning(code: Code, path: str, detail: str, hint: str | None = None) -> Finding:
-    """Return a finding that the next command or collection clears."""
+    """Return a finding that other tools, or a later command, may fail on."""
     return Finding(code=code, level=Level.WARNING, path=path, detail=detail, hint=hint)
 
 

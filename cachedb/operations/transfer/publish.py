@@ -54,7 +54,12 @@ class Lease(Record):
 
 @contextmanager
 def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
-    """Hold a lease for the time of an operation; a crash ends it as well."""
+    """Hold a lease for the time of an operation; a crash ends it as well.
+
+    First removes the leases and temporary files of operations that were killed.
+    """
+    layout.remove_stale_leases()
+    layout.temporary_files.clear_own()
     with layout.leasing() as key:
         with catalog.writing() as connection:
             leases.take(connection, key, _now())
