@@ -13,6 +13,7 @@ from cachedb.cli.options.common import (
     QuietOption,
     platforms,
 )
+from cachedb.cli.options.query import TimeZoneOption
 from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 
@@ -35,6 +36,7 @@ def command(
     platform: PlatformOption = None,
     arch: ArchOption = None,
     cache: CacheOption = None,
+    tz: TimeZoneOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
@@ -42,7 +44,8 @@ def command(
 
     The newest step is first. The platform is that of --platform, else that of this machine, else
     the only one. A step without a layer changed the config only; a layer that the config does not
-    list has no other values. Sizes are those of the layers as they are stored.
+    list has no other values. Sizes are those of the layers as they are stored. Times are as the
+    config has them, or in the zone of --tz.
     """
     with open_cache(cache) as opened:
         steps = opened.history(name, platforms(platform, arch))
@@ -51,11 +54,24 @@ def command(
             if step.layer is not None:
                 output.say(step.layer.digest)
         return
-    tables.render(_COLUMNS, _rows(steps), form)
+    tables.render(_COLUMNS, _rows(steps, tz), form)
 
 
-def _rows(steps: Sequence[HistoryStep]) -> Iterator[tuple[object, ...]]:
+def _rows(steps: Sequence[HistoryStep], zone: str | None) -> Iterator[tuple[object, ...]]:
     for step in reversed(steps):
         digest = None if step.layer is None else step.layer.digest
         size = None if step.layer is None else step.layer.size
-        yield digest, size, step.created, step.created_by, step.comment
+        yield digest, size, _in_zone(step.created, zone), step.created_by, step.comment
+
+
+def _in_zone(text: str | None, zone: str | None) -> str | None:
+    """Write a time of a config in a zone; a text that is no time stays as it is."""
+    if text is None or zone is None:
+        return text
+    from datetime import datetime
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return output.zoned(found, zone) if found.tzinfo else text

@@ -22,8 +22,12 @@ def _names(names: list[str]) -> str:
     return output.words(names)
 
 
+def _time(value: datetime | str) -> str:
+    return value if isinstance(value, str) else output.moment(value)
+
+
 _COLUMNS = (
-    Column("time", output.moment),
+    Column("time", _time),
     Column("operation"),
     Column("user"),
     Column("size", output.size, is_number=True),
@@ -60,7 +64,7 @@ def command(
     Pulls, imports, exports, pushes, copies, removals, collections and changes of pins, with their
     time, user, names and bytes: transferred, or freed. With NAME, those on a name, which need not
     be in the cache any more; `nginx` and `team/nginx` stand for every tag. The last 2000
-    operations are kept. An old one lists 20 of its names.
+    operations are kept. An old one lists 20 of its names. With --tz, times are in that zone.
     """
     with open_cache(cache) as opened:
         found = opened.log(
@@ -68,13 +72,14 @@ def command(
             operations=operation or (),
             names=names or (),
         )
-    is_table = form is Format.TABLE
-    tables.render(_COLUMNS, (_row(event, is_table=is_table) for event in found[:limit]), form)
+    is_relative = form is Format.TABLE and tz is None
+    rows = (_row(event, tz, is_relative=is_relative) for event in found[:limit])
+    tables.render(_COLUMNS, rows, form)
 
 
-def _row(event: Event, *, is_table: bool) -> tuple[object, ...]:
+def _row(event: Event, zone: str | None, *, is_relative: bool) -> tuple[object, ...]:
     more = [f"… {event.more} more"] if event.more else []
-    time = event.at if is_table else event.at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    time = event.at if is_relative else output.zoned(event.at, zone)
     return time, event.operation, event.user, event.size, [*event.names, *more]
 
 

@@ -67,6 +67,21 @@ def moment(value: datetime | None) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
+def zoned(value: datetime, zone: str | None) -> str:
+    """Format a time as RFC 3339 in seconds, in a zone such as `Europe/Berlin`, else in UTC.
+
+    Raises:
+        InvalidInput: There is no such zone.
+    """
+    from cachedb.query.semantics.times import parse_zone
+
+    try:
+        moved = value.astimezone(UTC if zone is None else parse_zone(zone))
+    except OverflowError:  # Go's zero time, west of Greenwich: before the year 1
+        moved = value
+    return moved.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def distance(value: datetime, now: datetime) -> str:
     """Return how long ago a time was, in its largest whole unit; a time to come is `in …`."""
     seconds = int((now - value).total_seconds())

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,29 @@ def test_log_refuses_an_unknown_operation(run: Run, populated: build.Tree) -> No
     assert done.code == 2
     assert "unknown operation 'explode'" in done.err
     assert "untag" in done.err
+
+
+def test_log_writes_times_in_the_zone_of_tz(run: Run, populated: build.Tree) -> None:
+    succeed(run, populated.path, "tag", "tool:2", "more:3")
+
+    def time(*options: str, form: str = "json") -> str:
+        out = succeed(run, populated.path, "log", "--limit", "1", "--format", form, *options)
+        return str(json.loads(out)[0]["time"]) if form == "json" else out.split("\n")[1].split()[0]
+
+    utc, moved = time(), time("--tz", "+05:30")
+    assert utc.endswith("Z")
+    assert moved.endswith("+05:30")
+    assert datetime.fromisoformat(utc) == datetime.fromisoformat(moved)
+    assert time("--tz", "+05:30", form="table") == moved
+    assert run(populated.path, "log", "--tz", "Europe/Berlim").code == 2
+
+
+def test_history_writes_times_in_the_zone_of_tz(run: Run, tree: build.Tree) -> None:
+    steps = [{"created_by": "a", "created": "2024-05-01T00:00:00.123Z"}, {"created_by": "b"}]
+    tree.add(build.image(build.layer({"a": ""}), build.layer({"b": ""}), history=steps), "app:1")
+    words = ("history", "app:1", "--format", "json", "--tz", "Europe/Berlin")
+    found = json.loads(succeed(run, tree.path, *words))
+    assert [row["created"] for row in found] == [None, "2024-05-01T02:00:00+02:00"]
 
 
 # -- history -------------------------------------------------------------------------------
