@@ -98,7 +98,15 @@ def _print(found: Verification, repairs: Sequence[Repair] | None, form: str) -> 
                 for r in repairs
             ]
             tables.render(_REPAIRS, repaired, form)
-    wrong = output.count(len(found.findings), "error") if found.findings else "no errors"
+    errors = len(found.findings) + found.unlisted
+    wrong = output.count(errors, "error") if errors else "no errors"
+    if found.unlisted:
+        from cachedb import limits
+
+        output.tell(
+            f"{output.count(found.unlisted, 'more missing blob')} not listed "
+            f"(limit: {limits.VERIFY_FINDINGS.variable})"
+        )
     output.tell(
         f"verified {output.count(found.blobs, 'blob')} ({output.size(found.bytes)}), {wrong}"
     )
@@ -112,6 +120,7 @@ def _end(found: Verification, repairs: Sequence[Repair] | None) -> None:
         amiss = len(found.findings)
     else:
         amiss = sum(each.source is None for each in repairs)
+    amiss += found.unlisted
     if amiss:
         raise ValidationFailed(
             f"corrupt or missing: {output.count(amiss, 'blob')}",

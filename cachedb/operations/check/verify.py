@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from cachedb import limits
 from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, verification
@@ -44,11 +45,15 @@ class BlobFault(Record):
 
 
 class Verification(Record):
-    """Result of a verification: blobs and bytes hashed, and findings."""
+    """Result of a verification: blobs and bytes hashed, and findings.
+
+    `findings` has at most `limits.VERIFY_FINDINGS` missing blobs; `unlisted` counts the rest.
+    """
 
     blobs: int
     bytes: int
     findings: tuple[BlobFault, ...]
+    unlisted: int = 0
 
     __repr__ = brief_repr
 
@@ -67,7 +72,8 @@ def verify(
     """Hash every blob, or those that some targets contain, in parallel.
 
     `progress` is called with the size in bytes of each blob that was read. A missing blob is a
-    finding as well; one that is removed meanwhile is not. No transaction is open while files are
+    finding as well; one that is removed meanwhile is not. Of more than `limits.VERIFY_FINDINGS`
+    missing blobs, the rest is counted. No transaction is open while files are
     read; one for every 20 000 blobs records what was found.
 
     Raises:
@@ -75,7 +81,7 @@ def verify(
     """
     with catalog.reading() as connection:
         wanted = _digests(connection, targets)
-        missing = _missing(connection, targets)
+        missing, unlisted = _missing(connection, targets)
     faults = {digest: layout.blobs.obstacle(digest) or "is missing" for digest in missing}
     blobs = size = 0
     with layout.blobs.kept_open() as store, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -91,7 +97,7 @@ def verify(
             BlobFault(digest=digest, why=why, names=_names(connection, digest))
             for digest, why in sorted(faults.items())
         )
-    return Verification(blobs=blobs, bytes=size, findings=findings)
+    return Verification(blobs=blobs, bytes=size, findings=findings, unlisted=unlisted)
 
 
 class _Digests:
@@ -120,12 +126,15 @@ def _digests(connection: Connection, targets: Collection[int] | None) -> _Digest
     return _Digests(connection.each_value(verification.FILES_OF, targets=many(targets)))
 
 
-def _missing(connection: Connection, targets: Collection[int] | None) -> list[Digest]:
+def _missing(connection: Connection, targets: Collection[int] | None) -> tuple[list[Digest], int]:
+    """Return the missing blobs that are listed, and how many more there are."""
     if targets is None:
-        found = connection.values(verification.MISSING)
+        found = connection.each_value(verification.MISSING)
     else:
-        found = connection.values(verification.MISSING_OF, targets=many(targets))
-    return [codecs.digest(text) for text in found]
+        found = connection.each_value(verification.MISSING_OF, targets=many(targets))
+    rows = iter(found)
+    listed = [codecs.digest(text) for text in islice(rows, limits.VERIFY_FINDINGS.value)]
+    return listed, sum(1 for _ in rows)
 
 
 class _Hashed:
