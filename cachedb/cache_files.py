@@ -109,10 +109,7 @@ class CacheFiles(CacheReader):
 
     def drop_files_index(self) -> bool:
         """Remove the index of files; return whether there was one."""
-        from cachedb.catalog.files import attached
-
-        path = self.catalog.files_path
-        return path is not None and attached.remove(path)
+        return self.catalog.drop_files_index()
 
     def history(self, name: str, platforms: Platforms = ()) -> tuple[HistoryStep, ...]:
         """Return the steps in which an image was built, oldest first, each with its layer if any.

@@ -22,6 +22,7 @@ from cachedb.catalog.files import file_tables
 from cachedb.catalog.queries.definition import DEFINITIONS
 from cachedb.catalog.schema import metadata
 from cachedb.catalog.statement import Insert, Named
+from cachedb.query.sql.dialect import in_one_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,11 +77,11 @@ def text_of(handle: Named, dialect: str = "sqlite") -> str:
         order = [name for name in handle.columns if name in set(compiled.positiontup)]
         if compiled.positiontup != list(handle.columns):
             raise ValueError(f"{handle.name}: bound as {compiled.positiontup}, not as {order}")
-        return _flat(str(compiled))
+        return _flat(in_one_schema(str(compiled), dialect))
     compiled = statement.compile(dialect=_DIALECTS[dialect]())
     named = {key for key, bound in compiled.binds.items() if not bound.unique}
     expanded = compiled.construct_expanded_state(dict.fromkeys(named))
-    text = _flat(expanded.statement)
+    text = _flat(in_one_schema(expanded.statement, dialect))
     for name, value in expanded.parameters.items():
         if name not in named:
             mark = rf":{name}\b" if dialect == "sqlite" else rf"%\({name}\)s"
@@ -126,13 +127,25 @@ def _file_tables(dialect: str) -> Iterator[str]:
 
 
 def _tables_of(tables: MetaData, dialect: str) -> Iterator[str]:
-    chosen = _DIALECTS[dialect]()
+    chosen = _of_tables(dialect)
     for table in tables.sorted_tables:
-        text = str(CreateTable(table).compile(dialect=chosen))
+        text = in_one_schema(str(CreateTable(table).compile(dialect=chosen)), dialect)
         yield f"\n-- table: {table.name}\n{_filled(text)};\n"
         for index in sorted(table.indexes, key=lambda each: str(each.name)):
-            text = str(CreateIndex(index).compile(dialect=chosen))
+            text = in_one_schema(str(CreateIndex(index).compile(dialect=chosen)), dialect)
             yield f"\n-- index: {index.name}\n{_filled(text)};\n"
+
+
+def _of_tables(dialect: str) -> Dialect:
+    """Return the dialect of DDL; PostgreSQL compares texts by code points then, as SQLite does.
+
+    It would compare them in the collation of the database otherwise.
+    """
+    chosen = _DIALECTS[dialect]()
+    if dialect == "postgresql":
+        types: Any = chosen.type_compiler_instance
+        types.visit_TEXT = lambda _type, **_options: 'TEXT COLLATE "C"'
+    return chosen
 
 
 def _plans() -> Iterator[str]:

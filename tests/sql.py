@@ -11,9 +11,8 @@ def on(connection: executor.Connection) -> sqlalchemy.Connection:
 
     It neither begins nor ends a transaction, and its errors are those of SQLAlchemy.
     """
-    engine = sqlalchemy.create_engine(
-        "sqlite://", creator=lambda: connection.driver, poolclass=StaticPool
-    )
+    url = "sqlite://" if connection.dialect == "sqlite" else "postgresql+psycopg://"
+    engine = sqlalchemy.create_engine(url, creator=lambda: connection.driver, poolclass=StaticPool)
     for name in ("do_commit", "do_rollback", "do_close"):
         setattr(engine.dialect, name, lambda _connection: None)
     return engine.connect()

@@ -183,6 +183,26 @@ class Catalog:
 
         return None if self._path is None else self._path.with_name(attached.FILES)
 
+    @property
+    def has_files_index(self) -> bool:
+        """Whether files of layers may be indexed; costs one `stat` call."""
+        path = self.files_path
+        return path is not None and path.exists()
+
+    @property
+    def files_index_size(self) -> int:
+        """Bytes of the index of files; 0 if there is none."""
+        from cachedb.catalog.files import attached  # noqa: PLC0415
+
+        return attached.size_of(self.files_path)
+
+    def drop_files_index(self) -> bool:
+        """Remove the index of files; return whether there was one."""
+        from cachedb.catalog.files import attached  # noqa: PLC0415
+
+        path = self.files_path
+        return path is not None and attached.remove(path)
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         if self._memory is not None:
@@ -272,14 +292,14 @@ def _waiting(driver: sqlite3.Connection, statement: str) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or now >= give_up:
                 raise
             if now >= notice_at:
-                _log_wait(give_up - now)
+                log_wait(give_up - now)
                 notice_at = give_up
         else:
             driver.execute(f"PRAGMA busy_timeout = {int(1000 * LOCK_SECONDS.value)}")
             return
 
 
-def _log_wait(seconds: float) -> None:
+def log_wait(seconds: float) -> None:
     """Log a warning, which Python prints to stderr unless the program configures logging."""
     import logging  # noqa: PLC0415  (rarely needed, and it delays the start of every command)
 

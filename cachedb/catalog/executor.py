@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachedb.catalog import compiled
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cachedb.catalog.statement import Insert, Rows, Scalars, Write
 
     Bound = str | int | float | bytes | None
+
+_STEPS = 20_000
+"""Instructions of SQLite between two looks at the clock: a fraction of a millisecond."""
 
 _R = TypeVar("_R", bound="tuple[Any, ...]")
 _T = TypeVar("_T")
@@ -29,9 +34,11 @@ class Connection:
     __slots__ = ("_texts", "driver")
 
     dialect = "sqlite"
+    driver: Any
+    """Connection of the driver: of `sqlite3`, or of another with the same `execute`."""
 
     def __init__(self, driver: sqlite3.Connection) -> None:
-        self.driver: sqlite3.Connection = driver
+        self.driver = driver
         self._texts = compiled.statements(self.dialect)
 
     def rows(self, statement: Rows[_R], /, **values: Bound) -> list[_R]:
@@ -72,11 +79,11 @@ class Connection:
 
     def write(self, statement: Write, /, **values: Bound) -> int:
         """Run a write; return how many rows it has changed."""
-        return self.driver.execute(self._texts[statement.name], values).rowcount
+        return int(self.driver.execute(self._texts[statement.name], values).rowcount)
 
     def write_each(self, statement: Write, rows: Iterable[Mapping[str, Bound]]) -> int:
         """Run a write once for each mapping of values; return how many rows were changed."""
-        return self.driver.executemany(self._texts[statement.name], rows).rowcount
+        return int(self.driver.executemany(self._texts[statement.name], rows).rowcount)
 
     def insert(self, statement: Insert, rows: Iterable[Sequence[Bound]]) -> None:
         """Insert rows of plain values in the order of the columns of the statement."""
@@ -86,8 +93,46 @@ class Connection:
         """Insert one row; return the id that it got."""
         cursor = self.driver.execute(self._texts[statement.name], values)
         assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        return int(cursor.lastrowid)
 
     def run(self, text: str, values: Mapping[str, Bound] | Sequence[Bound] = ()) -> Iterator[Any]:
         """Yield the rows of SQL that the compiler of the query language wrote."""
-        return self.driver.execute(text, values)
+        found: Iterator[Any] = self.driver.execute(text, values)
+        return found
+
+    @contextmanager
+    def only_reading(
+        self, seconds: float, prepare: Callable[[sqlite3.Connection], None]
+    ) -> Iterator[None]:
+        """Refuse writes, and interrupt statements that run when the time is over.
+
+        `prepare` is given a connection of SQLite, to register functions with.
+
+        Raises:
+            TimeoutError: A statement was interrupted.
+        """
+        import sqlite3  # noqa: PLC0415  (of a type here, where another driver is used)
+
+        deadline = time.monotonic() + seconds
+        driver = self.driver
+        prepare(driver)
+        driver.execute("PRAGMA query_only = ON")
+        driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "interrupted" not in str(error):
+                raise
+            raise TimeoutError from error
+        finally:
+            driver.set_progress_handler(None, 0)
+            driver.execute("PRAGMA query_only = OFF")
+
+    def faults(self) -> list[str]:
+        """Return what the database itself finds wrong with its pages and keys."""
+        checked = [str(row[0]) for row in self.run("PRAGMA integrity_check")]
+        dangling = self.run("PRAGMA foreign_key_check")
+        return [
+            *(line for line in checked if line != "ok"),
+            *(f"row {row[1]} of {row[0]} points at no row of {row[2]}" for row in dangling),
+        ]

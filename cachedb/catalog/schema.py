@@ -50,7 +50,7 @@ metadata = MetaData(
 class PlatformColumns(TypedColumns):
     """A platform, normalised as containerd/platforms does; '' for what is not said."""
 
-    id = Column(Integer, primary_key=True)
+    id = Column(_INT64, primary_key=True)
     os: Named[str] = Column(Text, nullable=False)
     architecture: Named[str] = Column(Text, nullable=False)
     variant: Named[str] = Column(Text, nullable=False)
@@ -69,7 +69,7 @@ platform = Table(
 class BlobColumns(TypedColumns):
     """Content, present in the layout or only known from a descriptor."""
 
-    id = Column(Integer, primary_key=True)
+    id = Column(_INT64, primary_key=True)
     digest: Named[str] = Column(Text, nullable=False, unique=True, info=domains.DIGEST.info)
     size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
     """Of the file when there is one, else as first declared."""
@@ -78,7 +78,7 @@ class BlobColumns(TypedColumns):
     media_type: Named[str] = Column(Text, nullable=False)
     """As its strongest parent declares; '' if nothing points at it."""
     artifact_type: Named[str | None] = Column(Text)
-    platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
+    platform_id: Named[int | None] = Column(_INT64, ForeignKey("platform.id"))
     """Of a config: what it says. Of an image manifest: what its config says."""
     parsed: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Reading).info)
     """A `Reading`."""
@@ -98,14 +98,15 @@ Index(
     "ix_blob_unwell",
     blob.c.state,
     sqlite_where=blob.c.state != State.PRESENT.value,
+    postgresql_where=blob.c.state != State.PRESENT.value,
 )
 
 
 class EdgeColumns(TypedColumns):
     """An owning link: what keeps the parent keeps the child."""
 
-    parent_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
-    child_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    parent_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
+    child_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
 
 
 edge = Table("edge", metadata, EdgeColumns, sqlite_with_rowid=False, sqlite_strict=True)
@@ -115,14 +116,14 @@ Index("ix_edge_child_id_parent_id", edge.c.child_id, edge.c.parent_id)
 class LinkColumns(TypedColumns):
     """A descriptor inside a document."""
 
-    id = Column(Integer, primary_key=True)
-    parent_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
-    child_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
+    id = Column(_INT64, primary_key=True)
+    parent_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), nullable=False)
+    child_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), nullable=False)
     role: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Role).info)
     position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     media_type: Named[str] = Column(Text, nullable=False)
     size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
-    platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
+    platform_id: Named[int | None] = Column(_INT64, ForeignKey("platform.id"))
     artifact_type: Named[str | None] = Column(Text)
     embedded: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 when the descriptor holds the content itself, in ``data``."""
@@ -143,13 +144,14 @@ Index(
     link.c.child_id,
     link.c.parent_id,
     sqlite_where=link.c.role == Role.SUBJECT.value,
+    postgresql_where=link.c.role == Role.SUBJECT.value,
 )
 
 
 class RefColumns(TypedColumns):
     """An entry of index.json."""
 
-    id = Column(Integer, primary_key=True)
+    id = Column(_INT64, primary_key=True)
     position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     entry: Named[str] = Column(Text, nullable=False)
     """The JSON of the descriptor, to see whether it has changed."""
@@ -158,10 +160,10 @@ class RefColumns(TypedColumns):
     registry: Named[str | None] = Column(Text)
     repo: Named[str | None] = Column(Text)
     tag: Named[str | None] = Column(Text)
-    target_id: Named[int] = Column(Integer, ForeignKey("blob.id"), nullable=False)
+    target_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), nullable=False)
     media_type: Named[str] = Column(Text, nullable=False)
     size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
-    platform_id: Named[int | None] = Column(Integer, ForeignKey("platform.id"))
+    platform_id: Named[int | None] = Column(_INT64, ForeignKey("platform.id"))
     pinned: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 if its annotation or a row of `pin` says so."""
     source: Named[str | None] = Column(Text, info=domains.SOURCE.info)
@@ -182,7 +184,7 @@ Index("ix_ref_repo_tag", ref.c.repo, ref.c.tag)
 class ConfigColumns(TypedColumns):
     """Run configuration of an image."""
 
-    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
     created: Named[int | None] = Column(_INT64, info=domains.TIME.info)
     author: Named[str] = Column(Text, nullable=False)
     user: Named[str] = Column(Text, nullable=False)
@@ -198,7 +200,7 @@ config = Table("config", metadata, ConfigColumns, sqlite_strict=True)
 class LabelColumns(TypedColumns):
     """A label of an image configuration."""
 
-    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
 
@@ -209,7 +211,7 @@ label = Table("label", metadata, LabelColumns, sqlite_with_rowid=False, sqlite_s
 class EnvColumns(TypedColumns):
     """An environment variable of an image configuration; the last of a name counts."""
 
-    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
 
@@ -220,7 +222,7 @@ env = Table("env", metadata, EnvColumns, sqlite_with_rowid=False, sqlite_strict=
 class AnnotationColumns(TypedColumns):
     """An annotation of a document: an index or a manifest."""
 
-    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
 
@@ -234,7 +236,7 @@ class LinkAnnotationColumns(TypedColumns):
     """An annotation of a descriptor inside a document."""
 
     link_id: Named[int] = Column(
-        Integer, ForeignKey("link.id", ondelete="CASCADE"), primary_key=True
+        _INT64, ForeignKey("link.id", ondelete="CASCADE"), primary_key=True
     )
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
@@ -252,9 +254,7 @@ link_annotation = Table(
 class RefAnnotationColumns(TypedColumns):
     """An annotation of a descriptor in index.json."""
 
-    ref_id: Named[int] = Column(
-        Integer, ForeignKey("ref.id", ondelete="CASCADE"), primary_key=True
-    )
+    ref_id: Named[int] = Column(_INT64, ForeignKey("ref.id", ondelete="CASCADE"), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
 
@@ -267,7 +267,7 @@ ref_annotation = Table(
 class PackageColumns(TypedColumns):
     """A version of a package, as an SBOM names it."""
 
-    id = Column(Integer, primary_key=True)
+    id = Column(_INT64, primary_key=True)
     name: Named[str] = Column(Text, nullable=False)
     version: Named[str] = Column(Text, nullable=False)
     scheme: Named[str] = Column(Text, nullable=False)
@@ -292,9 +292,9 @@ Index("ix_package_name_vkey", package.c.name, package.c.vkey)
 class BlobPackageColumns(TypedColumns):
     """A package found in what a manifest describes; the SBOM blob says so."""
 
-    blob_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
-    package_id: Named[int] = Column(Integer, ForeignKey("package.id"), primary_key=True)
-    document_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
+    package_id: Named[int] = Column(_INT64, ForeignKey("package.id"), primary_key=True)
+    document_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
 
 
 blob_package = Table(
@@ -307,7 +307,7 @@ Index("ix_blob_package_document_id", blob_package.c.document_id)
 class SbomColumns(TypedColumns):
     """A document that may name packages, and describes a manifest or an index that is here."""
 
-    document_id: Named[int] = Column(Integer, ForeignKey("blob.id"), primary_key=True)
+    document_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
     media_type: Named[str] = Column(Text, nullable=False)
     """As what it is read."""
     predicate_type: Named[str] = Column(Text, nullable=False)
@@ -323,6 +323,7 @@ Index(
     "ix_sbom_unread",
     sbom.c.document_id,
     sqlite_where=sbom.c.packages.is_(None),
+    postgresql_where=sbom.c.packages.is_(None),
 )
 
 
@@ -330,7 +331,7 @@ class RepositoryBlobColumns(TypedColumns):
     """A hint: a repository that has been seen to hold a blob, for cross-repository mounts."""
 
     blob_id: Named[int] = Column(
-        Integer, ForeignKey("blob.id", ondelete="CASCADE"), primary_key=True
+        _INT64, ForeignKey("blob.id", ondelete="CASCADE"), primary_key=True
     )
     repository: Named[str] = Column(Text, primary_key=True)
     seen: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)

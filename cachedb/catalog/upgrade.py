@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
+    import psycopg
     from sqlalchemy import Connection
 
 
@@ -33,27 +34,45 @@ def upgrade(driver: sqlite3.Connection) -> None:
         CatalogMismatch: It has seen migrations that are unknown here, or rows would be left
             without their parent; the caller rolls back.
     """
-    with as_file(files("cachedb") / "migrations") as scripts, _connection(driver) as connection:
+    _migrate(driver, "sqlite://")
+    if driver.execute("PRAGMA foreign_key_check").fetchone() is not None:
+        raise CatalogMismatch("an upgrade of the catalog would leave rows without their parent")
+    revision.mark(driver)
+
+
+def upgrade_schema(driver: psycopg.Connection[Any], to: str = "head") -> None:
+    """Apply the migrations that the first schema of the search path has not seen yet.
+
+    It is part of the caller's transaction, which holds the lock of writers.
+
+    Raises:
+        CatalogMismatch: It has seen migrations that are unknown here; the caller rolls back.
+    """
+    _migrate(driver, "postgresql+psycopg://", to)
+
+
+def _migrate(driver: Any, url: str, to: str = "head") -> None:
+    with (
+        as_file(files("cachedb") / "migrations") as scripts,
+        _connection(driver, url) as connection,
+    ):
         config = Config()
         config.set_main_option("script_location", str(scripts))
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError as error:
             raise CatalogMismatch(f"the catalog cannot be upgraded: {error}") from error
         except DatabaseError as error:
             if error.orig is None:
                 raise
             raise error.orig from error
-    if driver.execute("PRAGMA foreign_key_check").fetchone() is not None:
-        raise CatalogMismatch("an upgrade of the catalog would leave rows without their parent")
-    revision.mark(driver)
 
 
 @contextmanager
-def _connection(driver: sqlite3.Connection) -> Iterator[Connection]:
+def _connection(driver: Any, url: str) -> Iterator[Connection]:
     """Wrap the connection of the driver, in the transaction of the caller, for SQLAlchemy."""
-    engine = create_engine("sqlite://", creator=lambda: driver, poolclass=StaticPool)
+    engine = create_engine(url, creator=lambda: driver, poolclass=StaticPool)
     for name in ("do_begin", "do_commit", "do_rollback", "do_close"):
         setattr(engine.dialect, name, _nothing)
     with engine.connect() as connection:

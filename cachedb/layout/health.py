@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PUBLIC = ("oci-layout", "index.json", "blobs", "blobs/sha256", "blobs/sha384", "blobs/sha512")
-_OURS = ("index.db", "files.db", "gc.lock", "stage.lock", "ingest", "leases", "tmp", "trash")
+_OURS = (
+    "index.db",
+    "files.db",
+    "cache-id",
+    "gc.lock",
+    "stage.lock",
+    "ingest",
+    "leases",
+    "tmp",
+    "trash",
+)
 GC_LOCK = ".cachedb/gc.lock"
 _LOCKS = (".lock", GC_LOCK, ".cachedb/stage.lock")
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "glusterfs"})

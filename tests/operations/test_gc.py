@@ -391,7 +391,7 @@ def test_nothing_of_ours_is_left_behind(cache: Cache, populated: build.Tree) -> 
     assert not list((private / "trash").iterdir())
     assert left <= {
         "index.db", "index.db-journal", "gc.lock", "stage.lock", "reserved",
-        "journal.jsonl", "journal.lock",
+        "journal.jsonl", "journal.lock", "cache-id",
     }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ SELECT blob.id, blob.digest, blob.media_type, blob.size, blob.kind FROM blob WHE
 
 -- name: blobs.documents_below
 WITH RECURSIVE content_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
-%(blob_id)s::INTEGER), content(id) AS (SELECT content_seed.id AS id FROM content_seed UNION
+%(blob_id)s::BIGINT), content(id) AS (SELECT content_seed.id AS id FROM content_seed UNION
 SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
 blob.id, blob.digest FROM blob JOIN content ON content.id = blob.id WHERE blob.kind IN
 (1::INTEGER, 2::INTEGER, 5::INTEGER) ORDER BY blob.digest;
@@ -85,7 +85,7 @@ WHERE blob.id IN (SELECT live.id FROM live) ORDER BY blob.digest;
 
 -- name: blobs.seen_in
 SELECT repository_blob.repository FROM repository_blob WHERE repository_blob.blob_id =
-%(blob_id)s::INTEGER ORDER BY repository_blob.seen DESC;
+%(blob_id)s::BIGINT ORDER BY repository_blob.seen DESC;
 
 -- name: blobs.sizes
 WITH RECURSIVE targets AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
@@ -304,17 +304,17 @@ SELECT DISTINCT ref.tag FROM ref WHERE ref.tag >= %(low)s::VARCHAR AND ref.tag <
 %(high)s::VARCHAR ORDER BY ref.tag LIMIT %(most)s;
 
 -- name: configs.env
-SELECT env.key, env.value FROM env WHERE env.blob_id = %(blob_id)s::INTEGER ORDER BY env.key;
+SELECT env.key, env.value FROM env WHERE env.blob_id = %(blob_id)s::BIGINT ORDER BY env.key;
 
 -- name: configs.labels
-SELECT label.key, label.value FROM label WHERE label.blob_id = %(blob_id)s::INTEGER ORDER BY
+SELECT label.key, label.value FROM label WHERE label.blob_id = %(blob_id)s::BIGINT ORDER BY
 label.key;
 
 -- name: configs.of_manifest
 SELECT config.blob_id, blob.digest, config.created, config.author, config."user",
 config.working_dir, config.entrypoint, config.cmd FROM config JOIN link ON link.child_id =
-config.blob_id JOIN blob ON blob.id = config.blob_id WHERE link.parent_id =
-%(blob_id)s::INTEGER AND link.role = 2::INTEGER;
+config.blob_id JOIN blob ON blob.id = config.blob_id WHERE link.parent_id = %(blob_id)s::BIGINT
+AND link.role = 2::INTEGER;
 
 -- name: derived_rows.blobs
 SELECT blob.id, blob.digest, blob.kind, blob.state, blob.media_type, blob.platform_id FROM blob;
@@ -346,17 +346,17 @@ DELETE FROM label WHERE label.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: documents.insert_annotations
-INSERT INTO annotation (blob_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR, %s::VARCHAR);
+INSERT INTO annotation (blob_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR);
 
 -- name: documents.insert_configs
 INSERT INTO config (blob_id, created, author, "user", working_dir, entrypoint, cmd) VALUES
-(%s::INTEGER, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR);
+(%s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR);
 
 -- name: documents.insert_env
-INSERT INTO env (blob_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR, %s::VARCHAR);
+INSERT INTO env (blob_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR);
 
 -- name: documents.insert_labels
-INSERT INTO label (blob_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR, %s::VARCHAR);
+INSERT INTO label (blob_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR);
 
 -- name: documents.insert_platform
 INSERT INTO platform (os, architecture, variant, os_version) VALUES (%s::VARCHAR, %s::VARCHAR,
@@ -367,125 +367,115 @@ SELECT platform.id, platform.os, platform.architecture, platform.variant, platfo
 FROM platform;
 
 -- name: files.absent_images
-SELECT files.image.id FROM files.image WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest
-= files.image.digest AND blob.state = 1::INTEGER));
+SELECT image.id FROM image WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest =
+image.digest AND blob.state = 1::INTEGER));
 
 -- name: files.absent_layers
-SELECT files.layer.id FROM files.layer WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest
-= files.layer.digest AND blob.state = 1::INTEGER));
+SELECT layer.id FROM layer WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest =
+layer.digest AND blob.state = 1::INTEGER));
 
 -- name: files.add_attributes
-INSERT INTO files.attributes (kind, type, bits, mode, uid, gid) VALUES (%s::INTEGER,
-%s::VARCHAR, %s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::BIGINT) RETURNING files.attributes.id;
+INSERT INTO attributes (kind, type, bits, mode, uid, gid) VALUES (%s::INTEGER, %s::VARCHAR,
+%s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::BIGINT) RETURNING attributes.id;
 
 -- name: files.add_directories
-INSERT INTO files.directory (id, path) VALUES (%s::INTEGER, %s::VARCHAR);
+INSERT INTO directory (id, path) VALUES (%s::BIGINT, %s::VARCHAR);
 
 -- name: files.add_entries
-INSERT INTO files.entry (id, path_id, attributes_id, size, modified, target, raw_target,
-sha256) VALUES (%s::BIGINT, %s::INTEGER, %s::INTEGER, %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s,
-%s);
+INSERT INTO entry (id, path_id, attributes_id, size, modified, target, raw_target, sha256)
+VALUES (%s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s, %s);
 
 -- name: files.add_hidden
-INSERT INTO files.hidden (image_id, entry_id, state) VALUES (%s::INTEGER, %s::BIGINT,
-%s::INTEGER);
+INSERT INTO hidden (image_id, entry_id, state) VALUES (%s::BIGINT, %s::BIGINT, %s::INTEGER);
 
 -- name: files.add_image
-INSERT INTO files.image (digest) VALUES (%s::VARCHAR) RETURNING files.image.id;
+INSERT INTO image (digest) VALUES (%s::VARCHAR) RETURNING image.id;
 
 -- name: files.add_layer
-INSERT INTO files.layer (digest, entries, problem) VALUES (%s::VARCHAR, %s::INTEGER,
-%s::VARCHAR) RETURNING files.layer.id;
+INSERT INTO layer (digest, entries, problem) VALUES (%s::VARCHAR, %s::INTEGER, %s::VARCHAR)
+RETURNING layer.id;
 
 -- name: files.add_paths
-INSERT INTO files.path (id, directory_id, name, raw) VALUES (%s::INTEGER, %s::INTEGER,
-%s::VARCHAR, %s);
+INSERT INTO path (id, directory_id, name, raw) VALUES (%s::BIGINT, %s::BIGINT, %s::VARCHAR, %s);
 
 -- name: files.add_xattrs
-INSERT INTO files.xattr (entry_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s);
+INSERT INTO xattr (entry_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s);
 
 -- name: files.attributes
-SELECT files.attributes.id, files.attributes.kind, files.attributes.bits, files.attributes.uid,
-files.attributes.gid FROM files.attributes ORDER BY files.attributes.id;
+SELECT attributes.id, attributes.kind, attributes.bits, attributes.uid, attributes.gid FROM
+attributes ORDER BY attributes.id;
 
 -- name: files.coverage
-WITH RECURSIVE covered_seed AS (SELECT blob.id AS id FROM blob JOIN files.image ON
-files.image.digest = blob.digest), covered(id) AS (SELECT covered_seed.id AS id FROM
-covered_seed UNION SELECT edge.parent_id AS parent_id FROM covered JOIN edge ON edge.child_id =
-covered.id) SELECT (SELECT count(*) AS count_1 FROM ref JOIN blob ON blob.id = ref.target_id
-WHERE blob.artifact_type IS NULL) AS refs, (SELECT count(*) AS count_1 FROM ref JOIN blob ON
-blob.id = ref.target_id WHERE blob.artifact_type IS NULL) - (SELECT count(*) AS count_1 FROM
-ref JOIN blob ON blob.id = ref.target_id JOIN covered ON covered.id = ref.target_id WHERE
+WITH RECURSIVE covered_seed AS (SELECT blob.id AS id FROM blob JOIN image ON image.digest =
+blob.digest), covered(id) AS (SELECT covered_seed.id AS id FROM covered_seed UNION SELECT
+edge.parent_id AS parent_id FROM covered JOIN edge ON edge.child_id = covered.id) SELECT
+(SELECT count(*) AS count_1 FROM ref JOIN blob ON blob.id = ref.target_id WHERE
+blob.artifact_type IS NULL) AS refs, (SELECT count(*) AS count_1 FROM ref JOIN blob ON blob.id
+= ref.target_id WHERE blob.artifact_type IS NULL) - (SELECT count(*) AS count_1 FROM ref JOIN
+blob ON blob.id = ref.target_id JOIN covered ON covered.id = ref.target_id WHERE
 blob.artifact_type IS NULL) AS without;
 
 -- name: files.delete_entries
-DELETE FROM files.entry WHERE files.entry.id >= %(low)s::BIGINT AND files.entry.id <
-%(high)s::BIGINT;
+DELETE FROM entry WHERE entry.id >= %(low)s::BIGINT AND entry.id < %(high)s::BIGINT;
 
 -- name: files.delete_hidden
-DELETE FROM files.hidden WHERE files.hidden.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM hidden WHERE hidden.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: files.delete_images
-DELETE FROM files.image WHERE files.image.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
-FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM image WHERE image.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: files.delete_layers
-DELETE FROM files.layer WHERE files.layer.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
-FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+DELETE FROM layer WHERE layer.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: files.delete_unused_directories
-DELETE FROM files.directory WHERE NOT (EXISTS (SELECT 1 FROM files.path WHERE
-files.path.directory_id = files.directory.id));
+DELETE FROM directory WHERE NOT (EXISTS (SELECT 1 FROM path WHERE path.directory_id =
+directory.id));
 
 -- name: files.delete_unused_paths
-DELETE FROM files.path WHERE NOT (EXISTS (SELECT 1 FROM files.entry WHERE files.entry.path_id =
-files.path.id));
+DELETE FROM path WHERE NOT (EXISTS (SELECT 1 FROM entry WHERE entry.path_id = path.id));
 
 -- name: files.delete_xattrs
-DELETE FROM files.xattr WHERE files.xattr.entry_id >= %(low)s::BIGINT AND files.xattr.entry_id
-< %(high)s::BIGINT;
+DELETE FROM xattr WHERE xattr.entry_id >= %(low)s::BIGINT AND xattr.entry_id < %(high)s::BIGINT;
 
 -- name: files.directories
-SELECT files.directory.id, files.directory.path FROM files.directory WHERE files.directory.path
-IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(paths)s AS
-JSON)) AS anon_1) ORDER BY files.directory.id;
+SELECT directory.id, directory.path FROM directory WHERE directory.path IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(paths)s AS JSON)) AS
+anon_1) ORDER BY directory.id;
 
 -- name: files.entries
-SELECT files.entry.id, files.directory.path AS directory, files.path.name, files.path.raw,
-files.attributes.kind, files.attributes.bits, files.attributes.uid, files.attributes.gid,
-files.entry.size, files.entry.modified, files.entry.target, files.entry.raw_target,
-files.entry.sha256 FROM files.entry JOIN files.path ON files.path.id = files.entry.path_id JOIN
-files.directory ON files.directory.id = files.path.directory_id JOIN files.attributes ON
-files.attributes.id = files.entry.attributes_id WHERE files.entry.id >= %(low)s::BIGINT AND
-files.entry.id < %(high)s::BIGINT ORDER BY files.entry.id;
+SELECT entry.id, directory.path AS directory, path.name, path.raw, attributes.kind,
+attributes.bits, attributes.uid, attributes.gid, entry.size, entry.modified, entry.target,
+entry.raw_target, entry.sha256 FROM entry JOIN path ON path.id = entry.path_id JOIN directory
+ON directory.id = path.directory_id JOIN attributes ON attributes.id = entry.attributes_id
+WHERE entry.id >= %(low)s::BIGINT AND entry.id < %(high)s::BIGINT ORDER BY entry.id;
 
 -- name: files.images
-SELECT files.image.digest FROM files.image ORDER BY files.image.id;
+SELECT image.digest FROM image ORDER BY image.id;
 
 -- name: files.last_directory
-SELECT max(files.directory.id) AS max_1 FROM files.directory;
+SELECT max(directory.id) AS max_1 FROM directory;
 
 -- name: files.last_path
-SELECT max(files.path.id) AS max_1 FROM files.path;
+SELECT max(path.id) AS max_1 FROM path;
 
 -- name: files.layer
-SELECT files.layer.id, files.layer.digest, files.layer.entries, files.layer.problem FROM
-files.layer WHERE files.layer.digest = %(digest)s::VARCHAR;
+SELECT layer.id, layer.digest, layer.entries, layer.problem FROM layer WHERE layer.digest =
+%(digest)s::VARCHAR;
 
 -- name: files.layers
-SELECT files.layer.id, files.layer.digest, files.layer.entries, files.layer.problem FROM
-files.layer ORDER BY files.layer.id;
+SELECT layer.id, layer.digest, layer.entries, layer.problem FROM layer ORDER BY layer.id;
 
 -- name: files.paths
-SELECT files.path.id, files.path.directory_id, files.path.name, files.path.raw FROM files.path
-WHERE files.path.directory_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY files.path.id;
+SELECT path.id, path.directory_id, path.name, path.raw FROM path WHERE path.directory_id IN
+(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
+JSON)) AS anon_1) ORDER BY path.id;
 
 -- name: files.xattrs
-SELECT files.xattr.entry_id, files.xattr.key, files.xattr.value FROM files.xattr WHERE
-files.xattr.entry_id >= %(low)s::BIGINT AND files.xattr.entry_id < %(high)s::BIGINT ORDER BY
-files.xattr.entry_id, files.xattr.key;
+SELECT xattr.entry_id, xattr.key, xattr.value FROM xattr WHERE xattr.entry_id >=
+%(low)s::BIGINT AND xattr.entry_id < %(high)s::BIGINT ORDER BY xattr.entry_id, xattr.key;
 
 -- name: garbage.artifacts
 SELECT link.parent_id AS artifact_id, link.child_id AS subject_id FROM link WHERE link.role =
@@ -613,7 +603,7 @@ json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role != 
 ORDER BY link.parent_id, link.role, link.position;
 
 -- name: links.claims
-SELECT link.media_type, link.size FROM link WHERE link.child_id = %(blob_id)s::INTEGER;
+SELECT link.media_type, link.size FROM link WHERE link.child_id = %(blob_id)s::BIGINT;
 
 -- name: links.content
 SELECT link.parent_id, link.child_id, link.role, link.media_type FROM link WHERE link.parent_id
@@ -630,8 +620,8 @@ link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1));
 
 -- name: links.delete_edge
-DELETE FROM edge WHERE edge.parent_id = %(parent)s::INTEGER AND edge.child_id =
-%(child)s::INTEGER;
+DELETE FROM edge WHERE edge.parent_id = %(parent)s::BIGINT AND edge.child_id =
+%(child)s::BIGINT;
 
 -- name: links.edges
 SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
@@ -640,7 +630,7 @@ AS anon_1) ORDER BY edge.parent_id, edge.child_id;
 
 -- name: links.edges_above
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
-%(blob_id)s::INTEGER), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
+%(blob_id)s::BIGINT), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
 edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT
 edge.parent_id, edge.child_id FROM edge WHERE edge.child_id IN (SELECT above.id FROM above)
 ORDER BY edge.parent_id;
@@ -652,15 +642,14 @@ anon_1);
 
 -- name: links.insert
 INSERT INTO link (id, parent_id, child_id, role, position, media_type, size, platform_id,
-artifact_type, embedded) VALUES (%s::INTEGER, %s::INTEGER, %s::INTEGER, %s::INTEGER,
-%s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::INTEGER, %s::VARCHAR, %s::INTEGER);
+artifact_type, embedded) VALUES (%s::BIGINT, %s::BIGINT, %s::BIGINT, %s::INTEGER, %s::INTEGER,
+%s::VARCHAR, %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s::INTEGER);
 
 -- name: links.insert_annotations
-INSERT INTO link_annotation (link_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR,
-%s::VARCHAR);
+INSERT INTO link_annotation (link_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR);
 
 -- name: links.insert_edges
-INSERT INTO edge (parent_id, child_id) VALUES (%s::INTEGER, %s::INTEGER);
+INSERT INTO edge (parent_id, child_id) VALUES (%s::BIGINT, %s::BIGINT);
 
 -- name: links.layer_claims
 SELECT DISTINCT link.child_id, link.media_type, link.size, link.embedded FROM link WHERE
@@ -673,7 +662,7 @@ CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s
 anon_1) AND link.role = 1::INTEGER;
 
 -- name: links.next_id
-SELECT coalesce(max(link.id), 0::INTEGER) + 1::INTEGER AS next_id FROM link;
+SELECT coalesce(max(link.id), 0::INTEGER) + 1::BIGINT AS next_id FROM link;
 
 -- name: links.of_parents
 SELECT link.parent_id, link.child_id, link.role FROM link WHERE link.parent_id IN (SELECT
@@ -702,20 +691,20 @@ value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1)) AND l
 -- name: package_rows.copy
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(%(target_id)s AS
 BIGINT) AS anon_1, blob_package.package_id, blob_package.document_id FROM blob_package WHERE
-blob_package.document_id = %(document_id)s::INTEGER AND blob_package.blob_id =
-%(source_id)s::INTEGER;
+blob_package.document_id = %(document_id)s::BIGINT AND blob_package.blob_id =
+%(source_id)s::BIGINT;
 
 -- name: package_rows.counts
 SELECT blob_package.blob_id, count(*) AS packages FROM blob_package WHERE
-blob_package.document_id = %(document_id)s::INTEGER GROUP BY blob_package.blob_id;
+blob_package.document_id = %(document_id)s::BIGINT GROUP BY blob_package.blob_id;
 
 -- name: package_rows.delete_by
 DELETE FROM blob_package WHERE blob_package.document_id IN (SELECT CAST(anon_1.value AS BIGINT)
 AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: package_rows.delete_by_in
-DELETE FROM blob_package WHERE blob_package.document_id = %(document_id)s::INTEGER AND
-blob_package.blob_id = %(target_id)s::INTEGER;
+DELETE FROM blob_package WHERE blob_package.document_id = %(document_id)s::BIGINT AND
+blob_package.blob_id = %(target_id)s::BIGINT;
 
 -- name: package_rows.delete_in
 DELETE FROM blob_package WHERE blob_package.blob_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
@@ -727,16 +716,16 @@ json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND NOT (EXISTS (SELE
 blob_package WHERE blob_package.package_id = package.id));
 
 -- name: package_rows.enter
-INSERT INTO blob_package (blob_id, package_id, document_id) VALUES (%s::INTEGER, %s::INTEGER,
-%s::INTEGER);
+INSERT INTO blob_package (blob_id, package_id, document_id) VALUES (%s::BIGINT, %s::BIGINT,
+%s::BIGINT);
 
 -- name: package_rows.enter_missing
 INSERT INTO blob_package (blob_id, package_id, document_id) SELECT CAST(%(target_id)s AS
 BIGINT) AS anon_1, package.id, CAST(%(document_id)s AS BIGINT) AS anon_2 FROM package WHERE
 package.id IN (SELECT CAST(anon_3.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3) AND NOT (EXISTS (SELECT 1 FROM
-blob_package AS here WHERE here.blob_id = %(target_id)s::INTEGER AND here.package_id =
-package.id AND here.document_id = %(document_id)s::INTEGER));
+blob_package AS here WHERE here.blob_id = %(target_id)s::BIGINT AND here.package_id =
+package.id AND here.document_id = %(document_id)s::BIGINT));
 
 -- name: package_rows.entered
 SELECT DISTINCT blob_package.document_id, blob_package.blob_id FROM blob_package WHERE
@@ -744,7 +733,7 @@ blob_package.document_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: package_rows.insert
-INSERT INTO package (id, name, version, scheme, vkey, purl, license, type) VALUES (%s::INTEGER,
+INSERT INTO package (id, name, version, scheme, vkey, purl, license, type) VALUES (%s::BIGINT,
 %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::VARCHAR);
 
 -- name: package_rows.look_up
@@ -764,7 +753,7 @@ JSON)) AS anon_1);
 
 -- name: package_rows.named_by_in
 SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.document_id =
-%(document_id)s::INTEGER AND blob_package.blob_id = %(target_id)s::INTEGER;
+%(document_id)s::BIGINT AND blob_package.blob_id = %(target_id)s::BIGINT;
 
 -- name: package_rows.named_in
 SELECT DISTINCT blob_package.package_id FROM blob_package WHERE blob_package.blob_id IN (SELECT
@@ -772,7 +761,7 @@ CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s
 anon_1);
 
 -- name: package_rows.next_id
-SELECT coalesce(max(package.id), 0::INTEGER) + 1::INTEGER AS next_id FROM package;
+SELECT coalesce(max(package.id), 0::INTEGER) + 1::BIGINT AS next_id FROM package;
 
 -- name: refs.all
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
@@ -782,11 +771,11 @@ ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'
 BY ref.position;
 
 -- name: refs.claims
-SELECT ref.media_type, ref.size FROM ref WHERE ref.target_id = %(blob_id)s::INTEGER;
+SELECT ref.media_type, ref.size FROM ref WHERE ref.target_id = %(blob_id)s::BIGINT;
 
 -- name: refs.containing
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
-%(blob_id)s::INTEGER), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
+%(blob_id)s::BIGINT), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
 edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT ref.id,
 ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind, ref.pinned,
 ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id, blob.platform_id
@@ -860,7 +849,7 @@ pulled=%(pulled)s::BIGINT WHERE ref.name = %(name)s::VARCHAR;
 
 -- name: refs.sources
 WITH RECURSIVE above_seed AS (SELECT blob.id AS id FROM blob WHERE blob.id =
-%(blob_id)s::INTEGER), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
+%(blob_id)s::BIGINT), above(id) AS (SELECT above_seed.id AS id FROM above_seed UNION SELECT
 edge.parent_id AS parent_id FROM above JOIN edge ON edge.child_id = above.id) SELECT
 ref.registry, ref.repo, ref.source, ref.origin FROM ref WHERE ref.target_id IN (SELECT above.id
 FROM above) ORDER BY ref.position;
@@ -1124,7 +1113,7 @@ attached.target_id WHERE blob.id IN (SELECT CAST(anon_3.value AS BIGINT) AS valu
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_3) AND blob.touched IS NOT NULL;
 
 -- name: sbom_rows.insert
-INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (%s::INTEGER, %s::VARCHAR,
+INSERT INTO sbom (document_id, media_type, predicate_type) VALUES (%s::BIGINT, %s::VARCHAR,
 %s::VARCHAR);
 
 -- name: sbom_rows.listed_by
@@ -1185,15 +1174,15 @@ json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: sbom_rows.set_corrupt
 UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR, verified=NULL::BIGINT WHERE
-blob.id = %(document_id)s::INTEGER;
+blob.id = %(document_id)s::BIGINT;
 
 -- name: sbom_rows.set_problem
 UPDATE sbom SET packages=0::INTEGER, problem=%(problem)s::VARCHAR WHERE sbom.document_id =
-%(document_id)s::INTEGER;
+%(document_id)s::BIGINT;
 
 -- name: sbom_rows.set_read
 UPDATE sbom SET packages=%(packages)s::INTEGER, problem=%(problem)s::VARCHAR WHERE
-sbom.document_id = %(document_id)s::INTEGER;
+sbom.document_id = %(document_id)s::BIGINT;
 
 -- name: sbom_rows.unread
 SELECT blob.id, blob.digest, blob.touched, sbom.media_type, sbom.predicate_type FROM sbom JOIN
@@ -1250,12 +1239,12 @@ SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.touched IS NOT 
 
 -- name: stored_blobs.insert
 INSERT INTO blob (id, digest, size, kind, state, media_type, artifact_type, platform_id,
-parsed, problem, touched, verified) VALUES (%s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::INTEGER,
-%s::INTEGER, %s::VARCHAR, %s::VARCHAR, %s::INTEGER, %s::INTEGER, %s::VARCHAR, %s::BIGINT,
+parsed, problem, touched, verified) VALUES (%s::BIGINT, %s::VARCHAR, %s::BIGINT, %s::INTEGER,
+%s::INTEGER, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::INTEGER, %s::VARCHAR, %s::BIGINT,
 %s::BIGINT);
 
 -- name: stored_blobs.next_id
-SELECT coalesce(max(blob.id), 0::INTEGER) + 1::INTEGER AS next_id FROM blob;
+SELECT coalesce(max(blob.id), 0::INTEGER) + 1::BIGINT AS next_id FROM blob;
 
 -- name: stored_blobs.of_digests
 SELECT blob.id, blob.digest, blob.size, blob.kind, blob.state, blob.media_type,
@@ -1272,8 +1261,8 @@ json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 -- name: stored_blobs.update
 UPDATE blob SET size=%(size)s::BIGINT, kind=%(kind)s::INTEGER, state=%(state)s::INTEGER,
 media_type=%(media_type)s::VARCHAR, artifact_type=%(artifact_type)s::VARCHAR,
-platform_id=%(platform_id)s::INTEGER, parsed=%(parsed)s::INTEGER, problem=%(problem)s::VARCHAR,
-touched=%(touched)s::BIGINT, verified=%(verified)s::BIGINT WHERE blob.id = %(row_id)s::INTEGER;
+platform_id=%(platform_id)s::BIGINT, parsed=%(parsed)s::INTEGER, problem=%(problem)s::VARCHAR,
+touched=%(touched)s::BIGINT, verified=%(verified)s::BIGINT WHERE blob.id = %(row_id)s::BIGINT;
 
 -- name: stored_refs.all
 SELECT ref.id, ref.position, ref.entry, ref.name, ref.target_id, ref.media_type, ref.size,
@@ -1289,25 +1278,25 @@ AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: stored_refs.insert
 INSERT INTO ref (id, position, entry, name, registry, repo, tag, target_id, media_type, size,
-platform_id, pinned, added) VALUES (%s::INTEGER, %s::INTEGER, %s::VARCHAR, %s::VARCHAR,
-%s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::INTEGER,
+platform_id, pinned, added) VALUES (%s::BIGINT, %s::INTEGER, %s::VARCHAR, %s::VARCHAR,
+%s::VARCHAR, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::VARCHAR, %s::BIGINT, %s::BIGINT,
 %s::INTEGER, %s::BIGINT);
 
 -- name: stored_refs.insert_annotations
-INSERT INTO ref_annotation (ref_id, key, value) VALUES (%s::INTEGER, %s::VARCHAR, %s::VARCHAR);
+INSERT INTO ref_annotation (ref_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s::VARCHAR);
 
 -- name: stored_refs.move
-UPDATE ref SET position=%(position)s::INTEGER WHERE ref.id = %(row_id)s::INTEGER;
+UPDATE ref SET position=%(position)s::INTEGER WHERE ref.id = %(row_id)s::BIGINT;
 
 -- name: stored_refs.next_id
-SELECT coalesce(max(ref.id), 0::INTEGER) + 1::INTEGER AS next_id FROM ref;
+SELECT coalesce(max(ref.id), 0::INTEGER) + 1::BIGINT AS next_id FROM ref;
 
 -- name: stored_refs.update
 UPDATE ref SET position=%(position)s::INTEGER, entry=%(entry)s::VARCHAR,
 name=%(name)s::VARCHAR, registry=%(registry)s::VARCHAR, repo=%(repo)s::VARCHAR,
-tag=%(tag)s::VARCHAR, target_id=%(target_id)s::INTEGER, media_type=%(media_type)s::VARCHAR,
-size=%(size)s::BIGINT, platform_id=%(platform_id)s::INTEGER, pinned=%(pinned)s::INTEGER,
-added=%(added)s::BIGINT WHERE ref.id = %(row_id)s::INTEGER;
+tag=%(tag)s::VARCHAR, target_id=%(target_id)s::BIGINT, media_type=%(media_type)s::VARCHAR,
+size=%(size)s::BIGINT, platform_id=%(platform_id)s::BIGINT, pinned=%(pinned)s::INTEGER,
+added=%(added)s::BIGINT WHERE ref.id = %(row_id)s::BIGINT;
 
 -- name: usage.children
 SELECT edge.parent_id, string_agg(CAST(edge.child_id AS TEXT), ',') AS children FROM edge GROUP
@@ -1395,7 +1384,7 @@ AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
 INSERT INTO pin (key) VALUES (%s::VARCHAR);
 
 -- name: user_state.insert_repositories
-INSERT INTO repository_blob (blob_id, repository, seen) VALUES (%s::INTEGER, %s::VARCHAR,
+INSERT INTO repository_blob (blob_id, repository, seen) VALUES (%s::BIGINT, %s::VARCHAR,
 %s::BIGINT);
 
 -- name: user_state.lease_items
@@ -1428,7 +1417,7 @@ blob.parsed = 0::INTEGER;
 -- name: user_state.set_name
 UPDATE ref SET source=coalesce(%(source)s, ref.source), origin=coalesce(%(origin)s,
 ref.origin), added=coalesce(%(added)s, ref.added), pulled=coalesce(%(pulled)s, ref.pulled),
-used=coalesce(%(used)s, ref.used) WHERE ref.target_id = %(target_id)s::INTEGER AND ref.name IS
+used=coalesce(%(used)s, ref.used) WHERE ref.target_id = %(target_id)s::BIGINT AND ref.name IS
 NOT DISTINCT FROM %(name)s::VARCHAR;
 
 -- name: user_state.set_times

@@ -37,7 +37,7 @@ metadata = MetaData(schema="files", naming_convention=catalog_metadata.naming_co
 class IndexedLayerColumns(TypedColumns):
     """A layer whose entries are indexed, or that cannot be read."""
 
-    id = Column(Integer, primary_key=True)
+    id = Column(_INT64, primary_key=True)
     digest: Named[str] = Column(Text, nullable=False, unique=True)
     entries: Named[int] = Column(Integer, nullable=False)
     problem: Named[str | None] = Column(Text)
@@ -50,7 +50,7 @@ indexed_layer = Table("layer", metadata, IndexedLayerColumns, sqlite_strict=True
 class DirectoryColumns(TypedColumns):
     """A directory; the path begins with a slash and ends with none, '' is the root."""
 
-    id = Column(Integer, primary_key=True)
+    id = Column(_INT64, primary_key=True)
     path: Named[str] = Column(Text, nullable=False)
 
 
@@ -60,8 +60,8 @@ directory = Table("directory", metadata, DirectoryColumns, sqlite_strict=True)
 class PathColumns(TypedColumns):
     """A path: a name in a directory; '' in '' is the root."""
 
-    id = Column(Integer, primary_key=True)
-    directory_id: Named[int] = Column(Integer, nullable=False)
+    id = Column(_INT64, primary_key=True)
+    directory_id: Named[int] = Column(_INT64, nullable=False)
     name: Named[str] = Column(Text, nullable=False)
     raw: Named[bytes | None] = Column(LargeBinary)
     """The whole path if it is not UTF-8; the name then has U+FFFD for every such byte."""
@@ -74,7 +74,7 @@ Index("ix_files_path_directory_id", path.c.directory_id)
 class AttributesColumns(TypedColumns):
     """Type, mode and owner of an entry; few combinations occur."""
 
-    id = Column(Integer, primary_key=True)
+    id = Column(_INT64, primary_key=True)
     kind: Named[int] = Column(Integer, nullable=False)
     """A `FileKind`."""
     type: Named[str] = Column(Text, nullable=False)
@@ -100,8 +100,8 @@ class EntryColumns(TypedColumns):
     """A member of a layer."""
 
     id = Column(_INT64, primary_key=True)
-    path_id: Named[int] = Column(Integer, nullable=False)
-    attributes_id: Named[int] = Column(Integer, nullable=False)
+    path_id: Named[int] = Column(_INT64, nullable=False)
+    attributes_id: Named[int] = Column(_INT64, nullable=False)
     size: Named[int] = Column(_INT64, nullable=False)
     modified: Named[int] = Column(_INT64, nullable=False)
     """Seconds since 1970."""
@@ -133,7 +133,7 @@ entry_xattr = Table(
 class ShownImageColumns(TypedColumns):
     """An image manifest whose visible files are known."""
 
-    id = Column(Integer, primary_key=True)
+    id = Column(_INT64, primary_key=True)
     digest: Named[str] = Column(Text, nullable=False, unique=True)
 
 
@@ -143,7 +143,7 @@ shown_image = Table("image", metadata, ShownImageColumns, sqlite_strict=True)
 class HiddenColumns(TypedColumns):
     """An entry that no container of an image sees."""
 
-    image_id: Named[int] = Column(Integer, primary_key=True)
+    image_id: Named[int] = Column(_INT64, primary_key=True)
     entry_id: Named[int] = Column(_INT64, primary_key=True)
     state: Named[int] = Column(Integer, nullable=False)
     """A `HiddenBy`."""

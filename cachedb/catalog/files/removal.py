@@ -21,8 +21,7 @@ def forget_removed(catalog: Catalog) -> None:
     One `stat` call if there is no index. On a full disk, or beside another writer, the rows stay
     until the next collection: they are of layers that no image has.
     """
-    path = catalog.files_path
-    if path is None or not path.exists():
+    if not catalog.has_files_index:
         return
     with suppress(StorageFailed, CacheBusy), catalog.writing_files() as connection:
         _forget_absent(connection)

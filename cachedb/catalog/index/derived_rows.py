@@ -52,13 +52,3 @@ def facts(connection: Connection) -> set[Fact]:
 def files(connection: Connection) -> dict[str, tuple[int, int]]:
     """Return the file by which each blob is known: its size, and its time in nanoseconds."""
     return {row.digest: (row.size, row.touched) for row in connection.each(stored_blobs.FILES)}
-
-
-def faults(connection: Connection) -> list[str]:
-    """Return what SQLite itself finds wrong with the database."""
-    checked = [str(row[0]) for row in connection.run("PRAGMA integrity_check")]
-    dangling = connection.run("PRAGMA foreign_key_check")
-    return [
-        *(line for line in checked if line != "ok"),
-        *(f"row {row[1]} of {row[0]} points at no row of {row[2]}" for row in dangling),
-    ]

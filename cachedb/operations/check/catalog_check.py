@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog import codecs, domains, state
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import FINGERPRINT, State
-from cachedb.catalog.index.derived_rows import facts, faults, files
+from cachedb.catalog.index.derived_rows import facts, files
 from cachedb.catalog.statements import blobs, leases, refs, validation
 from cachedb.catalog.statements.index import column_checks, sbom_rows
 from cachedb.catalog.user_state import leases as user_leases
@@ -68,7 +68,7 @@ def _open(path: Path, found: list[Finding]) -> Catalog | None:
 def _consistency(catalog: Catalog, name: str) -> Iterator[Finding]:
     try:
         with catalog.reading() as connection:
-            damage = [*faults(connection), *_values_out_of_range(connection)]
+            damage = [*connection.faults(), *_values_out_of_range(connection)]
             for fault in damage:
                 yield error(Code.CATALOG_DAMAGED, f".cachedb/{name}", fault, _REBUILD)
             yield from _overlong_leases(connection, name)

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.archive.image_tree import ImageTree, hash_members
-from cachedb.catalog.files import attached
 from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import BlobNotFound, CacheError
 from cachedb.oci import Digest
@@ -161,5 +160,5 @@ def _report(
             UnreadableLayer(Digest(row.digest), row.problem) for row in rows if row.problem
         ),
         unread=(),
-        size=attached.size_of(catalog.files_path),
+        size=catalog.files_index_size,
     )

@@ -186,7 +186,7 @@ class _Executor:
         self._connection = connection
 
     def __call__(self, text: str, parameters: Sequence[Any]) -> Sequence[Any]:
-        return self._connection.driver.execute(text, tuple(parameters)).fetchall()
+        return list(self._connection.run(text, tuple(parameters)))
 
     def run(self, statement: CompiledStatement, checked: CheckedQuery) -> Sequence[Any]:
         return self(statement.text, statement.bind(checked.values))

@@ -67,7 +67,7 @@ class Event(Record):
 
 
 class EventFilter(Record):
-    """Which operations to list: of some kinds, on some names, since a time; empty means any.
+    """Operations to list: of some kinds, on some names, since a time; empty means any.
 
     A name is one as it was recorded, a repository, a short name (`nginx`, `team/nginx:1.25`), or
     the beginning of a digest. It need not be in the cache any more.

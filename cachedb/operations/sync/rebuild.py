@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
-from cachedb.catalog.index.derived_rows import facts, faults
+from cachedb.catalog.index.derived_rows import facts
 from cachedb.catalog.replacement import replacing
 from cachedb.catalog.user_state.rescue import UserState
 from cachedb.errors import (
@@ -51,7 +51,7 @@ def rebuild(layout: Layout, path: Path) -> Rebuilt:
             with suppress(CatalogMismatch), catalog.writing() as connection:
                 kept = user_state.write(connection)
             with catalog.reading() as connection:
-                broken = faults(connection)
+                broken = connection.faults()
                 many = len(facts(connection))
             if broken:
                 raise StorageFailed(f"the new catalog is damaged: {broken[0]}")

@@ -14,6 +14,7 @@ from sqlalchemy import Boolean, bindparam, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from cachedb.patterns import lazy
 from cachedb.query.semantics.slots import derive
 from cachedb.query.statement import CompiledStatement, FixedParameter, SlotParameter
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from cachedb.query.statement import Parameter
 
 _SLOT: Final = "slot"
+_FILES_SCHEMA: Final = lazy(r"(?<![\w.\"'])files\.(?=[a-z])")
 _PARAMSTYLES: Final = {"sqlite": "qmark", "postgresql": "format"}
 
 
@@ -129,7 +131,7 @@ def render(statement: Select[*tuple[Any, ...]], name: str) -> CompiledStatement:
     values = compiled.params
     assert compiled.positiontup is not None
     found = (_parameter_of(key, values[key]) for key in compiled.positiontup)
-    return CompiledStatement(text=str(compiled), parameters=tuple(found))
+    return CompiledStatement(text=in_one_schema(str(compiled), name), parameters=tuple(found))
 
 
 @cache
@@ -138,6 +140,14 @@ def _dialect(name: str) -> Dialect:
     module = import_module(f"sqlalchemy.dialects.{name}")
     found: Dialect = module.dialect(paramstyle=_PARAMSTYLES[name])
     return found
+
+
+def in_one_schema(text: str, name: str) -> str:
+    """Remove the schema of the index of files: in a server its tables are beside the others.
+
+    SQLAlchemy's translation of schemas renames the table of a correlated subquery.
+    """
+    return text if name == "sqlite" else _FILES_SCHEMA.sub("", text)
 
 
 def _parameter_of(key: str, value: Any) -> Parameter:

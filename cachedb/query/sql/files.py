@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, and_, case, literal, or_, select, union_all
+from sqlalchemy import Integer, Text, and_, case, literal, or_, select, union_all
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -31,6 +31,8 @@ OF_PATH: Final = frozenset({"path", "name"})
 OF_ATTRIBUTES: Final = frozenset({"type", "mode", "uid", "gid"})
 """Fields that stand in the table of attributes."""
 _MICROSECONDS: Final = 1_000_000
+# PostgreSQL shifts a number of 64 bits by one of 32 only.
+_BITS: Final = literal(ENTRY_BITS, Integer())
 _WHITEOUTS: Final = (FileKind.WHITEOUT, FileKind.OPAQUE)
 _SETUID, _SETGID, _EXECUTABLE, _WRITABLE = 0o4000, 0o2000, 0o111, 0o002
 _LINKS: Final = (FileKind.SYMLINK, FileKind.HARD_LINK)
@@ -64,7 +66,7 @@ def own_value(table: FromClause, name: str) -> ColumnElement[Any] | Select[Any]:
         return select(attributes.c[name]).where(attributes.c.id == table.c.attributes_id)
     if name == "layer":
         return select(indexed_layer.c.digest).where(
-            indexed_layer.c.id == table.c.id.op(">>")(ENTRY_BITS)
+            indexed_layer.c.id == table.c.id.op(">>")(_BITS)
         )
     if name == "digest":
         digest: ColumnElement[str] = literal("sha256:") + _hex(table.c.sha256)
@@ -183,7 +185,7 @@ def _is_file() -> ColumnElement[bool]:
 
 def _is_in_layer() -> ColumnElement[bool]:
     """Join entries with their layer: by a range of ids, or by the shift of an id."""
-    low = indexed_layer.c.id.op("<<")(ENTRY_BITS)
-    high = (indexed_layer.c.id + 1).op("<<")(ENTRY_BITS)
-    of_entry = indexed_layer.c.id == entry.c.id.op(">>")(ENTRY_BITS)
+    low = indexed_layer.c.id.op("<<")(_BITS)
+    high = (indexed_layer.c.id + 1).op("<<")(_BITS)
+    of_entry = indexed_layer.c.id == entry.c.id.op(">>")(_BITS)
     return and_(entry.c.id >= low, entry.c.id < high, of_entry)

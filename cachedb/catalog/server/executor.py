@@ -1,0 +1,116 @@
+"""Executor of named statements on a connection of psycopg."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from psycopg import errors, sql
+from psycopg.adapt import Loader
+
+from cachedb.catalog.executor import Connection
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import psycopg
+
+    from cachedb.catalog.executor import Bound
+    from cachedb.catalog.statement import Insert, Write
+
+_FEW = 8
+"""Rows that are inserted by one statement each, which needs fewer messages than COPY."""
+_INSERT = re.compile(r"INSERT INTO ([\w.\"]+ \([^)]*\)) VALUES \([^)]*\)", re.DOTALL)
+
+
+class ServerConnection(Connection):
+    """A connection inside a transaction of a `ServerCatalog`.
+
+    No statement is prepared by name and nothing outlives the transaction, so that a pooler may
+    give each transaction to another connection of the server.
+    """
+
+    __slots__ = ()
+
+    dialect = "postgresql"
+
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        super().__init__(cast("Any", driver))
+
+    def write_each(self, statement: Write, rows: Iterable[Mapping[str, Bound]]) -> int:
+        """Run a write once for each mapping of values; return how many rows were changed."""
+        with self.driver.cursor() as cursor:
+            cursor.executemany(self._texts[statement.name], list(rows))
+            return max(int(cursor.rowcount), 0)
+
+    def insert(self, statement: Insert, rows: Iterable[Sequence[Bound]]) -> None:
+        """Insert rows of plain values in the order of the columns of the statement, by COPY."""
+        text = self._texts[statement.name]
+        listed = list(rows)
+        with self.driver.cursor() as cursor:
+            if len(listed) <= _FEW:
+                cursor.executemany(text, listed)
+                return
+            with cursor.copy(_copy_text(text)) as copy:
+                for row in listed:
+                    copy.write_row(row)
+
+    def insert_one(self, statement: Insert, *values: Bound) -> int:
+        """Insert one row; return the id that it got, or 0 of a table without one."""
+        cursor = self.driver.execute(self._texts[statement.name], values)
+        row = cursor.fetchone() if cursor.description is not None else None
+        return 0 if row is None else int(row[0])
+
+    @contextmanager
+    def only_reading(
+        self, seconds: float, prepare: Callable[[sqlite3.Connection], None]
+    ) -> Iterator[None]:
+        """Interrupt statements that take longer; the transaction refuses writes already.
+
+        Raises:
+            TimeoutError: A statement was interrupted.
+        """
+        del prepare  # the server has its own regular expressions
+        limit = sql.SQL("SET LOCAL statement_timeout = {}")
+        self.driver.execute(limit.format(sql.Literal(f"{max(int(seconds * 1000), 1)}ms")))
+        try:
+            yield
+        except errors.QueryCanceled as error:
+            raise TimeoutError from error
+
+    def faults(self) -> list[str]:
+        """Return nothing: pages and foreign keys are the server's to check."""
+        return []
+
+
+class _Truth(Loader):
+    """BOOLEAN as the numbers that SQLite has for it."""
+
+    def load(self, data: Any) -> int:
+        return int(bytes(data) == b"t")
+
+
+class _Number(Loader):
+    """NUMERIC, the type of sums, as a plain number."""
+
+    def load(self, data: Any) -> int | float:
+        text = bytes(data).decode()
+        return float(text) if "." in text else int(text)
+
+
+def prepare(driver: psycopg.Connection[Any]) -> None:
+    """Make a connection return the types of Python that SQLite's driver returns."""
+    driver.prepare_threshold = None
+    driver.adapters.register_loader("bool", _Truth)
+    driver.adapters.register_loader("numeric", _Number)
+
+
+@cache
+def _copy_text(text: str) -> str:
+    """Return the COPY that inserts the same columns as an INSERT of values."""
+    found = _INSERT.match(text)
+    assert found is not None, text
+    return f"COPY {found[1]} FROM STDIN"

@@ -1,0 +1,83 @@
+"""Revision of a catalog in a server: its schema, made and upgraded by the same migrations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from cachedb.catalog import compiled
+from cachedb.catalog.enums import SCHEMA_VERSION
+from cachedb.errors import CatalogMismatch, SchemaTooNew
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Driver = psycopg.Connection[Any]
+
+OLDEST = 150000
+"""Version of PostgreSQL, as `server_version_num` counts."""
+
+
+def check_database(driver: Driver) -> None:
+    """Refuse a database that cannot hold a catalog.
+
+    Raises:
+        CatalogMismatch: Its encoding is not UTF-8, or the server is older than PostgreSQL 15.
+    """
+    ((encoding, version),) = driver.execute(
+        "SELECT current_setting('server_encoding'), current_setting('server_version_num')::INTEGER"
+    )
+    if encoding != "UTF8":
+        what = f"the encoding of the database is {encoding}, and names of images are UTF-8"
+        raise CatalogMismatch(what, hint="createdb --encoding=UTF8 --template=template0 NAME")
+    if version < OLDEST:
+        raise CatalogMismatch(f"the server is PostgreSQL {version // 10000}: 15 is the oldest")
+
+
+def schema_id(driver: Driver, name: str) -> int | None:
+    """Return what tells a schema from one that replaced it; None if there is none."""
+    row = driver.execute("SELECT oid FROM pg_namespace WHERE nspname = %s", (name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def version_of(driver: Driver, name: str) -> int:
+    """Return the version of the tables in a schema; 0 if it holds no table.
+
+    Raises:
+        CatalogMismatch: The tables are of some other program.
+        SchemaTooNew: A newer cachedb has made them.
+    """
+    tables = {
+        str(table)
+        for (table,) in driver.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = ("
+            "SELECT oid FROM pg_namespace WHERE nspname = %s) AND relkind IN ('r', 'p', 'v', 'm')",
+            (name,),
+        )
+    }
+    if not tables:
+        return 0
+    if not {"alembic_version", "blob", "ref"} <= tables:
+        raise CatalogMismatch(
+            f"the schema {name!r} of the database holds tables of some other program",
+            hint="choose another with ?cache=NAME",
+        )
+    query = sql.SQL("SELECT version_num FROM {}.alembic_version").format(sql.Identifier(name))
+    row = driver.execute(query).fetchone()
+    version = int(row[0]) if row is not None and str(row[0]).isdecimal() else 0
+    if version == 0:
+        raise CatalogMismatch(f"the schema {name!r} does not say its revision")
+    if version > SCHEMA_VERSION:
+        raise SchemaTooNew(
+            f"the catalog has schema {version} and this cachedb knows {SCHEMA_VERSION}",
+            hint="use the newer cachedb",
+        )
+    return version
+
+
+def create(driver: Driver, name: str) -> None:
+    """Make a schema and the tables of this version, inside the caller's transaction."""
+    driver.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
+    for _, _, text in (*compiled.tables("postgresql"), *compiled.file_tables("postgresql")):
+        driver.execute(text)

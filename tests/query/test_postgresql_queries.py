@@ -1,0 +1,97 @@
+"""Queries on PostgreSQL mean what the evaluator and SQLite say."""
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from cachedb.catalog.server.catalog import ServerCatalog
+from cachedb.query import plan_cache
+from cachedb.query.results import OutputColumn
+from cachedb.query.semantics.check import check
+from cachedb.query.syntax.parser import parse
+from cachedb.query.syntax.tree import Query
+from tests.postgresql import Server, serving
+from tests.query import databases, generate, on_server
+from tests.query.databases import SAVED
+from tests.query.evaluator import Evaluator
+from tests.query.examples import EXAMPLES
+from tests.query.random_queries import Writer
+
+CACHES = 6
+QUERIES = 60
+"""Random queries of sets for each cache; half as many with clauses."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def small(server: Server, evaluator: Evaluator) -> Iterator[ServerCatalog]:
+    with on_server.catalog(evaluator.cache, server.fresh()) as found:
+        yield found
+
+
+def rows(catalog: ServerCatalog, text: str) -> list[tuple[object, ...]]:
+    checked = check(parse(text, saved=SAVED), now=generate.NOW)
+    statement = plan_cache.compile_rows(checked, "postgresql").statement
+    columns = [OutputColumn.of(column) for column in checked.columns]
+    with catalog.reading() as connection:
+        found = list(connection.run(statement.text, statement.bind(checked.values)))
+    return [
+        tuple(databases.microseconds(c.read(v)) for c, v in zip(columns, row, strict=True))
+        for row in found
+    ]
+
+
+def ids(catalog: ServerCatalog, query: Query) -> list[int]:
+    checked = check(query, now=generate.NOW)
+    statement = plan_cache.compile_ids(checked, "postgresql").statement
+    with catalog.reading() as connection:
+        return [key for (key,) in connection.run(statement.text, statement.bind(checked.values))]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_finds_on_postgresql_what_it_asks_for(
+    name: str, small: ServerCatalog, evaluator: Evaluator
+) -> None:
+    _, text = EXAMPLES[name]
+    query = parse(text, saved=SAVED)
+    columns = [column.name for column in check(query, now=generate.NOW).columns]
+
+    assert rows(small, text) == evaluator.rows(query, columns)
+
+
+def agree(catalog: ServerCatalog, evaluator: Evaluator, rng: random.Random, queries: int) -> None:
+    for number in range(queries):
+        text = Writer(rng, evaluator.cache, depth=rng.choice((1, 2, 2, 3))).query()
+        query = parse(text, saved=SAVED)
+        assert sorted(ids(catalog, query)) == sorted(evaluator.select(query)), text
+        if number % 2:
+            text, columns = Writer(rng, evaluator.cache).with_clauses()
+            assert rows(catalog, text) == evaluator.rows(parse(text, saved=SAVED), columns), text
+
+
+def on_generated_caches(server: Server, seeds: range, queries: int) -> None:
+    for seed in seeds:
+        rng = random.Random(f"postgresql {seed}")
+        cache = generate.build(rng, rng.randint(2, 14))
+        with ExitStack() as stack:
+            catalog = stack.enter_context(on_server.catalog(cache, server.fresh()))
+            agree(catalog, Evaluator(cache, generate.NOW), rng, queries)
+
+
+def test_random_queries_on_postgresql_mean_what_the_evaluator_says(server: Server) -> None:
+    on_generated_caches(server, range(CACHES), QUERIES)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(24))
+def test_twenty_thousand_queries_on_postgresql_mean_what_the_evaluator_says(
+    server: Server, seed: int
+) -> None:
+    on_generated_caches(server, range(seed, seed + 1), 560)
