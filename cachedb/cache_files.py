@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cachedb import arguments
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from cachedb.arguments import Names, Observer, Platforms
     from cachedb.oci import Digest
     from cachedb.operations.archives.inspect_image import CachedImage
+    from cachedb.operations.files.arriving_layers import ArrivingLayers
     from cachedb.operations.files.compare import ImageDifference
     from cachedb.operations.files.image_layers import ImageLayers, LayerListings, UnreadImage
     from cachedb.operations.files.index_files import FilesIndexed
@@ -106,6 +108,35 @@ class CacheFiles(CacheReader):
         return index_files.index_files(
             self.layout, self.catalog, images, arguments.observer(progress), unread
         )
+
+    @contextmanager
+    def indexing_arrivals(self) -> Iterator[ArrivingLayers]:
+        """Index the files of layers that are pulled or imported inside the block.
+
+        They are read from the bytes that are hashed, and not again. `index_arrived` then completes
+        the index of their images; layers that are indexed stay so if the block is interrupted.
+        """
+        from cachedb.operations.files.arriving_layers import ArrivingLayers
+
+        arrivals = ArrivingLayers(self.catalog)
+        with self.layout.observing(arrivals):
+            yield arrivals
+
+    def index_arrived(
+        self, arrivals: ArrivingLayers, names: Names, progress: Observer | None = None
+    ) -> FilesIndexed:
+        """Index the images that arrived: layers that were here before, and what each image shows.
+
+        What was indexed of other archives than layers is removed. As `index_files` otherwise.
+        """
+        from cachedb.operations.files import index_files
+
+        images, unread = self._all_layers(names, None)
+        found = index_files.index_files(
+            self.layout, self.catalog, images, arguments.observer(progress), unread
+        )
+        arrivals.forget_others({layer.digest for image in images for layer in image.layers})
+        return found
 
     def drop_files_index(self) -> bool:
         """Remove the index of files; return whether there was one."""

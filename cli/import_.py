@@ -10,6 +10,7 @@ import typer
 
 from cachedb.cli.options.cache import CacheOption, create_cache
 from cachedb.cli.options.common import FormatOption, QuietOption
+from cachedb.cli.options.indexing import IndexFilesOption, indexing, not_indexing
 from cachedb.cli.render import output
 from cachedb.cli.render.actions import print_items
 from cachedb.cli.render.tables import Column, Format
@@ -37,6 +38,7 @@ def command(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace other images that have the same names.")
     ] = False,
+    index_files: IndexFilesOption = False,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
@@ -51,13 +53,18 @@ def command(
     from cachedb.operations.archives.import_ import ImportOptions
 
     options = ImportOptions(name=name, may_replace=replace)
-    with create_cache(cache) as opened, watching(quiet=quiet) as progress:
+    with (
+        create_cache(cache) as opened,
+        watching(quiet=quiet) as progress,
+        (indexing if index_files else not_indexing)(opened, progress) as arrived,
+    ):
         imported: list[Imported] = []
         try:
             for file in files:
                 images = _take_in(opened, file, options, progress)
                 _print(images, form, quiet=quiet)
                 imported += images
+                arrived += [each.name or str(each.descriptor.digest) for each in images]
                 if not images:
                     output.tell(f"{file}: no images")
         finally:  # a file that fails does not undo those before it

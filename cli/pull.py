@@ -15,6 +15,7 @@ from cachedb.cli.options.common import (
     QuietOption,
     platforms,
 )
+from cachedb.cli.options.indexing import IndexFilesOption, indexing, not_indexing
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -57,6 +58,7 @@ def command(
     force: Annotated[
         bool, typer.Option("--force", help="Accept an image of another platform than --platform.")
     ] = False,
+    index_files: IndexFilesOption = False,
     jobs: JobsOption = None,
     mirror: MirrorOption = None,
     insecure: InsecureOption = None,
@@ -77,10 +79,9 @@ def command(
     from cachedb.operations.transfer.pull import PullOptions
     from cachedb.operations.transfer.workers import JOBS
 
-    wanted = platforms(platform, arch)
-    if wanted and all_platforms:
+    if (wanted := platforms(platform, arch)) and all_platforms:
         raise InvalidInput("--platform and --all-platforms exclude each other")
-    references = [Reference.parse(name) for name in names]
+    references = list(map(Reference.parse, names))
     options = PullOptions(
         platforms=wanted,
         jobs=jobs or JOBS,
@@ -92,9 +93,11 @@ def command(
         create_cache(cache) as opened,
         connector(mirror, insecure, cert_file, client_cert, trust_realm) as connect,
         watching(quiet=quiet) as progress,
+        (indexing if index_files else not_indexing)(opened, progress) as arrived,
     ):
         present = opened.present(references, wanted) if if_missing else ()
-        names_there = {each.name for each in present}
-        missing = [r for r in references if str(r.with_default_tag()) not in names_there]
-        report = opened.pull_each(missing, connect, options, progress)
-    print_report(report._replace(present=present), form, quiet=quiet)
+        there = {each.name for each in present}
+        missing = [each for each in references if str(each.with_default_tag()) not in there]
+        found = opened.pull_each(missing, connect, options, progress)._replace(present=present)
+        arrived += [each.name for each in (*present, *found.pulled)]
+    print_report(found, form, quiet=quiet)

@@ -16,6 +16,7 @@ from cachedb.cli.options.common import (
     QuietOption,
     platforms,
 )
+from cachedb.cli.options.indexing import IndexFilesOption, indexing, not_indexing
 from cachedb.cli.options.registries import (
     CertificateOption,
     ClientCertificateOption,
@@ -53,6 +54,7 @@ def command(
     platform: PlatformOption = None,
     arch: ArchOption = None,
     cache: CacheOption = None,
+    index_files: IndexFilesOption = False,
     jobs: JobsOption = None,
     mirror: MirrorOption = None,
     insecure: InsecureOption = None,
@@ -87,7 +89,9 @@ def command(
             _print_plan(plan, form, quiet=quiet)
             return
         with create_cache(cache) as opened, watching(quiet=quiet) as progress:
-            report = opened.pull_each(plan.references, connect, options, progress)
+            with (indexing if index_files else not_indexing)(opened, progress) as arrived:
+                report = opened.pull_each(plan.references, connect, options, progress)
+                arrived += [each.name for each in report.pulled]
             failures = (*plan.failures, *report.failures)
             removed = _prune(opened, plan) if prune and not failures else ()
     if prune and failures:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cachedb.layout.index_json import IndexJson
     from cachedb.layout.quarantine import Quarantine
     from cachedb.layout.staging.area import StagingArea
+    from cachedb.layout.staging.arrivals import Arrivals
     from cachedb.layout.staging.ingest import Ingests
     from cachedb.layout.temporary_files import TemporaryFiles
 
@@ -50,6 +51,7 @@ class Layout(PrivateDirectory, Closing):
         super().__init__(root, descriptor)
         self.blobs: BlobStore = BlobStore(descriptor)
         self._parsed: tuple[bytes, IndexJson] | None = None
+        self._arrivals: Arrivals | None = None
 
     @property
     def health(self) -> LayoutHealth:
@@ -261,9 +263,19 @@ class Layout(PrivateDirectory, Closing):
         """
         from cachedb.layout import locks
         from cachedb.layout.staging.area import StagingArea
+        from cachedb.layout.staging.arrivals import UNOBSERVED
 
         with self._private() as private, locks.staging(private):
-            yield StagingArea(private, self.blobs)
+            yield StagingArea(private, self.blobs, self._arrivals or UNOBSERVED)
+
+    @contextmanager
+    def observing(self, arrivals: Arrivals) -> Iterator[None]:
+        """Pass the bytes of blobs that are staged inside of the block to an observer."""
+        before, self._arrivals = self._arrivals, arrivals
+        try:
+            yield
+        finally:
+            self._arrivals = before
 
     def clear_staging(self, kept: Collection[str] = ()) -> int:
         """Remove unused blobs and parts from the staging area: `StagingArea.clear`."""

@@ -1,5 +1,6 @@
 """``files``, ``cat``, ``diff`` and ``waste``: what they print, and bad input in one line."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -156,6 +157,32 @@ def test_index_files_prints_json(run: Run, cache: Path) -> None:
 
     assert (found["images"], found["read"], found["entries"]) == (2, 2, 11)
     assert found["unreadable"] == []
+
+
+def test_import_indexes_the_files_of_its_images(run: Run, tmp_path: Path) -> None:
+    archive = tmp_path / "app.tar"
+    archive.write_bytes(images.archive({NAME: images.image(layer(*BASE))}))
+    to = tmp_path / "cache"
+
+    done = run(to, "import", str(archive), "--index-files")
+
+    assert (done.code, done.err) == (0, "")
+    assert succeed(run, to, "query", "-q", "refs file:/etc/motd") == f"{NAME}\n"
+    again = run(to, "index", "files", "--all")
+    assert again.err.startswith("indexed 0 layers of 1 image, 1 known before")
+
+
+def test_import_warns_of_a_layer_that_cannot_be_indexed(run: Run, tmp_path: Path) -> None:
+    broken = images.Blob(
+        gzip.compress(b"no tar" * 999), images.OCI_LAYER_GZIP, "sha256:" + "0" * 64
+    )
+    archive = tmp_path / "app.tar"
+    archive.write_bytes(images.archive({NAME: images.image(broken)}))
+
+    done = run(tmp_path / "cache", "import", str(archive), "--index-files")
+
+    assert done.code == 0
+    assert done.err.startswith(f"warning: cannot index layer {broken.digest}: layer sha256:")
 
 
 def test_index_files_drops_the_index(run: Run, cache: Path) -> None:

@@ -11,8 +11,11 @@ from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import CacheBusy, StorageFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.oci import Digest
 
 
 def forget_removed(catalog: Catalog) -> None:
@@ -27,6 +30,13 @@ def forget_removed(catalog: Catalog) -> None:
         _forget_absent(connection)
 
 
+def forget_layers(catalog: Catalog, digests: Collection[Digest]) -> None:
+    """Delete what is indexed of some layers, of which no image is indexed."""
+    with catalog.writing_files() as connection:
+        rows = (connection.first(statements.LAYER, digest=digest) for digest in digests)
+        _forget(connection, [row.id for row in rows if row is not None])
+
+
 def _forget_absent(connection: Connection) -> None:
     """Delete the layers and images that are not in the layout any more, and their paths."""
     images = connection.values(statements.ABSENT_IMAGES)
@@ -34,8 +44,12 @@ def _forget_absent(connection: Connection) -> None:
         connection.write(statements.DELETE_HIDDEN, ids=many(images))
         connection.write(statements.DELETE_IMAGES, ids=many(images))
     layers = connection.values(statements.ABSENT_LAYERS)
-    if not layers:
-        return
+    if layers:
+        _forget(connection, layers)
+
+
+def _forget(connection: Connection, layers: Sequence[int]) -> None:
+    """Delete layers with their entries, and the paths that no other layer has."""
     for layer in layers:
         low, high = layer << ENTRY_BITS, (layer + 1) << ENTRY_BITS
         connection.write(statements.DELETE_XATTRS, low=low, high=high)

@@ -27,6 +27,7 @@ from cachedb.layout.directories import (
     write_all,
 )
 from cachedb.layout.locks import exclusive_staging, make_locked, try_flock
+from cachedb.layout.staging.arrivals import UNOBSERVED
 from cachedb.oci.digest import Digest
 from cachedb.patterns import lazy
 from cachedb.system_calls import sync
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
     from cachedb.layout.blobs import BlobStore
+    from cachedb.layout.staging.arrivals import Arrivals, ArrivingBlob
 
 _PART = os.O_RDWR | os.O_CREAT
 _COMPLETE = lazy(r"(sha256|sha384|sha512)-([0-9a-f]+)")
@@ -45,13 +47,14 @@ _CHUNK = 1 << 20
 class BlobWriter:
     """Append bytes to a partial blob, of which `offset` bytes are written and hashed.
 
-    `write` appends; `check` compares size and hash.
+    `write` appends; `check` compares size and hash. `arriving` receives the bytes that are hashed.
     """
 
-    def __init__(self, descriptor: int, digest: Digest, size: int) -> None:
+    def __init__(self, descriptor: int, digest: Digest, size: int, arriving: ArrivingBlob) -> None:
         self._descriptor = descriptor
         self._digest = digest
         self._size = size
+        self._arriving = arriving
         self._hasher: _Hash = digest.hasher()
         self.offset: int = 0
         self._resume()
@@ -68,8 +71,7 @@ class BlobWriter:
             raise CorruptBlob(self._digest, f"is longer than the {self._size} bytes declared")
         with storing("write a blob"):
             write_all(self._descriptor, chunk)
-        self._hasher.update(chunk)
-        self.offset += len(chunk)
+        self._take(chunk)
 
     def restart(self) -> None:
         """Discard the bytes written so far."""
@@ -77,6 +79,7 @@ class BlobWriter:
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
         self._hasher = self._digest.hasher()
+        self._arriving.restart()
         self.offset = 0
 
     def check(self) -> None:
@@ -97,18 +100,26 @@ class BlobWriter:
     def _resume(self) -> None:
         with storing("read the part of a blob"):
             while chunk := os.read(self._descriptor, _CHUNK):
-                self._hasher.update(chunk)
-                self.offset += len(chunk)
+                self._take(chunk)
         if self.offset > self._size:
             self.restart()
 
+    def _take(self, chunk: bytes | memoryview) -> None:
+        self._hasher.update(chunk)
+        self._arriving.take(chunk)
+        self.offset += len(chunk)
+
 
 class StagingArea:
-    """Write blobs and publish them into one layout; safe for several threads and processes."""
+    """Write blobs and publish them into one layout; safe for several threads and processes.
 
-    def __init__(self, private: int, blobs: BlobStore) -> None:
+    `arrivals` observes the bytes of every blob that is written.
+    """
+
+    def __init__(self, private: int, blobs: BlobStore, arrivals: Arrivals = UNOBSERVED) -> None:
         self._private = private
         self._blobs = blobs
+        self._arrivals = arrivals
 
     def has(self, digest: Digest, size: int) -> bool:
         """Return whether the blob is staged completely."""
@@ -136,11 +147,12 @@ class StagingArea:
             if descriptor is None:
                 yield None
                 return
-            with closing(descriptor):
-                writer = BlobWriter(descriptor, digest, size)
+            with closing(descriptor), _arriving(self._arrivals, digest) as arriving:
+                writer = BlobWriter(descriptor, digest, size, arriving)
                 yield writer
                 writer.check()
                 complete(ingest, descriptor, f"{name_of(digest)}.part", name_of(digest))
+                arriving.complete(digest)
 
     def add(self, digest: Digest, content: bytes) -> None:
         """Stage a small blob, unless it is staged already."""
@@ -155,10 +167,15 @@ class StagingArea:
     ) -> tuple[Digest, int]:
         """Stage a blob whose digest is known only at its end; return digest and size in bytes."""
         name = f"unnamed-{os.urandom(8).hex()}.part"
-        with self._ingest() as ingest, closing(make_locked(ingest, name)) as descriptor:
+        with (
+            self._ingest() as ingest,
+            closing(make_locked(ingest, name)) as descriptor,
+            _arriving(self._arrivals, None) as arriving,
+        ):
             try:
-                digest, size = _write_hashing(descriptor, chunks, algorithm)
+                digest, size = _write_hashing(descriptor, chunks, algorithm, arriving)
                 complete(ingest, descriptor, name, name_of(digest))
+                arriving.complete(digest)
             except BaseException:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=ingest)
@@ -263,13 +280,27 @@ class StagingArea:
             os.close(descriptor)
 
 
-def _write_hashing(descriptor: int, chunks: Iterable[bytes], algorithm: str) -> tuple[Digest, int]:
+@contextmanager
+def _arriving(arrivals: Arrivals, expected: Digest | None) -> Iterator[ArrivingBlob]:
+    """Yield the observer of one blob, which is abandoned if the block fails."""
+    arriving = arrivals.open(expected)
+    try:
+        yield arriving
+    except BaseException:
+        arriving.abandon()
+        raise
+
+
+def _write_hashing(
+    descriptor: int, chunks: Iterable[bytes], algorithm: str, arriving: ArrivingBlob
+) -> tuple[Digest, int]:
     hasher = Digest.of(b"", algorithm).hasher()
     size = 0
     for chunk in chunks:
         with storing("write a blob"):
             write_all(descriptor, chunk)
         hasher.update(chunk)
+        arriving.take(chunk)
         size += len(chunk)
     return Digest(f"{algorithm}:{hasher.hexdigest()}"), size
 

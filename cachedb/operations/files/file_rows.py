@@ -10,7 +10,7 @@ from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.catalog.files.file_codes import ENTRY_BITS, MOST_ENTRIES, FileKind, HiddenBy
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import file_entries as statements
-from cachedb.errors import InvalidArchive
+from cachedb.errors import CacheError, InvalidArchive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,12 +47,8 @@ def write_layer(connection: Connection, layer: Digest, files: Sequence[LayerFile
 
     Costs about 8 µs an entry; reads the paths in the directories of the layer first.
 
-    Raises:
-        InvalidArchive: The layer has more entries than the index can number.
+    There are at most `MOST_ENTRIES`.
     """
-    if len(files) > MOST_ENTRIES:
-        why = f"has {len(files)} entries; the index holds at most {MOST_ENTRIES} of a layer"
-        raise InvalidArchive(f"layer {layer}", why)
     layer_id = connection.insert_one(statements.ADD_LAYER, layer, len(files), None)
     first = layer_id << ENTRY_BITS
     places = [_place(file.member) for file in files]
@@ -84,9 +80,23 @@ def write_layer(connection: Connection, layer: Digest, files: Sequence[LayerFile
     return layer_id
 
 
-def write_problem(connection: Connection, layer: Digest, problem: str) -> None:
-    """Record that a layer cannot be read, and why."""
-    connection.insert_one(statements.ADD_LAYER, layer, 0, problem)
+def write_found(
+    connection: Connection, layer: Digest, found: list[LayerFile] | CacheError
+) -> None:
+    """Write the entries of a layer, or record why it cannot be read or has too many."""
+    problem = found if isinstance(found, CacheError) else _excess(layer, found)
+    if problem is not None:
+        connection.insert_one(statements.ADD_LAYER, layer, 0, str(problem))
+    elif not isinstance(found, CacheError):
+        write_layer(connection, layer, found)
+
+
+def _excess(layer: Digest, files: Sequence[LayerFile]) -> InvalidArchive | None:
+    """Return what to say of a layer with more entries than the index can number."""
+    if len(files) <= MOST_ENTRIES:
+        return None
+    why = f"has {len(files)} entries; the index holds at most {MOST_ENTRIES} of a layer"
+    return InvalidArchive(f"layer {layer}", why)
 
 
 def read_layer(connection: Connection, layer_id: int) -> list[LayerFile]:

@@ -66,6 +66,7 @@ def index_files(
     with its problem and stops no other. `progress` is told of each layer with its stored bytes.
     """
     layers = {layer.digest: layer for image in images for layer in image.layers}
+    names = {layer.digest: image.name for image in reversed(images) for layer in image.layers}
     with catalog.reading_files() as connection:
         known = {row.digest for row in connection.each(statements.LAYERS)}
     wanted = [layer for digest, layer in layers.items() if digest not in known]
@@ -77,19 +78,12 @@ def index_files(
             continue
         with catalog.writing_files() as connection:
             if connection.first(statements.LAYER, digest=layer.digest) is None:
-                _write(connection, layer, found)
+                file_rows.write_found(connection, layer.digest, found)
         how = "unreadable" if isinstance(found, CacheError) else "indexed"
-        progress.finish(layer.digest, layer.size, how)
+        progress.finish(layer.digest, layer.size, f"{how} for {names[layer.digest]}")
     _find_visible(catalog, images)
     report = _report(catalog, images, layers, read=len(wanted) - len(missing))
     return report.replace(unreadable=(*report.unreadable, *missing), unread=tuple(unread))
-
-
-def _write(connection: Connection, layer: Descriptor, found: list[LayerFile] | CacheError) -> None:
-    if isinstance(found, CacheError):
-        file_rows.write_problem(connection, layer.digest, str(found))
-    else:
-        file_rows.write_layer(connection, layer.digest, found)
 
 
 def _read_each(layout: Layout, layers: Sequence[Descriptor]) -> Iterator[Reading]:
