@@ -17,6 +17,7 @@ _CHUNK = 1 << 20
 
 
 def command(
+    ctx: typer.Context,
     image: Annotated[
         str,
         typer.Argument(
@@ -31,10 +32,11 @@ def command(
     """Print one file of an image, after the digest of its layer was checked.
 
     Symlinks are followed inside the image. Nothing is printed if the layer is damaged. The content
-    is printed as it is: --format has no effect.
+    is printed as it is, in no other format.
     """
     from cachedb.oci import Platform
 
+    _refuse_format(ctx)
     name, path = parse_image_path(image)
     if path is None:
         hint = f"cachedb cat {shlex.quote(f'{image}:/etc/os-release')}"
@@ -45,3 +47,13 @@ def command(
     with content.stream as stream:
         while chunk := stream.read(_CHUNK):
             sys.stdout.buffer.write(chunk)
+
+
+def _refuse_format(ctx: typer.Context) -> None:
+    """Refuse --format on the command line; that of the environment is for other commands too."""
+    source = ctx.get_parameter_source("form")
+    if source is not None and source.name == "COMMANDLINE":
+        hint = (
+            "omit --format; cachedb files NAME:PATH --format json prints what is known of a file"
+        )
+        raise InvalidInput("cat prints the content of a file as it is, in no format", hint=hint)

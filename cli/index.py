@@ -45,6 +45,8 @@ def command(
 
     if sum((bool(names), where is not None, everything, drop)) != 1:
         raise InvalidInput("name images, or give one of --where, --all and --drop")
+    if form is not Format.TABLE:
+        tables.refuse_columns(form)
     with open_cache(cache) as opened:
         if drop:
             existed = opened.drop_files_index()

@@ -126,6 +126,9 @@ def test_waste_names_an_image_that_cannot_be_measured(run: Run, tmp_path: Path) 
         (["cat", ":/etc/motd"], 2, "has no name of an image"),
         (["cat", f"{NAME}:/etc"], 2, "is a directory, not a file"),
         (["cat", f"{NAME}:/absent"], 3, "has no file '/absent'"),
+        (["cat", f"{NAME}:/etc/motd", "--format", "json"], 2, "as it is, in no format"),
+        (["--format", "{path}", "cat", f"{NAME}:/etc/motd"], 2, "as it is, in no format"),
+        (["index", "files", "--all", "--format", "csv"], 2, "cannot be printed as csv"),
         (["files", f"{NAME}:/absent"], 3, "has no file '/absent'"),
         (["files", "example.com/none:1"], 3, "example.com/none:1"),
         (["files", "--tree", "-q", NAME], 2, "--tree prints names as a tree"),
@@ -183,6 +186,20 @@ def test_import_warns_of_a_layer_that_cannot_be_indexed(run: Run, tmp_path: Path
 
     assert done.code == 0
     assert done.err.startswith(f"warning: cannot index layer {broken.digest}: layer sha256:")
+
+
+def test_index_files_refuses_a_format_before_it_reads(run: Run, cache: Path) -> None:
+    run(cache, "index", "files", "--all", "--format", "{name}")
+
+    assert run(cache, "index", "files", "--drop").err == "there is no index of files\n"
+
+
+def test_cat_ignores_the_format_of_the_environment(
+    run: Run, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHEDB_FORMAT", "json")
+
+    assert succeed(run, cache, "cat", f"{NAME}:/etc/motd") == "one\n"
 
 
 def test_index_files_drops_the_index(run: Run, cache: Path) -> None:
