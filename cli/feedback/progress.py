@@ -7,6 +7,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cachedb.cli.feedback.choices import is_progress_wanted
 from cachedb.cli.render.output import show, tell
 from cachedb.cli.render.output import size as readable
 from cachedb.operations.transfer.progress import Progress
@@ -25,14 +26,25 @@ _WORTH_A_LINE = 1_000_000
 
 @contextmanager
 def watching(*, quiet: bool) -> Iterator[Progress]:
-    """Yield a progress display for stderr: bars on a terminal, else lines."""
+    """Yield a progress display for stderr: bars on a terminal, else lines.
+
+    With --no-progress, notes alone are printed.
+    """
     if quiet:
         yield Progress()
+    elif not is_progress_wanted():
+        yield _Notes()
     elif not sys.stderr.isatty():
         yield _Lines()
     else:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
         from rich.progress import Progress as Bars
 
         columns = (
@@ -40,20 +52,25 @@ def watching(*, quiet: bool) -> Iterator[Progress]:
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
+            TimeRemainingColumn(compact=True),
         )
         with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
             yield _Bars(bars)
 
 
-class _Lines(Progress):
+class _Notes(Progress):
+    """Print notes, and no progress."""
+
+    def note(self, line: str) -> None:
+        tell(line)
+
+
+class _Lines(_Notes):
     """Print a line for each finished blob of at least 1 MB."""
 
     def finish(self, digest: Digest, size: int, how: str = "") -> None:
         if size >= _WORTH_A_LINE:
             tell(f"{digest}  {readable(size)}  {how}".rstrip())
-
-    def note(self, line: str) -> None:
-        tell(line)
 
 
 class _Blob:

@@ -168,6 +168,23 @@ def test_a_pipe_gets_nothing_when_quiet(run: Run, places: tuple[str, str], tmp_p
         assert (done.code, done.out, done.err) == (0, f"{IMAGE.digest}\n", "")
 
 
+def test_no_progress_prints_neither_bars_nor_lines_of_blobs(
+    run: Run, places: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name, other = places
+    assert run(tmp_path, "pull", name, "--no-progress").err == ""
+    terminal = made_terminal(monkeypatch)
+    assert run(tmp_path, "--no-progress", "push", name, "--remote-name", other).code == 0
+    assert terminal.getvalue() == ""
+
+
+def test_a_variable_of_the_environment_suppresses_progress(
+    run: Run, places: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CACHEDB_NO_PROGRESS", "1")
+    assert run(tmp_path, "pull", places[0]).err == ""
+
+
 # -- what the bars say -------------------------------------------------------------------------
 
 SMALL = IMAGE.layers[1]
