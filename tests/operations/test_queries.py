@@ -73,11 +73,11 @@ def test_targets_are_names_and_queries_together(cache: Cache) -> None:
 def test_a_query_that_takes_too_long_is_interrupted(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cachedb.catalog import query_limits  # noqa: PLC0415
+    from cachedb.catalog import executor, query_limits  # noqa: PLC0415
 
     monkeypatch.setattr(query_limits, "QUERY_SECONDS", type(QUERY_SECONDS)(
         name="query seconds", variable="X", value=-1))  # fmt: skip
-    monkeypatch.setattr(query_limits, "_STEPS", 1)
+    monkeypatch.setattr(executor, "_STEPS", 1)
     with pytest.raises(LimitExceeded, match="query seconds"):
         cache.query("refs sort -exclusive")
     with cache.catalog.reading() as connection:

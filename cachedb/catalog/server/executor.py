@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _FEW = 8
 """Rows that are inserted by one statement each, which needs fewer messages than COPY."""
-_INSERT = re.compile(r"INSERT INTO ([\w.\"]+ \([^)]*\)) VALUES \([^)]*\)", re.DOTALL)
+_INSERT = re.compile(r"INSERT INTO ([\w.\"]+ \([^)]*\)) VALUES\s*\([^)]*\)", re.DOTALL)
 
 
 class ServerConnection(Connection):
