@@ -43,7 +43,7 @@ def command(
         typer.Option(
             "--operation",
             metavar="OPERATION",
-            help="Operations of this kind only: pull, rm, gc, … Can be repeated.",
+            help="Operations of this kind only: pull, rm, gc or another. Can be repeated.",
         ),
     ] = None,
     limit: Annotated[

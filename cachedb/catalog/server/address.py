@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Self
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from cachedb.errors import InvalidInput
+from cachedb.patterns import lazy
 from cachedb.records import Record
 
 SCHEMES = frozenset({"postgresql+psycopg", "postgresql"})
-_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,54}")
+_NAME = lazy(r"[a-z0-9_][a-z0-9_.-]{0,54}")
 """Shorter than the 63 bytes of an identifier: a rebuild makes schemas with a longer name."""
 _EXAMPLE = "postgresql+psycopg://USER@HOST/DATABASE?cache=NAME"
 

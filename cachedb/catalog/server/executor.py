@@ -11,6 +11,7 @@ from psycopg import errors, sql
 from psycopg.adapt import Loader
 
 from cachedb.catalog.executor import Connection
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _FEW = 8
 """Rows that are inserted by one statement each, which needs fewer messages than COPY."""
-_INSERT = re.compile(r"INSERT INTO ([\w.\"]+ \([^)]*\)) VALUES\s*\([^)]*\)", re.DOTALL)
+_INSERT = lazy(r"INSERT INTO ([\w.\"]+ \([^)]*\)) VALUES\s*\([^)]*\)", re.DOTALL)
 
 
 class ServerConnection(Connection):
