@@ -261,7 +261,7 @@ class _Walk:
 
 
 def is_malformed_whiteout(path: str) -> bool:
-    """Whether an entry of a layer is .wh.. or .wh..., a whiteout of what is no name of a file.
+    """Return whether an entry is .wh.. or .wh..., a whiteout that names no file.
 
     A tree refuses it. It ignores .wh., which hides nothing, with a note; so linuxkit takes it.
     """

@@ -28,7 +28,7 @@ class Domain(Record):
     is_digest: bool = False
 
     def holds(self, value: int | str) -> bool:
-        """Whether a value is in the domain."""
+        """Return whether a value is in the domain."""
         if self.is_digest:
             return isinstance(value, str) and _is_digest(value)
         if self.words:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def is_empty(driver: sqlite3.Connection) -> bool:
-    """Whether the database holds no object at all."""
+    """Return whether the database holds no object at all."""
     return driver.execute("SELECT 1 FROM sqlite_master").fetchone() is None
 
 
@@ -31,7 +31,7 @@ def mark(driver: sqlite3.Connection) -> None:
 
 
 def is_current(driver: sqlite3.Connection) -> bool:
-    """Whether the catalog has the schema of this version.
+    """Return whether the catalog has the schema of this version.
 
     Raises:
         SchemaTooNew: A newer cachedb has written it.

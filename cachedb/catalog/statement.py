@@ -81,5 +81,5 @@ def many(values: Iterable[str | int]) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text stands in JSON as it is, between quotes."""
+    """Return whether a text stands in JSON as it is, between quotes."""
     return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text

@@ -49,16 +49,16 @@ def replace_file(root: int, private: int, name: str, content: bytes) -> os.stat_
 
 
 def _be_like(descriptor: int, root: int, name: str) -> None:
-    """Take over mode and owner, so that who could write the file before still can."""
+    """Copy mode and owner, so that every user who could write the file before still can."""
     try:
         old = os.stat(name, dir_fd=root, follow_symlinks=False)
     except FileNotFoundError:
         inherit_owner(descriptor, root)
         return
-    if not stat.S_ISREG(old.st_mode):  # a link says 0777 of itself
+    if not stat.S_ISREG(old.st_mode):  # the mode of a link is always 0777
         return
     new = os.fstat(descriptor)
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        with suppress(PermissionError):  # only root may give a file away
+        with suppress(PermissionError):  # only root may change the owner of a file
             os.fchown(descriptor, old.st_uid, old.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & 0o777)

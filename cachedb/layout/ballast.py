@@ -21,7 +21,7 @@ _SIZE = 1 << 20
 
 
 def allocate(private: int) -> None:
-    """Allocate the reserved space if it is not there; do nothing where there is no room."""
+    """Allocate the reserved space if it is absent; do nothing on a full disk."""
     with suppress(OSError, StorageFailed, NotALayout):
         try:
             if os.stat(NAME, dir_fd=private, follow_symlinks=False).st_size == _SIZE:

@@ -78,7 +78,7 @@ class BlobStore:
         return _blob_file(digest, found)
 
     def has(self, digest: Digest, size: int) -> bool:
-        """Return whether a regular file of that name and size is there; bytes are not read."""
+        """Return whether the blob is a regular file of that size; bytes are not read."""
         found = self.stat(digest)
         return found is not None and found.size == size
 
@@ -114,7 +114,7 @@ class BlobStore:
         return content
 
     def starts_with(self, digest: Digest, prefix: bytes) -> bool:
-        """Return whether a blob is there and begins with `prefix`."""
+        """Return whether a blob is present and begins with `prefix`."""
         try:
             with closing(self._open(digest)) as descriptor, _reading(digest):
                 return os.read(descriptor, len(prefix)) == prefix
@@ -136,7 +136,7 @@ class BlobStore:
         """
         with closing(self._open(digest)) as descriptor, _reading(digest):
             found = _blob_file(digest, os.fstat(descriptor))
-            assert found is not None  # _open lets only regular files through
+            assert found is not None  # _open accepts regular files only
             hasher = digest.hasher()
             while chunk := os.read(descriptor, _CHUNK):
                 hasher.update(chunk)
@@ -144,7 +144,7 @@ class BlobStore:
         return found
 
     def obstacle(self, digest: Digest) -> str | None:
-        """Describe what is in the place of a blob if it is no regular file; None otherwise.
+        """Describe the file at the path of a blob if it is not a regular one; None otherwise.
 
         Symbolic links are not followed: they could lead outside of the layout. The answer is a
         predicate, such as "is a symbolic link, which is not followed".
@@ -310,7 +310,7 @@ class _OpenStore(BlobStore):
     def read(self, digest: Digest, limit: Limit) -> bytes:
         """Read as `BlobStore.read` does, with four system calls for an intact file.
 
-        Anything else is read again by the slow way, which raises the error.
+        Any other file is read again by `BlobStore`, which raises the error.
         """
         intact = self._read_intact(digest, limit.value)
         return super().read(digest, limit) if intact is None else intact[0]

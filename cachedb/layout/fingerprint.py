@@ -16,7 +16,7 @@ from cachedb.layout.directories import closing, open_directory, open_file
 from cachedb.records import Record
 
 Stamp = NewType("Stamp", str)
-"""What stat said of one file or directory."""
+"""The result of stat for one file or directory."""
 
 JOURNAL = "journal.jsonl"
 """Name of the journal in the private directory."""

@@ -150,7 +150,7 @@ class IndexJson(Record):
     def naming(self, named: Iterable[tuple[str | None, Descriptor]]) -> IndexJson:
         """Add entries at the end, several of one name if several are given.
 
-        Images of the same names that were there are removed; what is attached to them stays. A
+        Images that had the same names are removed; entries attached to them stay. A
         descriptor without a name is added unless the document has an entry of its digest.
 
         Raises:
@@ -197,8 +197,8 @@ class IndexJson(Record):
     def without_entries(self, texts: Iterable[str]) -> tuple[IndexJson, Counter[str]]:
         """Remove one entry for each of `texts`, which are as `Entry.text` has it.
 
-        Returns the document, and which texts had an entry. Of entries that are the same to the
-        letter as many stay as `texts` does not name.
+        Returns the document, and the texts that had an entry. Each text removes one of several
+        identical entries.
         """
         wanted, removed = Counter(texts), Counter[str]()
         kept = []

@@ -1,4 +1,4 @@
-"""Journal: an append-only file of JSON lines, with what no other file of a cache says.
+"""Journal: an append-only file of JSON lines, with data that no other file of a cache holds.
 
 ``.cachedb/journal.jsonl`` holds pins, times of use and the history of operations, so that they
 outlive the catalog. Its first line names the format, its version and a random id; each other line
@@ -89,7 +89,7 @@ def append_durably(private: int, record: Mapping[str, Any]) -> None:
 
 
 def read(private: int, position: Position | None) -> Tail | None:
-    """Read the records behind a position; all if it is not of this file. None without a file.
+    """Read the records behind a position; all if it is not of this file; None without a file.
 
     Takes no lock: a record that is being written is read the next time.
 
@@ -122,7 +122,7 @@ def read(private: int, position: Position | None) -> Tail | None:
 def rewrite(private: int, records: Iterable[Mapping[str, Any]]) -> Position:
     """Replace the journal, atomically and durably; return the position behind `records`.
 
-    The caller holds `locks.journal` since before it read what it writes again.
+    The caller has held `locks.journal` since before it read the records.
     """
     key = os.urandom(8).hex()
     lines = b"".join(map(_line, records))
@@ -170,7 +170,7 @@ def _key(header: Mapping[str, Any]) -> str:
 
 
 def _is_due(header: Mapping[str, Any], size: int) -> bool:
-    """Whether a journal is more than twice as large as when it was rewritten, and a bit."""
+    """Return whether a journal has more than doubled since it was rewritten, beyond a spare."""
     rewritten = header.get("rewritten")
     return size > 2 * (rewritten if isinstance(rewritten, int) else 0) + _SPARE_BYTES
 

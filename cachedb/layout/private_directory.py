@@ -132,7 +132,7 @@ class PrivateDirectory:
     def rewrite_journal(
         self, rewritten: Callable[[journal.Tail], Iterable[Mapping[str, Any]]]
     ) -> journal.Position | None:
-        """Replace the journal by what `rewritten` makes of all of its records.
+        """Replace the journal by the records that `rewritten` derives from all of its records.
 
         Atomic and durable; records that other processes append meanwhile wait for it. Returns the
         position behind them, or None if there is no journal.

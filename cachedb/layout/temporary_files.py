@@ -93,7 +93,7 @@ class TemporaryFiles:
         return self._find_in(dict.fromkeys(pattern.folder for pattern in _PATTERNS))
 
     def clear_own(self) -> None:
-        """Remove what killed operations of cachedb were writing and no other can resume.
+        """Remove files that killed operations of cachedb were writing and no other can resume.
 
         Those are files in `.cachedb/tmp`, and staged blobs whose digest was not known yet. Other
         staged blobs stay, and so does the quarantine. Costs two listings.

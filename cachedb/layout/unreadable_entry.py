@@ -24,7 +24,7 @@ class UnreadableEntry(Record):
     """Entry that cannot be read: its position, from 0, and why.
 
     `fingerprint` is the beginning of the SHA-256 of its JSON, `digest` the digest that it
-    declares, None if that is none.
+    declares, None if that is invalid.
     """
 
     position: int
@@ -34,11 +34,11 @@ class UnreadableEntry(Record):
 
     @property
     def address(self) -> str:
-        """The text that stands for it as long as neither the entry nor its position changes."""
+        """The text that addresses it as long as neither the entry nor its position changes."""
         return f"index.json[{self.position}]@{self.fingerprint}"
 
     def to_json(self) -> Mapping[str, Any]:
-        """Return plain values, from which `of_json` makes it again."""
+        """Return plain values, from which `read_recorded` restores it."""
         return {
             "position": self.position,
             "fingerprint": self.fingerprint,
@@ -48,7 +48,7 @@ class UnreadableEntry(Record):
 
 
 def read_recorded(text: str) -> tuple[UnreadableEntry, ...]:
-    """Read a JSON list of what `UnreadableEntry.to_json` returns."""
+    """Read a JSON list of results of `UnreadableEntry.to_json`."""
     return tuple(UnreadableEntry(**each) for each in json.loads(text))
 
 
@@ -71,14 +71,14 @@ def unreadable_in(index: IndexJson) -> tuple[UnreadableEntry, ...]:
 
 
 def find_unreadable(index: IndexJson, text: str) -> list[UnreadableEntry]:
-    """Return the unreadable entry of an address, or those that declare a digest; maybe none.
+    """Return the unreadable entry at an address, or those that declare a digest; possibly none.
 
     An address is ``index.json[2]`` or ``index.json[2]@0123456789ab``, with the fingerprint of the
-    entry that is meant.
+    entry.
 
     Raises:
         NotFound: No entry has that position.
-        Refused: The entry there can be read, or is another one than the fingerprint says.
+        Refused: The entry there can be read, or has another fingerprint.
     """
     found = unreadable_in(index)
     matched = _ADDRESS.fullmatch(text)
@@ -95,7 +95,7 @@ def find_unreadable(index: IndexJson, text: str) -> list[UnreadableEntry]:
     entry = next((each for each in found if each.position == position), None)
     if entry is None:
         ref = index.entries[position].ref
-        assert ref is not None  # what has no ref is unreadable
+        assert ref is not None  # an entry without a ref is unreadable
         digest_or_name = ref.descriptor.digest if ref.name is None else ref.name
         raise Refused(
             f"entry {position} of index.json can be read", hint=f"cachedb rm {digest_or_name}"
@@ -104,14 +104,14 @@ def find_unreadable(index: IndexJson, text: str) -> list[UnreadableEntry]:
 
 
 def texts_of(index: IndexJson, entries: Iterable[UnreadableEntry]) -> list[str]:
-    """Return the JSON of each entry, as `Entry.text` has it, if it is in a document still."""
+    """Return the JSON of each entry, in the form of `Entry.text`, if the document still has it."""
     wanted = [each.fingerprint for each in entries]
     texts = {_fingerprint(entry.text): entry.text for entry in index.entries if entry.ref is None}
     return [texts[each] for each in wanted if each in texts]
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the address of an entry: a position, with or without a fingerprint."""
+    """Return whether a text is the address of an entry: a position, and possibly a fingerprint."""
     return _ADDRESS.fullmatch(text) is not None
 
 

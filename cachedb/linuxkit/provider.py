@@ -135,7 +135,7 @@ class Provider(Closing):
         return ContentStore(self.cache.layout, self.cache.catalog)
 
     def image_in_cache(self, reference: str, platform: Platform | None = None) -> bool:
-        """Whether an image is complete for a platform, or for all; blobs are not hashed."""
+        """Return whether an image is complete for a platform, or for all; blobs are not hashed."""
         try:
             needed = self._content(self.cache.find_image(reference), _tuple(platform))
             check_present(self.cache.layout, needed)
@@ -222,7 +222,7 @@ class Provider(Closing):
     # -- sending and removing --------------------------------------------------------------
 
     def image_in_registry(self, reference: str, platform: Platform | None = None) -> bool:
-        """Whether the registry has an image; a registry that cannot be asked is an error."""
+        """Return whether the registry has an image; an unreachable registry is an error."""
         from cachedb.operations.transfer import remote_inspect  # noqa: PLC0415
 
         parsed = Reference.parse_pinned(reference)

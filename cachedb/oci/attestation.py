@@ -33,7 +33,7 @@ _STATEMENTS = frozenset({"application/vnd.in-toto+json", "application/vnd.dsse.e
 
 
 def is_attestation(annotations: Mapping[str, str]) -> bool:
-    """Whether a descriptor's annotations mark its target as an attestation manifest."""
+    """Return whether a descriptor's annotations mark its target as an attestation manifest."""
     return annotations.get(REFERENCE_TYPE) == ATTESTATION_MANIFEST
 
 
@@ -43,10 +43,10 @@ def about(annotations: Mapping[str, str]) -> str | None:
 
 
 def is_artifact_type(artifact_type: str) -> bool:
-    """Whether an artifact type is that of a signature, an attestation or an SBOM."""
+    """Return whether an artifact type is that of a signature, an attestation or an SBOM."""
     return artifact_type.startswith(_ARTIFACT_TYPES)
 
 
 def is_statement(media_type: str) -> bool:
-    """Whether a layer of a media type is a statement about other content."""
+    """Return whether a layer of a media type is a statement about other content."""
     return media_type in _STATEMENTS or is_artifact_type(media_type)

@@ -67,9 +67,9 @@ class Descriptor(Record):
 
     @classmethod
     def pointer(cls, fields: Fields) -> Descriptor:
-        """Read a descriptor that breaks rules: where it points, and what else can be read.
+        """Read a descriptor that breaks rules: its target, and every other field that can be read.
 
-        An unreadable size is 0. Embedded data and an artifact type are left out.
+        An unreadable size is 0. Embedded data and an artifact type are omitted.
 
         Raises:
             InvalidManifest: The media type or the digest is missing or malformed.
@@ -104,7 +104,7 @@ class Descriptor(Record):
         return found
 
     def is_same_content_as(self, other: Descriptor) -> bool:
-        """Whether both point at the same bytes as the same kind of content.
+        """Return whether both point at the same bytes as the same kind of content.
 
         Docker's and OCI's media types of one kind are the same kind.
         """
@@ -148,7 +148,7 @@ def _kind(media_type: MediaType) -> str:
 
 
 def artifact_type(fields: Fields) -> MediaType | None:
-    """Return the ``artifactType`` of a descriptor or manifest; an empty one is none."""
+    """Return the ``artifactType`` of a descriptor or manifest; None if it is empty."""
     return _media_type(fields, "artifactType") if fields.get("artifactType", str) else None
 
 

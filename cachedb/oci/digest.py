@@ -15,16 +15,16 @@ _HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _ALGORITHM = lazy(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*")
 _ENCODED = lazy(r"[a-zA-Z0-9=_-]+")
 _HEX = lazy(r"[a-f0-9]+")
-# What nearly all of them are, in one look.
+# Fast path: nearly all digests are SHA-256.
 _USUAL = lazy(r"sha256:[a-f0-9]{64}")
 
 
 class Digest(str):
     """A checked content digest such as ``sha256:6c3c62…``.
 
-    A `Digest` has been through the grammar of the image-spec, so its parts are
-    safe to use as path components, and its algorithm is one that we can compute.
-    `Digest.declared` reads what a descriptor may hold besides: any algorithm.
+    A `Digest` has been through the grammar of the image-spec, so its parts are safe to use as path
+    components, and cachedb can compute its algorithm. `Digest.declared` accepts any algorithm, as
+    a descriptor may.
 
     Raises:
         InvalidDigest: The text is not a digest, or its algorithm is unknown.
@@ -51,8 +51,8 @@ class Digest(str):
     def declared(cls, text: str) -> Self:
         """Check `text` against the grammar alone.
 
-        Implementations SHOULD let a digest of an unknown algorithm pass
-        (descriptor.md §Digests); such a one is listed, and never fetched or stored.
+        Implementations SHOULD let a digest of an unknown algorithm pass (descriptor.md §Digests);
+        such a digest is listed, and its blob is never fetched or stored.
         """
         if _USUAL.fullmatch(text):
             return super().__new__(cls, text)
@@ -62,7 +62,7 @@ class Digest(str):
         if not _ALGORITHM.fullmatch(algorithm):
             raise InvalidDigest(text, f"{algorithm!r} is not the name of an algorithm")
         if not _ENCODED.fullmatch(encoded):
-            raise InvalidDigest(text, "the encoded part has characters it may not have")
+            raise InvalidDigest(text, "the encoded part has invalid characters")
         length = _HEX_DIGITS.get(algorithm)
         if length is not None and not (len(encoded) == length and _HEX.fullmatch(encoded)):
             raise InvalidDigest(text, f"expected {length} lower-case hex digits")
@@ -70,7 +70,7 @@ class Digest(str):
 
     @classmethod
     def of(cls, content: bytes, algorithm: str = "sha256") -> Self:
-        """Name `content` by its hash."""
+        """Compute the digest of `content`, by default with SHA-256."""
         import hashlib  # noqa: PLC0415  (loads OpenSSL: 3 ms, which a listing does not need)
 
         return cls(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
@@ -87,7 +87,7 @@ class Digest(str):
 
     @property
     def is_verifiable(self) -> bool:
-        """Whether the algorithm is one that we can compute."""
+        """Whether cachedb can compute the algorithm."""
         return self.algorithm in _HEX_DIGITS
 
     def hasher(self) -> _Hash:

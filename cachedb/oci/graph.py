@@ -1,6 +1,6 @@
-"""Content graph: what documents point at, what an image needs of that, and the one walker.
+"""Content graph: children of documents, content that an image requires, and the one walker.
 
-The kinds of documents, and what each of them needs, are tabulated in
+The kinds of documents, and the content that each of them requires, are tabulated in
 docs/explanation/content-graph.md. Everything here is iterative: the depth of a graph is bounded
 by `GRAPH_DEPTH`, the number of its documents by `GRAPH_NODES`, and neither by Python's stack.
 """
@@ -32,19 +32,19 @@ _Node = TypeVar("_Node", bound=Hashable)
 _Item = TypeVar("_Item")
 
 
-# -- what a document needs ------------------------------------------------------------------------
+# -- required content -----------------------------------------------------------------------------
 
 
 class RequiredContent(NamedTuple):
     """Content that one document needs, in the order of the document.
 
     All of it is published before the document. `optional` content may be absent everywhere; it is
-    carried wherever it is present. The subject is content of neither list: an artifact is whole
-    without it, and a registry wants it first (distribution-spec, Pushing Manifests with Subject).
+    carried wherever it is present. The subject is in neither list: an artifact is complete without
+    it, and a registry requires it first (distribution-spec, Pushing Manifests with Subject).
     """
 
     documents: tuple[Descriptor, ...] = ()
-    """Indexes and manifests, which need more in turn."""
+    """Indexes and manifests, which require further content."""
     blobs: tuple[Descriptor, ...] = ()
     """Configs, layers, and the layers of an index of layers; embedded content among them."""
     optional: tuple[Descriptor, ...] = ()
@@ -52,22 +52,22 @@ class RequiredContent(NamedTuple):
 
     @property
     def leaves(self) -> tuple[Descriptor, ...]:
-        """The blobs that are no documents, required ones first."""
+        """The blobs that are not documents, required ones first."""
         return (*self.blobs, *self.optional)
 
 
 def children(document: AnyDocument) -> Iterator[Child]:
     """Yield every descriptor of a document with its role: the content in order, the subject last.
 
-    A salvaged document yields those that can be read.
+    A salvaged document yields the descriptors that can be read.
     """
     yield from document.children()
 
 
 def owned_digests(content: bytes) -> Iterator[Digest]:
-    """Yield the digests that a document keeps: all of its descriptors but the subject.
+    """Yield the digests that a document owns: all of its descriptors but the subject.
 
-    Works on documents that break rules as well, for the collector.
+    Accepts documents that break rules, so that the collector keeps their content.
 
     Raises:
         InvalidManifest: The content is not a JSON object with one meaning.
@@ -78,7 +78,7 @@ def owned_digests(content: bytes) -> Iterator[Digest]:
 
 
 def subject_digest(content: bytes) -> Digest | None:
-    """Return the digest of the subject of a document, also of one that breaks rules.
+    """Return the digest of the subject of a document, valid or not; None without one.
 
     Raises:
         InvalidManifest: The content is not a JSON object with one meaning.
@@ -90,12 +90,12 @@ def subject_digest(content: bytes) -> Digest | None:
 
 
 def is_document(media_type: MediaType) -> bool:
-    """Whether content of a media type points at other content that we know to read."""
+    """Return whether content of a media type is an index or a manifest of a known kind."""
     return media_type.is_index or media_type.is_manifest
 
 
 def may_be_absent(role: ChildRole, media_type: MediaType, *, is_embedded: bool) -> bool:
-    """Whether an image works without a child that is absent as a blob.
+    """Return whether an image works without a child that is absent as a blob.
 
     A non-distributable layer may be absent (image-spec, layer.md §Non-Distributable Layers), and
     so may content that its descriptor embeds (descriptor.md §Embedded Content). A subject is not
@@ -115,12 +115,11 @@ def may_be_absent(role: ChildRole, media_type: MediaType, *, is_embedded: bool) 
 def required_content(
     document: Index | Manifest | None, chosen: Sequence[Descriptor] | None = None
 ) -> RequiredContent:
-    """Return what a document needs; a blob of a type that we do not know needs nothing.
+    """Return the content that a document requires; a blob of an unknown type requires none.
 
-    Of an index only the `chosen` manifests are needed, where they are given: those of the wanted
-    platforms, with their attestations. An index that lists no document at all is an index of
-    layers, as BuildKit's caches are, and needs each of them. Beside documents, what is none is
-    optional.
+    Of an index only the `chosen` manifests are required, if given: those of the wanted platforms,
+    with their attestations. An index that lists no document at all is an index of layers, as
+    BuildKit's caches are, and requires each of them. Beside documents, any other blob is optional.
     """
     match document:
         case Index():
@@ -153,7 +152,7 @@ def _content_of_manifest(manifest: Manifest) -> RequiredContent:
 
 
 def _is_optional(child: Child) -> bool:
-    """Whether content may be absent everywhere; what is embedded is at least in its descriptor."""
+    """Return whether content may be absent everywhere; embedded content is in its descriptor."""
     descriptor = child.descriptor
     if descriptor.data is not None:
         return False
@@ -181,7 +180,7 @@ def configured_platform(
 
 
 def check_config_size(document: Index | Manifest | None) -> None:
-    """Refuse an image by the size that it declares for its config, before that is fetched.
+    """Refuse an image by the size that it declares for its config, before the config is fetched.
 
     Raises:
         LimitExceeded: It is more than `CONFIG_BYTES`.
@@ -196,11 +195,11 @@ def _image_config(document: Index | Manifest | None) -> Descriptor | None:
 
 
 def described_referrer(referrer: Descriptor, document: Index | Manifest | None) -> Descriptor:
-    """Return the descriptor of a referrer as a list of referrers holds it, without a name.
+    """Return the descriptor of a referrer for a list of referrers, without a name.
 
     It repeats the artifact type of the document, else the type of its config, and its annotations
     (distribution-spec, Listing Referrers). Annotations that would give an entry of index.json a
-    name are left out.
+    name are omitted.
     """
     if document is None:
         return referrer
@@ -219,7 +218,7 @@ def walk(
     below: Callable[[Sequence[_Node]], Iterable[Sequence[_Node]]],
     what: str,
 ) -> dict[_Node, tuple[_Node, ...]]:
-    """Visit everything below some nodes, level by level, each node once; return their children.
+    """Visit the descendants of some nodes, level by level, each node once; return their children.
 
     `below` is called once a level with the nodes that are new there, and returns the children of
     each in the same order: a level can be read by one statement, or by several threads. `what`
@@ -254,7 +253,7 @@ def check_count(documents: int, what: str) -> None:
 def children_first(
     roots: Iterable[_Node], below: Mapping[_Node, Sequence[_Node]]
 ) -> Iterator[_Node]:
-    """Yield what was walked in the order of publication: children before parents, each once.
+    """Yield walked nodes in the order of publication: children before parents, each once.
 
     Siblings keep their order.
     """
@@ -274,10 +273,11 @@ def children_first(
 def leaves(
     items: Iterable[_Item], inside: Callable[[_Item], Iterable[_Item] | None]
 ) -> Iterator[_Item]:
-    """Yield items depth first, in the order of the documents, what is inside of one in its place.
+    """Yield the leaves of a graph depth first, in the order of the documents.
 
-    `inside` returns None for an item that holds no others. Ends only if what is inside of an item
-    that is met again is empty; which graphs are too large is for `walk` to say.
+    `inside` returns None for an item that holds no others. Terminates only if `inside` returns no
+    items for an item that it has been called with before; `walk` enforces the limits on the size
+    of a graph.
     """
     stack = [iter(items)]
     while stack:
@@ -291,7 +291,7 @@ def leaves(
 
 
 class ContentGraph(NamedTuple):
-    """The documents below some roots: what each is called, and what it needs.
+    """The documents below some roots: the descriptor and the required content of each.
 
     Documents are in the order in which they were met, level by level.
     """
@@ -299,7 +299,7 @@ class ContentGraph(NamedTuple):
     roots: tuple[Digest, ...]
     descriptors: Mapping[Digest, Descriptor]
     content: Mapping[Digest, RequiredContent]
-    """What the documents that are present need."""
+    """The required content of the documents that are present."""
 
     @property
     def missing(self) -> tuple[Descriptor, ...]:
@@ -320,7 +320,7 @@ class ContentGraph(NamedTuple):
         return tuple(digest for digest in ordered if digest in self.content)
 
     def without(self, dropped: Collection[Digest]) -> ContentGraph:
-        """Return the graph without some documents, which no other document needs then."""
+        """Return the graph without some documents, and without references to them."""
         return ContentGraph(
             roots=self.roots,
             descriptors={k: each for k, each in self.descriptors.items() if k not in dropped},
@@ -335,7 +335,7 @@ class ContentGraph(NamedTuple):
 
     @property
     def blobs(self) -> dict[Digest, Descriptor]:
-        """The blobs that the documents cannot do without."""
+        """The blobs that the documents require."""
         return _by_digest(each for needed in self.content.values() for each in needed.blobs)
 
     @property
@@ -351,10 +351,10 @@ def explore(
     what: str,
     referrers: Callable[[Sequence[Descriptor]], Iterable[Sequence[Descriptor]]] | None = None,
 ) -> ContentGraph:
-    """Walk documents from their roots down, and through what refers to them.
+    """Walk documents from their roots down, and through their referrers.
 
-    `read` returns for each document of a level what it needs, and None for one that is absent.
-    `referrers` returns what refers to each of them; without it, referrers are not looked for.
+    `read` returns the required content of each document of a level, None for an absent one.
+    `referrers` returns the referrers of each of them; without it, referrers are not walked.
 
     Raises:
         LimitExceeded: The graph is deeper than `GRAPH_DEPTH` or has more than `GRAPH_NODES`

@@ -3,7 +3,7 @@
 The result equals that of linuxkit's cache for the same two documents, byte for byte, as Go encodes
 it. It differs where linuxkit loses data: an image for another Windows build or with other features
 is another platform; an inner index of the remote index is kept instead of being an error; and so
-is a document without a platform that is about no manifest here.
+is a document without a platform that describes no manifest of this index.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class IndexDocument(NamedTuple):
             InvalidManifest: The content is not an index.
         """
         index = manifest.parse(content, media_type)
-        assert isinstance(index, Index)  # the caller looked at the media type
+        assert isinstance(index, Index)  # the caller has checked the media type
         listed = strict_json.decode_object(content)["manifests"] or ()
         return cls(
             content=content,
@@ -89,11 +89,11 @@ class IndexDocument(NamedTuple):
         return frozenset(entry.descriptor.digest for entry in self.entries)
 
     def covers(self, other: IndexDocument) -> bool:
-        """Whether every digest that `other` lists is listed here too."""
+        """Return whether every digest that `other` lists is listed here too."""
         return other.digests <= self.digests
 
     def listing(self, entries: Iterable[IndexEntry]) -> IndexDocument:
-        """Return this index with other entries, encoded as Go encodes it."""
+        """Return the index with other entries, encoded as Go encodes it."""
         kept = tuple(entries)
         value = strict_json.decode_object(self.content)
         value["manifests"] = [_ordered_descriptor(entry.json) for entry in kept]
@@ -102,10 +102,10 @@ class IndexDocument(NamedTuple):
 
 
 class MergeClues(NamedTuple):
-    """Properties of listed documents that are in their content only, by their digests.
+    """Properties of listed documents that only their content states, by digest.
 
-    `subjects` are those of artifacts, `platforms` those in the configs of images whose descriptors
-    have none.
+    `subjects` maps artifacts to their subjects; `platforms` maps images whose descriptors have no
+    platform to that of their configs.
     """
 
     subjects: Mapping[str, str] = MappingProxyType({})
@@ -124,7 +124,7 @@ def append_index(
 ) -> IndexDocument:
     """Merge two indexes as linuxkit's AppendIndex does; entries of `primary` win.
 
-    If `secondary` lists everything of `primary`, it is returned unchanged.
+    If `secondary` lists every digest of `primary`, it is returned unchanged.
     """
     if secondary.covers(primary):
         return secondary
@@ -136,8 +136,8 @@ def additions(
 ) -> tuple[IndexEntry, ...]:
     """Return the entries of `secondary` that a merged index keeps: images, then attestations.
 
-    An image for a platform of `primary` is out of date, and so is every attestation about it. An
-    entry for an unknown platform that is about no manifest is dropped, as in linuxkit.
+    An image for a platform of `primary` is replaced, and so is every attestation about it. An
+    entry for an unknown platform that describes no manifest is dropped, as in linuxkit.
     """
     ours = [clues.platform_of(entry.descriptor) for entry in primary.entries]
     kept: dict[str, IndexEntry] = {}

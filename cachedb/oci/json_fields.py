@@ -1,4 +1,4 @@
-"""Typed access to decoded JSON, with errors that say where."""
+"""Typed access to decoded JSON, with the path of the value in every error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _JSON_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", in
 
 
 class Fields:
-    """One JSON object of a document, and where in the document it sits."""
+    """One JSON object of a document, and its path in the document."""
 
     __slots__ = ("_data", "_path")
 
@@ -33,15 +33,15 @@ class Fields:
 
     @property
     def keys(self) -> KeysView[str]:
-        """Return the keys that are there, those of nulls as well."""
+        """Return the keys that are present, those with the value null included."""
         return self._data.keys()
 
     def has(self, key: str) -> bool:
-        """Whether `key` is there, be it as null: Go writes that for an empty list."""
+        """Return whether `key` is present, also as null, which Go writes for an empty list."""
         return key in self._data
 
     def get(self, key: str, kind: type[_T]) -> _T | None:
-        """Return the value of `key` if it is there, not null, and a `kind`."""
+        """Return the value of `key` if it is present, not null, and a `kind`; None if absent."""
         value = self._data.get(key)
         if value is None:
             return None
@@ -52,7 +52,7 @@ class Fields:
         return value
 
     def require(self, key: str, kind: type[_T]) -> _T:
-        """Return the value of `key`, which has to be there."""
+        """Return the value of `key`, which has to be present."""
         value = self.get(key, kind)
         if value is None:
             raise InvalidManifest("missing", self.at(key))
@@ -71,7 +71,7 @@ class Fields:
             yield Fields(item, where)
 
     def present_objects(self, key: str) -> Iterator[Fields]:
-        """Yield the objects of the array under `key`, and leave out its nulls."""
+        """Yield the objects of the array under `key`, without its nulls."""
         for where, item in self._items(key):
             if item is None:
                 continue
@@ -104,7 +104,7 @@ class Fields:
         return {name: value for name, value in found.items() if value is not None}
 
     def damaged(self) -> Fields:
-        """Return the same object, of which what cannot be read counts as absent."""
+        """Return the same object, in which an unreadable value counts as absent."""
         return DamagedFields(self._data, self._path)
 
     def at(self, key: str) -> str:
@@ -117,7 +117,7 @@ class Fields:
 
 
 class DamagedFields(Fields):
-    """One JSON object of a document that breaks rules: what cannot be read counts as absent.
+    """One JSON object of a document that breaks rules: an unreadable value counts as absent.
 
     A required value that is absent is empty: '' or 0.
     """

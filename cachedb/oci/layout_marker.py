@@ -12,10 +12,10 @@ _KEY = "imageLayoutVersion"
 
 
 def parse(content: bytes) -> str:
-    """Return the version of the layout, which is always ``1.0.0`` until there is another.
+    """Return the version of the layout: ``1.0.0``, the only one that exists.
 
     Raises:
-        InvalidManifest: The marker is malformed, or of a version that we do not know.
+        InvalidManifest: The marker is malformed, or of an unknown version.
 
     Example:
         >>> parse(b'{"imageLayoutVersion": "1.0.0"}')

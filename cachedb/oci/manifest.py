@@ -252,7 +252,7 @@ def _kind_stated(text: str) -> str:
 
 
 def check_unambiguous(fields: Fields, allowed: frozenset[str]) -> None:
-    """Refuse a document with the fields of another kind than its own."""
+    """Refuse a document with fields of another kind (CVE-2021-41190)."""
     foreign = sorted(name for name in _KIND_FIELDS - allowed if name in fields)
     if foreign:
         raise InvalidManifest(f"ambiguous: a document of this kind has no {foreign[0]!r}")

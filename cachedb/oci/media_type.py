@@ -1,4 +1,4 @@
-"""Media types: what a descriptor says its target is (image-spec, media-types.md)."""
+"""Media types: the declared types of targets of descriptors (image-spec, media-types.md)."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ class Reference(Record):
         if self.domain == DEFAULT_DOMAIN:
             short = self.path.removeprefix(_OFFICIAL)
             name = short if "/" not in short else self.path
-        # Docker prints the short form of docker.io/foo.bar/baz too, which is another image.
+        # Docker prints the short form of docker.io/foo.bar/baz too, although it parses to another
+        # image.
         found = self._with_suffix(name)
         return found if _is_familiar(found) else str(self)
 
@@ -83,7 +84,7 @@ class Reference(Record):
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Read a name as people type it: docker.io and library/ may be left out.
+        """Parse a name as users type it: docker.io and library/ may be omitted.
 
         Raises:
             InvalidReference: The text does not follow the grammar of distribution/reference.
@@ -112,7 +113,7 @@ class Reference(Record):
 
     @classmethod
     def parse_pinned(cls, text: str) -> Reference:
-        """Read a name as what is to be pulled: by digest if there is one, else by tag.
+        """Parse a name for a pull: by digest if it has one, else by tag, by default latest.
 
         Example:
             >>> str(Reference.parse_pinned("alpine"))
@@ -142,7 +143,7 @@ class Reference(Record):
 
 
 def parse_any(text: str) -> Reference | Digest:
-    """Read what names an image on a command line: a name, a whole digest, or its 64 hex digits.
+    """Parse the name of an image on a command line: a name, a digest, or its 64 hex digits.
 
     Raises:
         InvalidReference: It is none of these.
@@ -187,7 +188,7 @@ def _is_familiar(text: str) -> bool:
 
 
 def _is_domain(component: str) -> bool:
-    """Whether the first component is a registry: it has a dot, a port or an upper-case letter."""
+    """Return whether the first component is a registry: has a dot, port or upper-case letter."""
     return bool(set(".:") & set(component)) or (
         component == "localhost" or component != component.lower()
     )

@@ -1,7 +1,7 @@
 """Salvage: the readable descriptors of documents that violate the specification.
 
-Never used to pull or import. It serves documents that are in a layout already: whatever their
-fault, the collector must not delete their content.
+Pull and import never use it. It reads documents that are in a layout already: the collector must
+not delete their content, whatever their fault is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _UNREADABLE = ("fsLayers",)
 
 
 class Salvage(NamedTuple):
-    """The readable descriptors of a document; `is_whole` if there are no others."""
+    """The readable descriptors of a document; `is_whole` if every descriptor can be read."""
 
     found: tuple[Child, ...]
     is_whole: bool
@@ -82,7 +82,7 @@ def _fields(content: bytes) -> Fields:
 
 
 def _descriptor(item: Fields) -> Descriptor:
-    """Read a descriptor; what it says beside media type and digest does not cost it."""
+    """Read a descriptor; faults in fields other than media type and digest are ignored."""
     try:
         return Descriptor.from_fields(item)
     except InvalidManifest:
@@ -104,7 +104,7 @@ def _artifact_type(fields: Fields) -> str | None:
 
 
 def leads_on(content: bytes) -> bool:
-    """Whether content of an unknown type has, or may have, descriptors of other content."""
+    """Return whether content of an unknown type has, or may have, descriptors of other content."""
     try:
         return bool(salvage(content).found) or manifest.guess(content) is not None
     except InvalidManifest:

@@ -43,11 +43,11 @@ def decode(content: bytes) -> Any:
 
 
 def decode_damaged(content: bytes) -> Any:
-    """Decode a document that breaks rules, where what it says is not ambiguous.
+    """Decode a document that breaks rules, unless its meaning is ambiguous.
 
     An integer beyond 64 bits becomes a float, NaN becomes None, a lone surrogate U+FFFD, and of a
     label that is there twice the last counts, as in Go. Only for documents that are in a layout:
-    nothing is pulled or imported by what this returns.
+    pull and import do not use the result.
 
     Raises:
         InvalidManifest: The bytes are not UTF-8 or not JSON, nest deeper than the limit, or a
@@ -110,9 +110,9 @@ def decode_object(content: bytes) -> dict[str, Any]:
 
 
 def encode(value: Any, *, indent: int | None = None) -> bytes:
-    """Encode as Go's encoding/json does: that is how most documents here were written.
+    """Encode as Go's encoding/json does, by which most image documents were written.
 
-    Go escapes ``<``, ``>``, ``&`` and U+2028/9 and leaves the rest of Unicode alone; the
+    Go escapes ``<``, ``>``, ``&`` and U+2028/9, and no other character of Unicode; the
     order of keys is the caller's.
     """
     separators = (",", ":") if indent is None else (",", ": ")
@@ -201,7 +201,7 @@ _USUAL_KEYS = frozenset(
         *"User Env Entrypoint Cmd WorkingDir Labels Volumes ExposedPorts StopSignal".split(),
     ]
 )
-"""Keys of which no two differ only in case: an object of these alone needs no closer look."""
+"""Keys of which no two differ only in case: an object of these alone needs no further check."""
 
 
 _MOST_DIGITS = 100

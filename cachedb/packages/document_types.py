@@ -70,7 +70,7 @@ class DocumentTypes(NamedTuple):
 
 
 def is_sbom(media_type: str) -> bool:
-    """Whether a document of that type is an SBOM, in a form that can be read or not."""
+    """Return whether a document of that type is an SBOM, in a form that can be read or not."""
     return _bare(media_type) in _SBOMS | _OTHER_SBOMS
 
 
@@ -88,13 +88,13 @@ def check_readable(media_type: str) -> None:
 
 
 def is_statement(media_type: str) -> bool:
-    """Whether a document of that type is an in-toto statement without an envelope."""
+    """Return whether a document of that type is an in-toto statement without an envelope."""
     bare = _bare(media_type)
     return bare.startswith(_IN_TOTO) and bare.endswith("+json")
 
 
 def is_envelope(media_type: str) -> bool:
-    """Whether a document of that type is a signed envelope: DSSE or a Sigstore bundle.
+    """Return whether a document of that type is a signed envelope: DSSE or a Sigstore bundle.
 
     ``application/vnd.in-toto.spdx+dsse`` is one (in-toto, spec/v1/envelope.md, Storage).
     """
@@ -107,12 +107,12 @@ def is_envelope(media_type: str) -> bool:
 
 
 def is_sbom_predicate(predicate_type: str) -> bool:
-    """Whether statements of that type are about an SBOM."""
+    """Return whether statements of that type are about an SBOM."""
     return predicate_type.lower().startswith(_PREDICATES)
 
 
 def promises_sbom(media_type: str, predicate_type: str) -> bool:
-    """Whether the types alone say that a document holds an SBOM."""
+    """Return whether the types alone say that a document holds an SBOM."""
     return is_sbom(media_type) or is_sbom_predicate(predicate_type)
 
 

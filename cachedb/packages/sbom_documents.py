@@ -222,7 +222,7 @@ class _Document:
 
 
 def _is_about_something_else(found: Found) -> bool:
-    """Whether this is the predicate type of a statement that holds no SBOM."""
+    """Return whether this is the predicate type of a statement that holds no SBOM."""
     return found.keys == ("predicateType",) and not (
         isinstance(found.value, str) and is_sbom_predicate(found.value)
     )

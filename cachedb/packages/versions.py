@@ -83,7 +83,7 @@ def key(scheme: str, version: str) -> str:
 
 
 def is_valid(scheme: str, version: str) -> bool:
-    """Whether `version` follows the grammar of `scheme`; every text does in rpm."""
+    """Return whether `version` follows the grammar of `scheme`; every text does in rpm."""
     return _KEYS[scheme](version) is not None
 
 

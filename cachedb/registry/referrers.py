@@ -129,7 +129,7 @@ def fallback_tag(subject: Digest) -> TagName:
 
 
 def _has_api(endpoint: Endpoint, response: Response, content: bytes) -> bool:
-    """Whether the answer is one of the referrers API, be it an error.
+    """Return whether the answer is one of the referrers API, be it an error.
 
     A server that answers every path with a page of its own, and 200, has no such API.
     """

@@ -26,6 +26,11 @@ REPLACED = {
 }
 # A docstring names its subject, or begins with an imperative that a search would find.
 VAGUE = re.compile(r"(?:How|It|Say|Take in|Tell|They|Those|What|When|Where|Which|Who)\b")
+# No verb in the imperative: a function word, or a third person, a plural or a gerund.
+NO_IMPERATIVE = re.compile(
+    r"(?:A|All|An|Any|As|At|Each|Every|For|From|If|In|Its|Of|On|The|This|To|Whether|With)\b"
+    r"|[A-Z][a-z]*(?:[^s]s|ing)\b"
+)
 
 ALLOWED = (
     "`nobody`",  # the account of that name
@@ -70,6 +75,24 @@ def test_texts_use_the_terms_of_the_glossary() -> None:
         for path in read
         for phrase, term in REPLACED.items()
         if re.search(rf"(?<![a-z]){phrase}(?![a-z])", path.read_text(), re.IGNORECASE)
+    ]
+    assert found == []
+
+
+def is_property(function: ast.FunctionDef) -> bool:
+    names = [ast.unparse(each) for each in function.decorator_list]
+    return any(name.endswith(("property", ".setter")) for name in names)
+
+
+def test_docstrings_of_functions_begin_with_an_imperative() -> None:
+    found = [
+        f"{name_of(path)}: {text.splitlines()[0]}"
+        for path in modules("cachedb", "cli", "migrations", "scripts", "benchmarks")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and not is_property(node)
+        and (text := ast.get_docstring(node))
+        and NO_IMPERATIVE.match(text)
     ]
     assert found == []
 

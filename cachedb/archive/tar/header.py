@@ -143,7 +143,7 @@ def octal(value: int, width: int) -> bytes:
 
 
 def fits(value: int, width: int) -> bool:
-    """Whether a number can be written into a field of that many bytes."""
+    """Return whether a number can be written into a field of that many bytes."""
     return 0 <= value < 1 << 3 * (width - 1)
 
 

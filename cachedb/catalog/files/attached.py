@@ -99,7 +99,7 @@ def _create(driver: sqlite3.Connection) -> None:
 
 
 def _is_current(driver: sqlite3.Connection) -> bool:
-    """Whether the attached file has today's tables, and nothing but these."""
+    """Return whether the attached file has today's tables, and nothing but these."""
     ((version,),) = driver.execute("PRAGMA files.user_version")
     ((marked,),) = driver.execute("PRAGMA files.application_id")
     if marked not in {0, _APPLICATION_ID}:

@@ -236,7 +236,7 @@ _ADDERS = {
 
 
 def _is_misread(row: BlobRow, found: _Claims | None, identity: tuple[Kind, str]) -> bool:
-    """Whether its content was read as something else than it is now known to be."""
+    """Return whether its content was read as something else than it is now known to be."""
     reading = Reading.AS_GUESSED if found is None else Reading.AS_DECLARED
     kind, media_type = identity
     is_read_so = row.parsed in {reading, Reading.AS_STATED}
@@ -277,7 +277,7 @@ def _identity(working_set: WorkingSet, row: BlobRow, found: _Claims | None) -> t
 
 
 def _is_statement(working_set: WorkingSet, row: BlobRow) -> bool:
-    """Whether a manifest holds nothing but statements about other content."""
+    """Return whether a manifest holds nothing but statements about other content."""
     if not row.parsed:
         return False
     if attestation.is_artifact_type(row.artifact_type or ""):

@@ -75,7 +75,7 @@ class _Wanted:
         self.targets: set[int] = set()
 
     def is_as(self, row: SbomRow) -> bool:
-        """Whether a row of `sbom` says the same."""
+        """Return whether a row of `sbom` says the same."""
         said = (row.media_type, row.predicate_type)
         return said == (self.media_type, self.predicate_type)
 

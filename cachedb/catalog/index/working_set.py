@@ -179,13 +179,13 @@ class WorkingSet:
         return self._stored_manifests.get(row.id, ())
 
     def is_sparse(self, row: BlobRow) -> bool:
-        """Whether some manifest of an index is here, so that the others may be absent."""
+        """Return whether some manifest of an index is here, so that the others may be absent."""
         if row.id not in self._is_sparse:
             self._is_sparse[row.id] = any(child.has_file for child in self.manifests(row))
         return self._is_sparse[row.id]
 
     def is_of_layers(self, row: BlobRow) -> bool:
-        """Whether an index lists no document at all, so that it needs everything that it lists."""
+        """Return whether an index lists no document, so that it needs every blob that it lists."""
         if row.id in self._documents:
             types = [one.media_type for one in row.links if one.role is Role.MANIFEST]
         else:

@@ -242,7 +242,7 @@ class ServerCatalog(Catalog):
 
 
 def _is_alive(driver: psycopg.Connection[Any]) -> bool:
-    """Whether a connection that was idle still answers."""
+    """Return whether a connection that was idle still answers."""
     try:
         driver.execute("SELECT 1")
     except psycopg.Error:

@@ -31,7 +31,7 @@ def hold(connection: Connection, key: str, digests: Iterable[str]) -> None:
 
 
 def is_overlong(host: str, expires: int, now: int) -> bool:
-    """Whether a lease of another host expires later than any that is taken today."""
+    """Return whether a lease of another host expires later than any that is taken today."""
     return host != os.uname().nodename and expires > now + _DAY + _SKEW
 
 

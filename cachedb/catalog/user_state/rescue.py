@@ -115,7 +115,7 @@ _DOMAINS = {
 
 
 def _is_in_range(row: Any) -> bool:
-    """Whether every field of a row is NULL or in the domain of its column."""
+    """Return whether every field of a row is NULL or in the domain of its column."""
     values = row._asdict()
     return all(
         value is None or name not in _DOMAINS or _DOMAINS[name].holds(value)

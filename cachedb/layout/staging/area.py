@@ -1,7 +1,7 @@
 """Staging area: blobs that are being written, before they are published in ``blobs/``.
 
 It is in ``.cachedb``, because the collectors of other tools remove every blob that index.json does
-not reach, and fail on file names in ``blobs/`` that are no digests. A partial blob is
+not reach, and fail on file names in ``blobs/`` that are not digests. A partial blob is
 ``ingest/<algorithm>-<encoded>.part``, locked by its writer, so two processes never download the
 same blob, and an interrupted download is resumed. A complete one has the same name without
 ``.part``; its bytes are verified and synced.

@@ -24,10 +24,10 @@ _NOT_FOR_TAGS = lazy(r"[^A-Za-z0-9_.-]+")
 def arch_tags(
     target: Reference, manifests: Iterable[Descriptor]
 ) -> tuple[dict[Reference, Descriptor], tuple[Descriptor, ...]]:
-    """Name the images that an index lists, and return those that get no name of their own as well.
+    """Name the images that an index lists; return also those that get no name of their own.
 
-    Documents without a platform, or for unknown/unknown, are no images and get none. Of two
-    images that are for one platform the first gets the tag, as it is the one that is pulled.
+    Documents without a platform, or for unknown/unknown, are no images and get none. Of two images
+    for one platform the first gets the tag, because a pull selects the first.
 
     Raises:
         InvalidReference: A tag would be too long.
@@ -50,7 +50,7 @@ def arch_tags(
 
 
 def suffix_of(platform: Platform) -> str:
-    """Return what the tag of a platform ends in; the variant that goes without saying is left out.
+    """Return the suffix of the tag of a platform; the default variant is omitted.
 
     arm alone is arm/v7, and its tag says so. Of a Windows version the build is enough: a newer
     patch of it is the same platform.

@@ -1,7 +1,7 @@
 """Names as containerd's ``reference.Spec`` splits them: the form that linuxkit's API takes.
 
-Nothing is added and nothing is validated beyond a host: ``docker.io/library/redis:foo``. It is
-kept apart from `Reference`, which is the one for names that people type.
+Nothing is added and nothing is validated beyond a host: ``docker.io/library/redis:foo``.
+`Reference` is the type for names that users type.
 """
 
 from __future__ import annotations

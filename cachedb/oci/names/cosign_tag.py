@@ -1,7 +1,7 @@
 """Tags by which cosign 2 attaches a signature, attestations and an SBOM to a manifest.
 
-The manifests behind these tags have no ``subject``: the digest in the tag is all that says what
-they are about.
+The manifests behind these tags have no ``subject``: only the digest in the tag states which
+manifest they are about.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SUFFIXES: Final = (SIGNATURE, ATTESTATIONS, SBOM)
 
 
 def cosign_tags(subject: Digest) -> tuple[TagName, ...]:
-    """Return the tags that cosign 2 gives to what it attaches to `subject`.
+    """Return the tags that cosign 2 gives to attachments of `subject`.
 
     A digest that is too long for a tag (sha512) has none.
 

@@ -1,10 +1,10 @@
 """Names of entries of index.json: one rule for adoption, import and every command.
 
-image-spec, annotations.md and image-layout.md, leave open what the annotation
-``org.opencontainers.image.ref.name`` holds: linuxkit, skopeo and crane write a full name or a
-tag; containerd, docker and regctl a tag beside the full name in ``io.containerd.image.name``.
-cosign and hauler give a signature, an attestation or an SBOM the name of its image, and tell it
-apart by the annotation ``kind``.
+image-spec, annotations.md and image-layout.md, do not define the value of the annotation
+``org.opencontainers.image.ref.name``: linuxkit, skopeo and crane write a full name or a tag;
+containerd, docker and regctl a tag beside the full name in ``io.containerd.image.name``. cosign
+and hauler give a signature, an attestation or an SBOM the name of its image, and mark it by the
+annotation ``kind``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KIND = "kind"
-"""The annotation by which cosign and hauler tell an image from what is attached to it."""
+"""The annotation by which cosign and hauler distinguish an image from its attachments."""
 
 IMAGE_KINDS = ("image", "imageIndex")
 """The last words of the kinds of an image; any other kind is attached to one."""
@@ -34,7 +34,7 @@ def name_in(annotations: Mapping[str, str]) -> str | None:
 
 
 def is_attached_kind(kind: str | None) -> bool:
-    """Whether the annotation `kind` says that the entry is attached to the image of its name.
+    """Return whether the annotation `kind` marks an entry as attached to the image of its name.
 
     The last part of the value counts: ``dev.cosignproject.cosign/sigs``, ``dev.hauler/image``.
     """
@@ -42,7 +42,7 @@ def is_attached_kind(kind: str | None) -> bool:
 
 
 def is_attached(annotations: Mapping[str, str]) -> bool:
-    """Whether the annotations of an entry say that it is attached to the image of its name.
+    """Return whether the annotations of an entry say that it is attached to the image of its name.
 
     Either by `kind`, or by BuildKit's mark of an attestation manifest.
     """
@@ -52,7 +52,7 @@ def is_attached(annotations: Mapping[str, str]) -> bool:
 def whole_digest(text: str) -> Digest | None:
     """Read a whole digest: alone, without its algorithm, or behind a repository and ``@``.
 
-    Such a text is content, and never looked up as a name.
+    Such a text addresses content, and is never looked up as a name.
     """
     bare = text.rpartition("@")[2]
     if _SHA256_HEX.fullmatch(bare):
@@ -65,6 +65,6 @@ def whole_digest(text: str) -> Digest | None:
 
 
 def claims_other_content(name: str, digest: Digest) -> bool:
-    """Whether a name holds a whole digest that is not the one of the content it is given to."""
+    """Return whether a name holds a whole digest other than that of the content it is given to."""
     claimed = whole_digest(name)
     return claimed is not None and claimed != digest

@@ -13,7 +13,7 @@ class ShortName(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> ShortName | None:
-        """Parse a short name; None for a text that names a registry or a digest.
+        """Parse a short name; return None for a text that names a registry or a digest.
 
         Example:
             >>> ShortName.parse("library/nginx:1.25")

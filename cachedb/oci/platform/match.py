@@ -1,4 +1,4 @@
-"""Matchers of platforms: which ones match, and which one is best (containerd/platforms).
+"""Matchers of platforms: predicate and preference (containerd/platforms).
 
 The `key` of a matcher sorts the best platform first, and those that do not match last::
 
@@ -21,7 +21,7 @@ class Matcher(Protocol):
     """Predicate on platforms, with an order of preference."""
 
     def matches(self, platform: Platform) -> bool:
-        """Whether `platform` matches."""
+        """Return whether `platform` matches."""
         ...
 
     def key(self, platform: Platform) -> SortKey:
@@ -35,7 +35,7 @@ class Ordered(Record):
     wanted: tuple[Platform, ...]
 
     def matches(self, platform: Platform) -> bool:
-        """Whether one of the wanted platforms covers `platform`."""
+        """Return whether one of the wanted platforms covers `platform`."""
         return self._position(platform) is not None
 
     def key(self, platform: Platform) -> SortKey:
@@ -43,7 +43,7 @@ class Ordered(Record):
         position = self._position(platform)
         if position is not None:
             return (0, position, -len(platform.os_features), *_newest_first(platform))
-        # A platform that lacks features only sorts before one of another machine.
+        # A platform that lacks only features sorts before one of another machine.
         position = self._position(platform.replace(os_features=()))
         return (1, len(self.wanted) if position is None else position)
 
@@ -60,11 +60,11 @@ class AnyOf(Record):
     wanted: tuple[Platform, ...]
 
     def matches(self, platform: Platform) -> bool:
-        """Whether one of the wanted platforms covers `platform`."""
+        """Return whether one of the wanted platforms covers `platform`."""
         return any(each.covers(platform) for each in self.wanted)
 
     def key(self, platform: Platform) -> SortKey:
-        """Rank what matches first, that with the most features before the rest."""
+        """Rank matching platforms first, those with the most features before the rest."""
         if self.matches(platform):
             return (0, -len(platform.os_features))
         return (1, 0 if self.matches(platform.replace(os_features=())) else 1)
@@ -76,11 +76,11 @@ class OnlyOS(Record):
     wanted: Platform
 
     def matches(self, platform: Platform) -> bool:
-        """Whether operating system, version and features match."""
+        """Return whether operating system, version and features match."""
         return self._as_ours(platform)
 
     def key(self, platform: Platform) -> SortKey:
-        """Rank the architecture that was asked for first."""
+        """Rank the requested architecture first."""
         if not self.matches(platform):
             return (1,)
         return (0, *Ordered(wanted=(self.wanted,)).key(platform))

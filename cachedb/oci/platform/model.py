@@ -50,8 +50,8 @@ _MACHINES = {
 class Platform(Record):
     """An operating system, an architecture, and its variant.
 
-    `str()` is ``os/architecture/variant``, with the build of Windows, which alone tells some
-    images of an index apart: ``windows(10.0.20348.1)/amd64``. `full` has the version and the
+    `str()` is ``os/architecture/variant``, with the build of Windows, which alone distinguishes
+    some images of an index: ``windows(10.0.20348.1)/amd64``. `full` has the version and the
     features of every operating system. `parse` reads both.
 
     Example:
@@ -91,7 +91,7 @@ class Platform(Record):
     def parse(cls, text: str) -> Platform:
         """Read ``os``, ``architecture``, ``os/architecture`` or ``os/architecture/variant``.
 
-        What is left out is that of this machine, and aliases are folded.
+        Omitted parts are those of this machine, and aliases are folded.
 
         Raises:
             InvalidPlatform: A part is empty, has other characters, or one word is neither a
@@ -114,9 +114,9 @@ class Platform(Record):
 
     @classmethod
     def from_fields(cls, fields: Fields) -> Platform:
-        """Read the ``platform`` of a descriptor, or the fields of a config, as it stands.
+        """Read the ``platform`` of a descriptor, or the fields of a config, unchanged.
 
-        Docker leaves ``os`` and ``architecture`` empty now and then, so they may be ''.
+        Docker writes an empty ``os`` and ``architecture`` in some images, so they may be ''.
 
         Raises:
             InvalidManifest: One of the two is missing, or a field is of another type.
@@ -151,7 +151,7 @@ class Platform(Record):
         )
 
     def is_same_as(self, other: Platform) -> bool:
-        """Whether `other` is this very platform: aliases, implied variants and features aside.
+        """Return whether `other` is the same platform: aliases, implied variants, features aside.
 
         Two Windows versions have to be of one build, where both are given.
         """
@@ -162,7 +162,7 @@ class Platform(Record):
         )
 
     def covers(self, other: Platform) -> bool:
-        """Whether an image for `other` runs on this platform without emulation.
+        """Return whether an image for `other` runs on this platform without emulation.
 
         The same machine, a Windows build that this one runs, and no feature that it lacks.
         """
@@ -242,4 +242,4 @@ def _unescape(part: str, text: str) -> str:
     try:
         return unquote(part, errors="strict")
     except UnicodeDecodeError as error:
-        raise InvalidPlatform(text, "what is escaped is not UTF-8") from error
+        raise InvalidPlatform(text, "the escaped bytes are not UTF-8") from error

@@ -1,4 +1,4 @@
-"""Selection of platforms: which manifests of an index belong to those that are wanted."""
+"""Selection of platforms: the manifests of an index for the wanted platforms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Clues(NamedTuple):
-    """Readers of listed manifests, for what the descriptor in the index does not declare.
+    """Readers of listed manifests, for properties that their descriptors do not declare.
 
     `subject_of` returns the digest that a manifest refers to, `platform_of` the platform in the
     config of an image. Both return None for a manifest that has none, or that is absent.
@@ -30,8 +30,8 @@ class Clues(NamedTuple):
 class Selection(NamedTuple):
     """The chosen manifests of one index, in its order, and platforms in that order.
 
-    `offered` are those of all images that the index lists itself, `taken` those of the chosen
-    ones. Inner indexes are always chosen: their platforms are in their content.
+    `offered` are those of all images that the index itself lists, `taken` those of the chosen
+    ones. Inner indexes are always chosen, because only their content states their platforms.
     """
 
     chosen: tuple[Descriptor, ...]
@@ -42,9 +42,9 @@ class Selection(NamedTuple):
 def select(index: Index, wanted: Sequence[Platform], clues: Clues) -> Selection:
     """Select the manifests of an index for some platforms; all of them if none is wanted.
 
-    Each platform gets the best manifest that runs on it: itself, else what containerd would take
-    (arm/v6 on arm/v7). The platform of an image is that of its descriptor, else that of its
-    config: `platform` of a descriptor is optional (image-spec, image-index.md). Attestations
+    Each platform gets the best manifest that runs on it: itself, else the one that containerd
+    selects (arm/v6 on arm/v7). The platform of an image is that of its descriptor, else that of
+    its config: `platform` of a descriptor is optional (image-spec, image-index.md). Attestations
     follow the manifests that they are about, by annotation or by subject.
     """
     images = list(_images(index, clues))
@@ -63,7 +63,7 @@ def select(index: Index, wanted: Sequence[Platform], clues: Clues) -> Selection:
 
 
 def is_unclear(descriptor: Descriptor) -> bool:
-    """Whether the content of a manifest must be read for its platform or its subject.
+    """Return whether the content of a manifest must be read for its platform or its subject.
 
     BuildKit's newer attestations are artifacts in the index, with a subject and no annotation.
     """
@@ -75,14 +75,14 @@ def is_unclear(descriptor: Descriptor) -> bool:
 
 
 def is_silent(descriptor: Descriptor) -> bool:
-    """Whether the content of a listed document must be read for its platforms."""
+    """Return whether the content of a listed document must be read for its platforms."""
     if descriptor.media_type.is_index:
         return True
     return descriptor.platform is None and is_unclear(descriptor)
 
 
 def is_offered(wanted: Platform, offered: Sequence[Platform]) -> bool:
-    """Whether one of the platforms runs on the one that is wanted."""
+    """Return whether one of the platforms runs on the wanted one."""
     return any(only(wanted).matches(each) for each in offered)
 
 

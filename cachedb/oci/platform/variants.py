@@ -9,13 +9,13 @@ from cachedb.patterns import lazy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Two digits, so that no variant from outside makes a list without end.
+# Two digits bound the list of variants that a document can demand.
 _GENERATION = lazy(r"v?([0-9]{1,2})")
 _ARM64_VARIANT = lazy(r"v?([0-9]{1,2})(?:\.([0-9]))?")
 _OLDEST_ARM = 5
 _ARMV8 = 8
 _ARMV9 = 9
-# v9.0 grew out of v8.5, and the last v8 is v8.9.
+# v9.0 is a superset of v8.5, and the last v8 is v8.9.
 _V9_IS_V8_PLUS = 5
 _LAST_V8_MINOR = 9
 
@@ -91,9 +91,9 @@ def _generation(variant: str) -> int:
 
 
 def windows_runs(host: str, image: str) -> bool:
-    """Whether a Windows host of one ``os.version`` runs an image of another.
+    """Return whether a Windows host of one ``os.version`` runs an image of another.
 
-    A version that is absent says nothing; before Server 2022 the builds have to be the same.
+    An absent version matches every version; before Server 2022 the builds have to be equal.
     """
     ours = windows_build(host)
     if ours is None or not image:

@@ -383,7 +383,7 @@ def _are_platforms_of_one(
     named: Sequence[tuple[str | None, Descriptor]],
     images: Collection[Digest],
 ) -> bool:
-    """Whether images have one name and are manifests, each for a platform of its own."""
+    """Return whether images have one name and are manifests, each for a platform of its own."""
     found = {d.digest: (name, reader.platform_of(d)) for name, d in named if d.digest in images}
     names = {name for name, _ in found.values()}
     platforms = {platform for _, platform in found.values() if platform is not None}

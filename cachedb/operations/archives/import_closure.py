@@ -170,7 +170,7 @@ class ClosureReader:
         return None if found is None else found.normalized()
 
     def is_referrer(self, descriptor: Descriptor) -> bool:
-        """Whether a document that was read refers to a subject."""
+        """Return whether a document that was read refers to a subject."""
         found = self._parsed.get(descriptor.digest)
         return found is not None and found.subject is not None
 

@@ -129,7 +129,7 @@ def validate(
 
 
 def is_whole(connection: Connection, root: Root, wanted: Sequence[Platform]) -> bool:
-    """Whether all platforms of a root are complete, or those that are wanted."""
+    """Return whether all platforms of a root are complete, or those that are wanted."""
     (found,) = validate(connection, [root], wanted)
     is_complete = all(each.condition is Condition.COMPLETE for each in found.platforms)
     return found.is_valid and (bool(wanted) or is_complete)

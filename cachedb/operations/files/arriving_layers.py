@@ -171,6 +171,6 @@ def _may_be_tar(head: bytes) -> bool:
 
 
 def _is_old_tar(head: bytes) -> bool:
-    """Whether a header of tar has a file name and a checksum in octal digits, without a magic."""
+    """Return whether a tar header has a file name and a checksum in octal digits, and no magic."""
     digits = head[148:156].strip(b"\0 ")
     return len(head) >= _HEAD and digits.isdigit() and not head[257:].strip(b"\0")

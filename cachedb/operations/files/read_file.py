@@ -104,7 +104,7 @@ class _PathWatch:
         self.is_unclear = not parts
 
     def is_wanted(self, entry: MemberEntry) -> bool:
-        """Whether an entry is the file of the path; sets `is_unclear` if that cannot be told."""
+        """Return whether an entry is the file of the path; set `is_unclear` if undecidable."""
         member = entry.member
         path = member.path.rstrip("/")
         name = path.rpartition("/")[2]

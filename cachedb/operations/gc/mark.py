@@ -295,7 +295,7 @@ def find_leftovers(
 
 
 def is_unfinished(path: str) -> bool:
-    """Whether a path is the quarantine of a collection that was killed, or is running."""
+    """Return whether a path is the quarantine of a collection that was killed, or is running."""
     return path.startswith(f"{TRASH}/") and not path.endswith(FINISHED)
 
 
@@ -316,7 +316,7 @@ def _judge(
 
 
 def _is_young(touched_ns: int, grace: float) -> bool:
-    """Whether a time is within the grace period; a time in the future counts as now."""
+    """Return whether a time is within the grace period; a time in the future counts as now."""
     now = time.time_ns()
     return min(touched_ns, now) > now - int(grace * 1e9)
 

@@ -81,7 +81,7 @@ def _may_be_unreadable(name: str) -> bool:
 
 
 def _is_ref(catalog: Catalog, name: str) -> bool:
-    """Whether a digest is that of an entry that can be read."""
+    """Return whether a digest is that of an entry that can be read."""
     digest = whole_digest(name)
     if digest is None:
         return False

@@ -161,7 +161,7 @@ def split_names(connection: Connection, roots: Iterable[Root]) -> frozenset[str]
 
 
 def _are_platforms_of_one(connection: Connection, roots: Sequence[Root]) -> bool:
-    """Whether roots of one name are image manifests, each for a platform of its own."""
+    """Return whether roots of one name are image manifests, each for a platform of its own."""
     if len({root.name for root in roots}) > 1 or roots[0].name is None:
         return False
     if any(root.kind is not Kind.MANIFEST for root in roots):

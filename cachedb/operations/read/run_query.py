@@ -110,7 +110,7 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
 
 
 def reads_packages(query: Query, now: datetime | None = None) -> bool:
-    """Whether the result of a query depends on packages, which SBOMs name.
+    """Return whether the result of a query depends on packages, which SBOMs name.
 
     Raises:
         QueryError: The query is not valid.

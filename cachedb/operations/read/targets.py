@@ -81,7 +81,7 @@ def selected_names(catalog: Catalog, where: Query) -> list[str]:
 
 
 def _is_among(connection: Connection, name: str, selected: Collection[int | None]) -> bool:
-    """Whether a name stands for one image, all of whose entries are selected."""
+    """Return whether a name stands for one image, all of whose entries are selected."""
     try:
         image = resolve.find_image(connection, name)
     except NotFound:  # several images, or a name that looks like a digest

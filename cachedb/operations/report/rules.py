@@ -43,7 +43,7 @@ class Expectation(Record):
     most: int | None
 
     def is_met(self, count: int) -> bool:
-        """Whether so many results are as expected."""
+        """Return whether so many results are as expected."""
         return self.least <= count and (self.most is None or count <= self.most)
 
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def is_up_to_date(layout: Layout, connection: Connection) -> bool:
-    """Whether the rows are known to be derived from the files as they are now."""
+    """Return whether the rows are known to be derived from the files as they are now."""
     recorded = connection.value(state.RECORDED, key=FINGERPRINT) or ""
     unchanged = layout.fingerprint().proves_unchanged(Fingerprint.parse(recorded))
     return unchanged and connection.value(sboms.UNREAD) is None
 
 
 def is_behind(layout: Layout, connection: Connection) -> bool:
-    """Whether the journal has records that the catalog has not seen; costs six system calls.
+    """Return whether the journal has records that are not in the catalog; six system calls.
 
     Raises:
         CacheError: The journal cannot be read, or is not trusted.
@@ -37,7 +37,7 @@ def is_behind(layout: Layout, connection: Connection) -> bool:
 
 
 def is_ready(layout: Layout, connection: Connection) -> bool:
-    """Whether the rows are up to date and no interrupted collection has to be undone.
+    """Return whether the rows are up to date and no interrupted collection has to be undone.
 
     That is so when none was killed, and no quarantined blob can be needed again.
     """

@@ -73,7 +73,7 @@ class LocalDocuments:
         self._content[descriptor.digest] = content
 
     def is_here(self, descriptor: Descriptor) -> bool:
-        """Whether content is in the layout, in its descriptor, or was made, of whatever size."""
+        """Return whether content of any size is in the layout, in its descriptor, or was made."""
         if descriptor.data is not None or descriptor.digest in self._content:
             return True
         return self._layout.blobs.stat(descriptor.digest) is not None
@@ -173,7 +173,7 @@ def check_present(layout: Layout, needed: Iterable[Descriptor]) -> None:
 
 
 def has_size(layout: Layout, descriptor: Descriptor) -> bool:
-    """Whether a blob is in the layout, with its size.
+    """Return whether a blob is in the layout, with its size.
 
     Raises:
         CorruptBlob: It has another size.

@@ -180,7 +180,7 @@ def _read_documents(image: _Image) -> None:
 
 
 def _bring_blobs(context: PullContext, images: Sequence[_Image]) -> set[Digest]:
-    """Bring what the images need, large blobs first, and return what has come."""
+    """Download the blobs that the images require, large ones first; return those that arrived."""
     downloads = context.downloads
     # By size as well: what one image says of a blob is no concern of another one.
     wanted: list[Descriptor] = []
@@ -245,7 +245,7 @@ def _refuse_unknown_documents(images: Sequence[_Image]) -> None:
 
 
 def _bring(downloads: Downloads, descriptor: Descriptor, askers: Sequence[PullGraph]) -> None:
-    """Bring a blob for the images that need it, from where one of them finds it."""
+    """Download a blob for the images that require it, from the first repository that has it."""
     failed: CacheError | None = None
     for found in askers:
         if found.error is not None:
@@ -341,7 +341,7 @@ def _remember_repository(catalog: Catalog, image: _Image) -> None:
 
 
 def _is_named(catalog: Catalog, name: str, descriptor: Descriptor) -> bool:
-    """Whether the name is that of this image, and of no other."""
+    """Return whether the name is that of this image, and of no other."""
     with catalog.reading() as connection:
         rows = connection.rows(refs.OF_NAMES, names=many([name]))
     digests = {row.digest for row in rows if not is_attached_kind(row.entry_kind)}

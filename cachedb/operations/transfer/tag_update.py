@@ -131,7 +131,7 @@ class TagUpdate:
 
 
 def _has_layers_of(one: PushDocument, other: PushDocument) -> bool:
-    """Whether a manifest has every layer of another one, with its annotations."""
+    """Return whether a manifest has every layer of another one, with its annotations."""
     if not isinstance(one.parsed, Manifest) or not isinstance(other.parsed, Manifest):
         return False
     layers = [each.to_json() for each in one.parsed.layers]

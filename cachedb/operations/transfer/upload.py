@@ -177,5 +177,5 @@ class _Watched:
 
 
 def _is_free(document: PushDocument) -> bool:
-    """Whether a document may be put concurrently with others."""
+    """Return whether a document may be put concurrently with others."""
     return document.subject is None and not isinstance(document.parsed, Index)

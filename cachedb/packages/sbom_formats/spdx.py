@@ -147,7 +147,7 @@ def check_version(version: object, path: str) -> None:
 
 
 def is_context(context: object) -> bool:
-    """Whether a JSON-LD ``@context`` is that of SPDX 3."""
+    """Return whether a JSON-LD ``@context`` is that of SPDX 3."""
     contexts = context if isinstance(context, list) else [context]
     return any(isinstance(url, str) and "//spdx.org/rdf/3." in url for url in contexts)
 

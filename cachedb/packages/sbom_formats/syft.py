@@ -31,7 +31,7 @@ class SyftArtifacts:
 
 
 def is_schema(schema: object) -> bool:
-    """Whether the value of ``schema`` is that of a document of syft."""
+    """Return whether the value of ``schema`` is that of a document of syft."""
     url = schema.get("url") if isinstance(schema, dict) else None
     return isinstance(url, str) and "/anchore/syft/" in url
 

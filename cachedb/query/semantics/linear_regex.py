@@ -39,7 +39,7 @@ class CharacterSet(Record):
     negated: bool = False
 
     def has(self, char: str) -> bool:
-        """Whether `char` is one of them."""
+        """Return whether `char` is one of them."""
         return any(first <= char <= last for first, last in self.ranges) is not self.negated
 
 
@@ -365,7 +365,7 @@ class Searcher:
         self._matches_empty = automaton.final in at_both
 
     def search(self, text: str) -> bool:
-        """Whether the pattern matches somewhere in `text`."""
+        """Return whether the pattern matches somewhere in `text`."""
         if not text:
             return self._matches_empty
         state = self._first

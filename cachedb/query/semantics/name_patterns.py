@@ -67,7 +67,7 @@ class DigestPrefix(Record):
 
 
 def looks_like_digest(text: str) -> bool:
-    """Whether a bare word is the beginning of a digest rather than a name."""
+    """Return whether a bare word is the beginning of a digest rather than a name."""
     return bool(_HEX.fullmatch(text) or _WITH_ALGORITHM.fullmatch(text))
 
 

@@ -138,7 +138,7 @@ def _sort_key(
 
 
 def _is_worth_a_page(checked: CheckedQuery) -> bool:
-    """Whether a limit saves walks of the graph for columns that are not sorted by."""
+    """Return whether a limit saves walks of the graph for columns that are not sorted by."""
     if checked.limit is None:
         return False
     ordered = {item.column.name for item in checked.order}

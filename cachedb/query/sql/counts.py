@@ -62,7 +62,7 @@ def _holds(
 
 
 def is_walked_per_row(found: TypedExpression) -> bool:
-    """Whether a condition is a subquery on every row rather than a set."""
+    """Return whether a condition is a subquery on every row rather than a set."""
     match found:
         case Complement() | SelectorTest() | Intersection() | Union():
             return any(map(is_walked_per_row, children(found)))

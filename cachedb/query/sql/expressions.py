@@ -97,17 +97,17 @@ class Row(Record):
 
 
 def is_on_target(field: Field) -> bool:
-    """Whether a field of a reference is that of what it points at."""
+    """Return whether a field of a reference is that of what it points at."""
     return field.sort is Sort.REF and field.name in _TARGET_FIELDS
 
 
 def is_of_platform(field: Field) -> bool:
-    """Whether a field is the platform or a part of it."""
+    """Return whether a field is the platform or a part of it."""
     return field.name == "platform" or field.name in _PLATFORM_PARTS
 
 
 def is_of_config(field: Field) -> bool:
-    """Whether a field of a blob stands in the table of image configurations."""
+    """Return whether a field of a blob stands in the table of image configurations."""
     return field.sort is Sort.BLOB and field.name in _CONFIG_FIELDS
 
 

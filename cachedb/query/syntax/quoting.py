@@ -67,7 +67,7 @@ def selector(text: str) -> str:
 
 
 def is_selector(text: str) -> bool:
-    """Whether a bare word is a reference, a digest or a pattern of them."""
+    """Return whether a bare word is a reference, a digest or a pattern of them."""
     return bool(
         BARE_SELECTOR.fullmatch(text)
         and REFERENCE.fullmatch(text)
@@ -78,7 +78,7 @@ def is_selector(text: str) -> bool:
 
 
 def are_relations(path: str) -> bool:
-    """Whether every word of a path, each with its dot, is a relation."""
+    """Return whether every word of a path, each with its dot, is a relation."""
     return not path or set(path[:-1].split(".")) <= _RELATIONS
 
 

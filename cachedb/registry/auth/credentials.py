@@ -285,7 +285,7 @@ def server_key(host: str) -> str:
 
 
 def _is_whole_registry(key: str) -> bool:
-    """Whether a key is for every repository of a host: a host, or a URL, whose path is ignored."""
+    """Return whether a key is for every repository of a host: a host or a URL (path ignored)."""
     return bool(_SCHEMES.match(key)) or "/" not in _API_SUFFIX.sub("", key).rstrip("/")
 
 

@@ -57,7 +57,7 @@ def parse(body: bytes) -> tuple[APIError, ...]:
 
 
 def is_transient(status: int, errors: tuple[APIError, ...] = ()) -> bool:
-    """Whether the same request may succeed later."""
+    """Return whether the same request may succeed later."""
     if errors:
         return all(error.code in _TRANSIENT_CODES for error in errors)
     return status in _TRANSIENT_STATUS

@@ -74,7 +74,7 @@ def _inner(error: BaseException) -> BaseException | None:
 
 
 def _is_lasting(cause: BaseException) -> bool:
-    """Whether another attempt would fail alike: no such name, a certificate that is not valid."""
+    """Return whether another attempt would fail too: no such name, an invalid certificate."""
     if isinstance(cause, socket.gaierror):
         return cause.errno == socket.EAI_NONAME
     return isinstance(cause, ssl.SSLCertVerificationError) or _refused_tunnel(cause) == "407"

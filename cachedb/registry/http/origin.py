@@ -105,7 +105,7 @@ class Origin(NamedTuple):
             return None
 
     def is_named_in(self, hosts: frozenset[str]) -> bool:
-        """Whether `hosts` has this host, or this host with this port."""
+        """Return whether `hosts` has this host, or this host with this port."""
         return self.host in hosts or self.authority in hosts
 
 

@@ -119,7 +119,7 @@ def _entries(no_proxy: str) -> Iterator[str]:
 
 
 def _matches(entry: str, origin: Origin) -> bool:
-    """Whether one entry of NO_PROXY stands for an origin."""
+    """Return whether one entry of NO_PROXY stands for an origin."""
     if entry == "*":
         return True
     address = _address(origin.host.strip("[]"))
