@@ -6,7 +6,7 @@
     ...     for row in cache.query("layers size gt 1M sort -size"):
     ...         print(row.digest, row.size)
 
-Names are imported when they are first used, so that `import cachedb` costs little.
+Exported names are imported on first use, so that `import cachedb` is fast.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Every command imports this package, and most of them need none of these at once.
+    # Every command imports this package, and most of them use few of these names.
     if name not in _HOMES:
         raise AttributeError(f"module 'cachedb' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415

@@ -137,7 +137,7 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
     def close(self) -> None:
         """Close the catalog and the directory; closing again has no effect.
 
-        Every other method of a closed cache raises ValueError, as of a closed file.
+        Every other method of a closed cache raises ValueError, like those of a closed file.
         """
         if not self._is_closed:
             self._is_closed = True

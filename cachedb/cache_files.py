@@ -1,4 +1,4 @@
-"""Files half of `Cache`: list, read and compare what is inside the layers of images."""
+"""Files half of `Cache`: list, read and compare the files inside the layers of images."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ class CacheFiles(CacheReader):
     def waste(self, names: Names = (), where: Query | str | None = None) -> WasteReport:
         """Measure the bytes that layers of images overwrite, delete, or store more than once.
 
-        Measures each platform of every image if there are neither names nor a query. An image that
-        cannot be read stops no other.
+        Measures each platform of every image if there are neither names nor a query. An unreadable
+        image does not end the measurement of the others.
         """
         from cachedb.operations.files import waste
 
@@ -125,9 +125,9 @@ class CacheFiles(CacheReader):
     def index_arrived(
         self, arrivals: ArrivingLayers, names: Names, progress: Observer | None = None
     ) -> FilesIndexed:
-        """Index the images that arrived: layers that were here before, and what each image shows.
+        """Index the images that arrived: layers that were present before, and their visible files.
 
-        What was indexed of other archives than layers is removed. As `index_files` otherwise.
+        Entries of tar archives that are not layers are removed. As `index_files` otherwise.
         """
         from cachedb.operations.files import index_files
 
@@ -163,7 +163,7 @@ class CacheFiles(CacheReader):
         return inspect_image.inspect(self.layout, self.find_image(name))
 
     def document(self, name: str) -> bytes:
-        """Return the bytes of the manifest, index or other blob that a name or digest stands for.
+        """Return the bytes of the manifest, index or other blob that a name or digest resolves to.
 
         Raises:
             LimitExceeded: The blob is larger than a document may be.
@@ -197,7 +197,7 @@ class CacheFiles(CacheReader):
     def _all_layers(
         self, names: Names, where: Query | str | None
     ) -> tuple[list[ImageLayers], list[UnreadImage]]:
-        """Find the layers of images; an image whose documents cannot be read stops no other."""
+        """Find the layers of images; collect images whose documents cannot be read."""
         from cachedb.operations.files.image_layers import UnreadImage, find_all_layers
 
         found: dict[Digest, ImageLayers] = {}
@@ -205,7 +205,7 @@ class CacheFiles(CacheReader):
         for root in self.targets(names, where):
             try:
                 for image in find_all_layers(self.layout, root):
-                    found.setdefault(image.digest, image)  # under the first of its names
+                    found.setdefault(image.digest, image)  # listed under the first of its names
             except CacheError as error:
                 unread.append(UnreadImage(root.name or str(root.digest), None, error))
         return list(found.values()), unread

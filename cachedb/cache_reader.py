@@ -85,7 +85,7 @@ class CacheReader:
         return read_recorded(recorded)
 
     def configuration_problem(self) -> str | None:
-        """Return why the configuration file of the cache is ignored; None if it is not."""
+        """Return why the configuration file of the cache is ignored; None if it is read."""
         if self.layout.is_own_trusted("cachedb.toml"):
             return None
         from cachedb.operations.read import cache_configuration
@@ -93,7 +93,7 @@ class CacheReader:
         return cache_configuration.problem(self.layout)
 
     def answer(self, answer: Callable[[Connection], _T]) -> _T:
-        """Return what `answer` reads in one transaction of the catalog."""
+        """Return the result of `answer`, which reads in one transaction of the catalog."""
         with self.catalog.reading() as connection:
             return answer(connection)
 
@@ -136,7 +136,7 @@ class CacheReader:
         return self.parse(where) if isinstance(where, str) else where
 
     def sbom_coverage(self, query: Query) -> SbomCoverage | None:
-        """Count what a query of packages cannot see; None for a query of anything else."""
+        """Count refs without a readable SBOM for a query of packages; None for any other query."""
         from cachedb.operations.read import run_query, sbom
 
         if not run_query.reads_packages(query):
@@ -145,7 +145,7 @@ class CacheReader:
             return sbom.coverage(connection)
 
     def files_coverage(self, query: Query) -> FilesCoverageRow | None:
-        """Count refs that a query of files cannot see; None for a query of anything else."""
+        """Count refs without indexed files for a query of files; None for any other query."""
         from cachedb.operations.read import run_query
 
         return run_query.files_coverage(self.catalog, query)
@@ -276,7 +276,7 @@ class CacheReader:
         return build.report_with_layers(self.layout, self._with_uses())
 
     def check(self, file: RuleFile) -> Sequence[RuleResult]:
-        """Run the queries of the rules of a file, and return what each one finds.
+        """Run the queries of the rules of a file, and return the findings of each.
 
         Raises:
             InvalidInput: The query of a rule is not valid.
@@ -296,7 +296,7 @@ class CacheReader:
     def selected_names(self, where: Query | str) -> Sequence[str]:
         """Return a text for each image that a query selects: its name, ``name@digest`` or digest.
 
-        A name is returned if it stands for refs that are all selected.
+        A name is returned if all of its refs are selected.
         """
         from cachedb.operations.read.targets import selected_names
 
@@ -322,13 +322,13 @@ class CacheReader:
             return usage.measure_each(connection, roots)
 
     def kept_besides(self, plan: RemovalPlan) -> Sequence[Kept]:
-        """Return blobs of a plan's refs that other refs reach too, with one of their names."""
+        """Return blobs of a plan's refs that other refs reach too, with one name each."""
         from cachedb.operations.gc import mark
 
         return mark.kept_besides(self.catalog, plan.ref_ids)
 
     def kept(self) -> Sequence[Kept]:
-        """Return every blob that a ref reaches, with the first of their names."""
+        """Return every blob that a ref reaches, with the first name of such a ref."""
         from cachedb.operations.gc import mark
 
         return mark.kept(self.catalog)
@@ -346,7 +346,7 @@ class CacheReader:
         ones, repositories, or beginnings of digests.
 
         Raises:
-            InvalidInput: There is no such operation.
+            InvalidInput: No operation has that name.
         """
         from cachedb.operations.sync import history
 
@@ -356,10 +356,11 @@ class CacheReader:
         return history.events(self.layout, wanted)
 
     def _with_uses(self) -> Catalog:
-        """Return the catalog with the uses and pins that have been recorded by now."""
+        """Return the catalog after entering recorded uses and pins."""
         from cachedb.operations.sync import history
 
-        with suppress(CacheError):  # read-only, or locked: a query answers with what is known
+        # On a read-only or locked cache, queries see the state of the last reconciliation.
+        with suppress(CacheError):
             history.bring_up_to_date(self.layout, self.catalog)
         return self.catalog
 

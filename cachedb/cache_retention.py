@@ -1,4 +1,4 @@
-"""Removing half of `Cache`: pins, removal of names, retention policies."""
+"""Retention half of `Cache`: pins, removal of names, retention policies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CacheRetention(CacheReader):
     def unpin(self, names: Names) -> tuple[Root, ...]:
         """Remove the pins of names, durably; return the entries that were pinned.
 
-        A name that was pinned and has left the cache loses its pin as well. Raises as `pin`.
+        A pinned name that is no longer in the cache loses its pin as well. Raises as `pin`.
         """
         from cachedb.operations.gc import pins
         from cachedb.operations.read.targets import find_targets
@@ -61,7 +61,7 @@ class CacheRetention(CacheReader):
         """Add a name to an image; a name of another image moves to this one.
 
         Raises:
-            RefNotFound: There is no image of the name `source`, or there are several.
+            RefNotFound: No image, or several, have the name `source`.
             InvalidReference: `target` is not a reference.
         """
         from cachedb.operations.gc import tag
@@ -142,7 +142,7 @@ class CacheRetention(CacheReader):
         return retention.plan(self.layout, self._with_all_uses(), policy)
 
     def plan_prune(self, rules: PruneRules | str, *, grace: float = GRACE_SECONDS) -> PrunePlan:
-        """Plan which names some rules remove, and what that frees; changes nothing.
+        """Plan which names some rules remove, and how many bytes that frees; changes nothing.
 
         Text is a policy in TOML: ``version = 1``, ``unused-for = "90d"``.
         Blobs that a collection with that grace period would free count as free space already.
@@ -172,7 +172,7 @@ class CacheRetention(CacheReader):
         from cachedb.operations.sync import history
 
         gone = remove.apply(plan.removal, self.layout, self.catalog, history.PRUNE)
-        if not gone:  # so that the next one finds when this cache was looked after last
+        if not gone:  # the clock guard of the next one reads the time of this one
             history.record(self.layout, self.catalog, history.USE)
         return gone
 
@@ -186,8 +186,8 @@ class CacheRetention(CacheReader):
         """Parse the text of a policy, with the saved queries of this cache.
 
         Raises:
-            InvalidInput: It is not TOML, or of another version; a key or a value is unknown.
-            QueryError: A query of it is not valid.
+            InvalidInput: The text is not TOML, or of another version; a key or a value is unknown.
+            QueryError: A query in it is not valid.
         """
         from cachedb.operations.prune import policy_file
 
@@ -222,9 +222,9 @@ class CacheRetention(CacheReader):
         return discard.discard(self.layout, self.catalog, roots)
 
     def _with_all_uses(self) -> Catalog:
-        """Return the catalog with all uses and pins; fail if they cannot be entered.
+        """Return the catalog after entering all uses and pins; fail if that is impossible.
 
-        A policy must not take an image for unused because a record of its use was not read.
+        A policy must not treat an image as unused because a record of its use was not read.
         """
         from cachedb.operations.sync import history
 

@@ -93,7 +93,7 @@ class CacheTransfers(CacheReader):
     def present(self, names: References, platforms: Platforms = ()) -> tuple[Pulled, ...]:
         """Return the images that are complete in the cache, for `platforms` or for all of them.
 
-        No registry is asked whether the tag has moved.
+        No request is sent, so a tag may have moved in its registry.
         """
         from cachedb.operations.check import validate
         from cachedb.operations.transfer.pull import find_present
@@ -302,7 +302,7 @@ class CacheTransfers(CacheReader):
             InvalidInput: The format does not exist, or the file would be inside of the cache.
             BlobNotFound: A blob that the archive needs is missing.
             PlatformNotFound: An image does not have a requested platform.
-            CorruptBlob: A blob has another hash; there is no file.
+            CorruptBlob: A blob has another hash; no file is written.
         """
         from cachedb.archive import output_file
         from cachedb.operations.archives.export import ExportOptions

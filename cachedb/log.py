@@ -11,7 +11,7 @@ import sys
 class Logger:
     """Logger of the standard library with a name, in a program that has imported `logging`.
 
-    Otherwise a call costs a lookup.
+    Otherwise a call costs one lookup in `sys.modules`.
     """
 
     def __init__(self, name: str) -> None:

@@ -1,6 +1,6 @@
-"""System calls that Linux has and macOS has not, or has under another name.
+"""System calls of Linux that macOS lacks, or has under another name.
 
-What the platform lacks is looked up when this module is imported, and replaced by what POSIX has.
+The module detects missing calls when it is imported, and uses those of POSIX instead.
 A record lock of POSIX belongs to the process: it does not exclude other threads, and the end of
 any descriptor of the file releases it. `taking_turns` therefore lets one thread at a time open the
 file.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HAS_OFD_LOCKS: Final = hasattr(fcntl, "F_OFD_SETLK")
 """Whether the kernel has locks that belong to an open file description."""
 HAS_LEASES: Final = hasattr(fcntl, "F_SETLEASE")
-"""Whether the kernel tells that another process has a file open."""
+"""Whether the kernel can report that another process has a file open."""
 
 # struct flock of Linux: type, whence, start, length (0: the whole file), pid, padding.
 _FLOCK = "hhqqi0q"
@@ -34,7 +34,7 @@ _turns_lock = allocate_lock()
 
 
 def sync(descriptor: int) -> None:
-    """Write a file or a directory to the medium; fsync of macOS stops at the cache of the disk."""
+    """Write a file or a directory to the medium; fsync of macOS leaves the cache of the disk."""
     if _FULL_SYNC is not None:
         with suppress(OSError):  # a file system that has no such operation
             fcntl.fcntl(descriptor, _FULL_SYNC)
@@ -102,8 +102,8 @@ def record_lock_owner(descriptor: int) -> int | None:
 def taking_turns(directory: int, seconds: float) -> AbstractContextManager[bool]:
     """Exclude other threads from the record lock of a directory, where it is of the process.
 
-    Yields whether the turn came within the time. Where locks belong to open files, nothing is
-    excluded.
+    Yields whether the lock was acquired within the time. Where locks belong to open files, no
+    thread is excluded.
     """
     return nullcontext(enter_result=True) if HAS_OFD_LOCKS else _turn(directory, seconds)
 

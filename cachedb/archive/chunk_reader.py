@@ -1,4 +1,4 @@
-"""A file to read from, over pieces that are made as they are asked for."""
+"""Readable file over the pieces of a generator."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class ChunkReader(io.RawIOBase):
-    """Reads what a generator yields; closing it ends the generator.
+    """Read the pieces that a generator yields; closing the file ends the generator.
 
-    An error of the generator comes out of the read that needed what it would have yielded.
+    An error of the generator is raised by the read that needed the next piece.
     """
 
     def __init__(self, chunks: Generator[bytes]) -> None:
@@ -36,6 +36,6 @@ class ChunkReader(io.RawIOBase):
         return len(found)
 
     def close(self) -> None:
-        """End the generator, which closes what it has open."""
+        """End the generator, which closes its files."""
         self._chunks.close()
         super().close()

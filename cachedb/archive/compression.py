@@ -1,4 +1,4 @@
-"""Decompression by what the bytes are, not by what a media type says they are."""
+"""Decompression of gzip and zstd, detected by magic number and not by media type."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def sniff(head: bytes) -> Compression:
 
 
 def _is_skippable_frame(head: bytes) -> bool:
-    # zstd lets such a frame come before the first real one.
+    # zstd allows a skippable frame before the first real one.
     return head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5  # noqa: PLR2004
 
 
 class Decompressed(io.BufferedReader):
-    """A stream of plain bytes; `compression` is what the source was compressed with.
+    """A stream of decompressed bytes; `compression` is the format of the source.
 
-    The source is read to its end and no further than what was asked for needs; a checksum in it
-    is checked. A short read means that the end has come. Closing it leaves the source open.
+    The source is read only as far as each read requires, to its end, and its checksum is checked.
+    A short read means the end of the stream. Closing leaves the source open.
 
     Raises:
         InvalidArchive: While reading: the compressed data are damaged or cut short.
@@ -70,7 +70,7 @@ class Decompressed(io.BufferedReader):
 
 
 class _Decoder(Protocol):
-    """Decodes one gzip member or one zstd frame."""
+    """Decoder of one gzip member or one zstd frame."""
 
     @property
     def eof(self) -> bool: ...
@@ -124,7 +124,7 @@ class _Inflating(io.RawIOBase):
         return len(found)
 
     def _some(self, at_most: int) -> bytes:
-        """Return up to so many bytes; none at the end of the last member."""
+        """Return up to `at_most` bytes; none at the end of the last member."""
         while True:
             if self._decoder.eof and not self._starts_another():
                 return b""

@@ -1,7 +1,7 @@
-"""The archives of ``docker save`` and ``docker load``: read from members, and written.
+"""Archives of ``docker save`` and ``docker load``: reader and writer.
 
-Such an archive is a ``manifest.json`` that names a configuration and layers by member. An image
-in it has no manifest, so one is made: OCI's, over the same bytes.
+Such an archive is a ``manifest.json`` that names a configuration and layers by member. An image in
+it has no manifest, so an OCI manifest is made over the same bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MOST_LINKS = 16
 
 
 class StoredFile(Record):
-    """A member that has been stored: what it is called now, and how it is compressed."""
+    """A stored member: its digest, its size in bytes and its compression."""
 
     digest: Digest
     size: int
@@ -70,7 +70,7 @@ class Image(Record):
 
 
 class ImageToWrite(Record):
-    """Content of one image in the archive: the blobs with their sizes, and its tags."""
+    """Content of one image in the archive: blobs with their sizes, and tags."""
 
     config: SizedDigest
     layers: Sequence[SizedDigest]
@@ -78,10 +78,10 @@ class ImageToWrite(Record):
 
 
 def parse_manifest(content: bytes, *, name: str) -> tuple[ListedImage, ...]:
-    """Read a manifest.json; `name` is what errors call the archive.
+    """Read a manifest.json; `name` names the archive in errors.
 
     Raises:
-        InvalidArchive: The document is malformed, or names what is not in the archive.
+        InvalidArchive: The document is malformed, or names a member that is not in the archive.
     """
     try:
         return tuple(_listed(each) for each in Fields({"": decode(content)}).objects(""))
@@ -96,7 +96,7 @@ def assemble(
     *,
     name: str,
 ) -> Image:
-    """Put an image together from the members that have been stored.
+    """Make an image of the members that have been stored.
 
     `links` are the layers that are links to others.
 
@@ -105,7 +105,7 @@ def assemble(
     """
 
     def find(member: str) -> StoredFile:
-        """Return the file that a member is, or that its symlinks lead to."""
+        """Return the file that a member is, or that its symlinks resolve to."""
         target = member
         for _ in range(_MOST_LINKS):
             if target not in links:
@@ -132,10 +132,11 @@ def assemble(
 
 
 def stream(images: Iterable[ImageToWrite], open_blob: OpenBlob) -> Generator[bytes]:
-    """Yield images as ``docker load`` takes them, with the names that linuxkit gives to members.
+    """Yield an archive for ``docker load``, with the member names that linuxkit uses.
 
-    Every layer is called ``.tar.gz``, whatever it is, and stands there once; docker goes by the
-    content. `open_blob` opens a blob to be read to its end and closed.
+    Every layer has the suffix ``.tar.gz``, whatever its compression, and is written once; docker
+    detects the compression by the content. `open_blob` opens a blob to be read to its end and
+    closed.
 
     Raises:
         InvalidArchive: A blob does not have its size.

@@ -1,8 +1,8 @@
 """A file tree in memory, to which layers are applied entry by entry (image-spec, layer.md).
 
-The tree holds no content, only where it comes from: the layer and the place of the entry in it.
-A symlink that an upper layer writes through is followed inside the tree and never out of it, and
-a whiteout hides what lower layers hold, wherever in its own layer it stands.
+The tree holds no content, only its origin: the layer, and the position of the entry in it. A
+symlink that an upper layer writes through is followed inside the tree and never out of it, and a
+whiteout hides entries of lower layers, whatever its position in its own layer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_LINKS = 255
 
 
 class MemberOrigin:
-    """Place of an entry; hard links to one file share the origin of its content."""
+    """Position of an entry; hard links to one file share the origin of its content."""
 
     __slots__ = ("index", "layer")
 
@@ -64,10 +64,7 @@ class Node:
 
 
 class Tree:
-    """The result of the layers applied so far, the lowest first.
-
-    `notes` tell of entries that were ignored.
-    """
+    """The result of the layers applied so far; `notes` describe ignored entries."""
 
     def __init__(self) -> None:
         self.root: Node = _directory(0)
@@ -75,11 +72,11 @@ class Tree:
         self._count = 0
 
     def apply(self, member: Member, layer: int, index: int) -> None:
-        """Take the next entry of a layer.
+        """Apply the next entry of a layer.
 
         Raises:
-            InvalidArchive: A path is too long or goes in circles, a hard link leads nowhere, or
-                the entry would remove or replace the root.
+            InvalidArchive: A path is too long or cyclic, the target of a hard link does not exist,
+            or the entry would remove or replace the root.
             LimitExceeded: There are more names than the limit for the members of a layer.
         """
         parts = split_path(member.path, layer)
@@ -92,7 +89,7 @@ class Tree:
             self._put(parts, member, MemberOrigin(layer, index))
 
     def walk(self) -> Iterator[tuple[str, Node]]:
-        """Yield every path and what is there, parents first, names in order; the root is ''."""
+        """Yield every path with its node, parents first, names in order; the root is ''."""
         stack = [("", self.root)]
         while stack:
             path, node = stack.pop()
@@ -102,12 +99,12 @@ class Tree:
                 stack.append((prefix + name, child))
 
     def find(self, path: str, layer: int) -> Node | None:
-        """Return what a path leads to, or None; symlinks are followed, the last one too.
+        """Return the node that a path resolves to, or None; the last symlink is followed too.
 
         `layer` is the layer that an error names.
 
         Raises:
-            InvalidArchive: Symlinks go in circles, or the path is too long.
+            InvalidArchive: Symlinks are cyclic, or the path is too long.
         """
         walk = _Walk(self.root, split_path(path, layer), layer)
         walk.advance()
@@ -116,7 +113,7 @@ class Tree:
         return _children(walk.here).get(walk.rest[0]) if len(walk.rest) == 1 else None
 
     def find_entry(self, path: str, layer: int) -> Node | None:
-        """Return what has a path, or None; symlinks on the way are followed, the last one not.
+        """Return the node with a path, or None; a symlink at its end is not followed.
 
         Raises as `find` does.
         """
@@ -130,7 +127,7 @@ class Tree:
         if not parts:
             self._put_root(member, origin)
             return
-        # The target of a link is looked for first: it may be a file that gives way to a directory.
+        # The target of a link is resolved first: it may be a file that a directory replaces.
         linked = (
             self._linked(member, origin.layer) if member.kind is MemberKind.HARD_LINK else None
         )
@@ -180,9 +177,9 @@ class Tree:
         return None if walk.rest else walk.here
 
     def _make_directory(self, parts: Sequence[str], layer: int) -> Node:
-        """Return the directory that the path leads to; what is missing on the way is made.
+        """Return the directory that a path resolves to; make missing parents.
 
-        A file that is in the way gives way, as it does in umoci.
+        A file in place of a parent is replaced by a directory, as in umoci.
         """
         walk = _Walk(self.root, parts, layer)
         walk.advance()
@@ -199,7 +196,7 @@ class Tree:
 
 
 class _Walk:
-    """A walk from the root towards a directory; `rest` is the part that is still ahead."""
+    """A walk from the root to a directory; `rest` is the unresolved part of the path."""
 
     def __init__(self, root: Node, parts: Iterable[str], layer: int) -> None:
         self._stack = [root]
@@ -213,7 +210,7 @@ class _Walk:
         return self._stack[-1]
 
     def advance(self) -> None:
-        """Follow directories, and symlinks to them, as far as they lead."""
+        """Follow directories, and symlinks to directories, as far as they exist."""
         while self.rest:
             name = self.rest[0]
             child = _children(self.here).get(name)
@@ -232,7 +229,7 @@ class _Walk:
             self._stack.pop()
 
     def _cancel(self) -> bool:
-        """Drop a part that leads nowhere if ``..`` leads back from it, as containerd does."""
+        """Drop a component that does not exist if ``..`` follows it, as containerd does."""
         if ".." not in self.rest:
             return False
         depth = 0
@@ -263,17 +260,18 @@ class _Walk:
 def is_malformed_whiteout(path: str) -> bool:
     """Return whether an entry is .wh.. or .wh..., a whiteout that names no file.
 
-    A tree refuses it. It ignores .wh., which hides nothing, with a note; so linuxkit takes it.
+    A tree refuses it, and ignores .wh., which hides nothing, with a note, as linuxkit does.
     """
     name = path.rstrip("/").rpartition("/")[2]
     return name.startswith(WHITEOUT) and name.removeprefix(WHITEOUT) in _DOTS
 
 
 def split_path(path: str, layer: int) -> list[str]:
-    """Return the parts of a path below the root; what climbs out of it stays at the root.
+    """Return the parts of a path below the root; ``..`` at the root stays at the root.
 
     Raises:
-        InvalidArchive: The path is too long or holds a NUL; `layer` is the layer that it is in.
+        InvalidArchive: The path is too long or holds a NUL; `layer` is the layer that the error
+        names.
     """
     _check_length(path, layer)
     parts: list[str] = []
@@ -291,7 +289,7 @@ def _check_length(path: str, layer: int) -> None:
 
 
 def _prune(siblings: dict[str, Node], names: Iterable[str], layer: int) -> None:
-    """Remove what older layers hold under some names; what `layer` holds there stays."""
+    """Remove the entries that older layers hold under some names; those of `layer` stay."""
     found = [(siblings, name, siblings[name]) for name in names]
     for _, _, node in found:
         if node.children and node.pruned != layer:
@@ -301,14 +299,14 @@ def _prune(siblings: dict[str, Node], names: Iterable[str], layer: int) -> None:
         if node.layer == layer:
             continue
         if node.children:
-            # Hidden, and made anew by what this layer holds below.
+            # Hidden, and made anew for the entries that this layer holds below.
             node.layer, node.origin, node.member = layer, None, None
         else:
             del holder[name]
 
 
 def _described(existing: Node | None, member: Member, origin: MemberOrigin) -> Node:
-    """Return the node for an entry; a directory that is there already keeps what it holds."""
+    """Return the node for an entry; a directory that exists already keeps its entries."""
     if member.kind is not MemberKind.DIRECTORY:
         _check_length(member.target, origin.layer)
         return Node(member.kind, origin.layer, origin, target=member.target)

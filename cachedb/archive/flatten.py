@@ -1,9 +1,8 @@
 """Layers to one file tree, in two passes over their streams and without extracting anything.
 
-The first pass reads headers and decides for each path which entry of which layer wins; the
-second emits the winners in the order in which they stand, a directory before what it holds and
-a file before the hard links to it. What is held in memory grows with the number of names, never
-with their content.
+The first pass reads headers and decides for each path which entry of which layer wins; the second
+emits the winners in archive order, a directory before its entries and a file before the hard links
+to it. Memory grows with the number of names, not with the size of their content.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
 class FlatTree(Record):
     """Entries of layers that make up the tree.
 
-    `winners` gives for each layer the entries that are seen, by their place in it, and the
-    paths of each: the first is the file, the others are hard links to it. `directories` has
-    every directory, with the header that describes it. `notes` tell of ignored entries.
+    `winners` gives for each layer the visible entries, by their position in it, and the paths of
+    each: the first is the file, the others are hard links to it. `directories` has every
+    directory, with the header that describes it. `notes` describe ignored entries.
     """
 
     winners: Mapping[int, Mapping[int, tuple[str, ...]]]
@@ -37,13 +36,13 @@ class FlatTree(Record):
 
 
 def plan(count: int, open_layer: OpenLayer) -> FlatTree:
-    """Read the headers of `count` layers, the lowest first, and decide what is seen.
+    """Read the headers of `count` layers, the lowest first, and decide which entries are visible.
 
     `open_layer` opens the bytes of a layer as they are stored, compressed or not, for reading
     once to the end; it is called again by `members`.
 
     Raises:
-        InvalidArchive: A layer is malformed, or asks for what has no place in a tree.
+        InvalidArchive: A layer is malformed, or has an entry that no file tree can hold.
         LimitExceeded: There are more members than the limit.
     """
     tree = Tree()
@@ -54,10 +53,10 @@ def plan(count: int, open_layer: OpenLayer) -> FlatTree:
 
 
 def members(flat: FlatTree, open_layer: OpenLayer) -> Iterator[tuple[Member, Iterable[bytes]]]:
-    """Yield the members of the tree with their content, to be used before the next is asked for.
+    """Yield the members of the tree with their content, which is valid until the next member.
 
     Paths are relative, clean and unique; parents come first and so do the targets of hard links.
-    A directory that no layer describes is root's, with mode 0755.
+    A directory that no layer describes belongs to root, with mode 0755.
     """
     return _Emitter(flat).members(open_layer)
 
@@ -65,7 +64,7 @@ def members(flat: FlatTree, open_layer: OpenLayer) -> Iterator[tuple[Member, Ite
 def stream(count: int, open_layer: OpenLayer, notes: list[str]) -> Generator[bytes]:
     """Yield the tree of `count` layers as one tar archive, in pieces of at most 1 MiB.
 
-    What is odd about the layers is added to `notes` before the first piece.
+    Remarks about the layers are added to `notes` before the first piece.
     """
     flat = plan(count, open_layer)
     notes += flat.notes
@@ -112,12 +111,12 @@ class _Emitter:
         self._written: set[str] = set()
 
     def members(self, open_layer: OpenLayer) -> Iterator[tuple[Member, Iterable[bytes]]]:
-        """Yield the winners of each layer in its order, directories before what they hold."""
+        """Yield the winners of each layer in its order, directories before their entries."""
         for layer, entries in sorted(self._flat.winners.items()):
             for index, entry in _entries(layer, open_layer):
                 if index in entries:
                     yield from self._emit(entry, entries[index])
-        # What an upper layer emptied, and no layer describes.
+        # Directories that an upper layer emptied and no layer describes.
         for path in self._flat.directories:
             for directory in self._missing(path):
                 yield directory, ()
@@ -139,9 +138,9 @@ class _Emitter:
             yield _link(entry.member, first, path), ()
 
     def _missing(self, path: str) -> Iterator[Member]:
-        """Yield the directories on the way to a path, itself included, not yet written."""
+        """Yield the directories above a path, itself included, that are not written yet."""
         found = []
-        # Above one that is written there is none that is not.
+        # All directories above a written one are written.
         while path not in self._written:
             if path in self._flat.directories:
                 found.append(path)
@@ -154,7 +153,7 @@ class _Emitter:
 
 
 def _link(member: Member, first: str, path: str) -> Member:
-    # Not every tar can link to a symlink or a device; a second one is as good.
+    # Not every tar can hard-link to a symlink or a device, so a second one is written.
     if member.kind is not MemberKind.FILE:
         return member.replace(path=path)
     return member.replace(kind=MemberKind.HARD_LINK, path=path, target=first, size=0)

@@ -37,7 +37,7 @@ class Store(Protocol):
         """Store `size` bytes and return their digest.
 
         `digest` is their digest, which has been checked when the chunks end, or None if it is not
-        known. A blob that the store has need not be read.
+        known. The chunks of a blob that the store has need not be read.
         """
         ...
 
@@ -45,8 +45,8 @@ class Store(Protocol):
 class ImageArchive(Record):
     """Images of an archive.
 
-    `index_json` lists them by digest. Where there is none, or it lists nothing, `images` are those
-    of docker's manifest.json, whose manifests are still to be stored.
+    `index_json` lists them by digest. Where index.json is absent or empty, `images` are those of
+    docker's manifest.json, whose manifests are not stored yet.
     """
 
     index_json: bytes | None
@@ -54,13 +54,14 @@ class ImageArchive(Record):
 
 
 def load(stream: BinaryIO, store: Store, *, name: str) -> ImageArchive:
-    """Read an archive to its end and store its files; errors call it `name`.
+    """Read an archive to its end and store its files; errors name it `name`.
 
-    Files that are no part of an image are stored as well: a member behind them may be a link to
-    one. Files that were stored before an error stay stored.
+    Files outside of images are stored as well: a later member may be a link to one. Files that
+    were stored before an error stay stored.
 
     Raises:
-        InvalidArchive: The archive is damaged, is none, or holds what no image archive holds.
+        InvalidArchive: The archive is damaged, is not an archive, or holds a member that no image
+        archive has.
         LimitExceeded: It has more members, or larger documents, than the limits.
     """
     loader = _Loader(store, name)
@@ -80,7 +81,7 @@ class _Loader:
         self._links: dict[str, str] = {}
 
     def take(self, event: Event) -> None:
-        """Keep what a member says until the archive has been read."""
+        """Keep the content of a member until the archive has been read."""
         match event:
             case ArchivedIndex():
                 self._index_json = event.content
@@ -121,7 +122,7 @@ class _Loader:
             raise InvalidArchive(self._name, f"{name!r} is there twice, and the two differ")
 
     def _put_link(self, link: HardLink) -> None:
-        """Take a file that was stored before by its second name as well."""
+        """Record a second name of a stored file."""
         stored = self._files.get(link.target)
         if stored is None:
             raise InvalidArchive(
@@ -138,7 +139,7 @@ class _Loader:
         # link: before manifest.json, every file counts.
         if self._listed is None:
             return not name.startswith("blobs/")
-        # One that is named may yet turn out to be a link to one that is not.
+        # A named file may be a link to a file that manifest.json does not name.
         return name in self._needed or name.endswith("/layer.tar")
 
     def _index_names_anything(self) -> bool:
@@ -147,5 +148,5 @@ class _Loader:
         try:
             return any(Fields(decode_object(self._index_json)).objects("manifests"))
         except InvalidManifest:
-            # The reader of the index reports what is wrong with it.
+            # The reader of index.json reports faults of it.
             return True

@@ -46,7 +46,7 @@ class HiddenState(StrEnum):
 
 
 class HiddenFile(NamedTuple):
-    """A regular file that a layer stores and no path of the image shows; `size` is in bytes."""
+    """A regular file that a layer stores and no path of the image has; `size` is in bytes."""
 
     path: str
     layer: int
@@ -90,7 +90,7 @@ class ImageTree:
     Holds every entry of every layer; building it takes time linear in their number.
 
     Raises:
-        InvalidArchive: A layer asks for what has no place in a tree.
+        InvalidArchive: A layer has an entry that no file tree can hold.
         LimitExceeded: There are more names than the limit for the members of a layer.
     """
 
@@ -103,16 +103,16 @@ class ImageTree:
 
     @property
     def notes(self) -> Sequence[str]:
-        """Entries of the layers that were ignored, a text each."""
+        """Descriptions of the ignored entries of the layers."""
         return self._tree.notes
 
     def visible(self) -> Iterator[ImageFile]:
-        """Yield what a container sees, parents first, names in order."""
+        """Yield the files that a container sees, parents first, names in order."""
         for path, node in self._tree.walk():
             yield self._file(f"/{path}", node)
 
     def find(self, path: str) -> ImageFile | None:
-        """Return the file that a path leads to; symlinks are followed inside the tree.
+        """Return the file that a path resolves to; symlinks are followed inside the tree.
 
         Raises:
             InvalidArchive: Symlinks go in circles.
@@ -136,7 +136,7 @@ class ImageTree:
         return next(f"/{path}" for path, node in self._tree.walk() if node is wanted)
 
     def hidden(self) -> Iterator[HiddenFile]:
-        """Yield the regular files that are stored in vain, layer by layer, in their order."""
+        """Yield the overwritten and deleted regular files, layer by layer, in their order."""
         seen = {
             (node.origin.layer, node.origin.index) for _, node in self._tree.walk() if node.origin
         }
@@ -149,10 +149,10 @@ class ImageTree:
                         yield HiddenFile(f"/{path}", number, member.size, state)
 
     def unseen(self) -> Iterator[tuple[int, int, HiddenState]]:
-        """Yield layer and place of the entries whose path does not show them, of any type.
+        """Yield layer and position of entries of any type that are not visible at their path.
 
-        Whiteouts are left out. Content that a hard link shows at another path is not hidden, but
-        the entry of the path that is gone is unseen.
+        Whiteouts are omitted. Content that a hard link shows at another path is not hidden, but
+        the entry of the removed path is unseen.
         """
         for number, layer in enumerate(self._layers):
             for index, (member, _) in enumerate(layer):
@@ -169,7 +169,7 @@ class ImageTree:
         return HiddenState.OVERWRITTEN if is_there else HiddenState.DELETED
 
     def _node_at(self, member: Member, layer: int) -> Node | None:
-        """Return what the path of an entry leads to; None if a later symlink goes in circles."""
+        """Return the node at the path of an entry; None if later symlinks are cyclic."""
         try:
             return self._tree.find_entry(member.path, layer)
         except InvalidArchive:

@@ -1,4 +1,4 @@
-"""Archive file that is read."""
+"""Input file: an archive to read."""
 
 from __future__ import annotations
 

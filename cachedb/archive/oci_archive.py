@@ -1,8 +1,8 @@
 """OCI image layouts in tar archives: read as a stream of events, and written.
 
-An archive is read once from front to back, so a pipe will do, and its members may come in any
-order. Nothing is extracted: the name of a member alone says what it is. Members other than files
-and directories are refused, but for hard links to earlier files of the archive and the symlinks
+An archive is read once from front to back, so a pipe is accepted, and its members may have any
+order. Nothing is extracted: the name of a member determines its kind. Members other than files and
+directories are refused, but for hard links to earlier files of the archive and the symlinks
 between layers of old docker archives.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 INDEX = "index.json"
 DOCKER_MANIFEST = "manifest.json"
 _DOCKER_LAYER = "layer.tar"
-# Files whose content is needed when they come, so that they are no links to earlier ones.
+# Files whose content is required when they are read, so that they cannot be links to earlier ones.
 _HELD_IN_MEMORY = frozenset({layout_marker.FILE_NAME, INDEX, DOCKER_MANIFEST})
 _CHUNK = 1024 * 1024
 _BLOB_PARTS = 3
@@ -66,7 +66,7 @@ class Blob(Record):
 
 
 class LooseFile(Record):
-    """A file that has no place in an OCI layout: one of docker's, or the target of a link."""
+    """A file that is not part of an OCI layout: one of docker's, or the target of a link."""
 
     name: str
     size: int
@@ -81,9 +81,9 @@ class LooseLink(Record):
 
 
 class HardLink(Record):
-    """A second name of a file that stands before it in the archive; both names are clean.
+    """A second name of an earlier file of the archive; both names are clean.
 
-    `digest` is that of the name, if it is the name of a blob; it is not checked.
+    `digest` is that in the name, if it is the name of a blob; it is not checked.
     """
 
     name: str
@@ -119,7 +119,7 @@ class BlobBody(io.RawIOBase):
         """Return up to `size` bytes, or all; none at the end.
 
         Raises:
-            InvalidArchive: At the end, the content is not that of the digest.
+            InvalidArchive: At the end, the content does not have the digest.
         """
         if size < 0:
             return b"".join(self.chunks())
@@ -131,7 +131,7 @@ class BlobBody(io.RawIOBase):
         return found
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield what is left in pieces of moderate size."""
+        """Yield the rest in pieces of moderate size."""
         while chunk := self.read(_CHUNK):
             yield chunk
 
@@ -139,8 +139,8 @@ class BlobBody(io.RawIOBase):
 def read(stream: BinaryIO, *, name: str) -> Iterator[Event]:
     """Yield the members of an archive, compressed or not, in their order.
 
-    Bodies are readable until the next event is asked for; the rest of a blob is then read and
-    checked. Errors call the archive `name`.
+    Bodies are readable until the next event; the rest of a blob is then read and checked. Errors
+    name the archive `name`.
 
     Raises:
         InvalidArchive: The archive is damaged, holds a member of a type that image archives do
@@ -156,7 +156,7 @@ class _Reader:
         self._kept: dict[str, bytes] = {}
 
     def events(self, stream: BinaryIO) -> Iterator[Event]:
-        """Yield what the members of the archive are, in their order."""
+        """Yield the events of the members of the archive, in their order."""
         for entry in reader.read(stream, name=self._name):
             event = self._event(entry)
             if event is not None:
@@ -202,7 +202,7 @@ class _Reader:
         return Marker(content=content)
 
     def _content(self, entry: MemberEntry, name: str, limit: Limit) -> bytes | None:
-        """Return the content of a file that has one content; None if it stood before."""
+        """Return the content of a file that may occur once; None for an identical copy."""
         limit.check(entry.member.size, f"{name} in {self._name}")
         content = entry.body.read()
         if name not in self._kept:
@@ -240,7 +240,7 @@ class _Reader:
 
 
 def _digest_of(name: str) -> Digest | None:
-    """Return the digest of the blob that a name below ``blobs`` is for, if it is for one."""
+    """Return the digest in a name below ``blobs``; None if the name is not that of a blob."""
     parts = name.split("/")
     if len(parts) != _BLOB_PARTS or parts[0] != "blobs":
         return None

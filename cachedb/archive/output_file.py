@@ -1,4 +1,4 @@
-"""The file that an archive goes to: it appears complete, or not at all."""
+"""Output file of an archive: it appears complete, or not at all."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def write(path: str, chunks: Iterable[bytes]) -> None:
-    """Write `chunks` to a file, which is replaced when all of them are there and durable.
+    """Write `chunks` to a file, which is replaced when all of them are written and durable.
 
-    A pipe or a device is written to as it is: there is nothing to replace.
+    A pipe or a device is written to directly.
 
     Raises:
-        StorageFailed: The file system refused. A file that was there is as it was.
+        StorageFailed: The file system refused. An existing file is unchanged.
     """
     with _writing(os.path.realpath(path)) as out:
         for chunk in chunks:
@@ -76,7 +76,7 @@ def _replacing(target: str, mode: int | None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _opened(path: str, flags: int, wanted: str) -> Iterator[BinaryIO]:
-    """Open a file; an error names the one that is wanted in the end."""
+    """Open a temporary file; an error names the file that it will replace."""
     with _saying(wanted):
         descriptor = os.open(path, flags | os.O_CLOEXEC, 0o666)
     with os.fdopen(descriptor, "wb") as out:

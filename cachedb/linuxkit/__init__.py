@@ -1,7 +1,7 @@
-"""API for code that used linuxkit's cache package: its concepts, with Python's names.
+"""API for code that used linuxkit's cache package: its concepts under Python's names.
 
-Everything here is thin over `cachedb.Cache`. `docs/reference/linuxkit.md` says for each symbol and
-each flag of linuxkit what it is here, and where the two differ.
+Every function is a thin layer over `cachedb.Cache`. `docs/reference/linuxkit.md` lists the
+equivalent of each symbol and each flag of linuxkit, and the differences.
 """
 
 from cachedb.linuxkit.content_store import ContentStore

@@ -21,14 +21,14 @@ def name_platforms(
 ) -> tuple[Reference, ...]:
     """Name the present images of an index, as linuxkit does; return the names.
 
-    Two variants get two names. What is in an index inside the index gets none, and neither does
-    an image without a tag to which its platform could be added.
+    Two variants get two names. Images of a nested index get no name, and neither does an image
+    without a tag that could get a suffix.
     """
     reference = image_parts.full_name(name)
     if reference is None or reference.tag is None or not root.media_type.is_index:
         return ()
     index = manifest.parse(layout.blobs.read(root.digest, MANIFEST_BYTES), root.media_type)
-    assert isinstance(index, Index)  # that is what the media type says
+    assert isinstance(index, Index)  # its media type is that of an index
     images = [each for each in index.manifests if each.media_type.is_manifest]
     named, _ = arch_tags(reference, (each for each in images if layout.blobs.stat(each.digest)))
     namings = [

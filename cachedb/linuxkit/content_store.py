@@ -1,7 +1,7 @@
 """Content store: blobs by digest, with labels, with the API of containerd's content store.
 
 A committed blob has no name, and is unreferenced until an image that contains it has one: the
-collector spares it for the grace period. Labels are not containerd's: they are stored in
+collector keeps it for the grace period. Labels are not containerd's: they are stored in
 ``.cachedb/labels.json``, and do not protect a blob from the collector.
 """
 
@@ -33,7 +33,7 @@ _LONGEST_REF = 1024
 
 
 class Info(Record):
-    """A blob that is in the store."""
+    """A blob of the store; `size` is in bytes."""
 
     digest: Digest
     size: int
@@ -90,7 +90,7 @@ class Writer:
         """Store the blob; the writer cannot be used after that.
 
         Raises:
-            CorruptBlob: It has another size or digest than expected. The bytes stay.
+            CorruptBlob: It has another size or digest than expected; the bytes stay.
         """
         expected = expected or self._expected
         actual = self._ingest.digest(expected.algorithm if expected else "sha256")

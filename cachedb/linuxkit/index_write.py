@@ -1,8 +1,8 @@
-"""Index write: an image index under a name, made of or extended by images.
+"""Index write: make an image index under a name, or add images to it.
 
-What comes out is what linuxkit's IndexWrite makes, byte for byte, but where it loses data: images
-for two variants (arm/v6 and arm/v7) are two here, the index that was there stays as long as
-another name stands for it, and the same images always give the same index.
+The result equals that of linuxkit's IndexWrite, byte for byte, except where IndexWrite loses data:
+images for two variants (arm/v6 and arm/v7) stay two, the previous index stays as long as another
+name resolves to it, and the same images always yield the same index.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def write_index(
 ) -> Descriptor:
     """Make an index of images, or add them to the index of that name; return its descriptor.
 
-    An image takes the place of one for the same platform, and what was said about the one that
-    went goes too. The images need not be here.
+    An image replaces one for the same platform, with the attestations about it. The images need
+    not be present.
 
     Raises:
         InvalidInput: There are no images.
-        Refused: The name stands for a single image.
+        Refused: The name is that of a single image.
     """
     if not descriptors:
         raise InvalidInput("an index without any manifest cannot be made")
@@ -63,7 +63,7 @@ def write_index(
 def write_descriptor(
     layout: Layout, catalog: Catalog, name: str, descriptor: Descriptor
 ) -> Descriptor:
-    """Name a descriptor, whose content need not be present; return the entry of index.json."""
+    """Name a descriptor, whose content need not be present; return its entry of index.json."""
     if not name:
         raise InvalidInput("a descriptor needs a name")
     with layout.staging() as stage:

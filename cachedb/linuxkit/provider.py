@@ -55,9 +55,9 @@ def list_images(path: Path) -> dict[str, Digest]:
 
 
 class Provider(Closing):
-    """A cache with the registries that it is filled from; a context manager.
+    """A cache, and the registries that it pulls from; a context manager.
 
-    Names are taken in every form: as linuxkit has stored them, as docker knows them, short, with a
+    Names are accepted in every form: as linuxkit stores them, as docker prints them, short, with a
     tag, a digest or both.
     """
 
@@ -70,7 +70,7 @@ class Provider(Closing):
         self._clients.close()
         self.cache.close()
 
-    # -- looking ---------------------------------------------------------------------------
+    # -- reading ---------------------------------------------------------------------------
 
     def list(self) -> dict[str, Digest]:
         """Return the names in the cache with their digests."""
@@ -83,17 +83,17 @@ class Provider(Closing):
         first.
 
         Raises:
-            RefNotFound: Nothing has that name.
+            RefNotFound: No image has that name.
         """
         return ResolvableDescriptor(self.cache, self._described(self._root(name)))
 
     def find_descriptor(self, reference: ContainerdName) -> Descriptor | None:
-        """Return the entry of index.json for a digest, whatever its name, or else for a name.
+        """Return the entry of index.json for a digest, under any name, else for a name.
 
-        What stands behind an ``@`` and is no digest is passed over, as linuxkit has it.
+        An invalid digest behind an ``@`` is ignored, as in linuxkit.
 
         Raises:
-            InvalidReference: There is nothing but such a thing behind the name.
+            InvalidReference: The name consists of an ``@`` and an invalid digest only.
         """
         try:
             digest = Digest(reference.digest)
@@ -144,14 +144,14 @@ class Provider(Closing):
         return True
 
     def validate_image(self, reference: str, platforms: Sequence[Platform] = ()) -> ImageSource:
-        """Hash and unpack what an image needs for some platforms, or for all that it lists.
+        """Hash and unpack the blobs of an image for some platforms, or for all that it lists.
 
         Raises:
-            RefNotFound: Nothing has that name.
-            PlatformNotFound: It has nothing for one of the platforms.
+            RefNotFound: No image has that name.
+            PlatformNotFound: The image has no manifest for one of the platforms.
             NotFound: A platform was not pulled, or a blob is missing.
-            CorruptBlob: A blob is not what its digest says.
-            InvalidManifest: Layers do not unpack to what their config says.
+            CorruptBlob: A blob has another hash than its digest.
+            InvalidManifest: Unpacked layers differ from the diff IDs of their config.
         """
         image = self.cache.find_image(reference)
         needed = self._content(image, tuple(platforms))
@@ -163,7 +163,7 @@ class Provider(Closing):
         platform = platforms[0] if len(platforms) == 1 else None
         return self.new_source(reference, platform, self._described(image.roots[0]))
 
-    # -- filling ---------------------------------------------------------------------------
+    # -- pulling and writing ---------------------------------------------------------------
 
     def image_pull(
         self, reference: str, platforms: Sequence[Platform] = (), *, always_pull: bool = False
@@ -219,7 +219,7 @@ class Provider(Closing):
         layout, catalog = self.cache.layout, self.cache.catalog
         return index_write.write_descriptor(layout, catalog, name, descriptor)
 
-    # -- sending and removing --------------------------------------------------------------
+    # -- pushing and removing --------------------------------------------------------------
 
     def image_in_registry(self, reference: str, platform: Platform | None = None) -> bool:
         """Return whether the registry has an image; an unreachable registry is an error."""
@@ -260,7 +260,7 @@ class Provider(Closing):
         self.cache.discard(roots)
         return tuple(root.name for root in roots)
 
-    # -- inside ----------------------------------------------------------------------------
+    # -- internal --------------------------------------------------------------------------
 
     def _find_by_name(self, reference: ContainerdName) -> Descriptor | None:
         tag = f":{reference.tag}" if reference.tag else ""

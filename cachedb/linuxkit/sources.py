@@ -55,8 +55,8 @@ class ResolvableDescriptor:
         """Return the digest after hashing the content.
 
         Raises:
-            BlobNotFound: It is not here.
-            CorruptBlob: The content is not that of the digest.
+            BlobNotFound: The blob is absent.
+            CorruptBlob: The content has another digest.
         """
         return self._cache.layout.blobs.verify(self.descriptor.digest).digest
 
@@ -89,7 +89,7 @@ class ImageSource:
             documents, roots, self._platforms, self._reference, is_forced=False
         )
         described = part.image(self._reference).config
-        assert described is not None  # what has none is no image
+        assert described is not None  # a manifest without a config is not an image
         content = described.data
         if content is None:
             content = self._cache.layout.blobs.read(described.digest, CONFIG_BYTES)
@@ -105,11 +105,11 @@ class ImageSource:
         return self._open(Form.FILESYSTEM, None)
 
     def v1_tar_reader(self, name: str | None = None) -> BinaryIO:
-        """Open the image as ``docker load`` takes it, by another name if one is given."""
+        """Open the image as an archive for ``docker load``, under another name if one is given."""
         return self._open(Form.DOCKER, name)
 
     def oci_tar_reader(self, name: str | None = None) -> BinaryIO:
-        """Open the image as an OCI archive, by another name if one is given."""
+        """Open the image as an OCI archive, under another name if one is given."""
         return self._open(Form.OCI, name)
 
     def sboms(self) -> list[bytes]:
@@ -146,7 +146,7 @@ class IndexSource:
         return self._descriptor
 
     def oci_tar_reader(self, name: str | None = None) -> BinaryIO:
-        """Open it as an OCI archive, by another name if one is given."""
+        """Open it as an OCI archive, under another name if one is given."""
         options = ExportOptions(form=Form.OCI, platforms=self._platforms, name=name)
         return _archive(self._cache, self._reference, options)
 

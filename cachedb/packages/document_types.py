@@ -1,9 +1,9 @@
-"""Media types and predicate types by which documents that name packages are known.
+"""Media types and predicate types of documents that name packages.
 
 A layer is an SBOM, or a statement about one, if the type of the layer says so, or that of the
 artifact or of its config, or an annotation with the type of a predicate. Tools agree on none of
 these: oras gives layers the type of a tar archive, cosign 1 annotates ``predicateType``, buildx
-and Sigstore have keys of their own.
+and Sigstore have other keys.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SBOMS = frozenset(
         "text/spdx+json",
     ]
 )
-# SBOMs in forms that are not read here. What is in them is not known, which is not nothing.
+# SBOMs in formats without a reader here: their packages are unknown, not absent.
 _OTHER_SBOMS = frozenset(["application/vnd.cyclonedx+protobuf", "text/spdx+xml"])
 _IN_TOTO = "application/vnd.in-toto"
 _ENVELOPE = "application/vnd.dsse.envelope.v1+json"
@@ -44,7 +44,7 @@ PREDICATE_TYPE_ANNOTATIONS = (
 
 
 class DocumentTypes(NamedTuple):
-    """Types of a layer in its descriptor and in its manifest; '' where there is none."""
+    """Types of a layer in its descriptor and in its manifest; '' where none is stated."""
 
     layer: str
     artifact: str = ""
@@ -53,7 +53,7 @@ class DocumentTypes(NamedTuple):
 
     @property
     def media_type(self) -> str:
-        """Return the first type that is known, else that of the layer."""
+        """Return the first known type, else that of the layer."""
         stated = (self.layer, self.artifact, self.config)
         return next(filter(_is_known, stated), self.layer)
 
@@ -61,8 +61,7 @@ class DocumentTypes(NamedTuple):
     def may_name_packages(self) -> bool:
         """Whether the layer is an SBOM, or a statement or an envelope that may be about one.
 
-        A statement about something else is known by the type of its predicate, where that is
-        annotated.
+        A statement with an annotated predicate type that is not that of an SBOM names none.
         """
         if is_sbom(self.media_type) or is_sbom_predicate(self.predicate):
             return True
@@ -70,12 +69,12 @@ class DocumentTypes(NamedTuple):
 
 
 def is_sbom(media_type: str) -> bool:
-    """Return whether a document of that type is an SBOM, in a form that can be read or not."""
+    """Return whether a document of that type is an SBOM, with or without a reader here."""
     return _bare(media_type) in _SBOMS | _OTHER_SBOMS
 
 
 def check_readable(media_type: str) -> None:
-    """Refuse an SBOM in a form for which there is no reader.
+    """Refuse an SBOM in a format without a reader.
 
     Raises:
         InvalidManifest: The media type says so.

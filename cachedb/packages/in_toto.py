@@ -1,6 +1,6 @@
 """in-toto statements: a predicate about subjects, bare or in a signed envelope.
 
-Signatures are not checked here: what an attestation says is listed as its claim.
+Signatures are not checked here: the packages of an attestation are its claim.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ def parse_statement(content: bytes) -> Statement:
     """Read a statement that fits in memory.
 
     Raises:
-        InvalidManifest: It is not a statement of version 0.1 or 1, or a part that has to be
-            there is missing.
+        InvalidManifest: It is not a statement of version 0.1 or 1, or a required part is missing.
     """
     fields = Fields(decode_object(content))
     check_type(fields.require("_type", str))
@@ -90,7 +89,7 @@ def parse_statement(content: bytes) -> Statement:
 
 
 def check_type(statement_type: object, path: str = "_type") -> None:
-    """Require the ``_type`` of a statement to be one that is known."""
+    """Require the ``_type`` of a statement to be a known one."""
     if statement_type not in _TYPES:
         raise InvalidManifest(f"{statement_type!r} is not a known in-toto statement", path)
 

@@ -1,7 +1,7 @@
 """Streaming reader of chosen values of a JSON document, in memory bounded by one value.
 
-The document is walked once, from its first byte to its last. Values that are not wanted are
-checked for grammar and dropped. Memory holds a piece of text and the one value that is read.
+The document is walked once, from its first byte to its last. Unwanted values are checked for
+grammar and dropped. Memory holds a piece of text and the one value that is read.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Take(Enum):
 class Embedded(NamedTuple):
     """An object, or a string that holds the text of one (cosign wraps documents so).
 
-    A string that holds something else is returned as a value.
+    A string with any other text is returned as a value.
     """
 
     wanted: Wanted
 
 
 Wanted: TypeAlias = "Mapping[str, Take | Embedded | Wanted]"
-"""Which keys of an object are wanted; a mapping stands for the keys of an object below it."""
+"""The wanted keys of an object; a mapping holds the wanted keys of a nested object."""
 
 
 class Found(NamedTuple):
@@ -65,15 +65,15 @@ class Found(NamedTuple):
 def read(stream: BinaryIO, wanted: Wanted, *, piece: int = PIECE) -> Iterator[Found]:
     """Yield the `wanted` values of the object that `stream` holds, in the order of the document.
 
-    A wanted key that is null counts as absent. An element of a wanted array that cannot be read
-    is yielded with its problem. The rest of the document has been checked only when the iterator
-    ends, so what it yielded before an error is void. The stream stays open.
+    A wanted key that is null counts as absent. An element of a wanted array that cannot be read is
+    yielded with its problem. The rest of the document has been checked only when the iterator
+    ends, so values yielded before an error are void. The stream stays open.
 
     Raises:
         InvalidManifest: The bytes are not UTF-8 or not one JSON object; an object with wanted
             keys holds a key twice; a wanted value holds a key twice, NaN, an infinite number or an
-            integer beyond 64 bits; values nest deeper than the limit; or something wanted is not
-            the array or the object that it has to be.
+            integer beyond 64 bits; values nest deeper than the limit; or a wanted value is not of
+            the required type.
         LimitExceeded: The document, one wanted value, or the keys of one object are too many.
     """
     text = Text(stream, piece)
@@ -133,7 +133,7 @@ def _element(text: Text, depth: int, place: Found, rest: _Rest) -> Found:
 
 
 def _embedded(text: Text, depth: int, wanted: Wanted, keys: tuple[str, ...]) -> Iterator[Found]:
-    """Read the document whose text is the string that begins here."""
+    """Read the document whose text is the string at the current position."""
     length = text.value_length(SBOM_BYTES.value, depth)
     content: str = text.decode(length or 0)
     if not content.removeprefix("\ufeff").lstrip().startswith("{"):
@@ -156,7 +156,7 @@ def _expect(text: Text, bracket: str, kind: str, keys: tuple[str, ...]) -> None:
 
 
 def _items(text: Text, closing: str) -> Iterator[int]:
-    """Yield the index of each item of the array or object that begins here; end behind it.
+    """Yield the index of each item of the array or object at the current position; end behind it.
 
     The caller reads one item, or several, before the next step.
     """
@@ -183,11 +183,11 @@ class _Keys:
 
     def __init__(self, text: Text) -> None:
         self._text = text
-        # Hashes: a set of a hundred thousand of them is small, however long the keys are.
+        # Hashes of the keys, so that memory does not depend on the lengths of the keys.
         self._seen: set[int] = set()
 
     def read(self) -> str:
-        """Read the key that is here and move to its value."""
+        """Read the key at the current position and move to its value."""
         if self._text.next() != '"':
             raise self._text.error("expected a key")
         key: str = _value(self._text, 0, ())
@@ -205,11 +205,11 @@ _SMALLEST_WINDOW = 1024
 
 
 class _Rest:
-    """Checks the grammar of values that are not wanted and drops them, many at a time.
+    """Check the grammar of unwanted values and drop them, many at a time.
 
-    It looks ahead one window of text. A value that is longer is entered, with a small window that
-    grows with what fits, so that no text is looked at again and again because many long values
-    begin before it.
+    The lookahead is one window of text. A longer value is entered, with a small window that grows
+    while items fit into it, so that no text is scanned repeatedly because many long values begin
+    before it.
     """
 
     __slots__ = ("_piece", "_text", "_window")
@@ -220,7 +220,7 @@ class _Rest:
         self._window = piece
 
     def skip(self, depth: int) -> None:
-        """Move behind the value that begins here; `depth` counts what is around it."""
+        """Move behind the value at the current position; `depth` is its level of nesting."""
         if not self._text.next():
             raise self._text.error("expected a value")
         length = self._text.value_length(self._window, depth)
@@ -275,7 +275,7 @@ class _Rest:
 
 
 def _value(text: Text, depth: int, keys: tuple[str, ...], index: int | None = None) -> Any:
-    """Decode the value that begins here and move behind it."""
+    """Decode the value at the current position and move behind it."""
     if not text.next():
         raise text.error("expected a value")
     most = SBOM_VALUE_CHARACTERS.value
@@ -289,7 +289,7 @@ def _value(text: Text, depth: int, keys: tuple[str, ...], index: int | None = No
 
 
 def _raw(text: Text, depth: int) -> str:
-    """Return the text of the value that begins here and move behind it."""
+    """Return the text of the value at the current position and move behind it."""
     length = text.value_length(SBOM_BYTES.value, depth)
     return text.raw(length or 0)
 

@@ -1,7 +1,7 @@
 """Text of a JSON document that is read in pieces, and the places where its values end.
 
 The encoding is UTF-8, as RFC 8259 §8.1 demands, or UTF-16 where a byte order mark says so: .NET
-tools write the one with a mark, and PowerShell's redirection the other.
+tools write UTF-8 with a mark, PowerShell's redirection UTF-16.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _WORD = lazy(r"[^ \t\n\r,\]}]*")
 # far, or nothing, when the group has alternatives (CPython's gh-106052).
 _STRING = r'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
 _WHOLE_STRING = lazy(_STRING, re.DOTALL)
-# Whole strings and what is no bracket, up to a bracket, or the quote of a string that goes on
+# Whole strings and other characters up to a bracket, or up to the quote of a string that continues
 # behind the text.
 _MARK = lazy(rf'(?>(?:[^"\[\]{{}}]++|{_STRING})*)[\[\]{{}}"]', re.DOTALL)
-# The same without brackets, up to the last comma.
+# As above without brackets, up to the last comma.
 _FLAT_ITEMS = lazy(rf'(?>(?:(?>(?:[^"\[\]{{}},]++|{_STRING})*),)+)', re.DOTALL)
 _LEVELS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
@@ -43,8 +43,7 @@ class InvalidValue(ValueError):
 class Text:
     """Unread text of a stream, from the current position on.
 
-    Lengths are found by looking at strings and brackets only; what is between them is left to
-    `decode` and `skim`.
+    Lengths are found by strings and brackets alone; `decode` and `skim` check the rest.
     """
 
     __slots__ = ("_before", "_buffer", "_bytes", "_decoder", "_ended", "_piece", "_position",
@@ -112,12 +111,12 @@ class Text:
         return content
 
     def error(self, why: str, offset: int = 0) -> InvalidManifest:
-        """Return the error that the text is not JSON, `offset` characters from here."""
+        """Return the error that the text is not JSON, `offset` characters behind the position."""
         where = self._before + self._position + offset
         return InvalidManifest(f"not JSON: {why} at character {where}")
 
     def value_length(self, most: int, depth: int) -> int | None:
-        """Return the length of the value that begins here; None if it is longer than `most`.
+        """Return the length of the value at the position; None if it is longer than `most`.
 
         `depth` is the number of arrays and objects around it.
         """
@@ -127,9 +126,9 @@ class Text:
         return self._string_length(most) if first == '"' else self._word_length(most)
 
     def items_length(self, most: int, depth: int) -> int:
-        """Return the length of the whole items that begin here and end within `most` characters.
+        """Return the length of the whole items at the position that end within `most` characters.
 
-        The items are those of an array or an object at `depth`; 0 if not one is whole. In a
+        The items are those of an array or an object at `depth`; 0 if none is whole. In a
         well-formed text, a comma or the end of the array or object follows.
         """
         while len(self._buffer) - self._position < most and self._read_more():
@@ -170,7 +169,7 @@ class Text:
             elif len(self._buffer) >= end:
                 return None
             else:
-                # The quote of a string that goes on is looked at again.
+                # The string is incomplete: the next scan begins at its quote.
                 offset = behind - len(character) - self._position
                 self._read_on()
 
@@ -205,8 +204,8 @@ class Text:
         rest = self._buffer[self._position :]
         self._before += self._position
         self._position = 0
-        # As much again as there is, so that a long value is not copied again and again; and the
-        # first time enough for a byte order mark.
+        # Doubling bounds the copies of a long value; the first read is long enough for a byte
+        # order mark.
         least = 0 if self._bytes else LONGEST_MARK
         chunk = _read_exactly(self._stream, max(self._piece, len(rest), least))
         self._ended = not chunk
@@ -279,7 +278,8 @@ def _integer(text: str) -> int:
 
 
 # As strict as oci.strict_json, but for keys that differ only in case, which properties of an SBOM
-# may, and for lone surrogates, which matter in the fields that are read: see `Package.stated`.
+# may, and for lone surrogates, which matter only in the fields that are read: see
+# `Package.stated`.
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_integer
 )

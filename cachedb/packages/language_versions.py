@@ -14,8 +14,8 @@ from cachedb.patterns import lazy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# semver: the precedence of 2.0.0 §11, on texts as loose as they are found in the wild: a leading
-# v or =, one number or four, leading zeros.
+# semver: the precedence of 2.0.0 §11, on texts as tools write them: a leading v or =, one number
+# or four, leading zeros.
 
 _SEMVER = lazy(
     r"[\s=vV]*(?P<core>[0-9]+(?:\.[0-9]+)*)"
@@ -137,7 +137,7 @@ _GEM_LETTERS = "!"  # before the zero that a missing segment counts as
 
 
 def gem(version: str) -> str | None:
-    """Return the sort key of a version of a gem; '' is 0, as RubyGems has it."""
+    """Return the sort key of a version of a gem; '' is 0, as in RubyGems."""
     match = _GEM.fullmatch(version)
     if match is None:
         return None
@@ -215,7 +215,7 @@ def pep440(version: str) -> str | None:
 
 def _pep440_pre(match: re.Match[str]) -> str:
     if match["pre"] is not None:
-        # alpha, beta and everything that means release candidate: c, pre, preview, rc.
+        # alpha, beta and the spellings of release candidate: c, pre, preview, rc.
         letter = match["pre"][0].lower()
         return (letter if letter in "ab" else "c") + number(match["pre_number"])
     is_only_dev = match["post"] is None and match["dev"] is not None

@@ -54,7 +54,7 @@ _DEB_END = "$"
 
 
 def _deb_letters(text: str) -> str:
-    # A tilde sorts before the end, the end before letters, letters before everything else.
+    # A tilde sorts before the end, the end before letters, letters before other characters.
     return "".join(_DEB_CHARACTERS.get(character, character) for character in text) + _DEB_END
 
 
@@ -71,7 +71,7 @@ _RPM_END = "$"  # after a tilde, before a caret
 def rpm(version: str) -> str:
     """Return the sort key of a version of an rpm; every text is one.
 
-    rpm ignores the release if one of two versions lacks it. That is no order (1-1 equals 1, 1
+    rpm ignores the release if one of two versions lacks it. That is not an order (1-1 equals 1, 1
     equals 1-2), so a version without a release sorts before the same one with any release.
     """
     epoch, colon, rest = version.partition(":")
@@ -144,8 +144,8 @@ def _alpm_part(text: str) -> str | None:
     return "".join(found) + _ALPM_END
 
 
-# apk: apk-package(5). Where one version ends or goes on with another kind of item than the other,
-# the kind decides: a pre-release suffix < the end < revision < hash < number of a suffix <
+# apk: apk-package(5). Where one version ends or continues with another kind of item than the
+# other, the kind decides: a pre-release suffix < the end < revision < hash < number of a suffix <
 # suffix < letter < number.
 
 _APK = lazy(

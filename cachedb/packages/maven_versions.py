@@ -25,8 +25,8 @@ _UNKNOWN = "7"  # any other qualifier, by name
 _NAME_END = " "  # before every character of a name
 _SHORT = {"a": "alpha", "b": "beta", "m": "milestone"}
 
-# What may stand at one place, in the order of Maven. A sublist that sorts before the end begins
-# with zeros, which count for nothing, and has a qualifier of a pre-release behind them.
+# The items that may stand at one place, in the order of Maven. A sublist that sorts before the end
+# begins with zeros, which are ignored, and has a qualifier of a pre-release behind them.
 _QUALIFIER_BEFORE, _SUBLIST_BEFORE, _END = "1", "2", "3"
 _QUALIFIER_AFTER, _SUBLIST_AFTER, _NUMBER = "4", "5", "6"
 # A qualifier in the list itself equals a sublist that begins with it, until the rest of the
@@ -114,7 +114,7 @@ def _flattened(levels: list[list[_Item]]) -> list[_Item]:
 
 
 class _Reader:
-    """Splits a version into items, level by level, as ComparableVersion does."""
+    """Splitter of a version into items, level by level, as ComparableVersion does."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -184,5 +184,5 @@ def _combined(text: str) -> _Item:
     name = text.rstrip("0123456789")
     digits = text[len(name) :].lstrip("0")
     name = _SHORT.get(name, name)
-    # final0 is final, which is the release itself; rc0 is behind rc.
+    # final0 is final, which is the release itself; rc0 sorts after rc.
     return _Item(name, digits or ("" if _RANKS.get(name) == _RELEASE else "0"))

@@ -19,7 +19,7 @@ _UNKNOWN_LICENSES = frozenset(["", "NOASSERTION", "NONE"])
 
 
 class Package(NamedTuple):
-    """A package; what its document does not state is ''.
+    """A package; a property that its document does not state is ''.
 
     `purl` is the text of the document, valid or not. `type` is the type of the package URL, and
     `scheme` the scheme that orders its versions.
@@ -41,13 +41,13 @@ class Package(NamedTuple):
     def stated(
         cls, *, name: str, version: str, purl: str, licenses: tuple[str, ...], path: str
     ) -> Package:
-        """Build a package of what a document states at `path`.
+        """Build a package from the properties that a document states at `path`.
 
         The first known license of `licenses` counts. An invalid package URL is kept as a text; a
-        valid one fills in for a missing name or version.
+        valid one supplies a missing name or version.
 
         Raises:
-            InvalidManifest: There is no name, or a text holds a NUL or a lone surrogate.
+            InvalidManifest: The name is missing, or a text holds a NUL or a lone surrogate.
             LimitExceeded: A text is too long.
         """
         url = _parse(purl)
@@ -100,10 +100,10 @@ def unless_unreadable(
             yield found
 
 
-# The packages of a base image are those of every image that is made on it.
+# Cached, because the packages of a base image occur in every image that is built on it.
 @lru_cache(maxsize=8192)
 def _parse(purl: str) -> PackageURL | None:
-    # Scanners write URLs that break a rule of their type; the package is there all the same.
+    # Scanners write URLs that break a rule of their type; such a package is listed all the same.
     try:
         return PackageURL.parse(purl) if purl else None
     except InvalidPackageURL:
@@ -111,7 +111,7 @@ def _parse(purl: str) -> PackageURL | None:
 
 
 def _with_epoch(version: str, url: PackageURL) -> str:
-    # The URL of an rpm keeps the epoch out of the version, and it decides the order.
+    # The URL of an rpm has the epoch in a qualifier, and the epoch decides the order.
     epoch = url.qualifier("epoch")
     if url.type != "rpm" or not version or not epoch.isdecimal() or ":" in version:
         return version

@@ -1,4 +1,4 @@
-"""Package URLs: what a package is called across ecosystems (ECMA-427, the purl specification)."""
+"""Package URLs: names of packages across ecosystems (ECMA-427, the purl specification)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOTHING: Mapping[str, str] = {}
 
 
 class PackageURL(Record):
-    """A package URL in canonical form; what it does not have is ''.
+    """A package URL in canonical form; an absent part is ''.
 
     `str()` is the canonical text, which `parse` reads back to an equal value. `qualifiers`
     are pairs in the order of their keys.
@@ -53,7 +53,7 @@ class PackageURL(Record):
         return text
 
     def qualifier(self, key: str) -> str:
-        """Return the value of a qualifier, or '' if it is not there."""
+        """Return the value of a qualifier, '' if it is absent."""
         return dict(self.qualifiers).get(key, "")
 
     @classmethod
@@ -61,7 +61,7 @@ class PackageURL(Record):
         """Read a package URL, canonical or not.
 
         Raises:
-            InvalidPackageURL: The text is none, or breaks a rule of its type.
+            InvalidPackageURL: The text is not a package URL, or breaks a rule of its type.
         """
         rest, _, subpath = text.partition("#")
         rest, _, query = rest.partition("?")
@@ -99,7 +99,7 @@ class PackageURL(Record):
         """Build a package URL from its parts, not encoded, in canonical form.
 
         Raises:
-            InvalidPackageURL: A part is missing, malformed, or not as its type wants it.
+            InvalidPackageURL: A part is missing, malformed, or breaks a rule of its type.
         """
         purl_type = type.lower()
         if not _TYPE.fullmatch(purl_type):
@@ -136,7 +136,7 @@ def _decode(text: str) -> str:
 
 def _split_version(text: str) -> tuple[str, str]:
     path, at, version = text.rpartition("@")
-    # npm's scopes begin with an @ that many tools leave as it is: pkg:npm/@babel/core.
+    # npm's scopes begin with an @ that many tools do not encode: pkg:npm/@babel/core.
     if not at or ((path.endswith("/") or not path) and "/" in version):
         return text, ""
     return path, version
@@ -160,7 +160,7 @@ def _canonical_qualifiers(qualifiers: Mapping[str, str]) -> tuple[tuple[str, str
     return tuple(sorted(found.items()))
 
 
-# What each type says of its parts (purl-spec, types/). A type that is not named has no rules.
+# The rules of each type for its parts (purl-spec, types/). A type that is not named has no rules.
 
 _LOWER_NAMESPACE = frozenset(
     "alpm apk bitbucket brew composer deb github gitlab golang hex luarocks npm qpkg rpm "

@@ -1,4 +1,4 @@
-"""SBOMs as their authors wrote them, taken out of statements and envelopes."""
+"""SBOMs byte for byte, extracted from statements and envelopes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class RawSbom(NamedTuple):
 
 
 def raw_sbom(stream: BinaryIO, media_type: str, predicate_type: str = "") -> RawSbom | None:
-    """Return the SBOM that a document is or states, whole; None if it states something else.
+    """Return the SBOM that a document is or states, whole; None for any other statement.
 
-    The stream is read three times and has to be seekable. What is JSON is checked as such
-    and nothing else is.
+    The stream is read three times and has to be seekable. JSON is checked for grammar, other
+    notations are not.
 
     Raises:
         InvalidManifest: The document is malformed, or not the SBOM that its types promise.

@@ -39,16 +39,16 @@ def packages_in(
     """Yield the packages that a document names and the elements that cannot be read, in its order.
 
     The document is one of SPDX (2 as JSON or tag-value, 3 as JSON-LD), CycloneDX (JSON or XML) or
-    syft, or a statement about one, bare or in an envelope; a statement about something else has no
-    packages. One bad element, or a bad field that is not read, costs no document. The document has
-    been checked only when the iterator ends, so what it yielded before an error is void. The
-    stream is read once, has to be seekable and stays open. Memory holds one element, with SPDX 3
-    every package, and a document that is a text in a statement as a whole.
+    syft, or a statement about one, bare or in an envelope; a statement with any other predicate
+    has no packages. An invalid element is yielded as unreadable and does not end the document. The
+    document has been checked only when the iterator ends, so packages yielded before an error are
+    void. The stream is read once, has to be seekable and stays open. Memory holds one element,
+    with SPDX 3 every package, and a document that is a text in a statement as a whole.
 
     Raises:
         InvalidManifest: The document is malformed, or not the SBOM that its types promise; the
             path says where.
-        LimitExceeded: The document, or something that is not an element, is too large.
+        LimitExceeded: The document, or a value other than an element, is too large.
     """
     check_readable(media_type)
     is_promised = promises_sbom(media_type, predicate_type)
@@ -97,8 +97,8 @@ _WANTED: json_stream.Wanted = {
     "_type": Take.VALUE,
     "subject": Take.ELEMENTS,
     "predicateType": Take.VALUE,
-    # cosign 1 puts the SBOM into Data, as an object or as its text, beside a timestamp; later ones
-    # have the text of tag-value in place of the predicate.
+    # cosign 1 puts the SBOM into Data, as an object or as its text, beside a timestamp; cosign 2
+    # has the text of tag-value in place of the predicate.
     "predicate": Embedded({**_SBOM, "Data": Embedded(_SBOM)}),
 }
 _WRAPPERS = frozenset(["predicate", "Data"])
@@ -164,7 +164,7 @@ class _Document:
                 yield _skipped(found)
 
     def _take_text(self, found: Found) -> Iterator[Package | SkippedElement]:
-        """Yield the packages of a document that is the text of a predicate."""
+        """Yield the packages of a document whose text is a predicate."""
         content = found.value.encode(errors="replace")
         self._stay_at(found.keys, found.path)
         match notation_of_text(content):
@@ -181,11 +181,11 @@ class _Document:
         """Check the document as a whole, and yield the packages that are known at its end."""
         if "_type" in self._marks or (self._level or ("",))[0] == "predicate":
             self._check_statement()
-            if not self._subjects:  # the manifest that holds it is about something all the same
+            if not self._subjects:  # the manifest that holds it has a subject all the same
                 yield SkippedElement("subject", "missing")
         formats = self._formats()
         if not formats:
-            # A predicate type that is there is an SBOM's: reading had stopped at another one.
+            # A predicate type that was read is an SBOM's: reading stops at any other one.
             if is_promised or self._arrays or "predicateType" in self._marks:
                 raise InvalidManifest("not a document of SPDX, CycloneDX or syft")
             return

@@ -1,6 +1,6 @@
 """Encoding of a document by its byte order mark.
 
-UTF-8 without a mark is what RFC 8259 §8.1 demands of JSON; .NET tools write UTF-8 with a mark, and
+RFC 8259 §8.1 demands UTF-8 without a mark for JSON; .NET tools write UTF-8 with a mark, and
 PowerShell's redirection UTF-16 with one.
 """
 
@@ -14,7 +14,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 LONGEST_MARK = len(codecs.BOM_UTF8)
-"""Bytes that the start of a document has to have for its mark to be seen."""
+"""Number of bytes at the start of a document that can hold a mark."""
 
 
 def encoding_of(begin: bytes) -> tuple[bytes, str]:
@@ -25,7 +25,7 @@ def encoding_of(begin: bytes) -> tuple[bytes, str]:
 def without_mark(content: bytes) -> bytes:
     """Return a text as UTF-8 without a byte order mark.
 
-    The text has been read before, so that it can be decoded.
+    The text has been decoded before, so decoding cannot fail.
     """
     mark, encoding = encoding_of(content)
     content = content[len(mark) :]

@@ -1,7 +1,7 @@
-"""Building blocks of sort keys: texts whose order by code point is the order of what they encode.
+"""Building blocks of sort keys: texts that sort by code point as the encoded values do.
 
-Each block ends in a known place, so that no block is the beginning of another one of its sort and
-comparing concatenated blocks is comparing block by block.
+Each block is prefix-free among its kind, so that comparing concatenated blocks compares them block
+by block.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 END = "!"
-"""Ends a run of letters and digits, and sorts before all of them."""
+"""Terminator of a run of letters and digits; sorts before all of them."""
 LOWEST = "!"
-"""Stands for an absent part that sorts before every part that is there."""
+"""An absent part that sorts before every present part."""
 HIGHEST = "~"
-"""Stands for an absent part that sorts after every part that is there."""
+"""An absent part that sorts after every present part."""
 
 _LENGTHS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -54,7 +54,7 @@ def identifiers(parts: Iterable[str], *, numeric: str, textual: str) -> str:
 
 
 def natural(text: str) -> str:
-    """Encode any text in natural order: numbers by value, everything else by code point."""
+    """Encode any text in natural order: numbers by value, other characters by code point."""
     # Lone surrogates do not encode, NUL ends a text in some of SQLite's functions, and the end
     # of a run has to be less than every character in it.
     clean = text.encode("utf-8", "backslashreplace").decode().translate(_ESCAPES)

@@ -1,11 +1,11 @@
-"""Versions as texts that sort: the order of each packaging scheme, ready for an ORDER BY.
+"""Sort keys of versions: the order of each packaging scheme, for an ORDER BY.
 
 `key` turns a version into a text of the same order as the version has in its scheme, when two
 texts are compared by code point, as SQLite's BINARY collation does.
 
-A text that is no version of its scheme sorts after all that are, and among its like by natural
-order (numbers by value, the rest by code point), so that `version lt 2` never selects a version
-that cannot be compared with 2.
+A text that is not a version of its scheme sorts after all versions, and among such texts by
+natural order (numbers by value, the rest by code point), so that `version lt 2` never selects a
+version that cannot be compared with 2.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ _SCHEME_OF_TYPE = {
 } | dict.fromkeys(
     "bitnami cargo elm hex npm otp swift terraform vscode-extension".split(), "semver"
 )
-# A package without a package URL, or of no ecosystem, has no rules of its own: semantic
-# versioning, read loosely, is the order that its numbers suggest.
+# A package without a package URL, or of no ecosystem, has no scheme: semantic versioning, read
+# loosely, orders its numbers.
 _SCHEME_OF_TYPE |= {"": "semver", "generic": "semver", "github": "semver"}
 
 # Not a character of any valid key, so that invalid versions sort last.

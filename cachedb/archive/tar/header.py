@@ -22,10 +22,10 @@ _BASE_256 = 0x80
 
 
 class BadHeader(Exception):
-    """A header, or what extends it, is malformed; the message says how."""
+    """A header or an extended header is malformed; the message says how."""
 
 
-# A tuple, which is made fastest: a layer has tens of thousands.
+# A tuple, which is the fastest to make: a layer has tens of thousands.
 class Header(NamedTuple):
     """Fields of a header; texts are bytes, not decoded."""
 
@@ -44,7 +44,7 @@ class Header(NamedTuple):
 
     @property
     def is_gnu(self) -> bool:
-        """Whether it is of GNU's own form, which keeps more in place of the prefix."""
+        """Whether it is of GNU's own form, which has other fields in place of the prefix."""
         return self.block[257:265] == _GNU
 
 
@@ -52,7 +52,7 @@ def parse(block: bytes) -> Header:
     """Read and check one header.
 
     Raises:
-        BadHeader: The checksum is wrong, or a number is not one, or the size is negative.
+        BadHeader: The checksum is wrong, a number is malformed, or the size is negative.
     """
     _check_sum(block)
     (name, mode, uid, gid, size, modified, _, kind, target, magic, user, group, major, minor,

@@ -1,8 +1,8 @@
 """A streaming tar reader: ustar, GNU and PAX, in bounded memory, that extracts nothing.
 
-The standard library's reader takes a truncated archive, a wrong checksum and a member whose size
-is beyond the archive for its end, and holds headers of any size in memory. This one raises an
-error for malformed archives, and reads a pipe as well as a file.
+The standard library's reader treats a truncated archive, a wrong checksum and a member larger than
+the archive as its end, and holds headers of any size in memory. This one raises an error for
+malformed archives, and reads a pipe as well as a file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1024 * 1024
 _NANOSECONDS = 1_000_000_000
-# Every tar that is known writes at most a long name, a long target and PAX records.
+# Every known tar writes at most a long name, a long target and PAX records.
 _MOST_EXTENSIONS = 8
 _EXTENSIONS = b"xgLK"
 _GLOBALS_REFUSED = ("path", "linkpath", "size", sparse.PREFIX)
@@ -59,8 +59,8 @@ _KINDS = {
 class Member(Record):
     """One entry of an archive, with every extension applied to it.
 
-    Texts are UTF-8 with surrogate escapes, as file names are in Python; they are as they stand
-    in the archive, so that a path may be absolute or climb. `size` is that of the content.
+    Texts are UTF-8 with surrogate escapes, as file names are in Python; they are unchanged, so
+    that a path may be absolute or hold ``..``. `size` is that of the content.
     """
 
     path: str
@@ -79,7 +79,7 @@ class Member(Record):
 
 
 class Body(io.RawIOBase):
-    """The content of a member, readable until the next member is asked for.
+    """The content of a member, readable until the next member.
 
     Raises:
         InvalidArchive: While reading: the archive ends within the content.
@@ -125,7 +125,7 @@ class Body(io.RawIOBase):
 
 
 class MemberEntry(Record):
-    """A member and its content, which is there until the next entry is asked for."""
+    """A member and its content, which is readable until the next entry."""
 
     member: Member
     body: Body
@@ -134,8 +134,8 @@ class MemberEntry(Record):
 def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator[MemberEntry]:
     """Yield the entries of an uncompressed archive in their order.
 
-    The stream is read to its end, also behind the end of the archive, so that a digest of it
-    covers all of it. An archive without the final zero blocks is whole, as Go has it.
+    The stream is read to its end, also behind the end of the archive, so that a digest covers
+    every byte. An archive without the final zero blocks is complete, as in Go.
 
     Raises:
         InvalidArchive: The archive is cut short or malformed; `name` is put before the reason.
@@ -145,10 +145,10 @@ def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator
 
 
 def read_layer(stream: BinaryIO, *, name: str) -> Iterator[MemberEntry]:
-    """Yield the entries of a layer as `read` does; its digest says that nothing is cut off.
+    """Yield the entries of a layer as `read` does; its digest proves that it is complete.
 
-    It may end behind the content of its last member, without padding: `umoci insert` leaves such
-    layers, and every reader written in Go takes them.
+    It may end behind the content of its last member, without padding: `umoci insert` writes such
+    layers, and every reader written in Go accepts them.
     """
     return _LayerReader(stream, name, LAYER_MEMBERS).entries()
 
@@ -181,7 +181,7 @@ class _Reader:
             pass
 
     def _next(self) -> MemberEntry | None:
-        """Read the headers of one member, its own and those that extend it."""
+        """Read the headers of one member: its own and its extended headers."""
         records: list[tuple[str, bytes]] = []
         longer: dict[bytes, bytes] = {}
         for _ in range(_MOST_EXTENSIONS):
@@ -208,7 +208,7 @@ class _Reader:
         if len(block) < BLOCK:
             raise BadHeader("the archive is cut short within a header")
         if block == ZERO_BLOCK:
-            # One zero block at the very end is a lone one, behind which there may be nothing.
+            # A single zero block is valid only at the end of the stream.
             if self._read(BLOCK).strip(b"\0"):
                 raise BadHeader("a single zero block stands between two members")
             return None
@@ -250,7 +250,7 @@ class _Reader:
         )
 
     def _stored_size(self, header: Header, found: Mapping[str, bytes], kind: MemberKind) -> int:
-        # Links, devices and directories have no content, whatever their size says.
+        # Links, devices and directories have no content, whatever size they declare.
         if kind is not MemberKind.FILE:
             return 0
         size = pax.integer(found, "size")
@@ -316,7 +316,7 @@ def _member(
     path = text(found.get("path") or longer.get(b"L") or header.name)
     return Member(
         path=path,
-        # The oldest tars knew directories by their slash.
+        # The oldest tar format marks directories by a slash.
         kind=MemberKind.DIRECTORY if kind is MemberKind.FILE and path.endswith("/") else kind,
         mode=header.mode & 0o7777,
         uid=header.uid if uid is None else uid,
@@ -346,14 +346,14 @@ def _with_sparse_name(member: Member, found: Mapping[str, bytes]) -> Member:
 
 
 def _check_global(records: Iterator[tuple[str, bytes]]) -> None:
-    """Refuse global records on which readers differ; Go ignores them, GNU tar does not."""
+    """Refuse global records on which readers differ: Go ignores them, GNU tar applies them."""
     for key, _ in records:
         if key.startswith(_GLOBALS_REFUSED):
             raise BadHeader(f"a global PAX record sets {key!r}")
 
 
 def _runs(mapped: SparseMap) -> Iterator[tuple[int, int]]:
-    """Yield a hole and the data behind it, again and again, to the real size."""
+    """Yield each hole and the data behind it, up to the real size."""
     end = 0
     for offset, length in mapped.runs:
         yield offset - end, length

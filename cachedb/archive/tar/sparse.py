@@ -1,4 +1,4 @@
-"""Sparse files in tar archives: where the data of a file with holes belong.
+"""Sparse files in tar archives: offsets and lengths of the data of a file with holes.
 
 Four forms are in use: GNU's own header, and PAX records in versions 0.0, 0.1 and 1.0.
 """
@@ -38,7 +38,7 @@ class SparseMap(Record):
 
 
 def from_header(header: Header, read_block: Callable[[], bytes], most: int) -> SparseMap:
-    """Read the map of GNU's own form; its extension blocks are taken from the archive."""
+    """Read the map of GNU's own form; its extension blocks are read from the archive."""
     pairs = _pairs(header.block[_HEADER_TABLE])
     is_extended = header.block[_HEADER_IS_EXTENDED]
     while is_extended:
@@ -55,7 +55,7 @@ def from_records(
 ) -> tuple[SparseMap, int] | None:
     """Read the map that PAX records describe; None if they describe none.
 
-    Also returns how many bytes of the content the map itself took (version 1.0).
+    Also returns the number of bytes of the content that the map occupies (version 1.0).
     """
     found: dict[str, bytes] = {}
     pairs: list[tuple[int, int]] = []
@@ -105,7 +105,7 @@ def _in_content(read_block: Callable[[], bytes], most: int) -> tuple[list[tuple[
     taken = 0
 
     def next_number() -> int:
-        """Read the number of the next line, and the block that it begins in."""
+        """Read the number of the next line, and the block in which the line begins."""
         nonlocal text, taken
         while b"\n" not in text:
             if taken >= most or len(text) > _MOST_DIGITS:
@@ -124,7 +124,7 @@ def _in_content(read_block: Callable[[], bytes], most: int) -> tuple[list[tuple[
 
 def _integer(text: bytes) -> int:
     if not _DIGITS.fullmatch(text):
-        raise BadHeader("the map of a sparse file holds what is not a number")
+        raise BadHeader("the map of a sparse file holds a line that is not a number")
     return int(text)
 
 

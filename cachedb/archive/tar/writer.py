@@ -1,7 +1,7 @@
-"""A tar writer that gives the same bytes for the same members: ustar, with PAX where it is short.
+"""Reproducible tar writer: ustar, with PAX records where a field of ustar is too small.
 
-GNU tar, bsdtar, Go and Python read what it writes. A name of up to 100 bytes stands in the
-header as it is, also when it is not ASCII or not UTF-8.
+GNU tar, bsdtar, Go and Python read its output. A name of up to 100 bytes is written to the header
+unchanged, also if it is not ASCII or not UTF-8.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _NANOSECONDS = 1_000_000_000
 _EXTENSION_NAME = b"PaxHeaders/extended"
 
 END = ZERO_BLOCK * 2
-"""What stands behind the last member of an archive."""
+"""The end of an archive: two zero blocks."""
 
 
 def entry(member: Member, content: Iterable[bytes] = ()) -> Iterator[bytes]:
-    r"""Yield a member as an archive holds it: headers, content, padding; content is for files.
+    r"""Yield the bytes of a member: headers, padding, and the content of a file.
 
     Raises:
         InvalidArchive: The content does not have the size of the member.
@@ -71,7 +71,7 @@ def headers(member: Member) -> bytes:
     target = _bytes(member.target)
     size = member.size if member.kind is MemberKind.FILE else 0
     if not all(fits(number, _ID) for number in member.device):
-        raise InvalidArchive(repr(member.path), f"no tar holds the device {member.device}")
+        raise InvalidArchive(repr(member.path), f"no tar can hold the device {member.device}")
     seconds = member.modified_ns // _NANOSECONDS
     records = list(_records(member, name, target, size))
     too_long = {key for key, _ in records}

@@ -97,8 +97,8 @@ def find(connection: Connection, text: str) -> Root:
 
     Raises:
         AmbiguousName: Several documents have that name, also as platforms of one image.
-        RefNotFound: Nothing has that name.
-        BlobNotFound: Nothing has that digest.
+        RefNotFound: No image has that name.
+        BlobNotFound: No blob has that digest.
     """
     roots = find_image(connection, text).roots
     if len(roots) > 1:
@@ -116,8 +116,8 @@ def find_image(connection: Connection, text: str) -> ResolvedImage:
 
     Raises:
         AmbiguousName: Several images have that name, and are not the platforms of one.
-        RefNotFound: Nothing has that name.
-        BlobNotFound: Nothing has that digest.
+        RefNotFound: No image has that name.
+        BlobNotFound: No blob has that digest.
     """
     found = find_all(connection, text)
     entries = [root for root in found if not root.is_attached] or found
@@ -208,8 +208,8 @@ def find_all(connection: Connection, text: str) -> list[Root]:
     """Return every root that a text resolves to: a name of two entries gives two.
 
     Raises:
-        RefNotFound: Nothing has that name.
-        BlobNotFound: Nothing has that digest.
+        RefNotFound: No image has that name.
+        BlobNotFound: No blob has that digest.
     """
     digest = whole_digest(text)
     if digest is not None:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class CycloneDXComponents:
-    """Reads the elements of ``components``, and the components inside of them."""
+    """Reader of the elements of ``components``, and of the components nested in them."""
 
     def read(self, element: Fields) -> Iterator[Package | SkippedElement]:
-        """Yield the package that a component is, unless it is a file, and those inside of it.
+        """Yield the package that a component is, unless it is a file, and those nested in it.
 
-        A component that cannot be read hides none of those inside of it.
+        Components nested in an unreadable one are read.
         """
         pending = [element]
         while pending:
@@ -44,7 +44,7 @@ class CycloneDXComponents:
 
 def check_version(version: object, path: str) -> None:
     """Require the ``specVersion`` at `path` to be one that `CycloneDXComponents` reads."""
-    # As a number it is written by hand, and no other version begins alike.
+    # Documents written by hand have a number, which is unambiguous.
     text = str(version) if isinstance(version, float) else version
     if not isinstance(text, str) or not text.startswith("1."):
         raise InvalidManifest(f"unsupported version {version!r}", path)
@@ -56,7 +56,7 @@ def _package(component: Fields) -> Package | None:
     name = component.get("name", str) or ""
     group = component.get("group", str) or ""
     return Package.stated(
-        # A scope is part of the name of an npm package; other groups are not of theirs.
+        # A scope is part of the name of an npm package; groups of other ecosystems are not.
         name=f"{group}/{name}" if group.startswith("@") and name else name,
         version=component.get("version", str) or "",
         purl=component.get("purl", str) or "",

@@ -1,7 +1,8 @@
 """Packages in CycloneDX documents of 1.x as XML.
 
-The components are put into the keys of JSON, one at a time, and read as those are. Names follow
-the XML schema of CycloneDX; elements of other namespaces, and what is not read, are passed over.
+Each component is converted to the keys of the JSON format, and read by its reader. Names follow
+the XML schema of CycloneDX; elements of other namespaces, and elements that are not read, are
+skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE = "http://cyclonedx.org/schema/bom/"
 _PIECE = 64 * 1024
-# What a child is to its parent: those that are not here are passed over with all that is in them.
+# Roles of elements in their parents: an element without a role is skipped with its content.
 _ROLES: Mapping[tuple[str, str], str] = {
     ("document", "bom"): "bom",
     ("bom", "components"): "components",
@@ -48,12 +49,12 @@ _ROLES: Mapping[tuple[str, str], str] = {
 def packages(stream: BinaryIO) -> Iterator[Package | SkippedElement]:
     """Yield the packages of a document in its order, and the components that cannot be read.
 
-    The stream is read once and stays open; memory holds one component and those inside of it. What
-    was yielded before an error is void.
+    The stream is read once and stays open; memory holds one component and those nested in it.
+    Packages yielded before an error are void.
 
     Raises:
-        InvalidManifest: The text is not XML, has a document type declaration, so that no entity is
-            ever expanded, or is not CycloneDX of a known version.
+        InvalidManifest: The text is not XML, has a document type declaration (so that no entity is
+        ever expanded), or is not CycloneDX of a known version.
         LimitExceeded: The document, one tag or the components are too many or too deep.
     """
     reader = cyclonedx.CycloneDXComponents()
@@ -65,7 +66,7 @@ def packages(stream: BinaryIO) -> Iterator[Package | SkippedElement]:
 
 
 def _pieces(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the content, and b'' behind it."""
+    """Yield the content in pieces, then b''."""
     read = 0
     while True:
         chunk = stream.read(_PIECE)
@@ -77,7 +78,7 @@ def _pieces(stream: BinaryIO) -> Iterator[bytes]:
 
 
 class _Element(NamedTuple):
-    """An element that has begun: its role, and what is read of it or of what it belongs to."""
+    """An open element: its role, and the object that its values are added to."""
 
     role: str
     name: str
@@ -90,7 +91,7 @@ class _Document:
 
     def __init__(self) -> None:
         self._open = [_Element("document", "", {}, [])]
-        self._passed_over = 0  # open elements inside of one that has no role
+        self._passed_over = 0  # depth of open elements inside an element without a role
         self._complete: list[Fields] = []
         self._count = 0
         self._made = 0
@@ -103,13 +104,13 @@ class _Document:
         self._parser.CharacterDataHandler = self._characters
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next piece of the document, b'' at its end."""
+        """Parse the next piece of the document, b'' at its end."""
         self._fed += len(chunk)
         try:
             self._parser.Parse(chunk, not chunk)
         except expat.ExpatError as error:
             raise InvalidManifest(f"not XML: {error}") from error
-        if chunk:  # a tag is kept until its end has come
+        if chunk:  # expat buffers a tag until it ends
             SBOM_VALUE_CHARACTERS.check(self._fed - self._parser.CurrentByteIndex, "a tag")
 
     def taken(self) -> Iterator[Fields]:
@@ -143,7 +144,7 @@ class _Document:
         element = self._open[-1]
         if self._passed_over or element.role not in ("text", "expression"):
             return
-        # A longer one is refused all the same; it need not be kept.
+        # A longer text is refused later, and need not be kept.
         if sum(map(len, element.text)) <= PACKAGE_TEXT_CHARACTERS.value:
             element.text.append(text[: PACKAGE_TEXT_CHARACTERS.value + 1])
 
@@ -167,7 +168,7 @@ class _Document:
                 pass
 
     def _end_of_component(self, component: dict[str, Any]) -> None:
-        # Below the document, the bom and its components there is the component around this one.
+        # The element list may be that of the bom, or that of an enclosing component.
         around = self._open[-2]
         if around.role == "component":
             around.value.setdefault("components", []).append(component)

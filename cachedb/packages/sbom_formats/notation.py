@@ -1,7 +1,7 @@
-"""Notation of an SBOM: JSON, XML or tag-value, told by its first character.
+"""Notation of an SBOM: JSON, XML or tag-value, detected by its first character.
 
-Media types do not tell: cosign attaches ``application/vnd.cyclonedx`` as XML and as JSON, and
-``oras attach`` takes what its user typed.
+Media types do not determine it: cosign attaches ``application/vnd.cyclonedx`` as XML and as JSON,
+and ``oras attach`` uses the type that its user typed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cachedb.packages.text_encoding import encoding_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Enough to see behind a mark, white space and the comments of a generator.
+# Long enough for a mark, white space and the comments of a generator.
 _LOOK_AHEAD = 4096
 _SPACE = b" \t\r\n\0"  # with the NULs of UTF-16
 
@@ -34,7 +34,7 @@ def notation_of(stream: BinaryIO) -> Notation:
     """Return the notation of the document that `stream` holds, and seek to its start.
 
     A text that begins with a letter, or a comment with ``#``, is tag-value (SPDX 2.3, clause 4.4);
-    what is none of these counts as JSON, whose reader says what is wrong with it.
+    any other text counts as JSON, whose reader reports the fault.
     """
     begin = stream.read(_LOOK_AHEAD)
     stream.seek(0)

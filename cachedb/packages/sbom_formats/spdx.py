@@ -1,6 +1,6 @@
 """Packages in SPDX documents: 2.2 and 2.3 as JSON, and 3.0 as JSON-LD.
 
-Each reader is given the elements of one array, in the order of the document.
+Each reader receives the elements of one array, in the order of the document.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LISTED_LICENSES = "https://spdx.org/licenses/"
 
 
 class Spdx2Packages:
-    """Reads the elements of ``packages`` of SPDX 2."""
+    """Reader of the elements of ``packages`` of SPDX 2."""
 
     def read(self, element: Fields) -> Iterator[Package | SkippedElement]:
         """Yield the package that an element describes."""
@@ -36,7 +36,7 @@ def _package(element: Fields) -> Package:
         name=element.get("name", str) or "",
         version=element.get("versionInfo", str) or "",
         purl=_purl_of(element, "externalRefs", "referenceType", "referenceLocator"),
-        # What an author of the SBOM concluded is better than what the package declares.
+        # The license that the author of the SBOM concluded wins over the declared one.
         licenses=(
             element.get("licenseConcluded", str) or "",
             element.get("licenseDeclared", str) or "",
@@ -57,7 +57,7 @@ class _Software(NamedTuple):
     """The ids of elements that may have the package URL."""
 
     def completed(self, purl: str, concluded: str, declared: str) -> Package:
-        """Return the package with what relationships state: its URL and its licence."""
+        """Return the package with its URL and its license, which relationships state."""
         return Package.stated(
             name=self.name,
             version=self.version,
@@ -68,10 +68,10 @@ class _Software(NamedTuple):
 
 
 class Spdx3Graph:
-    """Reads the elements of ``@graph`` of SPDX 3.
+    """Reader of the elements of ``@graph`` of SPDX 3.
 
-    They come in any order, and an element of its own states the license of a package, or its
-    package URL. Packages, relationships to licenses, and licenses are thus kept until the end.
+    They have any order, and separate elements state the license and the package URL of a package.
+    Packages, relationships and licenses are thus kept until the end.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Packages in SPDX documents of 2.x as tag-value (SPDX 2.3, clause 4.4 and annex on formats).
 
 A line is ``Tag: value``; a value of several lines stands between ``<text>`` and ``</text>``. A
-package begins with ``PackageName`` and ends where the next package, file, snippet or licence does.
+package begins with ``PackageName`` and ends where the next package, file, snippet or license does.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class _Line(NamedTuple):
 
 
 def packages(stream: BinaryIO) -> Iterator[Package | SkippedElement]:
-    """Yield the packages of a document in its order, and the lines that are no tag.
+    """Yield the packages of a document in its order, and the lines without a tag.
 
-    The stream is read once and stays open; memory holds one package. What was yielded before an
-    error is void.
+    The stream is read once and stays open; memory holds one package. Packages yielded before an
+    error are void.
 
     Raises:
         InvalidManifest: The text is in no known encoding, a value does not end, or the document
@@ -103,7 +103,7 @@ def _keep(package: dict[str, Any], line: _Line) -> None:
 
 
 def _lines(stream: BinaryIO) -> Iterator[_Line]:
-    """Yield each tag with its whole value; comments and empty lines are left out."""
+    """Yield each tag with its whole value, without comments and empty lines."""
     numbered = enumerate(_text_lines(stream), 1)
     for number, text in numbered:
         if not text.strip() or text.startswith("#"):

@@ -1,7 +1,7 @@
 """Packages in documents of syft in its own format, from version 0.24 on.
 
-Of its schema only what names a package is read, which every version has had: ``artifacts`` with
-``name``, ``version``, ``purl`` and ``licenses``.
+Only the fields of its schema that name a package are read, which every version has: ``artifacts``
+with ``name``, ``version``, ``purl`` and ``licenses``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SyftArtifacts:
-    """Reads the elements of ``artifacts``."""
+    """Reader of the elements of ``artifacts``."""
 
     def read(self, element: Fields) -> Iterator[Package | SkippedElement]:
         """Yield the package that an artifact is."""
