@@ -110,6 +110,31 @@ def make(path: Path, images: int) -> Writer:
     return writer
 
 
+def make_layered(path: Path, images: int) -> None:
+    """Write a layout of images in many repositories; each has 20 blobs of its own or its part.
+
+    An image has two platforms, each with 7 layers of its own and 5 that ten images share.
+    """
+    writer = Writer(path)
+    for number in range(images):
+        manifests = []
+        for arch in _ARCHITECTURES:
+            base = [f"base {number // 10} {at} {arch}" for at in range(5)]
+            own = [f"own {number} {at} {arch}" for at in range(7)]
+            layers = [writer.layer(text.encode() * 20, level=1) for text in (*base, *own)]
+            config = {
+                "architecture": arch,
+                "os": "linux",
+                "config": {},
+                "rootfs": {"type": "layers", "diff_ids": []},
+            }
+            platform = {"architecture": arch, "os": "linux"}
+            manifests.append(writer.image(config, layers, platform=platform))
+        repository = f"registry-{number % 5}.example.com/team-{number % 20}/app-{number // 40:04}"
+        writer.name(writer.index(manifests), f"{repository}:v{number % 40}")
+    writer.finish()
+
+
 def extend(path: Path) -> None:
     """Add an image with the name docker.io/bench/new:v1 to a layout, as another tool does."""
     with tempfile.TemporaryDirectory() as folder:

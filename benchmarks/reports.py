@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from benchmarks.timing import Run
 
 CACHEDB = str(Path(sys.executable).with_name("cachedb"))
-_LAYERS = 7
 
 
 def main(images: int, repeat: int) -> None:
@@ -28,27 +27,9 @@ def main(images: int, repeat: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         layouts.make(root / "few", images)
-        make_many(root / "many", images)
+        layouts.make_layered(root / "many", images)
         for name in ("few", "many"):
             measure(root / name, root / "report.html", repeat)
-
-
-def make_many(path: Path, images: int) -> None:
-    """Write a layout of images with 7 layers of their own and 3 that ten images share."""
-    writer = layouts.Writer(path)
-    for number in range(images):
-        manifests = []
-        for arch in ("amd64", "arm64"):
-            base = [f"base {number // 10} {at} {arch}" for at in range(3)]
-            own = [f"own {number} {at} {arch}" for at in range(_LAYERS)]
-            layers = [writer.layer(text.encode() * 20, level=1) for text in (*base, *own)]
-            config = {"architecture": arch, "os": "linux", "config": {}, "rootfs": {}}
-            config["rootfs"] = {"type": "layers", "diff_ids": []}
-            platform = {"architecture": arch, "os": "linux"}
-            manifests.append(writer.image(config, layers, platform=platform))
-        repository = f"registry-{number % 5}.example.com/team-{number % 20}/app-{number // 40:04}"
-        writer.name(writer.index(manifests), f"{repository}:v{number % 40}")
-    writer.finish()
 
 
 def measure(cache: Path, page: Path, repeat: int) -> None:

@@ -19,9 +19,13 @@ PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -32000",
+    "PRAGMA cache_size = -8000",
 )
-"""Pragmas of every connection."""
+"""Pragmas of every connection.
+
+8 MB of pages: four times as many take as much longer to allocate as they save in reads, in a first
+opening of 72 000 blobs and in scans of 200 000.
+"""
 
 
 def make(path: Path) -> None:

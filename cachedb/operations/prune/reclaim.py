@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from cachedb.operations.read.content import OwnershipGraph
 
@@ -32,7 +32,7 @@ class Reclaim:
         subjects: Iterable[tuple[int, int]],
     ) -> None:
         self._sizes = graph.sizes
-        self._children = graph.children
+        self._children: Mapping[int, Sequence[int]] = graph.children
         self._one: dict[int, int] = {}
         self._merge_cycles(graph, subjects)
         self._counts: dict[int, int] = defaultdict(int)
@@ -89,11 +89,11 @@ class Reclaim:
                     cycle |= group
                 groups.append(cycle)
         if groups:
-            self._sizes = dict(self._sizes)
-            self._children = dict(self._children)
-        for group in groups:
-            first = min(group)
-            self._one.update(dict.fromkeys(group, first))
-            self._sizes[first] = sum(graph.sizes.get(blob, 0) for blob in group)
-            owned = {child for blob in group for child in graph.children.get(blob, ())}
-            self._children[first] = tuple(sorted(owned - group))
+            sizes, children = dict(self._sizes), dict(self._children)
+            for group in groups:
+                first = min(group)
+                self._one.update(dict.fromkeys(group, first))
+                sizes[first] = sum(graph.sizes.get(blob, 0) for blob in group)
+                owned = {child for blob in group for child in graph.children.get(blob, ())}
+                children[first] = tuple(sorted(owned - group))
+            self._sizes, self._children = sizes, children

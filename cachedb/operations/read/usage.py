@@ -97,12 +97,11 @@ def measure(layout: Layout, connection: Connection) -> Usage:
     """Measure the whole cache; the largest images come first."""
     trash, temporary = measure_leftovers(layout)
     images, sharing = measure_images(connection)
-    graph = sharing.graph
-    live, shared = graph.size(sharing.held), graph.size(sharing.shared)
+    shared = sharing.shared_size
     return Usage(
-        exclusive=live - shared,
+        exclusive=sharing.size - shared,
         shared=shared,
-        garbage=sum(graph.sizes.values()) - live,
+        garbage=sum(sharing.graph.sizes.values()) - sharing.size,
         trash=trash,
         temporary=temporary,
         images=images,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -141,27 +143,24 @@ class _Survey:
             collection=self._freeable(layout, connection),
             policy=self._effect,
             activity=outlook.activity(layout),
-            growth=growth(images, self._sharing.contents, self._graph.sizes),
+            growth=growth(images, self._sharing),
         )
 
     def layers(self, connection: Connection) -> LayerShares:
         """Return the layers of the images of the report."""
-        held = self._sharing.held
-        found = {
-            row.id: row.digest.partition(":")[2][:_SHORT].ljust(_SHORT)
-            for row in connection.each(reports.LAYERS)
-            if row.id in held
-        }
-        places = {key: place for place, key in enumerate(found)}
+        held = self._sharing.held()
+        ids, digests = array("q"), bytearray()
+        for row in connection.each(reports.LAYERS):
+            if row.id in held:
+                ids.append(row.id)
+                digests += row.digest.partition(":")[2][:_SHORT].ljust(_SHORT).encode()
+        held.clear()
         sizes = self._graph.sizes
         return LayerShares(
-            digests=tuple(found.values()),
-            sizes=tuple([sizes[key] for key in found]),
-            holders=tuple([self._holders.get(key, 1) for key in found]),
-            of_images=tuple(
-                tuple([places[key] for key in self._sharing.contents[at] if key in places])
-                for at in self._order
-            ),
+            digests=digests.decode(),
+            sizes=array("q", map(sizes.__getitem__, ids)),
+            holders=array("q", (self._holders.get(key, 1) for key in ids)),
+            of_images=tuple(_places(ids, self._sharing.contents[at]) for at in self._order),
         )
 
     def _images(self, connection: Connection) -> list[ReportedImage]:
@@ -226,7 +225,7 @@ class _Survey:
         platforms: Sequence[ReportedGroup],
     ) -> Totals:
         graph, sharing = self._graph, self._sharing
-        live, shared = graph.size(sharing.held), graph.size(sharing.shared)
+        live, shared = sharing.size, sharing.shared_size
         on_disk = sum(graph.sizes.values())
         trash, temporary = leftovers
         return Totals(
@@ -247,7 +246,7 @@ class _Survey:
 
     def _freeable(self, layout: Layout, connection: Connection) -> Freeable:
         """Return what a collection would free after the grace period, and what it would keep."""
-        if sum(self._graph.sizes.values()) == self._graph.size(self._sharing.held):
+        if sum(self._graph.sizes.values()) == self._sharing.size:
             return Freeable(0, 0, 0, 0, None)
         try:
             garbage, kept = mark.find_blobs(layout, connection, GRACE_SECONDS)
@@ -272,6 +271,16 @@ class _Survey:
             )
             for key in saving
         )
+
+
+def _places(ids: array[int], content: Iterable[int]) -> array[int]:
+    """Return the places of a content in ascending ids, in order; other ids are left out."""
+    found, at = array("q"), 0
+    for key in sorted(content):
+        at = bisect_left(ids, key, at)
+        if at < len(ids) and ids[at] == key:
+            found.append(at)
+    return found
 
 
 def _groups(found: Iterable[GroupUsage]) -> tuple[ReportedGroup, ...]:

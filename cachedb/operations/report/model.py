@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 VERSION: Final = 1
 
@@ -200,12 +200,12 @@ LISTS: Final[Mapping[str, type[Any]]] = {
 class LayerShares(Record):
     """The layers of the images of a report, for a treemap.
 
-    `digests`, of which these are the first 12 digits, `sizes` and `holders`, how many images
-    contain it, have an element per layer;
-    `of_images` has the places of the layers of each image there, in the order of `images`.
+    `digests` has the first 12 digits of each, one after the other; `sizes` and `holders`, how many
+    images contain it, have an element per layer; `of_images` has the places of the layers of each
+    image there, ascending, in the order of `images`.
     """
 
-    digests: tuple[str, ...]
-    sizes: tuple[int, ...]
-    holders: tuple[int, ...]
-    of_images: tuple[tuple[int, ...], ...]
+    digests: str
+    sizes: Sequence[int]
+    holders: Sequence[int]
+    of_images: Sequence[Sequence[int]]

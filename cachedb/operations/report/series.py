@@ -42,23 +42,20 @@ def ages(images: Iterable[ReportedImage], now: datetime) -> tuple[AgeBand, ...]:
     return tuple(AgeBand(band, *numbers) for band, numbers in found.items())
 
 
-def growth(
-    images: Sequence[ReportedImage],
-    contents: Sequence[Sequence[int]],
-    sizes: Mapping[int, int],
-) -> tuple[GrowthPoint, ...]:
+def growth(images: Sequence[ReportedImage], sharing: Sharing) -> tuple[GrowthPoint, ...]:
     """Cumulate images and their bytes by the day on which they came into the cache.
 
-    A blob counts for the first image that contains it. What has been removed is not known.
+    `images` are the owners of `sharing`. A blob counts for the first image that contains it. What
+    has been removed is not known.
     """
     order = sorted(range(len(images)), key=lambda at: images[at].added)
-    seen: set[int] = set()
+    missing = set(sharing.shared)
     points: dict[str, tuple[int, int]] = {}
     size = 0
     for count, at in enumerate(order, 1):
-        new = set(contents[at]) - seen
-        seen |= new
-        size += sum(map(sizes.__getitem__, new))
+        new = missing.intersection(sharing.contents[at])
+        missing -= new
+        size += images[at].exclusive + sharing.graph.size(new)
         points[images[at].added[:10]] = (count, size)
     return tuple(GrowthPoint(date, *numbers) for date, numbers in points.items())
 
@@ -77,8 +74,8 @@ def sharing_bands(sharing: Sharing, holders: Mapping[int, int]) -> tuple[Sharing
         blobs[band] += 1
         size[band] += sizes[key]
         saved[band] += sizes[key] * (count - 1)
-    blobs[1] = len(sharing.held) - len(holders)
-    size[1] = sharing.graph.size(sharing.held) - sum(size.values())
+    blobs[1] = sharing.count - len(holders)
+    size[1] = sharing.size - sum(size.values())
     return tuple(
         SharingBand(band, blobs[band], size[band], saved[band]) for band in _HOLDERS if blobs[band]
     )

@@ -8,25 +8,27 @@ text that becomes markup.
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import html
 import json
+import zlib
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.cli.render.reports.sections import facts
 from cachedb.operations.report import model
 from cachedb.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from cachedb.operations.report.model import CacheReport, LayerShares
 
 _SCRIPTS: Final = ("core.js", "treemap.js", "tables.js", "charts.js", "main.js")
 _LEVEL: Final = 1  # of compression: higher ones take twice the time, and save a tenth
+_GZIP: Final = 31  # of zlib: a header and a trailer of gzip, with the time 0
+_ROWS: Final = 500
 _SECTIONS: Final = (
     ("overview", "Overview"),
     ("space", "Space"),
@@ -92,31 +94,53 @@ def _without_script(report: CacheReport) -> str:
 
 
 def _packed(report: CacheReport, layers: LayerShares) -> Iterator[bytes]:
-    """Yield the data as Base64 of gzip of JSON, in which no text can end the element."""
-    packed = gzip.compress(json.dumps(_data(report, layers)).encode(), _LEVEL, mtime=0)
-    yield base64.b64encode(packed)
+    """Yield the data as Base64 of gzip of JSON, in which no text can end the element.
+
+    Memory is that of a few hundred rows.
+    """
+    packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
+    left = b""
+    for text in _json(report, layers):
+        packed = left + packer.compress(text.encode())
+        whole = len(packed) - len(packed) % 3  # Base64 encodes three bytes at a time
+        left = packed[whole:]
+        yield base64.b64encode(packed[:whole])
+    yield base64.b64encode(left + packer.flush())
 
 
-def _data(report: CacheReport, layers: LayerShares) -> dict[str, object]:
-    """Return what the script reads: lists of rows, and the columns of each list once."""
-    return {
+def _json(report: CacheReport, layers: LayerShares) -> Iterator[str]:
+    """Yield what the script reads: lists of rows, and the columns of each list once."""
+    small = {
         "columns": {key: each._fields for key, each in model.LISTS.items()},
-        **{key: getattr(report, key) for key in model.LISTS},
         "totals": report.totals._asdict(),
         "collection": report.collection._asdict(),
         "policy": report.policy and report.policy._asdict(),
-        "unsigned": report.unsigned,
-        "layers": {
-            "digests": "".join(layers.digests),
-            "sizes": layers.sizes,
-            "holders": layers.holders,
-            # Differences of sorted places, which compress to a third.
-            "of": [_steps(sorted(places)) for places in layers.of_images],
-        },
     }
+    yield json.dumps(small)[:-1]
+    for key in (*model.LISTS, "unsigned"):
+        yield f', "{key}": '
+        yield from _list(getattr(report, key))
+    yield f', "layers": {{"digests": "{layers.digests}", "sizes": '
+    yield from _list(layers.sizes)
+    yield ', "holders": '
+    yield from _list(layers.holders)
+    yield ', "of": '
+    # Differences of sorted places, which compress to a third.
+    yield from _list(layers.of_images, _steps)
+    yield "}}"
 
 
-def _steps(places: list[int]) -> list[int]:
+def _list(rows: Sequence[Any], form: Callable[[Any], object] | None = None) -> Iterator[str]:
+    """Yield a list of JSON in pieces; `form` makes each row."""
+    yield "["
+    for start in range(0, len(rows), _ROWS):
+        piece = rows[start : start + _ROWS]
+        text = json.dumps(list(piece if form is None else map(form, piece)))
+        yield (", " if start else "") + text[1:-1]
+    yield "]"
+
+
+def _steps(places: Sequence[int]) -> list[int]:
     return [*places[:1], *(after - before for before, after in pairwise(places))]
 
 
