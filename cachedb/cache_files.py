@@ -179,10 +179,9 @@ class CacheFiles(CacheReader):
         Raises:
             CorruptBlob: Its bytes have another digest.
         """
-        from cachedb.limits import CONFIG_BYTES
+        from cachedb.operations.transfer.local_graph import read_config
 
-        config = self._layers(name, platforms).config
-        return config.data or self.layout.blobs.read(config.digest, CONFIG_BYTES)
+        return read_config(self.layout, self._layers(name, platforms).config)
 
     def _layers(self, name: str, platforms: Platforms) -> ImageLayers:
         from cachedb.operations.files.image_layers import find_layers

@@ -42,7 +42,6 @@ _COLUMNS: Final = (
     Column("layer", lambda digest: output.digest(digest or "")),
 )
 _LONG: Final = 7
-_PATH: Final = 5
 
 
 def command(

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from cachedb.archive.oci_archive import Event
     from cachedb.oci import Digest
 
-_CHUNK = 1024 * 1024
-
 
 class Store(Protocol):
     """Destination of blobs."""

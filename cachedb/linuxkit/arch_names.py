@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.limits import MANIFEST_BYTES
-from cachedb.oci import Index, manifest
+from cachedb.oci import Index
 from cachedb.oci.names.arch_tag import arch_tags
 from cachedb.operations.archives import image_parts
+from cachedb.operations.transfer.local_graph import LocalDocuments
 from cachedb.operations.transfer.publish import Naming, publish
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def name_platforms(
     reference = image_parts.full_name(name)
     if reference is None or reference.tag is None or not root.media_type.is_index:
         return ()
-    index = manifest.parse(layout.blobs.read(root.digest, MANIFEST_BYTES), root.media_type)
+    index = LocalDocuments(layout).document(root)
     assert isinstance(index, Index)  # its media type is that of an index
     images = [each for each in index.manifests if each.media_type.is_manifest]
     named, _ = arch_tags(reference, (each for each in images if layout.blobs.stat(each.digest)))

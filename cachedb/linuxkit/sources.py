@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from cachedb.archive.chunk_reader import ChunkReader
 from cachedb.errors import InvalidInput
-from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
+from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Digest, Index, Manifest, manifest
 from cachedb.oci.strict_json import decode_object
 from cachedb.operations.archives import image_parts
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.export_formats import Form
-from cachedb.operations.transfer.local_graph import LocalDocuments
+from cachedb.operations.transfer.local_graph import LocalDocuments, read_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,9 +90,7 @@ class ImageSource:
         )
         described = part.image(self._reference).config
         assert described is not None  # a manifest without a config is not an image
-        content = described.data
-        if content is None:
-            content = self._cache.layout.blobs.read(described.digest, CONFIG_BYTES)
+        content = read_config(self._cache.layout, described)
         found: Mapping[str, Any] = decode_object(content).get("config") or {}
         return found
 

@@ -61,7 +61,7 @@ def children(document: AnyDocument) -> Iterator[Child]:
 
     A salvaged document yields the descriptors that can be read.
     """
-    yield from document.children()
+    return document.children()
 
 
 def owned_digests(content: bytes) -> Iterator[Digest]:
@@ -203,11 +203,18 @@ def described_referrer(referrer: Descriptor, document: Index | Manifest | None) 
     """
     if document is None:
         return referrer
-    found = document.artifact_type
-    if found is None and isinstance(document, Manifest) and document.config is not None:
-        found = document.config.media_type
     kept = {k: v for k, v in document.annotations.items() if k not in {REF_NAME, CONTAINERD_NAME}}
-    return referrer.replace(artifact_type=found, annotations=kept)
+    return referrer.replace(artifact_type=listed_artifact_type(document), annotations=kept)
+
+
+def listed_artifact_type(document: Index | Manifest) -> MediaType | None:
+    """Return the artifact type of a document, else the type of its config.
+
+    That is what a list of referrers states (distribution-spec, Listing Referrers).
+    """
+    if document.artifact_type or isinstance(document, Index) or document.config is None:
+        return document.artifact_type
+    return document.config.media_type
 
 
 # -- the walker -----------------------------------------------------------------------------------

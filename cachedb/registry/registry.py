@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidManifest
+from cachedb.oci import graph
 from cachedb.oci import manifest as documents
 from cachedb.oci.descriptor import Descriptor
 from cachedb.oci.digest import Digest
@@ -106,7 +107,7 @@ class Registry:
                 media_type=media_type,
                 digest=Digest.of(content),
                 size=len(content),
-                artifact_type=_artifact_type(document),
+                artifact_type=graph.listed_artifact_type(document),
                 annotations=document.annotations,
             )
             subject = Digest(document.subject.digest)
@@ -127,12 +128,3 @@ class Registry:
     def close(self) -> None:
         """Close idle connections."""
         self._endpoint.close()
-
-
-def _artifact_type(document: documents.Index | documents.Manifest) -> MediaType | None:
-    """Return the artifactType of a referrer: the manifest's own, else that of its config."""
-    if document.artifact_type:
-        return document.artifact_type
-    if isinstance(document, documents.Manifest) and document.config is not None:
-        return document.config.media_type
-    return None

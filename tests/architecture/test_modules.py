@@ -54,6 +54,32 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_a_private_name_of_a_module_is_used_in_it() -> None:
+    # Functions with a decorator are called by what decorates them.
+    unused = [
+        f"{name_of(path)}: {name}"
+        for path in MODULES
+        for node in tree(path).body
+        if not getattr(node, "decorator_list", ())
+        for name in defined(node)
+        if name.startswith("_") and not name.startswith("__")
+        if len(re.findall(rf"\b{name}\b", path.read_text())) == 1
+    ]
+    assert unused == []
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """Return the names that a statement of a module gives to functions, classes and values."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [each.id for each in targets if isinstance(each, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []
+
+
 def test_every_command_is_a_module_and_every_such_module_a_command() -> None:
     pages = {
         path.stem

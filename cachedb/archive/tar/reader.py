@@ -27,7 +27,6 @@ _CHUNK = 1024 * 1024
 _NANOSECONDS = 1_000_000_000
 # Every known tar writes at most a long name, a long target and PAX records.
 _MOST_EXTENSIONS = 8
-_EXTENSIONS = b"xgLK"
 _GLOBALS_REFUSED = ("path", "linkpath", "size", sparse.PREFIX)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind, Reading, Role, State
@@ -23,28 +23,14 @@ from cachedb.oci import MediaType, graph
 from cachedb.oci import manifest as oci_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.index.stored_blobs import StoredBlob
     from cachedb.oci.config import ImageConfig
+    from cachedb.oci.graph import AnyDocument
     from cachedb.oci.platform.model import Platform
-
-
-class Document(Protocol):
-    """An index or a manifest, or what could be read of one."""
-
-    @property
-    def artifact_type(self) -> str | None:
-        """Artifact type that a manifest declares."""
-
-    @property
-    def annotations(self) -> Mapping[str, str]:
-        """Annotations of the document."""
-
-    def children(self) -> Iterator[oci_manifest.Child]:
-        """Yield its descriptors."""
 
 
 _ROLES = {
@@ -218,9 +204,9 @@ class WorkingSet:
             self._stored_claims.pop(key, None)
         return children | reached
 
-    def put_documents(self, found: Sequence[tuple[BlobRow, Document]]) -> set[int]:
+    def put_documents(self, found: Sequence[tuple[BlobRow, AnyDocument]]) -> set[int]:
         """Enter the content of documents; return the ids of their children."""
-        listed = [(row, document, list(document.children())) for row, document in found]
+        listed = [(row, document, list(graph.children(document))) for row, document in found]
         self.ensure(
             {
                 child.descriptor.digest: child.descriptor.size

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cachedb.oci import graph
 from cachedb.operations.archives import image_parts
 from cachedb.operations.transfer.local_graph import LocalDocuments
-from cachedb.operations.transfer.remote_inspect import artifact_type
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -71,7 +70,9 @@ def _summary(part: Part) -> CachedManifest:
     return CachedManifest(
         descriptor=part.descriptor,
         platform=part.platform,
-        artifact_type=None if document is None or document.is_image else artifact_type(document),
+        artifact_type=(
+            None if document is None or document.is_image else graph.listed_artifact_type(document)
+        ),
         layers=None if document is None else len(document.layers),
         size=None if document is None else sum(_sizes(part).values()),
     )

@@ -15,9 +15,10 @@ from cachedb.archive.compression import Decompressed
 from cachedb.archive.file_tree import is_malformed_whiteout
 from cachedb.archive.tar import reader
 from cachedb.errors import BlobNotFound, InvalidArchive, InvalidManifest, LimitExceeded
-from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
+from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Digest, Manifest, config, manifest
 from cachedb.operations.check import validate, verify
+from cachedb.operations.transfer.local_graph import read_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,11 +95,7 @@ def _claims(layout: Layout, digest: Digest) -> list[SbomClaim]:
         return []
     described = document.config
     assert described is not None  # only images have one
-    configured = config.parse(
-        layout.blobs.read(described.digest, CONFIG_BYTES)
-        if described.data is None
-        else described.data
-    )
+    configured = config.parse(read_config(layout, described))
     if len(configured.diff_ids) != len(document.layers):
         raise InvalidManifest(
             f"{len(configured.diff_ids)} for {len(document.layers)} layers", "rootfs.diff_ids"

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachedb.archive.tar.reader import MemberKind
-from cachedb.limits import CONFIG_BYTES
 from cachedb.oci.strict_json import decode_damaged
+from cachedb.operations.transfer.local_graph import read_config
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -187,9 +187,7 @@ class _Comparison:
 def _values(layout: Layout, image: ImageLayers) -> Iterator[tuple[str, str]]:
     if image.platform is not None:
         yield "platform", image.platform.full
-    config = image.config
-    content = config.data or layout.blobs.read(config.digest, CONFIG_BYTES)
-    for key, value in decode_damaged(content).items():
+    for key, value in decode_damaged(read_config(layout, image.config)).items():
         if key == "config" and isinstance(value, dict):
             for name, item in value.items():
                 yield from _flat(f"config.{name}", item)

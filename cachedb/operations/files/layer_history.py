@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.limits import CONFIG_BYTES
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
+from cachedb.operations.transfer.local_graph import read_config
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def steps(layout: Layout, image: ImageLayers) -> tuple[HistoryStep, ...]:
         InvalidManifest: The config is malformed.
         CorruptBlob: Its bytes have another digest.
     """
-    content = image.config.data or layout.blobs.read(image.config.digest, CONFIG_BYTES)
+    content = read_config(layout, image.config)
     layers = list(reversed(image.layers))
     found = []
     for step in Fields(decode_object(content)).objects("history"):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cachedb.operations.files.image_layers import ImageLayers, LayerListings
 
 _IN_MEMORY = 16 << 20
-_CHUNK = 1 << 20
 
 
 class FileContent(NamedTuple):

@@ -49,15 +49,12 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.blob_rows import BlobRow
-    from cachedb.catalog.index.working_set import Document
     from cachedb.layout import Layout
     from cachedb.layout.index_json import IndexJson
     from cachedb.oci.config import ImageConfig
     from cachedb.oci.digest import Digest
+    from cachedb.oci.graph import AnyDocument
 
-_FIELDS_WITH_CHILDREN = frozenset(
-    {"manifests", "config", "layers", "blobs", "subject", "fsLayers"}
-)
 # A batch is derived in memory and written then: so many rows take 20 MB.
 _NAMES_AT_ONCE = 500
 _FILES_AT_ONCE = 4_000
@@ -295,7 +292,7 @@ class _Reconciliation:
             pending = reached | self._read(to_read)
 
     def _read(self, rows: list[BlobRow]) -> set[int]:
-        documents: list[tuple[BlobRow, Document]] = []
+        documents: list[tuple[BlobRow, AnyDocument]] = []
         configs: list[tuple[BlobRow, ImageConfig]] = []
         for row in rows:
             self._readings[row.id] += 1
@@ -314,7 +311,7 @@ class _Reconciliation:
         above = derivation.manifests_of_configs(self._working_set, [row.id for row, _ in configs])
         return children | above | read
 
-    def _look_into(self, row: BlobRow) -> Document | ImageConfig | None:
+    def _look_into(self, row: BlobRow) -> AnyDocument | ImageConfig | None:
         """Parse the content of a blob; a problem is recorded in its row."""
         digest = codecs.digest(row.digest)
         row.parsed = Reading.AS_DECLARED if row.media_type else Reading.AS_GUESSED
@@ -382,7 +379,7 @@ def _recorded(connection: Connection) -> Fingerprint | None:
     return Fingerprint.parse(state.read(connection, FINGERPRINT) or "")
 
 
-def _document(row: BlobRow, content: bytes) -> Document | None:
+def _document(row: BlobRow, content: bytes) -> AnyDocument | None:
     """Parse an index or a manifest; an invalid one still references what can be read of it.
 
     It counts as corrupt only when one of its descriptors cannot be read.
@@ -428,7 +425,7 @@ def _nul_problem(content: bytes) -> str | None:
 _NUL = lazy(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def _orphan(row: BlobRow, content: bytes) -> Document | None:
+def _orphan(row: BlobRow, content: bytes) -> AnyDocument | None:
     """Parse a blob that no descriptor points at, if it is an index or a manifest."""
     guessed = manifest.guess(content)
     if guessed is None or not (guessed.is_index or guessed.is_manifest):

@@ -123,7 +123,7 @@ class LocalDocuments:
 
     def _read_config(self, descriptor: Descriptor) -> bytes | None:
         try:
-            return self._layout.blobs.read(descriptor.digest, CONFIG_BYTES)
+            return read_config(self._layout, descriptor)
         except BlobNotFound:
             return None
 
@@ -158,6 +158,19 @@ class LocalReferrers:
                 )
                 found.setdefault(row.subject, []).append(referrer)
         return found
+
+
+def read_config(layout: Layout, config: Descriptor) -> bytes:
+    """Return the bytes of a config: those that its descriptor embeds, else those of the blob.
+
+    Raises:
+        BlobNotFound: It is not in the layout, nor in its descriptor.
+        CorruptBlob: It is not what its digest says.
+        LimitExceeded: It is larger than `CONFIG_BYTES`.
+    """
+    if config.data is not None:
+        return config.data
+    return layout.blobs.read(config.digest, CONFIG_BYTES)
 
 
 def check_present(layout: Layout, needed: Iterable[Descriptor]) -> None:

@@ -302,14 +302,7 @@ def _summary(
     return RemoteManifest(
         descriptor=document.descriptor,
         platform=platform,
-        artifact_type=None if parsed.is_image else artifact_type(parsed),
+        artifact_type=None if parsed.is_image else graph.listed_artifact_type(parsed),
         layers=len(parsed.layers),
         size=sum(document.sizes.values()),
     )
-
-
-def artifact_type(parsed: Manifest) -> str | None:
-    """Return the type of an artifact, which is that of its config where it has no other."""
-    if parsed.artifact_type is None and parsed.config is not None:
-        return parsed.config.media_type
-    return parsed.artifact_type
