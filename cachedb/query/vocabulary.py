@@ -279,7 +279,7 @@ _REF_FLAGS: Final = (
     ("complete", "nothing that it contains is missing, corrupt or absent"),
     ("partial", "some platforms are absent, and nothing is missing or corrupt"),
     ("broken", "something that it contains is missing or corrupt"),
-    ("multiarch", "points at an index"),
+    ("multiarch", "points at an index, or is one of several manifests of an image without one"),
     ("signed", "something inside has a signature: a referrer, cosign's tag, or its kind"),
     ("untagged", "has no tag"),
     ("indexed", "an SBOM that was read names packages inside, which `pkg` and `license` see"),

@@ -206,9 +206,64 @@ def test_what_cannot_be_told_apart_is_refused_with_choices(
     assert tree.entries() == before
 
 
-def test_where_acts_on_the_entries_that_it_selects(run: Run, tree: build.Tree) -> None:
-    succeed(run, tree.path, "rm", "--yes", "--where", "label:for=arm64")
-    assert [each["digest"] for each in tree.entries()] == [OTHER.digest, AMD.digest]
+def test_where_removes_the_image_or_one_platform_of_it(run: Run, tmp_path: Path) -> None:
+    for query, kept in (
+        ("label:for=arm64", [OTHER]),
+        ("platform:linux/amd64 platform:linux/arm64", [OTHER]),
+        ("target.label:for=arm64", [OTHER, AMD]),
+        ("target.platform:linux/amd64", [ARM]),
+    ):
+        tree = split(tmp_path / str(len(kept)) / query.replace("/", "-"))
+        succeed(run, tree.path, "rm", "--yes", "--where", query)
+        assert [each["digest"] for each in tree.entries()] == [each.digest for each in kept]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("platform:linux/amd64 platform:linux/arm64", [NAME, NAME]),
+        ("label:for=amd64 label:for=arm64", [NAME, NAME]),
+        ("not platform:linux/arm64", [OTHER_NAME]),
+        ("no config(label:for=arm64)", [OTHER_NAME]),
+        ("count manifest ge 2", [NAME, NAME]),
+        ("is:multiarch", [NAME, NAME]),
+        ("target.platform:linux/arm64", [NAME]),
+        ("not target.platform:linux/arm64", [NAME, OTHER_NAME]),
+        ("top 1 by name", [OTHER_NAME]),
+        ("top 1 by -name", [NAME, NAME]),
+        ("top 2 by -name", [NAME, NAME, OTHER_NAME]),
+        ("not top 1 by -name", [OTHER_NAME]),
+    ],
+)
+def test_a_query_sees_in_every_entry_the_whole_image(
+    run: Run, tree: build.Tree, query: str, names: list[str]
+) -> None:
+    found = json.loads(
+        succeed(run, tree.path, "query", "--format", "json", f"refs {query} show name sort name")
+    )
+    assert sorted(row["name"] for row in found) == sorted(names)
+
+
+def test_sizes_and_times_of_a_query_are_those_of_the_image(run: Run, tree: build.Tree) -> None:
+    query = "refs tool show size,exclusive,platform,added"
+    one, other = json.loads(succeed(run, tree.path, "query", "--format", "json", query))
+    assert one == other
+    assert one["size"] == one["exclusive"] == sum(b.size for b in {*AMD.blobs, *ARM.blobs})
+    assert one["platform"] == ", ".join(PLATFORMS)
+
+
+def test_images_of_one_platform_and_of_several_count_alike_in_ranks(
+    run: Run, tmp_path: Path
+) -> None:
+    names = [f"example.com/tool:{number}" for number in range(1, 5)]
+    entries = [entry(image, name) for name in names for image in (AMD, ARM)]
+    tree = split(tmp_path / "cache", *entries)
+    kept = "refs top 2 by -tag per repo of (tool) show tag"
+    found = json.loads(succeed(run, tree.path, "query", "--format", "json", kept))
+    assert sorted(row["tag"] for row in found) == ["3", "3", "4", "4"]
+    succeed(run, tree.path, "gc", "--drop", "tool not top 2 by -tag per repo")
+    left = [each["annotations"][build.REF_NAME] for each in tree.entries()]
+    assert left == [OTHER_NAME, names[2], names[2], names[3], names[3]]
 
 
 @pytest.mark.parametrize(
@@ -217,6 +272,9 @@ def test_where_acts_on_the_entries_that_it_selects(run: Run, tree: build.Tree) -
         (["--drop", "not platform:linux/arm64"], (AMD, ARM)),
         (["--drop", "not name:other"], (OTHER,)),
         (["--drop", "not platform:linux/arm64 not name:other"], (OTHER, AMD, ARM)),
+        (["--drop", "platform:linux/arm64"], (OTHER,)),
+        (["--drop", "target.platform:linux/arm64"], (OTHER, AMD, ARM)),
+        (["--keep", "target.platform:linux/arm64", "--drop", "everything"], (AMD, ARM)),
         (["--drop", "tool", "--keep", "label:for=amd64"], (OTHER, AMD, ARM)),
         (["--drop", "label:for=arm64", "--drop", "label:for=amd64"], (OTHER,)),
         (["--drop", "tool"], (OTHER,)),
@@ -237,7 +295,7 @@ def test_keep_only_keeps_all_platforms_of_an_image(run: Run, tree: build.Tree) -
 
 def test_gc_states_why_a_platform_that_a_rule_selects_stays(run: Run, tree: build.Tree) -> None:
     done = succeed(
-        run, tree.path, "gc", "--dry-run", "--format", "json", "--drop", "label:for=arm64"
+        run, tree.path, "gc", "--dry-run", "--format", "json", "--drop", "target.label:for=arm64"
     )
     reasons = {row["digest"]: row["reason"] for row in json.loads(done)["items"]}
     assert reasons[ARM.digest] == "no rule drops another platform of it"
@@ -248,8 +306,10 @@ def test_export_of_a_query_takes_what_the_query_selects(
     run: Run, tree: build.Tree, tmp_path: Path
 ) -> None:
     archive = tmp_path / "a.tar"
-    succeed(run, tree.path, "export", "-o", archive, "--where", "label:for=arm64")
+    succeed(run, tree.path, "export", "-o", archive, "--where", "target.label:for=arm64")
     assert archived(archive) == [(NAME, ARM.digest)]
+    succeed(run, tree.path, "export", "-o", archive, "--where", "label:for=arm64")
+    assert archived(archive) == [(NAME, AMD.digest), (NAME, ARM.digest)]
     succeed(run, tree.path, "export", "-o", archive, "--where", "tool")
     assert archived(archive) == [(NAME, AMD.digest), (NAME, ARM.digest)]
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 
+from cachedb.catalog import executor
 from cachedb.catalog.files.file_tables import metadata as file_metadata
 from cachedb.catalog.schema import metadata
+from cachedb.operations.read.run_query import split_entries
 from cachedb.query import plan_cache
 from cachedb.query.results import OutputColumn
 from cachedb.query.semantics import linear_regex, times
@@ -44,7 +46,7 @@ def catalog(cache: Cache, url: str = "sqlite://") -> Iterator[Connection]:
 
 def rows(connection: Connection, text: str, **options: Any) -> list[tuple[Any, ...]]:
     """Run a query; the values are as people see them."""
-    checked = check(parse(text, saved=SAVED, **options), now=NOW)
+    checked = with_images(connection, check(parse(text, saved=SAVED, **options), now=NOW))
     statement = plan_cache.compile_rows(checked, "sqlite").statement
     columns = [OutputColumn.of(column) for column in checked.columns]
     return [
@@ -55,9 +57,15 @@ def rows(connection: Connection, text: str, **options: Any) -> list[tuple[Any, .
 
 def ids(connection: Connection, query: Query) -> list[int]:
     """Return the row ids that a query selects, in its order."""
-    checked = check(query, now=NOW)
+    checked = with_images(connection, check(query, now=NOW))
     statement = plan_cache.compile_ids(checked, "sqlite").statement
     return [key for (key,) in execute(connection, statement, checked)]
+
+
+def with_images(connection: Connection, checked: CheckedQuery) -> CheckedQuery:
+    """Return a query as it is compiled for the images of a catalog."""
+    driver: Any = connection.connection.driver_connection
+    return checked.with_split_images(split_entries(executor.Connection(driver)))
 
 
 def execute(connection: Connection, statement: CompiledStatement, checked: CheckedQuery) -> Any:

@@ -28,6 +28,9 @@ class Evaluator(Sets):
     def top(self, node: tree.Top, sort: str) -> Ids:
         if any((sort, key.name) in LISTS for key in (*node.keys, *node.per)):
             raise WrongSort(sort)
+        for key in sorted(self.universe(sort))[:1]:  # the keys tell the sort, of nothing as well
+            for item in (*node.keys, *node.per):
+                self.sortable(sort, key, item.name)
         chosen = self.universe(sort) if node.of is None else self.members(node.of, sort)
         groups: dict[tuple[Any, ...], list[int]] = {}
         for key in chosen:
@@ -36,10 +39,15 @@ class Evaluator(Sets):
         found: set[int] = set()
         for members in groups.values():
             ranks = {key: self.rank(sort, key, node.keys) for key in members}
+            images: dict[int, list[int]] = {}
             for key in members:
-                before = sum(1 for other in members if ranks[other] < ranks[key])
+                one = min(self.split.get(key, {key})) if sort == "ref" else key
+                images.setdefault(one, []).append(key)
+            best = {one: min(ranks[key] for key in keys) for one, keys in images.items()}
+            for one, keys in images.items():
+                before = sum(1 for other in best.values() if other < best[one])
                 if before < int(node.count.text):
-                    found.add(key)
+                    found.update(keys)
         return Ids(found)
 
     def rank(self, sort: str, key: int, keys: Iterable[tree.ColumnKey]) -> list[Any]:
@@ -69,7 +77,7 @@ class Evaluator(Sets):
             return self.cache.blobs[getattr(self.links[key], name)].digest
         if sort == "blob" and name == "refs":
             around = self.around(key)
-            return sum(1 for one in self.cache.refs.values() if one.target in around)
+            return sum(1 for one in self.cache.refs if self.targets_of(one) & around)
         if sort == "blob" and name in {"platform", "arch", "os", "variant"}:
             return as_text(platform_parts(self.cache.blobs[key].platform, name))
         if sort == "blob" and name in {"created", "entrypoint"}:
@@ -127,9 +135,9 @@ class Evaluator(Sets):
         if name == "count":
             return len(keys)
         if name in {"total", "exclusive"}:
-            contents = self.all(lambda key: self.content(sort, key), keys)
+            contents = self.all(lambda key: self.own_content(sort, key), keys)
             rest = [key for key in self.cache.refs if key not in keys and name == "exclusive"]
-            return self.on_disk(contents - self.all(lambda key: self.content(sort, key), rest))
+            return self.on_disk(contents - self.all(lambda key: self.own_content(sort, key), rest))
         function, _, of = name.partition(".")
         values = [self.sortable(sort, key, of) for key in keys]
         found = [value for value in values if value is not None]

@@ -32,6 +32,28 @@ SIGNED = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURES = ("cosign.artifact.sig", "sigstore.bundle", "cncf.notary.signature")
 
 
+def split_images(cache: Cache) -> dict[int, Ids]:
+    """Return the refs of the image of each ref that is one manifest a platform, without an index.
+
+    They have one name, are about no other image, and each different target is an image manifest
+    for a platform of its own.
+    """
+    named: dict[str, list[Ref]] = {}
+    for ref in cache.refs.values():
+        kind = ref.annotations.get("kind", "").rpartition("/")[2]
+        is_image = kind in {"", "image", "imageIndex"}
+        if ref.name is not None and is_image and cache.blobs[ref.target].kind != "attestation":
+            named.setdefault(ref.name, []).append(ref)
+    found: dict[int, Ids] = {}
+    for refs in named.values():
+        blobs = {ref.target: cache.blobs[ref.target] for ref in refs}
+        platforms = {blob.platform for blob in blobs.values()} - {None, ("unknown", "unknown", "")}
+        of_manifests = all(blob.kind == "manifest" for blob in blobs.values())
+        if len(blobs) > 1 and of_manifests and len(platforms) == len(blobs):
+            found |= {ref.id: Ids(one.id for one in refs) for ref in refs}
+    return found
+
+
 class WrongSort(Exception):
     """A word does not go with the sort; the next one may."""
 
@@ -50,6 +72,7 @@ class Sets:
         for parent, child in cache.edges():
             self.children[parent].add(child)
             self.parents[child].add(parent)
+        self.split = split_images(cache)
         self.inside = memoized(lambda key: self._walk(key, self.children))
         self.around = memoized(lambda key: self._walk(key, self.parents))
 
@@ -233,7 +256,17 @@ class Sets:
         raise AssertionError(relation)
 
     def content(self, sort: str, key: int) -> Ids:
+        if sort != "ref":
+            return self.inside(key)
+        return self.all(self.inside, self.targets_of(key))
+
+    def own_content(self, sort: str, key: int) -> Ids:
+        """Return what a row itself contains, without the other entries of its image."""
         return self.inside(self.cache.refs[key].target if sort == "ref" else key)
+
+    def targets_of(self, key: int) -> Ids:
+        """Return what the entries of the image of a ref point at."""
+        return Ids(self.cache.refs[one].target for one in self.split.get(key, Ids({key})))
 
     def _walk(self, key: int, steps: dict[int, set[int]]) -> Ids:
         found, waiting = set(), [key]
@@ -305,7 +338,7 @@ class Sets:
         refs = self.cache.refs.values()
         match function:
             case "refs":
-                return Ids(one.id for one in refs if self.inside(one.target) & found), "ref"
+                return Ids(one.id for one in refs if self.content("ref", one.id) & found), "ref"
             case "blobs" | "descendants":
                 return self.all(self.inside, found), "blob"
             case "ancestors":
@@ -459,6 +492,9 @@ class Sets:
             return [f"{one.registry}/{one.repo}" if one.repo is not None else None]
         if name in {"platform", "arch", "os", "variant"}:
             return platform_parts(one.platform, name)
+        if sort == "ref" and name in {"added", "pulled", "used"} and key in self.split:
+            times = [getattr(self.cache.refs[other], name) for other in self.split[key]]
+            return [max((each for each in times if each is not None), default=None)]
         attribute = {"type": "media_type", "artifact": "artifact_type"}.get(name, name)
         if sort == "file":
             value = getattr(one, name)
@@ -500,9 +536,10 @@ class Sets:
         return sum(one.size for one in blobs if one.state in {"present", "corrupt"})
 
     def exclusive(self, key: int) -> int:
-        target = self.cache.refs[key].target
-        others = {one.target for one in self.cache.refs.values()} - {target}
-        return self.on_disk(self.inside(target) - self.all(self.inside, others))
+        own = self.targets_of(key)
+        others = {self.targets_of(one) for one in self.cache.refs} - {own}
+        rest = (self.all(self.inside, targets) for targets in others)
+        return self.on_disk(self.all(self.inside, own).difference(*rest))
 
     def test(self, name: str, op: str) -> Callable[[Any, str], bool]:
         if name in {"added", "pulled", "used", "created", "modified"}:
@@ -603,15 +640,16 @@ class Sets:
         return self.ref(sort, key).tag is None
 
     def is_indexed(self, sort: str, key: int) -> bool:
-        inside = self.inside(self.ref(sort, key).target)
-        return any(self.cache.blobs[one].packages for one in inside)
+        self.ref(sort, key)
+        return any(self.cache.blobs[one].packages for one in self.content(sort, key))
 
     def is_multiarch(self, sort: str, key: int) -> bool:
-        return self.cache.blobs[self.ref(sort, key).target].kind == "index"
+        target = self.cache.blobs[self.ref(sort, key).target]
+        return target.kind == "index" or key in self.split
 
     def is_signed(self, sort: str, key: int) -> bool:
-        ref = self.ref(sort, key)
-        inside = self.inside(ref.target)
+        self.ref(sort, key)
+        inside = self.content(sort, key)
         by_referrer = any(
             self.is_signature(self.cache.blobs[link.parent])
             for link in self.links.values()
@@ -643,7 +681,7 @@ class Sets:
 
     def is_listed(self, sort: str, key: int) -> bool:
         if sort == "ref":
-            return bool(self.inside(self.ref(sort, key).target) & self.cache.hidden.keys())
+            return bool(self.content(sort, key) & self.cache.hidden.keys())
         return self.blob(sort, key).id in {*self.cache.hidden, *self.cache.indexed_layers}
 
     def file(self, sort: str, key: int) -> File:

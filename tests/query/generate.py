@@ -327,6 +327,8 @@ def _filled(builder: Builder, images: int) -> Cache:
         for _ in range(rng.choice((0, 1, 1, 1, 1, 2))):
             builder.name(root.id)
     _add_oddities(builder)
+    for _ in range(rng.randint(0, 2)):
+        _add_split_image(builder)
     builder.damage()
     builder.index_files()
     return builder.cache
@@ -367,6 +369,21 @@ def _add_oddities(builder: Builder) -> None:
         beside.registry, beside.repo, beside.tag = ref.registry, ref.repo, ref.tag
         beside.name = ref.name
         beside.annotations["kind"] = rng.choice(("dev.cosignproject.cosign/sigs", "sigs", "atts"))
+
+
+def _add_split_image(builder: Builder) -> None:
+    """Add an image that is one manifest a platform under one name, without an index."""
+    rng = builder.rng
+    manifests = [builder.image(each) for each in rng.sample(PLATFORMS, rng.randint(2, 3))]
+    named = builder.name(rng.choice(manifests).id)
+    if named.name is None:
+        named.name = named.tag = "split"
+    for manifest in (*manifests, *rng.sample(manifests, rng.randint(0, 1))):
+        part = builder.name(manifest.id)
+        part.name, part.registry = named.name, named.registry
+        part.repo, part.tag = named.repo, named.tag
+    if rng.random() < 0.3:  # of one of them alone
+        builder.name(rng.choice(manifests).id)
 
 
 def days_ago(days: int) -> int:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from cachedb.catalog.server.catalog import ServerCatalog
+from cachedb.operations.read.run_query import split_entries
 from cachedb.query import plan_cache
 from cachedb.query.results import OutputColumn
 from cachedb.query.semantics.check import check
@@ -38,9 +39,10 @@ def small(server: Server, evaluator: Evaluator) -> Iterator[ServerCatalog]:
 
 def rows(catalog: ServerCatalog, text: str) -> list[tuple[object, ...]]:
     checked = check(parse(text, saved=SAVED), now=generate.NOW)
-    statement = plan_cache.compile_rows(checked, "postgresql").statement
     columns = [OutputColumn.of(column) for column in checked.columns]
     with catalog.reading() as connection:
+        checked = checked.with_split_images(split_entries(connection))
+        statement = plan_cache.compile_rows(checked, "postgresql").statement
         found = list(connection.run(statement.text, statement.bind(checked.values)))
     return [
         tuple(databases.microseconds(c.read(v)) for c, v in zip(columns, row, strict=True))
@@ -50,8 +52,9 @@ def rows(catalog: ServerCatalog, text: str) -> list[tuple[object, ...]]:
 
 def ids(catalog: ServerCatalog, query: Query) -> list[int]:
     checked = check(query, now=generate.NOW)
-    statement = plan_cache.compile_ids(checked, "postgresql").statement
     with catalog.reading() as connection:
+        checked = checked.with_split_images(split_entries(connection))
+        statement = plan_cache.compile_ids(checked, "postgresql").statement
         return [key for (key,) in connection.run(statement.text, statement.bind(checked.values))]
 
 

@@ -819,6 +819,14 @@ ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'
 ref.name IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
 json_array_elements_text(CAST(%(names)s AS JSON)) AS anon_1) ORDER BY ref.position;
 
+-- name: refs.of_shared_names
+SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
+ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,
+blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN
+ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation.key = 'kind'::VARCHAR WHERE
+ref.name IN (SELECT other.name FROM ref AS other WHERE other.name IS NOT NULL GROUP BY
+other.name HAVING count(*) > 1::INTEGER) ORDER BY ref.position;
+
 -- name: refs.of_tag
 SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind,
 ref.pinned, ref.entry, ref_annotation.value AS entry_kind, ref.platform_id AS declared_id,

@@ -50,7 +50,7 @@ def each_row(name: str, /, **columns: Any) -> Select[*tuple[Any, ...]]:
 
     `columns` are the types of the elements of each inner list, in order.
     """
-    rows = _json_rows(bindparam(name)).table_valued("value")
+    rows = _json_rows(bindparam(name, None)).table_valued("value")
     return select(
         *(
             _Field(rows.c.value, place, kind).label(column)

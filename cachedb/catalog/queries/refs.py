@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import blobs, graph
@@ -33,6 +33,14 @@ def of_ids() -> Select[*tuple[Any, ...]]:
 def of_names() -> Select[*tuple[Any, ...]]:
     """Select the refs of some names."""
     return _refs(ref.c.name.in_(each_text("names")))
+
+
+@defines(refs.OF_SHARED_NAMES)
+def of_shared_names() -> Select[*tuple[Any, ...]]:
+    """Select the refs of names that several have; costs a scan of the index of names."""
+    other = ref.alias("other")
+    several = select(other.c.name).where(other.c.name.is_not(None)).group_by(other.c.name)
+    return _refs(ref.c.name.in_(several.having(func.count() > 1)))
 
 
 @defines(refs.TAGGED)

@@ -72,6 +72,8 @@ OF_IDS: Final = Rows("refs.of_ids", RefRow)
 """The refs of `ids`."""
 OF_NAMES: Final = Rows("refs.of_names", RefRow)
 """The refs whose name is exactly one of `names`."""
+OF_SHARED_NAMES: Final = Rows("refs.of_shared_names", RefRow)
+"""The refs whose name another ref has, too."""
 TAGGED: Final = Rows("refs.tagged", TaggedRow)
 """The refs with one of `tags`, in whatever repository, by name and digest."""
 OF_TAG: Final = Rows("refs.of_tag", RefRow)

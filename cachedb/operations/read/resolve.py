@@ -234,6 +234,11 @@ def of_refs(connection: Connection, ids: Collection[int]) -> list[Root]:
     return _refs(connection, refs.OF_IDS, ids=many(ids))
 
 
+def of_shared_names(connection: Connection) -> list[Root]:
+    """Return the refs whose name another ref has, too, in the order of index.json."""
+    return _refs(connection, refs.OF_SHARED_NAMES)
+
+
 def completed(connection: Connection, ids: Sequence[int]) -> list[Root]:
     """Return the refs of these ids in their order, with the other platforms of their images.
 

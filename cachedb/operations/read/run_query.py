@@ -10,15 +10,17 @@ from cachedb.catalog.query_limits import limited
 from cachedb.catalog.statements import refs
 from cachedb.catalog.statements.index import file_entries
 from cachedb.errors import QueryError
+from cachedb.operations.read import resolve
 from cachedb.query import exchange, plan_cache
 from cachedb.query.results import OutputColumn
 from cachedb.query.semantics import linear_regex
 from cachedb.query.semantics.check import check
+from cachedb.query.semantics.typed import SplitEntry
 from cachedb.query.semantics.unmatched_selectors import unmatched
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from cachedb.catalog.connect import Catalog
@@ -93,8 +95,7 @@ def run_query(catalog: Catalog, query: Query, now: datetime | None = None) -> Qu
         LimitExceeded: The query takes longer than the limit `query seconds`.
     """
     checked = _checked(query, now)
-    compiled = plan_cache.compile_rows(checked, catalog.dialect)
-    return _result(checked, _run(catalog, checked, compiled))
+    return _result(checked, _run(catalog, checked, plan_cache.compile_rows))
 
 
 def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> tuple[int, ...]:
@@ -105,8 +106,24 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
         LimitExceeded: The query takes longer than the limit `query seconds`.
     """
     checked = _checked(query, now)
-    compiled = plan_cache.compile_ids(checked, catalog.dialect)
-    return tuple(key for (key,) in _run(catalog, checked, compiled))
+    return tuple(key for (key,) in _run(catalog, checked, plan_cache.compile_ids))
+
+
+def split_entries(connection: Connection) -> list[SplitEntry]:
+    """Return the entries of every image that is one manifest a platform, without an index.
+
+    Costs a scan of the index of names where no name has several entries.
+    """
+    roots = resolve.of_shared_names(connection)
+    images: dict[frozenset[int], int] = {}
+    found: list[SplitEntry] = []
+    for image in resolve.images_of(connection, roots):
+        if image.is_split:
+            ids = [root.ref_id for root in image.entries if root.ref_id is not None]
+            targets = frozenset(root.blob_id for root in image.roots)
+            number = images.setdefault(targets, -ids[0])
+            found += (SplitEntry(one, number, other) for one in ids for other in ids)
+    return found
 
 
 def reads_packages(query: Query, now: datetime | None = None) -> bool:
@@ -134,6 +151,7 @@ def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
     """Explain a query without running it."""
     checked = _checked(query, now)
     with limited(_reading(catalog, checked), linear_regex.register) as connection:
+        checked = checked.with_split_images(split_entries(connection))
         return _explained(checked, catalog.dialect, connection)
 
 
@@ -148,6 +166,7 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
     checked = _checked(query, now)
     with limited(_reading(catalog, checked), linear_regex.register) as connection:
         execute = _Executor(connection)
+        checked = checked.with_split_images(split_entries(connection))
         costs = explaining.costs(checked, catalog.dialect, execute)
         return _explained(checked, catalog.dialect, connection).replace(costs=costs)
 
@@ -170,8 +189,14 @@ def _with_suggestion(error: QueryError, query: Query) -> QueryError:
     return with_suggestion(error, query.noun)
 
 
-def _run(catalog: Catalog, checked: CheckedQuery, compiled: CompiledQuery) -> Sequence[Any]:
+def _run(
+    catalog: Catalog,
+    checked: CheckedQuery,
+    compile_now: Callable[[CheckedQuery, str], CompiledQuery],
+) -> Sequence[Any]:
     with limited(_reading(catalog, checked), linear_regex.register) as connection:
+        checked = checked.with_split_images(split_entries(connection))
+        compiled = compile_now(checked, catalog.dialect)
         execute = _Executor(connection)
         for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
             ((matches,),) = execute.run(statement, checked)

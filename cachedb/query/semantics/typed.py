@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cachedb.query.semantics.slots import Slot
 from cachedb.query.words import Sort
-from cachedb.records import Record
+from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cachedb.query.semantics.globs import Glob
-    from cachedb.query.semantics.slots import GlobSlots, NumberSlots, Slot, TestSlots
+    from cachedb.query.semantics.slots import GlobSlots, NumberSlots, TestSlots
     from cachedb.query.semantics.values import NumberTest, ValueTest
     from cachedb.query.syntax.tree import Query, Span
     from cachedb.query.words import Field, Noun, Relation, Type
@@ -163,6 +164,18 @@ class QueryColumn(Record):
     words: tuple[str, ...] = ()
 
 
+class SplitEntry(NamedTuple):
+    """An entry of an image without an index, with the image and with one of its entries.
+
+    `image_id` is negative, and equal for images of the same manifests. An image of n entries has
+    n times n of these.
+    """
+
+    ref_id: int
+    image_id: int
+    entry_id: int
+
+
 class CheckedQuery(Record):
     """A query without type errors.
 
@@ -179,6 +192,15 @@ class CheckedQuery(Record):
     offset: Slot | None
     values: tuple[Any, ...]
     notes: tuple[str, ...] = ()
+    split: Slot | None = None
+    """The slot of the entries of images without an index; None where the cache has none."""
+
+    def with_split_images(self, entries: Sequence[SplitEntry]) -> CheckedQuery:
+        """Return the query for a cache that has images without an index."""
+        if not entries:
+            return self
+        slot = Slot(number=len(self.values), is_list=True)
+        return self.replace(values=(*self.values, tuple(entries)), split=slot)
 
     @property
     def is_aggregate(self) -> bool:
@@ -193,7 +215,7 @@ class CheckedQuery(Record):
     @property
     def shape(self) -> str:
         """The query without its values: equal for queries that one statement answers."""
-        clauses = (self.group, self.columns, self.order, self.limit, self.offset)
+        clauses = (self.group, self.columns, self.order, self.limit, self.offset, self.split)
         return repr((self.noun, self.condition, *clauses))
 
     @property

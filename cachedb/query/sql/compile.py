@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.sql.elements import UnaryExpression
 
+    from cachedb.query.semantics.slots import Slot
     from cachedb.query.semantics.typed import CheckedQuery, SelectorTest, SortKey
     from cachedb.query.sql.cte import NamedSet
     from cachedb.query.sql.expressions import Row
@@ -59,7 +60,7 @@ def compile_ids(checked: CheckedQuery, dialect: str) -> CompiledQuery:
 
 def select_rows(checked: CheckedQuery) -> QuerySelect:
     """Build the SELECT of the columns of a query."""
-    conditions = ConditionBuilder()
+    conditions = ConditionBuilder(checked.split)
     row = conditions.row(checked.sort)
     build = _grouped if checked.is_aggregate else _listed
     found = build(checked, conditions, row)
@@ -73,7 +74,7 @@ def _select_ids(checked: CheckedQuery) -> Select[int]:
     if checked.is_aggregate:
         span = checked.query.clauses.show[0].span
         raise error_at(span, "a total does not select rows", "remove `show`")
-    conditions = ConditionBuilder()
+    conditions = ConditionBuilder(checked.split)
     row = conditions.row(checked.sort)
     condition = _condition(checked, conditions, row)
     keys = [_ordered(*_sort_key(conditions, row, item, {})) for item in checked.order]
@@ -86,11 +87,13 @@ def _select_ids(checked: CheckedQuery) -> Select[int]:
 
 
 def _selectors(checked: CheckedQuery, dialect: str) -> tuple[CompiledStatement, ...]:
-    return tuple(render(_count_matches(node), dialect) for node in checked.selectors())
+    return tuple(
+        render(_count_matches(node, checked.split), dialect) for node in checked.selectors()
+    )
 
 
-def _count_matches(node: SelectorTest) -> Select[int]:
-    conditions = ConditionBuilder()
+def _count_matches(node: SelectorTest, split: Slot | None) -> Select[int]:
+    conditions = ConditionBuilder(split)
     row = conditions.row(node.sort)
     condition = conditions.holds(node, row)
     return conditions.attach(select(func.count(row.id)).where(condition))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, false, func, not_, or_, select, true, union, union_all
+from sqlalchemy import and_, exists, false, not_, or_, select, true, union, union_all
 
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.files.file_tables import attributes
@@ -37,7 +37,7 @@ from cachedb.query.semantics.typed import (
     TypedExpression,
     Union,
 )
-from cachedb.query.sql import counts, dialect, files, flags, predicates
+from cachedb.query.sql import counts, dialect, files, flags, predicates, ranks
 from cachedb.query.sql.cte import SetBuilder
 from cachedb.query.sql.expressions import (
     MAPS,
@@ -48,12 +48,12 @@ from cachedb.query.sql.expressions import (
     is_on_target,
     platform_part,
 )
+from cachedb.query.sql.ranks import RankKey
 from cachedb.query.vocabulary import FIELDS
 from cachedb.query.words import Field, Sort
 
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Select
-    from sqlalchemy.sql.elements import UnaryExpression
 
     from cachedb.query.semantics.slots import TestSlots
 
@@ -148,7 +148,8 @@ class ConditionBuilder(SetBuilder):
         if field.sort is Sort.REF and field.name == "exclusive":
             owned = self.expressions.owned()
             fitting = select(owned.c.root.label("id")).where(predicates.holds(owned.c.bytes, test))
-            return row.table.c.target_id, self.set("exclusive", fitting, test, "targets")
+            made = self.set("exclusive", fitting, test, "targets")
+            return self.expressions.image_of(row), made
         if is_of_config(field):
             column = config.c[field.name]
             fitting = select(config.c.blob_id.label("id")).where(predicates.holds(column, test))
@@ -200,7 +201,7 @@ class ConditionBuilder(SetBuilder):
         """Return a key of the row and the set that it has to be in."""
         match found:
             case ContainsTest():
-                return row.content, self.above(self.seed(found.operand, found.kinds))
+                return self.holding(row, self.above(self.seed(found.operand, found.kinds)))
             case RelationTest():
                 return self._related(found, row)
             case FunctionResult():
@@ -215,19 +216,21 @@ class ConditionBuilder(SetBuilder):
         relation = found.relation
         if relation.to is Sort.FILE:
             holders = self._file_holders(found.operand, relation.sort)
-            return row.content, self.above(holders) if relation.sort is Sort.REF else holders
+            if relation.sort is Sort.REF:
+                return self.holding(row, self.above(holders))
+            return row.content, holders
         if relation.sort is Sort.FILE:
             seed = self.seed(found.operand, ())
             return row.id, self._entries(seed, relation.name)
         if relation.contained and relation.to is Sort.PACKAGE:
-            return row.content, self.above(self._holders(found.operand))
+            return self.holding(row, self.above(self._holders(found.operand)))
         kinds = (relation.kind,) if relation.kind else ()
         if relation.contained:
-            return row.content, self.above(self.seed(found.operand, kinds))
+            return self.holding(row, self.above(self.seed(found.operand, kinds)))
         if (relation.sort, relation.name) == (Sort.REF, "referrer"):
             referrers = None if found.operand is None else self.seed(found.operand, ())
             subjects = self.step("subject", referrers)
-            return row.content, self.above(subjects)
+            return self.holding(row, self.above(subjects))
         if relation.sort is Sort.REF:
             return row.content, self.seed(found.operand, ())
         if relation.sort is Sort.LINK:
@@ -264,7 +267,7 @@ class ConditionBuilder(SetBuilder):
         argument = found.argument
         match found.function:
             case "refs":
-                return row.content, self.above(self.seed(argument, ()))
+                return self.holding(row, self.above(self.seed(argument, ())))
             case "ancestors":
                 return row.id, self.above(self.seed(argument, ()))
             case "blobs" | "descendants":
@@ -354,24 +357,22 @@ class ConditionBuilder(SetBuilder):
     def _ranked(self, found: TopRanked) -> CTE:
         inner = self.row(found.sort)
         condition = true() if found.of is None else self.holds(found.of, inner)
-        order = [self._order(inner, item) for item in found.order]
+        order = [self._rank_key(inner, item) for item in found.order]
         per = [self.expressions.value(inner, field) for field in found.per]
-        place = func.rank().over(partition_by=per or None, order_by=order)
         used = (*found.per, *(item.column.field for item in found.order if item.column.field))
         source = self.expressions.source(inner, used)
-        ranked = (
-            select(inner.id.label("id"), place.label("place"))
-            .select_from(source)
-            .where(condition)
-            .subquery()
-        )
+        if self.split is not None and found.sort is Sort.REF:
+            image = self.split.first_entry(inner.table)
+            ranked = ranks.of_images(inner.id, image, order, per, source, condition)
+        else:
+            ranked = ranks.of_rows(inner.id, order, per, source, condition)
         top = select(ranked.c.id).where(ranked.c.place <= dialect.parameter(found.count_slot))
         return self.set("top", top, found, describe(found))
 
-    def _order(self, row: Row, item: SortKey) -> UnaryExpression[Any]:
+    def _rank_key(self, row: Row, item: SortKey) -> RankKey:
         assert item.column.field is not None
         key = self.expressions.sort_key(row, item.column.field)
-        return (key.desc() if item.descending else key.asc()).nulls_last()
+        return RankKey(value=key, descending=item.descending)
 
     # -- steps and walks ---------------------------------------------------------------------
 

@@ -10,15 +10,16 @@ from cachedb.catalog.enums import Role
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import edge, link
 from cachedb.query.sql.expressions import FieldExpressions, NameGenerator, Row
+from cachedb.query.sql.images import SplitImages
+from cachedb.query.words import Sort
 from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import CTE, CompoundSelect, Select
+    from sqlalchemy import CTE, ColumnElement, CompoundSelect, Select
 
-    from cachedb.query.words import Sort
-
+    from cachedb.query.semantics.slots import Slot
 
 _Columns = TypeVarTuple("_Columns")
 
@@ -40,9 +41,10 @@ def count_last(sets: Sequence[NamedSet]) -> Select[int]:
 class SetBuilder:
     """Sets of one statement, by what they were built from."""
 
-    def __init__(self) -> None:
+    def __init__(self, split: Slot | None = None) -> None:
         self.names = NameGenerator()
-        self.expressions = FieldExpressions(self.names)
+        self.split = None if split is None else SplitImages(split)
+        self.expressions = FieldExpressions(self.names, self.split)
         self.named: list[NamedSet] = []
         self._made: dict[object, CTE] = {}
 
@@ -57,6 +59,19 @@ class SetBuilder:
     def row(self, sort: Sort) -> Row:
         """Return a row of a name of its own."""
         return Row.named(sort, self.names.next(sort.value[0]))
+
+    def holding(self, row: Row, found: CTE) -> tuple[ColumnElement[int], CTE]:
+        """Return a key of a row, and the keys of the rows whose content begins in a set.
+
+        The content of a ref begins at every target of its image.
+        """
+        if self.split is None or row.sort is not Sort.REF:
+            return row.content, found
+        targets = self.split.targets
+        whole = select(targets.c.ref_id.label("id")).where(
+            targets.c.blob_id.in_(select(found.c[0]))
+        )
+        return row.id, self.set("holding", whole, found, f"references to one of {found.name}")
 
     def step(self, to: str, seed: CTE | None) -> CTE:
         """Collect the parents, children, subjects or referrers of a set; None is everything."""

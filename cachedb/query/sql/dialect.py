@@ -159,7 +159,12 @@ def _parameter_of(key: str, value: Any) -> Parameter:
 
 def parameter(slot: Slot, part: str = "value") -> BindParameter[Any]:
     """Bind what `part` derives from the value of a slot, at every run of the statement."""
-    return bindparam(f"{_SLOT}{slot.number}_{part}", None)
+    return bindparam(parameter_name(slot, part), None)
+
+
+def parameter_name(slot: Slot, part: str = "value") -> str:
+    """Return the name under which what `part` derives from the value of a slot is bound."""
+    return f"{_SLOT}{slot.number}_{part}"
 
 
 def begins(text: ColumnElement[Any], prefix: TextSlot) -> ColumnElement[bool]:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, FromClause, ScalarSelect, Table
     from sqlalchemy.sql.selectable import NamedFromClause
 
+    from cachedb.query.sql.images import SplitImages
+
 _TABLES: Final[dict[Sort, Table[Any]]] = {
     Sort.REF: ref,
     Sort.BLOB: blob,
@@ -49,6 +51,7 @@ _TABLES: Final[dict[Sort, Table[Any]]] = {
 }
 _COLUMNS: Final = {"type": "media_type", "artifact": "artifact_type"}
 _PLATFORM_PARTS: Final = {"os": "os", "arch": "architecture", "variant": "variant"}
+_TIMES: Final = frozenset({"added", "pulled", "used"})
 _CONFIG_FIELDS: Final = frozenset({"created", "entrypoint"})
 _TARGET_FIELDS: Final = frozenset({"digest", "kind", "type", "artifact"})
 MAPS: Final[dict[tuple[Sort, str], tuple[tuple[Table[Any], str, str], ...]]] = {
@@ -120,8 +123,9 @@ def platform_part(name: str) -> ColumnElement[str]:
 class FieldExpressions:
     """Builds the values of fields; walks of the graph get names from `names`."""
 
-    def __init__(self, names: NameGenerator) -> None:
+    def __init__(self, names: NameGenerator, split: SplitImages | None) -> None:
         self._names = names
+        self._split = split
         self._owned: CTE | None = None
 
     def value(self, row: Row, field: Field) -> ColumnElement[Any]:
@@ -150,6 +154,8 @@ class FieldExpressions:
         if field.name == "repository":
             whole: ColumnElement[str] = row.table.c.registry + "/" + row.table.c.repo
             return whole
+        if self._split is not None and field.sort is Sort.REF and field.name in _TIMES:
+            return self._split.latest(row.table, field.name)
         names = {} if field.sort is Sort.PACKAGE else _COLUMNS
         column_of_row: ColumnElement[Any] = row.table.c[names.get(field.name, field.name)]
         return column_of_row
@@ -163,7 +169,11 @@ class FieldExpressions:
 
     def inside(self, row: Row) -> CTE:
         """Walk down from a row, in a subquery on that row."""
-        seed = select(row.content.label("id")).correlate(row.table)
+        seed = select(row.content.label("id"))
+        if self._split is not None and row.sort is Sort.REF:
+            targets = self._split.targets
+            seed = select(targets.c.blob_id.label("id")).where(targets.c.ref_id == row.id)
+        seed = seed.correlate(row.table)
         walk = seed.cte(self._names.next("in"), recursive=True, nesting=True)
         return walk.union(
             select(edge.c.child_id).join_from(walk, edge, edge.c.parent_id == walk.c.id)
@@ -209,6 +219,10 @@ class FieldExpressions:
         walk = walk.union(
             select(edge.c.parent_id).join_from(walk, edge, edge.c.child_id == walk.c.id)
         )
+        if self._split is not None:
+            targets = self._split.targets
+            several = select(func.count(targets.c.ref_id.distinct())).select_from(walk)
+            return _single(row, several.join(targets, targets.c.blob_id == walk.c.id))
         inner = aliased(ref, self._names.next("r"))
         counted = select(func.count()).select_from(walk)
         return _single(row, counted.join(inner, inner.c.target_id == walk.c.id))
@@ -218,18 +232,26 @@ class FieldExpressions:
         if not any(field.sort is Sort.REF and field.name == "exclusive" for field in fields):
             return row.table
         owned = self.owned()
-        return row.table.join(owned, owned.c.root == row.table.c.target_id)
+        return row.table.join(owned, owned.c.root == self.image_of(row))
+
+    def image_of(self, row: Row) -> ColumnElement[int]:
+        """Return a key of the content of a ref: its target, or its image without an index."""
+        if self._split is not None:
+            return self._split.image_of(row.table)
+        target: ColumnElement[int] = row.table.c.target_id
+        return target
 
     def owned(self) -> CTE:
-        """Sum, for every target, the sizes of the blobs that no other target contains.
+        """Sum, for every content of a ref, the sizes of the blobs that no other contains.
 
         It is joined: looked up in a subquery on the row, it would be made again for every row.
         """
         if self._owned is None:
-            roots = select(ref.c.target_id.label("root"), ref.c.target_id.label("id")).distinct()
+            content = self.image_of(Row(sort=Sort.REF, table=ref)).label("root")
+            roots = select(content, ref.c.target_id.label("id")).distinct()
             pairs = pairs_below(roots, self._names.next("pairs"))
-            # Every target takes part with nothing: a join for those that own nothing is slow.
-            nothing = select(ref.c.target_id, literal(0))
+            # Every content takes part with nothing: a join for those that own nothing is slow.
+            nothing = select(content, literal(0))
             self._owned = sum_of_single(pairs, self._names.next("owned"), nothing)
         return self._owned
 

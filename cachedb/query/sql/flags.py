@@ -80,16 +80,18 @@ def _containing(conditions: ConditionBuilder, *states: State) -> CTE:
 
 
 def _broken(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
-    return member(row.content, _containing(conditions, *_HARM), negated=negated)
+    found = _containing(conditions, *_HARM)
+    return member(*conditions.holding(row, found), negated=negated)
 
 
 def _complete(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     lacking = _containing(conditions, *_HARM, State.ABSENT)
-    return member(row.content, lacking, negated=not negated)
+    return member(*conditions.holding(row, lacking), negated=not negated)
 
 
 def _partial(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
-    absent = member(row.content, _containing(conditions, State.ABSENT), negated=negated)
+    lacking = conditions.holding(row, _containing(conditions, State.ABSENT))
+    absent = member(*lacking, negated=negated)
     harmed = _broken(conditions, row, negated=not negated)
     return or_(absent, harmed) if negated else and_(absent, harmed)
 
@@ -101,12 +103,19 @@ def _multiarch(conditions: ConditionBuilder, row: Row, *, negated: bool) -> Colu
     inner = conditions.row(Sort.BLOB)
     indexes = select(inner.id.label("id")).where(inner.table.c.kind == int(Kind.INDEX))
     found = conditions.set("seed", indexes, "multiarch", "indexes")
-    return member(row.content, found, negated=negated)
+    by_index = member(row.content, found, negated=negated)
+    if conditions.split is None:
+        return by_index
+    entries = select(conditions.split.entries.c.ref_id.label("id"))
+    several = conditions.set("several", entries, "several", "one of several manifests of an image")
+    by_entries = member(row.id, several, negated=negated)
+    return and_(by_index, by_entries) if negated else or_(by_index, by_entries)
 
 
 def _signed(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
-    by_referrer = member(row.content, _above_signed(conditions), negated=negated)
-    by_name = member(row.content, _above_attached(conditions), negated=negated)
+    signed, attached_to = _above_signed(conditions), _above_attached(conditions)
+    by_referrer = member(*conditions.holding(row, signed), negated=negated)
+    by_name = member(*conditions.holding(row, attached_to), negated=negated)
     return and_(by_referrer, by_name) if negated else or_(by_referrer, by_name)
 
 
@@ -141,7 +150,7 @@ def _indexed(conditions: ConditionBuilder, row: Row, *, negated: bool) -> Column
     """Test for packages, as the coverage of a query of packages counts them."""
     described = select(blob_package.c.blob_id.label("id")).distinct()
     seed = conditions.set("seed", described, "indexed", "what packages were found in")
-    return member(row.content, conditions.above(seed), negated=negated)
+    return member(*conditions.holding(row, conditions.above(seed)), negated=negated)
 
 
 # -- blobs ---------------------------------------------------------------------------------
@@ -256,7 +265,7 @@ def _listed_blob(conditions: ConditionBuilder, row: Row, *, negated: bool) -> Co
 
 def _listed_ref(conditions: ConditionBuilder, row: Row, *, negated: bool) -> ColumnElement[bool]:
     images = conditions.set("listed", files.indexed_images(), "images", "indexed images")
-    return member(row.content, conditions.above(images), negated=negated)
+    return member(*conditions.holding(row, conditions.above(images)), negated=negated)
 
 
 class _Made(Protocol):
