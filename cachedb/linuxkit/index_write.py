@@ -85,7 +85,7 @@ def _written(
     if old is None:
         return IndexDocument.parse(_EMPTY, OCI_INDEX).listing(new)
     if not old.media_type.is_index:
-        raise Refused(f"{name!r} stands for a single image here, not for an index")
+        raise Refused(f"{name!r} is the name of a single image, not of an index")
     content = layout.blobs.read(old.digest, MANIFEST_BYTES)
     document = IndexDocument.parse(content, old.media_type)
     return document.listing(_merged(document.entries, new))

@@ -26,7 +26,7 @@ def columns(heads: Sequence[OutputColumn], rows: Sequence[Sequence[Any]]) -> dic
 
 
 def arrow(heads: Sequence[OutputColumn], rows: Sequence[Sequence[Any]]) -> Any:
-    """Return a `pyarrow.Table` with a type for each column, also where all values are missing.
+    """Return a `pyarrow.Table` with a type for each column, also if all values are missing.
 
     Raises:
         ImportError: pyarrow is not installed.

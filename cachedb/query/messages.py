@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 _TAB = 4
 _SHOWN = 160
-"""Columns of a line that are shown; the rest of a long one is left out."""
+"""Columns of a line that are shown; the rest of a long line is elided."""
 
 
 def error_at(span: Span, why: str, *hints: str) -> QueryError:
     """Return an error at a span of a query, with hints that can be typed.
 
-    Inside of a saved query the error is about the place where it is used, and its cause is the
-    error in the saved text.
+    Inside of a saved query the error has the span of its use, and its cause is the error in the
+    saved text.
     """
     source = span.source
     if source.used_at is None:
@@ -45,7 +45,7 @@ def did_you_mean(word: str, words: Iterable[str]) -> tuple[str, ...]:
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the nearest of `words`, if one is near."""
+    """Return the nearest of `words` within the cutoff, else None."""
     found = _close(word, sorted(set(words)), 0.7)
     return found[0] if found else None
 

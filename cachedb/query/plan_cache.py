@@ -5,8 +5,8 @@ query is a file named after its key: the version of cachedb and the state of its
 revision of the schema, the dialect, and the shape of the query. Values are neither in the key nor
 in the file.
 
-Only directories and files of the user that others cannot write are used. A file that is damaged
-or not ours is ignored and replaced. Without a usable directory every query is compiled.
+Only directories and files of the user that other users cannot write are used. A damaged or foreign
+file is ignored and replaced. Without a usable directory every query is compiled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = "queries"
 _LARGEST: Final = 128 * 1024
-"""Bytes of a file; what is larger is not kept."""
+"""Maximum size of a file in bytes; a larger query is not cached."""
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -103,7 +103,7 @@ def _compiler_state() -> str:
 
 
 def _folder() -> int | None:
-    """Open the directory of the cache, made with mode 0700; None if it cannot be used."""
+    """Open the directory of the cache, created with mode 0700; None if it cannot be used."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     try:
         if os.path.isabs(given):
@@ -134,8 +134,8 @@ def _read(folder: int, key: str) -> CompiledQuery:
 
     Raises:
         OSError: There is no such file.
-        ValueError: The file is not ours, not of this key, damaged or too large; or KeyError or
-            TypeError, if it holds something else.
+        ValueError: The file is foreign, of another key, damaged or too large; KeyError or
+        TypeError if it holds other JSON.
     """
     with open(os.open(key, _READ, dir_fd=folder), "rb") as file:
         status = os.fstat(file.fileno())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cachedb.registry.endpoint import Endpoint
     from cachedb.registry.http.response import Response
 
-# A connection that brings less than this has made no progress that earns another attempt.
+# A connection that transfers less than this does not reset the number of attempts.
 _PROGRESS = MIB
 
 
@@ -75,9 +75,9 @@ class BlobStream:
         """Yield pieces as they arrive.
 
         Raises:
-            RegistryUnavailable: The body ends early; what came before has been yielded.
-            WrongContent: There is more than the descriptor says, or a content coding that does
-                not lead to the digest.
+            RegistryUnavailable: The body ends early; the bytes before that have been yielded.
+            WrongContent: The body is longer than the descriptor says, or no reading of its content
+            coding has the digest.
         """
         response, offset, descriptor = self._response, self.offset, self._descriptor
         if response is None:
@@ -110,8 +110,8 @@ def _read_as(reading: _Reading, response: Response) -> Iterator[bytes]:
 def _guessed(response: Response, offset: int, descriptor: Descriptor) -> Iterator[bytes]:
     """Yield a body with a content coding in the likelier reading, and check the digest.
 
-    A web server may state the coding that a layer has as a file; a proxy may have compressed
-    what it passes on. Only the digest distinguishes the two.
+    A web server may state the coding that a layer has as a file; a proxy may have compressed the
+    body. Only the digest distinguishes the two.
     """
     what = f"blob {descriptor.digest}"
     reading = _likely(response, descriptor)
@@ -127,14 +127,14 @@ def _guessed(response: Response, offset: int, descriptor: Descriptor) -> Iterato
         if error.unanswered:
             raise
         raise _Misread(WrongContent(what, str(error)), other) from error
-    # From an offset on, only the sink has the bytes before it.
+    # Only the sink has the bytes before the offset.
     if not offset and hasher.hexdigest() != Digest(descriptor.digest).encoded:
         wrong = WrongContent(what, "its content coding leads to another digest")
         raise _Misread(wrong, other)
 
 
 def _only_reading(response: Response, offset: int, descriptor: Descriptor) -> _Reading | None:
-    """Return the reading that the length leaves, None if both are possible."""
+    """Return the only reading that the length allows, None if both are possible."""
     length = headers.content_length(response.header_lines("Content-Length"))
     is_other = length is not None and offset + length != descriptor.size
     return _Reading.DECODED if is_other else None
@@ -167,9 +167,9 @@ def stream(
 def download(endpoint: Endpoint, repository: str, descriptor: Descriptor, sink: Sink) -> None:
     """Download a blob into `sink`, resuming where it stopped when the connection breaks.
 
-    Attempts are limited by their progress: a server that sends less than a MiB a connection
-    has no more than the retries of the settings. A body with a content coding is read as it
-    is sent and decoded, the likelier one first, until one has the digest.
+    Attempts are limited by their progress: a server that sends less than a MiB per connection gets
+    no more than the retries of the settings. A body with a content coding is read as it is sent
+    and decoded, the likelier one first, until one has the digest.
     """
     attempt, earned = 0, sink.offset + _PROGRESS
     reading: _Reading | None = None
@@ -197,7 +197,7 @@ def _receive(
     sink: Sink,
     reading: _Reading | None,
 ) -> None:
-    # A range is one of the body as it is sent, so what has been decoded cannot be resumed.
+    # A range counts bytes of the coded body, so a decoded body cannot be resumed.
     offset = 0 if reading is _Reading.DECODED else sink.offset
     # Not endpoint.request: its attempts would multiply those of download().
     send = endpoint.request_once
@@ -212,7 +212,7 @@ def exists(endpoint: Endpoint, repository: str, digest: Digest) -> bool:
     """Check whether a repository has a blob, with one HEAD, or a GET where HEAD is refused.
 
     Raises:
-        RegistryError: The registry answers with neither yes nor no.
+        RegistryError: The status of the response is unexpected.
     """
     path = _path(endpoint, repository, digest)
     access = endpoint.pulling(repository)

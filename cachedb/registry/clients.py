@@ -72,7 +72,7 @@ class Registries(Closing):
 
     @classmethod
     def of(cls, settings: RegistrySettings) -> Self:
-        """Use settings as they are; mirrors of the environment are not added."""
+        """Use unchanged settings, without the mirrors of the environment."""
         found = cls.__new__(cls)
         found._settings = settings  # noqa: SLF001  (of this class)
         found._prepare({})  # noqa: SLF001
@@ -99,7 +99,7 @@ class Registries(Closing):
             self._open.clear()
 
     def _connect(self, domain: str) -> Client:
-        # Most uses of a cache need no network, and these modules are slow to import.
+        # Most uses of a cache send no request, and these modules are slow to import.
         from cachedb.registry.auth.credentials import Credentials  # noqa: PLC0415
         from cachedb.registry.client import Client  # noqa: PLC0415
 

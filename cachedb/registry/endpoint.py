@@ -32,7 +32,7 @@ HEAD_REFUSED = frozenset({400, 403, 405, 501})
 
 
 class Endpoint:
-    """A registry that requests are sent to; thread-safe.
+    """One registry at one base URL; thread-safe.
 
     `prefix` precedes the name of every repository, for a mirror of several registries.
     """
@@ -49,7 +49,7 @@ class Endpoint:
         self._credential = credential
         self._lock = threading.Lock()
         self._session = Session(home, credential, settings)
-        # A registry on loopback may speak either. Plain http is tried first, and no secret is
+        # A registry on loopback may use http or https. Plain http is tried first, and no secret is
         # sent before a response.
         self._may_speak_tls = home.is_loopback and home.scheme == "http"
 
@@ -184,8 +184,7 @@ class Endpoint:
 def next_page(response: Response) -> str | None:
     """Return the path of the page after this one, None on the last page (RFC 8288, rel="next").
 
-    A Link header that cannot be read is an error: taken for the last page, it would cut the
-    list short.
+    An unreadable Link header is an error: treated as the last page, it would truncate the list.
 
     Raises:
         RegistryError: A Link header is malformed, or an entry of it has no ``rel``.

@@ -90,7 +90,7 @@ def get(
 
     Raises:
         RefNotFound: The registry does not have it.
-        WrongContent: Digest or size differ, or it is sent as another kind of document.
+        WrongContent: Digest or size differ, or the registry states another kind of document.
         LimitExceeded: It is too large to be parsed.
     """
     name: Digest | TagName = Digest(target.digest) if isinstance(target, Descriptor) else target
@@ -142,7 +142,7 @@ def put(
             raise _not_stored(response, what, media_type)
         stated = _stated_digest(response, repr(what))
         if stated is not None and stated != Digest.of(content, stated.algorithm):
-            raise WrongContent(repr(what), f"the registry says that it stored {stated}")
+            raise WrongContent(repr(what), f"the registry reports that it stored {stated}")
         return bool(response.header("OCI-Subject"))
 
 
@@ -151,7 +151,7 @@ def _not_stored(response: Response, what: str, media_type: MediaType) -> Registr
     if response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE and media_type in _DOCKER_KINDS:
         # zot accepts OCI's media types only, unless configured otherwise.
         return RegistryError(
-            f"{error}: it does not take {str(media_type)!r}", hint=_DOCKER_TYPES_HINT
+            f"{error}: the registry does not accept {str(media_type)!r}", hint=_DOCKER_TYPES_HINT
         )
     return error
 
@@ -226,8 +226,8 @@ def _type_of(response: Response, content: bytes, what: str) -> MediaType:
 def _check_descriptor(response: Response, content: bytes, wanted: Descriptor, what: str) -> None:
     """Compare a document with the descriptor by which it was requested.
 
-    Docker's and OCI's media type of one kind are interchangeable; which of the two the document
-    has inside is checked where it is parsed.
+    Docker's and OCI's media type of one kind are interchangeable; the parser checks the one that
+    the document itself states.
     """
     if len(content) != wanted.size:
         raise WrongContent(

@@ -43,11 +43,11 @@ class TaggedReferrer(NamedTuple):
 def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor, ...]:
     """List the manifests whose ``subject`` is `subject`, in the registry's order, each once.
 
-    A registry without the API is asked for the fallback tag. No referrers are an empty tuple.
+    A registry without the API is asked for the fallback tag. Without referrers the tuple is empty.
     Costs one request a page, and one more for the fallback tag.
 
     Raises:
-        WrongContent: The registry answers with something that is not an index.
+        WrongContent: The response is not an index.
         LimitExceeded: More pages or descriptors than the limits allow.
     """
     found: dict[Digest, Descriptor] = {}
@@ -76,10 +76,10 @@ def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor
 def of_cosign_tags(
     endpoint: Endpoint, repository: str, subject: Digest
 ) -> tuple[TaggedReferrer, ...]:
-    """Find what cosign 2 attached to a manifest: the tags ``sha256-HEX.sig``, ``.att``, ``.sbom``.
+    """Find manifests that cosign 2 attached by tag: ``sha256-HEX.sig``, ``.att``, ``.sbom``.
 
-    Costs one HEAD a suffix, or a GET where the registry answers no HEAD. Tags that the
-    registry does not have are left out.
+    Costs one HEAD a suffix, or a GET where the registry answers no HEAD. Tags that the registry
+    does not have are omitted.
     """
     found = []
     for tag in cosign_tags(subject):
@@ -98,7 +98,7 @@ def add(endpoint: Endpoint, repository: str, subject: Digest, referrer: Descript
     at the same time one entry may be lost.
 
     Raises:
-        WrongContent: The tag is that of something else, which would lose it.
+        WrongContent: The tag is that of an image or another artifact, which would lose it.
     """
     known = _of_fallback_tag(endpoint, repository, subject)
     if known is None:
@@ -129,9 +129,9 @@ def fallback_tag(subject: Digest) -> TagName:
 
 
 def _has_api(endpoint: Endpoint, response: Response, content: bytes) -> bool:
-    """Return whether the answer is one of the referrers API, be it an error.
+    """Return whether a response is one of the referrers API, errors included.
 
-    A server that answers every path with a page of its own, and 200, has no such API.
+    A server that responds to every path with an HTML page and 200 has no such API.
     """
     if response.status in _NO_API:
         return False
@@ -155,7 +155,7 @@ def _page(response: Response, content: bytes, subject: Digest) -> tuple[Descript
 
 
 def _kind_of_page(response: Response, content: bytes) -> MediaType | None:
-    """Return the type of a document that a page is stated to be, or is; None for anything else."""
+    """Return the stated or actual type of a page that is a document; None for any other page."""
     try:
         stated = MediaType((response.header("Content-Type") or "").lower())
     except InvalidMediaType:
@@ -166,7 +166,7 @@ def _kind_of_page(response: Response, content: bytes) -> MediaType | None:
 def _of_fallback_tag(
     endpoint: Endpoint, repository: str, subject: Digest
 ) -> tuple[Descriptor, ...] | None:
-    """Return the list behind the fallback tag, empty if there is no tag; None for no list."""
+    """Return the list behind the fallback tag, empty without the tag; None if it is no list."""
     try:
         descriptor, content = manifests.get(endpoint, repository, fallback_tag(subject))
     except RefNotFound:

@@ -91,10 +91,13 @@ class Registry:
     ) -> None:
         """Store a document under a tag or its digest: `manifests.put`.
 
-        It is sent as the type that it has inside, which its descriptor may spell differently. If
-        the registry does not process the subject, the index behind the fallback tag is updated.
+        It is sent as the type that the document states, which its descriptor may spell
+        differently. If the registry does not process the subject, the index behind the fallback
+        tag is updated.
         """
-        with suppress(InvalidManifest):  # the registry judges what is no JSON object
+        with suppress(
+            InvalidManifest
+        ):  # the registry decides about content that is not a JSON object
             media_type = documents.type_to_send(content, media_type)
         if manifests.put(self._endpoint, repository, target, media_type, content):
             return
@@ -122,7 +125,7 @@ class Registry:
         return referrers.of(self._endpoint, repository, subject)
 
     def cosign_referrers(self, repository: str, subject: Digest) -> tuple[TaggedReferrer, ...]:
-        """Find what cosign 2 attached to a manifest by tag: `referrers.of_cosign_tags`."""
+        """Find attachments of cosign 2 to a manifest by tag: `referrers.of_cosign_tags`."""
         return referrers.of_cosign_tags(self._endpoint, repository, subject)
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ _UNREACHABLE_SECONDS = 5.0
 
 
 class Session:
-    """Sends requests to one registry; thread-safe."""
+    """Session with one registry; thread-safe."""
 
     def __init__(
         self, home: Origin, credential: Callable[[str], Credential], settings: RegistrySettings
@@ -66,7 +66,7 @@ class Session:
     def send(self, request: Request, access: Access) -> Response:
         """Send a request with authentication, redirects and retries, and return its response.
 
-        A response may have any status but those of failed logins and of transient errors.
+        A response has any status except those of failed logins and transient errors.
         Costs up to one request per redirect, two for a login, all times the retries.
 
         Raises:
@@ -119,7 +119,8 @@ class Session:
             return self._retry(send)
         except RegistryUnavailable as error:
             if error.unanswered == str(self.home):
-                # Otherwise each of a thousand names would wait for the same unreachable registry.
+                # Without this, each of a thousand names would wait for the same unreachable
+                # registry.
                 self._unreachable = error, time.monotonic()
             raise
 
@@ -163,7 +164,7 @@ class Session:
     def _send_to_other_origin(self, request: Request, access: Access) -> Response:
         """Send a redirected request to another origin, without credentials.
 
-        If that origin wants a token and issues it itself, an anonymous one is fetched.
+        If that origin requires a token and issues tokens itself, an anonymous one is fetched.
         """
         authenticator = self._anonymous_at(Origin.of(request.url))
         header = authenticator.header_for(access)

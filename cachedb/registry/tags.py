@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cachedb.registry.http.response import Response
 
 _A_PAGE = 1000
-# Pages of one tag would cost a request a tag: an average of 10 is required after 50 pages.
+# Pages of one tag would cost a request per tag: an average of 10 is required after 50 pages.
 _FREE_PAGES = 50
 _LEAST_A_PAGE = 10
 
@@ -28,7 +28,7 @@ _LEAST_A_PAGE = 10
 def iter_tags(endpoint: Endpoint, repository: str) -> Iterator[TagName]:
     """Yield the tags of a repository in the registry's order.
 
-    An invalid tag name is reported as a warning and left out. Costs one request a page of up to
+    An invalid tag name is reported as a warning and omitted. Costs one request a page of up to
     1000 tags.
 
     Raises:

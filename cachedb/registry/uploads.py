@@ -237,7 +237,7 @@ class _Upload:
         raise _Interrupted(failure.error)
 
     def _is_complete_after_interruption(self) -> bool:
-        """Ask for the state of an interrupted upload; return whether the blob is complete."""
+        """Request the state of an interrupted upload; return whether the blob is complete."""
         offset = self._query_offset()
         if offset is not None and 0 < offset <= self._content.size:
             self._offset = offset
@@ -282,7 +282,7 @@ class _Part:
         wanted = self._left if size < 0 else min(size, self._left)
         try:
             found = self._file.read(wanted)
-        # The transport would take an OSError for a broken connection, and retry.
+        # The transport would treat an OSError as a broken connection, and retry.
         except OSError as error:
             raise StorageFailed.of(error, f"read blob {self._digest}") from error
         if wanted and not found:
@@ -308,7 +308,7 @@ def _location(response: Response) -> str:
     url = resolve(response.url, text)
     if Origin.of(url) != response.origin:
         raise UntrustedOrigin(
-            f"{str(response.origin)!r} wants the upload sent to {redact(url)!r}, another origin"
+            f"{str(response.origin)!r} requires uploads to go to {redact(url)!r}, another origin"
         )
     return url
 
@@ -316,4 +316,6 @@ def _location(response: Response) -> str:
 def _check_digest(response: Response, wanted: Digest) -> None:
     stated = response.header("Docker-Content-Digest")
     if stated and stated.partition(":")[0] == wanted.algorithm and stated != wanted:
-        raise WrongContent(f"blob {wanted}", f"the registry says that it stored {stated[:150]!r}")
+        raise WrongContent(
+            f"blob {wanted}", f"the registry reports that it stored {stated[:150]!r}"
+        )

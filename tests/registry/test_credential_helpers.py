@@ -83,7 +83,7 @@ def test_a_helper_that_hangs_is_stopped(install, monkeypatch):
 )
 def test_nonsense_is_not_a_secret(install, output):
     install("test", f"printf '{output}'")
-    with pytest.raises(RegistryError, match="does not answer with a secret"):
+    with pytest.raises(RegistryError, match="did not return a secret"):
         credential_helpers.get_secret("test", "reg.test")
 
 

@@ -1,9 +1,9 @@
 """Checker from a syntax tree to a typed tree.
 
-Every expression is checked for one sort. The sort of the whole is that of its noun; that of an
-argument is what its function takes, or what its terms can be. A set of references, links or
-packages where blobs are wanted means the blobs that they stand for; no other step between sorts
-is taken without being asked for.
+Every expression is checked for one sort. The sort of the query is that of its noun; the sort of an
+argument is that of its function, or inferred from its terms. A set of references, links or
+packages where blobs are expected means their targets; no other conversion between sorts is
+implicit.
 """
 
 from __future__ import annotations
@@ -71,11 +71,10 @@ _PACKAGE_NAME: Final = FIELDS[Sort.PACKAGE]["name"]
 def check(query: Query, *, now: datetime) -> CheckedQuery:
     """Look up every word of a query and read every value.
 
-    `now` is what ages are counted from, and its time zone is the one that dates are read in unless
-    the query has one.
+    Ages count from `now`, whose time zone is that of dates unless the query has one.
 
     Raises:
-        QueryError: Something is unknown, of another sort or of another type.
+        QueryError: A word is unknown, of another sort or of another type.
     """
     noun = NOUNS[query.noun]
     slots = SlotTable()
@@ -292,7 +291,7 @@ class _Checker:
         self._exclusives += node.function == "exclusive"
         if self._exclusives > _MOST_EXCLUSIVES:
             why = f"more than {_MOST_EXCLUSIVES} `exclusive(…)` inside each other"
-            raise error_at(node.span, why, "ask for what each would free on its own")
+            raise error_at(node.span, why, "query what each would free on its own")
         argument = self._argument(node, taken)
         self._exclusives -= node.function == "exclusive"
         if function.takes is Sort.REF and taken is not Sort.REF:
@@ -341,7 +340,7 @@ class _Checker:
         return self._as(found, sort, node)
 
     def _as(self, found: TypedExpression, sort: Sort, node: Call | Saved) -> TypedExpression:
-        """Use a set where one of `sort` is wanted."""
+        """Use a set where one of `sort` is expected."""
         if found.sort is sort:
             return found
         if sort is Sort.BLOB:
@@ -414,7 +413,7 @@ def _number_slot(value: Value | None, slots: SlotTable) -> Slot | None:
 
 
 def _own(field: Field) -> Field:
-    """Return the field of what is inside, if the field is about that."""
+    """Return the field of contained blobs, if the field is about these."""
     if not field.inside:
         return field
     if field.inside == IN_FILE:

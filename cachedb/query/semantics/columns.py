@@ -1,4 +1,4 @@
-"""Columns of clauses: lookup of what is shown, sorted and grouped by."""
+"""Columns of clauses: lookup of shown columns, sort keys and group keys."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def is_total(keys: Sequence[ColumnKey]) -> bool:
 def shown(
     sort: Sort, grouped: tuple[Field, ...] | None, keys: Sequence[ColumnKey]
 ) -> tuple[QueryColumn, ...]:
-    """Look up the columns to show; the usual ones if none are named.
+    """Look up the columns to show; the default ones if none are named.
 
     `grouped` is None for a list of rows, and empty for one total of all of them.
 
     Raises:
-        QueryError: One is unknown, is there twice, or has several values.
+        QueryError: One is unknown, given twice, or has several values.
     """
     for key in keys:
         if key.descending:

@@ -196,7 +196,7 @@ def _in_regex(token: str | Wildcard | CharacterClass, one: str, separator: str) 
 
 
 def literal_regex(text: str) -> str:
-    """Escape what regular expressions give a meaning to."""
+    """Escape the metacharacters of regular expressions."""
     return _SPECIAL_IN_REGEX.sub(r"\\\g<0>", text)
 
 

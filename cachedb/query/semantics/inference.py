@@ -36,13 +36,13 @@ _COLUMNS: Final = {
 
 
 def likely_sort(node: Expression) -> Sort:
-    """Return the sort that all words of `node` go with: blobs, if they do."""
+    """Return the sort that all words of `node` allow; blobs if several are possible."""
     possible = _possible(node)
     return next((sort for sort in _PREFERENCE if sort in possible), Sort.BLOB)
 
 
 def _possible(node: Expression) -> frozenset[Sort]:
-    """Return the sorts that `node` can be a set of, as far as its words tell."""
+    """Return the sorts that the words of `node` allow."""
     match node:
         case Not():
             return _possible(node.operand)

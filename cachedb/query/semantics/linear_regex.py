@@ -1,9 +1,9 @@
 r"""Regular expressions that match in linear time, as an NFA run as a lazy DFA.
 
 A pattern becomes a nondeterministic automaton, which is run as a deterministic one whose states
-are made when they are first reached. There are no back-references and no look-around, which is
-what makes others exponential. The pattern is searched for, so `^` and `$` anchor it; they mean
-the ends of the text. `.` is any character; `\d`, `\w` and `\s` are about ASCII.
+are made when they are first reached. There are no back-references and no look-around, which make
+other engines exponential. The pattern is searched for, so `^` and `$` anchor it; they mean the
+ends of the text. `.` is any character; `\d`, `\w` and `\s` are about ASCII.
 
 `register` gives SQLite the operator REGEXP, in place of the driver's, which is Python's `re`.
 """
@@ -82,7 +82,7 @@ def compile_pattern(pattern: str, span: Span) -> Searcher:
     """Compile a pattern of a query.
 
     Raises:
-        QueryError: It is malformed, too large, or needs what would make it slow.
+        QueryError: The pattern is malformed, too large, or has an unsupported construct.
     """
     try:
         return searcher(pattern)
@@ -105,7 +105,7 @@ def searcher(pattern: str) -> Searcher:
     """Compile a pattern.
 
     Raises:
-        PatternError: It is malformed, too large, or needs what would make it slow.
+        PatternError: The pattern is malformed, too large, or has an unsupported construct.
     """
     folded = pattern.startswith("(?i)")
     parsed = _Reader(pattern, 4 if folded else 0).read()
@@ -291,7 +291,7 @@ class _Automaton:
         return len(self.free) - 1
 
     def _build(self, part: Pattern, then: int) -> int:
-        """Add the states of `part`, after which it goes on at `then`; returns the first."""
+        """Add the states of `part`, followed by `then`; return the first one."""
         match part:
             case CharacterSet():
                 first = self._state()
@@ -320,7 +320,7 @@ class _Automaton:
         for _ in range(repeat.low):
             before, first = first, self._build(repeat.part, first)
             if first == before:
-                break  # what is repeated is empty
+                break  # the repeated part is empty
         return first
 
     def closure(self, states: set[int], *, at_start: bool, at_end: bool) -> frozenset[int]:
@@ -378,7 +378,7 @@ class Searcher:
 
     def _step(self, state: _State, char: str) -> _State:
         automaton = self._automaton
-        reached = {automaton.start}  # it may begin here as well
+        reached = {automaton.start}  # a match may begin at any character
         for member in state.members:
             way = automaton.chars[member]
             if way is not None and self._has(way[0], char):

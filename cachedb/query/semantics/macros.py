@@ -1,7 +1,7 @@
 """Saved queries: texts that other queries use as `@name`.
 
 A set of them is a plain mapping of names to texts, which comes from a file that is read
-elsewhere. One that is broken breaks only what uses it.
+elsewhere. An invalid one invalidates only the queries that use it.
 """
 
 from __future__ import annotations
@@ -61,8 +61,7 @@ def add(texts: Mapping[str, str], name: str, text: str, *, now: datetime) -> dic
     """Return the texts with one more, or with another text for a name.
 
     Raises:
-        QueryError: The name cannot be used, or the text does not hold, or what uses the name
-            does not hold any longer.
+        QueryError: The name or the text is invalid, or a query that uses the name becomes invalid.
     """
     _check_name(name)
     changed = {**texts, name: text}

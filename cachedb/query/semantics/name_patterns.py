@@ -31,7 +31,7 @@ _LONGEST: Final = 600
 class NamePattern(Record):
     """A pattern for the parts of a name; None matches anything.
 
-    `whole` is the pattern for names that are no references and so have no parts.
+    `whole` is the pattern for names that are not references and have no parts.
     """
 
     text: str
@@ -75,7 +75,7 @@ def parse_digest(text: str, span: Span) -> DigestPrefix:
     """Read the beginning of a digest.
 
     Raises:
-        QueryError: It is none, or too short to be meant.
+        QueryError: The text is not a digest, or is too short.
     """
     if found := _WITH_ALGORITHM.fullmatch(text):
         digits, longest = found["hex"].lower(), _HEX_DIGITS[found["algorithm"]]
@@ -106,7 +106,7 @@ def parse_name(text: str, span: Span) -> NamePattern:
     """Read a pattern of references.
 
     Raises:
-        QueryError: A part is empty, or the digest behind the `@` is none.
+        QueryError: A part is empty, or the digest behind the `@` is invalid.
     """
     name, at, digest = text.partition("@")
     registry, name = _registry(name)

@@ -1,7 +1,7 @@
 """Slots: the numbered values of a checked query, which its statement takes as parameters.
 
-A statement depends on the shape of a query and not on its values: a slot stands for a value, and
-says of it only what the statement is built from, such as whether a glob has wildcards. Equal
+A statement depends on the shape of a query and not on its values: a slot represents a value, with
+only the properties that the statement depends on, such as whether a glob has wildcards. Equal
 values share a slot. `derive` makes a parameter from a value, at every run of the statement.
 """
 

@@ -1,8 +1,8 @@
 """Parsers of dates and ages: `2026-01`, `today`, `30d`; an age is that long ago.
 
-Instants are microseconds since 1970 in UTC. A date stands for all of its year, month, day or
-minute, so it has a start and an end; an age is a single point. Dates are read in the time zone
-of `now`, which is the same for all of a query.
+Instants are microseconds since 1970 in UTC. A date denotes all of its year, month, day or minute,
+so it has a start and an end; an age is a single point. Dates are read in the time zone of `now`,
+which is the same for all of a query.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def parse(text: str, span: Span, now: datetime) -> Period:
     """Read a date or an age.
 
     Raises:
-        QueryError: It is neither, or lies outside of the calendar.
+        QueryError: The text is neither, or lies outside of the calendar.
     """
     assert now.tzinfo is not None
     if text == "now":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_HINTS: Final = 2
 _SHORT: Final = 60
-# How to ask, where something of the first sort is wanted, about something of the second.
+# Conversions: how to write a set of the second sort where the first is expected.
 _ROUTES: Final = {
     (Sort.BLOB, Sort.REF): ("ref.{}", "blobs({}) for everything they contain"),
     (Sort.REF, Sort.BLOB): ("any blob({})", "target.{}"),
@@ -120,6 +120,6 @@ def _short(span: Span, otherwise: str) -> str:
 
 
 def _last(span: Span, name: str) -> Span:
-    """Return the end of a path, where its field stands."""
+    """Return the last part of a path, which is its field."""
     start = max(span.start, span.end - len(name) - (span.text[-1:] == ":"))
     return span.replace(start=start, end=start + len(name))

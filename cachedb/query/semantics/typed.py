@@ -179,7 +179,7 @@ class SplitEntry(NamedTuple):
 class CheckedQuery(Record):
     """A query without type errors.
 
-    `values` are what its slots stand for; `notes` are warnings about likely misreadings.
+    `values` are those of its slots; `notes` are warnings about likely misreadings.
     """
 
     query: Query
@@ -237,7 +237,7 @@ class CheckedQuery(Record):
         )
 
     def selectors(self) -> tuple[SelectorTest, ...]:
-        """List the bare words that have to match something, from left to right, each once."""
+        """List the bare words that require a match, from left to right, each once."""
         nodes = walk(self.condition) if self.condition else ()
         required = (n for n in nodes if isinstance(n, SelectorTest) and n.required)
         return tuple(dict.fromkeys(required))
@@ -277,7 +277,7 @@ def children(node: TypedExpression) -> tuple[TypedExpression, ...]:
 
 
 def walk(node: TypedExpression) -> Iterator[TypedExpression]:
-    """Yield a node and everything below it, from left to right."""
+    """Yield a node and its descendants, from left to right."""
     yield node
     for child in children(node):
         yield from walk(child)

@@ -20,7 +20,7 @@ def unmatched(found: SelectorTest, checked: CheckedQuery, names: Iterable[str]) 
     """Make the error for a bare word without a match; `names` are the names in the cache.
 
     `present(…)` is a hint only where nothing but that term depends on the word: the complement of
-    a word that was not meant as a name selects everything.
+    a mistyped word selects every member.
     """
     what = "reference" if found.sort is Sort.REF else "blob"
     why = f"no {what} matches `{found.text}`"
@@ -42,7 +42,7 @@ def _field_meant(text: str) -> list[str]:
 
 
 def _names_meant(text: str, names: Iterable[str]) -> list[str]:
-    # A name is long and what is typed is its end: compare with the ends.
+    # Users type the end of a long name: compare with the ends.
     parts = text.count("/") + 1
     by_end = {"/".join(name.split("/")[-parts:]): name for name in names}
     by_repo = {end.partition(":")[0].partition("@")[0]: end for end in by_end}

@@ -1,7 +1,7 @@
 """Tests of fields against the values of a query.
 
-A list of values means any of them. All numbers are whole, so a range has both ends inside of it;
-a range of time ends before its end.
+A list of values matches any of them. All numbers are integers, so a range includes both ends; a
+range of time excludes its end.
 """
 
 from __future__ import annotations

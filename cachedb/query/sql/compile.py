@@ -1,7 +1,7 @@
 """Compiler from a checked query to one SELECT, for SQLite and PostgreSQL.
 
-Every value of the query is a parameter, and every identifier comes from the tables or is generated
-here. The compiler sees slots, not values.
+Every value of the query is a parameter, and every identifier is that of a table or generated here.
+The compiler sees slots, not values.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class ConditionBuilder(SetBuilder):
     def _elsewhere(
         self, row: Row, field: Field, test: TestSlots, meaning: str
     ) -> tuple[ColumnElement[int], CTE] | None:
-        """Return a key of the row and the set for a field that stands in another table."""
+        """Return a key of the row and the set for a field of another table."""
         if field.sort is Sort.FILE:
             return self._of_entry(row, field, test)
         if isinstance(test, DigestSlots) and test.begun:
@@ -198,7 +198,7 @@ class ConditionBuilder(SetBuilder):
     # -- sets -------------------------------------------------------------------------------
 
     def _members(self, found: TypedExpression, row: Row) -> tuple[ColumnElement[int], CTE]:
-        """Return a key of the row and the set that it has to be in."""
+        """Return a key of the row and the set that has to contain it."""
         match found:
             case ContainsTest():
                 return self.holding(row, self.above(self.seed(found.operand, found.kinds)))
@@ -304,7 +304,7 @@ class ConditionBuilder(SetBuilder):
         return self.set("package", listed, below, "the packages found in them")
 
     def _files(self, argument: TypedExpression) -> CTE:
-        """Collect the entries of layers of a set, and what images inside of it show."""
+        """Collect the entries of layers of a set, and the visible files of images in it."""
         if argument.sort is Sort.FILE:
             return self.set("file", self.ids(argument), argument, describe(argument))
         seed = self.seed(argument, ())

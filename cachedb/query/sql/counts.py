@@ -1,7 +1,7 @@
 """Counts of related members, as subqueries on a row.
 
-What is counted is joined and tested where it stands: to look it up in a set would make SQLite
-go through the whole set for every row.
+Counted members are joined and tested in the subquery: a lookup in a set would make SQLite scan the
+whole set for every row.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def count(conditions: ConditionBuilder, found: CountTest, row: Row) -> ColumnEle
         tests.append(_holds(conditions, found.operand, inner))
     if not tests:
         return _counted(row, way, way.key, way.source)
-    # Inside of CASE, where no test can lead SQLite to begin with all blobs of a kind.
+    # Inside of CASE, so that the test does not make SQLite begin with all blobs of a kind.
     source = way.source.join(inner.table, inner.id == way.key)
     return _counted(row, way, case((and_(*tests), inner.id)), source)
 
@@ -54,7 +54,7 @@ def count(conditions: ConditionBuilder, found: CountTest, row: Row) -> ColumnEle
 def _holds(
     conditions: ConditionBuilder, operand: TypedExpression, inner: Row
 ) -> ColumnElement[bool]:
-    """Test what is counted; a nested count is materialised as a CTE."""
+    """Test counted members; a nested count is materialised as a CTE."""
     if not is_walked_per_row(operand):
         return conditions.holds(operand, inner)
     members = conditions.set("counted", conditions.ids(operand), operand, describe(operand))
@@ -102,7 +102,7 @@ def _join(conditions: ConditionBuilder, found: CountTest, row: Row) -> _Join:
     if relation.sort is Sort.PACKAGE:
         here = blob_package.c.package_id == row.id
         return _Join(source=blob_package, key=blob_package.c.blob_id, here=here, repeats=True)
-    # One that is always there: it is counted from its own table.
+    # A relation that every row has: it is counted from its own table.
     column = "target_id" if relation.sort is Sort.REF else f"{relation.name}_id"
     there = aliased(blob, conditions.names.next("b"))
     return _Join(source=there, key=there.c.id, here=there.c.id == row.table.c[column])

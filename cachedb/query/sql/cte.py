@@ -39,7 +39,7 @@ def count_last(sets: Sequence[NamedSet]) -> Select[int]:
 
 
 class SetBuilder:
-    """Sets of one statement, by what they were built from."""
+    """Sets of one statement, by the keys that they were built from."""
 
     def __init__(self, split: Slot | None = None) -> None:
         self.names = NameGenerator()
@@ -49,10 +49,10 @@ class SetBuilder:
         self._made: dict[object, CTE] = {}
 
     def attach(self, statement: Select[*_Columns]) -> Select[*_Columns]:
-        """Attach the sets to a statement, each after those that it is built from.
+        """Attach the sets to a statement, each after the sets that it is built from.
 
-        They would come with what refers to them, but SQLAlchemy would write each from inside of
-        the one that refers to it, and thirty inside each other are too deep for Python.
+        Without this, SQLAlchemy would render each inside of the set that refers to it, and thirty
+        nested ones exceed the recursion limit of Python.
         """
         return statement.add_cte(*self._made.values())
 

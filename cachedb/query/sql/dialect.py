@@ -34,7 +34,7 @@ _PARAMSTYLES: Final = {"sqlite": "qmark", "postgresql": "format"}
 
 
 class _Condition(FunctionElement[bool]):
-    """A boolean expression rendered as it stands: `= 1` behind it would rule out indexes."""
+    """A boolean expression rendered without `= 1` behind it, which would rule out indexes."""
 
     type = Boolean()
 
@@ -158,7 +158,7 @@ def _parameter_of(key: str, value: Any) -> Parameter:
 
 
 def parameter(slot: Slot, part: str = "value") -> BindParameter[Any]:
-    """Bind what `part` derives from the value of a slot, at every run of the statement."""
+    """Bind the value that `part` derives from a slot, at every run of the statement."""
     return bindparam(parameter_name(slot, part), None)
 
 
@@ -199,7 +199,7 @@ def globbed(text: ColumnElement[Any], glob: GlobSlot) -> ColumnElement[bool]:
 
 
 def matches(text: ColumnElement[Any], slot: Slot, glob: str, regex: str) -> ColumnElement[bool]:
-    """Match what the parts `glob`, for SQLite, and `regex`, for PostgreSQL, derive from a slot."""
+    """Match the pattern that `glob` (SQLite) and `regex` (PostgreSQL) derive from a slot."""
     return _Globbed(text, parameter(slot, glob), parameter(slot, regex))
 
 

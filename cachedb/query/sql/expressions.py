@@ -1,8 +1,8 @@
 """Fields as SQL expressions: to show, to sort by and to test.
 
-A row is an alias of the table of its sort. Fields that are computed walk the graph once for
-every row for which they are asked, so they stand last in a condition and are worked out after
-the page has been cut.
+A row is an alias of the table of its sort. Fields that are computed walk the graph once for every
+row for which they are asked, so they are last in a condition and are computed after the page has
+been selected.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ MAPS: Final[dict[tuple[Sort, str], tuple[tuple[Table[Any], str, str], ...]]] = {
 
 @lru_cache(maxsize=512)
 def aliased(table: Table[Any], name: str) -> NamedFromClause[Any]:
-    """Return a table under another name; made once, since names come back in every statement."""
+    """Return a table under another name; cached, because every statement uses the same names."""
     return table.alias(name)
 
 
@@ -87,7 +87,7 @@ class Row(Record):
 
     @property
     def content(self) -> ColumnElement[int]:
-        """The blob at which walks of the graph begin; for a ref its target."""
+        """The blob at which walks of the graph begin; of a ref its target."""
         column: ColumnElement[int] = (
             self.table.c.target_id if self.sort is Sort.REF else self.table.c.id
         )
@@ -100,7 +100,7 @@ class Row(Record):
 
 
 def is_on_target(field: Field) -> bool:
-    """Return whether a field of a reference is that of what it points at."""
+    """Return whether a field of a reference is that of its target."""
     return field.sort is Sort.REF and field.name in _TARGET_FIELDS
 
 
@@ -121,7 +121,7 @@ def platform_part(name: str) -> ColumnElement[str]:
 
 
 class FieldExpressions:
-    """Builds the values of fields; walks of the graph get names from `names`."""
+    """Builder of the values of fields; walks of the graph get names from `names`."""
 
     def __init__(self, names: NameGenerator, split: SplitImages | None) -> None:
         self._names = names
@@ -244,7 +244,7 @@ class FieldExpressions:
     def owned(self) -> CTE:
         """Sum, for every content of a ref, the sizes of the blobs that no other contains.
 
-        It is joined: looked up in a subquery on the row, it would be made again for every row.
+        The sum is joined: a subquery on the row would compute it again for every row.
         """
         if self._owned is None:
             content = self.image_of(Row(sort=Sort.REF, table=ref)).label("root")
@@ -304,7 +304,7 @@ def _platform_text(name: str) -> ColumnElement[str]:
     build = platform.c.os + "(" + platform.c.os_version + ")"
     system = case((platform.c.os_version != "", build), else_=platform.c.os)
     whole = system + "/" + platform.c.architecture + "/" + platform.c.variant
-    # What is not said leaves slashes behind.
+    # Absent parts leave slashes behind.
     text: ColumnElement[str] = func.trim(func.replace(whole, "//", "/"), "/")
     return text
 

@@ -1,4 +1,4 @@
-"""Files of layers in SQL: their fields, which blobs hold them, and which images show them."""
+"""Files of layers in SQL: their fields, the blobs that hold them, the images that show them."""
 
 from __future__ import annotations
 

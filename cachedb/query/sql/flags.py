@@ -68,11 +68,11 @@ _OWN: Final[dict[tuple[Sort, str], Callable[[Row], ColumnElement[bool]]]] = {
 }
 
 
-# -- what is inside ------------------------------------------------------------------------
+# -- contained blobs -----------------------------------------------------------------------
 
 
 def _containing(conditions: ConditionBuilder, *states: State) -> CTE:
-    """Collect what contains a blob in one of the states, that blob included."""
+    """Collect the blobs that contain a blob in one of the states, that blob included."""
     words = " or ".join(state.name.lower() for state in states)
     inner = conditions.row(Sort.BLOB)
     found = select(inner.id.label("id")).where(_in_states(inner, *states))
@@ -130,7 +130,7 @@ def _above_signed(conditions: ConditionBuilder) -> CTE:
         simple.c.role == int(Role.LAYER),
         simple.c.media_type == _SIGNATURE_LAYER,
     )
-    # Whatever holds nothing but signatures is an attestation to the catalog.
+    # In the catalog, a manifest that holds only signatures has the kind attestation.
     is_attestation = inner.table.c.kind == int(Kind.ATTESTATION)
     signed_by = or_(*types, layers.exists())
     signatures = select(inner.id.label("id")).where(is_attestation, signed_by)
@@ -139,7 +139,7 @@ def _above_signed(conditions: ConditionBuilder) -> CTE:
 
 
 def _above_attached(conditions: ConditionBuilder) -> CTE:
-    """Collect what contains a blob that an entry attaches a signature to, by tag or by kind."""
+    """Collect the blobs that contain one with a signature by name: by tag or by kind."""
     pairs = attached.pairs(attached.SIGNATURES).subquery("signed")
     found = select(pairs.c.target_id.label("id"))
     signed = conditions.set("attached", found, "attached", "blobs with a signature by name")

@@ -31,7 +31,7 @@ _OF_SETS: Final = frozenset({"total", "exclusive"})
 
 
 class Groups:
-    """The groups of one statement, made from rows that a condition selects."""
+    """The groups of one statement, built from rows that a condition selects."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class Groups:
 
     def statement(self, shown: tuple[QueryColumn, ...]) -> Select[*tuple[Any, ...]]:
         """Select the columns to show of every group."""
-        # Joined: looked up in a subquery, the sums would be made again for every group.
+        # Joined: a subquery would compute the sums again for every group.
         source: FromClause = self._group
-        if self._is_total:  # one row also if nothing is selected
+        if self._is_total:  # one row also if no row is selected
             one = select(literal_column("1").label("one")).subquery()
             source = one.outerjoin(source, true())
         for sums in self._sums.values():
@@ -122,7 +122,7 @@ class Groups:
     def _aggregate(self, column: QueryColumn) -> Label[Any]:
         member = self._member
         if column.aggregate is None:
-            # All of a group have the same; `min` says so to the database.
+            # All rows of a group have the same value; `min` satisfies the database.
             return func.min(member.c[f"key_{column.name}"]).label(column.name)
         if column.field is None:
             return func.count().label(column.name)
@@ -131,7 +131,7 @@ class Groups:
         return result
 
     def _below(self) -> CTE:
-        """Collect what the members contain, with the group; for both sums at once."""
+        """Collect the content of the members, with the group; for both sums at once."""
         if self._pairs is None:
             member = self._member
             seed = select(member.c.group_id.label("root"), member.c.content.label("id")).distinct()

@@ -197,7 +197,7 @@ def _platform(pattern: PlatformPatternSlots) -> ColumnElement[bool]:
 
 def _version(table: FromClause, part: VersionRangeSlots) -> ColumnElement[bool]:
     is_one = part.low is not None and part.low == part.high
-    # A version without an order is equal to another one or not, and never in a range.
+    # A version without an order equals another one or differs from it, and is in no range.
     schemes = (*versions.SCHEMES, versions.UNORDERED) if is_one else versions.SCHEMES
     return or_(*(_version_of(table, scheme, part) for scheme in schemes))
 

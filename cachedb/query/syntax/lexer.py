@@ -1,8 +1,8 @@
 """Scanner: words, values and symbols of a query, on demand of the parser.
 
-There is no list of tokens, because the meaning of a character depends on what is expected: `=`
-ends a key and belongs to a value. The parser names what it expects next; the scanner returns it
-with its span, or reports what stands there instead.
+There is no list of tokens, because the meaning of a character depends on its context: `=` ends a
+key and belongs to a value. The parser names the token that it expects next; the scanner returns it
+with its span, or reports the text that it finds instead.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Scanner:
 
     @property
     def at_end(self) -> bool:
-        """Whether nothing is left."""
+        """Whether the end of the source is reached."""
         return self.position >= len(self.source.text)
 
     @property
@@ -285,7 +285,7 @@ def _blanks_at_end(text: str) -> int:
 
 
 def _unescape(found: re.Match[str]) -> str:
-    # A backslash pair stays: what it means is for the type of the value to say.
+    # A backslash pair stays: the type of the value decides its meaning.
     return '"' if found[1] == '"' else found[0]
 
 

@@ -39,8 +39,8 @@ def parse(
 ) -> Query:
     """Read a query; the words of a command line are joined by blanks.
 
-    `noun` is what a query without one is about, `saved` the texts that `@name` stands for, and
-    `params` what `$name` does: values, which are never read as anything else.
+    `noun` is that of a query without one, `saved` the texts of `@name`, and `params` the values of
+    `$name`, which are never parsed.
 
     Raises:
         QueryError: The text is empty, does not follow the grammar, or is larger than the limits.
@@ -58,7 +58,7 @@ def parse_saved(name: str, saved: Mapping[str, str]) -> Query:
     """Read the saved query `name`, in which others may be used.
 
     Raises:
-        QueryError: It does not parse, or it leads back to itself.
+        QueryError: It does not parse, or refers to itself.
     """
     context = ParseContext(saved=saved, params={}, budget=ParseBudget(), stack=(name,))
     return _Parser(Source(text=saved[name]), context).query(_DEFAULT_NOUN)

@@ -43,7 +43,7 @@ RESERVED: Final = frozenset(
         "is",
     )
 )
-"""Bare words that are no references; in quotes they are."""
+"""Bare words that are references only in quotes."""
 
 
 def value(text: str) -> str:
@@ -62,7 +62,7 @@ def key(text: str) -> str:
 
 
 def selector(text: str) -> str:
-    """Write a reference so that it is not taken for anything else."""
+    """Write a reference so that it parses as nothing else."""
     return text if is_selector(text) else _quoted(text)
 
 

@@ -1,4 +1,4 @@
-"""Syntax errors: words and symbols in the wrong place, and what was probably meant."""
+"""Syntax errors: misplaced words and symbols, with the likely correction."""
 
 from __future__ import annotations
 

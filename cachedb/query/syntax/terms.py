@@ -52,7 +52,7 @@ class ParseBudget:
 
 
 class ParseContext(Record):
-    """Saved queries, parameters and limits of a parse; `stack` are the saved queries in use."""
+    """Saved queries, parameters and limits of a parse; `stack` holds the saved queries in use."""
 
     saved: Mapping[str, str]
     params: Mapping[str, str]
@@ -61,7 +61,7 @@ class ParseContext(Record):
 
 
 class TermParser(ABC):
-    """Parses terms; a subclass parses their operators."""
+    """Parser of terms; a subclass parses their operators."""
 
     def __init__(self, source: Source, context: ParseContext) -> None:
         self._context = context

@@ -1,7 +1,7 @@
 """Syntax tree of a query.
 
-Two trees are equal when they say the same in the same words; where the words stood does not
-count. `str()` of a node is its canonical text: that of a query parses to the same tree.
+Two trees are equal when they have the same words; spans do not count. `str()` of a node is its
+canonical text: that of a query parses to the same tree.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SyntaxNode(Record, uncompared=("span",)):
 class Value(SyntaxNode):
     """A word or a quoted text; a backslash in `text` escapes the next character.
 
-    The quotes are gone: they only keep blanks, commas and parentheses together.
+    The text has no quotes: they only delimit blanks, commas and parentheses.
     """
 
     text: str
@@ -258,7 +258,7 @@ class Clauses(Record):
 class Query(SyntaxNode):
     """A noun, an expression (none selects everything) and clauses.
 
-    Dates in it are those of `zone`; without one, of the zone that the clock has.
+    Dates in it are in `zone`; without one, in the zone of the clock.
 
     Example:
         >>> from cachedb.query.syntax.parser import parse
@@ -279,8 +279,7 @@ class Query(SyntaxNode):
         """Return the intersection of two queries.
 
         Raises:
-            QueryError: The two are about different things, read dates in different zones, or one
-            has clauses.
+            QueryError: The two have different nouns or zones, or one has clauses.
         """
         return self._joined(other, And)
 
@@ -333,7 +332,7 @@ class Query(SyntaxNode):
 
 
 def flat(kind: type[And | Or], operands: Iterable[Expression], span: Span) -> Expression:
-    """Join `operands`, taking those apart that are of the same kind."""
+    """Join `operands`, and flatten those of the same kind."""
     parts: list[Expression] = []
     for operand in operands:
         parts += operand.operands if isinstance(operand, kind) else (operand,)
@@ -358,7 +357,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
 
 
 def walk(node: Expression) -> Iterator[Expression]:
-    """Yield `node` and everything below it, from left to right."""
+    """Yield `node` and its descendants, from left to right."""
     yield node
     for child in children(node):
         yield from walk(child)

@@ -1,7 +1,7 @@
-"""Completion: what can stand at a place of a query that is being written.
+"""Completion: words and values that fit at a position of an unfinished query.
 
-Only the table of words is asked; values that are in the catalog are named, not looked up. A text
-that is not finished does not parse, so this looks at its words alone and never fails.
+Words come from the vocabulary; values of the catalog are named, not looked up. An unfinished text
+does not parse, so completion reads its words alone and never fails.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def complete(
 ) -> Completion:
     """Complete the text at the cursor, by default its end.
 
-    `noun` is what a query without one is about; `saved` are the queries that `@` can name.
+    `noun` is that of a query without one; `saved` are the queries that `@` can name.
 
     Example:
         >>> [word.text for word in complete("refs is:un").words]
@@ -108,7 +108,7 @@ class _Place(Record):
 
     @classmethod
     def at(cls, text: str, sort: Sort) -> _Place:
-        """Read the words before the end of `text`; parentheses change what terms are about."""
+        """Read the words before the end of `text`; parentheses change the sort of terms."""
         sorts, nouns = [sort], [False]
         words: list[list[str]] = [[]]
         start, word = len(text), ""
@@ -319,5 +319,5 @@ def _sort_inside(word: str, before: list[str], sort: Sort) -> Sort:
 
 
 def _last_value(text: str) -> str:
-    """Return the value that is being written: behind the last comma, range or operator."""
+    """Return the unfinished value: the text behind the last comma, range or operator."""
     return re.split(r",|\.\.|[<>=~]+", text)[-1]

@@ -62,7 +62,7 @@ def explain(checked: CheckedQuery, dialect: str) -> Explanation:
 
 
 def query_plan(checked: CheckedQuery, dialect: str, execute: Execute) -> tuple[Any, ...]:
-    """Ask the database for its plan of a query, which is not run; each row is a step."""
+    """Return the plan of the database for a query, which is not run; each row is a step."""
     statement = render(select_rows(checked).select, dialect)
     text = f"{_PREFIXES[dialect]} {statement.text}"
     return tuple(execute(text, statement.bind(checked.values)))

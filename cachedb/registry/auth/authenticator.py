@@ -67,17 +67,16 @@ class Token(NamedTuple):
         try:
             fields = Fields(decode_object(body))
             value = fields.get("token", str) or fields.get("access_token", str)
-            # Servers write these as texts or fractions; without them a token has the least life.
+            # Servers write these as texts or fractions; without them a token gets the shortest
+            # lifetime.
             seconds = fields.damaged().get("expires_in", int) or 0
             issued_at = _time(fields.damaged().get("issued_at", str)) or now
         except InvalidManifest as error:
-            raise RegistryError(
-                f"the token server does not answer with a token: {error}"
-            ) from error
+            raise RegistryError(f"the token server returned no token: {error}") from error
         if not value:
-            raise RegistryError("the token server answers without a token")
+            raise RegistryError("the token server returned no token")
         if not _TOKEN.fullmatch(value):
-            raise RegistryError("the token server answers with a token that no header can hold")
+            raise RegistryError("the token server returned a token that no header can hold")
         life = timedelta(seconds=min(max(seconds, 0), int(_LONGEST_LIFE.total_seconds())))
         return cls(value=value, expires_at=issued_at + max(life, _SHORTEST_LIFE))
 
@@ -94,7 +93,7 @@ def _time(text: str | None) -> datetime | None:
 
 
 class Authenticator:
-    """Makes Authorization headers for one origin, and caches its tokens; thread-safe.
+    """Maker of Authorization headers for one origin, and cache of its tokens; thread-safe.
 
     `credential` finds the credential of a repository; it is called once for each, and only
     after the registry asked for a login. `trust` decides which token servers may receive it, and
@@ -131,7 +130,7 @@ class Authenticator:
             if challenge is None:
                 return None
             if challenge.scheme == "basic":
-                # The registry may not ask for a login at all for this repository.
+                # The registry may require no login for this repository.
                 return self._basic(access) if self._credential_of(access).username else None
             return _bearer(self._token(challenge, access))
 
@@ -143,7 +142,7 @@ class Authenticator:
 
         Raises:
             AuthenticationFailed: There is no better header than the rejected one.
-            UntrustedOrigin: The registry names a token server that must not be asked.
+            UntrustedOrigin: The registry names a token server that is not trusted.
         """
         with self._lock:
             self._offered = challenges.parse(response.header_lines("WWW-Authenticate"))
@@ -201,7 +200,7 @@ class Authenticator:
         realm = challenge.parameters.get("realm", "").partition("#")[0]
         if not realm:
             raise AuthenticationFailed(
-                f"{str(self._origin)!r} asks for a token and does not say where to get it"
+                f"{str(self._origin)!r} asks for a token and does not name its token server"
             )
         if self._trust(realm, self._origin, self._settings) is TokenServerTrust.ANONYMOUS:
             self._warn_of_withheld(credential, realm)
@@ -227,7 +226,8 @@ class Authenticator:
                 raise error
             now = datetime.now(UTC)
             token = Token.parse(response.read(TOKEN_BYTES, "the token"), now)
-        # With a server clock behind ours, every token would be expired on arrival.
+        # The lifetime counts from now: by the time of a server whose clock is behind, every token
+        # would be expired on arrival.
         return token._replace(expires_at=max(token.expires_at, now + _SHORTEST_LIFE))
 
     def _warn_of_withheld(self, credential: Credential, realm: str) -> None:

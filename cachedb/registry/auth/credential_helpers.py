@@ -67,7 +67,7 @@ def parse(response: bytes, program: str) -> Secret:
             username=fields.get("Username", str) or "", secret=fields.get("Secret", str) or ""
         )
     except InvalidManifest as error:
-        raise RegistryError(f"{program!r} does not answer with a secret: {error}") from error
+        raise RegistryError(f"{program!r} did not return a secret: {error}") from error
 
 
 def _run(program: str, server: str) -> tuple[bytes, bool]:

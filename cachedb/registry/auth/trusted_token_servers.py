@@ -27,11 +27,12 @@ def trust_in(realm: str, registry: Origin, settings: RegistrySettings) -> TokenS
     """Decide what the token server at `realm` may receive when `registry` names it.
 
     Credentials go to the origin of the registry itself, over https to a host of the same
-    registrable domain, and to token servers that the user trusts by name. Others are asked
-    anonymously; local addresses and plain http, where the registry is neither, not at all.
+    registrable domain, and to token servers that the user trusts by name. Other servers get
+    anonymous requests; local addresses and plain http get none, unless the registry itself is
+    local or plain http.
 
     Raises:
-        UntrustedOrigin: The token server must not be asked.
+        UntrustedOrigin: The token server is not trusted.
     """
     token_server = Origin.of(realm)
     if token_server == registry:
@@ -65,7 +66,9 @@ def trust_in_redirect_target(
         UntrustedOrigin: The realm is at another origin.
     """
     if Origin.of(realm) != target:
-        raise UntrustedOrigin(f"{str(target)!r} names a token server elsewhere, {redact(realm)!r}")
+        raise UntrustedOrigin(
+            f"{str(target)!r} names a token server at another origin, {redact(realm)!r}"
+        )
     return TokenServerTrust.ANONYMOUS
 
 

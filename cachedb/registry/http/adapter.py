@@ -1,6 +1,6 @@
-"""The requests library, without what it does for a user of browsers.
+"""Adapter of the requests library, without its features for users of browsers.
 
-No environment (``.netrc`` would replace our Authorization), no cookies, no redirects, no
+No environment (``.netrc`` would replace the Authorization header), no cookies, no redirects, no
 decoding, and no rewriting of URLs. Importing this module imports requests: 100 ms.
 """
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from cachedb.registry.http.request import Request, RequestBody
     from cachedb.registry.http.settings import ClientCertificate, RegistrySettings
 
-# Not more: the timeout of a socket is for one block, so this is also the slowest upload.
+# The timeout of a socket applies to one block, so the block size bounds the slowest upload.
 _SEND_BLOCK = 64 * KIB
 
 
 class Adapter(HTTPAdapter):
-    """Sends requests over kept connections, with deadlines, certificates and URLs of ours."""
+    """Sender of requests over kept connections, with deadlines, certificates and raw URLs."""
 
     def __init__(self, settings: RegistrySettings, certificate: ClientCertificate | None) -> None:
         self._deadlines = settings.deadlines
@@ -64,7 +64,7 @@ class Adapter(HTTPAdapter):
                 timeout=(limits.connect_seconds, waiting),
                 proxies={Origin.of(request.url).scheme: proxy.url} if proxy else None,
             )
-        # Beside their own families, requests and urllib3 let ValueError and OSError through.
+        # Beside their own exceptions, requests and urllib3 raise ValueError and OSError.
         except (RequestException, HTTPError, ValueError, OSError) as error:
             raise unavailable(request.url, error, proxy) from error
         finally:
@@ -99,15 +99,15 @@ class Adapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
     ) -> Any:
-        """Choose the pool of a request by its origin, and give it our TLS context."""
+        """Choose the pool of a request by its origin, and set its TLS context."""
         host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, {"ssl_context": self._context} if host["scheme"] == "https" else {}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the TLS context of the connection says which certificates are trusted."""
+        """Do nothing: the TLS context of the connection decides which certificates are trusted."""
 
     def _use_own_pools(self, manager: Any) -> None:
-        """Derive the pools of a manager, for SOCKS or not, from those that it comes with."""
+        """Replace the pool classes of a manager, for SOCKS or not, by subclasses of them."""
         response_class = deadlines.response_class(
             minimum_speed=self._deadlines.minimum_speed,
             speed_seconds=self._deadlines.speed_seconds,
@@ -122,7 +122,7 @@ def _prepared(
     request: Request, headers: Mapping[str, str], body: RequestBody | None
 ) -> PreparedRequest:
     prepared = PreparedRequest()
-    # Not the URL itself, which requests would normalise: a signed URL goes out as it came in.
+    # Not the URL itself, which requests would normalise: a signed URL is sent unchanged.
     prepared.prepare(method=request.method, url=str(Origin.of(request.url)), headers=headers)
     prepared.url = request.url
     if body is not None:
@@ -132,7 +132,7 @@ def _prepared(
 
 
 class _OwnPool:
-    """Mixin for urllib3's connection pools: our response class, and URLs byte for byte.
+    """Mixin for urllib3's connection pools: responses with deadlines, and URLs byte for byte.
 
     urllib3 rewrites the escapes of a URL (``%2f`` becomes ``%2F``), between urlopen() and
     _make_request().

@@ -41,7 +41,7 @@ class APIError(NamedTuple):
 
 
 def parse(body: bytes) -> tuple[APIError, ...]:
-    """Parse an error document; empty if the body is something else."""
+    """Parse an error document; return an empty tuple for any other body."""
     try:
         document = strict_json.decode(body)
     except InvalidManifest:
@@ -81,8 +81,8 @@ class Failure(NamedTuple):
 def failure_of(response: Response, what: str) -> Failure:
     """Read an error response.
 
-    `what` completes "cannot …", as in ``pull 'alpine:3.20'``. A 404 is a plain RegistryError:
-    the caller knows what is absent.
+    `what` completes "cannot …", as in ``pull 'alpine:3.20'``. A 404 is a plain RegistryError: the
+    caller names the absent content.
     """
     body = response.read_start(ERROR_BODY_BYTES.value)
     found = parse(body)
@@ -112,7 +112,7 @@ def _error(
     response: Response, start: str, found: tuple[APIError, ...], body: bytes
 ) -> RegistryError:
     message = f"{start}{_status(response.status)}{_detail(found, body)}"
-    # A proxy answers for the registry where there is no TLS between them and us.
+    # Without TLS, the response may be that of the proxy.
     if response.proxy is not None and response.origin.scheme == "http":
         message += f", through the proxy {response.proxy}"
     match response.status:

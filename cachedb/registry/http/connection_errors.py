@@ -30,7 +30,7 @@ def unavailable(url: str, error: Exception, proxy: Proxy | None) -> RegistryUnav
 
 
 def interrupted(url: str, error: Exception, proxy: Proxy | None) -> RegistryUnavailable:
-    """Make the error for a response whose body broke off, with its cause and its proxy."""
+    """Make the error for a response whose body was interrupted, with its cause and its proxy."""
     return _unavailable(f"interrupted response from {redact(url)!r}", url, error, proxy)
 
 
@@ -113,6 +113,6 @@ def _reason(seen: BaseException) -> str:
 
 
 def _text(error: OSError) -> str:
-    """Return the text of an error without a number, as PySocks has it, or its name."""
+    """Return the text of an error without its number, in the form of PySocks, or its name."""
     text = str(error)
     return repr(text[:_LONGEST_TEXT]) if text else type(error).__name__

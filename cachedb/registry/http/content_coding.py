@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PIECE = MIB
 _LONGEST_MAGIC = 4
 _MOST_CODINGS = 2
-# A coded body may be longer than its content by headers and stored blocks, and not by more.
+# A coded body may be longer than its content by headers and stored blocks only.
 _OVERHEAD = 64 * KIB
 _GZIP_WITH_HEADER = 31
 _ALIASES = {"x-gzip": "gzip"}
@@ -41,13 +41,13 @@ def codings_in(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def decoded(chunks: Iterable[bytes], codings: tuple[str, ...], what: str) -> Iterator[bytes]:
-    """Undo codings, the outermost first; yield pieces of up to a MiB, as they come.
+    """Undo codings, the outermost first; yield pieces of up to a MiB, as they arrive.
 
     Memory is bounded by the piece and the window of the coding; a body of more than twice
     its decoded length is refused.
 
     Raises:
-        WrongContent: The coding is not known, or the bytes do not have it.
+        WrongContent: The coding is unknown, or the bytes are not in it.
     """
     if len(codings) > _MOST_CODINGS:
         raise WrongContent(what, f"it has {len(codings)} content codings")
@@ -59,7 +59,7 @@ def decoded(chunks: Iterable[bytes], codings: tuple[str, ...], what: str) -> Ite
 def decoded_document(
     chunks: Iterable[bytes], codings: tuple[str, ...], what: str
 ) -> Iterator[bytes]:
-    """Undo the codings of a document, which is never compressed itself, if it has them.
+    """Undo the codings of a JSON document that a proxy may have compressed.
 
     Raises:
         WrongContent: It is neither JSON nor in a coding that can be undone.
@@ -108,7 +108,7 @@ def _without(coding: str, chunks: Iterable[bytes], what: str) -> Iterator[bytes]
 
 
 class _Frames:
-    """A decoder of one coding after another: members of gzip, frames of zstd."""
+    """A decoder of consecutive frames of one coding: members of gzip, frames of zstd."""
 
     def __init__(self, coding: str, what: str) -> None:
         self._coding = coding

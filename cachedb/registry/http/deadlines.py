@@ -1,7 +1,7 @@
-"""Responses read with deadlines: for the headers as a whole, and a least speed for bodies.
+"""Responses with deadlines: a time limit for all headers, and a minimum speed for bodies.
 
-A read timeout is a limit on one packet, so a server that sends a byte now and then can hold a
-client as long as it likes. Here the wait for each packet is limited by what is left of the whole.
+A read timeout is a limit on one packet, so a server that sends single bytes can hold a client
+without limit. Here the rest of the total limits the wait for each packet.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _BUFFER = 64 * 1024
 
 
 class _DeadlineReader(io.RawIOBase):
-    """The receiving side of a socket, with a deadline for headers and a least speed for bodies.
+    """The receiving side of a socket, with a deadline for headers and a minimum speed for bodies.
 
-    Only time spent waiting counts, so a slow consumer is not taken for a slow server.
+    Only time spent waiting counts, so a slow consumer does not count as a slow server.
     """
 
     def __init__(self, sock: socket.socket, minimum_speed: int, speed_seconds: float) -> None:
@@ -76,8 +76,8 @@ class _DeadlineReader(io.RawIOBase):
     def _read_available(self, rest: memoryview) -> int:
         """Fill a buffer with the bytes that have arrived, without waiting.
 
-        One read gives a packet, or with TLS a record of 16 KiB; all the layers above cost more
-        than that. The progress of a slow transfer is shown for each packet all the same.
+        One read returns a packet, or with TLS a record of 16 KiB, and the layers above cost more
+        than such a read. A slow transfer still reports progress for each packet.
         """
         count = 0
         self._sock.settimeout(0)

@@ -75,7 +75,7 @@ def unquoted(text: str) -> str:
 def warning_text(header: bytes) -> str | None:
     """Parse a Warning header of the form of the distribution-spec (Warnings).
 
-    That is ``299 - "text"``; another form, or a text with control characters, is None.
+    The form is ``299 - "text"``; any other, or a text with control characters, yields None.
     """
     matched = _WARNING.fullmatch(header)
     if matched is None:
@@ -108,8 +108,8 @@ def content_range_start(header: str) -> int | None:
 def upload_offset(header: str | None) -> int | None:
     """Return how many bytes of an upload the server has, from its ``Range: 0-41`` header.
 
-    Registries send ``0-0`` both for an empty upload and for one byte; it counts as empty, and
-    the one byte is sent again or refused.
+    Registries send ``0-0`` both for an empty upload and for one byte; it counts as empty: the one
+    byte is sent again, and the registry accepts or refuses it.
     """
     matched = _UPLOAD_RANGE.fullmatch(header or "")
     if matched is None or int(matched[1]) != 0:

@@ -1,8 +1,8 @@
 """Origins, and URLs that a server returns: parsing, resolution, redaction.
 
-URL parsers disagree about backslashes, tabs, ``@`` and more, and each disagreement lets one host
-be checked and another one be contacted. So a URL from a server is matched against an allow-list
-of characters before it is parsed.
+URL parsers disagree about backslashes, tabs, ``@`` and more, and with each disagreement one host
+is checked and another one is contacted. So a URL from a server is matched against an allow-list of
+characters before it is parsed.
 """
 
 from __future__ import annotations

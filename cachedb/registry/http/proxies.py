@@ -1,7 +1,7 @@
 """Proxies of the environment, by the rules of Go's golang.org/x/net/http/httpproxy.
 
 The tools beside cachedb (skopeo, crane, docker, regctl) are written in Go, so one setting of
-NO_PROXY has to mean the same to all of them.
+NO_PROXY must have the same meaning in all of them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Proxy(NamedTuple):
         return self.url.lower().startswith("socks")
 
     def check(self) -> None:
-        """Refuse a URL that is none of a proxy, before a request is tried with it.
+        """Refuse a URL that is not that of a proxy, before a request is sent through it.
 
         Raises:
             InvalidInput: The scheme is unknown, or host and port are malformed.
@@ -65,9 +65,9 @@ class Proxy(NamedTuple):
 class Proxies(NamedTuple):
     """The proxies for each scheme of a request, and the hosts that are reached without one.
 
-    `no_proxy` is the comma-separated list of NO_PROXY: ``*``, a domain (``example.com`` stands
-    for itself and its subdomains, ``.example.com`` and ``*.example.com`` for the subdomains
-    only), an IP address, or a network in CIDR notation; all but the last may have a port.
+    `no_proxy` is the comma-separated list of NO_PROXY: ``*``, a domain (``example.com`` matches
+    itself and its subdomains, ``.example.com`` and ``*.example.com`` match subdomains only), an IP
+    address, or a network in CIDR notation; all but the last may have a port.
     """
 
     by_scheme: Mapping[str, Proxy]
@@ -94,7 +94,7 @@ class Proxies(NamedTuple):
         """Return the proxy to an origin, None if it is reached directly; loopback always is.
 
         Raises:
-            InvalidInput: The proxy has a scheme that is not that of a proxy, or no host and port.
+            InvalidInput: The scheme is not that of a proxy, or host and port are missing.
         """
         proxy = self.by_scheme.get(origin.scheme)
         if proxy is None or origin.is_loopback or self._is_direct(origin):
@@ -119,7 +119,7 @@ def _entries(no_proxy: str) -> Iterator[str]:
 
 
 def _matches(entry: str, origin: Origin) -> bool:
-    """Return whether one entry of NO_PROXY stands for an origin."""
+    """Return whether one entry of NO_PROXY matches an origin."""
     if entry == "*":
         return True
     address = _address(origin.host.strip("[]"))

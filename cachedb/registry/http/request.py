@@ -1,4 +1,4 @@
-"""One HTTP request, as it is handed to the transport."""
+"""One HTTP request, as the transport sends it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class RequestBody(Protocol):
 
 
 class Request(NamedTuple):
-    """One HTTP request; `open_body` is called anew for every attempt.
+    """One HTTP request; `open_body` is called once for every attempt.
 
-    `url` goes out byte for byte. `length` is that of the body in bytes. A request that `is_slow`
-    makes the server work before it answers, and has a later deadline.
+    `url` is sent byte for byte. `length` is that of the body in bytes. A request that `is_slow`
+    makes the server work before it responds, and has a later deadline.
     """
 
     method: str

@@ -28,7 +28,7 @@ _WORTH_DRAINING = 64 * KIB
 
 
 class Response:
-    """The response to `request`; `proxy` is the one that it came through, if any."""
+    """The response to `request`; `proxy` is the one that forwarded it, if any."""
 
     def __init__(self, raw: BaseHTTPResponse, request: Request, proxy: Proxy | None) -> None:
         self._raw = raw
@@ -58,11 +58,11 @@ class Response:
 
     @property
     def origin(self) -> Origin:
-        """The origin that answered."""
+        """The origin that responded."""
         return Origin.of(self.request.url)
 
     def header(self, name: str) -> str | None:
-        """Return the value of a header, joined by commas if it is there several times."""
+        """Return the value of a header; the values of several lines are joined by commas."""
         return self._raw.headers.get(name)
 
     def header_lines(self, name: str) -> Sequence[str]:
@@ -78,7 +78,7 @@ class Response:
         """Return the whole document, with its content codings undone if it has any.
 
         Raises:
-            LimitExceeded: There is more than `limit`, or the server says so.
+            LimitExceeded: The body, or its declared length, exceeds `limit`.
             RegistryUnavailable: The connection broke.
             WrongContent: The content coding cannot be undone.
         """
@@ -102,9 +102,9 @@ class Response:
         return bytes(found[:size])
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the body as it is sent, as it arrives, in pieces of up to a MiB.
+        """Yield the coded body as it arrives, in pieces of up to a MiB.
 
-        Content codings are not undone. What arrived before a connection broke is yielded
+        Content codings are not undone. Bytes that arrived before a connection broke are yielded
         before the error is raised.
         """
         while True:

@@ -55,11 +55,11 @@ class RegistrySettings(NamedTuple):
     """Settings for every registry that a command uses.
 
     `insecure_hosts` and `trusted_token_servers` hold ``host`` or ``host:port``: the first are
-    reached over plain http, the second may receive the credentials of any registry. `mirrors`
-    maps a registry, or ``*`` for every one, to the base URLs that a pull tries first.
-    `client_certificates` has registries as keys; each certificate is shown to that registry
-    alone. Up to `connections` to one origin are kept for reuse. `warn` receives one escaped
-    line a warning.
+    reached over plain http, the second may receive the credentials of any registry. `mirrors` maps
+    a registry, or ``*`` for every registry, to the base URLs that a pull tries first.
+    `client_certificates` has registries as keys; each certificate is shown to that registry alone.
+    Up to `connections` to one origin are kept for reuse. `warn` receives one escaped line a
+    warning.
     """
 
     mirrors: Mapping[str, tuple[str, ...]] = MappingProxyType({})

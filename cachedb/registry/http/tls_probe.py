@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def is_spoken_at(origin: Origin, timeout: float) -> bool:
     """Probe a port with a TLS handshake, for up to `timeout` seconds.
 
-    Certificates are not checked: the connection that follows does that.
+    Certificates are not checked here, but by the connection that follows.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

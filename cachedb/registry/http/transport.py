@@ -1,4 +1,4 @@
-"""Requests to one registry and to where it redirects, over kept connections."""
+"""Requests to one registry and to the targets of its redirects, over kept connections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = Logger("cachedb.registry")
 
 
 class Transport:
-    """Sends requests to the registry at `home` and to where it redirects.
+    """Sender of requests to the registry at `home` and to the targets of its redirects.
 
     A client certificate is shown to `home` alone. Several threads may use one transport; they
     share its connections.
@@ -41,7 +41,7 @@ class Transport:
 
         Raises:
             RegistryUnavailable: There was no response.
-            InvalidInput: The environment names a proxy that is none.
+            InvalidInput: The environment names an invalid proxy.
         """
         origin = Origin.of(request.url)
         headers = {
@@ -82,7 +82,8 @@ class Transport:
 
     def _adapter_to(self, origin: Origin) -> Adapter:
         """Return the connections with the client certificate, or those without."""
-        # Late: it imports requests, which a command that sends no request does without.
+        # Imported late, because a command without requests need not import the library of that
+        # name.
         from cachedb.registry.http.adapter import Adapter  # noqa: PLC0415
 
         certificates = self._settings.client_certificates

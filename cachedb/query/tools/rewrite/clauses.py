@@ -8,7 +8,7 @@ from cachedb.query.vocabulary import NOUNS
 
 
 class ClauseRules(WordReader):
-    """Each rule takes its words and returns True, or returns False."""
+    """Each rule consumes its words and returns True, or returns False."""
 
     def _select(self) -> bool:
         if self._next() != "select" or "from" not in map(str.lower, self._left):

@@ -16,7 +16,7 @@ _SIZE: Final = lazy(r"\d+(?:\.\d+)?[KMGTPkm]?i?B?")
 
 
 class FieldRules(WordReader):
-    """Each rule takes its words and returns True, or returns False."""
+    """Each rule consumes its words and returns True, or returns False."""
 
     def _comparison(self) -> bool:
         """Read `larger than 1M`, `over 1M` and `older than 30d`."""
@@ -115,7 +115,7 @@ class FieldRules(WordReader):
 
     def _compared(self, name: str, op: str, *, is_plain: bool) -> bool:
         value = self._value()
-        # Whether more than 30d is earlier or later is not for a rule to say.
+        # Ambiguous: more than 30d may mean earlier or later.
         is_time = FIELDS[self._sort][name].type is Type.TIME and _DATE.fullmatch(value)
         if is_time and op in {"lt", "gt"}:
             op = "before" if op == "lt" else "since"

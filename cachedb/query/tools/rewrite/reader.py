@@ -1,4 +1,4 @@
-"""State of a rewriting: the words that are left and the parts of the query so far."""
+"""State of a rewriting: the remaining words, and the parts of the query so far."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOKEN: Final = lazy(
 
 
 class WordReader:
-    """Takes words from the left, and collects noun, terms and clauses."""
+    """Reader of words from the left, and collector of noun, terms and clauses."""
 
     def __init__(self, text: str, noun: str) -> None:
         self._left: list[str] = _TOKEN.findall(text)
@@ -61,7 +61,7 @@ class WordReader:
         return word in FIELDS[self._sort] and word not in UNQUERIED
 
     def _value(self) -> str:
-        """Take a value; `30 days` is one, and so are values joined by commas."""
+        """Consume a value; `30 days` is one value, and so are values joined by commas."""
         value = self._take()
         while self._next() == "," and self._next(1):
             value += f",{self._take(2)}"
@@ -89,7 +89,7 @@ class WordReader:
         )
 
     def _later_sort(self) -> Sort:
-        """Return the sort of the noun, which may stand behind: `shared layers`."""
+        """Return the sort of the noun, which may follow the word: `shared layers`."""
         if self._noun is None:
             for word in self._left:
                 if word in NOUNS:

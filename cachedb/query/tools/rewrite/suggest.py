@@ -1,6 +1,6 @@
 """Rewriting of plain words, SQL and filters of docker into a valid query, for error messages.
 
-Rules over words, from left to right. What they produce is suggested only if it is a valid query.
+Rules over words, from left to right. Their result is suggested only if it is a valid query.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = lazy(r"[\w.:/@*?\[\]^+\\-]+|\"[^\"]*\"|'[^']*'")
 _LIMIT: Final = 4_000
-"""Characters of a text that is rewritten."""
+"""Maximum number of characters of a text to rewrite."""
 
 
 def suggest(text: str, noun: str, saved: Mapping[str, str]) -> str | None:
@@ -59,7 +59,7 @@ def with_suggestion(
 
 
 class _Rewriter(ClauseRules, FieldRules, TermRules):
-    """Rewrites a text; the order of the rules is that of their precedence."""
+    """Rewriter of a text; the order of the rules is that of their precedence."""
 
     def __init__(self, text: str, noun: str) -> None:
         super().__init__(text, noun)
@@ -82,7 +82,8 @@ class _Rewriter(ClauseRules, FieldRules, TermRules):
             word = self._take()
             if not _PLAIN.fullmatch(word):
                 return None
-            # Two bare words side by side are one reference with both names: none.
+            # Two bare words side by side would mean one reference with both names, which matches
+            # nothing.
             names += word not in {"and", "or"} and self._terms[-1:] != ["or"]
             self._emit(word)
         if not self._has_rewritten or self._is_negated or names > 1:

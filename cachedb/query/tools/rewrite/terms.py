@@ -12,7 +12,7 @@ from cachedb.query.words import SYMBOLS, Sort
 
 
 class TermRules(WordReader):
-    """Each rule takes its words and returns True, or returns False."""
+    """Each rule consumes its words and returns True, or returns False."""
 
     def _negation(self) -> bool:
         word, following = self._next(), self._next(1)

@@ -1,4 +1,4 @@
-"""Words of first attempts that are not words of the query language, and what they mean."""
+"""Words of first attempts that are not words of the query language, with their equivalents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMPARATIVES: Final = {
     "newer": ("created", "since"),
     "younger": ("created", "since"),
 }
-"""The field that is meant if none is written, and the operator."""
+"""The default field, and the operator."""
 UNITS: Final = {
     **dict.fromkeys(("minute", "minutes", "mins"), "min"),
     **dict.fromkeys(("hour", "hours"), "h"),
@@ -70,7 +70,7 @@ FLAGS: Final[dict[str, tuple[str | None, str]]] = {
     "multiplatform": (None, "is:multiarch"),
     "multi-platform": (None, "is:multiarch"),
 }
-"""The noun that is meant if none is written, and the term."""
+"""The default noun, and the term."""
 ARCHITECTURES: Final = frozenset(
     {
         "386", "aarch64", "amd64", "arm", "arm64", "armhf", "i386", "loong64", "mips64le",
