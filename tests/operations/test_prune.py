@@ -320,6 +320,7 @@ def test_a_clock_far_ahead_removes_nothing_by_age(cache: Cache) -> None:
     for rules in (
         PruneRules(unused_for=Age.parse("90d"), keep=(cache.parse("tag:v0"),)),
         PruneRules(drop=(cache.parse("used before 90d"),)),
+        PruneRules(keep_within=Age.parse("90d"), keep=(cache.parse("tag:v0"),)),
     ):
         with pytest.raises(Refused, match="the clock says"):
             planning.plan(cache.layout, cache.catalog, rules, DISK, future)
@@ -335,8 +336,15 @@ def test_a_clock_far_behind_removes_nothing(cache: Cache) -> None:
 
 @pytest.mark.parametrize(
     "rules",
-    [{"unused_for": "25d"}, {"keep_last": 1}, {"keep_within": "25d"}],
-    ids=lambda rules: next(iter(rules)),
+    [
+        {"unused_for": "25d"},
+        {"keep_last": 1},
+        {"keep_within": "25d"},
+        {"drop": ["not used since 25d"]},
+        {"drop": ["used:never"]},
+        {"drop": ["everything"], "keep": ["used since 25d"]},
+    ],
+    ids=str,
 )
 def test_a_catalog_that_was_made_anew_removes_nothing(
     cache: Cache, tree: build.Tree, rules: dict[str, object]

@@ -140,12 +140,94 @@ def test_a_clock_far_ahead_drops_what_a_rule_without_a_time_selects(cache: Cache
     assert [root.name for root in found.removal.roots] == ["example.com/app:v5"]
 
 
-@pytest.mark.parametrize("query", _BY_AGE[:3])
-def test_a_catalog_that_was_made_anew_drops_nothing_by_age(
+@pytest.mark.parametrize(
+    "query",
+    ["tag:used", "registry:created.example.com", "added before 2001-01-01", "used:never",
+     "not top 3 by -added per repo"],
+)  # fmt: skip
+def test_a_clock_far_ahead_does_not_refuse_rules_that_do_not_depend_on_it(
+    cache: Cache, query: str
+) -> None:
+    policy = Policy(drop=(cache.parse(query),), keep=(cache.parse("tag:v0"),))
+    retention.plan(cache.layout, cache.catalog, policy, NOW + timedelta(days=3650))
+
+
+def test_a_clock_far_ahead_makes_no_rule_keep_less(cache: Cache) -> None:
+    drop, keep = cache.parse("everything"), cache.parse("added since 5d or tag:v0")
+    with pytest.raises(Refused, match="the clock says 2036"):
+        retention.plan(
+            cache.layout,
+            cache.catalog,
+            Policy(drop=(drop,), keep=(keep,)),
+            NOW + timedelta(days=3650),
+        )
+
+
+_BY_USE = [
+    "not used since 90d",
+    "not pulled since 90d",
+    "used before 90d or used:never",
+    "used:never",
+    "pulled:never,..90d",
+    "not (tag:v9 or used since 90d)",
+    "not top 1 by -used per repo",
+    "not top 1 by -added per repo",
+    "not top 1 by added",
+    "@stale",
+]
+
+
+@pytest.mark.parametrize("query", [*_BY_AGE[:3], *_BY_USE])
+def test_a_catalog_that_was_made_anew_drops_nothing_for_its_times(
     cache: Cache, tree: build.Tree, query: str
 ) -> None:
+    cache.save_query("stale", "tag:v1,v2 and not used since 90d")
     cache.close()
     (tree.path / ".cachedb" / "index.db").unlink()
     with Cache.open(tree.path) as opened:
         found = opened.plan_retention(Policy(drop=(opened.parse(query),)))
         assert found.removal.roots == ()
+        keep_only = Policy(drop=(~opened.parse("used since 30d"),))
+        assert opened.plan_retention(keep_only).removal.roots == ()
+
+
+@pytest.mark.parametrize("query", ["used since 30d", "top 1 by -used per repo", "not used:never"])
+def test_a_catalog_that_was_made_anew_keeps_what_may_have_been_used(
+    cache: Cache, tree: build.Tree, query: str
+) -> None:
+    cache.close()
+    (tree.path / ".cachedb" / "index.db").unlink()
+    with Cache.open(tree.path) as opened:
+        policy = Policy(drop=(opened.parse("everything"),), keep=(opened.parse(query),))
+        assert opened.plan_retention(policy).removal.roots == ()
+
+
+def test_what_stays_for_an_unknown_time_is_told(cache: Cache, tree: build.Tree) -> None:
+    cache.close()
+    (tree.path / ".cachedb" / "index.db").unlink()
+    with Cache.open(tree.path) as opened:
+        policy = Policy(drop=(opened.parse("tag:v1,v2 not used since 90d"),))
+        (note,) = opened.plan_retention(policy).notes
+    assert note.startswith(
+        "2 names stay although 'refs tag:v1,v2 and not used since 90d' selects them: "
+    )
+    assert "does not know when images arrived or were used before" in note
+
+
+def test_a_name_goes_when_the_record_of_uses_is_as_old_as_the_rule_asks(
+    cache: Cache, tree: build.Tree
+) -> None:
+    cache.close()
+    (tree.path / ".cachedb" / "index.db").unlink()
+    with Cache.open(tree.path) as opened:
+        policy = Policy(drop=(opened.parse("tag:v* not used since 90d"),))
+        for days, count in ((89, 0), (91, 6)):
+            later = datetime.now(UTC) + timedelta(days=days)
+            found = retention.plan(opened.layout, opened.catalog, policy, later)
+            assert len(found.removal.roots) == count
+
+
+def test_a_name_that_was_never_used_counts_from_its_arrival(cache: Cache) -> None:
+    assert dropped(cache, drop=["not used since 25d"], keep=["example.com/pinned"]) == {
+        f"example.com/app:v{n}" for n in (3, 4, 5)
+    }

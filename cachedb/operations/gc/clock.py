@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import Refused
 from cachedb.operations.sync import history
-from cachedb.patterns import lazy
-from cachedb.query.semantics.times import from_microseconds
-from cachedb.query.syntax.tree import Saved, walk
+from cachedb.query.semantics.times import from_microseconds, is_relative
+from cachedb.query.syntax.tree import Compare, Match, walk
+from cachedb.query.vocabulary import FIELDS
+from cachedb.query.words import Type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,19 +20,28 @@ if TYPE_CHECKING:
     from cachedb.query.syntax.tree import Query
 
 _MOST: Final = timedelta(days=180)
-_TIMES: Final = lazy(r"\b(?:used|pulled|added|created)\b")
+_TIMES: Final = frozenset(
+    field.name
+    for fields in FIELDS.values()
+    for field in fields.values()
+    if field.type is Type.TIME
+)
 
 
-def reads_times(queries: Iterable[Query]) -> bool:
-    """Return whether a query, or a saved one that it uses, may select by a time of an image."""
-    return any(_TIMES.search(text) for query in queries for text in _texts(query))
+def reads_clock(queries: Iterable[Query]) -> bool:
+    """Return whether a query, or a saved one that it uses, selects by an age.
 
-
-def _texts(query: Query) -> Iterable[str]:
-    yield str(query)
-    for node in walk(query.expression) if query.expression else ():
-        if isinstance(node, Saved):
-            yield str(node.query)
+    `used before 90d` does, and `used before 2026-01-01` does not: its result is the same whatever
+    the clock says. Neither does an order by a time.
+    """
+    return any(
+        isinstance(node, Match | Compare)
+        and node.path.field in _TIMES
+        and any(is_relative(value.text) for value in node.values)
+        for query in queries
+        if query.expression is not None
+        for node in walk(query.expression)
+    )
 
 
 def check(layout: Layout, times: Iterable[int], now: datetime) -> None:

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.statements import garbage, refs
 from cachedb.errors import Refused
-from cachedb.operations.gc import clock, weak_roots
+from cachedb.operations.gc import clock, unknown_times, weak_roots
 from cachedb.operations.gc.remove import RemovalPlan
 from cachedb.operations.read import resolve, usage
-from cachedb.operations.read.run_query import select_ids
 from cachedb.operations.read.targets import refuse_lists, refuse_other_sorts
-from cachedb.query.semantics.check import check
 from cachedb.query.semantics.times import microseconds
 from cachedb.query.syntax.tree import Saved, walk
 from cachedb.records import Record, brief_repr
@@ -103,15 +101,12 @@ def plan(
     for query in (*policy.drop, *policy.keep):
         refuse_other_sorts(query)
         refuse_lists(query)
-    if clock.reads_times(policy.drop) and not policy.trusts_clock:
+    if clock.reads_clock((*policy.drop, *policy.keep)) and not policy.trusts_clock:
         with catalog.reading() as connection:
             clock.check(layout, _times(connection, microseconds(moment)), moment)
-    dropping = [
-        (str(query), frozenset(select_ids(catalog, query, moment))) for query in policy.drop
-    ]
-    keeping = [
-        (str(query), frozenset(select_ids(catalog, query, moment))) for query in policy.keep
-    ]
+    selected = [unknown_times.to_remove(catalog, query, moment) for query in policy.drop]
+    dropping = [(str(q), s.ids) for q, s in zip(policy.drop, selected, strict=True)]
+    keeping = [(str(q), unknown_times.to_keep(catalog, q, moment)) for q in policy.keep]
     for text, ids in keeping:
         if not ids:
             raise Refused(
@@ -137,9 +132,7 @@ def plan(
     return RetentionPlan(
         decisions=decisions,
         removal=RemovalPlan(roots=tuple(dropped), freed=freed, weak=tuple(weak)),
-        notes=tuple(
-            dict.fromkeys(note for q in policy.drop for note in check(q, now=moment).notes)
-        ),
+        notes=unknown_times.notes(policy.drop, selected, moment),
         saved=tuple(dict.fromkeys(_saved_in((*policy.drop, *policy.keep)))),
     )
 

@@ -7,20 +7,18 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import Refused
+from cachedb.operations.gc import unknown_times
 from cachedb.operations.prune.limits import Reasons
-from cachedb.operations.read.run_query import select_ids
 from cachedb.operations.read.targets import refuse_lists, refuse_other_sorts
-from cachedb.query.semantics.check import check
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from cachedb.catalog.connect import Catalog
     from cachedb.operations.prune.candidates import Inventory, PruneCandidate
     from cachedb.operations.prune.rules import PruneRules
-    from cachedb.query.syntax.tree import Query
 
 PINNED: Final = "pinned"
 UNTAGGED: Final = "untagged"
@@ -47,20 +45,20 @@ class Matches(Record):
         for query in (*rules.keep, *rules.drop):
             refuse_other_sorts(query)
             refuse_lists(query)
-        keep = tuple(_selected(catalog, rules.keep, now))
+        keep = tuple((str(q), unknown_times.to_keep(catalog, q, now)) for q in rules.keep)
         for text, ids in keep:
             if not ids:
                 raise Refused(
                     f"the rule to keep {text!r} matches nothing",
                     hint="leave it out if that is as it should be",
                 )
-        notes = (note for query in rules.drop for note in check(query, now=now).notes)
+        selected = [unknown_times.to_remove(catalog, query, now) for query in rules.drop]
         return cls(
             rules=rules,
             now=now,
             keep=keep,
-            drop=tuple(_selected(catalog, rules.drop, now)),
-            notes=tuple(dict.fromkeys(notes)),
+            drop=tuple((str(q), s.ids) for q, s in zip(rules.drop, selected, strict=True)),
+            notes=unknown_times.notes(rules.drop, selected, now),
         )
 
     def reasons(self, inventory: Inventory) -> Reasons:
@@ -115,13 +113,6 @@ class Matches(Record):
                     reason = f"older than the catalog, order in {label} unknown"
                 found.setdefault(each, reason)
         return found
-
-
-def _selected(
-    catalog: Catalog, queries: Iterable[Query], now: datetime
-) -> Iterator[tuple[str, frozenset[int]]]:
-    for query in queries:
-        yield str(query), frozenset(select_ids(catalog, query, now))
 
 
 def _groups(

@@ -113,7 +113,9 @@ def plan(
 
 
 def _removes_by_age(rules: PruneRules) -> bool:
-    return rules.unused_for is not None or clock.reads_times(rules.drop)
+    """Return whether names go, or do not stay, for an age that counts from now."""
+    ages = (rules.unused_for, rules.keep_within)
+    return any(age is not None for age in ages) or clock.reads_clock((*rules.drop, *rules.keep))
 
 
 def _remove_by_rules(

@@ -75,6 +75,14 @@ def parse(text: str, span: Span, now: datetime) -> Period:
     raise _not_a_time(text, span)
 
 
+def is_relative(text: str) -> bool:
+    """Return whether a date, an age or a range of them depends on the clock."""
+    return any(
+        part in {"now", "today", "yesterday"} or _AGE.fullmatch(part) is not None
+        for part in text.split("..")
+    )
+
+
 def parse_zone(text: str) -> tzinfo:
     """Read the time zone that dates are in: `Europe/Berlin`, `+02:00` or `UTC`.
 

@@ -13,7 +13,7 @@ from cachedb.query.syntax import quoting
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import tzinfo
 
 
@@ -361,6 +361,29 @@ def walk(node: Expression) -> Iterator[Expression]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def with_terms(node: Expression, change: Callable[[Term], Expression]) -> Expression:
+    """Return `node` with each term without an operand replaced by what `change` makes of it.
+
+    Terms of saved queries are replaced too.
+    """
+    match node:
+        case Not():
+            return node.replace(operand=with_terms(node.operand, change))
+        case And() | Or():
+            return flat(
+                type(node), (with_terms(each, change) for each in node.operands), node.span
+            )
+        case Quantified() | Call() if node.operand is not None:
+            return node.replace(operand=with_terms(node.operand, change))
+        case Top() if node.of is not None:
+            return node.replace(of=with_terms(node.of, change))
+        case Saved() if node.query.expression is not None:
+            expression = with_terms(node.query.expression, change)
+            return node.replace(query=node.query.replace(expression=expression))
+        case _:
+            return change(node)
 
 
 def _listed(items: Iterable[object]) -> str:
