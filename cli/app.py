@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from cachedb.cli.command import SHARED, Command, behind_the_command, write_options
 from cachedb.cli.errors.report import preselect_format, report
 from cachedb.cli.errors.usage import converting_usage_errors, no_such_command
-from cachedb.cli.render.output import tell
+from cachedb.cli.render.output import print_stderr
 from cachedb.errors import CacheError, InvalidInput
 from cachedb.version import VERSION
 
@@ -210,7 +210,7 @@ def main() -> None:
         report(error)
         sys.exit(error.exit_code)
     except (_Interrupted, KeyboardInterrupt) as error:
-        tell(f"cachedb: interrupted{error}")
+        print_stderr(f"cachedb: interrupted{error}")
         # sys.exit would wait for the threads of transfers, which a registry may keep waiting.
         sys.stderr.flush()
         os._exit(_INTERRUPTED)

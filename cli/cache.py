@@ -36,6 +36,6 @@ def command(
     del question
     folder = str(cache_folder(cache).absolute())
     if form is Format.TABLE:
-        output.say(output.show(folder))
+        output.print_stdout(output.show(folder))
     else:
         tables.render((Column("dir"),), [(folder,)], form)

@@ -20,11 +20,11 @@ from cachedb.cli.render import output
 from cachedb.cli.render.actions import print_items
 from cachedb.cli.render.removals import (
     REMOVALS,
+    print_pinned,
+    print_unpublished,
     raise_registry_error,
     rows_of_pinned,
     rows_of_removal,
-    tell_pinned,
-    unpublished,
 )
 from cachedb.cli.render.tables import Format
 
@@ -75,25 +75,26 @@ def command(
     freed = None if report is None else report.freed
     if quiet:
         for root in roots:
-            output.say(root.digest)
+            output.print_stdout(root.digest)
     elif form is Format.TABLE:
         for root in roots:
-            output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
+            output.print_stdout(f"{output.show(root.name or '<none>')}  {root.digest}")
     else:
         rows = [*rows_of_removal(roots, answers, is_done=not dry_run), *rows_of_pinned(plan)]
         summary = {"removed": len(roots), "freed": freed, "is_dry_run": dry_run}
         print_items(REMOVALS, rows, summary, form)
     if not quiet:
-        tell_pinned(plan)
-        _tell(len(roots), answers, freed, folder)
+        print_pinned(plan)
+        _print_outcome(len(roots), answers, freed, folder)
     raise_registry_error(answers)
 
 
-def _tell(names: int, answers: Sequence[Published], freed: int | None, folder: str) -> None:
-    for root, why in unpublished(answers):
-        output.tell(f"kept {root.name or root.digest}: {why}")
+def _print_outcome(
+    names: int, answers: Sequence[Published], freed: int | None, folder: str
+) -> None:
+    print_unpublished(answers)
     what = output.count(names, "name")
     if freed is None:
-        output.tell(f"would remove {what} from {folder}")
+        output.print_stderr(f"would remove {what} from {folder}")
     else:
-        output.tell(f"removed {what} from {folder}; freed {output.size(freed)}")
+        output.print_stderr(f"removed {what} from {folder}; freed {output.size(freed)}")

@@ -88,6 +88,6 @@ def _found(key: str, settings: Sequence[ListedSetting]) -> ListedSetting:
 def _print(settings: Sequence[Any], form: str, *, is_value: bool) -> None:
     if is_value and form is Format.TABLE:
         for _, value, _ in settings:
-            output.say(output.show(output.text_of(value)))
+            output.print_stdout(output.show(output.text_of(value)))
     else:
         tables.render(_COLUMNS, settings, form)

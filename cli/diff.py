@@ -71,7 +71,7 @@ def _print_lines(lines: Iterator[str]) -> None:
     """Print the lines of a diff: unchanged into a pipe, with escapes on a terminal."""
     if sys.stdout.isatty():
         for line in lines:
-            output.say("\t".join(map(output.show, line.split("\t"))))
+            output.print_stdout("\t".join(map(output.show, line.split("\t"))))
         return
     sys.stdout.flush()
     for line in lines:

@@ -55,10 +55,10 @@ def command(
     folder = cache_folder(cache)
     if restore_names:
         names = Cache.restore_names(folder)
-        output.tell(f"restored {output.count(names, 'name')}")
+        output.print_stderr(f"restored {output.count(names, 'name')}")
     if rebuild:
         made = Cache.rebuild(folder)
-        output.tell(
+        output.print_stderr(
             f"rebuilt the catalog; kept {output.count(made.user_state, 'fact')} of the old one"
         )
     found = Cache.examine(folder)
@@ -74,7 +74,7 @@ def command(
     if quiet:
         return
     left = sum(each.code in LEFT_BY_KILLED for each in found)
-    output.tell(
+    output.print_stderr(
         f"no faults; {output.count(left, 'leftover')} of killed operations"
         if left
         else "no findings"

@@ -82,10 +82,10 @@ def command(
         else:
             output_file.write(outfile, chunks)
     for note in plan.notes:
-        output.tell(f"cachedb: {output.show(note)}")
+        output.print_stderr(f"cachedb: {output.show(note)}")
     if not quiet and listed is Format.TABLE:
         for image in plan.images:
-            _tell(image)
+            _print_outcome(image)
     elif outfile != "-":
         summary = {"images": len(plan.images), "outfile": outfile, "format": str(archive)}
         print_items(_COLUMNS, plan.images, summary, "{digest}" if quiet else listed)
@@ -127,7 +127,7 @@ def _check_outfile(outfile: str, listed: str, root: Path) -> None:
         output_file.refuse_inside(root, outfile)
 
 
-def _tell(image: Exported) -> None:
-    output.tell(f"{image.name or '<none>'}  {image.digest}")
+def _print_outcome(image: Exported) -> None:
+    output.print_stderr(f"{image.name or '<none>'}  {image.digest}")
     if image.left_out:
-        output.tell(f"skipped platforms that were not pulled: {', '.join(image.left_out)}")
+        output.print_stderr(f"skipped platforms that were not pulled: {', '.join(image.left_out)}")

@@ -76,10 +76,10 @@ def command(
         found = opened.files(name, path or "/", wanted)
     if tree:
         for line in _tree(found):
-            output.say(line)
+            output.print_stdout(line)
     elif quiet:
         for file in found:
-            output.say(output.show(file.path), end)
+            output.print_stdout(output.show(file.path), end)
     elif form is Format.TABLE:
         rows = (_long(file) for file in found)
         tables.render(_COLUMNS[:_LONG], rows, form, head=False)

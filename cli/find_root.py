@@ -31,7 +31,7 @@ def command(
     roots = read_catalog(cache, lambda ask: find_roots(ask, name))
     if quiet:
         for root in roots:
-            output.say(root.digest)
+            output.print_stdout(root.digest)
         return
     rows = ((root.name, root.digest, root.media_type, root.size) for root in roots)
     tables.render(_COLUMNS, rows, form)

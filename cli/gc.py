@@ -19,16 +19,16 @@ from cachedb.cli.options.policies import (
     WhereBlobsOption,
     policy_of,
 )
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, read_query, tell_coverage
+from cachedb.cli.options.query import ParamOption, TimeZoneOption, print_coverage, read_query
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output
 from cachedb.cli.render.plans import (
+    print_blob_summary,
     print_plan,
+    print_policy_summary,
     rows_of,
     rows_of_kept,
     summary_of,
-    tell_blobs,
-    tell_policy,
 )
 from cachedb.cli.render.tables import Format
 
@@ -79,7 +79,7 @@ def command(
         policy = policy_of(opened, drop, keep, keep_only, max_drop, trust_clock, param, tz)
         if not quiet:
             of_policy = () if policy is None else (*policy.drop, *policy.keep)
-            tell_coverage(opened, (*of_policy, *filter(None, (chosen,))))
+            print_coverage(opened, (*of_policy, *filter(None, (chosen,))))
         retention = None if policy is None else opened.plan_retention(policy)
         removal = None if retention is None else retention.removal
         held = opened.kept_besides(removal) if removal and (dry_run or explain) else ()
@@ -96,34 +96,34 @@ def command(
             rows += rows_of_kept(opened.kept() if removal is None else held)
         report = None if dry_run else opened.collect(plan)
     if quiet:
-        _say_digests(plan)
+        _print_digests(plan)
         return
     print_plan(retention, rows, summary_of(retention, plan, report), form)
-    _tell(retention, held, plan, report)
+    _print_outcome(retention, held, plan, report)
 
 
-def _say_digests(plan: GCPlan) -> None:
+def _print_digests(plan: GCPlan) -> None:
     for candidate in plan.garbage:
-        output.say(candidate.digest)
+        output.print_stdout(candidate.digest)
 
 
-def _tell(
+def _print_outcome(
     retention: RetentionPlan | None,
     held: Sequence[Kept],
     plan: GCPlan,
     report: GCReport | None,
 ) -> None:
     if retention is not None:
-        tell_policy(retention)
-        _tell_names(retention, held, is_done=report is not None)
-    tell_blobs(plan, report)
+        print_policy_summary(retention)
+        _print_names(retention, held, is_done=report is not None)
+    print_blob_summary(plan, report)
 
 
-def _tell_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> None:
+def _print_names(plan: RetentionPlan, held: Sequence[Kept], *, is_done: bool) -> None:
     names = output.count(len(plan.removal.roots), "name")
     if is_done:
-        output.tell(f"removed {names}")
+        output.print_stderr(f"removed {names}")
         return
     freed = output.size(plan.removal.freed)
-    output.tell(f"would remove {names}; gc can then free {freed}")
-    output.tell_shared(held)
+    output.print_stderr(f"would remove {names}; gc can then free {freed}")
+    output.print_shared_blobs(held)

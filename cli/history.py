@@ -52,7 +52,7 @@ def command(
     if quiet:
         for step in reversed(steps):
             if step.layer is not None:
-                output.say(step.layer.digest)
+                output.print_stdout(step.layer.digest)
         return
     tables.render(_COLUMNS, _rows(steps, tz), form)
 

@@ -66,7 +66,7 @@ def command(
                 imported += images
                 arrived += [each.name or str(each.descriptor.digest) for each in images]
                 if not images:
-                    output.tell(f"{file}: no images")
+                    output.print_stderr(f"{file}: no images")
         finally:  # a file that fails does not undo those before it
             if form is not Format.TABLE and not quiet:
                 summary = {"images": len(imported), "new": sum(each.is_new for each in imported)}
@@ -95,14 +95,14 @@ def _open(file: str) -> BinaryIO:
 def _print(imported: Sequence[Imported], form: str, *, quiet: bool) -> None:
     for image in imported:
         if quiet:
-            output.say(image.descriptor.digest)
+            output.print_stdout(image.descriptor.digest)
         elif form is Format.TABLE:
             state = f"replaced {image.replaced}" if image.replaced else _state(image)
-            output.say(
+            output.print_stdout(
                 f"{output.show(image.name or '<none>')}  {image.descriptor.digest}  {state}"
             )
         for digest in () if quiet else image.missing:
-            output.tell(f"warning: {digest} is not in the archive")
+            output.print_stderr(f"warning: {digest} is not in the archive")
 
 
 def _row(image: Imported) -> tuple[object, ...]:

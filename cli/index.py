@@ -51,7 +51,7 @@ def command(
         if drop:
             existed = opened.drop_files_index()
             if not quiet:
-                output.tell(
+                output.print_stderr(
                     "removed the index of files" if existed else "there is no index of files"
                 )
             return
@@ -61,7 +61,7 @@ def command(
     if form is not Format.TABLE:
         tables.render_tree(_json(found), form)
     elif not quiet:
-        output.tell(_summary(found))
+        output.print_stderr(_summary(found))
     if found.unread:
         image = found.unread[0]
         images = output.count(len(found.unread), "image")

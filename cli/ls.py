@@ -22,8 +22,8 @@ from cachedb.cli.options.query import (
     TimeZoneOption,
     WhereOption,
     clauses,
+    print_coverage,
     read_query,
-    tell_coverage,
 )
 from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
@@ -94,7 +94,7 @@ def command(
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)
         if not quiet:
-            tell_coverage(opened, (query,))
+            print_coverage(opened, (query,))
         fields = tables.fields_of(form)
         is_listing = not query.clauses.show and not query.clauses.group
         has_all = {column.name for column in _COLUMNS}.issuperset(fields)
@@ -119,7 +119,7 @@ def _print(
     if quiet:
         for listing in listed:
             for digest in listing.digests:
-                output.say(digest, end)
+                output.print_stdout(digest, end)
         return
     rows: list[tuple[object, ...]] = [
         (

@@ -59,14 +59,14 @@ def command(
     with open_cache(cache) as opened:
         match action:
             case PolicyAction.SHOW:
-                output.say(_stored(opened).rstrip("\n"))
+                output.print_stdout(_stored(opened).rstrip("\n"))
             case PolicyAction.EDIT:
                 _edit(opened, file)
             case PolicyAction.CHECK:
                 text = _stored(opened) if file is None else _read(file)
                 opened.policy_rules(text).check()
                 if not quiet:
-                    output.tell("the policy is valid")
+                    output.print_stderr("the policy is valid")
             case PolicyAction.APPLY:
                 rules = opened.policy_rules(_stored(opened))
                 rules = rules.replace(may_remove_all=all_, trusts_clock=trust_clock)
@@ -97,10 +97,10 @@ def _edit(opened: Cache, file: Path | None) -> None:
     before = opened.policy()
     text = edited(before or TEMPLATE, ".toml") if file is None else _read(file)
     if text == before:
-        output.tell("the policy is unchanged")
+        output.print_stderr("the policy is unchanged")
         return
     opened.set_policy(text)
-    output.tell("removed the policy" if not text.strip() else "stored the policy")
+    output.print_stderr("removed the policy" if not text.strip() else "stored the policy")
 
 
 def _read(file: Path) -> str:

@@ -21,8 +21,8 @@ from cachedb.cli.options.query import (
     SortOption,
     TimeZoneOption,
     clauses,
+    print_coverage,
     read_query,
-    tell_coverage,
 )
 from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.answers import print_answer, print_explanation
@@ -111,14 +111,14 @@ def command(
                 print_explanation(opened.explain(query), only_sql=sql)
             else:
                 if not quiet:
-                    tell_coverage(opened, (query,))
+                    print_coverage(opened, (query,))
                 answer = opened.query(query.showing(tables.fields_of(form)))
                 print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
 
 
 def _save(opened: Cache, name: str, words: list[str], doc: str | None) -> None:
     opened.save_query(name, " ".join(words), doc)
-    output.tell(f"saved as @{name}: {opened.parse(words)}")
+    output.print_stderr(f"saved as @{name}: {opened.parse(words)}")
 
 
 def _check(opened: Cache, form: str) -> None:

@@ -22,12 +22,11 @@ from cachedb.cli.render import output
 from cachedb.cli.render.actions import print_items
 from cachedb.cli.render.removals import (
     REMOVALS,
+    print_names_that_stay,
     raise_registry_error,
     rows_of_others,
     rows_of_removal,
     rows_of_unreadable,
-    tell_kept,
-    unpublished,
 )
 from cachedb.cli.render.tables import Format
 from cachedb.errors import InvalidInput
@@ -114,8 +113,8 @@ def command(
         summary = {"removed": entries, "freeable": plan.freed, "is_dry_run": dry_run}
         print_items(REMOVALS, rows, summary, form)
     if not quiet:
-        _tell(plan, answers, entries, is_done=not dry_run)
-        output.tell_shared(held)
+        _print_outcome(plan, answers, entries, is_done=not dry_run)
+        output.print_shared_blobs(held)
     raise_registry_error(answers)
 
 
@@ -127,23 +126,23 @@ def _refuse_absent(plan: RemovalPlan) -> None:
 def _print_removed(plan: RemovalPlan, removed: Sequence[Root], *, quiet: bool) -> None:
     for root in removed:
         name = output.show(root.name or "<none>")
-        output.say(root.digest if quiet else f"{name}  {root.digest}")
+        output.print_stdout(root.digest if quiet else f"{name}  {root.digest}")
     for entry in plan.unreadable:
-        output.say(entry.address if quiet else f"<unreadable>  {entry.address}")
+        output.print_stdout(entry.address if quiet else f"<unreadable>  {entry.address}")
 
 
 def _confirm(plan: RemovalPlan) -> None:
     """Print the selected names and ask for confirmation."""
     for root in plan.roots:
-        output.tell(f"{root.name or '<none>'}  {root.digest}")
+        output.print_stderr(f"{root.name or '<none>'}  {root.digest}")
     confirm(f"remove {output.count(len(plan.roots), 'name')}")
 
 
-def _tell(plan: RemovalPlan, answers: Sequence[Published], names: int, *, is_done: bool) -> None:
-    for error in plan.absent:
-        output.tell(f"{error}" + (f" ({error.hint})" if error.hint else ""))
-    for root, why in unpublished(answers):
-        output.tell(f"kept {root.name or root.digest}: {why}")
-    tell_kept(plan)
+def _print_outcome(
+    plan: RemovalPlan, answers: Sequence[Published], names: int, *, is_done: bool
+) -> None:
+    print_names_that_stay(plan, answers)
     done = "removed" if is_done else "would remove"
-    output.tell(f"{done} {output.count(names, 'name')}; gc can free {output.size(plan.freed)}")
+    output.print_stderr(
+        f"{done} {output.count(names, 'name')}; gc can free {output.size(plan.freed)}"
+    )

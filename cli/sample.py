@@ -31,4 +31,4 @@ def command(
         tables.render((Column("path"),), [(str(path),) for path in paths], form)
     elif not quiet:
         for path in paths:
-            output.say(output.show(str(path)))
+            output.print_stdout(output.show(str(path)))

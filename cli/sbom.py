@@ -74,7 +74,7 @@ def command(
             if not documents:
                 raise _no_document(name, wanted)
             for digest in dict.fromkeys(documents):
-                output.say(digest)
+                output.print_stdout(digest)
         elif form in _DOCUMENTS:
             _print_documents(opened, name, wanted, form)
         else:
@@ -103,7 +103,7 @@ def _print(found: Sbom) -> None:
         sys.stdout.buffer.write(found.content + b"\n")
         return
     # The same text, with escapes for control characters.
-    output.say("".join(map(_escaped, found.content.decode())))
+    output.print_stdout("".join(map(_escaped, found.content.decode())))
 
 
 def _escaped(character: str) -> str:
@@ -126,7 +126,7 @@ def _list_packages(cache: Cache, name: str, platform: Platform | None, form: str
     tables.render(_COLUMNS, rows, form)
     if listing.incomplete:
         first = listing.incomplete[0]
-        output.tell(
+        output.print_stderr(
             f"cachedb: {output.count(len(listing.incomplete), 'SBOM')} read in part: "
             f"{output.show(str(first.digest))}: {output.show(first.why)}"
         )

@@ -23,14 +23,14 @@ def command(
         found = opened.inspect(name)
     if quiet:
         for root in found.image.roots:
-            output.say(root.digest)
+            output.print_stdout(root.digest)
         return
     details = found.to_json()
     if form is not Format.TABLE:
         tables.render_tree(details, form)
         return
     for line in _lines(details, indent=""):
-        output.say(line)
+        output.print_stdout(line)
 
 
 def _lines(value: object, indent: str) -> list[str]:

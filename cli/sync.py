@@ -95,9 +95,9 @@ def command(
             failures = (*plan.failures, *report.failures)
             removed = _prune(opened, plan) if prune and not failures else ()
     if prune and failures:
-        output.tell("removed nothing: not everything was mirrored")
+        output.print_stderr("removed nothing: not everything was mirrored")
     for name in () if quiet else removed:
-        output.tell(f"removed {name}")
+        output.print_stderr(f"removed {name}")
     print_report(report._replace(failures=failures), form, quiet=quiet)
 
 
@@ -132,12 +132,12 @@ def _print_plan(plan: SyncPlan, form: str, *, quiet: bool) -> None:
 
     if quiet or form is Format.TABLE:
         for reference in plan.references:
-            output.say(str(reference))
+            output.print_stdout(str(reference))
     else:
         rows = ((str(each), "would pull") for each in plan.references)
         summary = {"images": len(plan.references), "failed": len(plan.failures)}
         print_items((Column("name"), Column("state")), rows, summary, form)
     for repository, error in plan.failures[:-1]:
-        output.tell(f"cachedb: {repository.familiar}: {error}")
+        output.print_stderr(f"cachedb: {repository.familiar}: {error}")
     if plan.failures:
         raise plan.failures[-1][1]

@@ -37,13 +37,13 @@ def command(
         tagged = [opened.tag(source, each) for each in references]
     if quiet:
         for each in tagged:
-            output.say(each.digest)
+            output.print_stdout(each.digest)
         return
     states = ["moved" if t.replaced else "new" if t.is_new else "unchanged" for t in tagged]
     if form is Format.TABLE:
         for each, state in zip(tagged, states, strict=True):
             told = f"moved from {each.replaced}" if each.replaced else state
-            output.say(f"{output.show(each.name)}  {each.digest}  {told}")
+            output.print_stdout(f"{output.show(each.name)}  {each.digest}  {told}")
         return
     rows = (
         (each.name, each.digest, state, each.replaced)

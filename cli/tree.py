@@ -28,14 +28,14 @@ def command(
         root = opened.tree(name)
     if quiet:
         for digest in _digests(root):
-            output.say(digest)
+            output.print_stdout(digest)
     elif form is Format.TABLE:
         for line in _lines(root):
-            output.say(line)
+            output.print_stdout(line)
     else:
         tables.refuse_columns(form)
         text = "".join(_json_pieces(root, is_indented=form is Format.JSON))
-        output.say(tables.printable_json(text))
+        output.print_stdout(tables.printable_json(text))
 
 
 # Iterative, because GRAPH_DEPTH allows more nesting than the recursion limit of Python and of its

@@ -103,16 +103,16 @@ def _print(found: Verification, repairs: Sequence[Repair] | None, form: str) -> 
     if found.unlisted:
         from cachedb import limits
 
-        output.tell(
+        output.print_stderr(
             f"{output.count(found.unlisted, 'more missing blob')} not listed "
             f"(limit: {limits.VERIFY_FINDINGS.variable})"
         )
-    output.tell(
+    output.print_stderr(
         f"verified {output.count(found.blobs, 'blob')} ({output.size(found.bytes)}), {wrong}"
     )
     if repairs is not None:
         repaired_now = sum(each.source is not None for each in repairs)
-        output.tell(f"repaired {output.count(repaired_now, 'blob')}")
+        output.print_stderr(f"repaired {output.count(repaired_now, 'blob')}")
 
 
 def _end(found: Verification, repairs: Sequence[Repair] | None) -> None:

@@ -86,14 +86,14 @@ def _print_files(report: WasteReport, limit: int | None) -> None:
     files = {(f.layer, f.path): f for image in report.images for f in image.files}
     largest = sorted(files.values(), key=lambda file: (-file.size, file.path))
     if largest:
-        output.say()
+        output.print_stdout()
         tables.render(
             _FILES,
             ((str(file.state), file.size, file.layer, file.path) for file in largest[:limit]),
             Format.TABLE,
         )
     if report.duplicates:
-        output.say()
+        output.print_stdout()
         tables.render(
             _DUPLICATES,
             (
@@ -104,8 +104,10 @@ def _print_files(report: WasteReport, limit: int | None) -> None:
         )
     totals = sum(each.wasted for each in report.duplicates)
     shown = output.size(sum(file.size for file in largest))
-    output.say()
-    output.say(f"hidden by later layers: {shown}, stored more than once: {output.size(totals)}")
+    output.print_stdout()
+    output.print_stdout(
+        f"hidden by later layers: {shown}, stored more than once: {output.size(totals)}"
+    )
 
 
 def _json(report: WasteReport) -> dict[str, Any]:

@@ -22,15 +22,17 @@ def command(
         routes = [route for root in roots for route in opened.why(root.digest)]
     if quiet:
         for route in routes:
-            output.say(route.steps[0].digest)
+            output.print_stdout(route.steps[0].digest)
         return
     if form is not Format.TABLE:
         rows = ((route.name, [step.digest for step in route.steps]) for route in routes)
         tables.render(_COLUMNS, rows, form)
         return
     if not routes:
-        output.say(f"{roots[0].digest} is unreferenced: gc deletes it")
+        output.print_stdout(f"{roots[0].digest} is unreferenced: gc deletes it")
     for route in routes:
-        output.say(output.show(route.name or "<none>"))
+        output.print_stdout(output.show(route.name or "<none>"))
         for depth, step in enumerate(route.steps, 1):
-            output.say(f"{'  ' * depth}{step.kind.name.lower()} {output.digest(step.digest)}")
+            output.print_stdout(
+                f"{'  ' * depth}{step.kind.name.lower()} {output.digest(step.digest)}"
+            )

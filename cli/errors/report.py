@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cachedb.cli.render.output import tell
+from cachedb.cli.render.output import print_stderr
 from cachedb.errors import QueryError
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ def report(error: CacheError) -> None:
         from cachedb.query.messages import render
 
         for line in render(error).splitlines():
-            tell(line)
+            print_stderr(line)
     else:
-        tell(f"cachedb: {error}")
+        print_stderr(f"cachedb: {error}")
         if error.hint:
-            tell(f"hint: {error.hint}")
+            print_stderr(f"hint: {error.hint}")
 
 
 def _facts(error: CacheError) -> dict[str, Any]:

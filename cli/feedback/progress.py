@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cachedb.cli.feedback.choices import is_progress_wanted
-from cachedb.cli.render.output import show, tell
+from cachedb.cli.render.output import print_stderr, show
 from cachedb.cli.render.output import size as readable
 from cachedb.operations.transfer.progress import Progress
 
@@ -62,7 +62,7 @@ class _Notes(Progress):
     """Print notes, and no progress."""
 
     def note(self, line: str) -> None:
-        tell(line)
+        print_stderr(line)
 
 
 class _Lines(_Notes):
@@ -70,7 +70,7 @@ class _Lines(_Notes):
 
     def finish(self, digest: Digest, size: int, how: str = "") -> None:
         if size >= _WORTH_A_LINE:
-            tell(f"{digest}  {readable(size)}  {how}".rstrip())
+            print_stderr(f"{digest}  {readable(size)}  {how}".rstrip())
 
 
 class _Blob:

@@ -37,7 +37,7 @@ def open_cache(given: Path | None) -> Cache:
 
     with _with_hint(given):
         opened = Cache.open(cache_folder(given))
-    _tell_problems(opened)
+    _print_problems(opened)
     return opened
 
 
@@ -47,16 +47,18 @@ def read_catalog(given: Path | None, answer: Callable[[Connection], _T]) -> _T:
         return opened.answer(answer)
 
 
-def _tell_problems(opened: Cache) -> None:
+def _print_problems(opened: Cache) -> None:
     """Print which entries of index.json cannot be read, and what removes them."""
     if ignored := opened.configuration_problem():
-        output.tell(f"warning: {ignored}")
+        output.print_stderr(f"warning: {ignored}")
     found = opened.unreadable_entries()
     for each in found[:_MOST_PROBLEMS]:
         removal = f"cachedb rm '{each.address}'"
-        output.tell(f"unreadable entry in index.json: {each.problem} ({removal})")
+        output.print_stderr(f"unreadable entry in index.json: {each.problem} ({removal})")
     if len(found) > _MOST_PROBLEMS:
-        output.tell(f"{len(found) - _MOST_PROBLEMS} more unreadable entries (cachedb doctor)")
+        output.print_stderr(
+            f"{len(found) - _MOST_PROBLEMS} more unreadable entries (cachedb doctor)"
+        )
 
 
 @contextmanager

@@ -36,9 +36,9 @@ def indexing(opened: Cache, progress: Progress) -> Iterator[list[str]]:
         return
     found = opened.index_arrived(arrivals, arrived, progress)
     for layer in found.unreadable:
-        output.tell(f"warning: cannot index layer {layer.digest}: {layer.why}")
+        output.print_stderr(f"warning: cannot index layer {layer.digest}: {layer.why}")
     for image in found.unread:
-        output.tell(f"warning: cannot index {image.name!r}: {image.error}")
+        output.print_stderr(f"warning: cannot index {image.name!r}: {image.error}")
 
 
 @contextmanager

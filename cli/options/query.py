@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cachedb.cli.options.completion import query_in_one_word
-from cachedb.cli.render.output import count, tell
+from cachedb.cli.render.output import count, print_stderr
 from cachedb.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -101,14 +101,14 @@ def selection(
         return None
     query = read_query(opened, where, params, zone)
     if not quiet:
-        tell_coverage(opened, (query,))
+        print_coverage(opened, (query,))
     return query
 
 
-def tell_coverage(opened: Cache, queries: Iterable[Query]) -> None:
+def print_coverage(opened: Cache, queries: Iterable[Query]) -> None:
     """Print how many images queries of packages and of files cannot see, if any: a line each."""
     queries = list(queries)
-    _tell_files_coverage(opened, queries)
+    _print_files_coverage(opened, queries)
     found = next(filter(None, map(opened.sbom_coverage, queries)), None)
     if found is None or found.is_whole:
         return
@@ -119,7 +119,7 @@ def tell_coverage(opened: Cache, queries: Iterable[Query]) -> None:
     if found.unreadable:
         sboms = count(found.unreadable, "SBOM")
         parts.append(f"{sboms} cannot be read, or only in part (cachedb doctor)")
-    tell("; ".join(parts))
+    print_stderr("; ".join(parts))
 
 
 def chosen_names(opened: Cache, names: list[str] | None, query: Query | None) -> list[str]:
@@ -150,11 +150,11 @@ def parameters(given: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _tell_files_coverage(opened: Cache, queries: Sequence[Query]) -> None:
+def _print_files_coverage(opened: Cache, queries: Sequence[Query]) -> None:
     found = next(filter(None, map(opened.files_coverage, queries)), None)
     if found is not None and found.without:
         verb = "is" if found.without == 1 else "are"
-        tell(
+        print_stderr(
             f"{found.without} of {count(found.refs, 'ref')} {verb} not indexed "
             "(cachedb index files --all)"
         )

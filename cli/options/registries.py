@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.render.output import tell
+from cachedb.cli.render.output import print_stderr
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def connector(
         ca_files=map(str, certificates or ()),
         client_certificates=dict(map(_client_certificate, client_certificates or ())),
         logins=logins,
-        warn=lambda line: tell(f"warning: {line}"),
+        warn=lambda line: print_stderr(f"warning: {line}"),
     ) as registries:
         yield registries
 

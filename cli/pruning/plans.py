@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.cli.feedback.confirmation import confirm
-from cachedb.cli.options.query import tell_coverage
+from cachedb.cli.options.query import print_coverage
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.actions import print_items
@@ -47,14 +47,14 @@ def prune(
         Refused: stdin is not a terminal, and there is no --yes.
     """
     if not quiet:
-        tell_coverage(opened, (*rules.drop, *rules.keep))
+        print_coverage(opened, (*rules.drop, *rules.keep))
     age = seconds(grace)
     plan = opened.plan_prune(rules, grace=age)
     quarantine = None if trash_ttl is None else seconds(trash_ttl)
     is_table = form is Format.TABLE and not quiet
     if is_table:
         tables.render(COLUMNS, _rows(plan, form), form)
-        _tell_plan(plan)
+        _print_plan(plan)
     report = None
     removed = plan.removal.roots
     if removed and not is_dry_run:
@@ -65,12 +65,12 @@ def prune(
         report = opened.collect(opened.plan_collection(grace=age, quarantine=quarantine))
     if quiet:
         for root in removed:
-            output.say(root.digest)
+            output.print_stdout(root.digest)
         return
     if not is_table:
         print_items(COLUMNS, _rows(plan, form), _summary(plan, report), form)
     if report is not None:
-        _tell_report(plan, report, grace)
+        _print_report(plan, report, grace)
 
 
 def _rows(plan: PrunePlan, form: str) -> Iterator[tuple[object, ...]]:
@@ -100,19 +100,19 @@ def _names(plan: PrunePlan) -> int:
     return sum(item.is_removed for item in plan.items)
 
 
-def _tell_plan(plan: PrunePlan) -> None:
+def _print_plan(plan: PrunePlan) -> None:
     for note in plan.notes:
-        output.tell(f"note: {note}")
+        output.print_stderr(f"note: {note}")
     names, freed = output.count(_names(plan), "name"), output.size(plan.freed)
     left = f"{output.size(plan.size)} of {output.size(plan.before)} stay"
-    output.tell(f"would remove {names}; frees {freed}, {left}")
+    output.print_stderr(f"would remove {names}; frees {freed}, {left}")
 
 
-def _tell_report(plan: PrunePlan, report: GCReport, grace: str) -> None:
+def _print_report(plan: PrunePlan, report: GCReport, grace: str) -> None:
     names, freed = output.count(_names(plan), "name"), output.size(report.freed)
     later = ""
     if report.quarantined:
         later = f", {output.size(report.quarantined)} quarantined (--grace 0 frees it now)"
     kept = plan.freed - report.freed - report.quarantined
     young = f"; {output.size(kept)} within the grace period ({grace})" if kept > 0 else ""
-    output.tell(f"removed {names}; freed {freed}{later}{young}")
+    output.print_stderr(f"removed {names}; freed {freed}{later}{young}")

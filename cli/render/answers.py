@@ -28,7 +28,7 @@ def print_answer(
     """
     if quiet:
         for row in answer.rows:
-            output.say(output.show("" if row[0] is None else str(row[0])), end)
+            output.print_stdout(output.show("" if row[0] is None else str(row[0])), end)
         return
     is_relative = zone is None and form is Format.TABLE and sys.stdout.isatty()
     plain = _relative if is_relative else _reader(zone or UTC)
@@ -68,23 +68,23 @@ def print_explanation(found: ExplainedQuery, *, only_sql: bool) -> None:
     """Print an explanation; with `only_sql`, the statement alone."""
     query = found.query
     if only_sql:
-        output.say(query.sql)
+        output.print_stdout(query.sql)
         return
-    output.say(f"canonical  {output.show(query.canonical)}")
-    output.say(f"meaning    {output.show(query.meaning)}")
+    output.print_stdout(f"canonical  {output.show(query.canonical)}")
+    output.print_stdout(f"meaning    {output.show(query.meaning)}")
     costs = {cost.name: cost for cost in found.costs}
     for each in query.sets:
         spent = f"  ({_cost(costs[each.name])})" if costs else ""
-        output.say(f"set        {each.name}: {output.show(each.meaning)}{spent}")
+        output.print_stdout(f"set        {each.name}: {output.show(each.meaning)}{spent}")
     if costs:
-        output.say(f"answer     {_cost(costs[''])}")
+        output.print_stdout(f"answer     {_cost(costs[''])}")
     for note in query.notes:
-        output.say(f"note       {output.show(note)}")
-    output.say(f"sql        {' '.join(query.sql.split())}")
-    output.say(f"values     {output.show(repr(list(query.parameters)))}")
+        output.print_stdout(f"note       {output.show(note)}")
+    output.print_stdout(f"sql        {' '.join(query.sql.split())}")
+    output.print_stdout(f"values     {output.show(repr(list(query.parameters)))}")
     for line in found.plan:
-        output.say(f"plan       {line}")
-    output.say(f"indexes    {', '.join(found.indexes) or 'none'}")
+        output.print_stdout(f"plan       {line}")
+    output.print_stdout(f"indexes    {', '.join(found.indexes) or 'none'}")
 
 
 def _cost(cost: SetCost) -> str:

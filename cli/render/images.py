@@ -80,10 +80,10 @@ def print_image(shown: ShownImage, form: str, *, quiet: bool) -> None:
     """Print an image and its manifests; when quiet, its digest, or those of its platforms."""
     if quiet:
         if shown.digest is not None:
-            output.say(shown.digest)
+            output.print_stdout(shown.digest)
             return
         for row in shown.rows:
-            output.say(str(row[1]))
+            output.print_stdout(str(row[1]))
         return
     if form is Format.JSON:
         keys = [column.name for column in _COLUMNS]
@@ -92,7 +92,7 @@ def print_image(shown: ShownImage, form: str, *, quiet: bool) -> None:
         tables.render_tree({**facts, "manifests": manifests}, form)
         return
     if form is Format.TABLE:
-        output.say(f"{output.show(shown.name)}  {shown.digest or ''}".rstrip())
-        output.say(f"{shown.media_type}  {output.size(shown.size)}")
-        output.say()
+        output.print_stdout(f"{output.show(shown.name)}  {shown.digest or ''}".rstrip())
+        output.print_stdout(f"{shown.media_type}  {output.size(shown.size)}")
+        output.print_stdout()
     tables.render(_COLUMNS, shown.rows, form)

@@ -109,20 +109,20 @@ def text_of(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
-def say(line: str = "", end: str = "\n") -> None:
+def print_stdout(line: str = "", end: str = "\n") -> None:
     """Print a line of data to stdout, unchanged; the caller has escaped it."""
     sys.stdout.write(f"{line}{end}")
 
 
-def tell(line: str) -> None:
+def print_stderr(line: str) -> None:
     """Print a message to stderr, escaped."""
     sys.stderr.write(f"{show(line)}\n")
 
 
-def tell_shared(held: Sequence[Kept]) -> None:
+def print_shared_blobs(held: Sequence[Kept]) -> None:
     """Print which blobs of removed images stay, and which other images reference them."""
     if held:
         names = list(dict.fromkeys(each.name or "<none>" for each in held))
         more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
         what = f"{count(len(held), 'blob')} ({size(sum(each.size for each in held))})"
-        tell(f"{what} would stay, referenced by {', '.join(names[:_MOST])}{more}")
+        print_stderr(f"{what} would stay, referenced by {', '.join(names[:_MOST])}{more}")

@@ -50,12 +50,12 @@ def _decisions(plan: RetentionPlan) -> Iterator[tuple[object, ...]]:
         yield each.root.name, each.root.digest, action, each.rule
 
 
-def tell_policy(plan: RetentionPlan) -> None:
+def print_policy_summary(plan: RetentionPlan) -> None:
     """Print the saved queries of a policy and the notes on it."""
     for each in plan.saved:
-        output.tell(f"@{each.name} is {each.text!r}  ({each.fingerprint})")
+        output.print_stderr(f"@{each.name} is {each.text!r}  ({each.fingerprint})")
     for note in plan.notes:
-        output.tell(f"note: {note}")
+        output.print_stderr(f"note: {note}")
 
 
 def print_plan(
@@ -76,7 +76,7 @@ def print_plan(
     if names:
         tables.render(_DECISIONS, names, form)
     if names and rows:
-        output.say()
+        output.print_stdout()
     if rows:
         # A table omits columns that are empty in every row.
         said = [i for i in range(len(_COLUMNS)) if any(row[i] is not None for row in rows)]
@@ -132,30 +132,30 @@ def _moment(seconds: float | None) -> str | None:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def tell_blobs(plan: GCPlan, report: GCReport | None) -> None:
+def print_blob_summary(plan: GCPlan, report: GCReport | None) -> None:
     """Print how many blobs a collection deletes and frees, and what stays."""
     blobs = output.count(len(plan.garbage), "blob")
     if report is None:
         left = sum(each.size for each in plan.leftovers)
         files = output.count(len(plan.leftovers), "leftover")
         besides = f" and {files} ({output.size(left)})" if plan.leftovers else ""
-        output.tell(f"would delete {blobs} ({output.size(plan.size)}){besides}")
-        _tell_kept(plan)
+        output.print_stderr(f"would delete {blobs} ({output.size(plan.size)}){besides}")
+        _print_kept(plan)
         return
     quarantined = output.size(report.quarantined)
     later = f", {quarantined} quarantined" if report.quarantined else ""
-    output.tell(f"deleted {blobs}; freed {output.size(report.freed)}{later}")
-    _tell_kept(plan)
+    output.print_stderr(f"deleted {blobs}; freed {output.size(report.freed)}{later}")
+    _print_kept(plan)
 
 
-def _tell_kept(plan: GCPlan) -> None:
+def _print_kept(plan: GCPlan) -> None:
     """Print what stays of the unreferenced blobs, by reason, and when it can be collected."""
     for group in plan.kept_by_reason():
         blobs, size = output.count(group.blobs, "blob"), output.size(group.size)
         until = ""
         if group.collectable_at is not None:
             until = f", collectable in {_duration(group.collectable_at)}, or now with --grace 0"
-        output.tell(f"kept {blobs} ({size}): {group.reason.text}{until}")
+        output.print_stderr(f"kept {blobs} ({size}): {group.reason.text}{until}")
 
 
 def _duration(moment: float) -> str:

@@ -27,18 +27,20 @@ def print_report(report: PullReport, form: str, *, quiet: bool) -> None:
     """Print the images that are there now; raise the last failure."""
     if quiet:
         for pulled in (*report.present, *report.pulled):
-            output.say(pulled.descriptor.digest)
+            output.print_stdout(pulled.descriptor.digest)
     elif form is Format.TABLE:
         for present in report.present:
-            output.say(f"{output.show(present.name)}  {present.descriptor.digest}  present")
+            output.print_stdout(
+                f"{output.show(present.name)}  {present.descriptor.digest}  present"
+            )
         for pulled in report.pulled:
             fetched = f", {output.size(pulled.fetched)} transferred" if pulled.fetched else ""
             name, digest = output.show(pulled.name), pulled.descriptor.digest
-            output.say(f"{name}  {digest}  {_news(pulled)}{fetched}")
+            output.print_stdout(f"{name}  {digest}  {_news(pulled)}{fetched}")
     else:
         print_items(_COLUMNS, _rows(report), _summary(report), form)
     for reference, error in report.failures[:-1]:
-        output.tell(f"cachedb: {reference.familiar}: {error}")
+        output.print_stderr(f"cachedb: {reference.familiar}: {error}")
     if report.failures:
         raise report.failures[-1][1]
 

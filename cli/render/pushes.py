@@ -28,16 +28,16 @@ def print_report(report: PushReport, form: str, *, quiet: bool) -> None:
     """Print the pushed images; raise the last failure."""
     if quiet:
         for pushed in report.pushed:
-            output.say(pushed.descriptor.digest)
+            output.print_stdout(pushed.descriptor.digest)
     elif form is Format.TABLE:
         for pushed in _with_attached(report):
-            output.say(f"{pushed.target}  {pushed.descriptor.digest}  {_news(pushed)}")
+            output.print_stdout(f"{pushed.target}  {pushed.descriptor.digest}  {_news(pushed)}")
             for tag in pushed.arch_tags:
-                output.say(f"{tag}")
+                output.print_stdout(f"{tag}")
     else:
         print_items(_COLUMNS, _rows(report), _summary(report), form)
     for sending, error in report.failures[:-1]:
-        output.tell(f"cachedb: {sending.target.familiar}: {error}")
+        output.print_stderr(f"cachedb: {sending.target.familiar}: {error}")
     if report.failures:
         raise report.failures[-1][1]
 

@@ -28,15 +28,15 @@ def print_changed_names(roots: Sequence[Root], action: str, form: str, *, quiet:
     """Print the names that pin, unpin or untag has changed, and their number."""
     if quiet:
         for root in roots:
-            output.say(root.digest)
+            output.print_stdout(root.digest)
         return
     if form is not Format.TABLE:
         rows = ((root.name, root.digest, action) for root in roots)
         print_items(ACTIONS, rows, {action: len(roots)}, form)
         return
     for root in roots:
-        output.say(f"{output.show(root.name or '<none>')}  {root.digest}")
-    output.tell(f"{action} {output.count(len(roots), 'name')}")
+        output.print_stdout(f"{output.show(root.name or '<none>')}  {root.digest}")
+    output.print_stderr(f"{action} {output.count(len(roots), 'name')}")
 
 
 def rows_of_removal(
@@ -46,7 +46,7 @@ def rows_of_removal(
     action = "removed" if is_done else "would remove"
     for root in removed:
         yield root.name, root.digest, action, None
-    for root, why in unpublished(answers):
+    for root, why in _unpublished(answers):
         yield root.name, root.digest, "kept", why
 
 
@@ -70,23 +70,37 @@ def rows_of_pinned(plan: RemovalPlan) -> Iterator[tuple[object, ...]]:
         yield root.name, root.digest, "kept", "pinned"
 
 
-def tell_pinned(plan: RemovalPlan) -> None:
+def print_pinned(plan: RemovalPlan) -> None:
     """Print how many pinned names stay."""
     if plan.pinned:
         names = output.count(len(plan.pinned), "pinned name")
-        output.tell(f"kept {names} (cachedb ls is:pinned)")
+        output.print_stderr(f"kept {names} (cachedb ls is:pinned)")
 
 
-def tell_kept(plan: RemovalPlan) -> None:
+def print_kept(plan: RemovalPlan) -> None:
     """Print how many pinned names stay, and which entries without a name keep some content."""
-    tell_pinned(plan)
+    print_pinned(plan)
     if plan.unnamed:
-        output.tell("kept entries without a name, which hold part of the content:")
+        output.print_stderr("kept entries without a name, which hold part of the content:")
         for root in plan.unnamed:
-            output.tell(f"<none>  {root.digest}  (cachedb rm {root.digest})")
+            output.print_stderr(f"<none>  {root.digest}  (cachedb rm {root.digest})")
 
 
-def unpublished(answers: Sequence[Published]) -> Iterator[tuple[Root, str]]:
+def print_names_that_stay(plan: RemovalPlan, answers: Sequence[Published]) -> None:
+    """Print the names of a removal that do not exist, and those that stay, with the reasons."""
+    for error in plan.absent:
+        output.print_stderr(f"{error}" + (f" ({error.hint})" if error.hint else ""))
+    print_unpublished(answers)
+    print_kept(plan)
+
+
+def print_unpublished(answers: Sequence[Published]) -> None:
+    """Print the names that stay because their registry lacks the image, with the reason."""
+    for root, why in _unpublished(answers):
+        output.print_stderr(f"kept {root.name or root.digest}: {why}")
+
+
+def _unpublished(answers: Sequence[Published]) -> Iterator[tuple[Root, str]]:
     """Yield the roots that stay, each with the reason."""
     if not answers:
         return

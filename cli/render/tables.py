@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cachedb.cli.render import fitting
-from cachedb.cli.render.output import digest, say, show, words
+from cachedb.cli.render.output import digest, print_stdout, show, words
 from cachedb.errors import InvalidInput
 from cachedb.records import NamedTuple
 
@@ -81,10 +81,10 @@ def render(
             _csv(columns, rows)
         case Format.JSON:
             objects = [as_object(columns, row) for row in rows]
-            say(_json(objects, indent=2))
+            print_stdout(_json(objects, indent=2))
         case Format.JSONL:
             for row in rows:
-                say(_json(as_object(columns, row)))
+                print_stdout(_json(as_object(columns, row)))
         case _:
             _filled_in(columns, rows, form, end)
 
@@ -117,7 +117,7 @@ def render_tree(value: object, form: str) -> None:
         InvalidInput: The format is neither JSON nor JSON lines.
     """
     refuse_columns(form)
-    say(_json(value, indent=2 if form is Format.JSON else None))
+    print_stdout(_json(value, indent=2 if form is Format.JSON else None))
 
 
 def refuse_columns(form: str) -> None:
@@ -144,7 +144,7 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head:
         widths = fitting.narrowed(widths, list(least), available)
     gap = " " * fitting.GAP
     for line in zip(*map(_aligned, columns, texts, widths), strict=True):
-        say(gap.join(line).rstrip())
+        print_stdout(gap.join(line).rstrip())
 
 
 def _texts(column: Column, values: list[object], *, head: bool) -> list[str]:
@@ -189,7 +189,7 @@ def _filled_in(
             before if name is None else before + _field(values[name], name, spec)
             for before, name, spec in parts
         )
-        say("".join(line), end)
+        print_stdout("".join(line), end)
 
 
 def fields_of(form: str) -> tuple[str, ...]:

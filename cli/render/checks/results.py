@@ -39,7 +39,7 @@ def write(
         lines = formats.DOCUMENTS[form](results, formats.RuleSource(*file))
         if outfile is None:
             for line in lines:
-                output.say(line)
+                output.print_stdout(line)
         else:
             from cachedb.archive import output_file
 

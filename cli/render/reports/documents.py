@@ -22,7 +22,7 @@ _LISTS = (
 def print_json(report: CacheReport) -> None:
     """Print the report as one JSON document, a row of a section on each line."""
     for line in json_lines(report):
-        output.say(tables.printable_json(line))
+        output.print_stdout(tables.printable_json(line))
 
 
 def json_lines(report: CacheReport) -> Iterator[str]:

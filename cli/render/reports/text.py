@@ -21,14 +21,14 @@ _WITH_BARS = {"ages": "images", "growth": "size", "sharing": "size", "registries
 
 def print_text(report: CacheReport, most: int) -> None:
     """Print every section, with at most so many rows each."""
-    output.say(f"Image cache {output.show(report.cache)}, {report.generated}")
-    output.say()
+    output.print_stdout(f"Image cache {output.show(report.cache)}, {report.generated}")
+    output.print_stdout()
     tables.render((Column("what"), Column("value")), facts(report), Format.TABLE, head=False)
     for section in sections(report):
         if not section.rows:
             continue
-        output.say()
-        output.say(f"{section.title}. {section.about}")
+        output.print_stdout()
+        output.print_stdout(f"{section.title}. {section.about}")
         rows = section.rows[:most]
         columns = section.columns
         if section.key in _WITH_BARS:
@@ -37,7 +37,7 @@ def print_text(report: CacheReport, most: int) -> None:
             rows = [(*row, bar) for row, bar in zip(rows, bars, strict=True)]
         tables.render(columns, rows, Format.TABLE)
         if len(section.rows) > most:
-            output.say(f"and {len(section.rows) - most} more")
+            output.print_stdout(f"and {len(section.rows) - most} more")
 
 
 def _bars(section: Section, most: int) -> list[str]:
@@ -51,7 +51,7 @@ def _bars(section: Section, most: int) -> list[str]:
 def print_markdown(report: CacheReport, most: int) -> None:
     """Print the report as GitHub-flavoured Markdown, with at most so many rows a table."""
     for line in _markdown(report, most):
-        output.say(line)
+        output.print_stdout(line)
 
 
 def _markdown(report: CacheReport, most: int) -> Iterator[str]:
