@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import startup
 from cachedb.cli.app import _COMMANDS, _module
 from tests import build
 from tests.programs import require
@@ -299,3 +300,21 @@ def test_the_tables_do_not_wake_the_dialects_of_other_databases() -> None:
         name for name in done.stdout.split() if name.startswith("sqlalchemy.dialects.")
         and name.split(".")[2] in others
     ]  # fmt: skip
+
+
+def documented_times() -> dict[str, list[str]]:
+    """Return the cells of the start-up table in docs/explanation/performance.md, by command."""
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "performance.md"
+    section = page.read_text().partition("## Start-up")[2].partition("Instructions of")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {name: cells for name, *cells in rows}
+
+
+@pytest.mark.parametrize("row", startup.ROWS, ids=lambda row: row.name)
+def test_the_documented_time_of_a_command_meets_its_target(row: startup.Row) -> None:
+    documented = documented_times()
+    others = [startup.TYPER, startup.REQUESTS, startup.HELP, startup.COMPLETION]
+    minima = {name: float(documented[name][4]) for name in others}
+
+    assert float(documented[row.name][4]) <= row.target(minima)[1]
