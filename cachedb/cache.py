@@ -10,7 +10,6 @@ from cachedb import arguments
 from cachedb.cache_files import CacheFiles
 from cachedb.cache_retention import CacheRetention
 from cachedb.cache_transfers import CacheTransfers
-from cachedb.catalog.database_file import CATALOG
 from cachedb.closing import Closing
 from cachedb.layout import Layout
 from cachedb.operations.gc.grace import GRACE_SECONDS
@@ -38,10 +37,13 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
 
     Opening reconciles the catalog with the files. The catalog of a read-only cache is used if it
     is up to date, else the catalog that the user keeps of it, or one in memory. On a full disk the
-    catalog is in memory until `collect` frees space.
+    catalog is in memory until `collect` frees space. With `catalog`, a URL of PostgreSQL, it is in
+    that server.
     """
 
-    def __init__(self, layout: Layout, catalog: Catalog, *, is_in_memory: bool = False) -> None:
+    def __init__(
+        self, layout: Layout, catalog: Catalog | None, *, is_in_memory: bool = False
+    ) -> None:
         self._layout = layout
         self._catalog = catalog
         self._is_in_memory = is_in_memory
@@ -57,6 +59,8 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
     def catalog(self) -> Catalog:
         """The catalog of the cache."""
         self._check_open()
+        if self._catalog is None:
+            raise ValueError(f"the cache was opened without its catalog: {str(self.root)!r}")
         return self._catalog
 
     @property
@@ -73,28 +77,44 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
             raise ValueError(f"operation on a closed cache: {str(self.root)!r}")
 
     @classmethod
-    def open(cls, root: str | PathLike[str]) -> Self:
+    def open(cls, root: str | PathLike[str], *, catalog: str | None = None) -> Self:
         """Open an existing cache.
 
         Raises:
             CacheNotFound: There is no such directory.
             NotALayout: It is not an OCI image layout.
             SchemaTooNew: A newer cachedb has written its catalog.
+            StorageFailed: The server of the catalog cannot be reached, or refuses the user.
+            CatalogOfAnother: The catalog in the server is that of another cache.
         """
-        return cls._of(Layout.open(Path(root)))
+        return cls._of(Layout.open(Path(root)), catalog)
 
     @classmethod
-    def create(cls, root: str | PathLike[str]) -> Self:
+    def open_files(cls, root: str | PathLike[str]) -> Self:
+        """Open an existing cache without its catalog: for its log, policy and saved queries.
+
+        These work also where the server of the catalog cannot be reached. All else raises
+        ValueError.
+
+        Raises:
+            CacheNotFound: There is no such directory.
+            NotALayout: It is not an OCI image layout.
+        """
+        return cls(Layout.open(Path(root)), None)
+
+    @classmethod
+    def create(cls, root: str | PathLike[str], *, catalog: str | None = None) -> Self:
         """Open a cache; create it first if the directory is absent or empty.
 
         Raises:
             NotALayout: The directory holds other files and no layout.
-            StorageFailed: The file system refused.
+            StorageFailed: The file system refused, or the server of the catalog.
+            CatalogOfAnother: The catalog in the server is that of another cache.
         """
-        return cls._of(Layout.create(Path(root)))
+        return cls._of(Layout.create(Path(root)), catalog)
 
     @staticmethod
-    def examine(root: str | PathLike[str]) -> Sequence[Finding]:
+    def examine(root: str | PathLike[str], *, catalog: str | None = None) -> Sequence[Finding]:
         """Diagnose a cache, also one that cannot be opened; changes nothing and takes no lock.
 
         Raises:
@@ -103,18 +123,18 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
         from cachedb.operations.check import doctor
 
         with Layout.open_as_found(Path(root)) as layout:
-            return doctor.examine(layout, layout.private / CATALOG)
+            return doctor.examine(layout, open_catalog.place_of(layout, catalog))
 
     @staticmethod
-    def rebuild(root: str | PathLike[str]) -> Rebuilt:
+    def rebuild(root: str | PathLike[str], *, catalog: str | None = None) -> Rebuilt:
         """Rebuild the catalog of a cache from its files; keep user state that is still valid."""
         from cachedb.operations.sync import rebuild
 
         with Layout.open(Path(root)) as layout:
-            return rebuild.rebuild(layout, layout.private / CATALOG)
+            return rebuild.rebuild(layout, open_catalog.place_of(layout, catalog))
 
     @staticmethod
-    def restore_names(root: str | PathLike[str]) -> int:
+    def restore_names(root: str | PathLike[str], *, catalog: str | None = None) -> int:
         """Replace an unreadable index.json by its last copy; return the number of its names.
 
         Raises:
@@ -123,12 +143,41 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
         from cachedb.operations.sync import rebuild
 
         with Layout.open_as_found(Path(root)) as layout:
-            return rebuild.restore_names(layout, layout.private / CATALOG)
+            return rebuild.restore_names(layout, open_catalog.place_of(layout, catalog))
+
+    @staticmethod
+    def attach(root: str | PathLike[str], catalog: str) -> str:
+        """Make a catalog in a server that of this cache; return its name.
+
+        It is the one that the URL `catalog` names, else that of the identifier of the cache. The
+        cache that it was of before cannot use it any more.
+
+        Raises:
+            InvalidInput: The URL is malformed, or names no catalog.
+            CatalogMismatch: There is no such catalog.
+            StorageFailed: The server cannot be reached, or the cache is read-only.
+        """
+        server_catalog = open_catalog.server_catalogs()
+        with Layout.open(Path(root)) as layout:
+            return str(server_catalog.attach(layout, catalog))
+
+    @staticmethod
+    def detach(root: str | PathLike[str]) -> str:
+        """Give a cache a new identifier, which is the name of its catalog in a server.
+
+        A copy of a cache needs it. The catalog of the identifier before stays in its server.
+
+        Raises:
+            StorageFailed: The cache is read-only, or the file system refused.
+        """
+        server_catalog = open_catalog.server_catalogs()
+        with Layout.open(Path(root)) as layout:
+            return str(server_catalog.detach(layout))
 
     @classmethod
-    def _of(cls, layout: Layout) -> Self:
+    def _of(cls, layout: Layout, catalog: str | None) -> Self:
         try:
-            opened = open_catalog.open_catalog(layout)
+            opened = open_catalog.open_catalog(layout, catalog)
         except BaseException:
             layout.close()
             raise
@@ -141,7 +190,8 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
         """
         if not self._is_closed:
             self._is_closed = True
-            self._catalog.close()
+            if self._catalog is not None:
+                self._catalog.close()
             self._layout.close()
 
     def __del__(self) -> None:

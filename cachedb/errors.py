@@ -12,6 +12,7 @@
             QueryError
             LimitExceeded
             Refused
+                CatalogOfAnother
         NotFound
             RefNotFound
                 AmbiguousName
@@ -166,6 +167,20 @@ class LimitExceeded(InvalidInput):
 
 class Refused(InvalidInput):
     """The operation would destroy more than the arguments name."""
+
+
+class CatalogOfAnother(Refused):
+    """The catalog in a server is that of another layout; `catalog` is its name.
+
+    `is_copy` says that this layout is a copy of that one, and has its identifier.
+    """
+
+    def __init__(
+        self, message: str, catalog: str, *, is_copy: bool = False, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.catalog = catalog
+        self.is_copy = is_copy
 
 
 class NotFound(CacheError):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import build, recorded
+from tests.postgresql import Server, serving
 
 # A law does not fail because the machine is loaded.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,6 +36,13 @@ def _own_cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.setenv("CACHEDB_CONFIG_FILE", str(tmp_path_factory.mktemp("config") / "none"))
         environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache-home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server for all tests of a worker; those that stop it have one of their own."""
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -29,11 +30,19 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-class Server:
-    """A server without a port; its socket is in the folder."""
+_ACCESS = """\
+local all all trust
+local replication all trust
+host all all 127.0.0.1/32 scram-sha-256
+"""
 
-    def __init__(self, folder: Path) -> None:
+
+class Server:
+    """A server whose socket is in the folder; with a port, it asks for passwords there."""
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
         self.folder = folder
+        self.port = port
         self._data = str(folder / "data")
 
     def make(self) -> None:
@@ -41,12 +50,26 @@ class Server:
         made = run(program("initdb"), "-D", self._data, "-A", "trust", "-U", "postgres", "-N",
                    "-E", "UTF8", "--locale=C.UTF-8")  # fmt: skip
         assert made.returncode == 0, made.stdout
+        Path(self._data, "pg_hba.conf").write_text(_ACCESS)
+
+    def copy(self, primary: "Server") -> None:
+        """Make a standby of another server."""
+        made = run(program("pg_basebackup"), "-h", str(primary.folder), "-U", "postgres", "-R",
+                   "-c", "fast", "-D", self._data)  # fmt: skip
+        assert made.returncode == 0, made.stdout
+
+    def promote(self) -> None:
+        """Make a standby the primary."""
+        run(program("pg_ctl"), "-D", self._data, "-w", "promote")
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        options = f"-k {self.folder} -c listen_addresses= -F"
-        log = str(self.folder / "log")
-        run(program("pg_ctl"), "-D", self._data, "-l", log, "-o", options, "-w", "start")
+        listen = "" if self.port is None else f"127.0.0.1 -c port={self.port}"
+        options = f"-k {self.folder} -c listen_addresses={listen} -F"
+        log = self.folder / "log"
+        done = run(program("pg_ctl"), "-D", self._data, "-l", str(log), "-o", options, "-w",
+                   "start")  # fmt: skip
+        assert done.returncode == 0, log.read_text()
 
     def stop(self) -> None:
         """Stop as a crash does."""
@@ -54,14 +77,20 @@ class Server:
 
     def url(self, cache: str = "", database: str = "postgres", **options: str) -> str:
         """Return the URL of a catalog; without a name, the layout gives it one."""
-        every = {"host": str(self.folder), **options, **({"cache": cache} if cache else {})}
+        place = {"host": str(self.folder), **({} if self.port is None else {"port": self._port})}
+        every = {**place, **options, **({"cache": cache} if cache else {})}
         query = "&".join(f"{key}={quote(value)}" for key, value in every.items())
         return f"postgresql+psycopg://postgres@/{database}?{query}"
+
+    @property
+    def _port(self) -> str:
+        return str(self.port)
 
     def psql(self, text: str, database: str = "postgres") -> str:
         """Run SQL as its superuser."""
         done = run(
-            "psql", "-h", str(self.folder), "-U", "postgres", "-d", database,
+            "psql", "-h", str(self.folder), *([] if self.port is None else ["-p", self._port]),
+            "-U", "postgres", "-d", database,
             "-v", "ON_ERROR_STOP=1", "-Atc", text,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
@@ -73,8 +102,8 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """Run a server of this test alone."""
+def serving(*, standby_of: Server | None = None, has_port: bool = False) -> Iterator[Server]:
+    """Run a server of this test alone, or a standby of another one."""
     require("psql", "setpriv")
     if shutil.which(program("initdb")) is None:
         require("initdb")
@@ -82,13 +111,22 @@ def serving() -> Iterator[Server]:
         folder = Path(name)
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres")
-        server = Server(folder)
-        server.make()
+        server = Server(folder, _free_port() if has_port else None)
+        if standby_of is None:
+            server.make()
+        else:
+            server.copy(standby_of)
         server.start()
         try:
             yield server
         finally:
             server.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def numbered(text: str) -> str:

@@ -6,15 +6,18 @@ Tab completion runs at every key press: the catalog is neither reconciled nor up
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.catalog import compiled
+from cachedb.catalog.statements import state
 from cachedb.catalog.statements.completion import VALUES
+from cachedb.errors import CacheError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cachedb.catalog.place import CatalogPlace
     from cachedb.catalog.statements.completion import Values
 
 
@@ -34,6 +37,31 @@ def values_of(catalog: Path, values: Values, prefix: str, key: str = "") -> list
             return [text for (text,) in connection.execute(statement, bound) if text]
     except (sqlite3.Error, UnicodeError):
         return []
+
+
+def values_at(place: CatalogPlace, values: Values, prefix: str, key: str = "") -> list[str]:
+    """Return values as `values_of`, from a catalog in a server; none if it cannot be read."""
+    bound: dict[str, Any] = {"low": prefix, "high": f"{prefix}{_LAST}", "most": _MOST, "key": key}
+    with suppress(CacheError):
+        catalog = place.open_read_only()
+        try:
+            with catalog.reading() as connection:
+                return [text for text in connection.values(VALUES[values], **bound) if text]
+        finally:
+            catalog.close()
+    return []
+
+
+def recorded_at(place: CatalogPlace, key: str) -> str | None:
+    """Return what a catalog in a server records of itself; None if it cannot be read."""
+    with suppress(CacheError):
+        catalog = place.open_read_only()
+        try:
+            with catalog.reading() as connection:
+                return connection.value(state.RECORDED, key=key)
+        finally:
+            catalog.close()
+    return None
 
 
 def recorded(catalog: Path, key: str) -> str | None:

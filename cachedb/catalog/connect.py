@@ -142,6 +142,14 @@ class Catalog:
         self._check_identity()  # a commit into an unlinked file would be lost
 
     @contextmanager
+    def locking_names(self) -> Iterator[None]:
+        """Exclude other hosts that change names; the caller holds the `.lock` of the layout.
+
+        A file is of one host, on which `.lock` suffices; `ServerCatalog` has more to do.
+        """
+        yield
+
+    @contextmanager
     def reading_files(self) -> Iterator[Connection]:
         """Open a transaction as `reading` does, with the index of files as schema ``files``.
 

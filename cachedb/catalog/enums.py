@@ -19,6 +19,8 @@ ADOPTED = "adopted"
 """The key in `state` of when a catalog first saw names that were there before it, if it did."""
 NAMES = "names"
 """The key in `state` of the index.json that the rows stand for."""
+OWNER = "server owner"
+"""The key in `state` of the identity of the layout that a catalog in a server is about."""
 
 
 class State(IntEnum):

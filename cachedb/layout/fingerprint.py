@@ -47,6 +47,11 @@ class Fingerprint(Record):
                 )
         return None
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Return the inodes of the directories of blobs, which change only with the directory."""
+        return tuple(stamp.partition(".")[0] for stamp in self.blobs.split("/"))
+
     def proves_unchanged(self, recorded: Fingerprint | None) -> bool:
         """Return whether names and blobs are the same as when `recorded` was taken."""
         return (

@@ -39,18 +39,21 @@ if TYPE_CHECKING:
     from cachedb.registry.http.settings import RegistrySettings
 
 
-def get(path: Path) -> Cache:
-    """Open a cache; create it if the directory is absent or empty."""
-    return Cache.create(path)
+def get(path: Path, *, catalog: str | None = None) -> Cache:
+    """Open a cache; create it if the directory is absent or empty.
+
+    `catalog` is the URL of its catalog in a server; without one, it is in the cache.
+    """
+    return Cache.create(path, catalog=catalog)
 
 
-def list_images(path: Path) -> dict[str, Digest]:
-    """Return the names in an existing cache with their digests.
+def list_images(path: Path, *, catalog: str | None = None) -> dict[str, Digest]:
+    """Return the names in an existing cache with their digests; `catalog` as of `get`.
 
     Raises:
         CacheNotFound: There is no such directory.
     """
-    with Cache.open(path) as cache:
+    with Cache.open(path, catalog=catalog) as cache:
         return _names(cache)
 
 
@@ -61,8 +64,14 @@ class Provider(Closing):
     tag, a digest or both.
     """
 
-    def __init__(self, path: Path, settings: RegistrySettings | None = None) -> None:
-        self.cache: Cache = get(path)
+    def __init__(
+        self,
+        path: Path,
+        settings: RegistrySettings | None = None,
+        *,
+        catalog: str | None = None,
+    ) -> None:
+        self.cache: Cache = get(path, catalog=catalog)
         self._clients = Registries() if settings is None else Registries.of(settings)
 
     def close(self) -> None:

@@ -1,17 +1,7 @@
 """PostgreSQL takes every compiled statement on the compiled tables."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from cachedb.catalog import compiled
-from tests.postgresql import Server, numbered, run, serving
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving() as found:
-        yield found
+from tests.postgresql import Server, numbered, run
 
 
 def test_postgresql_prepares_every_statement(server: Server) -> None:

@@ -11,6 +11,7 @@ import cachedb.cli.app
 from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.index.derived_rows import facts
+from cachedb.catalog.place import CatalogFile
 from cachedb.operations.sync import index_backup, reconcile
 
 _CLEANED = ("ingest", "leases", "tmp", "trash")
@@ -51,7 +52,7 @@ def _after_open(root: Path) -> list[str]:
         fresh.close()
         names = opened.layout.index()
     found = [f"I9: the catalog differs in {len(difference)} facts"] if difference else []
-    if index_backup.find(root / ".cachedb" / "index.db") != names:
+    if index_backup.find(CatalogFile(path=root / ".cachedb" / "index.db")) != names:
         found.append("I9: the copy of the names is not what index.json says")
     return found + _sqlite_faults(root / ".cachedb" / "index.db")
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from cachedb.cache import CATALOG, Cache
+from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
+from cachedb.catalog.database_file import CATALOG
 from cachedb.catalog.index import packages as package_rows
 from cachedb.catalog.index import sboms as sbom_rows
 from cachedb.catalog.index.packages import PackedPackages

@@ -13,7 +13,7 @@ from cachedb.query.results import OutputColumn
 from cachedb.query.semantics.check import check
 from cachedb.query.syntax.parser import parse
 from cachedb.query.syntax.tree import Query
-from tests.postgresql import Server, serving
+from tests.postgresql import Server
 from tests.query import databases, generate, on_server
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator
@@ -23,12 +23,6 @@ from tests.query.random_queries import Writer
 CACHES = 6
 QUERIES = 60
 """Random queries of sets for each cache; half as many with clauses."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,7 @@ SELECT blob.digest FROM blob UNION ALL SELECT lease_item.digest FROM lease_item;
 
 -- name: column_checks.out_of_range
 SELECT 'lease.pid' AS place, count(*) AS rows, min(CAST(lease.pid AS TEXT)) AS example FROM
-lease WHERE lease.pid NOT BETWEEN 0::INTEGER AND 9223372036854775807::INTEGER HAVING count(*) >
+lease WHERE lease.pid NOT BETWEEN 0::BIGINT AND 9223372036854775807::BIGINT HAVING count(*) >
 0::INTEGER UNION ALL SELECT 'lease.created' AS place, count(*) AS rows, min(CAST(lease.created
 AS TEXT)) AS example FROM lease WHERE lease.created NOT BETWEEN -62135683200000000::BIGINT AND
 253402387200000000::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'lease.expires' AS
@@ -125,46 +125,46 @@ count(*) > 0::INTEGER UNION ALL SELECT 'blob.size' AS place, count(*) AS rows,
 min(CAST(blob.size AS TEXT)) AS example FROM blob WHERE blob.size NOT BETWEEN 0::BIGINT AND
 9223372036854775807::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'blob.kind' AS place,
 count(*) AS rows, min(CAST(blob.kind AS TEXT)) AS example FROM blob WHERE blob.kind NOT BETWEEN
-0::INTEGER AND 5::INTEGER HAVING count(*) > 0::INTEGER UNION ALL SELECT 'blob.state' AS place,
+0::BIGINT AND 5::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'blob.state' AS place,
 count(*) AS rows, min(CAST(blob.state AS TEXT)) AS example FROM blob WHERE blob.state NOT
-BETWEEN 0::INTEGER AND 4::INTEGER HAVING count(*) > 0::INTEGER UNION ALL SELECT 'blob.parsed'
-AS place, count(*) AS rows, min(CAST(blob.parsed AS TEXT)) AS example FROM blob WHERE
-blob.parsed NOT BETWEEN 0::INTEGER AND 3::INTEGER HAVING count(*) > 0::INTEGER UNION ALL SELECT
+BETWEEN 0::BIGINT AND 4::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'blob.parsed' AS
+place, count(*) AS rows, min(CAST(blob.parsed AS TEXT)) AS example FROM blob WHERE blob.parsed
+NOT BETWEEN 0::BIGINT AND 3::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT
 'blob.verified' AS place, count(*) AS rows, min(CAST(blob.verified AS TEXT)) AS example FROM
 blob WHERE blob.verified NOT BETWEEN -62135683200000000::BIGINT AND 253402387200000000::BIGINT
 HAVING count(*) > 0::INTEGER UNION ALL SELECT 'config.created' AS place, count(*) AS rows,
 min(CAST(config.created AS TEXT)) AS example FROM config WHERE config.created NOT BETWEEN
 -62135683200000000::BIGINT AND 253402387200000000::BIGINT HAVING count(*) > 0::INTEGER UNION
 ALL SELECT 'link.role' AS place, count(*) AS rows, min(CAST(link.role AS TEXT)) AS example FROM
-link WHERE link.role NOT BETWEEN 1::INTEGER AND 4::INTEGER HAVING count(*) > 0::INTEGER UNION
-ALL SELECT 'link.position' AS place, count(*) AS rows, min(CAST(link.position AS TEXT)) AS
-example FROM link WHERE link.position NOT BETWEEN 0::INTEGER AND 9223372036854775807::INTEGER
-HAVING count(*) > 0::INTEGER UNION ALL SELECT 'link.size' AS place, count(*) AS rows,
+link WHERE link.role NOT BETWEEN 1::BIGINT AND 4::BIGINT HAVING count(*) > 0::INTEGER UNION ALL
+SELECT 'link.position' AS place, count(*) AS rows, min(CAST(link.position AS TEXT)) AS example
+FROM link WHERE link.position NOT BETWEEN 0::BIGINT AND 9223372036854775807::BIGINT HAVING
+count(*) > 0::INTEGER UNION ALL SELECT 'link.size' AS place, count(*) AS rows,
 min(CAST(link.size AS TEXT)) AS example FROM link WHERE link.size NOT BETWEEN 0::BIGINT AND
 9223372036854775807::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'link.embedded' AS
 place, count(*) AS rows, min(CAST(link.embedded AS TEXT)) AS example FROM link WHERE
-link.embedded NOT BETWEEN 0::INTEGER AND 1::INTEGER HAVING count(*) > 0::INTEGER UNION ALL
-SELECT 'ref.position' AS place, count(*) AS rows, min(CAST(ref.position AS TEXT)) AS example
-FROM ref WHERE ref.position NOT BETWEEN 0::INTEGER AND 9223372036854775807::INTEGER HAVING
-count(*) > 0::INTEGER UNION ALL SELECT 'ref.size' AS place, count(*) AS rows, min(CAST(ref.size
-AS TEXT)) AS example FROM ref WHERE ref.size NOT BETWEEN 0::BIGINT AND
-9223372036854775807::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.pinned' AS
-place, count(*) AS rows, min(CAST(ref.pinned AS TEXT)) AS example FROM ref WHERE ref.pinned NOT
-BETWEEN 0::INTEGER AND 1::INTEGER HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.source' AS
-place, count(*) AS rows, min(CAST(ref.source AS TEXT)) AS example FROM ref WHERE (ref.source
-NOT IN ('pull', 'build', 'import', 'load')) HAVING count(*) > 0::INTEGER UNION ALL SELECT
-'ref.added' AS place, count(*) AS rows, min(CAST(ref.added AS TEXT)) AS example FROM ref WHERE
-ref.added NOT BETWEEN -62135683200000000::BIGINT AND 253402387200000000::BIGINT HAVING count(*)
-> 0::INTEGER UNION ALL SELECT 'ref.pulled' AS place, count(*) AS rows, min(CAST(ref.pulled AS
-TEXT)) AS example FROM ref WHERE ref.pulled NOT BETWEEN -62135683200000000::BIGINT AND
-253402387200000000::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.used' AS place,
-count(*) AS rows, min(CAST(ref.used AS TEXT)) AS example FROM ref WHERE ref.used NOT BETWEEN
+link.embedded NOT BETWEEN 0::BIGINT AND 1::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT
+'ref.position' AS place, count(*) AS rows, min(CAST(ref.position AS TEXT)) AS example FROM ref
+WHERE ref.position NOT BETWEEN 0::BIGINT AND 9223372036854775807::BIGINT HAVING count(*) >
+0::INTEGER UNION ALL SELECT 'ref.size' AS place, count(*) AS rows, min(CAST(ref.size AS TEXT))
+AS example FROM ref WHERE ref.size NOT BETWEEN 0::BIGINT AND 9223372036854775807::BIGINT HAVING
+count(*) > 0::INTEGER UNION ALL SELECT 'ref.pinned' AS place, count(*) AS rows,
+min(CAST(ref.pinned AS TEXT)) AS example FROM ref WHERE ref.pinned NOT BETWEEN 0::BIGINT AND
+1::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.source' AS place, count(*) AS
+rows, min(CAST(ref.source AS TEXT)) AS example FROM ref WHERE (ref.source NOT IN ('pull',
+'build', 'import', 'load')) HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.added' AS place,
+count(*) AS rows, min(CAST(ref.added AS TEXT)) AS example FROM ref WHERE ref.added NOT BETWEEN
+-62135683200000000::BIGINT AND 253402387200000000::BIGINT HAVING count(*) > 0::INTEGER UNION
+ALL SELECT 'ref.pulled' AS place, count(*) AS rows, min(CAST(ref.pulled AS TEXT)) AS example
+FROM ref WHERE ref.pulled NOT BETWEEN -62135683200000000::BIGINT AND 253402387200000000::BIGINT
+HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.used' AS place, count(*) AS rows,
+min(CAST(ref.used AS TEXT)) AS example FROM ref WHERE ref.used NOT BETWEEN
 -62135683200000000::BIGINT AND 253402387200000000::BIGINT HAVING count(*) > 0::INTEGER UNION
 ALL SELECT 'repository_blob.seen' AS place, count(*) AS rows, min(CAST(repository_blob.seen AS
 TEXT)) AS example FROM repository_blob WHERE repository_blob.seen NOT BETWEEN
 -62135683200000000::BIGINT AND 253402387200000000::BIGINT HAVING count(*) > 0::INTEGER UNION
 ALL SELECT 'sbom.packages' AS place, count(*) AS rows, min(CAST(sbom.packages AS TEXT)) AS
-example FROM sbom WHERE sbom.packages NOT BETWEEN 0::INTEGER AND 9223372036854775807::INTEGER
+example FROM sbom WHERE sbom.packages NOT BETWEEN 0::BIGINT AND 9223372036854775807::BIGINT
 HAVING count(*) > 0::INTEGER ORDER BY place;
 
 -- name: completion.annotation_key

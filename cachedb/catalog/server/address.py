@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Self
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from cachedb.errors import InvalidInput
 from cachedb.patterns import lazy
@@ -12,6 +12,12 @@ from cachedb.records import Record
 SCHEMES = frozenset({"postgresql+psycopg", "postgresql"})
 _NAME = lazy(r"[a-z0-9_][a-z0-9_.-]{0,54}")
 """Shorter than the 63 bytes of an identifier: a rebuild makes schemas with a longer name."""
+NEW = ".new"
+"""End of the name of a schema in which a catalog is being rebuilt."""
+OLD = ".bak"
+"""End of the name of a schema that was replaced by a rebuild."""
+_SECRET = frozenset({"password", "sslpassword"})
+_HIDDEN = "***"
 _EXAMPLE = "postgresql+psycopg://USER@HOST/DATABASE?cache=NAME"
 
 
@@ -34,29 +40,71 @@ class ServerAddress(Record, uncompared=("url",)):
         Raises:
             InvalidInput: It is no URL of PostgreSQL, or the name of the cache is not one.
         """
-        try:
-            parts = urlsplit(text)
-            is_url = parts.port is None or parts.port > 0
-        except ValueError:
-            is_url = False
-        if not is_url or not text.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
+        parts = _split(text)
+        if parts is None:
             # The text is not repeated: a mistyped URL may hold a password.
             raise InvalidInput("the catalog is no URL of PostgreSQL", hint=_EXAMPLE)
         options = parse_qsl(parts.query, keep_blank_values=True)
         names = [value for key, value in options if key == "cache"]
         for name in names:
-            if not _NAME.fullmatch(name) or name.startswith("pg_"):
-                what = f"the name of a cache is lower case, digits, '_', '.' and '-': {name!r:.80}"
-                raise InvalidInput(what, hint=_EXAMPLE)
+            check_name(name)
         rest = [(key, value) for key, value in options if key != "cache"]
         return cls(
-            url=parts._replace(scheme="postgresql", query=urlencode(rest), fragment="").geturl(),
-            shown=_shown(parts),
+            url=f"postgresql://{parts.netloc}{parts.path}?{urlencode(rest, quote_via=quote)}",
+            shown=_shown(parts, dict(options)),
             cache=names[-1] if names else None,
         )
 
 
-def _shown(parts: SplitResult) -> str:
-    """Return host, port and database: neither user nor any parameter."""
-    place = parts.netloc.rpartition("@")[2]
-    return f"postgresql://{place}{parts.path}"
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a cache in a server.
+
+    Raises:
+        InvalidInput: It has other characters, is too long, or is a name of PostgreSQL or of ours.
+    """
+    if not _NAME.fullmatch(name) or name.startswith("pg_") or name.endswith((NEW, OLD)):
+        what = f"the name of a cache is lower case, digits, '_', '.' and '-': {name!r:.80}"
+        raise InvalidInput(what, hint=_EXAMPLE)
+
+
+def without_secrets(text: str) -> str:
+    """Return the URL of a catalog with its passwords replaced; of any other text nothing."""
+    parts = _split(text)
+    if parts is None:
+        return _HIDDEN
+    user, at, place = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    options = [
+        (key, _HIDDEN if key in _SECRET else value)
+        for key, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+    netloc = f"{name}{colon}{_HIDDEN if colon else ''}{at}{place}"
+    query = f"?{urlencode(options, safe='*/:')}" if options else ""
+    return f"{parts.scheme}://{netloc}{parts.path}{query}"
+
+
+def _split(text: str) -> SplitResult | None:
+    """Split a URL of PostgreSQL; None if it is not one.
+
+    A password with a character that ends the part of the host (`/`, `?`, `#`) leaves an `@`
+    behind: such a URL is refused, or its password would be taken for a part that is shown.
+    """
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in SCHEMES and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    fields = [field.partition("=")[0] for field in parts.query.split("&")]
+    is_cut = "@" in parts.path or parts.fragment or any("@" in field for field in fields)
+    return parts if is_url and "://" in text and not is_cut else None
+
+
+def _shown(parts: SplitResult, options: dict[str, str]) -> str:
+    """Return host, port and database, wherever the URL names them: neither user nor password."""
+    place = parts.netloc.rpartition("@")[2] or options.get("host", "")
+    if parts.port is None and "port" in options:
+        place = f"{place}:{options['port']}"
+    database = parts.path.lstrip("/") or options.get("dbname", "")
+    if not place and "service" in options:
+        return f"service {options['service']!r}"
+    return f"postgresql://{place}/{database}"

@@ -20,7 +20,7 @@ from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.catalog.server import executor, schema_revision
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
-from cachedb.errors import CatalogMismatch
+from cachedb.errors import CatalogMismatch, InvalidInput, SchemaTooNew, StorageFailed
 from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
@@ -29,10 +29,26 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.server.address import ServerAddress
 
-_CONNECT_SECONDS = 10
+CUT_OFF_SECONDS = 120
+"""After which the server ends a transaction whose host does not answer any more."""
+_LIMITS = (
+    f"SET LOCAL idle_in_transaction_session_timeout = '{CUT_OFF_SECONDS}s';"
+    f" SET LOCAL tcp_user_timeout = '{CUT_OFF_SECONDS}s'"
+)
+_OPTIONS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "application_name": "cachedb",
+    # A server that does not answer any more is noticed after a minute.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""Options of libpq, unless the URL has them."""
 _NOTICE_SECONDS = 2.0
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Not READ WRITE, which would override what the administrator of the server has set."""
 
 
 class ServerCatalog(Catalog):
@@ -69,6 +85,72 @@ class ServerCatalog(Catalog):
             raise
         return found
 
+    @classmethod
+    def connect_read_only(cls, address: ServerAddress, schema: str) -> Self:
+        """Open a catalog that exists, and make or upgrade nothing.
+
+        Raises:
+            StorageFailed: The server cannot be reached, or refuses the user.
+            CatalogMismatch: It is not there, not a catalog, or not of this version.
+            SchemaTooNew: A newer cachedb has written it.
+        """
+        found = cls(address, schema)
+        try:
+            with explaining(address):
+                schema_revision.check_current(found._look())
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    @classmethod
+    def exists(cls, address: ServerAddress, schema: str) -> bool:
+        """Whether a schema holds a catalog, of whichever version; raises as `connect` does."""
+        found = cls(address, schema)
+        try:
+            with explaining(address):
+                return found._look() > 0
+        finally:
+            found.close()
+
+    @classmethod
+    def schemas(cls, address: ServerAddress) -> list[str]:
+        """Return the names of the schemas with a catalog that the user may read, sorted.
+
+        Raises:
+            StorageFailed: The server cannot be reached, or refuses the user.
+        """
+        found = cls(address, "public")
+        try:
+            with explaining(address), found._transaction() as driver:
+                driver.execute(_READ)
+                return schema_revision.readable(driver)
+        finally:
+            found.close()
+
+    @classmethod
+    def drop(cls, address: ServerAddress, schema: str) -> bool:
+        """Drop a schema with its catalog, once no transaction uses it; return if there was one.
+
+        Raises:
+            StorageFailed: The server cannot be reached, or refuses the user.
+            CatalogMismatch: The tables are of some other program.
+            CacheBusy: Another process is using it.
+        """
+        found = cls(address, schema)
+        try:
+            with explaining(address), found._transaction() as driver:
+                found._begin_locked(driver)
+                existed = schema_revision.schema_id(driver, schema) is not None
+                if existed:
+                    with suppress(SchemaTooNew):
+                        schema_revision.version_of(driver, schema)
+                    schema_revision.drop(driver, schema)
+                driver.execute("COMMIT")
+        finally:
+            found.close()
+        return existed
+
     @property
     def schema(self) -> str:
         """Name of the schema."""
@@ -83,6 +165,30 @@ class ServerCatalog(Catalog):
     def files_path(self) -> Path | None:
         """The file of the index of files: None, its tables are in the schema."""
         return None
+
+    @property
+    def address(self) -> ServerAddress:
+        """Address of the server."""
+        return self._address
+
+    def rename(self, name: str, backup: str) -> None:
+        """Give the schema another name; one that has it already gets the name `backup`.
+
+        A process that has that one open fails at its next transaction, and loses only that.
+
+        Raises:
+            CacheBusy: A transaction on it lasts longer than `CACHEDB_LOCK_SECONDS`.
+            StorageFailed: The server cannot be reached; nothing was renamed.
+        """
+        replaced = ServerCatalog(self._address, name)
+        with explaining(self._address), self._transaction() as driver:
+            replaced._begin_locked(driver)
+            schema_revision.drop(driver, backup)
+            if schema_revision.schema_id(driver, name) is not None:
+                schema_revision.rename(driver, name, backup)
+            schema_revision.rename(driver, self._schema, name)
+            driver.execute("COMMIT")
+        self._schema = name
 
     def close(self) -> None:
         """Close the connections that no transaction uses."""
@@ -119,6 +225,28 @@ class ServerCatalog(Catalog):
             self._check_schema(driver)
             yield ServerConnection(driver)
             driver.execute("COMMIT")
+
+    @contextmanager
+    def locking_names(self) -> Iterator[None]:
+        """Hold the lock of names of this cache, in a transaction of its own that writes nothing.
+
+        The server ends a transaction that a host which was cut off has left open after
+        `CUT_OFF_SECONDS`; until then it blocks others.
+
+        Raises:
+            CacheBusy: Another host holds it for longer than `CACHEDB_LOCK_SECONDS`.
+            StorageFailed: The server cannot be reached or is read-only.
+        """
+        with explaining(self._address):
+            driver = self._taken()
+        try:
+            with explaining(self._address):
+                self._begin_locked(driver, "names of")
+                self._check_writable(driver)
+            yield
+        finally:
+            # A lock that was lost meanwhile is made up for by `.lock`, and by the next command.
+            self._give_back(driver)
 
     def reading_files(self) -> Any:
         """Open a transaction as `reading` does: the index of files is in the same schema."""
@@ -160,8 +288,21 @@ class ServerCatalog(Catalog):
         driver = self._taken()
         try:
             yield driver
+        except errors.ReadOnlySqlTransaction as error:
+            raise self._read_only(driver) from error
         finally:
             self._give_back(driver)
+
+    def _read_only(self, driver: psycopg.Connection[Any]) -> StorageFailed:
+        """Say why nothing can be written; the error itself is the same for each reason."""
+        driver.execute("ROLLBACK")
+        ((is_standby,),) = driver.execute("SELECT pg_is_in_recovery()::INTEGER")
+        where = f"the catalog at {self._address.shown} cannot be written"
+        if is_standby:
+            return StorageFailed(f"{where}: the server is a read-only standby")
+        return StorageFailed(
+            f"{where}: transactions are read-only", hint="default_transaction_read_only = off"
+        )
 
     def _taken(self) -> psycopg.Connection[Any]:
         with self._idle_lock:
@@ -181,54 +322,68 @@ class ServerCatalog(Catalog):
         driver.close()
 
     def _new_connection(self) -> psycopg.Connection[Any]:
+        try:
+            options: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(self._address.url)
+        except psycopg.ProgrammingError:
+            # The message of libpq quotes from the URL, and with it from a password.
+            what = "libpq cannot parse the URL of the catalog, or does not know a parameter of it"
+            raise InvalidInput(what) from None
         driver = psycopg.connect(
-            self._address.url,
-            autocommit=True,
-            client_encoding="utf8",
-            connect_timeout=_CONNECT_SECONDS,
-            application_name="cachedb",
+            autocommit=True, **(_OPTIONS | options | {"client_encoding": "utf8"})
         )
         executor.prepare(driver)
         return driver
 
     def _begin(self, driver: psycopg.Connection[Any], how: str) -> None:
-        text = sql.SQL("{}; SET LOCAL search_path = {}")
-        driver.execute(text.format(sql.SQL(how), sql.Identifier(self._schema)))
+        text = sql.SQL("{}; SET LOCAL search_path = {}; {}")
+        limits = sql.SQL(_LIMITS)
+        driver.execute(text.format(sql.SQL(how), sql.Identifier(self._schema), limits))
 
-    def _begin_locked(self, driver: psycopg.Connection[Any]) -> None:
-        """Begin a write transaction when no other writes this schema, in the order of asking."""
+    def _begin_locked(self, driver: psycopg.Connection[Any], what: str = "rows of") -> None:
+        """Begin a write transaction when no other holds the same lock, in the order of asking."""
         most = LOCK_SECONDS.value
         try:
             self._begin(driver, _WRITE)
-            self._lock(driver, min(_NOTICE_SECONDS, most))
+            self._lock(driver, what, min(_NOTICE_SECONDS, most))
         except errors.LockNotAvailable:
             if most <= _NOTICE_SECONDS:
                 raise
             driver.execute("ROLLBACK")
             log_wait(most - _NOTICE_SECONDS)
             self._begin(driver, _WRITE)
-            self._lock(driver, most - _NOTICE_SECONDS)
+            self._lock(driver, what, most - _NOTICE_SECONDS)
 
-    def _lock(self, driver: psycopg.Connection[Any], seconds: float) -> None:
+    def _lock(self, driver: psycopg.Connection[Any], what: str, seconds: float) -> None:
         wait = sql.Literal(f"{max(int(seconds * 1000), 1)}ms")
         driver.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(wait))
         driver.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"cachedb {self._schema}",)
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            (f"cachedb {what} {self._schema}",),
         )
+
+    def _check_writable(self, driver: psycopg.Connection[Any]) -> None:
+        ((is_read_only,),) = driver.execute(
+            "SELECT current_setting('transaction_read_only')::BOOLEAN::INTEGER"
+        )
+        if is_read_only:
+            raise self._read_only(driver)
 
     def _check_schema(self, driver: psycopg.Connection[Any]) -> None:
         if schema_revision.schema_id(driver, self._schema) != self._schema_id:
             raise CatalogMismatch("the catalog was replaced meanwhile", hint="try again")
 
-    def _bring_up_to_date(self) -> None:
+    def _look(self) -> int:
+        """Return the version of the tables, 0 without any; remember which schema this is."""
         with self._transaction() as driver:
             schema_revision.check_database(driver)
             self._begin(driver, _READ)
-            found = schema_revision.version_of(driver, self._schema)
             self._schema_id = schema_revision.schema_id(driver, self._schema)
-            driver.execute("ROLLBACK")
-            if found == SCHEMA_VERSION:
-                return
+            return schema_revision.version_of(driver, self._schema)
+
+    def _bring_up_to_date(self) -> None:
+        if self._look() == SCHEMA_VERSION:
+            return
+        with self._transaction() as driver:
             self._begin_locked(driver)
             found = schema_revision.version_of(driver, self._schema)
             if found == 0:

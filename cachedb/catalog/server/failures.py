@@ -34,8 +34,6 @@ def _explained(error: psycopg.Error, address: ServerAddress) -> CacheError:
     text = _one_line(error)
     if isinstance(error, _WAITED):
         return CacheBusy("another process is writing the catalog")
-    if isinstance(error, errors.ReadOnlySqlTransaction):
-        return StorageFailed(f"{where} cannot be written: the server is a read-only standby")
     if isinstance(error, errors.InsufficientPrivilege):
         return StorageFailed(f"cannot use {where}: {text}", hint=_RIGHTS)
     if isinstance(error, (*_NOT_OURS, errors.IntegrityError)):
@@ -51,4 +49,4 @@ def _one_line(error: psycopg.Error) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # libpq repeats the message for each address of a host; nothing in it is a password.
     kept = [line for line in lines if not line.startswith(("Is the server", "Multiple"))]
-    return kept[0] if kept else "the connection was lost"
+    return kept[0].removeprefix("connection failed: ") if kept else "the connection was lost"

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from cachedb.catalog import compiled
 from cachedb.catalog.enums import SCHEMA_VERSION
+from cachedb.catalog.server.address import NEW, OLD
 from cachedb.errors import CatalogMismatch, SchemaTooNew
 
 if TYPE_CHECKING:
@@ -74,6 +75,45 @@ def version_of(driver: Driver, name: str) -> int:
             hint="use the newer cachedb",
         )
     return version
+
+
+def check_current(version: int) -> None:
+    """Refuse tables of another version than this one; 0 stands for none.
+
+    Raises:
+        CatalogMismatch: There are none, or they are of an older version.
+    """
+    if version != SCHEMA_VERSION:
+        older = "the catalog is of an older version"
+        raise CatalogMismatch(older if version else "there is no catalog")
+
+
+def readable(driver: Driver) -> list[str]:
+    """Return the names of the schemas with a catalog that the user may read, sorted.
+
+    A catalog that is being rebuilt, or was replaced by a rebuild, is left out.
+    """
+    rows = driver.execute(
+        "SELECT nspname FROM pg_namespace AS schema WHERE has_schema_privilege(oid, 'USAGE')"
+        " AND NOT nspname LIKE ANY (ARRAY['pg_%%', %s, %s])"
+        " AND (SELECT COUNT(*) FROM pg_class WHERE relnamespace = schema.oid"
+        "      AND relname IN ('alembic_version', 'blob', 'ref')"
+        "      AND has_table_privilege(pg_class.oid, 'SELECT')) = 3"
+        ' ORDER BY nspname COLLATE "C"',
+        (f"%{NEW}", f"%{OLD}"),
+    )
+    return [str(name) for (name,) in rows]
+
+
+def rename(driver: Driver, name: str, to: str) -> None:
+    """Rename a schema, inside the caller's transaction."""
+    text = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
+    driver.execute(text.format(sql.Identifier(name), sql.Identifier(to)))
+
+
+def drop(driver: Driver, name: str) -> None:
+    """Drop a schema with its tables if there is one, inside the caller's transaction."""
+    driver.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
 
 
 def create(driver: Driver, name: str) -> None:

@@ -21,9 +21,9 @@ from cachedb.operations.sync import reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.place import CatalogPlace
     from cachedb.catalog.statements.blobs import StateRow
     from cachedb.layout import Layout
     from cachedb.operations.check.findings import Finding
@@ -31,33 +31,38 @@ if TYPE_CHECKING:
 _REBUILD = "cachedb doctor --rebuild"
 
 
-def check(layout: Layout, path: Path, *, is_layout: bool) -> list[Finding]:
-    """Check the catalog in a file; with a readable layout also its rows against the files."""
+def check(layout: Layout, place: CatalogPlace, *, is_layout: bool) -> list[Finding]:
+    """Check a catalog; with a readable layout also its rows against the files."""
     found: list[Finding] = []
-    stored = _open(path, found)
+    stored = _open(place, found)
     try:
         if stored is not None:
-            found += _consistency(stored, path.name)
+            found += _consistency(stored, place.shown)
         if is_layout:
-            found += _content(layout, stored, path.name)
+            found += _content(layout, stored, place.shown)
     finally:
         if stored is not None:
             stored.close()
     return found
 
 
-def _open(path: Path, found: list[Finding]) -> Catalog | None:
-    name = f".cachedb/{path.name}"
+def _open(place: CatalogPlace, found: list[Finding]) -> Catalog | None:
+    name = place.shown
     try:
-        if not path.is_symlink() and not path.exists():
+        if not place.exists():
             found.append(note(Code.CATALOG_MISSING, name, "the next command makes it"))
             return None
     except PermissionError:
         detail = "permission denied; commands of this user use a catalog of their own"
         found.append(note(Code.CATALOG_UNREADABLE, name, detail))
         return None
+    except StorageFailed as problem:
+        found.append(error(Code.CATALOG_UNREACHABLE, name, str(problem), problem.hint))
+        return None
+    except (CatalogMismatch, SchemaTooNew):
+        pass  # which opening it reports
     try:
-        return Catalog.open_read_only(path)
+        return place.open_read_only()
     except SchemaTooNew as problem:
         found.append(error(Code.CATALOG_UNUSABLE, name, str(problem), problem.hint))
     except (CatalogMismatch, StorageFailed) as problem:
@@ -70,10 +75,10 @@ def _consistency(catalog: Catalog, name: str) -> Iterator[Finding]:
         with catalog.reading() as connection:
             damage = [*connection.faults(), *_values_out_of_range(connection)]
             for fault in damage:
-                yield error(Code.CATALOG_DAMAGED, f".cachedb/{name}", fault, _REBUILD)
+                yield error(Code.CATALOG_DAMAGED, name, fault, _REBUILD)
             yield from _overlong_leases(connection, name)
     except CacheError as problem:
-        yield error(Code.CATALOG_DAMAGED, f".cachedb/{name}", str(problem), _REBUILD)
+        yield error(Code.CATALOG_DAMAGED, name, str(problem), _REBUILD)
 
 
 def _values_out_of_range(connection: Connection) -> Iterator[str]:
@@ -93,7 +98,7 @@ def _overlong_leases(connection: Connection, name: str) -> Iterator[Finding]:
         if user_leases.is_overlong(row.host, row.expires, now):
             what = f"the lease {row.id!r:.80} of host {row.host!r:.80} expires too late"
             detail = f"{what}; gc keeps what it holds until then"
-            yield warning(Code.LEASE_OVERLONG, f".cachedb/{name}", detail, _REBUILD)
+            yield warning(Code.LEASE_OVERLONG, name, detail, _REBUILD)
 
 
 def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]:
@@ -109,9 +114,7 @@ def _content(layout: Layout, stored: Catalog | None, name: str) -> list[Finding]
                 corrupt = _known_corrupt(stored)
                 found += _unreadable_sboms(stored, corrupt)
             except CacheError as problem:
-                found.append(
-                    error(Code.CATALOG_DAMAGED, f".cachedb/{name}", str(problem), _REBUILD)
-                )
+                found.append(error(Code.CATALOG_DAMAGED, name, str(problem), _REBUILD))
         with fresh.reading() as connection:
             found += _images(layout, connection, corrupt)
         return found
@@ -131,7 +134,7 @@ def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> 
     if recorded is None or stamps != (recorded.index_json, recorded.blobs):
         if difference or changed:
             what = "another tool has changed the layout; the next command reconciles the catalog"
-            yield note(Code.CATALOG_BEHIND, f".cachedb/{name}", what)
+            yield note(Code.CATALOG_BEHIND, name, what)
     elif changed:
         for digest in sorted(changed):
             what = "is another file than when it was read, under the same name"
@@ -142,7 +145,7 @@ def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> 
         counted = ", ".join(f"{number} of {kind}" for kind, number in sorted(kinds.items()))
         first = min(difference, key=repr)[1]
         what = f"differs from the files: {counted}, first about {first}"
-        yield error(Code.CATALOG_WRONG, f".cachedb/{name}", what, _REBUILD)
+        yield error(Code.CATALOG_WRONG, name, what, _REBUILD)
 
 
 def _known_corrupt(stored: Catalog) -> dict[str, str]:

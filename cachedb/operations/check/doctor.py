@@ -21,8 +21,8 @@ from cachedb.operations.sync import index_backup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
+    from cachedb.catalog.place import CatalogPlace
     from cachedb.layout import Layout
     from cachedb.layout.temporary_files import TemporaryFile
     from cachedb.operations.check.findings import Finding
@@ -34,7 +34,7 @@ _STALE_SECONDS = 3600
 _LITTLE_SPACE = 0.02
 
 
-def examine(layout: Layout, catalog: Path) -> tuple[Finding, ...]:
+def examine(layout: Layout, catalog: CatalogPlace) -> tuple[Finding, ...]:
     """Examine a directory that should be a layout, and its catalog; errors come first."""
     found = [*_names(layout, catalog)]
     are_names_readable = not any(f.code is Code.NAMES_UNREADABLE for f in found)
@@ -49,7 +49,7 @@ def examine(layout: Layout, catalog: Path) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: levels.index(finding.level)))
 
 
-def _names(layout: Layout, catalog: Path) -> Iterator[Finding]:
+def _names(layout: Layout, catalog: CatalogPlace) -> Iterator[Finding]:
     try:
         layout.check_marker()
     except (NotALayout, LimitExceeded, StorageFailed) as failed:

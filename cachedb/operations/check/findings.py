@@ -34,6 +34,7 @@ class Code(StrEnum):
     IMAGE_PARTIAL = "image-partial"
     CATALOG_MISSING = "catalog-missing"
     CATALOG_UNREADABLE = "catalog-unreadable"
+    CATALOG_UNREACHABLE = "catalog-unreachable"
     CATALOG_UNUSABLE = "catalog-unusable"
     CATALOG_BEHIND = "catalog-behind"
     CATALOG_WRONG = "catalog-wrong"

@@ -12,6 +12,7 @@ from cachedb.catalog.statements import refs
 from cachedb.layout.index_json import IndexJson
 from cachedb.operations.gc import mark, pins, sweep
 from cachedb.operations.sync import history, reconcile
+from cachedb.operations.sync.locked_names import locking_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +27,7 @@ def clean(layout: Layout, catalog: Catalog) -> sweep.GCReport:
 
     Entries without a name of artifacts that refer to a pinned image stay with it.
     """
-    with layout.locking_names():
+    with locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)
         history.bring_up_to_date(layout, catalog)  # a pin that was set since
         before = layout.index()

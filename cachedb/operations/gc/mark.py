@@ -26,6 +26,7 @@ from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.operations.gc.cross_check import cross_check
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import reconcile
+from cachedb.operations.sync.locked_names import locking_names
 from cachedb.operations.sync.recover import held_by_operations
 from cachedb.records import NamedTuple, Record, brief_repr
 
@@ -187,7 +188,7 @@ def plan(
         if not layout.is_writable:
             raise
         # A writer changes index.json before the catalog: the two agree under its lock only.
-        with layout.locking_names():
+        with locking_names(layout, catalog):
             reconcile.reconcile(layout, catalog)
             garbage, spared, held = _select(layout, catalog, grace, without, chosen)
     leftovers = find_leftovers(layout, grace, quarantine, held) if chosen is None else ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import RefNotFound, Refused
 from cachedb.operations.sync import history, reconcile
+from cachedb.operations.sync.locked_names import locking_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -36,7 +37,7 @@ def pin(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> tuple[Root, 
         Refused: One of them is a blob that has no entry of its own.
     """
     keys = _keys(roots)
-    with layout.locking_names():
+    with locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)
         before = _pinned(layout, catalog)
         history.record_durably(layout, history.PIN_NAMES, **_named(roots))
@@ -57,7 +58,7 @@ def unpin(
         Refused: One of them is a blob that has no entry of its own.
     """
     keys = _keys(roots)
-    with layout.locking_names():
+    with locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)
         before = _pinned(layout, catalog)
         index = layout.index()

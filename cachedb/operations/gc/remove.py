@@ -12,6 +12,7 @@ from cachedb.oci.names.entry_name import whole_digest
 from cachedb.operations.gc import pins, weak_roots
 from cachedb.operations.read import resolve, usage
 from cachedb.operations.sync import history, reconcile
+from cachedb.operations.sync.locked_names import locking_names
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def apply(
     Raises:
         Refused: An unreadable entry of the plan is not there any more; nothing is removed.
     """
-    with layout.locking_names():
+    with locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)
         history.bring_up_to_date(layout, catalog)  # a pin that was set since
         gone = _remove(plan, layout, catalog)

@@ -27,6 +27,7 @@ from cachedb.operations.gc.mark import (
     leased_blobs,
 )
 from cachedb.operations.sync import history, reconcile
+from cachedb.operations.sync.locked_names import locking_names
 from cachedb.operations.sync.recover import (
     held_by_operations,
     restore_needed_locked,
@@ -82,7 +83,7 @@ def sweep(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
         CacheBusy: Another tool changes the names all the time; no blob is removed.
     """
-    with layout.sweeping(), layout.locking_names():
+    with layout.sweeping(), locking_names(layout, catalog):
         try:
             report = _collect(plan, layout, catalog)
         except StorageFailed:
@@ -109,7 +110,7 @@ def _collect(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
 
 def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     """Remove the blobs of a plan as `apply` does, and no leftovers."""
-    with layout.sweeping(), layout.locking_names():
+    with layout.sweeping(), locking_names(layout, catalog):
         undo_unfinished(layout)
         reconcile.reconcile(layout, catalog)
         report = _remove(plan, layout, catalog)

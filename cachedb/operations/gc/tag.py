@@ -12,6 +12,7 @@ from cachedb.oci import Descriptor, MediaType
 from cachedb.operations.gc import pins, weak_roots
 from cachedb.operations.read import resolve
 from cachedb.operations.sync import history, reconcile
+from cachedb.operations.sync.locked_names import locking_names
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def tag(layout: Layout, catalog: Catalog, source: str, target: Reference) -> Tag
             other content.
     """
     name = str(target.with_default_tag())
-    with layout.locking_names():
+    with locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)
         index = layout.index()
         with catalog.reading() as connection:
@@ -100,7 +101,7 @@ def untag(layout: Layout, catalog: Catalog, names: Sequence[str]) -> tuple[Root,
         AmbiguousName: Several images have one of the names.
         Refused: One of the names is pinned.
     """
-    with layout.locking_names():
+    with locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)
         before = layout.index()
         with catalog.reading() as connection:

@@ -9,15 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import state
-from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import NAMES
 from cachedb.errors import CatalogMismatch, InvalidManifest, SchemaTooNew, StorageFailed
 from cachedb.layout.index_json import IndexJson
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.place import CatalogPlace
 
 
 def keep(connection: Connection, index: IndexJson) -> None:
@@ -25,10 +23,10 @@ def keep(connection: Connection, index: IndexJson) -> None:
     state.write(connection, NAMES, index.encode().decode())
 
 
-def find(path: Path) -> IndexJson | None:
-    """Return the copy in the catalog at `path`; None if there is none that can be read."""
+def find(place: CatalogPlace) -> IndexJson | None:
+    """Return the copy in a catalog; None if there is none that can be read."""
     try:
-        catalog = Catalog.open_read_only(path)
+        catalog = place.open_read_only()
         try:
             with catalog.reading() as connection:
                 copy = state.read(connection, NAMES)

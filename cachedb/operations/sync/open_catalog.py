@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.database_file import CATALOG
-from cachedb.errors import CacheError, CatalogMismatch, StorageFailed
+from cachedb.catalog.place import CatalogFile
+from cachedb.errors import CacheError, CatalogMismatch, InvalidInput, StorageFailed
 from cachedb.operations.sync.freshness import is_behind, is_ready, is_up_to_date
 from cachedb.records import Record
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    from cachedb.catalog.place import CatalogPlace
     from cachedb.layout import Layout
 
 
@@ -26,16 +30,19 @@ class Opened(Record):
     """Whether it is in memory because the disk is full: `make_room` frees some space."""
 
 
-def open_catalog(layout: Layout) -> Opened:
+def open_catalog(layout: Layout, url: str | None = None) -> Opened:
     """Open the catalog, reconcile it, and undo an interrupted collection.
 
-    On a read-only layout and on a full disk it is made in memory when the one on disk is not up
-    to date.
+    It is in the server of a URL, else in a file. On a read-only layout and on a full disk it is
+    made in memory when the one on disk is not up to date.
 
     Raises:
         SchemaTooNew: A newer cachedb has written it.
-        StorageFailed: An interrupted collection cannot be undone.
+        StorageFailed: An interrupted collection cannot be undone, or the server cannot be used.
+        CatalogOfAnother: The catalog in the server is that of another layout.
     """
+    if url is not None:
+        return Opened(catalog=server_catalogs().open_on_server(layout, url))
     if not layout.is_writable:
         return Opened(catalog=_open_to_read(layout))
     catalog = _open_to_write(layout)
@@ -44,6 +51,34 @@ def open_catalog(layout: Layout) -> Opened:
         return Opened(catalog=catalog)
     catalog.close()
     return Opened(catalog=_make_in_memory(layout), is_in_memory=True)
+
+
+def place_of(layout: Layout, url: str | None) -> CatalogPlace:
+    """Return the place of the catalog of a layout: in the server of a URL, else a file.
+
+    Raises:
+        InvalidInput: The URL is malformed.
+    """
+    if url is None:
+        return CatalogFile(path=layout.private / CATALOG)
+    found: CatalogPlace = server_catalogs().place(layout, url)
+    return found
+
+
+def server_catalogs() -> ModuleType:
+    """Import what opens catalogs in servers, which needs the driver of an extra.
+
+    Raises:
+        InvalidInput: The driver is not installed.
+    """
+    try:
+        from cachedb.operations.sync import server_catalog  # noqa: PLC0415
+    except ImportError as error:
+        if (error.name or "psycopg").partition(".")[0] != "psycopg":
+            raise
+        what = "a catalog in a server needs psycopg, which is not installed"
+        raise InvalidInput(what, hint="pip install 'cachedb[postgresql]'") from error
+    return server_catalog
 
 
 def make_room(layout: Layout) -> Catalog:

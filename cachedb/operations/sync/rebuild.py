@@ -5,9 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.connect import Catalog
 from cachedb.catalog.index.derived_rows import facts
-from cachedb.catalog.replacement import replacing
 from cachedb.catalog.user_state.rescue import UserState
 from cachedb.errors import (
     CatalogMismatch,
@@ -20,8 +18,7 @@ from cachedb.operations.sync import index_backup, reconcile
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from cachedb.catalog.place import CatalogPlace
     from cachedb.layout import Layout
 
 BROKEN_INDEX = "index.json.broken"
@@ -34,18 +31,19 @@ class Rebuilt(Record):
     user_state: int
 
 
-def rebuild(layout: Layout, path: Path) -> Rebuilt:
-    """Rebuild the catalog in `path` from the files, and keep user state that is still true.
+def rebuild(layout: Layout, place: CatalogPlace) -> Rebuilt:
+    """Rebuild a catalog from the files, and keep user state that is still true.
 
-    Publishing and collection wait meanwhile. The old catalog is kept as ``.bak``.
+    Publishing and collection wait meanwhile. The old catalog is kept, with ``.bak`` behind its
+    name.
 
     Raises:
         NotALayout: index.json cannot be read; the catalog stays as it was.
         SchemaTooNew: A newer cachedb has written the catalog.
     """
     with layout.sweeping():
-        user_state = _user_state(path)
-        with replacing(path) as catalog:
+        user_state = _user_state(place)
+        with place.replacing() as catalog:
             reconcile.reconcile(layout, catalog)
             kept = 0
             with suppress(CatalogMismatch), catalog.writing() as connection:
@@ -58,10 +56,10 @@ def rebuild(layout: Layout, path: Path) -> Rebuilt:
     return Rebuilt(facts=many, user_state=kept)
 
 
-def restore_names(layout: Layout, path: Path) -> int:
+def restore_names(layout: Layout, place: CatalogPlace) -> int:
     """Replace an unreadable index.json by its copy in the catalog; return its number of entries.
 
-    The catalog is at `path`. The unreadable file is kept in the private folder of the cache.
+    The unreadable file is kept in the private folder of the cache.
 
     Raises:
         Refused: index.json can be read, or there is no copy that can.
@@ -73,7 +71,7 @@ def restore_names(layout: Layout, path: Path) -> int:
             pass
         else:
             raise Refused("index.json can be read: there is nothing to restore")
-        index = index_backup.find(path)
+        index = index_backup.find(place)
         if index is None:
             raise Refused("the catalog has no copy of index.json that can be read")
         with suppress(NotALayout, LimitExceeded):
@@ -82,11 +80,11 @@ def restore_names(layout: Layout, path: Path) -> int:
     return len(index.entries)
 
 
-def _user_state(path: Path) -> UserState:
-    if not path.exists():
-        return UserState()
+def _user_state(place: CatalogPlace) -> UserState:
     try:
-        catalog = Catalog.open(path)  # one of an older version is upgraded
+        if not place.exists():
+            return UserState()
+        catalog = place.open()  # one of an older version is upgraded
     except CatalogMismatch:
         return UserState()
     try:

@@ -14,6 +14,7 @@ from cachedb.catalog.statements import blobs
 from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy
 from cachedb.operations.sync import reconcile
+from cachedb.operations.sync.locked_names import locking_names
 
 if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
@@ -55,7 +56,7 @@ def restore_needed(layout: Layout, catalog: Catalog) -> None:
         removed = {digest for run in quarantine.finished() for digest in quarantine.blobs(run)}
     if removed and not removed.isdisjoint(_needed(catalog)):
         # A collection that holds the lock now restores them itself.
-        with suppress(CacheBusy), layout.sweeping(timeout=0), layout.locking_names():
+        with suppress(CacheBusy), layout.sweeping(timeout=0), locking_names(layout, catalog):
             restore_needed_locked(layout, catalog)
 
 

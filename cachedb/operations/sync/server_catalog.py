@@ -13,9 +13,21 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from cachedb.catalog import state
+from cachedb.catalog.enums import FINGERPRINT, NAMES, OWNER
 from cachedb.catalog.server.address import ServerAddress
 from cachedb.catalog.server.catalog import ServerCatalog
-from cachedb.errors import CacheError, CatalogMismatch, Refused, StorageFailed
+from cachedb.catalog.server.place import ATTACH, NEW_CATALOG, CatalogSchema
+from cachedb.errors import (
+    CacheError,
+    CatalogMismatch,
+    CatalogOfAnother,
+    InvalidInput,
+    LimitExceeded,
+    NotALayout,
+    StorageFailed,
+)
+from cachedb.layout.fingerprint import Fingerprint
+from cachedb.log import Logger
 from cachedb.operations.sync import history, reconcile, recover
 from cachedb.operations.sync.freshness import is_ready
 from cachedb.records import Record
@@ -25,10 +37,8 @@ if TYPE_CHECKING:
 
 IDENTIFIER = "cache-id"
 """Name of the file in the private folder of a cache."""
-OWNER = "server owner"
-"""Key of the state of a catalog: identifier and inode of the layout that it is about."""
 _MOST_BYTES = 64
-_NEW = "rm .cachedb/cache-id in the copy: it gets a catalog of its own"
+_log = Logger(__name__)
 
 
 class LayoutIdentity(Record):
@@ -41,34 +51,62 @@ class LayoutIdentity(Record):
         return f"{self.identifier} {self.inode}"
 
 
-def identity(layout: Layout) -> LayoutIdentity:
-    """Return the identity of a layout, which is made when it is first asked for.
+def known_identity(layout: Layout) -> LayoutIdentity | None:
+    """Return the identity of a layout; None if it has none yet.
 
     Raises:
-        StorageFailed: The layout is read-only and has none, or the file system refused.
-        CatalogMismatch: The file is damaged.
+        StorageFailed: The file cannot be read.
+        CatalogMismatch: It is damaged.
     """
     path = layout.private / IDENTIFIER
     try:
-        if not path.exists():
-            if not layout.is_writable:
-                what = "a read-only cache has no identifier, which names its catalog in a server"
-                raise StorageFailed(what, hint="name it: --catalog URL?cache=NAME")
-            layout.make_private()
-            layout.replace_own(IDENTIFIER, f"{uuid4()}\n".encode())
-        text, inode = path.read_bytes()[:_MOST_BYTES], path.stat().st_ino
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES)
+        inode = path.stat().st_ino
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise StorageFailed.of(error, f"read {str(path)!r}") from error
     try:
         return LayoutIdentity(identifier=str(UUID(text.decode().strip())), inode=inode)
     except ValueError as error:
         what = f"{str(path)!r} is no identifier"
-        raise CatalogMismatch(what, hint="remove it: a new one is made") from error
+        raise CatalogMismatch(what, hint=f"rm {path}; {ATTACH}") from error
 
 
-def schema_of(address: ServerAddress, identity: LayoutIdentity) -> str:
-    """Return the name of the schema of a layout."""
-    return address.cache or identity.identifier
+def identify(layout: Layout, identifier: str | None = None) -> LayoutIdentity:
+    """Give a layout an identity if it has none yet: an identifier, which is random if None.
+
+    Hosts that do so at the same moment agree on one, by the lock of the names.
+
+    Raises:
+        StorageFailed: The layout is read-only, or the file system refused.
+    """
+    if not layout.is_writable:
+        what = "a read-only cache has no identifier, which names its catalog in a server"
+        raise StorageFailed(what, hint="open it once where it can be written")
+    layout.make_private()
+    with layout.locking_names():
+        found = known_identity(layout)
+        if found is None:
+            layout.replace_own(IDENTIFIER, f"{identifier or uuid4()}\n".encode())
+            found = known_identity(layout)
+    assert found is not None
+    return found
+
+
+def place(layout: Layout, url: str) -> CatalogSchema:
+    """Return the place of the catalog of a layout; one without a schema if it has no identity.
+
+    Raises:
+        InvalidInput: The URL is malformed.
+        CatalogMismatch: The identifier of the layout is damaged.
+    """
+    address = ServerAddress.parse(url)
+    mine = known_identity(layout)
+    if mine is None:
+        return CatalogSchema(address=address, schema="", owner="")
+    return _place(address, mine)
 
 
 def open_on_server(layout: Layout, url: str) -> ServerCatalog:
@@ -78,43 +116,121 @@ def open_on_server(layout: Layout, url: str) -> ServerCatalog:
         InvalidInput: The URL is malformed.
         StorageFailed: The server cannot be reached or is read-only.
         CatalogMismatch: The database or the schema is not one for this catalog.
-        Refused: The schema is the catalog of another layout, or of the original of a copy.
+        CatalogOfAnother: The schema is the catalog of another layout, of the original of a copy,
+            or this layout had a catalog before and has lost its identifier.
         SchemaTooNew: A newer cachedb has written it.
     """
     address = ServerAddress.parse(url)
-    mine = identity(layout)
-    catalog = ServerCatalog.connect(address, schema_of(address, mine))
+    mine = known_identity(layout)
+    if mine is None:
+        if address.cache is None:
+            _refuse_second_catalog(layout, address)
+        mine = identify(layout)
+    place = _place(address, mine)
+    catalog = place.open()
+    _log.info("catalog: %s", place.shown)
     try:
-        _own(catalog, mine)
-        with catalog.reading() as connection:
-            ready = is_ready(layout, connection)
-        if not ready:
-            recover.undo_killed_sweeps(layout)
-            reconcile.bring_up_to_date(layout, catalog)
-            recover.restore_needed(layout, catalog)
-        with suppress(CacheError):
-            history.bring_up_to_date(layout, catalog)
+        _bring_up_to_date(layout, catalog)
     except BaseException:
         catalog.close()
         raise
     return catalog
 
 
-def _own(catalog: ServerCatalog, mine: LayoutIdentity) -> None:
-    """Enter the owner of a new catalog; refuse that of another layout."""
-    with catalog.reading() as connection:
-        owner = state.read(connection, OWNER)
-    if owner is None:
+def attach(layout: Layout, url: str) -> str:
+    """Make a catalog in a server that of a layout; return the name of its schema.
+
+    It is the catalog that the URL names, else that of the identifier of the layout. A layout
+    without an identifier gets the name of the catalog for one if that is an identifier. The next
+    command reconciles the catalog. The layout that it was of before is refused from then on.
+
+    Raises:
+        InvalidInput: The URL is malformed, or names no catalog.
+        CatalogMismatch: There is no such catalog.
+        StorageFailed: The server cannot be reached, or the layout is read-only.
+    """
+    address = ServerAddress.parse(url)
+    mine = known_identity(layout)
+    if mine is None and address.cache is None:
+        raise InvalidInput("no catalog is named", hint="--catalog URL?cache=NAME")
+    schema = address.cache or str(mine and mine.identifier)
+    catalog = ServerCatalog.connect_read_only(address, schema)
+    try:
+        if mine is None:
+            mine = identify(layout, _as_identifier(schema))
         with catalog.writing() as connection:
-            owner = state.read(connection, OWNER)
-            if owner is None:
-                state.write(connection, OWNER, str(mine))
+            state.write(connection, OWNER, str(mine))
+    finally:
+        catalog.close()
+    return schema
+
+
+def detach(layout: Layout) -> str:
+    """Give a layout a new identifier, and with it a catalog of its own; return the identifier.
+
+    Raises:
+        StorageFailed: The layout is read-only, or the file system refused.
+    """
+    layout.make_private()
+    with layout.locking_names():
+        layout.replace_own(IDENTIFIER, f"{uuid4()}\n".encode())
+    return identify(layout).identifier
+
+
+def _place(address: ServerAddress, mine: LayoutIdentity) -> CatalogSchema:
+    schema = address.cache or mine.identifier
+    return CatalogSchema(address=address, schema=schema, owner=str(mine))
+
+
+def _as_identifier(name: str) -> str | None:
+    with suppress(ValueError):
+        return name if str(UUID(name)) == name else None
+    return None
+
+
+def _bring_up_to_date(layout: Layout, catalog: ServerCatalog) -> None:
+    with catalog.reading() as connection:
+        ready = is_ready(layout, connection)
+    if not ready:
+        if layout.is_writable:
+            recover.undo_killed_sweeps(layout)
+        reconcile.bring_up_to_date(layout, catalog)
+        if layout.is_writable:
+            recover.restore_needed(layout, catalog)
+    with suppress(CacheError):
+        history.bring_up_to_date(layout, catalog)
+
+
+def _refuse_second_catalog(layout: Layout, address: ServerAddress) -> None:
+    """Refuse to make a catalog where the server has one of the same files already.
+
+    That is so when `.cachedb` was deleted: a new identifier would leave the catalog behind. The
+    names and the inodes of the directories of blobs tell it; a copy has other ones.
+    """
+    with suppress(NotALayout, LimitExceeded):
+        index = layout.index()
+        if not index.entries:
+            return
+        names, folders = index.encode().decode(), layout.fingerprint().folders
+        for schema in ServerCatalog.schemas(address):
+            if _as_identifier(schema) is None or _content(address, schema) != (names, folders):
+                continue
+            if known_identity(layout) is not None:  # another host has made it meanwhile
                 return
-    if owner == str(mine):
-        return
-    if owner.partition(" ")[0] == mine.identifier:
-        raise Refused("this layout is a copy of one whose catalog is in the server", hint=_NEW)
-    raise Refused(
-        f"the catalog {catalog.schema!r} in the server is that of another cache",
-        hint="choose another name: ?cache=NAME; or take it over: cachedb doctor --rebuild",
-    )
+            what = f"the server has a catalog of these files, {schema!r}"
+            hint = f"{ATTACH} --catalog 'URL?cache={schema}' takes it over; {NEW_CATALOG}"
+            raise CatalogOfAnother(what, schema, hint=hint)
+
+
+def _content(address: ServerAddress, schema: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return names and directories of the layout of a catalog; None if they cannot be read."""
+    with suppress(CacheError):
+        catalog = ServerCatalog.connect_read_only(address, schema)
+        try:
+            with catalog.reading() as connection:
+                names = state.read(connection, NAMES) or ""
+                found = Fingerprint.parse(state.read(connection, FINGERPRINT) or "")
+        finally:
+            catalog.close()
+        return None if found is None else (names, found.folders)
+    return None

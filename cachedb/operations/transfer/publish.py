@@ -16,6 +16,7 @@ from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
 from cachedb.operations.gc import pins, weak_roots
 from cachedb.operations.sync import history, reconcile
+from cachedb.operations.sync.locked_names import locking_names
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def publish(
     content = _Content(layout=layout, stage=stage, digests=digests, reused=reused)
     with layout.publishing():
         stage.link(digests)
-        with layout.locking_names():
+        with locking_names(layout, catalog):
             reconcile.reconcile(layout, catalog)
             _name(content, catalog, namings)
         layout.allocate_reserve()
@@ -114,7 +115,7 @@ def publish_made(
     make: Callable[[IndexJson], tuple[Naming, bytes]],
 ) -> None:
     """Make a small document from index.json, publish and name it, all under the lock of names."""
-    with layout.publishing(), layout.locking_names():
+    with layout.publishing(), locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)
         naming, content = make(layout.index())
         digest = naming.descriptor.digest
@@ -176,7 +177,7 @@ def publish_blobs(
     """Publish staged blobs that refs reach already; index.json is not written."""
     with layout.publishing():
         stage.link(digests)
-        with layout.locking_names():
+        with locking_names(layout, catalog):
             reconcile.reconcile(layout, catalog)
             stage.release(digests)
             with catalog.writing() as connection:

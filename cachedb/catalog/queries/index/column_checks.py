@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, cast, func, literal, not_, select, union_all
+from sqlalchemy import BigInteger, Text, cast, func, literal, not_, select, union_all
 
 from cachedb.catalog.domains import ANY, DOMAIN
 from cachedb.catalog.queries.definition import defines
@@ -47,7 +47,7 @@ def _outside(column: ColumnElement[Any], place: str, domain: Domain) -> Select[*
     is_inside = (
         column.in_([literal(word, literal_execute=True) for word in domain.words])
         if domain.words
-        else column.between(domain.low, domain.high)
+        else column.between(literal(domain.low, BigInteger), literal(domain.high, BigInteger))
     )
     return (
         select(
