@@ -21,7 +21,9 @@ _LONG_OPTION: Final = lazy(r"(--[a-z][a-z-]*)(=.*)?", re.DOTALL)
 # `shared_options`, which this module does not import because it is of no use to `--help`.
 _FLAGS: Final = frozenset({"--quiet", "--verbose", "--no-progress"})
 _SHORT_FLAGS: Final = frozenset("qv")
-_WITH_VALUE: Final = frozenset({"--cache", "--format", "--tz", "--error-format", "--log-format"})
+_WITH_VALUE: Final = frozenset(
+    {"--cache", "--catalog", "--format", "--tz", "--error-format", "--log-format"}
+)
 
 
 def behind_the_command(words: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.cache import CacheOption, open_files
 from cachedb.cli.options.common import FormatOption, SomeNamesArgument
 from cachedb.cli.options.query import TimeZoneOption
 from cachedb.cli.render import output, tables
@@ -64,9 +64,10 @@ def command(
     Pulls, imports, exports, pushes, copies, removals, collections and changes of pins, with their
     time, user, names and bytes: transferred, or freed. With NAME, those on a name, which need not
     be in the cache any more; `nginx` and `team/nginx` stand for every tag. The last 2000
-    operations are kept. An old one lists 20 of its names. With --tz, times are in that zone.
+    operations are kept. An old one lists 20 of its names. With --tz, times are in that zone. Reads
+    files only, also where the catalog is in a server.
     """
-    with open_cache(cache) as opened:
+    with open_files(cache) as opened:
         found = opened.log(
             None if since is None else _moment(since, tz),
             operations=operation or (),

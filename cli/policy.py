@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.cache import CacheOption, open_cache, open_files
 from cachedb.cli.options.common import DryRunOption, FormatOption, QuietOption, YesOption
 from cachedb.cli.options.policies import GraceOption, TrashOption, TrustClockOption
 from cachedb.cli.pruning import plans
@@ -52,11 +52,13 @@ def command(
     The policy is a TOML file that is kept with the cache. Its keys are the options of `cachedb
     prune`. `edit` opens it in $VISUAL or $EDITOR, or takes FILE over; a policy with an error is
     not stored. `check` reports the first error of FILE or of the policy. `apply` prints the plan
-    and removes names by it, as `cachedb prune` does.
+    and removes names by it, as `cachedb prune` does; the others read files only, also where the
+    catalog is in a server.
     """
     if file is not None and action not in {PolicyAction.EDIT, PolicyAction.CHECK}:
         raise InvalidInput(f"policy {action} takes no FILE", hint="cachedb policy check FILE")
-    with open_cache(cache) as opened:
+    opening = open_cache if action is PolicyAction.APPLY else open_files
+    with opening(cache) as opened:
         match action:
             case PolicyAction.SHOW:
                 output.print_stdout(_stored(opened).rstrip("\n"))

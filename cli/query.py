@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.command import QueryCommand
-from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.cache import CacheOption, open_cache, open_files
 from cachedb.cli.options.common import FormatOption, NullOption
 from cachedb.cli.options.completion import query as complete
 from cachedb.cli.options.query import (
@@ -87,12 +87,14 @@ def command(
 
     Flat queries need no quotes: cachedb query refs arch:arm64 size gt 100M not is:complete.
     One with ( ) * ? < > ~ | is put in single quotes, and a text with blanks in double quotes
-    inside of them: cachedb query 'name:acme/* label:"my key"="a b"'.
+    inside of them: cachedb query 'name:acme/* label:"my key"="a b"'. --save, --forget and --check
+    need files only, also where the catalog is in a server.
     """
     options = clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset)
     asked = [*(words or ()), *options]
     end = tables.line_end(form, quiet=quiet, null=null)
-    with open_cache(cache) as opened:
+    needs_files_only = forget is not None or check or save is not None
+    with (open_files if needs_files_only else open_cache)(cache) as opened:
         if forget is not None:
             opened.forget_query(forget.removeprefix("@"))
         elif check:

@@ -1,4 +1,4 @@
-"""Option --cache, and opening or creating the cache it names."""
+"""Options --cache and --catalog, and opening or creating the cache that they name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.render import output
-from cachedb.errors import CacheNotFound
+from cachedb.errors import CacheNotFound, CatalogOfAnother
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,13 +31,70 @@ CacheOption = Annotated[
 ]
 
 
+class _Choice:
+    """Catalog of the command line, which functions of commands are not given."""
+
+    catalog: str | None = None
+
+
+def _choose_catalog(url: str | None) -> str | None:
+    _Choice.catalog = url
+    return url
+
+
+CatalogOption = Annotated[
+    str | None,
+    typer.Option(
+        "--catalog",
+        metavar="URL",
+        help="PostgreSQL database of the catalog: postgresql+psycopg://HOST/DATABASE?cache=NAME.",
+        show_default=".cachedb/index.db in the cache",
+        callback=_choose_catalog,
+    ),
+]
+
+
+def catalog_url() -> str | None:
+    """Return the URL of --catalog; None if the catalog is in the cache itself."""
+    return _Choice.catalog
+
+
 def open_cache(given: Path | None) -> Cache:
     """Open an existing cache."""
     from cachedb.cache import Cache
 
     with _with_hint(given):
-        opened = Cache.open(cache_folder(given))
+        opened = _opened(Cache.open, cache_folder(given))
     _print_problems(opened)
+    return opened
+
+
+def _opened(open_: Callable[..., Cache], folder: Path) -> Cache:
+    """Open a cache; at a terminal, ask what to do where the catalog is that of another one."""
+    try:
+        return open_(folder, catalog=catalog_url())
+    except CatalogOfAnother as refused:
+        import sys
+
+        if not refused.is_copy or not sys.stdin.isatty():
+            raise
+        from cachedb.cli.feedback.confirmation import confirm
+
+        output.print_stderr(f"cachedb: {refused}")
+        confirm("give this copy a catalog of its own")
+        from cachedb.cache import Cache
+
+        Cache.detach(folder)
+        return open_(folder, catalog=catalog_url())
+
+
+def open_files(given: Path | None) -> Cache:
+    """Open an existing cache without its catalog, for what only needs files."""
+    from cachedb.cache import Cache
+
+    with _with_hint(given):
+        opened = Cache.open_files(cache_folder(given))
+    _print_ignored(opened)
     return opened
 
 
@@ -49,8 +106,7 @@ def read_catalog(given: Path | None, answer: Callable[[Connection], _T]) -> _T:
 
 def _print_problems(opened: Cache) -> None:
     """Print which entries of index.json cannot be read, and what removes them."""
-    if ignored := opened.configuration_problem():
-        output.print_stderr(f"warning: {ignored}")
+    _print_ignored(opened)
     found = opened.unreadable_entries()
     for each in found[:_MOST_PROBLEMS]:
         removal = f"cachedb rm '{each.address}'"
@@ -59,6 +115,12 @@ def _print_problems(opened: Cache) -> None:
         output.print_stderr(
             f"{len(found) - _MOST_PROBLEMS} more unreadable entries (cachedb doctor)"
         )
+
+
+def _print_ignored(opened: Cache) -> None:
+    """Print why the configuration of the cache is ignored, if it is."""
+    if ignored := opened.configuration_problem():
+        output.print_stderr(f"warning: {ignored}")
 
 
 @contextmanager
@@ -75,4 +137,4 @@ def create_cache(given: Path | None) -> Cache:
     """Open a cache; create it first if the directory is absent or empty."""
     from cachedb.cache import Cache
 
-    return Cache.create(cache_folder(given))
+    return _opened(Cache.create, cache_folder(given))

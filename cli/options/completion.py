@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
 
 from cachedb.cli.options.cache_folder import cache_folder
+from cachedb.errors import CacheError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cachedb.catalog.place import CatalogPlace
     from cachedb.query.tools.complete import Completion, ValuesOf
 
 _LEAST: Final = 7
@@ -66,12 +68,8 @@ _BASH: Final = "complete_bash"
 
 def names(context: typer.Context, incomplete: str) -> list[str]:
     """Complete a name; what looks like a digest is completed as one."""
-    from cachedb.catalog import completion
-    from cachedb.catalog.statements.completion import Values
-
     is_digest = incomplete.startswith("sha256:") and len(incomplete) >= _LEAST
-    column = Values(*(_DIGESTS if is_digest else _NAMES))
-    return completion.values_of(_catalog(context), column, incomplete)
+    return _values_of(context, _DIGESTS if is_digest else _NAMES, incomplete)
 
 
 def removable(context: typer.Context, incomplete: str) -> list[str]:
@@ -82,7 +80,12 @@ def removable(context: typer.Context, incomplete: str) -> list[str]:
     from cachedb.catalog.enums import INDEX_PROBLEMS
     from cachedb.layout.unreadable_entry import read_recorded
 
-    found = read_recorded(completion.recorded(_catalog(context), INDEX_PROBLEMS) or "[]")
+    catalog = _catalog(context)
+    if isinstance(catalog, Path):
+        recorded = completion.recorded(catalog, INDEX_PROBLEMS)
+    else:
+        recorded = completion.recorded_at(catalog, INDEX_PROBLEMS)
+    found = read_recorded(recorded or "[]")
     return [each.address for each in found if each.address.startswith(incomplete)]
 
 
@@ -121,38 +124,44 @@ def _candidates(
     head = incomplete[: len(incomplete) - len(found.prefix)]
     candidates = [(word.text, word.doc) for word in found.words]
     if found.values is not None:
-        values = _values(_catalog(context), found.values, found.prefix)
+        values = _values(context, found.values, found.prefix)
         candidates += [(value, "") for value in values]
     return [(head + text, doc) for text, doc in candidates]
 
 
-def _values(catalog: Path, wanted: ValuesOf, prefix: str) -> list[str]:
-    from cachedb.catalog.completion import values_of
-    from cachedb.catalog.statements.completion import Values
-
+def _values(context: typer.Context, wanted: ValuesOf, prefix: str) -> list[str]:
     if wanted.field in _SPLIT:
-        return _in_two_parts(catalog, wanted.field, prefix)
+        return _in_two_parts(context, wanted.field, prefix)
     if wanted.key is None:
         known = _COLUMNS[wanted.sort.value].get(wanted.field)
-        return [] if known is None else values_of(catalog, Values(*known), prefix)
+        return [] if known is None else _values_of(context, known, prefix)
     if wanted.field == "pkg":
-        return values_of(catalog, Values("package", "version", "name"), prefix, wanted.key)
+        return _values_of(context, ("package", "version", "name"), prefix, wanted.key)
     table, key = _COLUMNS[wanted.sort.value][wanted.field]
-    return values_of(catalog, Values(table, "value", key), prefix, wanted.key)
+    return _values_of(context, (table, "value", key), prefix, wanted.key)
 
 
-def _in_two_parts(catalog: Path, field: str, prefix: str) -> list[str]:
+def _in_two_parts(context: typer.Context, field: str, prefix: str) -> list[str]:
     """Complete what has a first part before a slash, one part at a time."""
-    from cachedb.catalog.completion import values_of
-    from cachedb.catalog.statements.completion import Values
-
     table, first, second = _SPLIT[field]
     before, slash, behind = prefix.partition("/")
     if not slash:
-        found = values_of(catalog, Values(table, first), before)
+        found = _values_of(context, (table, first), before)
         return [f"{each}/" for each in found if each != "unknown"]
-    found = values_of(catalog, Values(table, second, first), behind, before)
+    found = _values_of(context, (table, second, first), behind, before)
     return [f"{before}/{each}" for each in found]
+
+
+def _values_of(
+    context: typer.Context, column: tuple[str, ...], prefix: str, key: str = ""
+) -> list[str]:
+    from cachedb.catalog import completion
+    from cachedb.catalog.statements.completion import Values
+
+    catalog = _catalog(context)
+    if isinstance(catalog, Path):
+        return completion.values_of(catalog, Values(*column), prefix, key)
+    return completion.values_at(catalog, Values(*column), prefix, key)
 
 
 def _saved(context: typer.Context) -> dict[str, str]:
@@ -166,7 +175,17 @@ def _folder(context: typer.Context) -> Path:
     return cache_folder(Path(given) if given else None)
 
 
-def _catalog(context: typer.Context) -> Path:
+def _catalog(context: typer.Context) -> Path | CatalogPlace:
+    """Return the file of the catalog, or its place in the server of --catalog."""
+    from cachedb.cli.options.cache import catalog_url
+
+    url = catalog_url()
+    if url is not None:
+        from cachedb.layout import Layout
+        from cachedb.operations.sync import open_catalog
+
+        with suppress(CacheError), Layout.open(_folder(context)) as layout:
+            return open_catalog.place_of(layout, url)
     from cachedb.catalog.database_file import CATALOG
 
     return _folder(context) / ".cachedb" / CATALOG

@@ -13,7 +13,7 @@ from cachedb.cli.feedback.choices import (
     NoProgressOption,
     VerboseOption,
 )
-from cachedb.cli.options.cache import CacheOption
+from cachedb.cli.options.cache import CacheOption, CatalogOption
 from cachedb.cli.options.common import FormatOption, QuietOption
 from cachedb.cli.options.query import TimeZoneOption
 from cachedb.cli.render.tables import Format
@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OF_EVERY_COMMAND: Final = frozenset(
-    {"cache", "form", "quiet", "verbose", "tz", "no_progress", "error_format", "log_format"}
+    {
+        "cache",
+        "catalog",
+        "form",
+        "quiet",
+        "verbose",
+        "tz",
+        "no_progress",
+        "error_format",
+        "log_format",
+    }
 )
 
 
@@ -36,6 +46,7 @@ def shared_options() -> Sequence[Any]:
 
 def _declaration(
     cache: CacheOption = None,
+    catalog: CatalogOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     verbose: VerboseOption = 0,

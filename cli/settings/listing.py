@@ -14,6 +14,8 @@ from cachedb.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cachedb.cli.settings.defaults import Setting
+
 DEFAULT = "default"
 
 
@@ -34,7 +36,9 @@ def every(commands: Mapping[str, Any], cache: Path | None) -> list[ListedSetting
     found = {}
     for name, command in commands.items():
         for setting in defaults.outer_settings(name, command.params).values():
-            found[setting.key] = ListedSetting(setting.key, setting.value, setting.origin)
+            found[setting.key] = ListedSetting(
+                setting.key, _without_secrets(setting), setting.origin
+            )
     if "cache" in found:
         cache = Path(found["cache"].value)
     for each in _of_cache(cache_folder(cache)):
@@ -44,6 +48,15 @@ def every(commands: Mapping[str, Any], cache: Path | None) -> list[ListedSetting
         value = str(cache_folder(None)) if option == "cache" else param.default
         found.setdefault(option, ListedSetting(option, value, DEFAULT))
     return sorted(found.values())
+
+
+def _without_secrets(setting: Setting) -> Any:
+    """Return the value of a setting; the URL of a catalog without its password."""
+    if setting.key.rpartition(".")[2] != "catalog":
+        return setting.value
+    from cachedb.catalog.server.address import without_secrets
+
+    return without_secrets(setting.value)
 
 
 def option_of(commands: Mapping[str, Any], key: str) -> Any:
