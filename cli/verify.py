@@ -17,6 +17,7 @@ from cachedb.cli.options.registries import (
     connector,
 )
 from cachedb.cli.render import fitting, output, tables
+from cachedb.cli.render.actions import print_items
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput, ValidationFailed
 
@@ -87,18 +88,12 @@ def command(
 
 
 def _print(found: Verification, repairs: Sequence[Repair] | None, form: str) -> None:
-    listed = found.findings if repairs is None else repairs
-    if listed or form is not Format.TABLE:
-        if repairs is None:
-            rows = [(each.digest, each.why, list(each.names)) for each in found.findings]
-            tables.render(_FINDINGS, rows, form)
-        else:
-            repaired = [
-                (r.finding.digest, r.finding.why, list(r.finding.names), r.source, r.why)
-                for r in repairs
-            ]
-            tables.render(_REPAIRS, repaired, form)
     errors = len(found.findings) + found.unlisted
+    columns, rows, summary = _listed(found, repairs, errors)
+    if form is not Format.TABLE:
+        print_items(columns, rows, summary, form)
+    elif rows:
+        tables.render(columns, rows, form)
     wrong = output.count(errors, "error") if errors else "no errors"
     if found.unlisted:
         from cachedb import limits
@@ -113,6 +108,23 @@ def _print(found: Verification, repairs: Sequence[Repair] | None, form: str) -> 
     if repairs is not None:
         repaired_now = sum(each.source is not None for each in repairs)
         output.print_stderr(f"repaired {output.count(repaired_now, 'blob')}")
+
+
+def _listed(
+    found: Verification, repairs: Sequence[Repair] | None, errors: int
+) -> tuple[tuple[Column, ...], list[tuple[object, ...]], dict[str, int]]:
+    """Return the columns and rows of findings, or of repairs, and the totals."""
+    totals = {"blobs": found.blobs, "bytes": found.bytes, "errors": errors}
+    if repairs is None:
+        rows: list[tuple[object, ...]] = [
+            (each.digest, each.why, list(each.names)) for each in found.findings
+        ]
+        return _FINDINGS, rows, totals
+    repaired: list[tuple[object, ...]] = [
+        (r.finding.digest, r.finding.why, list(r.finding.names), r.source, r.why) for r in repairs
+    ]
+    mended = sum(each.source is not None for each in repairs)
+    return _REPAIRS, repaired, {**totals, "repaired": mended}
 
 
 def _end(found: Verification, repairs: Sequence[Repair] | None) -> None:

@@ -43,7 +43,6 @@ ROWS: dict[str, Fields] = {
         "name": "text?", "platform": "text?", "config": "text?", "digest": "digest?",
         "state": "text", "detail": "text?",
     },
-    "verify": {"digest": "digest", "finding": "text", "images": "[text?]"},
     "doctor": {
         "level": "text", "finding": "text", "path": "text", "detail": "text",
         "images": "[text?]", "hint": "text?",
@@ -74,6 +73,10 @@ ACTIONS: dict[str, tuple[Fields, Fields]] = {
     "unpin": ({**_NAMED, "action": "text"}, {"unpinned": "integer"}),
     "tag": ({**_NAMED, "state": "text", "replaced": "digest?"}, {"names": "integer"}),
     "untag": ({**_NAMED, "action": "text"}, {"untagged": "integer"}),
+    "verify": (
+        {"digest": "digest", "finding": "text", "images": "[text?]"},
+        {"blobs": "integer", "bytes": "integer", "errors": "integer"},
+    ),
 }
 """Fields of an item, and of the summary, of commands that change something."""
 

@@ -34,6 +34,7 @@ _DAMAGED = (
     "no such column",
     "already exists",
     "decode to UTF-8",
+    "integer overflow",  # of sizes of files, which a forged row can claim
 )
 
 

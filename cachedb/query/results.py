@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "digest": codecs.digest,
     "time": codecs.time,
+    # A sum beyond 64 bits is a text of digits.
+    "size": lambda size: int(size) if isinstance(size, str) else size,
     "kind": lambda number: codecs.kind(number).name.lower(),
     "state": lambda number: codecs.state(number).name.lower(),
     "role": lambda number: codecs.role(number).name.lower(),

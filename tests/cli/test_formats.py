@@ -17,7 +17,7 @@ from tests.conftest import APP, BASE, TOOL
 APP_1, TOOL_2 = "example.com/app:1", "docker.io/library/tool:2"
 LISTINGS = [
     "ls", f"find-root {BASE.digest}", f"why {BASE.digest}", "validate",
-    "verify", "query refs", "query blobs kind:layer",
+    "query refs", "query blobs kind:layer",
 ]  # fmt: skip
 
 
@@ -49,6 +49,18 @@ def test_a_listing_says_the_same_in_every_form(
     if not command.startswith("why"):
         assert set(head.lower().split()) <= set(rows[0])
         assert len(table) >= len(rows)
+
+
+def test_verify_states_its_totals_in_every_form_of_json(run: Run, populated: build.Tree) -> None:
+    populated.flip(TOOL.layers[1].digest)
+    in_json = json.loads(run(populated.path, "verify", "--format", "json").out)
+    *items, last = run(populated.path, "verify", "--format", "jsonl").out.splitlines()
+    in_csv = as_csv(run(populated.path, "verify", "--format", "csv").out)
+    assert [json.loads(item) for item in items] == in_json["items"]
+    assert json.loads(last) == {"summary": in_json["summary"]}
+    assert in_csv == [{key: cell(v) for key, v in row.items()} for row in in_json["items"]]
+    assert in_json["summary"]["blobs"] == len(populated.blobs())
+    assert in_json["summary"]["errors"] == 1
 
 
 @pytest.mark.parametrize("command", LISTINGS)

@@ -235,23 +235,32 @@ def test_the_command_line_names_the_images_and_where_the_blob_came_from(
     done = cachedb(pulled.path, "verify", "--format", "json")
     assert done.code == 8
     assert "hint: cachedb verify --repair" in done.err
-    (found,) = json.loads(done.out)
+    printed = json.loads(done.out)
+    (found,) = printed["items"]
     assert (found["digest"], found["images"]) == (BASE.digest, names)
+    present = pulled.blobs()
+    intact = sum(pulled.blob_path(digest).stat().st_size for digest in present - {BASE.digest})
+    totals = {"blobs": len(present), "bytes": intact, "errors": 1}
+    assert printed["summary"] == totals
 
     done = cachedb(pulled.path, "verify", "--repair", "--offline", "--format", "json")
     assert done.code == 8
-    assert json.loads(done.out)[0]["repaired_from"] is None
+    printed = json.loads(done.out)
+    assert printed["items"][0]["repaired_from"] is None
+    assert printed["summary"] == {**totals, "repaired": 0}
 
     copy = build.layout(tmp_path / "copy", {"any": TOOL}).path
     offline = ("verify", "--repair", "--offline", "--from", copy, "--format", "json")
     done = cachedb(pulled.path, *offline)
     assert done.code == 0
-    assert json.loads(done.out)[0]["repaired_from"] == str(copy)
+    printed = json.loads(done.out)
+    assert printed["items"][0]["repaired_from"] == str(copy)
+    assert printed["summary"] == {**totals, "repaired": 1}
 
     pulled.flip(BASE.digest)
     done = cachedb(pulled.path, "verify", "--repair", "--format", "json")
     assert done.code == 0
-    assert json.loads(done.out)[0]["repaired_from"].startswith(registry.host)
+    assert json.loads(done.out)["items"][0]["repaired_from"].startswith(registry.host)
     assert cachedb(pulled.path, "verify").code == 0
 
 

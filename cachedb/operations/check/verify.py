@@ -45,7 +45,7 @@ class BlobFault(Record):
 
 
 class Verification(Record):
-    """Result of a verification: blobs and bytes hashed, and findings.
+    """Result of a verification: blobs hashed, bytes of the intact ones, and findings.
 
     `findings` has at most `limits.VERIFY_FINDINGS` missing blobs; `unlisted` counts the rest.
     """

@@ -72,6 +72,13 @@ class _InCodePoints(FunctionElement[Any]):
     inherit_cache = True
 
 
+class _ExactSum(FunctionElement[Any]):
+    """Argument: an integer of at least 0. The sum of any number of them, or NULL of none."""
+
+    name = "exact_sum"
+    inherit_cache = True
+
+
 @compiles(_Begins)
 def _begins(element: _Begins, compiler: SQLCompiler, **options: Any) -> str:
     text, first, behind = (compiler.process(part, **options) for part in element.clauses)
@@ -121,6 +128,24 @@ def _in_code_points(element: _InCodePoints, compiler: SQLCompiler, **options: An
 @compiles(_InCodePoints, "postgresql")
 def _in_collation_c(element: _InCodePoints, compiler: SQLCompiler, **options: Any) -> str:
     return f'({compiler.process(next(iter(element.clauses)), **options)} COLLATE "C")'
+
+
+@compiles(_ExactSum)
+def _exact_sum(element: _ExactSum, compiler: SQLCompiler, **options: Any) -> str:
+    # sum() of SQLite fails beyond 64 bits, which declared sizes reach. Then the sum is a text of
+    # digits: it sorts behind every integer, and among its like by value.
+    term = compiler.process(next(iter(element.clauses)), **options)
+    low = f"sum({term} % 1000000000)"
+    high = f"(sum({term} / 1000000000) + {low} / 1000000000)"
+    return (
+        f"CASE WHEN {high} < 9223372036 THEN {high} * 1000000000 + {low} % 1000000000 "
+        f"ELSE printf('%021d%09d', {high}, {low} % 1000000000) END"
+    )
+
+
+@compiles(_ExactSum, "postgresql")
+def _exact_sum_in_postgresql(element: _ExactSum, compiler: SQLCompiler, **options: Any) -> str:
+    return f"sum({compiler.process(next(iter(element.clauses)), **options)})"
 
 
 def render(statement: Select[*tuple[Any, ...]], name: str) -> CompiledStatement:
@@ -238,6 +263,11 @@ def any_of(parts: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
 def not_true(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Negate a condition; unknown counts as false."""
     return condition.self_group().is_not(true())
+
+
+def exact_sum(number: ColumnElement[int]) -> ColumnElement[Any]:
+    """Sum integers that are not negative, however large; SQLite returns a large sum as a text."""
+    return _ExactSum(number)
 
 
 def in_code_points(text: ColumnElement[Any]) -> ColumnElement[Any]:

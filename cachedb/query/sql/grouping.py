@@ -12,6 +12,7 @@ from sqlalchemy import func, literal_column, select, true
 
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, ref
+from cachedb.query.sql import dialect
 from cachedb.query.sql.expressions import Row, aliased, pairs_below, sum_of_single
 from cachedb.query.words import Field, Sort
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from cachedb.query.sql.conditions import ConditionBuilder
 
 _FUNCTIONS: Final[dict[str, Any]] = {
-    "sum": func.sum,
+    "sum": dialect.exact_sum,
     "min": func.min,
     "max": func.max,
     "avg": func.avg,
