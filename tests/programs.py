@@ -24,6 +24,7 @@ _PACKAGES = {
     "node": "nodejs",
     "psql": "postgresql",
     "setpriv": "util-linux",
+    "systemd-analyze": "systemd",
     "vercmp": "makepkg",
 }
 """The Debian package of a program, where it has another name."""

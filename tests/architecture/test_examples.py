@@ -3,16 +3,21 @@
 A mirror stands for Docker Hub, and the registry for registry.example.com.
 """
 
+import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from cachedb import Cache, Registries
 from cachedb.cli.app import _COMMANDS
@@ -20,6 +25,7 @@ from cachedb.cli.examples import EXAMPLES
 from cachedb.operations.archives import sample_images as sample
 from scripts import reference
 from tests import build
+from tests.programs import require
 from tests.registry.servers import docker_registry
 
 _WIDTH = 80
@@ -41,6 +47,7 @@ class World(NamedTuple):
             "CACHEDB_CONFIG_FILE": str(self.folder / "config.toml"),
             "CACHEDB_CACHE": str(self.folder / "cache"),
             "CACHEDB_MIRROR": f"docker.io=http://{self.host}",
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
             "PATH": programs,
         }
         return subprocess.run(
@@ -77,6 +84,7 @@ def original(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
             cache.import_(folder / archive)
         cache.import_(folder / "tool.tar", name="example.com/tool:old")
         cache.export(sample.APP, folder / "saved.tar", format="docker", platforms="linux/amd64")
+    shutil.copy(folder / "policy.toml", folder / "cache" / ".cachedb")
     (folder / "bin").mkdir()
     docker = folder / "bin" / "docker"
     docker.write_text("#!/bin/sh\ntest \"$1 $2\" = 'save app' && exec cat saved.tar\n")
@@ -129,3 +137,103 @@ def test_a_command_in_a_job_or_a_timer_runs(world: World, line: str) -> None:
     typed = typed.replace("/var/cache/images", str(world.folder / "cache"))
     done = world.run(typed)
     assert done.returncode == 0, done.stderr
+
+
+# -- jobs and timers of the page about CI ---------------------------------------------------------
+
+
+def blocks(language: str) -> list[str]:
+    """Return the code blocks of a language on the page about CI."""
+    page = (reference.ROOT / "docs" / "how-to" / "free-space-in-ci.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("place", "schema"),
+    [(0, "vendor.github-workflows"), (1, "vendor.gitlab-ci")],
+    ids=["github", "gitlab"],
+)
+def test_a_job_follows_the_schema_of_its_system(tmp_path: Path, place: int, schema: str) -> None:
+    file = tmp_path / "job.yml"
+    file.write_text(blocks("yaml")[place])
+    program = Path(sys.executable).with_name("check-jsonschema")
+    command = [program, "--builtin-schema", schema, file]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def steps(system: str) -> list[str]:
+    """Return the commands of a job in their order."""
+    github, gitlab = map(yaml.safe_load, blocks("yaml"))
+    if system == "github":
+        return [step["run"] for step in github["jobs"]["build"]["steps"] if "run" in step]
+    return [*gitlab["build"]["script"], *gitlab["build"]["after_script"]]
+
+
+@pytest.mark.parametrize("system", ["github", "gitlab"])
+def test_a_job_frees_the_space_of_an_image_that_was_unused_for_a_week(
+    world: World, system: str
+) -> None:
+    cache = world.folder / "cache"
+    _age(cache, timedelta(days=8))
+    with Cache.open(cache) as opened:
+        old = {opened.find_root(name).digest for name in (sample.APP, sample.TOOL)}
+    # What a job restores has the times of files now, and those of uses as they were.
+    archive = world.folder / "cache.tar"
+    subprocess.run(["tar", "-C", cache, "-cf", archive, "."], check=True)
+    shutil.rmtree(cache)
+    cache.mkdir()
+    subprocess.run(["tar", "-C", cache, "-xf", archive], check=True)
+
+    for line in steps(system):
+        done = world.run(line)
+        assert done.returncode == 0, done.stderr
+
+    with Cache.open(cache) as opened:
+        assert [listing.name for listing in opened.list()] == ["docker.io/library/alpine:3.20"]
+        alpine = opened.find_root("alpine:3.20").digest
+    there = {path.name for path in (cache / "blobs" / "sha256").iterdir()}
+    assert {digest.encoded for digest in old - {alpine}}.isdisjoint(there)
+
+
+def _age(cache: Path, span: timedelta) -> None:
+    """Move every time that the cache has recorded into the past."""
+    by = span // timedelta(microseconds=1)
+    with closing(sqlite3.connect(cache / ".cachedb" / "index.db")) as driver, driver:
+        driver.execute("UPDATE ref SET added = added - ?, used = used - ?", (by, by))
+    journal = cache / ".cachedb" / "journal.jsonl"
+    if journal.exists():
+        lines = map(json.loads, journal.read_text().splitlines())
+        journal.write_text(
+            "".join(
+                json.dumps({**line, "at": line["at"] - by} if "at" in line else line) + "\n"
+                for line in lines
+            )
+        )
+
+
+def test_systemd_accepts_the_service_and_the_timer(tmp_path: Path) -> None:
+    require("systemd-analyze")
+    service, timer = blocks("ini")
+    program = Path(sys.executable).with_name("cachedb")
+    (tmp_path / "cachedb-prune.service").write_text(
+        service.replace("ExecStart=cachedb", f"ExecStart={program}")
+    )
+    (tmp_path / "cachedb-prune.timer").write_text(timer)
+    done = subprocess.run(
+        ["systemd-analyze", "--man=no", "verify", "./cachedb-prune.service",
+         "./cachedb-prune.timer"],
+        cwd=tmp_path, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    told = [line for line in done.stderr.splitlines() if "cachedb-prune" in line]
+    assert (done.returncode, told) == (0, [])
+
+
+def test_the_line_of_cron_has_a_time_a_user_and_a_command() -> None:
+    (line,) = [line for block in blocks("text") for line in block.splitlines()]
+    *times, user, command = line.split(maxsplit=6)
+    assert len(times) == 5
+    assert all(re.fullmatch(r"\*|\d+", time) for time in times)
+    assert user == "root"
+    assert command.startswith("cachedb ")
+    assert "%" not in command  # cron ends the command there
