@@ -1,1 +1,1 @@
-"""The SQL side: tables, transactions, statements; SQL, and no files."""
+"""Catalog: tables, transactions and statements in SQL; no access to files of the layout."""

@@ -1,7 +1,7 @@
 """Codecs of columns: from the value that the driver returns to the type that cachedb uses.
 
 A value outside of the range of its column means that the catalog is damaged, was tampered with,
-or is another program's; it is never a fault of the caller.
+or belongs to another program; it is never a fault of the caller.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def time(value: object) -> datetime | None:
     states it with an offset.
 
     Raises:
-        CatalogMismatch: It is further away than that.
+        CatalogMismatch: The value is further away than that.
     """
     if not isinstance(value, int):
         raise damaged("time", value)

@@ -1,4 +1,4 @@
-"""Values that a word can be completed with, from the catalog as it is.
+"""Completion values of a word, from the catalog as it is.
 
 Tab completion runs at every key press: the catalog is neither reconciled nor upgraded first.
 """
@@ -26,9 +26,9 @@ _LAST: Final = "\U0010ffff"
 
 
 def values_of(catalog: Path, values: Values, prefix: str, key: str = "") -> list[str]:
-    """Return values of a column that begin with `prefix`; none if there is no catalog to ask.
+    """Return values of a column that begin with `prefix`; none without a catalog.
 
-    The catalog is taken as it is: what was added since the last command is not seen.
+    The catalog is read as it is: files added since the last command are not seen.
     """
     bound = {"low": prefix, "high": f"{prefix}{_LAST}", "most": _MOST, "key": key}
     statement = compiled.statements("sqlite")[VALUES[values].name]

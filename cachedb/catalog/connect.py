@@ -1,4 +1,4 @@
-"""Connections: how a catalog is opened, read and written.
+"""Connections of a catalog in SQLite: open, read, write.
 
 The recipe for SQLite is measured (docs/explanation/catalog.md): a rollback journal that is
 truncated, because write-ahead logs of the SQLite versions that Python ships can lose commits;
@@ -42,7 +42,7 @@ class Catalog:
     """A catalog database; `reading` and `writing` give connections inside a transaction.
 
     Threads may share a catalog. Each transaction on a file has a connection of its own; those on a
-    catalog in memory take turns, and one inside of another in the same thread is part of it.
+    catalog in memory take turns, and a nested one in the same thread is part of the outer one.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Catalog:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open the catalog in a file, which is made or upgraded when it has to be.
+        """Open the catalog in a file; create or upgrade it if necessary.
 
         Raises:
             SchemaTooNew: A newer cachedb has written it.
-            CatalogMismatch: It is not a catalog, or not a file of our own.
+            CatalogMismatch: The file is not a catalog, or another user can write it.
             CacheBusy: Another process is upgrading it.
         """
         database_file.check(path)
@@ -75,7 +75,7 @@ class Catalog:
         """Open a catalog that must not be written.
 
         Raises:
-            CatalogMismatch: It is not there, not a catalog, or not of this version.
+            CatalogMismatch: The file is absent, not a catalog, or not of this version.
         """
         if not database_file.check(path):
             raise CatalogMismatch("there is no catalog")
@@ -87,7 +87,7 @@ class Catalog:
 
     @classmethod
     def in_memory(cls) -> Self:
-        """Make a catalog that ends with the process: for a cache that cannot be written."""
+        """Create a catalog in memory, which ends with the process: for a read-only cache."""
         # One connection for all transactions: each connection has a memory of its own.
         driver = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         _prepare(driver, durable=False)
@@ -109,7 +109,7 @@ class Catalog:
         """Open a transaction in which every statement sees the same state.
 
         Raises:
-            CatalogMismatch: The file was taken away or replaced while it was open here.
+            CatalogMismatch: Another process removed or replaced the open file.
         """
         self._check_identity()
         with _explaining(), self._connected() as driver:
@@ -128,14 +128,14 @@ class Catalog:
 
         Raises:
             CacheBusy: Another process is writing for longer than `CACHEDB_LOCK_SECONDS`.
-            CatalogMismatch: The file was taken away or replaced while it was open here.
+            CatalogMismatch: Another process removed or replaced the open file.
             StorageFailed: The disk is full or read-only; nothing has changed.
         """
         self._check_identity()
         with _explaining(), self._connected() as driver:
             _waiting(driver, "BEGIN IMMEDIATE")
             try:
-                self._check_identity()  # again: the file at the path may be another one by now
+                self._check_identity()  # checked again: another process may have replaced the file
                 yield Connection(driver)
                 _waiting(driver, "COMMIT")
             finally:
@@ -154,7 +154,7 @@ class Catalog:
     def reading_files(self) -> Iterator[Connection]:
         """Open a transaction as `reading` does, with the index of files as schema ``files``.
 
-        The schema is empty if nothing has been indexed. Raises as `reading` does.
+        The schema is empty without an index of files. Raises as `reading` does.
         """
         from cachedb.catalog.files import attached  # noqa: PLC0415  (few commands read files)
 
@@ -187,14 +187,14 @@ class Catalog:
 
     @property
     def files_path(self) -> Path | None:
-        """The file of the index of files, whether or not it is there; None in memory."""
+        """The path of the index of files, which may not exist; None in memory."""
         from cachedb.catalog.files import attached  # noqa: PLC0415
 
         return None if self._path is None else self._path.with_name(attached.FILES)
 
     @property
     def has_files_index(self) -> bool:
-        """Whether files of layers may be indexed; costs one `stat` call."""
+        """Whether an index of files exists; costs one `stat` call."""
         path = self.files_path
         return path is not None and path.exists()
 
@@ -262,12 +262,12 @@ class Catalog:
         upgrade(driver)
 
     def _back_up(self) -> None:
-        """Copy the catalog beside itself, in the place of an earlier copy."""
+        """Copy the catalog beside itself; an earlier copy is replaced."""
         assert self._path is not None
         copy = self._path.with_name(f"{self._path.name}.before-upgrade")
         copy.unlink(missing_ok=True)
         database_file.make(copy)
-        # A connection of its own: SQLite does not copy from one that is in a write transaction.
+        # A separate connection: SQLite does not copy from one that is in a write transaction.
         with closing(sqlite3.connect(self._path)) as source, closing(sqlite3.connect(copy)) as to:
             source.backup(to)
 
@@ -279,14 +279,14 @@ def _quoted(path: Path | None) -> str:
 
 
 def _prepare(driver: sqlite3.Connection, *, durable: bool) -> None:
-    # First: the other pragmas may have to wait already.
+    # First, because the other pragmas may have to wait.
     driver.execute(f"PRAGMA busy_timeout = {int(1000 * LOCK_SECONDS.value)}")
     for pragma in (*database_file.PRAGMAS, *(_DURABLE if durable else ())):
         driver.execute(pragma)
 
 
 def _waiting(driver: sqlite3.Connection, statement: str) -> None:
-    """Begin or commit a write transaction; wait for others in slices, so that Ctrl-C ends it.
+    """Begin or commit a write transaction; wait for others in slices, so that Ctrl-C works.
 
     SQLite waits inside of one call, during which Python handles no signal.
     """

@@ -31,7 +31,7 @@ opening of 72 000 blobs and in scans of 200 000.
 def make(path: Path) -> None:
     """Create the file with mode 0600: SQLite itself would make it readable for all users.
 
-    Root gives it to the owner of the directory, who has to be able to write the catalog too.
+    Root makes the owner of the directory its owner, who has to be able to write the catalog too.
     """
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
@@ -48,10 +48,10 @@ def make(path: Path) -> None:
 
 
 def check(path: Path) -> bool:
-    """Refuse a file that other users can change; False if there is none.
+    """Refuse a file that other users can change; return False without a file.
 
     Raises:
-        CatalogMismatch: It is a link, belongs to another user, or other users may write it.
+        CatalogMismatch: The file is a link, belongs to another user, or other users may write it.
     """
     try:
         found = path.lstat()
@@ -71,7 +71,7 @@ def check(path: Path) -> bool:
 
 
 def identity(path: Path | None) -> tuple[int, int] | None:
-    """Return device and inode, which tell a file from one that replaced it; None without one."""
+    """Return device and inode, which differ after a replacement; None without a file."""
     if path is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Domains of columns: which integers and words each may hold, beyond its SQL type.
+"""Domains of columns: the integers and words that each may hold, beyond its SQL type.
 
 `schema` attaches a domain to every column of integers that is no key, and to columns of words and
 digests. `queries/column_checks` makes one statement of them, so that a new column is checked too.
@@ -54,7 +54,7 @@ DOMAIN = "domain"
 
 
 def of_codes(codes: type[IntEnum]) -> Domain:
-    """Return the domain of the numbers of an enum, which have no gap."""
+    """Return the domain of the numbers of an enum without gaps."""
     numbers = [int(each) for each in codes]
     return Domain(low=min(numbers), high=max(numbers))
 

@@ -7,18 +7,18 @@ from enum import IntEnum
 SCHEMA_VERSION = 2
 """The `user_version` of a catalog with today's tables."""
 APPLICATION_ID = 0x0C1CACED
-"""What marks a SQLite database as a catalog of ours."""
+"""The `application_id` of a catalog of cachedb."""
 
 FINGERPRINT = "fingerprint"
-"""The key in `state` of the state of the files that the rows stand for."""
+"""The key in `state` of the fingerprint of the files that the rows are derived from."""
 INDEX_PROBLEMS = "index-problems"
 """The key in `state` of a JSON list of the entries of index.json that cannot be read."""
 JOURNAL = "journal"
 """The key in `state` of the position up to which the journal was read."""
 ADOPTED = "adopted"
-"""The key in `state` of when a catalog first saw names that were there before it, if it did."""
+"""The key in `state` of the time at which a new catalog first read names that are older."""
 NAMES = "names"
-"""The key in `state` of the index.json that the rows stand for."""
+"""The key in `state` of the index.json that the rows are derived from."""
 OWNER = "server owner"
 """The key in `state` of the identity of the layout that a catalog in a server is about."""
 
@@ -27,15 +27,15 @@ class State(IntEnum):
     """Whether a blob is in the layout."""
 
     MISSING = 0
-    """A ref or a present manifest needs it, and it is not there."""
+    """Absent from the layout although a ref or a present manifest requires the blob."""
     PRESENT = 1
-    """It is there, with the size that its parents declare."""
+    """In the layout, with the size that its parents declare."""
     CORRUPT = 2
-    """It is there with a wrong size or hash, or it cannot be read as what it has to be."""
+    """In the layout with a wrong size or hash, or not readable as its declared type."""
     ABSENT = 3
-    """Nothing here needs it: a platform that was not pulled, a subject that is gone."""
+    """Absent and not required: a platform that was not pulled, a removed subject."""
     FOREIGN = 4
-    """It need not be there: a non-distributable layer, or content embedded in its descriptor."""
+    """Not required in the layout: a non-distributable layer, or content in its descriptor."""
 
 
 class Kind(IntEnum):
@@ -54,15 +54,15 @@ DOCUMENTS = frozenset({Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION})
 
 
 class Reading(IntEnum):
-    """Whether the rows of a document stand for its content."""
+    """Manner in which the content of a document was read into rows."""
 
     NO = 0
     AS_DECLARED = 1
-    """It was read as what those who point at it say it is."""
+    """Read as the media type that descriptors of it declare."""
     AS_GUESSED = 2
-    """Nothing pointed at it, and it was read as what it says itself."""
+    """Without a descriptor, read as the media type that the document states."""
     AS_STATED = 3
-    """It was read as what it says itself, which is what those who point at it say as well."""
+    """Read as the media type that the document states, which descriptors declare as well."""
 
 
 class Role(IntEnum):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Bound = str | int | float | bytes | None
 
 _STEPS = 20_000
-"""Instructions of SQLite between two looks at the clock: a fraction of a millisecond."""
+"""Instructions of SQLite between two checks of the time limit: a fraction of a millisecond."""
 
 _R = TypeVar("_R", bound="tuple[Any, ...]")
 _T = TypeVar("_T")
@@ -26,9 +26,9 @@ _T = TypeVar("_T")
 class Connection:
     """A connection inside a transaction of `Catalog.reading` or `Catalog.writing`.
 
-    Scalars are bound by the names of the statement's parameters. Lists are one value, made by
-    `statement.many`, so that a statement is the same text for any number of elements. Not for
-    use by several threads at once.
+    Scalars are bound by the names of the statement's parameters. A list is one value, made by
+    `statement.many`, so that the text of a statement does not depend on its length. Not for use by
+    several threads at once.
     """
 
     __slots__ = ("_texts", "driver")
@@ -90,7 +90,7 @@ class Connection:
         self.driver.executemany(self._texts[statement.name], rows)
 
     def insert_one(self, statement: Insert, *values: Bound) -> int:
-        """Insert one row; return the id that it got."""
+        """Insert one row; return its id."""
         cursor = self.driver.execute(self._texts[statement.name], values)
         assert cursor.lastrowid is not None
         return int(cursor.lastrowid)
@@ -104,9 +104,9 @@ class Connection:
     def only_reading(
         self, seconds: float, prepare: Callable[[sqlite3.Connection], None]
     ) -> Iterator[None]:
-        """Refuse writes, and interrupt statements that run when the time is over.
+        """Refuse writes, and interrupt statements that run longer than the time limit.
 
-        `prepare` is given a connection of SQLite, to register functions with.
+        `prepare` receives a connection of SQLite, to register functions.
 
         Raises:
             TimeoutError: A statement was interrupted.
@@ -129,10 +129,10 @@ class Connection:
             driver.execute("PRAGMA query_only = OFF")
 
     def faults(self) -> list[str]:
-        """Return what the database itself finds wrong with its pages and keys."""
+        """Return the faults that the database finds in its pages and keys."""
         checked = [str(row[0]) for row in self.run("PRAGMA integrity_check")]
         dangling = self.run("PRAGMA foreign_key_check")
         return [
             *(line for line in checked if line != "ok"),
-            *(f"row {row[1]} of {row[0]} points at no row of {row[2]}" for row in dangling),
+            *(f"row {row[1]} of {row[0]} refers to no row of {row[2]}" for row in dangling),
         ]

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class CatalogPlace(Protocol):
-    """Where the catalog of a cache is, whether or not it can be opened."""
+    """Location of the catalog of a cache, whether or not it can be opened."""
 
     @property
     def shown(self) -> str:
         """Return the place for messages: without secrets."""
 
     def exists(self) -> bool:
-        """Whether there is a catalog.
+        """Return whether there is a catalog.
 
         Raises:
             PermissionError: The file may not be looked for.
@@ -51,7 +51,7 @@ class CatalogFile(Record):
         return f".cachedb/{self.path.name}"
 
     def exists(self) -> bool:
-        """Whether there is a file, or a link in its place."""
+        """Return whether there is a file, or a link in its place."""
         return self.path.is_symlink() or self.path.exists()
 
     def open(self) -> Catalog:

@@ -22,7 +22,7 @@ def limited(
 ) -> Iterator[Connection]:
     """Interrupt a transaction that only reads after the limit `query seconds`.
 
-    `prepare` is given a connection of SQLite, to register functions with.
+    `prepare` receives a connection of SQLite, to register functions.
 
     Raises:
         LimitExceeded: The statements took longer than the limit.

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Catalog]:
     """Build a catalog beside the one in `path`; when the block ends well, it replaces that one.
 
-    The old file is kept as ``.bak``. A process that has it open fails at its next transaction and
-    loses only that. The caller holds `gc.lock` exclusively.
+    The old file is kept as ``.bak``. A process that has the file open fails at its next
+    transaction and loses only that. The caller holds `gc.lock` exclusively.
 
     Raises:
         CacheBusy: A transaction of another process lasts longer than `CACHEDB_LOCK_SECONDS`.
-        StorageFailed: The file system refused; the catalog before is still there.
+        StorageFailed: The file system refused; the old catalog is unchanged.
     """
     fresh = path.with_name(f"{path.name}.new")
     try:
@@ -54,9 +54,10 @@ def _move(fresh: Path, path: Path) -> None:
         if os.path.lexists(path):
             path.rename(backup)
     else:
-        # A second name first, so that there is a catalog at every instant.
+        # A second name first, so that a catalog exists at every instant.
         os.link(path, backup)
-    # A journal that is not empty belongs to the old one: SQLite would play it into the new one.
+    # A journal that is not empty belongs to the old one: SQLite would roll it back into the new
+    # one.
     journal.unlink(missing_ok=True)
     fresh.rename(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -68,7 +69,7 @@ def _move(fresh: Path, path: Path) -> None:
 
 @contextmanager
 def _excluding_writers(path: Path) -> Iterator[None]:
-    """Keep other processes from beginning a transaction, if the file is a database at all.
+    """Exclude transactions of other processes, if the file is a database at all.
 
     Waiters reopen the path when they get the lock, see another inode and fail.
     """
@@ -84,7 +85,7 @@ def _excluding_writers(path: Path) -> Iterator[None]:
             if "locked" in str(error):
                 raise CacheBusy("another process is writing the catalog") from error
         except sqlite3.DatabaseError:
-            pass  # it is no database, so no process can be writing it
+            pass  # not a database, so no process can be writing it
         yield
 
 

@@ -1,4 +1,4 @@
-"""Revision of a catalog: whether it has today's tables, and how an empty one gets them."""
+"""Revision of a catalog: check of its tables, and their creation in an empty database."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_current(driver: sqlite3.Connection) -> bool:
 
     Raises:
         SchemaTooNew: A newer cachedb has written it.
-        CatalogMismatch: It is some other database, or views or triggers were put into it.
+        CatalogMismatch: The database is of another program, or holds foreign views or triggers.
     """
     ((version,),) = driver.execute("PRAGMA user_version")
     ((marked,),) = driver.execute("PRAGMA application_id")
@@ -43,11 +43,11 @@ def is_current(driver: sqlite3.Connection) -> bool:
     if not found:
         return False
     if marked != APPLICATION_ID:
-        raise CatalogMismatch("the catalog is some other program's database")
+        raise CatalogMismatch("the catalog is the database of another program")
     if version > SCHEMA_VERSION:
         raise SchemaTooNew(
             f"the catalog has schema {version} and this cachedb knows {SCHEMA_VERSION}",
-            hint="use the newer cachedb, or delete .cachedb/index.db: it is made again",
+            hint="use the newer cachedb, or delete .cachedb/index.db: the next command creates it",
         )
     objects = {(str(kind), str(name)) for kind, name in found}
     _refuse_code(objects)
@@ -59,7 +59,9 @@ def is_current(driver: sqlite3.Connection) -> bool:
 def _refuse_code(found: set[tuple[str, str]]) -> None:
     for kind, name in sorted(found):
         if kind not in {"table", "index"}:
-            raise CatalogMismatch(f"the catalog holds the {kind} {name!r}: cachedb makes none")
+            raise CatalogMismatch(
+                f"the catalog holds the {kind} {name!r}, which cachedb does not create"
+            )
 
 
 def _check_objects(found: set[tuple[str, str]]) -> None:

@@ -1,13 +1,14 @@
-"""The tables.
+"""Tables of the catalog.
 
-A *blob* is a node of the content graph. A *link* is a descriptor: parent, child, and what the
-parent says of the child, so platform, media type, declared size and annotations are the link's.
-An *edge* is the part of a link that carries reachability: index to manifest, manifest to config
-and layer, and subject to referrer (reversed). A *ref* is a descriptor in index.json.
+A *blob* is a node of the content graph. A *link* is a descriptor: parent, child, and the
+declarations of the parent about the child, so platform, media type, declared size and annotations
+belong to the link. An *edge* is the part of a link that carries reachability: index to manifest,
+manifest to config and layer, and subject to referrer (reversed). A *ref* is a descriptor in
+index.json.
 
-Edges are a table of their own, of two integers, because walking them is what every question does
-and a filter in a recursive step is ruinous (docs/explanation/catalog.md has the numbers). Every
-table is STRICT. Times are microseconds since 1970 in UTC, sizes are bytes.
+Edges are a table of their own, of two integers, because every query walks them and a filter in a
+recursive step costs several orders of magnitude (docs/explanation/catalog.md). Every table is
+STRICT. Times are microseconds since 1970 in UTC, sizes are bytes.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ metadata = MetaData(
 
 
 class PlatformColumns(TypedColumns):
-    """A platform, normalised as containerd/platforms does; '' for what is not said."""
+    """A platform, normalised as containerd/platforms does; '' for an absent part."""
 
     id = Column(_INT64, primary_key=True)
     os: Named[str] = Column(Text, nullable=False)
@@ -72,24 +73,24 @@ class BlobColumns(TypedColumns):
     id = Column(_INT64, primary_key=True)
     digest: Named[str] = Column(Text, nullable=False, unique=True, info=domains.DIGEST.info)
     size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
-    """Of the file when there is one, else as first declared."""
+    """Size of the file, in bytes; without a file, the first declared size."""
     kind: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Kind).info)
     state: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(State).info)
     media_type: Named[str] = Column(Text, nullable=False)
-    """As its strongest parent declares; '' if nothing points at it."""
+    """Declaration of its strongest parent; '' without a parent."""
     artifact_type: Named[str | None] = Column(Text)
     platform_id: Named[int | None] = Column(_INT64, ForeignKey("platform.id"))
-    """Of a config: what it says. Of an image manifest: what its config says."""
+    """Platform of a config; of an image manifest, that of its config."""
     parsed: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Reading).info)
     """A `Reading`."""
     problem: Named[str | None] = Column(Text)
-    """Why it is corrupt or cannot be read; for people."""
+    """Reason why the blob is corrupt or cannot be read, as text for users."""
     touched: Named[int | None] = Column(_INT64, info=domains.ANY.info)
     """The newest of its file's mtime and ctime, in nanoseconds; NULL if there is no file.
 
-    Together with the size it tells whether the file is still the one that we know."""
+    Together with the size it shows whether the file has changed."""
     verified: Named[int | None] = Column(_INT64, info=domains.TIME.info)
-    """When its bytes were last hashed and found right."""
+    """Time at which its bytes were last hashed and found intact."""
 
 
 blob = Table("blob", metadata, BlobColumns, sqlite_strict=True)
@@ -103,7 +104,7 @@ Index(
 
 
 class EdgeColumns(TypedColumns):
-    """An owning link: what keeps the parent keeps the child."""
+    """An owning link: a ref that reaches the parent reaches the child."""
 
     parent_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
     child_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
@@ -137,7 +138,7 @@ link = Table(
     sqlite_strict=True,
 )
 Index("ix_link_child_id_role", link.c.child_id, link.c.role)
-# Few links name a subject, and questions begin with all of them.
+# Few links name a subject, and queries begin with all of them.
 Index(
     "ix_link_subject",
     link.c.role,
@@ -154,9 +155,9 @@ class RefColumns(TypedColumns):
     id = Column(_INT64, primary_key=True)
     position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     entry: Named[str] = Column(Text, nullable=False)
-    """The JSON of the descriptor, to see whether it has changed."""
+    """The JSON of the descriptor, to detect changes."""
     name: Named[str | None] = Column(Text)
-    """As it stands in the annotation; NULL if there is none."""
+    """The value of the annotation, unchanged; NULL without one."""
     registry: Named[str | None] = Column(Text)
     repo: Named[str | None] = Column(Text)
     tag: Named[str | None] = Column(Text)
@@ -165,11 +166,11 @@ class RefColumns(TypedColumns):
     size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
     platform_id: Named[int | None] = Column(_INT64, ForeignKey("platform.id"))
     pinned: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
-    """1 if its annotation or a row of `pin` says so."""
+    """1 if the ref has the annotation or a row of `pin`."""
     source: Named[str | None] = Column(Text, info=domains.SOURCE.info)
-    """A hint: pull, import, build or load; NULL if another tool wrote it."""
+    """User state: pull, import, build or load; NULL if another tool wrote the entry."""
     origin: Named[str | None] = Column(Text)
-    """A hint: the canonical reference that it was pulled from."""
+    """User state: the canonical reference that the image was pulled from."""
     added: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
     pulled: Named[int | None] = Column(_INT64, info=domains.TIME.info)
     used: Named[int | None] = Column(_INT64, info=domains.TIME.info)
@@ -271,7 +272,7 @@ class PackageColumns(TypedColumns):
     name: Named[str] = Column(Text, nullable=False)
     version: Named[str] = Column(Text, nullable=False)
     scheme: Named[str] = Column(Text, nullable=False)
-    """Scheme that orders its versions, as `packages.versions` names it; none if not known."""
+    """Scheme that orders its versions, one of `packages.versions.SCHEMES`, or none."""
     vkey: Named[str] = Column(Text, nullable=False)
     """A text that sorts as the version does in its scheme."""
     purl: Named[str] = Column(Text, nullable=False)
@@ -290,7 +291,7 @@ Index("ix_package_name_vkey", package.c.name, package.c.vkey)
 
 
 class BlobPackageColumns(TypedColumns):
-    """A package found in what a manifest describes; the SBOM blob says so."""
+    """A package that the SBOM in a document names in the image of a manifest."""
 
     blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
     package_id: Named[int] = Column(_INT64, ForeignKey("package.id"), primary_key=True)
@@ -305,17 +306,17 @@ Index("ix_blob_package_document_id", blob_package.c.document_id)
 
 
 class SbomColumns(TypedColumns):
-    """A document that may name packages, and describes a manifest or an index that is here."""
+    """A document that may name packages, and describes a present manifest or index."""
 
     document_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
     media_type: Named[str] = Column(Text, nullable=False)
-    """As what it is read."""
+    """Media type by which the document is read."""
     predicate_type: Named[str] = Column(Text, nullable=False)
-    """What its link says that the statement in it is about; '' if it says nothing."""
+    """Predicate type of the statement, as its link declares it; '' if not declared."""
     packages: Named[int | None] = Column(Integer, info=domains.COUNT.info)
-    """How many it names; NULL while it has not been read."""
+    """Number of packages that the document names; NULL while it is unread."""
     problem: Named[str | None] = Column(Text)
-    """Why it cannot be read; for people."""
+    """Reason why the document cannot be read, as text for users."""
 
 
 sbom = Table("sbom", metadata, SbomColumns, sqlite_strict=True)
@@ -328,7 +329,7 @@ Index(
 
 
 class RepositoryBlobColumns(TypedColumns):
-    """A hint: a repository that has been seen to hold a blob, for cross-repository mounts."""
+    """User state: a repository that was seen to hold a blob, for cross-repository mounts."""
 
     blob_id: Named[int] = Column(
         _INT64, ForeignKey("blob.id", ondelete="CASCADE"), primary_key=True
@@ -356,7 +357,7 @@ pin = Table("pin", metadata, PinColumns, sqlite_with_rowid=False, sqlite_strict=
 
 
 class LeaseColumns(TypedColumns):
-    """A running operation; what it holds is not collected while its process lives."""
+    """A running operation; its digests are not collected while its process lives."""
 
     id: Named[str] = Column(Text, primary_key=True)
     host: Named[str] = Column(Text, nullable=False)
@@ -384,7 +385,7 @@ lease_item = Table(
 
 
 class StateColumns(TypedColumns):
-    """Recorded facts about the catalog: the layout's fingerprint, the last good index.json."""
+    """State of the catalog: the fingerprint of the layout, the last readable index.json."""
 
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)

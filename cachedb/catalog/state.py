@@ -1,4 +1,4 @@
-"""Recorded facts about the catalog itself: one text under each key."""
+"""State of the catalog itself: one text under each key."""
 
 from __future__ import annotations
 

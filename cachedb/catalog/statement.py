@@ -1,8 +1,8 @@
 """Handles of named statements: the name of a compiled text, and the type of its rows.
 
 A handle is what callers pass to `executor.Connection`. The statement behind it is written once,
-with SQLAlchemy, in `catalog.queries`; `catalog.compiled` holds the text of every dialect. So a
-caller needs neither SQL nor SQLAlchemy.
+with SQLAlchemy, in `catalog.queries`; `catalog.compiled` holds the text of every dialect. A caller
+thus needs neither SQL nor SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Insert(Named):
 
 
 def many(values: Iterable[str | int]) -> str:
-    """Encode a list as one bound value, a JSON array: the text is the same for any length.
+    """Encode a list as one bound value, a JSON array of any length.
 
     Lists of ids and of plain names, as most commands bind, are JSON without an encoder, whose
     import takes 2 ms.
@@ -81,5 +81,5 @@ def many(values: Iterable[str | int]) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Return whether a text stands in JSON as it is, between quotes."""
+    """Return whether a text needs no escape in JSON."""
     return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text

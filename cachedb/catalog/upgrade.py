@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 def upgrade(driver: sqlite3.Connection) -> None:
-    """Apply the migrations that a catalog has not seen yet, inside the caller's transaction.
+    """Apply the pending migrations to a catalog, inside the caller's transaction.
 
     The caller has begun an IMMEDIATE transaction with foreign keys off: a batch migration of a
     parent table would otherwise delete the rows of its children.
 
     Raises:
-        CatalogMismatch: It has seen migrations that are unknown here, or rows would be left
-            without their parent; the caller rolls back.
+        CatalogMismatch: The catalog has an unknown revision, or rows would lose their parent; the
+        caller rolls back.
     """
     _migrate(driver, "sqlite://")
     if driver.execute("PRAGMA foreign_key_check").fetchone() is not None:
@@ -41,12 +41,12 @@ def upgrade(driver: sqlite3.Connection) -> None:
 
 
 def upgrade_schema(driver: psycopg.Connection[Any], to: str = "head") -> None:
-    """Apply the migrations that the first schema of the search path has not seen yet.
+    """Apply the pending migrations to the first schema of the search path.
 
     It is part of the caller's transaction, which holds the lock of writers.
 
     Raises:
-        CatalogMismatch: It has seen migrations that are unknown here; the caller rolls back.
+        CatalogMismatch: The schema has an unknown revision; the caller rolls back.
     """
     _migrate(driver, "postgresql+psycopg://", to)
 
@@ -80,4 +80,4 @@ def _connection(driver: Any, url: str) -> Iterator[Connection]:
 
 
 def _nothing(_connection: object) -> None:
-    """Leave the transaction and the connection to the caller, also when a pool gives it back."""
+    """Leave the transaction and the connection to the caller, also when a pool returns it."""

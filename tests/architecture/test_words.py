@@ -63,7 +63,7 @@ def test_sentences_have_subjects_with_names() -> None:
         for path in texts()
         for word in PRONOUN.findall(without_names(path.read_text()))
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_texts_use_the_terms_of_the_glossary() -> None:
@@ -76,7 +76,7 @@ def test_texts_use_the_terms_of_the_glossary() -> None:
         for phrase, term in REPLACED.items()
         if re.search(rf"(?<![a-z]){phrase}(?![a-z])", path.read_text(), re.IGNORECASE)
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def is_property(function: ast.FunctionDef) -> bool:
@@ -94,7 +94,7 @@ def test_docstrings_of_functions_begin_with_an_imperative() -> None:
         and (text := ast.get_docstring(node))
         and NO_IMPERATIVE.match(text)
     ]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_docstrings_begin_with_a_subject_or_an_imperative() -> None:
@@ -106,4 +106,4 @@ def test_docstrings_begin_with_a_subject_or_an_imperative() -> None:
         and (text := ast.get_docstring(node))
         and VAGUE.match(text)
     ]
-    assert found == []
+    assert not found, "\n".join(found)

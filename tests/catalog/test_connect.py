@@ -60,7 +60,7 @@ PRAGMAS = {
     "trusted_schema": 0,
     "cell_size_check": 1,
     "temp_store": 2,
-    "cache_size": -32_000,
+    "cache_size": -8_000,
     "journal_mode": "truncate",
     "synchronous": 2,
     "application_id": APPLICATION_ID,

@@ -1,1 +1,1 @@
-"""Index of the files inside layers: a database of its own, attached to the catalog when needed."""
+"""Index of the files inside layers: a separate database, attached to the catalog when needed."""

@@ -1,7 +1,7 @@
-"""Database file of the index of files: attached to a connection of the catalog, made, replaced.
+"""Database file of the index of files: attach to a connection of the catalog, create, replace.
 
-All of it is derived from layers: a file of another version, or a damaged one, is replaced by an
-empty one. Where there is no file, reading finds empty tables in memory.
+Every row is derived from layers: a file of another version, or a damaged one, is replaced by an
+empty one. Without a file, reading finds empty tables in memory.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def attach_for_reading(driver: sqlite3.Connection, path: Path | None) -> None:
 
 
 def attach_for_writing(driver: sqlite3.Connection, path: Path | None) -> None:
-    """Attach the index of files as ``files``; make it, or make it anew, if it is not of today.
+    """Attach the index of files as ``files``; create it, or replace one of another version.
 
     Raises:
         CatalogMismatch: Another user can write the file.
@@ -99,11 +99,11 @@ def _create(driver: sqlite3.Connection) -> None:
 
 
 def _is_current(driver: sqlite3.Connection) -> bool:
-    """Return whether the attached file has today's tables, and nothing but these."""
+    """Return whether the attached file has the tables of this version, and no other object."""
     ((version,),) = driver.execute("PRAGMA files.user_version")
     ((marked,),) = driver.execute("PRAGMA files.application_id")
     if marked not in {0, _APPLICATION_ID}:
-        raise CatalogMismatch(f"{FILES} is some other program's database", hint="remove it")
+        raise CatalogMismatch(f"{FILES} is the database of another program", hint="remove it")
     if (marked, version) != (_APPLICATION_ID, FILES_VERSION):
         return False
     found = {

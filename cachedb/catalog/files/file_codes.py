@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 FILES_VERSION = 1
-"""The `user_version` of an index of files with today's tables."""
+"""The `user_version` of an index of files of this version."""
 ENTRY_BITS = 21
 """Bits of the id of an entry that hold its place in the layer."""
 MOST_ENTRIES = 1 << ENTRY_BITS
@@ -23,9 +23,9 @@ class FileKind(IntEnum):
     DIRECTORY = 6
     FIFO = 7
     WHITEOUT = 8
-    """It hides the path that it has in lower layers."""
+    """Hides its path in lower layers."""
     OPAQUE = 9
-    """It hides everything that lower layers have below its path."""
+    """Hides every entry of lower layers below its path."""
 
 
 class HiddenBy(IntEnum):
@@ -34,4 +34,4 @@ class HiddenBy(IntEnum):
     OVERWRITTEN = 1
     DELETED = 2
     APPLIED = 3
-    """It is a whiteout, which hides others and is no file itself."""
+    """A whiteout, which hides other entries and is not a file."""

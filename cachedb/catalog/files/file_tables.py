@@ -7,8 +7,9 @@ stored once for all layers: a *directory* with its whole path, and a *path* in i
 An image is *shown* when its visible files are known: then `hidden` has the entries of its layers
 that no container of it sees. Most entries are visible, so that only the exceptions are stored.
 
-Nothing refers to rows of the catalog: layers and images are known by digest, and survive a rebuild
-of the catalog. SQLite holds the schema in a file of its own, so that the catalog stays small.
+No column refers to rows of the catalog: layers and images are identified by digest, and survive a
+rebuild of the catalog. SQLite holds the schema in a file of its own, so that the catalog stays
+small.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class IndexedLayerColumns(TypedColumns):
     digest: Named[str] = Column(Text, nullable=False, unique=True)
     entries: Named[int] = Column(Integer, nullable=False)
     problem: Named[str | None] = Column(Text)
-    """Why the layer cannot be read; it has no entries then."""
+    """Reason why the layer cannot be read; the layer has no entries then."""
 
 
 indexed_layer = Table("layer", metadata, IndexedLayerColumns, sqlite_strict=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def forget_removed(catalog: Catalog) -> None:
-    """Delete what is indexed of layers and images that are not in the layout any more.
+    """Delete the rows of layers and images that are no longer in the layout.
 
     One `stat` call if there is no index. On a full disk, or beside another writer, the rows stay
     until the next collection: they are of layers that no image has.
@@ -31,14 +31,14 @@ def forget_removed(catalog: Catalog) -> None:
 
 
 def forget_layers(catalog: Catalog, digests: Collection[Digest]) -> None:
-    """Delete what is indexed of some layers, of which no image is indexed."""
+    """Delete the rows of some layers that no indexed image has."""
     with catalog.writing_files() as connection:
         rows = (connection.first(statements.LAYER, digest=digest) for digest in digests)
         _forget(connection, [row.id for row in rows if row is not None])
 
 
 def _forget_absent(connection: Connection) -> None:
-    """Delete the layers and images that are not in the layout any more, and their paths."""
+    """Delete the layers and images that are no longer in the layout, and their paths."""
     images = connection.values(statements.ABSENT_IMAGES)
     if images:
         connection.write(statements.DELETE_HIDDEN, ids=many(images))

@@ -1,1 +1,1 @@
-"""Derived rows: what reconciliation computes from files and writes to the catalog."""
+"""Derived rows, which reconciliation computes from files and writes to the catalog."""

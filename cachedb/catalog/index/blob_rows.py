@@ -1,4 +1,4 @@
-"""Rows in memory: blobs, and what is said of them, while one reconciliation changes them."""
+"""Rows in memory: blobs and claims about them, while one reconciliation changes them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class NewLink(Claim):
 
 
 class BlobRow:
-    """A row of `blob` that may be changed; a flush writes what differs from `stored`."""
+    """A mutable row of `blob`; a flush writes it if it differs from `stored`."""
 
     __slots__ = (
         "artifact_type", "claims", "digest", "id", "is_gone", "kind", "links", "media_type",
@@ -79,16 +79,16 @@ class BlobRow:
         self.forget()
         # The values in the database; None if it has no row there.
         self.stored: tuple[Any, ...] | None = None
-        # What its document declares, if that has been read just now.
+        # The document itself, if it has been read in this pass.
         self.links: list[NewLink] = []
-        # What documents that have been read just now declare of it.
+        # Claims of documents that have been read in this pass.
         self.claims: list[NewLink] = []
-        # Whether no ref, link or file is left for it, so that its row is to be deleted.
+        # Whether no ref, link or file is left for the blob, so that its row is deleted.
         self.is_gone = False
 
     @classmethod
     def load(cls, found: StoredBlob) -> BlobRow:
-        """Make the row of a stored one.
+        """Make the mutable row of a stored one.
 
         Raises:
             ValueError: A column has a value outside of its range.
@@ -125,6 +125,6 @@ class BlobRow:
         self.verified: int | None = None
 
     def have(self, size: int, touched: int) -> None:
-        """Note a file that has come, or that has changed: nothing is known of its content."""
+        """Record a new or changed file, and forget everything about its former content."""
         self.size, self.touched = size, touched
         self.state, self.verified, self.problem = State.PRESENT, None, None

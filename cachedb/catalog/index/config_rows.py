@@ -1,4 +1,4 @@
-"""Rows of image configurations: how images are run, their labels and environment variables."""
+"""Rows of image configurations: commands, labels and environment variables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def insert(connection: Connection, parsed_configs: Mapping[int, ImageConfig]) ->
         texts = (parsed.author, parsed.user, parsed.working_dir, *words)
         configs.append((key, created, *map(without_nul, texts)))
         labels += [(key, *pair) for pair in pairs(parsed.labels)]
-        # The last of a name counts.
+        # The last variable of a name counts.
         variables += [
             (key, *pair) for pair in pairs(dict(item.partition("=")[::2] for item in parsed.env))
         ]

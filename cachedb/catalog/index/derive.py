@@ -1,8 +1,8 @@
 """Derivation of kind, media type, state and platform of a blob from descriptors and its file.
 
 Kind, media type, state and platform of a blob are functions of the refs, the links and the files;
-they are stored because questions ask for them. After a change they are derived again for the blobs
-that the change can have reached, and the result is the same as for a catalog made from nothing.
+they are stored because queries read them. After a change they are derived again for the blobs that
+the change can have reached, and the result equals that of a new catalog.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Traits(NamedTuple):
     """Properties of a blob that follow from its media type."""
 
     document: Kind
-    """What it is if it is a document: an index, a manifest, or something else."""
+    """The kind of document: an index, a manifest, or neither."""
     is_config: bool
     is_file_system: bool
     may_be_absent: bool
@@ -50,15 +50,16 @@ class _Claims:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        # By strength, media type and size, so that the first does not depend on any order.
+        # Sorted by strength, media type and size, so that the first does not depend on the order
+        # of arrival.
         self.kinds: list[tuple[int, str, int, Kind]] = []
         self.platforms: set[int] = set()
-        # Some ref, or some parent that is here, does not work without it.
+        # Some ref or present parent requires the blob.
         self.is_needed = False
-        # Every parent can do without it because of its kind.
+        # No parent requires the blob, because of its kind.
         self.may_be_absent = False
         self.is_attestation = False
-        # index.json or an index lists it, as only a document should be.
+        # index.json or an index lists the blob, which is thus expected to be a document.
         self.is_listed = False
 
     def add(self, kind: Kind, claim: Claim) -> None:
@@ -76,8 +77,8 @@ class _Claims:
 def derive(working_set: WorkingSet, ids: Iterable[int]) -> tuple[list[BlobRow], set[int]]:
     """Derive the rows of `ids` again.
 
-    Returns the blobs whose content has to be read now, and the ids of those that a change of
-    these can have reached in turn. Rows that nothing stands for any longer are let go.
+    Returns the blobs whose content has to be read, and the ids of the blobs that a change of these
+    can have reached in turn. Rows without ref, link and file are dropped.
     """
     reached: set[int] = set()
     kept: list[tuple[BlobRow, _Claims | None]] = []
@@ -102,10 +103,10 @@ def derive(working_set: WorkingSet, ids: Iterable[int]) -> tuple[list[BlobRow], 
 
 
 def neighbours(working_set: WorkingSet, ids: Iterable[int]) -> set[int]:
-    """Return the ids of others whose rows hang on whether the files of `ids` are there.
+    """Return the ids of blobs whose rows depend on the presence of the files of `ids`.
 
-    They are the other manifests of an index, which may be absent if one is here, and the
-    manifest of a config, which has its platform. A row that is new has none yet.
+    They are the other manifests of an index, which may be absent if one is present, and the
+    manifest of a config, which has its platform. A new row has none yet.
     """
     found: set[int] = set()
     listing: dict[int, BlobRow] = {}
@@ -122,7 +123,7 @@ def neighbours(working_set: WorkingSet, ids: Iterable[int]) -> set[int]:
 
 
 def may_be_near_documents(working_set: WorkingSet, ids: Iterable[int]) -> set[int]:
-    """Return the `ids` of blobs that are, hold or describe documents in layers, or did so."""
+    """Return those of `ids` that are, hold or describe documents in layers, or did before."""
     return {key for key in ids if _may_be_near_documents(working_set.find_id(key))}
 
 
@@ -146,7 +147,7 @@ def with_wrong_size(working_set: WorkingSet, ids: Iterable[int]) -> list[BlobRow
 def _rows(working_set: WorkingSet, ids: Iterable[int]) -> list[BlobRow]:
     wanted = sorted(ids)
     working_set.load_ids(wanted)
-    # One that stood for nothing any longer may have been let go in an earlier round.
+    # A row without ref, link and file may have been dropped in an earlier round.
     rows = [row for row in map(working_set.find_id, wanted) if row is not None]
     working_set.prepare(rows)
     return rows
@@ -200,7 +201,7 @@ def _add_ref(_working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
 
 def _add_manifest(working_set: WorkingSet, claims: _Claims, claim: Claim) -> None:
     traits = _traits(claim.media_type)
-    assert claim.parent is not None  # only of a layer it is not loaded
+    assert claim.parent is not None  # claims are loaded for all kinds but layers
     claims.add(traits.document, claim)
     claims.is_attestation |= claim.is_attestation
     claims.is_needed |= not working_set.is_sparse(claim.parent) or (
@@ -236,7 +237,7 @@ _ADDERS = {
 
 
 def _is_misread(row: BlobRow, found: _Claims | None, identity: tuple[Kind, str]) -> bool:
-    """Return whether its content was read as something else than it is now known to be."""
+    """Return whether its content was read as another type than claims declare now."""
     reading = Reading.AS_GUESSED if found is None else Reading.AS_DECLARED
     kind, media_type = identity
     is_read_so = row.parsed in {reading, Reading.AS_STATED}
@@ -244,16 +245,16 @@ def _is_misread(row: BlobRow, found: _Claims | None, identity: tuple[Kind, str])
 
 
 def _read_as(kind: Kind) -> Kind:
-    """Return one kind for all that are read alike."""
+    """Return one representative of the kinds that one parser reads."""
     if kind in DOCUMENTS:
         return Kind.MANIFEST
     return Kind.CONFIG if kind is Kind.CONFIG else Kind.OTHER
 
 
 def _reached_by(working_set: WorkingSet, row: BlobRow, kind: Kind) -> set[int]:
-    """Return the ids that hang on what a blob is, if that is to change."""
+    """Return the ids of blobs that depend on the kind of a blob, if that changes."""
     reached: set[int] = set()
-    # What an attestation has as its config is none of software.
+    # The config of an attestation is not that of an image.
     if (kind is Kind.ATTESTATION) != (row.kind is Kind.ATTESTATION):
         reached = {child.id for role, _, child in working_set.content(row) if role is Role.CONFIG}
     # The platform of a manifest is that of its config.
@@ -266,7 +267,7 @@ def _identity(working_set: WorkingSet, row: BlobRow, found: _Claims | None) -> t
     if found is not None:
         _, media_type, _, kind = min(found.kinds)
     elif row.parsed in _BY_ITSELF:
-        # Nothing points at it: it is what its content says, as the reader of the content recorded.
+        # Without a claim, the kind is the one that the reader of the content recorded.
         media_type, kind = row.media_type, row.kind
     else:
         return Kind.OTHER, ""
@@ -277,7 +278,7 @@ def _identity(working_set: WorkingSet, row: BlobRow, found: _Claims | None) -> t
 
 
 def _is_statement(working_set: WorkingSet, row: BlobRow) -> bool:
-    """Return whether a manifest holds nothing but statements about other content."""
+    """Return whether a manifest holds only statements about other content."""
     if not row.parsed:
         return False
     if attestation.is_artifact_type(row.artifact_type or ""):
@@ -321,6 +322,6 @@ def _has_to_be_read(row: BlobRow, found: _Claims | None) -> bool:
         return False
     if row.kind in DOCUMENTS or row.kind is Kind.CONFIG:
         return True
-    # An orphan may be a referrer of something that is here; a document of a type that we do not
-    # know may point at something. Either is found out by looking.
+    # An orphan may be a referrer of a present blob, and a document of an unknown type may have
+    # children. Only the content shows that.
     return found is None or (row.kind is Kind.OTHER and found.is_listed)

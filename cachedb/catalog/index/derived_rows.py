@@ -1,6 +1,6 @@
 """Derived rows of a catalog without ids, so that two catalogs can be compared.
 
-Two catalogs of the same files have the same facts, whatever has happened to either.
+Two catalogs of the same files have equal derived rows, whatever their histories are.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Fact = tuple[Any, ...]
 def facts(connection: Connection) -> set[Fact]:
     """Return every derived row; the first element says of which table, the second names a blob.
 
-    That a blob is corrupt may be known only to the catalog that was there when it was hashed, so
-    corrupt counts as present. A row that is missing shows as None.
+    Only the catalog that existed when a blob was hashed may record that it is corrupt, so corrupt
+    counts as present. A row that is missing shows as None.
     """
     platforms = {row.id: tuple(row[1:]) for row in connection.each(documents.PLATFORMS)}
     digests: dict[int, str] = {}
@@ -50,5 +50,5 @@ def facts(connection: Connection) -> set[Fact]:
 
 
 def files(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Return the file by which each blob is known: its size, and its time in nanoseconds."""
+    """Return the recorded file of each blob: its size, and its time in nanoseconds."""
     return {row.digest: (row.size, row.touched) for row in connection.each(stored_blobs.FILES)}

@@ -24,7 +24,8 @@ def insert_documents(
 ) -> None:
     """Insert the links, edges and annotations of documents; the rows of their blobs are stored.
 
-    With `may_have_edges`, an edge may be there already: a subject and an index can claim the same.
+    With `may_have_edges`, an edge may exist already: a subject and an index can claim the same
+    one.
     """
     key = connection.value(links.NEXT_ID) or 1
     rows: list[tuple[Any, ...]] = []
@@ -49,7 +50,7 @@ def insert_documents(
 
 
 def delete_documents(connection: Connection, ids: Collection[int]) -> set[int]:
-    """Delete what documents and configurations say; return the ids of those they pointed at."""
+    """Delete the rows of documents and configurations; return the ids of their children."""
     if not ids:
         return set()
     listed = many(ids)

@@ -1,4 +1,4 @@
-"""Rows of packages: what documents name, entered at the manifests that they describe."""
+"""Rows of packages that documents name, entered at the manifests that these describe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 _COLUMNS = ("name", "version", "scheme", "purl", "license", "type")
 PORTION = 20_000
-"""How many rows are written at a time: others wait for less than a second."""
+"""Rows per transaction: other writers wait for less than a second."""
 
 
 class PackedPackages:
@@ -33,16 +33,16 @@ class PackedPackages:
         self._size = 0
 
     def add(self, found: Package) -> None:
-        """Take a package, if it is not there.
+        """Add a package, unless it was added before.
 
         Raises:
-            LimitExceeded: The document says more than is kept.
+            LimitExceeded: The document names more packages than the limit.
         """
         # None of the texts holds a NUL: `Package.stated` has seen to that.
         packed = "\0".join(getattr(found, name) for name in _COLUMNS).encode()
         if packed not in self._packed:
             self._size += len(packed)
-            SBOM_TEXT_BYTES.check(self._size, "what the document says of packages")
+            SBOM_TEXT_BYTES.check(self._size, "the text of the packages of the document")
             self._packed[packed] = None
 
     def __len__(self) -> int:
@@ -52,14 +52,14 @@ class PackedPackages:
         return iter(self._packed)
 
     def parts(self) -> Iterator[list[bytes]]:
-        """Cut it into parts that are worth a transaction of their own."""
+        """Split the packages into parts, each for a transaction of its own."""
         return _portions(self)
 
 
 def enter(
     connection: Connection, found: Iterable[tuple[int, Collection[int], PackedPackages]]
 ) -> None:
-    """Enter what documents name: the id of each, those of what it describes, its packages."""
+    """Enter packages: per document its id, the ids of the manifests it describes, its packages."""
     rows = (
         (packed, document, target)
         for document, targets, listed in found
@@ -77,7 +77,7 @@ def enter(
 def enter_missing(
     connection: Connection, document: int, targets: Iterable[int], listed: Iterable[bytes]
 ) -> None:
-    """Enter some of what a document names, where it is not there from an earlier attempt."""
+    """Enter some packages of a document, except those of an earlier attempt."""
     ids = many(_ids(connection, listed).values())
     for target in targets:
         connection.write(
@@ -86,7 +86,7 @@ def enter_missing(
 
 
 def copy(connection: Connection, document: int, source: int, target: int) -> None:
-    """Enter all that a document names at one manifest at another, where nothing of it is."""
+    """Copy the packages of a document from one manifest to another that has none of them."""
     connection.write(package_rows.COPY, document_id=document, source_id=source, target_id=target)
 
 
@@ -97,7 +97,7 @@ def counts_of(connection: Connection, document: int) -> dict[int, int]:
 
 
 def withdraw_in(connection: Connection, blobs: Collection[int]) -> None:
-    """Delete all that is entered at some blobs, and the packages that nothing else names."""
+    """Delete the packages entered at some blobs, and those that no other document names."""
     released = connection.values(package_rows.NAMED_IN, ids=many(blobs))
     if released:
         connection.write(package_rows.DELETE_IN, ids=many(blobs))
@@ -105,7 +105,7 @@ def withdraw_in(connection: Connection, blobs: Collection[int]) -> None:
 
 
 def withdraw_by(connection: Connection, documents: Collection[int]) -> None:
-    """Delete all that some documents name, and the packages that nothing else names."""
+    """Delete the entries of some documents, and the packages that no other document names."""
     released = connection.values(package_rows.NAMED_BY, ids=many(documents))
     if released:
         connection.write(package_rows.DELETE_BY, ids=many(documents))
@@ -113,7 +113,7 @@ def withdraw_by(connection: Connection, documents: Collection[int]) -> None:
 
 
 def withdraw_by_in(connection: Connection, document: int, target: int) -> None:
-    """Delete what a document names at one blob, and the packages that nothing else names."""
+    """Delete the entries of a document at one blob, and packages that no other document names."""
     where = {"document_id": document, "target_id": target}
     released = connection.values(package_rows.NAMED_BY_IN, **where)
     if released:
@@ -126,7 +126,7 @@ def _delete_unnamed(connection: Connection, packages: Collection[int]) -> None:
 
 
 def _ids(connection: Connection, wanted: Iterable[bytes]) -> dict[bytes, int]:
-    """Return the ids of packages; those that are new get a row."""
+    """Return the ids of packages; insert new ones."""
     from cachedb.packages import versions  # noqa: PLC0415  (only layouts with SBOMs need it)
 
     texts = {packed: packed.decode().split("\0") for packed in wanted}

@@ -1,4 +1,4 @@
-"""The rows of `ref`: what index.json says, and what we remember of each name."""
+"""Rows of `ref`: entries of index.json, with the user state of each name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cachedb.oci.descriptor import Descriptor
 
 PIN = "io.cachedb.pin"
-"""An annotation of a descriptor in index.json: the ref is not to be removed."""
+"""An annotation of a descriptor in index.json that protects the ref from removal."""
 
 
 class NamedEntry(Record):
@@ -48,7 +48,7 @@ class RefChanges:
         self.notes: dict[int, Mapping[str, str]] = {}
 
     def write(self, connection: Connection) -> None:
-        """Write them; the blobs that they are about have their rows by now."""
+        """Write the changes; the rows of their blobs exist."""
         rewritten = [*self.gone, *(values["row_id"] for values in self.changed)]
         if rewritten:
             connection.write(stored_refs.DELETE_ANNOTATIONS, ids=many(rewritten))
@@ -67,10 +67,10 @@ class RefChanges:
 
 
 def compare_refs(working_set: WorkingSet, entries: Sequence[NamedEntry], now: int) -> RefChanges:
-    """Compare the rows with `entries`, and tell `working_set` what the refs say.
+    """Compare the rows with `entries`, and add the claims of the refs to `working_set`.
 
-    A ref that keeps its name keeps what is remembered of it; `added` is when the name came to
-    mean this digest.
+    A ref that keeps its name keeps its user state; `added` is the time at which the name got this
+    digest.
     """
     changes = RefChanges()
     stored = working_set.connection.rows(stored_refs.ALL)
@@ -110,7 +110,7 @@ def _pair(
     left: list[StoredRef],
     now: int,
 ) -> None:
-    """Find among the rows that are left those that entries have come from, by name."""
+    """Pair the remaining entries with the remaining rows, by name."""
     working_set.ensure({one.entry.descriptor.digest: one.entry.descriptor.size for one in others})
     by_key: dict[object, list[StoredRef]] = {}
     for row in reversed(left):
@@ -136,10 +136,10 @@ def _pair(
 
 
 def parts_of(name: str | None) -> tuple[str | None, str | None, str | None]:
-    """Take a name apart into registry, repository path and tag, as far as it has them.
+    """Split a name into registry, repository path and tag, as far as it has them.
 
-    A word without slash and colon is only a tag, as the image-spec has it; anything that does
-    not parse has no parts.
+    A word without slash and colon is a tag (image-spec, annotations.md); a name that does not
+    parse has no parts.
     """
     if name is None:
         return None, None, None
@@ -160,7 +160,7 @@ def _values(working_set: WorkingSet, one: _Place) -> dict[str, Any]:
     descriptor = one.entry.descriptor
     registry, repo, tag = parts_of(one.entry.name)
     target = working_set.find(descriptor.digest)
-    assert target is not None  # `ensure` has made it
+    assert target is not None  # `ensure` has added the row
     return {
         "position": one.position,
         "entry": one.text,

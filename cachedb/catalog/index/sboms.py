@@ -1,9 +1,9 @@
-"""Documents that name packages, the images that they describe, and whether they have been read.
+"""Rows of documents that name packages: the images that they describe, and the results of reading.
 
-A document is a layer of a manifest that is about something else: of an attestation that an index
-lists beside what it is about, or of anything with a subject. Both follow from links and files,
-and are settled with them. What a document names is read later, outside of the transaction, and
-remembered until its file changes.
+A document is a layer of a manifest about another one: of an attestation that an index lists beside
+its subject, or of a manifest with a subject. Both are derived from links and files, in the same
+transaction. The packages of a document are read later, outside of the transaction, and kept until
+its file changes.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from cachedb.catalog.statements.index.sbom_rows import DocumentClaim, SbomRow, UnreadRow
     from cachedb.oci.digest import Digest
 
-# From so many changed blobs on, it is faster to look at every link than at those of each.
+# From this number of changed blobs on, reading every link is faster than reading those of each.
 _MANY = 2_000
 
 
 class Unread(Record):
-    """A document that has not been read: the types to read it by, and which file it was."""
+    """An unread document: its types, and the state of its file."""
 
     digest: Digest
     touched: int
@@ -65,7 +65,7 @@ class SbomClaim(Record):
 
 
 class _Wanted:
-    """As what a document is to be read, and the blobs that it describes."""
+    """The types by which a document is read, and the blobs that it describes."""
 
     __slots__ = ("media_type", "predicate_type", "targets")
 
@@ -75,13 +75,13 @@ class _Wanted:
         self.targets: set[int] = set()
 
     def is_as(self, row: SbomRow) -> bool:
-        """Return whether a row of `sbom` says the same."""
+        """Return whether a row of `sbom` has the same types."""
         said = (row.media_type, row.predicate_type)
         return said == (self.media_type, self.predicate_type)
 
 
 def forget(connection: Connection, ids: Iterable[int]) -> None:
-    """Drop what was read of documents, and entered at manifests, whose files have changed."""
+    """Delete the packages of documents, and of manifests, whose files have changed."""
     changed = list(ids)
     if changed:
         _forget_documents(connection, changed)
@@ -89,9 +89,9 @@ def forget(connection: Connection, ids: Iterable[int]) -> None:
 
 
 def named_subjects(entries: Sequence[NamedEntry]) -> frozenset[str]:
-    """Return the digests that entries of index.json attach something to, by tag or by kind.
+    """Return the digests that have attachments by name: entries of index.json with tag or kind.
 
-    The rows of such a subject do not tell: nothing links to it.
+    No link leads from the attachment to such a subject.
     """
     named = [(entry.name, entry.descriptor) for entry in entries if entry.name is not None]
     subjects: set[str] = {found for name, _ in named if (found := subject_of(name)) is not None}
@@ -102,10 +102,10 @@ def named_subjects(entries: Sequence[NamedEntry]) -> frozenset[str]:
 
 
 def reconcile(connection: Connection, ids: Iterable[int]) -> None:
-    """Update documents by links and files after anything about `ids` has changed.
+    """Update the rows of documents after a change of links or files of `ids`.
 
-    Packages of a document that has been read are entered at what it describes now; a document
-    that is new is noted as unread.
+    Packages of a read document are entered at the manifests that it describes now; a new document
+    is recorded as unread.
     """
     changed = set(ids)
     affected = _every(connection) if len(changed) > _MANY else _affected(connection, changed)
@@ -114,12 +114,12 @@ def reconcile(connection: Connection, ids: Iterable[int]) -> None:
 
 
 def unread(connection: Connection) -> list[Unread]:
-    """Return the documents that wait to be read."""
+    """Return the unread documents."""
     return [_as_unread(row) for row in connection.each(sbom_rows.UNREAD)]
 
 
 def remember(connection: Connection, readings: Collection[SbomReading]) -> None:
-    """Enter what documents name, but for those of which anything has changed meanwhile."""
+    """Enter the packages of documents that have not changed since they were listed."""
     ids = _still_unread(connection, [reading.document for reading in readings])
     valid = [reading for reading in readings if reading.document in ids]
     good = [reading for reading in valid if reading.problem is None]
@@ -135,7 +135,7 @@ def remember(connection: Connection, readings: Collection[SbomReading]) -> None:
 
 
 def remember_part(connection: Connection, document: Unread, part: Iterable[bytes]) -> bool:
-    """Enter some of what a large document names, which stays unread until `finish`.
+    """Enter some packages of a large document, which stays unread until `finish`.
 
     False if the document has changed meanwhile, or another process has read it.
     """
@@ -146,10 +146,10 @@ def remember_part(connection: Connection, document: Unread, part: Iterable[bytes
 
 
 def finish(connection: Connection, reading: SbomReading) -> None:
-    """Take a document for read of which every part has been entered.
+    """Mark a document as read after every part has been entered.
 
-    What it has come to describe on the way gets a copy. If nothing has all of it, it stays
-    unread, and the next one begins anew.
+    Manifests that it describes only now get a copy. If no manifest has all packages, the document
+    stays unread, and the next reconciliation reads it again.
     """
     ids = _still_unread(connection, [reading.document])
     for key, targets in _targets(connection, ids.values()).items():
@@ -164,7 +164,7 @@ def finish(connection: Connection, reading: SbomReading) -> None:
 
 
 def claims_about(connection: Connection, targets: Iterable[int]) -> list[SbomClaim]:
-    """Return the documents that describe some blobs, by manifest and place therein."""
+    """Return the documents that describe some blobs, by manifest and position."""
     described: dict[int, set[int]] = defaultdict(set)
     for pair in connection.each(sbom_rows.DESCRIBING, ids=many(targets)):
         described[pair.manifest_id].add(pair.target_id)
@@ -183,7 +183,7 @@ def claims_about(connection: Connection, targets: Iterable[int]) -> list[SbomCla
 
 
 def _still_unread(connection: Connection, documents: Collection[Unread]) -> dict[Unread, int]:
-    """Return the ids of those documents of which nothing has changed since they were listed."""
+    """Return the ids of those documents that have not changed since they were listed."""
     known = set(documents)
     found: dict[Unread, int] = {}
     digests = many(document.digest for document in documents)
@@ -204,7 +204,7 @@ def _mark_read(connection: Connection, readings: Mapping[int, SbomReading]) -> N
 
 
 def _note_problem(connection: Connection, key: int, reading: SbomReading) -> None:
-    # An attempt that was interrupted, with other limits, may have entered some.
+    # An interrupted attempt with other limits may have entered some packages.
     packages.withdraw_by(connection, [key])
     connection.write(sbom_rows.SET_PROBLEM, document_id=key, problem=reading.problem)
     if reading.is_corrupt:
@@ -219,14 +219,14 @@ def _targets(connection: Connection, documents: Iterable[int]) -> dict[int, set[
 
 
 def _every(connection: Connection) -> set[int]:
-    """Return the ids of all that is, or was, a document."""
+    """Return the ids of all present and former documents."""
     return set(connection.values(sbom_rows.ALL_IDS))
 
 
 def _affected(connection: Connection, ids: set[int]) -> set[int]:
-    """Return the ids of documents for which it may matter what has changed about some blobs.
+    """Return the ids of documents that a change of some blobs may affect.
 
-    They are these themselves, what these list, and what describes these.
+    They are the blobs themselves, the layers that they list, and the documents about them.
     """
     changed = many(ids)
     manifests = ids.union(connection.values(sbom_rows.NEAR, ids=changed))
@@ -260,12 +260,12 @@ def _forget_documents(connection: Connection, documents: list[int]) -> None:
 
 
 def _moves(connection: Connection, row: SbomRow, want: _Wanted, entered: set[int]) -> bool:
-    """Enter the packages of a document where they belong now; False if it has to be read."""
+    """Enter the packages of a document at its manifests; return False if it has to be read."""
     if not want.is_as(row):
         return False
     for surplus in entered - want.targets:
         packages.withdraw_by_in(connection, row.document_id, surplus)
-    if not row.packages:  # it names none, or waits to be read
+    if not row.packages:  # it names none, or is unread
         return True
     stays = entered & want.targets
     if not stays:
@@ -284,7 +284,7 @@ def _entered(connection: Connection, documents: list[int]) -> dict[int, set[int]
 
 
 def _wanted(connection: Connection, batch: list[int]) -> dict[int, _Wanted]:
-    """Return as what documents are to be read, and what they describe, as things stand."""
+    """Return the types of documents and the blobs that they describe, by the current rows."""
     rows = connection.each(sbom_rows.CLAIMS_TO, ids=many(batch))
     claims = [
         (types.media_type, types.predicate, row.child_id, row.parent_id)
@@ -311,7 +311,7 @@ def _types(row: DocumentClaim) -> DocumentTypes:
 
 
 def _described(connection: Connection, manifests: Iterable[int]) -> dict[int, set[int]]:
-    """Return what manifests are about."""
+    """Return the subjects of manifests, or the siblings that attestations are about."""
     found: dict[int, set[int]] = defaultdict(set)
     for pair in connection.each(sbom_rows.DESCRIBED_BY, ids=many(sorted(manifests))):
         found[pair.manifest_id].add(pair.target_id)

@@ -1,4 +1,4 @@
-"""Texts as they are indexed: labels, annotations and fields of configurations."""
+"""Normalised texts of the index: labels, annotations and fields of configurations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def without_nul(text: str) -> str:
-    """Replace U+0000 by U+FFFD: SQLite's operators end a text there, PostgreSQL refuses it."""
+    """Replace U+0000 by U+FFFD: SQLite's operators end a text at it, PostgreSQL refuses it."""
     return text.replace("\0", "\ufffd")
 
 

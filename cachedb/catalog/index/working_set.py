@@ -1,6 +1,6 @@
-"""The working set of one reconciliation: rows of blobs in memory, and what is to be written.
+"""Working set of one reconciliation: rows of blobs in memory, and pending writes.
 
-What is new stays in memory until `flush`, so that a reconciliation takes the memory of one batch.
+New rows stay in memory until `flush`, so that a reconciliation takes the memory of one batch.
 The database is queried only for blobs that have a row. Everything runs inside one write
 transaction of the caller.
 """
@@ -47,7 +47,7 @@ class WorkingSet:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.refs: dict[int, list[Claim]] = {}
-        """What index.json says, by the id of the blob."""
+        """The claims of index.json, by the id of the blob."""
         self.arrivals: dict[str, tuple[int, int]] = {}
         """Size and time of files, by digest, whose rows are not in memory or not made yet."""
         self._arrived: set[int] = set()
@@ -61,7 +61,7 @@ class WorkingSet:
         self._documents: dict[int, Mapping[str, str]] = {}
         """The annotations of the documents that were put since the last eviction."""
         self._configs: dict[int, ImageConfig] = {}
-        # What the database holds of links, by the id of the blob, once it has been asked.
+        # Links in the database, by the id of the blob, after `prepare`.
         self._stored_claims: dict[int, list[Claim]] = {}
         self._stored_manifests: dict[int, list[BlobRow]] = {}
         self._stored_content: dict[int, list[tuple[Role, str, BlobRow]]] = {}
@@ -80,7 +80,7 @@ class WorkingSet:
         """Take the rows of some digests into memory."""
         if not self._has_rows:
             return
-        # In a catalog that began empty, a file that is still to arrive has no row.
+        # In a catalog that began empty, a pending file has no row.
         unmade = self.arrivals if self._was_empty else ()
         missing = [key for key in digests if key not in self._by_digest and key not in unmade]
         if missing:
@@ -98,7 +98,7 @@ class WorkingSet:
         return None if row is None or row.is_gone else row
 
     def find_id(self, key: int) -> BlobRow | None:
-        """Return the row of an id that has been loaded, if there is one."""
+        """Return the loaded row of an id; None without one."""
         row = self._by_id.get(key)
         return None if row is None or row.is_gone else row
 
@@ -130,7 +130,7 @@ class WorkingSet:
     # -- links -----------------------------------------------------------------------------
 
     def prepare(self, rows: Iterable[BlobRow]) -> None:
-        """Ask the database what it knows of the links to and from some blobs."""
+        """Load the links to and from some blobs."""
         stored = [row for row in rows if row.stored is not None]
         unknown = [row.id for row in stored if row.id not in self._stored_claims]
         self._load_claims(unknown)
@@ -148,24 +148,24 @@ class WorkingSet:
         self._load_manifests(listing - self._stored_manifests.keys() - self._documents.keys())
 
     def claims(self, row: BlobRow) -> Iterable[Claim]:
-        """Return everything that refs and links say of a blob, which has been prepared."""
+        """Return every claim of refs and links about a blob, which has been prepared."""
         stored = self._stored_claims.get(row.id, ())
         return chain(self.refs.get(row.id, ()), stored, row.claims)
 
     def content(self, row: BlobRow) -> Iterable[tuple[Role, str, BlobRow]]:
-        """Return role, media type and row of what a manifest contains."""
+        """Return role, media type and row of the content of a manifest."""
         if row.id in self._documents:
             return [(one.role, one.media_type, one.child) for one in row.links if one.role]
         return self._stored_content.get(row.id, ())
 
     def manifests(self, row: BlobRow) -> Iterable[BlobRow]:
-        """Return what an index, of which a manifest has been prepared, lists."""
+        """Return the manifests of an index, of which one has been prepared."""
         if row.id in self._documents:
             return [one.child for one in row.links if one.role is Role.MANIFEST]
         return self._stored_manifests.get(row.id, ())
 
     def is_sparse(self, row: BlobRow) -> bool:
-        """Return whether some manifest of an index is here, so that the others may be absent."""
+        """Return whether a manifest of an index is present, so that the others may be absent."""
         if row.id not in self._is_sparse:
             self._is_sparse[row.id] = any(child.has_file for child in self.manifests(row))
         return self._is_sparse[row.id]
@@ -181,7 +181,7 @@ class WorkingSet:
     # -- documents -------------------------------------------------------------------------
 
     def forget_documents(self, rows: Iterable[BlobRow]) -> set[int]:
-        """Forget what documents say that have changed; returns the ids of their children."""
+        """Forget the claims of changed documents; return the ids of their children."""
         children: set[int] = set()
         stored = []
         for row in rows:
@@ -241,7 +241,7 @@ class WorkingSet:
         return min(ids, key=lambda key: texts[key])
 
     def platform_id(self, found: Platform | None) -> int | None:
-        """Return the id of a platform, normalised; None if it says nothing."""
+        """Return the id of a platform, normalised; None if it is empty."""
         if found is None or not (found.os or found.architecture):
             return None
         stated = (found.os, found.architecture, found.variant, found.os_version)
@@ -255,7 +255,7 @@ class WorkingSet:
     def flush(self, ids: Iterable[int], pending: Container[int] = ()) -> None:
         """Write the rows of `ids` that are new or changed, and every document put so far.
 
-        Everything that is written is dropped from memory, but for rows whose ids are `pending`.
+        Written rows are dropped from memory, except those whose ids are `pending`.
         Rows to be deleted stay until `sweep`.
         """
         new: list[tuple[Any, ...]] = []
@@ -278,13 +278,13 @@ class WorkingSet:
         self._evict(pending)
 
     def sweep(self) -> None:
-        """Delete the rows of blobs that nothing stands for."""
+        """Delete the rows of blobs without ref, link and file."""
         gone = [row.id for row in self._by_id.values() if row.is_gone and row.stored is not None]
         if gone:
             self.connection.write(repositories.FORGET_BLOBS, ids=many(gone))
             self.connection.write(stored_blobs.DELETE, ids=many(gone))
 
-    # -- inside ----------------------------------------------------------------------------
+    # -- internal --------------------------------------------------------------------------
 
     def _evict(self, pending: Container[int]) -> None:
         kept = [
@@ -313,7 +313,7 @@ class WorkingSet:
             self._give_file(row)
 
     def _give_file(self, row: BlobRow) -> None:
-        """Note the file of a row that has had none, if one has come."""
+        """Record the file of a row that had none, if it has arrived."""
         file = self.arrivals.pop(row.digest, None)
         if file is not None:
             row.have(*file)

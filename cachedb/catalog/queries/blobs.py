@@ -1,4 +1,4 @@
-"""Statements that select blobs: what they contain, their state, what indexes list."""
+"""Statements that select blobs: their content, their state, the manifests of indexes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IS_DOCUMENT = blob.c.kind.in_(sorted(map(int, DOCUMENTS)))
 
 
 def has_state(*states: State) -> ColumnElement[bool]:
-    """Compare with states other than PRESENT, by the partial index that holds only those."""
+    """Compare with states other than PRESENT, by the partial index of those states."""
     return (blob.c.state != int(State.PRESENT)) & blob.c.state.in_(list(map(int, states)))
 
 
@@ -95,7 +95,7 @@ def among() -> Select[*tuple[Any, ...]]:
 
 @defines(blobs.REFERENCED)
 def referenced() -> Select[*tuple[Any, ...]]:
-    """Select what refs contain."""
+    """Select the content of refs."""
     live = graph.reachable("live")
     return _content().where(blob.c.id.in_(select(live.c.id))).order_by(blob.c.digest)
 
@@ -147,7 +147,7 @@ def subjects_of_refs() -> Select[int]:
 
 @defines(blobs.SIZES)
 def sizes() -> Select[int, int]:
-    """Select the bytes on disk of all that each target contains."""
+    """Select the bytes on disk of the content of each target."""
     pairs = graph.content_of_each(each_id("targets"))
     return (
         select(pairs.c.root, func.sum(blob.c.size).label("size"))
@@ -159,21 +159,21 @@ def sizes() -> Select[int, int]:
 
 @defines(blobs.BROKEN)
 def broken() -> Select[int]:
-    """Select what contains a missing or corrupt blob."""
+    """Select the blobs that contain a missing or corrupt one."""
     seed = select(blob.c.id).where(has_state(State.MISSING, State.CORRUPT))
     return select(graph.ancestors(seed, "broken").c.id)
 
 
 @defines(blobs.PARTIAL)
 def partial() -> Select[int]:
-    """Select what contains a platform that was not pulled."""
+    """Select the blobs that contain a platform that was not pulled."""
     absent = select(blob.c.id).where(has_state(State.ABSENT))
     return select(graph.ancestors(absent, "partial").c.id)
 
 
 @defines(blobs.ENTRIES)
 def entries() -> Select[*tuple[Any, ...]]:
-    """Select what each target is."""
+    """Select kind, media type and platform of each target."""
     configured = platform.alias("configured")
     return (
         select(
@@ -191,7 +191,7 @@ def entries() -> Select[*tuple[Any, ...]]:
 
 @defines(blobs.MANIFESTS)
 def manifests() -> Select[*tuple[Any, ...]]:
-    """Select what indexes list."""
+    """Select the manifests that indexes list."""
     declared, configured = platform.alias("declared"), platform.alias("configured")
     return (
         select(

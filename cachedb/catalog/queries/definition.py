@@ -1,4 +1,4 @@
-"""Definition of named statements: which function writes the statement behind which handle."""
+"""Definition of named statements: the function that writes the statement of each handle."""
 
 from __future__ import annotations
 

@@ -66,10 +66,10 @@ def kept() -> Select[*tuple[Any, ...]]:
 
 @defines(garbage.KEPT_BESIDES)
 def kept_besides() -> Select[*tuple[Any, ...]]:
-    """Select the blobs that some refs reach and others, with a name of the others."""
+    """Select the blobs that both some refs and other refs reach, with a name of the latter."""
     chosen = each_id("refs").cte("chosen")
     content = graph.descendants(graph.targets(chosen), "chosen_content")
-    # Only refs that share something can reach it: walking from all others is ten times slower.
+    # Only refs that share content can reach it: a walk from all others is ten times slower.
     sharing = graph.ancestors(content, "sharing")
     others = select(ref.c.id).where(
         ref.c.target_id.in_(select(sharing.c.id)), graph.outside(ref.c.id, chosen)
@@ -80,14 +80,14 @@ def kept_besides() -> Select[*tuple[Any, ...]]:
 @defines(garbage.EXCLUSIVE)
 def exclusive() -> Select[str]:
     """Select the blobs that only some refs reach."""
-    # Of all of them at once: what two of the refs share is reached by nothing else either.
+    # For all refs at once: content that only these refs share is exclusive too.
     alone = graph.exclusive(each_id("refs"), "alone")
     return select(blob.c.digest).where(blob.c.id.in_(select(alone.c.id)))
 
 
 @defines(garbage.LEASED)
 def leased() -> Select[int, str]:
-    """Select some blobs and what they contain."""
+    """Select some blobs with their content."""
     seed = select(blob.c.id).where(blob.c.digest.in_(each_text("digests")))
     content = graph.descendants(seed, "leased")
     return select(blob.c.id, blob.c.digest).where(blob.c.id.in_(select(content.c.id)))
@@ -110,7 +110,7 @@ def artifacts() -> Select[int, int]:
 
 @defines(garbage.CREATED)
 def created() -> Select[int, int | None]:
-    """Select when configs say that their images were made."""
+    """Select the creation times of images in their configs."""
     return select(config.c.blob_id, config.c.created).where(config.c.created.is_not(None))
 
 

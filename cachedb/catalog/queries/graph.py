@@ -1,10 +1,10 @@
-"""Walks over the content graph, as parts that statements are made of.
+"""Walks over the content graph: parts of statements.
 
 A set is a common table expression with one column, `id`, of blobs. Every walk is a top-level
 expression whose recursive step is the bare join with `edge`: a filter or a subquery in that step
 costs a factor of hundreds (docs/explanation/catalog.md), so seeds are filtered before and results
-after. The step is a UNION, which also ends on a cycle. What is outside a set is found with NOT
-EXISTS, since PostgreSQL does not hash NOT IN over a recursive expression.
+after. The step is a UNION, which also ends on a cycle. Complements use NOT EXISTS, since
+PostgreSQL does not hash NOT IN over a recursive expression.
 
 A walk takes its seeds as a select of one column, or as an expression that begins with one: ids of
 blobs that are never NULL. Sets without a name are numbered by SQLAlchemy; two named sets of one
@@ -30,19 +30,19 @@ ON_DISK = (State.PRESENT, State.CORRUPT)
 
 
 def descendants(seed: Seed, name: str | None = None) -> CTE:
-    """Collect what the blobs of `seed` contain at any depth, themselves included."""
+    """Collect the descendants of the blobs of `seed`, themselves included."""
     walk = _first_step(seed, name)
     return walk.union(select(edge.c.child_id).join_from(walk, edge, edge.c.parent_id == walk.c.id))
 
 
 def ancestors(seed: Seed, name: str | None = None) -> CTE:
-    """Collect what contains a blob of `seed` at any depth, themselves included."""
+    """Collect the ancestors of the blobs of `seed`, themselves included."""
     walk = _first_step(seed, name)
     return walk.union(select(edge.c.parent_id).join_from(walk, edge, edge.c.child_id == walk.c.id))
 
 
 def targets(refs: Seed | None = None) -> Select[int]:
-    """Select what the refs of these ids point at; without an argument, what any ref does."""
+    """Select the targets of the refs of these ids; without an argument, of all refs."""
     if refs is None:
         return select(ref.c.target_id.label("id"))
     chosen = _named(refs, None)
@@ -50,7 +50,7 @@ def targets(refs: Seed | None = None) -> Select[int]:
 
 
 def reachable(name: str | None = None, without: Select[int] | None = None) -> CTE:
-    """Collect everything that some ref keeps; those of the ids `without` keep nothing."""
+    """Collect the blobs that some ref reaches, except the refs of the ids `without`."""
     found = targets()
     if without is not None:
         found = found.where(ref.c.id.not_in(without))
@@ -58,12 +58,12 @@ def reachable(name: str | None = None, without: Select[int] | None = None) -> CT
 
 
 def unreachable() -> Select[int]:
-    """Select the ids of the blobs that no ref keeps: what a collection may delete."""
+    """Select the ids of unreferenced blobs, which a collection may delete."""
     return select(blob.c.id).where(outside(blob.c.id, reachable()))
 
 
 def exclusive(refs: Seed, name: str | None = None) -> CTE:
-    """Collect what no ref would keep any longer if exactly the refs of these ids were removed.
+    """Collect the blobs that become unreferenced if exactly the refs of these ids are removed.
 
     The blobs of two names that are both removed count; those of a name that stays do not.
     """
@@ -72,7 +72,7 @@ def exclusive(refs: Seed, name: str | None = None) -> CTE:
         select(ref.c.target_id.label("id")).where(ref.c.id.in_(select(chosen.c[0]))),
         name and f"{name}_content",
     )
-    # Only refs that share something can keep it: walking from all others is ten times slower.
+    # Only refs that share content can reach it: a walk from all others is ten times slower.
     sharing = ancestors(kept_by_them, name and f"{name}_sharing")
     others = select(ref.c.target_id.label("id")).where(
         ref.c.target_id.in_(select(sharing.c.id)), outside(ref.c.id, chosen)
@@ -88,14 +88,14 @@ def outside(column: ColumnElement[int], found: CTE) -> ColumnElement[bool]:
 
 
 def size_on_disk(found: CTE) -> Select[int]:
-    """Select how many bytes the files of the blobs in `found` take."""
+    """Select the size in bytes of the files of the blobs in `found`."""
     return select(func.coalesce(func.sum(blob.c.size), 0)).where(
         blob.c.id.in_(select(found.c.id)), blob.c.state.in_(ON_DISK)
     )
 
 
 def content_of_each(targets: Select[int]) -> CTE:
-    """Pair each of `targets` with everything that it contains."""
+    """Pair each of `targets` with its content."""
     seed = targets.cte("targets")
     walk = select(seed.c[0].label("root"), seed.c[0].label("id")).cte("content", recursive=True)
     return walk.union(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @defines(links.CLAIMS)
 def claims() -> Select[str, int]:
-    """Select what documents declare of a blob."""
+    """Select the claims of documents about a blob."""
     return select(link.c.media_type, link.c.size).where(link.c.child_id == bindparam("blob_id"))
 
 

@@ -95,7 +95,7 @@ def containing_digest() -> Select[*tuple[Any, ...]]:
 
 @defines(refs.RECORD_SOURCE)
 def record_source() -> Update:
-    """Record where refs come from."""
+    """Record the source of refs."""
     return (
         update(ref)
         .where(ref.c.name == bindparam("name"))
@@ -128,13 +128,13 @@ def partial() -> Select[*tuple[Any, ...]]:
 
 @defines(refs.CLAIMS)
 def claims() -> Select[str, int]:
-    """Select what refs declare of a blob."""
+    """Select the claims of refs about a blob."""
     return select(ref.c.media_type, ref.c.size).where(ref.c.target_id == bindparam("blob_id"))
 
 
 @defines(refs.SOURCES)
 def sources() -> Select[*tuple[Any, ...]]:
-    """Select where the refs that contain a blob come from."""
+    """Select the sources of the refs that contain a blob."""
     seed = select(blob.c.id).where(blob.c.id == bindparam("blob_id"))
     above = graph.ancestors(seed, "above")
     return (
@@ -168,7 +168,7 @@ def unnamed_referrers() -> Select[int, int, str, str]:
 
 @defines(refs.UNNAMED_WITHIN)
 def unnamed_within() -> Select[*tuple[Any, ...]]:
-    """Select the refs without a name that keep part of the content of some refs."""
+    """Select the refs without a name that reach part of the content of some refs."""
     targets = select(ref.c.target_id).where(ref.c.id.in_(each_id("ids")))
     content = graph.descendants(targets, "content")
     return _refs(

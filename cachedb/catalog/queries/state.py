@@ -1,4 +1,4 @@
-"""Statements on what the catalog records of itself."""
+"""Statements on the state of the catalog itself."""
 
 from __future__ import annotations
 

@@ -26,13 +26,13 @@ def on_disk() -> Select[int]:
 
 @defines(usage.REFERENCED)
 def referenced() -> Select[int]:
-    """Select the bytes of what refs contain."""
+    """Select the bytes of the content of refs."""
     return graph.size_on_disk(graph.reachable("live"))
 
 
 @defines(usage.CONTENT)
 def content() -> Select[int]:
-    """Select the bytes of what some blobs contain."""
+    """Select the bytes of the content of some blobs."""
     return graph.size_on_disk(graph.descendants(each_id("targets"), "measured"))
 
 
@@ -111,7 +111,7 @@ def manifests() -> Select[int, int | None]:
 
 @defines(reports.DETAILS)
 def report_details() -> Select[*tuple[Any, ...]]:
-    """Select what is known of refs."""
+    """Select the properties of refs."""
     return select(
         ref.c.id.label("ref_id"),
         ref.c.tag,
@@ -138,7 +138,7 @@ def media_types() -> Select[*tuple[Any, ...]]:
 
 @defines(reports.CREATED)
 def created() -> Select[int, int | None]:
-    """Select when images were made."""
+    """Select the creation times of images."""
     return (
         select(link.c.parent_id.label("id"), config.c.created)
         .join(config, config.c.blob_id == link.c.child_id)

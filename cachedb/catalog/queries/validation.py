@@ -1,4 +1,4 @@
-"""Statements on what documents declare."""
+"""Statements on declarations of documents."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def misdeclared() -> Select[*tuple[Any, ...]]:
 
 @defines(validation.CONFIG_PROBLEMS)
 def config_problems() -> Select[*tuple[Any, ...]]:
-    """Select what is wrong with the configs of manifests."""
+    """Select the problems of the configs of manifests."""
     return (
         select(link.c.parent_id.label("id"), blob.c.problem)
         .join(blob, blob.c.id == link.c.child_id)
@@ -86,7 +86,7 @@ def misdeclared_refs_of() -> Select[*tuple[Any, ...]]:
 
 @defines(validation.PROBLEMS)
 def problems() -> Select[int, str | None]:
-    """Select what is wrong with documents."""
+    """Select the problems of documents."""
     return select(blob.c.id, blob.c.problem).where(
         blob.c.id.in_(each_id("targets")), blob.c.problem.is_not(None)
     )

@@ -66,7 +66,7 @@ def intact() -> Select[*tuple[Any, ...]]:
 
 @defines(verification.ARRIVED)
 def arrived() -> Update:
-    """Record when blobs were hashed."""
+    """Record the time at which blobs were hashed."""
     return (
         update(blob)
         .where(blob.c.digest.in_(each_text("digests")))
@@ -76,7 +76,7 @@ def arrived() -> Update:
 
 @defines(verification.VERIFIED)
 def verified() -> Update:
-    """Record when a file was intact, if the row stands for that very file."""
+    """Record the time at which a file was intact, if the row is about that same file."""
     return (
         update(blob)
         .where(blob.c.digest == bindparam("digest"), blob.c.touched == bindparam("touched"))
@@ -86,9 +86,9 @@ def verified() -> Update:
 
 @defines(verification.HEALED)
 def healed() -> Update:
-    """Take a corrupt blob for present."""
-    # A document whose bytes are right and that cannot be read stays corrupt: `problem` tells
-    # why, and `parsed` that it was read.
+    """Mark a corrupt blob as present."""
+    # A document with the right bytes that cannot be read stays corrupt: `problem` has the reason,
+    # and `parsed` records that it was read.
     return (
         update(blob)
         .where(
@@ -102,7 +102,7 @@ def healed() -> Update:
 
 @defines(verification.CORRUPTED)
 def corrupted() -> Update:
-    """Take a blob for corrupt."""
+    """Mark a blob as corrupt."""
     return (
         update(blob)
         .where(blob.c.digest == bindparam("digest"))

@@ -1,4 +1,4 @@
-"""Address of a catalog in a PostgreSQL server: a URL without secrets in what is printed of it."""
+"""Address of a catalog in a PostgreSQL server: a URL, printed without secrets."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _EXAMPLE = "postgresql+psycopg://USER@HOST/DATABASE?cache=NAME"
 
 
 class ServerAddress(Record, uncompared=("url",)):
-    """URL of a catalog for libpq, and the name of the cache, which is that of its schema."""
+    """URL of a catalog for libpq, and the name of the cache, which names its schema."""
 
     url: str
     shown: str
     """The URL without user information that is secret, for messages."""
     cache: str | None = None
-    """None if the URL names none: the identifier of the layout is taken."""
+    """None if the URL names none: the identifier of the layout is used."""
 
     def __repr__(self) -> str:
         return f"<ServerAddress {self.shown}>"
@@ -38,7 +38,7 @@ class ServerAddress(Record, uncompared=("url",)):
         """Parse a URL of SQLAlchemy's form; all parameters but `cache` are those of libpq.
 
         Raises:
-            InvalidInput: It is no URL of PostgreSQL, or the name of the cache is not one.
+            InvalidInput: The text is not a URL of PostgreSQL, or the name of the cache is invalid.
         """
         parts = _split(text)
         if parts is None:

@@ -1,8 +1,8 @@
 """Catalog in a schema of a PostgreSQL database.
 
-Truth stays in the files of the layout; the schema is derived from them, as the file of SQLite
-is. Every transaction names its schema and takes its locks itself (`SET LOCAL`,
-`pg_advisory_xact_lock`): behind a pooler the next one runs on another connection of the server.
+The schema is derived from the files of the layout, as the file of SQLite is. Every transaction
+names its schema and takes its own locks (`SET LOCAL`, `pg_advisory_xact_lock`): behind a pooler
+the next one runs on another connection of the server.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class ServerCatalog(Catalog):
 
     @classmethod
     def connect(cls, address: ServerAddress, schema: str) -> Self:
-        """Open the catalog in a schema, which is made or upgraded when it has to be.
+        """Open the catalog in a schema; create or upgrade it if necessary.
 
         Raises:
             StorageFailed: The server cannot be reached, refuses the user, or is read-only.
-            CatalogMismatch: The database or the schema is not one for a catalog.
+            CatalogMismatch: The database or the schema cannot hold a catalog.
             SchemaTooNew: A newer cachedb has written it.
             CacheBusy: Another process is upgrading it.
         """
@@ -105,7 +105,7 @@ class ServerCatalog(Catalog):
 
     @classmethod
     def exists(cls, address: ServerAddress, schema: str) -> bool:
-        """Whether a schema holds a catalog, of whichever version; raises as `connect` does."""
+        """Return whether a schema holds a catalog of any version; raises as `connect` does."""
         found = cls(address, schema)
         try:
             with explaining(address):
@@ -202,7 +202,7 @@ class ServerCatalog(Catalog):
         """Open a transaction in which every statement sees the same state.
 
         Raises:
-            CatalogMismatch: The schema was dropped or replaced while it was open here.
+            CatalogMismatch: Another process dropped or replaced the open schema.
             StorageFailed: The server cannot be reached.
         """
         with explaining(self._address), self._transaction() as driver:
@@ -216,9 +216,9 @@ class ServerCatalog(Catalog):
 
         Raises:
             CacheBusy: Another process is writing for longer than `CACHEDB_LOCK_SECONDS`.
-            CatalogMismatch: The schema was dropped or replaced while it was open here.
+            CatalogMismatch: Another process dropped or replaced the open schema.
             StorageFailed: The server cannot be reached or is read-only; if the connection is lost
-                while it commits, the next command finds out what has become of it.
+            during the commit, the next command reads whether it succeeded.
         """
         with explaining(self._address), self._transaction() as driver:
             self._begin_locked(driver)
@@ -258,7 +258,7 @@ class ServerCatalog(Catalog):
 
     @property
     def has_files_index(self) -> bool:
-        """Whether files of layers may be indexed: their tables are always there."""
+        """Whether an index of files exists: its tables always do."""
         return True
 
     @property
@@ -294,7 +294,7 @@ class ServerCatalog(Catalog):
             self._give_back(driver)
 
     def _read_only(self, driver: psycopg.Connection[Any]) -> StorageFailed:
-        """Say why nothing can be written; the error itself is the same for each reason."""
+        """Name the reason why nothing can be written; the error itself is the same for each."""
         driver.execute("ROLLBACK")
         ((is_standby,),) = driver.execute("SELECT pg_is_in_recovery()::INTEGER")
         where = f"the catalog at {self._address.shown} cannot be written"

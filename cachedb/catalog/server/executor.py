@@ -30,8 +30,8 @@ _INSERT = lazy(r"INSERT INTO ([\w.\"]+ \([^)]*\)) VALUES\s*\([^)]*\)", re.DOTALL
 class ServerConnection(Connection):
     """A connection inside a transaction of a `ServerCatalog`.
 
-    No statement is prepared by name and nothing outlives the transaction, so that a pooler may
-    give each transaction to another connection of the server.
+    No statement is prepared by name and no state outlives the transaction, so that a pooler may
+    run each transaction on another connection of the server.
     """
 
     __slots__ = ()
@@ -60,7 +60,7 @@ class ServerConnection(Connection):
                     copy.write_row(row)
 
     def insert_one(self, statement: Insert, *values: Bound) -> int:
-        """Insert one row; return the id that it got, or 0 of a table without one."""
+        """Insert one row; return its id, or 0 for a table without ids."""
         cursor = self.driver.execute(self._texts[statement.name], values)
         row = cursor.fetchone() if cursor.description is not None else None
         return 0 if row is None else int(row[0])
@@ -83,7 +83,7 @@ class ServerConnection(Connection):
             raise TimeoutError from error
 
     def faults(self) -> list[str]:
-        """Return nothing: pages and foreign keys are the server's to check."""
+        """Return no faults: the server itself checks pages and foreign keys."""
         return []
 
 

@@ -38,7 +38,7 @@ class CatalogSchema(Record):
         return f"{self.address.shown} {self.schema}".rstrip()
 
     def exists(self) -> bool:
-        """Whether the schema holds a catalog."""
+        """Return whether the schema holds a catalog."""
         return bool(self.schema) and ServerCatalog.exists(self.address, self.schema)
 
     def open(self) -> ServerCatalog:

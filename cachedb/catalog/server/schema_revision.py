@@ -1,4 +1,4 @@
-"""Revision of a catalog in a server: its schema, made and upgraded by the same migrations."""
+"""Revision of a catalog in a server: its schema, created and upgraded by the migrations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Driver = psycopg.Connection[Any]
 
 OLDEST = 150000
-"""Version of PostgreSQL, as `server_version_num` counts."""
+"""Oldest supported version of PostgreSQL, as `server_version_num` counts."""
 
 
 def check_database(driver: Driver) -> None:
@@ -37,7 +37,7 @@ def check_database(driver: Driver) -> None:
 
 
 def schema_id(driver: Driver, name: str) -> int | None:
-    """Return what tells a schema from one that replaced it; None if there is none."""
+    """Return the OID of a schema, which differs from that of a replacement; None without one."""
     row = driver.execute("SELECT oid FROM pg_namespace WHERE nspname = %s", (name,)).fetchone()
     return None if row is None else int(row[0])
 
@@ -46,7 +46,7 @@ def version_of(driver: Driver, name: str) -> int:
     """Return the version of the tables in a schema; 0 if it holds no table.
 
     Raises:
-        CatalogMismatch: The tables are of some other program.
+        CatalogMismatch: The tables belong to another program.
         SchemaTooNew: A newer cachedb has made them.
     """
     tables = {
@@ -61,14 +61,14 @@ def version_of(driver: Driver, name: str) -> int:
         return 0
     if not {"alembic_version", "blob", "ref"} <= tables:
         raise CatalogMismatch(
-            f"the schema {name!r} of the database holds tables of some other program",
+            f"the schema {name!r} of the database holds tables of another program",
             hint="choose another with ?cache=NAME",
         )
     query = sql.SQL("SELECT version_num FROM {}.alembic_version").format(sql.Identifier(name))
     row = driver.execute(query).fetchone()
     version = int(row[0]) if row is not None and str(row[0]).isdecimal() else 0
     if version == 0:
-        raise CatalogMismatch(f"the schema {name!r} does not say its revision")
+        raise CatalogMismatch(f"the schema {name!r} does not record its revision")
     if version > SCHEMA_VERSION:
         raise SchemaTooNew(
             f"the catalog has schema {version} and this cachedb knows {SCHEMA_VERSION}",

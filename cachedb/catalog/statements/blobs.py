@@ -38,7 +38,7 @@ class DigestRow(NamedTuple):
 
 
 class StateRow(NamedTuple):
-    """A blob with its state, and what is wrong with it."""
+    """A blob with its state and its problem."""
 
     digest: str
     kind: int
@@ -47,7 +47,7 @@ class StateRow(NamedTuple):
 
 
 class SizeRow(NamedTuple):
-    """The bytes on disk of all that a blob contains, itself included."""
+    """The bytes on disk of the content of a blob, itself included."""
 
     root: int
     size: int
@@ -111,14 +111,14 @@ WITHOUT_FILE: Final = Scalars("blobs.without_file", str)
 REACHABLE_WITHOUT_FILE: Final = Scalars("blobs.reachable_without_file", str)
 """The digests that refs reach and that have no file."""
 SUBJECTS_OF_REFS: Final = Scalars("blobs.subjects_of_refs", int)
-"""The ids of what the targets of refs refer to, with all that it contains; not of `without`."""
+"""The ids of the subjects of targets of refs, with their content; refs `without` excluded."""
 SIZES: Final = Rows("blobs.sizes", SizeRow)
-"""The bytes on disk of all that each of `targets` contains; shared blobs count for each."""
+"""The bytes on disk of the content of each of `targets`; shared blobs count for each."""
 BROKEN: Final = Scalars("blobs.broken", int)
 """The ids of all blobs that contain a missing or corrupt one."""
 PARTIAL: Final = Scalars("blobs.partial", int)
 """The ids of all blobs that contain a platform that was not pulled."""
 ENTRIES: Final = Rows("blobs.entries", EntryRow)
-"""What each of `targets` is."""
+"""Kind, media type and platform of each of `targets`."""
 MANIFESTS: Final = Rows("blobs.manifests", ManifestRow)
-"""What each of the indexes `parents` lists, by parent, in the order listed."""
+"""The manifests that each of the indexes `parents` lists, by parent, in the order listed."""

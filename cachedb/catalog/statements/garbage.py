@@ -1,4 +1,4 @@
-"""Statements of garbage collection and retention: what refs reach, and what nothing reaches.
+"""Statements of garbage collection and retention: reachable and unreferenced blobs.
 
 `without` is a list of ids of refs that count as removed, `[]` for none.
 """
@@ -13,7 +13,7 @@ from cachedb.records import NamedTuple
 
 
 class UnreachableRow(NamedTuple):
-    """A blob with a file; `touched` is when the file was changed, in nanoseconds."""
+    """A blob with a file; `touched` is the time of its last change, in nanoseconds since 1970."""
 
     id: int
     digest: str
@@ -66,7 +66,7 @@ class ArtifactRow(NamedTuple):
 
 
 class CreatedRow(NamedTuple):
-    """A config and when it says that its image was made, in microseconds since 1970."""
+    """A config and the creation time of its image, in microseconds since 1970."""
 
     blob_id: int
     created: int
@@ -77,19 +77,19 @@ UNREACHABLE: Final = Rows("garbage.unreachable", UnreachableRow)
 UNREADABLE: Final = Rows("garbage.unreadable", UnreadableDocumentRow)
 """The documents that refs besides `without` reach and that cannot be read, by digest.
 
-A missing target of a ref is one of them: no hash protects index.json, and a damaged digest in
-it looks just like that.
+A missing target of a ref is one of them: no hash protects index.json, and a damaged digest in it
+has the same effect.
 """
 REACHABLE: Final = Rows("garbage.reachable", ReachableRow)
 """All blobs that refs besides `without` reach, by digest."""
 KEPT: Final = Rows("garbage.kept", KeptRow)
 """The blobs with a file that refs reach, by digest."""
 KEPT_BESIDES: Final = Rows("garbage.kept_besides", KeptRow)
-"""The blobs with a file that `refs` reach and another ref, whose name is given, by digest."""
+"""The blobs with a file that both `refs` and another ref reach, with its name, by digest."""
 EXCLUSIVE: Final = Scalars("garbage.exclusive", str)
 """The digests that no ref would reach if `refs` were removed."""
 LEASED: Final = Rows("garbage.leased", DigestRow)
-"""The blobs of `digests` and all that they contain."""
+"""The blobs of `digests` with their content."""
 RETAINED: Final = Rows("garbage.retained", RetainedRef)
 """All refs, in the order of index.json."""
 ARTIFACTS: Final = Rows("garbage.artifacts", ArtifactRow)

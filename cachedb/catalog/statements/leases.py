@@ -1,4 +1,4 @@
-"""Statements on leases: what running operations hold."""
+"""Statements on leases: digests that running operations hold."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ OF_HOST: Final = Scalars("leases.of_host", str)
 INSERT: Final = Insert("leases.insert", "id", "host", "pid", "created", "expires")
 INSERT_ITEMS: Final = Insert("leases.insert_items", "lease_id", "digest")
 DELETE_ITEMS: Final = Write("leases.delete_items")
-"""Delete what the leases `lease_ids` hold."""
+"""Delete the digests that the leases `lease_ids` hold."""
 DELETE: Final = Write("leases.delete")
 """Delete the leases `lease_ids`."""

@@ -28,14 +28,14 @@ class SubjectRow(NamedTuple):
 
 
 class EdgeRow(NamedTuple):
-    """A parent and what it keeps."""
+    """A parent and a blob that it owns."""
 
     parent_id: int
     child_id: int
 
 
 CLAIMS: Final = Rows("links.claims", ClaimRow)
-"""What the descriptors of the blob `blob_id` in documents declare of it."""
+"""The claims of descriptors in documents about the blob `blob_id`."""
 CHILDREN: Final = Rows("links.children", ChildRow)
 """The descriptors in each of `parents` other than subjects, by parent, role and place."""
 REFERRERS: Final = Rows("links.referrers", SubjectRow)
@@ -43,6 +43,6 @@ REFERRERS: Final = Rows("links.referrers", SubjectRow)
 EDGES: Final = Rows("links.edges", EdgeRow)
 """The edges down from each of `parents`, by parent and child."""
 EDGES_ABOVE: Final = Rows("links.edges_above", EdgeRow)
-"""The edges into the blob `blob_id` and into all that contains it, by parent."""
+"""The edges into the blob `blob_id` and into its ancestors, by parent."""
 OWNERS: Final = Scalars("links.owners", int)
 """The ids of those of `parents` that have an edge down."""

@@ -22,9 +22,9 @@ class RefRow(NamedTuple):
     entry: str
     """The JSON of the entry in one form: keys sorted, without spaces."""
     entry_kind: str | None
-    """The annotation `kind`, by which an image is told from what is attached to it."""
+    """The annotation `kind`, which distinguishes an image from its attachments."""
     declared_id: int | None
-    """The platform that the entry gives its target, NULL if it gives none."""
+    """The platform that the entry declares for its target, NULL if it declares none."""
     configured_id: int | None
     """The platform that the config of the target names, NULL if it names none."""
 
@@ -37,7 +37,7 @@ class ClaimRow(NamedTuple):
 
 
 class RefSourceRow(NamedTuple):
-    """The repository that the name of a ref says, and the reference that it was pulled from."""
+    """The repository in the name of a ref, and the reference that it was pulled from."""
 
     registry: str | None
     repo: str | None
@@ -46,7 +46,7 @@ class RefSourceRow(NamedTuple):
 
 
 class TaggedRow(NamedTuple):
-    """A named ref with the parts of its name, and what index.json declares of its target."""
+    """A named ref with the parts of its name, and the target as index.json declares it."""
 
     name: str
     registry: str | None
@@ -91,9 +91,9 @@ PINNED: Final = Scalars("refs.pinned", int)
 PARTIAL: Final = Rows("refs.partial", RefRow)
 """The refs whose target contains a platform that was not pulled."""
 CLAIMS: Final = Rows("refs.claims", ClaimRow)
-"""What the refs of the blob `blob_id` declare of it."""
+"""The claims of refs about the blob `blob_id`."""
 SOURCES: Final = Rows("refs.sources", RefSourceRow)
-"""Where the refs that contain the blob `blob_id` come from."""
+"""The sources of the refs that contain the blob `blob_id`."""
 UNNAMED_REFERRERS: Final = Rows("refs.unnamed_referrers", ReferrerRow)
 """The refs without a name whose target has a subject, and that the targets of `ids` contain."""
 UNNAMED_WITHIN: Final = Rows("refs.unnamed_within", RefRow)

@@ -63,7 +63,7 @@ CREATED: Final = Rows("reports.created", BuiltRow)
 MISMATCHES: Final = Rows("reports.mismatches", MismatchRow)
 """All manifests in indexes for which index and config name platforms that are not the same."""
 FAULTY: Final = Scalars("reports.faulty", int)
-"""The ids of all documents that have a problem, or declare a size that a file has not."""
+"""The ids of all documents with a problem, or with a declared size other than that of the file."""
 LAYERS: Final = Rows("reports.layers", DigestRow)
 """All layers that have a file, by id."""
 BLOBS: Final = Rows("reports.blobs", SharedRow)

@@ -19,9 +19,9 @@ class SourceRow(NamedTuple):
 IN_REGISTRY: Final = Rows("repositories.in_registry", SourceRow)
 """The repositories whose name is from `low` up to `high` that hold `digests`, last seen last."""
 KNOWN_IN: Final = Scalars("repositories.known_in", str)
-"""Which of `digests` the `repository` holds."""
+"""Those of `digests` that the `repository` holds."""
 RECORD: Final = Write("repositories.record")
-"""Insert that the `repository` holds those of `digests` that are blobs here, seen at `now`."""
+"""Insert that the `repository` holds those of `digests` that have a row, seen at `now`."""
 FORGET: Final = Write("repositories.forget")
 """Delete that the `repository` holds `digests`."""
 FORGET_BLOBS: Final = Write("repositories.forget_blobs")

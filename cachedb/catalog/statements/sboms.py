@@ -24,7 +24,7 @@ class FoundRow(NamedTuple):
 class CoverageRow(NamedTuple):
     """Number of refs of images, and of those that contain no known package.
 
-    `unreadable` counts the SBOMs that were not read, or not as a whole.
+    `unreadable` counts the SBOMs that were not read, or only in part.
     """
 
     refs: int
@@ -37,4 +37,4 @@ UNREAD: Final = Scalars("sboms.unread", int)
 PACKAGES: Final = Rows("sboms.packages", FoundRow)
 """The packages found in each of `targets`, each once, by name, version and id."""
 COVERAGE: Final = Rows("sboms.coverage", CoverageRow)
-"""How much of the cache SBOMs describe, in one row. Refs of artifacts do not count."""
+"""Coverage of the cache by SBOMs, in one row. Refs of artifacts do not count."""

@@ -1,4 +1,4 @@
-"""Statements about what the catalog records of itself: one text a key."""
+"""Statements about the state of the catalog itself: one text per key."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class DiskRow(NamedTuple):
 
 
 class ChildrenRow(NamedTuple):
-    """A document, and the ids of what it owns, joined with commas."""
+    """A document, and the ids of the blobs that it owns, joined with commas."""
 
     parent_id: int
     children: str
@@ -54,15 +54,15 @@ class ManifestPlatformRow(NamedTuple):
 ON_DISK: Final = Scalars("usage.on_disk", int)
 """The bytes of all blobs that have a file."""
 REFERENCED: Final = Scalars("usage.referenced", int)
-"""The bytes of all that refs contain, taken together."""
+"""The bytes of the content of all refs together."""
 CONTENT: Final = Scalars("usage.content", int)
-"""The bytes of all that `targets` contain, taken together."""
+"""The bytes of the content of all `targets` together."""
 FREED: Final = Scalars("usage.freed", int)
 """The bytes that no ref would contain if `refs`, a list of ids of refs, were removed."""
 FILES: Final = Rows("usage.files", DiskRow)
 """All blobs."""
 CHILDREN: Final = Rows("usage.children", ChildrenRow)
-"""All documents that own something."""
+"""All documents that own a blob."""
 NAMES: Final = Rows("usage.names", NameRow)
 """All refs, in the order of index.json."""
 PLATFORMS: Final = Rows("usage.platforms", PlatformRow)

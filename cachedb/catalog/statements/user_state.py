@@ -1,4 +1,4 @@
-"""Statements on user state: what the files do not say and only the catalog knows."""
+"""Statements on user state, which only the catalog and the journal hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NameState(NamedTuple):
 
 
 class HashedFile(NamedTuple):
-    """A file that was hashed and found right at a time; it is known by size and time."""
+    """A file that was hashed and found intact, identified by size and time."""
 
     digest: str
     size: int
@@ -79,9 +79,9 @@ LEASE_ITEMS: Final = Rows("user_state.lease_items", LeaseItemRow)
 IDS: Final = Rows("user_state.ids", DigestId)
 """The ids of `digests`."""
 SET_NAME: Final = Write("user_state.set_name")
-"""Set what is known of the ref with this `target_id` and `name`; NULL leaves a column as it is."""
+"""Set the user state of the ref of `target_id` and `name`; NULL leaves a column unchanged."""
 SET_TIMES: Final = Write("user_state.set_times")
-"""Move `used` and `pulled` of the refs of a `name` forward; NULL leaves a time as it is."""
+"""Move `used` and `pulled` of the refs of a `name` forward; NULL leaves a time unchanged."""
 SET_USED: Final = Write("user_state.set_used")
 """Move `used` of every ref of the target `digest` forward."""
 PINS: Final = Scalars("user_state.pins", str)

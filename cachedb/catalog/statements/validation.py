@@ -1,4 +1,4 @@
-"""Statements about what documents declare and what of it is not so."""
+"""Statements about declarations of documents, and about false ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MisdeclaredRefRow(NamedTuple):
 
 
 class ProblemRow(NamedTuple):
-    """A document, and why it cannot be read or is not valid."""
+    """A document, and the reason why it cannot be read or is not valid."""
 
     id: int
     problem: str
@@ -54,6 +54,6 @@ MISDECLARED_REFS: Final = Rows("validation.misdeclared_refs", MisdeclaredRefRow)
 MISDECLARED_REFS_OF: Final = Rows("validation.misdeclared_refs_of", MisdeclaredRefRow)
 """The sizes that index.json declares wrongly for `targets`, in its order."""
 CONFIG_PROBLEMS: Final = Rows("validation.config_problems", ProblemRow)
-"""What is wrong with the configs of `parents`, by manifest."""
+"""The problems of the configs of `parents`, by manifest."""
 PROBLEMS: Final = Rows("validation.problems", ProblemRow)
-"""What is wrong with those of `targets` that have a problem."""
+"""The problems of `targets`."""

@@ -1,4 +1,4 @@
-"""Statements of verification: which files to hash, and what hashing has shown."""
+"""Statements of verification: files to hash, and results of hashing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class VerifiedRow(NamedTuple):
-    """A blob whose file was hashed, and when the file was changed, in nanoseconds."""
+    """A blob whose file was hashed, and the time of its last change, in nanoseconds since 1970."""
 
     digest: str
     touched: int
@@ -32,6 +32,6 @@ ARRIVED: Final = Write("verification.arrived")
 VERIFIED: Final = Write("verification.verified")
 """Record at the time `moment` that the file of `digest`, changed at `touched`, was intact."""
 HEALED: Final = Write("verification.healed")
-"""Take the corrupt blob of `digest` for present, unless it is a document that was read."""
+"""Mark the corrupt blob of `digest` as present, unless it is a document that was read."""
 CORRUPTED: Final = Write("verification.corrupted")
-"""Take the blob of `digest` for corrupt because of `problem`."""
+"""Mark the blob of `digest` as corrupt because of `problem`."""

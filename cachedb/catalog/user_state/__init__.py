@@ -1,1 +1,1 @@
-"""User state: what only the catalog knows, and how it outlives a catalog that is given up."""
+"""User state: data that only the catalog holds, and its transfer to a new catalog."""

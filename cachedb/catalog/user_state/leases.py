@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _DAY = 86_400_000_000
 _SKEW = 3_600_000_000
-"""How far the clocks of two hosts may be apart, in microseconds."""
+"""Maximum difference between the clocks of two hosts, in microseconds."""
 
 
 def take(connection: Connection, key: str, now: int) -> None:
@@ -31,12 +31,12 @@ def hold(connection: Connection, key: str, digests: Iterable[str]) -> None:
 
 
 def is_overlong(host: str, expires: int, now: int) -> bool:
-    """Return whether a lease of another host expires later than any that is taken today."""
+    """Return whether a lease of another host expires later than any lease can."""
     return host != os.uname().nodename and expires > now + _DAY + _SKEW
 
 
 def release(connection: Connection, keys: Collection[str]) -> None:
-    """Delete leases with all that they hold."""
+    """Delete leases with their digests."""
     if keys:
         connection.write(leases.DELETE_ITEMS, lease_ids=many(keys))
         connection.write(leases.DELETE, lease_ids=many(keys))
@@ -51,8 +51,8 @@ def release_dead(connection: Connection, living: Collection[str]) -> None:
 def held_by(connection: Connection, living: Callable[[], Collection[str]]) -> set[str]:
     """Return every digest that a lease of a living process, or of another host, holds.
 
-    `living` is called after the rows were read: a lease is locked before it has any rows, so
-    one that has begun meanwhile is among the living.
+    `living` is called after the rows were read: a lease is locked before it has any rows, so a
+    lease that began meanwhile is among the living.
     """
     now, here = time.time_ns() // 1000, os.uname().nodename
     rows = connection.rows(leases.HELD)

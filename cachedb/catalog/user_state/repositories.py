@@ -1,6 +1,6 @@
 """Repositories in which a blob has been seen, so that a push can mount it from there.
 
-User state, and never proven: a registry may have collected the blob since, or refuse to read it.
+User state, which may be outdated: a registry may have collected the blob since, or refuse access.
 A repository is written with its registry, as in ``registry.example.com/team/app``.
 """
 
@@ -33,14 +33,14 @@ def sources(
 
 
 def known_in(connection: Connection, repository: str, digests: Iterable[str]) -> set[str]:
-    """Return which blobs a repository has been seen to hold."""
+    """Return those of some blobs that a repository has been seen to hold."""
     return set(
         connection.values(repositories.KNOWN_IN, repository=repository, digests=many(digests))
     )
 
 
 def remember(connection: Connection, repository: str, digests: Iterable[str], now: int) -> None:
-    """Record that a repository holds blobs; those without a row here are left out.
+    """Record that a repository holds blobs; those without a row are omitted.
 
     `now` is in microseconds since 1970.
     """

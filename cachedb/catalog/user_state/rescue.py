@@ -1,9 +1,9 @@
-"""User state of a catalog that is given up, carried into the new one as far as it is still true.
+"""Transfer of user state from an old catalog to a new one, as far as it is still valid.
 
-What is known of a name is kept if the name still means the same digest; that a blob was hashed,
-if its file is the same. Leases are kept as they are, since the next collection knows which of them
-live, except those that expire later than any that is taken. Rows with a value out of range are
-left behind.
+The state of a name is kept if the name still resolves to the same digest; that of a hashed blob,
+if its file is unchanged. Leases are kept, since the next collection deletes those of ended
+processes, except leases that expire later than any lease can. Rows with a value out of range are
+dropped.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class UserState:
 
     @classmethod
     def read(cls, catalog: Catalog) -> UserState:
-        """Read what can be read; a damaged catalog gives some of its user state."""
+        """Read all readable rows; a damaged catalog yields a part of its user state."""
         found = cls()
         parts: dict[str, Rows[Any]] = {
             "names": user_state.NAMES,
@@ -66,7 +66,7 @@ class UserState:
         return found
 
     def write(self, connection: Connection) -> int:
-        """Write what is still true; return how many rows took something over."""
+        """Write the rows that are still valid; return the number of rows that changed."""
         wanted = {row.digest for row in self.names} | {row.digest for row in self.repositories}
         rows = connection.rows(user_state.IDS, digests=many(sorted(wanted)))
         ids = {row.digest: row.id for row in rows}
@@ -81,7 +81,7 @@ class UserState:
         taken += connection.write_each(
             user_state.SET_VERIFIED, [row._asdict() for row in self.hashed]
         )
-        # A document has been read again just now, and what is wrong with it was found then.
+        # A document has just been read again, and its problem was recorded then.
         taken += connection.write_each(
             user_state.SET_CORRUPT, [row._asdict() for row in self.corrupt]
         )

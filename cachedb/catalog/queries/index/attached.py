@@ -1,4 +1,4 @@
-"""Pairs of a manifest and what its entry in index.json attaches it to, by tag or by kind.
+"""Pairs of an attached manifest and its subject, by tag or kind of its entry in index.json.
 
 cosign 2 gives an attachment a tag with the digest of its subject; cosign and hauler save it under
 the name of its image, with the annotation ``kind``. Neither has a ``subject``.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Attachments(NamedTuple):
-    """One sort of attachment: the suffixes of its tags, and the last words of its kinds."""
+    """One type of attachment: the suffixes of its tags, and the last words of its kinds."""
 
     suffixes: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -34,7 +34,7 @@ DOCUMENTS = Attachments((cosign_tag.ATTESTATIONS, cosign_tag.SBOM), ("atts", "sb
 
 
 def pairs(sort: Attachments) -> CompoundSelect[int, int]:
-    """Pair manifests with what their entries attach them to; costs a scan of an index of refs."""
+    """Pair attached manifests with their subjects; costs a scan of an index of refs."""
     # The rows of that index are read, and not those of the table, which hold whole entries.
     tags = ref.alias("tags")
     tagged = select(tags.c.id).where(_has_suffix(tags, sort.suffixes))
@@ -43,7 +43,7 @@ def pairs(sort: Attachments) -> CompoundSelect[int, int]:
 
 
 def pairs_from(sort: Attachments, manifests: Select[int]) -> CompoundSelect[int, int]:
-    """Pair some manifests with what their entries attach them to; costs lookups in indexes."""
+    """Pair some attached manifests with their subjects; costs lookups in indexes."""
     by_tag = _by_tag(sort.suffixes).where(_has_suffix(ref, sort.suffixes))
     is_chosen = ref.c.target_id.in_(manifests)
     return union_all(by_tag.where(is_chosen), _by_kind(sort.kinds).where(is_chosen))

@@ -1,4 +1,4 @@
-"""Statements on what documents say of themselves."""
+"""Statements on annotations and configurations of documents."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def last_path() -> Select[int]:
 
 @defines(files.ENTRIES)
 def entries() -> Select[*tuple[Any, ...]]:
-    """Select the entries of a range with all that is known of them."""
+    """Select the entries of a range with all of their columns."""
     return (
         select(
             entry.c.id,
@@ -190,7 +190,7 @@ def add_image() -> Insert:
 
 @defines(files.ADD_HIDDEN)
 def add_hidden() -> Insert:
-    """Insert what an image hides."""
+    """Insert the hidden entries of an image."""
     return insert(hidden)
 
 
@@ -214,7 +214,7 @@ def delete_xattrs() -> Delete:
 
 @defines(files.DELETE_HIDDEN)
 def delete_hidden() -> Delete:
-    """Delete what images hide."""
+    """Delete the hidden entries of images."""
     return delete(hidden).where(hidden.c.image_id.in_(each_id("ids")))
 
 

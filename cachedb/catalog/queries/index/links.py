@@ -20,7 +20,7 @@ _CONTENT = (int(Role.CONFIG), int(Role.LAYER))
 
 @defines(links.LAYER_CLAIMS)
 def layer_claims() -> Select[*tuple[Any, ...]]:
-    """Select what links to layers say, each claim once: many images share a base."""
+    """Select the claims of links to layers, each once: many images share a base."""
     return (
         select(link.c.child_id, link.c.media_type, link.c.size, link.c.embedded)
         .where(link.c.child_id.in_(each_id("ids")), link.c.role == int(Role.LAYER))
@@ -52,7 +52,7 @@ def other_claims() -> Select[*tuple[Any, ...]]:
 
 @defines(links.MANIFESTS)
 def manifests() -> Select[int, int]:
-    """Select what indexes list."""
+    """Select the manifests that indexes list."""
     return (
         select(link.c.parent_id, link.c.child_id)
         .where(link.c.parent_id.in_(each_id("ids")), link.c.role == int(Role.MANIFEST))

@@ -1,4 +1,4 @@
-"""Statements on packages and on where documents name them."""
+"""Statements on packages and on the blobs at which they are entered."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BY_IN = (blob_package.c.document_id == bindparam("document_id")) & (
 
 @defines(package_rows.LOOK_UP)
 def look_up() -> Select[int, int]:
-    """Select the packages that are the same in everything as those that are bound."""
+    """Select the packages that equal bound ones in every column."""
     # A join is how several columns are looked up by an index: for a list of row values SQLite
     # scans, and a statement for each package takes three times as long.
     types = {"key": Integer(), **dict.fromkeys(_IDENTITY, Text())}
@@ -65,7 +65,7 @@ def enter() -> Insert:
 
 @defines(package_rows.ENTER_MISSING)
 def enter_missing() -> Insert:
-    """Insert that a document names packages in a blob, where it is not there."""
+    """Insert that a document names packages in a blob, unless the row exists."""
     target = cast(bindparam("target_id"), BigInteger)
     document = cast(bindparam("document_id"), BigInteger)
     here = blob_package.alias("here")
@@ -84,7 +84,7 @@ def enter_missing() -> Insert:
 
 @defines(package_rows.COPY)
 def copy() -> Insert:
-    """Insert at one blob all that a document names at another."""
+    """Copy the packages of a document from one blob to another."""
     listed = select(
         cast(bindparam("target_id"), BigInteger),
         blob_package.c.package_id,
@@ -108,7 +108,7 @@ def counts() -> Select[int, int]:
 
 @defines(package_rows.ENTERED)
 def entered() -> Select[int, int]:
-    """Select where packages of documents are entered."""
+    """Select the blobs at which packages of documents are entered."""
     return select(blob_package.c.document_id, blob_package.c.blob_id).where(_BY).distinct()
 
 
@@ -132,19 +132,19 @@ def named_by_in() -> Select[int]:
 
 @defines(package_rows.DELETE_IN)
 def delete_in() -> Delete:
-    """Delete what is entered at blobs."""
+    """Delete the packages entered at blobs."""
     return delete(blob_package).where(_IN)
 
 
 @defines(package_rows.DELETE_BY)
 def delete_by() -> Delete:
-    """Delete what documents name."""
+    """Delete the packages of documents."""
     return delete(blob_package).where(_BY)
 
 
 @defines(package_rows.DELETE_BY_IN)
 def delete_by_in() -> Delete:
-    """Delete what a document names at a blob."""
+    """Delete the packages of a document at a blob."""
     return delete(blob_package).where(_BY_IN)
 
 

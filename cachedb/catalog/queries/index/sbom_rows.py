@@ -28,7 +28,7 @@ def unread() -> Select[*tuple[Any, ...]]:
 
 @defines(sbom_rows.UNREAD_OF)
 def unread_of() -> Select[*tuple[Any, ...]]:
-    """Select which of some documents were not read."""
+    """Select the unread ones of some documents."""
     return _unread().where(blob.c.digest.in_(each_text("digests")))
 
 
@@ -41,7 +41,7 @@ def of_ids() -> Select[*tuple[Any, ...]]:
 
 @defines(sbom_rows.UNREADABLE)
 def unreadable() -> Select[str, str, str | None, int | None]:
-    """Select the documents that were not read, or not as a whole."""
+    """Select the documents that were not read, or only in part."""
     return (
         select(blob.c.digest, sbom.c.media_type, sbom.c.problem, sbom.c.packages)
         .join(blob, blob.c.id == sbom.c.document_id)
@@ -52,7 +52,7 @@ def unreadable() -> Select[str, str, str | None, int | None]:
 
 @defines(sbom_rows.ALL_IDS)
 def all_ids() -> CompoundSelect[int]:
-    """Select every document, and what links call one."""
+    """Select every document, and every layer that links declare as one."""
     return union(
         select(sbom.c.document_id.label("id")),
         select(link.c.child_id.label("id")).where(_is_of_describing_manifest()),
@@ -61,7 +61,7 @@ def all_ids() -> CompoundSelect[int]:
 
 @defines(sbom_rows.CALLED_SO)
 def called_so() -> CompoundSelect[int]:
-    """Select which of some blobs are documents, or are called so."""
+    """Select those of some blobs that are documents, or that links declare as such."""
     return union(
         select(sbom.c.document_id.label("id")).where(sbom.c.document_id.in_(each_id("ids"))),
         select(link.c.child_id.label("id")).where(
@@ -72,7 +72,7 @@ def called_so() -> CompoundSelect[int]:
 
 @defines(sbom_rows.LISTED_BY)
 def listed_by() -> Select[int]:
-    """Select what manifests call a document, or did while an entry attached them."""
+    """Select the documents of manifests, also of those that an entry attached before."""
     was_read = select(sbom.c.document_id).where(sbom.c.document_id == link.c.child_id)
     return select(link.c.child_id).where(
         link.c.parent_id.in_(each_id("ids")),
@@ -94,7 +94,7 @@ def claims_of() -> Select[*tuple[Any, ...]]:
 
 @defines(sbom_rows.DESCRIBED_BY)
 def described_by() -> CompoundSelect[*tuple[Any, ...]]:
-    """Select what manifests are about."""
+    """Select the subjects of manifests."""
     return union_all(
         *(
             pairs.where(pairs.selected_columns[0].in_(each_id("ids")), _HAS_FILE)
@@ -138,7 +138,7 @@ def insert_documents() -> Insert:
 
 @defines(sbom_rows.SET_READ)
 def set_read() -> Update:
-    """Update how many packages of a document were read, and which elements were not."""
+    """Update the number of read packages of a document, and its unreadable elements."""
     return (
         update(sbom)
         .where(sbom.c.document_id == bindparam("document_id"))
@@ -148,7 +148,7 @@ def set_read() -> Update:
 
 @defines(sbom_rows.SET_PROBLEM)
 def set_problem() -> Update:
-    """Update why a document cannot be read."""
+    """Update the reason why a document cannot be read."""
     return (
         update(sbom)
         .where(sbom.c.document_id == bindparam("document_id"))
@@ -199,7 +199,7 @@ def _claims(condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
 
 
 def _predicate_type() -> ColumnElement[str]:
-    """Return what annotations of the descriptor, else of the manifest, call the predicate."""
+    """Return the predicate type in annotations of the descriptor, else of the manifest."""
     of_layer = select(func.min(link_annotation.c.value)).where(
         link_annotation.c.link_id == link.c.id,
         link_annotation.c.key.in_(PREDICATE_TYPE_ANNOTATIONS),
@@ -253,10 +253,9 @@ def _subjects() -> Select[int, int]:
 
 
 def _siblings() -> Select[int, int]:
-    """Pair attestations with what is listed beside them and they are about.
+    """Pair attestations with the manifests beside them in an index that they describe.
 
-    An index says what its attestations are about, and it speaks for nothing that it does not
-    list.
+    An index states the subjects of its attestations, and only for manifests that it lists.
     """
     listed, sibling = link.alias("listed"), link.alias("sibling")
     kind, about = link_annotation.alias("kind"), link_annotation.alias("about")
@@ -288,7 +287,7 @@ def _siblings() -> Select[int, int]:
 
 
 def _attached(pairs: CompoundSelect[int, int]) -> Select[int, int]:
-    """Join pairs with the files of what the manifests are attached to."""
+    """Join pairs with the files of the subjects of the attachments."""
     found = pairs.cte("attached")
     return select(found.c.manifest_id, found.c.target_id).join(
         blob, blob.c.id == found.c.target_id

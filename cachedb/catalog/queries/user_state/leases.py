@@ -22,7 +22,7 @@ def every() -> Select[*tuple[Any, ...]]:
 
 @defines(leases.HELD)
 def held() -> Select[*tuple[Any, ...]]:
-    """Select what leases hold."""
+    """Select the digests that leases hold."""
     return select(lease.c.id, lease.c.host, lease.c.expires, lease_item.c.digest).join(
         lease_item, lease_item.c.lease_id == lease.c.id
     )
@@ -30,7 +30,7 @@ def held() -> Select[*tuple[Any, ...]]:
 
 @defines(leases.ITEMS)
 def items() -> Select[str]:
-    """Select what one lease holds."""
+    """Select the digests that one lease holds."""
     return select(lease_item.c.digest).where(lease_item.c.lease_id == bindparam("lease_id"))
 
 
@@ -48,13 +48,13 @@ def insert_lease() -> Insert:
 
 @defines(leases.INSERT_ITEMS)
 def insert_items() -> Insert:
-    """Insert what leases hold."""
+    """Insert digests that leases hold."""
     return insert(lease_item)
 
 
 @defines(leases.DELETE_ITEMS)
 def delete_items() -> Delete:
-    """Delete what leases hold."""
+    """Delete the digests that leases hold."""
     return delete(lease_item).where(lease_item.c.lease_id.in_(each_text("lease_ids")))
 
 

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @defines(user_state.NAMES)
 def names() -> Select[*tuple[Any, ...]]:
-    """Select what is recorded of names."""
+    """Select the user state of names."""
     columns = (ref.c[name] for name in user_state.NameState._fields[1:])
     return select(blob.c.digest, *columns).join(blob, blob.c.id == ref.c.target_id)
 
 
 @defines(user_state.HASHED)
 def hashed() -> Select[*tuple[Any, ...]]:
-    """Select the files that were hashed and found right."""
+    """Select the files that were hashed and found intact."""
     return select(blob.c.digest, blob.c.size, blob.c.touched, blob.c.verified).where(
         blob.c.verified.is_not(None)
     )
@@ -48,7 +48,7 @@ def corrupt() -> Select[*tuple[Any, ...]]:
 
 @defines(user_state.REPOSITORIES)
 def repositories() -> Select[*tuple[Any, ...]]:
-    """Select which repositories were seen to hold which blobs."""
+    """Select the repositories that were seen to hold blobs, with these blobs."""
     return select(blob.c.digest, repository_blob.c.repository, repository_blob.c.seen).join(
         blob, blob.c.id == repository_blob.c.blob_id
     )
@@ -62,7 +62,7 @@ def leases() -> Select[*tuple[Any, ...]]:
 
 @defines(user_state.LEASE_ITEMS)
 def lease_items() -> Select[str, str]:
-    """Select what every lease holds."""
+    """Select the digests that every lease holds."""
     return select(lease_item.c.lease_id, lease_item.c.digest)
 
 
@@ -74,7 +74,7 @@ def ids() -> Select[str, int]:
 
 @defines(user_state.SET_NAME)
 def set_name() -> Update:
-    """Update what is recorded of one name."""
+    """Update the user state of one name."""
     values: dict[str, Any] = {
         name: func.coalesce(bindparam(name), ref.c[name])
         for name in user_state.NameState._fields[2:]
@@ -91,7 +91,7 @@ def set_name() -> Update:
 
 @defines(user_state.SET_TIMES)
 def set_times() -> Update:
-    """Update when the refs of a name were last used and pulled."""
+    """Update the times of the last use and pull of the refs of a name."""
     return (
         update(ref)
         .where(ref.c.name == bindparam("name"))
@@ -101,7 +101,7 @@ def set_times() -> Update:
 
 @defines(user_state.SET_USED)
 def set_used() -> Update:
-    """Update when the refs of a target were last used."""
+    """Update the time of the last use of the refs of a target."""
     target = select(blob.c.id).where(blob.c.digest == bindparam("digest")).scalar_subquery()
     return update(ref).where(ref.c.target_id == target).values(used=_later(ref.c.used, "used"))
 
@@ -145,7 +145,7 @@ def clear_pinned() -> Update:
 
 @defines(user_state.SET_VERIFIED)
 def set_verified() -> Update:
-    """Update when a file was hashed."""
+    """Update the time at which a file was hashed."""
     return update(blob).where(*_same_file()).values(verified=bindparam("verified"))
 
 

@@ -33,7 +33,7 @@ def in_registry() -> Select[*tuple[Any, ...]]:
 
 @defines(repositories.KNOWN_IN)
 def known_in() -> Select[str]:
-    """Select which blobs a repository holds."""
+    """Select those of some blobs that a repository holds."""
     return (
         select(blob.c.digest)
         .join(repository_blob, repository_blob.c.blob_id == blob.c.id)

@@ -1,4 +1,4 @@
-"""Statements on what documents say of themselves: annotations, configs, labels, environment."""
+"""Statements on properties of documents: annotations, configs, labels, environment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INSERT_CONFIGS: Final = Insert(
 INSERT_LABELS: Final = Insert("documents.insert_labels", "blob_id", "key", "value")
 INSERT_ENV: Final = Insert("documents.insert_env", "blob_id", "key", "value")
 DELETE_ANNOTATIONS: Final = Write("documents.delete_annotations")
-"""Delete the annotations of the documents `ids`; so do the others with what they are named for."""
+"""Delete the annotations of the documents `ids`; the others delete the rows of their name."""
 DELETE_CONFIGS: Final = Write("documents.delete_configs")
 DELETE_LABELS: Final = Write("documents.delete_labels")
 DELETE_ENV: Final = Write("documents.delete_env")

@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class IndexedLayerRow(NamedTuple):
-    """An indexed layer; `problem` says why it could not be read."""
+    """An indexed layer; `problem` is the reason why it could not be read."""
 
     id: int
     digest: str
@@ -97,9 +97,9 @@ ENTRIES: Final = Rows("files.entries", FileEntryRow)
 XATTRS: Final = Rows("files.xattrs", XattrRow)
 """The extended attributes of entries with ids from `low` to below `high`, by entry and key."""
 ABSENT_LAYERS: Final = Scalars("files.absent_layers", int)
-"""The ids of the indexed layers that are not in the layout any more."""
+"""The ids of the indexed layers that are no longer in the layout."""
 ABSENT_IMAGES: Final = Scalars("files.absent_images", int)
-"""The ids of the images that are not in the layout any more."""
+"""The ids of the images that are no longer in the layout."""
 
 COVERAGE: Final = Rows("files.coverage", FilesCoverageRow)
 """How much of the cache is indexed, in one row. Refs of artifacts do not count."""
@@ -125,7 +125,7 @@ DELETE_ENTRIES: Final = Write("files.delete_entries")
 DELETE_XATTRS: Final = Write("files.delete_xattrs")
 """Delete the extended attributes of entries with ids from `low` to below `high`."""
 DELETE_HIDDEN: Final = Write("files.delete_hidden")
-"""Delete what the images of `ids` hide."""
+"""Delete the hidden entries of the images of `ids`."""
 DELETE_IMAGES: Final = Write("files.delete_images")
 """Delete the images of `ids`."""
 DELETE_UNUSED_PATHS: Final = Write("files.delete_unused_paths")

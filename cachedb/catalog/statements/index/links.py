@@ -40,7 +40,7 @@ class ContentRow(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """A link without what it says of its child."""
+    """A link without its declarations about the child."""
 
     parent_id: int
     child_id: int
@@ -55,9 +55,9 @@ class Edge(NamedTuple):
 
 
 LAYER_CLAIMS: Final = Rows("links.layer_claims", LayerClaim)
-"""What links say of the layers among `ids`."""
+"""The claims of links about the layers among `ids`."""
 OTHER_CLAIMS: Final = Rows("links.other_claims", LinkClaim)
-"""The links to those of `ids` that they do not call layers."""
+"""The links to `ids`, except those with the role of a layer."""
 MANIFESTS: Final = Rows("links.manifests", Edge)
 """The manifests that the indexes among `ids` list, each once."""
 CONTENT: Final = Rows("links.content", ContentRow)

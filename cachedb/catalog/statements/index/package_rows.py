@@ -1,4 +1,4 @@
-"""Statements on packages and on where documents name them."""
+"""Statements on packages and on the blobs at which they are entered."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ INSERT: Final = Insert(
 ENTER: Final = Insert("package_rows.enter", "blob_id", "package_id", "document_id")
 """Insert that a document names packages in blobs."""
 ENTER_MISSING: Final = Write("package_rows.enter_missing")
-"""The same for the packages `ids`, a `document_id` and a `target_id`, where it is not there."""
+"""Insert the packages `ids` of a `document_id` at a `target_id`, unless the row exists."""
 COPY: Final = Write("package_rows.copy")
-"""Insert at `target_id` all that the document `document_id` names at `source_id`."""
+"""Copy the packages of the document `document_id` from `source_id` to `target_id`."""
 COUNTS: Final = Rows("package_rows.counts", EnteredCount)
-"""How many packages of the document `document_id` are entered at each blob."""
+"""The number of packages of the document `document_id` that are entered at each blob."""
 ENTERED: Final = Rows("package_rows.entered", Entered)
-"""Where packages of the documents `ids` are entered."""
+"""The blobs at which packages of the documents `ids` are entered."""
 NAMED_IN: Final = Scalars("package_rows.named_in", int)
 """The packages that are entered at the blobs `ids`."""
 NAMED_BY: Final = Scalars("package_rows.named_by", int)
@@ -53,10 +53,10 @@ NAMED_BY: Final = Scalars("package_rows.named_by", int)
 NAMED_BY_IN: Final = Scalars("package_rows.named_by_in", int)
 """The packages that the document `document_id` names at the blob `target_id`."""
 DELETE_IN: Final = Write("package_rows.delete_in")
-"""Delete all that is entered at the blobs `ids`."""
+"""Delete the packages entered at the blobs `ids`."""
 DELETE_BY: Final = Write("package_rows.delete_by")
-"""Delete all that the documents `ids` name."""
+"""Delete the packages of the documents `ids`."""
 DELETE_BY_IN: Final = Write("package_rows.delete_by_in")
-"""Delete all that the document `document_id` names at the blob `target_id`."""
+"""Delete the packages of the document `document_id` at the blob `target_id`."""
 DELETE_UNNAMED: Final = Write("package_rows.delete_unnamed")
 """Delete those of the packages `ids` that no document names."""

@@ -1,4 +1,4 @@
-"""Statements on SBOM documents: which links lead to them, what they describe, what was read."""
+"""Statements on SBOM documents: links to them, described blobs, results of reading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class UnreadRow(NamedTuple):
-    """A document that was not read, and the file that it was when it was listed."""
+    """An unread document, and the state of its file when it was listed."""
 
     id: int
     digest: str
@@ -19,7 +19,7 @@ class UnreadRow(NamedTuple):
 
 
 class SbomRow(NamedTuple):
-    """A document: how it is read, and how many packages it names, NULL while it is unread."""
+    """A document: its types, and the number of its packages, NULL while it is unread."""
 
     document_id: int
     media_type: str
@@ -30,7 +30,7 @@ class SbomRow(NamedTuple):
 class UnreadableRow(NamedTuple):
     """A document that cannot be read, as a whole or in part, and why.
 
-    Without a reason it was not read yet; with packages it was read in part.
+    A document without a reason is unread; one with packages was read in part.
     """
 
     digest: str
@@ -40,10 +40,10 @@ class UnreadableRow(NamedTuple):
 
 
 class DocumentClaim(NamedTuple):
-    """A layer that has a file, of a manifest that is about something, and what states its type.
+    """A layer with a file, of a manifest that describes a blob, with all stated types.
 
     The types are those of the layer, of its manifest and of the config of that, and of the
-    predicate that annotations state; '' where there is none.
+    predicate that annotations state; '' where none is stated.
     """
 
     parent_id: int
@@ -56,7 +56,7 @@ class DocumentClaim(NamedTuple):
 
 
 class Described(NamedTuple):
-    """A manifest, and a blob that it is about."""
+    """A manifest, and a blob that it describes."""
 
     manifest_id: int
     target_id: int
@@ -69,7 +69,7 @@ UNREAD_OF: Final = Rows("sbom_rows.unread_of", UnreadRow)
 OF_IDS: Final = Rows("sbom_rows.of_ids", SbomRow)
 """The documents among `ids`."""
 UNREADABLE: Final = Rows("sbom_rows.unreadable", UnreadableRow)
-"""The documents that were not read, or not as a whole, by digest."""
+"""The documents that were not read, or only in part, by digest."""
 ALL_IDS: Final = Scalars("sbom_rows.all_ids", int)
 """The id of every document, and of every layer that may be one."""
 CALLED_SO: Final = Scalars("sbom_rows.called_so", int)
@@ -81,14 +81,14 @@ CLAIMS_TO: Final = Rows("sbom_rows.claims_to", DocumentClaim)
 CLAIMS_OF: Final = Rows("sbom_rows.claims_of", DocumentClaim)
 """The layers of the manifests `ids` that may be documents and have a file, in their order."""
 DESCRIBED_BY: Final = Rows("sbom_rows.described_by", Described)
-"""What the manifests `ids` are about and has a file: their subject, or a sibling in an index."""
+"""The blobs with a file that the manifests `ids` describe: subject, or sibling in an index."""
 DESCRIBING: Final = Rows("sbom_rows.describing", Described)
-"""The manifests that are about those of `ids` that have a file."""
+"""The manifests that describe those of `ids` that have a file."""
 NEAR: Final = Scalars("sbom_rows.near", int)
-"""The manifests that are about any of `ids`, with a file or without."""
+"""The manifests that describe any of `ids`, with a file or without."""
 INSERT: Final = Insert("sbom_rows.insert", "document_id", "media_type", "predicate_type")
 SET_READ: Final = Write("sbom_rows.set_read")
-"""Set how many `packages` of the document `document_id` were read, and its `problem` or NULL."""
+"""Set the number of read `packages` of the document `document_id`, and its `problem` or NULL."""
 SET_PROBLEM: Final = Write("sbom_rows.set_problem")
 """Set the `problem` of the document `document_id`, which names no package then."""
 SET_CORRUPT: Final = Write("sbom_rows.set_corrupt")

@@ -9,7 +9,7 @@ from cachedb.records import NamedTuple
 
 
 class StoredBlob(NamedTuple):
-    """A whole row of `blob`, as the driver gives it."""
+    """A whole row of `blob`, as the driver returns it."""
 
     id: int
     digest: str
@@ -26,7 +26,7 @@ class StoredBlob(NamedTuple):
 
 
 class FileRow(NamedTuple):
-    """The file that a blob is known by: its size in bytes, its newest time in nanoseconds."""
+    """The recorded file of a blob: its size in bytes, its newest time in nanoseconds."""
 
     digest: str
     size: int
@@ -44,6 +44,6 @@ NEXT_ID: Final = Scalars("stored_blobs.next_id", int)
 INSERT: Final = Insert("stored_blobs.insert", *StoredBlob._fields)
 """Insert whole rows."""
 UPDATE: Final = Write("stored_blobs.update")
-"""Set every column that can change, of the row with the id `row_id`."""
+"""Set every mutable column of the row with the id `row_id`."""
 DELETE: Final = Write("stored_blobs.delete")
 """Delete the rows of `ids`."""

@@ -31,7 +31,7 @@ INSERT: Final = Insert(
     "target_id", "media_type", "size", "platform_id", "pinned", "added",
 )  # fmt: skip
 UPDATE: Final = Write("stored_refs.update")
-"""Set what index.json says, and `added`, of the row with the id `row_id`."""
+"""Set the columns of index.json, and `added`, of the row with the id `row_id`."""
 MOVE: Final = Write("stored_refs.move")
 """Set the `position` of the row with the id `row_id`."""
 DELETE: Final = Write("stored_refs.delete")
