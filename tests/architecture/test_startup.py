@@ -15,6 +15,8 @@ from benchmarks import startup
 from cachedb.cli.app import _COMMANDS, _module
 from tests import build
 from tests.programs import require
+from tests.registry import scripted
+from tests.registry.model import BEHAVIOURS, RegistryModel
 
 _SQL = {"sqlalchemy", "alembic"}
 _HTTP = {"requests", "urllib3", "http.client"}
@@ -223,12 +225,50 @@ def test_a_command_costs_no_more_than_its_budget(
 
 _LOCAL = [
     "ls", "ls --format json", "ls --quiet", "find-root app:1", "show app:1", "tree app:1",
-    f"why {build.image().config.digest}", "du", "du app:1", "validate", "verify",
-    "doctor", "export app:1 -o image.tar", "import more.tar", "rm --dry-run app:1", "rm app:1",
-    "gc --dry-run --grace 0", "gc --grace 0", "gc --explain --dry-run --grace 0",
-    "query --check", "clean --dry-run", "pin app:1", "log",
-    "prune --dry-run --keep-last 1 --max-size 1G",
+    f"why {build.image().config.digest}", "du", "du app:1", "validate", "validate --deep",
+    "verify", "doctor", "doctor --rebuild", "export app:1 -o image.tar", "import more.tar",
+    "rm --dry-run app:1", "rm app:1", "gc --dry-run --grace 0", "gc --grace 0",
+    "gc --explain --dry-run --grace 0", "query --check", "clean --dry-run", "clean --yes",
+    "pin app:1", "unpin app:1", "log", "tag app:1 other:1", "untag app:1", "history app:1",
+    "inspect app:1", "files app:1", "cat app:1:/etc/hostname", "diff app:1 tool:2", "waste app:1",
+    "index files --all", "sbom signed:4", "prune --dry-run --keep-last 1 --max-size 1G",
+    "prune --yes --keep-last 1 --grace 0", "policy check policy.toml", "policy edit policy.toml",
+    "config list", "config set format json", "sample samples", "cache dir", "check --example",
+    "sync --dry-run mirror.yml",
 ]  # fmt: skip
+_WITH_QUERIES = [
+    "query refs tag:1", "ls --where tag:1", "rm --dry-run --where tag:1", "report",
+    "report --html page.html", "check rules.toml --fail-on error",
+    "prune --dry-run --drop tag:1 --keep tag:2", "gc --dry-run --drop tag:1 --keep tag:2",
+    "gc --dry-run --grace 0 --where size>1", "du --where tag:1", "validate --where tag:1",
+    "export --where tag:1 -o image.tar", "index files --where tag:1",
+]  # fmt: skip
+_REMOTE = [
+    "push app:1 --remote-name REGISTRY/t/pushed:1", "pull REGISTRY/t/app:1",
+    "copy REGISTRY/t/app:1 REGISTRY/t/copy:1", "tags REGISTRY/t/app",
+    "inspect --remote REGISTRY/t/app:1", "sync mirror.yml",
+]  # fmt: skip
+
+
+def prepare(folder: Path) -> build.Tree:
+    """Write a layout that cachedb has not opened, and the files that commands read."""
+    signed = build.image(env=["n=4"])
+    tree = build.layout(
+        folder / "cache",
+        {"app:1": build.image(), "tool:2": build.image(env=["n=2"]), "signed:4": signed},
+    )
+    tree.put(build.layer({"orphan": ""}), *build.sbom(signed, {"musl": "1"}).blobs)
+    (folder / "more.tar").write_bytes(build.archive({"more:3": build.image(env=["n=3"])}))
+    (folder / "policy.toml").write_text("version = 1\nkeep-last = 1\n")
+    (folder / "mirror.yml").write_text("example.com:\n  images:\n    t/app: ['1']\n")
+    rule = 'query = "refs tag:latest"\nseverity = "warning"\nmessage = "{name} moves"\n'
+    (folder / "rules.toml").write_text(f"version = 1\n[rules.no-latest]\n{rule}")
+    return tree
+
+
+def test_every_command_is_one_whose_imports_are_listed() -> None:
+    listed = [*_LOCAL, *_WITH_QUERIES, *_REMOTE]
+    assert {command.split()[0] for command in listed} == set(_COMMANDS)
 
 
 @pytest.mark.parametrize("command", ["ls", "ls --quiet", "find-root app:1"])
@@ -248,17 +288,46 @@ def test_a_local_command_imports_neither_sql_nor_http(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    tree = build.layout(
-        tmp_path / "cache", {"app:1": build.image(), "tool:2": build.image(env=["n=2"])}
-    )
-    tree.put(build.layer({"orphan": ""}))
-    Path("more.tar").write_bytes(build.archive({"more:3": build.image(env=["n=3"])}))
+    tree = prepare(tmp_path)
 
     # The first command on this cache: it makes the catalog and reads every document.
     code, modules = run(*command.split(), cache=tree.path)
 
     assert code == 0
     assert not modules & (_SQL | _HTTP | _TERMINAL)
+
+
+@pytest.mark.parametrize("command", _WITH_QUERIES)
+def test_a_command_imports_no_sqlalchemy_for_queries_seen_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tree = prepare(tmp_path)
+    imported(*command.split(), cache=tree.path)
+
+    code, modules = run(*command.split(), cache=tree.path)
+
+    assert code == 0
+    assert not modules & (_SQL | _HTTP | _TERMINAL)
+
+
+@pytest.mark.parametrize("command", _REMOTE)
+def test_a_command_that_speaks_http_imports_no_sqlalchemy(tmp_path: Path, command: str) -> None:
+    tree, image, model = prepare(tmp_path), build.image(), RegistryModel(BEHAVIOURS[0])
+    repository = model.repository("t/app")
+    repository.manifests[image.digest] = (image.media_type, image.root.content)
+    repository.blobs |= {blob.digest: blob.content for blob in image.blobs}
+    repository.tags["1"] = image.digest
+
+    with scripted.scripted(model.answer) as server:
+        mirror = tmp_path / "mirror.yml"
+        mirror.write_text(f"{server.host}:\n  images:\n    t/app: ['1']\n")
+        words = command.replace("REGISTRY", server.host).replace("mirror.yml", str(mirror))
+        code, modules = run(*words.split(), cache=tree.path)
+
+    assert code == 0
+    assert "requests" in modules
+    assert not modules & (_SQL | _TERMINAL)
 
 
 @pytest.mark.parametrize(

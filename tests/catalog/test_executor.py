@@ -100,6 +100,11 @@ def test_golden_compiled_files_are_what_the_statements_compile_to(name: str) -> 
     golden_files.check(name, compile_statements.files()[name], FOLDER)
 
 
+def test_no_compiled_file_is_left_without_statements() -> None:
+    kept = {path.name for path in FOLDER.iterdir() if path.suffix in {".sql", ".txt"}}
+    assert kept == compile_statements.files().keys()
+
+
 def test_every_handle_has_one_definition_and_every_definition_a_handle() -> None:
     assert {each.name for each in HANDLES} == DEFINITIONS.keys()
 

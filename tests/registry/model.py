@@ -30,7 +30,7 @@ from tests.registry.scripted import Asked, Reply
 USER = ("AWS", "token")
 _BASIC = "Basic " + base64.b64encode(":".join(USER).encode()).decode()
 _ROUTE = re.compile(
-    r"/v2/(?P<repo>.+?)/(?P<kind>blobs/uploads|blobs|manifests|referrers)/(?P<rest>.*)"
+    r"/v2/(?P<repo>.+?)/(?P<kind>blobs/uploads|blobs|manifests|referrers|tags)/(?P<rest>.*)"
 )
 _ALIAS = re.compile(r"sha256-([0-9a-f]{64})")
 
@@ -109,6 +109,8 @@ class RegistryModel:
                 return Reply(body=content, headers=stated)
             case "manifests":
                 return self._manifest(asked, repository, found["rest"])
+            case "tags":
+                return Reply(body=build.to_json({"tags": sorted(repository.tags)}))
             case _:
                 return self._referrers(repository, found["rest"])
 

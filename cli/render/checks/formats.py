@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
-from xml.sax.saxutils import escape, quoteattr
 
 from cachedb.cli.render.output import count, show
 from cachedb.version import VERSION
@@ -63,6 +62,8 @@ def _case(result: RuleResult) -> Iterator[str]:
         yield f"{head}/>"
         return
     yield f"{head}>"
+    from xml.sax.saxutils import escape  # which imports http.client
+
     text = "\n".join(escape(show(found.message)) for found in result.findings)
     if _fails(result):
         message = _attribute(count(len(result.findings), "finding"))
@@ -77,6 +78,8 @@ def _fails(result: RuleResult) -> bool:
 
 
 def _attribute(text: str) -> str:
+    from xml.sax.saxutils import quoteattr
+
     return quoteattr(show(text))
 
 
