@@ -38,12 +38,12 @@ class MemberOrigin:
 class Node:
     """One name in the tree.
 
-    `layer` is the one that put the name here; the content may be older, if it is a hard link.
-    An implied directory has no origin; `member` is kept for directories alone. `pruned` is the
-    last layer whose whiteouts went through all that was below.
+    `layer` and `index` are the entry that put the name here; the content may be older, if it is a
+    hard link. An implied directory has no origin and the index -1; `member` is kept for
+    directories alone. `pruned` is the last layer whose whiteouts went through all that was below.
     """
 
-    __slots__ = ("children", "kind", "layer", "member", "origin", "pruned", "target")
+    __slots__ = ("children", "index", "kind", "layer", "member", "origin", "pruned", "target")
 
     def __init__(
         self,
@@ -51,11 +51,13 @@ class Node:
         layer: int,
         origin: MemberOrigin | None = None,
         *,
+        index: int = -1,
         target: str = "",
         children: dict[str, Node] | None = None,
     ) -> None:
         self.kind = kind
         self.layer = layer
+        self.index = index
         self.origin = origin
         self.member: Member | None = None
         self.target = target
@@ -128,9 +130,7 @@ class Tree:
             self._put_root(member, origin)
             return
         # The target of a link is resolved first: it may be a file that a directory replaces.
-        linked = (
-            self._linked(member, origin.layer) if member.kind is MemberKind.HARD_LINK else None
-        )
+        linked = self._linked(member, origin) if member.kind is MemberKind.HARD_LINK else None
         siblings = _children(self._make_directory(parts[:-1], origin.layer))
         existing = siblings.get(parts[-1])
         if existing is None:
@@ -144,14 +144,15 @@ class Tree:
             )
         _described(self.root, member, origin)
 
-    def _linked(self, member: Member, layer: int) -> Node:
+    def _linked(self, member: Member, place: MemberOrigin) -> Node:
+        layer = place.layer
         parts = split_path(member.target, layer)
         parent = self._find_directory(parts[:-1], layer) if parts else None
         found = _children(parent).get(parts[-1]) if parent else None
         if found is None or found.children is not None:
             what = "nothing" if found is None else "a directory"
             raise _broken(layer, f"the hard link {member.path!r} leads to {what}")
-        return Node(found.kind, layer, found.origin, target=found.target)
+        return Node(found.kind, layer, found.origin, index=place.index, target=found.target)
 
     def _hide(self, parts: Sequence[str], layer: int) -> None:
         if is_malformed_whiteout(parts[-1]):
@@ -300,7 +301,7 @@ def _prune(siblings: dict[str, Node], names: Iterable[str], layer: int) -> None:
             continue
         if node.children:
             # Hidden, and made anew for the entries that this layer holds below.
-            node.layer, node.origin, node.member = layer, None, None
+            node.layer, node.index, node.origin, node.member = layer, -1, None, None
         else:
             del holder[name]
 
@@ -309,10 +310,10 @@ def _described(existing: Node | None, member: Member, origin: MemberOrigin) -> N
     """Return the node for an entry; a directory that exists already keeps its entries."""
     if member.kind is not MemberKind.DIRECTORY:
         _check_length(member.target, origin.layer)
-        return Node(member.kind, origin.layer, origin, target=member.target)
+        return Node(member.kind, origin.layer, origin, index=origin.index, target=member.target)
     is_directory = existing is not None and existing.children is not None
     node = existing if existing and is_directory else _directory(origin.layer)
-    node.layer, node.origin, node.member = origin.layer, origin, member
+    node.layer, node.index, node.origin, node.member = origin.layer, origin.index, origin, member
     return node
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cachedb.archive.compression import Decompressed
-from cachedb.archive.file_tree import WHITEOUT, Tree
+from cachedb.archive.file_tree import WHITEOUT, Tree, split_path
 from cachedb.archive.tar import reader
 from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.errors import InvalidArchive
@@ -38,11 +38,26 @@ class ImageFile(NamedTuple):
     sha256: bytes | None
 
 
+class ShownEntry(NamedTuple):
+    """What a container sees at a clean absolute path: the entry that puts it there, and content.
+
+    `layer` and `place` are those of the entry; None and -1 for a directory that is only implied.
+    `origin` is another entry than that if it is a hard link.
+    """
+
+    path: str
+    layer: int | None
+    place: int
+    origin: MemberOrigin | None
+
+
 class HiddenState(StrEnum):
-    """Why a container does not see a file of a layer."""
+    """Why a container does not see an entry of a layer at the path that it has there."""
 
     OVERWRITTEN = "overwritten"
     DELETED = "deleted"
+    MOVED = "moved"
+    """The path leads through a symlink of a lower layer: a container sees the entry elsewhere."""
 
 
 class HiddenFile(NamedTuple):
@@ -77,11 +92,9 @@ def hash_members(source: BinaryIO, *, name: str) -> Iterator[LayerFile]:
         yield LayerFile(entry.member, hasher.digest())
 
 
-def _is_shown_by(node: Node, member: Member, layer: int, index: int) -> bool:
-    if member.kind is MemberKind.HARD_LINK:
-        return node.layer == layer and node.kind is not MemberKind.DIRECTORY
-    origin = node.origin
-    return origin is not None and (origin.layer, origin.index) == (layer, index)
+def own_path(member: Member) -> str:
+    """Return the path of an entry as its layer has it, clean and absolute."""
+    return "/" + "/".join(split_path(member.path, 0))
 
 
 class ImageTree:
@@ -148,21 +161,32 @@ class ImageTree:
                         state = self._state(member, number)
                         yield HiddenFile(f"/{path}", number, member.size, state)
 
+    def shown(self) -> Iterator[ShownEntry]:
+        """Yield every path that a container sees with its entry, parents first, names in order."""
+        for path, node in self._tree.walk():
+            layer = None if node.origin is None else node.layer
+            yield ShownEntry(f"/{path}", layer, node.index, node.origin)
+
     def unseen(self) -> Iterator[tuple[int, int, HiddenState]]:
         """Yield layer and position of entries of any type that are not visible at their path.
 
         Whiteouts are omitted. Content that a hard link shows at another path is not hidden, but
         the entry of the removed path is unseen.
         """
+        paths = {(entry.layer, entry.place): entry.path for entry in self.shown()}
         for number, layer in enumerate(self._layers):
             for index, (member, _) in enumerate(layer):
                 if member.path.rstrip("/").rpartition("/")[2].startswith(WHITEOUT):
                     continue
-                node = self._node_at(member, number)
-                if node is None:
-                    yield number, index, HiddenState.DELETED
-                elif not _is_shown_by(node, member, number, index):
-                    yield number, index, HiddenState.OVERWRITTEN
+                shown_at = paths.get((number, index))
+                if shown_at is None:
+                    yield number, index, self._state(member, number)
+                elif shown_at != own_path(member):
+                    yield number, index, HiddenState.MOVED
+
+    def member(self, layer: int, index: int) -> LayerFile:
+        """Return an entry by its place."""
+        return self._layers[layer][index]
 
     def _state(self, member: Member, layer: int) -> HiddenState:
         is_there = self._node_at(member, layer) is not None

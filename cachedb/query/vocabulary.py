@@ -191,7 +191,9 @@ _FILE_FIELDS: Final = (
         doc="SHA-256 of the content of a regular file",
         nullable=True,
     ),
-    Field(name="layer", sort=Sort.FILE, type=Type.DIGEST, doc="digest of its layer"),
+    Field(
+        name="layer", sort=Sort.FILE, type=Type.DIGEST, nullable=True, doc="digest of its layer"
+    ),
 )
 FIELDS: Final[dict[Sort, dict[str, Field]]] = {
     sort: {field.name: field for field in fields}

@@ -77,14 +77,28 @@ VALUES: dict[str, Any] = {
     "used": None,
     "source": "pull",
     "origin": "example.com/app:1",
+    "image": 1,
 }
 """A value for every parameter: the name of a parameter means the same in every statement."""
 _ENTRIES_OF_EVERY_LAYER = {"low": 0, "high": 1 << 62}
 OTHER_VALUES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
-        ("files.entries", "files.xattrs", "files.delete_entries", "files.delete_xattrs"),
+        (
+            "files.entries",
+            "files.xattrs",
+            "files.delete_entries",
+            "files.delete_targets",
+            "files.delete_xattrs",
+        ),
         _ENTRIES_OF_EVERY_LAYER,
     ),
+    "files.differences": {
+        "before": 1,
+        "after": 2,
+        "before_layers": many([1]),
+        "after_layers": many([2]),
+        "shared": many([3]),
+    },
     "state.record": {"key": "a new key"},
     "package_rows.look_up": {"packages": '[[0, "a", "1", "deb", "", "", ""]]'},
 }

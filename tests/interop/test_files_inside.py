@@ -1,10 +1,12 @@
 """Files of an image beside the tools that unpack it."""
 
 import hashlib
+import json
 import tarfile
 from pathlib import Path
 
 from tests import build
+from tests.archive import build as archives
 from tests.interop.tools import archive_system, succeed, umoci
 
 NAME = "x.io/system:1"
@@ -48,3 +50,94 @@ def is_text(path: Path) -> bool:
         return False
     content = path.read_bytes()
     return content.isascii() and b"\r" not in content
+
+
+def test_files_behind_symlinks_of_lower_layers_are_where_umoci_and_the_export_have_them(
+    tmp_path: Path,
+) -> None:
+    cache, rootfs, exported = merged_usr(tmp_path)
+    unpacked = {f"/{path.relative_to(rootfs)}" for path in rootfs.rglob("*")}
+
+    listed = set(succeed(cache, "files", "-q", NAME).splitlines()) - {"/"}
+    assert listed == unpacked
+    with tarfile.open(exported) as archive:
+        assert {f"/{info.name}" for info in archive} == unpacked
+    assert "/usr/bin/bash" in listed
+    for path in ("/usr/bin/bash", "/bin/bash", "/lib64/deep/er/so"):
+        content = (rootfs / "usr/bin/bash").read_bytes()
+        if path.startswith("/lib64"):
+            content = (rootfs / "usr/lib64/deep/er/so").read_bytes()
+        assert succeed(cache, "cat", f"{NAME}:{path}").encode() == content
+
+
+def test_queries_and_diffs_know_the_places_that_umoci_unpacks_to(tmp_path: Path) -> None:
+    cache, rootfs, _ = merged_usr(tmp_path)
+    unindexed = json.loads(succeed(cache, "diff", "--format", "json", BASE_NAME, NAME))
+    wasted = succeed(cache, "waste", "--format", "json", NAME)
+    succeed(cache, "index", "files", "--all")
+
+    for path in ("/usr/bin/bash", "/usr/lib64/deep/er/so", "/usr/lib64/deep"):
+        assert (rootfs / path[1:]).exists()
+        assert succeed(cache, "query", "-q", f"refs file:{path}") == f"{NAME}\n"
+    assert succeed(cache, "query", "-q", "refs file:/bin/bash") == ""
+    assert succeed(cache, "query", "-q", "refs not file:/usr/bin/sh") == f"{NAME}\n"
+    assert not (rootfs / "usr/bin/sh").exists()
+    visible = f"files any manifest(ref.name:{NAME})"
+    shown = succeed(cache, "query", "--format", "{path}", visible).splitlines()
+    assert sorted(shown) == sorted(
+        ["/", *(f"/{path.relative_to(rootfs)}" for path in rootfs.rglob("*"))]
+    )
+    indexed = json.loads(succeed(cache, "diff", "--format", "json", BASE_NAME, NAME))
+    for side in (indexed, unindexed):
+        for file in side["files"]:
+            for each in ("before", "after"):
+                if file[each]:
+                    del file[each]["sha256"]  # without an index only what has to be hashed
+    assert indexed == unindexed
+    changes = {file["path"]: file["change"] for file in indexed["files"]}
+    assert changes == {
+        "/usr/bin/bash": "added",
+        "/usr/bin/rbash": "added",
+        "/usr/bin/sh": "removed",
+        "/usr/bin/tool": "changed",
+        "/usr/lib64/deep": "added",
+        "/usr/lib64/deep/er": "added",
+        "/usr/lib64/deep/er/so": "added",
+    }
+    assert succeed(cache, "waste", "--format", "json", NAME) == wasted
+    (image,) = json.loads(wasted)["images"]
+    assert {(file["path"], file["state"]) for file in image["files"]} == {
+        ("/usr/bin/sh", "deleted"),
+        ("/usr/bin/tool", "overwritten"),
+    }
+
+
+BASE_NAME = "x.io/base:1"
+
+
+def merged_usr(folder: Path) -> tuple[Path, Path, Path]:
+    """Make an image that writes through `bin -> usr/bin`; return cache, unpacked tree, export."""
+    base = archives.tar(
+        archives.directory("usr"),
+        archives.directory("usr/bin"),
+        archives.directory("usr/lib64"),
+        archives.link("bin", "usr/bin"),
+        archives.link("lib64", "/usr/lib64"),
+        archives.file("usr/bin/sh", b"dash"),
+        archives.file("usr/bin/tool", b"one"),
+    )
+    upper = archives.tar(
+        archives.file("bin/bash", b"#! bash"),
+        archives.link("bin/rbash", "bin/bash", "hardlink"),
+        archives.file("bin/tool", b"two"),
+        archives.file("bin/.wh.sh"),
+        archives.file("lib64/deep/er/so", b"ELF"),
+    )
+    one, two = blob(base), blob(upper)
+    cache = build.layout(
+        folder / "cache", {BASE_NAME: build.image(one), NAME: build.image(one, two)}
+    ).path
+    umoci("unpack", "--rootless", "--image", f"{cache}:{NAME}", folder / "bundle")
+    exported = folder / "export.tar"
+    succeed(cache, "export", "--quiet", "--format", "filesystem", "-o", exported, NAME)
+    return cache, folder / "bundle" / "rootfs", exported

@@ -75,6 +75,6 @@ def test_files_are_selected_by_their_fields(two: Cache, query: str, expected: li
 
 def test_files_of_an_image_are_what_files_lists(two: Cache) -> None:
     with two as cache:
-        listed = {file.path for file in cache.files(OTHER) if file.layer is not None}
+        listed = {file.path for file in cache.files(OTHER)}
         found = set(paths(cache, f"files any manifest(ref.name:{OTHER.partition(':')[0]}:2)"))
         assert found == listed

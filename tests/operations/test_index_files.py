@@ -1,8 +1,10 @@
 """Index of files: what it holds is what the layers say, and it is never more than derived."""
 
+from __future__ import annotations
+
 import io
 import sqlite3
-from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given, settings
@@ -14,12 +16,21 @@ from cachedb.catalog.connect import Catalog
 from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import CatalogMismatch
 from cachedb.oci import Digest
-from cachedb.operations.files import file_rows
-from cachedb.operations.files.index_files import FilesIndexed
+from cachedb.operations.files import file_rows, image_rows
+from cachedb.operations.files.compare import compare_files
+from cachedb.operations.files.image_layers import ImageLayers, LayerListings
 from tests import build as images
 from tests.archive import build
 from tests.archive.test_flatten_law import STEPS, Directory, Step, apply
-from tests.operations.test_image_files import BASE, NAME, OTHER, cache_of, layer
+from tests.operations.test_image_files import BASE, NAME, OTHER, cache_of, embedded, layer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cachedb.archive.image_tree import ImageFile
+    from cachedb.catalog.executor import Connection
+    from cachedb.layout import Layout
+    from cachedb.operations.files.index_files import FilesIndexed
 
 
 def index(cache: Cache, *names: str) -> FilesIndexed:
@@ -94,6 +105,26 @@ def test_extended_attributes_are_read_back(tmp_path: Path) -> None:
     assert read.member.xattrs == {"user.note": b"text"}
 
 
+def test_paths_of_a_full_directory_are_read_back_and_shared(tmp_path: Path) -> None:
+    first = members(build.tar(*(build.file(f"d/{n}") for n in range(600))))
+    second = members(build.tar(*(build.file(f"d/{n}") for n in range(300, 1000))))
+    catalog = Catalog.open(tmp_path / "index.db")
+
+    with catalog.writing_files() as connection:
+        keys = [
+            file_rows.write_layer(connection, Digest.of(name), layer)
+            for name, layer in ((b"1", first), (b"2", second))
+        ]
+    with catalog.reading_files() as connection:
+        read = [file_rows.read_layer(connection, key) for key in keys]
+        (count,) = connection.driver.execute("SELECT count(*) FROM files.path").fetchone()
+
+    assert [[each.member.path for each in layer] for layer in read] == [
+        [each.member.path for each in layer] for layer in (first, second)
+    ]
+    assert count == 1000
+
+
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(STEPS, max_size=7), min_size=1, max_size=4))
@@ -114,6 +145,182 @@ def test_the_tree_of_indexed_layers_is_that_of_the_layers(steps: list[list[Step]
     assert seen(indexed) == seen(direct)
     assert list(indexed.hidden()) == list(direct.hidden())
     assert list(indexed.unseen()) == list(direct.unseen())
+
+
+def image_layers(name: str, layers: list[list[LayerFile]]) -> ImageLayers:
+    """Describe an image by its entries, of which the digests are only names."""
+    return ImageLayers(
+        name=name,
+        platform=None,
+        digest=Digest.of(name.encode()),
+        config=embedded(b"{}"),
+        layers=tuple(embedded(repr(layer).encode()) for layer in layers),
+    )
+
+
+def write_stack(connection: Connection, image: ImageLayers, layers: list[list[LayerFile]]) -> None:
+    keys = []
+    for described, files in zip(image.layers, layers, strict=True):
+        row = connection.first(statements.LAYER, digest=described.digest)
+        keys.append(row.id if row else file_rows.write_layer(connection, described.digest, files))
+    image_rows.write_image(connection, image.digest, keys, ImageTree(layers))
+
+
+STACK = st.lists(st.lists(STEPS, max_size=7), min_size=1, max_size=3)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(STACK, STACK, st.integers(0, 3))
+def test_the_index_finds_the_differences_of_the_trees_of_two_images(
+    first: list[list[Step]], second: list[list[Step]], shared: int
+) -> None:
+    stacks = []
+    for steps in (first, first[:shared] + second):
+        root = Directory()
+        stacks.append([members(apply(root, n, each)) for n, each in enumerate(steps)])
+    images_of = [image_layers(f"image {n}", layers) for n, layers in enumerate(stacks)]
+    catalog = Catalog.in_memory()
+    with catalog.writing_files() as connection:
+        for image, layers in zip(images_of, stacks, strict=True):
+            write_stack(connection, image, layers)
+    layout = cast("Layout", None)  # no layer is read from it
+    found = compare_files(LayerListings(layout, catalog), *images_of)
+    trees = [{file.path: file for file in ImageTree(layers).visible()} for layers in stacks]
+    catalog.close()
+
+    told = [(c.path, c.change, c.fields, c.before, c.after) for c in found]
+    assert [path for path, *_ in told] == [
+        path
+        for path in sorted(trees[0].keys() | trees[1].keys())
+        if meaning(trees[0].get(path)) != meaning(trees[1].get(path))
+    ]
+    for path, _, _, before, after in told:
+        assert (before is None, after is None) == (path not in trees[0], path not in trees[1])
+        for side, tree in ((before, trees[0]), (after, trees[1])):
+            assert meaning(side) == meaning(tree.get(path))
+
+
+def meaning(file: ImageFile | None) -> object:
+    """Return what a comparison looks at."""
+    if file is None:
+        return None
+    member = file.member
+    return (
+        member.kind, member.mode, member.uid, member.gid, member.size, member.target,
+        member.device, dict(member.xattrs), file.sha256,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(STACK)
+def test_what_an_indexed_image_shows_is_its_tree(steps: list[list[Step]]) -> None:
+    root = Directory()
+    layers = [members(apply(root, number, each)) for number, each in enumerate(steps)]
+    catalog = Catalog.in_memory()
+    with catalog.writing_files() as connection:
+        write_stack(connection, image_layers("image", layers), layers)
+        shown = connection.driver.execute(SHOWN).fetchall()
+    catalog.close()
+
+    paths = [path for (path,) in shown]
+    assert sorted(paths) == sorted(file.path for file in ImageTree(layers).visible())
+
+
+SHOWN = """
+SELECT directory.path || '/' || path.name FROM files.entry
+JOIN files.path ON path.id = path_id JOIN files.directory ON directory.id = path_id >> 8
+JOIN files.attributes ON attributes.id = attributes_id
+WHERE kind NOT IN (8, 9) AND entry.id NOT IN (SELECT entry_id FROM files.hidden)
+AND (entry.id > 0 OR entry.id IN (SELECT entry_id FROM files.placement))
+"""
+
+
+USRMERGE = (
+    build.directory("usr"),
+    build.directory("usr/bin"),
+    build.link("bin", "usr/bin"),
+    build.file("usr/bin/sh", b"old"),
+)
+THROUGH = (
+    build.file("bin/bash", b"#!"),
+    build.file("bin/sh", b"new"),
+    build.link("bin/rbash", "bin/bash", "hardlink"),
+)
+
+
+def test_a_file_behind_a_symlink_of_a_lower_layer_is_found_where_it_is_seen(
+    tmp_path: Path,
+) -> None:
+    image = images.image(layer(*USRMERGE), layer(*THROUGH))
+    with cache_of(tmp_path, one=image, two=images.image(layer(*USRMERGE))) as cache:
+        index(cache)
+
+        def names(text: str) -> list[str]:
+            return sorted(row.name for row in cache.query(f"{text} show name"))
+
+        def found(text: str) -> list[tuple[str, str]]:
+            rows = cache.query(f"{text} show path,layer sort path")
+            return [(row.path, row.layer) for row in rows]
+
+        assert names("refs file:/usr/bin/bash") == names("refs file:/usr/bin/rbash") == [NAME]
+        assert names("refs file:/bin/bash") == []
+        assert names("refs not file:/usr/bin/bash") == [OTHER]
+        upper = image.layers[1].digest
+        assert found("files name:bash") == [("/bin/bash", upper), ("/usr/bin/bash", upper)]
+        assert found("files name:bash is:visible") == [("/usr/bin/bash", upper)]
+        assert [path for path, _ in found("files is:overwritten")] == ["/usr/bin/sh"]
+        assert [path for path, _ in found(f"files layer.digest:{upper} name:sh")] == [
+            "/bin/sh", "/usr/bin/sh",
+        ]  # fmt: skip
+        assert {each.path: each.fields for each in cache.compare(OTHER, NAME).files} == {
+            "/usr/bin/bash": (), "/usr/bin/rbash": (), "/usr/bin/sh": ("content",),
+        }  # fmt: skip
+
+
+def test_placed_entries_are_dropped_with_the_last_image_that_has_them(tmp_path: Path) -> None:
+    image = images.image(layer(*USRMERGE), layer(*THROUGH))
+    with cache_of(tmp_path, one=image) as cache:
+        index(cache)
+        cache.remove(cache.plan_removal([NAME]))
+        cache.collect(cache.plan_collection(grace=0))
+
+        with cache.catalog.reading_files() as connection:
+            for table in ("entry", "placed", "placement", "linked", "hidden", "target", "path"):
+                rows = connection.driver.execute(f"SELECT count(*) FROM files.{table}").fetchone()
+                assert rows == (0,), table
+
+
+def test_a_layer_that_is_in_an_image_twice_shows_its_files(tmp_path: Path) -> None:
+    base, other = layer(build.file("a", b"1")), layer(build.file("a", b"2"))
+    with cache_of(tmp_path, one=images.image(base, other, base)) as cache:
+        index(cache)
+
+        assert [row.name for row in cache.query("refs file:/a show name")] == [NAME]
+        assert [row.layer for row in cache.query("files /a is:visible show layer")] == [
+            base.digest
+        ]
+
+
+def test_an_image_whose_layer_was_lost_is_indexed_anew_when_it_is_back(tmp_path: Path) -> None:
+    upper = layer(build.file("etc/.wh.motd"))
+    image = images.image(layer(*BASE), upper)
+    with cache_of(tmp_path, one=image) as cache:
+        index(cache)
+        path = cache.layout.root / "blobs/sha256" / image.layers[0].digest.partition(":")[2]
+        content = path.read_bytes()
+        path.unlink()
+    with Cache.open(tmp_path / "cache") as cache:
+        cache.verify()
+        cache.collect(cache.plan_collection(grace=0))
+        assert not cache.query("refs is:listed").rows
+        path.write_bytes(content)
+    with Cache.open(tmp_path / "cache") as cache:
+        cache.verify()
+        index(cache)
+        assert cache.query("refs is:listed").rows
+        assert not cache.query("refs file:/etc/motd").rows
 
 
 def test_commands_answer_the_same_with_an_index(two: Cache) -> None:
@@ -155,7 +362,7 @@ def test_hidden_entries_of_an_image_are_known(two: Cache) -> None:
                 "SELECT image.digest, directory.path, path.name, hidden.state FROM files.hidden"
                 " JOIN files.image ON image.id = image_id JOIN files.entry ON entry.id = entry_id"
                 " JOIN files.path ON path.id = path_id"
-                " JOIN files.directory ON directory.id = directory_id"
+                " JOIN files.directory ON directory.id = path.id >> 8"
             ).fetchall()
         digest = cache.find_root(OTHER).digest
         assert sorted(found) == [
@@ -211,7 +418,8 @@ def test_collection_drops_the_rows_of_removed_layers(two: Cache) -> None:
         with cache.catalog.reading_files() as connection:
             assert len(connection.rows(statements.LAYERS)) == 1
             assert len(connection.values(statements.IMAGES)) == 1
-            count = connection.driver.execute("SELECT count(*) FROM files.entry").fetchone()
+            stored = "SELECT count(*) FROM files.entry WHERE id > 0"  # the root is implied
+            count = connection.driver.execute(stored).fetchone()
             hidden = connection.driver.execute("SELECT count(*) FROM files.hidden").fetchone()
         assert (count, hidden) == ((len(BASE),), (0,))
 

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
 from cachedb.cache import Cache
-from cachedb.catalog.files.file_codes import ENTRY_BITS
-from cachedb.catalog.files.file_tables import indexed_layer, shown_image
+from cachedb.catalog.files.file_codes import ENTRY_BITS, NAME_BITS
+from cachedb.catalog.files.file_tables import directory as directory_table
+from cachedb.catalog.files.file_tables import entry, indexed_layer, shown_image
+from cachedb.catalog.files.file_tables import path as path_table
 from cachedb.catalog.schema import blob, link, package, ref
 from cachedb.query.semantics import linear_regex
 from cachedb.query.syntax.parser import parse
@@ -90,6 +92,7 @@ def _read_files(tree: build.Tree, found: Model, connection: Connection) -> None:
     """Read with the standard library what the layers hold that were indexed.
 
     Which ones were, and their numbers, are those of the catalog; nothing in them is hidden.
+    Directories are only implied, as no layer describes them.
     """
     blobs = {one.digest: one.id for one in found.blobs.values()}
     rows = connection.execute(select(indexed_layer).order_by(indexed_layer.c.id))
@@ -99,6 +102,31 @@ def _read_files(tree: build.Tree, found: Model, connection: Connection) -> None:
             _read_layer(tree, found, row.digest, row.id)
     images = connection.execute(select(shown_image.c.digest)).scalars()
     found.hidden.update({blobs[digest]: {} for digest in images})
+    _read_implied(found, connection)
+
+
+def _read_implied(found: Model, connection: Connection) -> None:
+    """Add the directories above visible files, with the ids that the catalog gave them."""
+    implied: dict[str, set[int]] = {}
+    for image in found.hidden:
+        layers = {link.child for link in found.blobs[image].links if link.role == "layer"}
+        paths = {file.path for file in found.files.values() if file.layer in layers}
+        for directory in {str(above) for path in paths for above in Path(path).parents} | {"/"}:
+            implied.setdefault(directory, set()).add(image)
+    whole = directory_table.c.path + "/" + path_table.c.name
+    rows = connection.execute(
+        select(entry.c.id, whole)
+        .join(path_table, path_table.c.id == entry.c.path_id)
+        .join(directory_table, directory_table.c.id == path_table.c.id.op(">>")(NAME_BITS))
+        .where(entry.c.id < 0)
+    )
+    ids = {path: key for key, path in rows}
+    assert ids.keys() == implied.keys()
+    for path, images in implied.items():
+        found.files[ids[path]] = File(
+            id=ids[path], layer=None, path=path, type="directory", bits=0o755,
+            images=frozenset(images),
+        )  # fmt: skip
 
 
 def _read_layer(tree: build.Tree, found: Model, digest: str, number: int) -> None:

@@ -72,7 +72,8 @@ class Evaluator(Sets):
         if (sort == "ref" and name in INSIDE) or (sort == "blob" and name == "license"):
             return self.shown_of_several(sort, key, name)
         if sort == "file" and name == "layer":
-            return self.cache.blobs[self.cache.files[key].layer].digest
+            layer = self.cache.files[key].layer
+            return None if layer is None else self.cache.blobs[layer].digest
         if sort == "link" and name in {"parent", "child"}:
             return self.cache.blobs[getattr(self.links[key], name)].digest
         if sort == "blob" and name == "refs":

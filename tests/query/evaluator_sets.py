@@ -213,7 +213,8 @@ class Sets:
         if sort != "file":
             return self.files_of(sort, key)
         if relation == "layer":
-            return Ids({self.cache.files[key].layer})
+            layer = self.cache.files[key].layer
+            return Ids() if layer is None else Ids({layer})
         return Ids(one for one in self.cache.hidden if key in self.shown_by(one))
 
     def files_of(self, sort: str, key: int) -> Ids:
@@ -232,7 +233,12 @@ class Sets:
         return Ids(
             one.id
             for one in self.cache.files.values()
-            if one.layer in layers and not one.is_whiteout and one.id not in self.cache.hidden[key]
+            if not one.is_whiteout
+            and (
+                key in one.images
+                if one.images is not None
+                else one.layer in layers and one.id not in self.cache.hidden[key]
+            )
         )
 
     def held_by(self, key: int) -> Ids:
@@ -374,7 +380,8 @@ class Sets:
         if given == "ref":
             return Ids(self.cache.refs[key].target for key in found)
         if given == "file":
-            return Ids(self.cache.files[key].layer for key in found)
+            layers = (self.cache.files[key].layer for key in found)
+            return Ids(layer for layer in layers if layer is not None)
         if given == "link":
             return Ids(self.links[key].child for key in found)
         packages = {self.packages[key] for key in found}

@@ -1,5 +1,6 @@
 """Random caches as rows: small ones for laws, large ones for plans and timings."""
 
+import dataclasses
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -255,6 +256,32 @@ class Builder:
                     for one in cache.files.values()
                     if one.layer in layers and not one.is_whiteout and rng.random() < 0.2
                 }
+        for number in range(rng.randint(0, 3) if cache.hidden else 0):
+            self.place(-1 - number)
+
+    def place(self, key: int) -> None:
+        """Let some images show a file of a layer, or a directory, where no layer has it."""
+        rng, cache = self.rng, self.cache
+        images = frozenset(rng.sample(sorted(cache.hidden), rng.randint(1, len(cache.hidden))))
+        layers = {
+            link.child
+            for image in images
+            for link in cache.blobs[image].links
+            if link.role == "layer"
+        }
+        stored = [f for f in cache.files.values() if f.layer in layers and not f.is_whiteout]
+        path = rng.choice(PATHS)
+        if not stored or rng.random() < 0.3:
+            cache.files[key] = File(
+                id=key, layer=None, path=path, type="directory", bits=0o755, images=images
+            )
+            return
+        one = rng.choice([f for f in stored if f.images is None] or stored)
+        cache.files[key] = dataclasses.replace(
+            one, id=key, path=path, images=images, stored=one.stored or one.id
+        )
+        for image in images:
+            cache.hidden[image][one.id] = "moved"
 
     def file(self, key: int, layer: int) -> File:
         rng = self.rng

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 from cachedb.catalog import schema
 from cachedb.catalog.enums import Kind, Role, State
 from cachedb.catalog.files import file_tables
-from cachedb.catalog.files.file_codes import FileKind, HiddenBy
+from cachedb.catalog.files.file_codes import NAME_BITS, FileKind, HiddenBy
 from cachedb.packages import versions
 
 Platform = tuple[str, str, str]
@@ -85,7 +85,7 @@ class Ref:
 @dataclass(frozen=True)
 class File:
     id: int
-    layer: int
+    layer: int | None
     path: str
     type: str = "file"
     bits: int = 0o644
@@ -96,6 +96,10 @@ class File:
     """In seconds."""
     target: str | None = None
     sha256: bytes | None = None
+    images: frozenset[int] | None = None
+    """Of a file that only some images have at this path: these images."""
+    stored: int | None = None
+    """The file of a layer that it is there."""
 
     @property
     def name(self) -> str:
@@ -309,7 +313,10 @@ def _store_files(cache: Cache, connection: Connection) -> None:
     images = {key: number for number, key in enumerate(cache.hidden, 1)}
     folders = sorted({one.path.rpartition("/")[0] for one in cache.files.values()})
     directories = {folder: number for number, folder in enumerate(folders, 1)}
-    paths = {path: n for n, path in enumerate(sorted({f.path for f in cache.files.values()}), 1)}
+    paths = {
+        path: (directories[path.rpartition("/")[0]] << NAME_BITS) + n
+        for n, path in enumerate(sorted({f.path for f in cache.files.values()}))
+    }
     owned = sorted({(f.type, f.bits, f.uid, f.gid) for f in cache.files.values()})
     attributes = {one: number for number, one in enumerate(owned, 1)}
     digests = {key: cache.blobs[key].digest for key in (*layers, *images)}
@@ -320,7 +327,7 @@ def _store_files(cache: Cache, connection: Connection) -> None:
             {
                 "id": number,
                 "digest": digests[key],
-                "entries": sum(one.layer == key for one in cache.files.values()),
+                "entries": sum(f.layer == key and f.id > 0 for f in cache.files.values()),
             }
             for key, number in layers.items()
         ),
@@ -333,14 +340,7 @@ def _store_files(cache: Cache, connection: Connection) -> None:
     _insert(
         connection,
         file_tables.path,
-        (
-            {
-                "id": number,
-                "directory_id": directories[path.rpartition("/")[0]],
-                "name": path.rpartition("/")[2],
-            }
-            for path, number in paths.items()
-        ),
+        ({"id": number, "name": path.rpartition("/")[2]} for path, number in paths.items()),
     )
     _insert(
         connection,
@@ -368,10 +368,18 @@ def _store_files(cache: Cache, connection: Connection) -> None:
                 "attributes_id": attributes[one.type, one.bits, one.uid, one.gid],
                 "size": one.size,
                 "modified": one.modified,
-                "target": one.target,
                 "sha256": one.sha256,
             }
             for one in cache.files.values()
+        ),
+    )
+    _insert(
+        connection,
+        file_tables.link_target,
+        (
+            {"entry_id": one.id, "target": one.target}
+            for one in cache.files.values()
+            if one.target is not None
         ),
     )
     _insert(
@@ -386,6 +394,21 @@ def _store_files(cache: Cache, connection: Connection) -> None:
             {"image_id": images[key], "entry_id": one, "state": int(HiddenBy[state.upper()])}
             for key, states in cache.hidden.items()
             for one, state in states.items()
+        ),
+    )
+    placed = [one for one in cache.files.values() if one.images is not None]
+    _insert(
+        connection,
+        file_tables.placed_entry,
+        ({"entry_id": one.id, "stored_id": one.stored} for one in placed),
+    )
+    _insert(
+        connection,
+        file_tables.placement,
+        (
+            {"image_id": images[key], "entry_id": one.id}
+            for one in placed
+            for key in sorted(one.images or ())
         ),
     )
 

@@ -368,7 +368,10 @@ FROM platform;
 
 -- name: files.absent_images
 SELECT image.id FROM image WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest =
-image.digest AND blob.state = 1::INTEGER));
+image.digest AND blob.state = 1::INTEGER)) OR image.digest IN (SELECT blob.digest FROM blob
+JOIN link ON link.parent_id = blob.id AND link.role = 3::INTEGER JOIN blob AS of_image ON
+of_image.id = link.child_id WHERE blob.digest IN (SELECT image.digest FROM image) AND
+of_image.state != 1::INTEGER);
 
 -- name: files.absent_layers
 SELECT layer.id FROM layer WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest =
@@ -382,8 +385,8 @@ INSERT INTO attributes (kind, type, bits, mode, uid, gid) VALUES (%s::INTEGER, %
 INSERT INTO directory (id, path) VALUES (%s::BIGINT, %s::VARCHAR);
 
 -- name: files.add_entries
-INSERT INTO entry (id, path_id, attributes_id, size, modified, target, raw_target, sha256)
-VALUES (%s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s::VARCHAR, %s, %s);
+INSERT INTO entry (id, path_id, attributes_id, size, modified, sha256) VALUES (%s::BIGINT,
+%s::BIGINT, %s::BIGINT, %s::BIGINT, %s::BIGINT, %s);
 
 -- name: files.add_hidden
 INSERT INTO hidden (image_id, entry_id, state) VALUES (%s::BIGINT, %s::BIGINT, %s::INTEGER);
@@ -395,8 +398,23 @@ INSERT INTO image (digest) VALUES (%s::VARCHAR) RETURNING image.id;
 INSERT INTO layer (digest, entries, problem) VALUES (%s::VARCHAR, %s::INTEGER, %s::VARCHAR)
 RETURNING layer.id;
 
+-- name: files.add_linked
+INSERT INTO linked (image_id, entry_id, origin_id) VALUES (%s::BIGINT, %s::BIGINT, %s::BIGINT);
+
 -- name: files.add_paths
-INSERT INTO path (id, directory_id, name, raw) VALUES (%s::BIGINT, %s::BIGINT, %s::VARCHAR, %s);
+INSERT INTO path (id, name) VALUES (%s::BIGINT, %s::VARCHAR);
+
+-- name: files.add_placed
+INSERT INTO placed (entry_id, stored_id) VALUES (%s::BIGINT, %s::BIGINT);
+
+-- name: files.add_placements
+INSERT INTO placement (image_id, entry_id) VALUES (%s::BIGINT, %s::BIGINT);
+
+-- name: files.add_raw_paths
+INSERT INTO raw_path (path_id, raw) VALUES (%s::BIGINT, %s);
+
+-- name: files.add_targets
+INSERT INTO target (entry_id, target, raw) VALUES (%s::BIGINT, %s::VARCHAR, %s);
 
 -- name: files.add_xattrs
 INSERT INTO xattr (entry_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s);
@@ -430,15 +448,102 @@ json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 DELETE FROM layer WHERE layer.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
+-- name: files.delete_linked
+DELETE FROM linked WHERE linked.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: files.delete_placements
+DELETE FROM placement WHERE placement.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
+FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: files.delete_targets
+DELETE FROM target WHERE target.entry_id >= %(low)s::BIGINT AND target.entry_id <
+%(high)s::BIGINT;
+
 -- name: files.delete_unused_directories
-DELETE FROM directory WHERE NOT (EXISTS (SELECT 1 FROM path WHERE path.directory_id =
-directory.id));
+DELETE FROM directory WHERE NOT (EXISTS (SELECT 1 FROM path WHERE path.id >= (directory.id <<
+8) AND path.id < (directory.id + 1::BIGINT << 8)));
+
+-- name: files.delete_unused_entries
+DELETE FROM entry WHERE entry.id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placed WHERE
+placed.entry_id = entry.id));
 
 -- name: files.delete_unused_paths
 DELETE FROM path WHERE NOT (EXISTS (SELECT 1 FROM entry WHERE entry.path_id = path.id));
 
+-- name: files.delete_unused_placed
+DELETE FROM placed WHERE NOT (EXISTS (SELECT 1 FROM placement WHERE placement.entry_id =
+placed.entry_id));
+
+-- name: files.delete_unused_raw_paths
+DELETE FROM raw_path WHERE NOT (EXISTS (SELECT 1 FROM path WHERE path.id = raw_path.path_id));
+
+-- name: files.delete_unused_targets
+DELETE FROM target WHERE target.entry_id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placed
+WHERE placed.entry_id = target.entry_id));
+
+-- name: files.delete_unused_xattrs
+DELETE FROM xattr WHERE xattr.entry_id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placed WHERE
+placed.entry_id = xattr.entry_id));
+
 -- name: files.delete_xattrs
 DELETE FROM xattr WHERE xattr.entry_id >= %(low)s::BIGINT AND xattr.entry_id < %(high)s::BIGINT;
+
+-- name: files.differences
+WITH own_before AS (SELECT entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS
+attributes_id, entry.size AS size, entry.sha256 AS sha256 FROM (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(before_layers)s AS JSON)) AS anon_1) AS
+layer JOIN entry ON entry.id >= (layer.value << 21) AND entry.id < (layer.value + 1::BIGINT <<
+21) WHERE (entry.attributes_id NOT IN (SELECT attributes.id FROM attributes WHERE
+attributes.kind IN (8::INTEGER, 9::INTEGER))) AND NOT (EXISTS (SELECT 1 FROM hidden AS hidden_1
+WHERE hidden_1.image_id = %(before)s::BIGINT AND hidden_1.entry_id = entry.id)) UNION ALL
+SELECT entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS attributes_id,
+entry.size AS size, entry.sha256 AS sha256 FROM hidden JOIN entry ON entry.id = hidden.entry_id
+WHERE hidden.image_id = %(after)s::BIGINT AND (entry.id >> 21) IN (SELECT CAST(anon_2.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(shared)s AS JSON)) AS anon_2) AND NOT
+(EXISTS (SELECT 1 FROM hidden AS hidden_2 WHERE hidden_2.image_id = %(before)s::BIGINT AND
+hidden_2.entry_id = entry.id)) UNION ALL SELECT entry.id AS id, entry.path_id AS path_id,
+entry.attributes_id AS attributes_id, entry.size AS size, entry.sha256 AS sha256 FROM placement
+JOIN entry ON entry.id = placement.entry_id WHERE placement.image_id = %(before)s::BIGINT AND
+NOT (EXISTS (SELECT 1 FROM placement AS placement_1 WHERE placement_1.image_id =
+%(after)s::BIGINT AND placement_1.entry_id = placement.entry_id)) UNION ALL SELECT entry.id AS
+id, entry.path_id AS path_id, entry.attributes_id AS attributes_id, entry.size AS size,
+entry.sha256 AS sha256 FROM linked JOIN entry ON entry.id = linked.entry_id JOIN linked AS
+linked_1 ON linked_1.image_id = %(after)s::BIGINT AND linked_1.entry_id = linked.entry_id WHERE
+linked.image_id = %(before)s::BIGINT AND linked_1.origin_id != linked.origin_id), own_after AS
+(SELECT entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS attributes_id,
+entry.size AS size, entry.sha256 AS sha256 FROM (SELECT CAST(anon_3.value AS BIGINT) AS value
+FROM json_array_elements_text(CAST(%(after_layers)s AS JSON)) AS anon_3) AS layer JOIN entry ON
+entry.id >= (layer.value << 21) AND entry.id < (layer.value + 1::BIGINT << 21) WHERE
+(entry.attributes_id NOT IN (SELECT attributes.id FROM attributes WHERE attributes.kind IN
+(8::INTEGER, 9::INTEGER))) AND NOT (EXISTS (SELECT 1 FROM hidden AS hidden_3 WHERE
+hidden_3.image_id = %(after)s::BIGINT AND hidden_3.entry_id = entry.id)) UNION ALL SELECT
+entry.id AS id, entry.path_id AS path_id, entry.attributes_id AS attributes_id, entry.size AS
+size, entry.sha256 AS sha256 FROM hidden JOIN entry ON entry.id = hidden.entry_id WHERE
+hidden.image_id = %(before)s::BIGINT AND (entry.id >> 21) IN (SELECT CAST(anon_4.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(shared)s AS JSON)) AS anon_4) AND NOT
+(EXISTS (SELECT 1 FROM hidden AS hidden_4 WHERE hidden_4.image_id = %(after)s::BIGINT AND
+hidden_4.entry_id = entry.id)) UNION ALL SELECT entry.id AS id, entry.path_id AS path_id,
+entry.attributes_id AS attributes_id, entry.size AS size, entry.sha256 AS sha256 FROM placement
+JOIN entry ON entry.id = placement.entry_id WHERE placement.image_id = %(after)s::BIGINT AND
+NOT (EXISTS (SELECT 1 FROM placement AS placement_2 WHERE placement_2.image_id =
+%(before)s::BIGINT AND placement_2.entry_id = placement.entry_id)) UNION ALL SELECT entry.id AS
+id, entry.path_id AS path_id, entry.attributes_id AS attributes_id, entry.size AS size,
+entry.sha256 AS sha256 FROM linked JOIN entry ON entry.id = linked.entry_id JOIN linked AS
+linked_2 ON linked_2.image_id = %(before)s::BIGINT AND linked_2.entry_id = linked.entry_id
+WHERE linked.image_id = %(after)s::BIGINT AND linked_2.origin_id != linked.origin_id) SELECT
+own_before.id AS before_id, own_after.id AS after_id FROM own_before LEFT OUTER JOIN own_after
+ON own_after.path_id = own_before.path_id WHERE own_after.id IS NULL OR
+own_before.attributes_id != own_after.attributes_id OR own_before.size != own_after.size OR
+own_before.sha256 IS DISTINCT FROM own_after.sha256 OR own_before.attributes_id IN (SELECT
+attributes.id FROM attributes WHERE attributes.kind IN (2::INTEGER)) OR
+own_before.attributes_id IN (SELECT attributes.id FROM attributes WHERE attributes.kind IN
+(3::INTEGER, 4::INTEGER, 5::INTEGER)) AND (SELECT target.target FROM target WHERE
+target.entry_id = own_before.id) IS DISTINCT FROM (SELECT target.target FROM target WHERE
+target.entry_id = own_after.id) OR (EXISTS (SELECT 1 FROM xattr WHERE xattr.entry_id =
+own_before.id)) OR (EXISTS (SELECT 1 FROM xattr WHERE xattr.entry_id = own_after.id)) UNION ALL
+SELECT NULL AS before_id, own_after.id AS after_id FROM own_after LEFT OUTER JOIN own_before ON
+own_before.path_id = own_after.path_id WHERE own_before.id IS NULL;
 
 -- name: files.directories
 SELECT directory.id, directory.path FROM directory WHERE directory.path IN (SELECT
@@ -446,11 +551,16 @@ CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(paths)s
 anon_1) ORDER BY directory.id;
 
 -- name: files.entries
-SELECT entry.id, directory.path AS directory, path.name, path.raw, attributes.kind,
-attributes.bits, attributes.uid, attributes.gid, entry.size, entry.modified, entry.target,
-entry.raw_target, entry.sha256 FROM entry JOIN path ON path.id = entry.path_id JOIN directory
-ON directory.id = path.directory_id JOIN attributes ON attributes.id = entry.attributes_id
-WHERE entry.id >= %(low)s::BIGINT AND entry.id < %(high)s::BIGINT ORDER BY entry.id;
+SELECT entry.id, directory.path AS directory, path.name, raw_path.raw, attributes.kind,
+attributes.bits, attributes.uid, attributes.gid, entry.size, entry.modified, target.target,
+target.raw AS raw_target, entry.sha256 FROM entry JOIN path ON path.id = entry.path_id JOIN
+directory ON directory.id = (entry.path_id >> 8) JOIN attributes ON attributes.id =
+entry.attributes_id LEFT OUTER JOIN raw_path ON raw_path.path_id = entry.path_id LEFT OUTER
+JOIN target ON target.entry_id = entry.id WHERE entry.id >= %(low)s::BIGINT AND entry.id <
+%(high)s::BIGINT ORDER BY entry.id;
+
+-- name: files.image
+SELECT image.id, image.digest FROM image WHERE image.digest = %(digest)s::VARCHAR;
 
 -- name: files.images
 SELECT image.digest FROM image ORDER BY image.id;
@@ -458,8 +568,8 @@ SELECT image.digest FROM image ORDER BY image.id;
 -- name: files.last_directory
 SELECT max(directory.id) AS max_1 FROM directory;
 
--- name: files.last_path
-SELECT max(path.id) AS max_1 FROM path;
+-- name: files.last_placed
+SELECT min(placed.entry_id) AS min_1 FROM placed;
 
 -- name: files.layer
 SELECT layer.id, layer.digest, layer.entries, layer.problem FROM layer WHERE layer.digest =
@@ -468,10 +578,42 @@ SELECT layer.id, layer.digest, layer.entries, layer.problem FROM layer WHERE lay
 -- name: files.layers
 SELECT layer.id, layer.digest, layer.entries, layer.problem FROM layer ORDER BY layer.id;
 
+-- name: files.linked
+SELECT linked.entry_id, linked.origin_id FROM linked WHERE linked.image_id = %(image)s::BIGINT
+AND linked.entry_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY linked.entry_id;
+
 -- name: files.paths
-SELECT path.id, path.directory_id, path.name, path.raw FROM path WHERE path.directory_id IN
-(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS
-JSON)) AS anon_1) ORDER BY path.id;
+SELECT path.id, path.name, raw_path.raw FROM (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AS wanted JOIN path ON path.id >=
+(wanted.value << 8) AND path.id < (wanted.value + 1::BIGINT << 8) LEFT OUTER JOIN raw_path ON
+raw_path.path_id = path.id ORDER BY path.id;
+
+-- name: files.placed
+SELECT entry.id, entry.path_id, placed.stored_id FROM entry JOIN placed ON placed.entry_id =
+entry.id WHERE entry.path_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND entry.id < 0::BIGINT ORDER BY
+entry.id;
+
+-- name: files.some_entries
+SELECT entry.id, directory.path AS directory, path.name, raw_path.raw, attributes.kind,
+attributes.bits, attributes.uid, attributes.gid, entry.size, entry.modified, target.target,
+target.raw AS raw_target, entry.sha256 FROM entry JOIN path ON path.id = entry.path_id JOIN
+directory ON directory.id = (entry.path_id >> 8) JOIN attributes ON attributes.id =
+entry.attributes_id LEFT OUTER JOIN raw_path ON raw_path.path_id = entry.path_id LEFT OUTER
+JOIN target ON target.entry_id = entry.id WHERE entry.id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY
+entry.id;
+
+-- name: files.some_xattrs
+SELECT xattr.entry_id, xattr.key, xattr.value FROM xattr WHERE xattr.entry_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS
+anon_1) ORDER BY xattr.entry_id, xattr.key;
+
+-- name: files.stored
+SELECT entry.id, entry.path_id, placed.stored_id FROM entry JOIN placed ON placed.entry_id =
+entry.id WHERE entry.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY entry.id;
 
 -- name: files.xattrs
 SELECT xattr.entry_id, xattr.key, xattr.value FROM xattr WHERE xattr.entry_id >=

@@ -13,8 +13,8 @@ pk_directory PRIMARY KEY (id) );
 
 -- table: entry
 CREATE TABLE entry ( id BIGSERIAL NOT NULL, path_id BIGINT NOT NULL, attributes_id BIGINT NOT
-NULL, size BIGINT NOT NULL, modified BIGINT NOT NULL, target TEXT COLLATE "C", raw_target
-BYTEA, sha256 BYTEA, CONSTRAINT pk_entry PRIMARY KEY (id) );
+NULL, size BIGINT NOT NULL, modified BIGINT NOT NULL, sha256 BYTEA, CONSTRAINT pk_entry PRIMARY
+KEY (id) );
 
 -- index: ix_files_entry_path_id
 CREATE INDEX ix_files_entry_path_id ON entry (path_id);
@@ -35,12 +35,32 @@ CREATE TABLE layer ( id BIGSERIAL NOT NULL, digest TEXT COLLATE "C" NOT NULL, en
 NOT NULL, problem TEXT COLLATE "C", CONSTRAINT pk_layer PRIMARY KEY (id), CONSTRAINT
 uq_layer_digest UNIQUE (digest) );
 
--- table: path
-CREATE TABLE path ( id BIGSERIAL NOT NULL, directory_id BIGINT NOT NULL, name TEXT COLLATE "C"
-NOT NULL, raw BYTEA, CONSTRAINT pk_path PRIMARY KEY (id) );
+-- table: linked
+CREATE TABLE linked ( image_id BIGINT NOT NULL, entry_id BIGINT NOT NULL, origin_id BIGINT NOT
+NULL, CONSTRAINT pk_linked PRIMARY KEY (image_id, entry_id) );
 
--- index: ix_files_path_directory_id
-CREATE INDEX ix_files_path_directory_id ON path (directory_id);
+-- table: path
+CREATE TABLE path ( id BIGSERIAL NOT NULL, name TEXT COLLATE "C" NOT NULL, CONSTRAINT pk_path
+PRIMARY KEY (id) );
+
+-- table: placed
+CREATE TABLE placed ( entry_id BIGSERIAL NOT NULL, stored_id BIGINT, CONSTRAINT pk_placed
+PRIMARY KEY (entry_id) );
+
+-- table: placement
+CREATE TABLE placement ( image_id BIGINT NOT NULL, entry_id BIGINT NOT NULL, CONSTRAINT
+pk_placement PRIMARY KEY (image_id, entry_id) );
+
+-- index: ix_files_placement_entry_id
+CREATE INDEX ix_files_placement_entry_id ON placement (entry_id);
+
+-- table: raw_path
+CREATE TABLE raw_path ( path_id BIGSERIAL NOT NULL, raw BYTEA NOT NULL, CONSTRAINT pk_raw_path
+PRIMARY KEY (path_id) );
+
+-- table: target
+CREATE TABLE target ( entry_id BIGSERIAL NOT NULL, target TEXT COLLATE "C" NOT NULL, raw BYTEA,
+CONSTRAINT pk_target PRIMARY KEY (entry_id) );
 
 -- table: xattr
 CREATE TABLE xattr ( entry_id BIGINT NOT NULL, key TEXT COLLATE "C" NOT NULL, value BYTEA NOT

@@ -351,7 +351,10 @@ FROM platform;
 
 -- name: files.absent_images
 SELECT files.image.id FROM files.image WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest
-= files.image.digest AND blob.state = 1));
+= files.image.digest AND blob.state = 1)) OR files.image.digest IN (SELECT blob.digest FROM
+blob JOIN link ON link.parent_id = blob.id AND link.role = 3 JOIN blob AS of_image ON
+of_image.id = link.child_id WHERE blob.digest IN (SELECT files.image.digest FROM files.image)
+AND of_image.state != 1);
 
 -- name: files.absent_layers
 SELECT files.layer.id FROM files.layer WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest
@@ -364,8 +367,8 @@ INSERT INTO files.attributes (kind, type, bits, mode, uid, gid) VALUES (?, ?, ?,
 INSERT INTO files.directory (id, path) VALUES (?, ?);
 
 -- name: files.add_entries
-INSERT INTO files.entry (id, path_id, attributes_id, size, modified, target, raw_target,
-sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO files.entry (id, path_id, attributes_id, size, modified, sha256) VALUES (?, ?, ?,
+?, ?, ?);
 
 -- name: files.add_hidden
 INSERT INTO files.hidden (image_id, entry_id, state) VALUES (?, ?, ?);
@@ -376,8 +379,23 @@ INSERT INTO files.image (digest) VALUES (?);
 -- name: files.add_layer
 INSERT INTO files.layer (digest, entries, problem) VALUES (?, ?, ?);
 
+-- name: files.add_linked
+INSERT INTO files.linked (image_id, entry_id, origin_id) VALUES (?, ?, ?);
+
 -- name: files.add_paths
-INSERT INTO files.path (id, directory_id, name, raw) VALUES (?, ?, ?, ?);
+INSERT INTO files.path (id, name) VALUES (?, ?);
+
+-- name: files.add_placed
+INSERT INTO files.placed (entry_id, stored_id) VALUES (?, ?);
+
+-- name: files.add_placements
+INSERT INTO files.placement (image_id, entry_id) VALUES (?, ?);
+
+-- name: files.add_raw_paths
+INSERT INTO files.raw_path (path_id, raw) VALUES (?, ?);
+
+-- name: files.add_targets
+INSERT INTO files.target (entry_id, target, raw) VALUES (?, ?, ?);
 
 -- name: files.add_xattrs
 INSERT INTO files.xattr (entry_id, "key", value) VALUES (?, ?, ?);
@@ -411,16 +429,107 @@ FROM json_each(:ids) AS anon_1);
 DELETE FROM files.layer WHERE files.layer.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
 FROM json_each(:ids) AS anon_1);
 
+-- name: files.delete_linked
+DELETE FROM files.linked WHERE files.linked.image_id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:ids) AS anon_1);
+
+-- name: files.delete_placements
+DELETE FROM files.placement WHERE files.placement.image_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1);
+
+-- name: files.delete_targets
+DELETE FROM files.target WHERE files.target.entry_id >= :low AND files.target.entry_id < :high;
+
 -- name: files.delete_unused_directories
-DELETE FROM files.directory WHERE NOT (EXISTS (SELECT 1 FROM files.path WHERE
-files.path.directory_id = files.directory.id));
+DELETE FROM files.directory WHERE NOT (EXISTS (SELECT 1 FROM files.path WHERE files.path.id >=
+(files.directory.id << 8) AND files.path.id < (files.directory.id + 1 << 8)));
+
+-- name: files.delete_unused_entries
+DELETE FROM files.entry WHERE files.entry.id < 0 AND NOT (EXISTS (SELECT 1 FROM files.placed
+WHERE files.placed.entry_id = files.entry.id));
 
 -- name: files.delete_unused_paths
 DELETE FROM files.path WHERE NOT (EXISTS (SELECT 1 FROM files.entry WHERE files.entry.path_id =
 files.path.id));
 
+-- name: files.delete_unused_placed
+DELETE FROM files.placed WHERE NOT (EXISTS (SELECT 1 FROM files.placement WHERE
+files.placement.entry_id = files.placed.entry_id));
+
+-- name: files.delete_unused_raw_paths
+DELETE FROM files.raw_path WHERE NOT (EXISTS (SELECT 1 FROM files.path WHERE files.path.id =
+files.raw_path.path_id));
+
+-- name: files.delete_unused_targets
+DELETE FROM files.target WHERE files.target.entry_id < 0 AND NOT (EXISTS (SELECT 1 FROM
+files.placed WHERE files.placed.entry_id = files.target.entry_id));
+
+-- name: files.delete_unused_xattrs
+DELETE FROM files.xattr WHERE files.xattr.entry_id < 0 AND NOT (EXISTS (SELECT 1 FROM
+files.placed WHERE files.placed.entry_id = files.xattr.entry_id));
+
 -- name: files.delete_xattrs
 DELETE FROM files.xattr WHERE files.xattr.entry_id >= :low AND files.xattr.entry_id < :high;
+
+-- name: files.differences
+WITH own_before AS (SELECT files.entry.id AS id, files.entry.path_id AS path_id,
+files.entry.attributes_id AS attributes_id, files.entry.size AS size, files.entry.sha256 AS
+sha256 FROM (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:before_layers) AS
+anon_1) AS layer JOIN files.entry ON files.entry.id >= (layer.value << 21) AND files.entry.id <
+(layer.value + 1 << 21) WHERE (files.entry.attributes_id NOT IN (SELECT files.attributes.id
+FROM files.attributes WHERE files.attributes.kind IN (8, 9))) AND NOT (EXISTS (SELECT 1 FROM
+files.hidden AS hidden_1 WHERE hidden_1.image_id = :before AND hidden_1.entry_id =
+files.entry.id)) UNION ALL SELECT files.entry.id AS id, files.entry.path_id AS path_id,
+files.entry.attributes_id AS attributes_id, files.entry.size AS size, files.entry.sha256 AS
+sha256 FROM files.hidden JOIN files.entry ON files.entry.id = files.hidden.entry_id WHERE
+files.hidden.image_id = :after AND (files.entry.id >> 21) IN (SELECT CAST(anon_2.value AS
+BIGINT) AS value FROM json_each(:shared) AS anon_2) AND NOT (EXISTS (SELECT 1 FROM files.hidden
+AS hidden_2 WHERE hidden_2.image_id = :before AND hidden_2.entry_id = files.entry.id)) UNION
+ALL SELECT files.entry.id AS id, files.entry.path_id AS path_id, files.entry.attributes_id AS
+attributes_id, files.entry.size AS size, files.entry.sha256 AS sha256 FROM files.placement JOIN
+files.entry ON files.entry.id = files.placement.entry_id WHERE files.placement.image_id =
+:before AND NOT (EXISTS (SELECT 1 FROM files.placement AS placement_1 WHERE
+placement_1.image_id = :after AND placement_1.entry_id = files.placement.entry_id)) UNION ALL
+SELECT files.entry.id AS id, files.entry.path_id AS path_id, files.entry.attributes_id AS
+attributes_id, files.entry.size AS size, files.entry.sha256 AS sha256 FROM files.linked JOIN
+files.entry ON files.entry.id = files.linked.entry_id JOIN files.linked AS linked_1 ON
+linked_1.image_id = :after AND linked_1.entry_id = files.linked.entry_id WHERE
+files.linked.image_id = :before AND linked_1.origin_id != files.linked.origin_id), own_after AS
+(SELECT files.entry.id AS id, files.entry.path_id AS path_id, files.entry.attributes_id AS
+attributes_id, files.entry.size AS size, files.entry.sha256 AS sha256 FROM (SELECT
+CAST(anon_3.value AS BIGINT) AS value FROM json_each(:after_layers) AS anon_3) AS layer JOIN
+files.entry ON files.entry.id >= (layer.value << 21) AND files.entry.id < (layer.value + 1 <<
+21) WHERE (files.entry.attributes_id NOT IN (SELECT files.attributes.id FROM files.attributes
+WHERE files.attributes.kind IN (8, 9))) AND NOT (EXISTS (SELECT 1 FROM files.hidden AS hidden_3
+WHERE hidden_3.image_id = :after AND hidden_3.entry_id = files.entry.id)) UNION ALL SELECT
+files.entry.id AS id, files.entry.path_id AS path_id, files.entry.attributes_id AS
+attributes_id, files.entry.size AS size, files.entry.sha256 AS sha256 FROM files.hidden JOIN
+files.entry ON files.entry.id = files.hidden.entry_id WHERE files.hidden.image_id = :before AND
+(files.entry.id >> 21) IN (SELECT CAST(anon_4.value AS BIGINT) AS value FROM json_each(:shared)
+AS anon_4) AND NOT (EXISTS (SELECT 1 FROM files.hidden AS hidden_4 WHERE hidden_4.image_id =
+:after AND hidden_4.entry_id = files.entry.id)) UNION ALL SELECT files.entry.id AS id,
+files.entry.path_id AS path_id, files.entry.attributes_id AS attributes_id, files.entry.size AS
+size, files.entry.sha256 AS sha256 FROM files.placement JOIN files.entry ON files.entry.id =
+files.placement.entry_id WHERE files.placement.image_id = :after AND NOT (EXISTS (SELECT 1 FROM
+files.placement AS placement_2 WHERE placement_2.image_id = :before AND placement_2.entry_id =
+files.placement.entry_id)) UNION ALL SELECT files.entry.id AS id, files.entry.path_id AS
+path_id, files.entry.attributes_id AS attributes_id, files.entry.size AS size,
+files.entry.sha256 AS sha256 FROM files.linked JOIN files.entry ON files.entry.id =
+files.linked.entry_id JOIN files.linked AS linked_2 ON linked_2.image_id = :before AND
+linked_2.entry_id = files.linked.entry_id WHERE files.linked.image_id = :after AND
+linked_2.origin_id != files.linked.origin_id) SELECT own_before.id AS before_id, own_after.id
+AS after_id FROM own_before LEFT OUTER JOIN own_after ON own_after.path_id = own_before.path_id
+WHERE own_after.id IS NULL OR own_before.attributes_id != own_after.attributes_id OR
+own_before.size != own_after.size OR own_before.sha256 IS NOT own_after.sha256 OR
+own_before.attributes_id IN (SELECT files.attributes.id FROM files.attributes WHERE
+files.attributes.kind IN (2)) OR own_before.attributes_id IN (SELECT files.attributes.id FROM
+files.attributes WHERE files.attributes.kind IN (3, 4, 5)) AND (SELECT files.target.target FROM
+files.target WHERE files.target.entry_id = own_before.id) IS NOT (SELECT files.target.target
+FROM files.target WHERE files.target.entry_id = own_after.id) OR (EXISTS (SELECT 1 FROM
+files.xattr WHERE files.xattr.entry_id = own_before.id)) OR (EXISTS (SELECT 1 FROM files.xattr
+WHERE files.xattr.entry_id = own_after.id)) UNION ALL SELECT NULL AS before_id, own_after.id AS
+after_id FROM own_after LEFT OUTER JOIN own_before ON own_before.path_id = own_after.path_id
+WHERE own_before.id IS NULL;
 
 -- name: files.directories
 SELECT files.directory.id, files.directory.path FROM files.directory WHERE files.directory.path
@@ -428,13 +537,18 @@ IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:paths) AS anon_1)
 files.directory.id;
 
 -- name: files.entries
-SELECT files.entry.id, files.directory.path AS directory, files.path.name, files.path.raw,
+SELECT files.entry.id, files.directory.path AS directory, files.path.name, files.raw_path.raw,
 files.attributes.kind, files.attributes.bits, files.attributes.uid, files.attributes.gid,
-files.entry.size, files.entry.modified, files.entry.target, files.entry.raw_target,
+files.entry.size, files.entry.modified, files.target.target, files.target.raw AS raw_target,
 files.entry.sha256 FROM files.entry JOIN files.path ON files.path.id = files.entry.path_id JOIN
-files.directory ON files.directory.id = files.path.directory_id JOIN files.attributes ON
-files.attributes.id = files.entry.attributes_id WHERE files.entry.id >= :low AND files.entry.id
-< :high ORDER BY files.entry.id;
+files.directory ON files.directory.id = (files.entry.path_id >> 8) JOIN files.attributes ON
+files.attributes.id = files.entry.attributes_id LEFT OUTER JOIN files.raw_path ON
+files.raw_path.path_id = files.entry.path_id LEFT OUTER JOIN files.target ON
+files.target.entry_id = files.entry.id WHERE files.entry.id >= :low AND files.entry.id < :high
+ORDER BY files.entry.id;
+
+-- name: files.image
+SELECT files.image.id, files.image.digest FROM files.image WHERE files.image.digest = :digest;
 
 -- name: files.images
 SELECT files.image.digest FROM files.image ORDER BY files.image.id;
@@ -442,8 +556,8 @@ SELECT files.image.digest FROM files.image ORDER BY files.image.id;
 -- name: files.last_directory
 SELECT max(files.directory.id) AS max_1 FROM files.directory;
 
--- name: files.last_path
-SELECT max(files.path.id) AS max_1 FROM files.path;
+-- name: files.last_placed
+SELECT min(files.placed.entry_id) AS min_1 FROM files.placed;
 
 -- name: files.layer
 SELECT files.layer.id, files.layer.digest, files.layer.entries, files.layer.problem FROM
@@ -453,10 +567,43 @@ files.layer WHERE files.layer.digest = :digest;
 SELECT files.layer.id, files.layer.digest, files.layer.entries, files.layer.problem FROM
 files.layer ORDER BY files.layer.id;
 
+-- name: files.linked
+SELECT files.linked.entry_id, files.linked.origin_id FROM files.linked WHERE
+files.linked.image_id = :image AND files.linked.entry_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1) ORDER BY files.linked.entry_id;
+
 -- name: files.paths
-SELECT files.path.id, files.path.directory_id, files.path.name, files.path.raw FROM files.path
-WHERE files.path.directory_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_each(:ids) AS anon_1) ORDER BY files.path.id;
+SELECT files.path.id, files.path.name, files.raw_path.raw FROM (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1) AS wanted JOIN files.path ON files.path.id >=
+(wanted.value << 8) AND files.path.id < (wanted.value + 1 << 8) LEFT OUTER JOIN files.raw_path
+ON files.raw_path.path_id = files.path.id ORDER BY files.path.id;
+
+-- name: files.placed
+SELECT files.entry.id, files.entry.path_id, files.placed.stored_id FROM files.entry JOIN
+files.placed ON files.placed.entry_id = files.entry.id WHERE files.entry.path_id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) AND files.entry.id < 0
+ORDER BY files.entry.id;
+
+-- name: files.some_entries
+SELECT files.entry.id, files.directory.path AS directory, files.path.name, files.raw_path.raw,
+files.attributes.kind, files.attributes.bits, files.attributes.uid, files.attributes.gid,
+files.entry.size, files.entry.modified, files.target.target, files.target.raw AS raw_target,
+files.entry.sha256 FROM files.entry JOIN files.path ON files.path.id = files.entry.path_id JOIN
+files.directory ON files.directory.id = (files.entry.path_id >> 8) JOIN files.attributes ON
+files.attributes.id = files.entry.attributes_id LEFT OUTER JOIN files.raw_path ON
+files.raw_path.path_id = files.entry.path_id LEFT OUTER JOIN files.target ON
+files.target.entry_id = files.entry.id WHERE files.entry.id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1) ORDER BY files.entry.id;
+
+-- name: files.some_xattrs
+SELECT files.xattr.entry_id, files.xattr."key", files.xattr.value FROM files.xattr WHERE
+files.xattr.entry_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS
+anon_1) ORDER BY files.xattr.entry_id, files.xattr."key";
+
+-- name: files.stored
+SELECT files.entry.id, files.entry.path_id, files.placed.stored_id FROM files.entry JOIN
+files.placed ON files.placed.entry_id = files.entry.id WHERE files.entry.id IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) ORDER BY files.entry.id;
 
 -- name: files.xattrs
 SELECT files.xattr.entry_id, files.xattr."key", files.xattr.value FROM files.xattr WHERE

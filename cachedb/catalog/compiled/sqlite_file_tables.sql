@@ -13,8 +13,8 @@ PRIMARY KEY (id) ) STRICT;
 
 -- table: entry
 CREATE TABLE files.entry ( id INTEGER NOT NULL, path_id INTEGER NOT NULL, attributes_id INTEGER
-NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, target TEXT, raw_target BLOB,
-sha256 BLOB, CONSTRAINT pk_entry PRIMARY KEY (id) ) STRICT;
+NOT NULL, size INTEGER NOT NULL, modified INTEGER NOT NULL, sha256 BLOB, CONSTRAINT pk_entry
+PRIMARY KEY (id) ) STRICT;
 
 -- index: ix_files_entry_path_id
 CREATE INDEX files.ix_files_entry_path_id ON entry (path_id);
@@ -35,12 +35,32 @@ CREATE TABLE files.layer ( id INTEGER NOT NULL, digest TEXT NOT NULL, entries IN
 problem TEXT, CONSTRAINT pk_layer PRIMARY KEY (id), CONSTRAINT uq_layer_digest UNIQUE (digest)
 ) STRICT;
 
--- table: path
-CREATE TABLE files.path ( id INTEGER NOT NULL, directory_id INTEGER NOT NULL, name TEXT NOT
-NULL, raw BLOB, CONSTRAINT pk_path PRIMARY KEY (id) ) STRICT;
+-- table: linked
+CREATE TABLE files.linked ( image_id INTEGER NOT NULL, entry_id INTEGER NOT NULL, origin_id
+INTEGER NOT NULL, CONSTRAINT pk_linked PRIMARY KEY (image_id, entry_id) ) WITHOUT ROWID, STRICT;
 
--- index: ix_files_path_directory_id
-CREATE INDEX files.ix_files_path_directory_id ON path (directory_id);
+-- table: path
+CREATE TABLE files.path ( id INTEGER NOT NULL, name TEXT NOT NULL, CONSTRAINT pk_path PRIMARY
+KEY (id) ) STRICT;
+
+-- table: placed
+CREATE TABLE files.placed ( entry_id INTEGER NOT NULL, stored_id INTEGER, CONSTRAINT pk_placed
+PRIMARY KEY (entry_id) ) STRICT;
+
+-- table: placement
+CREATE TABLE files.placement ( image_id INTEGER NOT NULL, entry_id INTEGER NOT NULL, CONSTRAINT
+pk_placement PRIMARY KEY (image_id, entry_id) ) WITHOUT ROWID, STRICT;
+
+-- index: ix_files_placement_entry_id
+CREATE INDEX files.ix_files_placement_entry_id ON placement (entry_id);
+
+-- table: raw_path
+CREATE TABLE files.raw_path ( path_id INTEGER NOT NULL, raw BLOB NOT NULL, CONSTRAINT
+pk_raw_path PRIMARY KEY (path_id) ) STRICT;
+
+-- table: target
+CREATE TABLE files.target ( entry_id INTEGER NOT NULL, target TEXT NOT NULL, raw BLOB,
+CONSTRAINT pk_target PRIMARY KEY (entry_id) ) STRICT;
 
 -- table: xattr
 CREATE TABLE files.xattr ( entry_id INTEGER NOT NULL, "key" TEXT NOT NULL, value BLOB NOT NULL,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-FILES_VERSION = 1
+FILES_VERSION = 2
 """The `user_version` of an index of files of this version."""
 ENTRY_BITS = 21
 """Bits of the id of an entry that hold its place in the layer."""
 MOST_ENTRIES = 1 << ENTRY_BITS
 """Entries of one layer that the index can hold."""
+NAME_BITS = 8
+"""Bits of the id of a path that hold its place in its row of `directory`."""
+NAMES_OF_ROW = 1 << NAME_BITS
+"""Paths of one row of `directory`; a directory with more has several rows."""
 
 
 class FileKind(IntEnum):
@@ -33,5 +37,5 @@ class HiddenBy(IntEnum):
 
     OVERWRITTEN = 1
     DELETED = 2
-    APPLIED = 3
-    """A whiteout, which hides other entries and is not a file."""
+    MOVED = 3
+    """Its path leads through a symlink of a lower layer: it is placed elsewhere."""

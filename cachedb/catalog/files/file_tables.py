@@ -2,10 +2,18 @@
 
 An *entry* is a member of a layer. Its id is the id of the layer times 2^21 plus its place in the
 layer, so that the entries of a layer are one range of ids and need no index for it. Paths are
-stored once for all layers: a *directory* with its whole path, and a *path* in it.
+stored once for all layers: a *directory* with its whole path, and a *path* in it. The id of a path
+is the id of its directory times 2^8 plus its place in it, so that the paths of a directory are a
+range as well; a directory of more than 256 paths has several rows.
+
+What few entries have (targets, extended attributes, bytes that are not UTF-8) is in tables of its
+own: a column costs a byte in every row.
 
 An image is *shown* when its visible files are known: then `hidden` has the entries of its layers
-that no container of it sees. Most entries are visible, so that only the exceptions are stored.
+that no container of it sees where their layer has them. Most entries are visible, so that only the
+exceptions are stored. A *placed* entry, with a negative id, is one that a container sees and no
+layer has there: one whose path leads through a symlink of a lower layer, at the path that this
+leads to, and a directory that is only implied by what is in it.
 
 No column refers to rows of the catalog: layers and images are identified by digest, and survive a
 rebuild of the catalog. SQLite holds the schema in a file of its own, so that the catalog stays
@@ -49,7 +57,10 @@ indexed_layer = Table("layer", metadata, IndexedLayerColumns, sqlite_strict=True
 
 
 class DirectoryColumns(TypedColumns):
-    """A directory; the path begins with a slash and ends with none, '' is the root."""
+    """A directory; the path begins with a slash and ends with none, '' is the root.
+
+    Several rows have the same path if the directory has more paths than the ids of one row.
+    """
 
     id = Column(_INT64, primary_key=True)
     path: Named[str] = Column(Text, nullable=False)
@@ -62,14 +73,21 @@ class PathColumns(TypedColumns):
     """A path: a name in a directory; '' in '' is the root."""
 
     id = Column(_INT64, primary_key=True)
-    directory_id: Named[int] = Column(_INT64, nullable=False)
     name: Named[str] = Column(Text, nullable=False)
-    raw: Named[bytes | None] = Column(LargeBinary)
-    """The whole path if it is not UTF-8; the name then has U+FFFD for every such byte."""
+    """With U+FFFD for every byte that is not UTF-8."""
 
 
 path = Table("path", metadata, PathColumns, sqlite_strict=True)
-Index("ix_files_path_directory_id", path.c.directory_id)
+
+
+class RawPathColumns(TypedColumns):
+    """The bytes of a path that is not UTF-8."""
+
+    path_id: Named[int] = Column(_INT64, primary_key=True)
+    raw: Named[bytes] = Column(LargeBinary, nullable=False)
+
+
+raw_path = Table("raw_path", metadata, RawPathColumns, sqlite_strict=True)
 
 
 class AttributesColumns(TypedColumns):
@@ -106,16 +124,24 @@ class EntryColumns(TypedColumns):
     size: Named[int] = Column(_INT64, nullable=False)
     modified: Named[int] = Column(_INT64, nullable=False)
     """Seconds since 1970."""
-    target: Named[str | None] = Column(Text)
-    """Of a link; of a device its numbers, as 8:0."""
-    raw_target: Named[bytes | None] = Column(LargeBinary)
-    """The target if it is not UTF-8."""
     sha256: Named[bytes | None] = Column(LargeBinary)
     """Of the content of a regular file."""
 
 
 entry = Table("entry", metadata, EntryColumns, sqlite_strict=True)
 Index("ix_files_entry_path_id", entry.c.path_id)
+
+
+class LinkTargetColumns(TypedColumns):
+    """What a link leads to; of a device its numbers, as 8:0."""
+
+    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    target: Named[str] = Column(Text, nullable=False)
+    raw: Named[bytes | None] = Column(LargeBinary)
+    """The target if it is not UTF-8."""
+
+
+link_target = Table("target", metadata, LinkTargetColumns, sqlite_strict=True)
 
 
 class EntryXattrColumns(TypedColumns):
@@ -142,7 +168,7 @@ shown_image = Table("image", metadata, ShownImageColumns, sqlite_strict=True)
 
 
 class HiddenColumns(TypedColumns):
-    """An entry that no container of an image sees."""
+    """An entry that no container of an image sees at its path."""
 
     image_id: Named[int] = Column(_INT64, primary_key=True)
     entry_id: Named[int] = Column(_INT64, primary_key=True)
@@ -152,3 +178,38 @@ class HiddenColumns(TypedColumns):
 
 hidden = Table("hidden", metadata, HiddenColumns, sqlite_with_rowid=False, sqlite_strict=True)
 Index("ix_files_hidden_entry_id", hidden.c.entry_id)
+
+
+class PlacedEntryColumns(TypedColumns):
+    """An entry that is in no layer, and the one of a layer that it is, unless it is implied."""
+
+    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    """Below 0."""
+    stored_id: Named[int | None] = Column(_INT64)
+
+
+placed_entry = Table("placed", metadata, PlacedEntryColumns, sqlite_strict=True)
+
+
+class PlacementColumns(TypedColumns):
+    """A placed entry that the containers of an image see."""
+
+    image_id: Named[int] = Column(_INT64, primary_key=True)
+    entry_id: Named[int] = Column(_INT64, primary_key=True)
+
+
+placement = Table(
+    "placement", metadata, PlacementColumns, sqlite_with_rowid=False, sqlite_strict=True
+)
+Index("ix_files_placement_entry_id", placement.c.entry_id)
+
+
+class LinkedColumns(TypedColumns):
+    """A hard link that the containers of an image see, and the entry that has its content."""
+
+    image_id: Named[int] = Column(_INT64, primary_key=True)
+    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    origin_id: Named[int] = Column(_INT64, nullable=False)
+
+
+linked = Table("linked", metadata, LinkedColumns, sqlite_with_rowid=False, sqlite_strict=True)

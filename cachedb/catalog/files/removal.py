@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cachedb.catalog.files.file_codes import ENTRY_BITS
 from cachedb.catalog.statement import many
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.oci import Digest
+
+
+_OF_IMAGES: Final = (
+    statements.DELETE_HIDDEN,
+    statements.DELETE_PLACEMENTS,
+    statements.DELETE_LINKED,
+    statements.DELETE_IMAGES,
+)
+_OF_PLACED: Final = (
+    statements.DELETE_UNUSED_PLACED,
+    statements.DELETE_UNUSED_ENTRIES,
+    statements.DELETE_UNUSED_TARGETS,
+    statements.DELETE_UNUSED_XATTRS,
+)
 
 
 def forget_removed(catalog: Catalog) -> None:
@@ -41,10 +55,12 @@ def _forget_absent(connection: Connection) -> None:
     """Delete the layers and images that are no longer in the layout, and their paths."""
     images = connection.values(statements.ABSENT_IMAGES)
     if images:
-        connection.write(statements.DELETE_HIDDEN, ids=many(images))
-        connection.write(statements.DELETE_IMAGES, ids=many(images))
+        for statement in _OF_IMAGES:
+            connection.write(statement, ids=many(images))
+        for statement in _OF_PLACED:
+            connection.write(statement)
     layers = connection.values(statements.ABSENT_LAYERS)
-    if layers:
+    if images or layers:
         _forget(connection, layers)
 
 
@@ -53,7 +69,9 @@ def _forget(connection: Connection, layers: Sequence[int]) -> None:
     for layer in layers:
         low, high = layer << ENTRY_BITS, (layer + 1) << ENTRY_BITS
         connection.write(statements.DELETE_XATTRS, low=low, high=high)
+        connection.write(statements.DELETE_TARGETS, low=low, high=high)
         connection.write(statements.DELETE_ENTRIES, low=low, high=high)
     connection.write(statements.DELETE_LAYERS, ids=many(layers))
     connection.write(statements.DELETE_UNUSED_PATHS)
+    connection.write(statements.DELETE_UNUSED_RAW_PATHS)
     connection.write(statements.DELETE_UNUSED_DIRECTORIES)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cachedb.archive.tar.reader import MemberKind
 from cachedb.oci.strict_json import decode_damaged
+from cachedb.operations.files.compare_indexed import differing_files
 from cachedb.operations.transfer.local_graph import read_config
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cachedb.archive.image_tree import ImageFile, ImageTree
     from cachedb.layout import Layout
+    from cachedb.operations.files.compare_indexed import Pair
     from cachedb.operations.files.image_layers import ImageLayers, LayerListings
     from cachedb.operations.read.sbom import ListedPackage
 
@@ -92,16 +95,21 @@ def compare_files(
 ) -> tuple[FileChange, ...]:
     """Compare the visible files of two images, sorted by path.
 
-    Times of modification are not compared. A layer of both images is read once, and hashed only if
-    a file of it has the size of a file that replaced it.
+    Times of modification are not compared. If both images are indexed, only files that may differ
+    are read from the index. Otherwise a layer of both images is read once, and hashed only if a
+    file of it has the size of a file that replaced it.
 
     Raises:
         InvalidArchive: A layer is malformed.
     """
+    with listings.indexed() as connection:
+        pairs = differing_files(connection, before, after)
+    if pairs is not None:
+        return tuple(_Comparison(listings, before, after).changes(pairs))
     shared = {layer.digest for layer in before.layers} & {layer.digest for layer in after.layers}
     alone = {layer.digest for image in (before, after) for layer in image.layers} - shared
-    trees = [listings.tree(image.layers, alone) for image in (before, after)]
-    return tuple(_Comparison(listings, before, after).changes(*trees))
+    old, new = (listings.tree(image.layers, alone) for image in (before, after))
+    return tuple(_Comparison(listings, before, after).changes(_pairs(old, new)))
 
 
 def compare_values(
@@ -140,12 +148,9 @@ class _Comparison:
         self._before = before
         self._after = after
 
-    def changes(self, old: ImageTree, new: ImageTree) -> Iterator[FileChange]:
-        """Yield the differences of two trees, by path."""
-        before = {file.path: file for file in old.visible()}
-        after = {file.path: file for file in new.visible()}
-        for path in sorted(before.keys() | after.keys()):
-            was, now = before.get(path), after.get(path)
+    def changes(self, pairs: Iterable[Pair]) -> Iterator[FileChange]:
+        """Yield the pairs of files that differ, by path."""
+        for path, was, now in sorted(map(_with_path, pairs), key=itemgetter(0)):
             if was is None or now is None:
                 kind = ChangeKind.ADDED if was is None else ChangeKind.REMOVED
                 yield FileChange(path, kind, was, now)
@@ -182,6 +187,20 @@ class _Comparison:
         if file.sha256 is not None or file.origin is None:
             return file.sha256
         return self._listings.hashed(image.layers[file.origin.layer])[file.origin.index].sha256
+
+
+def _pairs(old: ImageTree, new: ImageTree) -> Iterator[Pair]:
+    """Yield the files of two trees, paired by path."""
+    before = {file.path: file for file in old.visible()}
+    after = {file.path: file for file in new.visible()}
+    for path in before.keys() | after.keys():
+        yield before.get(path), after.get(path)
+
+
+def _with_path(pair: Pair) -> tuple[str, ImageFile | None, ImageFile | None]:
+    there = pair[1] if pair[0] is None else pair[0]
+    assert there is not None  # one of both is
+    return there.path, *pair
 
 
 def _values(layout: Layout, image: ImageLayers) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from cachedb.archive.image_tree import ImageTree, hash_members, list_members
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cachedb.archive.image_tree import LayerFile
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.errors import CacheError
     from cachedb.layout import Layout
     from cachedb.oci import Descriptor, Digest, Platform
@@ -139,6 +140,12 @@ class LayerListings:
         self._layout = layout
         self._catalog = catalog
         self._hashed: dict[Digest, list[LayerFile]] = {}
+
+    @contextmanager
+    def indexed(self) -> Iterator[Connection]:
+        """Open a transaction that reads the index of files, which may be empty."""
+        with self._catalog.reading_files() as connection:
+            yield connection
 
     def members_of(self, layer: Descriptor) -> list[LayerFile]:
         """Return the entries of a layer; content is not hashed."""

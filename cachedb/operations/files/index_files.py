@@ -12,7 +12,7 @@ from cachedb.archive.image_tree import ImageTree, hash_members
 from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import BlobNotFound, CacheError
 from cachedb.oci import Digest
-from cachedb.operations.files import file_rows
+from cachedb.operations.files import file_rows, image_rows
 from cachedb.operations.files.image_layers import UnreadImage, open_layer
 from cachedb.records import Record
 
@@ -127,7 +127,7 @@ def _find_visible(catalog: Catalog, images: Sequence[ImageLayers]) -> None:
                 tree = ImageTree([file_rows.read_layer(connection, key) for key in ids])
             except CacheError:
                 continue  # `validate --deep` and `export` say what is wrong with it
-            file_rows.write_image(connection, image.digest, ids, tree)
+            image_rows.write_image(connection, image.digest, ids, tree)
 
 
 def _ids(connection: Connection, image: ImageLayers) -> list[int] | None:

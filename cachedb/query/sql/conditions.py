@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, exists, false, not_, or_, select, true, union, union_all
 
 from cachedb.catalog.enums import Kind
-from cachedb.catalog.files.file_tables import attributes
+from cachedb.catalog.files.file_tables import attributes, link_target
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, blob_package, config, platform
 from cachedb.query.semantics.describe import describe
@@ -163,6 +163,9 @@ class ConditionBuilder(SetBuilder):
             condition = predicates.holds(files.text_of(field.name), test)
             found = files.matching_paths(field.name, condition)
             return row.table.c.path_id, self.set("path", found, (field.name, test), "paths")
+        if field.name == "target":
+            found = files.matching_targets(predicates.holds(link_target.c.target, test))
+            return row.id, self.set("target", found, (field.name, test), "links")
         if field.name in files.OF_ATTRIBUTES:
             condition = predicates.holds(attributes.c[field.name], test)
             found = files.matching_attributes(condition)

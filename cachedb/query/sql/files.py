@@ -9,14 +9,17 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from cachedb.catalog.enums import Role
-from cachedb.catalog.files.file_codes import ENTRY_BITS, FileKind, HiddenBy
+from cachedb.catalog.files.file_codes import ENTRY_BITS, NAME_BITS, FileKind, HiddenBy
 from cachedb.catalog.files.file_tables import (
     attributes,
     directory,
     entry,
     hidden,
     indexed_layer,
+    link_target,
     path,
+    placed_entry,
+    placement,
     shown_image,
 )
 from cachedb.catalog.schema import blob, link
@@ -33,6 +36,7 @@ OF_ATTRIBUTES: Final = frozenset({"type", "mode", "uid", "gid"})
 _MICROSECONDS: Final = 1_000_000
 # PostgreSQL shifts a number of 64 bits by one of 32 only.
 _BITS: Final = literal(ENTRY_BITS, Integer())
+_NAME_BITS: Final = literal(NAME_BITS, Integer())
 _WHITEOUTS: Final = (FileKind.WHITEOUT, FileKind.OPAQUE)
 _SETUID, _SETGID, _EXECUTABLE, _WRITABLE = 0o4000, 0o2000, 0o111, 0o002
 _LINKS: Final = (FileKind.SYMLINK, FileKind.HARD_LINK)
@@ -58,24 +62,27 @@ def _hex_in_postgresql(element: _hex, compiler: SQLCompiler, **options: Any) -> 
 def own_value(table: FromClause, name: str) -> ColumnElement[Any] | Select[Any]:
     """Return a field of an entry: an expression, or a statement of one value of its row."""
     if name == "path":
-        joined = select(whole_path()).join(directory, directory.c.id == path.c.directory_id)
+        joined = select(whole_path()).join(directory, _is_of_path())
         return joined.where(path.c.id == table.c.path_id)
     if name == "name":
         return select(path.c.name).where(path.c.id == table.c.path_id)
     if name in OF_ATTRIBUTES:
         return select(attributes.c[name]).where(attributes.c.id == table.c.attributes_id)
     if name == "layer":
-        return select(indexed_layer.c.digest).where(
-            indexed_layer.c.id == table.c.id.op(">>")(_BITS)
-        )
+        stored = select(placed_entry.c.stored_id).where(placed_entry.c.entry_id == table.c.id)
+        of_layer = stored.correlate(table).scalar_subquery()
+        own = case((table.c.id < 0, of_layer), else_=table.c.id)
+        return select(indexed_layer.c.digest).where(indexed_layer.c.id == own.op(">>")(_BITS))
+    if name == "target":
+        return select(link_target.c.target).where(link_target.c.entry_id == table.c.id)
     if name == "digest":
         digest: ColumnElement[str] = literal("sha256:") + _hex(table.c.sha256)
         return case((table.c.sha256.is_not(None), digest))
     if name == "modified":
         modified: ColumnElement[int] = table.c.modified * _MICROSECONDS
         return modified
-    own: ColumnElement[Any] = table.c[name]
-    return own
+    column: ColumnElement[Any] = table.c[name]
+    return column
 
 
 def whole_path() -> ColumnElement[str]:
@@ -88,8 +95,13 @@ def matching_paths(name: str, condition: ColumnElement[bool]) -> Select[int]:
     """Select the ids of paths whose path or name fulfils a condition; scans the paths once."""
     found = select(path.c.id.label("id"))
     if name == "path":
-        found = found.join(directory, directory.c.id == path.c.directory_id)
+        found = found.join(directory, _is_of_path())
     return found.where(condition)
+
+
+def matching_targets(condition: ColumnElement[bool]) -> Select[int]:
+    """Select the entries whose target fulfils a condition; scans the targets once."""
+    return select(link_target.c.entry_id.label("id")).where(condition)
 
 
 def text_of(name: str) -> ColumnElement[str]:
@@ -105,13 +117,14 @@ def matching_attributes(condition: ColumnElement[bool]) -> Select[int]:
 def shown_pairs(name: str) -> Subquery:
     """Pair every indexed image with the entries that its containers see: holder_id, entry_id.
 
-    An entry whose layer is in an image twice is paired twice.
+    An entry of a layer whose path leads through a symlink is paired where it is placed, and not
+    where the layer has it. An entry whose layer is in an image twice is paired twice.
     """
     image, layer = blob.alias(f"{name}_image"), blob.alias(f"{name}_layer")
     is_hidden = select(1).where(
         hidden.c.image_id == shown_image.c.id, hidden.c.entry_id == entry.c.id
     )
-    return (
+    in_place = (
         select(image.c.id.label("holder_id"), entry.c.id.label("entry_id"))
         .select_from(shown_image)
         .join(image, image.c.digest == shown_image.c.digest)
@@ -120,20 +133,36 @@ def shown_pairs(name: str) -> Subquery:
         .join(indexed_layer, indexed_layer.c.digest == layer.c.digest)
         .join(entry, _is_in_layer())
         .where(_is_file(), ~is_hidden.exists())
-        .subquery(name)
     )
+    placing = blob.alias(f"{name}_placing")
+    placed = (
+        select(placing.c.id.label("holder_id"), placement.c.entry_id)
+        .select_from(placement)
+        .join(shown_image, shown_image.c.id == placement.c.image_id)
+        .join(placing, placing.c.digest == shown_image.c.digest)
+    )
+    return union_all(in_place, placed).subquery(name)
 
 
 def held_pairs(name: str) -> Subquery:
-    """Pair every indexed layer with all of its entries: holder_id, entry_id."""
-    layer = blob.alias(f"{name}_layer")
-    return (
+    """Pair every indexed layer with all of its entries: holder_id, entry_id.
+
+    Where an image places an entry elsewhere, the layer has both.
+    """
+    layer, placing = blob.alias(f"{name}_layer"), blob.alias(f"{name}_placing")
+    in_place = (
         select(layer.c.id.label("holder_id"), entry.c.id.label("entry_id"))
         .select_from(indexed_layer)
         .join(layer, layer.c.digest == indexed_layer.c.digest)
         .join(entry, _is_in_layer())
-        .subquery(name)
     )
+    placed = (
+        select(placing.c.id.label("holder_id"), placed_entry.c.entry_id)
+        .select_from(placed_entry)
+        .join(indexed_layer, indexed_layer.c.id == placed_entry.c.stored_id.op(">>")(_BITS))
+        .join(placing, placing.c.digest == indexed_layer.c.digest)
+    )
+    return union_all(in_place, placed).subquery(name)
 
 
 def direct_pairs(name: str) -> Subquery:
@@ -175,6 +204,11 @@ def indexed_blobs() -> Select[int]:
 def indexed_images() -> Select[int]:
     """Select the images whose visible files are known."""
     return select(blob.c.id.label("id")).where(blob.c.digest.in_(select(shown_image.c.digest)))
+
+
+def _is_of_path() -> ColumnElement[bool]:
+    """Join a path with its directory, by the shift of its id."""
+    return directory.c.id == path.c.id.op(">>")(_NAME_BITS)
 
 
 def _is_file() -> ColumnElement[bool]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import Integer, and_, bindparam, delete, func, insert, literal_column, or_, select
 
-from cachedb.catalog.enums import State
+from cachedb.catalog.enums import Role, State
+from cachedb.catalog.files.file_codes import NAME_BITS
 from cachedb.catalog.files.file_tables import (
     attributes,
     directory,
@@ -14,17 +15,25 @@ from cachedb.catalog.files.file_tables import (
     entry_xattr,
     hidden,
     indexed_layer,
+    link_target,
+    linked,
     path,
+    placed_entry,
+    placement,
+    raw_path,
     shown_image,
 )
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob, ref
+from cachedb.catalog.schema import blob, link, ref
 from cachedb.catalog.statements.index import file_entries as files
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Delete, Select
     from sqlalchemy.sql.dml import Insert
+
+# PostgreSQL shifts a number of 64 bits by one of 32 only.
+_NAME_BITS = literal_column(str(NAME_BITS), Integer())
 
 
 @defines(files.LAYERS)
@@ -45,6 +54,43 @@ def images() -> Select[str]:
     return select(shown_image.c.digest).order_by(shown_image.c.id)
 
 
+@defines(files.IMAGE)
+def image() -> Select[*tuple[Any, ...]]:
+    """Select the image of a digest."""
+    return select(*shown_image.c).where(shown_image.c.digest == bindparam("digest"))
+
+
+@defines(files.PLACED)
+def placed() -> Select[*tuple[Any, ...]]:
+    """Select placed entries by path."""
+    return _placed().where(entry.c.path_id.in_(each_id("ids")), entry.c.id < 0)
+
+
+@defines(files.STORED)
+def stored() -> Select[*tuple[Any, ...]]:
+    """Select placed entries by id."""
+    return _placed().where(entry.c.id.in_(each_id("ids")))
+
+
+def _placed() -> Select[*tuple[Any, ...]]:
+    found = select(entry.c.id, entry.c.path_id, placed_entry.c.stored_id)
+    return found.join(placed_entry, placed_entry.c.entry_id == entry.c.id).order_by(entry.c.id)
+
+
+@defines(files.LAST_PLACED)
+def last_placed() -> Select[int]:
+    """Select the smallest id of a placed entry."""
+    return select(func.min(placed_entry.c.entry_id))
+
+
+@defines(files.LINKED)
+def some_linked() -> Select[int, int]:
+    """Select hard links of an image."""
+    found = select(linked.c.entry_id, linked.c.origin_id)
+    of_image = linked.c.image_id == bindparam("image")
+    return found.where(of_image, linked.c.entry_id.in_(each_id("ids"))).order_by(linked.c.entry_id)
+
+
 @defines(files.ATTRIBUTES)
 def all_attributes() -> Select[*tuple[Any, ...]]:
     """Select every combination of attributes."""
@@ -63,8 +109,15 @@ def directories() -> Select[int, str]:
 
 @defines(files.PATHS)
 def paths() -> Select[*tuple[Any, ...]]:
-    """Select the paths in some directories."""
-    return select(*path.c).where(path.c.directory_id.in_(each_id("ids"))).order_by(path.c.id)
+    """Select the paths in some directories, a range of ids for each."""
+    wanted = each_id("ids").subquery("wanted")
+    return (
+        select(path.c.id, path.c.name, raw_path.c.raw)
+        .select_from(wanted)
+        .join(path, is_in_directory(wanted.c.value))
+        .outerjoin(raw_path, raw_path.c.path_id == path.c.id)
+        .order_by(path.c.id)
+    )
 
 
 @defines(files.LAST_DIRECTORY)
@@ -73,35 +126,40 @@ def last_directory() -> Select[int]:
     return select(func.max(directory.c.id))
 
 
-@defines(files.LAST_PATH)
-def last_path() -> Select[int]:
-    """Select the largest id of a path."""
-    return select(func.max(path.c.id))
-
-
 @defines(files.ENTRIES)
 def entries() -> Select[*tuple[Any, ...]]:
     """Select the entries of a range with all of their columns."""
+    return _whole_entries().where(*_in_range(entry.c.id))
+
+
+@defines(files.SOME_ENTRIES)
+def some_entries() -> Select[*tuple[Any, ...]]:
+    """Select entries by id with all of their columns."""
+    return _whole_entries().where(entry.c.id.in_(each_id("ids")))
+
+
+def _whole_entries() -> Select[*tuple[Any, ...]]:
     return (
         select(
             entry.c.id,
             directory.c.path.label("directory"),
             path.c.name,
-            path.c.raw,
+            raw_path.c.raw,
             attributes.c.kind,
             attributes.c.bits,
             attributes.c.uid,
             attributes.c.gid,
             entry.c.size,
             entry.c.modified,
-            entry.c.target,
-            entry.c.raw_target,
+            link_target.c.target,
+            link_target.c.raw.label("raw_target"),
             entry.c.sha256,
         )
         .join(path, path.c.id == entry.c.path_id)
-        .join(directory, directory.c.id == path.c.directory_id)
+        .join(directory, directory.c.id == entry.c.path_id.op(">>")(_NAME_BITS))
         .join(attributes, attributes.c.id == entry.c.attributes_id)
-        .where(*_in_range(entry.c.id))
+        .outerjoin(raw_path, raw_path.c.path_id == entry.c.path_id)
+        .outerjoin(link_target, link_target.c.entry_id == entry.c.id)
         .order_by(entry.c.id)
     )
 
@@ -109,10 +167,18 @@ def entries() -> Select[*tuple[Any, ...]]:
 @defines(files.XATTRS)
 def xattrs() -> Select[int, str, bytes]:
     """Select the extended attributes of the entries of a range."""
+    return _xattrs().where(*_in_range(entry_xattr.c.entry_id))
+
+
+@defines(files.SOME_XATTRS)
+def some_xattrs() -> Select[int, str, bytes]:
+    """Select the extended attributes of entries by id."""
+    return _xattrs().where(entry_xattr.c.entry_id.in_(each_id("ids")))
+
+
+def _xattrs() -> Select[int, str, bytes]:
     found = select(entry_xattr.c.entry_id, entry_xattr.c.key, entry_xattr.c.value)
-    return found.where(*_in_range(entry_xattr.c.entry_id)).order_by(
-        entry_xattr.c.entry_id, entry_xattr.c.key
-    )
+    return found.order_by(entry_xattr.c.entry_id, entry_xattr.c.key)
 
 
 @defines(files.ABSENT_LAYERS)
@@ -123,8 +189,22 @@ def absent_layers() -> Select[int]:
 
 @defines(files.ABSENT_IMAGES)
 def absent_images() -> Select[int]:
-    """Select the images whose manifest is not in the layout."""
-    return select(shown_image.c.id).where(_is_absent(shown_image.c.digest))
+    """Select the images whose manifest is not in the layout, or that lack a layer there.
+
+    What they hide is of layers that get other ids when they arrive again.
+    """
+    layer = blob.alias("of_image")
+    lacking = (
+        select(blob.c.digest)
+        .join(link, and_(link.c.parent_id == blob.c.id, link.c.role == Role.LAYER.value))
+        .join(layer, layer.c.id == link.c.child_id)
+        .where(
+            blob.c.digest.in_(select(shown_image.c.digest)),
+            layer.c.state != State.PRESENT.value,
+        )
+    )
+    is_lacking = shown_image.c.digest.in_(lacking)
+    return select(shown_image.c.id).where(or_(_is_absent(shown_image.c.digest), is_lacking))
 
 
 @defines(files.COVERAGE)
@@ -170,10 +250,22 @@ def add_paths() -> Insert:
     return insert(path)
 
 
+@defines(files.ADD_RAW_PATHS)
+def add_raw_paths() -> Insert:
+    """Insert the bytes of paths that are not UTF-8."""
+    return insert(raw_path)
+
+
 @defines(files.ADD_ENTRIES)
 def add_entries() -> Insert:
     """Insert entries."""
     return insert(entry)
+
+
+@defines(files.ADD_TARGETS)
+def add_targets() -> Insert:
+    """Insert targets of links."""
+    return insert(link_target)
 
 
 @defines(files.ADD_XATTRS)
@@ -194,6 +286,24 @@ def add_hidden() -> Insert:
     return insert(hidden)
 
 
+@defines(files.ADD_PLACED)
+def add_placed() -> Insert:
+    """Insert placed entries."""
+    return insert(placed_entry)
+
+
+@defines(files.ADD_PLACEMENTS)
+def add_placements() -> Insert:
+    """Insert what an image places."""
+    return insert(placement)
+
+
+@defines(files.ADD_LINKED)
+def add_linked() -> Insert:
+    """Insert the hard links that an image shows."""
+    return insert(linked)
+
+
 @defines(files.DELETE_LAYERS)
 def delete_layers() -> Delete:
     """Delete layers."""
@@ -206,6 +316,12 @@ def delete_entries() -> Delete:
     return delete(entry).where(*_in_range(entry.c.id))
 
 
+@defines(files.DELETE_TARGETS)
+def delete_targets() -> Delete:
+    """Delete the targets of a range."""
+    return delete(link_target).where(*_in_range(link_target.c.entry_id))
+
+
 @defines(files.DELETE_XATTRS)
 def delete_xattrs() -> Delete:
     """Delete the extended attributes of a range."""
@@ -216,6 +332,43 @@ def delete_xattrs() -> Delete:
 def delete_hidden() -> Delete:
     """Delete the hidden entries of images."""
     return delete(hidden).where(hidden.c.image_id.in_(each_id("ids")))
+
+
+@defines(files.DELETE_PLACEMENTS)
+def delete_placements() -> Delete:
+    """Delete what images place."""
+    return delete(placement).where(placement.c.image_id.in_(each_id("ids")))
+
+
+@defines(files.DELETE_LINKED)
+def delete_linked() -> Delete:
+    """Delete the hard links of images."""
+    return delete(linked).where(linked.c.image_id.in_(each_id("ids")))
+
+
+@defines(files.DELETE_UNUSED_PLACED)
+def delete_unused_placed() -> Delete:
+    """Delete the placed entries that no image places."""
+    used = select(1).where(placement.c.entry_id == placed_entry.c.entry_id).exists()
+    return delete(placed_entry).where(~used)
+
+
+@defines(files.DELETE_UNUSED_ENTRIES)
+def delete_unused_entries() -> Delete:
+    """Delete the rows of entries that were placed."""
+    return delete(entry).where(*_was_placed(entry.c.id))
+
+
+@defines(files.DELETE_UNUSED_TARGETS)
+def delete_unused_targets() -> Delete:
+    """Delete the targets of entries that were placed."""
+    return delete(link_target).where(*_was_placed(link_target.c.entry_id))
+
+
+@defines(files.DELETE_UNUSED_XATTRS)
+def delete_unused_xattrs() -> Delete:
+    """Delete the extended attributes of entries that were placed."""
+    return delete(entry_xattr).where(*_was_placed(entry_xattr.c.entry_id))
 
 
 @defines(files.DELETE_IMAGES)
@@ -231,15 +384,34 @@ def delete_unused_paths() -> Delete:
     return delete(path).where(~used)
 
 
+@defines(files.DELETE_UNUSED_RAW_PATHS)
+def delete_unused_raw_paths() -> Delete:
+    """Delete the bytes of paths that are not there any more."""
+    used = select(1).where(path.c.id == raw_path.c.path_id).exists()
+    return delete(raw_path).where(~used)
+
+
 @defines(files.DELETE_UNUSED_DIRECTORIES)
 def delete_unused_directories() -> Delete:
     """Delete the directories in which there is no path."""
-    used = select(1).where(path.c.directory_id == directory.c.id).exists()
+    used = select(1).where(is_in_directory(directory.c.id)).exists()
     return delete(directory).where(~used)
+
+
+def is_in_directory(directory_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Join paths with a row of their directory, by a range of ids."""
+    low = directory_id.op("<<")(_NAME_BITS)
+    high = (directory_id + 1).op("<<")(_NAME_BITS)
+    return and_(path.c.id >= low, path.c.id < high)
 
 
 def _in_range(column: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
     return column >= bindparam("low"), column < bindparam("high")
+
+
+def _was_placed(column: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
+    is_placed = select(1).where(placed_entry.c.entry_id == column).exists()
+    return column < 0, ~is_placed
 
 
 def _is_absent(digest: ColumnElement[str]) -> ColumnElement[bool]:

@@ -1,0 +1,141 @@
+"""Paths in the index of files: places of members, and the ids of their rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cachedb.archive.file_tree import OPAQUE, WHITEOUT, split_path
+from cachedb.archive.tar.reader import MemberKind
+from cachedb.catalog.files.file_codes import NAME_BITS, NAMES_OF_ROW, FileKind
+from cachedb.catalog.statement import many
+from cachedb.catalog.statements.index import file_entries as statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cachedb.archive.tar.reader import Member
+    from cachedb.catalog.executor import Connection
+
+_KINDS: Final = {
+    MemberKind.FILE: FileKind.FILE,
+    MemberKind.HARD_LINK: FileKind.HARD_LINK,
+    MemberKind.SYMLINK: FileKind.SYMLINK,
+    MemberKind.CHARACTER: FileKind.CHARACTER,
+    MemberKind.BLOCK: FileKind.BLOCK,
+    MemberKind.DIRECTORY: FileKind.DIRECTORY,
+    MemberKind.FIFO: FileKind.FIFO,
+}
+MEMBER_KINDS: Final = {code: kind for kind, code in _KINDS.items()} | {
+    FileKind.WHITEOUT: MemberKind.FILE,
+    FileKind.OPAQUE: MemberKind.FILE,
+}
+"""Types of members, by the type of the entry in the index."""
+
+
+class Place(NamedTuple):
+    """Path of a member as the index has it: clean, and of what a whiteout hides.
+
+    `directory` begins with a slash; that of the root and of what is in it is empty.
+    """
+
+    directory: str
+    name: str
+    kind: FileKind
+
+
+def place_of(member: Member) -> Place:
+    """Return the place of a member."""
+    parts = split_path(member.path, 0)
+    name = parts[-1] if parts else ""
+    kind = _KINDS[member.kind]
+    if name == OPAQUE:
+        parts, kind = parts[:-1], FileKind.OPAQUE
+    elif name.startswith(WHITEOUT):
+        parts, kind = [*parts[:-1], name.removeprefix(WHITEOUT)], FileKind.WHITEOUT
+    if not parts:
+        return Place("", "", kind)
+    return Place("".join(f"/{part}" for part in parts[:-1]), parts[-1], kind)
+
+
+class PathIds:
+    """Ids of paths, looked up by directory, and made where they are new."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def of(self, places: Sequence[Place]) -> dict[Place, int]:
+        """Return the id of each path; paths and directories that are new are inserted."""
+        # In the order of the layer: rows of an index that arrive in its order fill its pages.
+        wanted = dict.fromkeys((place.directory, place.name) for place in places)
+        texts = {directory: as_utf8(directory) for directory, _ in wanted}
+        rows = _DirectoryRows(self._connection, texts.values())
+        found: dict[tuple[str, str], int] = {}
+        made: list[tuple[int, str]] = []
+        raw_made: list[tuple[int, bytes]] = []
+        for directory, name in wanted:
+            text, raw = as_utf8(name), bytes_if_not_utf8(f"{directory}/{name}")
+            known = rows.known.get((texts[directory], text, raw))
+            if known is None:
+                known = rows.take(texts[directory])
+                made.append((known, text))
+                if raw is not None:
+                    raw_made.append((known, raw))
+            found[directory, name] = known
+        rows.write()
+        self._connection.insert(statements.ADD_PATHS, sorted(made))  # in order they fill pages
+        self._connection.insert(statements.ADD_RAW_PATHS, raw_made)
+        return {place: found[place.directory, place.name] for place in places}
+
+
+class _DirectoryRows:
+    """Rows of some directories, and the ids that are free for further paths in them.
+
+    `known` has the ids of the paths that are there, by directory, name and bytes.
+    """
+
+    def __init__(self, connection: Connection, directories: Iterable[str]) -> None:
+        self._connection = connection
+        wanted = list(dict.fromkeys(directories))
+        rows = connection.rows(statements.DIRECTORIES, paths=many(wanted))
+        paths = {row.id: row.path for row in rows}
+        self._free: dict[str, int] = {}
+        self._last = connection.value(statements.LAST_DIRECTORY) or 0
+        self._made: list[tuple[int, str]] = []
+        self.known: dict[tuple[str, str, bytes | None], int] = {}
+        for row in connection.each(statements.PATHS, ids=many(paths)):
+            directory = paths[row.id >> NAME_BITS]
+            self.known[directory, row.name, row.raw] = row.id
+            self._free[directory] = row.id + 1
+
+    def take(self, directory: str) -> int:
+        """Return the id of a new path in a directory; a full row is followed by another one."""
+        free = self._free.get(directory, 0)
+        if free % NAMES_OF_ROW == 0:  # none yet, or the last row is full
+            self._last += 1
+            self._made.append((self._last, directory))
+            free = self._last << NAME_BITS
+        self._free[directory] = free + 1
+        return free
+
+    def write(self) -> None:
+        """Insert the rows of directories that were made."""
+        self._connection.insert(statements.ADD_DIRECTORIES, self._made)
+
+
+def as_utf8(text: str) -> str:
+    """Return text that a database takes: U+FFFD for every byte that is not UTF-8."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def bytes_if_not_utf8(text: str) -> bytes | None:
+    """Return the bytes of a text that is not UTF-8."""
+    if text.isascii():
+        return None
+    content = text.encode("utf-8", "surrogateescape")
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return content
+    return None
