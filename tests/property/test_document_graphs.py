@@ -30,11 +30,14 @@ LAYERS = [
     build.Blob(b"\0ciphertext", f"{build.OCI_LAYER_GZIP}+encrypted"),
     build.Blob(b"\0asm", "application/wasm"),
     build.Blob(b'{"note":1}', "application/vnd.example.note+json"),
+    build.layer({"d": "4"}, media_type=build.DOCKER_LAYER_GZIP),
+    build.Blob(b"\1ciphertext", f"{build.DOCKER_LAYER_GZIP}+encrypted"),
 ]
 CONFIGS = [
     build.config_blob([], build.platform_of("amd64")),
     build.config_blob([], build.platform_of("arm64")),
     build.Blob(b"{}", build.OCI_EMPTY),
+    build.config_blob([], build.platform_of("s390x"), media_type=build.DOCKER_CONFIG),
 ]
 
 
@@ -50,26 +53,30 @@ def descriptors(draw: st.DrawFn, blob: build.Blob) -> build.Json:
 def manifests(draw: st.DrawFn, subjects: list[build.Blob]) -> build.Blob:
     config = draw(st.sampled_from(CONFIGS))
     layers = draw(st.lists(st.sampled_from(LAYERS), max_size=3))
+    media_type = draw(
+        st.sampled_from((build.OCI_MANIFEST, build.OCI_MANIFEST, build.DOCKER_MANIFEST))
+    )
     value: build.Json = {
         "schemaVersion": 2,
-        "mediaType": build.OCI_MANIFEST,
+        "mediaType": media_type,
         "config": draw(descriptors(config)),
         "layers": [draw(descriptors(layer)) for layer in layers],
     }
     if subjects and draw(st.integers(0, 2)) == 0:
         value["subject"] = draw(st.sampled_from(subjects)).descriptor()
-    return build.Blob(build.to_json(value), build.OCI_MANIFEST)
+    return build.Blob(build.to_json(value), media_type)
 
 
 @st.composite
 def indexes(draw: st.DrawFn, below: list[build.Blob]) -> build.Blob:
     listed = draw(st.lists(st.sampled_from([*below, *LAYERS]), max_size=4))
+    media_type = draw(st.sampled_from((build.OCI_INDEX, build.OCI_INDEX, build.DOCKER_LIST)))
     value = {
         "schemaVersion": 2,
-        "mediaType": build.OCI_INDEX,
+        "mediaType": media_type,
         "manifests": [each.descriptor() for each in listed],
     }
-    return build.Blob(build.to_json(value), build.OCI_INDEX)
+    return build.Blob(build.to_json(value), media_type)
 
 
 @st.composite
