@@ -71,9 +71,9 @@ def many(values: Iterable[str | int]) -> str:
     import takes 2 ms.
     """
     listed = list(values)
-    if all(type(value) is int for value in listed):
+    if {type(value) for value in listed} <= {int}:
         return str(listed)
-    if all(isinstance(value, str) and _is_plain(value) for value in listed):
+    if all(isinstance(value, str) for value in listed) and _is_plain("".join(map(str, listed))):
         return '["' + '","'.join(map(str, listed)) + '"]'
     import json  # noqa: PLC0415
 

@@ -33,17 +33,23 @@ class Fingerprint(Record):
     blobs: Stamp
     settled: bool
     """Every stamp is older than two seconds, so a later change would have moved one."""
+    blobs_settled: bool
+    """Those of the blobs are."""
 
     def __str__(self) -> str:
-        return f"{self.index_json} {self.blobs} {'settled' if self.settled else 'racy'}"
+        proof = "settled" if self.settled else "blobs-settled" if self.blobs_settled else "racy"
+        return f"{self.index_json} {self.blobs} {proof}"
 
     @classmethod
     def parse(cls, text: str) -> Fingerprint | None:
         """Parse the text that `str` returns; None if it is not one."""
         match text.split(" "):
-            case [index_json, blobs, ("settled" | "racy") as settled]:
+            case [index_json, blobs, ("settled" | "blobs-settled" | "racy") as proof]:
                 return cls(
-                    index_json=Stamp(index_json), blobs=Stamp(blobs), settled=settled == "settled"
+                    index_json=Stamp(index_json),
+                    blobs=Stamp(blobs),
+                    settled=proof == "settled",
+                    blobs_settled=proof != "racy",
                 )
         return None
 
@@ -60,6 +66,10 @@ class Fingerprint(Record):
             and (self.index_json, self.blobs) == (recorded.index_json, recorded.blobs)
         )
 
+    def proves_same_blobs(self, recorded: Fingerprint | None) -> bool:
+        """Return whether the blobs are the same as when `recorded` was taken."""
+        return recorded is not None and recorded.blobs_settled and self.blobs == recorded.blobs
+
     def proves_same_names(self, recorded: Fingerprint | None) -> bool:
         """Return whether index.json is the same as when `recorded` was taken."""
         return recorded is not None and recorded.settled and self.index_json == recorded.index_json
@@ -69,7 +79,7 @@ def take(root: int) -> Fingerprint:
     """Take the fingerprint of the layout whose directory has the descriptor `root`."""
     horizon = racy_since()
     index_json, index_at = _of(root, "index.json", directory=False)
-    stamps, times = [], [index_at]
+    stamps, times = [], [0]
     try:
         with closing(open_directory(root, "blobs")) as blobs:
             for name in _ALGORITHMS:
@@ -81,7 +91,8 @@ def take(root: int) -> Fingerprint:
     return Fingerprint(
         index_json=Stamp(index_json),
         blobs=Stamp("/".join(stamps) or "none"),
-        settled=max(times) < horizon,
+        settled=max(index_at, *times) < horizon,
+        blobs_settled=max(times) < horizon,
     )
 
 

@@ -5,6 +5,7 @@ have come or gone, their directory is listed besides, once.
 """
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -150,3 +151,20 @@ def test_no_change_costs_four_looks_and_one_at_the_catalog(tmp_path: Path) -> No
     assert counts["stat"] == 4 + 1
     assert counts["scandir"] == 0
     assert counts["statement"] <= 3
+
+
+def test_a_change_of_names_right_after_another_one_lists_no_blobs(tmp_path: Path) -> None:
+    """A young index.json does not make the times of the blobs less certain."""
+    tree = build.layout(tmp_path / "cache", {name_of(0): numbered(0)})
+    long_ago = time.time_ns() - 10**12
+    os.utime(tree.path / "blobs" / "sha256", ns=(long_ago, long_ago))
+    with mock.patch.object(reconcile, "racy_since", return_value=2**63):
+        Cache.open(tree.path).close()
+    with Cache.open(tree.path) as cache:
+        assert not is_up_to_date(cache)
+        a_new_name(tree)
+        with counting() as counts:
+            reconcile.reconcile(cache.layout, cache.catalog)
+        found = cache.find_root("example.com/alias:1")
+    assert counts["scandir"] == 0
+    assert str(found.digest) == numbered(0).root.digest

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import Kind, Reading, State
 from cachedb.layout import Layout, fingerprint
+from cachedb.oci.digest import Digest
 from cachedb.operations.sync import reconcile
 from tests import build
 from tests.catalog import plain
@@ -171,6 +172,15 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def forget_the_catalog(self) -> None:
         wipe(self.catalog)
+
+    @rule(chosen=st.lists(numbers, max_size=6), put_back=st.booleans())
+    def move_out(self, chosen: list[int], put_back: bool) -> None:
+        """Move blobs out as a collection does, one of which another tool has written again."""
+        digests = {digest for number in chosen if (digest := self.present(number)) is not None}
+        for digest in sorted(digests)[int(put_back) :]:
+            self.tree.delete(digest)
+        with self.catalog.writing() as connection:
+            reconcile.absorb_removal(self.layout, connection, [*map(Digest, sorted(digests))])
 
     @rule(settled=st.booleans())
     def choose_whether_times_can_be_trusted(self, settled: bool) -> None:

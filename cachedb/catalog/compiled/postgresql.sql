@@ -744,6 +744,16 @@ link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1) AND link.role != 4::INTEGER
 ORDER BY link.parent_id, link.role, link.position;
 
+-- name: links.claimed_by_others
+SELECT DISTINCT link.child_id FROM link WHERE link.child_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND
+(link.parent_id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_2));
+
+-- name: links.claimed_by_refs
+SELECT DISTINCT ref.target_id FROM ref WHERE ref.target_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
 -- name: links.claims
 SELECT link.media_type, link.size FROM link WHERE link.child_id = %(blob_id)s::BIGINT;
 
@@ -764,6 +774,14 @@ json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1));
 -- name: links.delete_edge
 DELETE FROM edge WHERE edge.parent_id = %(parent)s::BIGINT AND edge.child_id =
 %(child)s::BIGINT;
+
+-- name: links.delete_edges_from
+DELETE FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: links.delete_edges_to
+DELETE FROM edge WHERE edge.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: links.edges
 SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
@@ -822,6 +840,10 @@ anon_1) AND link.role != 3::INTEGER;
 -- name: links.owners
 SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS
 BIGINT) AS value FROM json_array_elements_text(CAST(%(parents)s AS JSON)) AS anon_1);
+
+-- name: links.reached_by
+SELECT DISTINCT link.child_id FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: links.referrers
 SELECT about.digest AS subject, blob.digest, blob.media_type, blob.size FROM blob JOIN link ON
@@ -1392,6 +1414,10 @@ INSERT INTO blob (id, digest, size, kind, state, media_type, artifact_type, plat
 parsed, problem, touched, verified) VALUES (%s::BIGINT, %s::VARCHAR, %s::BIGINT, %s::INTEGER,
 %s::INTEGER, %s::VARCHAR, %s::VARCHAR, %s::BIGINT, %s::INTEGER, %s::VARCHAR, %s::BIGINT,
 %s::BIGINT);
+
+-- name: stored_blobs.names_of
+SELECT blob.id, blob.digest FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT)
+AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
 
 -- name: stored_blobs.next_id
 SELECT coalesce(max(blob.id), 0::INTEGER) + 1::BIGINT AS next_id FROM blob;

@@ -730,6 +730,15 @@ SELECT link.parent_id, link.child_id, link.role, link.platform_id FROM link WHER
 link.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:parents) AS
 anon_1) AND link.role != 4 ORDER BY link.parent_id, link.role, link.position;
 
+-- name: links.claimed_by_others
+SELECT DISTINCT link.child_id FROM link WHERE link.child_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1) AND (link.parent_id NOT IN (SELECT
+CAST(anon_2.value AS BIGINT) AS value FROM json_each(:ids) AS anon_2));
+
+-- name: links.claimed_by_refs
+SELECT DISTINCT ref.target_id FROM ref WHERE ref.target_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1);
+
 -- name: links.claims
 SELECT link.media_type, link.size FROM link WHERE link.child_id = :blob_id;
 
@@ -749,6 +758,14 @@ anon_1));
 
 -- name: links.delete_edge
 DELETE FROM edge WHERE edge.parent_id = :parent AND edge.child_id = :child;
+
+-- name: links.delete_edges_from
+DELETE FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
+
+-- name: links.delete_edges_to
+DELETE FROM edge WHERE edge.child_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1);
 
 -- name: links.edges
 SELECT edge.parent_id, edge.child_id FROM edge WHERE edge.parent_id IN (SELECT
@@ -802,6 +819,10 @@ CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) AND link.r
 -- name: links.owners
 SELECT DISTINCT edge.parent_id FROM edge WHERE edge.parent_id IN (SELECT CAST(anon_1.value AS
 BIGINT) AS value FROM json_each(:parents) AS anon_1);
+
+-- name: links.reached_by
+SELECT DISTINCT link.child_id FROM link WHERE link.parent_id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_each(:ids) AS anon_1);
 
 -- name: links.referrers
 SELECT about.digest AS subject, blob.digest, blob.media_type, blob.size FROM blob JOIN link ON
@@ -1318,6 +1339,10 @@ SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.touched IS NOT 
 -- name: stored_blobs.insert
 INSERT INTO blob (id, digest, size, kind, state, media_type, artifact_type, platform_id,
 parsed, problem, touched, verified) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: stored_blobs.names_of
+SELECT blob.id, blob.digest FROM blob WHERE blob.digest IN (SELECT CAST(anon_1.value AS TEXT)
+AS value FROM json_each(:digests) AS anon_1);
 
 -- name: stored_blobs.next_id
 SELECT coalesce(max(blob.id), 0) + 1 AS next_id FROM blob;

@@ -55,17 +55,22 @@ def delete_documents(connection: Connection, ids: Collection[int]) -> set[int]:
         return set()
     listed = many(ids)
     rows = connection.rows(links.OF_PARENTS, ids=listed)
-    connection.write(links.DELETE_ANNOTATIONS, ids=listed)
-    connection.write(links.DELETE, ids=listed)
+    delete_said(connection, listed)
+    _delete_edges(connection, {edge_of(*row) for row in rows})
+    return {row.child_id for row in rows}
+
+
+def delete_said(connection: Connection, ids: str) -> None:
+    """Delete the links of documents, and what they and configurations say of themselves."""
     for statement in (
+        links.DELETE_ANNOTATIONS,
+        links.DELETE,
         documents.DELETE_ANNOTATIONS,
         documents.DELETE_LABELS,
         documents.DELETE_ENV,
         documents.DELETE_CONFIGS,
     ):
-        connection.write(statement, ids=listed)
-    _delete_edges(connection, {edge_of(*row) for row in rows})
-    return {row.child_id for row in rows}
+        connection.write(statement, ids=ids)
 
 
 def edge_of(parent: int, child: int, role: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind, Reading, Role, State
 from cachedb.catalog.index import config_rows, link_rows
 from cachedb.catalog.index.blob_rows import COLUMNS, BlobRow, Claim, NewLink
+from cachedb.catalog.index.removal import drop_unclaimed
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import repositories
 from cachedb.catalog.statements.index import documents, links, stored_blobs
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.index.removal import Dropped
     from cachedb.catalog.statement import Rows
     from cachedb.catalog.statements.index.stored_blobs import StoredBlob
     from cachedb.oci.config import ImageConfig
@@ -63,6 +65,8 @@ class WorkingSet:
         self._configs: dict[int, ImageConfig] = {}
         # Links in the database, by the id of the blob, after `prepare`.
         self._stored_claims: dict[int, list[Claim]] = {}
+        self._dropped: list[int] = []
+        """The ids of rows to delete that were never in memory."""
         self._stored_manifests: dict[int, list[BlobRow]] = {}
         self._stored_content: dict[int, list[tuple[Role, str, BlobRow]]] = {}
         self._is_sparse: dict[int, bool] = {}
@@ -126,6 +130,12 @@ class WorkingSet:
         for row in rows:
             row.forget()
             row.is_gone = True
+
+    def drop(self, digests: Collection[str]) -> Dropped:
+        """Let rows of blobs without files go as `drop_unclaimed` does; none is in memory yet."""
+        dropped = drop_unclaimed(self.connection, digests)
+        self._dropped += dropped.ids
+        return dropped
 
     # -- links -----------------------------------------------------------------------------
 
@@ -280,6 +290,7 @@ class WorkingSet:
     def sweep(self) -> None:
         """Delete the rows of blobs without ref, link and file."""
         gone = [row.id for row in self._by_id.values() if row.is_gone and row.stored is not None]
+        gone += self._dropped
         if gone:
             self.connection.write(repositories.FORGET_BLOBS, ids=many(gone))
             self.connection.write(stored_blobs.DELETE, ids=many(gone))

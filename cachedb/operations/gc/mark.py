@@ -260,14 +260,16 @@ def find_blobs(
     leased = leased_blobs(layout, connection)
     subjects = set(connection.values(blobs.SUBJECTS_OF_REFS, without=many(without)))
     found: list[Candidate] = []
+    now, grace_ns = time.time_ns(), int(grace * 1e9)
     for row in connection.each(statements.UNREACHABLE, without=many(without)):
+        touched = min(row.touched or 0, now)
         if chosen is not None and row.id not in chosen:
             reason = Reason.NOT_CHOSEN
         elif row.id in leased:
             reason = Reason.LEASED
         elif row.id in subjects:
             reason = Reason.SUBJECT
-        elif _is_young(row.touched or 0, grace):
+        elif touched > now - grace_ns:
             reason = Reason.YOUNG
         else:
             reason = Reason.UNREACHABLE
@@ -277,7 +279,7 @@ def find_blobs(
                 size=codecs.size(row.size),
                 kind=codecs.kind(row.kind),
                 reason=reason,
-                touched_ns=min(row.touched or 0, time.time_ns()),
+                touched_ns=touched,
             )
         )
     garbage = tuple(each for each in found if each.reason in _GARBAGE)

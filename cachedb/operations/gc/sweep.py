@@ -153,7 +153,7 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
             continue
         # Without room for it, the next command reconciles the catalog.
         with suppress(StorageFailed), catalog.writing() as connection:
-            reconcile.absorb(layout, connection, [each.digest for each in selected])
+            reconcile.absorb_removal(layout, connection, [each.digest for each in selected])
         return GCReport(removed=selected, freed=freed, quarantined=quarantined)
     raise CacheBusy("another program changes index.json all the time", hint="try again")
 

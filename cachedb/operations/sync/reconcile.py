@@ -112,9 +112,8 @@ def reconcile_within(layout: Layout, connection: Connection) -> ReconcileReport:
     recorded = _recorded(connection)
     if current.proves_unchanged(recorded):
         return ReconcileReport()
-    blobs_moved = recorded is None or not recorded.settled or current.blobs != recorded.blobs
     reconciliation = _Reconciliation(layout, WorkingSet(connection))
-    if blobs_moved:
+    if not current.proves_same_blobs(recorded):
         reconciliation.list_files()
     return reconciliation.finish(layout.index(), current)
 
@@ -128,6 +127,21 @@ def absorb(layout: Layout, connection: Connection, published: Collection[Digest]
     current = layout.fingerprint()
     reconciliation = _Reconciliation(layout, WorkingSet(connection))
     reconciliation.look_at(published)
+    reconciliation.finish(layout.index(), current)
+
+
+def absorb_removal(layout: Layout, connection: Connection, removed: Collection[Digest]) -> None:
+    """Delete the rows of blobs that this process has just moved out of the store.
+
+    The caller holds the lock of the names and has reconciled under it. Costs a listing of names
+    and a fixed number of statements, but for blobs that something else references or that are
+    there again.
+    """
+    current = layout.fingerprint()
+    there = layout.blobs.names()
+    reconciliation = _Reconciliation(layout, WorkingSet(connection))
+    reconciliation.drop([digest for digest in removed if digest not in there])
+    reconciliation.look_at([digest for digest in removed if digest in there])
     reconciliation.finish(layout.index(), current)
 
 
@@ -147,7 +161,8 @@ class _Reconciliation:
         """The ids of blobs that may have to do with SBOMs."""
         self._subjects: Collection[str] = ()
         """The digests to which entries of index.json attach SBOMs or signatures."""
-        self._is_racy = False
+        self._is_racy: bool | None = None
+        """Whether a file is too young to trust its time; None if they have not been listed."""
 
     def list_files(self) -> None:
         """Compare every file of the blob store with its row."""
@@ -167,6 +182,13 @@ class _Reconciliation:
             {digest: (file.size, file.touched_ns) for digest, file in found.items() if file},
             {row.digest: (row.size, row.touched) for row in rows if row.touched is not None},
         )
+
+    def drop(self, digests: Collection[Digest]) -> None:
+        """Drop blobs whose files are gone, and what their documents say."""
+        dropped = self._working_set.drop(digests)
+        self.look_at(map(codecs.digest, dropped.claimed))
+        self._near.update(dropped.ids)
+        self._moved = (self._moved | dropped.reached).difference(dropped.ids)
 
     def finish(self, index: IndexJson, current: Fingerprint) -> ReconcileReport:
         """Index the names, derive the rows of everything that changed, record the fingerprint."""
@@ -191,9 +213,17 @@ class _Reconciliation:
             state.write(connection, ADOPTED, str(now))
         if not current.proves_same_names(_recorded(connection)):
             index_backup.keep(connection, index)
-        proven = current.replace(settled=current.settled and not self._is_racy)
-        state.write(connection, FINGERPRINT, str(proven))
+        state.write(connection, FINGERPRINT, str(self._proven(current, _recorded(connection))))
         return ReconcileReport(**self._counts)
+
+    def _proven(self, current: Fingerprint, recorded: Fingerprint | None) -> Fingerprint:
+        """Return a fingerprint that is as settled as the files that were looked at."""
+        is_listed = self._is_racy is not None
+        is_proven = not self._is_racy if is_listed else current.proves_same_blobs(recorded)
+        return current.replace(
+            settled=current.settled and is_proven,
+            blobs_settled=current.blobs_settled and is_proven,
+        )
 
     def _with_digests(self, digests: Collection[str]) -> set[int]:
         """Return the ids of those derived blobs that have one of some digests."""

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.queries.definition import defines, each_id
-from cachedb.catalog.schema import edge, link, link_annotation
+from cachedb.catalog.schema import edge, link, link_annotation, ref
 from cachedb.catalog.statements.index import links
 from cachedb.oci import attestation
 
@@ -80,6 +80,40 @@ def of_parents() -> Select[int, int, int]:
 def edges_from() -> Select[int, int]:
     """Select the edges that lead from some blobs."""
     return select(edge.c.parent_id, edge.c.child_id).where(edge.c.parent_id.in_(each_id("ids")))
+
+
+@defines(links.CLAIMED_BY_REFS)
+def claimed_by_refs() -> Select[int]:
+    """Select those blobs at which refs point."""
+    return select(ref.c.target_id).where(ref.c.target_id.in_(each_id("ids"))).distinct()
+
+
+@defines(links.CLAIMED_BY_OTHERS)
+def claimed_by_others() -> Select[int]:
+    """Select those blobs to which other documents than their own have a link."""
+    return (
+        select(link.c.child_id)
+        .where(link.c.child_id.in_(each_id("ids")), link.c.parent_id.not_in(each_id("ids")))
+        .distinct()
+    )
+
+
+@defines(links.REACHED_BY)
+def reached_by() -> Select[int]:
+    """Select the blobs to which documents have a link."""
+    return select(link.c.child_id).where(link.c.parent_id.in_(each_id("ids"))).distinct()
+
+
+@defines(links.DELETE_EDGES_FROM)
+def delete_edges_from() -> Delete:
+    """Delete the edges that lead from some blobs."""
+    return delete(edge).where(edge.c.parent_id.in_(each_id("ids")))
+
+
+@defines(links.DELETE_EDGES_TO)
+def delete_edges_to() -> Delete:
+    """Delete the edges that lead to some blobs."""
+    return delete(edge).where(edge.c.child_id.in_(each_id("ids")))
 
 
 @defines(links.NEXT_ID)

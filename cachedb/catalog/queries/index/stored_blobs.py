@@ -22,6 +22,12 @@ def files() -> Select[*tuple[Any, ...]]:
     return select(blob.c.digest, blob.c.size, blob.c.touched).where(blob.c.touched.is_not(None))
 
 
+@defines(stored_blobs.NAMES_OF)
+def names_of() -> Select[int, str]:
+    """Select the ids of some digests."""
+    return select(blob.c.id, blob.c.digest).where(blob.c.digest.in_(each_text("digests")))
+
+
 @defines(stored_blobs.OF_DIGESTS)
 def of_digests() -> Select[*tuple[Any, ...]]:
     """Select the rows of some digests."""

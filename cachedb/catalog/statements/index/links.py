@@ -66,6 +66,12 @@ OF_PARENTS: Final = Rows("links.of_parents", LinkRow)
 """All links of the documents among `ids`."""
 EDGES_FROM: Final = Rows("links.edges_from", Edge)
 """The edges that lead from `ids`."""
+CLAIMED_BY_REFS: Final = Scalars("links.claimed_by_refs", int)
+"""Those of `ids` at which refs point."""
+CLAIMED_BY_OTHERS: Final = Scalars("links.claimed_by_others", int)
+"""Those of `ids` to which documents outside of `ids` have a link, each once."""
+REACHED_BY: Final = Scalars("links.reached_by", int)
+"""The blobs to which documents among `ids` have a link, each once."""
 NEXT_ID: Final = Scalars("links.next_id", int)
 """One more than the largest id of a link."""
 INSERT: Final = Insert(
@@ -78,5 +84,9 @@ DELETE_ANNOTATIONS: Final = Write("links.delete_annotations")
 """Delete the annotations of all links of the documents among `ids`."""
 DELETE: Final = Write("links.delete")
 """Delete all links of the documents among `ids`."""
+DELETE_EDGES_FROM: Final = Write("links.delete_edges_from")
+"""Delete the edges that lead from `ids`."""
+DELETE_EDGES_TO: Final = Write("links.delete_edges_to")
+"""Delete the edges that lead to `ids`."""
 DELETE_EDGE: Final = Write("links.delete_edge")
 """Delete the edge from `parent` to `child`."""

@@ -33,6 +33,15 @@ class FileRow(NamedTuple):
     touched: int
 
 
+class BlobName(NamedTuple):
+    """The id and the digest of a blob."""
+
+    id: int
+    digest: str
+
+
+NAMES_OF: Final = Rows("stored_blobs.names_of", BlobName)
+"""The ids of `digests`."""
 FILES: Final = Rows("stored_blobs.files", FileRow)
 """Every blob that has a file."""
 OF_DIGESTS: Final = Rows("stored_blobs.of_digests", StoredBlob)
