@@ -12,13 +12,14 @@ import pytest
 from tests.crash import bench as benches
 from tests.crash import oracle, scenarios, volumes
 from tests.crash.bench import Bench
+from tests.crash.conftest import Checked
 from tests.crash.injection import KILL, ForkServer
 from tests.crash.scenarios import Scenario
 from tests.crash.volumes import Volume
 
 KINDS = ("ext4", "xfs")
 # Every how-manieth point: enough of each, and together some hundred on each file system.
-STEPS = {"pull": 12, "import": 14, "rm": 4, "gc": 4, "gc-into-trash": 6, "repair": 10}
+STEPS = {"pull": 12, "import": 14, "rm": 3, "gc": 4, "gc-into-trash": 4, "repair": 10}
 NO_SYNC = ["-e", "inject=fsync,fdatasync,sync_file_range:retval=0"]
 
 campaign = pytest.mark.campaign
@@ -76,23 +77,27 @@ def test_what_was_acknowledged_survives(bench: Bench, volume: Volume, name: str)
 @campaign
 @each_kind
 @each_scenario
-def test_at_no_point_a_power_loss_breaks_anything(bench: Bench, volume: Volume, name: str) -> None:
+def test_at_no_point_a_power_loss_breaks_anything(
+    bench: Bench, volume: Volume, checked: Checked, name: str
+) -> None:
     scenario = bench.scenarios[name]
     wrong = {}
-    for point in bench.points(scenario)[:: STEPS[name]]:
+    points = bench.points(scenario)[:: STEPS[name]]
+    for point in points:
         what = f"inject={point.call}:{KILL}:when={point.number}"
         found = after_power_loss(
             bench, scenario, volume, ["-e", f"trace={point.call}", "-e", what]
         )
         if found:
             wrong[f"{name} {point}"] = found
+    checked.count("power-loss", len(points), len(wrong))
     assert wrong == {}
 
 
 @campaign
-def test_there_are_more_than_eighty_points(bench: Bench) -> None:
+def test_there_are_at_least_two_hundred_and_eighty_points(bench: Bench) -> None:
     counts = [len(bench.points(bench.scenarios[name])[::step]) for name, step in STEPS.items()]
-    assert len(KINDS) * sum(counts) > 80
+    assert len(KINDS) * sum(counts) >= 280, counts
 
 
 @each_kind
