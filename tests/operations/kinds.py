@@ -7,6 +7,8 @@ from functools import reduce
 
 from tests import build
 
+WITHDRAWN = "application/vnd.oci.artifact.manifest.v1+json"
+UNKNOWN = "application/vnd.example.notes"
 CACHE_CONFIG = "application/vnd.buildkit.cacheconfig.v0"
 ENCRYPTED = f"{build.OCI_LAYER_GZIP}+encrypted"
 WASM = "application/wasm"
@@ -36,6 +38,42 @@ def embedded(*, media_type: str = build.OCI_MANIFEST) -> build.Thing:
     data = base64.b64encode(plain.config.content).decode()
     value = plain.document | {"config": plain.config.descriptor(data=data)}
     return build.Thing(root=build.Blob(build.to_json(value), media_type), parts=plain.parts)
+
+
+def embedded_layer() -> build.Thing:
+    """Make an image whose manifest embeds its layer, which is there as a blob as well."""
+    plain = image("embedded layer")
+    (layer,) = plain.layers
+    data = base64.b64encode(layer.content).decode()
+    value = plain.document | {"layers": [layer.descriptor(data=data)]}
+    return build.Thing(
+        root=build.Blob(build.to_json(value), build.OCI_MANIFEST), parts=plain.parts
+    )
+
+
+def with_unknown_content() -> build.Thing:
+    """Make an index that lists content of a type that no specification has, beside an image."""
+    inner = image("beside")
+    notes = build.Blob(b"no document", UNKNOWN)
+    return build.index_of(inner.root, notes, parts=inner.parts)
+
+
+def artifact_manifest(subject: build.Thing | None = None) -> build.Thing:
+    """Make an artifact manifest, which image-spec 1.1 has withdrawn: blobs and no config."""
+    blobs = (build.Blob(b"one", UNKNOWN), build.Blob(b"two", UNKNOWN))
+    value = {
+        "mediaType": WITHDRAWN,
+        "artifactType": "application/vnd.example.thing",
+        "blobs": [each.descriptor() for each in blobs],
+    }
+    if subject is not None:
+        value["subject"] = subject.descriptor()
+    return build.Thing(root=build.Blob(build.to_json(value), WITHDRAWN), parts=blobs)
+
+
+def referred_by_artifact_manifest() -> KindOfImage:
+    about = image("about")
+    return KindOfImage(about, (artifact_manifest(about),))
 
 
 def with_layer(media_type: str) -> build.Thing:
@@ -102,8 +140,17 @@ KINDS: dict[str, Callable[[], KindOfImage]] = {
     "non-distributable-layer": lambda: KindOfImage(with_layer(build.FOREIGN_LAYER)),
     "encrypted-layer": lambda: KindOfImage(with_layer(ENCRYPTED)),
     "wasm-layer": lambda: KindOfImage(with_layer(WASM)),
+    "embedded-layer": lambda: KindOfImage(embedded_layer()),
+    "unknown-content": lambda: KindOfImage(with_unknown_content()),
+    "referrers-of-referrers": lambda: referrers_in_a_chain(3),
     "nested-indexes": lambda: KindOfImage(nested(3)),
     "referred": referred_index,
+}
+
+# docker-registry takes none of these: a registry in memory does.
+WITHDRAWN_KINDS: dict[str, Callable[[], KindOfImage]] = {
+    "artifact-manifest": lambda: KindOfImage(artifact_manifest()),
+    "referred-by-artifact-manifest": referred_by_artifact_manifest,
 }
 
 DEEP: dict[str, Callable[[], KindOfImage]] = {

@@ -18,7 +18,7 @@ from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.remote_inspect import image_in_registry
 from tests import build
 from tests.operations import kinds
-from tests.operations.kinds import DEEP, KINDS, KindOfImage
+from tests.operations.kinds import DEEP, KINDS, WITHDRAWN_KINDS, KindOfImage
 from tests.operations.registries import (
     Holding,
     Place,
@@ -32,6 +32,8 @@ from tests.operations.registries import (
     put,
     send,
 )
+from tests.registry import scripted
+from tests.registry.model import BEHAVIOURS, RegistryModel
 from tests.registry.servers import Served
 
 NAME = "example.com/kind:1"
@@ -67,8 +69,20 @@ def check_whole(cache: Cache, name: str, made: KindOfImage) -> None:
 def test_pull_export_import_push_and_pull_keep_every_blob(
     holding: Holding, registry: Served, tmp_path: Path, kind: str
 ) -> None:
-    made = KINDS[kind]()
-    place = Place.new(registry.host)
+    check_round_trip(holding, Place.new(registry.host), tmp_path, KINDS[kind]())
+
+
+@pytest.mark.parametrize("kind", WITHDRAWN_KINDS)
+def test_withdrawn_manifests_keep_every_blob_at_a_registry_that_takes_them(
+    holding: Holding, tmp_path: Path, kind: str
+) -> None:
+    (takes_all,) = (each for each in BEHAVIOURS if each.name == "quay")
+    with scripted.scripted(RegistryModel(takes_all).answer) as server:
+        check_round_trip(holding, Place.new(server.host), tmp_path, WITHDRAWN_KINDS[kind]())
+
+
+def check_round_trip(holding: Holding, place: Place, tmp_path: Path, made: KindOfImage) -> None:
+    """Push an image, pull, export, import, push and pull it; nothing of it may be lost."""
     push_all(holding({place.name: made.thing}, *made.referrers), place.name)
 
     with (

@@ -199,6 +199,7 @@ def _required(value: build.Json) -> Iterator[build.Json]:
 
 def _is_document(described: build.Json) -> bool:
     return described["mediaType"] in {
+        "application/vnd.oci.artifact.manifest.v1+json",
         build.OCI_INDEX,
         build.OCI_MANIFEST,
         build.DOCKER_LIST,
