@@ -39,7 +39,7 @@ class ImageFile(NamedTuple):
 
 
 class ShownEntry(NamedTuple):
-    """What a container sees at a clean absolute path: the entry that puts it there, and content.
+    """Visible file at a clean absolute path: the entry that writes it, and its content.
 
     `layer` and `place` are those of the entry; None and -1 for a directory that is only implied.
     `origin` is another entry than that if it is a hard link.

@@ -133,7 +133,7 @@ Index("ix_files_entry_path_id", entry.c.path_id)
 
 
 class LinkTargetColumns(TypedColumns):
-    """What a link leads to; of a device its numbers, as 8:0."""
+    """Target of a link; of a device its numbers, as 8:0."""
 
     entry_id: Named[int] = Column(_INT64, primary_key=True)
     target: Named[str] = Column(Text, nullable=False)

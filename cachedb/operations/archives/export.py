@@ -1,9 +1,9 @@
-"""Export: images out of the layout, as an OCI archive, as docker's, or as one file tree.
+"""Export: images of the layout as an OCI archive, as docker's, or as one file tree.
 
-What is written is decided first, and that everything is there; the bytes are hashed again on
-their way out. With all of its platforms an index leaves as it is. With some of them it is written
-anew and lists these alone: skopeo and others stop at a manifest that is listed and not there. One
-platform that was asked for is written without an index, as linuxkit does and umoci needs it.
+The plan lists the content and checks its presence; the bytes are hashed again while they are
+written. An index with all of its platforms is exported unchanged. With some of them a new index
+lists these alone: skopeo and others stop at a listed manifest that is absent. One requested
+platform is written without an index, as linuxkit does and umoci requires.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 class ExportOptions(NamedTuple):
-    """Selection to export: with no platform, all of them, or the one that fits where only one can.
+    """Selection to export: without a platform, all of them, or one where the format holds one.
 
-    `name` is what the image is called in the archive, instead of its name here. `is_forced` lets
-    an image out whose platform is not the one that was asked for.
+    `name` replaces the name of the image in the archive. `is_forced` accepts an image of another
+    platform than requested.
     """
 
     form: Form = Form.OCI
@@ -51,7 +51,7 @@ class ExportOptions(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """An image as it is exported; `left_out` are its platforms that were never pulled."""
+    """An exported image; `left_out` are its platforms that were never pulled."""
 
     name: str | None
     digest: Digest
@@ -59,7 +59,7 @@ class Exported(NamedTuple):
 
 
 class _Image(Record):
-    """An image that was chosen: its root with what it needs, children first."""
+    """A chosen image: its root with its content, children first."""
 
     name: str | None
     root: Descriptor
@@ -85,7 +85,7 @@ class ExportPlan(Protocol):
 
         Raises:
             BlobNotFound: A blob has been removed since the plan was made.
-            CorruptBlob: A blob is not what its digest says.
+            CorruptBlob: A blob has another hash than its digest.
         """
 
 
@@ -136,16 +136,16 @@ class _FilesystemExport(Record):
 def plan(
     layout: Layout, catalog: Catalog, images: Sequence[ResolvedImage], options: ExportOptions
 ) -> ExportPlan:
-    """Decide what an export writes, and check that all of it is here; blobs are not read.
+    """Decide the content of an archive, and check its presence; blobs are not read.
 
-    An OCI archive takes along what refers to the images, as entries without a name.
+    An OCI archive includes referrers of the images, as entries without a name.
 
     Raises:
-        PlatformNotFound: An image has nothing for a platform that was asked for.
-        Refused: An image says that it is for another platform.
-        BlobNotFound: Something that would be written is not in the layout.
-        CorruptBlob: Something that would be written has another size.
-        InvalidInput: The form cannot hold what was asked for.
+        PlatformNotFound: An image has no manifest for a requested platform.
+        Refused: The config of an image names another platform.
+        BlobNotFound: A blob of the archive is not in the layout.
+        CorruptBlob: A blob of the archive has another size.
+        InvalidInput: The format cannot hold the requested images.
     """
     if options.name is not None and len(images) > 1:
         raise InvalidInput("several images cannot have one name")
@@ -204,10 +204,10 @@ def _choose(
 def _attached(
     layout: Layout, catalog: Catalog, image: ResolvedImage, options: ExportOptions
 ) -> list[_Image]:
-    """Take the entries of the name of a whole image that are attached to it and are here.
+    """Return the present attached entries of the name of a whole image.
 
-    Their names are told apart by the annotation `kind` only, so that an archive of one platform,
-    which some tools read by its only entry, has none.
+    Only the annotation `kind` distinguishes them from the image, so that an archive of one
+    platform, which some tools read by its only entry, has none.
     """
     if options.platforms:
         return []
@@ -253,7 +253,7 @@ class _Choosing:
         self._name = name
 
     def whole(self, root: Descriptor) -> _Image:
-        """Take a root with all that it contains, and what refers to that."""
+        """Add a root with its content and its referrers."""
         found = image_parts.content_of(self.documents, root, self._referrers)
         return _Image(
             name=self._name,
@@ -265,7 +265,7 @@ class _Choosing:
     def narrowed(
         self, index: Descriptor, kept: Sequence[Part], left_out: tuple[str, ...]
     ) -> _Image:
-        """Make an index of some parts, and take what they contain and what refers to that."""
+        """Make an index of some parts, and add their content and their referrers."""
         content = image_parts.listing(self.documents, index, kept)
         root = index.replace(digest=Digest.of(content), size=len(content), data=None)
         below = [self.whole(part.descriptor) for part in kept]
@@ -291,7 +291,7 @@ def _digests(parts: Sequence[Part]) -> set[Digest]:
 def _named(descriptor: Descriptor, name: str | None) -> Descriptor:
     """Add the annotations in which tools look for a name; that of OCI is set by `naming`.
 
-    linuxkit and containerd go by their own, and take a full name only.
+    linuxkit and containerd read annotations of their own, and accept a full name only.
     """
     ours = {REF_NAME, CONTAINERD_NAME, PIN}
     kept = {key: value for key, value in descriptor.annotations.items() if key not in ours}
@@ -346,7 +346,7 @@ def _plan_filesystem(
 def _single(
     layout: Layout, image: ResolvedImage, options: ExportOptions
 ) -> tuple[str | None, Descriptor, Manifest]:
-    """Choose the one platform of an image that a form can hold."""
+    """Choose the one platform of an image that a format can hold."""
     if len(options.platforms) > 1:
         raise InvalidInput(
             f"the form {options.form.value!r} holds one platform of an image",
@@ -374,7 +374,7 @@ def _refuse_other_layers(image: Manifest, name: str) -> None:
 
 
 def _config_and_layers(document: Manifest) -> tuple[Descriptor, ...]:
-    assert document.config is not None  # what has none is no image
+    assert document.config is not None  # a manifest without a config is not an image
     return (document.config, *document.layers)
 
 
@@ -384,7 +384,7 @@ def _to_write(document: Manifest, tags: Sequence[str]) -> ImageToWrite:
 
 
 def _docker_tags(name: str | None) -> list[str]:
-    """Return the name as docker knows names; one by digest alone is none to it."""
+    """Return the name in the form of docker, which has none for a digest alone."""
     full = None if name is None else image_parts.full_name(name)
     if full is None or full.tag is None:
         return []
@@ -401,7 +401,7 @@ class _Opener(Protocol):
 def _opener(
     layout: Layout, embedding: Iterable[Descriptor], made: Mapping[Digest, bytes]
 ) -> _Opener:
-    """Return what opens a blob: one that was made, one that its descriptor holds, or a file."""
+    """Return a function that opens a blob: a made one, an embedded one, or a file."""
     held = {each.digest: each.data for each in embedding if each.data is not None}
 
     def open_blob(digest: Digest) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""The forms in which an image leaves the cache; apart, since a command line lists them."""
+"""Formats of an export; a separate module, since the command line imports it at start-up."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class Form(StrEnum):
     OCI = "oci"
     """An OCI image layout in a tar archive."""
     DOCKER = "docker"
-    """What ``docker load`` reads."""
+    """An archive for ``docker load``."""
     FILESYSTEM = "filesystem"
-    """The tree that the layers make up, in a tar archive."""
+    """The file tree of all layers, in a tar archive."""
 
     @classmethod
     def parse(cls, text: str) -> Form:
         """Return the form of a word, such as ``docker``.
 
         Raises:
-            InvalidInput: There is no such form.
+            InvalidInput: No format has that name.
         """
         if text not in {str(form) for form in cls}:
             forms = ", ".join(cls)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class Part(NamedTuple):
     """A manifest that an index lists, or the one that an image is.
 
-    `document` is None when it is not here; `configured` is the platform in its config.
+    `document` is None when it is absent; `configured` is the platform in its config.
     """
 
     entry: IndexEntry
@@ -57,7 +57,7 @@ class Part(NamedTuple):
 
     @property
     def may_be_image(self) -> bool:
-        """Whether it is an image, or may be one as far as can be told without its manifest."""
+        """Whether it is an image, or may be one if its manifest is absent."""
         if self.document is not None:
             return self.document.is_image and not self.document.is_attestation
         platform = self.descriptor.platform
@@ -76,7 +76,7 @@ class Part(NamedTuple):
         """Return the manifest, which has to be that of an image.
 
         Raises:
-            InvalidInput: It is that of something else.
+            InvalidInput: The manifest is not that of an image.
         """
         if self.document is None or not self.document.is_image:
             what = name or self.descriptor.digest
@@ -87,7 +87,7 @@ class Part(NamedTuple):
 def find_parts(
     documents: LocalDocuments, roots: Sequence[Descriptor], name: str | None
 ) -> list[Part]:
-    """Return the parts of an image: what its index lists, itself, or one manifest a platform."""
+    """Return the parts of an image: the manifests of its index, itself, or one a platform."""
     if len(roots) > 1:
         return platforms_of(documents, roots)
     (root,) = roots
@@ -115,7 +115,7 @@ def single(documents: LocalDocuments, descriptor: Descriptor, name: str | None) 
 
 
 def parts_of(documents: LocalDocuments, index: Descriptor) -> list[Part]:
-    """Return what an index lists at any depth, each once, in the order of the documents.
+    """Return the manifests of an index at any depth, each once, in the order of the documents.
 
     An inner index that is absent is a part itself.
 
@@ -145,8 +145,8 @@ def content_of(
 ) -> ImageContent:
     """Return all content of an image in the order of publication, with that of its referrers.
 
-    Of the content that may be absent, what is here is included; the sizes of blobs are not looked
-    at, and neither is whether the required ones are here (`check_present`).
+    Optional content is included if present; the presence of required blobs and their sizes are not
+    checked (`check_present`).
 
     Raises:
         BlobNotFound: A document is not in the layout.
@@ -178,13 +178,13 @@ class ImageContent(NamedTuple):
 
 
 def listing(documents: LocalDocuments, index: Descriptor, kept: Sequence[Part]) -> bytes:
-    """Return an index that lists some parts only, with all else that it says."""
+    """Return an index that lists some parts only, and keeps all other fields."""
     whole = IndexDocument.parse(documents.content(index), index.media_type)
     return whole.listing(part.entry for part in kept).content
 
 
 def with_statements(parts: Sequence[Part], chosen: Sequence[Part]) -> list[Part]:
-    """Add the attestations about the chosen parts that are here, in the order of all parts."""
+    """Add the present attestations about the chosen parts, in the order of all parts."""
     digests = {part.descriptor.digest for part in chosen}
     return [
         part
@@ -213,12 +213,12 @@ def _part(documents: LocalDocuments, entry: IndexEntry) -> Part:
 def choose(
     parts: Sequence[Part], wanted: Sequence[Platform], name: str | None, *, is_forced: bool
 ) -> list[Part]:
-    """Choose the best part for each platform that is wanted; each part once.
+    """Choose the best part for each wanted platform; each part once.
 
     Raises:
-        PlatformNotFound: There is none for one of them.
-        NotFound: It is listed, and was never pulled.
-        Refused: What it says of itself is another platform.
+        PlatformNotFound: No part is for one of them.
+        NotFound: The part is listed, and was never pulled.
+        Refused: The config names another platform.
     """
     found: dict[Digest, Part] = {}
     for platform in wanted:
@@ -238,7 +238,7 @@ def find_one(
     *,
     is_forced: bool,
 ) -> Part:
-    """Return the one part that is wanted: as asked, else that of this machine, else the only one.
+    """Return the wanted part: as requested, else that of this machine, else the only one.
 
     Raises:
         PlatformNotFound: There is none.
@@ -255,7 +255,7 @@ def find_one(
 
 
 def full_name(name: str) -> Reference | None:
-    """Read a name of index.json as that of a repository; a mere tag is none."""
+    """Read a name of index.json as that of a repository; return None for a mere tag."""
     if "/" not in name and ":" not in name:
         return None
     try:
@@ -270,9 +270,9 @@ def roots_of(layout: Layout, image: ResolvedImage) -> tuple[Descriptor, ...]:
 
 
 def described(layout: Layout, root: Root) -> Descriptor:
-    """Return the descriptor of a root as index.json has it, else what is known of the blob.
+    """Return the descriptor of a root in index.json, else one made from the row of the blob.
 
-    An entry that gives a wrong size is about the content of its digest all the same.
+    An entry with a wrong size still identifies the content of its digest.
     """
     found = descriptor_of(root)
     for ref in layout.index().refs:
@@ -284,7 +284,7 @@ def described(layout: Layout, root: Root) -> Descriptor:
 
 
 def descriptor_of(root: Root) -> Descriptor:
-    """Return the descriptor of something that index.json does not name."""
+    """Return the descriptor of a blob without an entry in index.json."""
     return Descriptor(
         media_type=MediaType(root.media_type or "application/octet-stream"),
         digest=root.digest,
@@ -317,7 +317,7 @@ def _refuse_absent(part: Part, name: str | None) -> None:
 
 
 def _refuse_contradiction(part: Part, name: str | None) -> None:
-    """Refuse an image that its index and its config give different machines."""
+    """Refuse an image for which index and config name different machines."""
     declared, configured = part.descriptor.platform, part.configured
     if declared is None or configured is None:
         return
@@ -325,12 +325,12 @@ def _refuse_contradiction(part: Part, name: str | None) -> None:
     if (ours.os, ours.architecture) != (theirs.os, theirs.architecture):
         raise Refused(
             f"{name or part.descriptor.digest!r} for {declared} says that it is for {configured}",
-            hint="--force takes it all the same",
+            hint="--force accepts it",
         )
 
 
 def _about(part: Part) -> str | None:
-    """Return the digest of what a statement is about, by annotation or by its subject."""
+    """Return the digest of the subject of a statement, by annotation or ``subject``."""
     about = attestation.about(part.descriptor.annotations)
     if about is None and part.document is not None and part.document.subject is not None:
         return part.document.subject.digest

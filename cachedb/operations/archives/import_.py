@@ -73,7 +73,7 @@ def import_archive(
 
     Every blob is hashed while it is staged. An image is imported if at least one platform of it is
     complete, including blobs of the cache; its other blobs are reported as missing. Blobs that no
-    image needs are left out. `source` names the archive in errors.
+    image needs are omitted. `source` names the archive in errors.
 
     Raises:
         InvalidArchive: The archive is damaged, or an image of it has no complete platform.
@@ -122,7 +122,7 @@ def _import_images(
     source: str,
     options: ImportOptions,
 ) -> tuple[Imported, ...]:
-    """Publish the named images with all that they need, in one write of index.json."""
+    """Publish the named images with their content, in one write of index.json."""
     if not named:
         if options.name is not None:
             raise InvalidArchive(
@@ -199,7 +199,7 @@ def _opened(folder: Path) -> Iterator[Layout]:
 
 
 class _Intake:
-    """Stages the blobs of an archive, unless the layout has them."""
+    """Staging of the blobs of an archive, except those in the layout."""
 
     def __init__(
         self, layout: Layout, stage: StagingArea, lease: Lease, progress: Progress
@@ -242,7 +242,7 @@ class _Intake:
         warn_of_algorithms(self._progress, digests)
 
     def manifests_for(self, images: tuple[Image, ...]) -> list[tuple[str | None, Descriptor]]:
-        """Stage the manifests that were made for docker's images; return them with their tags."""
+        """Stage the manifests made for docker's images; return them with their tags."""
         found: list[tuple[str | None, Descriptor]] = []
         for image in images:
             content = image.manifest
@@ -256,7 +256,7 @@ class _Intake:
         return found
 
     def store_embedded(self, digest: Digest, content: bytes) -> int:
-        """Store what a descriptor embeds; returns its size. Other tools read the blob alone."""
+        """Store embedded content, since other tools read the blob alone; return its size."""
         self.hold([digest])
         self.stage.add(digest, content)
         self.staged[digest] = len(content)
@@ -270,7 +270,7 @@ class _Intake:
         return None if file is None else file.size
 
     def small_blobs(self, without: Collection[Digest]) -> Iterator[tuple[Digest, bytes]]:
-        """Yield the staged blobs that may be documents, but for some."""
+        """Yield the staged blobs that may be documents, except some."""
         for digest, size in self.staged.items():
             if digest not in without and size <= MANIFEST_BYTES.value:
                 content = self.read(digest)
@@ -297,7 +297,7 @@ class _Intake:
 
 
 class _DirectoryIntake(_Intake):
-    """Stages blobs of another layout, each when its size is first asked for."""
+    """Staging of blobs of another layout, each when its size is first requested."""
 
     def __init__(
         self,
@@ -355,7 +355,7 @@ def _named(index_json: bytes | None, source: str) -> list[tuple[str | None, Desc
 
 
 def _refuse_other_digests(named: Iterable[tuple[str | None, Descriptor]], source: str) -> None:
-    """Refuse names that hold the digest of other content than they are given to."""
+    """Refuse names that hold the digest of other content than that of their image."""
     for name, descriptor in named:
         if name is not None and claims_other_content(name, descriptor.digest):
             raise InvalidArchive(source, f"it names {descriptor.digest} {name!r}, another digest")

@@ -1,4 +1,4 @@
-"""Closures of images that are imported: what they need, and what refers to them."""
+"""Closures of imported images: their content, and their referrers."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Intake(Protocol):
         """Return the bytes of a staged or present document; None if it is neither."""
 
     def store_embedded(self, digest: Digest, content: bytes) -> int:
-        """Stage what a descriptor embeds; return its size."""
+        """Stage embedded content of a descriptor; return its size."""
 
     def small_blobs(self, without: Collection[Digest]) -> Iterator[tuple[Digest, bytes]]:
-        """Yield the blobs of the source that may be documents, but for some."""
+        """Yield the blobs of the source that may be documents, except some."""
 
 
 class Closure(NamedTuple):
@@ -44,7 +44,7 @@ class Closure(NamedTuple):
 
 
 class ClosureReader:
-    """Reads closures of images from staged and present blobs; each document is parsed once."""
+    """Reader of closures of images from staged and present blobs; parses each document once."""
 
     def __init__(self, intake: Intake, source: str) -> None:
         self._intake = intake
@@ -55,8 +55,8 @@ class ClosureReader:
         """Collect the closure of a root.
 
         Raises:
-            InvalidArchive: No platform of the image is whole, a document breaks the rules, or a
-                blob has another size than its descriptor says.
+            InvalidArchive: No platform of the image is complete, a document is malformed, or a
+            blob has another size than its descriptor.
             LimitExceeded: The image is nested too deeply, or has too many documents.
         """
         if not graph.is_document(root.media_type):
@@ -93,7 +93,7 @@ class ClosureReader:
                 yield None
 
     def _present_leaves(self, parent: Digest, needed: RequiredContent) -> list[Digest]:
-        """Return the blobs of a document that are there, those that may be absent among them."""
+        """Return the present blobs of a document, optional ones included."""
         found = list(filter(self._is_there, needed.leaves))
         if isinstance(self._parsed[parent], Index):
             for each in found:
@@ -103,9 +103,9 @@ class ClosureReader:
     def _refuse_broken(
         self, found: ContentGraph, broken: set[Digest], missing: Sequence[Digest]
     ) -> None:
-        """Refuse an image that lacks something and has no platform that is whole.
+        """Refuse an image without a complete platform.
 
-        An attestation is not a platform, unless there is nothing else.
+        An attestation counts as a platform only in an index of attestations alone.
         """
         platforms = [key for key in found.descriptors if self._is_platform(found, key)]
         if missing and broken.issuperset(platforms):
@@ -125,7 +125,7 @@ class ClosureReader:
     def _refuse_unknown_document(self, descriptor: Descriptor) -> None:
         """Refuse a document of an unknown type that points at other content.
 
-        Its content cannot be carried along, and no collector could tell what it needs.
+        Its children cannot be imported, and no collector could find them.
         """
         if descriptor.media_type.is_layer or descriptor.size > MANIFEST_BYTES.value:
             return
@@ -175,7 +175,7 @@ class ClosureReader:
         return found is not None and found.subject is not None
 
     def referrers(self, needed: Collection[Digest]) -> list[tuple[Descriptor, Closure]]:
-        """Find what refers to needed content without an entry in index.json, where it is complete.
+        """Find complete referrers of needed content that have no entry in index.json.
 
         Reads every small blob of the source that is not needed.
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class CachedManifest(Record):
-    """An image or artifact in the cache; `size` is that of all of it, `layers` and it may be None.
+    """An image or artifact in the cache; `size` is that of all content, in bytes.
 
-    They are None for a manifest that was not pulled.
+    `size` and `layers` are None for a manifest that was not pulled.
     """
 
     descriptor: Descriptor
@@ -30,7 +30,7 @@ class CachedManifest(Record):
 
 
 class CachedImage(Record):
-    """Image in the cache; `size` is that of the manifests that are there, shared blobs once."""
+    """Image in the cache; `size` is that of the present manifests, shared blobs once, in bytes."""
 
     name: str | None
     descriptors: tuple[Descriptor, ...]
@@ -43,7 +43,7 @@ def inspect(layout: Layout, image: ResolvedImage) -> CachedImage:
 
     Raises:
         InvalidInput: The digest is that of a blob and not of an image.
-        CorruptBlob: A document has other bytes.
+        CorruptBlob: A document has another hash.
     """
     roots = image_parts.roots_of(layout, image)
     parts = image_parts.find_parts(LocalDocuments(layout), roots, image.name)

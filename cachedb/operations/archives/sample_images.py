@@ -35,7 +35,7 @@ _PLATFORMS = (("amd64", ""), ("arm64", "v8"), ("arm", "v7"))
 
 
 class _Blob(NamedTuple):
-    """Content with its media type, what it contains, and what its parent says about it."""
+    """Content with its media type, its children, and the fields of its descriptor."""
 
     media_type: str
     content: bytes

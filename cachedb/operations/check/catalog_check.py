@@ -50,7 +50,7 @@ def _open(place: CatalogPlace, found: list[Finding]) -> Catalog | None:
     name = place.shown
     try:
         if not place.exists():
-            found.append(note(Code.CATALOG_MISSING, name, "the next command makes it"))
+            found.append(note(Code.CATALOG_MISSING, name, "the next command creates it"))
             return None
     except PermissionError:
         detail = "permission denied; commands of this user use a catalog of their own"
@@ -137,7 +137,7 @@ def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> 
             yield note(Code.CATALOG_BEHIND, name, what)
     elif changed:
         for digest in sorted(changed):
-            what = "is another file than when it was read, under the same name"
+            what = "was replaced by another file since it was read"
             path = path_of(codecs.digest(digest))
             yield warning(Code.BLOB_CHANGED, path, what, "cachedb verify")
     elif difference:
@@ -149,7 +149,7 @@ def _differences(layout: Layout, stored: Catalog, fresh: Catalog, name: str) -> 
 
 
 def _known_corrupt(stored: Catalog) -> dict[str, str]:
-    """Return the blobs that were found corrupt and whose file is the same still, with reasons."""
+    """Return the blobs found corrupt whose file has not changed since, with reasons."""
     with stored.reading() as connection:
         return {
             row.digest: row.problem or "it is corrupt" for row in connection.each(blobs.CORRUPT)

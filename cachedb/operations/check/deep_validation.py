@@ -37,7 +37,7 @@ _CHUNK = 1 << 20
 def validate_deeply(
     layout: Layout, catalog: Catalog, roots: Sequence[Root], wanted: Sequence[Platform] = ()
 ) -> list[validate.Validation]:
-    """Validate images after every blob of theirs was read and every layer unpacked."""
+    """Validate images: hash every blob, and unpack every layer."""
     verify.verify(layout, catalog, {root.blob_id for root in roots})
     with catalog.reading() as connection:
         found = validate.validate(connection, roots, wanted)
@@ -51,17 +51,17 @@ def validate_deeply(
 
 
 def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, str]:
-    """Report, for each image whose layers are not those of its config, what is wrong.
+    """Report each image whose layers differ from those of its config, with the reason.
 
     A layer whose files an export would refuse is reported as well: one that is no tar archive,
     and one with a whiteout that names no file.
 
-    A layer of several images is unpacked once. What is no image that can be run has no diff IDs
-    that a runtime looks at, and a layer that may be absent is not required.
+    A layer of several images is unpacked once. Artifacts have no diff IDs that a runtime compares,
+    and a layer that may be absent is not required.
 
     Raises:
-        BlobNotFound: A manifest or a config is not here.
-        CorruptBlob: Something that was read is not what its digest says.
+        BlobNotFound: A manifest or a config is not in the layout.
+        CorruptBlob: A blob has another hash than its digest.
     """
     found: dict[Digest, str] = {}
     claims: dict[Digest, list[SbomClaim]] = {}
@@ -139,7 +139,7 @@ def _first_fault(layer: _Hashed, name: str) -> str | None:
 
 
 class _Hashed:
-    """A stream whose bytes are hashed as they are read."""
+    """A stream that hashes its bytes as they are read."""
 
     def __init__(self, stream: BinaryIO, hasher: Hash) -> None:
         self._stream = stream
@@ -160,7 +160,7 @@ class _Hashed:
         """Read and hash the rest of the stream.
 
         Raises:
-            InvalidArchive: The stream is damaged, here or where it was read before.
+            InvalidArchive: The stream is damaged.
         """
         if self._damage is not None:
             raise self._damage

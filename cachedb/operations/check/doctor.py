@@ -105,7 +105,7 @@ def _strays(layout: Layout) -> Iterator[Finding]:
     with suppress(NotALayout):
         for path in layout.blobs.foreign_files():
             if path not in known:
-                yield warning(Code.STRAY, path, "is no blob; other tools may fail on it")
+                yield warning(Code.STRAY, path, "is not a blob; other tools may fail on it")
 
 
 def _judge(leftover: TemporaryFile, *, is_sweeping: bool) -> Finding:
@@ -124,7 +124,7 @@ def _judge(leftover: TemporaryFile, *, is_sweeping: bool) -> Finding:
                 return note(Code.TRASH, path, f"removed, and can be restored; {size}")
             if is_sweeping:
                 return note(Code.TRASH, path, "a collection is running")
-            what = "a collection was killed; the next command gives back what it took"
+            what = "a collection was killed; the next command restores its blobs"
             return note(Code.SWEEP_UNFINISHED, path, what)
     if leftover.is_in_use:
         return note(Code.LEFTOVER_IN_USE, path, f"{leftover.tool} is writing it")
@@ -140,7 +140,7 @@ def _judge_staged(leftover: TemporaryFile, size: str, *, is_old: bool) -> Findin
     if leftover.is_in_use or not is_old:
         what = f"blob that is being ingested, {size}"
         return note(Code.STAGE_ACTIVE, leftover.path, what)
-    what = f"a blob that never arrived, {size}; its next pull or import resumes it"
+    what = f"a partial download, {size}; its next pull or import resumes it"
     return note(Code.STAGE_STALE, leftover.path, what, _COLLECT)
 
 

@@ -58,7 +58,7 @@ class Code(StrEnum):
 LEFT_BY_KILLED: Final = frozenset(
     {Code.STAGE_STALE, Code.LEASE_DEAD, Code.SWEEP_UNFINISHED, Code.LEFTOVER}
 )
-"""Codes of what killed operations leave; as notes, the next writer of cachedb clears them."""
+"""Codes of leftovers of killed operations; with the level note, the next writer clears them."""
 
 
 class Finding(Record):

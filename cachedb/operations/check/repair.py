@@ -73,11 +73,11 @@ class _Wanted:
 def repair(
     layout: Layout, catalog: Catalog, found: Verification, sources: Sources
 ) -> tuple[Repair, ...]:
-    """Repair what a verification found, and what is corrupt or missing below repaired documents.
+    """Repair findings of a verification, and faulty blobs below repaired documents.
 
-    Documents are repaired from the roots down, a level at a time: what one needs is known when it
-    is there. Every blob is hashed when it is staged, and replaces the corrupt one in one step.
-    When a later level fails, blobs that were repaired stay.
+    Documents are repaired from the roots down, a level at a time: the content of a document is
+    known when it has been repaired. Every blob is hashed when it is staged, and replaces the
+    corrupt one in one step. When a later level fails, blobs that were repaired stay.
 
     Raises:
         LimitExceeded: Repaired documents are nested more deeply than `GRAPH_DEPTH`.

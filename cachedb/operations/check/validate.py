@@ -32,19 +32,19 @@ class Condition(StrEnum):
     """State of one platform of an image; the first that applies counts."""
 
     CORRUPT = "corrupt"
-    """A blob of it has wrong bytes or cannot be read."""
+    """A blob of the platform has wrong bytes or cannot be read."""
     INCOMPLETE = "incomplete"
-    """Its manifest is here and a blob that it needs is not."""
+    """The manifest is present and a blob that it needs is not."""
     MISSING = "missing"
-    """Its manifest is not here, and no other platform of the image is."""
+    """The manifest is absent, and so are all other platforms of the image."""
     NOT_PULLED = "not pulled"
-    """Its manifest is not here; other platforms of the image are."""
+    """The manifest is absent; other platforms of the image are present."""
     MISMATCHED = "mismatched"
-    """The index and its config name different platforms."""
+    """Index and config name different platforms."""
     WRONG_LAYERS = "wrong layers"
-    """Its layers differ from the diff IDs of its config; found by unpacking only."""
+    """The layers differ from the diff IDs of the config; found by unpacking only."""
     COMPLETE = "complete"
-    """Everything is here."""
+    """All required blobs are present."""
 
     @property
     def is_finding(self) -> bool:
@@ -66,7 +66,7 @@ class PlatformReport(Record):
 
     @property
     def platform(self) -> Platform | None:
-        """The platform by which it is found."""
+        """The platform by which the index lists the manifest."""
         return self.declared or self.configured
 
     @property
@@ -76,7 +76,7 @@ class PlatformReport(Record):
 
 
 class Validation(Record):
-    """An image, platform by platform; `wanted` are the platforms asked for and not complete.
+    """An image, platform by platform; `wanted` are requested platforms that are not complete.
 
     `digest` is that of its document, the first one if it is one manifest a platform.
     """
@@ -101,9 +101,9 @@ def validate(
     wanted: Sequence[Platform] = (),
     wrong_layers: Mapping[Digest, str] = MappingProxyType({}),
 ) -> list[Validation]:
-    """Report the state of every platform of each root; with `wanted`, whether these are complete.
+    """Report the state of every platform of each root, and of the `wanted` ones.
 
-    `wrong_layers` says of manifests what was wrong when their layers were unpacked.
+    `wrong_layers` maps manifests to the faults found while unpacking their layers.
     """
     images = resolve.images_of(connection, roots)
     entries = manifests_below(connection, roots)
@@ -216,7 +216,7 @@ def _disagree(entry: ManifestEntry) -> bool:
     ours, theirs = entry.declared.normalized(), entry.configured.normalized()
     if (ours.os, ours.architecture) != (theirs.os, theirs.architecture):
         return True
-    # Many builders leave the variant out of the config; that contradicts nothing.
+    # Many builders omit the variant in the config; that is not a contradiction.
     return bool(ours.variant and theirs.variant) and ours.variant != theirs.variant
 
 

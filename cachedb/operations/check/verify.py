@@ -1,6 +1,6 @@
 """Verify: hash the files of blobs, and record which of them are intact.
 
-The catalog takes a file of the declared size for intact until verification has read it.
+The catalog counts a file of the declared size as intact until verification has read it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Verification(Record):
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
         return not self.findings
 
 
@@ -72,12 +72,12 @@ def verify(
     """Hash every blob, or those that some targets contain, in parallel.
 
     `progress` is called with the size in bytes of each blob that was read. A missing blob is a
-    finding as well; one that is removed meanwhile is not. Of more than `limits.VERIFY_FINDINGS`
-    missing blobs, the rest is counted. No transaction is open while files are
-    read; one for every 20 000 blobs records what was found.
+    finding as well; a blob removed meanwhile is not. Of more than `limits.VERIFY_FINDINGS` missing
+    blobs, the rest is counted. No transaction is open while files are read; one for every 20 000
+    blobs records the results.
 
     Raises:
-        CatalogMismatch: The catalog holds something else than a digest.
+        CatalogMismatch: The catalog holds a text that is not a digest.
     """
     with catalog.reading() as connection:
         wanted = _digests(connection, targets)
@@ -103,8 +103,8 @@ def verify(
 class _Digests:
     """Many digests in few bytes: 72 each, where a `Digest` in a list takes 200 and more.
 
-    They are read in one transaction and used without one, so that all of them are held, whatever a
-    catalog claims to have.
+    They are read in one transaction and used without one, so that memory stays bounded for any
+    number of digests in a catalog.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -170,7 +170,7 @@ def _hash(
 def _check(
     store: BlobStore, digest: Digest, progress: Callable[[int], None]
 ) -> BlobFile | str | None:
-    """Hash a blob: return its file, why it is corrupt, or None if it was removed meanwhile."""
+    """Hash a blob; return its file, the reason why it is corrupt, or None if it was removed."""
     try:
         file = store.verify(digest)
     except CorruptBlob as error:

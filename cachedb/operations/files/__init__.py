@@ -1,1 +1,1 @@
-"""Files inside the layers of images: list, read, compare, and measure what is stored in vain."""
+"""Files inside the layers of images: list, read, compare, and measure wasted bytes."""

@@ -30,15 +30,15 @@ _MAGIC: Final = slice(257, 262)
 
 
 class ArrivingLayers(Arrivals):
-    """Index what arrives and is a tar archive, compressed or not; safe for several threads.
+    """Index arriving blobs that are tar archives, compressed or not; safe for several threads.
 
     A thread for each arriving blob decompresses and hashes its files, beside the thread that
     receives it. Each is written to the index when it is complete, in a transaction of its own, so
-    that an interrupted transfer keeps the layers that it finished. A blob that the index cannot
-    take now is left to `index_files`, which reads it from the layout.
+    that an interrupted transfer keeps the layers that it finished. A blob that cannot be indexed
+    now is left to `index_files`, which reads it from the layout.
 
-    `written` are the digests of the blobs that were indexed: an archive may be of other content
-    than a layer, which is known when the manifests have arrived.
+    `written` are the digests of the blobs that were indexed: an archive may not be a layer, which
+    is known only after the manifests have arrived.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -51,7 +51,7 @@ class ArrivingLayers(Arrivals):
         return _ArrivingLayer(self, "layer" if expected is None else f"layer {expected}")
 
     def write(self, digest: Digest, found: list[LayerFile] | CacheError) -> None:
-        """Write the entries of a layer, or why it cannot be read, unless it is indexed already."""
+        """Write the entries of a layer, or its problem, unless it is indexed already."""
         try:
             with self._turn, self._catalog.writing_files() as connection:
                 if connection.first(statements.LAYER, digest=digest) is not None:
@@ -62,14 +62,14 @@ class ArrivingLayers(Arrivals):
         self.written.add(digest)
 
     def forget_others(self, layers: Collection[Digest]) -> None:
-        """Remove what was indexed and is no layer of an image."""
+        """Remove indexed archives that are not layers of an image."""
         others = self.written - set(layers)
         if others:
             forget_layers(self._catalog, others)
 
 
 class _ArrivingLayer(ArrivingBlob):
-    """One blob: its first bytes tell whether it is read as a layer."""
+    """One arriving blob: its first bytes determine whether it is read as a layer."""
 
     def __init__(self, layers: ArrivingLayers, name: str) -> None:
         self._layers = layers
@@ -93,7 +93,7 @@ class _ArrivingLayer(ArrivingBlob):
 
     def complete(self, digest: Digest) -> None:
         if self._reading is None and _may_be_tar(self._head):
-            self._begin()  # shorter than a header of tar, as an empty compressed layer is
+            self._begin()  # shorter than a tar header, as an empty compressed layer is
         if self._reading is not None:
             found = self._reading.finish()
             self._reading = None
@@ -111,7 +111,7 @@ class _ArrivingLayer(ArrivingBlob):
 
 
 class _Reading:
-    """A thread that reads a layer from chunks as they are given."""
+    """A thread that reads a layer from arriving chunks."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -125,7 +125,7 @@ class _Reading:
             self._chunks.put(chunk)
 
     def finish(self) -> list[LayerFile] | CacheError | None:
-        """End the layer here; return its entries, or why it cannot be read."""
+        """End the layer; return its entries, or the reason why it cannot be read."""
         self._chunks.put(b"")
         self._thread.join()
         return self._found
@@ -161,7 +161,7 @@ class _ChunkStream(io.RawIOBase):
         return found
 
     def drain(self) -> None:
-        """Discard what still comes, so that the thread that gives it does not wait."""
+        """Discard the remaining chunks, so that the writing thread does not wait."""
         while not self._is_ended:
             self._is_ended = not self._chunks.get()
 

@@ -115,7 +115,7 @@ def compare_files(
 def compare_values(
     layout: Layout, before: ImageLayers, after: ImageLayers
 ) -> tuple[ValueChange, ...]:
-    """Compare platforms and configurations, but for creation time, history and diff IDs.
+    """Compare platforms and configurations, except creation time, history and diff IDs.
 
     Raises:
         BlobNotFound: A config is not in the layout.

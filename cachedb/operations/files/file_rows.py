@@ -87,7 +87,7 @@ def write_entries(connection: Connection, entries: Sequence[tuple[int, LayerFile
 def write_found(
     connection: Connection, layer: Digest, found: list[LayerFile] | CacheError
 ) -> None:
-    """Write the entries of a layer, or record why it cannot be read or has too many."""
+    """Write the entries of a layer, or record its problem if it cannot be indexed."""
     problem = found if isinstance(found, CacheError) else _excess(layer, found)
     if problem is not None:
         connection.insert_one(statements.ADD_LAYER, layer, 0, str(problem))
@@ -96,7 +96,7 @@ def write_found(
 
 
 def _excess(layer: Digest, files: Sequence[LayerFile]) -> InvalidArchive | None:
-    """Return what to say of a layer with more entries than the index can number."""
+    """Return the problem of a layer with more entries than the index can number."""
     if len(files) <= MOST_ENTRIES:
         return None
     why = f"has {len(files)} entries; the index holds at most {MOST_ENTRIES} of a layer"
@@ -130,7 +130,7 @@ def read_entries(connection: Connection, ids: Sequence[int]) -> dict[int, LayerF
 
 
 class _Attributes:
-    """Ids of combinations of attributes, made where they are new."""
+    """Ids of combinations of attributes; new ones are inserted."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

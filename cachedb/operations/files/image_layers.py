@@ -33,7 +33,7 @@ _MOST_KEPT = 2_000_000
 class ImageLayers(Record):
     """One platform of an image: its layers, the lowest first, and its config.
 
-    `name` is what messages call the image: its name in the cache, else its digest.
+    `name` identifies the image in messages: its name in the cache, else its digest.
     """
 
     name: str
@@ -46,11 +46,11 @@ class ImageLayers(Record):
 def find_layers(
     layout: Layout, image: ResolvedImage, platforms: Sequence[Platform] = ()
 ) -> ImageLayers:
-    """Find the layers of an image: of the platform asked for, of this machine, or the only one.
+    """Find the layers of an image: of the requested platform, of this machine, or the only one.
 
     Raises:
-        PlatformNotFound: The image has nothing for the platform.
-        InvalidInput: It is no image, or a layer is encrypted or is no file system.
+        PlatformNotFound: The image has no manifest for the platform.
+        InvalidInput: The content is not an image, or a layer is encrypted or not a file system.
         BlobNotFound: A layer is not in the layout.
     """
     part = image_parts.find_one(
@@ -67,12 +67,12 @@ def find_layers(
 def find_all_layers(layout: Layout, root: Root) -> list[ImageLayers]:
     """Find the layers of each platform of an image that is in the layout.
 
-    Attestations and other content without a file system are left out. Whether the layers are there
-    and can be unpacked is not checked: opening one tells.
+    Attestations and other content without a file system are omitted. The presence and the format
+    of layers are checked when they are opened.
 
     Raises:
         BlobNotFound: A document of the image is not in the layout.
-        CorruptBlob: A document is not what its digest says.
+        CorruptBlob: A document has another hash than its digest.
     """
     documents = LocalDocuments(layout)
     descriptor = image_parts.described(layout, root)
@@ -117,7 +117,7 @@ def _check_unpackable(layer: Descriptor) -> None:
 
 
 class UnreadImage(NamedTuple):
-    """An image whose layers cannot be read, and why."""
+    """An image whose layers cannot be read, with the reason."""
 
     name: str
     platform: Platform | None
@@ -133,7 +133,7 @@ class LayerListings:
     Raises:
         InvalidArchive: From every method: a layer is malformed.
         LimitExceeded: A layer has more members than the limit.
-        CorruptBlob: A layer is not what its digest says.
+        CorruptBlob: A layer has another hash than its digest.
     """
 
     def __init__(self, layout: Layout, catalog: Catalog) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class UnreadableLayer(NamedTuple):
-    """A layer that could not be indexed, and why."""
+    """A layer that could not be indexed, with the reason."""
 
     digest: Digest
     why: str
@@ -40,7 +40,7 @@ class UnreadableLayer(NamedTuple):
 class FilesIndexed(Record):
     """Result of indexing: layers read now, layers known before, entries in all of them.
 
-    `size` is that of the index in bytes, with everything that it held before.
+    `size` is that of the whole index in bytes.
     """
 
     images: int
@@ -59,11 +59,11 @@ def index_files(
     progress: Progress,
     unread: Sequence[UnreadImage] = (),
 ) -> FilesIndexed:
-    """Read the layers of images that are not indexed yet, and find what each image shows.
+    """Index the layers of images that are not indexed yet, and the visible files of each image.
 
-    Layers are read by one thread per core; each is written in a transaction of its own, so that
-    an interrupted run keeps the layers that it finished. A layer that cannot be read is recorded
-    with its problem and stops no other. `progress` is told of each layer with its stored bytes.
+    Layers are read by one thread per core; each is written in a transaction of its own, so that an
+    interrupted run keeps the layers that it finished. An unreadable layer is recorded with its
+    problem, and the run continues. `progress` receives each layer with its stored size in bytes.
     """
     layers = {layer.digest: layer for image in images for layer in image.layers}
     names = {layer.digest: image.name for image in reversed(images) for layer in image.layers}
@@ -73,7 +73,7 @@ def index_files(
     progress.announce(sum(layer.size for layer in wanted))
     missing = []
     for layer, found in _read_each(layout, wanted):
-        if isinstance(found, BlobNotFound):  # it may come: nothing is recorded
+        if isinstance(found, BlobNotFound):  # it may arrive later: its absence is not recorded
             missing.append(UnreadableLayer(layer.digest, str(found)))
             continue
         with catalog.writing_files() as connection:
@@ -102,7 +102,7 @@ def _read_each(layout: Layout, layers: Sequence[Descriptor]) -> Iterator[Reading
                     running.add(pool.submit(_read, layout, layer))
                     break
     finally:
-        # After Ctrl-C nothing waits for a layer that is being read.
+        # After Ctrl-C the pool does not wait for a layer that is being read.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -115,7 +115,7 @@ def _read(layout: Layout, layer: Descriptor) -> Reading:
 
 
 def _find_visible(catalog: Catalog, images: Sequence[ImageLayers]) -> None:
-    """Write what each image hides, if all of its layers are indexed and it is not known yet."""
+    """Write the hidden entries of each new image, if all of its layers are indexed."""
     for image in images:
         with catalog.writing_files() as connection:
             if image.digest in connection.values(statements.IMAGES):
@@ -126,7 +126,7 @@ def _find_visible(catalog: Catalog, images: Sequence[ImageLayers]) -> None:
             try:
                 tree = ImageTree([file_rows.read_layer(connection, key) for key in ids])
             except CacheError:
-                continue  # `validate --deep` and `export` say what is wrong with it
+                continue  # `validate --deep` and `export` report the fault
             image_rows.write_image(connection, image.digest, ids, tree)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class HistoryStep(Record):
-    """A step of a build: its layer, None if it made none, and what the config says of it.
+    """A step of a build: its layer, None if it made none, and its entry in the config.
 
     `created` is the text of the config. A layer that the config does not list is a step without
     other values.
@@ -33,8 +33,8 @@ class HistoryStep(Record):
 def steps(layout: Layout, image: ImageLayers) -> tuple[HistoryStep, ...]:
     """Return the steps of an image, oldest first.
 
-    Steps that made a layer take the layers in their order. A config may list fewer steps than
-    layers, as buildah and ko write, or more: the rest have nothing beside them.
+    Steps that made a layer are paired with the layers in order. A config may list fewer steps than
+    layers, as buildah and ko write, or more: the rest is not paired.
 
     Raises:
         InvalidManifest: The config is malformed.

@@ -1,4 +1,4 @@
-"""Visible files of an image: what a container of it sees, from the headers of its layers."""
+"""Visible files of an image, computed from the headers of its layers."""
 
 from __future__ import annotations
 

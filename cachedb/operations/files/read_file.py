@@ -39,13 +39,13 @@ def read_file(
 
     The layer that holds it is read to its end first, which checks its digest; meanwhile the
     content is in memory, or in a temporary file if it is larger than 16 MiB. Reads the layers from
-    the top down to the file where entries of directories prove that no symlink is on the path,
-    else every layer and the one of the file again.
+    the top down to the file if entries of directories prove that no symlink is on the path, else
+    every layer, and that of the file twice.
 
     Raises:
-        NotFound: The image has no such file.
-        InvalidInput: It is a directory, a device or a pipe.
-        InvalidArchive: A layer is malformed, or symlinks go in circles.
+        NotFound: The image has no file at that path.
+        InvalidInput: The path is that of a directory, a device or a pipe.
+        InvalidArchive: A layer is malformed, or symlinks are cyclic.
         CorruptBlob: A layer is not what its digest says.
     """
     return _from_the_top(layout, image, path) or _by_tree(layout, listings, image, path)
@@ -68,7 +68,7 @@ def _by_tree(
 
 
 def _from_the_top(layout: Layout, image: ImageLayers, path: str) -> FileContent | None:
-    """Read a file without a tree of all layers; None if it takes one to tell which file it is."""
+    """Read a file without a tree of all layers; None if the path cannot be resolved so."""
     parts = tuple(split_path(path, len(image.layers)))
     for layer in reversed(image.layers):
         watch = _PathWatch(parts)
@@ -89,9 +89,9 @@ def _from_the_top(layout: Layout, image: ImageLayers, path: str) -> FileContent 
 class _PathWatch:
     """State of a path by the entries of one layer, and of those above it.
 
-    An entry can change what the path leads to only by its own name, by making a directory of the
-    file, or by hiding a whole directory. It is clear as long as each entry that has a name of the
-    path stands at that path, and the layer of the file describes the directories above it, so that
+    An entry can change the target of the path only by its own name, by making a directory of the
+    file, or by hiding a whole directory. The state is clear as long as each entry with a name of
+    the path has that path, and the layer of the file describes the directories above it, so that
     none of them is a symlink.
     """
 

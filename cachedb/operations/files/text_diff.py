@@ -28,8 +28,8 @@ _MOST_BYTES_IN_ALL = 256 << 20
 def unified(layout: Layout, difference: ImageDifference) -> Iterator[str]:
     """Yield the lines of a unified difference, without their ends, file by file.
 
-    A file larger than 1 MiB, with a NUL in it or not in UTF-8 is one line that tells that it
-    differs, and so is every file after 256 MiB. Reads the layers of the changed files again.
+    A file larger than 1 MiB, with a NUL or not in UTF-8, yields one line that states the
+    difference, and so does every file after 256 MiB. Reads the layers of the changed files again.
 
     Raises:
         CorruptBlob: A layer is not what its digest says.
@@ -68,7 +68,7 @@ def _of_file(
 def _texts(
     layout: Layout, image: ImageLayers, files: Sequence[ImageFile | None]
 ) -> dict[Place, str]:
-    """Return the content of the files that are text, by the layer and the place in it."""
+    """Return the content of the files that are text, by layer and position."""
     wanted: dict[int, set[int]] = {}
     left = _MOST_BYTES_IN_ALL
     for file in files:

@@ -1,4 +1,4 @@
-"""Bytes that images store in vain: overwritten, deleted, or stored more than once."""
+"""Wasted bytes of images: overwritten, deleted, or stored more than once."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ class WasteReport(Record):
 def measure(
     listings: LayerListings, images: Sequence[ImageLayers], unread: Sequence[UnreadImage] = ()
 ) -> WasteReport:
-    """Measure images, and what their layers store more than once; reads every layer.
+    """Measure wasted bytes of images, and duplicate content of layers; reads every layer.
 
-    An image with a layer that cannot be read stops no other, and that layer is left out of the
-    duplicates. `unread` are images whose layers could not even be found.
+    An image with an unreadable layer does not end the measurement, and that layer is excluded from
+    the duplicates. `unread` are images whose layers could not be found.
     """
     measured: list[ImageWaste] = []
     all_unread = list(unread)

@@ -29,7 +29,7 @@ def clean(layout: Layout, catalog: Catalog) -> sweep.GCReport:
     """
     with locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)
-        history.bring_up_to_date(layout, catalog)  # a pin that was set since
+        history.bring_up_to_date(layout, catalog)  # pinned since the plan was made
         before = layout.index()
         with catalog.reading() as connection:
             pinned = pins.pinned_keys(before, history.pins(connection))

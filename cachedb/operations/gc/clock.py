@@ -47,9 +47,9 @@ def reads_clock(queries: Iterable[Query]) -> bool:
 def check(layout: Layout, times: Iterable[int], now: datetime) -> None:
     """Refuse to remove by age if the clock is far ahead of the last activity in the cache.
 
-    `times` are when names arrived and were used, in microseconds since 1970; the journal is asked
-    too. A clock that has jumped ahead makes every name look unused. A time to come counts as now,
-    so one that has jumped back makes every name look fresh, and removes nothing.
+    `times` are when names arrived and were used, in microseconds since 1970; the journal is read
+    too. A clock that has jumped ahead makes every name look unused. A future time counts as now,
+    so a clock that has jumped back makes every name look fresh, and nothing is removed.
 
     Raises:
         Refused: The clock is more than half a year ahead.

@@ -43,15 +43,14 @@ def cross_check(
     garbage_kinds: Mapping[Digest, Kind],
     without: Collection[int] = (),
 ) -> None:
-    """Check that no name and no document that stays needs a blob that is to be removed.
+    """Check that no remaining name and document references a blob that is to be removed.
 
     Refs of the ids `without` count as removed. Costs one read of index.json and of every document
-    that stays, as text: only one with escapes, or with a digest that does not stay, is parsed. So
-    is every document that is to be removed and has a subject, which may stay. Without garbage,
-    nothing is read.
+    that stays, as text: only one with escapes, or with a digest of garbage, is parsed. So is every
+    document of the garbage that has a subject, which may stay. Without garbage, no file is read.
 
     Raises:
-        CatalogMismatch: The files need something that the catalog takes for garbage.
+        CatalogMismatch: The files reference a blob that the catalog counts as garbage.
         UnreadableGraph: A document that stays cannot be read.
     """
     if not garbage_kinds:
@@ -70,7 +69,7 @@ def cross_check(
 
 
 def _named(layout: Layout, connection: Connection, without: Collection[int]) -> Iterator[Digest]:
-    """Yield the digests in index.json, but for those of refs that count as removed."""
+    """Yield the digests in index.json, except those of refs that count as removed."""
     removed = [row.entry for row in connection.each(refs.OF_IDS, ids=many(without))]
     staying, _ = layout.index().without_entries(removed)
     yield from (ref.descriptor.digest for ref in staying.refs)
@@ -92,7 +91,7 @@ def _check_document(blobs: BlobStore, digest: Digest, staying: set[bytes]) -> No
 def _check_subject(blobs: BlobStore, digest: Digest, staying: set[bytes]) -> None:
     with suppress(BlobNotFound, CorruptBlob, LimitExceeded, InvalidManifest):
         content = blobs.read(digest, MANIFEST_BYTES)
-        # A key is written in its own letters unless the document has escapes.
+        # Without escapes in the document, a key is spelled literally.
         if b"subject" not in content and b"\\" not in content:
             return
         subject = graph.subject_digest(content)
@@ -107,6 +106,6 @@ def _check_stays(blobs: BlobStore, digest: Digest, staying: set[bytes], where: s
 
 def _mismatch(where: str, digest: Digest) -> CatalogMismatch:
     return CatalogMismatch(
-        f"{where} needs {digest}, which the catalog takes for garbage",
+        f"{where} needs {digest}, which the catalog counts as garbage",
         hint="cachedb doctor --rebuild",
     )

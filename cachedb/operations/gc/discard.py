@@ -1,7 +1,7 @@
 """Removal of names together with the blobs that only they referenced.
 
-linuxkit's Remove without its faults: a blob that another name, a referrer of something that stays,
-or a running operation needs is kept, and what was unreferenced before stays for the collector.
+linuxkit's Remove without its faults: a blob that another name, a referrer of a remaining image, or
+a running operation needs is kept, and blobs that were unreferenced before stay for the collector.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> sweep.GC
 
     Raises:
         Refused: One of them is a blob that has no ref of its own.
-        UnreadableGraph: The names are gone, and since part of what others need cannot be read
-            no blob was removed.
+        UnreadableGraph: The names are removed, but no blob, because part of the reachable content
+        cannot be read.
     """
     plan = remove.plan(catalog, roots)
     alone = _kept_by_nothing_else(catalog, plan.ref_ids)

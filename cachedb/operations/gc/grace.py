@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 GRACE_SECONDS = 3600.0
-"""Seconds; longer than a tool without our locks needs from its last blob to index.json."""
+"""Seconds; longer than a tool without cachedb's locks needs from its last blob to index.json."""

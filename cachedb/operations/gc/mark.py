@@ -2,7 +2,7 @@
 
 A blob stays while a ref, a referrer of a reachable blob, or the lease of a running operation
 references it, and within the grace period, since another tool may have written it for a name that
-it is about to add. While any part of the reachable graph is unreadable, nothing is garbage.
+it is about to add. While any part of the reachable graph is unreadable, no blob is garbage.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ _GARBAGE = frozenset({Reason.UNREACHABLE, Reason.ABANDONED, Reason.EXPIRED})
 class Candidate(Record):
     """Unreferenced blob, and the reason why it is removed or kept; `size` is in bytes.
 
-    `touched_ns` is when its file was last written, in nanoseconds since 1970; one in the future
-    counts as now.
+    `touched_ns` is the time at which its file was last written, in nanoseconds since 1970; a
+    future time counts as now.
     """
 
     digest: Digest
@@ -95,7 +95,7 @@ class Candidate(Record):
 class KeptGroup(NamedTuple):
     """Unreferenced blobs that a collection keeps for one reason; `size` is in bytes.
 
-    `collectable_at` is when the grace period of the last of them is over, in seconds since 1970;
+    `collectable_at` is the end of the grace period of the last of them, in seconds since 1970;
     None for another reason.
     """
 
@@ -106,7 +106,7 @@ class KeptGroup(NamedTuple):
 
 
 class Leftover(Record):
-    """File or folder that is not a blob, or not one yet; `tool` is the program that left it."""
+    """Temporary file, partial blob or quarantine; `tool` is the program that left it."""
 
     path: str
     size: int
@@ -126,8 +126,8 @@ class Kept(Record):
 class GCPlan(Record):
     """Blobs and leftovers that a collection would remove, and those that it would keep.
 
-    `grace` and `quarantine` are in seconds: the age from which a blob is removed, and for how
-    long it can be restored then.
+    `grace` and `quarantine` are in seconds: the age from which a blob is removed, and the time for
+    which it can be restored then.
     """
 
     garbage: tuple[Candidate, ...]
@@ -172,14 +172,15 @@ def plan(
     without: Collection[int] = (),
     chosen: Collection[int] | None = None,
 ) -> GCPlan:
-    """Find unreferenced blobs; without `quarantine`, it lasts as long as the grace period.
+    """Find unreferenced blobs; the default `quarantine` is the grace period.
 
     Refs of the ids `without` count as removed. With `chosen`, only those blobs are removed, and
-    no leftovers are looked for.
+    leftovers stay.
 
     Raises:
-        UnreadableGraph: Part of what a ref reaches cannot be read.
-        CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
+        UnreadableGraph: Part of the reachable content cannot be read.
+        CatalogMismatch: A document in the layout references a blob that the catalog counts as
+        garbage.
     """
     quarantine = grace if quarantine is None else quarantine
     try:
@@ -254,7 +255,7 @@ def find_blobs(
     """Return the unreferenced blobs: those to remove, and those to keep.
 
     Raises:
-        UnreadableGraph: Part of what a ref reaches cannot be read.
+        UnreadableGraph: Part of the reachable content cannot be read.
     """
     _refuse_unreadable(layout, connection, without)
     leased = leased_blobs(layout, connection)
@@ -289,10 +290,10 @@ def find_blobs(
 def find_leftovers(
     layout: Layout, grace: float, quarantine: float, held: Collection[str]
 ) -> Iterator[Leftover]:
-    """Yield files that are not blobs, or not yet, with the reason to remove or keep each."""
+    """Yield temporary files, partial blobs and quarantines, each with its reason."""
     for leftover in layout.temporary_files.find():
         if is_unfinished(leftover.path):
-            continue  # a collection restores first what an interrupted one took
+            continue  # a collection first restores blobs that an interrupted one quarantined
         reason = _judge(leftover, grace, quarantine, held)
         yield Leftover(path=leftover.path, size=leftover.size, tool=leftover.tool, reason=reason)
 

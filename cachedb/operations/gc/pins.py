@@ -73,7 +73,7 @@ def unpin(
 
 
 def left_behind(connection: Connection, absent: Sequence[NotFound]) -> list[str]:
-    """Return the names that are pinned and in no entry; raise the error of the others.
+    """Return the pinned names without an entry; raise the error of any other name.
 
     Raises:
         NotFound: A name is neither in an entry nor pinned.

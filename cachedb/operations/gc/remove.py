@@ -40,9 +40,9 @@ class RemovalPlan(Record):
     pinned: tuple[Root, ...] = ()
     """Refs that stay because they are pinned."""
     unnamed: tuple[Root, ...] = ()
-    """Entries without a name that stay, and keep part of what the removed refs contain."""
+    """Remaining entries without a name that reach part of the content of the removed refs."""
     unreadable: tuple[UnreadableEntry, ...] = ()
-    """Entries that cannot be read, to remove; what they reach is unknown."""
+    """Unreadable entries to remove; their content is unknown."""
 
     __repr__ = brief_repr
 
@@ -62,7 +62,7 @@ def find_unreadable_targets(
     readable one has it.
 
     Raises:
-        NotFound: There is no entry at an address.
+        NotFound: No entry has that address.
         Refused: The entry at an address can be read, or has changed since it was listed.
     """
     found: list[UnreadableEntry] = []
@@ -109,7 +109,7 @@ def plan(
     for root in (*roots, *selected):
         if root.ref_id is None:
             raise Refused(
-                f"{root.digest} is a blob that no name stands for",
+                f"{root.digest} is a blob without an entry in index.json",
                 hint="cachedb gc removes unreferenced blobs",
             )
         found[root.ref_id] = root
@@ -152,13 +152,12 @@ def apply(
 ) -> tuple[Root, ...]:
     """Remove the entries of a plan from index.json, in one write; return those that were there.
 
-    An entry counts by its whole JSON: one of the same name and digest that the plan keeps stays,
-    and one that has changed in anything since the plan was made is left alone, as is one that has
-    been pinned since. Weak roots that no ref reaches any longer are removed in the same write. The
-    history lists it as `operation`.
+    An entry counts by its whole JSON: an entry of the same name and digest that the plan keeps
+    stays, and so does one that has changed or been pinned since the plan was made. Weak roots that
+    no ref reaches any longer are removed in the same write. The history lists it as `operation`.
 
     Raises:
-        Refused: An unreadable entry of the plan is not there any more; nothing is removed.
+        Refused: An unreadable entry of the plan no longer exists; nothing is removed.
     """
     with locking_names(layout, catalog):
         reconcile.reconcile(layout, catalog)

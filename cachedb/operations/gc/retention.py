@@ -1,9 +1,9 @@
 """Retention policy: the names that it removes or keeps, and the rule that decides for each.
 
-A policy is made of queries of refs. What it drops is what any drop query selects, less what any
-keep query selects, less what is pinned; the order of the rules does not matter, and keeping always
-wins. An image of one manifest a platform under one name is kept or dropped as a whole. A policy
-removes no blobs: a collection removes those that became unreferenced.
+A policy consists of queries of refs. It drops the refs that any drop query selects, except those
+that a keep query selects and pinned ones; the order of the rules does not matter, and keeping
+always wins. An image of one manifest a platform under one name is kept or dropped as a whole. A
+policy removes no blobs: a collection removes those that became unreferenced.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OTHER_PLATFORM = "no rule drops another platform of it"
 
 
 class Policy(Record):
-    """Queries of refs to remove and to keep; `most` is the share to remove at most.
+    """Queries of refs to remove and to keep; `most` is the largest share to remove, from 0 to 1.
 
     `trusts_clock` allows a query to select by a time although the last activity is long ago.
     """
@@ -93,7 +93,7 @@ def plan(
 
     Raises:
         QueryError: A query of the policy is not a set of refs.
-        Refused: A keep query selects nothing, which is likely a slip; everything would be
+        Refused: A keep query selects nothing, which is likely a mistake; every ref would be
             dropped; more than `policy.most` of the refs or of the bytes; or by a time, and the
             clock is far ahead of the last activity in the cache.
     """
@@ -111,7 +111,7 @@ def plan(
         if not ids:
             raise Refused(
                 f"the rule to keep {text!r} selects nothing",
-                hint="leave it out if that is as it should be",
+                hint="omit it if that is intended",
             )
     with catalog.reading() as connection:
         pinned = frozenset(connection.values(refs.PINNED))
@@ -138,7 +138,7 @@ def plan(
 
 
 def _times(connection: Connection, now: int) -> Iterator[int]:
-    """Yield when names arrived, were pulled and used; a time to come counts as now."""
+    """Yield the times of arrival, pull and use of names; a future time counts as now."""
     for row in connection.each(garbage.RETAINED):
         yield from (min(at, now) for at in (row.added, row.pulled, row.used) if at is not None)
 
@@ -182,7 +182,7 @@ def _refuse_too_much(dropped: int, refs: int, freed: int, total: int, most: floa
     if dropped and dropped == refs:
         raise Refused(
             f"the policy would drop all {refs} names",
-            hint="say what to keep with --keep, or remove them by name with cachedb rm",
+            hint="keep some with --keep QUERY, or remove them by name with cachedb rm",
         )
     for part, whole, what in ((dropped, refs, "names"), (freed, total, "bytes")):
         if whole and part / whole > most:

@@ -1,6 +1,6 @@
 """Sweep phase of garbage collection: delete planned blobs that are still unreferenced.
 
-Blobs are quarantined first, parents before children: a tool that takes no lock of ours may have
+Blobs are quarantined first, parents before children: a tool that takes no lock of cachedb may have
 decided to reuse one of them, and adds its name only then. A killed collection is undone by the
 next open.
 """
@@ -51,7 +51,7 @@ _MOST_ATTEMPTS = 5
 class GCReport(Record):
     """Result of a collection; `freed` is in bytes, leftovers included.
 
-    `quarantined` are the bytes that were removed and are not free yet.
+    `quarantined` is the number of removed bytes that are not free yet.
     """
 
     removed: tuple[Candidate, ...]
@@ -81,7 +81,7 @@ def sweep(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read; no blob is removed.
         CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
-        CacheBusy: Another tool changes the names all the time; no blob is removed.
+        CacheBusy: Another tool changes the names repeatedly; no blob is removed.
     """
     with layout.sweeping(), locking_names(layout, catalog):
         try:
@@ -99,7 +99,7 @@ def _collect(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     undo_unfinished(layout)
     reconcile.reconcile(layout, catalog)
     restore_needed_locked(layout, catalog)
-    # First, because on a full disk nothing can be written before something is freed.
+    # First, because a full disk accepts writes only after space has been freed.
     leftovers = _clear(plan, layout, catalog)
     report = _remove(plan, layout, catalog)
     freed = report.freed + sum(each.size for each in leftovers)
@@ -119,7 +119,7 @@ def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
 
 
 def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Leftover, ...]:
-    """Remove the leftovers of a plan that are still leftovers; return those removed."""
+    """Remove the leftovers of a plan that are still abandoned; return those removed."""
     with catalog.reading() as connection:
         held = held_by_operations(layout, connection)
     found = {each.path: each for each in find_leftovers(layout, plan.grace, plan.quarantine, held)}
@@ -155,7 +155,7 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         with suppress(StorageFailed), catalog.writing() as connection:
             reconcile.absorb_removal(layout, connection, [each.digest for each in selected])
         return GCReport(removed=selected, freed=freed, quarantined=quarantined)
-    raise CacheBusy("another program changes index.json all the time", hint="try again")
+    raise CacheBusy("another program keeps changing index.json", hint="try again")
 
 
 def _sweep(

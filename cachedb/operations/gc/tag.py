@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Tagged(Record):
-    """Name that was added to an image; `replaced` is the digest that it had before, if another."""
+    """Name that was added to an image; `replaced` is its previous digest, if another."""
 
     name: str
     digest: Digest
@@ -44,8 +44,7 @@ def tag(layout: Layout, catalog: Catalog, source: str, target: Reference) -> Tag
         AmbiguousName: Several images have the name `source`.
         RefNotFound: No image has that name.
         BlobNotFound: No blob has that digest.
-        Refused: `source` is a blob that no name or entry stands for, or `target` has the digest of
-            other content.
+        Refused: `source` is a blob without an entry, or `target` has the digest of other content.
     """
     name = str(target.with_default_tag())
     with locking_names(layout, catalog):
@@ -80,7 +79,7 @@ def _refuse_parts(image: ResolvedImage) -> None:
     for root in image.roots:
         if root.ref_id is None:
             raise Refused(
-                f"{root.digest} is part of an image and no image",
+                f"{root.digest} is part of an image and not an image",
                 hint=f"cachedb find-root {root.digest}",
             )
 
@@ -128,7 +127,7 @@ def _named(index: IndexJson, name: str) -> list[Descriptor]:
 
 
 def _without_annotations(descriptor: Descriptor) -> Descriptor:
-    """Return a descriptor without annotations, of which those of an entry are about its name."""
+    """Return a descriptor without annotations, because those of an entry describe its name."""
     return descriptor.replace(annotations={})
 
 

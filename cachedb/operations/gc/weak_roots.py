@@ -1,8 +1,8 @@
 """Weak roots: entries of index.json without a name, of artifacts that refer to an image.
 
 cachedb, oras and zot write such entries for signatures, SBOMs and attestations, so that collectors
-that follow the entries alone keep them. Such an entry does not keep an image: it is removed in the
-same write of index.json in which the last other entry that reaches its artifact is removed.
+that follow entries alone keep these blobs. Such an entry does not protect an image: it is removed
+in the same write of index.json in which the last other entry that reaches its artifact is removed.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class RepositoryRule(Record):
 
 
 class SyncSource(Record):
-    """A registry with its rules, and how it is reached; `login` is user name and password."""
+    """A registry with its rules and connection settings; `login` is user name and password."""
 
     domain: str
     rules: tuple[RepositoryRule, ...]
@@ -65,7 +65,7 @@ def read(path: str) -> tuple[SyncSource, ...]:
 
 
 def _mapping(text: str) -> Mapping[str, Any] | None:
-    """Parse YAML; None for a list of lines, which YAML may take for one text."""
+    """Parse YAML; return None for a list of lines, which YAML may parse as one text."""
     import yaml  # noqa: PLC0415  (only `sync` needs it)
 
     try:

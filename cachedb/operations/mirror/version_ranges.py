@@ -20,7 +20,7 @@ _SPACE_BEHIND_OPERATOR = lazy(r"([<>=!^~]+)\s+")
 
 
 def in_range(text: str) -> Callable[[str], bool]:
-    """Return a function that tells whether a tag is a version in a range; other tags are not.
+    """Return a function that tests whether a tag is a version in a range.
 
     Raises:
         InvalidInput: The range is malformed.

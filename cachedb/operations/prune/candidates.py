@@ -1,4 +1,4 @@
-"""Candidates of prune: the names of a cache with their times, and what each of them contains."""
+"""Candidates of prune: the names of a cache with their times and their content."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ class PruneCandidate(
     """A name with its entries, or an entry without a name; times in microseconds since 1970.
 
     Two candidates of one inventory are equal if `key`, the id of their first entry, is. `arrived`
-    is when the name came to mean its image: from the first moment to the second, which differ
-    where the catalog was made after that. `used` is the last use: a pull and the arrival are uses
-    too.
+    bounds the time at which the name got its image; the two differ if the catalog was made later.
+    `used` is the last use: a pull and the arrival are uses too.
     """
 
     key: int
@@ -63,7 +62,7 @@ class PruneCandidate(
 
 
 class Inventory:
-    """The candidates of a cache, and the content that they keep.
+    """The candidates of a cache, and their content.
 
     An entry without a name of an artifact whose subject another entry reaches is no candidate: it
     is removed with the image that it refers to.
@@ -87,10 +86,10 @@ class Inventory:
             self._graph, [root.blob_id for root in strong], list(subjects.items())
         )
         self.before = self.reclaim.live
-        """Bytes that all entries keep."""
+        """Bytes that all entries reach."""
 
     def created(self, candidate: PruneCandidate) -> int:
-        """Return when the newest config inside says that the image was made; 0 if none does."""
+        """Return the newest creation time in the configs of the image; 0 without one."""
         if self._created is None:
             self._created = self._connection.mapping(garbage.CREATED)
         content = self._graph.content(candidate.targets)
@@ -133,7 +132,7 @@ def _by_name(roots: Iterable[Root]) -> Iterable[Sequence[Root]]:
 def _candidate(
     roots: Sequence[Root], rows: Sequence[RetainedRef], adopted: int, now: int
 ) -> PruneCandidate:
-    """Make the candidate of the entries of one name; a time to come counts as now."""
+    """Make the candidate of the entries of one name; a future time counts as now."""
     first = rows[0]
     added = max(min(row.added, now) for row in rows)
     pulled = max((min(row.pulled, now) for row in rows if row.pulled is not None), default=None)

@@ -25,17 +25,17 @@ class Reasons(Record):
 
 
 class DiskSpace(Record):
-    """Bytes of a file system: its capacity, and what is free for this user."""
+    """Bytes of a file system: its capacity, and the space that is free for this user."""
 
     capacity: int
     free: int
 
 
 def space(layout: Layout) -> DiskSpace:
-    """Ask the file system of a layout for its space.
+    """Return capacity and free space of the file system of a layout.
 
     Raises:
-        StorageFailed: It does not tell.
+        StorageFailed: The file system does not report them.
     """
     try:
         found = os.statvfs(layout.root)
@@ -61,8 +61,8 @@ def remove(
 ) -> list[tuple[PruneCandidate, str, int]]:
     """Remove images until every limit is met; return their names with reason and bytes.
 
-    `gone` are the names that rules have removed before. All names of an image go together, since
-    one of them keeps its content; an image with a name that a rule keeps stays.
+    `gone` are the names that rules have removed before. All names of an image are removed
+    together, since each of them reaches its content; an image with a name that a rule keeps stays.
 
     Raises:
         Refused: A limit cannot be met without removing what rules keep.
@@ -85,7 +85,7 @@ def remove(
 
 
 def _limits(inventory: Inventory, rules: PruneRules, disk: DiskSpace) -> Iterable[tuple[str, int]]:
-    """Yield each limit as the number of bytes that names may keep."""
+    """Yield each limit as the number of bytes that names may reach."""
     if rules.max_size is not None:
         yield f"max-size {rules.max_size.text}", rules.max_size.of(disk.capacity)
     if rules.min_free is not None:
@@ -100,7 +100,7 @@ def _units(
 ) -> list[tuple[PruneCandidate, ...]]:
     """Group names that have a target in common, the least recently used group first.
 
-    A group with a name that a rule keeps is left out.
+    A group with a name that a rule keeps is omitted.
     """
     leader: dict[int, int] = {}
 
@@ -128,7 +128,7 @@ def _units(
 def _without_useless(
     inventory: Inventory, found: list[tuple[PruneCandidate, str, int]]
 ) -> list[tuple[PruneCandidate, str, int]]:
-    """Leave names in place whose content other names keep: removing them frees nothing."""
+    """Keep names whose content other names reach, since their removal frees nothing."""
     needed = []
     for each, reason, freed in found:
         if all(inventory.reclaim.is_live(target) for target in each.targets):

@@ -1,4 +1,4 @@
-"""Matches of rules: which names each rule keeps or removes, and the reason of each."""
+"""Matches of rules: the names that each rule keeps or removes, each with a reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_KEPT: Final = "no rule keeps it"
 
 
 class Matches(Record):
-    """Rules with what their queries select, all at one moment."""
+    """Rules with the selections of their queries, all at one moment."""
 
     rules: PruneRules
     now: datetime
@@ -40,7 +40,7 @@ class Matches(Record):
 
         Raises:
             QueryError: A query is not a set of refs.
-            Refused: A keep query matches nothing, which is likely a slip.
+            Refused: A keep query matches nothing, which is likely a mistake.
         """
         for query in (*rules.keep, *rules.drop):
             refuse_other_sorts(query)
@@ -50,7 +50,7 @@ class Matches(Record):
             if not ids:
                 raise Refused(
                     f"the rule to keep {text!r} matches nothing",
-                    hint="leave it out if that is as it should be",
+                    hint="omit it if that is intended",
                 )
         selected = [unknown_times.to_remove(catalog, query, now) for query in rules.drop]
         return cls(
@@ -136,7 +136,7 @@ def _newest(
     """Yield the members of which fewer than `number` others are known to be newer.
 
     Names that arrived at the same moment are ordered by when their images were made. The catalog
-    does not know the order of names that were there before it: none of them is newer than another.
+    does not know the order of names that are older than it: none of them is newer than another.
     """
     if len(members) <= number:
         yield from members
@@ -153,7 +153,7 @@ def _newest(
 
 
 def _made(inventory: Inventory, members: Sequence[PruneCandidate]) -> dict[int, list[int]]:
-    """Return when images were made whose names arrived at one known moment, sorted."""
+    """Return the creation times of images whose names arrived at one known moment, sorted."""
     found: dict[int, list[int]] = defaultdict(list)
     moments = Counter(each.arrived[1] for each in members if each.arrived[0] == each.arrived[1])
     for each in members:

@@ -1,9 +1,9 @@
-"""Plan of prune: what becomes of each name by the rules, and the bytes that it frees.
+"""Plan of prune: the decision of the rules about each name, and the bytes that it frees.
 
-The order is total. A pinned name stays. A name that a keep rule matches stays, whatever another
-rule says. Names that a rule removes go first, then the limits of size: the least recently used
-image that no rule keeps goes first, with all of its names, until the limit is met. The bytes of
-each are those that it frees after the ones before it.
+The order is total. A pinned name stays. A name that a keep rule matches stays, whatever other
+rules match. Names that a rule removes are removed first, then the limits of size apply: the least
+recently used image that no rule keeps is removed first, with all of its names, until the limit is
+met. The bytes of each name are those that its removal frees after the ones before it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class PruneItem(Record):
 class PrunePlan(Record):
     """Decision about every name: removed ones first, in order, then those that stay.
 
-    `size` is the bytes that the names which stay keep, `before` those that all names keep.
+    `size` is the content of the remaining names, `before` that of all names, in bytes.
     """
 
     items: tuple[PruneItem, ...]
@@ -63,7 +63,7 @@ class PrunePlan(Record):
 
     @property
     def freed(self) -> int:
-        """The bytes that removing the names leaves to the collector."""
+        """The bytes that become unreferenced when the names are removed."""
         return self.before - self.size
 
 
@@ -76,7 +76,8 @@ def plan(
 ) -> PrunePlan:
     """Decide for every name; all ages count from the same `now`.
 
-    `space` is the file system, asked if a limit needs it. Costs about two mark phases.
+    `space` returns the space of the file system, called if a limit needs it. Costs about two mark
+    phases.
 
     Raises:
         InvalidInput: The rules remove nothing, or contradict each other.

@@ -1,8 +1,8 @@
 """Policy of a cache: the rules of prune in a TOML file that is kept with the cache.
 
-The file is ``.cachedb/policy.toml``. Its keys are the options of prune, and ``version``. It comes
-with the layout, which may be another user's: it is read if it belongs to this user or to root and
-no other user can write it.
+The file is ``.cachedb/policy.toml``. Its keys are the options of prune, and ``version``. It is
+part of the layout, which may be another user's: it is read if it belongs to this user or to root
+and no other user can write it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def read(layout: Layout) -> str | None:
 
     Raises:
         Refused: Another user owns or can write the file.
-        InvalidInput: It is not UTF-8.
+        InvalidInput: The file is not UTF-8.
     """
     content = layout.read_own(POLICY, CONFIG_BYTES)
     if content is None:
@@ -93,7 +93,7 @@ def parse(text: str, query: Callable[[str], Query]) -> PruneRules:
     """Parse the text of a policy; `query` parses the queries in it.
 
     Raises:
-        InvalidInput: It is not TOML, of another version, or has an unknown key or value.
+        InvalidInput: The text is not TOML, of another version, or has an unknown key or value.
         QueryError: A query in it is not valid.
     """
     try:

@@ -1,10 +1,10 @@
 """Bytes that removing refs one after the other frees, counted as a reference counter does.
 
 The count of a blob is the number of refs that have it as their target, and of reachable documents
-that own it. Removing a ref lowers the count of its target; a blob whose count falls to 0 is free,
-and lowers the counts of what it owns. Each edge is followed once at most, however many refs are
-removed: the cost is that of one mark phase. Exact on a graph without cycles; documents that own
-each other by ``subject`` are counted as one.
+that own it. Removing a ref decrements the count of its target; a blob whose count falls to 0 is
+free, and decrements the counts of its children. Each edge is followed once at most, however many
+refs are removed: the cost is that of one mark phase. Exact on a graph without cycles; documents
+that own each other by ``subject`` are counted as one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Reclaim:
-    """Reference counts of what some refs reach.
+    """Reference counts of the blobs that some refs reach.
 
     `targets` has the target of each ref; `subjects` the subject of each artifact that has one. An
     edge from a subject to its artifact is the only kind that a cycle can contain.
@@ -37,7 +37,7 @@ class Reclaim:
         self._merge_cycles(graph, subjects)
         self._counts: dict[int, int] = defaultdict(int)
         self.live = 0
-        """Bytes that the refs which have not been removed keep."""
+        """Bytes that the remaining refs reach."""
         self._count(targets)
 
     def remove(self, target: int) -> int:
@@ -54,7 +54,7 @@ class Reclaim:
         return freed
 
     def restore(self, target: int) -> None:
-        """Undo the removal of a ref whose target is kept by others, which frees nothing."""
+        """Undo the removal of a ref whose target other refs reach, which frees nothing."""
         self._counts[self._one.get(target, target)] += 1
 
     def is_live(self, blob: int) -> bool:

@@ -1,6 +1,6 @@
-"""Rules of prune: what to keep, what to remove, and limits of size.
+"""Rules of prune: names to keep, names to remove, and limits of size.
 
-A name is kept by any rule that keeps it, whatever another rule says. Ages and sizes are texts as
+A name that one rule keeps stays, whatever other rules match. Ages and sizes are texts as
 in the query language (``90d``, ``50G``); a size may also be a share of the file system (``30%``).
 """
 
@@ -35,7 +35,7 @@ class SizeLimit(Record):
         """Parse ``50G`` or ``30%``.
 
         Raises:
-            InvalidInput: It is neither a size nor a percentage.
+            InvalidInput: The text is neither a size nor a percentage.
         """
         percent = _PERCENT.fullmatch(text)
         if percent is not None and int(percent[1]) <= _SHARE:
@@ -64,7 +64,7 @@ class Age(Record):
         """Parse an age.
 
         Raises:
-            InvalidInput: It is not an age.
+            InvalidInput: The text is not an age.
         """
         if _AGE.fullmatch(text) is None:
             raise InvalidInput(f"invalid age {text!r}", hint="write 90d, 12h, 2w, 6mo or 1y")
@@ -84,7 +84,7 @@ class Age(Record):
 
 
 class PruneRules(Record):
-    """Rules, which say together what becomes of each name.
+    """Rules, which together decide about each name.
 
     Keep rules: `keep` queries, the `keep_last` newest names of each group, and names that were
     pulled or added within `keep_within`. Rules that remove: `drop` queries, names without a tag
@@ -117,7 +117,7 @@ class PruneRules(Record):
         """Refuse rules that remove nothing, or that contradict each other.
 
         Raises:
-            InvalidInput: Nothing is to be removed, or a query is both kept and dropped.
+            InvalidInput: The rules remove nothing, or a query is both kept and dropped.
         """
         if not self.is_selective and self.keep_last is None and self.keep_within is None:
             raise InvalidInput(
@@ -133,13 +133,13 @@ def keep_last(text: str | int) -> int:
     """Parse the number of newest names to keep, 1 or more.
 
     Raises:
-        InvalidInput: It is not a number, or is 0.
+        InvalidInput: The text is not a number, or is 0.
     """
     written = str(text)
     if isinstance(text, bool) or not written.isascii() or not written.isdecimal():
         raise InvalidInput(f"invalid number {written!r}", hint="write --keep-last 3")
     if int(written) == 0:
-        raise InvalidInput("cannot keep the last 0 names", hint="leave --keep-last out")
+        raise InvalidInput("cannot keep the last 0 names", hint="omit --keep-last")
     return int(written)
 
 
