@@ -18,9 +18,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 import cachedb.catalog.queries
 import cachedb.catalog.statements
-from cachedb.catalog.files import file_tables
 from cachedb.catalog.queries.definition import DEFINITIONS
-from cachedb.catalog.schema import metadata
+from cachedb.catalog.schema import file_tables, metadata
 from cachedb.catalog.statement import Insert, Named
 from cachedb.query.sql.dialect import in_one_schema
 
@@ -109,7 +108,7 @@ def _statements(dialect: str) -> Iterator[str]:
 
 
 def _tables(dialect: str) -> Iterator[str]:
-    yield _HEAD.format(what="Tables and indexes", dialect=dialect, source="schema.py")
+    yield _HEAD.format(what="Tables and indexes", dialect=dialect, source="schema")
     yield from _tables_of(metadata, dialect)
     yield (
         "\n-- table: alembic_version\nCREATE TABLE alembic_version (version_num VARCHAR(32) NOT"
@@ -119,7 +118,7 @@ def _tables(dialect: str) -> Iterator[str]:
 
 
 def _file_tables(dialect: str) -> Iterator[str]:
-    source = "files/file_tables.py"
+    source = "schema/file_tables.py"
     yield _HEAD.format(
         what="Tables and indexes of the index of files", dialect=dialect, source=source
     )

@@ -18,10 +18,10 @@ from sqlalchemy import Connection, select, update
 
 from cachedb.cache import Cache
 from cachedb.catalog.files.file_codes import ENTRY_BITS, NAME_BITS
-from cachedb.catalog.files.file_tables import directory as directory_table
-from cachedb.catalog.files.file_tables import entry, indexed_layer, shown_image
-from cachedb.catalog.files.file_tables import path as path_table
 from cachedb.catalog.schema import blob, link, package, ref
+from cachedb.catalog.schema.file_tables import directory as directory_table
+from cachedb.catalog.schema.file_tables import entry, indexed_layer, shown_image
+from cachedb.catalog.schema.file_tables import path as path_table
 from cachedb.query.semantics import linear_regex
 from cachedb.query.syntax.parser import parse
 from tests import build

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 
 from cachedb.catalog import executor
-from cachedb.catalog.files.file_tables import metadata as file_metadata
 from cachedb.catalog.schema import metadata
+from cachedb.catalog.schema.file_tables import metadata as file_metadata
 from cachedb.operations.read.run_query import split_entries
 from cachedb.query import plan_cache
 from cachedb.query.results import OutputColumn

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, insert
 
 from cachedb.catalog import schema
 from cachedb.catalog.enums import Kind, Role, State
-from cachedb.catalog.files import file_tables
 from cachedb.catalog.files.file_codes import NAME_BITS, FileKind, HiddenBy
+from cachedb.catalog.schema import file_tables
 from cachedb.packages import versions
 
 Platform = tuple[str, str, str]

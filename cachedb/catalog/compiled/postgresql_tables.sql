@@ -1,5 +1,5 @@
 -- Tables and indexes for postgresql.
--- Generated from cachedb/catalog/schema.py by `make golden`; never edited by hand.
+-- Generated from cachedb/catalog/schema by `make golden`; never edited by hand.
 
 -- table: lease
 CREATE TABLE lease ( id TEXT COLLATE "C" NOT NULL, host TEXT COLLATE "C" NOT NULL, pid INTEGER

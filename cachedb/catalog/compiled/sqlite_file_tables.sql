@@ -1,5 +1,5 @@
 -- Tables and indexes of the index of files for sqlite.
--- Generated from cachedb/catalog/files/file_tables.py by `make golden`; never edited by hand.
+-- Generated from cachedb/catalog/schema/file_tables.py by `make golden`; never edited by hand.
 
 -- table: attributes
 CREATE TABLE files.attributes ( id INTEGER NOT NULL, kind INTEGER NOT NULL, type TEXT NOT NULL,

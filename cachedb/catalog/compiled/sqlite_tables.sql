@@ -1,5 +1,5 @@
 -- Tables and indexes for sqlite.
--- Generated from cachedb/catalog/schema.py by `make golden`; never edited by hand.
+-- Generated from cachedb/catalog/schema by `make golden`; never edited by hand.
 
 -- table: lease
 CREATE TABLE lease ( id TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, created

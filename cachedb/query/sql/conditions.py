@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, exists, false, not_, or_, select, true, union, union_all
 
 from cachedb.catalog.enums import Kind
-from cachedb.catalog.files.file_tables import attributes, link_target
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, blob_package, config, platform
+from cachedb.catalog.schema.file_tables import attributes, link_target
 from cachedb.query.semantics.describe import describe
 from cachedb.query.semantics.slots import DigestSlots, NameSlots, PlatformSlots, VersionSlots
 from cachedb.query.semantics.typed import (

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Select, and_, case, func, literal, select
 
 from cachedb.catalog.enums import Kind
-from cachedb.catalog.files.file_tables import entry
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import (
     annotation,
@@ -30,6 +29,7 @@ from cachedb.catalog.schema import (
     ref,
     ref_annotation,
 )
+from cachedb.catalog.schema.file_tables import entry
 from cachedb.query.sql import files
 from cachedb.query.words import Field, Sort, Type
 from cachedb.records import Record

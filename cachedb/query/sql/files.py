@@ -10,7 +10,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.files.file_codes import ENTRY_BITS, NAME_BITS, FileKind, HiddenBy
-from cachedb.catalog.files.file_tables import (
+from cachedb.catalog.schema import blob, link
+from cachedb.catalog.schema.file_tables import (
     attributes,
     directory,
     entry,
@@ -22,7 +23,6 @@ from cachedb.catalog.files.file_tables import (
     placement,
     shown_image,
 )
-from cachedb.catalog.schema import blob, link
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select, Subquery

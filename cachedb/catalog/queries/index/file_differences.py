@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Integer, and_, bindparam, literal_column, null, or_, select, union_all
 
 from cachedb.catalog.files.file_codes import ENTRY_BITS, FileKind
-from cachedb.catalog.files.file_tables import (
+from cachedb.catalog.queries.definition import defines, each_id
+from cachedb.catalog.schema.file_tables import (
     attributes,
     entry,
     entry_xattr,
@@ -16,7 +17,6 @@ from cachedb.catalog.files.file_tables import (
     linked,
     placement,
 )
-from cachedb.catalog.queries.definition import defines, each_id
 from cachedb.catalog.statements.index import file_entries as files
 
 if TYPE_CHECKING:

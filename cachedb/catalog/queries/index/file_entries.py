@@ -8,7 +8,10 @@ from sqlalchemy import Integer, and_, bindparam, delete, func, insert, literal_c
 
 from cachedb.catalog.enums import Role, State
 from cachedb.catalog.files.file_codes import NAME_BITS
-from cachedb.catalog.files.file_tables import (
+from cachedb.catalog.queries import graph
+from cachedb.catalog.queries.definition import defines, each_id, each_text
+from cachedb.catalog.schema import blob, link, ref
+from cachedb.catalog.schema.file_tables import (
     attributes,
     directory,
     entry,
@@ -23,9 +26,6 @@ from cachedb.catalog.files.file_tables import (
     raw_path,
     shown_image,
 )
-from cachedb.catalog.queries import graph
-from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob, link, ref
 from cachedb.catalog.statements.index import file_entries as files
 
 if TYPE_CHECKING:

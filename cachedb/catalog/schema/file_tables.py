@@ -23,7 +23,6 @@ small.
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Index,
     Integer,
@@ -36,17 +35,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from cachedb.catalog.schema import metadata as catalog_metadata
+from cachedb.catalog.schema.column_types import INT64, NAMING_CONVENTION
 
-_INT64 = BigInteger().with_variant(Integer(), "sqlite")
-
-metadata = MetaData(schema="files", naming_convention=catalog_metadata.naming_convention)
+metadata = MetaData(schema="files", naming_convention=NAMING_CONVENTION)
 
 
 class IndexedLayerColumns(TypedColumns):
     """A layer whose entries are indexed, or that cannot be read."""
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     digest: Named[str] = Column(Text, nullable=False, unique=True)
     entries: Named[int] = Column(Integer, nullable=False)
     problem: Named[str | None] = Column(Text)
@@ -62,7 +59,7 @@ class DirectoryColumns(TypedColumns):
     Several rows have the same path if the directory has more paths than the ids of one row.
     """
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     path: Named[str] = Column(Text, nullable=False)
 
 
@@ -72,7 +69,7 @@ directory = Table("directory", metadata, DirectoryColumns, sqlite_strict=True)
 class PathColumns(TypedColumns):
     """A path: a name in a directory; '' in '' is the root."""
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     name: Named[str] = Column(Text, nullable=False)
     """With U+FFFD for every byte that is not UTF-8."""
 
@@ -83,7 +80,7 @@ path = Table("path", metadata, PathColumns, sqlite_strict=True)
 class RawPathColumns(TypedColumns):
     """The bytes of a path that is not UTF-8."""
 
-    path_id: Named[int] = Column(_INT64, primary_key=True)
+    path_id: Named[int] = Column(INT64, primary_key=True)
     raw: Named[bytes] = Column(LargeBinary, nullable=False)
 
 
@@ -93,7 +90,7 @@ raw_path = Table("raw_path", metadata, RawPathColumns, sqlite_strict=True)
 class AttributesColumns(TypedColumns):
     """Type, mode and owner of an entry; few combinations occur."""
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     kind: Named[int] = Column(Integer, nullable=False)
     """A `FileKind`."""
     type: Named[str] = Column(Text, nullable=False)
@@ -102,8 +99,8 @@ class AttributesColumns(TypedColumns):
     """Permissions, the lower 12 bits of the mode."""
     mode: Named[str] = Column(Text, nullable=False)
     """The same in four octal digits."""
-    uid: Named[int] = Column(_INT64, nullable=False)
-    gid: Named[int] = Column(_INT64, nullable=False)
+    uid: Named[int] = Column(INT64, nullable=False)
+    gid: Named[int] = Column(INT64, nullable=False)
 
 
 attributes = Table(
@@ -118,11 +115,11 @@ attributes = Table(
 class EntryColumns(TypedColumns):
     """A member of a layer."""
 
-    id = Column(_INT64, primary_key=True)
-    path_id: Named[int] = Column(_INT64, nullable=False)
-    attributes_id: Named[int] = Column(_INT64, nullable=False)
-    size: Named[int] = Column(_INT64, nullable=False)
-    modified: Named[int] = Column(_INT64, nullable=False)
+    id = Column(INT64, primary_key=True)
+    path_id: Named[int] = Column(INT64, nullable=False)
+    attributes_id: Named[int] = Column(INT64, nullable=False)
+    size: Named[int] = Column(INT64, nullable=False)
+    modified: Named[int] = Column(INT64, nullable=False)
     """Seconds since 1970."""
     sha256: Named[bytes | None] = Column(LargeBinary)
     """Of the content of a regular file."""
@@ -135,7 +132,7 @@ Index("ix_files_entry_path_id", entry.c.path_id)
 class LinkTargetColumns(TypedColumns):
     """Target of a link; of a device its numbers, as 8:0."""
 
-    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    entry_id: Named[int] = Column(INT64, primary_key=True)
     target: Named[str] = Column(Text, nullable=False)
     raw: Named[bytes | None] = Column(LargeBinary)
     """The target if it is not UTF-8."""
@@ -147,7 +144,7 @@ link_target = Table("target", metadata, LinkTargetColumns, sqlite_strict=True)
 class EntryXattrColumns(TypedColumns):
     """An extended attribute of an entry."""
 
-    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    entry_id: Named[int] = Column(INT64, primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[bytes] = Column(LargeBinary, nullable=False)
 
@@ -160,7 +157,7 @@ entry_xattr = Table(
 class ShownImageColumns(TypedColumns):
     """An image manifest whose visible files are known."""
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     digest: Named[str] = Column(Text, nullable=False, unique=True)
 
 
@@ -170,8 +167,8 @@ shown_image = Table("image", metadata, ShownImageColumns, sqlite_strict=True)
 class HiddenColumns(TypedColumns):
     """An entry that no container of an image sees at its path."""
 
-    image_id: Named[int] = Column(_INT64, primary_key=True)
-    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    image_id: Named[int] = Column(INT64, primary_key=True)
+    entry_id: Named[int] = Column(INT64, primary_key=True)
     state: Named[int] = Column(Integer, nullable=False)
     """A `HiddenBy`."""
 
@@ -183,9 +180,9 @@ Index("ix_files_hidden_entry_id", hidden.c.entry_id)
 class PlacedEntryColumns(TypedColumns):
     """An entry that is in no layer, and the one of a layer that it is, unless it is implied."""
 
-    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    entry_id: Named[int] = Column(INT64, primary_key=True)
     """Below 0."""
-    stored_id: Named[int | None] = Column(_INT64)
+    stored_id: Named[int | None] = Column(INT64)
 
 
 placed_entry = Table("placed", metadata, PlacedEntryColumns, sqlite_strict=True)
@@ -194,8 +191,8 @@ placed_entry = Table("placed", metadata, PlacedEntryColumns, sqlite_strict=True)
 class PlacementColumns(TypedColumns):
     """A placed entry that the containers of an image see."""
 
-    image_id: Named[int] = Column(_INT64, primary_key=True)
-    entry_id: Named[int] = Column(_INT64, primary_key=True)
+    image_id: Named[int] = Column(INT64, primary_key=True)
+    entry_id: Named[int] = Column(INT64, primary_key=True)
 
 
 placement = Table(
@@ -207,9 +204,9 @@ Index("ix_files_placement_entry_id", placement.c.entry_id)
 class LinkedColumns(TypedColumns):
     """A hard link that the containers of an image see, and the entry that has its content."""
 
-    image_id: Named[int] = Column(_INT64, primary_key=True)
-    entry_id: Named[int] = Column(_INT64, primary_key=True)
-    origin_id: Named[int] = Column(_INT64, nullable=False)
+    image_id: Named[int] = Column(INT64, primary_key=True)
+    entry_id: Named[int] = Column(INT64, primary_key=True)
+    origin_id: Named[int] = Column(INT64, nullable=False)
 
 
 linked = Table("linked", metadata, LinkedColumns, sqlite_with_rowid=False, sqlite_strict=True)

@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import NewType
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ForeignKey,
     Index,
@@ -31,27 +30,17 @@ from sqlalchemy import (
 
 from cachedb.catalog import domains
 from cachedb.catalog.enums import Kind, Reading, Role, State
+from cachedb.catalog.schema.column_types import INT64, NAMING_CONVENTION
 
 RowId = NewType("RowId", int)
 
-# SQLite has one integer type, of 64 bits; PostgreSQL's INTEGER has 32.
-_INT64 = BigInteger().with_variant(Integer(), "sqlite")
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 class PlatformColumns(TypedColumns):
     """A platform, normalised as containerd/platforms does; '' for an absent part."""
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     os: Named[str] = Column(Text, nullable=False)
     architecture: Named[str] = Column(Text, nullable=False)
     variant: Named[str] = Column(Text, nullable=False)
@@ -70,26 +59,26 @@ platform = Table(
 class BlobColumns(TypedColumns):
     """Content, present in the layout or only known from a descriptor."""
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     digest: Named[str] = Column(Text, nullable=False, unique=True, info=domains.DIGEST.info)
-    size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
+    size: Named[int] = Column(INT64, nullable=False, info=domains.SIZE.info)
     """Size of the file, in bytes; without a file, the first declared size."""
     kind: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Kind).info)
     state: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(State).info)
     media_type: Named[str] = Column(Text, nullable=False)
     """Declaration of its strongest parent; '' without a parent."""
     artifact_type: Named[str | None] = Column(Text)
-    platform_id: Named[int | None] = Column(_INT64, ForeignKey("platform.id"))
+    platform_id: Named[int | None] = Column(INT64, ForeignKey("platform.id"))
     """Platform of a config; of an image manifest, that of its config."""
     parsed: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Reading).info)
     """A `Reading`."""
     problem: Named[str | None] = Column(Text)
     """Reason why the blob is corrupt or cannot be read, as text for users."""
-    touched: Named[int | None] = Column(_INT64, info=domains.ANY.info)
+    touched: Named[int | None] = Column(INT64, info=domains.ANY.info)
     """The newest of its file's mtime and ctime, in nanoseconds; NULL if there is no file.
 
     Together with the size it shows whether the file has changed."""
-    verified: Named[int | None] = Column(_INT64, info=domains.TIME.info)
+    verified: Named[int | None] = Column(INT64, info=domains.TIME.info)
     """Time at which its bytes were last hashed and found intact."""
 
 
@@ -106,8 +95,8 @@ Index(
 class EdgeColumns(TypedColumns):
     """An owning link: a ref that reaches the parent reaches the child."""
 
-    parent_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
-    child_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
+    parent_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    child_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
 
 
 edge = Table("edge", metadata, EdgeColumns, sqlite_with_rowid=False, sqlite_strict=True)
@@ -117,14 +106,14 @@ Index("ix_edge_child_id_parent_id", edge.c.child_id, edge.c.parent_id)
 class LinkColumns(TypedColumns):
     """A descriptor inside a document."""
 
-    id = Column(_INT64, primary_key=True)
-    parent_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), nullable=False)
-    child_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), nullable=False)
+    id = Column(INT64, primary_key=True)
+    parent_id: Named[int] = Column(INT64, ForeignKey("blob.id"), nullable=False)
+    child_id: Named[int] = Column(INT64, ForeignKey("blob.id"), nullable=False)
     role: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Role).info)
     position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     media_type: Named[str] = Column(Text, nullable=False)
-    size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
-    platform_id: Named[int | None] = Column(_INT64, ForeignKey("platform.id"))
+    size: Named[int] = Column(INT64, nullable=False, info=domains.SIZE.info)
+    platform_id: Named[int | None] = Column(INT64, ForeignKey("platform.id"))
     artifact_type: Named[str | None] = Column(Text)
     embedded: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 when the descriptor holds the content itself, in ``data``."""
@@ -152,7 +141,7 @@ Index(
 class RefColumns(TypedColumns):
     """An entry of index.json."""
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     entry: Named[str] = Column(Text, nullable=False)
     """The JSON of the descriptor, to detect changes."""
@@ -161,19 +150,19 @@ class RefColumns(TypedColumns):
     registry: Named[str | None] = Column(Text)
     repo: Named[str | None] = Column(Text)
     tag: Named[str | None] = Column(Text)
-    target_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), nullable=False)
+    target_id: Named[int] = Column(INT64, ForeignKey("blob.id"), nullable=False)
     media_type: Named[str] = Column(Text, nullable=False)
-    size: Named[int] = Column(_INT64, nullable=False, info=domains.SIZE.info)
-    platform_id: Named[int | None] = Column(_INT64, ForeignKey("platform.id"))
+    size: Named[int] = Column(INT64, nullable=False, info=domains.SIZE.info)
+    platform_id: Named[int | None] = Column(INT64, ForeignKey("platform.id"))
     pinned: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 if the ref has the annotation or a row of `pin`."""
     source: Named[str | None] = Column(Text, info=domains.SOURCE.info)
     """User state: pull, import, build or load; NULL if another tool wrote the entry."""
     origin: Named[str | None] = Column(Text)
     """User state: the canonical reference that the image was pulled from."""
-    added: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
-    pulled: Named[int | None] = Column(_INT64, info=domains.TIME.info)
-    used: Named[int | None] = Column(_INT64, info=domains.TIME.info)
+    added: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
+    pulled: Named[int | None] = Column(INT64, info=domains.TIME.info)
+    used: Named[int | None] = Column(INT64, info=domains.TIME.info)
 
 
 ref = Table("ref", metadata, RefColumns, sqlite_strict=True)
@@ -185,8 +174,8 @@ Index("ix_ref_repo_tag", ref.c.repo, ref.c.tag)
 class ConfigColumns(TypedColumns):
     """Run configuration of an image."""
 
-    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
-    created: Named[int | None] = Column(_INT64, info=domains.TIME.info)
+    blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    created: Named[int | None] = Column(INT64, info=domains.TIME.info)
     author: Named[str] = Column(Text, nullable=False)
     user: Named[str] = Column(Text, nullable=False)
     working_dir: Named[str] = Column(Text, nullable=False)
@@ -201,7 +190,7 @@ config = Table("config", metadata, ConfigColumns, sqlite_strict=True)
 class LabelColumns(TypedColumns):
     """A label of an image configuration."""
 
-    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
 
@@ -212,7 +201,7 @@ label = Table("label", metadata, LabelColumns, sqlite_with_rowid=False, sqlite_s
 class EnvColumns(TypedColumns):
     """An environment variable of an image configuration; the last of a name counts."""
 
-    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
 
@@ -223,7 +212,7 @@ env = Table("env", metadata, EnvColumns, sqlite_with_rowid=False, sqlite_strict=
 class AnnotationColumns(TypedColumns):
     """An annotation of a document: an index or a manifest."""
 
-    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
 
@@ -237,7 +226,7 @@ class LinkAnnotationColumns(TypedColumns):
     """An annotation of a descriptor inside a document."""
 
     link_id: Named[int] = Column(
-        _INT64, ForeignKey("link.id", ondelete="CASCADE"), primary_key=True
+        INT64, ForeignKey("link.id", ondelete="CASCADE"), primary_key=True
     )
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
@@ -255,7 +244,7 @@ link_annotation = Table(
 class RefAnnotationColumns(TypedColumns):
     """An annotation of a descriptor in index.json."""
 
-    ref_id: Named[int] = Column(_INT64, ForeignKey("ref.id", ondelete="CASCADE"), primary_key=True)
+    ref_id: Named[int] = Column(INT64, ForeignKey("ref.id", ondelete="CASCADE"), primary_key=True)
     key: Named[str] = Column(Text, primary_key=True)
     value: Named[str] = Column(Text, nullable=False)
 
@@ -268,7 +257,7 @@ ref_annotation = Table(
 class PackageColumns(TypedColumns):
     """A version of a package, as an SBOM names it."""
 
-    id = Column(_INT64, primary_key=True)
+    id = Column(INT64, primary_key=True)
     name: Named[str] = Column(Text, nullable=False)
     version: Named[str] = Column(Text, nullable=False)
     scheme: Named[str] = Column(Text, nullable=False)
@@ -293,9 +282,9 @@ Index("ix_package_name_vkey", package.c.name, package.c.vkey)
 class BlobPackageColumns(TypedColumns):
     """A package that the SBOM in a document names in the image of a manifest."""
 
-    blob_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
-    package_id: Named[int] = Column(_INT64, ForeignKey("package.id"), primary_key=True)
-    document_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
+    blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    package_id: Named[int] = Column(INT64, ForeignKey("package.id"), primary_key=True)
+    document_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
 
 
 blob_package = Table(
@@ -308,7 +297,7 @@ Index("ix_blob_package_document_id", blob_package.c.document_id)
 class SbomColumns(TypedColumns):
     """A document that may name packages, and describes a present manifest or index."""
 
-    document_id: Named[int] = Column(_INT64, ForeignKey("blob.id"), primary_key=True)
+    document_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
     media_type: Named[str] = Column(Text, nullable=False)
     """Media type by which the document is read."""
     predicate_type: Named[str] = Column(Text, nullable=False)
@@ -332,10 +321,10 @@ class RepositoryBlobColumns(TypedColumns):
     """User state: a repository that was seen to hold a blob, for cross-repository mounts."""
 
     blob_id: Named[int] = Column(
-        _INT64, ForeignKey("blob.id", ondelete="CASCADE"), primary_key=True
+        INT64, ForeignKey("blob.id", ondelete="CASCADE"), primary_key=True
     )
     repository: Named[str] = Column(Text, primary_key=True)
-    seen: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
+    seen: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
 
 
 repository_blob = Table(
@@ -362,8 +351,8 @@ class LeaseColumns(TypedColumns):
     id: Named[str] = Column(Text, primary_key=True)
     host: Named[str] = Column(Text, nullable=False)
     pid: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
-    created: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
-    expires: Named[int] = Column(_INT64, nullable=False, info=domains.TIME.info)
+    created: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
+    expires: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
     """Only for owners on other hosts; here the lock on the lease's file decides."""
 
 
