@@ -22,6 +22,7 @@ from cachedb.catalog.queries.definition import DEFINITIONS
 from cachedb.catalog.schema import file_tables, metadata
 from cachedb.catalog.statement import Insert, Named
 from cachedb.query.sql.dialect import in_one_schema
+from scripts.server_tables import for_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -127,6 +128,8 @@ def _file_tables(dialect: str) -> Iterator[str]:
 
 def _tables_of(tables: MetaData, dialect: str) -> Iterator[str]:
     chosen = _of_tables(dialect)
+    if dialect == "postgresql":
+        tables = for_server(tables)
     for table in tables.sorted_tables:
         text = in_one_schema(str(CreateTable(table).compile(dialect=chosen)), dialect)
         yield f"\n-- table: {table.name}\n{_filled(text)};\n"

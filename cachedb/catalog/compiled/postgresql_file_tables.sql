@@ -28,12 +28,17 @@ CREATE INDEX ix_files_hidden_entry_id ON hidden (entry_id);
 
 -- table: image
 CREATE TABLE image ( id BIGSERIAL NOT NULL, digest TEXT COLLATE "C" NOT NULL, CONSTRAINT
-pk_image PRIMARY KEY (id), CONSTRAINT uq_image_digest UNIQUE (digest) );
+pk_image PRIMARY KEY (id) );
+
+-- index: ix_image_digest
+CREATE INDEX ix_image_digest ON image USING hash (digest);
 
 -- table: layer
 CREATE TABLE layer ( id BIGSERIAL NOT NULL, digest TEXT COLLATE "C" NOT NULL, entries INTEGER
-NOT NULL, problem TEXT COLLATE "C", CONSTRAINT pk_layer PRIMARY KEY (id), CONSTRAINT
-uq_layer_digest UNIQUE (digest) );
+NOT NULL, problem TEXT COLLATE "C", CONSTRAINT pk_layer PRIMARY KEY (id) );
+
+-- index: ix_layer_digest
+CREATE INDEX ix_layer_digest ON layer USING hash (digest);
 
 -- table: linked
 CREATE TABLE linked ( image_id BIGINT NOT NULL, entry_id BIGINT NOT NULL, origin_id BIGINT NOT
@@ -64,4 +69,7 @@ CONSTRAINT pk_target PRIMARY KEY (entry_id) );
 
 -- table: xattr
 CREATE TABLE xattr ( entry_id BIGINT NOT NULL, key TEXT COLLATE "C" NOT NULL, value BYTEA NOT
-NULL, CONSTRAINT pk_xattr PRIMARY KEY (entry_id, key) );
+NULL );
+
+-- index: ix_xattr_entry_id
+CREATE INDEX ix_xattr_entry_id ON xattr (entry_id);

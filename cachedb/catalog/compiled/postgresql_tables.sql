@@ -10,21 +10,24 @@ NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL, CONSTRAINT pk_lease 
 CREATE TABLE package ( id BIGSERIAL NOT NULL, name TEXT COLLATE "C" NOT NULL, version TEXT
 COLLATE "C" NOT NULL, scheme TEXT COLLATE "C" NOT NULL, vkey TEXT COLLATE "C" NOT NULL, purl
 TEXT COLLATE "C" NOT NULL, license TEXT COLLATE "C" NOT NULL, type TEXT COLLATE "C" NOT NULL,
-CONSTRAINT pk_package PRIMARY KEY (id), CONSTRAINT
-uq_package_name_version_scheme_purl_license_type UNIQUE (name, version, scheme, purl, license,
-type) );
+CONSTRAINT pk_package PRIMARY KEY (id) );
 
--- index: ix_package_name_vkey
-CREATE INDEX ix_package_name_vkey ON package (name, vkey);
+-- index: ix_package_name
+CREATE INDEX ix_package_name ON package USING hash (name);
 
 -- table: pin
-CREATE TABLE pin ( key TEXT COLLATE "C" NOT NULL, CONSTRAINT pk_pin PRIMARY KEY (key) );
+CREATE TABLE pin ( key TEXT COLLATE "C" NOT NULL );
+
+-- index: ix_pin_key
+CREATE INDEX ix_pin_key ON pin USING hash (key);
 
 -- table: platform
 CREATE TABLE platform ( id BIGSERIAL NOT NULL, os TEXT COLLATE "C" NOT NULL, architecture TEXT
 COLLATE "C" NOT NULL, variant TEXT COLLATE "C" NOT NULL, os_version TEXT COLLATE "C" NOT NULL,
-CONSTRAINT pk_platform PRIMARY KEY (id), CONSTRAINT
-uq_platform_os_architecture_variant_os_version UNIQUE (os, architecture, variant, os_version) );
+CONSTRAINT pk_platform PRIMARY KEY (id) );
+
+-- index: ix_platform_os
+CREATE INDEX ix_platform_os ON platform USING hash (os);
 
 -- table: state
 CREATE TABLE state ( key TEXT COLLATE "C" NOT NULL, value TEXT COLLATE "C" NOT NULL, CONSTRAINT
@@ -35,8 +38,10 @@ CREATE TABLE blob ( id BIGSERIAL NOT NULL, digest TEXT COLLATE "C" NOT NULL, siz
 NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL, media_type TEXT COLLATE "C" NOT NULL,
 artifact_type TEXT COLLATE "C", platform_id BIGINT, parsed INTEGER NOT NULL, problem TEXT
 COLLATE "C", touched BIGINT, verified BIGINT, CONSTRAINT pk_blob PRIMARY KEY (id), CONSTRAINT
-uq_blob_digest UNIQUE (digest), CONSTRAINT fk_blob_platform_id_platform FOREIGN
-KEY(platform_id) REFERENCES platform (id) );
+fk_blob_platform_id_platform FOREIGN KEY(platform_id) REFERENCES platform (id) );
+
+-- index: ix_blob_digest
+CREATE INDEX ix_blob_digest ON blob USING hash (digest);
 
 -- index: ix_blob_kind_size
 CREATE INDEX ix_blob_kind_size ON blob (kind, size);
@@ -46,13 +51,19 @@ CREATE INDEX ix_blob_unwell ON blob (state) WHERE state != 1;
 
 -- table: lease_item
 CREATE TABLE lease_item ( lease_id TEXT COLLATE "C" NOT NULL, digest TEXT COLLATE "C" NOT NULL,
-CONSTRAINT pk_lease_item PRIMARY KEY (lease_id, digest), CONSTRAINT
-fk_lease_item_lease_id_lease FOREIGN KEY(lease_id) REFERENCES lease (id) ON DELETE CASCADE );
+CONSTRAINT fk_lease_item_lease_id_lease FOREIGN KEY(lease_id) REFERENCES lease (id) ON DELETE
+CASCADE );
+
+-- index: ix_lease_item_lease_id
+CREATE INDEX ix_lease_item_lease_id ON lease_item (lease_id);
 
 -- table: annotation
 CREATE TABLE annotation ( blob_id BIGINT NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT
-COLLATE "C" NOT NULL, CONSTRAINT pk_annotation PRIMARY KEY (blob_id, key), CONSTRAINT
-fk_annotation_blob_id_blob FOREIGN KEY(blob_id) REFERENCES blob (id) );
+COLLATE "C" NOT NULL, CONSTRAINT fk_annotation_blob_id_blob FOREIGN KEY(blob_id) REFERENCES
+blob (id) );
+
+-- index: ix_annotation_blob_id
+CREATE INDEX ix_annotation_blob_id ON annotation (blob_id);
 
 -- table: blob_package
 CREATE TABLE blob_package ( blob_id BIGINT NOT NULL, package_id BIGINT NOT NULL, document_id
@@ -84,13 +95,17 @@ CREATE INDEX ix_edge_child_id_parent_id ON edge (child_id, parent_id);
 
 -- table: env
 CREATE TABLE env ( blob_id BIGINT NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT COLLATE
-"C" NOT NULL, CONSTRAINT pk_env PRIMARY KEY (blob_id, key), CONSTRAINT fk_env_blob_id_blob
-FOREIGN KEY(blob_id) REFERENCES blob (id) );
+"C" NOT NULL, CONSTRAINT fk_env_blob_id_blob FOREIGN KEY(blob_id) REFERENCES blob (id) );
+
+-- index: ix_env_blob_id
+CREATE INDEX ix_env_blob_id ON env (blob_id);
 
 -- table: label
 CREATE TABLE label ( blob_id BIGINT NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT COLLATE
-"C" NOT NULL, CONSTRAINT pk_label PRIMARY KEY (blob_id, key), CONSTRAINT fk_label_blob_id_blob
-FOREIGN KEY(blob_id) REFERENCES blob (id) );
+"C" NOT NULL, CONSTRAINT fk_label_blob_id_blob FOREIGN KEY(blob_id) REFERENCES blob (id) );
+
+-- index: ix_label_blob_id
+CREATE INDEX ix_label_blob_id ON label (blob_id);
 
 -- table: link
 CREATE TABLE link ( id BIGSERIAL NOT NULL, parent_id BIGINT NOT NULL, child_id BIGINT NOT NULL,
@@ -118,19 +133,21 @@ CONSTRAINT fk_ref_target_id_blob FOREIGN KEY(target_id) REFERENCES blob (id), CO
 fk_ref_platform_id_platform FOREIGN KEY(platform_id) REFERENCES platform (id) );
 
 -- index: ix_ref_name
-CREATE INDEX ix_ref_name ON ref (name);
+CREATE INDEX ix_ref_name ON ref USING hash (name);
 
--- index: ix_ref_repo_tag
-CREATE INDEX ix_ref_repo_tag ON ref (repo, tag);
+-- index: ix_ref_repo
+CREATE INDEX ix_ref_repo ON ref USING hash (repo);
 
 -- index: ix_ref_target_id
 CREATE INDEX ix_ref_target_id ON ref (target_id);
 
 -- table: repository_blob
 CREATE TABLE repository_blob ( blob_id BIGINT NOT NULL, repository TEXT COLLATE "C" NOT NULL,
-seen BIGINT NOT NULL, CONSTRAINT pk_repository_blob PRIMARY KEY (blob_id, repository),
-CONSTRAINT fk_repository_blob_blob_id_blob FOREIGN KEY(blob_id) REFERENCES blob (id) ON DELETE
-CASCADE );
+seen BIGINT NOT NULL, CONSTRAINT fk_repository_blob_blob_id_blob FOREIGN KEY(blob_id)
+REFERENCES blob (id) ON DELETE CASCADE );
+
+-- index: ix_repository_blob_blob_id
+CREATE INDEX ix_repository_blob_blob_id ON repository_blob (blob_id);
 
 -- table: sbom
 CREATE TABLE sbom ( document_id BIGINT NOT NULL, media_type TEXT COLLATE "C" NOT NULL,
@@ -143,13 +160,19 @@ CREATE INDEX ix_sbom_unread ON sbom (document_id) WHERE packages IS NULL;
 
 -- table: link_annotation
 CREATE TABLE link_annotation ( link_id BIGINT NOT NULL, key TEXT COLLATE "C" NOT NULL, value
-TEXT COLLATE "C" NOT NULL, CONSTRAINT pk_link_annotation PRIMARY KEY (link_id, key), CONSTRAINT
-fk_link_annotation_link_id_link FOREIGN KEY(link_id) REFERENCES link (id) ON DELETE CASCADE );
+TEXT COLLATE "C" NOT NULL, CONSTRAINT fk_link_annotation_link_id_link FOREIGN KEY(link_id)
+REFERENCES link (id) ON DELETE CASCADE );
+
+-- index: ix_link_annotation_link_id
+CREATE INDEX ix_link_annotation_link_id ON link_annotation (link_id);
 
 -- table: ref_annotation
 CREATE TABLE ref_annotation ( ref_id BIGINT NOT NULL, key TEXT COLLATE "C" NOT NULL, value TEXT
-COLLATE "C" NOT NULL, CONSTRAINT pk_ref_annotation PRIMARY KEY (ref_id, key), CONSTRAINT
-fk_ref_annotation_ref_id_ref FOREIGN KEY(ref_id) REFERENCES ref (id) ON DELETE CASCADE );
+COLLATE "C" NOT NULL, CONSTRAINT fk_ref_annotation_ref_id_ref FOREIGN KEY(ref_id) REFERENCES
+ref (id) ON DELETE CASCADE );
+
+-- index: ix_ref_annotation_ref_id
+CREATE INDEX ix_ref_annotation_ref_id ON ref_annotation (ref_id);
 
 -- table: alembic_version
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,
