@@ -24,6 +24,7 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+OCI_LAYER_ZSTD = f"{OCI_LAYER}+zstd"
 OCI_EMPTY = "application/vnd.oci.empty.v1+json"
 FOREIGN_LAYER = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -51,6 +52,7 @@ class Blob:
     media_type: str
     diff_id: str = ""
     algorithm: str = "sha256"
+    annotations: tuple[tuple[str, str], ...] = ()
 
     @property
     def digest(self) -> str:
@@ -61,7 +63,10 @@ class Blob:
         return len(self.content)
 
     def descriptor(self, **more: Any) -> Json:
-        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size} | more
+        found: Json = {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+        if self.annotations:
+            found["annotations"] = dict(self.annotations)
+        return found | more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -308,10 +308,12 @@ class Provider(Closing):
 
     def _check_layers(self, needed: Sequence[Descriptor]) -> None:
         from cachedb.operations.check import deep_validation  # noqa: PLC0415  (brings in zstd)
+        from cachedb.operations.check.validate import Condition  # noqa: PLC0415
 
         images = [each.digest for each in needed if each.media_type.is_manifest]
-        for digest, why in deep_validation.contradictions(self.cache.layout, images).items():
-            raise InvalidManifest(f"{digest}: {why}")
+        for digest, fault in deep_validation.contradictions(self.cache.layout, images).items():
+            if fault.condition is not Condition.FALSE_TOC:  # linuxkit reads layers only
+                raise InvalidManifest(f"{digest}: {fault.why}")
 
     def _pull(self, name: str, options: PullOptions) -> str:
         parsed = Reference.parse(name)

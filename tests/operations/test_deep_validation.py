@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,8 @@ from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.check.deep_validation import contradictions
 from cachedb.operations.check.validate import Condition, Validation
 from tests import build
+from tests.archive import build as archives
+from tests.archive import lazy_layers
 from tests.conftest import APP, BASE, TOOL
 
 NAME = "example.com/app:1"
@@ -206,3 +210,45 @@ def test_a_layer_that_is_no_tar_archive_is_a_finding(tree: build.Tree) -> None:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+ARCHIVE = archives.tar(archives.file("etc/motd", b"hello"))
+
+
+@pytest.mark.parametrize("write", [lazy_layers.stargz, lazy_layers.chunked])
+def test_a_layer_whose_table_of_contents_is_true_is_complete(
+    tree: build.Tree, write: Callable[[bytes, Any], build.Blob]
+) -> None:
+    tree.add(build.image(write(ARCHIVE, lazy_layers.table(ARCHIVE))), NAME)
+
+    (report,) = deeply(tree, NAME).platforms
+
+    assert (report.condition, report.problem) == (Condition.COMPLETE, None)
+
+
+@pytest.mark.parametrize("write", [lazy_layers.stargz, lazy_layers.chunked])
+def test_a_table_of_contents_that_lies_is_a_finding_of_its_own_kind(
+    tree: build.Tree, write: Callable[[bytes, Any], build.Blob]
+) -> None:
+    contents = lazy_layers.table(ARCHIVE)
+    contents["entries"][0]["name"] = "etc/shadow"
+    layer = write(ARCHIVE, contents)
+    tree.add(build.image(layer), NAME)
+
+    (report,) = deeply(tree, NAME).platforms
+
+    assert report.condition is Condition.FALSE_TOC
+    lie = "its table of contents lists 'etc/shadow' in the place of 'etc/motd'"
+    assert report.problem == f"layer {layer.digest}: {lie}"
+
+
+def test_a_table_of_contents_that_is_not_the_declared_one_is_a_finding(tree: build.Tree) -> None:
+    layer = lazy_layers.stargz(ARCHIVE, lazy_layers.table(ARCHIVE))
+    other = lazy_layers.stargz(ARCHIVE, b"{}")
+    tree.add(build.image(replace(layer, annotations=other.annotations)), NAME)
+
+    (report,) = deeply(tree, NAME).platforms
+
+    assert report.condition is Condition.FALSE_TOC
+    assert report.problem is not None
+    assert "the table of contents cannot be used: its digest is" in report.problem

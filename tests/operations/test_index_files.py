@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -20,11 +21,12 @@ from cachedb.operations.files import file_rows, image_rows
 from cachedb.operations.files.compare import compare_files
 from cachedb.operations.files.image_layers import ImageLayers, LayerListings
 from tests import build as images
-from tests.archive import build
+from tests.archive import build, lazy_layers
 from tests.archive.test_flatten_law import STEPS, Directory, Step, apply
 from tests.operations.test_image_files import BASE, NAME, OTHER, cache_of, embedded, layer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from cachedb.archive.image_tree import ImageFile
@@ -470,3 +472,47 @@ def test_the_index_can_be_dropped(two: Cache) -> None:
         assert cache.drop_files_index()
         assert not cache.drop_files_index()
         assert cache.files(NAME)[0].path == "/"
+
+
+@pytest.mark.parametrize("write", [lazy_layers.stargz, lazy_layers.chunked])
+def test_a_layer_with_a_table_of_contents_is_indexed_without_being_read(
+    tmp_path: Path, write: Callable[[bytes, Any], images.Blob]
+) -> None:
+    archive = build.tar(*BASE)
+    lazy = write(archive, lazy_layers.table(archive))
+    with cache_of(tmp_path, one=images.image(lazy), two=images.image(layer(*BASE))) as cache:
+        path = cache.layout.root / "blobs/sha256" / lazy.digest.partition(":")[2]
+        content = path.read_bytes()
+        path.chmod(0o644)
+        path.write_bytes(bytes(64) + content[64:])  # nothing but its end can be read
+
+        assert not index(cache).unreadable
+        rows = "show path,type,size,mode,uid,gid,target,digest sort path"
+        one, two = (
+            cache.query(f"files any manifest(ref.name:{name}) {rows}").rows
+            for name in (NAME, OTHER)
+        )
+        own = {"/stargz.index.json"}  # a file of the archive
+        assert [row for row in one if row[0] not in own] == list(two)
+
+
+def test_a_table_of_contents_that_does_not_match_is_not_used(tmp_path: Path) -> None:
+    archive = build.tar(*BASE)
+    contents = lazy_layers.table(archive)
+    contents["entries"][0]["name"] = "lie"
+    lying = lazy_layers.stargz(archive, contents)
+    declared = lazy_layers.stargz(archive, lazy_layers.table(archive)).annotations
+    with cache_of(tmp_path, one=images.image(replace(lying, annotations=declared))) as cache:
+        assert not index(cache).unreadable
+        assert cache.query("files /etc").rows
+        assert not cache.query("files name:lie").rows
+
+
+def test_content_of_a_layer_with_a_table_that_lies_is_that_of_its_archive(tmp_path: Path) -> None:
+    archive = build.tar(build.file("etc/motd", b"hello"))
+    contents = lazy_layers.table(archive)
+    contents["entries"][0] |= {"size": 3, "digest": "sha256:" + "0" * 64}
+    with cache_of(tmp_path, one=images.image(lazy_layers.chunked(archive, contents))) as cache:
+        index(cache)
+        with cache.read_file(NAME, "/etc/motd").stream as stream:
+            assert stream.read() == b"hello"

@@ -1,7 +1,9 @@
 """Deep validation: every byte hashed, and every layer unpacked.
 
 An image can be invalid although every blob matches its digest: its config has the digests of the
-unpacked layers (the diff IDs), and a runtime refuses an image whose layers differ from them.
+unpacked layers (the diff IDs), and a runtime refuses an image whose layers differ from them. A
+layer that can be read lazily has a table of contents, on which a lazy runtime relies before it has
+the files.
 """
 
 from __future__ import annotations
@@ -11,13 +13,16 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
+from cachedb.archive import table_of_contents
 from cachedb.archive.compression import Decompressed
 from cachedb.archive.file_tree import is_malformed_whiteout
+from cachedb.archive.image_tree import hash_members
 from cachedb.archive.tar import reader
 from cachedb.errors import BlobNotFound, InvalidArchive, InvalidManifest, LimitExceeded
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Digest, Manifest, config, manifest
 from cachedb.operations.check import validate, verify
+from cachedb.operations.check.validate import Condition, LayerFault
 from cachedb.operations.transfer.local_graph import read_config
 
 if TYPE_CHECKING:
@@ -50,8 +55,8 @@ def validate_deeply(
         return validate.validate(connection, roots, wanted, wrong)
 
 
-def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, str]:
-    """Report each image whose layers differ from those of its config, with the reason.
+def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, LayerFault]:
+    """Report each image whose layers differ from its config or their tables, with the reason.
 
     A layer whose files an export would refuse is reported as well: one that is no tar archive,
     and one with a whiteout that names no file.
@@ -63,27 +68,27 @@ def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, 
         BlobNotFound: A manifest or a config is not in the layout.
         CorruptBlob: A blob has another hash than its digest.
     """
-    found: dict[Digest, str] = {}
+    found: dict[Digest, LayerFault] = {}
     claims: dict[Digest, list[SbomClaim]] = {}
     for digest in manifests:
         try:
             claims[digest] = _claims(layout, digest)
         except InvalidManifest as error:
-            found[digest] = str(error)
+            found[digest] = LayerFault(Condition.WRONG_LAYERS, str(error))
     distinct = {_key(claim): claim for each in claims.values() for claim in each}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         checked = pool.map(lambda claim: _contradiction(layout, *claim), distinct.values())
         wrong = dict(zip(distinct, checked, strict=True))
     for digest, each in claims.items():
-        whys = [why for claim in each if (why := wrong[_key(claim)])]
-        if whys:
-            found[digest] = whys[0]
+        faults = [fault for claim in each if (fault := wrong[_key(claim)])]
+        if faults:
+            found[digest] = faults[0]
     return found
 
 
-def _key(claim: SbomClaim) -> tuple[Digest, Digest]:
+def _key(claim: SbomClaim) -> tuple[Digest, Digest, tuple[tuple[str, str], ...]]:
     layer, diff_id = claim
-    return layer.digest, diff_id
+    return layer.digest, diff_id, tuple(sorted(layer.annotations.items()))
 
 
 def _claims(layout: Layout, digest: Digest) -> list[SbomClaim]:
@@ -104,13 +109,42 @@ def _claims(layout: Layout, digest: Digest) -> list[SbomClaim]:
     return [pair for pair in pairs if not pair[0].media_type.is_encrypted]
 
 
-def _contradiction(layout: Layout, layer: Descriptor, diff_id: Digest) -> str | None:
+def _contradiction(layout: Layout, layer: Descriptor, diff_id: Digest) -> LayerFault | None:
+    why = _wrong_content(layout, layer, diff_id)
+    if why is not None:
+        return LayerFault(Condition.WRONG_LAYERS, why)
+    if table_of_contents.is_declared(layer.annotations) and layer.media_type.may_unpack:
+        lie = _false_table(layout, layer)
+        return None if lie is None else LayerFault(Condition.FALSE_TOC, lie)
+    return None
+
+
+def _false_table(layout: Layout, layer: Descriptor) -> str | None:
+    """Return in what the table of contents of a layer differs from its archive."""
+    name = f"layer {layer.digest}"
+    try:
+        with _open(layout, layer) as source:
+            told = table_of_contents.read(source, layer.size, layer.annotations, name=name)
+        with _open(layout, layer) as source:
+            stored = list(hash_members(source, name=name))
+    except BlobNotFound:
+        return None  # one that may be absent
+    except (InvalidArchive, LimitExceeded) as error:
+        return str(error)
+    difference = table_of_contents.first_difference(told or [], stored)
+    return None if difference is None else f"{name}: its table of contents {difference}"
+
+
+def _open(layout: Layout, layer: Descriptor) -> BinaryIO:
+    return layout.blobs.open(layer.digest) if layer.data is None else io.BytesIO(layer.data)
+
+
+def _wrong_content(layout: Layout, layer: Descriptor, diff_id: Digest) -> str | None:
     name = f"layer {layer.digest}"
     hasher = diff_id.hasher()
     unreadable = None
     try:
-        stream = io.BytesIO(layer.data) if layer.data is not None else None
-        with stream or layout.blobs.open(layer.digest) as source:
+        with _open(layout, layer) as source:
             unpacked = _Hashed(Decompressed(source, name=name), hasher)
             if layer.media_type.may_unpack:
                 unreadable = _first_fault(unpacked, name)

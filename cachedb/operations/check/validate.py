@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind, State
@@ -43,6 +43,8 @@ class Condition(StrEnum):
     """Index and config name different platforms."""
     WRONG_LAYERS = "wrong layers"
     """The layers differ from the diff IDs of the config; found by unpacking only."""
+    FALSE_TOC = "false table of contents"
+    """A layer has other files than its table of contents lists; found by unpacking only."""
     COMPLETE = "complete"
     """All required blobs are present."""
 
@@ -50,6 +52,13 @@ class Condition(StrEnum):
     def is_finding(self) -> bool:
         """Whether the image has to be repaired or pulled again."""
         return self not in {Condition.COMPLETE, Condition.NOT_PULLED}
+
+
+class LayerFault(NamedTuple):
+    """What was wrong with a layer of an image that was unpacked: a condition, and a sentence."""
+
+    condition: Condition
+    why: str
 
 
 class PlatformReport(Record):
@@ -99,7 +108,7 @@ def validate(
     connection: Connection,
     roots: Sequence[Root],
     wanted: Sequence[Platform] = (),
-    wrong_layers: Mapping[Digest, str] = MappingProxyType({}),
+    wrong_layers: Mapping[Digest, LayerFault] = MappingProxyType({}),
 ) -> list[Validation]:
     """Report the state of every platform of each root, and of the `wanted` ones.
 
@@ -172,7 +181,7 @@ def _has(reports: list[PlatformReport], platform: Platform) -> bool:
 def _report(
     entry: ManifestEntry,
     faults: list[tuple[Digest, State]],
-    wrong_layers: str | None,
+    wrong_layers: LayerFault | None,
     misdeclared: str | None,
     config_problem: str | None,
 ) -> PlatformReport:
@@ -184,13 +193,16 @@ def _report(
         digest=entry.digest,
         is_attestation=entry.kind is Kind.ATTESTATION,
         condition=(
-            Condition.WRONG_LAYERS
+            wrong_layers.condition
             if wrong_layers
             else _condition(entry, missing, is_corrupt=bool(corrupt or misdeclared))
         ),
         missing=missing,
         corrupt=corrupt,
-        problem=wrong_layers or entry.problem or misdeclared or config_problem,
+        problem=(wrong_layers.why if wrong_layers else None)
+        or entry.problem
+        or misdeclared
+        or config_problem,
     )
 
 

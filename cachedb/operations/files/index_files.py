@@ -6,11 +6,12 @@ import os
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from cachedb.archive import table_of_contents
 from cachedb.archive.image_tree import ImageTree, hash_members
 from cachedb.catalog.statements.index import file_entries as statements
-from cachedb.errors import BlobNotFound, CacheError
+from cachedb.errors import BlobNotFound, CacheError, InvalidArchive, LimitExceeded
 from cachedb.oci import Digest
 from cachedb.operations.files import file_rows, image_rows
 from cachedb.operations.files.image_layers import UnreadImage, open_layer
@@ -61,7 +62,8 @@ def index_files(
 ) -> FilesIndexed:
     """Index the layers of images that are not indexed yet, and the visible files of each image.
 
-    Layers are read by one thread per core; each is written in a transaction of its own, so that an
+    A layer whose descriptor has the digest of a table of contents is read from that table. Layers
+    are read by one thread per core; each is written in a transaction of its own, so that an
     interrupted run keeps the layers that it finished. An unreadable layer is recorded with its
     problem, and the run continues. `progress` receives each layer with its stored size in bytes.
     """
@@ -109,9 +111,23 @@ def _read_each(layout: Layout, layers: Sequence[Descriptor]) -> Iterator[Reading
 def _read(layout: Layout, layer: Descriptor) -> Reading:
     try:
         with closing(open_layer(layout, layer)) as source:
+            listed = _read_table(source, layer)
+        if listed is not None:
+            return layer, listed
+        with closing(open_layer(layout, layer)) as source:
             return layer, list(hash_members(source, name=f"layer {layer.digest}"))
     except CacheError as error:
         return layer, error
+
+
+def _read_table(source: BinaryIO, layer: Descriptor) -> list[LayerFile] | None:
+    """Read a layer from its table of contents; None if it has none that matches."""
+    try:
+        return table_of_contents.read(
+            source, layer.size, layer.annotations, name=f"layer {layer.digest}"
+        )
+    except (InvalidArchive, LimitExceeded):
+        return None  # the layer itself is read; `validate --deep` reports the table
 
 
 def _find_visible(catalog: Catalog, images: Sequence[ImageLayers]) -> None:
