@@ -8,6 +8,7 @@ import zlib
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from cachedb.archive.body_stream import BodyStream
 from cachedb.errors import InvalidArchive
 
 if TYPE_CHECKING or sys.version_info < (3, 14):
@@ -105,7 +106,7 @@ class _GzipMember:
         return found
 
 
-class _Inflating(io.RawIOBase):
+class _Inflating(BodyStream):
     """The content of all gzip members or zstd frames of a source, one after the other."""
 
     def __init__(self, source: BinaryIO, head: bytes, compression: Compression, name: str) -> None:
@@ -115,16 +116,8 @@ class _Inflating(io.RawIOBase):
         self._name = name
         self._decoder = self._new_decoder()
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        found = self._some(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
-
-    def _some(self, at_most: int) -> bytes:
-        """Return up to `at_most` bytes; none at the end of the last member."""
+    def read_next(self, size: int) -> bytes:
+        """Return up to `size` bytes; none at the end of the last member."""
         while True:
             if self._decoder.eof and not self._starts_another():
                 return b""
@@ -132,7 +125,7 @@ class _Inflating(io.RawIOBase):
                 self._input = self._source.read(_CHUNK)
                 if not self._input:
                     raise InvalidArchive(self._name, f"the {self._compression} data are cut short")
-            found = self._decode(at_most)
+            found = self._decode(size)
             if found:
                 return found
 
@@ -159,21 +152,18 @@ class _Inflating(io.RawIOBase):
         return _GzipMember() if self._compression is Compression.GZIP else ZstdDecompressor()
 
 
-class _Plain(io.RawIOBase):
+class _Plain(BodyStream):
     """A source of which the first bytes have been read already."""
 
     def __init__(self, source: BinaryIO, head: bytes) -> None:
         self._source = source
         self._head = head
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        found = self._head[: len(buffer)] or self._source.read(len(buffer))
+    def read_next(self, size: int) -> bytes:
+        """Return up to `size` bytes: first those that have been read, then those of the source."""
+        found = self._head[:size] or self._source.read(size)
         self._head = self._head[len(found) :]
-        buffer[: len(found)] = found
-        return len(found)
+        return found
 
 
 def _read_fully(source: BinaryIO, size: int) -> bytes:

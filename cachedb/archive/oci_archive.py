@@ -8,10 +8,10 @@ between layers of old docker archives.
 
 from __future__ import annotations
 
-import io
 import posixpath
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
+from cachedb.archive.body_stream import CHUNK, BodyStream
 from cachedb.archive.compression import Decompressed
 from cachedb.archive.tar import reader, writer
 from cachedb.archive.tar.reader import Member, MemberKind
@@ -34,7 +34,6 @@ DOCKER_MANIFEST = "manifest.json"
 _DOCKER_LAYER = "layer.tar"
 # Files whose content is required when they are read, so that they cannot be links to earlier ones.
 _HELD_IN_MEMORY = frozenset({layout_marker.FILE_NAME, INDEX, DOCKER_MANIFEST})
-_CHUNK = 1024 * 1024
 _BLOB_PARTS = 3
 
 
@@ -96,7 +95,7 @@ Event: TypeAlias = (
 )
 
 
-class BlobBody(io.RawIOBase):
+class BlobBody(BodyStream):
     """Content of a blob, hashed as it is read; its end is an error if the digest differs."""
 
     def __init__(self, body: Body, digest: Digest, name: str) -> None:
@@ -105,35 +104,18 @@ class BlobBody(io.RawIOBase):
         self._name = name
         self._hasher = digest.hasher()
 
-    def readable(self) -> bool:
-        """Return True: the stream can be read."""
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill a part of `buffer` with the next bytes; 0 at the end."""
-        found = self.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, or all; none at the end.
+    def read_next(self, size: int) -> bytes:
+        """Return up to `size` bytes; none at the end.
 
         Raises:
             InvalidArchive: At the end, the content does not have the digest.
         """
-        if size < 0:
-            return b"".join(self.chunks())
         found = self._body.read(size)
         self._hasher.update(found)
         if not found and size and self._hasher.hexdigest() != self._digest.encoded:
             actual = f"{self._digest.algorithm}:{self._hasher.hexdigest()}"
             raise InvalidArchive(self._name, f"blob {self._digest} holds {actual}")
         return found
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the rest in pieces of moderate size."""
-        while chunk := self.read(_CHUNK):
-            yield chunk
 
 
 def read(stream: BinaryIO, *, name: str) -> Iterator[Event]:
@@ -283,7 +265,7 @@ def small_file(name: str, content: bytes) -> Iterator[bytes]:
 def blob_file(name: str, size: int, source: BinaryIO) -> Iterator[bytes]:
     """Yield a blob as a file of an image archive, and close it."""
     with source:
-        chunks = iter(lambda: source.read(_CHUNK), b"")
+        chunks = iter(lambda: source.read(CHUNK), b"")
         yield from writer.entry(Member(path=name, kind=MemberKind.FILE, size=size), chunks)
 
 

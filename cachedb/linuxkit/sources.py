@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from cachedb.archive.chunk_reader import ChunkReader
 from cachedb.errors import InvalidInput
-from cachedb.limits import MANIFEST_BYTES
-from cachedb.oci import Digest, Index, Manifest, manifest
+from cachedb.oci import Digest, Index, Manifest
 from cachedb.oci.strict_json import decode_object
 from cachedb.operations.archives import image_parts
 from cachedb.operations.archives.export import ExportOptions
@@ -60,9 +59,8 @@ class ResolvableDescriptor:
         """
         return self._cache.layout.blobs.verify(self.descriptor.digest).digest
 
-    def _document(self) -> Index | Manifest:
-        content = self._cache.layout.blobs.read(self.descriptor.digest, MANIFEST_BYTES)
-        return manifest.parse(content, self.descriptor.media_type)
+    def _document(self) -> Index | Manifest | None:
+        return LocalDocuments(self._cache.layout).document(self.descriptor)
 
 
 class ImageSource:

@@ -63,7 +63,6 @@ KEY_READERS = {
 }
 PARSING = {
     "cachedb.linuxkit.index_write": "linuxkit's index is merged",
-    "cachedb.linuxkit.sources": "the document that was asked for is returned parsed",
     "cachedb.oci.graph": "the one",
     "cachedb.oci.index_merge": "the one that merges",
     "cachedb.oci.salvage": "whether content of an unknown type is a document",

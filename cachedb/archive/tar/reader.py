@@ -7,10 +7,10 @@ malformed archives, and reads a pipe as well as a file.
 
 from __future__ import annotations
 
-import io
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO
 
+from cachedb.archive.body_stream import CHUNK, BodyStream
 from cachedb.archive.tar import header as tar_header
 from cachedb.archive.tar import pax, sparse
 from cachedb.archive.tar.header import BLOCK, ZERO_BLOCK, BadHeader, Header
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from cachedb.archive.tar.sparse import SparseMap
 
-_CHUNK = 1024 * 1024
 _NANOSECONDS = 1_000_000_000
 # Every known tar writes at most a long name, a long target and PAX records.
 _MOST_EXTENSIONS = 8
@@ -77,7 +76,7 @@ class Member(Record):
     is_sparse: bool = False
 
 
-class Body(io.RawIOBase):
+class Body(BodyStream):
     """The content of a member, readable until the next member.
 
     Raises:
@@ -90,20 +89,8 @@ class Body(io.RawIOBase):
         self._hole = 0
         self._data = 0
 
-    def readable(self) -> bool:
-        """Return True: the stream can be read."""
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill a part of `buffer` with the next bytes; 0 at the end."""
-        found = self.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, or all; none at the end."""
-        if size < 0:
-            return b"".join(self.chunks())
+    def read_next(self, size: int) -> bytes:
+        """Return up to `size` bytes; none at the end."""
         while not self._hole and not self._data:
             self._hole, self._data = next(self._runs, (-1, -1))
             if self._hole < 0:
@@ -116,11 +103,6 @@ class Body(io.RawIOBase):
             found = self._source(min(size, self._data))
             self._data -= len(found)
         return found
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the rest of the content in chunks of moderate size."""
-        while chunk := self.read(_CHUNK):
-            yield chunk
 
 
 class MemberEntry(Record):
@@ -176,7 +158,7 @@ class _Reader:
             for _ in entry.body.chunks():
                 pass
             self._skip_padding()
-        while self._stream.read(_CHUNK):
+        while self._stream.read(CHUNK):
             pass
 
     def _next(self) -> MemberEntry | None:

@@ -33,7 +33,7 @@ from cachedb.patterns import lazy
 from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from hashlib import _Hash
 
     from cachedb.layout.blobs import BlobStore
@@ -200,12 +200,7 @@ class StagingArea:
         Raises:
             StorageFailed: A blob is neither staged nor published; no blob after it is published.
         """
-        with self._ingest() as ingest:
-            for digest in digests:
-                is_moved = self._blobs.publish(ingest, name_of(digest), digest)
-                if not is_moved and self._blobs.stat(digest) is None:
-                    raise StorageFailed(f"{digest} has disappeared from the staging area")
-        self._blobs.sync()
+        self._put(digests, self._blobs.publish)
 
     def link(self, digests: Iterable[Digest]) -> None:
         """Publish complete blobs as `publish` does, but keep them staged until `release`.
@@ -216,10 +211,14 @@ class StagingArea:
         Raises:
             StorageFailed: A blob is neither staged nor published; no blob after it is published.
         """
+        self._put(digests, self._blobs.link)
+
+    def _put(self, digests: Iterable[Digest], put: Callable[[int, str, Digest], bool]) -> None:
+        """Put complete blobs into the store in the order given, and make that durable."""
         with self._ingest() as ingest:
             for digest in digests:
-                is_linked = self._blobs.link(ingest, name_of(digest), digest)
-                if not is_linked and self._blobs.stat(digest) is None:
+                is_put = put(ingest, name_of(digest), digest)
+                if not is_put and self._blobs.stat(digest) is None:
                     raise StorageFailed(f"{digest} has disappeared from the staging area")
         self._blobs.sync()
 
