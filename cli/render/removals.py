@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from cachedb.cli.render import output
@@ -58,8 +59,12 @@ def rows_of_unreadable(plan: RemovalPlan, *, is_done: bool) -> Iterator[tuple[ob
 
 
 def rows_of_others(plan: RemovalPlan) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of pinned names that a query matches, and of names that do not exist."""
+    """Yield the rows of entries that stay, with the reason, and of names that do not exist."""
     yield from rows_of_pinned(plan)
+    for root in plan.unnamed:
+        yield root.name, root.digest, "kept", "holds part of the content"
+    for root in plan.tagged:
+        yield root.name, root.digest, "kept", "its tag is the digest of a removed image"
     for error in plan.absent:
         yield None, None, "absent", str(error)
 
@@ -78,12 +83,21 @@ def print_pinned(plan: RemovalPlan) -> None:
 
 
 def print_kept(plan: RemovalPlan) -> None:
-    """Print how many pinned names stay, and which entries without a name keep some content."""
+    """Print how many pinned names stay, and which other entries a removal leaves behind.
+
+    These are entries without a name that hold part of the content, and tags with the digest of a
+    removed image.
+    """
     print_pinned(plan)
     if plan.unnamed:
         output.print_stderr("kept entries without a name, which hold part of the content:")
         for root in plan.unnamed:
             output.print_stderr(f"<none>  {root.digest}  (cachedb rm {root.digest})")
+    if plan.tagged:
+        output.print_stderr("kept tags that refer to what was removed, by its digest:")
+        for root in plan.tagged:
+            name = output.show(root.name or "")
+            output.print_stderr(f"{name}  {root.digest}  (cachedb rm {shlex.quote(name)})")
 
 
 def print_names_that_stay(plan: RemovalPlan, answers: Sequence[Published]) -> None:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests import build, programs
-from tests.interop.tools import skopeo, succeed
+from tests.interop.tools import skopeo, succeed, umoci
 from tests.programs import require
 
 IMAGE = build.image(build.layer({"a": "1"}))
@@ -87,3 +87,20 @@ def test_skopeo_copies_one_platform_of_an_index_and_not_all_where_one_is_absent(
            f"dir:{tmp_path}/one")  # fmt: skip
     error = refused("skopeo", "--insecure-policy", "copy", "--all", source, f"dir:{tmp_path}/all")
     assert "no such file" in error
+
+
+def test_umoci_collects_where_only_a_list_of_referrers_has_a_name(tmp_path: Path) -> None:
+    signature = build.signature(IMAGE)
+    listed = f"example.com/app:{IMAGE.digest.replace(':', '-')}"
+    tree = build.layout(tmp_path / "layout", {NAME: IMAGE})
+    tree.put(*signature.blobs)
+    tree.add(build.index(signature), listed)
+    succeed(tree.path, "rm", NAME)
+    succeed(tree.path, "gc", "--grace", "0")
+    assert umoci("gc", "--layout", tree.path) == ""
+    assert IMAGE.digests <= tree.blobs()
+
+    succeed(tree.path, "rm", listed)
+    succeed(tree.path, "gc", "--grace", "0")
+    assert umoci("gc", "--layout", tree.path) == ""
+    assert tree.blobs() == set()

@@ -401,3 +401,21 @@ def test_documents_that_own_each_other_are_counted_once(tmp_path: Path) -> None:
         assert whole == sum(tree.blob_path(digest).stat().st_size for digest in tree.blobs())
         assert reclaim.remove(c) == 0
         assert reclaim.remove(a) == whole
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_an_image_that_a_named_artifact_refers_to_frees_nothing(
+    tmp_path: Path, is_listed: bool
+) -> None:
+    image = build.image()
+    signature = build.signature(image)
+    tree = build.layout(tmp_path / "referred", {"example.com/a:1": image})
+    tree.put(*signature.blobs)
+    tree.add(build.index(signature) if is_listed else signature, "example.com/b:1")
+    with Cache.open(tree.path) as cache:
+        found = plan(cache, drop=["name:a"])
+        assert [item.name for item in found.items if item.is_removed] == ["example.com/a:1"]
+        assert found.freed == 0
+        cache.prune(found)
+        assert cache.collect(cache.plan_collection(grace=0)).freed == 0
+        assert image.digests <= set(tree.blobs())

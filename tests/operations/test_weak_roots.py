@@ -211,3 +211,47 @@ def test_an_image_that_is_named_anew_keeps_its_referrers(
         SIGNATURE.digest,
         SBOM.digest,
     }
+
+
+@pytest.mark.parametrize("artifact", ["its name", "a list of referrers", "an artifact of its own"])
+def test_what_removal_can_free_leaves_out_the_subject_of_a_name_that_stays(
+    tree: build.Tree, artifact: str
+) -> None:
+    tree.add(IMAGE, NAME)
+    tree.put(*SIGNATURE.blobs)
+    kept = {
+        "its name": SIGNATURE,
+        "a list of referrers": build.index(SIGNATURE),
+        "an artifact of its own": SBOM,
+    }[artifact]
+    tree.add(kept, OTHER)
+    with Cache.open(tree.path) as cache:
+        plan = cache.plan_removal([NAME])
+        cache.remove(plan)
+
+        assert plan.freed == 0
+        collection = cache.plan_collection(grace=0)
+        assert {each.reason for each in collection.spared} == {Reason.SUBJECT}
+        assert cache.collect(collection).freed == 0
+        assert IMAGE.digests <= on_disk(cache)
+
+        second = cache.plan_removal([OTHER])
+        cache.remove(second)
+        assert cache.collect(cache.plan_collection(grace=0)).freed > second.freed > 0
+        assert on_disk(cache) == set()
+
+
+def test_removing_an_image_names_the_tags_that_stay_and_refer_to_it_by_digest(
+    tree: build.Tree,
+) -> None:
+    tag = IMAGE.digest.replace(":", "-")
+    listed, signed = f"example.com/a:{tag}", f"example.com/a:{tag}.sig"
+    tree.add(IMAGE, NAME)
+    tree.add(IMAGE, OTHER)
+    tree.put(*SIGNATURE.blobs)
+    tree.add(build.index(SIGNATURE), listed)
+    tree.add(kinds.image("signatures"), signed)
+    with Cache.open(tree.path) as cache:
+        assert cache.plan_removal([NAME]).tagged == ()
+        assert [each.name for each in cache.plan_removal([NAME, OTHER]).tagged] == [listed, signed]
+        assert [each.name for each in cache.plan_removal([NAME, OTHER, signed]).tagged] == [listed]

@@ -70,11 +70,17 @@ def caches(draw: Any) -> Drawn:
         name = f"example.com/app:{number}"
         drawn.named.append((name, thing))
         drawn.used[name] = draw(st.integers(0, 4))
-        for group in (drawn.pinned, drawn.kept, drawn.dropped):
-            if draw(st.integers(0, 6)) == 0:
+        for group, rarity in ((drawn.pinned, 6), (drawn.kept, 6), (drawn.dropped, 2)):
+            if draw(st.integers(0, rarity)) == rarity:
                 group.add(name)
         if draw(st.integers(0, 3)) == 0:
             drawn.named.append((None, build.signature(thing)))
+        if draw(st.booleans()):
+            artifact = build.signature(thing)
+            attached = draw(
+                st.sampled_from([artifact, build.index(artifact), build.sbom(artifact)])
+            )
+            drawn.named.append((f"example.com/attached:{number}", attached))
     drawn.cap = draw(st.one_of(st.none(), st.integers(0, 12_000)))
     return drawn
 
@@ -124,6 +130,7 @@ class Oracle:
             if digest not in found:
                 found.add(digest)
                 pending += self.owns.get(digest, ())
+                pending += [self.subjects[digest]] if digest in self.subjects else []
         return found
 
     def size(self, keys: Iterable[object]) -> int:

@@ -93,14 +93,16 @@ size FROM content JOIN blob ON blob.id = content.id WHERE blob.state IN (1, 2) G
 content.root;
 
 -- name: blobs.subjects_of_refs
-WITH RECURSIVE subjects(id) AS (SELECT link.child_id AS id FROM ref JOIN link ON link.parent_id
-= ref.target_id WHERE link.role = 4 AND (ref.id NOT IN (SELECT CAST(anon_1.value AS BIGINT) AS
-value FROM json_each(:without) AS anon_1)) UNION SELECT link.child_id AS child_id FROM subjects
-JOIN link ON link.parent_id = subjects.id WHERE link.role + 0 = 4), content_of_subjects_seed AS
-(SELECT subjects.id AS id FROM subjects), content_of_subjects(id) AS (SELECT
-content_of_subjects_seed.id AS id FROM content_of_subjects_seed UNION SELECT edge.child_id AS
-child_id FROM content_of_subjects JOIN edge ON edge.parent_id = content_of_subjects.id) SELECT
-content_of_subjects.id FROM content_of_subjects;
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_each(:without) AS anon_1))), live(id) AS
+(SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN
+edge ON edge.parent_id = live.id), subjects_and_theirs_seed AS (SELECT link.child_id AS id FROM
+link WHERE link.role = 4 AND link.parent_id IN (SELECT live.id FROM live)),
+subjects_and_theirs(id) AS (SELECT subjects_and_theirs_seed.id AS id FROM
+subjects_and_theirs_seed UNION SELECT link.child_id AS child_id FROM subjects_and_theirs JOIN
+link ON link.parent_id = subjects_and_theirs.id), subjects(id) AS (SELECT
+subjects_and_theirs.id AS id FROM subjects_and_theirs UNION SELECT edge.child_id AS child_id
+FROM subjects JOIN edge ON edge.parent_id = subjects.id) SELECT subjects.id FROM subjects;
 
 -- name: blobs.without_file
 SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0, 3);
@@ -617,20 +619,33 @@ SELECT link.parent_id AS artifact_id, link.child_id AS subject_id FROM link WHER
 SELECT config.blob_id, config.created FROM config WHERE config.created IS NOT NULL;
 
 -- name: garbage.exclusive
-WITH RECURSIVE alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_each(:refs) AS anon_1), alone_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE
-ref.id IN (SELECT alone_refs.value FROM alone_refs)), alone_content(id) AS (SELECT
-alone_content_seed.id AS id FROM alone_content_seed UNION SELECT edge.child_id AS child_id FROM
-alone_content JOIN edge ON edge.parent_id = alone_content.id), alone_sharing(id) AS (SELECT
-alone_content.id AS id FROM alone_content UNION SELECT edge.parent_id AS parent_id FROM
-alone_sharing JOIN edge ON edge.child_id = alone_sharing.id), alone_others_seed AS (SELECT
-ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT alone_sharing.id FROM
-alone_sharing) AND NOT (EXISTS (SELECT 1 FROM alone_refs WHERE ref.id = alone_refs.value))),
-alone_others(id) AS (SELECT alone_others_seed.id AS id FROM alone_others_seed UNION SELECT
-edge.child_id AS child_id FROM alone_others JOIN edge ON edge.parent_id = alone_others.id),
-alone AS (SELECT alone_content.id AS id FROM alone_content WHERE NOT (EXISTS (SELECT 1 FROM
-alone_others WHERE alone_others.id = alone_content.id))) SELECT blob.digest FROM blob WHERE
-blob.id IN (SELECT alone.id FROM alone);
+WITH RECURSIVE released_alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:refs) AS anon_1), released_alone_content_seed AS (SELECT ref.target_id AS id FROM
+ref WHERE ref.id IN (SELECT released_alone_refs.value FROM released_alone_refs)),
+released_alone_content(id) AS (SELECT released_alone_content_seed.id AS id FROM
+released_alone_content_seed UNION SELECT edge.child_id AS child_id FROM released_alone_content
+JOIN edge ON edge.parent_id = released_alone_content.id), released_alone_sharing(id) AS (SELECT
+released_alone_content.id AS id FROM released_alone_content UNION SELECT edge.parent_id AS
+parent_id FROM released_alone_sharing JOIN edge ON edge.child_id = released_alone_sharing.id),
+released_alone_others_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.target_id IN
+(SELECT released_alone_sharing.id FROM released_alone_sharing) AND NOT (EXISTS (SELECT 1 FROM
+released_alone_refs WHERE ref.id = released_alone_refs.value))), released_alone_others(id) AS
+(SELECT released_alone_others_seed.id AS id FROM released_alone_others_seed UNION SELECT
+edge.child_id AS child_id FROM released_alone_others JOIN edge ON edge.parent_id =
+released_alone_others.id), released_alone AS (SELECT released_alone_content.id AS id FROM
+released_alone_content WHERE NOT (EXISTS (SELECT 1 FROM released_alone_others WHERE
+released_alone_others.id = released_alone_content.id))), released_subjects_and_theirs_seed AS
+(SELECT link.child_id AS id FROM link WHERE link.role = 4 AND link.child_id IN (SELECT
+released_alone.id FROM released_alone) AND NOT (EXISTS (SELECT 1 FROM released_alone WHERE
+released_alone.id = link.parent_id))), released_subjects_and_theirs(id) AS (SELECT
+released_subjects_and_theirs_seed.id AS id FROM released_subjects_and_theirs_seed UNION SELECT
+link.child_id AS child_id FROM released_subjects_and_theirs JOIN link ON link.parent_id =
+released_subjects_and_theirs.id), released_subjects(id) AS (SELECT
+released_subjects_and_theirs.id AS id FROM released_subjects_and_theirs UNION SELECT
+edge.child_id AS child_id FROM released_subjects JOIN edge ON edge.parent_id =
+released_subjects.id), released AS (SELECT released_alone.id AS id FROM released_alone WHERE
+NOT (EXISTS (SELECT 1 FROM released_subjects WHERE released_subjects.id = released_alone.id)))
+SELECT blob.digest FROM blob WHERE blob.id IN (SELECT released.id FROM released);
 
 -- name: garbage.kept
 WITH RECURSIVE keeping AS (SELECT ref.id AS id FROM ref), targets AS (SELECT DISTINCT
@@ -1001,6 +1016,29 @@ SELECT ref.name, ref.registry, ref.repo, ref.tag, blob.digest, ref.media_type, r
 ref JOIN blob ON blob.id = ref.target_id WHERE ref.id IN (SELECT tags.id FROM ref AS tags WHERE
 tags.tag IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:tags) AS anon_1)) ORDER
 BY ref.name, blob.digest;
+
+-- name: refs.tagged_after
+WITH RECURSIVE alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids)
+AS anon_1), alone_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT
+alone_refs.value FROM alone_refs)), alone_content(id) AS (SELECT alone_content_seed.id AS id
+FROM alone_content_seed UNION SELECT edge.child_id AS child_id FROM alone_content JOIN edge ON
+edge.parent_id = alone_content.id), alone_sharing(id) AS (SELECT alone_content.id AS id FROM
+alone_content UNION SELECT edge.parent_id AS parent_id FROM alone_sharing JOIN edge ON
+edge.child_id = alone_sharing.id), alone_others_seed AS (SELECT ref.target_id AS id FROM ref
+WHERE ref.target_id IN (SELECT alone_sharing.id FROM alone_sharing) AND NOT (EXISTS (SELECT 1
+FROM alone_refs WHERE ref.id = alone_refs.value))), alone_others(id) AS (SELECT
+alone_others_seed.id AS id FROM alone_others_seed UNION SELECT edge.child_id AS child_id FROM
+alone_others JOIN edge ON edge.parent_id = alone_others.id), alone AS (SELECT alone_content.id
+AS id FROM alone_content WHERE NOT (EXISTS (SELECT 1 FROM alone_others WHERE alone_others.id =
+alone_content.id))) SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id,
+blob.digest, blob.kind, ref.pinned, ref.entry, ref_annotation.value AS entry_kind,
+ref.platform_id AS declared_id, blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id
+= ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
+ref_annotation."key" = 'kind' WHERE ref.id IN (SELECT tagged.id FROM ref AS tagged JOIN blob AS
+about ON about.digest = ('sha256:' || substr(tagged.tag, 8, 64)) WHERE substr(tagged.tag, 1, 7)
+= 'sha256-' AND substr(tagged.tag, 72) IN ('', '.sig', '.att', '.sbom') AND about.id IN (SELECT
+alone.id FROM alone)) AND (ref.id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_2)) ORDER BY ref.position;
 
 -- name: refs.unnamed_referrers
 WITH RECURSIVE below_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id IN
@@ -1409,20 +1447,32 @@ measured_seed UNION SELECT edge.child_id AS child_id FROM measured JOIN edge ON 
 SELECT blob.id, CASE WHEN (blob.state IN (1, 2)) THEN blob.size ELSE 0 END AS size FROM blob;
 
 -- name: usage.freed
-WITH RECURSIVE freed_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_each(:refs) AS anon_1), freed_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE
-ref.id IN (SELECT freed_refs.value FROM freed_refs)), freed_content(id) AS (SELECT
-freed_content_seed.id AS id FROM freed_content_seed UNION SELECT edge.child_id AS child_id FROM
-freed_content JOIN edge ON edge.parent_id = freed_content.id), freed_sharing(id) AS (SELECT
-freed_content.id AS id FROM freed_content UNION SELECT edge.parent_id AS parent_id FROM
-freed_sharing JOIN edge ON edge.child_id = freed_sharing.id), freed_others_seed AS (SELECT
-ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT freed_sharing.id FROM
-freed_sharing) AND NOT (EXISTS (SELECT 1 FROM freed_refs WHERE ref.id = freed_refs.value))),
-freed_others(id) AS (SELECT freed_others_seed.id AS id FROM freed_others_seed UNION SELECT
-edge.child_id AS child_id FROM freed_others JOIN edge ON edge.parent_id = freed_others.id),
-freed AS (SELECT freed_content.id AS id FROM freed_content WHERE NOT (EXISTS (SELECT 1 FROM
-freed_others WHERE freed_others.id = freed_content.id))) SELECT coalesce(sum(blob.size), 0) AS
-coalesce_1 FROM blob WHERE blob.id IN (SELECT freed.id FROM freed) AND blob.state IN (1, 2);
+WITH RECURSIVE freed_alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:refs) AS anon_1), freed_alone_content_seed AS (SELECT ref.target_id AS id FROM ref
+WHERE ref.id IN (SELECT freed_alone_refs.value FROM freed_alone_refs)), freed_alone_content(id)
+AS (SELECT freed_alone_content_seed.id AS id FROM freed_alone_content_seed UNION SELECT
+edge.child_id AS child_id FROM freed_alone_content JOIN edge ON edge.parent_id =
+freed_alone_content.id), freed_alone_sharing(id) AS (SELECT freed_alone_content.id AS id FROM
+freed_alone_content UNION SELECT edge.parent_id AS parent_id FROM freed_alone_sharing JOIN edge
+ON edge.child_id = freed_alone_sharing.id), freed_alone_others_seed AS (SELECT ref.target_id AS
+id FROM ref WHERE ref.target_id IN (SELECT freed_alone_sharing.id FROM freed_alone_sharing) AND
+NOT (EXISTS (SELECT 1 FROM freed_alone_refs WHERE ref.id = freed_alone_refs.value))),
+freed_alone_others(id) AS (SELECT freed_alone_others_seed.id AS id FROM freed_alone_others_seed
+UNION SELECT edge.child_id AS child_id FROM freed_alone_others JOIN edge ON edge.parent_id =
+freed_alone_others.id), freed_alone AS (SELECT freed_alone_content.id AS id FROM
+freed_alone_content WHERE NOT (EXISTS (SELECT 1 FROM freed_alone_others WHERE
+freed_alone_others.id = freed_alone_content.id))), freed_subjects_and_theirs_seed AS (SELECT
+link.child_id AS id FROM link WHERE link.role = 4 AND link.child_id IN (SELECT freed_alone.id
+FROM freed_alone) AND NOT (EXISTS (SELECT 1 FROM freed_alone WHERE freed_alone.id =
+link.parent_id))), freed_subjects_and_theirs(id) AS (SELECT freed_subjects_and_theirs_seed.id
+AS id FROM freed_subjects_and_theirs_seed UNION SELECT link.child_id AS child_id FROM
+freed_subjects_and_theirs JOIN link ON link.parent_id = freed_subjects_and_theirs.id),
+freed_subjects(id) AS (SELECT freed_subjects_and_theirs.id AS id FROM freed_subjects_and_theirs
+UNION SELECT edge.child_id AS child_id FROM freed_subjects JOIN edge ON edge.parent_id =
+freed_subjects.id), freed AS (SELECT freed_alone.id AS id FROM freed_alone WHERE NOT (EXISTS
+(SELECT 1 FROM freed_subjects WHERE freed_subjects.id = freed_alone.id))) SELECT
+coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN (SELECT freed.id FROM
+freed) AND blob.state IN (1, 2);
 
 -- name: usage.listed
 SELECT link.parent_id, link.child_id, blob.state, link.platform_id AS declared_id,

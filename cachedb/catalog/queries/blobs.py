@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select
 from cachedb.catalog.enums import DOCUMENTS, Role, State
 from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
-from cachedb.catalog.schema import blob, link, platform, ref, repository_blob
+from cachedb.catalog.schema import blob, link, platform, repository_blob
 from cachedb.catalog.statements import blobs
 
 if TYPE_CHECKING:
@@ -132,17 +132,12 @@ def reachable_without_file() -> Select[str]:
 
 @defines(blobs.SUBJECTS_OF_REFS)
 def subjects_of_refs() -> Select[int]:
-    """Select the content of the subjects of refs, and of the subjects of these."""
-    first = (
-        select(link.c.child_id.label("id"))
-        .join_from(ref, link, link.c.parent_id == ref.c.target_id)
-        .where(link.c.role == int(Role.SUBJECT), ref.c.id.not_in(each_id("without")))
+    """Select the subjects of all that refs reach, with what these contain or refer to."""
+    live = graph.reachable("live", each_id("without"))
+    subjects = select(link.c.child_id.label("id")).where(
+        link.c.role == int(Role.SUBJECT), link.c.parent_id.in_(select(live.c.id))
     )
-    chain = first.cte("subjects", recursive=True)
-    further = select(link.c.child_id).join_from(chain, link, link.c.parent_id == chain.c.id)
-    # The sum keeps SQLite off the index of roles: each step would read all subjects there.
-    subjects = chain.union(further.where(link.c.role + 0 == int(Role.SUBJECT)))
-    return select(graph.descendants(select(subjects.c.id), "content_of_subjects").c.id)
+    return select(graph.with_subjects(subjects, "subjects").c.id)
 
 
 @defines(blobs.SIZES)

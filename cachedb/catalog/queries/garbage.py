@@ -79,10 +79,10 @@ def kept_besides() -> Select[*tuple[Any, ...]]:
 
 @defines(garbage.EXCLUSIVE)
 def exclusive() -> Select[str]:
-    """Select the blobs that only some refs reach."""
+    """Select the blobs that only some refs keep."""
     # For all refs at once: content that only these refs share is exclusive too.
-    alone = graph.exclusive(each_id("refs"), "alone")
-    return select(blob.c.digest).where(blob.c.id.in_(select(alone.c.id)))
+    released = graph.released(each_id("refs"), "released")
+    return select(blob.c.digest).where(blob.c.id.in_(select(released.c.id)))
 
 
 @defines(garbage.LEASED)

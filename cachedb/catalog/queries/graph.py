@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import CTE, exists, func, select
 
-from cachedb.catalog.enums import State
-from cachedb.catalog.schema import blob, edge, ref
+from cachedb.catalog.enums import Role, State
+from cachedb.catalog.schema import blob, edge, link, ref
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, CompoundSelect, Select
@@ -80,6 +80,32 @@ def exclusive(refs: Seed, name: str | None = None) -> CTE:
     kept_by_others = descendants(others, name and f"{name}_others")
     rest = select(kept_by_them.c.id).where(outside(kept_by_them.c.id, kept_by_others))
     return rest.cte(name)
+
+
+def released(refs: Seed, name: str) -> CTE:
+    """Collect what a collection would delete if exactly the refs of these ids were removed.
+
+    That is what only these refs keep, without the subjects of artifacts that stay, and what the
+    subjects contain.
+    """
+    alone = exclusive(refs, f"{name}_alone")
+    subjects = select(link.c.child_id.label("id")).where(
+        link.c.role == int(Role.SUBJECT),
+        link.c.child_id.in_(select(alone.c.id)),
+        outside(link.c.parent_id, alone),
+    )
+    kept = with_subjects(subjects, f"{name}_subjects")
+    return select(alone.c.id).where(outside(alone.c.id, kept)).cte(name)
+
+
+def with_subjects(seed: Seed, name: str) -> CTE:
+    """Collect what the blobs of `seed` contain or refer to by ``subject``, at any depth."""
+    walk = _first_step(seed, f"{name}_and_theirs")
+    # Links are the descriptors of a document, that of its subject among them.
+    linked = walk.union(
+        select(link.c.child_id).join_from(walk, link, link.c.parent_id == walk.c.id)
+    )
+    return descendants(linked, name)
 
 
 def outside(column: ColumnElement[int], found: CTE) -> ColumnElement[bool]:

@@ -11,6 +11,7 @@ from cachedb.catalog.queries import blobs, graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob, link, ref, ref_annotation
 from cachedb.catalog.statements import refs
+from cachedb.oci.names import cosign_tag
 from cachedb.oci.names.entry_name import KIND
 
 if TYPE_CHECKING:
@@ -176,6 +177,26 @@ def unnamed_within() -> Select[*tuple[Any, ...]]:
         ref.c.id.not_in(each_id("ids")),
         ref.c.target_id.in_(select(content.c.id)),
     )
+
+
+@defines(refs.TAGGED_AFTER)
+def tagged_after() -> Select[*tuple[Any, ...]]:
+    """Select the refs whose tag has the digest of a document that only some refs reach."""
+    alone = graph.exclusive(each_id("ids"), "alone")
+    tagged, about = ref.alias("tagged"), blob.alias("about")
+    prefix, hexadecimals = "sha256-", 64  # A digest by sha512 is too long for a tag.
+    digest = "sha256:" + func.substr(tagged.c.tag, len(prefix) + 1, hexadecimals)
+    suffix = func.substr(tagged.c.tag, len(prefix) + hexadecimals + 1)
+    attached = (
+        select(tagged.c.id)
+        .join(about, about.c.digest == digest)
+        .where(
+            func.substr(tagged.c.tag, 1, len(prefix)) == prefix,
+            suffix.in_(["", *cosign_tag.SUFFIXES]),
+            about.c.id.in_(select(alone.c.id)),
+        )
+    )
+    return _refs(ref.c.id.in_(attached), ref.c.id.not_in(each_id("ids")))
 
 
 @defines(refs.NAMES)

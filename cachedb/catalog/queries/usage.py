@@ -39,7 +39,7 @@ def content() -> Select[int]:
 @defines(usage.FREED)
 def freed() -> Select[int]:
     """Select the bytes that removing some refs frees."""
-    return graph.size_on_disk(graph.exclusive(each_id("refs"), "freed"))
+    return graph.size_on_disk(graph.released(each_id("refs"), "freed"))
 
 
 @defines(usage.FILES)

@@ -111,7 +111,7 @@ WITHOUT_FILE: Final = Scalars("blobs.without_file", str)
 REACHABLE_WITHOUT_FILE: Final = Scalars("blobs.reachable_without_file", str)
 """The digests that refs reach and that have no file."""
 SUBJECTS_OF_REFS: Final = Scalars("blobs.subjects_of_refs", int)
-"""The ids of the subjects of targets of refs, with their content; refs `without` excluded."""
+"""The ids of the subjects of all that refs reach, with their content; refs `without` excluded."""
 SIZES: Final = Rows("blobs.sizes", SizeRow)
 """The bytes on disk of the content of each of `targets`; shared blobs count for each."""
 BROKEN: Final = Scalars("blobs.broken", int)

@@ -87,7 +87,7 @@ KEPT: Final = Rows("garbage.kept", KeptRow)
 KEPT_BESIDES: Final = Rows("garbage.kept_besides", KeptRow)
 """The blobs with a file that both `refs` and another ref reach, with its name, by digest."""
 EXCLUSIVE: Final = Scalars("garbage.exclusive", str)
-"""The digests that no ref would reach if `refs` were removed."""
+"""The digests that no ref would keep if `refs` were removed."""
 LEASED: Final = Rows("garbage.leased", DigestRow)
 """The blobs of `digests` with their content."""
 RETAINED: Final = Rows("garbage.retained", RetainedRef)

@@ -98,5 +98,7 @@ UNNAMED_REFERRERS: Final = Rows("refs.unnamed_referrers", ReferrerRow)
 """The refs without a name whose target has a subject, and that the targets of `ids` contain."""
 UNNAMED_WITHIN: Final = Rows("refs.unnamed_within", RefRow)
 """The refs without a name whose target is in the content of the refs `ids`, those excepted."""
+TAGGED_AFTER: Final = Rows("refs.tagged_after", RefRow)
+"""The refs whose tag has the digest of a document that only the refs `ids` reach, but those."""
 NAMES: Final = Scalars("refs.names", str)
 """Every name."""

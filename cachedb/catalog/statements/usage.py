@@ -58,7 +58,7 @@ REFERENCED: Final = Scalars("usage.referenced", int)
 CONTENT: Final = Scalars("usage.content", int)
 """The bytes of the content of all `targets` together."""
 FREED: Final = Scalars("usage.freed", int)
-"""The bytes that no ref would contain if `refs`, a list of ids of refs, were removed."""
+"""The bytes that no ref would keep if `refs`, a list of ids of refs, were removed."""
 FILES: Final = Rows("usage.files", DiskRow)
 """All blobs."""
 CHILDREN: Final = Rows("usage.children", ChildrenRow)

@@ -68,7 +68,7 @@ _TEXTS = {
     Reason.UNREACHABLE: "no image references it",
     Reason.YOUNG: "within the grace period",
     Reason.LEASED: "leased by a running operation",
-    Reason.SUBJECT: "an artifact in index.json refers to it",
+    Reason.SUBJECT: "an artifact that stays refers to it",
     Reason.IN_USE: "a running process writes it",
     Reason.ABANDONED: "left by an interrupted operation",
     Reason.QUARANTINED: "in quarantine, restored if a name needs it",

@@ -41,6 +41,8 @@ class RemovalPlan(Record):
     """Refs that stay because they are pinned."""
     unnamed: tuple[Root, ...] = ()
     """Remaining entries without a name that reach part of the content of the removed refs."""
+    tagged: tuple[Root, ...] = ()
+    """Remaining refs whose tag has the digest of a blob that only the removed refs reach."""
     unreadable: tuple[UnreadableEntry, ...] = ()
     """Unreadable entries to remove; their content is unknown."""
 
@@ -123,6 +125,7 @@ def plan(
         gone = [*found, *(row.id for row in weak)]
         freed = usage.freed_by_removing(connection, gone)
         unnamed = resolve.unnamed_within(connection, gone) if found else []
+        tagged = resolve.tagged_after(connection, gone) if found else []
     return RemovalPlan(
         roots=tuple(found.values()),
         freed=freed,
@@ -130,6 +133,7 @@ def plan(
         weak=tuple(weak),
         pinned=pinned,
         unnamed=tuple(unnamed),
+        tagged=tuple(tagged),
         unreadable=unreadable,
     )
 

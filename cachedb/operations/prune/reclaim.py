@@ -3,8 +3,8 @@
 The count of a blob is the number of refs that have it as their target, and of reachable documents
 that own it. Removing a ref decrements the count of its target; a blob whose count falls to 0 is
 free, and decrements the counts of its children. Each edge is followed once at most, however many
-refs are removed: the cost is that of one mark phase. Exact on a graph without cycles; documents
-that own each other by ``subject`` are counted as one.
+refs are removed: the cost is that of one mark phase. An artifact and its ``subject`` keep each
+other, so that they are counted as one blob, with the documents between them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 class Reclaim:
     """Reference counts of the blobs that some refs reach.
 
-    `targets` has the target of each ref; `subjects` the subject of each artifact that has one. An
-    edge from a subject to its artifact is the only kind that a cycle can contain.
+    `targets` has the target of each ref, `subjects` the subject of each artifact that has one.
     """
 
     def __init__(
@@ -78,19 +77,21 @@ class Reclaim:
         return [child for child in owned if child != blob]
 
     def _merge_cycles(self, graph: OwnershipGraph, subjects: Iterable[tuple[int, int]]) -> None:
-        """Merge blobs that own each other into one, with their sizes and children."""
-        groups: list[set[int]] = []
+        """Merge each artifact and its subject into one blob, with their sizes and children."""
+        groups: dict[int, set[int]] = {}
         for artifact, subject in subjects:
-            content = graph.content([artifact])
-            if subject in content:
-                cycle = {blob for blob in content if subject in graph.content([blob])}
-                for group in [group for group in groups if group & cycle]:
-                    groups.remove(group)
-                    cycle |= group
-                groups.append(cycle)
+            pair = {artifact, subject}
+            cycle = {
+                blob for blob in graph.content(pair) if not pair.isdisjoint(graph.content([blob]))
+            }
+            for group in {
+                id(groups[blob]): groups[blob] for blob in cycle if blob in groups
+            }.values():
+                cycle |= group
+            groups.update(dict.fromkeys(cycle, cycle))
         if groups:
             sizes, children = dict(self._sizes), dict(self._children)
-            for group in groups:
+            for group in {id(group): group for group in groups.values()}.values():
                 first = min(group)
                 self._one.update(dict.fromkeys(group, first))
                 sizes[first] = sum(graph.sizes.get(blob, 0) for blob in group)

@@ -265,6 +265,15 @@ def unnamed_within(connection: Connection, ids: Collection[int]) -> list[Root]:
     return _refs(connection, refs.UNNAMED_WITHIN, ids=many(ids))
 
 
+def tagged_after(connection: Connection, ids: Collection[int]) -> list[Root]:
+    """Return the refs whose tag has the digest of something that only the refs of `ids` reach.
+
+    Registries without an API for referrers keep a list of them under such a tag, and cosign 2
+    signatures, attestations and SBOMs. Costs a scan of an index of refs.
+    """
+    return _refs(connection, refs.TAGGED_AFTER, ids=many(ids))
+
+
 def containing(connection: Connection, root: Root) -> list[Root]:
     """Return every ref that contains a blob, in the order of index.json."""
     return _refs(connection, refs.CONTAINING, blob_id=root.blob_id)
