@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cachedb import arguments
 from cachedb.catalog import state
 from cachedb.catalog.enums import INDEX_PROBLEMS
-from cachedb.errors import CacheError, QueryError
+from cachedb.errors import CacheError, QueryError, StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -347,8 +347,16 @@ class CacheReader:
 
         Raises:
             InvalidInput: No operation has that name.
+            StorageFailed: This user may not read ``.cachedb``, where the log is, or other users
+                may write it.
         """
         from cachedb.operations.sync import history
+
+        if not self.layout.is_private_trusted:
+            raise StorageFailed(
+                f"cannot read the log: {self.layout.private} is closed to this user, "
+                "or other users can write it"
+            )
 
         wanted = history.EventFilter(
             operations=frozenset(operations), names=tuple(names), since=since

@@ -83,6 +83,15 @@ class PrivateDirectory:
             return False
         return found.st_uid in {os.geteuid(), 0} and not found.st_mode & _OTHERS_WRITE
 
+    def is_own_seen(self, name: str) -> bool:
+        """Return whether a file of ``.cachedb`` exists, and this user may open the directory."""
+        try:
+            with closing(open_directory(self._root, PRIVATE)) as private:
+                os.stat(name, dir_fd=private, follow_symlinks=False)
+        except (FileNotFoundError, PermissionError, NotALayout, StorageFailed):
+            return False
+        return True
+
     def replace_own(self, name: str, content: bytes) -> None:
         """Write a file of ``.cachedb``, atomically and durably."""
         from cachedb.layout.atomic import replace_file

@@ -9,10 +9,12 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.catalog.enums import Kind
+from cachedb.linuxkit.provider import Provider
 from cachedb.oci.digest import Digest
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.read.resolve import Root
 from cachedb.operations.sync import history
+from cachedb.query.words import SOURCES
 from tests import build
 from tests.operations.registries import Place, fetch, put
 
@@ -31,6 +33,18 @@ def tree(tmp_path: Path) -> build.Tree:
 
 def used(cache: Cache) -> list[str]:
     return [row.name for row in cache.query("refs used since 1h show name").rows]
+
+
+def test_every_word_of_source_is_written_by_an_operation(tmp_path: Path, place: Place) -> None:
+    put(place.host, place.path, build.image())
+    archive = build.layout(tmp_path / "archive", {OTHER: build.image(arch="arm64")}).path
+    with Cache.create(tmp_path / "cache") as cache:
+        fetch(cache, place.host, place.short)
+        cache.import_(archive)
+    with Provider(tmp_path / "cache") as provider:
+        provider.index_write("example.com/built:1", provider.find_root(place.name).descriptor)
+    with Cache.open(tmp_path / "cache") as cache:
+        assert {row.source for row in cache.query("refs show source").rows} == set(SOURCES)
 
 
 def test_an_export_is_a_use_of_the_images_that_it_exports(tree: build.Tree) -> None:

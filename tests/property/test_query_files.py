@@ -78,7 +78,7 @@ def _remember(rng: random.Random, found: Any, opened: Cache) -> None:
     with opened.catalog.writing() as connection:
         for one in found.refs.values():
             one.added = generator.past(900)
-            one.source = rng.choice(("pull", "build", "import", "load", None))
+            one.source = rng.choice(("pull", "build", "import", None))
             one.pulled = generator.past(900) if one.source == "pull" else None
             one.origin = one.name if one.source == "pull" else None
             one.used = generator.past(400) if rng.random() < 0.7 else None

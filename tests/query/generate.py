@@ -228,7 +228,7 @@ class Builder:
             suffix = f":{found.tag}" if found.tag else f"@{digest}"
             found.name = f"{found.registry}/{found.repo}{suffix}"
         found.pinned = rng.random() < 0.1
-        found.source = rng.choice(("pull", "pull", "build", "import", "load", None))
+        found.source = rng.choice(("pull", "pull", "build", "import", "import", None))
         if found.source == "pull":
             found.origin = found.name
             found.pulled = self.past(900)

@@ -390,5 +390,5 @@ WORDS = {
     "kind": ("index", "manifest", "config", "layer", "attestation", "other"),
     "state": ("missing", "present", "corrupt", "absent", "foreign"),
     "role": ("manifest", "config", "layer", "subject"),
-    "source": ("pull", "build", "import", "load"),
+    "source": ("pull", "build", "import"),
 }

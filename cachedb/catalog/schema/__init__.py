@@ -157,7 +157,7 @@ class RefColumns(TypedColumns):
     pinned: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 if the ref has the annotation or a row of `pin`."""
     source: Named[str | None] = Column(Text, info=domains.SOURCE.info)
-    """User state: pull, import, build or load; NULL if another tool wrote the entry."""
+    """User state: pull, import, or build; NULL if another tool wrote the entry."""
     origin: Named[str | None] = Column(Text)
     """User state: the canonical reference that the image was pulled from."""
     added: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)

@@ -46,8 +46,10 @@ def content_to_change(layout: Layout) -> str:
 
 
 def problem(layout: Layout) -> str | None:
-    """Return why the file is ignored; None if it is not."""
-    return None if layout.is_own_trusted(CONFIGURATION) else f"{_IGNORED}; it is ignored"
+    """Return why the file is ignored; None if it is read, or if this user cannot see one."""
+    if layout.is_own_trusted(CONFIGURATION) or not layout.is_own_seen(CONFIGURATION):
+        return None
+    return f"{_IGNORED}; it is ignored"
 
 
 def display(layout: Layout) -> Mapping[str, str]:
