@@ -176,6 +176,22 @@ def test_keeping_wins_over_removing_and_a_pin_over_all(cache: Cache) -> None:
     assert reason(found, "v4") == "refs tag:v4"
 
 
+def test_the_pin_of_an_entry_without_a_name_holds_every_entry_of_its_digest(
+    tree: build.Tree,
+) -> None:
+    image = build.image(labels={"is": "untagged"})
+    tree.put(*image.blobs)
+    plain = image.descriptor(platform=None)
+    pinned = {**plain, "annotations": {"io.cachedb.pin": "true"}}
+    before = [*tree.entries(), pinned, plain]
+    tree.write_entries(before)
+    with Cache.open(tree.path) as cache:
+        plan = cache.plan_prune("version = 1\nuntagged = true\n")
+        assert plan.removal.roots == ()
+        assert cache.prune(plan) == ()
+    assert tree.entries() == before
+
+
 def test_ages_come_before_sizes(cache: Cache) -> None:
     total = plan(cache, unused_for=Age.parse("9y"), trusts_clock=True).before
     only_age = plan(cache, unused_for=Age.parse("45d"))

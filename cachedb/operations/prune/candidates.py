@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog import state
 from cachedb.catalog.enums import ADOPTED, Kind
-from cachedb.catalog.statements import garbage
+from cachedb.catalog.statements import garbage, refs
 from cachedb.operations.prune.reclaim import Reclaim
 from cachedb.operations.read import resolve
 from cachedb.operations.read.content import OwnershipGraph
@@ -14,7 +14,7 @@ from cachedb.operations.read.listing import manifests_below
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statements.garbage import RetainedRef
@@ -78,8 +78,10 @@ class Inventory:
         strong = [root for root in roots if root.ref_id not in followers]
         rows = {row.id: row for row in connection.each(garbage.RETAINED)}
         adopted = int(state.read(connection, ADOPTED) or 0)
+        # The pin of an entry without a name holds every entry without a name of its digest.
+        pinned = frozenset(connection.values(refs.PINNED))
         self.candidates = tuple(
-            _candidate(group, [rows[root.ref_id or 0] for root in group], adopted, now)
+            _candidate(group, [rows[root.ref_id or 0] for root in group], adopted, now, pinned)
             for group in _by_name(strong)
         )
         self.reclaim = Reclaim(
@@ -130,7 +132,11 @@ def _by_name(roots: Iterable[Root]) -> Iterable[Sequence[Root]]:
 
 
 def _candidate(
-    roots: Sequence[Root], rows: Sequence[RetainedRef], adopted: int, now: int
+    roots: Sequence[Root],
+    rows: Sequence[RetainedRef],
+    adopted: int,
+    now: int,
+    pinned: Container[int | None],
 ) -> PruneCandidate:
     """Make the candidate of the entries of one name; a future time counts as now."""
     first = rows[0]
@@ -143,7 +149,7 @@ def _candidate(
         name=roots[0].name,
         repository=_repository(roots[0], first),
         is_tagged=first.tag is not None,
-        is_pinned=any(root.is_pinned for root in roots),
+        is_pinned=any(root.ref_id in pinned for root in roots),
         arrived=(added if is_known else 0, added),
         pulled=pulled,
         used=max(added, pulled or 0, used),
