@@ -19,15 +19,12 @@ from cachedb.version import VERSION
 
 if TYPE_CHECKING:
     from cachedb.cache import Cache
+    from cachedb.feedback.progress import Progress
     from cachedb.oci import Descriptor, Digest, Platform, Reference
     from cachedb.operations.gc.retention import Policy
     from cachedb.operations.read.run_query import QueryResult
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.query.syntax.tree import Query
     from cachedb.registry.clients import Registries
-
-if sys.platform == "win32":
-    raise ImportError("cachedb runs on Linux and macOS; on Windows, use it in WSL")
 
 if sys.platform == "win32":
     raise ImportError("cachedb runs on Linux and macOS; on Windows, use it in WSL")
@@ -55,7 +52,7 @@ _HOMES = {
     "Digest": "cachedb.oci",
     "Platform": "cachedb.oci",
     "Policy": "cachedb.operations.gc.retention",
-    "Progress": "cachedb.operations.transfer.progress",
+    "Progress": "cachedb.feedback.progress",
     "Query": "cachedb.query.syntax.tree",
     "QueryResult": "cachedb.operations.read.run_query",
     "Reference": "cachedb.oci",

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cachedb.errors import InvalidInput
+from cachedb.feedback.progress import UNWATCHED, LineProgress, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeAlias
 
     from cachedb.oci import Digest, Platform, Reference
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.registry.client import Client
 
     Names: TypeAlias = str | Iterable[str]
@@ -95,16 +95,10 @@ def jobs(given: int | None) -> int:
     return given
 
 
-def observer(given: Observer | None) -> Progress:
-    """Return an observer of transfers; a function receives a line for each finished blob."""
-    from cachedb.operations.transfer.progress import (  # noqa: PLC0415  (a listing has none)
-        UNWATCHED,
-        LineProgress,
-        Progress,
-    )
-
+def observer(given: Observer | None, default: Progress = UNWATCHED) -> Progress:
+    """Return an observer; a function receives a line for each finished blob of a transfer."""
     if given is None:
-        return UNWATCHED
+        return default
     return given if isinstance(given, Progress) else LineProgress(given)
 
 

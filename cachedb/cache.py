@@ -16,10 +16,10 @@ from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import open_catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
     from os import PathLike
 
-    from cachedb.arguments import Connect, Names, Platforms
+    from cachedb.arguments import Connect, Names, Observer, Platforms
     from cachedb.catalog.connect import Catalog
     from cachedb.operations.check.findings import Finding
     from cachedb.operations.check.repair import Repair
@@ -77,8 +77,18 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
             raise ValueError(f"operation on a closed cache: {str(self.root)!r}")
 
     @classmethod
-    def open(cls, root: str | PathLike[str], *, catalog: str | None = None) -> Self:
+    def open(
+        cls,
+        root: str | PathLike[str],
+        *,
+        catalog: str | None = None,
+        progress: Observer | None = None,
+    ) -> Self:
         """Open an existing cache.
+
+        `progress` observes the long steps of opening and of every method, unless a method is given
+        another observer; it is called by several threads. The first opening of a layout reads
+        every document in it.
 
         Raises:
             CacheNotFound: There is no such directory.
@@ -87,7 +97,7 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
             StorageFailed: The server of the catalog cannot be reached, or refuses the user.
             CatalogOfAnother: The catalog in the server is that of another cache.
         """
-        return cls._of(Layout.open(Path(root)), catalog)
+        return cls._of(Layout.open(Path(root)), catalog, progress)
 
     @classmethod
     def open_files(cls, root: str | PathLike[str]) -> Self:
@@ -103,15 +113,21 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
         return cls(Layout.open(Path(root)), None)
 
     @classmethod
-    def create(cls, root: str | PathLike[str], *, catalog: str | None = None) -> Self:
-        """Open a cache; create it first if the directory is absent or empty.
+    def create(
+        cls,
+        root: str | PathLike[str],
+        *,
+        catalog: str | None = None,
+        progress: Observer | None = None,
+    ) -> Self:
+        """Open a cache as `open` does; create it first if the directory is absent or empty.
 
         Raises:
             NotALayout: The directory holds other files and no layout.
             StorageFailed: The file system refused, or the server of the catalog.
             CatalogOfAnother: The catalog in the server is that of another cache.
         """
-        return cls._of(Layout.create(Path(root)), catalog)
+        return cls._of(Layout.create(Path(root)), catalog, progress)
 
     @staticmethod
     def examine(root: str | PathLike[str], *, catalog: str | None = None) -> Sequence[Finding]:
@@ -126,11 +142,17 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
             return doctor.examine(layout, open_catalog.place_of(layout, catalog))
 
     @staticmethod
-    def rebuild(root: str | PathLike[str], *, catalog: str | None = None) -> Rebuilt:
+    def rebuild(
+        root: str | PathLike[str],
+        *,
+        catalog: str | None = None,
+        progress: Observer | None = None,
+    ) -> Rebuilt:
         """Rebuild the catalog of a cache from its files; keep user state that is still valid."""
         from cachedb.operations.sync import rebuild
 
         with Layout.open(Path(root)) as layout:
+            layout.progress = arguments.observer(progress)
             return rebuild.rebuild(layout, open_catalog.place_of(layout, catalog))
 
     @staticmethod
@@ -175,8 +197,9 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
             return str(server_catalog.detach(layout))
 
     @classmethod
-    def _of(cls, layout: Layout, catalog: str | None) -> Self:
+    def _of(cls, layout: Layout, catalog: str | None, progress: Observer | None) -> Self:
         try:
+            layout.progress = arguments.observer(progress)
             opened = open_catalog.open_catalog(layout, catalog)
         except BaseException:
             layout.close()
@@ -239,19 +262,16 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
     def verify(
         self,
         names: Names = (),
-        progress: Callable[[int], None] = lambda _: None,
+        *,
         where: Query | str | None = None,
     ) -> Verification:
-        """Hash the blobs of images, or all blobs; record the results in the catalog.
-
-        `progress` is called with the size in bytes of each blob that was read.
-        """
+        """Hash the blobs of images, or all blobs; record the results in the catalog."""
         from cachedb.operations.check import verify
 
         chosen: Collection[int] | None = None
         if names or where is not None:
             chosen = {root.blob_id for root in self.targets(names, where)}
-        return verify.verify(self.layout, self.catalog, chosen, progress)
+        return verify.verify(self.layout, self.catalog, chosen)
 
     def repair(
         self,

@@ -105,9 +105,8 @@ class CacheFiles(CacheReader):
         from cachedb.operations.files import index_files
 
         images, unread = self._all_layers(names, where)
-        return index_files.index_files(
-            self.layout, self.catalog, images, arguments.observer(progress), unread
-        )
+        watched = arguments.observer(progress, self.layout.progress)
+        return index_files.index_files(self.layout, self.catalog, images, watched, unread)
 
     @contextmanager
     def indexing_arrivals(self) -> Iterator[ArrivingLayers]:
@@ -132,9 +131,8 @@ class CacheFiles(CacheReader):
         from cachedb.operations.files import index_files
 
         images, unread = self._all_layers(names, None)
-        found = index_files.index_files(
-            self.layout, self.catalog, images, arguments.observer(progress), unread
-        )
+        watched = arguments.observer(progress, self.layout.progress)
+        found = index_files.index_files(self.layout, self.catalog, images, watched, unread)
         arrivals.forget_others({layer.digest for image in images for layer in image.layers})
         return found
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cachedb.operations.archives.export_formats import Form
     from cachedb.operations.archives.import_ import Imported, ImportOptions
     from cachedb.operations.transfer.copy import Copied
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.pull import Pulled, PullOptions, PullReport
     from cachedb.operations.transfer.push import PushOptions, PushReport, Sending
 
@@ -74,7 +73,7 @@ class CacheTransfers(CacheReader):
         )
         parsed = arguments.references(names)
         with arguments.connecting(registries) as connect:
-            report = self.pull_each(parsed, connect, options, arguments.observer(progress))
+            report = self.pull_each(parsed, connect, options, progress)
         _raise_failures("pull", [(name.familiar, error) for name, error in report.failures])
         return report
 
@@ -83,12 +82,13 @@ class CacheTransfers(CacheReader):
         references: Sequence[Reference],
         connect: Connect,
         options: PullOptions,
-        progress: Progress,
+        progress: Observer | None = None,
     ) -> PullReport:
         """Pull images as `pull` does, but return the failures in the report."""
         from cachedb.operations.transfer.pull import pull
 
-        return pull(self.layout, self.catalog, references, connect, options, progress)
+        watched = arguments.observer(progress, self.layout.progress)
+        return pull(self.layout, self.catalog, references, connect, options, watched)
 
     def present(self, names: References, platforms: Platforms = ()) -> tuple[Pulled, ...]:
         """Return the images that are complete in the cache, for `platforms` or for all of them.
@@ -160,7 +160,7 @@ class CacheTransfers(CacheReader):
         options = _push_options(platforms, arch_tags=arch_tags, override=override, jobs=jobs)
         planned = self.plan_push(names, remote_name, options.platforms)
         with arguments.connecting(registries) as connect:
-            report = self.push_each(planned, connect, options, arguments.observer(progress))
+            report = self.push_each(planned, connect, options, progress)
         failures = [(sending.target.familiar, error) for sending, error in report.failures]
         _raise_failures("push", failures)
         return report
@@ -170,13 +170,14 @@ class CacheTransfers(CacheReader):
         sendings: Sequence[Sending],
         connect: Connect,
         options: PushOptions,
-        progress: Progress,
+        progress: Observer | None = None,
     ) -> PushReport:
         """Push images as `push` does, but return the failures in the report."""
         from cachedb.operations.sync import history
         from cachedb.operations.transfer.push import push
 
-        report = push(self.layout, self.catalog, sendings, connect, options, progress)
+        watched = arguments.observer(progress, self.layout.progress)
+        report = push(self.layout, self.catalog, sendings, connect, options, watched)
         if report.pushed:
             history.record(
                 self.layout,
@@ -212,7 +213,7 @@ class CacheTransfers(CacheReader):
 
         push = _push_options(platforms, arch_tags=arch_tags, override=override, jobs=jobs)
         ends = arguments.reference(source), arguments.reference(target)
-        watched = arguments.observer(progress)
+        watched = arguments.observer(progress, self.layout.progress)
         options = CopyOptions(push=push, has_referrers=referrers)
         with arguments.connecting(registries) as connect:
             copied = copy(self.layout, self.catalog, *ends, connect, options, watched)
@@ -250,14 +251,17 @@ class CacheTransfers(CacheReader):
         from cachedb.operations.archives.import_ import ImportOptions
 
         options = ImportOptions(name=name, may_replace=replace)
-        watched = arguments.observer(progress)
         if os.path.isdir(path):
-            return self.import_directory(Path(path), options, watched)
+            return self.import_directory(Path(path), options, progress)
         with input_file.opened(os.fspath(path)) as stream:
-            return self.import_archive(stream, os.fspath(path), options, watched)
+            return self.import_archive(stream, os.fspath(path), options, progress)
 
     def import_archive(
-        self, stream: BinaryIO, source: str, options: ImportOptions, progress: Progress
+        self,
+        stream: BinaryIO,
+        source: str,
+        options: ImportOptions,
+        progress: Observer | None = None,
     ) -> Sequence[Imported]:
         """Import the images of an archive, all or none; `source` names it in errors.
 
@@ -267,15 +271,17 @@ class CacheTransfers(CacheReader):
         """
         from cachedb.operations.archives.import_ import import_archive
 
-        return import_archive(self.layout, self.catalog, stream, source, options, progress)
+        watched = arguments.observer(progress, self.layout.progress)
+        return import_archive(self.layout, self.catalog, stream, source, options, watched)
 
     def import_directory(
-        self, folder: Path, options: ImportOptions, progress: Progress
+        self, folder: Path, options: ImportOptions, progress: Observer | None = None
     ) -> Sequence[Imported]:
         """Import the images of an OCI image layout, all or none; raises as `import_archive`."""
         from cachedb.operations.archives.import_ import import_directory
 
-        return import_directory(self.layout, self.catalog, folder, options, progress)
+        watched = arguments.observer(progress, self.layout.progress)
+        return import_directory(self.layout, self.catalog, folder, options, watched)
 
     def export(
         self,

@@ -66,11 +66,13 @@ _COMMANDS: Final = {
 # Names that people know from other tools; --help does not list them.
 _ALIASES: Final = {"df": "du", "images": "ls", "load": "import", "rmi": "rm", "save": "export"}
 _COMPLETE: Final = "_CACHEDB_COMPLETE"
-# Commands that stage blobs, which the same command finds again. `export` writes nothing that can
-# be resumed, and commands on the cache alone are finished or undone by the next one.
-_INTERRUPTED_DOWNLOADS: Final = dict.fromkeys(
-    ("pull", "copy"), "; downloaded blobs are kept, run the command again to resume"
-)
+# Commands that keep what they have done, which the same command finds again. `export` writes
+# nothing that can be resumed, and other commands are finished or undone by the next one.
+_KEPT: Final = {
+    **dict.fromkeys(("pull", "copy", "sync"), "downloaded blobs"),
+    "index": "layers that were indexed",
+    "push": "uploaded blobs",
+}
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
@@ -134,7 +136,7 @@ class _Commands(TyperGroup):
                 result = super().invoke(ctx)
             sys.stdout.flush()  # so that a closed pipe or a full disk raises here
         except KeyboardInterrupt as error:
-            raise _Interrupted(_INTERRUPTED_DOWNLOADS.get(ctx.invoked_subcommand, "")) from error
+            raise _Interrupted(_what_stays(ctx.invoked_subcommand)) from error
         except BrokenPipeError as error:
             raise _PipeClosed from error
         return result
@@ -234,6 +236,12 @@ def _run() -> None:
 
     with as_bash_breaks_words():
         app(prog_name="cachedb")
+
+
+def _what_stays(command: str) -> str:
+    """Return what an interrupted command leaves to the next run, as the end of a sentence."""
+    kept = _KEPT.get(command)
+    return "" if kept is None else f"; {kept} are kept, run the command again to resume"
 
 
 def _discard_output() -> None:

@@ -57,7 +57,6 @@ def command(
     Blobs that the cache or the target has are not transferred; within one registry they are
     mounted. Tags that cosign 2 attached are copied with the image.
     """
-    from cachedb.cli.feedback.progress import watching
     from cachedb.oci import Reference
     from cachedb.operations.transfer.push import PushReport
 
@@ -65,7 +64,6 @@ def command(
     with (
         create_cache(cache) as opened,
         connector(mirror, insecure, cert_file, client_cert, trust_realm) as connect,
-        watching(quiet=quiet) as progress,
     ):
         copied = opened.copy(
             *references,
@@ -75,6 +73,5 @@ def command(
             override=override,
             jobs=jobs,
             registries=connect,
-            progress=progress,
         )
     print_report(PushReport(pushed=(copied.pushed,), failures=()), form, quiet=quiet)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import observer
 from cachedb.cli.options.cache import CacheOption, catalog_url
 from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.options.common import FormatOption, QuietOption
@@ -77,7 +78,7 @@ def command(
         names = Cache.restore_names(folder, catalog=url)
         output.print_stderr(f"restored {output.count(names, 'name')}")
     if rebuild:
-        made = Cache.rebuild(folder, catalog=url)
+        made = Cache.rebuild(folder, catalog=url, progress=observer())
         output.print_stderr(
             f"rebuilt the catalog; kept {output.count(made.user_state, 'fact')} of the old one"
         )

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
-from typing import TYPE_CHECKING
 
 from cachedb.cli import standard_streams
 from cachedb.version import VERSION
 
-if TYPE_CHECKING:
-    from typing import NoReturn
-
 _COLLECT_AFTER = 50_000
-_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -36,18 +30,10 @@ def main() -> None:
         from cachedb.cli.app import main as run
 
         run()
-    except KeyboardInterrupt:  # while modules are imported; a command reports its own
-        _end_interrupted()
     finally:
         # The interpreter searches all objects for cycles before it ends, for finalizers that
         # nothing here relies on: files are closed by their blocks.
         gc.freeze()
-
-
-def _end_interrupted() -> NoReturn:
-    """End at once, as a command does that is interrupted."""
-    os.write(2, b"cachedb: interrupted\n")
-    os._exit(_INTERRUPTED)
 
 
 def _is_printed(line: str) -> bool:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from cachedb.cache import Cache
     from cachedb.operations.archives.import_ import Imported, ImportOptions
-    from cachedb.operations.transfer.progress import Progress
 
 _COLUMNS = tuple(map(Column, ("name", "digest", "state", "replaced", "missing")))
 
@@ -49,19 +48,17 @@ def command(
     Names are those of the archive. A name of another image in the cache is an error without
     --replace.
     """
-    from cachedb.cli.feedback.progress import watching
     from cachedb.operations.archives.import_ import ImportOptions
 
     options = ImportOptions(name=name, may_replace=replace)
     with (
         create_cache(cache) as opened,
-        watching(quiet=quiet) as progress,
-        (indexing if index_files else not_indexing)(opened, progress) as arrived,
+        (indexing if index_files else not_indexing)(opened) as arrived,
     ):
         imported: list[Imported] = []
         try:
             for file in files:
-                images = _take_in(opened, file, options, progress)
+                images = _take_in(opened, file, options)
                 _print(images, form, quiet=quiet)
                 imported += images
                 arrived += [each.name or str(each.descriptor.digest) for each in images]
@@ -73,15 +70,13 @@ def command(
                 print_items(_COLUMNS, map(_row, imported), summary, form)
 
 
-def _take_in(
-    opened: Cache, file: str, options: ImportOptions, progress: Progress
-) -> Sequence[Imported]:
+def _take_in(opened: Cache, file: str, options: ImportOptions) -> Sequence[Imported]:
     folder = Path(file)
     if folder.is_dir():
-        return opened.import_directory(folder, options, progress)
+        return opened.import_directory(folder, options)
     with _open(file) as stream:
         source = "standard input" if file == "-" else file
-        return opened.import_archive(stream, source, options, progress)
+        return opened.import_archive(stream, source, options)
 
 
 def _open(file: str) -> BinaryIO:

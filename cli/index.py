@@ -41,8 +41,6 @@ def command(
 
     Exit code 8 if a layer cannot be read.
     """
-    from cachedb.cli.feedback.progress import watching
-
     if sum((bool(names), where is not None, everything, drop)) != 1:
         raise InvalidInput("name images, or give one of --where, --all and --drop")
     if form is not Format.TABLE:
@@ -56,8 +54,7 @@ def command(
                 )
             return
         query = selection(opened, where, param, tz, quiet=quiet)
-        with watching(quiet=quiet) as progress:
-            found = opened.index_files(names or (), query, progress)
+        found = opened.index_files(names or (), query)
     if form is not Format.TABLE:
         tables.render_tree(_json(found), form)
     elif not quiet:

@@ -74,7 +74,6 @@ def command(
     the whole index is kept, so that another platform can be added later. A pull that needs more
     space than is free does not begin.
     """
-    from cachedb.cli.feedback.progress import watching
     from cachedb.oci import Digest, Reference
     from cachedb.operations.transfer.pull import PullOptions
     from cachedb.operations.transfer.workers import JOBS
@@ -92,12 +91,11 @@ def command(
     with (
         create_cache(cache) as opened,
         connector(mirror, insecure, cert_file, client_cert, trust_realm) as connect,
-        watching(quiet=quiet) as progress,
-        (indexing if index_files else not_indexing)(opened, progress) as arrived,
+        (indexing if index_files else not_indexing)(opened) as arrived,
     ):
         present = opened.present(references, wanted) if if_missing else ()
         there = {each.name for each in present}
         missing = [each for each in references if str(each.with_default_tag()) not in there]
-        found = opened.pull_each(missing, connect, options, progress)._replace(present=present)
+        found = opened.pull_each(missing, connect, options)._replace(present=present)
         arrived += [each.name for each in (*present, *found.pulled)]
     print_report(found, form, quiet=quiet)

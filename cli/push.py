@@ -72,7 +72,6 @@ def command(
     If the tag resolves to another index, the two are merged, and pushed platforms replace those
     of the registry. Any other image is replaced with --override only.
     """
-    from cachedb.cli.feedback.progress import watching
     from cachedb.oci import Reference
     from cachedb.operations.transfer.push import PushOptions
     from cachedb.operations.transfer.tag_update import Conflict
@@ -88,13 +87,11 @@ def command(
     with (
         open_cache(cache) as opened,
         connector(None, insecure, cert_file, client_cert, trust_realm) as connect,
-        watching(quiet=quiet) as progress,
     ):
         query = selection(opened, where, param, tz, quiet=quiet)
         report = opened.push_each(
             opened.plan_push(chosen_names(opened, names, query), target, options.platforms),
             connect,
             options,
-            progress,
         )
     print_report(report, form, quiet=quiet)

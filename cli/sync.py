@@ -71,7 +71,6 @@ def command(
     may be a pattern: alpine:3.*. An image that fails does not undo the others. With --prune, names
     are removed if everything was mirrored; `cachedb gc` then frees the space.
     """
-    from cachedb.cli.feedback.progress import watching
     from cachedb.operations.mirror import plan_sync, sync_file
     from cachedb.operations.transfer.pull import PullOptions
     from cachedb.operations.transfer.workers import JOBS
@@ -88,9 +87,9 @@ def command(
         if dry_run:
             _print_plan(plan, form, quiet=quiet)
             return
-        with create_cache(cache) as opened, watching(quiet=quiet) as progress:
-            with (indexing if index_files else not_indexing)(opened, progress) as arrived:
-                report = opened.pull_each(plan.references, connect, options, progress)
+        with create_cache(cache) as opened:
+            with (indexing if index_files else not_indexing)(opened) as arrived:
+                report = opened.pull_each(plan.references, connect, options)
                 arrived += [each.name for each in report.pulled]
             failures = (*plan.failures, *report.failures)
             removed = _prune(opened, plan) if prune and not failures else ()

@@ -35,7 +35,7 @@ def main(folder: Path) -> Path:
         _date(site)
         subprocess.run(
             [sys.executable, "-m", "shiv", "--site-packages", str(site), "--reproducible",
-             "--no-modify", "--compressed", "--entry-point", "cachedb.cli.entry:main",
+             "--no-modify", "--compressed", "--entry-point", "cachedb_program:main",
              "--python", "/usr/bin/env python3", "--output-file", str(target)],
             check=True, capture_output=True,
         )  # fmt: skip

@@ -40,7 +40,8 @@ _CACHE = {
 _VALUES = (
     "operations.read.run_query.QueryResult",
     "registry.clients.Registries",
-    "operations.transfer.progress.Progress",
+    "feedback.progress.Progress",
+    "feedback.progress.Task",
     "operations.gc.retention.Policy",
     "oci.reference.Reference",
     "oci.digest.Digest",

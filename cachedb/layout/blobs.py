@@ -34,7 +34,7 @@ from cachedb.records import Record
 from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from cachedb.limits import Limit
@@ -127,8 +127,10 @@ class BlobStore:
         with ExitStack() as opened:
             yield _OpenStore(self._root, opened)
 
-    def verify(self, digest: Digest) -> BlobFile:
+    def verify(self, digest: Digest, count: Callable[[int], object] = int) -> BlobFile:
         """Hash a blob whole; return its size and time from before the reading.
+
+        `count` is called with the number of bytes of each piece that was read.
 
         Raises:
             BlobNotFound: The blob is not in the layout.
@@ -140,6 +142,7 @@ class BlobStore:
             hasher = digest.hasher()
             while chunk := os.read(descriptor, _CHUNK):
                 hasher.update(chunk)
+                count(len(chunk))
         _check(digest, hasher.hexdigest())
         return found
 
@@ -332,11 +335,14 @@ class _OpenStore(BlobStore):
         intact = self._read_intact(digest, limit.value)
         return super().read(digest, limit) if intact is None else intact[0]
 
-    def verify(self, digest: Digest) -> BlobFile:
+    def verify(self, digest: Digest, count: Callable[[int], object] = int) -> BlobFile:
         """Verify as `BlobStore.verify` does; a file of at most 1 MiB is read at once."""
         intact = self._read_intact(digest, _CHUNK)
         found = None if intact is None else _blob_file(digest, intact[1])
-        return super().verify(digest) if found is None else found
+        if found is None:
+            return super().verify(digest, count)
+        count(found.size)
+        return found
 
     def _read_intact(self, digest: Digest, most: int) -> tuple[bytes, os.stat_result] | None:
         """Return content and stat of an intact regular file of at most `most` bytes."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from cachedb.closing import Closing
 from cachedb.errors import CacheNotFound, InvalidManifest, NotALayout, StorageFailed
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.layout import fingerprint
 from cachedb.layout.blobs import BlobStore
 from cachedb.layout.directories import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from cachedb.feedback.progress import Progress
     from cachedb.layout.fingerprint import Fingerprint
     from cachedb.layout.health import LayoutHealth
     from cachedb.layout.index_json import IndexJson
@@ -43,6 +45,8 @@ _TORN_PAUSE = 0.02
 class Layout(PrivateDirectory, Closing):
     """Read and change one layout, by the descriptor of its directory; a context manager.
 
+    `progress` observes the long steps of operations on it.
+
     cachedb's own files are in ``.cachedb/``: deleting that directory leaves a plain image layout
     with every image and every name.
     """
@@ -52,6 +56,7 @@ class Layout(PrivateDirectory, Closing):
         self.blobs: BlobStore = BlobStore(descriptor)
         self._parsed: tuple[bytes, IndexJson] | None = None
         self._arrivals: Arrivals | None = None
+        self.progress: Progress = UNWATCHED
 
     @property
     def health(self) -> LayoutHealth:

@@ -14,6 +14,7 @@ from cachedb.errors import (
     NotFound,
     RefNotFound,
 )
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.linuxkit import arch_names, index_write
 from cachedb.linuxkit.content_store import ContentStore
 from cachedb.linuxkit.sources import ImageSource, IndexSource, ResolvableDescriptor
@@ -24,7 +25,6 @@ from cachedb.operations.archives import image_parts
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.read import resolve
 from cachedb.operations.transfer.local_graph import LocalDocuments, check_present
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.registry.clients import Registries
 
 if TYPE_CHECKING:

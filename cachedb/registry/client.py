@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cachedb.closing import Closing
 from cachedb.errors import LimitExceeded, NotFound, RegistryError, RegistryUnavailable
-from cachedb.log import Logger
+from cachedb.feedback.log import Logger
 from cachedb.registry.auth.credentials import DOCKER_HUB
 from cachedb.registry.endpoint import Endpoint
 from cachedb.registry.http.origin import Origin

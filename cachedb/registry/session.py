@@ -16,8 +16,8 @@ from cachedb.errors import (
     RegistryUnavailable,
     UntrustedOrigin,
 )
+from cachedb.feedback.log import Logger
 from cachedb.limits import REDIRECTS
-from cachedb.log import Logger
 from cachedb.registry.auth import scopes
 from cachedb.registry.auth.authenticator import Authenticator
 from cachedb.registry.auth.credentials import ANONYMOUS

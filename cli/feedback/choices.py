@@ -1,11 +1,15 @@
-"""Options --no-progress, --verbose and --log-format, and what they choose for this process."""
+"""Options --quiet, --no-progress, --verbose and --log-format: choices for this process."""
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from cachedb.feedback.progress import Progress
 
 
 class LogFormat(StrEnum):
@@ -19,6 +23,7 @@ class _Choice:
     """Choice of the command line; progress displays and loggers have no access to its context."""
 
     has_progress = True
+    is_quiet = False
     verbosity = 0
     log_format = LogFormat.TEXT
 
@@ -26,6 +31,12 @@ class _Choice:
 def _choose_progress(is_off: bool) -> bool:  # noqa: FBT001  (typer hands it over by position)
     _Choice.has_progress = not is_off
     return is_off
+
+
+def choose_quietness(is_quiet: bool) -> bool:  # noqa: FBT001
+    """Remember the value of --quiet for this process; the callback of the option."""
+    _Choice.is_quiet = is_quiet
+    return is_quiet
 
 
 def _choose_verbosity(verbosity: int) -> int:
@@ -59,9 +70,22 @@ LogFormatOption = Annotated[
 ]
 
 
-def is_progress_wanted() -> bool:
-    """Return whether progress may be shown: not with --no-progress."""
-    return _Choice.has_progress
+def observer() -> Progress:
+    """Return the observer of long operations: bars on a terminal, else lines of finished blobs.
+
+    With --no-progress, notes alone are printed; with --quiet, nothing is.
+    """
+    from cachedb.feedback.progress import UNWATCHED
+
+    if _Choice.is_quiet:
+        return UNWATCHED
+    if _Choice.has_progress and sys.stderr.isatty():
+        from cachedb.cli.feedback.display import Display
+
+        return Display()
+    from cachedb.cli.feedback.lines import Lines, Notes
+
+    return Lines() if _Choice.has_progress else Notes()
 
 
 def start_logging(context: typer.Context) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,13 @@ class _JsonFormatter(logging.Formatter):
         })  # fmt: skip
 
 
+class _StderrHandler(logging.Handler):
+    """Write to what stderr is now: above the bars while a terminal has some."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(f"{self.format(record)}\n")
+
+
 def _moment(record: logging.LogRecord) -> datetime:
     return datetime.fromtimestamp(record.created, UTC)
 
@@ -51,7 +59,7 @@ def start(verbosity: int, *, is_json: bool) -> Callable[[], None]:
         logger.propagate = propagate
         logger.setLevel(level)
 
-    handler = logging.StreamHandler()
+    handler = _StderrHandler()
     handler.setFormatter(_JsonFormatter() if is_json else _TextFormatter())
     logger.handlers[:] = [handler]
     logger.propagate = False

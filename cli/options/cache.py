@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from cachedb.cli.feedback.choices import observer
 from cachedb.cli.options.cache_folder import cache_folder
 from cachedb.cli.render import output
 from cachedb.errors import CacheNotFound, CatalogOfAnother
@@ -72,7 +73,7 @@ def open_cache(given: Path | None) -> Cache:
 def _opened(open_: Callable[..., Cache], folder: Path) -> Cache:
     """Open a cache; at a terminal, ask what to do where the catalog is that of another one."""
     try:
-        return open_(folder, catalog=catalog_url())
+        return open_(folder, catalog=catalog_url(), progress=observer())
     except CatalogOfAnother as refused:
         import sys
 
@@ -85,7 +86,7 @@ def _opened(open_: Callable[..., Cache], folder: Path) -> Cache:
         from cachedb.cache import Cache
 
         Cache.detach(folder)
-        return open_(folder, catalog=catalog_url())
+        return open_(folder, catalog=catalog_url(), progress=observer())
 
 
 def open_files(given: Path | None) -> Cache:

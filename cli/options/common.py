@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cachedb.cli.feedback.choices import choose_quietness
 from cachedb.cli.options.completion import names
 from cachedb.cli.render.tables import Format, parse_format
 
@@ -23,7 +24,13 @@ FormatOption = Annotated[
     ),
 ]
 QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Suppress progress; print digests only.")
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Suppress progress; print digests only.",
+        callback=choose_quietness,
+    ),
 ]
 NullOption = Annotated[
     bool,

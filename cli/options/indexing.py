@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachedb.cache import Cache
-    from cachedb.operations.transfer.progress import Progress
 
 IndexFilesOption = Annotated[
     bool,
@@ -24,7 +23,7 @@ IndexFilesOption = Annotated[
 
 
 @contextmanager
-def indexing(opened: Cache, progress: Progress) -> Iterator[list[str]]:
+def indexing(opened: Cache) -> Iterator[list[str]]:
     """Index the layers that arrive inside of the block, then the images that it adds to the list.
 
     A layer that cannot be read is a warning.
@@ -34,7 +33,7 @@ def indexing(opened: Cache, progress: Progress) -> Iterator[list[str]]:
         yield arrived
     if not arrived:
         return
-    found = opened.index_arrived(arrivals, arrived, progress)
+    found = opened.index_arrived(arrivals, arrived)
     for layer in found.unreadable:
         output.print_stderr(f"warning: cannot index layer {layer.digest}: {layer.why}")
     for image in found.unread:

@@ -69,6 +69,8 @@ def outer_settings(
         setting = _from_environment(command, name, is_list=param.multiple)
         if setting is None and name in configured:
             key, value = configured[name]
+            if param.multiple and not isinstance(value, list):
+                value = [value]
             setting = Setting(value, str(config_file.config_path()), key)
         if setting is not None:
             found[param.name] = setting

@@ -55,7 +55,8 @@ def run(*arguments: str, cache: Path | None = None) -> tuple[int, set[str]]:
 
 def third_party(modules: set[str]) -> set[str]:
     """Return the packages among modules that neither Python nor cachedb brings."""
-    return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"cachedb"}
+    found = {name.partition(".")[0] for name in modules}
+    return found - sys.stdlib_module_names - {"cachedb", "cachedb_program"}
 
 
 def own(modules: set[str]) -> set[str]:
@@ -288,6 +289,7 @@ def test_a_local_command_imports_neither_sql_nor_http(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CACHEDB_CONFIG_FILE", str(tmp_path / "config.toml"))
     tree = prepare(tmp_path)
 
     # The first command on this cache: it makes the catalog and reads every document.
@@ -302,6 +304,7 @@ def test_a_command_imports_no_sqlalchemy_for_queries_seen_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CACHEDB_CONFIG_FILE", str(tmp_path / "config.toml"))
     tree = prepare(tmp_path)
     imported(*command.split(), cache=tree.path)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cachedb.cache import Cache
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.linuxkit.provider import Provider
 from cachedb.oci import Platform
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 from tests.cli.conftest import Run, succeed
 

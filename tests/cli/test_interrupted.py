@@ -204,25 +204,6 @@ def test_a_reader_that_never_looked_is_no_error(populated: build.Tree) -> None:
     assert snapshot.of(populated.path) == before
 
 
-def test_ctrl_c_while_modules_are_imported_ends_in_one_line(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys\n"
-        "class Interrupting:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'typer':\n"
-        "            os.kill(os.getpid(), signal.SIGINT)\n"
-        "sys.meta_path.insert(0, Interrupting())\n"
-        "from cachedb.cli.entry import main\n"
-        "main()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "ls"],
-        env=environment(tmp_path), check=False, capture_output=True, text=True,
-    )  # fmt: skip
-
-    assert (done.returncode, done.stderr) == (130, "cachedb: interrupted\n")
-
-
 def test_ctrl_c_ends_the_wait_for_another_writer_of_the_catalog(tmp_path: Path) -> None:
     tree = build.layout(tmp_path / "cache", {"app:1": build.image()})
     succeed(tree.path, "ls")

@@ -7,18 +7,20 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from rich.console import Console
-from rich.progress import Progress as Bars
 
-from cachedb.cli.feedback.progress import _Bars as BarsOf
+from cachedb.cache import Cache
+from cachedb.cli.feedback.bars import Bars
+from cachedb.cli.feedback.display import Display
+from cachedb.feedback.progress import Progress, Task
 from cachedb.oci import Digest
-from tests import build
+from tests import build, golden_files
 from tests.cli.conftest import Run
 from tests.operations.registries import Place, put
 from tests.registry import servers
@@ -60,7 +62,13 @@ def on_a_terminal(
     screen = Screen()
     process = subprocess.Popen(
         [sys.executable, "-m", "cachedb", *arguments],
-        env={**os.environ, "TERM": "xterm", "CACHEDB_CACHE": str(cache), **environment},
+        env={
+            **os.environ,
+            "TERM": "xterm",
+            "COLUMNS": "200",
+            "CACHEDB_CACHE": str(cache),
+            **environment,
+        },
         stdout=subprocess.PIPE,
         stderr=slave,
         text=True,
@@ -88,8 +96,8 @@ def test_a_terminal_has_a_bar_for_each_blob_and_one_for_all(
 ) -> None:
     name = f"{server.host}/t/x:1"
     with on_a_terminal(tmp_path / "cache", "pull", name) as (process, screen):
-        assert screen.shows(SHORT)
-        assert screen.shows("total")
+        assert screen.shows(f"{SHORT}")
+        assert screen.shows(f"pull {server.host}/t/x:1")
         assert screen.shows("2.1/4.2 MB")
         server.go_on.set()
         out, _ = process.communicate(timeout=_PATIENCE)
@@ -125,10 +133,18 @@ def made_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """Let stderr be a terminal; not as a fixture, since pytest takes stderr back after those."""
     screen = Terminal()
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(sys, "stderr", screen)
     return screen
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the bars of this process be drawn at once."""
+    monkeypatch.setattr(Display, "is_due", True)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_push_has_bars_too(
     run: Run, places: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -136,7 +152,7 @@ def test_a_push_has_bars_too(
     assert run(tmp_path, "pull", name).code == 0
     terminal = made_terminal(monkeypatch)
     assert run(tmp_path, "push", name, "--remote-name", other).code == 0
-    assert "total" in terminal.getvalue()
+    assert f"push {other}" in terminal.getvalue()
 
 
 def test_a_terminal_has_nothing_when_quiet(
@@ -188,58 +204,223 @@ def test_a_variable_of_the_environment_suppresses_progress(
 # -- what the bars say -------------------------------------------------------------------------
 
 SMALL = IMAGE.layers[1]
+Shown = dict[str, tuple[float, float | None]]
 
 
-@pytest.fixture
-def bars() -> Bars:
-    """Bars that are not drawn."""
-    return Bars(console=Console(file=io.StringIO()), auto_refresh=False)
-
-
-def shown(bars: Bars) -> dict[str, tuple[float, float | None]]:
+def shown(display: Display) -> Shown:
     """Return how far each bar is, and of how much."""
-    return {task.description: (task.completed, task.total) for task in bars.tasks}
+    return {work.what: (work.done, work.total) for work in display.works()}
 
 
-def test_the_total_is_of_all_that_is_to_come(bars: Bars) -> None:
-    watch = BarsOf(bars)
-    watch.announce(100)
-    watch.expect(Digest(BIG.digest), 60)
-    assert shown(bars) == {"total": (0, 100), SHORT: (0, 60)}
-    watch.advance(Digest(BIG.digest), 40)
-    assert shown(bars) == {"total": (40, 100), SHORT: (40, 60)}
-    watch.finish(Digest(BIG.digest), 60)
-    assert shown(bars) == {"total": (60, 100)}
-    watch.expect(Digest(SMALL.digest), 40)
-    watch.finish(Digest(SMALL.digest), 40, "mounted")
-    assert shown(bars) == {"total": (100, 100)}
+def test_the_total_is_of_all_that_is_to_come() -> None:
+    display = Display()
+    with display.task("pull app:1"):
+        display.announce(100)
+        display.expect(Digest(BIG.digest), 60, "app:1")
+        bar = f"app:1 {SHORT}"
+        assert shown(display) == {"pull app:1": (0, 100), bar: (0, 60)}
+        display.advance(Digest(BIG.digest), 40)
+        assert shown(display) == {"pull app:1": (40, 100), bar: (40, 60)}
+        display.finish(Digest(BIG.digest), 60)
+        assert shown(display) == {"pull app:1": (60, 100)}
+        display.expect(Digest(SMALL.digest), 40)
+        display.finish(Digest(SMALL.digest), 40, "mounted")
+        assert shown(display) == {"pull app:1": (100, 100)}
+    assert shown(display) == {}
 
 
-def test_the_total_grows_where_the_size_is_unknown(bars: Bars) -> None:
-    watch = BarsOf(bars)
-    for blob in (BIG, SMALL):
-        watch.expect(Digest(blob.digest), blob.size)
-    assert shown(bars)["total"] == (0, BIG.size + SMALL.size)
+def test_the_total_grows_where_the_size_is_unknown() -> None:
+    display = Display()
+    with display.task("import dir"):
+        for blob in (BIG, SMALL):
+            display.expect(Digest(blob.digest), blob.size)
+        assert shown(display)["import dir"] == (0, BIG.size + SMALL.size)
 
 
-def test_a_transfer_that_starts_anew_is_counted_once(bars: Bars) -> None:
-    watch, digest = BarsOf(bars), Digest(BIG.digest)
-    watch.announce(60)
-    watch.expect(digest, 60)
-    watch.advance(digest, 50)
-    watch.advance(digest, 0)
-    assert shown(bars) == {"total": (0, 60), SHORT: (0, 60)}
-    watch.advance(digest, 30)
-    watch.expect(digest, 60)  # by another image, after the first could not bring it
-    assert shown(bars)[SHORT] == (0, 60)
-    assert shown(bars)["total"][0] == 0
+def test_a_transfer_that_starts_anew_is_counted_once() -> None:
+    display, digest = Display(), Digest(BIG.digest)
+    with display.task("pull app:1"):
+        display.announce(60)
+        display.expect(digest, 60)
+        display.advance(digest, 50)
+        display.advance(digest, 0)
+        assert shown(display) == {"pull app:1": (0, 60), SHORT: (0, 60)}
+        display.advance(digest, 30)
+        display.expect(digest, 60)  # by another image, after the first could not bring it
+        assert shown(display)[SHORT] == (0, 60)
+        assert shown(display)["pull app:1"][0] == 0
 
 
-def test_two_images_that_differ_about_a_blob_do_not_trip_the_bars(bars: Bars) -> None:
-    watch, digest = BarsOf(bars), Digest(BIG.digest)
-    watch.expect(digest, 60)
-    watch.expect(digest, 70)
-    watch.finish(digest, 60)
-    watch.advance(digest, 5)
-    watch.finish(digest, 70)
-    assert list(shown(bars)) == ["total"]
+def test_two_images_that_differ_about_a_blob_do_not_trip_the_bars() -> None:
+    display, digest = Display(), Digest(BIG.digest)
+    with display.task("pull 2 images"):
+        display.expect(digest, 60)
+        display.expect(digest, 70)
+        display.finish(digest, 60)
+        display.advance(digest, 5)
+        display.finish(digest, 70)
+        assert list(shown(display)) == ["pull 2 images"]
+
+
+def test_transfers_leave_the_total_of_a_step_that_counts_an_archive() -> None:
+    display = Display()
+    with display.task("import app.tar", 500) as step:
+        display.expect(Digest(BIG.digest), 60)
+        step.advance(200)
+        assert shown(display) == {SHORT: (0, 60), "import app.tar": (200, 500)}
+
+
+def test_a_display_imports_rich_only_when_bars_are_drawn() -> None:
+    code = (
+        "import sys\n"
+        "from cachedb.cli.feedback.display import Display\n"
+        "with Display().task('verify', 10) as task: task.advance(10)\n"
+        "print('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+
+
+# -- what each operation reports -----------------------------------------------------------------
+
+
+class Recorded(Task):
+    """A step that counts."""
+
+    def __init__(self, what: str, total: int | None, unit: str) -> None:
+        self.what, self.total, self.unit = what, total, unit
+        self.done = 0
+        self.lock = threading.Lock()
+
+    def advance(self, amount: int = 1) -> None:
+        with self.lock:
+            self.done += amount
+
+
+class Recorder(Progress):
+    """An observer that keeps every step."""
+
+    def __init__(self) -> None:
+        self.steps: list[Recorded] = []
+        self.images: list[str] = []
+
+    def task(self, what: str, total: int | None = None, unit: str = "bytes") -> Recorded:
+        self.steps.append(Recorded(what, total, unit))
+        return self.steps[-1]
+
+    def expect(self, digest: Digest, size: int, image: str = "") -> None:  # noqa: ARG002
+        self.images.append(image)
+
+    def complete(self) -> list[str]:
+        """Return the steps that have done what they announced."""
+        return [f"{step.what}, {step.unit}" for step in self.steps if step.done == step.total]
+
+
+def test_every_long_operation_reports_its_steps_to_the_end(
+    tree: build.Tree, tmp_path: Path
+) -> None:
+    tree.add(IMAGE, "example.com/app:1")
+    tree.put(build.layer({"orphan": ""}))
+    recorder = Recorder()
+    with Cache.open(tree.path, progress=recorder) as cache:
+        assert recorder.complete() == ["index, blobs"]
+        operations = {
+            "verify": cache.verify,
+            "validate --deep": cache.validate_deeply,
+            "export": lambda: cache.export("example.com/app:1", tmp_path / "oci.tar"),
+            "export for docker": lambda: cache.export(
+                "example.com/app:1", tmp_path / "docker.tar", format="docker"
+            ),
+            "index files": lambda: cache.index_files("example.com/app:1"),
+            "gc": lambda: cache.collect(cache.plan_collection(grace=0)),
+            "import": lambda: cache.import_(tmp_path / "oci.tar", name="b:1"),
+        }
+        reported = {}
+        for name, operation in operations.items():
+            recorder.steps.clear()
+            operation()
+            reported[name] = [step for step in recorder.complete() if step != "index, blobs"]
+    assert reported == {
+        "verify": ["verify, bytes"],
+        "validate --deep": ["verify, bytes", "unpack, bytes"],
+        "export": ["export example.com/app:1, bytes"],
+        "export for docker": ["export example.com/app:1, bytes"],
+        "index files": ["index files, bytes", "find visible files, images"],
+        "gc": ["check documents, documents"] * 2 + ["collect, blobs"],
+        "import": [f"import {tmp_path / 'oci.tar'}, bytes"],
+    }
+
+
+def test_an_import_of_a_directory_names_the_image_of_each_blob(tmp_path: Path) -> None:
+    origin = build.layout(tmp_path / "origin", {"app:1": IMAGE})
+    recorder = Recorder()
+    with Cache.create(tmp_path / "cache", progress=recorder) as cache:
+        cache.import_(origin.path)
+    assert set(recorder.images) == {"app:1"}
+
+
+def test_an_observer_of_one_method_replaces_that_of_the_cache(tmp_path: Path) -> None:
+    origin = build.layout(tmp_path / "origin", {"app:1": IMAGE})
+    general, special = Recorder(), Recorder()
+    with Cache.create(tmp_path / "cache", progress=general) as cache:
+        general.steps.clear()
+        cache.import_(origin.path, progress=special)
+    assert [step.what for step in special.steps] == [f"import {origin.path}"]
+    assert f"import {origin.path}" not in [step.what for step in general.steps]
+
+
+# -- golden screens of bars ----------------------------------------------------------------------
+
+
+def drawn(width: int, display: Display, *, advance: Callable[[], None]) -> str:
+    """Return the bars of a display after two seconds by its clock, as text."""
+    clock = iter(range(1_000))
+    now = [0.0]
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+    bars = Bars(display, console, lambda: now[0])
+    bars.lines()
+    for _ in range(2):
+        now[0] = next(clock) + 1.0
+        advance()
+        bars.lines()
+    with console.capture() as captured:
+        console.print(bars.lines())
+    return captured.get()
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_golden_bars(width: int) -> None:
+    name = "registry.example.com/team/service/backend:1.25.3"
+    blobs = [Digest(f"sha256:{n:064x}") for n in (10**70, 3 * 10**70)]
+    screens = []
+
+    def screen(what: str, total: int | None, unit: str, amount: int) -> None:
+        display = Display()
+        with display.task(what, total, unit) as task:
+            text = drawn(width, display, advance=lambda: task.advance(amount))
+        screens.append(text)
+
+    screen("index", 41_000, "blobs", 8_123)
+    screen("read SBOMs", 120, "documents", 7)
+    screen("verify", 12_345_678_901, "bytes", 731_000_000)
+    screen("unpack", 4_200_000_000, "bytes", 93_000_000)
+    screen(f"export {name}", 512_000_000, "bytes", 201_000_000)
+    screen("collect", 3_500, "blobs", 1_500)
+    screen("collect", None, "blobs", 0)
+    screen("import images.tar.gz", 99_000_000, "bytes", 4_000_000)
+    screen("index files", 880_000_000, "bytes", 40_000_000)
+
+    display = Display()
+    with display.task(f"pull {name}"):
+        display.announce(330_000_000)
+        for blob in blobs:
+            display.expect(blob, 150_000_000, name)
+        moved = iter((10, 20, 30, 40))
+
+        def transfer() -> None:
+            for blob in blobs:
+                display.advance(blob, next(moved) * 1_000_000)
+
+        screens.append(drawn(width, display, advance=transfer))
+    assert all(len(line) <= width for text in screens for line in text.splitlines())
+    golden_files.check(f"bars_{width}.txt", "\n".join(screens))

@@ -9,8 +9,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheError, NotFound, RefNotFound
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.oci import Reference
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions
 from cachedb.operations.transfer.push import PushOptions
 from tests import build

@@ -195,6 +195,15 @@ def test_the_configuration_file_has_defaults_for_all_commands_and_for_one(
     assert json.loads(succeed(run, populated.path, "ls"))["digest"] == APP.digest
 
 
+def test_one_value_in_the_configuration_file_is_a_list_of_one_for_a_repeatable_option(
+    run: Run, populated: build.Tree, configuration: Path, tmp_path: Path
+) -> None:
+    configuration.write_text('format = "jsonl"\n')
+    out = tmp_path / "out.tar"
+    listed = succeed(run, populated.path, "export", "example.com/app:1", "-o", str(out))
+    assert json.loads(listed.splitlines()[-1])["summary"]["outfile"] == str(out)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -8,8 +8,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import recorded
 
 pytestmark = pytest.mark.recorded

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from cachedb.errors import AmbiguousName, CacheError, InvalidManifest, PlatformNotFound
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.linuxkit import Provider
 from cachedb.oci import Platform
 from cachedb.oci.names.containerd_name import ContainerdName
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import recorded
 from tests.archive import build
 from tests.archive.test_flatten import record, tree

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from cachedb.cache import Cache
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build, recorded
 
 pytestmark = pytest.mark.recorded

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from cachedb.cache import Cache
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.oci import Digest, MediaType
 from cachedb.oci.index_merge import IndexDocument, append_index
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build, recorded
 from tests.operations.registries import Place, fetch, on_disk, send, tags
 from tests.registry import servers

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from cachedb.cache import Cache
+from cachedb.feedback.progress import UNWATCHED, Progress
 from cachedb.oci import Platform, Reference
-from cachedb.operations.transfer.progress import UNWATCHED, Progress
 from cachedb.operations.transfer.pull import PullOptions, PullReport
 from cachedb.operations.transfer.push import Pushed, PushOptions, PushReport
 from cachedb.registry.auth.credentials import Credentials

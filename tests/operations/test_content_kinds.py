@@ -8,13 +8,13 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive, InvalidInput, LimitExceeded, PlatformNotFound
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.limits import GRAPH_DEPTH
 from cachedb.oci import Platform, Reference, graph
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.read.listing import Health
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.remote_inspect import image_in_registry
 from tests import build
 from tests.operations import kinds

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cachedb.cache import Cache
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import AmbiguousName, InvalidArchive, Refused
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.gc.retention import Policy
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 
 IMAGES = [build.image(labels={"number": f"{number}"}) for number in range(3)]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cachedb.cache import Cache
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.sync import history
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 from tests.operations.registries import Place, fetch, push, put
 

@@ -10,9 +10,9 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive, Refused
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.oci import Digest
 from cachedb.operations.archives.import_ import Imported, ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 from tests.conftest import APP, BASE, TOOL
 

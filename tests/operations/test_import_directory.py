@@ -7,8 +7,8 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheNotFound, InvalidArchive, Refused
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.import_ import Imported, ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 from tests.conftest import APP, BASE, TOOL
 

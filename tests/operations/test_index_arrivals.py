@@ -9,10 +9,10 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.catalog.statements.index import file_entries as statements
+from cachedb.feedback.progress import UNWATCHED, Progress
 from cachedb.oci import Digest
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.files.index_files import FilesIndexed
-from cachedb.operations.transfer.progress import UNWATCHED, Progress
 from tests import build
 from tests.operations.registries import fetch, put
 from tests.registry import servers

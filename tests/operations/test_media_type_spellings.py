@@ -12,10 +12,10 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheError, InvalidManifest
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.oci import Reference
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.remote_inspect import inspect
 from tests import build
 from tests.operations.registries import (

@@ -17,13 +17,13 @@ from cachedb.catalog.index import packages as package_rows
 from cachedb.catalog.index import sboms as sbom_rows
 from cachedb.catalog.index.packages import PackedPackages
 from cachedb.errors import StorageFailed
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.layout import Layout
 from cachedb.layout.blobs import BlobStore
 from cachedb.limits import MIB, Limit
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.sync import read_sboms, reconcile
 from cachedb.operations.sync.read_sboms import unreadable_sboms
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.packages.sbom_documents import packages_in
 from cachedb.query.syntax.parser import parse
 from tests import attested, build

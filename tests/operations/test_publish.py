@@ -10,12 +10,12 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheBusy
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.layout import Layout
 from cachedb.layout.blobs import BlobFile, BlobStore
 from cachedb.layout.index_json import IndexJson
 from cachedb.oci import Digest
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 from tests.conftest import APP, BASE, TOOL
 

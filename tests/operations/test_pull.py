@@ -16,11 +16,11 @@ from cachedb.errors import (
     RefNotFound,
     RegistryUnavailable,
 )
+from cachedb.feedback.progress import Progress
 from cachedb.layout.staging import area
 from cachedb.oci import Digest, MediaType, Reference
 from cachedb.operations.read.listing import Health
 from cachedb.operations.transfer import remote_inspect
-from cachedb.operations.transfer.progress import Progress
 from cachedb.registry.http.settings import RegistrySettings
 from tests import build
 from tests.operations.registries import (

@@ -17,8 +17,8 @@ from cachedb.errors import (
     Refused,
     RegistryUnavailable,
 )
+from cachedb.feedback.progress import Progress
 from cachedb.oci import Digest
-from cachedb.operations.transfer.progress import Progress
 from cachedb.operations.transfer.push import Change
 from tests import build
 from tests.operations.registries import (
@@ -298,7 +298,7 @@ def test_what_is_being_pushed_is_not_collected(holding: Holding, place: Place) -
     removed: list[object] = []
 
     class Saboteur(Progress):
-        def expect(self, digest: Digest, size: int) -> None:  # noqa: ARG002
+        def expect(self, digest: Digest, size: int, image: str = "") -> None:  # noqa: ARG002
             if not removed:
                 removed.extend(cache.remove(cache.plan_removal([place.name])))
                 cache.collect(cache.plan_collection(grace=0))

@@ -6,7 +6,7 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import InvalidInput, Refused
-from cachedb.operations.transfer.progress import Progress
+from cachedb.feedback.progress import Progress
 from cachedb.operations.transfer.push import Change
 from cachedb.operations.transfer.tag_update import Conflict
 from tests import build

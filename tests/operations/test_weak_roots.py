@@ -7,11 +7,11 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.errors import Refused
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.gc.mark import Reason
 from cachedb.operations.gc.retention import Policy
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.query.syntax.parser import parse
 from tests import build
 from tests.operations import kinds

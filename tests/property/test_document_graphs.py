@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheError, InvalidArchive
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.read.listing import Health
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 
 NAME = "example.com/graph:1"

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheError
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.oci import Reference
 from cachedb.operations.read.listing import Health
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions
 from cachedb.operations.transfer.push import PushOptions
 from tests import build

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from cachedb.cache import Cache
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import CacheError
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.linuxkit.provider import Provider
 from cachedb.oci import Reference
 from cachedb.operations.archives.export import ExportOptions
@@ -26,7 +27,6 @@ from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.gc.remove import RemovalPlan
 from cachedb.operations.gc.retention import Policy
 from cachedb.operations.read.resolve import Root
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions
 from tests import build
 from tests.registry import scripted

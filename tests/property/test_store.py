@@ -31,8 +31,8 @@ from hypothesis.stateful import (
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheError, UnreadableGraph
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 from tests.crash import mutants, oracle, scenarios
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from cachedb.cache import Cache
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.import_ import ImportOptions
-from cachedb.operations.transfer.progress import UNWATCHED
 from tests import build
 
 NAMES = 5

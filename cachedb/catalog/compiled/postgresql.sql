@@ -1719,16 +1719,16 @@ UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR, verified=NULL::B
 blob.digest = %(digest)s::VARCHAR;
 
 -- name: verification.files
-SELECT blob.digest FROM blob WHERE blob.state IN (1::INTEGER, 2::INTEGER) ORDER BY blob.size
-DESC;
+SELECT blob.digest, blob.size FROM blob WHERE blob.state IN (1::INTEGER, 2::INTEGER) ORDER BY
+blob.size DESC;
 
 -- name: verification.files_of
 WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(id) AS (SELECT
 content_seed.value AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content
-JOIN edge ON edge.parent_id = content.id) SELECT blob.digest FROM blob WHERE blob.state IN
-(1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT content.id FROM content) ORDER BY blob.size
-DESC;
+JOIN edge ON edge.parent_id = content.id) SELECT blob.digest, blob.size FROM blob WHERE
+blob.state IN (1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT content.id FROM content) ORDER BY
+blob.size DESC;
 
 -- name: verification.healed
 UPDATE blob SET state=1::INTEGER, problem=NULL::VARCHAR WHERE blob.digest = %(digest)s::VARCHAR

@@ -1622,14 +1622,14 @@ SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (2);
 UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.digest = :digest;
 
 -- name: verification.files
-SELECT blob.digest FROM blob WHERE blob.state IN (1, 2) ORDER BY blob.size DESC;
+SELECT blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) ORDER BY blob.size DESC;
 
 -- name: verification.files_of
 WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_each(:targets) AS anon_1), content(id) AS (SELECT content_seed.value AS id FROM
 content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
-content.id) SELECT blob.digest FROM blob WHERE blob.state IN (1, 2) AND blob.id IN (SELECT
-content.id FROM content) ORDER BY blob.size DESC;
+content.id) SELECT blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) AND blob.id IN
+(SELECT content.id FROM content) ORDER BY blob.size DESC;
 
 -- name: verification.healed
 UPDATE blob SET state=1, problem=NULL WHERE blob.digest = :digest AND blob.state = 2 AND

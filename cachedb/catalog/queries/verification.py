@@ -20,13 +20,13 @@ _HAS_FILE = blob.c.state.in_(list(map(int, graph.ON_DISK)))
 
 
 @defines(verification.FILES)
-def files() -> Select[str]:
+def files() -> Select[str, int]:
     """Select the blobs that have a file."""
-    return select(blob.c.digest).where(_HAS_FILE).order_by(blob.c.size.desc())
+    return select(blob.c.digest, blob.c.size).where(_HAS_FILE).order_by(blob.c.size.desc())
 
 
 @defines(verification.FILES_OF)
-def files_of() -> Select[str]:
+def files_of() -> Select[str, int]:
     """Select the blobs with a file that some blobs contain."""
     return files().where(_is_contained())
 

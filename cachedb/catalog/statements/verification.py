@@ -8,6 +8,13 @@ from cachedb.catalog.statement import Rows, Scalars, Write
 from cachedb.records import NamedTuple
 
 
+class StoredFileRow(NamedTuple):
+    """A blob that has a file, and its size in bytes."""
+
+    digest: str
+    size: int
+
+
 class VerifiedRow(NamedTuple):
     """A blob whose file was hashed, and the time of its last change, in nanoseconds since 1970."""
 
@@ -15,10 +22,10 @@ class VerifiedRow(NamedTuple):
     touched: int
 
 
-FILES: Final = Scalars("verification.files", str)
-"""The digests of all blobs that have a file, the largest first."""
-FILES_OF: Final = Scalars("verification.files_of", str)
-"""The digests of the blobs with a file that `targets` contain, the largest first."""
+FILES: Final = Rows("verification.files", StoredFileRow)
+"""All blobs that have a file, the largest first."""
+FILES_OF: Final = Rows("verification.files_of", StoredFileRow)
+"""The blobs with a file that `targets` contain, the largest first."""
 MISSING: Final = Scalars("verification.missing", str)
 """The digests of all missing blobs."""
 MISSING_OF: Final = Scalars("verification.missing_of", str)

@@ -9,12 +9,13 @@ platform is written without an index, as linuxkit does and umoci requires.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
 
 from cachedb.archive import docker_archive, flatten, oci_archive
 from cachedb.archive.docker_archive import ImageToWrite
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import BlobNotFound, InvalidInput
+from cachedb.feedback.progress import CountedStream
 from cachedb.layout.index_json import IndexJson
 from cachedb.oci import Descriptor, Digest, Manifest, Reference, graph
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.feedback.progress import Task
     from cachedb.layout import Layout
     from cachedb.oci import Platform
     from cachedb.operations.archives.image_parts import Part
@@ -56,6 +58,11 @@ class Exported(NamedTuple):
     name: str | None
     digest: Digest
     left_out: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name, or without one the digest."""
+        return self.name or str(self.digest)
 
 
 class _Image(Record):
@@ -90,7 +97,7 @@ class ExportPlan(Protocol):
 
 
 def _planned(plan: ExportPlan) -> str:
-    images = ", ".join(image.name or str(image.digest) for image in plan.images)
+    images = ", ".join(image.label for image in plan.images)
     return f"<ExportPlan of {images}>"
 
 
@@ -105,19 +112,23 @@ class _OciExport(Record):
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
         blobs = [(each.digest, each.size) for each in self.content]
-        return oci_archive.stream(self.index_json, blobs, _opener(layout, self.content, self.made))
+        with _task(layout, self.images, self.content) as task:
+            open_blob = _opener(layout, self.content, self.made, task)
+            yield from oci_archive.stream(self.index_json, blobs, open_blob)
 
 
 class _DockerExport(Record):
     images: tuple[Exported, ...]
     parts: tuple[ImageToWrite, ...]
-    embedding: tuple[Descriptor, ...]
+    content: tuple[Descriptor, ...]
     notes: tuple[str, ...] = ()
 
     __repr__ = _planned
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
-        return docker_archive.stream(self.parts, _opener(layout, self.embedding, {}))
+        with _task(layout, self.images, self.content) as task:
+            open_blob = _opener(layout, self.content, {}, task)
+            yield from docker_archive.stream(self.parts, open_blob)
 
 
 class _FilesystemExport(Record):
@@ -128,9 +139,12 @@ class _FilesystemExport(Record):
     __repr__ = _planned
 
     def chunks(self, layout: Layout) -> Generator[bytes]:
-        open_blob = _opener(layout, self.layers, {})
-        count = len(self.layers)
-        return flatten.stream(count, lambda n: open_blob(self.layers[n].digest), self.notes)
+        with _task(layout, self.images, self.layers) as task:
+            open_blob = _opener(layout, self.layers, {}, task)
+            count = len(self.layers)
+            yield from flatten.stream(
+                count, lambda n: open_blob(self.layers[n].digest), self.notes
+            )
 
 
 def plan(
@@ -325,7 +339,7 @@ def _plan_docker(
             _to_write(document, list(dict.fromkeys(tags[digest])))
             for digest, document in manifests.items()
         ),
-        embedding=tuple(each for each in needed if each.data is not None),
+        content=tuple({each.digest: each for each in needed}.values()),
     )
 
 
@@ -398,14 +412,21 @@ class _Opener(Protocol):
     def __call__(self, digest: Digest) -> BinaryIO: ...
 
 
+def _task(layout: Layout, images: Sequence[Exported], content: Iterable[Descriptor]) -> Task:
+    """Begin the report of an export of some content; its unit are the bytes of blobs."""
+    names = images[0].label if len(images) == 1 else f"{len(images)} images"
+    return layout.progress.task(f"export {names}", sum(each.size for each in content))
+
+
 def _opener(
-    layout: Layout, embedding: Iterable[Descriptor], made: Mapping[Digest, bytes]
+    layout: Layout, embedding: Iterable[Descriptor], made: Mapping[Digest, bytes], task: Task
 ) -> _Opener:
     """Return a function that opens a blob: a made one, an embedded one, or a file."""
     held = {each.digest: each.data for each in embedding if each.data is not None}
 
     def open_blob(digest: Digest) -> BinaryIO:
         content = made.get(digest, held.get(digest))
-        return layout.blobs.open(digest) if content is None else io.BytesIO(content)
+        opened = layout.blobs.open(digest) if content is None else io.BytesIO(content)
+        return cast("BinaryIO", CountedStream(opened, task))
 
     return open_blob

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from cachedb.archive import image_archive
 from cachedb.errors import (
@@ -15,6 +17,7 @@ from cachedb.errors import (
     NotALayout,
     Refused,
 )
+from cachedb.feedback.progress import UNWATCHED, CountedStream, warn_of_algorithms
 from cachedb.layout import Layout
 from cachedb.layout.index_json import IndexJson
 from cachedb.limits import MANIFEST_BYTES
@@ -25,9 +28,8 @@ from cachedb.oci import (
     media_type,
 )
 from cachedb.oci.names.entry_name import KIND, claims_other_content, is_attached_kind
-from cachedb.operations.archives.import_closure import ClosureReader
+from cachedb.operations.archives.import_closure import Closure, ClosureReader
 from cachedb.operations.sync import history
-from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, publish
 
 if TYPE_CHECKING:
@@ -36,9 +38,9 @@ if TYPE_CHECKING:
 
     from cachedb.archive.docker_archive import Image
     from cachedb.catalog.connect import Catalog
+    from cachedb.feedback.progress import Progress
     from cachedb.layout.blobs import BlobStore
     from cachedb.layout.staging.area import StagingArea
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
 
 _CHUNK = 1 << 20
@@ -81,7 +83,11 @@ def import_archive(
     """
     with layout.staging() as stage, leasing(layout, catalog) as lease:
         intake = _Intake(layout, stage, lease, progress)
-        archive = image_archive.load(stream, intake.store, name=source)
+        size = _size_of(stream)
+        with progress.task(f"import {source}", size) as task:
+            if size is not None:
+                stream = cast("BinaryIO", CountedStream(stream, task))
+            archive = image_archive.load(stream, intake.store, name=source)
         named = _named(archive.index_json, source) or intake.manifests_for(archive.images)
         return _import_images(layout, catalog, intake, named, source, options)
 
@@ -111,7 +117,8 @@ def import_directory(
     ):
         named = _named(origin.read_index_json(), source)
         intake = _DirectoryIntake(layout, stage, lease, progress, origin.blobs, source)
-        return _import_images(layout, catalog, intake, named, source, options)
+        with progress.task(f"import {source}"):
+            return _import_images(layout, catalog, intake, named, source, options)
 
 
 def _import_images(
@@ -131,7 +138,7 @@ def _import_images(
         return ()
     _refuse_other_digests(named, source)
     reader = ClosureReader(intake, source)
-    images = [reader.read(descriptor) for _, descriptor in named]
+    images = [_read(reader, intake, *each) for each in named]
     weak = {d.digest for name, d in named if name is None and reader.is_referrer(d)}
     if options.name is not None:
         named = _renamed(reader, named, options.name, source, weak)
@@ -175,6 +182,14 @@ def _import_images(
     )
 
 
+def _read(
+    reader: ClosureReader, intake: _Intake, name: str | None, descriptor: Descriptor
+) -> Closure:
+    """Read what an image needs; blobs of a directory are brought for it meanwhile."""
+    intake.image = name or str(descriptor.digest)
+    return reader.read(descriptor)
+
+
 def _record(
     layout: Layout, catalog: Catalog, named: list[tuple[str | None, Descriptor]], size: int
 ) -> None:
@@ -188,6 +203,15 @@ def _record(
     )
 
 
+def _size_of(stream: BinaryIO) -> int | None:
+    """Return the size of a regular file; None for pipes and streams that are no files."""
+    try:
+        found = os.fstat(stream.fileno())
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
 @contextmanager
 def _opened(folder: Path) -> Iterator[Layout]:
     try:
@@ -199,7 +223,10 @@ def _opened(folder: Path) -> Iterator[Layout]:
 
 
 class _Intake:
-    """Staging of the blobs of an archive, except those in the layout."""
+    """Staging of the blobs of an archive, except those in the layout.
+
+    `image` is the name of the image that is read, for progress; an archive names its images last.
+    """
 
     def __init__(
         self, layout: Layout, stage: StagingArea, lease: Lease, progress: Progress
@@ -209,6 +236,7 @@ class _Intake:
         self._lease = lease
         self._progress = progress
         self._held: set[Digest] = set()
+        self.image = ""
         self.staged: dict[Digest, int] = {}
 
     def hold(self, digests: Iterable[Digest]) -> None:
@@ -226,7 +254,7 @@ class _Intake:
             self.hold([digest])
             if self._is_here(digest, size):
                 return digest
-            self._progress.expect(digest, size)
+            self._progress.expect(digest, size, self.image)
             with self.stage.writing(digest, size) as writer:
                 if writer is not None:
                     writer.restart()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from cachedb.archive import table_of_contents
@@ -19,17 +18,20 @@ from cachedb.archive.file_tree import is_malformed_whiteout
 from cachedb.archive.image_tree import hash_members
 from cachedb.archive.tar import reader
 from cachedb.errors import BlobNotFound, InvalidArchive, InvalidManifest, LimitExceeded
+from cachedb.feedback.progress import CountedStream
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import Digest, Manifest, config, manifest
 from cachedb.operations.check import validate, verify
 from cachedb.operations.check.validate import Condition, LayerFault
 from cachedb.operations.transfer.local_graph import read_config
+from cachedb.operations.transfer.workers import workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from hashlib import _Hash as Hash
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.feedback.progress import Task
     from cachedb.layout import Layout
     from cachedb.oci import Descriptor, Platform
     from cachedb.operations.read.resolve import Root
@@ -76,8 +78,12 @@ def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, 
         except InvalidManifest as error:
             found[digest] = LayerFault(Condition.WRONG_LAYERS, str(error))
     distinct = {_key(claim): claim for each in claims.values() for claim in each}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        checked = pool.map(lambda claim: _contradiction(layout, *claim), distinct.values())
+    size = sum(layer.size for layer, _ in distinct.values())
+    with (
+        layout.progress.task("unpack", size) as task,
+        workers(os.cpu_count() or 1) as pool,
+    ):
+        checked = pool.map(lambda claim: _contradiction(layout, claim, task), distinct.values())
         wrong = dict(zip(distinct, checked, strict=True))
     for digest, each in claims.items():
         faults = [fault for claim in each if (fault := wrong[_key(claim)])]
@@ -109,8 +115,9 @@ def _claims(layout: Layout, digest: Digest) -> list[SbomClaim]:
     return [pair for pair in pairs if not pair[0].media_type.is_encrypted]
 
 
-def _contradiction(layout: Layout, layer: Descriptor, diff_id: Digest) -> LayerFault | None:
-    why = _wrong_content(layout, layer, diff_id)
+def _contradiction(layout: Layout, claim: SbomClaim, task: Task) -> LayerFault | None:
+    layer, _ = claim
+    why = _wrong_content(layout, claim, task)
     if why is not None:
         return LayerFault(Condition.WRONG_LAYERS, why)
     if table_of_contents.is_declared(layer.annotations) and layer.media_type.may_unpack:
@@ -139,13 +146,15 @@ def _open(layout: Layout, layer: Descriptor) -> BinaryIO:
     return layout.blobs.open(layer.digest) if layer.data is None else io.BytesIO(layer.data)
 
 
-def _wrong_content(layout: Layout, layer: Descriptor, diff_id: Digest) -> str | None:
+def _wrong_content(layout: Layout, claim: SbomClaim, task: Task) -> str | None:
+    layer, diff_id = claim
     name = f"layer {layer.digest}"
     hasher = diff_id.hasher()
     unreadable = None
     try:
         with _open(layout, layer) as source:
-            unpacked = _Hashed(Decompressed(source, name=name), hasher)
+            counted = cast("BinaryIO", CountedStream(source, task))
+            unpacked = _Hashed(Decompressed(counted, name=name), hasher)
             if layer.media_type.may_unpack:
                 unreadable = _first_fault(unpacked, name)
             unpacked.drain()

@@ -5,7 +5,6 @@ Names are not changed: a blob is addressed by its digest, and any copy of its by
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from cachedb.errors import CacheError, CorruptBlob, InvalidReference
 from cachedb.oci import Descriptor, MediaType, Reference, graph
 from cachedb.operations.check.verify import verify
 from cachedb.operations.transfer.publish import leasing, publish_blobs
+from cachedb.operations.transfer.workers import workers
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _repair(
     connected = _Connected(copies=sources.copies, clients=_connect(sources.connect, clients))
     with layout.staging() as stage, leasing(layout, catalog) as lease:
         lease.hold([each.finding.digest for each in wanted])
-        with ThreadPoolExecutor(_JOBS) as pool:
+        with workers(_JOBS) as pool:
             repairs = list(pool.map(lambda each: connected.bring(each, stage), wanted))
         arrived = [
             each for each, made in zip(wanted, repairs, strict=True) if made.source is not None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -17,14 +16,17 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, verification
 from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
 from cachedb.oci.digest import Digest
+from cachedb.operations.transfer.workers import workers
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statements.verification import StoredFileRow
+    from cachedb.feedback.progress import Task
     from cachedb.layout import Layout
     from cachedb.layout.blobs import BlobFile, BlobStore
 
@@ -67,14 +69,12 @@ def verify(
     layout: Layout,
     catalog: Catalog,
     targets: Collection[int] | None = None,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> Verification:
     """Hash every blob, or those that some targets contain, in parallel.
 
-    `progress` is called with the size in bytes of each blob that was read. A missing blob is a
-    finding as well; a blob removed meanwhile is not. Of more than `limits.VERIFY_FINDINGS` missing
-    blobs, the rest is counted. No transaction is open while files are read; one for every 20 000
-    blobs records the results.
+    A missing blob is a finding as well; a blob removed meanwhile is not. Of more than
+    `limits.VERIFY_FINDINGS` missing blobs, the rest is counted. No transaction is open while files
+    are read; one for every 20 000 blobs records the results.
 
     Raises:
         CatalogMismatch: The catalog holds a text that is not a digest.
@@ -84,9 +84,13 @@ def verify(
         missing, unlisted = _missing(connection, targets)
     faults = {digest: layout.blobs.obstacle(digest) or "is missing" for digest in missing}
     blobs = size = 0
-    with layout.blobs.kept_open() as store, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with (
+        layout.progress.task("verify", wanted.size) as task,
+        layout.blobs.kept_open() as store,
+        workers(os.cpu_count() or 1) as pool,
+    ):
         for portion in _batches(wanted, _PORTION):
-            hashed = _hash(store, pool, portion, progress)
+            hashed = _hash(store, pool, portion, task)
             with catalog.writing() as connection:
                 _record(connection, hashed)
             faults |= hashed.corrupt
@@ -103,15 +107,19 @@ def verify(
 class _Digests:
     """Many digests in few bytes: 72 each, where a `Digest` in a list takes 200 and more.
 
+    `size` is that of all of their files, in bytes.
+
     They are read in one transaction and used without one, so that memory stays bounded for any
     number of digests in a catalog.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self, files: Iterable[StoredFileRow]) -> None:
         self._lines = bytearray()
-        for text in texts:
-            if codecs.digest(text).is_verifiable:
-                self._lines += text.encode() + b"\n"
+        self.size = 0
+        for digest, size in files:
+            if codecs.digest(digest).is_verifiable:
+                self._lines += digest.encode() + b"\n"
+                self.size += size
 
     def __iter__(self) -> Iterator[Digest]:
         start = 0
@@ -122,8 +130,8 @@ class _Digests:
 
 def _digests(connection: Connection, targets: Collection[int] | None) -> _Digests:
     if targets is None:
-        return _Digests(connection.each_value(verification.FILES))
-    return _Digests(connection.each_value(verification.FILES_OF, targets=many(targets)))
+        return _Digests(connection.each(verification.FILES))
+    return _Digests(connection.each(verification.FILES_OF, targets=many(targets)))
 
 
 def _missing(connection: Connection, targets: Collection[int] | None) -> tuple[list[Digest], int]:
@@ -150,10 +158,10 @@ def _hash(
     store: BlobStore,
     pool: Executor,
     digests: Sequence[Digest],
-    progress: Callable[[int], None],
+    task: Task,
 ) -> _Hashed:
     def check(batch: Iterable[Digest]) -> list[tuple[Digest, BlobFile | str | None]]:
-        return [(digest, _check(store, digest, progress)) for digest in batch]
+        return [(digest, _check(store, digest, task)) for digest in batch]
 
     found = _Hashed()
     alone, rest = digests[:_ALONE], digests[_ALONE:]
@@ -167,20 +175,16 @@ def _hash(
     return found
 
 
-def _check(
-    store: BlobStore, digest: Digest, progress: Callable[[int], None]
-) -> BlobFile | str | None:
+def _check(store: BlobStore, digest: Digest, task: Task) -> BlobFile | str | None:
     """Hash a blob; return its file, the reason why it is corrupt, or None if it was removed."""
     try:
-        file = store.verify(digest)
+        return store.verify(digest, task.advance)
     except CorruptBlob as error:
         return error.why
     except BlobNotFound:
         return None
     except StorageFailed as error:
         return str(error)
-    progress(file.size)
-    return file
 
 
 def _record(connection: Connection, hashed: _Hashed) -> None:

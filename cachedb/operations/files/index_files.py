@@ -6,12 +6,13 @@ import os
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from cachedb.archive import table_of_contents
 from cachedb.archive.image_tree import ImageTree, hash_members
 from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import BlobNotFound, CacheError, InvalidArchive, LimitExceeded
+from cachedb.feedback.progress import CountedStream
 from cachedb.oci import Digest
 from cachedb.operations.files import file_rows, image_rows
 from cachedb.operations.files.image_layers import UnreadImage, open_layer
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from cachedb.archive.image_tree import LayerFile
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.feedback.progress import Progress, Task
     from cachedb.layout import Layout
     from cachedb.oci import Descriptor
     from cachedb.operations.files.image_layers import ImageLayers
-    from cachedb.operations.transfer.progress import Progress
 
     Reading = tuple[Descriptor, list[LayerFile] | CacheError]
 
@@ -72,50 +73,53 @@ def index_files(
     with catalog.reading_files() as connection:
         known = {row.digest for row in connection.each(statements.LAYERS)}
     wanted = [layer for digest, layer in layers.items() if digest not in known]
-    progress.announce(sum(layer.size for layer in wanted))
     missing = []
-    for layer, found in _read_each(layout, wanted):
-        if isinstance(found, BlobNotFound):  # it may arrive later: its absence is not recorded
-            missing.append(UnreadableLayer(layer.digest, str(found)))
-            continue
-        with catalog.writing_files() as connection:
-            if connection.first(statements.LAYER, digest=layer.digest) is None:
-                file_rows.write_found(connection, layer.digest, found)
-        how = "unreadable" if isinstance(found, CacheError) else "indexed"
-        progress.finish(layer.digest, layer.size, f"{how} for {names[layer.digest]}")
-    _find_visible(catalog, images)
+    with progress.task("index files", sum(layer.size for layer in wanted)) as task:
+        for layer, found in _read_each(layout, wanted, task):
+            if isinstance(found, BlobNotFound):  # it may arrive later: nothing is recorded
+                missing.append(UnreadableLayer(layer.digest, str(found)))
+                continue
+            with catalog.writing_files() as connection:
+                if connection.first(statements.LAYER, digest=layer.digest) is None:
+                    file_rows.write_found(connection, layer.digest, found)
+            how = "unreadable" if isinstance(found, CacheError) else "indexed"
+            progress.finish(layer.digest, layer.size, f"{how} for {names[layer.digest]}")
+    with progress.task("find visible files", len(images), "images") as task:
+        _find_visible(catalog, images, task)
     report = _report(catalog, images, layers, read=len(wanted) - len(missing))
     return report.replace(unreadable=(*report.unreadable, *missing), unread=tuple(unread))
 
 
-def _read_each(layout: Layout, layers: Sequence[Descriptor]) -> Iterator[Reading]:
+def _read_each(layout: Layout, layers: Sequence[Descriptor], task: Task) -> Iterator[Reading]:
     """Yield layers as they are read; at most two per core wait to be written."""
     cores = os.cpu_count() or 1
     pool = ThreadPoolExecutor(cores)
     try:
         waiting = iter(layers)
         first = islice(waiting, 2 * cores)
-        running = {pool.submit(_read, layout, layer) for layer in first}
+        running = {pool.submit(_read, layout, layer, task) for layer in first}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for each in done:
                 yield each.result()
                 for layer in waiting:
-                    running.add(pool.submit(_read, layout, layer))
+                    running.add(pool.submit(_read, layout, layer, task))
                     break
     finally:
         # After Ctrl-C the pool does not wait for a layer that is being read.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(layout: Layout, layer: Descriptor) -> Reading:
+def _read(layout: Layout, layer: Descriptor, task: Task) -> Reading:
     try:
         with closing(open_layer(layout, layer)) as source:
             listed = _read_table(source, layer)
         if listed is not None:
+            task.advance(layer.size)
             return layer, listed
-        with closing(open_layer(layout, layer)) as source:
-            return layer, list(hash_members(source, name=f"layer {layer.digest}"))
+        with closing(CountedStream(open_layer(layout, layer), task)) as counted:
+            members = hash_members(cast("BinaryIO", counted), name=f"layer {layer.digest}")
+            return layer, list(members)
     except CacheError as error:
         return layer, error
 
@@ -130,9 +134,10 @@ def _read_table(source: BinaryIO, layer: Descriptor) -> list[LayerFile] | None:
         return None  # the layer itself is read; `validate --deep` reports the table
 
 
-def _find_visible(catalog: Catalog, images: Sequence[ImageLayers]) -> None:
+def _find_visible(catalog: Catalog, images: Sequence[ImageLayers], task: Task) -> None:
     """Write the hidden entries of each new image, if all of its layers are indexed."""
     for image in images:
+        task.advance()
         with catalog.writing_files() as connection:
             if image.digest in connection.values(statements.IMAGES):
                 continue

@@ -57,12 +57,14 @@ def cross_check(
         return
     rows = connection.rows(garbage.REACHABLE, without=many(without))
     staying = {row.digest.encode() for row in rows}
+    documents = [row.digest for row in rows if codecs.kind(row.kind) in DOCUMENTS]
     with layout.blobs.kept_open() as blobs:
         for digest in _named(layout, connection, without):
             _check_stays(blobs, digest, staying, "index.json")
-        for row in rows:
-            if codecs.kind(row.kind) in DOCUMENTS:
-                _check_document(blobs, codecs.digest(row.digest), staying)
+        with layout.progress.task("check documents", len(documents), "documents") as task:
+            for document in documents:
+                _check_document(blobs, codecs.digest(document), staying)
+                task.advance()
         for digest, kind in garbage_kinds.items():
             if kind in DOCUMENTS:
                 _check_subject(blobs, digest, staying)

@@ -37,7 +37,10 @@ from cachedb.operations.sync.recover import (
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from cachedb.catalog.connect import Catalog
+    from cachedb.feedback.progress import Task
     from cachedb.layout import Layout
     from cachedb.oci.digest import Digest
 
@@ -83,7 +86,11 @@ def sweep(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
         CacheBusy: Another tool changes the names repeatedly; no blob is removed.
     """
-    with layout.sweeping(), locking_names(layout, catalog):
+    with (
+        layout.progress.task("collect", unit="blobs"),
+        layout.sweeping(),
+        locking_names(layout, catalog),
+    ):
         try:
             report = _collect(plan, layout, catalog)
         except StorageFailed:
@@ -169,7 +176,8 @@ def _sweep(
     with layout.quarantine() as store:
         try:
             ordered = sorted(selected, key=lambda candidate: _ORDER.index(candidate.kind))
-            store.add(run, (candidate.digest for candidate in ordered))
+            with layout.progress.task("collect", len(ordered), "blobs") as task:
+                store.add(run, _counted(ordered, task))
             store.sync(run)
             _refuse_change(layout, names)
             _refuse_leases(layout, catalog, {each.digest for each in selected})
@@ -180,6 +188,12 @@ def _sweep(
         if quarantine == 0:
             return store.purge(run), 0
     return 0, sum(candidate.size for candidate in selected)
+
+
+def _counted(ordered: Iterable[Candidate], task: Task) -> Iterator[Digest]:
+    for candidate in ordered:
+        yield candidate.digest
+        task.advance()
 
 
 def _refuse_change(layout: Layout, names: bytes) -> None:

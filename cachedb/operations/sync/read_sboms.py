@@ -56,18 +56,20 @@ def read_new(layout: Layout, catalog: Catalog) -> None:
     with catalog.reading() as connection:
         waiting = sboms.unread(connection)
     found: list[SbomReading] = []
-    for document in waiting:
-        reading = _read(layout, document)
-        if reading is None:
-            continue
-        if len(reading.packages) > PORTION:
-            _write_in_parts(catalog, reading)
-            continue
-        found.append(reading)
-        if len(found) >= _DOCUMENTS or sum(len(r.packages) for r in found) >= PORTION:
-            _write(catalog, found)
-            found = []
-    _write(catalog, found)
+    with layout.progress.task("read SBOMs", len(waiting), "documents") as task:
+        for document in waiting:
+            reading = _read(layout, document)
+            task.advance()
+            if reading is None:
+                continue
+            if len(reading.packages) > PORTION:
+                _write_in_parts(catalog, reading)
+                continue
+            found.append(reading)
+            if len(found) >= _DOCUMENTS or sum(len(r.packages) for r in found) >= PORTION:
+                _write(catalog, found)
+                found = []
+        _write(catalog, found)
 
 
 def unreadable_sboms(connection: Connection) -> tuple[UnreadableSbom, ...]:

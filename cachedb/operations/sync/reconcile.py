@@ -31,16 +31,20 @@ from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
 from cachedb.catalog.index.working_set import WorkingSet
 from cachedb.catalog.statements import sboms as sbom_statements
 from cachedb.catalog.statements import user_state
-from cachedb.errors import BlobNotFound, CacheError, CorruptBlob, InvalidManifest, LimitExceeded
+from cachedb.errors import BlobNotFound, CacheError, CorruptBlob, LimitExceeded
+from cachedb.feedback.progress import Task
 from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
-from cachedb.oci import config, manifest
-from cachedb.oci.media_type import MediaType
-from cachedb.oci.salvage import leads_on, salvage
+from cachedb.oci import config
 from cachedb.operations.sync import history, index_backup
 from cachedb.operations.sync.freshness import is_up_to_date
-from cachedb.patterns import lazy
+from cachedb.operations.sync.parse_documents import (
+    look_for_children,
+    parse_config,
+    parse_document,
+    parse_orphan,
+)
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -163,6 +167,8 @@ class _Reconciliation:
         """The digests to which entries of index.json attach SBOMs or signatures."""
         self._is_racy: bool | None = None
         """Whether a file is too young to trust its time; None if they have not been listed."""
+        self._task = Task()
+        self._left = 0
 
     def list_files(self) -> None:
         """Compare every file of the blob store with its row."""
@@ -200,7 +206,12 @@ class _Reconciliation:
         now = time.time_ns() // 1000
         refs = compare_refs(self._working_set, entries, now)
         self._subjects = sboms.named_subjects(entries)
-        with self._layout.blobs.kept_open() as self._blobs, _collector_paused():
+        self._left = self._count_left()
+        with (
+            self._layout.progress.task("index", self._left, "blobs") as self._task,
+            self._layout.blobs.kept_open() as self._blobs,
+            _collector_paused(),
+        ):
             self._derive_all(refs.touched)
         connection = self._working_set.connection
         refs.write(connection)
@@ -299,8 +310,15 @@ class _Reconciliation:
         self._near |= derivation.may_be_near_documents(self._working_set, self._derived)
         self._near |= self._with_digests(self._subjects)
         self._working_set.flush(self._derived, self._moved)
+        left = self._count_left()
+        self._task.advance(self._left - left)
+        self._left = left
         self._derived.clear()
         self._readings.clear()
+
+    def _count_left(self) -> int:
+        """Count the changed files whose rows are still to be derived."""
+        return len(self._working_set.arrivals) + len(self._moved)
 
     def _derive(self, pending: set[int]) -> set[int]:
         """Derive rows, read documents, and continue with what those reach.
@@ -347,14 +365,14 @@ class _Reconciliation:
         row.parsed = Reading.AS_DECLARED if row.media_type else Reading.AS_GUESSED
         try:
             if row.kind in DOCUMENTS:
-                return _document(row, self._blobs.read(digest, MANIFEST_BYTES))
+                return parse_document(row, self._blobs.read(digest, MANIFEST_BYTES))
             if row.kind is Kind.CONFIG:
-                return _config(row, self._blobs.read(digest, CONFIG_BYTES))
+                return parse_config(row, self._blobs.read(digest, CONFIG_BYTES))
             if row.size <= MANIFEST_BYTES.value and self._blobs.starts_with(digest, b"{"):
                 content = self._blobs.read(digest, MANIFEST_BYTES)
                 if not row.media_type:
-                    return _orphan(row, content)
-                _look_for_children(row, content)
+                    return parse_orphan(row, content)
+                look_for_children(row, content)
         except CorruptBlob as error:
             row.state, row.problem, row.parsed = State.CORRUPT, error.why, Reading.NO
         except LimitExceeded as error:
@@ -407,71 +425,3 @@ def _batches(ids: Iterable[int], length: int) -> Iterator[set[int]]:
 
 def _recorded(connection: Connection) -> Fingerprint | None:
     return Fingerprint.parse(state.read(connection, FINGERPRINT) or "")
-
-
-def _document(row: BlobRow, content: bytes) -> AnyDocument | None:
-    """Parse an index or a manifest; an invalid one still references what can be read of it.
-
-    It counts as corrupt only when one of its descriptors cannot be read.
-    """
-    try:
-        found = manifest.parse(content, MediaType(row.media_type))
-    except InvalidManifest as error:
-        row.problem = str(error)
-    else:
-        row.problem = _nul_problem(content)
-        if found.states_type and row.problem is None:
-            row.parsed = Reading.AS_STATED
-        return found
-    try:
-        salvaged = salvage(content)
-    except InvalidManifest:
-        row.state = State.CORRUPT
-        return None
-    if not salvaged.is_whole:
-        row.state = State.CORRUPT
-    return salvaged
-
-
-def _config(row: BlobRow, content: bytes) -> ImageConfig | None:
-    """Read a configuration, or what can be read of one that breaks a rule."""
-    try:
-        found = config.parse(content)
-    except InvalidManifest as error:
-        row.problem = str(error)
-        return config.salvage(content)
-    row.problem = _nul_problem(content)
-    return found
-
-
-def _nul_problem(content: bytes) -> str | None:
-    """Return the finding on a document whose texts hold U+0000, None for other documents."""
-    if b"\\u0000" not in content or not _NUL.search(content):
-        return None
-    return "a text holds U+0000, which queries see as U+FFFD"
-
-
-# An escape, not a backslash that is escaped itself: the number of backslashes is odd.
-_NUL = lazy(rb"(?<!\\)(?:\\\\)*\\u0000")
-
-
-def _orphan(row: BlobRow, content: bytes) -> AnyDocument | None:
-    """Parse a blob that no descriptor points at, if it is an index or a manifest."""
-    guessed = manifest.guess(content)
-    if guessed is None or not (guessed.is_index or guessed.is_manifest):
-        return None
-    try:
-        document = manifest.parse(content, guessed)
-    except InvalidManifest:
-        return None
-    row.kind = Kind.INDEX if guessed.is_index else Kind.MANIFEST
-    row.media_type = str(guessed)
-    if document.states_type and _nul_problem(content) is None:
-        row.parsed = Reading.AS_STATED
-    return document
-
-
-def _look_for_children(row: BlobRow, content: bytes) -> None:
-    """Record a problem if a document of an unknown media type references content."""
-    if leads_on(content):
-        row.problem = f"a document of the unknown type {row.media_type!r} points at other content"

@@ -26,8 +26,8 @@ from cachedb.errors import (
     NotALayout,
     StorageFailed,
 )
+from cachedb.feedback.log import Logger
 from cachedb.layout.fingerprint import Fingerprint
-from cachedb.log import Logger
 from cachedb.operations.sync import history, reconcile, recover
 from cachedb.operations.sync.freshness import is_ready
 from cachedb.records import Record

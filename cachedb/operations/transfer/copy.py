@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.operations.transfer.progress import UNWATCHED
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.transfer.pull import PullOptions, pull
 from cachedb.operations.transfer.push import PushOptions, Sending, push
 from cachedb.records import Record
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.feedback.progress import Progress
     from cachedb.layout import Layout
     from cachedb.oci import Reference
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.pull import Pulled
     from cachedb.operations.transfer.push import Pushed
     from cachedb.registry.client import Client

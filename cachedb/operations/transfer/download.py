@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.feedback.progress import Progress
     from cachedb.layout import Layout
     from cachedb.layout.staging.area import BlobWriter, StagingArea
-    from cachedb.oci import Descriptor, Digest
-    from cachedb.operations.transfer.progress import Progress
+    from cachedb.oci import Descriptor, Digest, Reference
     from cachedb.registry.client import Client
 
 
@@ -52,18 +52,19 @@ class Downloads:
         missing = [d for d in wanted if not self._is_here(d, proven)]
         return sorted(missing, key=lambda descriptor: -descriptor.size)
 
-    def bring(self, client: Client, repository: str, descriptor: Descriptor) -> int:
-        """Download one blob into staging, resuming a partial file; return the bytes transferred.
+    def bring(self, client: Client, image: Reference, descriptor: Descriptor) -> int:
+        """Download one blob of an image into staging, resuming a partial file.
 
-        Waits while another process downloads the same blob, and transfers nothing then.
+        Returns the bytes transferred. Waits while another process downloads the same blob, and
+        transfers nothing then.
         """
         digest, size = descriptor.digest, descriptor.size
-        self._progress.expect(digest, size)
+        self._progress.expect(digest, size, image.familiar)
         fetched = 0
         with self._stage.writing(digest, size) as writer:
             if writer is not None:
                 sink = _Watched(writer, digest, self._progress, self._stopped)
-                _download(client, repository, descriptor, sink)
+                _download(client, image.path, descriptor, sink)
                 fetched = sink.written
         self._progress.finish(digest, size, "" if fetched or not size else "there already")
         return fetched

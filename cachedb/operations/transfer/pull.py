@@ -10,12 +10,12 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs
 from cachedb.catalog.user_state import repositories
 from cachedb.errors import CacheError, InvalidInput, NotFound, StorageFailed
+from cachedb.feedback.progress import UNWATCHED, warn_of_algorithms
 from cachedb.oci import Descriptor, MediaType
 from cachedb.oci.names.entry_name import is_attached_kind
 from cachedb.operations.read import resolve
 from cachedb.operations.sync import history
 from cachedb.operations.transfer.download import Downloads
-from cachedb.operations.transfer.progress import UNWATCHED, warn_of_algorithms
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
 from cachedb.operations.transfer.pull_graph import PullChoice, PullContext, PullGraph
 from cachedb.operations.transfer.workers import JOBS, run_all, workers
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.feedback.progress import Progress
     from cachedb.layout import Layout
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.read.resolve import Root
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.registry.client import Client
     from cachedb.registry.referrers import TaggedReferrer
 
@@ -110,15 +110,16 @@ def pull(
             progress=progress,
         )
         images, failures = _open(context, references, connect, options)
-        try:
-            # Not in the pool of the requests, which these wait for.
-            run_all(drivers, _read_documents, images)
-            arrived = _bring_blobs(context, images)
-            _refuse_unknown_documents(images)
-            pulled = _publish(context, images, arrived)
-        except KeyboardInterrupt:
-            downloads.stop()
-            raise
+        with progress.task(_label(references)):
+            try:
+                # Not in the pool of the requests, which these wait for.
+                run_all(drivers, _read_documents, images)
+                arrived = _bring_blobs(context, images)
+                _refuse_unknown_documents(images)
+                pulled = _publish(context, images, arrived)
+            except KeyboardInterrupt:
+                downloads.stop()
+                raise
     if downloads.verified:
         mark_verified(catalog, downloads.verified)
     failures += [(each.reference, each.graph.error) for each in images if each.graph.error]
@@ -134,6 +135,13 @@ class _Image(Record):
     @property
     def name(self) -> str:
         return str(self.reference.with_default_tag())
+
+
+def _label(references: Sequence[Reference]) -> str:
+    """Return what progress calls a pull."""
+    if len(references) == 1:
+        return f"pull {references[0].familiar}"
+    return f"pull {len(references)} images"
 
 
 def _check_trust(references: Sequence[Reference], trusted: Digest | None) -> None:
@@ -251,7 +259,7 @@ def _bring(downloads: Downloads, descriptor: Descriptor, askers: Sequence[PullGr
         if found.error is not None:
             continue  # another blob has not come
         try:
-            found.count(downloads.bring(found.client, found.repository, descriptor))
+            found.count(downloads.bring(found.client, found.reference, descriptor))
         except CacheError as error:
             failed = error
         else:

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.feedback.progress import Progress
     from cachedb.layout import Layout
     from cachedb.layout.staging.area import StagingArea
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.oci.reference import TagName
     from cachedb.operations.transfer.download import Downloads
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
     from cachedb.registry.client import Client
     from cachedb.registry.referrers import TaggedReferrer
@@ -84,7 +84,7 @@ class PullGraph:
         self, context: PullContext, client: Client, reference: Reference, choice: PullChoice
     ) -> None:
         self._context = context
-        self._reference = reference
+        self.reference: Reference = reference
         self._choice = choice
         self._parsed: dict[Digest, Index | Manifest] = {}
         self._staged: set[Digest] = set()
@@ -95,7 +95,6 @@ class PullGraph:
         self._what = repr(reference.familiar)
         self._lock = threading.Lock()
         self.client = client
-        self.repository: str = reference.path
         self.blobs: dict[Digest, Descriptor] = {}
         self.tagged: dict[TagName, TaggedReferrer] = {}
         self.fetched: int = 0
@@ -172,13 +171,13 @@ class PullGraph:
     # -- documents -------------------------------------------------------------------------
 
     def _resolve(self) -> Descriptor:
-        pinned = self._reference.digest
+        pinned = self.reference.digest
         if pinned is not None:
             with self._context.catalog.reading() as connection:
                 known = _local_descriptor(connection, pinned)
             if known is not None:
                 return known
-        return self.client.resolve(self._reference)
+        return self.client.resolve(self.reference)
 
     def _read_level(self, level: Sequence[Descriptor]) -> list[RequiredContent]:
         digests = [each.digest for each in level]
@@ -248,7 +247,7 @@ class PullGraph:
     def _download(self, descriptor: Descriptor) -> bytes:
         content = descriptor.data
         if content is None:
-            _, content = self.client.manifest(self.repository, descriptor)
+            _, content = self.client.manifest(self.reference.path, descriptor)
             self.count(len(content))
         self._context.stage.add(descriptor.digest, content)
         self._staged.add(descriptor.digest)
@@ -279,7 +278,7 @@ class PullGraph:
         return [[each for each in found if each.digest in kept] for found in listed]
 
     def _listed_referrers(self, subject: Descriptor) -> list[Descriptor]:
-        found = self.client.origin.referrers(self.repository, subject.digest)
+        found = self.client.origin.referrers(self.reference.path, subject.digest)
         attached = self._attached(subject)
         return [each for each in (*found, *attached) if graph.is_document(each.media_type)]
 
@@ -288,7 +287,7 @@ class PullGraph:
         is_attestation = subject.platform is not None and subject.platform.is_unknown
         if is_attestation or subject.digest in self._referring:
             return []
-        found = self.client.origin.cosign_referrers(self.repository, subject.digest)
+        found = self.client.origin.cosign_referrers(self.reference.path, subject.digest)
         with self._lock:
             self.tagged.update((each.tag, each) for each in found)
         return [each.descriptor for each in found]
@@ -317,7 +316,7 @@ class PullGraph:
             descriptor.digest, descriptor.size
         ):
             return True
-        return self.client.origin.has_blob(self.repository, descriptor.digest)
+        return self.client.origin.has_blob(self.reference.path, descriptor.digest)
 
     def _leads_on(self, descriptor: Descriptor) -> bool:
         if descriptor.media_type.is_layer or descriptor.size > MANIFEST_BYTES.value:
@@ -342,7 +341,7 @@ class PullGraph:
         for platform in wanted:
             if not selection.is_offered(platform, taken):
                 names = [each.full for each in offered]
-                raise PlatformNotFound(self._reference.familiar, str(platform), names)
+                raise PlatformNotFound(self.reference.familiar, str(platform), names)
 
     def _empty_indexes(self, found: ContentGraph) -> set[Digest]:
         """Return the inner indexes that have nothing for the wanted platforms."""
@@ -359,7 +358,7 @@ class PullGraph:
     def _read_config(self, descriptor: Descriptor) -> bytes:
         downloads, stage = self._context.downloads, self._context.stage
         if downloads.missing([descriptor]):
-            self.count(downloads.bring(self.client, self.repository, descriptor))
+            self.count(downloads.bring(self.client, self.reference, descriptor))
         content = stage.read(descriptor.digest, CONFIG_BYTES.value)
         if content is None:
             content = self._context.layout.blobs.read(descriptor.digest, CONFIG_BYTES)

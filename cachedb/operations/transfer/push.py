@@ -18,12 +18,12 @@ from cachedb.errors import (
     PlatformNotFound,
     RefNotFound,
 )
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.oci import Descriptor, Digest, MediaType, Reference
 from cachedb.oci.names.arch_tag import arch_tags
 from cachedb.oci.platform.match import only
 from cachedb.operations.read import resolve
 from cachedb.operations.transfer.attachments import attachments_of
-from cachedb.operations.transfer.progress import UNWATCHED
 from cachedb.operations.transfer.publish import leasing
 from cachedb.operations.transfer.push_graph import PushDocument, gather
 from cachedb.operations.transfer.tag_update import Conflict, TagUpdate
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
+    from cachedb.feedback.progress import Progress
     from cachedb.layout import Layout
     from cachedb.oci import Platform
     from cachedb.operations.read.resolve import ResolvedImage, Root
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.publish import Lease
     from cachedb.operations.transfer.push_graph import PushGraph
     from cachedb.registry.client import Client
@@ -180,7 +180,8 @@ def push(
             try:
                 client = connect(sending.target.domain)
                 pushing = _Push(task, client, sending)
-                done = pushing.run()
+                with progress.task(f"push {sending.target.familiar}"):
+                    done = pushing.run()
             except CacheError as error:
                 failures.append((sending, error))
             else:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from typing import BinaryIO
 
+    from cachedb.feedback.progress import Progress
     from cachedb.layout import Layout
     from cachedb.oci import Reference
     from cachedb.oci.reference import TagName
-    from cachedb.operations.transfer.progress import Progress
     from cachedb.operations.transfer.push_graph import PushDocument
     from cachedb.registry.registry import Registry
 
@@ -122,7 +122,7 @@ class RepositoryUpload:
 
     def _bring_blob(self, descriptor: Descriptor) -> None:
         digest = descriptor.digest
-        self._progress.expect(digest, descriptor.size)
+        self._progress.expect(digest, descriptor.size, self._target.familiar)
         source = self.sources.get(digest)
         try:
             outcome = self._push_blob(descriptor, source)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from cachedb.errors import AuthenticationFailed, InvalidManifest, RegistryError
+from cachedb.feedback.log import Logger
 from cachedb.limits import TOKEN_BYTES
-from cachedb.log import Logger
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object
 from cachedb.patterns import lazy

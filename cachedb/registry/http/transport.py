@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cachedb.errors import RegistryError
-from cachedb.log import Logger
+from cachedb.feedback.log import Logger
 from cachedb.registry.http.origin import Origin, redact
 from cachedb.registry.http.proxies import Proxies
 from cachedb.version import VERSION

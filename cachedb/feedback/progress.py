@@ -5,22 +5,72 @@ Calls come from several threads. This one watches nothing; a face of the program
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cachedb.oci.digest import Digest
 
+BYTES: Final = "bytes"
+"""The unit of tasks that read or write bytes; any other unit is a noun, such as ``blobs``."""
+
+
+class Task:
+    """One step of an operation, a context manager that ignores all reports."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Report that `amount` more units are done."""
+
+    def end(self) -> None:
+        """Report that the step has ended, complete or not; called once, by the block."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+class CountedStream:
+    """Read another stream, and report to a task how many bytes were read."""
+
+    def __init__(self, stream: BinaryIO, task: Task) -> None:
+        self._stream = stream
+        self._task = task
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read as the other stream does."""
+        chunk = self._stream.read(size)
+        self._task.advance(len(chunk))
+        return chunk
+
+    def close(self) -> None:
+        """Close the other stream."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 class Progress:
     """An observer that ignores all reports."""
 
+    def task(self, what: str, total: int | None = None, unit: str = BYTES) -> Task:  # noqa: ARG002
+        """Report that a step begins, such as ``verify``, of `total` units if that is known.
+
+        Transfers of blobs belong to the step inside of which they are reported.
+        """
+        return Task()
+
     def announce(self, size: int) -> None:
         """Report bytes that will be transferred, as far as known in advance."""
 
-    def expect(self, digest: Digest, size: int) -> None:
-        """Report that the transfer of a blob of `size` bytes starts."""
+    def expect(self, digest: Digest, size: int, image: str = "") -> None:
+        """Report that the transfer of a blob of `size` bytes starts, for an image."""
 
     def advance(self, digest: Digest, offset: int) -> None:
         """Report that `offset` bytes of a blob are done; less than before after a restart."""

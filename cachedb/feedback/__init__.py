@@ -1,0 +1,1 @@
+"""Feedback of the library to its program: log records and progress reports."""
