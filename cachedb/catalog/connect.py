@@ -142,6 +142,10 @@ class Catalog:
                 _roll_back(driver)
         self._check_identity()  # a commit into an unlinked file would be lost
 
+    def remarks(self) -> list[str]:
+        """Describe what people look after who run the database: nothing about a file."""
+        return []
+
     @contextmanager
     def locking_names(self) -> Iterator[None]:
         """Exclude other hosts that change names; the caller holds the `.lock` of the layout.

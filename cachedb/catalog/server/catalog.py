@@ -226,6 +226,11 @@ class ServerCatalog(Catalog):
             yield ServerConnection(driver)
             driver.execute("COMMIT")
 
+    def remarks(self) -> list[str]:
+        """Describe server, database and schema, for those who run them."""
+        with self.reading() as connection:
+            return schema_revision.remarks(connection.driver, self._schema)
+
     @contextmanager
     def locking_names(self) -> Iterator[None]:
         """Hold the lock of names of this cache, in a transaction of its own that writes nothing.

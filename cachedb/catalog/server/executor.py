@@ -11,6 +11,7 @@ from psycopg import errors, sql
 from psycopg.adapt import Loader
 
 from cachedb.catalog.executor import Connection
+from cachedb.catalog.server import schema_revision
 from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
@@ -83,8 +84,9 @@ class ServerConnection(Connection):
             raise TimeoutError from error
 
     def faults(self) -> list[str]:
-        """Return no faults: the server itself checks pages and foreign keys."""
-        return []
+        """Return the tables and indexes that are missing; pages and keys the server checks."""
+        ((schema,),) = self.driver.execute("SELECT current_schema()")
+        return schema_revision.missing(cast("Any", self.driver), str(schema))
 
 
 class _Truth(Loader):

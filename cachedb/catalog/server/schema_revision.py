@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Driver = psycopg.Connection[Any]
 
+_FEW_DEAD_ROWS = 10_000
 OLDEST = 150000
 """Oldest supported version of PostgreSQL, as `server_version_num` counts."""
 
@@ -116,8 +117,56 @@ def drop(driver: Driver, name: str) -> None:
     driver.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
 
 
+def missing(driver: Driver, name: str) -> list[str]:
+    """Describe the tables and indexes that a catalog of this version has, and the schema has not.
+
+    An index that the server has marked as invalid counts as missing.
+    """
+    found = {
+        str(relation)
+        for (relation,) in driver.execute(
+            "SELECT relname FROM pg_class LEFT JOIN pg_index ON indexrelid = pg_class.oid"
+            " WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s)"
+            " AND indisvalid IS NOT FALSE",
+            (name,),
+        )
+    }
+    made = (*compiled.tables("postgresql"), *compiled.file_tables("postgresql"))
+    return [
+        f"the {kind} {relation} is missing"
+        for kind, relation, _ in made
+        if kind != "row" and relation not in found
+    ]
+
+
+def remarks(driver: Driver, name: str) -> list[str]:
+    """Describe server, database and schema: versions, encoding, order, size, rows to vacuum."""
+    ((version, encoding, collation, revision),) = driver.execute(
+        sql.SQL(
+            "SELECT current_setting('server_version'), pg_encoding_to_char(encoding), datcollate,"
+            " (SELECT version_num FROM {}.alembic_version)"
+            " FROM pg_database WHERE datname = current_database()"
+        ).format(sql.Identifier(name))
+    )
+    ((size, dead, live),) = driver.execute(
+        "SELECT COALESCE(SUM(pg_total_relation_size(relid)), 0)::BIGINT,"
+        " COALESCE(SUM(n_dead_tup), 0)::BIGINT, COALESCE(SUM(n_live_tup), 0)::BIGINT"
+        " FROM pg_stat_user_tables WHERE schemaname = %s",
+        (name,),
+    )
+    server = (
+        f'PostgreSQL {version}, encoding {encoding}, collation {collation} (columns have "C"),'
+        f" schema {revision}, {size} bytes"
+    )
+    found = [server]
+    if dead > max(live, _FEW_DEAD_ROWS):
+        found.append(f"{dead} dead rows beside {live} live ones: VACUUM has not run for long")
+    return found
+
+
 def create(driver: Driver, name: str) -> None:
     """Make a schema and the tables of this version, inside the caller's transaction."""
-    driver.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
+    if schema_id(driver, name) is None:  # one that is there needs no right to make another
+        driver.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
     for _, _, text in (*compiled.tables("postgresql"), *compiled.file_tables("postgresql")):
         driver.execute(text)

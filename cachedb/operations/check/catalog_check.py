@@ -77,6 +77,8 @@ def _consistency(catalog: Catalog, name: str) -> Iterator[Finding]:
             for fault in damage:
                 yield error(Code.CATALOG_DAMAGED, name, fault, _REBUILD)
             yield from _overlong_leases(connection, name)
+        for remark in catalog.remarks():
+            yield note(Code.CATALOG_SERVER, name, remark)
     except CacheError as problem:
         yield error(Code.CATALOG_DAMAGED, name, str(problem), _REBUILD)
 

@@ -36,6 +36,7 @@ class Code(StrEnum):
     CATALOG_UNREADABLE = "catalog-unreadable"
     CATALOG_UNREACHABLE = "catalog-unreachable"
     CATALOG_UNUSABLE = "catalog-unusable"
+    CATALOG_SERVER = "catalog-server"
     CATALOG_BEHIND = "catalog-behind"
     CATALOG_WRONG = "catalog-wrong"
     CATALOG_DAMAGED = "catalog-damaged"

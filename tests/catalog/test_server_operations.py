@@ -1,0 +1,155 @@
+"""Catalogs in a server behind a pooler, and for roles with few rights; what doctor tells of it."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from cachedb.cache import Cache
+from cachedb.catalog.enums import SCHEMA_VERSION
+from cachedb.errors import StorageFailed
+from cachedb.operations.check.findings import Code
+from tests import build
+from tests.postgresql import Server
+from tests.programs import require
+
+_POOLER = """\
+[databases]
+postgres = host={server} dbname=postgres user=postgres
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {folder}
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+logfile = {folder}/log
+pidfile = {folder}/pid
+"""
+
+
+@pytest.fixture(scope="module")
+def pooled(server: Server) -> Iterator[str]:
+    """The URL of the server through pgbouncer, which shares two connections by transactions."""
+    require("pgbouncer")
+    folder = Path(f"{server.folder}-pool")
+    folder.mkdir()
+    (folder / "ini").write_text(_POOLER.format(server=server.folder, folder=folder))
+    command = ["pgbouncer", str(folder / "ini")]
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+        command = [
+            "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command,
+        ]  # fmt: skip
+    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    socket = folder / ".s.PGSQL.6432"
+    give_up = time.monotonic() + 60
+    while not socket.exists() and time.monotonic() < give_up:
+        assert running.poll() is None, (folder / "log").read_text()
+        time.sleep(0.05)
+    try:
+        yield f"postgresql+psycopg://postgres@/postgres?host={folder}&port=6432"
+    finally:
+        running.terminate()
+        running.wait()
+        shutil.rmtree(folder)
+
+
+def test_a_pooler_may_give_every_transaction_another_connection(
+    pooled: str, tree: build.Tree, tmp_path: Path
+) -> None:
+    names = [f"app{number}:1" for number in range(6)]
+    for number, name in enumerate(names):
+        (tmp_path / f"{number}.tar").write_bytes(
+            build.archive({name: build.image(build.layer({"n": str(number)}))})
+        )
+    with Cache.open(tree.path, catalog=pooled) as cache:
+        assert cache.list() == []
+
+    def work(number: int) -> list[str | None]:
+        with Cache.open(tree.path, catalog=pooled) as cache:
+            cache.import_(tmp_path / f"{number}.tar")
+            cache.index_files()
+            assert cache.query("refs name:app*")
+            return [each.name for each in cache.list()]
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+
+    with Cache.open(tree.path, catalog=pooled) as cache:
+        assert sorted(str(each.name) for each in cache.list()) == names
+        cache.remove(cache.plan_removal(names[:3]))
+        assert len(cache.collect(cache.plan_collection(grace=0)).removed) == 9
+        assert sorted(str(each.name) for each in cache.list()) == names[3:]
+
+
+def as_role(server: Server, role: str, schema: str) -> str:
+    return server.url(schema).replace("postgres@", f"{role}@")
+
+
+@pytest.fixture
+def roles(server: Server) -> Iterator[None]:
+    """The roles of docs/how-to/share-a-catalog.md: two hosts, and a reader of both."""
+    for host in ("one", "two"):
+        server.psql(f"CREATE ROLE {host} LOGIN; CREATE SCHEMA {host} AUTHORIZATION {host}")
+    server.psql("CREATE ROLE reader LOGIN")
+    for host in ("one", "two"):
+        server.psql(
+            f"GRANT USAGE ON SCHEMA {host} TO reader;"
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {host} IN SCHEMA {host}"
+            " GRANT SELECT ON TABLES TO reader"
+        )
+    yield
+    server.psql("DROP OWNED BY one CASCADE; DROP OWNED BY two CASCADE; DROP OWNED BY reader")
+    server.psql("DROP ROLE one; DROP ROLE two; DROP ROLE reader")
+
+
+@pytest.mark.usefixtures("roles")
+def test_a_host_writes_its_own_schema_only(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cachedb.layout.fingerprint._RACY_NS", 0)
+    one = build.layout(tmp_path / "one", {"app:1": build.image()})
+    two = build.layout(tmp_path / "two", {"tool:2": build.image(env=["n=2"])})
+    Cache.open(one.path, catalog=as_role(server, "one", "one")).close()
+    Cache.open(two.path, catalog=as_role(server, "two", "two")).close()
+
+    with pytest.raises(StorageFailed, match="permission denied for"):
+        Cache.open(one.path, catalog=as_role(server, "two", "one"))
+    with pytest.raises(StorageFailed, match="permission denied for database"):
+        Cache.open(two.path, catalog=as_role(server, "two", "three"))
+    with Cache.open(one.path, catalog=as_role(server, "reader", "one")) as cache:
+        assert [each.name for each in cache.list()] == ["app:1"]
+        with pytest.raises(StorageFailed, match="permission denied for"):
+            cache.verify()
+        assert [each.name for each in cache.list()] == ["app:1"]
+
+
+def test_doctor_describes_server_database_and_schema(server: Server, tree: build.Tree) -> None:
+    tree.add(build.image(), "app:1")
+    url = server.fresh()
+    Cache.open(tree.path, catalog=url).close()
+
+    (remark,) = (e for e in Cache.examine(tree.path, catalog=url) if e.code is Code.CATALOG_SERVER)
+
+    assert remark.detail.startswith("PostgreSQL ")
+    assert "encoding UTF8, collation C.UTF-8" in remark.detail
+    assert f"schema {SCHEMA_VERSION:04}" in remark.detail
+
+
+def test_doctor_reports_an_index_that_is_missing(server: Server, tree: build.Tree) -> None:
+    tree.add(build.image(), "app:1")
+    url = server.fresh()
+    Cache.open(tree.path, catalog=url).close()
+    schema = url.rpartition("cache=")[2]
+    server.psql(f'DROP INDEX "{schema}".ix_blob_digest')
+
+    details = [each.detail for each in Cache.examine(tree.path, catalog=url)]
+    assert "the index ix_blob_digest is missing" in details
+    Cache.rebuild(tree.path, catalog=url)
+    details = [each.detail for each in Cache.examine(tree.path, catalog=url)]
+    assert "the index ix_blob_digest is missing" not in details
