@@ -19,12 +19,12 @@ from cachedb.cli.render.output import print_stderr
 from cachedb.errors import CacheError, InvalidInput
 from cachedb.version import VERSION
 
-# Summaries of the commands, so that --help and completion import none of them. A test compares
+# Summaries of the commands, so that --help and completion import no command. A test compares
 # them with the docstrings.
 _COMMANDS: Final = {
     "pull": "Pull images for all platforms or for some.",
     "sync": "Mirror the images that a file lists into the cache.",
-    "push": "Push images with referrers and cosign tags; blobs that are there are not sent.",
+    "push": "Push images with referrers and cosign tags; present blobs are not uploaded.",
     "copy": "Copy an image from one registry to another, through the cache, which keeps it.",
     "tags": "List the tags of a repository, in the order of its registry.",
     "inspect": "Show the platforms of an image in the cache, or else at its registry.",
@@ -63,7 +63,7 @@ _COMMANDS: Final = {
     "sample": "Write two sample archives, app.tar and tool.tar, to try commands on.",
     "cache": "Print the directory of the cache, which need not exist.",
 }
-# Names that people know from other tools; --help does not list them.
+# Names of commands of other tools; --help does not list them.
 _ALIASES: Final = {"df": "du", "images": "ls", "load": "import", "rmi": "rm", "save": "export"}
 _COMPLETE: Final = "_CACHEDB_COMPLETE"
 # Commands that keep what they have done, which the same command finds again. `export` writes
@@ -78,7 +78,7 @@ _BROKEN_PIPE = 141
 
 
 class _Interrupted(Exception):
-    """KeyboardInterrupt, under a name that typer does not catch; says what the command leaves."""
+    """KeyboardInterrupt, under a name that typer does not catch, with a text about resuming."""
 
 
 class _PipeClosed(Exception):
@@ -134,7 +134,7 @@ class _Commands(TyperGroup):
         try:
             with converting_usage_errors():
                 result = super().invoke(ctx)
-            sys.stdout.flush()  # so that a closed pipe or a full disk raises here
+            sys.stdout.flush()  # raises on a closed pipe or a full disk
         except KeyboardInterrupt as error:
             raise _Interrupted(_what_stays(ctx.invoked_subcommand)) from error
         except BrokenPipeError as error:
@@ -213,7 +213,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (_Interrupted, KeyboardInterrupt) as error:
         print_stderr(f"cachedb: interrupted{error}")
-        # sys.exit would wait for the threads of transfers, which a registry may keep waiting.
+        # sys.exit would wait for the threads of transfers, which may wait for a registry.
         sys.stderr.flush()
         os._exit(_INTERRUPTED)
     except _PipeClosed:

@@ -32,7 +32,7 @@ def command(
     """Print one file of an image, after the digest of its layer was checked.
 
     Symlinks are followed inside the image. Nothing is printed if the layer is damaged. The content
-    is printed as it is, in no other format.
+    is printed unchanged, in no other format.
     """
     from cachedb.oci import Platform
 
@@ -50,7 +50,7 @@ def command(
 
 
 def _refuse_format(ctx: typer.Context) -> None:
-    """Refuse --format on the command line; that of the environment is for other commands too."""
+    """Refuse --format on the command line; a default of the environment is ignored."""
     source = ctx.get_parameter_source("form")
     if source is not None and source.name == "COMMANDLINE":
         hint = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHARED: Final = "Options of every command, before or after its name"
 _LONG_OPTION: Final = lazy(r"(--[a-z][a-z-]*)(=.*)?", re.DOTALL)
 # Words before the command that are options of the command; a test compares them with
-# `shared_options`, which this module does not import because it is of no use to `--help`.
+# `shared_options`, which this module does not import because `--help` does not use it.
 _FLAGS: Final = frozenset({"--quiet", "--verbose", "--no-progress"})
 _SHORT_FLAGS: Final = frozenset("qv")
 _WITH_VALUE: Final = frozenset(

@@ -38,7 +38,7 @@ _executing: set[str] = set()
 
 
 def defer(*names: str) -> None:
-    """Execute modules when they are first used; those that are imported or absent stay so.
+    """Execute modules when they are first used; imported and absent ones stay unchanged.
 
     Errors of a deferred import are raised by the first use of the module.
     """

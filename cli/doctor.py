@@ -63,10 +63,10 @@ def command(
     """Diagnose files, catalog, locks, permissions, temporary files and free space.
 
     Changes nothing unless one of the first four options is given. A rebuild keeps data that only
-    the catalog has, such as pull times, for images that are still there.
+    the catalog has, such as pull times, of images that still exist.
 
-    Exit code 8 if there is an error or a warning; notes do not count. What killed operations of
-    cachedb left is a note: the next command that needs it, or gc, clears it.
+    Exit code 8 if there is an error or a warning; notes do not count. Leftovers of killed
+    operations of cachedb are notes: the next command that needs the space, or gc, removes them.
     """
     from cachedb.cache import Cache
     from cachedb.operations.check.findings import LEFT_BY_KILLED, Level

@@ -63,9 +63,9 @@ def command(
 
     Pulls, imports, exports, pushes, copies, removals, collections and changes of pins, with their
     time, user, names and bytes: transferred, or freed. With NAME, those on a name, which need not
-    be in the cache any more; `nginx` and `team/nginx` stand for every tag. The last 2000
-    operations are kept. An old one lists 20 of its names. With --tz, times are in that zone. Reads
-    files only, also where the catalog is in a server.
+    exist any longer; `nginx` and `team/nginx` stand for every tag. The last 2000 operations are
+    kept. An old one lists 20 of its names. With --tz, times are in that zone. Reads files only,
+    also where the catalog is in a server.
     """
     with open_files(cache) as opened:
         found = opened.log(

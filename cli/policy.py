@@ -35,7 +35,7 @@ def command(
     action: Annotated[PolicyAction, typer.Argument(help="show, edit, check or apply.")],
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="Policy to check, or to take over; - is stdin."),
+        typer.Argument(metavar="[FILE]", help="Policy to check or to store; - is stdin."),
     ] = None,
     cache: CacheOption = None,
     all_: AllOption = False,
@@ -50,10 +50,10 @@ def command(
     """Show, change or apply the retention policy of the cache.
 
     The policy is a TOML file that is kept with the cache. Its keys are the options of `cachedb
-    prune`. `edit` opens it in $VISUAL or $EDITOR, or takes FILE over; a policy with an error is
-    not stored. `check` reports the first error of FILE or of the policy. `apply` prints the plan
-    and removes names by it, as `cachedb prune` does; the others read files only, also where the
-    catalog is in a server.
+    prune`. `edit` opens it in $VISUAL or $EDITOR, or replaces it by FILE; a policy with an error
+    is not stored. `check` reports the first error of FILE or of the policy. `apply` prints the
+    plan and removes names by it, as `cachedb prune` does; the others read files only, also where
+    the catalog is in a server.
     """
     if file is not None and action not in {PolicyAction.EDIT, PolicyAction.CHECK}:
         raise InvalidInput(f"policy {action} takes no FILE", hint="cachedb policy check FILE")

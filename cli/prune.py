@@ -47,10 +47,10 @@ def command(
 ) -> None:
     """Remove names by age, number and size, then collect.
 
-    Pinned names stay, and so does every name that a --keep rule matches, whatever else is given.
-    Names that --drop, --untagged or --unused-for select go first. Then --max-size and --min-free
-    remove the least recently used images until the limit is met. With nothing but --keep-last and
-    --keep-within, every name that these do not keep is removed.
+    Pinned names stay, and so does every name that a --keep rule matches, whatever other options
+    select. Names that --drop, --untagged or --unused-for select are removed first. Then --max-size
+    and --min-free remove the least recently used images until the limit is met. With --keep-last
+    and --keep-within only, every name that these do not keep is removed.
 
     The plan has one reason for each name, and the bytes that removing it frees after those before
     it. It is confirmed unless --yes is given. `cachedb policy` keeps rules with the cache.

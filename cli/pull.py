@@ -36,7 +36,7 @@ TrustedOption = Annotated[
 IfMissingOption = Annotated[
     bool,
     typer.Option(
-        "--if-missing", help="Ask no registry for images that are complete in the cache."
+        "--if-missing", help="Send no request for images that are complete in the cache."
     ),
 ]
 
@@ -72,7 +72,7 @@ def command(
 
     Present blobs are not transferred again, and an interrupted pull is resumed. With --platform
     the whole index is kept, so that another platform can be added later. A pull that needs more
-    space than is free does not begin.
+    space than is free is refused.
     """
     from cachedb.oci import Digest, Reference
     from cachedb.operations.transfer.pull import PullOptions

@@ -67,7 +67,7 @@ def command(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Push images with referrers and cosign tags; blobs that are there are not sent.
+    """Push images with referrers and cosign tags; present blobs are not uploaded.
 
     If the tag resolves to another index, the two are merged, and pushed platforms replace those
     of the registry. Any other image is replaced with --override only.

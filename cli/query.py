@@ -86,7 +86,7 @@ def command(
     """Query refs, blobs, links or packages.
 
     Flat queries need no quotes: cachedb query refs arch:arm64 size gt 100M not is:complete.
-    One with ( ) * ? < > ~ | is put in single quotes, and a text with blanks in double quotes
+    Quote one with ( ) * ? < > ~ | in single quotes, and a text with blanks in double quotes
     inside of them: cachedb query 'name:acme/* label:"my key"="a b"'. --save, --forget and --check
     need files only, also where the catalog is in a server.
     """

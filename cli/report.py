@@ -1,4 +1,4 @@
-"""``cachedb report``: what is in the cache, what it costs, and what may go."""
+"""``cachedb report``: space, platforms, ages, sharing and findings of a cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard streams that a command can rely on: open, and buffered."""
+"""Standard streams: open and buffered."""
 
 from __future__ import annotations
 

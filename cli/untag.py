@@ -17,8 +17,8 @@ def command(
     """Remove names and keep their images.
 
     An image without another name stays as an entry without a name, which its digest addresses;
-    `cachedb rm` removes names and lets gc delete what no other name reaches. A pinned name is
-    refused.
+    `cachedb rm` removes names, and gc deletes the blobs that no other name reaches. A pinned name
+    is refused.
     """
     with open_cache(cache) as opened:
         roots = opened.untag(names)

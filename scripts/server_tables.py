@@ -81,7 +81,7 @@ def _column(column: Column[Any], *, is_key: bool) -> Column[Any]:
 
 
 def _is_limited(columns: Iterable[Column[Any]]) -> bool:
-    """Whether a B-tree over the columns would limit the length of a text from outside."""
+    """Return whether a B-tree over the columns would limit the length of a text from outside."""
     return any(_is_long(column) for column in columns)
 
 

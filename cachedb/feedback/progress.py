@@ -1,6 +1,6 @@
 """Progress reports of long operations, for a terminal or another observer.
 
-Calls come from several threads. This one watches nothing; a face of the program has its own.
+Calls come from several threads. The base class ignores all reports; the command line has its own.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Progress:
         """Report that the transfer of a blob of `size` bytes starts, for an image."""
 
     def advance(self, digest: Digest, offset: int) -> None:
-        """Report that `offset` bytes of a blob are done; less than before after a restart."""
+        """Report that `offset` bytes of a blob are done; fewer than before after a restart."""
 
     def finish(self, digest: Digest, size: int, how: str = "") -> None:
         """Report that a blob is done; `how` is one word if it was not transferred whole."""

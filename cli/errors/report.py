@@ -30,7 +30,7 @@ class ErrorFormat(StrEnum):
 
 
 class _Choice:
-    """Format chosen on the command line; typer's context has ended when an error is written."""
+    """Format chosen on the command line, kept here because typer's context has ended by then."""
 
     form = ErrorFormat.TEXT
 

@@ -1,1 +1,1 @@
-"""Feedback of running commands: progress, log lines, questions."""
+"""Feedback of running commands: progress, log lines, confirmation."""

@@ -11,8 +11,8 @@ def confirm(change: str) -> None:
     """Ask on stderr whether to make a change, such as `remove 3 names`.
 
     Raises:
-        Declined: The answer is not yes; the end of the input is a no.
-        Refused: stdin is not a terminal, so that there is no one to ask.
+        Declined: The answer is not yes; the end of the input counts as no.
+        Refused: stdin is not a terminal.
     """
     if not sys.stdin.isatty():
         raise Refused(

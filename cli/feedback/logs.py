@@ -49,7 +49,7 @@ def _moment(record: logging.LogRecord) -> datetime:
 def start(verbosity: int, *, is_json: bool) -> Callable[[], None]:
     """Write the log records of cachedb to stderr: steps, and details from verbosity 2.
 
-    Returns what ends it and configures the logger as it was.
+    Returns a function that ends the log and restores the configuration of the logger.
     """
     logger = logging.getLogger("cachedb")
     handlers, propagate, level = logger.handlers[:], logger.propagate, logger.level

@@ -1,4 +1,4 @@
-"""Tab completion: names, digests and queries, without waking the rest of the program."""
+"""Tab completion: names, digests and queries, with few imports."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ _COLUMNS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         name: ("package", name) for name in ("name", "version", "purl", "license", "type")
     },
 }
-"""Where the values of a field stand, sort by sort."""
+"""Columns with the values of a field, by sort."""
 _SPLIT: Final = {
     "platform": ("platform", "os", "architecture"),
     "repository": ("ref", "registry", "repo"),
 }
 _ENDS_OF_UNFINISHED: Final = (":", ".", "(", "/")
-# Where bash breaks a word, whether or not there is a blank.
+# Characters at which bash breaks words.
 _BREAKS: Final = frozenset(":=")
 _BASH: Final = "complete_bash"
 
 
 def names(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a name; what looks like a digest is completed as one."""
+    """Complete a name; a text that looks like a digest is completed as one."""
     is_digest = incomplete.startswith("sha256:") and len(incomplete) >= _LEAST
     return _values_of(context, _DIGESTS if is_digest else _NAMES, incomplete)
 
@@ -90,7 +90,7 @@ def removable(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def query(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """Complete the last word of a query that is made of several."""
+    """Complete the last word of a query of several words."""
     before = context.params.get("words") or ()
     return _complete(context, [*before, incomplete], "refs")
 
@@ -111,7 +111,7 @@ def _complete(context: typer.Context, words: list[str], noun: str) -> list[tuple
     saved = _saved(context)
     found = _candidates(context, complete(" ".join(words), noun=noun, saved=saved), words[-1])
     if len(found) == 1 and found[0][0].endswith(_ENDS_OF_UNFINISHED):
-        # A shell puts a blank behind the only candidate, and a blank does not belong there.
+        # A shell appends a blank to the only candidate, which would end the word.
         words = [*words[:-1], found[0][0]]
         further = complete(" ".join(words), noun=noun, saved=saved)
         found = _candidates(context, further, words[-1]) or found
@@ -142,7 +142,7 @@ def _values(context: typer.Context, wanted: ValuesOf, prefix: str) -> list[str]:
 
 
 def _in_two_parts(context: typer.Context, field: str, prefix: str) -> list[str]:
-    """Complete what has a first part before a slash, one part at a time."""
+    """Complete values with a slash, one part at a time."""
     table, first, second = _SPLIT[field]
     before, slash, behind = prefix.partition("/")
     if not slash:
@@ -198,8 +198,8 @@ def _catalog(context: typer.Context) -> Path | CatalogPlace:
 def as_bash_breaks_words() -> Iterator[None]:
     """Complete whole words in bash, and print the part that bash asked for.
 
-    bash breaks words at colons and equals signs, so that `tag:la` comes as three of them, and what
-    is offered for the last one replaces that one alone.
+    bash breaks words at colons and equals signs, so that `tag:la` arrives as three words, and a
+    candidate replaces the last of them alone.
     """
     words = os.environ.get("COMP_WORDS", "").split("\n")
     place = os.environ.get("COMP_CWORD", "")
@@ -220,7 +220,7 @@ def as_bash_breaks_words() -> Iterator[None]:
 
 
 def _glued(words: list[str]) -> tuple[list[str], str]:
-    """Join what bash has broken; returns the words, and how the last began before its break."""
+    """Join broken words; return them, and the part of the last one before its break."""
     whole: list[str] = []
     kept = ""
     is_open = False

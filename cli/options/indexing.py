@@ -1,4 +1,4 @@
-"""Option to index the files of images that arrive, and what it does."""
+"""Option to index the files of arriving images, and its implementation."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def clauses(
 def selection(
     opened: Cache, where: str | None, params: list[str] | None, zone: str | None, *, quiet: bool
 ) -> Query | None:
-    """Parse the query of --where, and print what it cannot see unless quiet; None without one."""
+    """Parse the query of --where, and print its coverage unless quiet; None without one."""
     if where is None:
         return None
     query = read_query(opened, where, params, zone)
@@ -126,8 +126,8 @@ def chosen_names(opened: Cache, names: list[str] | None, query: Query | None) ->
     """Return the names given and those that the query selects.
 
     Raises:
-        InvalidInput: There are neither names nor a query.
-        NotFound: There are no names, and the query matches no image.
+        InvalidInput: Neither names nor a query are given.
+        NotFound: No names are given, and the query matches no image.
     """
     if query is None:
         if not names:

@@ -1,4 +1,4 @@
-"""Plans of prune: one row a name, with the one reason, and what applying one has done."""
+"""Plans of prune: one row a name, with one reason, and the summary of an applied plan."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def prune(
     form: str,
     quiet: bool,
 ) -> None:
-    """Print the plan of rules, ask, remove its names, collect, and print what was freed.
+    """Print the plan of rules, ask, remove its names, collect, and print the freed bytes.
 
     Raises:
         Declined: The answer is no; nothing is removed.

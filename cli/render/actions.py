@@ -1,4 +1,4 @@
-"""Results of commands that change something: an object an item, and a summary."""
+"""Results of commands that change a cache or a registry: an object per item, and a summary."""
 
 from __future__ import annotations
 

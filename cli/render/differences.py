@@ -42,7 +42,7 @@ def _detail(change: FileChange) -> str:
         details.append(field if None in values else f"{field} {values[0]} -> {values[1]}")
     if not change.fields:
         file = change.after or change.before
-        assert file is not None  # a change has one of them
+        assert file is not None  # a change has at least one of them
         if file.member.kind.value == "file":
             details.append(output.size(file.member.size))
         else:
@@ -51,7 +51,7 @@ def _detail(change: FileChange) -> str:
 
 
 def _value(field: str, file: ImageFile) -> str | None:
-    """Return the text of a field that changed; None if only the fact is shown."""
+    """Return the text of a changed field; None if only its name is shown."""
     member = file.member
     match field:
         case "type":
@@ -69,7 +69,7 @@ def _value(field: str, file: ImageFile) -> str | None:
 
 
 def as_json(found: ImageDifference) -> dict[str, Any]:
-    """Return the object of --format json: both images, what differs, and totals."""
+    """Return the object of --format json: both images, their differences, and totals."""
     return {
         "before": _image(found.before),
         "after": _image(found.after),
@@ -124,7 +124,7 @@ def _file(file: ImageFile | None) -> dict[str, Any] | None:
 
 
 def summary(found: ImageDifference) -> str:
-    """Return how many settings, packages and files differ, as one sentence."""
+    """Return the numbers of different settings, packages and files, as one sentence."""
     counts = (
         output.count(len(found.values), "setting"),
         output.count(len(found.packages), "package"),

@@ -21,7 +21,7 @@ _WIDE = frozenset("WF")
 def terminal_width() -> int | None:
     """Return the number of cells in a line if stdout is a terminal, else None.
 
-    COLUMNS wins over what the terminal says; 80 if neither tells.
+    COLUMNS wins over the size of the terminal; 80 if both are unknown.
     """
     if not sys.stdout.isatty():
         return None
@@ -46,7 +46,7 @@ def cells(text: str) -> int:
 
 def widest(texts: Sequence[str]) -> int:
     """Return the cells of the text that takes the most; 0 if there is none."""
-    # Most columns are ASCII altogether, which one test tells.
+    # Most columns are pure ASCII, which one test detects.
     measure = len if "".join(texts).isascii() else cells
     return max(map(measure, texts), default=0)
 
@@ -68,7 +68,7 @@ def middle(text: str, width: int) -> str:
 
 
 def end(text: str, width: int) -> str:
-    """Leave out the end of a text, as of a command line."""
+    """Elide the end of a text, as of a command line."""
     return text if cells(text) <= width else f"{_prefix(text, width - 1)}…"
 
 
@@ -88,7 +88,7 @@ def items(text: str, width: int) -> str:
 
 
 def whole(text: str, width: int) -> str:  # noqa: ARG001  (as the others are called)
-    """Leave a text as it is: a sentence is of no use without its middle."""
+    """Return a text unchanged: a sentence without its middle is useless."""
     return text
 
 

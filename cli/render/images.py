@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 class ShownImage(NamedTuple):
-    """Image as it is printed; `source` is `cache` or `registry`."""
+    """Printed image; `source` is `cache` or `registry`."""
 
     name: str
     digest: str | None
@@ -36,7 +36,7 @@ class ShownImage(NamedTuple):
 
 
 def of_cache(image: CachedImage) -> ShownImage:
-    """Return what is printed of an image in the cache."""
+    """Return the printed form of an image in the cache."""
     first = image.descriptors[0]
     is_one = len(image.descriptors) == 1
     return ShownImage(
@@ -51,7 +51,7 @@ def of_cache(image: CachedImage) -> ShownImage:
 
 
 def of_registry(image: RemoteImage) -> ShownImage:
-    """Return what is printed of an image at a registry."""
+    """Return the printed form of an image at a registry."""
     return ShownImage(
         name=str(image.reference),
         digest=image.descriptor.digest,

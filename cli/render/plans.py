@@ -133,7 +133,7 @@ def _moment(seconds: float | None) -> str | None:
 
 
 def print_blob_summary(plan: GCPlan, report: GCReport | None) -> None:
-    """Print how many blobs a collection deletes and frees, and what stays."""
+    """Print the number of deleted blobs, the freed bytes, and the blobs that stay."""
     blobs = output.count(len(plan.garbage), "blob")
     if report is None:
         left = sum(each.size for each in plan.leftovers)
@@ -149,7 +149,7 @@ def print_blob_summary(plan: GCPlan, report: GCReport | None) -> None:
 
 
 def _print_kept(plan: GCPlan) -> None:
-    """Print what stays of the unreferenced blobs, by reason, and when it can be collected."""
+    """Print the remaining unreferenced blobs by reason, and when they can be collected."""
     for group in plan.kept_by_reason():
         blobs, size = output.count(group.blobs, "blob"), output.size(group.size)
         until = ""
@@ -159,6 +159,6 @@ def _print_kept(plan: GCPlan) -> None:
 
 
 def _duration(moment: float) -> str:
-    """Return how long it is until a moment, in minutes or hours, rounded up."""
+    """Return the time until a moment, in minutes or hours, rounded up."""
     minutes = max(1, math.ceil((moment - time.time()) / 60))
     return f"{minutes} min" if minutes <= _MOST_MINUTES else f"{math.ceil(minutes / 60)} h"

@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 def print_report(report: PullReport, form: str, *, quiet: bool) -> None:
-    """Print the images that are there now; raise the last failure."""
+    """Print the pulled and present images; raise the last failure."""
     if quiet:
         for pulled in (*report.present, *report.pulled):
             output.print_stdout(pulled.descriptor.digest)
@@ -68,7 +68,7 @@ def _news(pulled: Pulled) -> str:
 
 
 def _state(pulled: Pulled) -> str:
-    """Return what the pull changed: the name, its digest, the blobs."""
+    """Return the state that the pull caused: new, moved, completed or unchanged."""
     if pulled.replaced is not None:
         return "moved"
     if pulled.is_new:

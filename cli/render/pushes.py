@@ -43,7 +43,7 @@ def print_report(report: PushReport, form: str, *, quiet: bool) -> None:
 
 
 def _with_attached(report: PushReport) -> Iterator[Pushed]:
-    """Yield the pushed images, each before what is attached to it by tag."""
+    """Yield the pushed images, each before its attachments by tag."""
     for pushed in report.pushed:
         yield pushed
         yield from pushed.attached

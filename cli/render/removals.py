@@ -1,4 +1,4 @@
-"""Results of commands on names: pinned, removed, kept at the advice of a registry, absent."""
+"""Results of commands on names: pinned, removed, kept as unpublished, absent."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _unpublished(answers: Sequence[Published]) -> Iterator[tuple[Root, str]]:
 
 
 def raise_registry_error(answers: Sequence[Published]) -> None:
-    """Raise the first error of a registry that could not be asked about an image."""
+    """Raise the first error of a request to a registry about an image."""
     for answer in answers:
         if isinstance(answer.error, RegistryError):
             raise answer.error

@@ -124,7 +124,7 @@ def refuse_columns(form: str) -> None:
     """Refuse formats of tables.
 
     Raises:
-        InvalidInput: The form is neither JSON nor JSON lines.
+        InvalidInput: The format is neither JSON nor JSON lines.
     """
     if form not in {Format.JSON, Format.JSONL}:
         what = "csv" if form is Format.CSV else "template"
@@ -148,7 +148,7 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head:
 
 
 def _texts(column: Column, values: list[object], *, head: bool) -> list[str]:
-    """Return the cells of a column, below its name if there is a head; escaped."""
+    """Return the escaped cells of a column, below its name if the table has a header."""
     text = column.text
     found = [text(value) for value in values]
     if not "".join(found).isprintable():

@@ -76,7 +76,7 @@ def chosen(columns: Sequence[Column], rows: list[Row], sort: str, limit: int | N
 
 
 def _order(value: Any) -> Any:
-    """Return what a cell is sorted by; what has no name comes last."""
+    """Return the sort key of a cell; rows without a name sort last."""
     if isinstance(value, list):
         return [(name is None, name or "") for name in value]
     return value if isinstance(value, int) else (value is None, value or "")
@@ -99,7 +99,7 @@ def print_rows(
 
 
 def _last(totals: dict[str, int]) -> Iterator[tuple[str, Row]]:
-    """Yield what is no image's, and the total, with their sizes: whole, shared, exclusive."""
+    """Yield the rows of other files, and the total, with their sizes: total, shared, exclusive."""
     for kind, size in totals.items():
         if kind == "total":
             yield kind, (size, totals["shared"], totals["exclusive"])

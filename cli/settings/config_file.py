@@ -94,7 +94,7 @@ def _table(
 
 
 def as_typed(value: Any) -> Any:
-    """Return a value as it could have been typed: numbers and dates as text."""
+    """Return a value in the form of the command line: numbers and dates as text."""
     if isinstance(value, list):
         return [str(each) for each in value]
     return value if isinstance(value, bool) else str(value)

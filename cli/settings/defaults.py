@@ -16,9 +16,9 @@ from cachedb.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-# Variables of other programs that are read after our own.
+# Variables of other programs that are read after those of cachedb.
 _FOREIGN: Final = {"cache": ("LINUXKIT_CACHE",), "mirror": ("LINUXKIT_MIRROR",)}
-# Variables that would be of an option of one command, and are of one of all commands.
+# Variables whose name is ambiguous, and that belong to a shared option.
 _GENERAL: Final = frozenset({"CACHEDB_LOG_FORMAT"})
 # Values that may contain blanks: one a line.
 _IN_LINES: Final = frozenset({"drop", "format", "keep", "param"})

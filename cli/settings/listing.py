@@ -28,7 +28,7 @@ class ListedSetting(NamedTuple):
 
 
 def every(commands: Mapping[str, Any], cache: Path | None) -> list[ListedSetting]:
-    """Return what is set anywhere, and the shared options; sorted by key.
+    """Return all settings, and the shared options, sorted by key.
 
     Raises:
         InvalidInput: The configuration file is malformed or has an unknown key.
@@ -86,7 +86,7 @@ def option_of(commands: Mapping[str, Any], key: str) -> Any:
 
 
 def typed(context: Any, param: Any, values: Sequence[str]) -> str | bool | list[str]:
-    """Check the values of an option, and return what the configuration file has for them.
+    """Check the values of an option, and return their form in the configuration file.
 
     Raises:
         InvalidInput: A value is invalid, or there are several of an option with one.

@@ -55,7 +55,7 @@ class Condition(StrEnum):
 
 
 class LayerFault(NamedTuple):
-    """What was wrong with a layer of an image that was unpacked: a condition, and a sentence."""
+    """Fault of an unpacked layer of an image: a condition, and a sentence."""
 
     condition: Condition
     why: str

@@ -2,7 +2,7 @@
 
 The file ``.cachedb/cachedb.toml`` comes with the layout, which may be another user's. It is read
 if it belongs to this user or to root and no other user can write it, and it has no effect on
-registries, credentials, or what is deleted.
+registries, credentials, or removals.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def read(layout: Layout) -> dict[str, Any]:
 
 
 def content_to_change(layout: Layout) -> str:
-    """Return the text of the file, so that a changed one can replace it.
+    """Return the text of the file, for a caller that replaces it.
 
     Raises:
         Refused: The file is not trusted.
-        InvalidInput: It is not UTF-8.
+        InvalidInput: The file is not UTF-8.
     """
     if not layout.is_own_trusted(CONFIGURATION):
         raise Refused(f"refusing to change {_IGNORED}", hint=f"chmod go-w {PATH}")

@@ -1,6 +1,6 @@
-"""Content graph of a whole cache in memory: what each blob owns, and the bytes of its file.
+"""Content graph of a whole cache in memory: the children of each blob, and the bytes of its file.
 
-Questions about every image at once walk it much faster than SQL does, which would store a row for
+Measurements of every image at once walk it much faster than SQL does, which would store a row for
 each pair of image and blob. It takes some 110 bytes for a blob, and 8 for an edge and for each
 pair of owner and blob: ids are kept in arrays, which hold no Python objects.
 """
@@ -33,9 +33,9 @@ class OwnershipGraph:
         }
 
     def content(self, roots: Iterable[int]) -> set[int]:
-        """Return everything that some blobs contain, themselves included; cycles end.
+        """Return the content of some blobs, themselves included; cycles terminate.
 
-        Costs in proportion to what they contain.
+        Costs time in proportion to their content.
         """
         found = set(roots)
         level: Collection[int] = found & self.children.keys()
@@ -46,22 +46,22 @@ class OwnershipGraph:
         return found
 
     def size(self, blobs: Iterable[int]) -> int:
-        """Return how many bytes the files of some blobs take together."""
+        """Return the bytes of the files of some blobs together."""
         return sum(map(self.sizes.__getitem__, blobs))
 
 
 class Sharing:
-    """Content of several owners, and which of it belongs to one owner alone.
+    """Content of several owners, shared and exclusive.
 
-    An owner is whatever holds blobs: an image, or all images of a repository.
+    An owner is a set of blobs: an image, or all images of a repository.
     """
 
     def __init__(self, graph: OwnershipGraph, owners: Iterable[Iterable[int]]) -> None:
         self.graph = graph
         self.contents: list[array[int]] = []
-        """What each owner holds, in the order of the owners."""
+        """The blobs of each owner, in the order of the owners."""
         self.shared: set[int] = set()
-        """What several owners hold."""
+        """The blobs of several owners."""
         held: set[int] = set()
         for roots in owners:
             content = graph.content(roots)
@@ -83,7 +83,7 @@ class Sharing:
         return set().union(*self.contents)
 
     def measured(self) -> list[tuple[int, int]]:
-        """Return for each owner the bytes that it holds, and those of them that it alone holds."""
+        """Return total and exclusive bytes of each owner."""
         size = self.graph.size
         return [(size(content), size(set(content) - self.shared)) for content in self.contents]
 

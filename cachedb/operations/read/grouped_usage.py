@@ -32,8 +32,8 @@ class GroupKey(StrEnum):
 class GroupUsage(SetUsage):
     """Disk usage of the images of a group; `exclusive` is content of no other group.
 
-    `group` is None for what belongs to no group: names that are no references, and manifests
-    without a platform. An image of several platforms counts for each.
+    `group` is None for names that are not references, and for manifests without a platform. An
+    image of several platforms counts for each.
     """
 
     group: str | None

@@ -1,4 +1,4 @@
-"""Inspection of one image: its names, its size, and how each of its platforms is run."""
+"""Inspection of one image: its names, its size, and the run configuration of each platform."""
 
 from __future__ import annotations
 

@@ -29,13 +29,13 @@ class Health(StrEnum):
 
     COMPLETE = "complete"
     PARTIAL = "partial"
-    """Some platforms were not pulled; those that were are whole."""
+    """Some platforms were not pulled; the others are complete."""
     BROKEN = "broken"
-    """Something that it needs is missing or corrupt."""
+    """A required blob is missing or corrupt."""
 
 
 class ManifestEntry(Record):
-    """A manifest that an image leads to, with what its descriptor and its config say."""
+    """A manifest of an image, with the platforms of its descriptor and its config."""
 
     blob_id: int
     digest: Digest
@@ -52,7 +52,7 @@ class ManifestEntry(Record):
 
 
 class Listing(Record):
-    """One image; `size` is the bytes on disk of all that it contains.
+    """One image; `size` is the bytes on disk of its content.
 
     `digests` are several if it is one manifest a platform under one name.
     """
@@ -115,7 +115,7 @@ def list_images(connection: Connection, only: Sequence[int] | None = None) -> li
 
 
 def _size(connection: Connection, image: ResolvedImage, sizes: Mapping[int, int]) -> int:
-    """Return the bytes of an image; what its documents share counts once."""
+    """Return the bytes of an image; blobs that its documents share count once."""
     targets = [root.blob_id for root in image.roots]
     if len(targets) == 1:
         return sizes.get(targets[0], 0)
@@ -145,7 +145,7 @@ def manifests_below(
 def _leaves(
     root: ManifestEntry, listed: dict[int, list[ManifestEntry]]
 ) -> Iterable[ManifestEntry]:
-    """Yield what is not an index, depth first; an index that contains itself is entered once."""
+    """Yield the manifests below an index, depth first; an index is entered once."""
     seen = {root.blob_id}
     stack = [root]
     while stack:

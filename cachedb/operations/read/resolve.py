@@ -53,18 +53,18 @@ class Root(Record):
     """Whether it is a signature, an attestation or an SBOM of the image of its name."""
     is_pinned: bool = False
     declared_id: int | None = None
-    """The id of the platform that its entry gives it."""
+    """The id of the platform that its entry declares."""
     configured_id: int | None = None
     """The id of the platform that its config names."""
 
     @property
     def choice(self) -> str:
-        """The text that stands for it alone: ``name@digest``, or the digest without a name."""
+        """The text that resolves to it alone: ``name@digest``, or the digest without a name."""
         return str(self.digest) if self.name is None else f"{self.name}@{self.digest}"
 
 
 class ResolvedImage(Record):
-    """Image that a name or a digest stands for: one document, or one manifest a platform.
+    """Image that a name or a digest resolves to: one document, or one manifest a platform.
 
     Some tools write the manifests of an image under one name, each for a platform of its own,
     and no index (docs/reference/names.md). `roots` are its documents in the order of index.json,
@@ -109,10 +109,10 @@ def find(connection: Connection, text: str) -> Root:
 def find_image(connection: Connection, text: str) -> ResolvedImage:
     """Resolve a name, in any of its forms, or a digest to its image.
 
-    A name is taken as it stands in index.json first, then as a reference: with docker.io,
-    library/ and latest where they are left out, and without the tag, as linuxkit stores some.
-    A short name stands for the only name that ends with its parts. A digest, or the beginning of
-    one, may be that of any blob. The image wins the name over what is attached to it.
+    A name is looked up unchanged in index.json first, then as a reference: with docker.io,
+    library/ and latest where they are omitted, and without the tag, as linuxkit stores some. A
+    short name resolves to the only name that ends with its parts. A digest, or the beginning of
+    one, may be that of any blob. The image has precedence over entries attached to it.
 
     Raises:
         AmbiguousName: Several images have that name, and are not the platforms of one.
@@ -205,7 +205,7 @@ def find_roots(connection: Connection, text: str) -> list[Root]:
 
 
 def find_all(connection: Connection, text: str) -> list[Root]:
-    """Return every root that a text resolves to: a name of two entries gives two.
+    """Return every root that a text resolves to: two for a name of two entries.
 
     Raises:
         RefNotFound: No image has that name.
@@ -261,7 +261,7 @@ def completed(connection: Connection, ids: Sequence[int]) -> list[Root]:
 
 
 def unnamed_within(connection: Connection, ids: Collection[int]) -> list[Root]:
-    """Return the refs without a name that keep part of what the refs of these ids contain."""
+    """Return the refs without a name that reach part of the content of the refs of these ids."""
     return _refs(connection, refs.UNNAMED_WITHIN, ids=many(ids))
 
 
@@ -291,10 +291,10 @@ def _by_name(connection: Connection, text: str) -> list[Root]:
     tag = wanted.with_default_tag().tag
     found = _refs(connection, refs.OF_TAG, tag=tag, **repository)
     if not found and tag == "latest":
-        # linuxkit takes the port of a registry for a tag, and stores the name without one.
+        # linuxkit parses the port of a registry as a tag, and stores the name without a tag.
         untagged = _refs(connection, refs.OF_TAG, tag=None, **repository)
         found = [root for root in untagged if "@" not in (root.name or "")]
-    # Its older versions put docker.io before everything that has two parts.
+    # Its older versions prefix every name of two parts with docker.io.
     older = many([f"docker.io/{text}", f"docker.io/{text}:{tag}"])
     return found or _refs(connection, refs.OF_NAMES, names=older)
 
@@ -311,9 +311,9 @@ def _by_short_name(connection: Connection, text: str) -> list[Root]:
 
 
 def _by_whole_digest(connection: Connection, text: str, digest: Digest) -> list[Root]:
-    """Find ``[name@]digest``: the digest decides, and the entry with the nearest name is taken.
+    """Find ``[name@]digest``: the digest decides, and the entry with the nearest name is chosen.
 
-    No entry is found by a name that looks like a digest: a digest is content.
+    A name that looks like a digest finds no entry, because a digest addresses content.
     """
     name = text.rpartition("@")[0]
     named = _refs(connection, refs.OF_DIGESTS, low=digest, high=digest)
@@ -325,7 +325,7 @@ def _by_whole_digest(connection: Connection, text: str, digest: Digest) -> list[
 
 
 def _distance(root: Root, text: str) -> int:
-    """Return how far the name of a root is from one that is wanted; 0 if it is the same."""
+    """Return the distance of the name of a root from the wanted one; 0 if equal."""
     if not text or root.name == text:
         return 0
     try:
@@ -351,7 +351,7 @@ def _by_prefix(connection: Connection, text: str) -> list[Root]:
     if matched is None:
         return []
     low = f"sha256:{matched[1] or matched[2]}"
-    high = f"{low}g"  # comes after every digit
+    high = f"{low}g"  # sorts after every digit
     found = {root.blob_id: root for root in _refs(connection, refs.OF_DIGESTS, low=low, high=high)}
     unnamed = _blobs(connection, low=low, high=high)
     return [*found.values(), *(root for root in unnamed if root.blob_id not in found)]

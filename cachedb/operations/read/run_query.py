@@ -136,7 +136,7 @@ def reads_packages(query: Query, now: datetime | None = None) -> bool:
 
 
 def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
-    """Count refs that a query of files cannot see; None for a query of anything else.
+    """Count refs without indexed files for a query of files; None for any other query.
 
     Raises:
         QueryError: The query is not valid.
@@ -156,7 +156,7 @@ def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
 
 
 def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
-    """Explain a query and measure what each of its sets costs.
+    """Explain a query and measure the cost of each of its sets.
 
     Raises:
         LimitExceeded: The sets take longer than the limit `query seconds`.
@@ -172,7 +172,7 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
 
 
 def _reading(catalog: Catalog, checked: CheckedQuery) -> AbstractContextManager[Connection]:
-    """Open a transaction in which a query finds all that it reads."""
+    """Open a transaction for a query, with the index of files if the query reads it."""
     return catalog.reading_files() if checked.reads_files else catalog.reading()
 
 

@@ -1,7 +1,7 @@
 """Saved queries in the configuration file of a cache.
 
-The file is ``.cachedb/cachedb.toml``, with a table ``[queries]``. It may be edited by hand: what
-else is in it, comments as well, is left as it stands.
+The file is ``.cachedb/cachedb.toml``, with a table ``[queries]``. Users may edit it: all other
+lines, comments included, stay unchanged.
 """
 
 from __future__ import annotations
@@ -71,28 +71,28 @@ def list_saved(layout: Layout) -> tuple[SavedQuery, ...]:
 
 
 def save(layout: Layout, name: str, text: str, doc: str | None = None) -> None:
-    """Save a query under a name, which it takes over.
+    """Save a query under a name; an older query of that name is replaced.
 
     Raises:
-        QueryError: The name is none, the query does not hold, or leads back to itself.
-        InvalidInput: `doc` does not print; or the file cannot be read, or cannot be changed
-            without losing something.
+        QueryError: The name or the query is invalid, or the query refers to itself. InvalidInput:
+        `doc` does not print; or the file cannot be read, or cannot be changed without losing other
+        content.
     """
     content = cache_configuration.content_to_change(layout)
     document = cache_configuration.parse(content)
     texts = {key: each for key, (each, _) in _entries(document).items()}
     macros.add(texts, name, text, now=datetime.now(UTC))
     if doc is not None and not doc.isprintable():
-        raise InvalidInput("what a query is for is one line of text that can be printed")
+        raise InvalidInput("the description of a query is one line of printable text")
     entry = text if doc is None else {"query": text, "doc": doc}
     _change(layout, content, document, name, entry)
 
 
 def forget(layout: Layout, name: str) -> None:
-    """Forget a saved query.
+    """Remove a saved query.
 
     Raises:
-        QueryError: There is none of that name, or another saved query uses it.
+        QueryError: No saved query has that name, or another one uses it.
         InvalidInput: The file cannot be read, or not be changed without losing something.
     """
     content = cache_configuration.content_to_change(layout)
@@ -102,7 +102,7 @@ def forget(layout: Layout, name: str) -> None:
 
 
 def _entries(document: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
-    """Return text and purpose of each: an entry is a text, or a table of the two."""
+    """Return text and description of each: an entry is a text, or a table of the two."""
     found = document.get(_TABLE, {})
     if not isinstance(found, dict):
         raise InvalidInput(f"{_PATH}: {_TABLE} has to be a table")
@@ -129,11 +129,11 @@ def _change(
     name: str,
     entry: str | dict[str, str] | None,
 ) -> None:
-    """Write one entry, or take it out, and leave every other line as it is."""
+    """Write or remove one entry, and leave every other line unchanged."""
     changed = _with_line(content, name, entry)
     entries = {**document.get(_TABLE, {}), name: entry}
     wanted = {key: each for key, each in entries.items() if each is not None}
-    # A text that goes over several lines, or a table of its own, is not what the line says.
+    # A text of several lines, or a separate table, cannot be replaced by one line.
     try:
         is_as_wanted = tomllib.loads(changed) == {**document, _TABLE: wanted}
     except tomllib.TOMLDecodeError:

@@ -1,4 +1,4 @@
-"""SBOMs of an image: the documents as they stand, and the packages that they name."""
+"""SBOMs of an image: the documents byte for byte, and the packages that they name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Sbom(Record, uncompared=("content",)):
-    """An SBOM: what it describes, and its text as it stands: JSON, XML or tag-value.
+    """An SBOM: the manifest that it describes, and its text, unchanged: JSON, XML or tag-value.
 
     `document` is the blob that it is, or is in; `predicate_type` is that of the statement that
     it was in, '' if it was in none. An SBOM of a whole index has no platform.
@@ -51,7 +51,7 @@ class Sbom(Record, uncompared=("content",)):
 
 
 class ListedPackage(Record):
-    """A package that some SBOM says is in a manifest."""
+    """A package that an SBOM names in a manifest."""
 
     platform: Platform | None
     described: Digest
@@ -105,7 +105,7 @@ def sboms(
 
     Raises:
         PlatformNotFound: The index has nothing for the platform.
-        InvalidManifest: A document is broken.
+        InvalidManifest: A document is malformed.
         BlobNotFound: A document has been removed meanwhile.
     """
     described = _described(connection, image, platform)
@@ -163,7 +163,7 @@ def list_packages(
 
 
 def coverage(connection: Connection) -> SbomCoverage:
-    """Count refs without packages and unreadable SBOMs; costs a walk up from what has packages."""
+    """Count refs without packages, and unreadable SBOMs; costs a walk up from packages."""
     (row,) = connection.rows(statements.COVERAGE)
     return SbomCoverage(refs=row.refs, without=row.without, unreadable=row.unreadable)
 
@@ -171,7 +171,7 @@ def coverage(connection: Connection) -> SbomCoverage:
 def _described(
     connection: Connection, image: ResolvedImage, platform: Platform | None
 ) -> dict[int, _Described]:
-    """Return what of an image SBOMs may describe: the manifests listed first, in their order."""
+    """Return the blobs of an image that SBOMs may describe: listed manifests first, in order."""
     below = manifests_below(connection, image.roots)
     entries = [entry for root in image.roots for entry in below[root.blob_id]]
     listed = {e.blob_id: _Described(digest=e.digest, platform=e.platform) for e in entries}
@@ -188,7 +188,7 @@ def _described(
 def _others(
     connection: Connection, image: ResolvedImage, listed: dict[int, _Described]
 ) -> dict[int, _Described]:
-    """Return the indexes of an image, and its referrers, which may have some of their own."""
+    """Return the indexes of an image and its referrers, which SBOMs may describe too."""
     return {
         row.id: _Described(digest=codecs.digest(row.digest), platform=None)
         for root in image.roots

@@ -20,7 +20,7 @@ def targets(catalog: Catalog, names: Sequence[str], where: Query | None = None) 
     """Return the roots of names, then those that a query selects; all refs if there is neither.
 
     Raises:
-        NotFound: A name or a digest is not there.
+        NotFound: A name or a digest does not exist.
         QueryError: The query does not make sense, or is not about refs.
     """
     found, absent = find_targets(catalog, names, where)
@@ -32,7 +32,7 @@ def targets(catalog: Catalog, names: Sequence[str], where: Query | None = None) 
 def find_targets(
     catalog: Catalog, names: Sequence[str], where: Query | None = None
 ) -> tuple[list[Root], tuple[NotFound, ...]]:
-    """Return targets, and of each name that is not there what `targets` would raise.
+    """Return targets, and the error of each name that does not exist.
 
     Raises:
         AmbiguousName: Several images have one of the names.
@@ -65,7 +65,7 @@ def _refs_of(catalog: Catalog, where: Query) -> Sequence[int]:
 
 
 def selected_names(catalog: Catalog, where: Query) -> list[str]:
-    """Return a text for each image that a query selects, which stands for it alone.
+    """Return a text for each image that a query selects, which resolves to it alone.
 
     Raises:
         QueryError: The query does not make sense, or is not about refs.
@@ -81,7 +81,7 @@ def selected_names(catalog: Catalog, where: Query) -> list[str]:
 
 
 def _is_among(connection: Connection, name: str, selected: Collection[int | None]) -> bool:
-    """Return whether a name stands for one image, all of whose entries are selected."""
+    """Return whether a name resolves to one image, all of whose entries are selected."""
     try:
         image = resolve.find_image(connection, name)
     except NotFound:  # several images, or a name that looks like a digest
@@ -93,7 +93,7 @@ def refuse_other_sorts(query: Query) -> None:
     """Refuse a query that is not about refs.
 
     Raises:
-        QueryError: It is about something else.
+        QueryError: The query is about another sort.
     """
     if query.noun not in {"refs", "images"}:
         from cachedb.query.messages import error_at  # noqa: PLC0415
@@ -121,10 +121,10 @@ def chosen_blobs(catalog: Catalog, where: Query) -> frozenset[int]:
 
 
 def refuse_lists(query: Query) -> None:
-    """Refuse a query that is more than a set.
+    """Refuse a query with clauses.
 
     Raises:
-        QueryError: It sorts, limits, shows or groups.
+        QueryError: The query sorts, limits, shows or groups.
     """
     if query.clauses:
         from cachedb.query.messages import error_at  # noqa: PLC0415

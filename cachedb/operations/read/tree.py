@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class TreeNode(NamedTuple):
     """A blob in the tree of an image; its children are listed in the first of its places only.
 
-    `role` is what the blob is to its parent: manifest, config, layer, or referrer; empty for the
-    root. `size` is in bytes. The root of an image that is one manifest a platform is no blob: it
-    has the kind `image`, no digest, and the manifests as children.
+    `role` is the role of the blob in its parent: manifest, config, layer, or referrer; empty for
+    the root. `size` is in bytes. The root of an image that is one manifest a platform is not a
+    blob: it has the kind `image`, no digest, and the manifests as children.
     """
 
     digest: Digest | None
@@ -38,12 +38,12 @@ class TreeNode(NamedTuple):
 
 
 def tree(connection: Connection, image: ResolvedImage) -> TreeNode:
-    """Return the tree of what an image contains, referrers after the content of their subject.
+    """Return the tree of the content of an image, referrers after the content of their subject.
 
     Costs a few statements for each level of the graph.
 
     Raises:
-        LimitExceeded: It is nested too deeply, or has too many documents.
+        LimitExceeded: The image is nested too deeply, or has too many documents.
     """
     rows = _TreeRows(connection)
     rows.read(image)
@@ -73,7 +73,7 @@ class _Branch(NamedTuple):
 
 
 class _TreeRows:
-    """The rows that a tree is made of, read by a few statements a level."""
+    """The rows of a tree, read by a few statements a level."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -85,7 +85,7 @@ class _TreeRows:
         """Read everything below an image.
 
         Raises:
-            LimitExceeded: It is nested too deeply, or has too many documents.
+            LimitExceeded: The image is nested too deeply, or has too many documents.
         """
         roots = [root.blob_id for root in image.roots]
         self._read_blobs(roots)
@@ -101,7 +101,7 @@ class _TreeRows:
         self._read_branches(level)
         found = {one.child for key in level for one in self.branches.get(key, ())}
         self._read_blobs(found - self.blobs.keys())
-        # Most children are layers and configs, which have none below them.
+        # Most children are layers and configs, which have no children.
         owning = set(self._connection.values(links.OWNERS, parents=many(found)))
         for key in level:
             yield [one.child for one in self.branches.get(key, ()) if one.child in owning]

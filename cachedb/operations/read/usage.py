@@ -1,7 +1,7 @@
-"""Disk usage: what each image takes, what it shares, and what its removal would free.
+"""Disk usage of images: total, shared and exclusive bytes.
 
-Sizes are bytes of files in the layout. They add up: what one image alone holds, plus what several
-hold together, plus what none holds any longer, is what is on disk.
+Sizes are bytes of files in the layout. The sum of exclusive, shared and unreferenced bytes is the
+size of all blobs on disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class SetUsage(Record):
-    """Disk usage of several images; `exclusive` is what removing all of them frees."""
+    """Disk usage of several images; `exclusive` is freed when all of them are removed."""
 
     size: int
     exclusive: int
@@ -45,7 +45,7 @@ class SetUsage(Record):
 class ImageUsage(NamedTuple):
     """Disk usage of a digest, under all of its names, or of an image of one manifest a platform.
 
-    `exclusive` is freed when every one of `names` is removed, and nothing when one stays.
+    `exclusive` is freed when all of `names` are removed, and only then.
     """
 
     digests: tuple[Digest, ...]
@@ -71,14 +71,14 @@ class Usage(Record):
     shared: int
     garbage: int
     trash: int
-    """Blobs that a collection has removed, while they can be restored."""
+    """Removed blobs in the quarantine, which can be restored."""
     temporary: int
     """Partial downloads, and other temporary files of cachedb and of other tools."""
     images: tuple[ImageUsage, ...]
 
     @property
     def total(self) -> int:
-        """All of these together."""
+        """The sum of all parts."""
         return self.exclusive + self.shared + self.garbage + self.trash + self.temporary
 
     def totals(self) -> dict[str, int]:
@@ -164,7 +164,7 @@ def _parts_of_split_images(connection: Connection, rows: Sequence[NameRow]) -> s
 def measure_each(connection: Connection, roots: Sequence[Root]) -> tuple[ImageUsage, ...]:
     """Measure each of some images; the largest come first.
 
-    Costs what measuring the whole cache does if there are several.
+    Several images cost as much as the whole cache.
     """
     wanted = {root.ref_id for root in roots}
     found = [rows for rows in images(connection) if any(row.ref_id in wanted for row in rows)]
@@ -179,7 +179,7 @@ def measure_each(connection: Connection, roots: Sequence[Root]) -> tuple[ImageUs
 
 
 def measure_some(connection: Connection, roots: Sequence[Root]) -> SetUsage:
-    """Measure some images, taken together; one without a name of its own has nothing to lose."""
+    """Measure some images together; one without an entry has no exclusive bytes."""
     targets = {root.blob_id for root in roots}
     own = {root.ref_id for root in roots if root.ref_id is not None}
     return SetUsage(
@@ -189,12 +189,12 @@ def measure_some(connection: Connection, roots: Sequence[Root]) -> SetUsage:
 
 
 def freed_by_removing(connection: Connection, ref_ids: Collection[int]) -> int:
-    """Return how many bytes only these refs, taken together, keep."""
+    """Return the bytes that become unreferenced if these refs are removed."""
     return connection.value(usage.FREED, refs=many(ref_ids)) or 0
 
 
 def live_size(connection: Connection) -> int:
-    """Return how many bytes all refs, taken together, keep."""
+    """Return the bytes of the content of all refs together."""
     return connection.value(usage.REFERENCED) or 0
 
 

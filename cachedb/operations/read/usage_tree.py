@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class UsageBranch(SetUsage):
-    """A registry, a repository in it, or an image in that, with what is below it.
+    """A registry, a repository in it, or an image in that, with its children.
 
-    `names` is empty for names that are no references; only an image may have several. The largest
+    `names` is empty for names that are not references; only an image may have several. The largest
     children come first.
     """
 
@@ -34,8 +34,8 @@ def measure_tree(
 ) -> tuple[UsageBranch, ...]:
     """Measure registries, their repositories, and the images in these, the largest first.
 
-    `only` are the ids of the refs to measure. An image with names in several repositories stands
-    in each.
+    `only` are the ids of the refs to measure. An image with names in several repositories is a
+    child of each.
     """
     found = usage.images(connection)
     sharing = Sharing(

@@ -1,4 +1,4 @@
-"""Paths from refs to a blob: the reasons why it is not garbage."""
+"""Paths from refs to a blob: the reasons why it is referenced."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class Step(Record):
-    """A blob on the way from a ref to what it keeps."""
+    """A blob on a path from a ref to the referenced blob."""
 
     digest: Digest
     kind: Kind
 
 
 class Route(Record):
-    """One way on which a ref keeps a blob: from its target, first, to the blob, last."""
+    """One path by which a ref references a blob: from its target, first, to the blob, last."""
 
     name: str | None
     steps: tuple[Step, ...]
 
 
 def reaching(connection: Connection, digest: Digest) -> tuple[Route, ...]:
-    """Return every ref that keeps a blob, in the order of index.json, with a shortest route.
+    """Return every ref that reaches a blob, in the order of index.json, with a shortest path.
 
     Costs in proportion to the number of ancestors of the blob.
 
@@ -53,7 +53,7 @@ def reaching(connection: Connection, digest: Digest) -> tuple[Route, ...]:
 
 
 def _ways_down(start: int, parents: dict[int, list[int]]) -> dict[int, int | None]:
-    """Return for each ancestor its next step down on a shortest way."""
+    """Return for each ancestor its next step down on a shortest path."""
     down: dict[int, int | None] = {start: None}
     level = [start]
     while level:

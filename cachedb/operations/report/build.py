@@ -51,7 +51,7 @@ def report(layout: Layout, catalog: Catalog, now: datetime | None = None) -> Cac
     """Compile the report on a cache; ages count from `now`.
 
     Raises:
-        LimitExceeded: Looking for signatures takes longer than the limit `query seconds`.
+        LimitExceeded: The query for signatures takes longer than the limit `query seconds`.
     """
     moment = now or datetime.now(UTC)
     effect = outlook.policy_effect(layout, catalog, moment)
@@ -64,10 +64,10 @@ def report(layout: Layout, catalog: Catalog, now: datetime | None = None) -> Cac
 def report_with_layers(
     layout: Layout, catalog: Catalog, now: datetime | None = None
 ) -> tuple[CacheReport, LayerShares]:
-    """Compile the report on a cache, and what a treemap of it needs to know of layers.
+    """Compile the report on a cache, and the layers for a treemap of it.
 
     Raises:
-        LimitExceeded: Looking for signatures takes longer than the limit `query seconds`.
+        LimitExceeded: The query for signatures takes longer than the limit `query seconds`.
     """
     moment = now or datetime.now(UTC)
     effect = outlook.policy_effect(layout, catalog, moment)
@@ -82,7 +82,7 @@ def _unsigned(catalog: Catalog) -> frozenset[int]:
 
 
 class _Survey:
-    """Content of every image, and the sections of the report that are made of it."""
+    """Content of every image, and the sections of the report that are derived from it."""
 
     def __init__(
         self,
@@ -245,7 +245,7 @@ class _Survey:
         )
 
     def _freeable(self, layout: Layout, connection: Connection) -> Freeable:
-        """Return what a collection would free after the grace period, and what it would keep."""
+        """Return the bytes that a collection would free after the grace period, and keep."""
         if sum(self._graph.sizes.values()) == self._sharing.size:
             return Freeable(0, 0, 0, 0, None)
         try:
@@ -256,7 +256,7 @@ class _Survey:
         return Freeable(len(garbage), size, len(kept), kept_size, None)
 
     def _shared_blobs(self, connection: Connection) -> tuple[SharedBlob, ...]:
-        """Return the blobs whose copies would take the most."""
+        """Return the shared blobs that save the most bytes."""
         sizes, holders = self._graph.sizes, self._holders
         saving = sorted(
             self._sharing.shared, key=lambda key: (-sizes[key] * (holders[key] - 1), key)

@@ -29,18 +29,18 @@ _IDENTITY: Final = {
     Sort.LINK: ("parent", "child"),
     Sort.PACKAGE: ("name", "version"),
 }
-"""The columns by which a result of each sort is told from others."""
+"""The columns that identify a result of each sort."""
 
 
 class RuleFinding(Record):
-    """Finding of a rule: the image or blob that it is about, None if it is about their number."""
+    """Finding of a rule: an image or blob, or None if the finding is about their number."""
 
     subject: str | None
     message: str
 
 
 class RuleResult(Record):
-    """A rule, how many results its query has, and what it finds."""
+    """A rule, the number of results of its query, and its findings."""
 
     rule: Rule
     query: Query

@@ -17,7 +17,7 @@ VERSION: Final = 1
 
 
 class Totals(NamedTuple):
-    """Numbers of things, and bytes of all files of the cache by what they belong to."""
+    """Numbers of images, names and blobs, and bytes of all files of the cache by category."""
 
     names: int
     images: int
@@ -32,15 +32,15 @@ class Totals(NamedTuple):
     trash: int
     temporary: int
     saved: int
-    """What images would take more if none shared a blob with another."""
+    """Bytes that images would take additionally if no blob were shared."""
 
 
 class ReportedImage(NamedTuple):
     """An image: one digest under all of its names, or one manifest a platform under one name.
 
     `proportional` is its size where a blob that n images contain counts by its n-th part; the
-    numbers of all images add up to the bytes that images take. `platforms` are present,
-    `absent` are declared and not here.
+    numbers of all images add up to the bytes that images take. `platforms` are present, `absent`
+    are declared and not in the layout.
     """
 
     names: tuple[str | None, ...]
@@ -66,7 +66,7 @@ class ReportedImage(NamedTuple):
 
 
 class ReportedGroup(NamedTuple):
-    """A registry, a repository or a platform; `exclusive` is what no other one holds."""
+    """A registry, a repository or a platform; `exclusive` is content of no other one."""
 
     name: str | None
     images: int
@@ -85,7 +85,7 @@ class ReportedMediaType(NamedTuple):
 
 
 class AgeBand(NamedTuple):
-    """Images that came into the cache in a span of time before the report, proportional sizes."""
+    """Images by the time since they were added to the cache, with proportional sizes."""
 
     age: str
     images: int
@@ -93,7 +93,7 @@ class AgeBand(NamedTuple):
 
 
 class SharingBand(NamedTuple):
-    """Blobs that so many images contain; `saved` is what their copies would take."""
+    """Blobs by the number of images that contain them; `saved` is the size of their copies."""
 
     images: int
     blobs: int
@@ -111,7 +111,7 @@ class SharedBlob(NamedTuple):
 
 
 class ReportedFinding(NamedTuple):
-    """A platform of an image, or an image, that is not as declared."""
+    """A platform of an image, or an image, that differs from its declaration."""
 
     name: str | None
     digest: str
@@ -121,7 +121,7 @@ class ReportedFinding(NamedTuple):
 
 
 class GrowthPoint(NamedTuple):
-    """Images and bytes of them that had come into the cache by the end of a day, cumulated."""
+    """Number and bytes of the images that had been added by the end of a day, cumulated."""
 
     date: str
     images: int
@@ -147,7 +147,7 @@ class PolicyEffect(NamedTuple):
 
 
 class ActivityDay(NamedTuple):
-    """Operations of a day, bytes that pulls and imports brought, and that collections freed."""
+    """Operations of a day, bytes that pulls and imports added, and that collections freed."""
 
     date: str
     operations: int

@@ -24,7 +24,7 @@ _FREEING: Final = frozenset({history.COLLECT, history.CLEAN})
 def policy_effect(layout: Layout, catalog: Catalog, now: datetime) -> PolicyEffect | None:
     """Plan what the policy would remove; None without a policy.
 
-    Costs about two mark phases. A policy that cannot be applied is told as refused.
+    Costs about two mark phases. A policy that cannot be applied is reported as refused.
     """
     try:
         text = policy_file.read(layout)

@@ -1,4 +1,4 @@
-"""Findings of a report: what is broken, incomplete or mismatched, as `validate` tells it."""
+"""Findings of a report: broken, incomplete and mismatched platforms, as in `validate`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def findings(
     connection: Connection, images: Iterable[tuple[Sequence[NameRow], Sequence[int]]]
 ) -> tuple[ReportedFinding, ...]:
-    """Validate the images that contain something faulty; `images` are refs and content.
+    """Validate the images that contain a faulty blob; `images` are refs and content.
 
     Costs in proportion to these images, after a few statements over all blobs.
     """

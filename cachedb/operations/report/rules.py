@@ -43,7 +43,7 @@ class Expectation(Record):
     most: int | None
 
     def is_met(self, count: int) -> bool:
-        """Return whether so many results are as expected."""
+        """Return whether a number of results meets the expectation."""
         return self.least <= count and (self.most is None or count <= self.most)
 
 
@@ -52,7 +52,7 @@ SOME: Final = Expectation(text="some", least=1, most=None)
 
 
 class Rule(Record):
-    """A query, what is expected of its results, and how a finding is told.
+    """A query, the expected number of its results, and the message of a finding.
 
     The fields of `message` are columns of the query where no result is expected, one finding a
     result; else `count` alone, and there is one finding.
@@ -99,7 +99,7 @@ def parse(content: bytes, path: str) -> RuleFile:
     """Parse a rule file.
 
     Raises:
-        InvalidInput: It is not TOML in UTF-8, of another version, or a rule is not valid.
+        InvalidInput: The text is not TOML in UTF-8, of another version, or a rule is not valid.
     """
     try:
         document = tomllib.loads(content.decode())
@@ -118,7 +118,7 @@ def parse(content: bytes, path: str) -> RuleFile:
 
 
 def example() -> str:
-    """Return the rule file that comes with cachedb, to start from."""
+    """Return the example rule file that is part of cachedb."""
     return Path(__file__).with_name("example_rules.toml").read_text(encoding="utf-8")
 
 

@@ -28,7 +28,7 @@ _HOLDERS: Final = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 def ages(images: Iterable[ReportedImage], now: datetime) -> tuple[AgeBand, ...]:
-    """Count images by how long ago they came into the cache; bands without images as well."""
+    """Count images by the time since they were added to the cache; include empty bands."""
     found: dict[str, list[int]] = {band: [0, 0] for band, _ in (*_SPANS, (_OLDER, 0))}
     limits = [
         (band, (now - timedelta(days=days)).isoformat().replace("+00:00", "Z"))
@@ -43,10 +43,10 @@ def ages(images: Iterable[ReportedImage], now: datetime) -> tuple[AgeBand, ...]:
 
 
 def growth(images: Sequence[ReportedImage], sharing: Sharing) -> tuple[GrowthPoint, ...]:
-    """Cumulate images and their bytes by the day on which they came into the cache.
+    """Cumulate images and their bytes by the day on which they were added to the cache.
 
-    `images` are the owners of `sharing`. A blob counts for the first image that contains it. What
-    has been removed is not known.
+    `images` are the owners of `sharing`. A blob counts for the first image that contains it.
+    Removed images are unknown.
     """
     order = sorted(range(len(images)), key=lambda at: images[at].added)
     missing = set(sharing.shared)
@@ -61,9 +61,9 @@ def growth(images: Sequence[ReportedImage], sharing: Sharing) -> tuple[GrowthPoi
 
 
 def sharing_bands(sharing: Sharing, holders: Mapping[int, int]) -> tuple[SharingBand, ...]:
-    """Count blobs by how many images contain them; `images` is the least number of a band.
+    """Count blobs by the number of images that contain them; `images` is the least of a band.
 
-    `holders` is how many images contain each shared blob.
+    `holders` is the number of images that contain each shared blob.
     """
     sizes = sharing.graph.sizes
     blobs: Counter[int] = Counter()

@@ -37,7 +37,7 @@ PULL, IMPORT, EXPORT, PUSH, COPY = "pull", "import", "export", "push", "copy"
 USE, REMOVE, COLLECT, PRUNE, CLEAN = "use", "rm", "gc", "prune", "clean"
 PIN_NAMES, UNPIN_NAMES = "pin", "unpin"
 TAG, UNTAG = "tag", "untag"
-_STATE, _PINS = "state", "pins"  # what a rewritten journal begins with
+_STATE, _PINS = "state", "pins"  # the first record of a rewritten journal
 
 LISTED: Final = frozenset({
     PULL, IMPORT, EXPORT, PUSH, COPY, REMOVE, COLLECT, PRUNE, CLEAN, PIN_NAMES, UNPIN_NAMES,
@@ -53,9 +53,9 @@ _LAST: Final = 253_402_300_799_000_000  # the end of the year 9999, in microseco
 
 
 class Event(Record):
-    """An operation on a cache; `size` is the bytes it moved or freed, None if it moves none.
+    """An operation on a cache; `size` is its transferred or freed bytes, None if it has none.
 
-    `more` counts the names that an old event had beyond those listed.
+    `more` counts the names of an old event that are not listed.
     """
 
     operation: str
@@ -70,7 +70,7 @@ class EventFilter(Record):
     """Operations to list: of some kinds, on some names, since a time; empty means any.
 
     A name is one as it was recorded, a repository, a short name (`nginx`, `team/nginx:1.25`), or
-    the beginning of a digest. It need not be in the cache any more.
+    the beginning of a digest. The name need not exist any longer.
     """
 
     operations: frozenset[str] = frozenset()
@@ -78,7 +78,7 @@ class EventFilter(Record):
     since: datetime | None = None
 
     def check(self) -> None:
-        """Refuse operations that are never listed.
+        """Refuse unknown operations.
 
         Raises:
             InvalidInput: There is no such operation.
@@ -89,7 +89,7 @@ class EventFilter(Record):
             raise InvalidInput(f"unknown operation {unknown!r}", hint=f"one of {known}")
 
     def matches(self, event: Event) -> bool:
-        """Return whether an operation is one of those."""
+        """Return whether an operation matches the filter."""
         return (
             (not self.operations or event.operation in self.operations)
             and (self.since is None or event.at >= self.since)
@@ -115,7 +115,7 @@ def record(
     digests: Iterable[str] = (),
     size: int | None = None,
 ) -> None:
-    """Append an operation to the journal; do nothing where it cannot be written.
+    """Append an operation to the journal; do nothing if it cannot be written.
 
     `digests` are those of images without a name. Costs one write and no fsync. Not to be called
     inside a transaction of the catalog.
@@ -170,7 +170,7 @@ def bring_up_to_date(layout: Layout, catalog: Catalog) -> None:
 def catch_up(layout: Layout, connection: Connection) -> None:
     """Enter new records of the journal inside a write transaction of the caller.
 
-    Names and digests that have no ref are passed over. A journal that has grown is rewritten.
+    Names and digests without a ref are skipped. A journal that has grown is rewritten.
     """
     recorded = Position.parse(state.read(connection, JOURNAL))
     tail = layout.read_journal(recorded)
@@ -227,7 +227,7 @@ def _event(entry: Mapping[str, Any]) -> Event | None:
 
 
 class _Folded:
-    """State that records of a journal amount to: pins, and the last times of names."""
+    """State derived from the records of a journal: pins, and the last times of names."""
 
     def __init__(self, pinned: Collection[str]) -> None:
         self.pins = set(pinned)
@@ -244,7 +244,7 @@ class _Folded:
         return found
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Add one record; a field of another type than ours is passed over."""
+        """Add one record; skip fields of an unexpected type."""
         operation, names = entry["op"], _texts(entry, "names")
         keys = {*names, *_texts(entry, "digests")}
         if operation == PIN_NAMES:

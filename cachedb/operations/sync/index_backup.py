@@ -1,7 +1,7 @@
 """Copy of index.json in the catalog, from which a torn file can be restored.
 
-It is written in the transaction that derives the refs, so it is as old as the last command that
-saw the file change, and never incomplete.
+It is written in the transaction that derives the refs, so it has the state of the last command
+that detected a change, and is never incomplete.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def open_catalog(layout: Layout, url: str | None = None) -> Opened:
     """Open the catalog, reconcile it, and undo an interrupted collection.
 
     It is in the server of a URL, else in a file. On a read-only layout and on a full disk it is
-    made in memory when the one on disk is not up to date.
+    created in memory if the one on disk is not up to date.
 
     Raises:
         SchemaTooNew: A newer cachedb has written it.
@@ -84,10 +84,10 @@ def server_catalogs() -> ModuleType:
 def make_room(layout: Layout) -> Catalog:
     """Delete leftovers of failed operations, and open the catalog on the full disk.
 
-    Only that one has the leases of running operations.
+    Only the catalog on disk has the leases of running operations.
 
     Raises:
-        StorageFailed: There still is no room.
+        StorageFailed: The disk is still full.
     """
     from cachedb.operations.sync import reconcile, recover  # noqa: PLC0415
 
@@ -111,9 +111,9 @@ def _open_to_read(layout: Layout) -> Catalog:
 
 
 def _open_personal(layout: Layout) -> Catalog | None:
-    """Reconcile the catalog that this user keeps of a read-only layout; None without one.
+    """Reconcile the personal catalog of a read-only layout; return None without one.
 
-    Reading a layout of 10 000 images anew takes seconds, which each command would wait for.
+    Without it, each command would read the whole layout: seconds for 10 000 images.
     """
     from cachedb.operations.sync import personal_catalog, reconcile  # noqa: PLC0415
 
@@ -137,7 +137,7 @@ def _open_to_write(layout: Layout) -> Catalog:
     try:
         return Catalog.open(path)
     except CatalogMismatch:
-        # Everything in it can be derived again; the damaged file is kept for inspection.
+        # Every row can be derived again; the damaged file is kept for inspection.
         layout.set_aside(CATALOG)
         return Catalog.open(path)
 
@@ -161,7 +161,7 @@ def _reconcile(layout: Layout, catalog: Catalog) -> bool:
 
 
 def _read_journal(layout: Layout, catalog: Catalog) -> None:
-    """Enter new uses and pins; those that cannot be read or written wait for the next command."""
+    """Enter new uses and pins; on an error, the next command enters them."""
     with suppress(CacheError):
         with catalog.reading() as connection:
             behind = is_behind(layout, connection)

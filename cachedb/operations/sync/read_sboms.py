@@ -39,19 +39,19 @@ _DOCUMENTS = 500
 
 
 class UnreadableSbom(Record):
-    """An SBOM of which nothing, or not every element, can be read."""
+    """An SBOM that cannot be read, or only in part."""
 
     digest: Digest
     media_type: str
     why: str
     packages: int = 0
-    """How many packages were read all the same."""
+    """Number of packages that were read."""
 
 
 def read_new(layout: Layout, catalog: Catalog) -> None:
     """Read the documents that have not been read.
 
-    The catalog keeps the reason why one cannot be read; it is read again when its file changes.
+    The catalog records the reason why a document cannot be read; a changed file is read again.
     """
     with catalog.reading() as connection:
         waiting = sboms.unread(connection)
@@ -86,7 +86,7 @@ def unreadable_sboms(connection: Connection) -> tuple[UnreadableSbom, ...]:
 
 
 def _read(layout: Layout, document: Unread) -> SbomReading | None:
-    """Read a document; None if it cannot be opened now, so that it is tried again later."""
+    """Read a document; return None if it cannot be opened now, so that the next call reads it."""
     listed = PackedPackages()
     skipped: list[SkippedElement] = []
     count = 0
@@ -110,7 +110,7 @@ def _read(layout: Layout, document: Unread) -> SbomReading | None:
 
 
 def _told(count: int, skipped: list[SkippedElement]) -> str | None:
-    """Format how many elements cannot be read, and the first of them."""
+    """Format the number of unreadable elements, and the first of them."""
     if not skipped:
         return None
     elements = "1 element" if count == 1 else f"{count} elements"

@@ -59,11 +59,11 @@ if TYPE_CHECKING:
     from cachedb.oci.digest import Digest
     from cachedb.oci.graph import AnyDocument
 
-# A batch is derived in memory and written then: so many rows take 20 MB.
+# Rows of a batch, which is derived in memory and then written: 20 MB.
 _NAMES_AT_ONCE = 500
 _FILES_AT_ONCE = 4_000
-# Claims about a document can change while documents are read, and then it is read anew. Two
-# documents that contradict each other could go on for ever.
+# Claims about a document can change while documents are read, and then it is read again. Two
+# contradictory documents would cause an endless loop.
 _MOST_READINGS = 4
 
 
@@ -111,7 +111,7 @@ def reconcile(layout: Layout, catalog: Catalog) -> ReconcileReport:
 
 def reconcile_within(layout: Layout, connection: Connection) -> ReconcileReport:
     """Reconcile inside a write transaction of the caller."""
-    # Taken before anything is read: what changes meanwhile is seen by the next one.
+    # Taken before the first read, so that the next reconciliation detects a concurrent change.
     current = layout.fingerprint()
     recorded = _recorded(connection)
     if current.proves_unchanged(recorded):
@@ -162,7 +162,7 @@ class _Reconciliation:
         self._derived: set[int] = set()
         """The ids of the rows derived in this batch."""
         self._near: set[int] = set()
-        """The ids of blobs that may have to do with SBOMs."""
+        """The ids of blobs that may be, hold or describe SBOMs."""
         self._subjects: Collection[str] = ()
         """The digests to which entries of index.json attach SBOMs or signatures."""
         self._is_racy: bool | None = None
@@ -174,7 +174,8 @@ class _Reconciliation:
         """Compare every file of the blob store with its row."""
         horizon = racy_since()
         files = self._layout.blobs.stamps()
-        # A file this young may still be written to, which changes no time of its directory.
+        # Another tool may still write to a file this young, which changes no time of its
+        # directory.
         self._is_racy = any(touched >= horizon for _, touched in files.values())
         self._note(files, self._working_set.known_files())
 
@@ -197,7 +198,7 @@ class _Reconciliation:
         self._moved = (self._moved | dropped.reached).difference(dropped.ids)
 
     def finish(self, index: IndexJson, current: Fingerprint) -> ReconcileReport:
-        """Index the names, derive the rows of everything that changed, record the fingerprint."""
+        """Index the names, derive the rows of all changed blobs, record the fingerprint."""
         entries = [
             NamedEntry(text=entry.text, name=entry.ref.name, descriptor=entry.ref.descriptor)
             for entry in index.entries
@@ -244,14 +245,14 @@ class _Reconciliation:
         return {row.id for row in rows if row is not None and row.digest in digests}
 
     def _remember_users(self, *, is_changed: bool) -> None:
-        """Enter the pins and times of the journal; one that cannot be read changes nothing."""
+        """Enter the pins and times of the journal; ignore an unreadable journal."""
         with suppress(CacheError):
             history.catch_up(self._layout, self._working_set.connection)
         if is_changed:
             self._working_set.connection.write(user_state.MARK_PINNED)
 
     def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
-        """Compare `files` with the `known` ones; what is new is left to arrive, batch by batch."""
+        """Compare `files` with the `known` ones; new files become pending, batch by batch."""
         removed = known.keys() - files.keys()
         changed = {key for key in files.keys() & known.keys() if files[key] != known[key]}
         self._counts.update(removed=len(removed), changed=len(changed))
@@ -273,10 +274,9 @@ class _Reconciliation:
         working_set.arrivals = files
 
     def _derive_all(self, named: set[int]) -> None:
-        """Derive the rows of everything that changed, in batches that are written each.
+        """Derive the rows of all changed blobs, in batches; write each batch.
 
-        First what refs reach: a file that is reached by then is not an orphan, whose content
-        would have to be read.
+        Reachable blobs first: other files are orphans, whose content has to be read.
         """
         orphans: set[int] = set()
         arrived = self._working_set.take_arrived()
@@ -295,7 +295,7 @@ class _Reconciliation:
             self._write()
 
     def _settle(self, ids: set[int]) -> set[int]:
-        """Derive some rows and all that they reach, and write them; return the orphans' ids."""
+        """Derive some rows and those that they reach, and write them; return the orphans' ids."""
         working_set = self._working_set
         orphans = self._derive(ids)
         while arrived := working_set.take_arrived():
@@ -321,7 +321,7 @@ class _Reconciliation:
         return len(self._working_set.arrivals) + len(self._moved)
 
     def _derive(self, pending: set[int]) -> set[int]:
-        """Derive rows, read documents, and continue with what those reach.
+        """Derive rows, read documents, and continue with their children.
 
         Returns the ids of blobs that no descriptor points at yet, whose content was not read.
         """
@@ -380,7 +380,7 @@ class _Reconciliation:
             if row.kind in DOCUMENTS:
                 row.state = State.CORRUPT
         except BlobNotFound:
-            row.parsed = Reading.NO  # removed meanwhile: the next reconciliation sees it
+            row.parsed = Reading.NO  # removed meanwhile: the next reconciliation detects it
         return None
 
     def _check_sizes(self) -> None:
@@ -403,7 +403,7 @@ class _Reconciliation:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Pause Python's cyclic collector, which looks at every row of a batch again and again.
+    """Pause Python's cyclic collector, which would scan every row of a batch repeatedly.
 
     A batch breaks its own cycles when it is written.
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def undo_killed_sweeps(layout: Layout) -> None:
-    """Restore the blobs that a killed collection had quarantined; a running one is left alone."""
+    """Restore the blobs that a killed collection had quarantined, unless one is running."""
     with layout.quarantine() as quarantine:
         if not quarantine.runs():
             return
@@ -48,9 +48,9 @@ def restore_run(quarantine: Quarantine, run: str) -> None:
 
 
 def restore_needed(layout: Layout, catalog: Catalog) -> None:
-    """Restore quarantined blobs that a name needs by now; the catalog is up to date.
+    """Restore quarantined blobs that a name references again; the catalog is up to date.
 
-    Costs one listing of an empty directory when nothing is in quarantine.
+    Costs one listing of an empty directory if the quarantine is empty.
     """
     with layout.quarantine() as quarantine:
         removed = {digest for run in quarantine.finished() for digest in quarantine.blobs(run)}
@@ -61,7 +61,7 @@ def restore_needed(layout: Layout, catalog: Catalog) -> None:
 
 
 def restore_needed_locked(layout: Layout, catalog: Catalog) -> None:
-    """Restore what refs need, and what a restored document needs in turn."""
+    """Restore the blobs that refs need, and those that restored documents need."""
     with layout.quarantine() as quarantine:
         runs = quarantine.finished()
         while runs:

@@ -1,4 +1,4 @@
-"""Catalog of a layout in a server: which schema is its own, opened and reconciled.
+"""Catalog of a layout in a server: its schema, opened and reconciled.
 
 The layout keeps an identifier in its private folder, which names the schema unless the URL does.
 The catalog records the identifier together with the inode of its file: a copy of the layout has

@@ -1,4 +1,4 @@
-"""Attachments of an image: what cosign 2 attached by tag, and cosign and hauler saved by kind."""
+"""Attachments of an image by name: by tag, as cosign 2, or by kind, as cosign and hauler save."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Attachment(NamedTuple):
 def attachments_of(
     connection: Connection, name: str | None, root: Digest, documents: Iterable[Digest]
 ) -> list[Attachment]:
-    """Find what entries of index.json attach to an image, each tag once.
+    """Find the attachments of an image among the entries of index.json, each tag once.
 
-    `name` and `root` are those of the image, `documents` the digests of all that it consists of.
+    `name` and `root` are those of the image, `documents` the digests of all of its documents.
     A tag of the repository of `name` has precedence; one that only other repositories have counts
     if it is the same manifest in all of them.
     """

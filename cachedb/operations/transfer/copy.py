@@ -51,11 +51,11 @@ def copy(
     options: CopyOptions,
     progress: Progress = UNWATCHED,
 ) -> Copied:
-    """Pull an image and push it by another name; it stays in the cache under the old one.
+    """Pull an image and push it under another name; it stays in the cache under the old one.
 
-    Inside of one registry its blobs are mounted, and not sent. Tags of cosign 2 are copied with
-    the image, but for those of an index of which only some platforms are copied: it gets
-    another digest.
+    Inside of one registry its blobs are mounted instead of uploaded. Tags of cosign 2 are copied
+    with the image, except those of an index of which only some platforms are copied, because it
+    gets another digest.
     """
     got = pull(layout, catalog, [source], connect, options.pull, progress)
     for _, error in got.failures:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Downloads:
     """The downloads of one operation; safe for several threads.
 
-    `verified` are blobs that were here, and have been hashed for the first time.
+    `verified` are present blobs that were hashed for the first time.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Downloads:
     def missing(self, wanted: Collection[Descriptor]) -> list[Descriptor]:
         """Return the blobs that are absent from the layout or damaged there; large ones first.
 
-        A file of the right size that was verified and not touched since is believed; any other
-        is hashed now.
+        A verified file of the right size that has not changed since is not hashed again; any other
+        is.
         """
         with self._catalog.reading() as connection:
             proven = _proven(connection, [descriptor.digest for descriptor in wanted])
@@ -56,7 +56,7 @@ class Downloads:
         """Download one blob of an image into staging, resuming a partial file.
 
         Returns the bytes transferred. Waits while another process downloads the same blob, and
-        transfers nothing then.
+        then transfers no bytes.
         """
         digest, size = descriptor.digest, descriptor.size
         self._progress.expect(digest, size, image.familiar)
@@ -124,13 +124,14 @@ def _download(client: Client, repository: str, descriptor: Descriptor, sink: _Wa
     try:
         sink.check()
     except CorruptBlob:
-        # The partial file of an interrupted run, or the mirror, had wrong bytes: once more, whole.
+        # The partial file of an interrupted run, or the mirror, had wrong bytes: download the
+        # whole blob.
         sink.restart()
         client.origin.download(repository, descriptor, sink)
 
 
 def _proven(connection: Connection, digests: Sequence[Digest]) -> dict[str, int]:
-    """Return the verified blobs, and when the file of each was touched."""
+    """Return the verified blobs, and the time of the last change of each file."""
     return {
         row.digest: row.touched
         for row in connection.each(verification.INTACT, digests=many(digests))

@@ -1,4 +1,4 @@
-"""Local graph: the documents of images in a layout, and what refers to them."""
+"""Local graph: the documents of images in a layout, and their referrers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class LocalDocuments:
-    """The documents of a layout, each read and parsed once, and others that were made from them.
+    """The documents of a layout, each read and parsed once, and documents made from them.
 
-    Whatever a descriptor embeds as `data` counts as present.
+    Content that a descriptor embeds as `data` counts as present.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -37,7 +37,7 @@ class LocalDocuments:
         """Return a document byte for byte.
 
         Raises:
-            BlobNotFound: It is not in the layout.
+            BlobNotFound: The blob is not in the layout.
             CorruptBlob: It is not what its digest says.
         """
         digest = descriptor.digest
@@ -52,7 +52,7 @@ class LocalDocuments:
         """Return a document as its descriptor declares it; None for an unknown type.
 
         Raises:
-            BlobNotFound: It is not in the layout.
+            BlobNotFound: The blob is not in the layout.
             CorruptBlob: It is not what its digest says.
             InvalidManifest: It breaks the rules.
         """
@@ -83,7 +83,7 @@ class LocalDocuments:
         root: Descriptor,
         referrers: Callable[[Sequence[Descriptor]], Iterable[Sequence[Descriptor]]] | None = None,
     ) -> ContentGraph:
-        """Walk an image, or an image and what refers to it; documents may be missing.
+        """Walk an image, or an image and its referrers; documents may be missing.
 
         Raises:
             LimitExceeded: It is nested too deeply, or has too many documents.
@@ -91,7 +91,7 @@ class LocalDocuments:
         return graph.explore([root], self._read_level, str(root.digest), referrers)
 
     def leaves(self, needed: RequiredContent) -> Iterator[Descriptor]:
-        """Yield the blobs of a document: all that are required, and of the optional those here."""
+        """Yield the blobs of a document: all required ones, and the present optional ones."""
         yield from needed.blobs
         yield from filter(self.is_here, needed.optional)
 
@@ -101,7 +101,7 @@ class LocalDocuments:
         return Clues(subject_of=self._subject_of, platform_of=self.platform_of)
 
     def platform_of(self, descriptor: Descriptor) -> Platform | None:
-        """Return the platform in the config of an image; None for anything else, and if absent."""
+        """Return the platform in the config of an image; None for other content, and if absent."""
         return graph.configured_platform(self._find(descriptor), self._read_config)
 
     def _subject_of(self, descriptor: Descriptor) -> str | None:
@@ -177,8 +177,8 @@ def check_present(layout: Layout, needed: Iterable[Descriptor]) -> None:
     """Require blobs to be in the layout with their sizes; their bytes are not read.
 
     Raises:
-        BlobNotFound: One is not there, nor in its descriptor.
-        CorruptBlob: One has another size.
+        BlobNotFound: A blob is neither in the layout nor in its descriptor.
+        CorruptBlob: A blob has another size.
     """
     for descriptor in needed:
         if descriptor.data is None and not has_size(layout, descriptor):
@@ -189,7 +189,7 @@ def has_size(layout: Layout, descriptor: Descriptor) -> bool:
     """Return whether a blob is in the layout, with its size.
 
     Raises:
-        CorruptBlob: It has another size.
+        CorruptBlob: The blob has another size.
     """
     file = layout.blobs.stat(descriptor.digest)
     if file is not None and file.size != descriptor.size:

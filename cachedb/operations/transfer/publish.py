@@ -42,13 +42,13 @@ class Naming(NamedTuple):
 
 
 class Lease(Record):
-    """The lease of a running operation on blobs, present or not."""
+    """The lease of a running operation on blobs, present or absent."""
 
     key: str
     catalog: Catalog
 
     def hold(self, digests: Iterable[Digest]) -> None:
-        """Protect blobs, and all that they contain, from the collector; one transaction."""
+        """Protect blobs and their content from the collector; one transaction."""
         with self.catalog.writing() as connection:
             leases.hold(connection, self.key, digests)
 
@@ -165,7 +165,7 @@ def _orphaned(
         ids = [row.id for row in connection.rows(refs.OF_NAMES, names=many(moving))]
         weak = weak_roots.orphaned(connection, ids)
     kept: set[str] = {*content.digests, *content.reused, *given.values()}
-    # What refers to the new image, or to what refers to it, stays although no row says so yet.
+    # Referrers of the new image, direct or not, stay, although no row links them yet.
     while followers := {row.digest for row in weak if row.subject in kept} - kept:
         kept |= followers
     return {row.digest for row in weak} - kept
@@ -203,7 +203,7 @@ class _Content(Record):
         """Link staged blobs again that a collector of another tool has deleted meanwhile.
 
         Raises:
-            CacheBusy: It deleted a blob that only another transfer can restore.
+            CacheBusy: Another tool deleted a blob that only another transfer can restore.
         """
         for _ in range(_MOST_ATTEMPTS):
             gone = [digest for digest in self.digests if self._is_gone(digest)]
@@ -218,7 +218,7 @@ class _Content(Record):
             if lost is not None:
                 what = f"another program removed {lost} before it had a name"
                 raise CacheBusy(what, hint="try again")
-        raise CacheBusy("another program removes blobs as they come", hint="try again")
+        raise CacheBusy("another program keeps removing new blobs", hint="try again")
 
     def _is_gone(self, digest: Digest) -> bool:
         return self.layout.blobs.stat(digest) is None

@@ -1,4 +1,4 @@
-"""Pull: images, or the platforms of them that are wanted, from registries into the layout."""
+"""Pull: images, or some platforms of them, from registries into the layout."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Pulled(NamedTuple):
-    """An image that is in the cache now; `fetched` counts the bytes that were transferred.
+    """A pulled image; `fetched` is the number of transferred bytes.
 
     `is_new` is false if the name had this digest before; `replaced` is the other digest that it
     had, if any.
@@ -55,7 +55,7 @@ class PullReport(NamedTuple):
     pulled: tuple[Pulled, ...]
     failures: tuple[tuple[Reference, CacheError], ...]
     present: tuple[Pulled, ...] = ()
-    """Images that were complete in the cache, and of which no registry was asked."""
+    """Images that were complete in the cache, so that no request was sent."""
 
     def __repr__(self) -> str:
         return brief_repr(self)
@@ -64,8 +64,8 @@ class PullReport(NamedTuple):
 class PullOptions(NamedTuple):
     """Selection to pull: with no platform, all; `jobs` requests at a time.
 
-    `is_forced` lets an image in whose platform is not the one that was asked for. `trusted` is
-    what the one name has to stand for: that is pulled, wherever the tag points by now.
+    `is_forced` accepts an image of another platform than requested. `trusted` is the digest of the
+    one name: it is pulled, whatever the tag resolves to.
     """
 
     platforms: tuple[Platform, ...] = ()
@@ -85,12 +85,12 @@ def pull(
 ) -> PullReport:
     """Pull images; those that arrived are named together, in one write of index.json.
 
-    `connect` opens the client of a registry. A blob is streamed once, for however many images:
-    onto the stage, hashed on the way, whatever was there of it continued. Nothing has a name
-    before all of it is here.
+    `connect` opens the client of a registry. A blob is downloaded once for all images: into the
+    staging area, hashed on arrival, and resumed if a part exists. An image gets its name after all
+    of its blobs have arrived.
 
     Raises:
-        InvalidInput: One digest is to be trusted for several names, or for that of another.
+        InvalidInput: One digest is trusted for several names, or for a name with another digest.
     """
     _check_trust(references, options.trusted)
     with (
@@ -112,7 +112,7 @@ def pull(
         images, failures = _open(context, references, connect, options)
         with progress.task(_label(references)):
             try:
-                # Not in the pool of the requests, which these wait for.
+                # Not in the pool of the requests, for which these threads wait.
                 run_all(drivers, _read_documents, images)
                 arrived = _bring_blobs(context, images)
                 _refuse_unknown_documents(images)
@@ -190,7 +190,7 @@ def _read_documents(image: _Image) -> None:
 def _bring_blobs(context: PullContext, images: Sequence[_Image]) -> set[Digest]:
     """Download the blobs that the images require, large ones first; return those that arrived."""
     downloads = context.downloads
-    # By size as well: what one image says of a blob is no concern of another one.
+    # By size as well: a wrong size in one image must not affect another one.
     wanted: list[Descriptor] = []
     askers: dict[tuple[Digest, int], list[PullGraph]] = defaultdict(list)
     for image in images:
@@ -214,7 +214,7 @@ def _bring_blobs(context: PullContext, images: Sequence[_Image]) -> set[Digest]:
 def find_present(
     connection: Connection, references: Sequence[Reference], is_whole: Callable[[Root], bool]
 ) -> tuple[Pulled, ...]:
-    """Return the images of references whose names are in the cache, and which are whole."""
+    """Return the images of references that are in the cache and complete."""
     found = []
     for reference in references:
         name = str(reference.with_default_tag())
@@ -231,10 +231,10 @@ def find_present(
 
 
 def _check_space(layout: Layout, size: int) -> None:
-    """Refuse to begin what cannot end: `size` bytes on a file system with fewer free.
+    """Refuse to download `size` bytes to a file system with less free space.
 
-    Partial blobs of an interrupted pull count twice, so a pull of nearly all that is free may be
-    refused.
+    Partial blobs of an interrupted pull count twice, so a pull that needs nearly all free space
+    may be refused.
     """
     free = layout.health.volume().free
     if size > free:
@@ -257,7 +257,7 @@ def _bring(downloads: Downloads, descriptor: Descriptor, askers: Sequence[PullGr
     failed: CacheError | None = None
     for found in askers:
         if found.error is not None:
-            continue  # another blob has not come
+            continue  # another blob of the image has failed
         try:
             found.count(downloads.bring(found.client, found.reference, descriptor))
         except CacheError as error:
@@ -327,7 +327,7 @@ def _publish(
 
 
 def _attached(context: PullContext, image: _Image) -> list[Naming]:
-    """Name what cosign 2 attached to an image: its tag is all that says what it refers to."""
+    """Name the attachments of cosign 2 to an image: only the tag states their subject."""
     repository = image.reference.repository
     named = {f"{repository}:{each.tag}": each.descriptor for each in image.graph.tagged.values()}
     return [
@@ -338,7 +338,7 @@ def _attached(context: PullContext, image: _Image) -> list[Naming]:
 
 
 def _remember_repository(catalog: Catalog, image: _Image) -> None:
-    """Note that the repository has these blobs: a push to its registry can mount them."""
+    """Record that the repository has these blobs: a push to its registry can mount them."""
     repository = str(image.reference.repository)
     with catalog.reading() as connection:
         known = repositories.known_in(connection, repository, image.graph.blobs)
@@ -349,7 +349,7 @@ def _remember_repository(catalog: Catalog, image: _Image) -> None:
 
 
 def _is_named(catalog: Catalog, name: str, descriptor: Descriptor) -> bool:
-    """Return whether the name is that of this image, and of no other."""
+    """Return whether the name is that of this image alone."""
     with catalog.reading() as connection:
         rows = connection.rows(refs.OF_NAMES, names=many([name]))
     digests = {row.digest for row in rows if not is_attached_kind(row.entry_kind)}

@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 class PullChoice(NamedTuple):
     """Selection of an image: no platforms are all of them.
 
-    `is_forced` takes the only image there is, although it is for another platform. `has_referrers`
-    brings what refers to any document of the image as well.
+    `is_forced` accepts the only image although it is for another platform. `has_referrers` adds
+    the referrers of all documents of the image.
     """
 
     platforms: tuple[Platform, ...]
@@ -73,9 +73,9 @@ class PullContext(NamedTuple):
 
 
 class PullGraph:
-    """One image: its documents, read level by level into staging, and what they need.
+    """One image: its documents, read level by level into staging, and their required content.
 
-    `tagged` has what cosign 2 attached by tag; it has no subject, so each needs its name.
+    `tagged` has the attachments of cosign 2 by tag, which have no subject and need their names.
     `error` is why the image is not pulled; `fetched` is in bytes. Safe for several threads once
     the documents are read.
     """
@@ -104,9 +104,9 @@ class PullGraph:
     def read_documents(self) -> None:
         """Read the wanted documents into staging, and decide which blobs are needed.
 
-        Costs one request a document that is not here, and one HEAD for each blob that may be
-        absent. Everything needed is held by the lease before its presence is looked at, because
-        a collection could remove it after that.
+        Costs one request for each absent document, and one HEAD for each optional blob. The lease
+        holds all content before its presence is checked, because a collection could remove it
+        after the check.
 
         Raises:
             PlatformNotFound: The image has no such platform.
@@ -126,13 +126,13 @@ class PullGraph:
         self.root = root
 
     def count(self, size: int) -> None:
-        """Add bytes to what was transferred for the image."""
+        """Add to the transferred bytes of the image."""
         with self._lock:
             self.fetched += size
 
     @property
     def needed(self) -> list[Digest]:
-        """Everything that the image needs, wherever it is."""
+        """All content of the image, present or not."""
         return [*self.blobs, *self._graph.documents]
 
     @property
@@ -206,7 +206,7 @@ class PullGraph:
         return graph.required_content(document, chosen.chosen)
 
     def _read_unclear(self, indexes: Iterable[Index]) -> None:
-        """Read what a selection will ask about, several at a time."""
+        """Read the manifests that a selection needs, several at a time."""
         if not self._choice.platforms:
             return
         listed = chain.from_iterable(index.manifests for index in indexes)
@@ -267,7 +267,7 @@ class PullGraph:
     # -- referrers -------------------------------------------------------------------------
 
     def _referrers_of(self, subjects: Sequence[Descriptor]) -> list[list[Descriptor]]:
-        """Return what the registry lists as referring to each document, and still has."""
+        """Return the referrers of each document that the registry lists and still has."""
         listed = run_all(self._context.pool, self._listed_referrers, subjects)
         each_once = {each.digest: each for found in listed for each in found}
         graph.check_count(len(self._visited) + len(each_once), self._what)
@@ -283,7 +283,7 @@ class PullGraph:
         return [each for each in (*found, *attached) if graph.is_document(each.media_type)]
 
     def _attached(self, subject: Descriptor) -> list[Descriptor]:
-        """Return what cosign 2 attached to an image by tag, and keep the tags."""
+        """Return the attachments of cosign 2 to an image by tag, and record the tags."""
         is_attestation = subject.platform is not None and subject.platform.is_unknown
         if is_attestation or subject.digest in self._referring:
             return []
@@ -293,7 +293,7 @@ class PullGraph:
         return [each.descriptor for each in found]
 
     def _is_present(self, descriptor: Descriptor) -> bool:
-        """Read a referrer; a list may still name one that is gone."""
+        """Read a referrer; a list may still name a deleted one."""
         try:
             self._document(descriptor)
         except RefNotFound as error:
@@ -304,7 +304,7 @@ class PullGraph:
     # -- blobs -----------------------------------------------------------------------------
 
     def _available(self, optional: dict[Digest, Descriptor]) -> dict[Digest, Descriptor]:
-        """Return the blobs that may be absent, and that are here or in the repository."""
+        """Return the optional blobs that are in the layout or in the repository."""
         wanted = list(optional.values())
         found = run_all(self._context.pool, self._is_available, wanted)
         return {
@@ -329,7 +329,7 @@ class PullGraph:
     # -- platforms -------------------------------------------------------------------------
 
     def _refuse_other_platform(self, root: Descriptor) -> None:
-        """Refuse an image that has nothing for a platform that was asked for."""
+        """Refuse an image without a manifest for a requested platform."""
         wanted = self._choice.platforms
         offered = [each for found in self._selected for each in found.offered]
         taken = [each for found in self._selected for each in found.taken]
@@ -344,7 +344,7 @@ class PullGraph:
                 raise PlatformNotFound(self.reference.familiar, str(platform), names)
 
     def _empty_indexes(self, found: ContentGraph) -> set[Digest]:
-        """Return the inner indexes that have nothing for the wanted platforms."""
+        """Return the inner indexes without a manifest for the wanted platforms."""
         dropped: set[Digest] = set()
         for digest in found.documents if self._choice.platforms else ():
             document, needed = self._parsed[digest], found.content[digest]
@@ -366,7 +366,7 @@ class PullGraph:
 
 
 def _only_image(index: Index, found: selection.Selection) -> selection.Selection:
-    """Choose the image of an index that has one alone, although it is for another platform."""
+    """Choose the only image of an index, although it is for another platform."""
     images = [
         each
         for each in index.manifests
@@ -380,7 +380,7 @@ def _only_image(index: Index, found: selection.Selection) -> selection.Selection
 
 
 def _local_descriptor(connection: Connection, digest: Digest) -> Descriptor | None:
-    """Return the descriptor of a document that is here, so that no registry has to be asked."""
+    """Return the descriptor of a present document, which needs no request."""
     row = connection.first(blobs.DOCUMENT, digest=digest)
     if row is None:
         return None

@@ -89,7 +89,7 @@ class Pushed(NamedTuple):
     referrers: tuple[Digest, ...]
     arch_tags: tuple[Reference, ...]
     attached: tuple[Pushed, ...] = ()
-    """What has tags of cosign 2 beside the image."""
+    """Attachments that were pushed by tags of cosign 2."""
 
 
 class PushReport(NamedTuple):
@@ -111,13 +111,13 @@ def plan(
     """Resolve names to images, each with its name in a registry: by default its own.
 
     A tag stands for one document: an image that is one manifest a platform is pushed for one of
-    `platforms`, and an index of them is not made.
+    `platforms`; no index is made of them.
 
     Raises:
-        RefNotFound: One of the names is not there.
+        RefNotFound: A name is not in the cache.
         PlatformNotFound: An image that is one manifest a platform has none for a platform.
-        InvalidInput: Several images would get one name, or one gets none; or an image is one
-            manifest a platform, and `platforms` do not choose one.
+        InvalidInput: Several images would get one name, or an image none; or an image is one
+        manifest a platform, and `platforms` do not choose one.
     """
     if remote_name is not None and len(names) > 1:
         raise InvalidInput(f"{len(names)} images cannot all become {remote_name.familiar!r}")
@@ -160,10 +160,10 @@ def push(
 ) -> PushReport:
     """Push images; missing content is an error before anything is sent.
 
-    A blob is looked for first, then mounted from another repository that is known to have it,
-    and sent last of all. Documents are sent as they are, children before parents, and the tag
-    comes last. What entries attach to an image by tag or kind follows it, each under its tag of
-    cosign 2. Mirrors are neither asked nor written to.
+    A blob is skipped if the repository has it, else mounted from another repository that is known
+    to have it, else uploaded. Documents are sent unchanged, children before parents, and the tag
+    is set last. Attachments of the image by tag or kind follow, each under its tag of cosign 2. No
+    request is sent to mirrors.
     """
     pushed: list[Pushed] = []
     failures: list[tuple[Sending, CacheError]] = []
@@ -193,7 +193,7 @@ def push(
 def _push_attached(
     task: _Task, client: Client, image: _Push, failures: list[tuple[Sending, CacheError]]
 ) -> Iterator[Pushed]:
-    """Push what is attached to an image that has been pushed; add failures to `failures`."""
+    """Push the attachments of a pushed image; add failures to `failures`."""
     conflict = task.options.conflict
     options = task.options._replace(
         platforms=(),
@@ -232,7 +232,7 @@ class _Push:
         )
 
     def run(self) -> Pushed:
-        """Upload what the repository lacks, and set the tag."""
+        """Upload the content that the repository lacks, and set the tag."""
         graph = self._gather()
         self._documents = graph.documents
         tags = self._arch_tags(graph)
@@ -257,7 +257,7 @@ class _Push:
         return self._report(wanted, change, referrers, tuple(tags))
 
     def attached(self) -> list[Sending]:
-        """Return what entries attach to the documents that were pushed."""
+        """Return the attachments by name of the pushed documents."""
         digests = [each.descriptor.digest for each in self._documents]
         name = self._sending.name
         with self._task.catalog.reading() as connection:
@@ -427,7 +427,7 @@ def _own_name(root: Root) -> Reference:
     if root.name is None or registry is None:
         raise InvalidReference(
             root.name or root.digest,
-            "it does not say where to push to",
-            hint="say it with --remote-name",
+            "it names no registry to push to",
+            hint="name it with --remote-name",
         )
     return Reference.parse(root.name)

@@ -1,4 +1,4 @@
-"""Push graph: the transitive closure of what a push needs, and which of it is missing locally."""
+"""Push graph: transitive closure of the content that a push needs, and its missing parts."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class PushDocument(NamedTuple):
-    """An index or a manifest, byte for byte, and the blobs that a registry has to have before.
+    """An index or a manifest, byte for byte, and the blobs that a registry has to have before it.
 
-    Of the blobs that may be absent everywhere those that are here are among them.
+    They include the present optional blobs.
     """
 
     descriptor: Descriptor
@@ -42,8 +42,8 @@ class PushDocument(NamedTuple):
 class PushGraph(NamedTuple):
     """An image to be pushed: documents in the order of publication, the root last.
 
-    Missing content is needed and not here; the registry may have it. `referrers` refer to any of
-    the documents, a subject before what refers to it.
+    Missing content is required and not in the layout; the registry may have it. `referrers` refer
+    to any of the documents, a subject before its referrers.
     """
 
     documents: tuple[PushDocument, ...]
@@ -51,7 +51,7 @@ class PushGraph(NamedTuple):
     missing_documents: tuple[Descriptor, ...]
     missing_blobs: tuple[Descriptor, ...]
     configured: Mapping[str, Platform] = MappingProxyType({})
-    """The platforms of images, by digest, that only their configs tell."""
+    """The platforms of images, by digest, that only their configs state."""
 
     @property
     def root(self) -> PushDocument:
@@ -98,15 +98,15 @@ def gather(
     root: Descriptor,
     platforms: Sequence[Platform] = (),
 ) -> PushGraph:
-    """Collect what a push has to send; with platforms, of an index that is reduced to these.
+    """Collect the content of a push; with platforms, of an index that is reduced to these.
 
-    Everything is read from the layout; `name` is what errors call the image.
+    All content is read from the layout; `name` names the image in errors.
 
     Raises:
-        BlobNotFound: The root, or an index that has to be reduced, is not here.
+        BlobNotFound: The root, or an index that has to be reduced, is not in the layout.
         PlatformNotFound: The image has no such platform.
-        CorruptBlob: Something that is here is not what its digest says, or has another size.
-        InvalidManifest: A document breaks the rules.
+        CorruptBlob: A present blob has another hash or another size.
+        InvalidManifest: A document is malformed.
         LimitExceeded: The image is nested too deeply, or has too many documents.
     """
     documents = LocalDocuments(layout)
@@ -189,10 +189,10 @@ class _Reduction:
         self._reduced: dict[Digest, _Reduced] = {}
 
     def reduce(self, root: Descriptor, name: str) -> Descriptor:
-        """Return an index of nothing but some platforms, or an image that is for one of them.
+        """Return an index of some platforms only, or an image that is for one of them.
 
         Raises:
-            BlobNotFound: An inner index is not here.
+            BlobNotFound: An inner index is not in the layout.
             PlatformNotFound: The image has no such platform.
         """
         whole = self._documents.explore(root)
@@ -237,7 +237,7 @@ class _Reduction:
         return found
 
     def _kept(self, entry: IndexEntry, chosen: set[Digest], found: _Reduced) -> IndexEntry | None:
-        """Return what stays of an entry; content that is no document belongs to all platforms."""
+        """Return the reduced entry; content that is not a document belongs to all platforms."""
         child = entry.descriptor
         if not child.media_type.is_index:
             is_kept = child.digest in chosen or not graph.is_document(child.media_type)

@@ -1,6 +1,6 @@
-"""Remote inspection: questions to registries about images, without pulling them.
+"""Remote inspection: properties of images at registries, without pulling them.
 
-Mirrors are not asked: what one of them has says nothing about what is published.
+No request is sent to mirrors, because their content does not prove a publication.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ _Connect: TypeAlias = Callable[[str], "Client"]
 
 
 def image_in_registry(client: Client, reference: Reference, platform: Platform | None) -> bool:
-    """Ask whether a registry has an image for a platform; without one, whether it has the image.
+    """Return whether a registry has an image, for a platform if one is given.
 
-    The platform has to be that very one: an amd64 that would run a 386 does not count. Where an
-    index is silent, the configs of its images tell.
+    The platform has to be equal: an amd64 that runs a 386 does not count. Platforms that an index
+    does not declare are read from the configs of its images.
 
     Raises:
-        RegistryError: The registry could not be asked; that is never "no".
+        RegistryError: The request failed; this is never reported as absence.
     """
     registry = client.origin
     try:
@@ -93,7 +93,7 @@ def list_tags(client: Client, reference: Reference) -> Iterator[TagName]:
 
 
 class RemoteManifest(Record):
-    """One image or artifact at a registry; `size` is that of all of it."""
+    """One image or artifact at a registry; `size` is that of all content, in bytes."""
 
     descriptor: Descriptor
     platform: Platform | None
@@ -103,7 +103,7 @@ class RemoteManifest(Record):
 
 
 class RemoteImage(Record):
-    """Answer of a registry about a reference; `content` is the document byte for byte.
+    """A reference at a registry; `content` is the document byte for byte.
 
     `size` is that of all of it, what images share counted once.
     """
@@ -116,7 +116,7 @@ class RemoteImage(Record):
 
 
 def inspect(client: Client, reference: Reference, jobs: int = JOBS) -> RemoteImage:
-    """Ask a registry what an image is for, and how large: one request for each of its manifests.
+    """Return platforms and sizes of an image at a registry: one request for each manifest.
 
     Raises:
         RefNotFound: The registry does not have it.
@@ -138,7 +138,7 @@ def inspect(client: Client, reference: Reference, jobs: int = JOBS) -> RemoteIma
 
 
 def document(client: Client, reference: Reference) -> bytes:
-    """Return the index or the manifest that a reference stands for, byte for byte."""
+    """Return the index or the manifest that a reference resolves to, byte for byte."""
     _, content = client.origin.manifest(reference.path, _target(reference))
     return content
 
@@ -147,7 +147,7 @@ def config(client: Client, reference: Reference, platforms: Sequence[Platform]) 
     """Return the config of the image for a platform, of this machine without one, or the only one.
 
     Raises:
-        PlatformNotFound: There is none.
+        PlatformNotFound: The image has no such platform.
         WrongContent: The registry sends other bytes.
     """
     registry = client.origin
@@ -174,15 +174,15 @@ class Publication(StrEnum):
     """State of a name of the cache in its registry."""
 
     PUBLISHED = "published"
-    """It stands for the same there."""
+    """The name resolves to the same digest there."""
     DIFFERENT = "different"
     ABSENT = "absent"
     UNKNOWN = "unknown"
-    """The registry could not be asked, or did not answer."""
+    """The request failed."""
 
 
 class Published(Record):
-    """A name of the cache and what its registry says; `error` is why that is not known."""
+    """A name of the cache and its state in the registry; `error` if that is unknown."""
 
     root: Root
     publication: Publication
@@ -190,16 +190,16 @@ class Published(Record):
 
     @property
     def is_published(self) -> bool:
-        """Whether it could be pulled again as it is."""
+        """Whether a pull would restore the same image."""
         return self.publication is Publication.PUBLISHED
 
 
 def check_published(
     roots: Sequence[Root], connect: _Connect, jobs: int = JOBS
 ) -> tuple[Published, ...]:
-    """Ask the registries of some names what these stand for there: one request a name.
+    """Resolve some names at their registries: one request a name.
 
-    What could not be asked is reported as such; nothing is raised for it.
+    A failed request is reported as UNKNOWN, not raised.
     """
     questions = [_question(root, connect) for root in roots]
     with workers(jobs) as pool:
@@ -207,7 +207,7 @@ def check_published(
 
 
 def _question(root: Root, connect: _Connect) -> Callable[[], Published]:
-    """Prepare to ask about one name; the client is opened here, by the one thread."""
+    """Prepare the request for one name; open the client in the calling thread."""
     try:
         if root.name is None or parts_of(root.name)[0] is None:
             raise InvalidReference(
@@ -278,7 +278,7 @@ def _read(
     registry: Registry, reference: Reference, target: Descriptor | Digest | TagName
 ) -> _RemoteDocument:
     answered, content = registry.manifest(reference.path, target)
-    # What an index says of a child, its platform above all, is not in the answer.
+    # The response lacks the declarations of the index about a child, such as its platform.
     descriptor = target if isinstance(target, Descriptor) else answered
     try:
         parsed = manifest.parse(content, descriptor.media_type)

@@ -26,18 +26,18 @@ class Conflict(StrEnum):
     """Action if the tag has another digest in the registry."""
 
     MERGE = "merge"
-    """Merge two indexes, in which ours has precedence; refuse anything else."""
+    """Merge two indexes, in which the pushed one has precedence; refuse other documents."""
     REPLACE = "replace"
     """Move the tag to the pushed image."""
     EXTEND = "extend"
-    """Keep a manifest that has all of our layers, replace one that has no other; refuse the rest.
+    """Keep a manifest with all pushed layers, replace one without others; refuse the rest.
 
     The signatures of an image are the layers of one manifest, which each signing extends.
     """
 
 
 class TagUpdate:
-    """Decides what a tag of a registry is set to; sends nothing but questions."""
+    """Decision about the document that a tag is set to; sends only requests that read."""
 
     def __init__(
         self, registry: Registry, target: Reference, pool: Executor, conflict: Conflict
@@ -96,7 +96,7 @@ class TagUpdate:
     def _clues(
         self, theirs: IndexDocument, ours: IndexDocument, configured: Mapping[str, Platform]
     ) -> MergeClues:
-        """Read from the registry what the descriptors of the other index do not tell."""
+        """Read the properties that the descriptors of the other index do not declare."""
         listed = (entry.descriptor for entry in theirs.entries)
         unclear = [d for d in listed if d.digest not in ours.digests and selection.is_unclear(d)]
         documents = run_all(self._pool, self._find_document, unclear)

@@ -1,4 +1,4 @@
-"""Uploads of blobs and documents into one repository, without what the repository has."""
+"""Uploads of the blobs and documents that one repository lacks."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from cachedb.operations.transfer.push_graph import PushDocument
     from cachedb.registry.registry import Registry
 
-# An upload without mounting fails by these as well.
+# These errors make an upload without mounting fail too.
 _NOT_ABOUT_MOUNTING = (RegistryUnavailable, RateLimited, UntrustedOrigin, WrongContent)
 
 
 class RepositoryUpload:
-    """Uploads content into one repository, and counts bytes and blobs.
+    """Upload of content into one repository, with counts of bytes and blobs.
 
-    `sources` says for blobs which other repository of the registry may have them; `disproved` is
-    what was wrong of that. `sent` is in bytes.
+    `sources` maps blobs to another repository of the registry that may have them; `disproved` has
+    the wrong ones. `sent` is in bytes.
     """
 
     def __init__(

@@ -20,9 +20,9 @@ _R = TypeVar("_R")
 
 @contextmanager
 def workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
-    """Open a pool that is waited for, unless the user interrupts.
+    """Open a pool, and wait for its threads at the end unless the user interrupts.
 
-    A transfer can take long, and what it leaves is resumed.
+    A transfer can take long, and is resumed by the next command.
     """
     pool = ThreadPoolExecutor(jobs)
     try:
@@ -37,15 +37,15 @@ def workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def run_all(pool: Executor, action: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-    """Do something for each of some items, and return what it gave, in their order.
+    """Call a function for each of some items, and return the results in their order.
 
-    After the first error nothing new is begun, and what has begun is waited for.
+    After the first error no call begins, and running calls are awaited.
     """
     return results([pool.submit(action, item) for item in items])
 
 
 def results(futures: list[Future[_R]]) -> list[_R]:
-    """Return the results of futures; the first error is raised when none of them runs any more."""
+    """Return the results of futures; raise the first error after all of them have ended."""
     try:
         return [future.result() for future in futures]
     except Exception:

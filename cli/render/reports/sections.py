@@ -85,7 +85,7 @@ class _Outline(NamedTuple):
 _GROUP: Final = ("name", "images", "size", "shared", "exclusive")
 _OUTLINES: Final = (
     _Outline(
-        "largest", "Largest images", "By what removing them frees.",
+        "largest", "Largest images", "By the bytes that removing them frees.",
         ("names", "size", "exclusive", "platforms", "added"),
     ),
     _Outline(
@@ -103,28 +103,28 @@ _OUTLINES: Final = (
     ),
     _Outline(
         "ages", "Ages",
-        "By when images came into the cache; a blob of n images counts by its n-th part.",
+        "By the time since images were added; a blob of n images counts by its n-th part.",
         ("age", "images", "size"),
     ),
     _Outline(
-        "growth", "Growth", "Images that are here now, by the day on which they came.",
+        "growth", "Growth", "Present images, by the day on which they were added.",
         ("date", "images", "size"),
     ),
     _Outline(
         "activity", "Activity",
-        "Operations by day; bytes that pulls and imports brought, and that collections freed.",
+        "Operations by day; bytes that pulls and imports added, and that collections freed.",
         ("date", "operations", "received", "freed"),
     ),
     _Outline(
-        "sharing", "Sharing", "Blobs by how many images contain them, at least.",
+        "sharing", "Sharing", "Blobs by the least number of images that contain them.",
         ("images", "blobs", "size", "saved"),
     ),
     _Outline(
-        "shared_blobs", "Shared blobs", "By what their copies would take.",
+        "shared_blobs", "Shared blobs", "By the size of their copies.",
         ("digest", "kind", "size", "images"),
     ),
     _Outline(
-        "findings", "Findings", "Platforms and images that are not as declared.",
+        "findings", "Findings", "Platforms and images that differ from their declarations.",
         ("name", "platform", "state", "detail"),
     ),
     _Outline(
@@ -159,7 +159,7 @@ def _picked(row: Any, fields: tuple[str, ...]) -> Sequence[Any]:
 
 
 def facts(report: CacheReport) -> list[tuple[str, str]]:
-    """Return the totals of a report: what, and how much in words."""
+    """Return the totals of a report: a label and a text each."""
     totals, free = report.totals, report.collection
     found = [
         ("images", f"{totals.images} ({output.count(totals.names, 'name')})"),

@@ -84,7 +84,7 @@ def page(report: CacheReport, layers: LayerShares) -> Iterator[bytes]:
 
 
 def _without_script(report: CacheReport) -> str:
-    """Return what a browser shows that does not run the script, which replaces it."""
+    """Return the fallback content without JavaScript, which the script replaces."""
     rows = "".join(
         f"<tr><th>{html.escape(what)}</th><td>{html.escape(value)}</td></tr>"
         for what, value in facts(report)
