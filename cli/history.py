@@ -13,7 +13,6 @@ from cachedb.cli.options.common import (
     QuietOption,
     platforms,
 )
-from cachedb.cli.options.query import TimeZoneOption
 from cachedb.cli.render import fitting, output, tables
 from cachedb.cli.render.tables import Column, Format
 
@@ -36,7 +35,6 @@ def command(
     platform: PlatformOption = None,
     arch: ArchOption = None,
     cache: CacheOption = None,
-    tz: TimeZoneOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
@@ -54,24 +52,11 @@ def command(
             if step.layer is not None:
                 output.print_stdout(step.layer.digest)
         return
-    tables.render(_COLUMNS, _rows(steps, tz), form)
+    tables.render(_COLUMNS, _rows(steps), form)
 
 
-def _rows(steps: Sequence[HistoryStep], zone: str | None) -> Iterator[tuple[object, ...]]:
+def _rows(steps: Sequence[HistoryStep]) -> Iterator[tuple[object, ...]]:
     for step in reversed(steps):
         digest = None if step.layer is None else step.layer.digest
         size = None if step.layer is None else step.layer.size
-        yield digest, size, _in_zone(step.created, zone), step.created_by, step.comment
-
-
-def _in_zone(text: str | None, zone: str | None) -> str | None:
-    """Write a time of a config in a zone; a text that is no time stays as it is."""
-    if text is None or zone is None:
-        return text
-    from datetime import datetime
-
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return output.zoned(found, zone) if found.tzinfo else text
+        yield digest, size, output.rfc3339_of(step.created), step.created_by, step.comment

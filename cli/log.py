@@ -73,14 +73,14 @@ def command(
             operations=operation or (),
             names=names or (),
         )
-    is_relative = form is Format.TABLE and tz is None
-    rows = (_row(event, tz, is_relative=is_relative) for event in found[:limit])
+    is_table = form is Format.TABLE
+    rows = (_row(event, is_table=is_table) for event in found[:limit])
     tables.render(_COLUMNS, rows, form)
 
 
-def _row(event: Event, zone: str | None, *, is_relative: bool) -> tuple[object, ...]:
+def _row(event: Event, *, is_table: bool) -> tuple[object, ...]:
     more = [f"… {event.more} more"] if event.more else []
-    time = event.at if is_relative else output.zoned(event.at, zone)
+    time = event.at if is_table else output.rfc3339(event.at)
     return time, event.operation, event.user, event.size, [*event.names, *more]
 
 

@@ -104,7 +104,7 @@ def command(
             from cachedb.cli.render.answers import print_answer
 
             answer = opened.query(query.showing(fields))
-            print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
+            print_answer(answer, form, quiet=quiet, end=end)
 
 
 def _print(

@@ -115,7 +115,7 @@ def command(
                 if not quiet:
                     print_coverage(opened, (query,))
                 answer = opened.query(query.showing(tables.fields_of(form)))
-                print_answer(answer, form, quiet=quiet, zone=query.zone, end=end)
+                print_answer(answer, form, quiet=quiet, end=end)
 
 
 def _save(opened: Cache, name: str, words: list[str], doc: str | None) -> None:

@@ -26,6 +26,8 @@ def command(
             output.print_stdout(root.digest)
         return
     details = found.to_json()
+    for platform in details["platforms"]:
+        platform["created"] = output.rfc3339_of(platform["created"])
     if form is not Format.TABLE:
         tables.render_tree(details, form)
         return

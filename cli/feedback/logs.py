@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cachedb.cli.render.output import show
+from cachedb.cli.render.output import in_zone, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ class _StderrHandler(logging.Handler):
 
 
 def _moment(record: logging.LogRecord) -> datetime:
-    return datetime.fromtimestamp(record.created, UTC)
+    return in_zone(datetime.fromtimestamp(record.created, UTC))
 
 
 def start(verbosity: int, *, is_json: bool) -> Callable[[], None]:

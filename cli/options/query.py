@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cachedb.cli.options.completion import query_in_one_word
-from cachedb.cli.render.output import count, print_stderr
+from cachedb.cli.render.output import choose_zone, count, print_stderr
 from cachedb.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ TimeZoneOption = Annotated[
         metavar="ZONE",
         help="Time zone of dates: Europe/Berlin, +02:00.",
         show_default="UTC",
+        callback=choose_zone,
     ),
 ]
 SortOption = Annotated[

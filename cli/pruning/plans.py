@@ -77,7 +77,7 @@ def _rows(plan: PrunePlan, form: str) -> Iterator[tuple[object, ...]]:
     for item in plan.items:
         used: object = item.used
         if form is not Format.TABLE:
-            used = item.used.isoformat(timespec="seconds").replace("+00:00", "Z")
+            used = output.rfc3339(item.used)
         action = "remove" if item.is_removed else "keep"
         for place, root in enumerate(item.roots):
             freed = item.freed if place == 0 else 0

@@ -2,58 +2,41 @@
 
 from __future__ import annotations
 
-import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import tzinfo
-
     from cachedb.operations.read.run_query import ExplainedQuery, QueryResult
     from cachedb.query.results import OutputColumn
     from cachedb.query.tools.explain import SetCost
 
 
-def print_answer(
-    answer: QueryResult, form: str, *, quiet: bool, zone: tzinfo | None = None, end: str = "\n"
-) -> None:
+def print_answer(answer: QueryResult, form: str, *, quiet: bool, end: str = "\n") -> None:
     """Print the rows of a result; when quiet, only their first column.
 
-    Times are those of `zone`, or of UTC; without a zone, a table on a terminal has them relative
-    to now.
+    Times are in the zone of --tz, else in UTC; a table on a terminal has them relative to now
+    without it.
     """
     if quiet:
         for row in answer.rows:
             output.print_stdout(output.show("" if row[0] is None else str(row[0])), end)
         return
-    is_relative = zone is None and form is Format.TABLE and sys.stdout.isatty()
-    plain = _relative if is_relative else _reader(zone or UTC)
+    plain = _relative if form is Format.TABLE and output.is_relative() else _exact
     columns = [_column(column) for column in answer.columns]
     tables.render(columns, (tuple(map(plain, row)) for row in answer.rows), form, end=end)
 
 
-def _reader(zone: tzinfo) -> Callable[[Any], Any]:
-    def plain(value: Any) -> Any:
-        if not isinstance(value, datetime):
-            return value
-        return _in_zone(value, zone).isoformat().replace("+00:00", "Z")
-
-    return plain
+def _exact(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return output.in_zone(value).isoformat().replace("+00:00", "Z")
 
 
 def _relative(value: Any) -> Any:
     return output.moment(value) if isinstance(value, datetime) else value
-
-
-def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    try:
-        return moment.astimezone(zone)
-    except OverflowError:  # Go's zero time, west of Greenwich: before the year 1
-        return moment
 
 
 def _column(column: OutputColumn) -> Column:

@@ -6,7 +6,7 @@ Text from outside goes through `show` before it reaches a terminal.
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,28 +58,66 @@ def digest(value: str | None) -> str:
     return value[:_SHORT] if sys.stdout.isatty() else value
 
 
-def moment(value: datetime | None) -> str:
-    """Format a time: as its distance from now if stdout is a terminal, else as RFC 3339 in UTC."""
-    if value is None:
-        return ""
-    if sys.stdout.isatty():
-        return distance(value, datetime.now(UTC))
-    return value.isoformat().replace("+00:00", "Z")
+class _Zone:
+    """Zone of the command line, in which times are printed."""
+
+    chosen: tzinfo | None = None
 
 
-def zoned(value: datetime, zone: str | None) -> str:
-    """Format a time as RFC 3339 in seconds, in a zone such as `Europe/Berlin`, else in UTC.
+def choose_zone(name: str | None) -> str | None:
+    """Remember the value of --tz for the times of this process; the callback of the option.
 
     Raises:
         InvalidInput: There is no such zone.
     """
-    from cachedb.query.semantics.times import parse_zone
+    if name is None:
+        _Zone.chosen = None
+    else:
+        from cachedb.query.semantics.times import parse_zone
 
+        _Zone.chosen = parse_zone(name)
+    return name
+
+
+def moment(value: datetime | None) -> str:
+    """Format a time for a reader.
+
+    As its distance from now if stdout is a terminal; else, and always with --tz, as `rfc3339`.
+    """
+    if value is None:
+        return ""
+    if is_relative():
+        return distance(value, datetime.now(UTC))
+    return rfc3339(value)
+
+
+def is_relative() -> bool:
+    """Return whether tables have times relative to now: on a terminal, and not with --tz."""
+    return _Zone.chosen is None and sys.stdout.isatty()
+
+
+def rfc3339(value: datetime) -> str:
+    """Format a time as RFC 3339 in seconds, in the zone of --tz, else in UTC."""
+    return in_zone(value).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def rfc3339_of(text: str | None) -> str | None:
+    """Move a time that is text to the zone of --tz; without it, and if it is no time, as it is."""
+    if text is None or _Zone.chosen is None:
+        return text
     try:
-        moved = value.astimezone(UTC if zone is None else parse_zone(zone))
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return rfc3339(found) if found.tzinfo else text
+
+
+def in_zone(value: datetime) -> datetime:
+    """Move a time to the zone of --tz, else to UTC."""
+    try:
+        return value.astimezone(_Zone.chosen or UTC)
     except OverflowError:  # Go's zero time, west of Greenwich: before the year 1
-        moved = value
-    return moved.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return value
 
 
 def distance(value: datetime, now: datetime) -> str:

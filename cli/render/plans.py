@@ -128,8 +128,7 @@ def summary_of(
 def _moment(seconds: float | None) -> str | None:
     if seconds is None:
         return None
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return output.rfc3339(datetime.fromtimestamp(seconds, UTC))
 
 
 def print_blob_summary(plan: GCPlan, report: GCReport | None) -> None:

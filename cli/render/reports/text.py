@@ -21,7 +21,9 @@ _WITH_BARS = {"ages": "images", "growth": "size", "sharing": "size", "registries
 
 def print_text(report: CacheReport, most: int) -> None:
     """Print every section, with at most so many rows each."""
-    output.print_stdout(f"Image cache {output.show(report.cache)}, {report.generated}")
+    output.print_stdout(
+        f"Image cache {output.show(report.cache)}, {output.rfc3339_of(report.generated)}"
+    )
     output.print_stdout()
     tables.render((Column("what"), Column("value")), facts(report), Format.TABLE, head=False)
     for section in sections(report):
@@ -57,7 +59,7 @@ def print_markdown(report: CacheReport, most: int) -> None:
 def _markdown(report: CacheReport, most: int) -> Iterator[str]:
     yield "## Image cache report"
     yield ""
-    yield f"{code(report.cache)}, {report.generated}"
+    yield f"{code(report.cache)}, {output.rfc3339_of(report.generated)}"
     yield ""
     yield "| | |"
     yield "| --- | --- |"
