@@ -104,3 +104,24 @@ def test_umoci_collects_where_only_a_list_of_referrers_has_a_name(tmp_path: Path
     succeed(tree.path, "gc", "--grace", "0")
     assert umoci("gc", "--layout", tree.path) == ""
     assert tree.blobs() == set()
+
+
+def test_skopeo_takes_the_first_platform_of_an_image_without_an_index_and_umoci_none(
+    tmp_path: Path,
+) -> None:
+    amd, arm = build.image(build.layer({"a": "amd64"})), build.image(arch="arm64")
+    tree = build.layout(tmp_path / "layout")
+    tree.put(*amd.blobs, *arm.blobs)
+    named = {build.REF_NAME: NAME}
+    tree.write_entries([each.descriptor(annotations=named) for each in (amd, arm)])
+    source = f"oci:{tree.path}:{NAME}"
+    assert json.loads(skopeo("--override-arch", "arm64", "inspect", "--raw", source)) == (
+        amd.document
+    )
+    unpacked = tmp_path / "unpacked"
+    error = refused("umoci", "unpack", "--rootless", "--image", f"{tree.path}:{NAME}", unpacked)
+    assert "tag is ambiguous" in error
+
+    archive = tmp_path / "arm64.tar"
+    succeed(tree.path, "export", "-o", archive, "--platform", "linux/arm64", NAME)
+    assert json.loads(skopeo("inspect", "--raw", f"oci-archive:{archive}:{NAME}")) == arm.document
