@@ -37,7 +37,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_runs_on_a_supported_python(version: str, wheel: Path, tmp_path: Path) -> None:
     python = interpreter(version)
     if python is None:
-        pytest.skip(f"there is no Python {version} with its venv module on PATH or in pyenv")
+        need = f"python{version} with its venv module is not installed"
+        pytest.skip(f"{need}: apt-get install python{version}-venv, or pyenv install {version}")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     programs = tmp_path / "venv" / "bin"
     installed = subprocess.run(

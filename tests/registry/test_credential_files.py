@@ -3,9 +3,11 @@
 import base64
 import json
 import os
+from contextlib import contextmanager
 
 import pytest
 
+from cachedb.errors import StorageFailed
 from cachedb.registry.auth import credentials
 from cachedb.registry.auth.credentials import ANONYMOUS, CredentialFile, Credentials
 
@@ -65,3 +67,37 @@ def test_the_file_that_skopeo_login_writes_is_read(tmp_path, monkeypatch, has_se
     (folder / "auth.json").write_text(json.dumps({"auths": {"reg.test": {"auth": auth}}}))
     found = Credentials.from_environment({"HOME": str(tmp_path / "home"), **runtime})
     assert found.find("reg.test/a").username == "user"
+
+
+@contextmanager
+def closed(folder):
+    """Make a folder that the user of the test cannot enter; root becomes another user."""
+    is_root = os.geteuid() == 0
+    folder.chmod(0)
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+
+
+def test_a_default_file_in_a_folder_of_another_user_is_left_out(tmp_path, monkeypatch):
+    run = tmp_path / "containers"
+    run.mkdir()
+    monkeypatch.setattr(credentials, "_RUN", run)
+
+    with closed(run):
+        found = Credentials.from_environment({"HOME": str(run / "home")})
+
+    assert found.find("reg.test/a") == ANONYMOUS
+
+
+def test_a_named_file_in_a_folder_of_another_user_is_an_error(tmp_path):
+    folder = tmp_path / "secret"
+    folder.mkdir()
+
+    with closed(folder), pytest.raises(StorageFailed, match="permission denied"):
+        Credentials.from_environment({"REGISTRY_AUTH_FILE": str(folder / "auth.json")})

@@ -230,6 +230,9 @@ class Credentials:
         if given.strip():
             found.append(CredentialFile.parse(given.encode(), "$DOCKER_AUTH_CONFIG"))
         for path in credential_paths(environment):
+            is_default = path not in _named_paths(environment)
+            if is_default and _is_in_closed_folder(path):
+                continue
             content = _content(path)
             if content is not None:
                 found.append(CredentialFile.parse(content, str(path)))
@@ -301,10 +304,7 @@ def credential_paths(environment: Mapping[str, str]) -> Iterator[Path]:
     home = environment.get("HOME", "")
     docker = environment.get("DOCKER_CONFIG", "")
     podman = environment.get("REGISTRY_AUTH_FILE", "")
-    if docker:
-        yield Path(docker, "config.json")
-    if podman:
-        yield Path(podman)
+    yield from _named_paths(environment)
     if home and not docker:
         yield Path(home, ".docker", "config.json")
     if podman:
@@ -318,6 +318,28 @@ def credential_paths(environment: Mapping[str, str]) -> Iterator[Path]:
     )
     if config or home:
         yield Path(config or Path(home, ".config"), "containers", "auth.json")
+
+
+def _named_paths(environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the paths that variables name."""
+    docker = environment.get("DOCKER_CONFIG", "")
+    podman = environment.get("REGISTRY_AUTH_FILE", "")
+    found = (Path(docker, "config.json") if docker else None, Path(podman) if podman else None)
+    return tuple(filter(None, found))
+
+
+def _is_in_closed_folder(path: Path) -> bool:
+    """Return whether the user may not enter a folder, so that no login of theirs is in it.
+
+    Podman makes /run/containers for root alone; $HOME may be that of another user under sudo.
+    """
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _content(path: Path) -> bytes | None:
