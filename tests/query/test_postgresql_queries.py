@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
+from decimal import Decimal
 
 import pytest
 
@@ -61,6 +62,25 @@ def test_an_example_finds_on_postgresql_what_it_asks_for(
     columns = [column.name for column in check(query, now=generate.NOW).columns]
 
     assert rows(small, text) == evaluator.rows(query, columns)
+
+
+def test_a_mean_has_the_digits_of_sqlite(server: Server) -> None:
+    """PostgreSQL's own avg() of integers has eight decimals for such a mean."""
+    cache = generate.build(random.Random("mean"), 30)
+    blobs = list(cache.blobs.values())
+    number = 95
+    total = next(
+        total
+        for total in range(159_154_787 * number, 159_200_000 * number)
+        if float(round(Decimal(total) / number, 8)) != total / number
+    )
+    for blob in blobs:
+        blob.size = 1
+    for blob in blobs[:number]:
+        blob.size = total // number
+    blobs[0].size += total % number
+    with on_server.catalog(cache, server.fresh()) as catalog:
+        assert rows(catalog, "blobs size gt 1K show avg.size") == [(total / number,)]
 
 
 def agree(catalog: ServerCatalog, evaluator: Evaluator, rng: random.Random, queries: int) -> None:

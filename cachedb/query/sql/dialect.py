@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from sqlalchemy import Boolean, bindparam, or_, true
+from sqlalchemy import Boolean, Float, bindparam, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -77,6 +77,14 @@ class _ExactSum(FunctionElement[Any]):
 
     name = "exact_sum"
     inherit_cache = True
+
+
+class _Average(FunctionElement[float]):
+    """Argument: a number. The mean of any number of them, or NULL of none."""
+
+    name = "average"
+    inherit_cache = True
+    type = Float()
 
 
 @compiles(_Begins)
@@ -146,6 +154,18 @@ def _exact_sum(element: _ExactSum, compiler: SQLCompiler, **options: Any) -> str
 @compiles(_ExactSum, "postgresql")
 def _exact_sum_in_postgresql(element: _ExactSum, compiler: SQLCompiler, **options: Any) -> str:
     return f"sum({compiler.process(next(iter(element.clauses)), **options)})"
+
+
+@compiles(_Average)
+def _average(element: _Average, compiler: SQLCompiler, **options: Any) -> str:
+    return f"avg({compiler.process(next(iter(element.clauses)), **options)})"
+
+
+@compiles(_Average, "postgresql")
+def _average_in_postgresql(element: _Average, compiler: SQLCompiler, **options: Any) -> str:
+    # avg() of integers is a decimal number of 16 digits there, which rounds another way.
+    term = compiler.process(next(iter(element.clauses)), **options)
+    return f"(CAST(sum({term}) AS DOUBLE PRECISION) / count({term}))"
 
 
 def render(statement: Select[*tuple[Any, ...]], name: str) -> CompiledStatement:
@@ -268,6 +288,11 @@ def not_true(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 def exact_sum(number: ColumnElement[int]) -> ColumnElement[Any]:
     """Sum integers that are not negative, however large; SQLite returns a large sum as a text."""
     return _ExactSum(number)
+
+
+def average(number: ColumnElement[Any]) -> ColumnElement[float]:
+    """Return the mean of numbers, with the digits that SQLite gives it."""
+    return _Average(number)
 
 
 def in_code_points(text: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -26,7 +26,7 @@ _FUNCTIONS: Final[dict[str, Any]] = {
     "sum": dialect.exact_sum,
     "min": func.min,
     "max": func.max,
-    "avg": func.avg,
+    "avg": dialect.average,
 }
 _OF_SETS: Final = frozenset({"total", "exclusive"})
 
