@@ -147,6 +147,12 @@ class Catalog:
         return []
 
     @contextmanager
+    def beating(self, lease: str) -> Iterator[None]:
+        """Prolong a lease while the block runs; one in a file ends with its process instead."""
+        del lease
+        yield
+
+    @contextmanager
     def locking_names(self) -> Iterator[None]:
         """Exclude other hosts that change names; the caller holds the `.lock` of the layout.
 

@@ -128,6 +128,13 @@ class Connection:
             driver.set_progress_handler(None, 0)
             driver.execute("PRAGMA query_only = OFF")
 
+    def shared_now(self) -> int | None:
+        """Return the time of the server, in microseconds since 1970; None where it has none.
+
+        Hosts that share a catalog compare times of its server only: their clocks differ.
+        """
+        return None
+
     def faults(self) -> list[str]:
         """Return the faults that the database finds in its pages and keys."""
         checked = [str(row[0]) for row in self.run("PRAGMA integrity_check")]

@@ -17,9 +17,10 @@ from psycopg import errors, sql
 from cachedb.catalog import compiled
 from cachedb.catalog.connect import Catalog, log_wait
 from cachedb.catalog.enums import SCHEMA_VERSION
-from cachedb.catalog.server import executor, schema_revision
+from cachedb.catalog.server import executor, heartbeat, schema_revision
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
+from cachedb.catalog.user_state.leases import SHARED_SECONDS
 from cachedb.errors import CatalogMismatch, InvalidInput, SchemaTooNew, StorageFailed
 from cachedb.limits import LOCK_SECONDS
 
@@ -230,6 +231,23 @@ class ServerCatalog(Catalog):
         """Describe server, database and schema, for those who run them."""
         with self.reading() as connection:
             return schema_revision.remarks(connection.driver, self._schema)
+
+    @contextmanager
+    def beating(self, lease: str) -> Iterator[None]:
+        """Prolong a lease by a heartbeat in a thread of its own while the block runs.
+
+        A heartbeat that fails is made up for by the next one: a lease outlives three of them.
+        """
+        with heartbeat.beating(lambda: self._prolong(lease)):
+            yield
+
+    def _prolong(self, lease: str) -> None:
+        # Without the lock of writers: a long transaction of another host must not end the lease.
+        with explaining(self._address), self._transaction() as driver:
+            self._begin(driver, _WRITE)
+            expires = ServerConnection(driver).shared_now() + SHARED_SECONDS * 1_000_000
+            driver.execute("UPDATE lease SET expires = %s WHERE id = %s", (expires, lease))
+            driver.execute("COMMIT")
 
     @contextmanager
     def locking_names(self) -> Iterator[None]:

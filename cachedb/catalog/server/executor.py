@@ -83,6 +83,13 @@ class ServerConnection(Connection):
         except errors.QueryCanceled as error:
             raise TimeoutError from error
 
+    def shared_now(self) -> int:
+        """Return the time of the server, in microseconds since 1970."""
+        ((now,),) = self.driver.execute(
+            "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"
+        )
+        return int(now)
+
     def faults(self) -> list[str]:
         """Return the tables and indexes that are missing; pages and keys the server checks."""
         ((schema,),) = self.driver.execute("SELECT current_schema()")

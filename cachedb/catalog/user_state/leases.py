@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import leases
+from cachedb.catalog.user_state import lease_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -19,8 +20,22 @@ _SKEW = 3_600_000_000
 """Maximum difference between the clocks of two hosts, in microseconds."""
 
 
+SHARED_SECONDS = 120
+"""How long a lease that many hosts see lasts after its last heartbeat."""
+
+
 def take(connection: Connection, key: str, now: int) -> None:
-    """Insert a lease of this process; `now` is in microseconds since 1970."""
+    """Insert a lease of this process; `now` is in microseconds since 1970.
+
+    In a server it has the times of the server, lasts for `SHARED_SECONDS`, and is prolonged by
+    heartbeats.
+    """
+    shared = connection.shared_now()
+    if shared is not None:
+        expires = shared + SHARED_SECONDS * 1_000_000
+        owner = str(lease_owner.this_process())
+        connection.insert_one(leases.INSERT, key, owner, os.getpid(), shared, expires)
+        return
     connection.insert_one(leases.INSERT, key, os.uname().nodename, os.getpid(), now, now + _DAY)
 
 
@@ -43,7 +58,16 @@ def release(connection: Connection, keys: Collection[str]) -> None:
 
 
 def release_dead(connection: Connection, living: Collection[str]) -> None:
-    """Delete the leases of this host whose process has ended."""
+    """Delete the leases of this host whose process has ended, and in a server those that expired.
+
+    A file system that hosts share may know no locks between them: there the heartbeat decides,
+    not the locks of lease files.
+    """
+    shared = connection.shared_now()
+    if shared is not None:
+        rows = connection.rows(leases.ALL)
+        release(connection, [row.id for row in rows if not _lives(row.host, row.expires, shared)])
+        return
     ours = connection.values(leases.OF_HOST, host=os.uname().nodename)
     release(connection, set(ours) - set(living))
 
@@ -54,9 +78,18 @@ def held_by(connection: Connection, living: Callable[[], Collection[str]]) -> se
     `living` is called after the rows were read: a lease is locked before it has any rows, so a
     lease that began meanwhile is among the living.
     """
-    now, here = time.time_ns() // 1000, os.uname().nodename
     rows = connection.rows(leases.HELD)
+    shared = connection.shared_now()
+    if shared is not None:
+        return {row.digest for row in rows if _lives(row.host, row.expires, shared)}
+    now, here = time.time_ns() // 1000, os.uname().nodename
     alive = living()
     return {
         row.digest for row in rows if row.id in alive or (row.host != here and row.expires > now)
     }
+
+
+def _lives(owner: str, expires: int, now: int) -> bool:
+    """Return whether a lease in a server holds: its heartbeat goes on, as far as is known."""
+    process = lease_owner.parse(owner)
+    return expires > now and not (process is not None and process.has_ended())

@@ -65,7 +65,8 @@ def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
         with catalog.writing() as connection:
             leases.take(connection, key, _now())
         try:
-            yield Lease(key=key, catalog=catalog)
+            with catalog.beating(key):
+                yield Lease(key=key, catalog=catalog)
         except CacheError:
             _release(catalog, key)
             raise
