@@ -8,6 +8,7 @@
 #   make bench      run benchmarks, beside other tools where installed
 #   make bench-full run every benchmark, on 10 000 images and 1 GiB: an hour
 #   make crash      campaign: kill cachedb at every system call, and check the store
+#   make test-postgresql run every test on PostgreSQL, with 20 000 random queries
 #   make soak       campaign: concurrent writers and a collector on one cache, with kills
 #   make nightly    run every campaign
 #   make dist       build the source distribution, the wheel and one executable file into dist/
@@ -25,7 +26,7 @@ ON_ALL_CORES := --numprocesses auto --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: site dist help demo test test-fast check bench bench-full golden crash soak nightly clean
+.PHONY: site dist help demo test test-fast check bench bench-full golden crash soak nightly clean test-postgresql
 .DEFAULT_GOAL := help
 
 help:
@@ -65,10 +66,17 @@ bench-full: $(VENV)/.with-tests
 	@$(BIN)/python -m benchmarks.reports
 
 golden: $(VENV)/.with-tests
-	@GOLDEN=rewrite $(TEST) -q -k golden
+	@GOLDEN=rewrite $(TEST) -q -m "" -k golden
 
 crash: $(VENV)/.with-tests
 	$(TEST) -m campaign tests/crash
+
+ON_POSTGRESQL := $(addprefix tests/,cli/test_catalog_option.py catalog/test_postgresql.py \
+	catalog/test_server_operations.py operations/on_postgresql operations/test_long_texts.py \
+	operations/test_shared_leases.py query/test_postgresql_queries.py)
+
+test-postgresql: $(VENV)/.with-tests
+	$(TEST) $(ON_ALL_CORES) -m "" $(ON_POSTGRESQL)
 
 soak: $(VENV)/.with-tests
 	$(TEST) -m campaign tests/soak

@@ -106,6 +106,7 @@ def plans(server: Server) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.campaign
 def test_golden_plans_of_postgresql_are_reviewed(
     server: Server, plans: dict[str, list[str]]
 ) -> None:
