@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from cachedb.errors import InvalidArchive, Refused
 from cachedb.feedback.progress import UNWATCHED
 from cachedb.oci import Digest
 from cachedb.operations.archives.import_ import Imported, ImportOptions
-from tests import build
+from tests import build, programs
 from tests.conftest import APP, BASE, TOOL
 
 OTHER = build.image(BASE, build.layer({"other": ""}))
@@ -67,6 +68,64 @@ def test_the_archives_of_each_tool_come_in(empty: Cache, style: build.Style) -> 
 
     assert [str(each.digest) for each in empty.list()] == [APP.digest]
     assert {str(file.digest) for file in empty.layout.blobs.files()} == APP.digests
+
+
+def declared(content: bytes, media_type: str) -> bytes:
+    """Return an archive whose entries all have a media type."""
+    buffer = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(content)) as source,
+        tarfile.open(fileobj=buffer, mode="w") as target,
+    ):
+        for member in source:
+            stream = source.extractfile(member)
+            data = b"" if stream is None else stream.read()
+            if member.name == "index.json":
+                document = json.loads(data)
+                for entry in document["manifests"]:
+                    entry["mediaType"] = media_type
+                data = json.dumps(document).encode()
+                member.size = len(data)
+            target.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+@pytest.mark.parametrize(
+    ("image", "wrong", "right"),
+    [
+        pytest.param(TOOL, build.OCI_INDEX, build.OCI_MANIFEST, id="manifest"),
+        pytest.param(
+            build.image(docker=True), build.OCI_INDEX, build.DOCKER_MANIFEST, id="docker"
+        ),
+        pytest.param(build.multi_platform(), build.OCI_MANIFEST, build.OCI_INDEX, id="index"),
+    ],
+)
+def test_an_entry_comes_in_as_the_kind_that_its_document_is(
+    empty: Cache, tmp_path: Path, image: build.Thing, wrong: str, right: str, is_folder: bool
+) -> None:
+    """linuxkit 1.8.2 declares the manifest of one platform that it exports an index."""
+    archive = declared(build.archive({"example.com/app:1": image}, build.LINUXKIT), wrong)
+    if is_folder:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+            programs.extract(members, tmp_path / "folder")
+        empty.import_directory(tmp_path / "folder", ImportOptions(), UNWATCHED)
+    else:
+        take_in(empty, archive)
+
+    (ref,) = empty.layout.index().refs
+    assert (str(ref.descriptor.media_type), str(ref.descriptor.digest)) == (right, image.digest)
+    assert {str(file.digest) for file in empty.layout.blobs.files()} == image.digests
+    assert empty.verify().is_clean
+
+
+def test_an_entry_whose_document_has_the_fields_of_two_kinds_is_refused(empty: Cache) -> None:
+    document = {**TOOL.document, "manifests": []}
+    root = build.Blob(build.to_json(document), build.OCI_MANIFEST)
+    both = build.Thing(root=root, parts=TOOL.parts)
+    archive = declared(build.archive({"example.com/app:1": both}, build.LINUXKIT), build.OCI_INDEX)
+    with pytest.raises(InvalidArchive, match="ambiguous"):
+        take_in(empty, archive)
 
 
 def test_blobs_of_another_algorithm_come_in(empty: Cache) -> None:

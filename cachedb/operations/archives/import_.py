@@ -138,6 +138,7 @@ def _import_images(
         return ()
     _refuse_other_digests(named, source)
     reader = ClosureReader(intake, source)
+    named = [(name, intake.as_written(entry, reader)) for name, entry in named]
     images = [_read(reader, intake, *each) for each in named]
     weak = {d.digest for name, d in named if name is None and reader.is_referrer(d)}
     if options.name is not None:
@@ -268,6 +269,16 @@ class _Intake:
     def warn_of_algorithms(self, digests: Iterable[Digest]) -> None:
         """Report blobs whose digests other tools cannot read."""
         warn_of_algorithms(self._progress, digests)
+
+    def as_written(self, entry: Descriptor, reader: ClosureReader) -> Descriptor:
+        """Return an entry with the media type of its document; report one that differs."""
+        found = reader.as_written(entry)
+        if found != entry:
+            self._progress.note(
+                f"warning: {entry.digest} is declared {str(entry.media_type)!r}, and is imported "
+                f"as {str(found.media_type)!r}, which it is"
+            )
+        return found
 
     def manifests_for(self, images: tuple[Image, ...]) -> list[tuple[str | None, Descriptor]]:
         """Stage the manifests made for docker's images; return them with their tags."""

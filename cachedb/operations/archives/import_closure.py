@@ -158,6 +158,27 @@ class ClosureReader:
         except InvalidManifest as error:
             raise InvalidArchive(self._source, str(error.of(descriptor.digest))) from error
 
+    def as_written(self, entry: Descriptor) -> Descriptor:
+        """Return an entry of index.json with the media type of its document.
+
+        linuxkit's export of one platform declares its manifest an index, as the image was before.
+        The document decides, if it can be read as one kind only; otherwise the entry is returned
+        as it is, and refused when it is read.
+        """
+        if not graph.is_document(entry.media_type):
+            return entry
+        self._intake.hold([entry.digest])
+        if self._intake.size_of(entry.digest) != entry.size:
+            return entry
+        content = self._intake.read(entry.digest) or b""
+        kind = manifest.guess(content)
+        if kind is None or manifest.kind_of(kind) == manifest.kind_of(entry.media_type):
+            return entry
+        with suppress(InvalidManifest):
+            manifest.parse(content, kind)
+            return entry.replace(media_type=kind)
+        return entry
+
     def platform_of(self, descriptor: Descriptor) -> Platform | None:
         """Return the platform of a manifest that was read: as declared, or else configured."""
         if descriptor.platform is not None:
