@@ -14,6 +14,7 @@ from cachedb.query.semantics.check import check
 from cachedb.query.syntax.parser import parse
 from cachedb.query.tools.rewrite.clauses import ClauseRules
 from cachedb.query.tools.rewrite.fields import FieldRules
+from cachedb.query.tools.rewrite.other_tools import plain_words
 from cachedb.query.tools.rewrite.terms import TermRules
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def suggest(text: str, noun: str, saved: Mapping[str, str]) -> str | None:
     """Return a valid query that the text may mean; None if no rule applies."""
     if len(text) > _LIMIT:
         return None
-    found = _Rewriter(text, noun).rewrite()
+    words = plain_words(text)
+    found = _Rewriter(words, noun, is_rewritten=words != text).rewrite()
     if found is None or found in {text, f"{noun} {text}"}:
         return None
     try:
@@ -61,8 +63,9 @@ def with_suggestion(
 class _Rewriter(ClauseRules, FieldRules, TermRules):
     """Rewriter of a text; the order of the rules is that of their precedence."""
 
-    def __init__(self, text: str, noun: str) -> None:
+    def __init__(self, text: str, noun: str, *, is_rewritten: bool) -> None:
         super().__init__(text, noun)
+        self._has_rewritten = is_rewritten
         self._rules: tuple[Callable[[], bool], ...] = (
             self._select, self._total, self._order, self._group, self._limit, self._top,
             self._superlative,

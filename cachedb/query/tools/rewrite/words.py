@@ -66,6 +66,7 @@ FLAGS: Final[dict[str, tuple[str | None, str]]] = {
     "signatures": (None, "is:signed"),
     "unused": (None, "used:never"),
     "tagged": (None, "not is:untagged"),
+    "unpulled": (None, "pulled:never"),
     "multi-arch": (None, "is:multiarch"),
     "multiplatform": (None, "is:multiarch"),
     "multi-platform": (None, "is:multiarch"),
