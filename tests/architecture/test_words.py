@@ -5,7 +5,10 @@ A blob, the collector, the registry, another process: each can be looked up; a p
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 from tests.architecture.sources import ROOT, modules, name_of
 
@@ -30,6 +33,29 @@ VAGUE = re.compile(r"(?:How|It|Say|Take in|Tell|They|Those|What|When|Where|Which
 NO_IMPERATIVE = re.compile(
     r"(?:A|All|An|Any|As|At|Each|Every|For|From|If|In|Its|Of|On|The|This|To|Whether|With)\b"
     r"|[A-Z][a-z]*(?:[^s]s|ing)\b"
+)
+
+# A verb of a test's name: an auxiliary, or a word of these, or one that ends in -s or -ed, which
+# neither begins the name nor follows an article, a preposition, a number or a conjunction.
+AUXILIARIES = frozenset(
+    "are can cannot did do does gets goes got had has have is makes may must needs was were will"
+    " would".split()
+)
+VERBS = frozenset(
+    "accept add agree answer apply ask become begin belong block break bring built call"
+    " carry change chosen close come compare compile complete contain copy cost count cover"
+    " delete differ divide done end equal escape exclude exist expire export extract fail"
+    " fetch fill find fit fits follow free give go grow happen hidden hide hold import"
+    " include join keep kept know known lead leave lie list lose make match mean meet move"
+    " name need obey open outlive parse pass print publish pull push put puts raise ran"
+    " reach read refuse remain remove repair replace report resolve respect restore return"
+    " round run runs see seen select send sent set share show shown skip sort spend stand"
+    " start stay stop survive take tell told understand use uses verify wait win wins work"
+    " write written".split()
+)
+NO_VERB_AFTER = frozenset(
+    "a an and another as at by each every for from in its no of on or since some than the"
+    " to two with without".split()
 )
 
 ALLOWED = (
@@ -107,3 +133,62 @@ def test_docstrings_begin_with_a_subject_or_an_imperative() -> None:
         and VAGUE.match(text)
     ]
     assert not found, "\n".join(found)
+
+
+def has_verb(name: str) -> bool:
+    words = name.removeprefix("test_").split("_")
+    return any(
+        word in AUXILIARIES
+        or (
+            before not in NO_VERB_AFTER
+            and (word in VERBS or re.fullmatch(r"[a-z]{2,}(?:ed|[^s]s|sses)", word))
+        )
+        for before, word in pairwise(words)
+    )
+
+
+def test_names_of_tests_have_verbs() -> None:
+    found = [
+        f"{name_of(path)}: {node.name}"
+        for path in modules("tests")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("test_")
+        and not node.name.startswith("test_golden_")  # which `make golden` selects
+        and not has_verb(node.name)
+    ]
+    assert not found, "\n".join(found)
+    assert not has_verb("test_names_of_mirrors")
+
+
+def test_the_changelog_has_the_shape_of_keep_a_changelog() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    releases = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert releases[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", each) for each in releases[1:])
+    for section in text.split("\n## ")[1:]:
+        kinds = re.findall(r"^### (.+)$", section, re.MULTILINE)
+        order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+        assert kinds == [each for each in order if each in kinds]
+        begins = [line[:60] for line in section.splitlines() if line.startswith("- ")]
+        assert len(begins) == len(set(begins)), "an entry is there twice"
+
+
+TERMS = (
+    "API error,blob,child,content-addressable,CTE,cursor,deadline,deduplicate,derived rows,"
+    "descriptor,digest,download,exclusive,executor,fast path,grace period,idempotent,import,"
+    "in-memory catalog,index of files,ingest,journal,lease,leftover,mark phase,named query,"
+    "named statement,NFA,DFA,parent,path,plan cache,push graph,quarantine,reachable,read-only,"
+    "reconcile,ref,reference,remote inspection,resolve,restore,retry with backoff,root,selected,"
+    "session,state,sweep phase,syntax error,temporary file,token server,transitive closure,trash,"
+    "type error,unmatched selector,unreferenced blob,unsupported version,up to date,upload,"
+    "user state"
+).split(",")
+"""The terms that texts use in place of everyday words."""
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_the_glossary_defines_the_terms_of_texts(term: str) -> None:
+    page = (ROOT / "docs" / "explanation" / "glossary.md").read_text()
+    defined = re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE)
+    assert any(re.search(rf"(?<![\w-]){re.escape(term)}(?![\w-])", each) for each in defined)

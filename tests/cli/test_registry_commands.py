@@ -61,14 +61,16 @@ def test_push_says_what_it_did(run: Run, held: build.Tree, place: Place) -> None
     assert quiet.out == f"{MULTI.digest}\n"
 
 
-def test_push_by_another_name(run: Run, held: build.Tree, place: Place) -> None:
+def test_push_mounts_blobs_under_another_name(run: Run, held: build.Tree, place: Place) -> None:
     other = place.next()
     run(held.path, "push", place.name)
     done = run(held.path, "push", place.name, "--remote-name", other.name)
     assert done.out == f"{other.name}  {MULTI.digest}  pushed, 7 mounted\n"
 
 
-def test_push_of_one_platform(run: Run, held: build.Tree, place: Place) -> None:
+def test_push_sends_one_platform_without_the_index(
+    run: Run, held: build.Tree, place: Place
+) -> None:
     done = run(held.path, "push", place.name, "--platform", "linux/arm/v7", "--jobs", "2")
     assert (done.code, MULTI.digest in done.out) == (0, False)
     failed = run(held.path, "push", place.name, "--platform", "linux/s390x")
@@ -166,7 +168,9 @@ def test_no_cache_is_needed_to_ask(run: Run, place: Place, tmp_path: Path) -> No
 # -- pull --------------------------------------------------------------------------------------
 
 
-def test_pull_of_a_trusted_digest(run: Run, tree: build.Tree, place: Place) -> None:
+def test_pull_resolves_a_trusted_digest_instead_of_the_tag(
+    run: Run, tree: build.Tree, place: Place
+) -> None:
     put(place.host, place.path, AMD)
     put(place.host, place.path, ARM)
     done = run(tree.path, "pull", place.name, "--trusted", AMD.digest)
@@ -175,7 +179,7 @@ def test_pull_of_a_trusted_digest(run: Run, tree: build.Tree, place: Place) -> N
     assert run(tree.path, "pull", place.name, "--trusted", "sha256:no").code == 2
 
 
-def test_pull_of_all_platforms_or_of_some(run: Run, tree: build.Tree, place: Place) -> None:
+def test_pull_takes_all_platforms_or_some(run: Run, tree: build.Tree, place: Place) -> None:
     put(place.host, place.path, MULTI)
     both = run(tree.path, "pull", place.name, "--all-platforms", "--platform", "linux/amd64")
     assert both.code == 2
@@ -186,7 +190,7 @@ def test_pull_of_all_platforms_or_of_some(run: Run, tree: build.Tree, place: Pla
 
 
 @pytest.mark.parametrize("how", ["option", "option of one registry", "environment"])
-def test_pull_from_a_mirror(
+def test_pull_uses_a_mirror(
     run: Run, tree: build.Tree, place: Place, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     put(place.host, f"copies/{place.path}", AMD)

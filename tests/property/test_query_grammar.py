@@ -182,7 +182,7 @@ def test_a_thousand_mutations_are_taken_by_both_or_refused_by_a_known_rule() -> 
 
 
 @pytest.mark.campaign
-def test_twenty_thousand_mutations() -> None:
+def test_twenty_thousand_mutations_are_read_or_refused() -> None:
     rng, reasons = random.Random(5), Counter[str]()
     for _ in range(20_000):
         agree(mutated(rng.choice(CORPUS), rng), reasons)

@@ -106,7 +106,7 @@ def test_order_pages_columns_and_groups_are_what_they_say(seed: int, rng: random
 
 @law(60)
 @given(CACHE, CHOICES)
-def test_de_morgan(seed: int, rng: random.Random) -> None:
+def test_complements_obey_de_morgan(seed: int, rng: random.Random) -> None:
     obey_de_morgan(seed, rng)
 
 

@@ -35,7 +35,7 @@ def _allowed(action, *arguments):
 
 
 @given(st.lists(_LINES, max_size=3))
-def test_challenges(lines):
+def test_challenges_of_any_bytes_parse_or_are_refused(lines):
     for challenge in challenges.parse(lines):
         assert challenge.scheme == challenge.scheme.lower()
         realm = challenge.parameters.get("realm", "")
@@ -43,7 +43,7 @@ def test_challenges(lines):
 
 
 @given(st.lists(_LINES, max_size=3))
-def test_links(lines):
+def test_links_of_any_bytes_resolve_to_http_or_are_refused(lines):
     for link in _allowed(lambda: headers.parse_links(lines)) or ():
         target = _allowed(
             lambda target=link.target: resolve("https://reg.example.com/v2/", target)
@@ -52,13 +52,13 @@ def test_links(lines):
 
 
 @given(st.one_of(st.binary(max_size=100), _LINES.map(lambda text: f'299 - "{text}"'.encode())))
-def test_warnings(line):
+def test_warnings_hold_no_escape_sequence(line):
     found = headers.warning_text(line)
     assert found is None or "\x1b" not in found
 
 
 @given(_LINES)
-def test_small_headers(line):
+def test_numbers_in_headers_are_never_negative(line):
     found = headers.retry_after(line, _NOW)
     assert found is None or found.tzinfo is not None
     assert (headers.content_range_start(line) or 0) >= 0
@@ -67,7 +67,7 @@ def test_small_headers(line):
 
 
 @given(st.binary(max_size=300))
-def test_bodies(body):
+def test_bodies_of_any_bytes_parse_or_are_refused(body):
     _allowed(Token.parse, body, _NOW)
     _allowed(CredentialFile.parse, body, "config.json")
     api_errors.parse(body)
@@ -84,13 +84,13 @@ _ENTRY_KEYS = st.sampled_from(["auth", "username", "password", "identitytoken", 
 
 
 @given(st.dictionaries(_ENTRY_KEYS, _JSON | st.just("dXNlcjpwYXNz"), max_size=5))
-def test_entries(entry):
+def test_entries_of_any_json_parse_or_are_refused(entry):
     found = _allowed(Credential.from_fields, Fields(entry))
     assert found is None or isinstance(found.username, str)
 
 
 @given(st.text(alphabet="htps:/.reg-@_vV12é ", max_size=40), st.text(max_size=20))
-def test_keys(key, name):
+def test_keys_select_their_own_registry_only(key, name):
     file = CredentialFile(path="-", auths={key: {"username": "user", "password": "pass"}})
     found = _allowed(file.find, name, lambda _program, _server: None)
     # A credential is found for its own key, or for the registry that the key names.
@@ -98,7 +98,7 @@ def test_keys(key, name):
 
 
 @given(st.text(max_size=60))
-def test_names_of_mirrors(text):
+def test_mirrors_of_any_text_parse_or_are_refused(text):
     _allowed(mirrors.parse, [text])
     assert isinstance(redact(text), str)
 

@@ -291,7 +291,7 @@ def _blob(content):
     return descriptor, _opener(content)
 
 
-def test_tls_with_a_ca_of_our_own(tls_registry, authority):
+def test_tls_accepts_a_ca_of_an_option(tls_registry, authority):
     with _client(tls_registry.host, ca_files=(str(authority.ca),)) as client:
         _push(client, "team/image")
         _check_pull(client, tls_registry.host, "team/image")
@@ -336,7 +336,7 @@ def test_tls_with_a_certificate_that_does_not_hold_is_refused(tmp_path, certific
         assert _refuse(served.host, why, ca_files=(str(authority.ca),)) is None
 
 
-def test_basic_login(basic_registry):
+def test_basic_login_opens_a_private_repository(basic_registry):
     host = basic_registry.host
     with _client(host, _credentials(host)) as client:
         _push(client, "private/image")
@@ -358,7 +358,7 @@ def _realm(tokens):
     return frozenset({tokens.url.removeprefix("http://")})
 
 
-def test_token_login(token_registry):
+def test_token_login_asks_for_the_scope_of_each_request(token_registry):
     served, tokens = token_registry
     with _client(
         served.host, _credentials(served.host), trusted_token_servers=_realm(tokens)

@@ -98,12 +98,12 @@ def tell(everybody: list[Worker]) -> str:
     return f"{writes} writes, {collector.did} collections, {kills} kills"
 
 
-def test_some_writers_a_collector_and_kills(root: Path) -> None:
+def test_some_writers_a_collector_and_kills_lose_nothing(root: Path) -> None:
     check(root, soak(root, has_seen_some))
 
 
 @pytest.mark.campaign
-def test_a_minute_of_writers_a_collector_and_kills(
+def test_a_minute_of_writers_a_collector_and_kills_loses_nothing(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     end = time.monotonic() + 60
