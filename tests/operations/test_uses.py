@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from cachedb.operations.sync import history
 from cachedb.query.words import SOURCES
 from tests import build
 from tests.operations.registries import Place, fetch, put
+from tests.programs import require
 
 NAME, OTHER = "example.com/app:1", "example.com/other:1"
 ROOT = {
@@ -94,6 +97,33 @@ def test_a_use_costs_no_fsync_and_no_transaction(
         monkeypatch.setattr(os, "fsync", None)
         cache.packages(OTHER)
         assert database.read_bytes() == before
+
+
+_READ = """
+import os, sys
+from pathlib import Path
+from cachedb.cache import Cache
+with Cache.open(Path(sys.argv[1])) as cache:
+    cache.packages(sys.argv[2])
+    os.access("/before", os.F_OK)
+    cache.packages(sys.argv[2])
+    os.access("/after", os.F_OK)
+"""
+
+
+def test_recording_a_use_is_one_write_that_waits_for_no_disk(
+    tree: build.Tree, tmp_path: Path
+) -> None:
+    require("strace")
+    trace = tmp_path / "trace"
+    subprocess.run(
+        ["strace", "-f", "-y", "-o", trace, sys.executable, "-c", _READ, tree.path, OTHER],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    calls = trace.read_text().partition('"/before"')[2].partition('"/after"')[0].splitlines()
+    assert sum("write(" in call and "journal.jsonl" in call for call in calls) == 1
+    waiting = ("fsync(", "fdatasync(", "sync_file_range(", "msync(", "syncfs(")
+    assert [call for call in calls if any(name in call for name in waiting)] == []
 
 
 def test_a_use_does_not_depend_on_times_of_files(tree: build.Tree) -> None:
