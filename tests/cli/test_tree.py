@@ -2,7 +2,9 @@
 
 import json
 import shlex
+from dataclasses import replace
 from functools import reduce
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +107,27 @@ def test_tree_refuses_an_image_deeper_than_the_limit(run: Run, tree: build.Tree)
     assert done.code != 0
     assert "Traceback" not in done.err
     assert f"the nesting of '{NAME}' exceeds the graph depth limit of 512" in done.err
+
+
+def test_the_build_of_windows_is_printed_wherever_a_platform_is(run: Run, tmp_path: Path) -> None:
+    builds = ("10.0.17763.1", "10.0.20348.2")
+    images = []
+    for version in builds:
+        platform = build.platform_of("amd64", "windows", os_version=version)
+        layer = build.layer({"n": version})
+        image = build.manifest(build.config_blob([layer], platform), [layer])
+        images.append(replace(image, platform=platform))
+    path = build.layout(tmp_path / "cache", {"example.com/win:1": build.index(*images)}).path
+    for words in (
+        "ls",
+        "show win:1",
+        "inspect win:1",
+        "validate",
+        "query refs show platform",
+        "report",
+    ):
+        for form in ((), ("--format", "json")):
+            done = succeed(run, path, *words.split(), *form)
+            assert all(f"windows({version})/amd64" in done for version in builds), (words, done)
+    done = succeed(run, path, "tree", "win:1")
+    assert all(f"windows({version})/amd64" in done for version in builds)

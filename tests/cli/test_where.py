@@ -3,10 +3,12 @@
 import json
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,3 +147,51 @@ def test_a_removal_says_what_others_keep(run: Run, populated: build.Tree) -> Non
     assert "would remove 1 name; gc can free 0 B" in done.err
     assert f"{len(APP.digests)} blobs (" in done.err
     assert done.err.strip().endswith("referenced by example.com/alias:1, docker.io/library/tool:2")
+
+
+MOST_VARIABLES = 40
+MANY = 60
+
+
+@pytest.fixture
+def few_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let SQLite bind fewer variables in a statement than there are images."""
+    connect = sqlite3.connect
+
+    def limited(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, MOST_VARIABLES)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", limited)
+
+
+@pytest.mark.usefixtures("few_variables")
+def test_a_query_selects_any_number_of_images_in_every_command(run: Run, tmp_path: Path) -> None:
+    images = {
+        f"example.com/app{number}:1": build.image(build.layer({"n": str(number)}))
+        for number in range(MANY)
+    }
+    tree = build.layout(tmp_path / "cache", {**images, "example.com/last:1": build.image()})
+    where = ("--where", "name:example.com/app*")
+    for words, code in (
+        (("ls", "name:example.com/app*"), 0),
+        (("du", *where), 0),
+        (("validate", *where), 0),
+        (("verify", *where), 0),
+        (("export", *where, "-o", tmp_path / "a.tar"), 0),
+        (("query", "refs", "name:example.com/app*", "show", "name,size,exclusive"), 0),
+        (("query", "refs", f"name:{','.join(images)}"), 0),
+        (("gc", "--dry-run", "--drop", "name:example.com/app*"), 0),
+        (("prune", "--dry-run", "--drop", "name:example.com/app*"), 0),
+        (("rm", "--dry-run", *where), 0),
+        (("rm", "--dry-run", *images), 0),
+        (("rm", "--yes", *where), 0),
+    ):
+        done = run(tree.path, *words)
+        assert done.code == code, (words, done.err)
+    assert [each["annotations"][build.REF_NAME] for each in tree.entries()] == [
+        "example.com/last:1"
+    ]
+    assert run(tree.path, "gc", "--grace", "0").code == 0
+    assert tree.blobs() == build.image().digests

@@ -3,13 +3,19 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cachedb.cache import Cache
+from cachedb.errors import CacheError
+from cachedb.feedback.progress import UNWATCHED
+from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.query.syntax.parser import parse
 from tests import build
+from tests.operations.registries import fetch, on_disk
+from tests.registry.shelf import shelf
 
 NAME = "example.com/app:1"
 LAYER = build.layer()
@@ -71,6 +77,28 @@ def test_a_slip_is_a_finding_and_no_query_misses_the_image(
         assert finding in str(validation)
         assert not validation.is_valid
         assert cache.plan_collection() is not None
+
+
+REFUSED = [
+    pytest.param(with_manifest(lambda m: m.pop("schemaVersion")), "schemaVersion", id="version"),
+    pytest.param(
+        with_manifest(lambda m: m["layers"][0].update(size=2**63)), "out of range", id="size"
+    ),
+]
+
+
+@pytest.mark.parametrize(("image", "why"), REFUSED)
+def test_what_is_a_finding_in_place_is_refused_by_import_and_pull(
+    tree: build.Tree, tmp_path: Path, image: build.Thing, why: str
+) -> None:
+    tree.add(image, NAME)
+    with Cache.create(tmp_path / "empty") as cache, shelf({"1": image}) as server:
+        with pytest.raises(CacheError, match=why):
+            cache.import_directory(tree.path, ImportOptions(), UNWATCHED)
+        with pytest.raises(CacheError, match=why):
+            fetch(cache, server.host, "app:1")
+        assert cache.list() == []
+        assert on_disk(cache) == set()
 
 
 def test_labels_that_differ_in_case_are_two_labels(tree: build.Tree) -> None:
