@@ -1,0 +1,314 @@
+"""Files inside the layers of images: index, differences, content and queries, beside tar and gzip.
+
+    python -m benchmarks.files [ROW …] [--archive TAR …] [--megabytes 1000] [--images 1000]
+                               [--repeat 3] [--json FILE]
+
+Each TAR is one layer of the measured image; files of this system are added as a last layer until
+there are as many megabytes. Rows are `index`, `toc`, `diff`, `cat`, `size` and `refs`. Commands
+run in turn; a ratio is that of the minima of processor time to the first command of the row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import multiprocessing
+import random
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.timing import markdown, run, summary
+from cachedb.archive.image_tree import ImageTree, LayerFile
+from cachedb.archive.tar.reader import Member, MemberKind
+from cachedb.cache import Cache
+from cachedb.oci import Digest
+from cachedb.operations.files import file_rows, image_rows
+from tests import build
+from tests.archive import lazy_layers
+from tests.interop.tools import archive_system
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from benchmarks.timing import Run
+
+CACHEDB = str(Path(sys.executable).with_name("cachedb"))
+NAME, OTHER, LAZY = "example.com/a:1", "example.com/a:2", "example.com/a:lazy"
+REBUILT = "example.com/a:rebuilt"
+LAST = "opt/last"
+QUERY = "refs file:/usr/bin/bash"
+FILES_OF_IMAGE = 5_000
+
+
+def main() -> None:
+    """Make the images and measure the rows that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="*", default=list(ROWS))
+    parser.add_argument("--archive", action="append", default=[], type=Path)
+    parser.add_argument("--megabytes", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    found: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        if set(options.rows) - {"refs"}:
+            # In a process of its own: the peak memory of a child begins with that of its parent.
+            _apart(_make, root, options.archive, options.megabytes * 1_000_000)
+        for row in options.rows:
+            found[row] = ROWS[row](root, options)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _apart(function: Callable[..., None], *arguments: object) -> None:
+    process = multiprocessing.Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
+
+
+# -- images ---------------------------------------------------------------------------------------
+
+
+def _make(root: Path, archives: Sequence[Path], size: int) -> None:
+    layers = [archive.read_bytes() for archive in archives]
+    left = size - sum(map(len, layers))
+    if left > 0:
+        archive_system(root / "system.tar", left)
+        layers.append((root / "system.tar").read_bytes())
+    text = b"".join(b"line %d of a text\n" % number for number in range(4_000_000))
+    last = archives.tar(archives.directory("opt"), archives.file(LAST, text))
+    changed = build.tar({LAST: "z" * 1_000_000, "etc/motd": "changed", "usr/.wh.games": ""})
+    packed = [_packed(layer) for layer in (*layers, last)]
+    other = _packed(changed)
+    rebuilt = [_packed(layer + bytes(512)) for layer in layers]
+    lazy = [lazy_layers.chunked(layer, lazy_layers.table(layer)) for layer in layers]
+    build.layout(
+        root / "cache",
+        {
+            NAME: build.image(*packed),
+            OTHER: build.image(*packed, other),
+            REBUILT: build.image(*rebuilt, other),
+            LAZY: build.image(*lazy),
+        },
+    )
+    (root / "layers.json").write_text(
+        json.dumps(
+            {
+                name: [str(_path(root, blob)) for blob in blobs]
+                for name, blobs in (
+                    (NAME, packed), (OTHER, [*packed, other]), (REBUILT, [*rebuilt, other])
+                )
+            }
+        )
+    )  # fmt: skip
+    for layer in layers:
+        (root / "layer.tar").write_bytes(layer)
+        tree = root / "tree" / hashlib.sha256(layer).hexdigest()[:8]
+        tree.mkdir(parents=True)
+        subprocess.run(
+            ["tar", "-C", tree, "--no-same-owner", "--no-same-permissions", "--exclude=./dev",
+             "-xf", root / "layer.tar"],
+            check=True,
+        )  # fmt: skip
+    (root / "layer.tar").unlink()
+    (root / "system.tar").unlink(missing_ok=True)
+
+
+def _packed(archive: bytes) -> build.Blob:
+    diff_id = "sha256:" + hashlib.sha256(archive).hexdigest()
+    return build.Blob(gzip.compress(archive, 6, mtime=0), build.OCI_LAYER_GZIP, diff_id)
+
+
+def _path(root: Path, blob: build.Blob) -> Path:
+    return root / "cache/blobs/sha256" / blob.digest.partition(":")[2]
+
+
+# -- rows -----------------------------------------------------------------------------------------
+
+
+def _index(root: Path, options: argparse.Namespace) -> object:
+    layers = _layers(root, NAME)
+    files = f"find {root}/tree -type f -print0 | xargs -0 sha256sum"
+    beside = " && ".join([*(f"gzip -dc {layer} | tar tf -" for layer in layers), files])
+    return _measure(
+        f"index of an image of {_count(root)} files",
+        {
+            "gzip -dc | tar tf -, sha256sum": _shell(beside),
+            "cachedb index files": _cachedb(root, "index", "files", NAME),
+        },
+        options,
+        lambda _: _drop(root),
+    )
+
+
+def _toc(root: Path, options: argparse.Namespace) -> object:
+    layers = _layers(root, NAME)
+    files = f"find {root}/tree -type f -print0 | xargs -0 sha256sum"
+    beside = " && ".join([*(f"gzip -dc {layer} | tar tf -" for layer in layers), files])
+    return _measure(
+        "index of the same image in zstd:chunked, from its tables of contents",
+        {
+            "gzip -dc | tar tf -, sha256sum": _shell(beside),
+            "cachedb index files": _cachedb(root, "index", "files", LAZY),
+        },
+        options,
+        lambda _: _drop(root),
+    )
+
+
+def _diff(root: Path, options: argparse.Namespace) -> object:
+    found = {}
+    for title, other in (("one more layer", OTHER), ("every layer rebuilt", REBUILT)):
+        layers = dict.fromkeys([*_layers(root, NAME), *_layers(root, other)])
+        both = " && ".join(f"gzip -dc {layer} | tar tf -" for layer in layers)
+        command = _cachedb(root, "diff", NAME, other)
+        _drop(root)
+        found[f"{title}, not indexed"] = _measure(
+            f"diff of two images, {title}, not indexed",
+            {"gzip -dc | tar tf - of both": _shell(both), "cachedb diff": command},
+            options,
+        )
+        subprocess.run(_cachedb(root, "index", "files", NAME, other), check=True)
+        found[f"{title}, indexed"] = _measure(
+            f"diff of two images, {title}, indexed",
+            {
+                "cachedb find-root": _cachedb(root, "find-root", NAME),
+                "cachedb diff": command,
+            },
+            options,
+        )
+    return found
+
+
+def _cat(root: Path, options: argparse.Namespace) -> object:
+    last = _layers(root, NAME)[-1]
+    return _measure(
+        "content of a file in the last layer",
+        {
+            "gzip -dc | tar xO": _shell(f"gzip -dc {last} | tar xOf - {LAST}"),
+            "cachedb cat": _cachedb(root, "cat", f"{NAME}:/{LAST}"),
+            "cachedb find-root": _cachedb(root, "find-root", NAME),
+        },
+        options,
+    )
+
+
+def _size(root: Path, options: argparse.Namespace) -> object:
+    del options
+    found = {}
+    for title, names in (("no path is shared", [NAME]), ("each path twice", [NAME, REBUILT])):
+        _drop(root)
+        done = subprocess.run(
+            _cachedb(root, "index", "files", "--format", "json", *names),
+            check=True, capture_output=True,
+        )  # fmt: skip
+        report = json.loads(done.stdout)
+        found[title] = report["size"] / report["entries"]
+        print(f"index where {title}: {report['entries']} files, {found[title]:.1f} bytes each")
+    return found
+
+
+def _refs(root: Path, options: argparse.Namespace) -> object:
+    cache = root / "many"
+    _apart(_make_many, cache, options.images)
+    command = [CACHEDB, "query", "-q", QUERY, "--cache", str(cache)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # so that the plan is kept
+    return _measure(
+        f"{QUERY}, over {options.images} images with {options.images * FILES_OF_IMAGE} files",
+        {
+            "cachedb find-root": [CACHEDB, "find-root", "--cache", str(cache), "example.com/m:0"],
+            "cachedb query": command,
+        },
+        options,
+    )
+
+
+ROWS = {
+    "index": _index, "toc": _toc, "diff": _diff, "cat": _cat, "size": _size, "refs": _refs
+}  # fmt: skip
+
+
+def _make_many(path: Path, images: int) -> None:
+    """Write images and their index; no layer has the files that the index lists."""
+    rng = random.Random(0)
+    layers = {
+        f"example.com/m:{number}": build.layer({"n": str(number)}) for number in range(images)
+    }
+    build.layout(path, {name: build.image(layer) for name, layer in layers.items()})
+    pool = [
+        Member(path=f"usr/{part}/{n % 97}/{n}", kind=_FILE, mode=0o644, size=n)
+        for part in ("lib", "share", "bin")
+        for n in range(20_000)
+    ]
+    bash = Member(path="usr/bin/bash", kind=_FILE, mode=0o755)
+    with Cache.open(path) as cache:
+        for number, (name, layer) in enumerate(layers.items()):
+            chosen = rng.sample(pool, FILES_OF_IMAGE - 1) + [bash] * (number % 2)
+            files = [LayerFile(member, rng.randbytes(32)) for member in chosen]
+            with cache.catalog.writing_files() as connection:
+                key = file_rows.write_layer(connection, Digest(layer.digest), files)
+                shown = cache.find_root(name).digest
+                image_rows.write_image(connection, shown, [key], ImageTree([files]))
+
+
+_FILE = MemberKind.FILE
+
+
+# -- measuring ------------------------------------------------------------------------------------
+
+
+def _layers(root: Path, name: str) -> list[str]:
+    found: list[str] = json.loads((root / "layers.json").read_text())[name]
+    return found
+
+
+def _cachedb(root: Path, *words: str) -> list[str]:
+    return [CACHEDB, *words, "--cache", str(root / "cache")]
+
+
+def _shell(command: str) -> list[str]:
+    return ["sh", "-c", command]
+
+
+def _drop(root: Path) -> None:
+    for path in (root / "cache").rglob("files.db*"):
+        path.unlink()
+
+
+def _count(root: Path) -> int:
+    found = 0
+    for layer in _layers(root, NAME):
+        with tarfile.open(layer) as archive:
+            found += sum(1 for _ in archive)
+    return found
+
+
+def _measure(
+    title: str,
+    commands: Mapping[str, Sequence[str]],
+    options: argparse.Namespace,
+    prepare: Callable[[str], None] = lambda _: None,
+) -> object:
+    there = {name: words for name, words in commands.items() if shutil.which(words[0])}
+    runs: dict[str, list[Run]] = {name: [] for name in there}
+    for _ in range(options.repeat):
+        for name, words in there.items():
+            prepare(name)
+            runs[name].append(run(words, {}))
+    print(markdown(title, runs), flush=True)
+    return {"title": title, "commands": summary(runs)}
+
+
+if __name__ == "__main__":
+    main()
