@@ -400,6 +400,11 @@ def _successor(prefix: str) -> str | None:
     return prefix[:-1] + chr(following)
 
 
+def _folder(path: str) -> str:
+    """Return the directory of an absolute path; of another one what no directory is called."""
+    return path.rpartition("/")[0] if path.startswith("/") else "//"
+
+
 def _stops_at_slash(glob: Glob) -> bool:
     return any(not isinstance(token, str) and token is not Wildcard.DEEP for token in glob.tokens)
 
@@ -409,6 +414,8 @@ _PARTS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "kind": lambda word: int(Kind[word.upper()]),
     "state": lambda word: int(State[word.upper()]),
     "role": lambda word: int(Role[word.upper()]),
+    "folder": _folder,
+    "leaf": lambda path: path.rpartition("/")[2],
     "beginning": _beginning,
     "successor": lambda value: _successor(_beginning(value)),
     "glob": lambda value: _glob_of(value).glob,

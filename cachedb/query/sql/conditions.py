@@ -18,7 +18,13 @@ from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, blob_package, config, platform
 from cachedb.catalog.schema.file_tables import attributes, link_target
 from cachedb.query.semantics.describe import describe
-from cachedb.query.semantics.slots import DigestSlots, NameSlots, PlatformSlots, VersionSlots
+from cachedb.query.semantics.slots import (
+    DigestSlots,
+    NameSlots,
+    PathSlots,
+    PlatformSlots,
+    VersionSlots,
+)
 from cachedb.query.semantics.typed import (
     Complement,
     ContainsTest,
@@ -55,7 +61,7 @@ from cachedb.query.words import Field, Sort
 if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, Select
 
-    from cachedb.query.semantics.slots import TestSlots
+    from cachedb.query.semantics.slots import Slot, TestSlots
 
 
 class ConditionBuilder(SetBuilder):
@@ -159,6 +165,11 @@ class ConditionBuilder(SetBuilder):
     def _of_entry(
         self, row: Row, field: Field, test: TestSlots
     ) -> tuple[ColumnElement[int], CTE] | None:
+        if field.name == "path" and (plain := _one_path(test)) is not None:
+            found = files.paths_of(
+                *(dialect.parameter(plain, part) for part in ("folder", "leaf"))
+            )
+            return row.table.c.path_id, self.set("path", found, (field.name, test), "paths")
         if field.name in files.OF_PATH:
             condition = predicates.holds(files.text_of(field.name), test)
             found = files.matching_paths(field.name, condition)
@@ -319,21 +330,20 @@ class ConditionBuilder(SetBuilder):
     def _entries(self, holders: CTE, relation: str) -> CTE:
         """Collect the entries that layers hold, or that images show."""
         make = files.held_pairs if relation == "layer" else files.shown_pairs
-        pairs = make(self.names.next("pairs"))
-        found = select(pairs.c.entry_id.label("id")).where(
-            pairs.c.holder_id.in_(select(holders.c.id))
-        )
+        chosen = files.ChosenPairs(holders=select(holders.c.id))
+        pairs = make(self.names.next("pairs"), chosen)
+        found = select(pairs.c.entry_id.label("id"))
         word = "layers hold" if relation == "layer" else "images show"
         return self.set("file", found.distinct(), (relation, holders), f"what these {word}")
 
     def _file_holders(self, operand: TypedExpression | None, sort: Sort) -> CTE:
         """Collect the images that show files of a set, and for blobs the layers that hold them."""
         make = files.shown_pairs if sort is Sort.REF else files.direct_pairs
-        pairs = make(self.names.next("pairs"))
-        found = select(pairs.c.holder_id.label("id")).distinct()
+        name, chosen = self.names.next("pairs"), files.ALL_PAIRS
         if operand is not None:
             members = self.set("file", self.ids(operand), ("files", operand), describe(operand))
-            found = found.where(pairs.c.entry_id.in_(select(members.c.id)))
+            chosen = files.ChosenPairs(entries=select(members.c.id))
+        found = select(make(name, chosen).c.holder_id.label("id")).distinct()
         meaning = "any file" if operand is None else describe(operand)
         key = ("file holders", sort, operand)
         return self.set("holder", found, key, f"what shows or holds {meaning}")
@@ -343,9 +353,9 @@ class ConditionBuilder(SetBuilder):
         inner = self.row(argument.sort)
         condition = self.holds(argument, inner)
         if argument.sort is Sort.FILE:
-            pairs = files.held_pairs(self.names.next("pairs"))
-            members = select(inner.id).where(condition)
-            layers = select(pairs.c.holder_id.label("id")).where(pairs.c.entry_id.in_(members))
+            chosen = files.ChosenPairs(entries=select(inner.id).where(condition))
+            pairs = files.held_pairs(self.names.next("pairs"), chosen)
+            layers = select(pairs.c.holder_id.label("id"))
             return self.set("pointed", layers, ("pointed", argument), describe(found))
         if argument.sort is Sort.PACKAGE:
             ids = select(inner.id).where(condition)
@@ -402,6 +412,13 @@ class ConditionBuilder(SetBuilder):
             holders = holders.where(blob_package.c.package_id.in_(fitting))
         meaning = "any package" if operand is None else describe(operand)
         return self.set("seed", holders, ("holders", operand), f"what {meaning} was found in")
+
+
+def _one_path(test: TestSlots) -> Slot | None:
+    """Return the slot of a test for one literal path."""
+    if not isinstance(test, PathSlots) or test.patterns or test.plain is None:
+        return None
+    return None if test.plain.is_list else test.plain
 
 
 def _platforms(field: Field, test: TestSlots) -> Select[Any]:

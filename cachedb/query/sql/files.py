@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Integer, Text, and_, case, literal, or_, select, union_all
 from sqlalchemy.ext.compiler import compiles
@@ -25,6 +25,8 @@ from cachedb.catalog.schema.file_tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import ColumnElement, Select, Subquery
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.selectable import FromClause
@@ -57,6 +59,29 @@ def _hex_in_sqlite(element: _hex, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(_hex, "postgresql")
 def _hex_in_postgresql(element: _hex, compiler: SQLCompiler, **options: Any) -> str:
     return f"encode({compiler.process(element.clauses, **options)}, 'hex')"
+
+
+class ChosenPairs(NamedTuple):
+    """Sets of holders and of entries to which pairs are limited; None for all.
+
+    The limits are in each part of the pairs: SQLite does not move a condition on a union into its
+    parts, and would scan all entries.
+    """
+
+    holders: Select[int] | None = None
+    entries: Select[int] | None = None
+
+    def hold(
+        self, holder: ColumnElement[int], key: ColumnElement[int]
+    ) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on the columns of one part."""
+        if self.holders is not None:
+            yield holder.in_(self.holders)
+        if self.entries is not None:
+            yield key.in_(self.entries)
+
+
+ALL_PAIRS: Final = ChosenPairs()
 
 
 def own_value(table: FromClause, name: str) -> ColumnElement[Any] | Select[Any]:
@@ -99,6 +124,20 @@ def matching_paths(name: str, condition: ColumnElement[bool]) -> Select[int]:
     return found.where(condition)
 
 
+def paths_of(directory_of: ColumnElement[str], name_of: ColumnElement[str]) -> Select[int]:
+    """Select the ids of one path by its directory and its name; scans the directories once."""
+    low = directory.c.id.op("<<")(_NAME_BITS)
+    high = (directory.c.id + 1).op("<<")(_NAME_BITS)
+    # No equation with the shifted id: SQLite would scan the paths and look up their directories.
+    in_directory = and_(path.c.id >= low, path.c.id < high)
+    return (
+        select(path.c.id.label("id"))
+        .select_from(directory)
+        .join(path, in_directory)
+        .where(directory.c.path == directory_of, path.c.name == name_of)
+    )
+
+
 def matching_targets(condition: ColumnElement[bool]) -> Select[int]:
     """Select the entries whose target fulfils a condition; scans the targets once."""
     return select(link_target.c.entry_id.label("id")).where(condition)
@@ -114,7 +153,7 @@ def matching_attributes(condition: ColumnElement[bool]) -> Select[int]:
     return select(attributes.c.id.label("id")).where(condition)
 
 
-def shown_pairs(name: str) -> Subquery:
+def shown_pairs(name: str, chosen: ChosenPairs = ALL_PAIRS) -> Subquery:
     """Pair every indexed image with the entries that its containers see: holder_id, entry_id.
 
     An entry of a layer whose path leads through a symlink is paired where it is placed, and not
@@ -132,7 +171,7 @@ def shown_pairs(name: str) -> Subquery:
         .join(layer, layer.c.id == link.c.child_id)
         .join(indexed_layer, indexed_layer.c.digest == layer.c.digest)
         .join(entry, _is_in_layer())
-        .where(_is_file(), ~is_hidden.exists())
+        .where(_is_file(), ~is_hidden.exists(), *chosen.hold(image.c.id, entry.c.id))
     )
     placing = blob.alias(f"{name}_placing")
     placed = (
@@ -140,11 +179,12 @@ def shown_pairs(name: str) -> Subquery:
         .select_from(placement)
         .join(shown_image, shown_image.c.id == placement.c.image_id)
         .join(placing, placing.c.digest == shown_image.c.digest)
+        .where(*chosen.hold(placing.c.id, placement.c.entry_id))
     )
     return union_all(in_place, placed).subquery(name)
 
 
-def held_pairs(name: str) -> Subquery:
+def held_pairs(name: str, chosen: ChosenPairs = ALL_PAIRS) -> Subquery:
     """Pair every indexed layer with all of its entries: holder_id, entry_id.
 
     Where an image places an entry elsewhere, the layer has both.
@@ -155,22 +195,24 @@ def held_pairs(name: str) -> Subquery:
         .select_from(indexed_layer)
         .join(layer, layer.c.digest == indexed_layer.c.digest)
         .join(entry, _is_in_layer())
+        .where(*chosen.hold(layer.c.id, entry.c.id))
     )
     placed = (
         select(placing.c.id.label("holder_id"), placed_entry.c.entry_id)
         .select_from(placed_entry)
         .join(indexed_layer, indexed_layer.c.id == placed_entry.c.stored_id.op(">>")(_BITS))
         .join(placing, placing.c.digest == indexed_layer.c.digest)
+        .where(*chosen.hold(placing.c.id, placed_entry.c.entry_id))
     )
     return union_all(in_place, placed).subquery(name)
 
 
-def direct_pairs(name: str) -> Subquery:
+def direct_pairs(name: str, chosen: ChosenPairs = ALL_PAIRS) -> Subquery:
     """Pair images with what they show, and layers with their files: holder_id, entry_id.
 
     Whiteouts are no files.
     """
-    shown, held = shown_pairs(f"{name}_shown"), held_pairs(f"{name}_held")
+    shown, held = shown_pairs(f"{name}_shown", chosen), held_pairs(f"{name}_held", chosen)
     files_held = select(held).join(entry, entry.c.id == held.c.entry_id).where(_is_file())
     return union_all(select(shown), files_held).subquery(name)
 
