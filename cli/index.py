@@ -48,7 +48,9 @@ def command(
     with open_cache(cache) as opened:
         if drop:
             existed = opened.drop_files_index()
-            if not quiet:
+            if form is not Format.TABLE:
+                tables.render_tree({"dropped": existed}, form)
+            elif not quiet:
                 output.print_stderr(
                     "removed the index of files" if existed else "there is no index of files"
                 )

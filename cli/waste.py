@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, SomeNamesArgument
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
-from cachedb.cli.render import output, tables
+from cachedb.cli.render import output, tables, wasted_space
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import ValidationFailed
 
@@ -48,8 +48,13 @@ def command(
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
     limit: Annotated[
-        int, typer.Option("--limit", min=0, help="Files to print, the largest first; 0 for all.")
-    ] = _SHOWN,
+        int | None,
+        typer.Option(
+            "--limit",
+            min=0,
+            help="Files to print, the largest first; 0 for all. Default: 10 in a table, else all.",
+        ),
+    ] = None,
 ) -> None:
     """Show bytes that later layers overwrite or delete, and files stored more than once.
 
@@ -60,11 +65,11 @@ def command(
         query = selection(opened, where, param, tz, quiet=form is not Format.TABLE)
         report = opened.waste(names or (), query)
     if form in {Format.JSON, Format.JSONL}:
-        tables.render_tree(_json(report), form)
+        tables.render_tree(wasted_space.as_json(report, limit or None), form)
     else:
         tables.render(_IMAGES, map(_image_row, report.images), form)
         if form is Format.TABLE:
-            _print_files(report, limit or None)
+            _print_files(report, _SHOWN if limit is None else limit or None)
     if report.unread:
         first = report.unread[0]
         images = output.count(len(report.unread), "image")
@@ -108,43 +113,3 @@ def _print_files(report: WasteReport, limit: int | None) -> None:
     output.print_stdout(
         f"hidden by later layers: {shown}, stored more than once: {output.size(totals)}"
     )
-
-
-def _json(report: WasteReport) -> dict[str, Any]:
-    return {
-        "images": [
-            {
-                "name": image.name,
-                "platform": image.platform.full if image.platform else None,
-                "digest": str(image.digest),
-                "stored": image.stored,
-                "overwritten": image.overwritten,
-                "deleted": image.deleted,
-                "efficiency": round(image.efficiency, 4),
-                "files": [
-                    {
-                        "path": file.path,
-                        "layer": str(file.layer),
-                        "size": file.size,
-                        "state": str(file.state),
-                    }
-                    for file in image.files
-                ],
-            }
-            for image in report.images
-        ],
-        "duplicates": [
-            {
-                "sha256": each.sha256,
-                "size": each.size,
-                "copies": each.copies,
-                "wasted": each.wasted,
-                "places": [{"layer": str(layer), "path": path} for layer, path in each.places],
-            }
-            for each in report.duplicates
-        ],
-        "totals": {
-            "hidden": sum(image.wasted for image in report.images),
-            "duplicated": sum(each.wasted for each in report.duplicates),
-        },
-    }

@@ -2,14 +2,19 @@
 
 import gzip
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cachedb.archive.tar import reader
+from cachedb.limits import Limit
 from tests import build as images
 from tests.archive import build
 from tests.cli.conftest import Run, succeed
+from tests.operations.registries import put
 from tests.operations.test_image_files import BASE, NAME, OTHER, cache_of, layer
+from tests.registry import servers
 
 
 @pytest.fixture
@@ -250,3 +255,76 @@ def test_a_query_of_files_without_an_index_selects_nothing(run: Run, tmp_path: P
 
     assert (done.code, done.err) == (0, "1 of 1 ref is not indexed (cachedb index files --all)\n")
     assert "/etc" not in done.out
+
+
+def test_dropping_the_index_prints_json(run: Run, cache: Path) -> None:
+    succeed(run, cache, "index", "files", "--all")
+
+    for existed in (True, False):
+        done = run(cache, "index", "files", "--drop", "--format", "json")
+        assert (json.loads(done.out), done.err) == ({"dropped": existed}, "")
+
+
+def test_waste_limits_the_files_of_its_json_only_when_asked(run: Run, tmp_path: Path) -> None:
+    base = layer(*(build.file(f"f{n}", bytes([n]) * (n + 1)) for n in range(12)))
+    upper = layer(*(build.file(f".wh.f{n}") for n in range(12)))
+    tree = images.layout(tmp_path / "cache", {NAME: images.image(base, upper)})
+
+    def told(*words: str) -> list[int]:
+        found = json.loads(succeed(run, tree.path, "waste", "--format", "json", *words))
+        return [file["size"] for file in found["images"][0]["files"]]
+
+    assert told() == told("--limit", "0") == list(range(12, 0, -1))
+    assert told("--limit", "2") == [12, 11]
+    lines = succeed(run, tree.path, "waste", "--limit", "2").splitlines()
+    assert sum(line.startswith("deleted") for line in lines) == 2
+
+
+def test_a_layer_beyond_the_limit_is_a_finding_until_the_limit_is_raised(
+    run: Run, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Limit(name="layer members", variable="CACHEDB_LIMIT_LAYER_MEMBERS", value=5)
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "LAYER_MEMBERS", small)
+        done = run(cache, "index", "files", "--all")
+
+    assert done.code == 8
+    assert "cannot read 1 layer" in done.err
+    assert "exceeds the layer members limit of 5" in done.err
+    again = run(cache, "index", "files", "--all")
+    assert (again.code, again.err.splitlines()[-1].partition(",")[0]) == (
+        0, "indexed 1 layer of 2 images",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
+    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
+        put(served.host, "t/app", images.image(layer(*BASE)), tag="1")
+        yield served
+
+
+def test_pull_indexes_the_files_of_its_images(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    name = f"{registry.host}/t/app:1"
+
+    succeed(run, tmp_path / "cache", "pull", name, "--index-files")
+
+    found = succeed(run, tmp_path / "cache", "query", "-q", "refs file:/etc/motd")
+    assert found == f"{name}\n"
+    again = run(tmp_path / "cache", "index", "files", "--all")
+    assert again.err.startswith("indexed 0 layers of 1 image, 1 known before")
+
+
+def test_sync_indexes_the_files_of_its_images(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    file = tmp_path / "sync.yml"
+    file.write_text(f"{registry.host}:\n  tls-verify: false\n  images:\n    t/app: ['1']\n")
+
+    succeed(run, tmp_path / "cache", "sync", file, "--index-files")
+
+    assert succeed(run, tmp_path / "cache", "query", "-q", "refs is:listed") == (
+        f"{registry.host}/t/app:1\n"
+    )

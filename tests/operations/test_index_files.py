@@ -16,6 +16,7 @@ from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import CatalogMismatch
+from cachedb.feedback.progress import Progress
 from cachedb.oci import Digest
 from cachedb.operations.files import file_rows, image_rows
 from cachedb.operations.files.compare import compare_files
@@ -516,3 +517,20 @@ def test_content_of_a_layer_with_a_table_that_lies_is_that_of_its_archive(tmp_pa
         index(cache)
         with cache.read_file(NAME, "/etc/motd").stream as stream:
             assert stream.read() == b"hello"
+
+
+class Interrupting(Progress):
+    """Interrupts when the first layer is finished."""
+
+    def finish(self, digest: Digest, size: int, how: str = "") -> None:
+        del digest, size, how
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_index_keeps_the_layers_that_it_finished(two: Cache) -> None:
+    with two as cache:
+        with pytest.raises(KeyboardInterrupt):
+            cache.index_files(progress=Interrupting())
+
+        found = index(cache)
+        assert (found.read, found.known) == (1, 1)

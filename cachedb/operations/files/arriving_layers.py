@@ -11,7 +11,7 @@ from cachedb.archive.compression import Compression, sniff
 from cachedb.archive.image_tree import hash_members
 from cachedb.catalog.files.removal import forget_layers
 from cachedb.catalog.statements.index import file_entries as statements
-from cachedb.errors import CacheError
+from cachedb.errors import CacheError, LimitExceeded
 from cachedb.layout.staging.arrivals import Arrivals, ArrivingBlob
 from cachedb.operations.files import file_rows
 
@@ -52,6 +52,8 @@ class ArrivingLayers(Arrivals):
 
     def write(self, digest: Digest, found: list[LayerFile] | CacheError) -> None:
         """Write the entries of a layer, or its problem, unless it is indexed already."""
+        if isinstance(found, LimitExceeded):
+            return  # not recorded, so that a higher limit reads it; `index_files` reports it
         try:
             with self._turn, self._catalog.writing_files() as connection:
                 if connection.first(statements.LAYER, digest=digest) is not None:

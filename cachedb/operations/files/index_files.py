@@ -76,7 +76,8 @@ def index_files(
     missing = []
     with progress.task("index files", sum(layer.size for layer in wanted)) as task:
         for layer, found in _read_each(layout, wanted, task):
-            if isinstance(found, BlobNotFound):  # it may arrive later: nothing is recorded
+            # The blob may arrive, and the limit be raised: nothing is recorded.
+            if isinstance(found, BlobNotFound | LimitExceeded):
                 missing.append(UnreadableLayer(layer.digest, str(found)))
                 continue
             with catalog.writing_files() as connection:
