@@ -54,7 +54,7 @@ def second(number: int = 1) -> None:
     "Do the second."
 """
 TYPER_MS = 58
-"""What `import typer` takes on the machine of the targets."""
+"""Processor time of `import typer` on the machine of the targets."""
 OTHER = "another program"
 TYPER, REQUESTS = "`import typer`", "`import typer, requests`"
 HELP, COMPLETION = "a minimal typer program, `--help`", "a minimal typer program, completion"

@@ -34,7 +34,7 @@ class Fingerprint(Record):
     settled: bool
     """Every stamp is older than two seconds, so a later change would have moved one."""
     blobs_settled: bool
-    """Those of the blobs are."""
+    """The stamps of the blobs are older than two seconds."""
 
     def __str__(self) -> str:
         proof = "settled" if self.settled else "blobs-settled" if self.blobs_settled else "racy"

@@ -119,9 +119,9 @@ FILE_TYPES: Final = (
 
 
 IN_PACKAGE: Final = ("package",)
-"""What fields of packages inside are `inside` of."""
+"""The value of `inside` of fields of packages."""
 IN_FILE: Final = ("file",)
-"""What fields of files inside are `inside` of."""
+"""The value of `inside` of fields of files."""
 
 
 class Noun(Record):

@@ -55,7 +55,7 @@ class Bars:
         self._display = display
         self._drawn: dict[Work, TaskID] = {}
         self._is_following = False
-        # What commands print to stdout is data, and stays there.
+        # Commands print data to stdout, which the bars must not redirect.
         self._drawing = _Following(
             *columns, console=console, transient=True, get_time=clock, redirect_stdout=False
         )

@@ -4,7 +4,10 @@ A blob, the collector, the registry, another process: each can be looked up; a p
 """
 
 import ast
+import io
 import re
+import tokenize
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +32,8 @@ REPLACED = {
 }
 # A docstring names its subject, or begins with an imperative that a search would find.
 VAGUE = re.compile(r"(?:How|It|Say|Take in|Tell|They|Those|What|When|Where|Which|Who)\b")
+# A comment or the docstring of an attribute may begin with a condition, and not with a pronoun.
+VAGUE_SUBJECT = re.compile(r"(?:Anything|Everything|It|Something|They|What|Whatever|Who)\b")
 # No verb in the imperative: a function word, or a third person, a plural or a gerund.
 NO_IMPERATIVE = re.compile(
     r"(?:A|All|An|Any|As|At|Each|Every|For|From|If|In|Its|Of|On|The|This|To|Whether|With)\b"
@@ -101,6 +106,36 @@ def test_texts_use_the_terms_of_the_glossary() -> None:
         for path in read
         for phrase, term in REPLACED.items()
         if re.search(rf"(?<![a-z]){phrase}(?![a-z])", path.read_text(), re.IGNORECASE)
+    ]
+    assert not found, "\n".join(found)
+
+
+def attribute_docstrings(tree: ast.AST) -> Iterator[str]:
+    """Yield the texts below assignments."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", [])
+        for before, here in pairwise(body if isinstance(body, list) else []):
+            match before, here:
+                case ast.Assign() | ast.AnnAssign(), ast.Expr(ast.Constant(str(text))):
+                    yield text
+
+
+def comments(path: Path) -> Iterator[str]:
+    """Yield the first lines of comments on lines of their own."""
+    before = 0
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+        if token.type == tokenize.COMMENT and not token.line[: token.start[1]].strip():
+            if token.start[0] != before + 1:
+                yield token.string.removeprefix("#").strip()
+            before = token.start[0]
+
+
+def test_attributes_and_comments_have_subjects() -> None:
+    found = [
+        f"{name_of(path)}: {text.splitlines()[0]}"
+        for path in modules("cachedb", "cli", "migrations", "scripts", "benchmarks")
+        for text in (*attribute_docstrings(ast.parse(path.read_text())), *comments(path))
+        if VAGUE_SUBJECT.match(text)
     ]
     assert not found, "\n".join(found)
 

@@ -83,7 +83,7 @@ def test_push_is_refused_where_it_would_replace(run: Run, held: build.Tree, plac
     refused = run(held.path, "push", place.name)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        f"cachedb: '{place.name}' stands for {AMD.digest} already\nhint: --override replaces it\n"
+        f"cachedb: '{place.name}' resolves to {AMD.digest} already\nhint: --override replaces it\n"
     )
     assert run(held.path, "push", "--override", place.name).code == 0
 
@@ -98,7 +98,7 @@ def test_one_failure_of_several_is_told_beside_the_others(
     done = run(held.path, "push", taken.name, place.name, again.name)
     assert done.code == 2
     assert done.out.startswith(f"{place.name}  {MULTI.digest}")
-    assert done.err.count("stands for") == 2
+    assert done.err.count("resolves to") == 2
 
 
 def test_copy_says_what_it_did(run: Run, tree: build.Tree, place: Place) -> None:

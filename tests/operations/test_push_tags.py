@@ -62,7 +62,7 @@ def test_another_image_is_left_alone_unless_told(
     put(place.host, place.path, there)
     cache = holding({place.name: here})
 
-    with pytest.raises(Refused, match="stands for") as caught:
+    with pytest.raises(Refused, match="resolves to") as caught:
         push(cache, place.name)
     assert caught.value.hint == "--override replaces it"
     assert tags(place.host, place.path) == {"1": there.digest}

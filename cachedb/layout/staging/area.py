@@ -269,7 +269,7 @@ class StagingArea:
                 # then the name is gone or another file's, and this lock is that of the complete
                 # blob.
                 if is_named(ingest, name, descriptor):
-                    # It may also have done so before the opening above, which then created a part.
+                    # Or it did so before the opening above, which then created a part.
                     if not self.has(digest, size):
                         return descriptor
                     os.unlink(name, dir_fd=ingest)

@@ -446,7 +446,7 @@ def _taken_over(
     if found and not options.may_replace:
         name = next(iter(found))
         raise Refused(
-            f"{name!r} stands for another image here ({found[name]})",
+            f"{name!r} is the name of another image here ({found[name]})",
             hint="--replace takes the name over; --name gives another one",
         )
     return found

@@ -148,7 +148,7 @@ def _check_trust(references: Sequence[Reference], trusted: Digest | None) -> Non
     if trusted is None:
         return
     if len(references) > 1:
-        raise InvalidInput(f"{len(references)} names cannot all stand for {trusted}")
+        raise InvalidInput(f"{len(references)} names cannot all resolve to {trusted}")
     for reference in references:
         if reference.digest not in {None, trusted}:
             raise InvalidInput(f"{reference.familiar!r} is not {trusted}, which is to be trusted")

@@ -67,7 +67,7 @@ class TagUpdate:
         elif ours.media_type.is_index and there.media_type.is_index:
             return self._merge(graph, there)
         raise Refused(
-            f"{self._target.familiar!r} stands for {there.digest} already",
+            f"{self._target.familiar!r} resolves to {there.digest} already",
             hint="--override replaces it",
         )
 
