@@ -16,7 +16,7 @@ from cachedb.cli.pruning import plans
 from cachedb.cli.pruning.rule_options import AllOption
 from cachedb.cli.render import output
 from cachedb.cli.render.tables import Format
-from cachedb.errors import InvalidInput, NotFound
+from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from cachedb.cache import Cache
@@ -61,16 +61,16 @@ def command(
     with opening(cache) as opened:
         match action:
             case PolicyAction.SHOW:
-                output.print_stdout(_stored(opened).rstrip("\n"))
+                output.print_stdout(plans.stored_policy(opened).rstrip("\n"))
             case PolicyAction.EDIT:
                 _edit(opened, file)
             case PolicyAction.CHECK:
-                text = _stored(opened) if file is None else _read(file)
+                text = plans.stored_policy(opened) if file is None else _read(file)
                 opened.policy_rules(text).check()
                 if not quiet:
                     output.print_stderr("the policy is valid")
             case PolicyAction.APPLY:
-                rules = opened.policy_rules(_stored(opened))
+                rules = opened.policy_rules(plans.stored_policy(opened))
                 rules = rules.replace(may_remove_all=all_, trusts_clock=trust_clock)
                 plans.prune(
                     opened,
@@ -82,13 +82,6 @@ def command(
                     form=form,
                     quiet=quiet,
                 )
-
-
-def _stored(opened: Cache) -> str:
-    text = opened.policy()
-    if not (text or "").strip():
-        raise NotFound("this cache has no policy", hint="cachedb policy edit")
-    return text or ""
 
 
 def _edit(opened: Cache, file: Path | None) -> None:

@@ -26,15 +26,15 @@ from cachedb.cli.options.registries import (
     TrustRealmOption,
     connector,
 )
+from cachedb.cli.pruning.after_sync import apply_policy, remove_others
+from cachedb.cli.pruning.plans import stored_policy
 from cachedb.cli.render import output
 from cachedb.cli.render.pulls import print_report
 from cachedb.cli.render.tables import Format
-from cachedb.errors import InvalidReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cachedb.cache import Cache
     from cachedb.operations.mirror.plan_sync import SyncPlan
     from cachedb.operations.mirror.sync_file import SyncSource
 
@@ -45,12 +45,17 @@ PruneOption = Annotated[
     bool,
     typer.Option("--prune", help="Then remove other names of the repositories that FILE lists."),
 ]
+PolicyOption = Annotated[
+    bool,
+    typer.Option("--policy", help="Then apply the retention policy of the cache, and collect."),
+]
 
 
 def command(
     file: FileArgument,
     dry_run: DryRunOption = False,
     prune: PruneOption = False,
+    policy: PolicyOption = False,
     platform: PlatformOption = None,
     arch: ArchOption = None,
     cache: CacheOption = None,
@@ -69,7 +74,8 @@ def command(
     FILE is the YAML of `skopeo sync --src yaml` with images, images-by-tag-regex,
     images-by-semver, credentials, tls-verify and cert-dir, or has a reference a line, whose tag
     may be a pattern: alpine:3.*. An image that fails does not undo the others. With --prune, names
-    are removed if everything was mirrored; `cachedb gc` then frees the space.
+    are removed if everything was mirrored; `cachedb gc` then frees the space. With --policy, the
+    retention policy of the cache is applied then, and unreferenced blobs are deleted.
     """
     from cachedb.operations.mirror import plan_sync, sync_file
     from cachedb.operations.transfer.pull import PullOptions
@@ -88,12 +94,15 @@ def command(
             _print_plan(plan, form, quiet=quiet)
             return
         with create_cache(cache) as opened:
+            rules = opened.policy_rules(stored_policy(opened)) if policy else None
             with (indexing if index_files else not_indexing)(opened) as arrived:
                 report = opened.pull_each(plan.references, connect, options)
                 arrived += [each.name for each in report.pulled]
             failures = (*plan.failures, *report.failures)
-            removed = _prune(opened, plan) if prune and not failures else ()
-    if prune and failures:
+            removed = remove_others(opened, plan) if prune and not failures else ()
+            if rules is not None and not failures:
+                removed += apply_policy(opened, rules, quiet=quiet)
+    if (prune or policy) and failures:
         output.print_stderr("removed nothing: not everything was mirrored")
     for name in () if quiet else removed:
         output.print_stderr(f"removed {name}")
@@ -105,24 +114,6 @@ def _certificates(sources: Sequence[SyncSource]) -> Iterator[Path]:
     for source in sources:
         if source.certificate_directory is not None:
             yield from sorted(Path(source.certificate_directory).glob("*.crt"))
-
-
-def _prune(opened: Cache, plan: SyncPlan) -> tuple[str, ...]:
-    """Remove the names of mirrored repositories that the plan does not have."""
-    from cachedb.oci import Reference
-
-    wanted = {str(each.with_default_tag()) for each in plan.references}
-    repositories = {str(each) for each in plan.repositories}
-    others = []
-    for root in opened.targets():
-        try:
-            name = Reference.parse(root.name or "")
-        except InvalidReference:
-            continue
-        if str(name.replace(tag=None, digest=None)) in repositories and root.name not in wanted:
-            others.append(str(root.name))
-    removed = opened.remove(opened.plan_removal(others)) if others else ()
-    return tuple(root.name for root in removed if root.name is not None)
 
 
 def _print_plan(plan: SyncPlan, form: str, *, quiet: bool) -> None:

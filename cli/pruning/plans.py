@@ -10,6 +10,7 @@ from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.actions import print_items
 from cachedb.cli.render.tables import Column, Format
+from cachedb.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,18 @@ COLUMNS = (
     Column("used", output.moment),
     Column("freed", output.size, is_number=True),
 )
+
+
+def stored_policy(opened: Cache) -> str:
+    """Return the text of the policy of a cache.
+
+    Raises:
+        NotFound: The cache has none.
+    """
+    text = opened.policy()
+    if text is None or not text.strip():
+        raise NotFound("this cache has no policy", hint="cachedb policy edit")
+    return text
 
 
 def prune(

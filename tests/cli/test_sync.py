@@ -111,6 +111,25 @@ def test_sync_pulls_and_prunes_and_prints_one_summary(
     assert names == [f"{registry.host}/team/app:1.2.3", f"{registry.host}/team/other:1"]
 
 
+def test_sync_applies_the_policy_of_the_cache_and_collects(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    cache, file, rules = tmp_path / "cache", tmp_path / "images.txt", tmp_path / "policy.toml"
+    file.write_text(f"{registry.host}/team/app:1.2.*\n")
+    rules.write_text('version = 1\ndrop = ["refs tag:1.2.0"]\nkeep = ["refs tag:1.2.3"]\n')
+    refused = run(cache, "sync", file, "--policy")
+    assert (refused.code, refused.err.splitlines()[0]) == (3, "cachedb: this cache has no policy")
+    succeed(run, cache, "policy", "edit", rules)
+
+    done = run(cache, "sync", file, "--policy")
+
+    assert done.code == 0
+    assert f"removed {registry.host}/team/app:1.2.0" in done.err
+    assert "freed " in done.err
+    names = succeed(run, cache, "ls", "--format", "{name}").split()
+    assert names == [f"{registry.host}/team/app:1.2.3"]
+
+
 def test_a_failure_undoes_no_other_image_and_prunes_nothing(
     run: Run, tmp_path: Path, registry: servers.Served
 ) -> None:
