@@ -66,4 +66,4 @@ FLAG = Domain(low=0, high=1)
 TIME = Domain(low=-62_135_596_800_000_000 - _DAY, high=253_402_300_800_000_000 + _DAY)
 """Microseconds since 1970 from the year 1 to the year 9999, and a day for an offset."""
 DIGEST = Domain(is_digest=True)
-SOURCE = Domain(words=("pull", "build", "import"))
+SOURCE = Domain(words=("pull", "build", "import", "tag"))

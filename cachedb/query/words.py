@@ -104,7 +104,7 @@ KEYWORDS: Final = (
 KINDS: Final = ("index", "manifest", "config", "layer", "attestation", "other")
 STATES: Final = ("missing", "present", "corrupt", "absent", "foreign")
 ROLES: Final = ("manifest", "config", "layer", "subject")
-SOURCES: Final = ("pull", "build", "import")
+SOURCES: Final = ("pull", "build", "import", "tag")
 FILE_TYPES: Final = (
     "file",
     "hardlink",

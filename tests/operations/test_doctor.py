@@ -512,3 +512,11 @@ def test_the_command_line_says_it_in_json_and_by_its_exit_code(opened: build.Tre
     rebuilt = cachedb(opened.path, "doctor", "--rebuild")
     assert rebuilt.err.startswith("rebuilt the catalog; ")
     assert APP.digest not in rebuilt.err
+
+
+def test_a_name_that_was_added_by_tag_is_no_fault(populated: build.Tree) -> None:
+    with Cache.open(populated.path) as cache:
+        cache.tag("example.com/app:1", "example.com/other:2")
+        assert [row.name for row in cache.query("refs source:tag")] == ["example.com/other:2"]
+
+    assert Code.CATALOG_DAMAGED not in {each.code for each in findings(populated)}

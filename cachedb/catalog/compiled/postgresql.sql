@@ -154,7 +154,7 @@ count(*) > 0::INTEGER UNION ALL SELECT 'ref.pinned' AS place, count(*) AS rows,
 min(CAST(ref.pinned AS TEXT)) AS example FROM ref WHERE ref.pinned NOT BETWEEN 0::BIGINT AND
 1::BIGINT HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.source' AS place, count(*) AS
 rows, min(CAST(ref.source AS TEXT)) AS example FROM ref WHERE (ref.source NOT IN ('pull',
-'build', 'import', 'load')) HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.added' AS place,
+'build', 'import', 'tag')) HAVING count(*) > 0::INTEGER UNION ALL SELECT 'ref.added' AS place,
 count(*) AS rows, min(CAST(ref.added AS TEXT)) AS example FROM ref WHERE ref.added NOT BETWEEN
 -62135683200000000::BIGINT AND 253402387200000000::BIGINT HAVING count(*) > 0::INTEGER UNION
 ALL SELECT 'ref.pulled' AS place, count(*) AS rows, min(CAST(ref.pulled AS TEXT)) AS example

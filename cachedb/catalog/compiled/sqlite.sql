@@ -145,7 +145,7 @@ min(CAST(ref.size AS TEXT)) AS example FROM ref WHERE ref.size NOT BETWEEN 0 AND
 rows, min(CAST(ref.pinned AS TEXT)) AS example FROM ref WHERE ref.pinned NOT BETWEEN 0 AND 1
 HAVING count(*) > 0 UNION ALL SELECT 'ref.source' AS place, count(*) AS rows,
 min(CAST(ref.source AS TEXT)) AS example FROM ref WHERE (ref.source NOT IN ('pull', 'build',
-'import', 'load')) HAVING count(*) > 0 UNION ALL SELECT 'ref.added' AS place, count(*) AS rows,
+'import', 'tag')) HAVING count(*) > 0 UNION ALL SELECT 'ref.added' AS place, count(*) AS rows,
 min(CAST(ref.added AS TEXT)) AS example FROM ref WHERE ref.added NOT BETWEEN -62135683200000000
 AND 253402387200000000 HAVING count(*) > 0 UNION ALL SELECT 'ref.pulled' AS place, count(*) AS
 rows, min(CAST(ref.pulled AS TEXT)) AS example FROM ref WHERE ref.pulled NOT BETWEEN
