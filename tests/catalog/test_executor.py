@@ -116,7 +116,8 @@ def test_golden_compiled_files_are_what_the_statements_compile_to(name: str) -> 
 
 def test_no_compiled_file_is_left_without_statements() -> None:
     kept = {path.name for path in FOLDER.iterdir() if path.suffix in {".sql", ".txt"}}
-    assert kept == compile_statements.files().keys()
+    # Plans of PostgreSQL need its server: tests/catalog/test_postgresql.py compares them.
+    assert kept - {"postgresql_plans.txt"} == compile_statements.files().keys()
 
 
 def test_every_handle_has_one_definition_and_every_definition_a_handle() -> None:
