@@ -113,7 +113,8 @@ def test_every_module_that_the_glossary_names_exists() -> None:
     text = (ROOT / "docs" / "explanation" / "glossary.md").read_text()
     named = {found.replace(".", "/") for found in re.findall(r"`(cachedb(?:\.\w+)+)`", text)}
     assert named
-    gone = {name for name in named if not (ROOT / f"{name}.py").exists()}
+    homes = ("{}.py", "{}/__init__.py")
+    gone = {n for n in named if not any((ROOT / home.format(n)).exists() for home in homes)}
     assert gone == set()
 
 
