@@ -125,7 +125,7 @@ def make_layered(path: Path, images: int) -> None:
             config = {
                 "architecture": arch,
                 "os": "linux",
-                "config": {},
+                "config": {"Labels": {"n": str(number)}},
                 "rootfs": {"type": "layers", "diff_ids": []},
             }
             platform = {"architecture": arch, "os": "linux"}
