@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,17 @@ def test_an_owner_is_told_from_a_process_that_got_its_number() -> None:
     assert lease_owner.parse("a host") is None
     assert int(ours.pid) == os.getpid()
     assert Path("/proc/self/stat").exists()
+
+
+def test_names_that_many_connections_change_at_once_are_all_kept(cache: Cache, url: str) -> None:
+    def work(number: int) -> None:
+        with Cache.open(cache.root, catalog=url) as opened:
+            for turn in range(3):
+                opened.tag("app:1", f"example.com/host{number}:{turn}")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+
+    wanted = {f"example.com/host{number}:{turn}" for number in range(6) for turn in range(3)}
+    with Cache.open(cache.root, catalog=url) as opened:
+        assert {each.name for each in opened.list()} == {"app:1", *wanted}
