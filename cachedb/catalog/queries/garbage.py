@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from cachedb.catalog.enums import DOCUMENTS, Kind, Role, State
 from cachedb.catalog.queries import graph
@@ -41,9 +41,13 @@ def unreadable() -> Select[*tuple[Any, ...]]:
     nowhere = (blob.c.state == int(State.MISSING)) & named.exists()
     return (
         select(blob.c.digest, blob.c.problem, blob.c.state)
-        .join(live, live.c.id == blob.c.id)
-        .where(corrupt | strange | nowhere)
-        .order_by(blob.c.digest)
+        # Asked for each such blob, so that nothing is walked if there is none; by id, in whose
+        # order the rows are stored.
+        .where(
+            corrupt | strange | nowhere,
+            exists(select(1).where(live.c.id == blob.c.id).select_from(live)),
+        )
+        .order_by(blob.c.id)
     )
 
 

@@ -75,7 +75,7 @@ class CreatedRow(NamedTuple):
 UNREACHABLE: Final = Rows("garbage.unreachable", UnreachableRow)
 """The blobs with a file that no ref besides `without` reaches, by digest."""
 UNREADABLE: Final = Rows("garbage.unreadable", UnreadableDocumentRow)
-"""The documents that refs besides `without` reach and that cannot be read, by digest.
+"""The documents that refs besides `without` reach and that cannot be read, by id.
 
 A missing target of a ref is one of them: no hash protects index.json, and a damaged digest in it
 has the same effect.

@@ -131,7 +131,8 @@ def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Leftover, ..
         held = held_by_operations(layout, connection)
     found = {each.path: each for each in find_leftovers(layout, plan.grace, plan.quarantine, held)}
     selected = [each for each in plan.leftovers if found.get(each.path) == each]
-    leftovers = {each.path: each for each in layout.temporary_files.find()}
+    # Found once more only if some are to be removed: it lists the directories of blobs.
+    leftovers = {each.path: each for each in layout.temporary_files.find()} if selected else {}
     layout.clear_staging(kept=held)
     layout.remove_stale_leases()
     with suppress(StorageFailed), catalog.writing() as connection:
@@ -148,6 +149,8 @@ def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Leftover, ..
 
 def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     named = {candidate.digest for candidate in plan.garbage}
+    if not named:
+        return GCReport(removed=(), freed=0)
     for _ in range(_MOST_ATTEMPTS):
         with catalog.reading() as connection:
             garbage, _spared = find_blobs(layout, connection, plan.grace)
