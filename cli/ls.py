@@ -31,6 +31,7 @@ from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.operations.read.listing import Listing
@@ -85,11 +86,7 @@ def command(
     ]
     end = tables.line_end(form, quiet=quiet, null=null)
     if not asked:
-        from cachedb.operations.read.listing import list_images
-
-        with open_cache(cache) as opened:
-            listed, unreadable = opened.answer(list_images), opened.unreadable_entries()
-        _print(listed, form, unreadable, chosen, quiet=quiet, end=end)
+        _list_all(cache, form, chosen, quiet=quiet, end=end)
         return
     with open_cache(cache) as opened:
         query = read_query(opened, asked, param, tz)
@@ -107,6 +104,20 @@ def command(
             print_answer(answer, form, quiet=quiet, end=end)
 
 
+def _list_all(
+    cache: Path | None, form: str, chosen: Sequence[int], *, quiet: bool, end: str
+) -> None:
+    from cachedb.operations.read.listing import list_digests, list_images
+
+    with open_cache(cache) as opened:
+        if quiet:
+            for digest in opened.answer(list_digests):
+                output.print_stdout(digest, end)
+            return
+        listed, unreadable = opened.answer(list_images), opened.unreadable_entries()
+    _print(listed, form, unreadable, chosen, quiet=quiet, end=end)
+
+
 def _print(
     listed: Iterable[Listing],
     form: str,
@@ -117,20 +128,12 @@ def _print(
     end: str,
 ) -> None:
     if quiet:
-        for listing in listed:
-            for digest in listing.digests:
-                output.print_stdout(digest, end)
+        for digest in (digest for listing in listed for digest in listing.digests):
+            output.print_stdout(digest, end)
         return
     rows: list[tuple[object, ...]] = [
-        (
-            each.name,
-            each.digest,
-            [str(p) for p in each.platforms],
-            each.size,
-            str(each.health),
-            each.is_pinned,
-        )
-        for each in listed
+        (i.name, i.digest, [str(p) for p in i.platforms], i.size, str(i.health), i.is_pinned)
+        for i in listed
     ]
     # A table has the address that `rm` takes, where a program reads it from stderr.
     rows += [

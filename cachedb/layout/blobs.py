@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import stat
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from cachedb.errors import (
@@ -30,7 +30,7 @@ from cachedb.layout.directories import (
     storing,
 )
 from cachedb.oci.digest import Digest
-from cachedb.records import Record
+from cachedb.records import NamedTuple
 from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _HEX = "0123456789abcdef"
 _NO_SECOND_NAME = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 
 
-class BlobFile(Record):
+class BlobFile(NamedTuple):
     """A regular file in the blob store; times are in nanoseconds since 1970."""
 
     digest: Digest
@@ -292,8 +292,11 @@ class BlobStore:
             why = self.obstacle(digest) or "is not a regular file"
             raise CorruptBlob(digest, why, path=path_of(digest)) from error
 
+    def _directory(self, algorithm: str) -> AbstractContextManager[int]:
+        return self._opened_directory(algorithm)
+
     @contextmanager
-    def _directory(self, algorithm: str) -> Iterator[int]:
+    def _opened_directory(self, algorithm: str) -> Iterator[int]:
         with closing(open_directory(self._root, "blobs")) as blobs:
             try:
                 directory = open_directory(blobs, algorithm)
@@ -321,7 +324,7 @@ class _OpenStore(BlobStore):
     def __init__(self, root: int, opened: ExitStack) -> None:
         super().__init__(root)
         self._opened = opened
-        self._directories: dict[str, int] = {}
+        self._directories: dict[str, AbstractContextManager[int]] = {}
         import hashlib  # noqa: PLC0415  (loads OpenSSL: 3 ms, which a listing does not need)
 
         # Half the time of hashlib.new.
@@ -366,12 +369,12 @@ class _OpenStore(BlobStore):
         is_intact = self._hashers[algorithm](content).hexdigest() == encoded
         return (content, found) if is_intact else None
 
-    @contextmanager
-    def _directory(self, algorithm: str) -> Iterator[int]:
+    def _directory(self, algorithm: str) -> AbstractContextManager[int]:
         if algorithm not in self._directories:
             directory = self._opened.enter_context(super()._directory(algorithm))
-            self._directories[algorithm] = directory
-        yield self._directories[algorithm]
+            # A generator would take a microsecond for each blob.
+            self._directories[algorithm] = nullcontext(directory)
+        return self._directories[algorithm]
 
 
 class _CheckedFile(io.RawIOBase):
@@ -460,8 +463,4 @@ def _is_encoded(algorithm: str, name: str) -> bool:
 def _blob_file(digest: Digest, found: os.stat_result) -> BlobFile | None:
     if not stat.S_ISREG(found.st_mode):
         return None
-    return BlobFile(
-        digest=digest,
-        size=found.st_size,
-        touched_ns=max(found.st_mtime_ns, found.st_ctime_ns),
-    )
+    return BlobFile(digest, found.st_size, max(found.st_mtime_ns, found.st_ctime_ns))

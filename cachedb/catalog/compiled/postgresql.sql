@@ -717,14 +717,14 @@ NOT (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id)) ORDER BY blob.digest;
 
 -- name: garbage.unreadable
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
-AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
+CAST(anon_2.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
+AS anon_2))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
 AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.digest, blob.problem,
-blob.state FROM blob JOIN live ON live.id = blob.id WHERE blob.state = 2::INTEGER AND blob.kind
-IN (1::INTEGER, 2::INTEGER, 5::INTEGER) OR blob.problem IS NOT NULL AND blob.kind = 0::INTEGER
-OR blob.state = 0::INTEGER AND (EXISTS (SELECT ref.id FROM ref WHERE ref.target_id = blob.id
-AND (ref.id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(without)s AS JSON)) AS anon_2)))) ORDER BY blob.digest;
+blob.state FROM blob WHERE (blob.state = 2::INTEGER AND blob.kind IN (1::INTEGER, 2::INTEGER,
+5::INTEGER) OR blob.problem IS NOT NULL AND blob.kind = 0::INTEGER OR blob.state = 0::INTEGER
+AND (EXISTS (SELECT ref.id FROM ref WHERE ref.target_id = blob.id AND (ref.id NOT IN (SELECT
+CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
+AS anon_1))))) AND (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id)) ORDER BY blob.id;
 
 -- name: leases.all
 SELECT lease.id, lease.host, lease.expires FROM lease;
@@ -1750,6 +1750,11 @@ content_seed.value AS id FROM content_seed UNION SELECT edge.child_id AS child_i
 JOIN edge ON edge.parent_id = content.id) SELECT blob.digest FROM blob WHERE blob.state !=
 1::INTEGER AND blob.state IN (0::INTEGER) AND blob.id IN (SELECT content.id FROM content);
 
+-- name: verification.stored
+SELECT blob.id, blob.digest, blob.touched FROM blob WHERE blob.digest IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
+anon_1);
+
 -- name: verification.verified
-UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.digest = %(digest)s::VARCHAR AND
-blob.touched = %(touched)s::BIGINT;
+UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.id IN (SELECT CAST(anon_1.value AS
+BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);

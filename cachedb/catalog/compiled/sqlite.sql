@@ -705,13 +705,13 @@ live.id = blob.id)) ORDER BY blob.digest;
 
 -- name: garbage.unreadable
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_each(:without) AS anon_1))), live(id) AS
+CAST(anon_2.value AS BIGINT) AS value FROM json_each(:without) AS anon_2))), live(id) AS
 (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN
-edge ON edge.parent_id = live.id) SELECT blob.digest, blob.problem, blob.state FROM blob JOIN
-live ON live.id = blob.id WHERE blob.state = 2 AND blob.kind IN (1, 2, 5) OR blob.problem IS
-NOT NULL AND blob.kind = 0 OR blob.state = 0 AND (EXISTS (SELECT ref.id FROM ref WHERE
-ref.target_id = blob.id AND (ref.id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_each(:without) AS anon_2)))) ORDER BY blob.digest;
+edge ON edge.parent_id = live.id) SELECT blob.digest, blob.problem, blob.state FROM blob WHERE
+(blob.state = 2 AND blob.kind IN (1, 2, 5) OR blob.problem IS NOT NULL AND blob.kind = 0 OR
+blob.state = 0 AND (EXISTS (SELECT ref.id FROM ref WHERE ref.target_id = blob.id AND (ref.id
+NOT IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:without) AS anon_1)))))
+AND (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id)) ORDER BY blob.id;
 
 -- name: leases.all
 SELECT lease.id, lease.host, lease.expires FROM lease;
@@ -1650,5 +1650,10 @@ content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON ed
 content.id) SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0) AND
 blob.id IN (SELECT content.id FROM content);
 
+-- name: verification.stored
+SELECT blob.id, blob.digest, blob.touched FROM blob WHERE blob.digest IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_each(:digests) AS anon_1);
+
 -- name: verification.verified
-UPDATE blob SET verified=:moment WHERE blob.digest = :digest AND blob.touched = :touched;
+UPDATE blob SET verified=:moment WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
+FROM json_each(:ids) AS anon_1);

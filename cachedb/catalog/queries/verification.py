@@ -74,14 +74,18 @@ def arrived() -> Update:
     )
 
 
+@defines(verification.STORED)
+def stored() -> Select[*tuple[Any, ...]]:
+    """Select the rows of some digests."""
+    return select(blob.c.id, blob.c.digest, blob.c.touched).where(
+        blob.c.digest.in_(each_text("digests"))
+    )
+
+
 @defines(verification.VERIFIED)
 def verified() -> Update:
-    """Record the time at which a file was intact, if the row is about that same file."""
-    return (
-        update(blob)
-        .where(blob.c.digest == bindparam("digest"), blob.c.touched == bindparam("touched"))
-        .values(verified=bindparam("moment"))
-    )
+    """Record the time at which files were intact."""
+    return update(blob).where(blob.c.id.in_(each_id("ids"))).values(verified=bindparam("moment"))
 
 
 @defines(verification.HEALED)

@@ -22,6 +22,14 @@ class VerifiedRow(NamedTuple):
     touched: int
 
 
+class StoredRow(NamedTuple):
+    """A blob, and the time at which the catalog takes its file to have changed, as above."""
+
+    id: int
+    digest: str
+    touched: int | None
+
+
 FILES: Final = Rows("verification.files", StoredFileRow)
 """All blobs that have a file, the largest first."""
 FILES_OF: Final = Rows("verification.files_of", StoredFileRow)
@@ -36,8 +44,10 @@ INTACT: Final = Rows("verification.intact", VerifiedRow)
 """Those of `digests` that are present and were verified, by digest."""
 ARRIVED: Final = Write("verification.arrived")
 """Record that the blobs of `digests` were hashed at the time `moment` and are intact."""
+STORED: Final = Rows("verification.stored", StoredRow)
+"""The rows of `digests`, in no order."""
 VERIFIED: Final = Write("verification.verified")
-"""Record at the time `moment` that the file of `digest`, changed at `touched`, was intact."""
+"""Record at the time `moment` that the files of `ids` were intact."""
 HEALED: Final = Write("verification.healed")
 """Mark the corrupt blob of `digest` as present, unless it is a document that was read."""
 CORRUPTED: Final = Write("verification.corrupted")

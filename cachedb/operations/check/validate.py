@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -225,7 +226,12 @@ def _condition(
 def _disagree(entry: ManifestEntry) -> bool:
     if entry.declared is None or entry.configured is None or entry.declared.is_unknown:
         return False
-    ours, theirs = entry.declared.normalized(), entry.configured.normalized()
+    return _contradict(entry.declared, entry.configured)
+
+
+@lru_cache(maxsize=256)  # thousands of images are for a few platforms
+def _contradict(declared: Platform, configured: Platform) -> bool:
+    ours, theirs = declared.normalized(), configured.normalized()
     if (ours.os, ours.architecture) != (theirs.os, theirs.architecture):
         return True
     # Many builders omit the variant in the config; that is not a contradiction.

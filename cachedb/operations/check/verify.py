@@ -149,7 +149,7 @@ class _Hashed:
     """The outcome of hashing: when each intact file was changed, and why others are corrupt."""
 
     def __init__(self) -> None:
-        self.intact: dict[Digest, int] = {}
+        self.intact: dict[str, int] = {}
         self.corrupt: dict[Digest, str] = {}
         self.size = 0
 
@@ -189,13 +189,13 @@ def _check(store: BlobStore, digest: Digest, task: Task) -> BlobFile | str | Non
 
 def _record(connection: Connection, hashed: _Hashed) -> None:
     now = time.time_ns() // 1000
-    connection.write_each(
-        verification.VERIFIED,
-        (
-            {"digest": digest, "touched": touched, "moment": now}
-            for digest, touched in hashed.intact.items()
-        ),
+    # A row that is about another file than the one that was hashed is left alone.
+    same = sorted(
+        row.id
+        for row in connection.each(verification.STORED, digests=many(hashed.intact))
+        if hashed.intact[row.digest] == row.touched
     )
+    connection.write(verification.VERIFIED, ids=many(same), moment=now)
     healed = [text for text in connection.values(verification.CORRUPT) if text in hashed.intact]
     connection.write_each(verification.HEALED, ({"digest": digest} for digest in healed))
     connection.write_each(

@@ -23,7 +23,7 @@ from cachedb.oci.names.short_name import ShortName
 from cachedb.oci.platform.model import Platform
 from cachedb.oci.reference import Reference
 from cachedb.patterns import lazy
-from cachedb.records import Record
+from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ _CANDIDATES = 3
 _FAR = 2
 
 
-class Root(Record):
+class Root(NamedTuple):
     """Resolved name or digest; `name` is None for content without a name, `size` is in bytes."""
 
     name: str | None
@@ -361,19 +361,20 @@ def _refs(
     connection: Connection, statement: Rows[RefRow], **values: str | int | None
 ) -> list[Root]:
     return [
+        # By position, in the order of the fields: a third of the time of keywords.
         Root(
-            name=row.name,
-            digest=codecs.digest(row.digest),
-            media_type=row.media_type,
-            size=row.size,
-            kind=(kind := codecs.kind(row.kind)),
-            blob_id=row.blob_id,
-            ref_id=row.id,
-            entry=row.entry,
-            is_attached=kind is Kind.ATTESTATION or is_attached_kind(row.entry_kind),
-            is_pinned=bool(row.pinned),
-            declared_id=row.declared_id,
-            configured_id=row.configured_id,
+            row.name,
+            codecs.digest(row.digest),
+            row.media_type,
+            row.size,
+            kind := codecs.kind(row.kind),
+            row.blob_id,
+            row.id,
+            row.entry,
+            kind is Kind.ATTESTATION or is_attached_kind(row.entry_kind),
+            bool(row.pinned),
+            row.declared_id,
+            row.configured_id,
         )
         for row in connection.each(statement, **values)
     ]
