@@ -69,7 +69,7 @@ PARSING = {
     "cachedb.operations.archives.image_parts": "the entries of an index, to keep some of them",
     "cachedb.operations.archives.import_closure": "documents of an archive, for the walker",
     "cachedb.operations.check.deep_validation": "layers are paired with diff IDs",
-    "cachedb.operations.sync.reconcile": "documents of the layout, for the rows",
+    "cachedb.operations.sync.parse_documents": "documents of the layout, for the rows",
     "cachedb.operations.transfer.local_graph": "documents of the layout, for the walker",
     "cachedb.operations.transfer.pull_graph": "documents of a registry, for the walker",
     "cachedb.operations.transfer.push_graph": "the entries of an index, to keep some of them",
