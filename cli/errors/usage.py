@@ -38,7 +38,8 @@ def converting_usage_errors() -> Iterator[None]:
             possible = getattr(error, "possibilities", None)
             if possible is not None:
                 raise no_such("option", option, possible, error.ctx) from error
-        why = str(error.format_message()).strip().removesuffix(".")
+        # The choices of a missing argument are on lines of their own.
+        why = " ".join(str(error.format_message()).split()).removesuffix(".")
         why = why[:1].lower() + why[1:] + _origin(error)
         raise InvalidInput(why, hint=_help(error.ctx)) from error
 

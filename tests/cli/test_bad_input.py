@@ -301,3 +301,10 @@ def test_names_from_outside_are_escaped_in_errors(run: Run, populated: build.Tre
     done = run(populated.path, "show", "\x1b[31mred\x1b[0m\n\u202e")
     assert done.code == 3
     assert done.err == "cachedb: no such reference: '\\x1b[31mred\\x1b[0m\\n\\u202e'\n"
+
+
+def test_a_missing_choice_is_one_line_with_the_choices(run: Run, populated: build.Tree) -> None:
+    done = run(populated.path, "cache")
+    assert done.code == 2
+    assert "missing argument" in done.err
+    assert "Choose from: dir\n" in done.err

@@ -138,8 +138,7 @@ def _import_images(
         return ()
     _refuse_other_digests(named, source)
     reader = ClosureReader(intake, source)
-    named = [(name, intake.as_written(entry, reader)) for name, entry in named]
-    images = [_read(reader, intake, *each) for each in named]
+    named, images = _read(reader, intake, named)
     weak = {d.digest for name, d in named if name is None and reader.is_referrer(d)}
     if options.name is not None:
         named = _renamed(reader, named, options.name, source, weak)
@@ -184,11 +183,19 @@ def _import_images(
 
 
 def _read(
-    reader: ClosureReader, intake: _Intake, name: str | None, descriptor: Descriptor
-) -> Closure:
-    """Read what an image needs; blobs of a directory are brought for it meanwhile."""
-    intake.image = name or str(descriptor.digest)
-    return reader.read(descriptor)
+    reader: ClosureReader, intake: _Intake, named: Iterable[tuple[str | None, Descriptor]]
+) -> tuple[list[tuple[str | None, Descriptor]], list[Closure]]:
+    """Read entries as their documents are, and what the images need.
+
+    Blobs of a directory are copied for each image meanwhile.
+    """
+    entries, images = [], []
+    for name, declared in named:
+        intake.image = name or str(declared.digest)
+        entry = intake.as_written(declared, reader)
+        entries.append((name, entry))
+        images.append(reader.read(entry))
+    return entries, images
 
 
 def _record(
