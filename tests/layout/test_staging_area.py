@@ -440,3 +440,20 @@ def test_nothing_is_written_outside_of_our_folder(stage: StagingArea, layout: La
     stage.add_unnamed([OTHER])
     assert {p for p in layout.root.rglob("*") if ".cachedb" not in p.parts} == before
     assert stat.S_IMODE((layout.private / "ingest").stat().st_mode) == 0o700
+
+
+def test_a_part_whose_rename_failed_can_be_written_again(
+    stage: StagingArea, ingest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", fail)
+        with pytest.raises(StorageFailed):
+            write(stage, CONTENT)
+
+    (part,) = ingest.glob("*.part")
+    assert stat.S_IMODE(part.stat().st_mode) & stat.S_IWUSR
+    write(stage, CONTENT)
+    assert stage.has(DIGEST, SIZE)

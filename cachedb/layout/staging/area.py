@@ -308,8 +308,9 @@ def complete(ingest: int, descriptor: int, part: str, name: str) -> None:
     """Sync a verified part and rename it to the name of a complete blob."""
     with storing("complete a blob"):
         sync(descriptor)
-        os.fchmod(descriptor, 0o444)
         os.rename(part, name, src_dir_fd=ingest, dst_dir_fd=ingest)
+        # Not before: a part that is read-only could not be opened to be resumed.
+        os.fchmod(descriptor, 0o444)
 
 
 def _remove_unlocked(directory: int, name: str) -> int:
