@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException as Stale
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -55,12 +56,20 @@ class Page:
         return found
 
     def button(self, within: str, start: str) -> WebElement:
-        """Return the button whose label starts with a text."""
-        for found in self.all(f"{within} button"):
-            label = found.get_attribute("aria-label") or found.text
-            if label.startswith(start):
-                return found
-        raise AssertionError(f"no button {start!r} in {within}")
+        """Return the button whose label starts with a text; wait until it is drawn."""
+
+        def find(_: object) -> WebElement | None:
+            for found in self.all(f"{within} button"):
+                label = found.get_attribute("aria-label") or found.text
+                if label.startswith(start):
+                    return found
+            return None
+
+        # A page that is drawn again, as after a change of its size, replaces its buttons.
+        waiting = WebDriverWait(self.driver, _PATIENCE, ignored_exceptions=[Stale])
+        found = waiting.until(find, f"no button {start!r} in {within}")
+        assert found is not None
+        return found
 
     def click(self, element: WebElement) -> None:
         """Click on an element, below the navigation that stays at the top."""

@@ -246,19 +246,26 @@ def test_findings_are_listed(page: Page, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_page_of_10_000_images_has_6_megabytes_and_2_seconds_at_most(
+def test_a_page_of_10_000_images_has_6_megabytes_and_5000_elements_at_most(
     page: Page, tmp_path: Path
 ) -> None:
     _write_many(tmp_path / "cache", 10_000)
     page.write(tmp_path / "cache")
     assert page.file.stat().st_size <= 6 * MEGABYTE
-    # The least of three: other processes may hold the processors.
-    assert min(page.open() for _ in range(3)) <= 2000
+    page.open()
     assert len(page.all("#space .tile")) > 50
     assert len(page.all("*")) < 5000
     page.one("#images input[type=search]").send_keys("app-0199")
     page.wait(lambda: len(page.all("#images tbody tr")) == 40)
     assert page.problems() == []
+
+
+@pytest.mark.campaign
+def test_a_page_of_10_000_images_opens_within_two_seconds(page: Page, tmp_path: Path) -> None:
+    _write_many(tmp_path / "cache", 10_000)
+    page.write(tmp_path / "cache")
+    # The least of three: other processes may hold the processors.
+    assert min(page.open() for _ in range(3)) <= 2000
 
 
 def _write_many(path: Path, images: int) -> None:
