@@ -532,7 +532,7 @@ def test_a_schema_of_another_program_is_refused(
     done = run(populated.path, "ls", "--catalog", server.url("shop"))
 
     assert done.code == 4
-    assert "holds tables of some other program" in done.err
+    assert "holds tables of another program" in done.err
     assert server.psql("SELECT COUNT(*) FROM shop.sale").strip() == "0"
 
 

@@ -43,7 +43,7 @@ ON_A_CACHE = {
     "files": "app:1", "cat": "app:1:/small", "diff": "app:1 app:1", "index": "files --all",
     "waste": "app:1", "sbom": "app:1", "find-root": "app:1", "why": f"sha256:{'0' * 64}",
     "du": "", "report": "", "validate": "", "check": "rules.toml", "verify": "", "gc": "",
-    "prune": "--keep-last 1", "policy": "show", "pin": "app:1", "unpin": "app:1", "log": "",
+    "prune": "--keep-last 1", "policy": "apply", "pin": "app:1", "unpin": "app:1",
     "tag": "app:1 app:2", "untag": "app:1", "rm": "app:1", "clean": "--yes", "query": "refs",
 }  # fmt: skip
 _KEPT = {
@@ -52,7 +52,7 @@ _KEPT = {
     "push": "; uploaded blobs are kept, run the command again to resume",
     "index": "; layers that were indexed are kept, run the command again to resume",
 }
-ELSEWHERE = {"tags", "sync", "doctor", "config", "sample", "cache"}
+ELSEWHERE = {"tags", "sync", "doctor", "config", "sample", "cache", "log"}
 
 
 def program() -> str:

@@ -44,6 +44,7 @@ def test_every_word_of_source_is_written_by_an_operation(tmp_path: Path, place: 
     with Cache.create(tmp_path / "cache") as cache:
         fetch(cache, place.host, place.short)
         cache.import_(archive)
+        cache.tag(OTHER, "example.com/tagged:1")
     with Provider(tmp_path / "cache") as provider:
         provider.index_write("example.com/built:1", provider.find_root(place.name).descriptor)
     with Cache.open(tmp_path / "cache") as cache:
