@@ -149,7 +149,9 @@ def test_a_clock_far_ahead_does_not_refuse_rules_that_do_not_depend_on_it(
     cache: Cache, query: str
 ) -> None:
     policy = Policy(drop=(cache.parse(query),), keep=(cache.parse("tag:v0"),))
-    retention.plan(cache.layout, cache.catalog, policy, NOW + timedelta(days=3650))
+    ahead = retention.plan(cache.layout, cache.catalog, policy, NOW + timedelta(days=3650))
+    today = retention.plan(cache.layout, cache.catalog, policy, NOW)
+    assert ahead.removal.roots == today.removal.roots
 
 
 def test_a_clock_far_ahead_makes_no_rule_keep_less(cache: Cache) -> None:

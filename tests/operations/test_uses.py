@@ -142,7 +142,10 @@ def test_a_use_that_cannot_be_recorded_is_no_error(tree: build.Tree) -> None:
         (tree.path / ".cachedb" / "index.db").unlink()
         shutil.rmtree(tree.path / ".cachedb")
         (tree.path / ".cachedb").touch()
+        before = tree.document()
         cache._record_use([Root(**ROOT)])
+    assert (tree.path / ".cachedb").read_bytes() == b""
+    assert tree.document() == before
 
 
 def test_uses_outlive_the_catalog(tree: build.Tree) -> None:
