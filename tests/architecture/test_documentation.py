@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stderr, redirect_stdout, suppress
 from io import StringIO
 from itertools import groupby
@@ -112,6 +113,26 @@ def test_golden_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             host = stack.enter_context(docker_registry(tmp_path / "registry")).host
         text = BLOCK.sub(lambda found: replay(found[0], host, monkeypatch), text)
     golden_files.check(page.name, text, page.parent)
+
+
+def tables(text: str) -> Iterator[list[str]]:
+    """Yield paragraphs that begin as a table, outside of code blocks."""
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    for paragraph in re.split(r"\n\s*\n", outside):
+        lines = paragraph.splitlines()
+        first = next((at for at, line in enumerate(lines) if line.startswith("|")), None)
+        if first is not None:
+            yield lines[first:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_rows_of_a_table_have_as_many_cells_as_its_head(page: Path) -> None:
+    for head, *rows in tables(page.read_text()):
+        width = len(re.findall(r"(?<!\\)\|", head))
+        for row in rows:
+            assert row.startswith("|"), row
+            assert row.endswith("|"), row
+            assert len(re.findall(r"(?<!\\)\|", row)) == width, row
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
