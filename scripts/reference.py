@@ -158,23 +158,28 @@ def variables_of_options() -> dict[str, str]:
     """Return the environment variables of options for all commands, and a line about each."""
     root = typer.main.get_command(app)
     context = root.make_context("cachedb", [], resilient_parsing=True)
-    found: dict[str, list[Any]] = {}
-    takers: dict[str, list[str]] = {}
+    takers: dict[str, dict[str, list[str]]] = {}
     for name, command in _commands_of(root, context):
         for option in filter(defaults.option_name, command.params):
             long = defaults.option_name(option) or ""
-            found.setdefault(long, []).append(option)
-            takers.setdefault(long, []).append(name)
+            takers.setdefault(long, {}).setdefault(option.help, []).append(name)
     every = len(root.list_commands(context))
     return {
-        defaults.variables("", long)[1]: _about_variable(options[0], takers[long], every)
-        for long, options in found.items()
+        defaults.variables("", long)[1]: f"`--{long}`: {_about_variable(texts, every)}"
+        for long, texts in takers.items()
     }
 
 
-def _about_variable(option: Any, takers: list[str], every: int) -> str:
-    of = "" if len(takers) == every else f" ({', '.join(takers)})"
-    return f"`{option.opts[0]}`: {option.help}{of}"
+def _about_variable(texts: dict[str, list[str]], every: int) -> str:
+    """Join the help texts of an option, with their commands; the most common one is the last."""
+    *rare, common = sorted(texts.items(), key=lambda each: len(each[1]))
+    parts = [f"{text} ({', '.join(takers)})" for text, takers in rare]
+    text, takers = common
+    if len(takers) + sum(len(each) for _, each in rare) == every:
+        where = " (other commands)" if rare else ""
+    else:
+        where = f" ({', '.join(takers)})"
+    return " ".join([*parts, f"{text}{where}"])
 
 
 def query_language() -> str:
