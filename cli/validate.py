@@ -34,6 +34,10 @@ _COLUMNS = (
     Column("detail", shorten=fitting.whole),
 )
 
+# States of rows that are about no manifest; the others are those of a `Condition`.
+NOT_THERE = "not there"
+UNREADABLE = "unreadable"
+
 
 def command(
     names: SomeNamesArgument = None,
@@ -88,7 +92,7 @@ def _rows(found: Sequence[Validation]) -> Iterator[tuple[object, ...]]:
             )
         for platform in each.wanted:
             if not any(platform.is_same_as(r.platform) for r in each.platforms if r.platform):
-                yield each.name, str(platform), None, each.digest, "not there", ""
+                yield each.name, str(platform), None, each.digest, NOT_THERE, ""
         if each.problem and each.problem not in {r.problem for r in each.platforms}:
-            state = "corrupt" if each.platforms else "unreadable"
+            state = "corrupt" if each.platforms else UNREADABLE
             yield each.name, None, None, each.digest, state, each.problem

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from cachedb.cli import validate
 from cachedb.cli.app import main
 from cachedb.linuxkit import Provider
 from cachedb.oci import Digest
 from cachedb.operations.check.findings import Code
+from cachedb.operations.check.validate import Condition
 from cachedb.operations.gc.mark import Reason
 from cachedb.operations.read.listing import Health
 from cachedb.query.semantics.check import check
@@ -86,6 +88,8 @@ def test_every_file_that_commands_leave_is_on_the_page_with_its_mode(
 ) -> None:
     folder, archive = tmp_path / "cache", tmp_path / "app.tar"
     archive.write_bytes(build.archive({"example.com/app:1": build.image(BASE)}))
+    policy = tmp_path / "policy.toml"
+    policy.write_text('version = 1\nunused-for = "90d"\n')
     for words in (
         ("import", str(archive)),
         ("query", "--save", "large", "size", "gt", "5M"),
@@ -93,6 +97,9 @@ def test_every_file_that_commands_leave_is_on_the_page_with_its_mode(
         ("gc", "--grace", "0"),
         ("import", str(archive)),
         ("doctor", "--rebuild"),
+        ("index", "files", "--all"),
+        ("pin", "example.com/app:1"),
+        ("policy", "edit", str(policy)),
     ):
         monkeypatch.setattr("sys.argv", ["cachedb", *words, "--cache", str(folder)])
         with pytest.raises(SystemExit) as ended:
@@ -139,6 +146,16 @@ def test_a_table_of_words_is_the_enumeration_in_the_code(
     heading: str, words: type[StrEnum]
 ) -> None:
     assert sorted(words_of_table(heading)) == sorted(words)
+
+
+def test_the_states_of_validate_are_on_its_page() -> None:
+    page = (ROOT / "docs" / "how-to" / "check-a-cache.md").read_text()
+    table = page.split("\n| state | meaning | finding |\n")[1].split("\n\n")[0]
+    rows = dict(re.findall(r"^\| `([^`]+)` \|.*\| (yes)? ?\|$", table, re.MULTILINE))
+    states = {str(each): each.is_finding for each in Condition}
+    assert {state: bool(found) for state, found in rows.items()} == {
+        **states, validate.NOT_THERE: True, validate.UNREADABLE: True
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [each for each in COLUMNS if each.split()[0] not in REMOTE])
