@@ -139,6 +139,53 @@ def test_a_command_in_a_job_or_a_timer_runs(world: World, line: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def commands_for_users_of_other_tools() -> list[str]:
+    """Return the commands of the table that lists what to type in place of other tools."""
+    page = (reference.ROOT / "docs" / "how-to" / "move-from-other-tools.md").read_text()
+    rows = re.findall(r"^\| `[a-z].*\| (.*) \|$", page, re.MULTILINE)
+    return [command for row in rows for command in re.findall(r"`(cachedb [^`]*)`", row)]
+
+
+def test_the_table_for_users_of_other_tools_names_each_of_them() -> None:
+    page = (reference.ROOT / "docs" / "how-to" / "move-from-other-tools.md").read_text()
+    named = set(re.findall(r"^\| `(\w+) ", page, re.MULTILINE))
+    assert named == {"linuxkit", "skopeo", "crane", "docker", "hauler"}
+    assert len(commands_for_users_of_other_tools()) >= 30
+
+
+@pytest.mark.parametrize("line", sorted(set(commands_for_users_of_other_tools())))
+def test_a_command_for_users_of_other_tools_runs(world: World, line: str) -> None:
+    require("zstd")
+    folder = world.folder
+    shutil.copytree(folder / "cache", folder / "dir")
+    shutil.copy(folder / "tool.tar", folder / "a.tar")
+    (folder / "images.yml").write_text(
+        f"{world.host}:\n  tls-verify: false\n  images:\n    app: ['1']\n"
+    )
+    packed = folder / "images.tar.zst"
+    subprocess.run(["zstd", "-q", folder / "tool.tar", "-o", packed], check=True)
+    if "alpine" in line and " pull " not in line:
+        assert world.run("cachedb pull alpine:3.20").returncode == 0
+
+    done = world.run(filled_in(line))
+
+    assert done.returncode == 0, done.stderr
+
+
+def filled_in(line: str) -> str:
+    """Name an image of the registry, or one of a single platform where there is room for one."""
+    line = line.replace("--remote-name registry.example.com/app:1", "--remote-name HOST/moved:1")
+    is_single = "--format" in line or "--remote-name" in line
+    name = "example.com/tool:2" if is_single else "registry.example.com/app:1"
+    for placeholder, value in (
+        ("NAME", name), ("REPOSITORY", "registry.example.com/app"),
+        ("HOST", "registry.example.com"),
+        ("SOURCE", "registry.example.com/app:1"), ("TARGET", "registry.example.com/copied:1"),
+    ):  # fmt: skip
+        line = re.sub(rf"\b{placeholder}\b", value, line)
+    return line
+
+
 # -- jobs and timers of the page about CI ---------------------------------------------------------
 
 
