@@ -46,8 +46,8 @@ def test_requests_and_credentials_are_logged_without_secrets(
 
 def test_a_mirror_without_the_image_and_the_registry_are_both_logged(tmp_path: Path) -> None:
     with scripted(lambda _: Reply(404)) as mirror, scripted(lambda _: Reply(404)) as home:
-        words = ("--mirror", f"{home.host}=http://{mirror.host}", "--log-format", "json", "-v")
-        done = pull(tmp_path / "cache", home.host, *words)
+        words = ("--mirror", f"{home.host}=http://{mirror.host}", "--log-format", "json")
+        done = pull(tmp_path / "cache", home.host, *words, "--verbose")
 
     records = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
     assert {record["level"] for record in records} == {"info"}
