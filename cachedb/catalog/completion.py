@@ -25,6 +25,11 @@ _MOST: Final = 100
 _LAST: Final = "\U0010ffff"
 
 
+def _connect(catalog: Path) -> sqlite3.Connection:
+    """Open a catalog, whose statements fail at once while another process commits."""
+    return sqlite3.connect(f"file:{catalog}?mode=ro", uri=True, timeout=0)
+
+
 def values_of(catalog: Path, values: Values, prefix: str, key: str = "") -> list[str]:
     """Return values of a column that begin with `prefix`; none without a catalog.
 
@@ -33,7 +38,7 @@ def values_of(catalog: Path, values: Values, prefix: str, key: str = "") -> list
     bound = {"low": prefix, "high": f"{prefix}{_LAST}", "most": _MOST, "key": key}
     statement = compiled.statements("sqlite")[VALUES[values].name]
     try:
-        with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)) as connection:
+        with closing(_connect(catalog)) as connection:
             return [text for (text,) in connection.execute(statement, bound) if text]
     except (sqlite3.Error, UnicodeError):
         return []
@@ -68,7 +73,7 @@ def recorded(catalog: Path, key: str) -> str | None:
     """Return what the catalog records of itself under a key; None if there is no catalog."""
     statement = compiled.statements("sqlite")["state.recorded"]
     try:
-        with closing(sqlite3.connect(f"file:{catalog}?mode=ro", uri=True)) as connection:
+        with closing(_connect(catalog)) as connection:
             row = connection.execute(statement, {"key": key}).fetchone()
     except (sqlite3.Error, UnicodeError):
         return None

@@ -9,24 +9,20 @@ for writers, because an upgrade of a read lock fails at once instead of waiting.
 from __future__ import annotations
 
 import sqlite3
-import time
 from _thread import RLock
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from cachedb.catalog import database_file, revision
 from cachedb.catalog.executor import Connection
-from cachedb.errors import CacheBusy, CacheError, CatalogMismatch, StorageFailed
-from cachedb.limits import LOCK_SECONDS
+from cachedb.catalog.waiting_connection import WaitingConnection, is_interrupted
+from cachedb.errors import CacheError, CatalogMismatch, StorageFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _DURABLE = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
-_NOTICE_SECONDS = 2.0
-_SLICE_MILLISECONDS = 200
-_BUSY = ("locked", "busy")
 _DAMAGED = (
     "malformed",
     "not a database",
@@ -89,7 +85,7 @@ class Catalog:
     def in_memory(cls) -> Self:
         """Create a catalog in memory, which ends with the process: for a read-only cache."""
         # One connection for all transactions: each connection has a memory of its own.
-        driver = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        driver = WaitingConnection(":memory:", check_same_thread=False)
         _prepare(driver, durable=False)
         revision.create(driver)
         return cls(None, mode="memory", memory=driver)
@@ -133,11 +129,11 @@ class Catalog:
         """
         self._check_identity()
         with _explaining(), self._connected() as driver:
-            _waiting(driver, "BEGIN IMMEDIATE")
+            driver.execute("BEGIN IMMEDIATE")
             try:
                 self._check_identity()  # checked again: another process may have replaced the file
                 yield Connection(driver)
-                _waiting(driver, "COMMIT")
+                driver.execute("COMMIT")
             finally:
                 _roll_back(driver)
         self._check_identity()  # a commit into an unlinked file would be lost
@@ -188,10 +184,10 @@ class Catalog:
         self._check_identity()
         with _explaining(), self._connected() as driver:
             attached.attach_for_writing(driver, self.files_path)
-            _waiting(driver, "BEGIN IMMEDIATE")
+            driver.execute("BEGIN IMMEDIATE")
             try:
                 yield Connection(driver)
-                _waiting(driver, "COMMIT")
+                driver.execute("COMMIT")
             finally:
                 _roll_back(driver)
 
@@ -232,10 +228,10 @@ class Catalog:
             yield driver
 
     def _connect(self) -> sqlite3.Connection:
-        driver = sqlite3.connect(
+        driver = WaitingConnection(
             f"file:{_quoted(self._path)}?mode={self._mode}&nofollow=1",
+            paths=[path for path in (self._path, self.files_path) if path is not None],
             uri=True,
-            isolation_level=None,
             check_same_thread=False,
         )
         try:
@@ -289,44 +285,8 @@ def _quoted(path: Path | None) -> str:
 
 
 def _prepare(driver: sqlite3.Connection, *, durable: bool) -> None:
-    # First, because the other pragmas may have to wait.
-    driver.execute(f"PRAGMA busy_timeout = {int(1000 * LOCK_SECONDS.value)}")
     for pragma in (*database_file.PRAGMAS, *(_DURABLE if durable else ())):
         driver.execute(pragma)
-
-
-def _waiting(driver: sqlite3.Connection, statement: str) -> None:
-    """Begin or commit a write transaction; wait for others in slices, so that Ctrl-C works.
-
-    SQLite waits inside of one call, during which Python handles no signal.
-    """
-    give_up = time.monotonic() + LOCK_SECONDS.value
-    notice_at = time.monotonic() + _NOTICE_SECONDS
-    driver.execute(f"PRAGMA busy_timeout = {_SLICE_MILLISECONDS}")
-    while True:
-        try:
-            driver.execute(statement)
-        except sqlite3.OperationalError as error:
-            now = time.monotonic()
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or now >= give_up:
-                raise
-            if now >= notice_at:
-                log_wait(give_up - now)
-                notice_at = give_up
-        else:
-            driver.execute(f"PRAGMA busy_timeout = {int(1000 * LOCK_SECONDS.value)}")
-            return
-
-
-def log_wait(seconds: float) -> None:
-    """Log a warning, which Python prints to stderr unless the program configures logging."""
-    import logging  # noqa: PLC0415  (rarely needed, and it delays the start of every command)
-
-    logging.getLogger(__name__).warning(
-        "cachedb: waiting for another process that writes the catalog, for %.0f s more (%s)",
-        seconds,
-        LOCK_SECONDS.variable,
-    )
 
 
 def _roll_back(driver: sqlite3.Connection) -> None:
@@ -336,20 +296,20 @@ def _roll_back(driver: sqlite3.Connection) -> None:
 
 @contextmanager
 def _explaining() -> Iterator[None]:
-    """Raise errors of the driver as errors of cachedb."""
+    """Raise errors of the driver as errors of cachedb, and an interrupted statement as Ctrl-C."""
     try:
         yield
     except UnicodeDecodeError as error:
         # A message of the driver about a damaged schema quotes from it.
         raise CatalogMismatch("the catalog is damaged: its schema cannot be read") from error
     except sqlite3.DatabaseError as error:
+        if is_interrupted(error):
+            raise KeyboardInterrupt from error
         raise _explained(error) from error
 
 
 def _explained(error: sqlite3.DatabaseError) -> CacheError:
     text = str(error)
-    if any(word in text for word in _BUSY):
-        return CacheBusy("another process is writing the catalog")
     if isinstance(error, sqlite3.IntegrityError) or any(word in text for word in _DAMAGED):
         return CatalogMismatch(f"the catalog is damaged: {text}", hint="cachedb doctor --rebuild")
     return StorageFailed(f"cannot use the catalog: {text}")

@@ -113,6 +113,8 @@ class Connection:
         """
         import sqlite3  # noqa: PLC0415  (of a type here, where another driver is used)
 
+        from cachedb.catalog.waiting_connection import is_interrupted  # noqa: PLC0415
+
         deadline = time.monotonic() + seconds
         driver = self.driver
         prepare(driver)
@@ -121,11 +123,12 @@ class Connection:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if "interrupted" not in str(error):
+            # Else a signal interrupted the statement.
+            if not is_interrupted(error) or time.monotonic() <= deadline:
                 raise
             raise TimeoutError from error
         finally:
-            driver.set_progress_handler(None, 0)
+            driver.let_signals_in()
             driver.execute("PRAGMA query_only = OFF")
 
     def shared_now(self) -> int | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from cachedb.catalog.connect import Catalog
-from cachedb.errors import CacheBusy, StorageFailed
-from cachedb.limits import LOCK_SECONDS
+from cachedb.catalog.waiting_connection import WaitingConnection
+from cachedb.errors import StorageFailed
 from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
@@ -76,16 +76,9 @@ def _excluding_writers(path: Path) -> Iterator[None]:
     if path.is_symlink() or not path.is_file():
         yield
         return
-    with closing(
-        sqlite3.connect(path, timeout=LOCK_SECONDS.value, isolation_level=None)
-    ) as connection:
-        try:
+    with closing(WaitingConnection(path, paths=(path,))) as connection:
+        with suppress(sqlite3.DatabaseError):  # not a database, so no process can be writing it
             connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise CacheBusy("another process is writing the catalog") from error
-        except sqlite3.DatabaseError:
-            pass  # not a database, so no process can be writing it
         yield
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cachedb.layout.directories import opened, skipping_unreadable
+from cachedb.lock_waits import key_of, locks_of_processes, program_of
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -92,12 +93,14 @@ class LayoutHealth:
         wanted = {}
         for name in _LOCKS:
             with skipping_unreadable():
-                wanted[_key(os.stat(name, dir_fd=self._root, follow_symlinks=False))] = name
+                wanted[key_of(os.stat(name, dir_fd=self._root, follow_symlinks=False))] = name
         if not wanted:
             return []
-        found = {(wanted[key], pid, alone) for pid, key, alone in _locked() if key in wanted}
+        found = {
+            (wanted[key], pid, alone) for pid, key, alone in locks_of_processes() if key in wanted
+        }
         return [
-            LockHolder(lock=name, pid=pid, program=_program(pid), is_exclusive=is_exclusive)
+            LockHolder(lock=name, pid=pid, program=program_of(pid), is_exclusive=is_exclusive)
             for name, pid, is_exclusive in sorted(found)
         ]
 
@@ -151,41 +154,6 @@ def _exposed(found: os.stat_result, owner: int, mask: int) -> str | None:
     if found.st_uid not in {owner, 0}:
         return f"owned by user {found.st_uid}, not by the owner of the cache"
     return None
-
-
-def holders_of(file: os.stat_result) -> list[tuple[int, str]]:
-    """Return process and program of every holder of a lock on a file that /proc shows."""
-    pids = dict.fromkeys(pid for pid, key, _ in _locked() if key == _key(file))
-    return [(pid, _program(pid)) for pid in pids]
-
-
-def _key(file: os.stat_result) -> str:
-    return f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
-
-
-def _locked() -> Iterator[tuple[int, str, bool]]:
-    """Yield process, file (``major:minor:inode``) and exclusiveness of every lock in /proc."""
-    for pid in _numbers_in("/proc"):
-        for descriptor in _numbers_in(f"/proc/{pid}/fdinfo"):
-            with suppress(OSError):  # closed since the listing, or of another user
-                for line in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().splitlines():
-                    fields = line.split()
-                    # lock: 1: OFDLCK ADVISORY WRITE -1 fe:00:1234 0 EOF
-                    if fields[:1] == ["lock:"]:
-                        yield pid, fields[-3], "WRITE" in fields
-
-
-def _numbers_in(folder: str) -> list[int]:
-    with suppress(OSError):
-        return sorted(int(name) for name in os.listdir(folder) if name.isdecimal())
-    return []
-
-
-def _program(pid: int) -> str:
-    """Return the name of the program of a process; ``?`` if it has ended or is hidden."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    return "?"
 
 
 def _kind_of_file_system(device: int) -> str:

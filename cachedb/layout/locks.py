@@ -20,22 +20,20 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cachedb import system_calls
 from cachedb.errors import CacheBusy, NotALayout, StorageFailed
 from cachedb.layout.directories import closing, is_named, open_regular
-from cachedb.layout.health import holders_of
 from cachedb.limits import LOCK_SECONDS
+from cachedb.lock_waits import UNKNOWN, Wait, holder_of
 from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LONGEST_PAUSE = 0.1
-_NOTICE_SECONDS = 2.0
 _OPEN = os.O_RDWR | os.O_CREAT
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES})
 
@@ -121,6 +119,7 @@ def try_flock(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:
 
 class _Lock(NamedTuple):
     name: str
+    what: str
     mode: int
     attempt: Callable[[int], bool]
 
@@ -146,14 +145,17 @@ def make_locked(directory: int, name: str) -> int:
 @contextmanager
 def _locked(parent: int, lock: _Lock, timeout: float | None) -> Iterator[None]:
     timeout = LOCK_SECONDS.value if timeout is None else timeout
-    give_up = time.monotonic() + timeout
+    wait: Wait | None = None
     while True:
         with closing(open_regular(parent, lock.name, _OPEN, lock.mode)) as descriptor:
-            if not _wait(lock, descriptor, give_up):
-                raise CacheBusy(
-                    f"the cache is locked by {_holder(descriptor)} (waited {timeout:.0f} s)",
-                    hint=f"{LOCK_SECONDS.variable}=SECONDS waits longer",
-                )
+            while not lock.attempt(descriptor):
+                wait = wait or Wait(partial(_held, lock, descriptor), timeout)
+                if not wait.goes_on():
+                    raise CacheBusy(
+                        f"the cache is locked by {_holder(descriptor) or 'another thread'}"
+                        f" (waited {timeout:.0f} s)",
+                        hint=f"{LOCK_SECONDS.variable}=SECONDS waits longer",
+                    )
             # The file may have been removed while this process waited for its lock; a process
             # that opens the name now locks another inode.
             if is_named(parent, lock.name, descriptor):
@@ -161,49 +163,31 @@ def _locked(parent: int, lock: _Lock, timeout: float | None) -> Iterator[None]:
                 return
 
 
-def _wait(lock: _Lock, descriptor: int, give_up: float) -> bool:
-    pause = 0.001
-    notice_at = time.monotonic() + _NOTICE_SECONDS
-    while not lock.attempt(descriptor):
-        now = time.monotonic()
-        if now >= give_up:
-            return False
-        if now >= notice_at:
-            _log_wait(descriptor, give_up - now)
-            notice_at = give_up
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
-    return True
-
-
-def _log_wait(descriptor: int, seconds: float) -> None:
-    """Log a warning, which Python prints to stderr unless the program configures logging."""
-    import logging  # noqa: PLC0415  (rarely needed, and it delays the start of every command)
-
-    logging.getLogger(__name__).warning(
-        "cachedb: waiting for the lock of the cache, held by %s, for %.0f s more (%s)",
-        _holder(descriptor),
-        seconds,
-        LOCK_SECONDS.variable,
-    )
-
-
 def _try_sharing(descriptor: int) -> bool:
     return try_flock(descriptor, fcntl.LOCK_SH)
 
 
-def _holder(descriptor: int) -> str:
+def _held(lock: _Lock, descriptor: int) -> tuple[str, str] | None:
+    holder = _holder(descriptor)
+    return None if holder is None else (lock.what, holder)
+
+
+def _holder(descriptor: int) -> str | None:
     """Name a process that holds a lock on an open file, as far as the kernel shows it."""
-    for pid, program in holders_of(os.fstat(descriptor)):
-        if pid != os.getpid():
-            return f"process {pid} ({program})"
+    found = holder_of(os.fstat(descriptor))
+    if found != UNKNOWN:
+        return found
     # /proc hides the descriptors of other users' processes; the owner of a POSIX lock is public.
     owner = system_calls.record_lock_owner(descriptor)
-    return "another process" if owner is None else f"process {owner}"
+    return found if owner is None else f"process {owner}"
 
 
-_JOURNAL = _Lock("journal.lock", 0o600, try_flock)
-_NAMES = _Lock(".lock", 0o666, system_calls.try_record_lock)
-_SHARED = _Lock("gc.lock", 0o600, _try_sharing)
-_STAGE = _Lock("stage.lock", 0o600, _try_sharing)
-_ALONE = _Lock("gc.lock", 0o600, try_flock)
+_JOURNAL = _Lock(
+    "journal.lock", "the lock of the journal (.cachedb/journal.lock)", 0o600, try_flock
+)
+_NAMES = _Lock(".lock", "the lock of names (.lock)", 0o666, system_calls.try_record_lock)
+_SHARED = _Lock("gc.lock", "the lock of collections (.cachedb/gc.lock)", 0o600, _try_sharing)
+_STAGE = _Lock(
+    "stage.lock", "the lock of the staging area (.cachedb/stage.lock)", 0o600, _try_sharing
+)
+_ALONE = _Lock("gc.lock", "the lock of collections (.cachedb/gc.lock)", 0o600, try_flock)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachedb.catalog import connect, state
+from cachedb.catalog import state, waiting_connection
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import APPLICATION_ID, SCHEMA_VERSION
 from cachedb.catalog.executor import Connection
@@ -31,7 +31,8 @@ def catalog(path: Path) -> Iterator[Catalog]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "LOCK_SECONDS", connect.LOCK_SECONDS.replace(value=0))
+    shortened = waiting_connection.LOCK_SECONDS.replace(value=0)
+    monkeypatch.setattr(waiting_connection, "LOCK_SECONDS", shortened)
 
 
 def insert(connection: Connection, *numbers: int) -> None:
@@ -55,7 +56,7 @@ def count(catalog: Catalog) -> int:
 # -- settings -------------------------------------------------------------------------------------
 
 PRAGMAS = {
-    "busy_timeout": 60_000,
+    "busy_timeout": 0,
     "foreign_keys": 1,
     "trusted_schema": 0,
     "cell_size_check": 1,
@@ -104,7 +105,7 @@ def test_a_writer_has_the_lock_before_its_first_statement(
 ) -> None:
     with (
         catalog.writing(),
-        pytest.raises(CacheBusy, match="another process is writing"),
+        pytest.raises(CacheBusy, match="another thread is writing"),
         catalog.writing(),
     ):
         pytest.fail("two writers at once")

@@ -219,7 +219,7 @@ def test_ctrl_c_ends_the_wait_for_another_writer_of_the_catalog(tmp_path: Path) 
             waiting.send_signal(signal.SIGINT)
             _, told = waiting.communicate(timeout=60)
 
-    assert "waiting for another process that writes the catalog" in notice
+    assert f"waiting for a transaction on index.db, held by process {os.getpid()} (" in notice
     assert (waiting.returncode, told) == (130, "cachedb: interrupted\n")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cachedb import lock_waits
 from cachedb.errors import CacheBusy, NotALayout
 from cachedb.layout import Layout, locks
 from cachedb.layout.locks import try_flock
@@ -75,11 +76,11 @@ def test_a_wait_of_two_seconds_is_logged_with_holder_and_limit(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(locks, "_NOTICE_SECONDS", 0.05)
+    monkeypatch.setattr(lock_waits, "NOTICE_SECONDS", 0.05)
     with holding_in_child(layout_dir, what) as other, Layout.open(layout_dir) as layout:
         # The notice ends the wait, so that there is one however slow the machine is.
         kill = Killing(other)
-        monkeypatch.setattr(logging.getLogger(locks.__name__), "filters", [kill])
+        monkeypatch.setattr(logging.getLogger(lock_waits.__name__), "filters", [kill])
         with take(layout):
             pass
     (line,) = caplog.messages

@@ -7,6 +7,7 @@ the next one runs on another connection of the server.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg
 from psycopg import errors, sql
 
+from cachedb import lock_waits
 from cachedb.catalog import compiled
-from cachedb.catalog.connect import Catalog, log_wait
+from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.catalog.server import executor, heartbeat, schema_revision
 from cachedb.catalog.server.executor import ServerConnection
@@ -23,6 +25,7 @@ from cachedb.catalog.server.failures import explaining
 from cachedb.catalog.user_state.leases import SHARED_SECONDS
 from cachedb.errors import CatalogMismatch, InvalidInput, SchemaTooNew, StorageFailed
 from cachedb.limits import LOCK_SECONDS
+from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +39,11 @@ _LIMITS = (
     f"SET LOCAL idle_in_transaction_session_timeout = '{CUT_OFF_SECONDS}s';"
     f" SET LOCAL tcp_user_timeout = '{CUT_OFF_SECONDS}s'"
 )
+_NAME_BYTES = 63
 _OPTIONS: dict[str, Any] = {
     "connect_timeout": 10,
-    "application_name": "cachedb",
+    # Other hosts that wait for a lock of this process print it.
+    "application_name": f"cachedb {os.getpid()} {os.uname().nodename}"[:_NAME_BYTES],
     # A server that does not answer any more is noticed after a minute.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -46,7 +51,15 @@ _OPTIONS: dict[str, Any] = {
     "tcp_user_timeout": 60_000,
 }
 """Options of libpq, unless the URL has them."""
-_NOTICE_SECONDS = 2.0
+_APPLICATION = lazy(r"cachedb (\d+) (.+)")
+_HOLDER = """
+WITH lock AS (SELECT hashtextextended(%s, 0) AS key)
+SELECT pid, application_name
+FROM lock, pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+    AND classid::BIGINT = key >> 32 & 4294967295 AND objid::BIGINT = key & 4294967295
+    AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Not READ WRITE, which would override what the administrator of the server has set."""
@@ -365,24 +378,37 @@ class ServerCatalog(Catalog):
     def _begin_locked(self, driver: psycopg.Connection[Any], what: str = "rows of") -> None:
         """Begin a write transaction when no other holds the same lock, in the order of asking."""
         most = LOCK_SECONDS.value
+        first = min(lock_waits.NOTICE_SECONDS, most)
         try:
             self._begin(driver, _WRITE)
-            self._lock(driver, what, min(_NOTICE_SECONDS, most))
+            self._lock(driver, what, first)
         except errors.LockNotAvailable:
-            if most <= _NOTICE_SECONDS:
-                raise
             driver.execute("ROLLBACK")
-            log_wait(most - _NOTICE_SECONDS)
-            self._begin(driver, _WRITE)
-            self._lock(driver, what, most - _NOTICE_SECONDS)
+            holder = self._holder(driver, what)
+            if most > first:
+                lock_waits.log(f"the lock of {what} {self._schema}", holder, most - first)
+                self._begin(driver, _WRITE)
+                self._lock(driver, what, most - first)
+                return
+            raise
 
     def _lock(self, driver: psycopg.Connection[Any], what: str, seconds: float) -> None:
         wait = sql.Literal(f"{max(int(seconds * 1000), 1)}ms")
         driver.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(wait))
-        driver.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-            (f"cachedb {what} {self._schema}",),
-        )
+        driver.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (self._key(what),))
+
+    def _key(self, what: str) -> str:
+        return f"cachedb {what} {self._schema}"
+
+    def _holder(self, driver: psycopg.Connection[Any], what: str) -> str:
+        """Name the process that holds a lock, as it named itself when it connected."""
+        row = driver.execute(_HOLDER, (self._key(what),)).fetchone()
+        if row is None:  # it has just ended
+            return "another process"
+        matched = _APPLICATION.fullmatch(str(row[1]))
+        if matched is None:  # of another user, or behind a pooler that names itself
+            return f"a session of the server (pid {row[0]})"
+        return f"process {matched[1]} (cachedb) on {matched[2]}"
 
     def _check_writable(self, driver: psycopg.Connection[Any]) -> None:
         ((is_read_only,),) = driver.execute(

@@ -9,7 +9,6 @@ same blob, and an interrupted download is resumed. A complete one has the same n
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from cachedb.layout.directories import (
 )
 from cachedb.layout.locks import exclusive_staging, make_locked, try_flock
 from cachedb.layout.staging.arrivals import UNOBSERVED
+from cachedb.lock_waits import Wait, holder_of
 from cachedb.oci.digest import Digest
 from cachedb.patterns import lazy
 from cachedb.system_calls import sync
@@ -264,7 +264,7 @@ class StagingArea:
                 return None
             descriptor = open_regular(ingest, name, _PART)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _wait_for(descriptor, digest)
                 # The previous holder of the lock may have completed the blob and renamed the file:
                 # then the name is gone or another file's, and this lock is that of the complete
                 # blob.
@@ -311,6 +311,19 @@ def complete(ingest: int, descriptor: int, part: str, name: str) -> None:
         os.rename(part, name, src_dir_fd=ingest, dst_dir_fd=ingest)
         # Not before: a part that is read-only could not be opened to be resumed.
         os.fchmod(descriptor, 0o444)
+
+
+def _wait_for(descriptor: int, digest: Digest) -> None:
+    """Hold the lock of a part; wait as long as another process writes the blob."""
+
+    def held() -> tuple[str, str] | None:
+        holder = holder_of(os.fstat(descriptor))
+        return None if holder is None else (str(digest), holder)
+
+    wait: Wait | None = None
+    while not try_flock(descriptor):
+        wait = wait or Wait(held, None)
+        wait.goes_on()
 
 
 def _remove_unlocked(directory: int, name: str) -> int:
