@@ -1,16 +1,19 @@
-"""Pull and push of cachedb and skopeo, with docker-registry on loopback.
+"""Pull and push of cachedb and peers, with docker-registry on loopback, as Markdown and JSON.
 
     python -m benchmarks.registry [--layers 10] [--size 100] [--repeat 5] [--tls] [--folder DIR]
+                                  [--beside NAME=PROGRAM] [--json FILE]
 
-Two images: one of LAYERS incompressible layers of SIZE MiB, and one of sixty small layers. Each is
-pulled into an empty layout and again, pushed to an empty registry, again, and to a second
-repository of the same registry. The tools alternate; the output of one is removed before the next
-run.
+Two images: one of LAYERS incompressible layers of SIZE MiB, and one of sixty small layers. Each
+is pulled into an empty layout and again, pushed to an empty registry, again, and to a second
+repository of the same registry. The tools (cachedb, other builds of it, and skopeo, oras, crane
+and regctl where they are on PATH) alternate; the output of one is removed before the next run.
+cachedb syncs what it writes before a name leads to it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import shutil
@@ -23,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.layouts import Writer
-from benchmarks.timing import Run, run, show
+from benchmarks.timing import Run, markdown, run, summary
 from tests.registry.servers import Authority, Served, docker_registry, make_authority
 
 if TYPE_CHECKING:
@@ -45,16 +48,34 @@ class Tool:
     push: str
 
 
-TOOLS = (
-    Tool(
-        "cachedb",
-        CACHEDB + " pull --quiet {trust} --cache {layout} {image}",
-        CACHEDB + " push --quiet {trust} --cache {layout} image --remote-name {image}",
-    ),
+def _build(name: str, program: str) -> Tool:
+    return Tool(
+        name,
+        program + " pull --quiet {trust} --cache {layout} {image}",
+        program + " push --quiet {trust} --cache {layout} image --remote-name {image}",
+    )
+
+
+PEERS = (
     Tool(
         "skopeo",
         "skopeo copy --quiet --src-tls-verify=false docker://{image} oci:{layout}:image",
         "skopeo copy --quiet --dest-tls-verify=false oci:{layout}:image docker://{image}",
+    ),
+    Tool(
+        "oras",
+        "oras copy --no-tty --from-{oras} {image} --to-oci-layout {layout}:image",
+        "oras copy --no-tty --from-oci-layout {layout}:image --to-{oras} {image}",
+    ),
+    Tool(
+        "crane",
+        "crane pull --insecure --format=oci {image} {layout}",
+        "crane push --insecure {layout} {image}",
+    ),
+    Tool(
+        "regctl",
+        "regctl --host reg={host},tls={regctl} image copy {image} ocidir://{layout}:image",
+        "regctl --host reg={host},tls={regctl} image copy ocidir://{layout}:image {image}",
     ),
 )
 
@@ -67,6 +88,7 @@ class Bench:
     tools: Sequence[Tool]
     repeat: int
     authority: Authority | None
+    results: dict[str, dict[str, dict[str, float]]]
 
     def compare(self, title: str, layers: int, size: int) -> None:
         """Pull and push an image with layers of the given sizes in bytes."""
@@ -92,8 +114,8 @@ class Bench:
                     again[tool.name].append(self._run(tool.pull, layout, image))
                     shutil.rmtree(layout)
         shutil.rmtree(self.root / "registry")
-        show(f"{title}: pull", first)
-        show(f"{title}: pull what is there", again)
+        self._show(f"{title}: pull", first)
+        self._show(f"{title}: pull what is there", again)
 
     def _push(self, title: str, made: Path) -> None:
         new: dict[str, list[Run]] = defaultdict(list)
@@ -107,9 +129,13 @@ class Bench:
                     again[tool.name].append(self._run(tool.push, made, image))
                     second[tool.name].append(self._run(tool.push, made, other))
                 shutil.rmtree(self.root / "registry")
-        show(f"{title}: push", new)
-        show(f"{title}: push what is there", again)
-        show(f"{title}: push to another repository", second)
+        self._show(f"{title}: push", new)
+        self._show(f"{title}: push what is there", again)
+        self._show(f"{title}: push to another repository", second)
+
+    def _show(self, title: str, runs: dict[str, list[Run]]) -> None:
+        print(markdown(title, runs), flush=True)
+        self.results[title] = summary(runs)
 
     def _registry(self) -> AbstractContextManager[Served]:
         settings = {} if self.authority is None else self.authority.environment
@@ -117,8 +143,16 @@ class Bench:
 
     def _run(self, command: str, layout: Path, image: str) -> Run:
         trust = "" if self.authority is None else f"--cert-file {self.authority.ca}"
+        words = command.format(
+            layout=layout,
+            image=image,
+            host=image.partition("/")[0],
+            trust=trust,
+            oras="insecure" if self.authority else "plain-http",
+            regctl="insecure" if self.authority else "disabled",
+        ).split()
         os.sync()  # or one pays for what another one has written
-        return run(command.format(layout=layout, image=image, trust=trust).split(), {})
+        return run(words, {})
 
 
 def _make(path: Path, layers: int, size: int) -> None:
@@ -133,22 +167,32 @@ def _make(path: Path, layers: int, size: int) -> None:
 
 def main() -> None:
     """Write the images and compare the tools."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--layers", type=int, default=10)
     parser.add_argument("--size", type=int, default=100)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--beside", action="append", default=[], metavar="NAME=PROGRAM")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    tools = [tool for tool in TOOLS if shutil.which(tool.pull.split()[0])]
+    # A process that may not write .pyc files compiles every module at every start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    tools = [_build("cachedb", CACHEDB)]
+    tools += [_build(*text.split("=", 1)) for text in options.beside]
+    tools += [tool for tool in PEERS if shutil.which(tool.pull.split()[0])]
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         root = Path(folder)
         authority = make_authority(root / "authority") if options.tls else None
-        bench = Bench(root, tools, options.repeat, authority)
+        bench = Bench(root, tools, options.repeat, authority, {})
         bench.compare(
             f"{options.layers} layers of {options.size} MiB", options.layers, options.size << 20
         )
         bench.compare(f"{SMALL_LAYERS} layers of 64 KiB", SMALL_LAYERS, SMALL_SIZE)
+    if options.json:
+        options.json.write_text(json.dumps(bench.results, indent=1))
 
 
 if __name__ == "__main__":
