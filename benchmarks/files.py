@@ -31,6 +31,7 @@ from cachedb.cache import Cache
 from cachedb.oci import Digest
 from cachedb.operations.files import file_rows, image_rows
 from tests import build
+from tests.archive import build as archives
 from tests.archive import lazy_layers
 from tests.interop.tools import archive_system
 
@@ -80,8 +81,8 @@ def _apart(function: Callable[..., None], *arguments: object) -> None:
 # -- images ---------------------------------------------------------------------------------------
 
 
-def _make(root: Path, archives: Sequence[Path], size: int) -> None:
-    layers = [archive.read_bytes() for archive in archives]
+def _make(root: Path, given: Sequence[Path], size: int) -> None:
+    layers = [archive.read_bytes() for archive in given]
     left = size - sum(map(len, layers))
     if left > 0:
         archive_system(root / "system.tar", left)
