@@ -6,6 +6,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from cachedb.archive.body_stream import CHUNK
 from cachedb.archive.compression import Decompressed
 from cachedb.archive.file_tree import WHITEOUT, Tree, split_path
 from cachedb.archive.tar import reader
@@ -13,9 +14,10 @@ from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.errors import InvalidArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from cachedb.archive.file_tree import MemberOrigin, Node
+    from cachedb.archive.tar.reader import Body
 
 
 class LayerFile(NamedTuple):
@@ -83,13 +85,24 @@ def list_members(source: BinaryIO, *, name: str) -> Iterator[LayerFile]:
 def hash_members(source: BinaryIO, *, name: str) -> Iterator[LayerFile]:
     """Yield the entries of a layer as `list_members` does, with the hash of regular files."""
     for entry in reader.read_layer(Decompressed(source, name=name), name=name):
-        if entry.member.kind is not MemberKind.FILE:
-            yield LayerFile(entry.member)
-            continue
-        hasher = sha256()
-        for chunk in entry.body.chunks():
-            hasher.update(chunk)
-        yield LayerFile(entry.member, hasher.digest())
+        is_file = entry.member.kind is MemberKind.FILE
+        yield LayerFile(entry.member, _hash(entry.body) if is_file else None)
+
+
+def hash_members_of_sizes(
+    source: BinaryIO, *, name: str, sizes: Container[int]
+) -> Iterator[LayerFile]:
+    """Yield the entries of a layer as `list_members` does, with the hash of files of `sizes`."""
+    for entry in reader.read_layer(Decompressed(source, name=name), name=name):
+        is_hashed = entry.member.kind is MemberKind.FILE and entry.member.size in sizes
+        yield LayerFile(entry.member, _hash(entry.body) if is_hashed else None)
+
+
+def _hash(body: Body) -> bytes:
+    hasher = sha256()
+    while chunk := body.read_next(CHUNK):
+        hasher.update(chunk)
+    return hasher.digest()
 
 
 def own_path(member: Member) -> str:
@@ -122,7 +135,7 @@ class ImageTree:
     def visible(self) -> Iterator[ImageFile]:
         """Yield the files that a container sees, parents first, names in order."""
         for path, node in self._tree.walk():
-            yield self._file(f"/{path}", node)
+            yield self._content(f"/{path}", node.origin)
 
     def find(self, path: str) -> ImageFile | None:
         """Return the file that a path resolves to; symlinks are followed inside the tree.
@@ -131,7 +144,7 @@ class ImageTree:
             InvalidArchive: Symlinks go in circles.
         """
         node = self._tree.find(path, len(self._layers))
-        return None if node is None else self._file(path, node)
+        return None if node is None else self._content(path, node.origin)
 
     def canonical(self, path: str) -> str | None:
         """Return the path of a file without symlinks on the way; None if there is no such file.
@@ -167,6 +180,10 @@ class ImageTree:
             layer = None if node.origin is None else node.layer
             yield ShownEntry(f"/{path}", layer, node.index, node.origin)
 
+    def file(self, entry: ShownEntry) -> ImageFile:
+        """Return the file of a visible path."""
+        return self._content(entry.path, entry.origin)
+
     def unseen(self) -> Iterator[tuple[int, int, HiddenState]]:
         """Yield layer and position of entries of any type that are not visible at their path.
 
@@ -199,9 +216,9 @@ class ImageTree:
         except InvalidArchive:
             return None
 
-    def _file(self, path: str, node: Node) -> ImageFile:
-        if node.origin is None:
+    def _content(self, path: str, origin: MemberOrigin | None) -> ImageFile:
+        if origin is None:
             implied = Member(path=path, kind=MemberKind.DIRECTORY, mode=0o755)
             return ImageFile(path, implied, None, None)
-        member, digest = self._layers[node.origin.layer][node.origin.index]
-        return ImageFile(path, member, node.origin, digest)
+        member, digest = self._layers[origin.layer][origin.index]
+        return ImageFile(path, member, origin, digest)

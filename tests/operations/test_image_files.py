@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cachedb.archive.image_tree import ImageTree, hash_members
 from cachedb.cache import Cache
 from cachedb.catalog.connect import Catalog
 from cachedb.errors import (
@@ -22,11 +23,12 @@ from cachedb.errors import (
     NotFound,
     PlatformNotFound,
 )
+from cachedb.layout.blobs import BlobStore
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.files import read_file
-from cachedb.operations.files.compare import ChangeKind
+from cachedb.operations.files.compare import ChangeKind, compare_files
 from cachedb.operations.files.image_layers import ImageLayers, LayerListings
 from tests import build as images
 from tests.archive import build
@@ -243,6 +245,79 @@ def test_a_file_that_was_only_touched_is_not_a_change(tmp_path: Path) -> None:
         tmp_path, one=images.image(layer(*BASE)), two=images.image(layer(*BASE), touched)
     ) as cache:
         assert not cache.compare(NAME, OTHER).files
+
+
+def test_a_comparison_reads_each_layer_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, upper = layer(*BASE), layer(build.file("etc/motd", b"two\n"))
+    touched = layer(build.file("etc/motd", b"one\n", mtime=1))
+    with cache_of(
+        tmp_path, one=images.image(base, touched), two=images.image(base, upper)
+    ) as cache:
+        opened = []
+        open_blob = BlobStore.open
+
+        def counting(store: BlobStore, digest: Digest) -> io.BufferedReader:
+            opened.append(digest)
+            return open_blob(store, digest)
+
+        monkeypatch.setattr(BlobStore, "open", counting)
+        (change,) = cache.compare(NAME, OTHER).files
+
+        assert (change.path, change.fields) == ("/etc/motd", ("content",))
+        assert sorted(opened) == sorted(each.digest for each in (base, upper, touched))
+
+
+STACK = st.lists(st.lists(STEPS, max_size=7), min_size=1, max_size=3)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None)
+@given(STACK, STACK, st.integers(0, 3))
+def test_a_comparison_finds_what_differs_between_the_trees_of_two_images(
+    first: list[list[Step]], second: list[list[Step]], shared: int
+) -> None:
+    stacks = []
+    for steps in (first, first[:shared] + second):
+        root = Directory()
+        stacks.append([apply(root, number, each) for number, each in enumerate(steps)])
+    both = [
+        ImageLayers(
+            name=f"image {number}",
+            platform=None,
+            digest=Digest.of(b"%d" % number),
+            config=embedded(b"{}"),
+            layers=tuple(map(embedded, layers)),
+        )
+        for number, layers in enumerate(stacks)
+    ]
+    catalog = Catalog.in_memory()
+    listings = LayerListings(cast("Layout", None), catalog)  # no layer is read from a layout
+    found = [(each.path, each.change) for each in compare_files(listings, *both)]
+    catalog.close()
+
+    before, after = (meanings(layers) for layers in stacks)
+    expected = [(path, ChangeKind.ADDED) for path in after.keys() - before.keys()]
+    expected += [(path, ChangeKind.REMOVED) for path in before.keys() - after.keys()]
+    expected += [
+        (path, ChangeKind.CHANGED)
+        for path in before.keys() & after.keys()
+        if before[path] != after[path]
+    ]
+    assert found == sorted(expected)
+
+
+def meanings(layers: list[bytes]) -> dict[str, object]:
+    """Return what a comparison looks at, by the path of each visible file."""
+    tree = ImageTree([list(hash_members(io.BytesIO(each), name="layer")) for each in layers])
+    return {
+        file.path: (
+            file.member.kind, file.member.mode, file.member.uid, file.member.gid,
+            file.member.size, file.member.target, file.sha256,
+        )
+        for file in tree.visible()
+    }  # fmt: skip
 
 
 def test_settings_are_compared_by_key(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cachedb.archive.image_tree import ImageTree
 from cachedb.archive.tar.reader import MemberKind
 from cachedb.oci.strict_json import decode_damaged
 from cachedb.operations.files.compare_indexed import differing_files
@@ -16,8 +17,10 @@ from cachedb.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from cachedb.archive.image_tree import ImageFile, ImageTree
+    from cachedb.archive.file_tree import MemberOrigin
+    from cachedb.archive.image_tree import ImageFile, LayerFile
     from cachedb.layout import Layout
+    from cachedb.oci import Digest
     from cachedb.operations.files.compare_indexed import Pair
     from cachedb.operations.files.image_layers import ImageLayers, LayerListings
     from cachedb.operations.read.sbom import ListedPackage
@@ -96,8 +99,8 @@ def compare_files(
     """Compare the visible files of two images, sorted by path.
 
     Times of modification are not compared. If both images are indexed, only files that may differ
-    are read from the index. Otherwise a layer of both images is read once, and hashed only if a
-    file of it has the size of a file that replaced it.
+    are read from the index. Otherwise each layer is read once; of a layer of both images only
+    files are hashed that have the size of a file in a layer of one of them.
 
     Raises:
         InvalidArchive: A layer is malformed.
@@ -106,10 +109,24 @@ def compare_files(
         pairs = differing_files(connection, before, after)
     if pairs is not None:
         return tuple(_Comparison(listings, before, after).changes(pairs))
-    shared = {layer.digest for layer in before.layers} & {layer.digest for layer in after.layers}
-    alone = {layer.digest for image in (before, after) for layer in image.layers} - shared
-    old, new = (listings.tree(image.layers, alone) for image in (before, after))
-    return tuple(_Comparison(listings, before, after).changes(_pairs(old, new)))
+    listed = _list_each(listings, before, after)
+    trees = (
+        ImageTree([listed[layer.digest] for layer in image.layers]) for image in (before, after)
+    )
+    comparison = _Comparison(listings, before, after)
+    return tuple(comparison.changes(comparison.pairs(*trees)))
+
+
+def _list_each(
+    listings: LayerListings, before: ImageLayers, after: ImageLayers
+) -> dict[Digest, list[LayerFile]]:
+    """List each layer of two images, those of one of them first."""
+    images = [{layer.digest: layer for layer in image.layers} for image in (before, after)]
+    shared = images[0].keys() & images[1].keys()
+    layers = images[0] | images[1]
+    found = {key: listings.hashed(layer) for key, layer in layers.items() if key not in shared}
+    sizes = {file.member.size for files in found.values() for file in files}
+    return found | {key: listings.hashed_of_sizes(layers[key], sizes) for key in shared}
 
 
 def compare_values(
@@ -157,8 +174,20 @@ class _Comparison:
             elif fields := tuple(self._fields(was, now)):
                 yield FileChange(path, ChangeKind.CHANGED, was, now, fields)
 
+    def pairs(self, old: ImageTree, new: ImageTree) -> Iterator[Pair]:
+        """Yield the files of the trees of both images, paired by path, except equal entries."""
+        before = {entry.path: entry for entry in old.shown()}
+        for entry in new.shown():
+            was = before.pop(entry.path, None)
+            if was is None:
+                yield None, new.file(entry)
+            elif not self._is_same_entry(was.origin, entry.origin):
+                yield old.file(was), new.file(entry)
+        for entry in before.values():
+            yield old.file(entry), None
+
     def _fields(self, was: ImageFile, now: ImageFile) -> Iterator[str]:
-        if self._is_same_entry(was, now):
+        if self._is_same_entry(was.origin, now.origin):
             return
         old, new = was.member, now.member
         if old.kind is not new.kind:
@@ -177,24 +206,16 @@ class _Comparison:
         if old.xattrs != new.xattrs:
             yield "xattrs"
 
-    def _is_same_entry(self, was: ImageFile, now: ImageFile) -> bool:
-        if was.origin is None or now.origin is None:
-            return was.origin is now.origin
-        layers = self._before.layers[was.origin.layer], self._after.layers[now.origin.layer]
-        return layers[0].digest == layers[1].digest and was.origin.index == now.origin.index
+    def _is_same_entry(self, was: MemberOrigin | None, now: MemberOrigin | None) -> bool:
+        if was is None or now is None:
+            return was is now
+        layers = self._before.layers[was.layer], self._after.layers[now.layer]
+        return was.index == now.index and layers[0].digest == layers[1].digest
 
     def _sha256(self, image: ImageLayers, file: ImageFile) -> bytes | None:
         if file.sha256 is not None or file.origin is None:
             return file.sha256
         return self._listings.hashed(image.layers[file.origin.layer])[file.origin.index].sha256
-
-
-def _pairs(old: ImageTree, new: ImageTree) -> Iterator[Pair]:
-    """Yield the files of two trees, paired by path."""
-    before = {file.path: file for file in old.visible()}
-    after = {file.path: file for file in new.visible()}
-    for path in before.keys() | after.keys():
-        yield before.get(path), after.get(path)
 
 
 def _with_path(pair: Pair) -> tuple[str, ImageFile | None, ImageFile | None]:

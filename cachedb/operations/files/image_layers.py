@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import io
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from cachedb.archive.image_tree import ImageTree, hash_members, list_members
+from cachedb.archive.image_tree import (
+    ImageTree,
+    hash_members,
+    hash_members_of_sizes,
+    list_members,
+)
 from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import InvalidInput
 from cachedb.oci import graph
@@ -16,7 +22,7 @@ from cachedb.operations.transfer.local_graph import LocalDocuments, check_presen
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from cachedb.archive.image_tree import LayerFile
     from cachedb.catalog.connect import Catalog
@@ -152,6 +158,12 @@ class LayerListings:
         found = self._kept_or_indexed(layer)
         return self._read(layer, list_members) if found is None else found
 
+    def hashed_of_sizes(self, layer: Descriptor, sizes: Container[int]) -> list[LayerFile]:
+        """Return the entries of a layer; at least the files of some sizes have their SHA-256."""
+        found = self._kept_or_indexed(layer)
+        hash_some = partial(hash_members_of_sizes, sizes=sizes)
+        return self._read(layer, hash_some) if found is None else found
+
     def hashed(self, layer: Descriptor) -> list[LayerFile]:
         """Return the entries of a layer, with the SHA-256 of regular files."""
         found = self._kept_or_indexed(layer)
@@ -172,14 +184,9 @@ class LayerListings:
         self._drop_oldest()
         return files
 
-    def tree(self, layers: Sequence[Descriptor], hashed: Collection[Digest] = ()) -> ImageTree:
-        """Return the file tree of layers; the content of the layers in `hashed` is hashed."""
-        return ImageTree(
-            [
-                self.hashed(layer) if layer.digest in hashed else self.members_of(layer)
-                for layer in layers
-            ]
-        )
+    def tree(self, layers: Sequence[Descriptor]) -> ImageTree:
+        """Return the file tree of layers; content is not hashed."""
+        return ImageTree([self.members_of(layer) for layer in layers])
 
     def _read(
         self, layer: Descriptor, read: Callable[..., Iterator[LayerFile]]

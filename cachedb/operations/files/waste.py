@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cachedb.archive.image_tree import HiddenState
+from cachedb.archive.image_tree import HiddenState, ImageTree
 from cachedb.archive.tar.reader import MemberKind
 from cachedb.errors import CacheError
 from cachedb.operations.files.image_layers import UnreadImage
@@ -109,7 +109,7 @@ def measure(
 
 def _waste_of(listings: LayerListings, image: ImageLayers) -> ImageWaste:
     layers = [listings.hashed(layer) for layer in image.layers]
-    tree = listings.tree(image.layers, {layer.digest for layer in image.layers})
+    tree = ImageTree(layers)
     hidden = sorted(tree.hidden(), key=lambda file: (-file.size, file.path, file.layer))
     stored = sum(
         file.member.size
