@@ -12,7 +12,7 @@ from cachedb.cli.app import app
 from cachedb.cli.settings import defaults
 from cachedb.limits import Limit
 from cachedb.query import vocabulary, words
-from scripts import json_schemas, python_reference, schema_reference
+from scripts import json_schemas, message_reference, python_reference, schema_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 _MADE = "<!-- Generated from the code by `make golden`; do not edit. -->\n"
@@ -225,6 +225,7 @@ An error is one line on stderr, `cachedb: MESSAGE`, and possibly a second one, `
 An error in a query is shown with a caret below its position. `--error-format json` writes one
 JSON object instead, also for a command or an option that does not exist. In Python, every family
 is a class of `cachedb.errors`, whose attributes are the facts of the message.
+[Messages](messages.md) explains every message by its words.
 """
 _ABOUT_LIMITS = """\
 Everything read from outside has a limit. An environment variable sets it, up or down; the message
@@ -306,6 +307,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "environment.md": environment,
     "exit-codes.md": exit_codes,
     "limits.md": limit_table,
+    "messages.md": message_reference.page,
     "python.md": python_reference.page,
     "json-schemas.md": json_schemas.page,
     "query-language.md": query_language,
