@@ -1,7 +1,7 @@
 # Targets install what they need into .venv: Python 3.11 or newer, and network access once.
 #
 #   make demo       run cachedb on sample images
-#   make test-fast  run the tests of single rooms, in about a minute on two cores
+#   make test-fast  run the tests of single rooms, in less than a minute on two cores
 #   make test       run the tests
 #   make check      format, lint, types, import contracts and tests: required before a commit
 #   make golden     rewrite golden files and generated pages

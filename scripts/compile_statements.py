@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import textwrap
+from functools import cache, partial
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ _POSITIONAL: dict[str, Callable[[], Dialect]] = {
 }
 
 
+@cache
 def handles() -> list[Named]:
     """Return every handle of `catalog.statements`, by name."""
     found: dict[str, Named] = {}
@@ -56,17 +58,12 @@ def handles() -> list[Named]:
     return [found[name] for name in sorted(found)]
 
 
-def files() -> dict[str, str]:
-    """Return the content of every compiled file by its name."""
-    found = {}
-    for dialect in _DIALECTS:
-        found[f"{dialect}.sql"] = "".join(_statements(dialect))
-        found[f"{dialect}_tables.sql"] = "".join(_tables(dialect))
-        found[f"{dialect}_file_tables.sql"] = "".join(_file_tables(dialect))
-    found["sqlite_plans.txt"] = "".join(_plans())
-    return found
+def content_of(name: str) -> str:
+    """Compile one of `FILES`."""
+    return "".join(FILES[name]())
 
 
+@cache
 def text_of(handle: Named, dialect: str = "sqlite") -> str:
     """Compile one statement: bound by name, or by position for an `Insert` of rows."""
     statement: Any = _definitions()[handle.name][1]()
@@ -92,6 +89,7 @@ def text_of(handle: Named, dialect: str = "sqlite") -> str:
     return text
 
 
+@cache
 def _definitions() -> dict[str, Any]:
     _modules(cachedb.catalog.queries)
     return DEFINITIONS
@@ -189,3 +187,12 @@ def _flat(text: str) -> str:
 
 def _filled(text: str) -> str:
     return textwrap.fill(_flat(text), width=95, break_long_words=False, break_on_hyphens=False)
+
+
+FILES: dict[str, Callable[[], Iterator[str]]] = {
+    **{f"{dialect}.sql": partial(_statements, dialect) for dialect in _DIALECTS},
+    **{f"{dialect}_tables.sql": partial(_tables, dialect) for dialect in _DIALECTS},
+    **{f"{dialect}_file_tables.sql": partial(_file_tables, dialect) for dialect in _DIALECTS},
+    "sqlite_plans.txt": _plans,
+}
+"""The lines of every compiled file, by its name."""

@@ -109,15 +109,15 @@ def named(handles: list[Named]) -> Any:
     return pytest.mark.parametrize("handle", handles, ids=[each.name for each in handles])
 
 
-@pytest.mark.parametrize("name", list(compile_statements.files()))
+@pytest.mark.parametrize("name", compile_statements.FILES)
 def test_golden_compiled_files_are_what_the_statements_compile_to(name: str) -> None:
-    golden_files.check(name, compile_statements.files()[name], FOLDER)
+    golden_files.check(name, compile_statements.content_of(name), FOLDER)
 
 
 def test_no_compiled_file_is_left_without_statements() -> None:
     kept = {path.name for path in FOLDER.iterdir() if path.suffix in {".sql", ".txt"}}
     # Plans of PostgreSQL need its server: tests/catalog/test_postgresql.py compares them.
-    assert kept - {"postgresql_plans.txt"} == compile_statements.files().keys()
+    assert kept - {"postgresql_plans.txt"} == compile_statements.FILES.keys()
 
 
 def test_every_handle_has_one_definition_and_every_definition_a_handle() -> None:
@@ -197,7 +197,7 @@ def run(
 
 
 def test_no_plan_scans_a_list_for_each_row() -> None:
-    lines = compile_statements.files()["sqlite_plans.txt"].splitlines()
+    lines = compile_statements.content_of("sqlite_plans.txt").splitlines()
     first_steps = [step for line, step in pairwise(lines) if "CORRELATED" in line]
     assert first_steps
     assert not [step for step in first_steps if step.lstrip().startswith("SCAN")]

@@ -102,6 +102,7 @@ def on_generated_caches(server: Server, seeds: range, queries: int) -> None:
             agree(catalog, Evaluator(cache, generate.NOW), rng, queries)
 
 
+@pytest.mark.slow
 def test_random_queries_on_postgresql_mean_what_the_evaluator_says(server: Server) -> None:
     on_generated_caches(server, range(CACHES), QUERIES)
 
