@@ -60,7 +60,7 @@ def test_a_call_makes_the_same_tuple_or_refuses_the_same_arguments(
     assert made._replace(size=9) == expected._replace(size=9)
 
 
-def test_the_class_states_fields_and_defaults() -> None:
+def test_a_named_tuple_has_the_fields_and_defaults_of_its_class() -> None:
     assert Cheap._fields == Cheap.__match_args__ == Typed._fields
     assert Cheap._field_defaults == Typed._field_defaults
     assert not hasattr(Cheap("a"), "__dict__")

@@ -13,7 +13,7 @@ import cachedb
 from cachedb.patterns import _LazyPattern, lazy
 
 
-def test_a_lazy_pattern_matches_as_the_compiled_one() -> None:
+def test_a_lazy_pattern_matches_what_the_compiled_one_matches() -> None:
     text = lazy(r"(?P<word>[a-z]+)", re.IGNORECASE)
     found = text.fullmatch("Ab")
 

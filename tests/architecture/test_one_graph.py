@@ -140,7 +140,7 @@ def test_a_private_walk_is_seen() -> None:
         assert any(does(node) for node in ast.walk(walk)), does
 
 
-def test_the_walker_alone_bounds_the_depth_of_a_graph() -> None:
+def test_only_the_walker_bounds_the_depth_of_a_graph() -> None:
     named = {
         dotted(path)
         for path in modules("cachedb")

@@ -250,7 +250,7 @@ INSTEAD = {
 
 
 @pytest.mark.parametrize("row", TABLE.others())
-def test_what_the_others_do_not_agree_on_stays_inside(row: Any) -> None:
+def test_entries_on_which_tools_disagree_stay_inside(row: Any) -> None:
     layers = [build.from_rows(rows) for rows in row["layers"]]
     key = row["id"].partition("/")[2]
     if key == "unsafe_path_ggcr/001":
@@ -377,7 +377,7 @@ def test_links_do_not_make_a_tree_without_end() -> None:
         flat(build.tar(*deeper))
 
 
-def test_implied_directories_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_implied_directories_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     few = type(LAYER_MEMBERS)(name="layer members", variable="X", value=10)
     monkeypatch.setattr("cachedb.archive.file_tree.LAYER_MEMBERS", few)
     with pytest.raises(LimitExceeded):

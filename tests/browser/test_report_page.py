@@ -150,7 +150,7 @@ def test_a_table_sorts_by_each_column_in_both_directions(varied: Page) -> None:
     assert counts == sorted(counts, reverse=True)
 
 
-def test_a_table_filters_and_searches(varied: Page) -> None:
+def test_a_table_can_be_filtered_and_searched(varied: Page) -> None:
     varied.open()
     varied.run(_CHOOSE, "#images select[data-filter=registry]", "quay.io")
     assert all(

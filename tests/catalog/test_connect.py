@@ -119,7 +119,7 @@ def test_a_reader_does_not_wait_for_a_writer_that_has_not_committed(
         assert count(catalog) == 0
 
 
-def test_threads_that_write_wait_for_each_other(catalog: Catalog) -> None:
+def test_writers_of_several_threads_take_turns(catalog: Catalog) -> None:
     def add(number: int) -> None:
         with catalog.writing() as connection:
             known = size(connection)

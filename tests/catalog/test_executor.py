@@ -171,7 +171,9 @@ def test_an_insert_has_its_columns_in_order(catalog: Catalog, handle: Insert) ->
 
 
 @named([each for each in HANDLES if not isinstance(each, Insert)])
-def test_a_compiled_text_answers_as_its_statement(catalog: Catalog, handle: Named) -> None:
+def test_a_compiled_text_returns_what_its_statement_returns(
+    catalog: Catalog, handle: Named
+) -> None:
     statement: Any = DEFINITIONS[handle.name][1]()
     with catalog.writing_files() as connection:
         text = compiled.statements("sqlite")[handle.name]

@@ -126,7 +126,9 @@ def test_changes_of_a_cache_are_the_same_on_both_catalogs(
     assert len(left[-1][0][4]) < len(left[0][0][4])
 
 
-def test_linuxkits_cache_answers_from_a_server(server: Server, populated: build.Tree) -> None:
+def test_the_cache_of_linuxkit_reads_a_catalog_on_a_server(
+    server: Server, populated: build.Tree
+) -> None:
     names = linuxkit.list_images(populated.path, catalog=server.url())
 
     assert names == linuxkit.list_images(populated.path)
@@ -155,7 +157,7 @@ def test_the_url_can_name_the_schema(run: Run, server: Server, populated: build.
     assert url.rpartition("cache=")[2] in schemas(server)
 
 
-def test_variable_and_configuration_file_name_the_catalog(
+def test_the_catalog_is_chosen_by_variable_and_configuration_file(
     run: Run,
     server: Server,
     populated: build.Tree,
@@ -336,7 +338,7 @@ def test_names_are_restored_from_the_catalog_in_a_server(
     assert "app:1" in succeed(run, populated.path, "ls", "--catalog", url)
 
 
-def test_names_in_a_server_complete(
+def test_names_in_a_server_are_completed(
     run: Run, server: Server, populated: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.url()

@@ -97,7 +97,7 @@ def test_the_total_covers_rows_that_the_limit_leaves_out(run: Run, populated: bu
         pytest.param("-names,size", [APP_1, TOOL_2], id="two-keys"),
     ],
 )
-def test_sort_orders_rows_by_columns(
+def test_rows_are_sorted_by_columns(
     run: Run, populated: build.Tree, keys: str, expected: list[str]
 ) -> None:
     found = json.loads(succeed(run, populated.path, "du", "--sort", keys, "--format", "json"))
@@ -173,7 +173,9 @@ def test_a_tree_has_registries_repositories_and_images(run: Run, populated: buil
     assert registry["size"] == repository["size"] == repository["children"][0]["size"]
 
 
-def test_trash_and_partial_downloads_count(run: Run, populated: build.Tree) -> None:
+def test_trash_and_partial_downloads_are_part_of_the_total(
+    run: Run, populated: build.Tree
+) -> None:
     run(populated.path, "rm", APP_1)
     run(populated.path, "gc", "--grace", "1s")
     staged = populated.path / ".cachedb" / "ingest"

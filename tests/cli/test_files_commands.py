@@ -180,7 +180,7 @@ def test_import_indexes_the_files_of_its_images(run: Run, tmp_path: Path) -> Non
     assert again.err.startswith("indexed 0 layers of 1 image, 1 known before")
 
 
-def test_import_warns_of_a_layer_that_cannot_be_indexed(run: Run, tmp_path: Path) -> None:
+def test_import_warns_about_a_layer_that_cannot_be_indexed(run: Run, tmp_path: Path) -> None:
     broken = images.Blob(
         gzip.compress(b"no tar" * 999), images.OCI_LAYER_GZIP, "sha256:" + "0" * 64
     )

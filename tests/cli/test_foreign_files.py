@@ -243,6 +243,6 @@ def test_a_pull_of_sha512_warns_once(run: Run, tmp_path: Path) -> None:
     assert "sha512" not in second.err
 
 
-def test_doctor_notes_digests_that_other_tools_do_not_read(run: Run, tmp_path: Path) -> None:
+def test_doctor_finds_digests_that_other_tools_do_not_read(run: Run, tmp_path: Path) -> None:
     found = json.loads(run(sha512_layout(tmp_path / "c"), "doctor", "--format", "json").out)
     assert "algorithm-uncommon" in {each["finding"] for each in found}

@@ -252,9 +252,7 @@ def test_sizes_and_times_of_a_query_are_those_of_the_image(run: Run, tree: build
     assert one["platform"] == ", ".join(PLATFORMS)
 
 
-def test_images_of_one_platform_and_of_several_count_alike_in_ranks(
-    run: Run, tmp_path: Path
-) -> None:
+def test_ranks_treat_images_of_one_platform_and_of_several_alike(run: Run, tmp_path: Path) -> None:
     names = [f"example.com/tool:{number}" for number in range(1, 5)]
     entries = [entry(image, name) for name in names for image in (AMD, ARM)]
     tree = split(tmp_path / "cache", *entries)

@@ -60,7 +60,7 @@ def part_of(cache: Path, blob: build.Blob) -> Path:
     return cache / ".cachedb" / "ingest" / f"{blob.digest.replace(':', '-')}.part"
 
 
-def test_an_interrupted_export_claims_to_keep_no_blobs(tmp_path: Path) -> None:
+def test_an_interrupted_export_does_not_claim_to_keep_blobs(tmp_path: Path) -> None:
     layer = build.layer({"big": os.urandom(1 << 20).hex()})
     tree = build.layout(tmp_path / "cache", {"app:1": build.image(layer)})
     export = subprocess.Popen(

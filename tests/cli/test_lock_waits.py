@@ -165,7 +165,7 @@ def test_a_wait_is_a_record_of_the_log_where_one_is_kept(cache: Path) -> None:
         assert f"held by process {other.pid} (python" in record["message"]
 
 
-def test_a_wait_for_the_download_of_another_process_names_blob_and_process(
+def test_a_wait_for_the_download_of_another_process_shows_blob_and_process(
     tmp_path: Path,
 ) -> None:
     cache, part = tmp_path / "cache", f".cachedb/ingest/{LAYER.digest.replace(':', '-')}.part"
@@ -195,7 +195,7 @@ taken.__enter__()
     ("take", "what"),
     [("writing", "rows of"), ("locking_names", "names of")],
 )
-def test_a_wait_in_a_server_names_process_and_host(
+def test_a_wait_in_a_server_shows_process_and_host(
     server: Server, tmp_path: Path, take: str, what: str
 ) -> None:
     tree = build.layout(tmp_path / "cache", {"app:1": APP})

@@ -202,7 +202,7 @@ def test_a_variable_takes_the_place_of_the_files_that_the_page_names(
     assert push(run, tree, host, name) == 0
 
 
-def test_an_entry_of_a_repository_counts_before_one_of_the_registry(
+def test_an_entry_of_a_repository_is_used_before_one_of_the_registry(
     run: Run, tree: build.Tree, host: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = json.loads(auths(f"{host}/team", servers.PASSWORD))["auths"]

@@ -194,7 +194,7 @@ def read_only(populated: build.Tree, request: pytest.FixtureRequest) -> Iterator
     unprotect(populated.path)
 
 
-def test_a_read_only_cache_answers(read_only: build.Tree, tmp_path: Path, run: Run) -> None:
+def test_a_read_only_cache_can_be_queried(read_only: build.Tree, tmp_path: Path, run: Run) -> None:
     writable = Path(shutil.copytree(read_only.path, tmp_path / "copy"))
     unprotect(writable)
     before = snapshot.of(read_only.path)

@@ -61,7 +61,9 @@ def test_push_says_what_it_did(run: Run, held: build.Tree, place: Place) -> None
     assert quiet.out == f"{MULTI.digest}\n"
 
 
-def test_push_mounts_blobs_under_another_name(run: Run, held: build.Tree, place: Place) -> None:
+def test_push_lets_the_registry_mount_blobs_under_another_name(
+    run: Run, held: build.Tree, place: Place
+) -> None:
     other = place.next()
     run(held.path, "push", place.name)
     done = run(held.path, "push", place.name, "--remote-name", other.name)

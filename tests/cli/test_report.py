@@ -119,7 +119,7 @@ def test_a_section_is_the_same_in_every_format(
     assert len(list(csv.DictReader(io.StringIO(text), strict=True))) == len(rows)
 
 
-def test_csv_lists_images(run: Run, populated: build.Tree) -> None:
+def test_csv_has_a_line_for_each_image(run: Run, populated: build.Tree) -> None:
     text = succeed(run, populated.path, "report", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(text), strict=True))
     assert [row["names"] for row in rows] == ["example.com/app:1", "docker.io/library/tool:2"]

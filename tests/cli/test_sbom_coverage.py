@@ -104,7 +104,7 @@ def test_doctor_notes_an_sbom_of_which_some_elements_cannot_be_read(
     assert levels["sbom-unreadable"] == "note"
 
 
-def test_is_indexed_selects_the_refs_whose_packages_a_query_sees(
+def test_the_flag_indexed_selects_the_refs_whose_packages_a_query_sees(
     mixed: build.Tree, run: Run
 ) -> None:
     def names(*words: str) -> set[str]:

@@ -138,7 +138,7 @@ def test_the_variable_of_log_format_is_not_that_of_the_format_of_log(
     assert succeed(run, populated.path, "log").startswith("time,")
 
 
-def test_variables_set_flags_and_lists(
+def test_flags_and_lists_can_be_set_by_variables(
     run: Run, tree: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("red/app:1", "blue/app:1", "green/app:1"):

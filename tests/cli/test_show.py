@@ -36,7 +36,7 @@ def test_json_has_arguments_as_the_lists_of_the_config(
     assert arguments(run, tree) == (entrypoint, cmd)
 
 
-def test_text_quotes_arguments_for_a_shell(tree: build.Tree, run: Run) -> None:
+def test_text_output_has_arguments_quoted_for_a_shell(tree: build.Tree, run: Run) -> None:
     tree.add(build.image(entrypoint=ENTRYPOINT, cmd=COMMAND), NAME)
     lines = run(tree.path, "show", NAME).out.splitlines()
     found = dict(line.strip().split(": ", 1) for line in lines if ": " in line)

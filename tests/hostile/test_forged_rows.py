@@ -56,7 +56,7 @@ def test_verify_of_many_forged_rows_takes_little_memory(
     assert int(done.stdout.splitlines()[-1]) // 1024 <= MOST_MEBIBYTES
 
 
-def test_verify_counts_missing_blobs_beyond_the_limit(
+def test_verify_reports_the_number_of_missing_blobs_beyond_the_limit(
     run: Run, populated: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roots = {entry["digest"] for entry in populated.entries()}

@@ -153,7 +153,7 @@ def test_an_import_of_what_is_hostile_ends_as_it_must(case: Any, run: Run, tmp_p
         assert TOOL.digests <= tree.blobs()
 
 
-def test_an_import_that_was_told_to_replaces_a_name(run: Run, tmp_path: Path) -> None:
+def test_an_import_with_replace_replaces_a_name(run: Run, tmp_path: Path) -> None:
     hostile = kit.load("hostile_layouts")
     (case,) = [each for each in hostile.CASES if each.name == "ref-poison"]
     hostile.build(case, str(tmp_path))

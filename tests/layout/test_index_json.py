@@ -190,7 +190,7 @@ def test_naming_twice_is_naming_once(
 
 
 @given(_NAMED, st.sets(_NAMES))
-def test_without_drops_exactly_what_it_is_told(
+def test_an_index_without_some_names_keeps_all_others(
     before: list[tuple[str | None, str]], gone: set[str | None]
 ) -> None:
     index = _index_of(before).without(lambda ref: ref.name in gone)

@@ -34,7 +34,7 @@ def publish(folder: Path, named: dict[str, build.Thing]) -> None:
         cache.push(list(named), registries=registries)
 
 
-def test_the_commands_of_readme_mirror_40_images(
+def test_forty_images_are_mirrored_by_the_commands_of_readme(
     machine: Installed, hub: Served, mirror: Served, tmp_path: Path
 ) -> None:
     named = images(hub.host)

@@ -62,7 +62,7 @@ def test_a_whole_digest_is_read_in_every_form_in_which_it_is_typed(
 
 
 @pytest.mark.parametrize("name", [str(B), B.encoded, f"example.com/a:1@{B}"])
-def test_a_name_that_is_another_digest_claims_other_content(name: str) -> None:
+def test_a_name_that_is_another_digest_is_a_claim_of_other_content(name: str) -> None:
     assert claims_other_content(name, A)
     assert not claims_other_content(name, B)
 

@@ -131,7 +131,7 @@ def test_a_change_costs_the_same_in_a_small_cache_and_in_a_big_one(
     assert big == small
 
 
-def test_names_alone_cost_no_listing(tmp_path: Path) -> None:
+def test_a_change_of_names_alone_causes_no_listing(tmp_path: Path) -> None:
     assert cost(tmp_path, SMALL, a_new_name)["scandir"] == 0
 
 

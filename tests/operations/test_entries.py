@@ -150,7 +150,7 @@ def test_an_import_with_replace_settles_a_name_of_two_images(tmp_path: Path) -> 
         assert cache.find_root(name).digest == IMAGES[1].digest
 
 
-def test_a_removal_tells_of_entries_without_a_name_that_keep_its_content(tmp_path: Path) -> None:
+def test_a_removal_lists_the_unnamed_entries_that_keep_its_content(tmp_path: Path) -> None:
     index: Any = build.index(IMAGES[0], IMAGES[1])
     tree = build.layout(tmp_path / "cache", {"example.com/m:1": index})
     tree.write_entries([*tree.entries(), IMAGES[0].descriptor()])

@@ -284,7 +284,7 @@ def test_a_change_of_the_names_meanwhile_makes_it_decide_again(
     assert populated.blobs() == APP.digests | TOOL.digests
 
 
-def test_names_that_change_all_the_time_give_everything_back(
+def test_a_sweep_that_never_sees_stable_names_restores_every_blob(
     cache: Cache, populated: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = cache.plan_collection(grace=0)
@@ -492,7 +492,7 @@ def test_a_run_from_the_future_waits_for_its_time(
 
 
 @pytest.mark.parametrize(("grace", "is_spared"), [(3600, True), (0, False)])
-def test_a_file_from_the_future_counts_as_new(
+def test_a_file_from_the_future_is_taken_for_new(
     populated: build.Tree, grace: float, is_spared: bool
 ) -> None:
     in_2099 = 4_070_908_800

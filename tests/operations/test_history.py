@@ -71,7 +71,7 @@ def test_a_collection_that_finds_nothing_leaves_no_row(empty: Cache) -> None:
     assert rows(empty) == []
 
 
-def test_log_lists_operations_since_a_time(empty: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_shows_operations_since_a_time(empty: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     imported(empty, APP, IMAGE)
     later = history.now() + 3_600_000_000
     monkeypatch.setattr(history, "now", lambda: later)

@@ -95,7 +95,7 @@ def test_nothing_reaches_an_orphan(cache: Cache) -> None:
     assert cache.why(Digest(build.layer({"orphan": ""}).digest)) == ()
 
 
-def test_the_routes_of_a_cycle_end(tree: build.Tree) -> None:
+def test_nested_indexes_of_one_image_have_one_path_to_it(tree: build.Tree) -> None:
     inner = build.index(TOOL)
     outer = build.index(TOOL, inner)
     tree.add(outer, "example.com/nested:1")
@@ -140,7 +140,7 @@ def test_the_sizes_add_up_to_what_is_on_disk(cache: Cache, populated: build.Tree
         assert image.size == image.shared + image.exclusive
 
 
-def test_images_taken_together_free_what_only_they_share(cache: Cache) -> None:
+def test_a_joint_removal_frees_what_only_its_images_share(cache: Cache) -> None:
     both = cache.usage_of(["example.com/app:1", "tool:2"])
     assert (
         both.exclusive

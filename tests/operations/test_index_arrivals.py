@@ -47,9 +47,7 @@ def take_in(cache: Cache, content: bytes) -> FilesIndexed:
         pytest.param(build.SKOPEO, id="skopeo"),
     ],
 )
-def test_an_import_indexes_layers_without_reading_them_again(
-    cache: Cache, style: build.Style
-) -> None:
+def test_an_import_reads_layers_once_and_indexes_them(cache: Cache, style: build.Style) -> None:
     found = take_in(cache, build.archive({NAME: APP}, style))
 
     assert (found.read, found.known, found.entries) == (0, 2, 801)

@@ -386,7 +386,7 @@ def test_a_damaged_layer_stops_no_other(tmp_path: Path) -> None:
         assert index(cache).unreadable == found.unreadable
 
 
-def test_a_missing_layer_and_a_missing_document_stop_no_other(tmp_path: Path) -> None:
+def test_layers_are_indexed_beside_a_missing_layer_and_a_missing_document(tmp_path: Path) -> None:
     gone, whole = images.image(layer(build.file("a"))), images.image(layer(*BASE))
     listed = images.index(gone, images.image(layer(build.file("b")), arch="arm64"))
     with cache_of(tmp_path, one=whole, two=listed) as cache:

@@ -209,7 +209,7 @@ def test_a_size_limit_removes_the_least_recently_used_and_no_more(cache: Cache) 
     assert reason(found, "v5") == "least recently used, max-size x"
 
 
-def test_shared_content_counts_as_freed_with_the_last_of_its_images(cache: Cache) -> None:
+def test_shared_content_is_freed_with_the_last_of_its_images(cache: Cache) -> None:
     found = plan(cache, max_size=SizeLimit(text="x", number=0), may_remove_all=True)
     freed = [item.freed for item in found.items if item.is_removed]
     assert freed[-1] > BASE.size > max(freed[:-1])
@@ -228,7 +228,7 @@ def test_all_names_of_an_image_go_together(cache: Cache, tree: build.Tree) -> No
         assert removed(plan(opened, max_size=limit, keep=["repo:alias"])) == ["v4"]
 
 
-def test_a_name_whose_content_another_keeps_is_not_removed_for_its_size(tmp_path: Path) -> None:
+def test_a_name_is_not_removed_for_a_size_that_another_name_keeps(tmp_path: Path) -> None:
     part = build.image(build.layer({"p": "p" * 900}))
     whole = build.index(part, build.image(build.layer({"q": "q" * 900}), arch="arm64"))
     other = build.image(build.layer({"o": "o" * 900}))
@@ -325,7 +325,7 @@ def test_an_unknown_group_is_refused(text: str) -> None:
 # -- clocks and catalogs ----------------------------------------------------------------------
 
 
-def test_a_time_to_come_counts_as_now(cache: Cache) -> None:
+def test_a_time_in_the_future_is_taken_for_now(cache: Cache) -> None:
     set_times(cache, NAMES[5], used=-400, added=-400)
     found = plan(cache, unused_for=Age.parse("25d"), keep_last=1)
     assert removed(found) == ["v4", "v3"]
@@ -420,7 +420,7 @@ def test_documents_that_own_each_other_are_counted_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_listed", [False, True])
-def test_an_image_that_a_named_artifact_refers_to_frees_nothing(
+def test_removal_of_the_subject_of_a_named_artifact_frees_nothing(
     tmp_path: Path, is_listed: bool
 ) -> None:
     image = build.image()

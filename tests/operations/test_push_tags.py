@@ -282,7 +282,7 @@ def test_a_referrer_that_is_not_whole_stays_here(holding: Holding, place: Place)
     assert pushed.referrers == (build.signature(ARM).digest,)
 
 
-def test_referrers_of_an_index_that_was_merged_find_it_by_its_digest(
+def test_referrers_find_an_index_that_was_merged_by_its_digest(
     holding: Holding, place: Place
 ) -> None:
     put(place.host, place.path, build.index(AMD))

@@ -229,7 +229,7 @@ def test_a_name_goes_when_the_record_of_uses_is_as_old_as_the_rule_asks(
             assert len(found.removal.roots) == count
 
 
-def test_a_name_that_was_never_used_counts_from_its_arrival(cache: Cache) -> None:
+def test_the_age_of_a_name_without_uses_begins_with_its_arrival(cache: Cache) -> None:
     assert dropped(cache, drop=["not used since 25d"], keep=["example.com/pinned"]) == {
         f"example.com/app:v{n}" for n in (3, 4, 5)
     }

@@ -154,7 +154,7 @@ def test_an_owner_is_told_from_a_process_that_got_its_number() -> None:
     assert Path("/proc/self/stat").exists()
 
 
-def test_names_that_many_connections_change_at_once_are_all_kept(cache: Cache, url: str) -> None:
+def test_names_written_by_many_connections_at_once_are_all_kept(cache: Cache, url: str) -> None:
     def work(number: int) -> None:
         with Cache.open(cache.root, catalog=url) as opened:
             for turn in range(3):

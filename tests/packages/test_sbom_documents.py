@@ -543,7 +543,7 @@ def test_an_element_that_cannot_be_read_is_skipped_with_its_place(document, path
         pytest.param({"version": None, "licenses": []}, id="version-from-the-url"),
     ],
 )
-def test_nulls_and_fields_that_are_not_read_cost_nothing(changes):
+def test_fields_that_are_null_or_not_read_are_ignored(changes):
     found = read(sboms.cyclonedx(sboms.cyclonedx_component(**changes)), CYCLONEDX)
 
     assert found == [CURL._replace(license="")]

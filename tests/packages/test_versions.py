@@ -160,7 +160,7 @@ def test_what_is_no_version_sorts_among_its_like_by_natural_order(lower, higher)
     assert compare("pep440", lower, higher) < 0
 
 
-def test_numbers_of_any_length_sort_by_value():
+def test_numbers_of_any_length_are_sorted_by_value():
     numbers = [
         "0",
         "9",

@@ -311,7 +311,7 @@ def test_a_write_of_a_name_changes_the_images_of_that_name_only(
 @pytest.mark.parametrize("writer", WRITERS)
 @LONG
 @given(entries=ENTRIES)
-def test_many_writes_of_a_name_change_the_images_of_that_name_only(
+def test_many_changes_of_one_name_leave_all_other_names_alone(
     writer: str, entries: Entries
 ) -> None:
     check_write(entries, writer)

@@ -248,7 +248,7 @@ TestStore.settings = settings(_PATIENT, max_examples=10, stateful_step_count=15)
 
 
 @pytest.mark.campaign
-def test_many_steps_of_many_caches() -> None:
+def test_many_caches_keep_the_protocol_in_many_steps() -> None:
     run_state_machine_as_test(
         Store, settings=settings(_PATIENT, max_examples=150, stateful_step_count=25)
     )

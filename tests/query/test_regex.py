@@ -56,7 +56,7 @@ def test_it_finds_what_python_finds(pattern: str, text: str) -> None:
         pytest.param("(){999}a", "a", True, id="nothing, many times"),
     ],
 )
-def test_what_it_finds(pattern: str, text: str, found: bool) -> None:
+def test_a_pattern_finds_what_the_table_says(pattern: str, text: str, found: bool) -> None:
     assert searcher(pattern).search(text) is found
 
 

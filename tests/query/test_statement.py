@@ -75,7 +75,7 @@ def test_a_value_is_bound_and_never_in_the_sql(text: str, empty: Connection) -> 
         assert databases.execute(empty, statement, checked) == []
 
 
-def test_words_that_name_columns_have_to_be_in_the_table() -> None:
+def test_words_that_stand_for_columns_must_be_in_the_table() -> None:
     for clause in ("sort", "show", "group"):
         with pytest.raises(QueryError):
             check(parse(f"refs {clause} 'name; DROP TABLE ref'"), now=NOW)
@@ -241,7 +241,7 @@ def test_the_clock_stands_still_within_a_query() -> None:
     assert len({value for value in found.parameters if isinstance(value, int) and value > 1}) == 1
 
 
-def test_a_time_in_the_future_counts_as_since_and_never_as_before(empty: Connection) -> None:
+def test_a_time_in_the_future_is_since_every_time_and_before_none(empty: Connection) -> None:
     cache = generate.build(random.Random(1), 1)
     for ref in cache.refs.values():
         ref.used = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000

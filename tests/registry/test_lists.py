@@ -57,7 +57,7 @@ def test_no_tags_are_no_error():
         assert list(reader.origin.tags("a/b")) == []
 
 
-def test_pages_in_a_circle_end():
+def test_pages_in_a_circle_are_refused():
     headers = (("Link", '</v2/a/b/tags/list?page=2>; rel="next"'),)
     reply = Reply(body=_tags(["a"]), headers=headers)
     with (
@@ -87,7 +87,7 @@ def test_referrers_come_from_all_pages_each_once():
     assert [one.digest for one in found] == _digests("x", "y", "z")
 
 
-def test_pages_that_bring_nothing_new_end():
+def test_pages_that_bring_nothing_new_are_refused():
     pages = [["x"], ["x"], ["x"]]
     answer = _pages(pages, _index, OCI_INDEX, f"/v2/a/b/referrers/{_SUBJECT}")
     with (

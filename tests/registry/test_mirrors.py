@@ -86,7 +86,7 @@ def test_what_is_not_a_mirror_is_refused(given):
         ),
     ],
 )
-def test_the_environment_names_mirrors(environment, found):
+def test_mirrors_are_read_from_the_environment(environment, found):
     assert mirrors.from_environment(environment) == found
 
 
@@ -248,7 +248,7 @@ def test_a_mirror_gets_its_own_credentials_and_no_others():
     assert mirror.asked[-1].headers["authorization"] == "Basic b2Y6bWlycm9y"
 
 
-def test_the_errors_of_the_registry_count():
+def test_the_error_of_the_registry_is_raised_after_those_of_mirrors():
     with (
         scripted(lambda _asked: Reply(403)) as mirror,
         scripted(lambda _asked: Reply(400)) as origin,

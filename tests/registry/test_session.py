@@ -173,7 +173,7 @@ def test_retry_after_is_not_waited_for_longer_than_we_care():
     assert caught.value.retry_at > datetime.now(UTC) + timedelta(hours=23)
 
 
-def test_waits_grow_and_end():
+def test_delays_between_attempts_become_longer_up_to_a_limit():
     waited = []
     deadlines = QUICK._replace(backoff_seconds=1, retries=8, wait=waited.append)
     with scripted(_failing(8)) as server, client(server.host, deadlines=deadlines) as reader:
@@ -280,7 +280,7 @@ def _to(server):
     return lambda asked: Reply(307, headers=(("Location", f"{server.url}{asked.path}"),))
 
 
-def test_a_redirect_target_that_issues_tokens_gets_an_anonymous_one():
+def test_a_redirect_target_with_a_token_server_gets_an_anonymous_token():
     own = _issuing_tokens(lambda asked: f"http://{asked.headers['host']}")
     with (
         scripted(own) as target,

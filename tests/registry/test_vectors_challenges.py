@@ -106,7 +106,7 @@ def test_a_realm_is_asked_or_refused(row):
 
 
 @pytest.mark.parametrize("row", _rows("scope_build"))
-def test_a_scope_names_repository_and_actions(row):
+def test_a_scope_has_a_repository_and_actions(row):
     assert scopes.of_repository(row["repository"], row["actions"]) == row["expect"]["scope"]
 
 

@@ -146,7 +146,7 @@ def _environment(root: Path):
 
 
 @pytest.mark.parametrize("row", _rows("file_precedence"))
-def test_the_first_file_that_has_an_entry_counts(row, tmp_path):
+def test_the_first_file_that_has_an_entry_is_used(row, tmp_path):
     every = _environment(tmp_path)
     environment = {"HOME": every["HOME"]}
     for file in row["files"]:
