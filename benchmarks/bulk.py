@@ -94,6 +94,7 @@ class Scene:
                 time.sleep(SETTLED)
                 self._open(path, build)
         row.prepare(path)
+        os.sync()  # unlinking a file waits for the disk while its content is being written
         return path
 
     def _open(self, path: Path, build: str) -> None:

@@ -95,6 +95,14 @@ class Catalog:
         """Name the dialect of SQL: sqlite or postgresql."""
         return Connection.dialect
 
+    @property
+    def version(self) -> tuple[int, ...] | None:
+        """A value that every write to the database file moves; None where there is no file.
+
+        Inside of `reading`, after a statement, it is that of the rows that the block reads.
+        """
+        return database_file.version(self._path)
+
     def close(self) -> None:
         """Close the connection of a catalog in memory; those to a file end with their blocks."""
         if self._memory is not None:

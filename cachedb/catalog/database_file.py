@@ -70,6 +70,17 @@ def check(path: Path) -> bool:
     return True
 
 
+def version(path: Path | None) -> tuple[int, ...] | None:
+    """Return inode, size and time of the file, which every commit moves; None without a file."""
+    if path is None:
+        return None
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def identity(path: Path | None) -> tuple[int, int] | None:
     """Return device and inode, which differ after a replacement; None without a file."""
     if path is None:

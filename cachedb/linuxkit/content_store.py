@@ -201,9 +201,7 @@ class ContentStore:
         selected = tuple(each for each in plan.garbage if each.digest == digest)
         if not selected:
             raise Refused(f"{digest} is in use", hint=f"cachedb why {digest}")
-        sweep.remove(
-            mark.GCPlan(garbage=selected, spared=(), grace=0), self._layout, self._catalog
-        )
+        sweep.remove(plan.replace(garbage=selected), self._layout, self._catalog)
         self._write_labels(digest, None)
 
     def update(self, digest: Digest, labels: Mapping[str, str | None]) -> Info:

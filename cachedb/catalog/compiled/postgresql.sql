@@ -628,6 +628,10 @@ SELECT link.parent_id AS artifact_id, link.child_id AS subject_id FROM link WHER
 -- name: garbage.created
 SELECT config.blob_id, config.created FROM config WHERE config.created IS NOT NULL;
 
+-- name: garbage.documents
+SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.kind IN (1::INTEGER,
+2::INTEGER, 5::INTEGER) AND blob.state IN (1::INTEGER, 2::INTEGER);
+
 -- name: garbage.exclusive
 WITH RECURSIVE released_alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), released_alone_content_seed AS
@@ -700,8 +704,8 @@ blob.digest FROM blob WHERE blob.id IN (SELECT leased.id FROM leased);
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
 CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(without)s AS JSON))
 AS anon_1))), live(id) AS (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id
-AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.digest, blob.kind FROM
-blob WHERE blob.id IN (SELECT live.id FROM live) ORDER BY blob.digest;
+AS child_id FROM live JOIN edge ON edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE
+blob.id IN (SELECT live.id FROM live);
 
 -- name: garbage.retained
 SELECT ref.id, ref.registry, ref.repo, ref.tag, ref.added, ref.pulled, ref.used FROM ref ORDER

@@ -618,6 +618,10 @@ SELECT link.parent_id AS artifact_id, link.child_id AS subject_id FROM link WHER
 -- name: garbage.created
 SELECT config.blob_id, config.created FROM config WHERE config.created IS NOT NULL;
 
+-- name: garbage.documents
+SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.kind IN (1, 2, 5) AND
+blob.state IN (1, 2);
+
 -- name: garbage.exclusive
 WITH RECURSIVE released_alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_each(:refs) AS anon_1), released_alone_content_seed AS (SELECT ref.target_id AS id FROM
@@ -688,8 +692,8 @@ edge ON edge.parent_id = leased.id) SELECT blob.id, blob.digest FROM blob WHERE 
 WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref WHERE (ref.id NOT IN (SELECT
 CAST(anon_1.value AS BIGINT) AS value FROM json_each(:without) AS anon_1))), live(id) AS
 (SELECT live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN
-edge ON edge.parent_id = live.id) SELECT blob.digest, blob.kind FROM blob WHERE blob.id IN
-(SELECT live.id FROM live) ORDER BY blob.digest;
+edge ON edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE blob.id IN (SELECT live.id
+FROM live);
 
 -- name: garbage.retained
 SELECT ref.id, ref.registry, ref.repo, ref.tag, ref.added, ref.pulled, ref.used FROM ref ORDER

@@ -52,14 +52,17 @@ def unreadable() -> Select[*tuple[Any, ...]]:
 
 
 @defines(garbage.REACHABLE)
-def reachable() -> Select[str, int]:
+def reachable() -> Select[str]:
     """Select the blobs that refs reach."""
     live = _live()
-    return (
-        select(blob.c.digest, blob.c.kind)
-        .where(blob.c.id.in_(select(live.c.id)))
-        .order_by(blob.c.digest)
-    )
+    return select(blob.c.digest).where(blob.c.id.in_(select(live.c.id)))
+
+
+@defines(garbage.DOCUMENTS)
+def documents() -> Select[str, int, int | None]:
+    """Select the documents with a file."""
+    is_document = blob.c.kind.in_(sorted(map(int, DOCUMENTS)))
+    return select(blob.c.digest, blob.c.size, blob.c.touched).where(is_document, _HAS_FILE)
 
 
 @defines(garbage.KEPT)

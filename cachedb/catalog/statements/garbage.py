@@ -30,11 +30,12 @@ class UnreadableDocumentRow(NamedTuple):
     state: int
 
 
-class ReachableRow(NamedTuple):
-    """A blob that refs reach."""
+class DocumentRow(NamedTuple):
+    """A document with a file; `touched` is its last change, in nanoseconds since 1970."""
 
     digest: str
-    kind: int
+    size: int
+    touched: int | None
 
 
 class KeptRow(NamedTuple):
@@ -80,8 +81,10 @@ UNREADABLE: Final = Rows("garbage.unreadable", UnreadableDocumentRow)
 A missing target of a ref is one of them: no hash protects index.json, and a damaged digest in it
 has the same effect.
 """
-REACHABLE: Final = Rows("garbage.reachable", ReachableRow)
-"""All blobs that refs besides `without` reach, by digest."""
+REACHABLE: Final = Scalars("garbage.reachable", str)
+"""The digests of all blobs that refs besides `without` reach."""
+DOCUMENTS: Final = Rows("garbage.documents", DocumentRow)
+"""All documents with a file."""
 KEPT: Final = Rows("garbage.kept", KeptRow)
 """The blobs with a file that refs reach, by digest."""
 KEPT_BESIDES: Final = Rows("garbage.kept_besides", KeptRow)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import codecs
-from cachedb.catalog.enums import DOCUMENTS
+from cachedb.catalog import codecs, state
+from cachedb.catalog.enums import DOCUMENTS, FINGERPRINT
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import garbage, refs
+from cachedb.catalog.statements import garbage as statements
+from cachedb.catalog.statements import refs
 from cachedb.errors import (
     BlobNotFound,
     CatalogMismatch,
@@ -21,6 +22,7 @@ from cachedb.errors import (
     UnreadableGraph,
 )
 from cachedb.layout.blobs import path_of
+from cachedb.layout.fingerprint import Fingerprint
 from cachedb.limits import MANIFEST_BYTES
 from cachedb.oci import graph
 from cachedb.patterns import lazy
@@ -28,46 +30,78 @@ from cachedb.patterns import lazy
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from cachedb.catalog.enums import Kind
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
     from cachedb.layout.blobs import BlobStore
     from cachedb.oci.digest import Digest
+    from cachedb.operations.gc.mark import Candidate
 
+# Documents between two reports of progress.
+_STEP = 500
 _DIGEST = lazy(rb"sha(?:256|384|512):[0-9a-f]{64,128}")
 
 
 def cross_check(
     layout: Layout,
     connection: Connection,
-    garbage_kinds: Mapping[Digest, Kind],
+    garbage: Collection[Candidate],
+    spared: Collection[Candidate],
     without: Collection[int] = (),
 ) -> None:
-    """Check that no remaining name and document references a blob that is to be removed.
+    """Check that no remaining name and document references an unreferenced blob.
 
+    `garbage`, which is to be removed, and `spared` are all blobs that the catalog counts as such.
     Refs of the ids `without` count as removed. Costs one read of index.json and of every document
-    that stays, as text: only one with escapes, or with a digest of garbage, is parsed. So is every
-    document of the garbage that has a subject, which may stay. Without garbage, no file is read.
+    that stays, as text: only one with escapes, or with an unreferenced digest, is parsed. So is
+    every document of the garbage that has a subject, which may stay. Without garbage, no file is
+    read.
 
     Raises:
         CatalogMismatch: The files reference a blob that the catalog counts as garbage.
         UnreadableGraph: A document that stays cannot be read.
     """
-    if not garbage_kinds:
+    if not garbage:
         return
-    rows = connection.rows(garbage.REACHABLE, without=many(without))
-    staying = {row.digest.encode() for row in rows}
-    documents = [row.digest for row in rows if codecs.kind(row.kind) in DOCUMENTS]
+    unreferenced = {str(each.digest) for each in (*garbage, *spared)}
+    encoded = {digest.encode() for digest in unreferenced}
+    rows = connection.each(statements.DOCUMENTS)
+    documents = [row.digest for row in rows if row.digest not in unreferenced]
     with layout.blobs.kept_open() as blobs:
         for digest in _named(layout, connection, without):
-            _check_stays(blobs, digest, staying, "index.json")
+            _check_stays(blobs, digest, encoded, "index.json")
         with layout.progress.task("check documents", len(documents), "documents") as task:
-            for document in documents:
-                _check_document(blobs, codecs.digest(document), staying)
-                task.advance()
-        for digest, kind in garbage_kinds.items():
-            if kind in DOCUMENTS:
-                _check_subject(blobs, digest, staying)
+            for number, document in enumerate(documents, 1):
+                _check_document(blobs, codecs.digest(document), encoded)
+                if number % _STEP == 0:
+                    task.advance(_STEP)
+        subjects = {
+            subject: each.digest
+            for each in garbage
+            if each.kind in DOCUMENTS
+            if (subject := _subject(blobs, each.digest)) not in unreferenced
+        }
+    subjects.pop(None, None)
+    if subjects:
+        _check_subjects(connection, subjects, without)
+
+
+def is_unchanged(layout: Layout, connection: Connection, gone: Collection[str]) -> bool:
+    """Return whether every document, besides those of `gone`, is the one that was indexed.
+
+    Its size and time prove that: a check of such documents need not be repeated. Costs one `stat`
+    for each.
+    """
+    recorded = Fingerprint.parse(state.read(connection, FINGERPRINT) or "")
+    if recorded is None or not recorded.blobs_settled:
+        return False
+    with layout.blobs.kept_open() as blobs:
+        for row in connection.each(statements.DOCUMENTS):
+            if row.digest in gone:
+                continue
+            found = blobs.stat(codecs.digest(row.digest))
+            if found is None or (found.size, found.touched_ns) != (row.size, row.touched):
+                return False
+    return True
 
 
 def _named(layout: Layout, connection: Connection, without: Collection[int]) -> Iterator[Digest]:
@@ -77,7 +111,7 @@ def _named(layout: Layout, connection: Connection, without: Collection[int]) -> 
     yield from (ref.descriptor.digest for ref in staying.refs)
 
 
-def _check_document(blobs: BlobStore, digest: Digest, staying: set[bytes]) -> None:
+def _check_document(blobs: BlobStore, digest: Digest, unreferenced: set[bytes]) -> None:
     try:
         content = blobs.read(digest, MANIFEST_BYTES)
     except BlobNotFound:
@@ -85,24 +119,33 @@ def _check_document(blobs: BlobStore, digest: Digest, staying: set[bytes]) -> No
     except (CorruptBlob, LimitExceeded) as error:
         raise UnreadableGraph(digest, str(error), path_of(digest)) from error
     # An escape can hide a digest.
-    if b"\\" in content or not staying.issuperset(_DIGEST.findall(content)):
+    if b"\\" in content or not unreferenced.isdisjoint(_DIGEST.findall(content)):
         for child in graph.owned_digests(content):
-            _check_stays(blobs, child, staying, path_of(digest))
+            _check_stays(blobs, child, unreferenced, path_of(digest))
 
 
-def _check_subject(blobs: BlobStore, digest: Digest, staying: set[bytes]) -> None:
+def _subject(blobs: BlobStore, digest: Digest) -> str | None:
+    """Return the subject of a document that can be read; None without one."""
     with suppress(BlobNotFound, CorruptBlob, LimitExceeded, InvalidManifest):
         content = blobs.read(digest, MANIFEST_BYTES)
         # Without escapes in the document, a key is spelled literally.
-        if b"subject" not in content and b"\\" not in content:
-            return
-        subject = graph.subject_digest(content)
-        if subject is not None and subject.encode() in staying:
+        if b"subject" in content or b"\\" in content:
+            return graph.subject_digest(content)
+    return None
+
+
+def _check_subjects(
+    connection: Connection, subjects: Mapping[str | None, Digest], without: Collection[int]
+) -> None:
+    """Check that no ref reaches a subject of garbage, each with a document that has it."""
+    staying = set(connection.values(statements.REACHABLE, without=many(without)))
+    for subject, digest in subjects.items():
+        if subject is not None and subject in staying:
             raise _mismatch(subject, digest)
 
 
-def _check_stays(blobs: BlobStore, digest: Digest, staying: set[bytes], where: str) -> None:
-    if digest.encode() not in staying and blobs.stat(digest) is not None:
+def _check_stays(blobs: BlobStore, digest: Digest, unreferenced: set[bytes], where: str) -> None:
+    if digest.encode() in unreferenced and blobs.stat(digest) is not None:
         raise _mismatch(where, digest)
 
 

@@ -31,9 +31,9 @@ def discard(layout: Layout, catalog: Catalog, roots: Sequence[Root]) -> sweep.GC
     plan = remove.plan(catalog, roots)
     alone = _kept_by_nothing_else(catalog, plan.ref_ids)
     remove.apply(plan, layout, catalog)
-    found = mark.plan(layout, catalog, grace=0).garbage
-    selected = tuple(candidate for candidate in found if candidate.digest in alone)
-    return sweep.remove(mark.GCPlan(garbage=selected, spared=(), grace=0), layout, catalog)
+    found = mark.plan(layout, catalog, grace=0)
+    selected = tuple(each for each in found.garbage if each.digest in alone)
+    return sweep.remove(found.replace(garbage=selected), layout, catalog)
 
 
 def _kept_by_nothing_else(catalog: Catalog, refs: Collection[int]) -> set[str]:

@@ -78,7 +78,7 @@ _TEXTS = {
 _GARBAGE = frozenset({Reason.UNREACHABLE, Reason.ABANDONED, Reason.EXPIRED})
 
 
-class Candidate(Record):
+class Candidate(NamedTuple):
     """Unreferenced blob, and the reason why it is removed or kept; `size` is in bytes.
 
     `touched_ns` is the time at which its file was last written, in nanoseconds since 1970; a
@@ -127,7 +127,8 @@ class GCPlan(Record):
     """Blobs and leftovers that a collection would remove, and those that it would keep.
 
     `grace` and `quarantine` are in seconds: the age from which a blob is removed, and the time for
-    which it can be restored then.
+    which it can be restored then. `basis` is the version of the catalog whose rows the plan was
+    made from; None if they can change without moving it, or if the plan is not of all refs.
     """
 
     garbage: tuple[Candidate, ...]
@@ -136,6 +137,7 @@ class GCPlan(Record):
     quarantine: float = 0
     leftovers: tuple[Leftover, ...] = ()
     spared_leftovers: tuple[Leftover, ...] = ()
+    basis: tuple[int, ...] | None = None
 
     __repr__ = brief_repr
 
@@ -184,14 +186,14 @@ def plan(
     """
     quarantine = grace if quarantine is None else quarantine
     try:
-        garbage, spared, held = _select(layout, catalog, grace, without, chosen)
+        garbage, spared, held, basis = _select(layout, catalog, grace, without, chosen)
     except CatalogMismatch:
         if not layout.is_writable:
             raise
         # A writer changes index.json before the catalog: the two agree under its lock only.
         with locking_names(layout, catalog):
             reconcile.reconcile(layout, catalog)
-            garbage, spared, held = _select(layout, catalog, grace, without, chosen)
+            garbage, spared, held, basis = _select(layout, catalog, grace, without, chosen)
     leftovers = find_leftovers(layout, grace, quarantine, held) if chosen is None else ()
     found = list(leftovers)
     return GCPlan(
@@ -201,6 +203,7 @@ def plan(
         quarantine=quarantine,
         leftovers=tuple(each for each in found if each.reason in _GARBAGE),
         spared_leftovers=tuple(each for each in found if each.reason not in _GARBAGE),
+        basis=None if without else basis,
     )
 
 
@@ -210,12 +213,12 @@ def _select(
     grace: float,
     without: Collection[int],
     chosen: Collection[int] | None,
-) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], set[str]]:
-    """Return garbage and spared blobs, checked against the files, and the leased digests."""
+) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], set[str], tuple[int, ...] | None]:
+    """Return garbage and spared blobs, checked against the files, leased digests, the basis."""
     with catalog.reading() as connection:
         garbage, spared = find_blobs(layout, connection, grace, without, chosen)
-        cross_check(layout, connection, {each.digest: each.kind for each in garbage}, without)
-        return garbage, spared, held_by_operations(layout, connection)
+        cross_check(layout, connection, garbage, spared, without)
+        return garbage, spared, held_by_operations(layout, connection), catalog.version
 
 
 def kept(catalog: Catalog) -> list[Kept]:
@@ -274,15 +277,12 @@ def find_blobs(
             reason = Reason.YOUNG
         else:
             reason = Reason.UNREACHABLE
-        found.append(
-            Candidate(
-                digest=codecs.digest(row.digest),
-                size=codecs.size(row.size),
-                kind=codecs.kind(row.kind),
-                reason=reason,
-                touched_ns=touched,
-            )
+        digest, size, kind = (
+            codecs.digest(row.digest),
+            codecs.size(row.size),
+            codecs.kind(row.kind),
         )
+        found.append(Candidate(digest, size, kind, reason, touched))
     garbage = tuple(each for each in found if each.reason in _GARBAGE)
     return garbage, tuple(each for each in found if each.reason not in _GARBAGE)
 

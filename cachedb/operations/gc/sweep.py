@@ -17,7 +17,7 @@ from cachedb.catalog.files.removal import forget_removed
 from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, StorageFailed
 from cachedb.layout.temporary_files import LEASES, STAGE, TRASH
-from cachedb.operations.gc.cross_check import cross_check
+from cachedb.operations.gc.cross_check import cross_check, is_unchanged
 from cachedb.operations.gc.mark import (
     Candidate,
     GCPlan,
@@ -49,6 +49,8 @@ _ORDER = (
     Kind.INDEX, Kind.MANIFEST, Kind.ATTESTATION, Kind.CONFIG, Kind.OTHER, Kind.LAYER,
 )  # fmt: skip
 _MOST_ATTEMPTS = 5
+# Blobs between two reports of progress.
+_STEP = 500
 
 
 class GCReport(Record):
@@ -151,21 +153,48 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     named = {candidate.digest for candidate in plan.garbage}
     if not named:
         return GCReport(removed=(), freed=0)
+    selected = _unchanged(plan, layout, catalog)
     for _ in range(_MOST_ATTEMPTS):
-        with catalog.reading() as connection:
-            garbage, _spared = find_blobs(layout, connection, plan.grace)
-            selected = tuple(each for each in garbage if each.digest in named)
-            cross_check(layout, connection, {each.digest: each.kind for each in selected})
+        if selected is None:
+            selected = _selected(plan, named, layout, catalog)
         try:
             freed, quarantined = _sweep(layout, catalog, selected, plan.quarantine)
         except _Needed:
             reconcile.reconcile(layout, catalog)
+            selected = None
             continue
         # Without room for it, the next command reconciles the catalog.
         with suppress(StorageFailed), catalog.writing() as connection:
             reconcile.absorb_removal(layout, connection, [each.digest for each in selected])
         return GCReport(removed=selected, freed=freed, quarantined=quarantined)
     raise CacheBusy("another program keeps changing index.json", hint="try again")
+
+
+def _unchanged(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Candidate, ...] | None:
+    """Return the blobs of a plan if neither files nor catalog have changed since it was made.
+
+    They have been checked against the files then. The catalog is up to date, so that another name
+    or file would have changed it; a document that was written in place has another time.
+    """
+    if plan.basis is None:
+        return None
+    gone = {each.digest for each in (*plan.garbage, *plan.spared)}
+    with catalog.reading() as connection:
+        leased = leased_blobs(layout, connection).values()
+        is_same = plan.basis == catalog.version and gone.isdisjoint(leased)
+        return plan.garbage if is_same and is_unchanged(layout, connection, gone) else None
+
+
+def _selected(
+    plan: GCPlan, named: set[Digest], layout: Layout, catalog: Catalog
+) -> tuple[Candidate, ...]:
+    """Return the blobs of a plan that are unreferenced now, checked against the files again."""
+    with catalog.reading() as connection:
+        garbage, spared = find_blobs(layout, connection, plan.grace)
+        selected = tuple(each for each in garbage if each.digest in named)
+        others = tuple(each for each in garbage if each.digest not in named)
+        cross_check(layout, connection, selected, (*spared, *others))
+    return selected
 
 
 def _sweep(
@@ -194,9 +223,10 @@ def _sweep(
 
 
 def _counted(ordered: Iterable[Candidate], task: Task) -> Iterator[Digest]:
-    for candidate in ordered:
+    for number, candidate in enumerate(ordered, 1):
         yield candidate.digest
-        task.advance()
+        if number % _STEP == 0:
+            task.advance(_STEP)
 
 
 def _refuse_change(layout: Layout, names: bytes) -> None:
