@@ -20,6 +20,7 @@ import pytest
 
 from cachedb.cli.app import main
 from cachedb.operations.archives import sample_images as sample
+from scripts import reference
 from tests import golden_files
 from tests.programs import require
 from tests.registry.servers import docker_registry
@@ -185,3 +186,32 @@ def test_every_target_of_the_makefile_that_is_documented_is_there() -> None:
         name for page in PAGES for name in re.findall(r"`make ([a-z-]+)`", page.read_text())
     }
     assert mentioned <= targets
+
+
+COMPARISON = ROOT / "docs" / "explanation" / "comparison.md"
+
+
+def rows_below(heading: str) -> list[list[str]]:
+    """Return the cells of the table below a heading of the comparison; its head is the first."""
+    section = COMPARISON.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_every_tool_of_the_comparison_has_a_version_and_a_source() -> None:
+    layouts = rows_below("Tools that work on OCI image layouts")[0]
+    stores = rows_below("Image stores with a daemon")[0]
+    sources = rows_below("How the cells were found")[2:]
+    named = {tool.removesuffix(" cache") for tool in layouts[2:]}
+    named |= {tool.removesuffix(" (`ctr`)") for tool in stores[1:]}
+    assert {tool for tool, _, _ in sources} == named
+    assert all(re.search(r"\d", version) and how for _, version, how in sources)
+
+
+def test_our_cells_of_the_comparison_are_commands_that_exist() -> None:
+    options = reference.options()
+    cells = [row[1] for row in rows_below("Tools that work on OCI image layouts")[2:]]
+    commands = [each.split() for cell in cells for each in re.findall(r"`([^`]+)`", cell)]
+    assert len(commands) >= 10
+    for name, *words in commands:
+        assert {word for word in words if word.startswith("-")} <= options[name]
