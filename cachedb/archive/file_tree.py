@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 _DOTS = frozenset({".", ".."})
+_NO_NAMES = frozenset({"", ".", ".."})
 _LONGEST_PATH = 4096
 _DEEPEST = 2048
 _MOST_LINKS = 255
@@ -72,6 +73,8 @@ class Tree:
         self.root: Node = _directory(0)
         self.notes: list[str] = []
         self._count = 0
+        # Directories by their path in members, while none above them is replaced or hidden.
+        self._reached: dict[str, Node] = {}
 
     def apply(self, member: Member, layer: int, index: int) -> None:
         """Apply the next entry of a layer.
@@ -81,14 +84,16 @@ class Tree:
             or the entry would remove or replace the root.
             LimitExceeded: There are more names than the limit for the members of a layer.
         """
-        parts = split_path(member.path, layer)
-        name = parts[-1] if parts else ""
-        if name == OPAQUE:
-            self._hide_all(parts[:-1], layer)
-        elif name.startswith(WHITEOUT):
-            self._hide(parts, layer)
-        else:
-            self._put(parts, member, MemberOrigin(layer, index))
+        _check_length(member.path, layer)
+        directory, _, name = member.path.removesuffix("/").rpartition("/")
+        if name in _NO_NAMES or name.startswith(WHITEOUT):
+            self._apply_special(member, layer, index)
+            return
+        origin = MemberOrigin(layer, index)
+        # Resolved first: the target may be a file that a directory replaces.
+        linked = self._linked(member, origin) if member.kind is MemberKind.HARD_LINK else None
+        parent = self._reached.get(directory) or self._make_directory(directory, layer)
+        self._put(parent, name, linked, member, origin)
 
     def walk(self) -> Iterator[tuple[str, Node]]:
         """Yield every path with its node, parents first, names in order; the root is ''."""
@@ -125,17 +130,32 @@ class Tree:
         directory = self._find_directory(parts[:-1], layer)
         return None if directory is None else _children(directory).get(parts[-1])
 
-    def _put(self, parts: Sequence[str], member: Member, origin: MemberOrigin) -> None:
+    def _apply_special(self, member: Member, layer: int, index: int) -> None:
+        """Apply a whiteout, the root, or an entry whose path does not end with its name."""
+        parts = split_path(member.path, layer)
+        name = parts[-1] if parts else ""
         if not parts:
-            self._put_root(member, origin)
-            return
-        # The target of a link is resolved first: it may be a file that a directory replaces.
-        linked = self._linked(member, origin) if member.kind is MemberKind.HARD_LINK else None
-        siblings = _children(self._make_directory(parts[:-1], origin.layer))
-        existing = siblings.get(parts[-1])
+            self._put_root(member, MemberOrigin(layer, index))
+        elif name == OPAQUE:
+            self._reached.clear()
+            self._hide_all(parts[:-1], layer)
+        elif name.startswith(WHITEOUT):
+            self._reached.clear()
+            self._hide(parts, layer)
+        else:
+            self.apply(member._replace(path="/".join(parts)), layer, index)
+
+    def _put(
+        self, parent: Node, name: str, linked: Node | None, member: Member, origin: MemberOrigin
+    ) -> None:
+        siblings = _children(parent)
+        existing = siblings.get(name)
         if existing is None:
             self._grow(origin.layer)
-        siblings[parts[-1]] = linked or _described(existing, member, origin)
+        node = linked or _described(existing, member, origin)
+        if existing is not None and existing.children is not None and node is not existing:
+            self._reached.clear()
+        siblings[name] = node
 
     def _put_root(self, member: Member, origin: MemberOrigin) -> None:
         if member.kind is not MemberKind.DIRECTORY:
@@ -177,18 +197,20 @@ class Tree:
         walk.advance()
         return None if walk.rest else walk.here
 
-    def _make_directory(self, parts: Sequence[str], layer: int) -> Node:
+    def _make_directory(self, path: str, layer: int) -> Node:
         """Return the directory that a path resolves to; make missing parents.
 
         A file in place of a parent is replaced by a directory, as in umoci.
         """
-        walk = _Walk(self.root, parts, layer)
+        walk = _Walk(self.root, split_path(path, layer), layer)
         walk.advance()
         while walk.rest:
             self._grow(layer)
             node = _directory(layer)
             _children(walk.here)[walk.rest[0]] = node
             walk.advance()
+        if not walk.has_followed:
+            self._reached[path] = walk.here
         return walk.here
 
     def _grow(self, layer: int) -> None:
@@ -204,6 +226,11 @@ class _Walk:
         self._layer = layer
         self._links = 0
         self.rest = deque(parts)
+
+    @property
+    def has_followed(self) -> bool:
+        """Whether a symlink was on the path."""
+        return self._links > 0
 
     @property
     def here(self) -> Node:
@@ -275,8 +302,11 @@ def split_path(path: str, layer: int) -> list[str]:
         names.
     """
     _check_length(path, layer)
+    given = path.removeprefix("./").removesuffix("/").split("/")
+    if _NO_NAMES.isdisjoint(given):
+        return given
     parts: list[str] = []
-    for part in path.split("/"):
+    for part in given:
         if part == "..":
             del parts[-1:]
         elif part not in {"", "."}:

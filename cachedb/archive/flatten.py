@@ -102,7 +102,7 @@ def _directory(path: str, node: Node) -> Member:
     name = path or "."
     if node.member is None:
         return Member(path=name, kind=MemberKind.DIRECTORY, mode=0o755)
-    return node.member.replace(path=name, size=0)
+    return node.member._replace(path=name, size=0)
 
 
 class _Emitter:
@@ -132,7 +132,7 @@ class _Emitter:
         first, *others = paths
         member = entry.member
         if member.path != first or member.is_sparse:
-            member = member.replace(path=first, is_sparse=False)
+            member = member._replace(path=first, is_sparse=False)
         yield member, entry.body.chunks()
         for path in others:
             yield _link(entry.member, first, path), ()
@@ -155,5 +155,5 @@ class _Emitter:
 def _link(member: Member, first: str, path: str) -> Member:
     # Not every tar can hard-link to a symlink or a device, so a second one is written.
     if member.kind is not MemberKind.FILE:
-        return member.replace(path=path)
-    return member.replace(kind=MemberKind.HARD_LINK, path=path, target=first, size=0)
+        return member._replace(path=path)
+    return member._replace(kind=MemberKind.HARD_LINK, path=path, target=first, size=0)

@@ -22,7 +22,7 @@ def write(*members: tuple[Member, bytes]) -> bytes:
 
 def regular(path: str, content: bytes = b"", **fields: object) -> tuple[Member, bytes]:
     member = Member(path=path, kind=MemberKind.FILE, size=len(content))
-    return member.replace(**fields), content
+    return member._replace(**fields), content
 
 
 TEXT = st.text(
@@ -62,7 +62,7 @@ MEMBER = st.builds(
 @given(st.lists(st.tuples(MEMBER, st.binary(max_size=1100)), max_size=4))
 def test_what_was_written_reads_the_same(given: list[tuple[Member, bytes]]) -> None:
     expected = [
-        (member.replace(size=len(content)), content)
+        (member._replace(size=len(content)), content)
         if member.kind is MemberKind.FILE
         else (member, b"")
         for member, content in given
@@ -78,7 +78,7 @@ def test_what_was_written_reads_the_same(given: list[tuple[Member, bytes]]) -> N
 @given(st.lists(st.tuples(MEMBER, st.binary(max_size=600)), max_size=3))
 def test_the_standard_library_reads_it(given: list[tuple[Member, bytes]]) -> None:
     members = [
-        (member.replace(size=len(content)), content)
+        (member._replace(size=len(content)), content)
         if member.kind is MemberKind.FILE
         else (member, b"")
         for member, content in given

@@ -90,8 +90,8 @@ def test_every_kind_of_entry_is_read_back(tmp_path: Path) -> None:
         "dir", "dir/caf\udce9", "link", "hard", "null", "disk", "pipe", "dir/.wh.gone",
         "dir/.wh..wh..opq", ".wh.top", "old",
     ]  # fmt: skip
-    assert [each.member.replace(path="") for each in read] == [
-        each.member.replace(path="", user="", group="") for each in written
+    assert [each.member._replace(path="") for each in read] == [
+        each.member._replace(path="", user="", group="") for each in written
     ]
 
 

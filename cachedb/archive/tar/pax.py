@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 XATTR = "SCHILY.xattr."
-_LENGTH = lazy(rb"[1-9][0-9]{0,8}")
 _NUMBER = lazy(rb"-?[0-9]{1,20}")
 _TIME = lazy(rb"-?[0-9]{1,20}(?:\.[0-9]{0,30})?")
 _NANOSECONDS = 1_000_000_000
@@ -28,7 +27,7 @@ def parse(content: bytes) -> Iterator[tuple[str, bytes]]:
     while position < len(content):
         space = content.find(b" ", position, position + 10)
         length = content[position:space]
-        if space < 0 or not _LENGTH.fullmatch(length):
+        if space < 0 or not length.isdigit() or length.startswith(b"0"):
             raise BadHeader("a PAX record has no length")
         end = position + int(length)
         record = content[space + 1 : end]
@@ -74,9 +73,9 @@ def nanoseconds(records: Mapping[str, bytes], key: str) -> int | None:
         return None
     if not _TIME.fullmatch(value):
         raise BadHeader(f"the PAX record {key!r} is not a time")
-    from decimal import Decimal  # noqa: PLC0415  (2 ms, and few archives have such a time)
-
-    return int(Decimal(value.decode()) * _NANOSECONDS // 1)
+    seconds, _, fraction = value.removeprefix(b"-").partition(b".")
+    found = int(seconds) * _NANOSECONDS + int(fraction[:9].ljust(9, b"0"))
+    return -found if value.startswith(b"-") else found
 
 
 def time(moment: int) -> bytes:

@@ -102,7 +102,7 @@ def _file(
 ) -> ImageFile:
     path = "/" + file.member.path
     if origin is None:
-        return ImageFile(path, file.member.replace(path=path), None, None)
+        return ImageFile(path, file.member._replace(path=path), None, None)
     layer = layers.index(origin >> ENTRY_BITS)
     place = MemberOrigin(layer, origin % MOST_ENTRIES)
     return ImageFile(path, content.member, place, content.sha256)

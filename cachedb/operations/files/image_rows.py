@@ -109,7 +109,7 @@ class _ImageWriter:
                 Member(path=entry.path, kind=MemberKind.DIRECTORY, mode=_IMPLIED_MODE)
             )
         file = self._tree.member(entry.layer, entry.place)
-        return file._replace(member=file.member.replace(path=entry.path))
+        return file._replace(member=file.member._replace(path=entry.path))
 
     def _hard_links(
         self, shown: Sequence[ShownEntry], placed: dict[str, int]
