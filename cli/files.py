@@ -111,7 +111,7 @@ def _time(nanoseconds: int) -> str:
     seconds = nanoseconds // _NANOSECONDS
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    except (OverflowError, ValueError):
+    except (OSError, OverflowError, ValueError):  # by what the C library makes of the number
         return f"@{seconds}"
 
 

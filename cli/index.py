@@ -68,7 +68,8 @@ def command(
     if found.unreadable:
         first = found.unreadable[0]
         layers = output.count(len(found.unreadable), "layer")
-        raise ValidationFailed(f"cannot read {layers}, first {first.digest}: {first.why}")
+        message = f"cannot read {layers}, first {first.digest}: {first.why}"
+        raise ValidationFailed(message, hint=first.hint)
 
 
 def _summary(found: FilesIndexed) -> str:

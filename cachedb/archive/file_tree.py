@@ -294,12 +294,12 @@ def is_malformed_whiteout(path: str) -> bool:
     return name.startswith(WHITEOUT) and name.removeprefix(WHITEOUT) in _DOTS
 
 
-def split_path(path: str, layer: int) -> list[str]:
+def split_path(path: str, layer: int | str) -> list[str]:
     """Return the parts of a path below the root; ``..`` at the root stays at the root.
 
     Raises:
-        InvalidArchive: The path is too long or holds a NUL; `layer` is the layer that the error
-        names.
+        InvalidArchive: The path is too long or holds a NUL; `layer` is the number or the digest
+        of the layer that the error names.
     """
     _check_length(path, layer)
     given = path.removeprefix("./").removesuffix("/").split("/")
@@ -314,7 +314,7 @@ def split_path(path: str, layer: int) -> list[str]:
     return parts
 
 
-def _check_length(path: str, layer: int) -> None:
+def _check_length(path: str, layer: int | str) -> None:
     if len(path) > _LONGEST_PATH or "\0" in path:
         raise _broken(layer, f"{path[:60]!r}… is not a path")
 
@@ -356,5 +356,5 @@ def _children(directory: Node) -> dict[str, Node]:
     return directory.children
 
 
-def _broken(layer: int, why: str) -> InvalidArchive:
+def _broken(layer: int | str, why: str) -> InvalidArchive:
     return InvalidArchive(f"layer {layer}", why)

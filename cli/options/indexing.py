@@ -36,6 +36,8 @@ def indexing(opened: Cache) -> Iterator[list[str]]:
     found = opened.index_arrived(arrivals, arrived)
     for layer in found.unreadable:
         output.print_stderr(f"warning: cannot index layer {layer.digest}: {layer.why}")
+        if layer.hint:
+            output.print_stderr(f"hint: {layer.hint}")
     for image in found.unread:
         output.print_stderr(f"warning: cannot index {image.name!r}: {image.error}")
 

@@ -328,3 +328,54 @@ def test_sync_indexes_the_files_of_its_images(
     assert succeed(run, tmp_path / "cache", "query", "-q", "refs is:listed") == (
         f"{registry.host}/t/app:1\n"
     )
+
+
+@pytest.fixture
+def odd(run: Run, tmp_path: Path) -> Path:
+    """Return an indexed cache of two images; the second deletes a file whose name is not UTF-8."""
+    base = layer(build.file("caf\udce9", b"one\n"), build.link("link", "caf\udce9"))
+    upper = layer(build.file(".wh.caf\udce9"), build.file("th\udce9", b"two\n"))
+    one, two = images.image(base), images.image(base, upper)
+    cache = images.layout(tmp_path / "cache", {NAME: one, OTHER: two}).path
+    succeed(run, cache, "index", "files", "-q", "--all")
+    return cache
+
+
+def test_a_name_that_is_not_utf_8_prints_escaped(run: Run, odd: Path) -> None:
+    for arguments, printed in (
+        (["files", NAME], "/caf\\udce9\n"),
+        (["files", NAME], "-> caf\\udce9\n"),
+        (["files", "--tree", NAME], "|-- caf\\udce9\n"),
+        (["files", "-q", NAME], "/caf\\udce9\n"),
+        (["files", "-q", f"{NAME}:/caf\udce9"], "/caf\\udce9\n"),
+        (["files", "--format", "json", NAME], '"path": "/caf\\udce9"'),
+        (["files", "--format", "csv", NAME], ",/caf\\udce9,"),
+        (["files", "--format", "{path}", NAME], "/caf\\udce9\n"),
+        (["diff", NAME, OTHER], "-  /caf\\udce9"),
+        (["diff", "--format", "json", NAME, OTHER], '"path": "/caf\\udce9"'),
+        (["waste", OTHER], "/caf\\udce9\n"),
+        (["waste", "--format", "json", OTHER], '"path": "/caf\\udce9"'),
+        (["query", "files name:caf*"], "/caf\\udce9 "),
+        (["query", "-q", "files name:caf* type:file show path"], "/caf\\udce9\n"),
+        (["query", "--format", "csv", "files name:caf*"], "/caf\\udce9,"),
+        (["query", "--format", "{target}", "files name:link"], "caf\\udce9\n"),
+    ):
+        assert printed in succeed(run, odd, *arguments), arguments
+
+
+def test_a_name_that_is_not_utf_8_is_the_same_in_json_of_files_and_of_queries(
+    run: Run, odd: Path
+) -> None:
+    listed = json.loads(succeed(run, odd, "files", "--format", "json", NAME))
+    query = f"files any manifest(ref.name:{NAME}) show path sort path"
+    found = json.loads(succeed(run, odd, "query", "--format", "json", query))
+
+    assert [row["path"] for row in found] == [
+        row["path"].encode("utf-8", "backslashreplace").decode() for row in listed
+    ]
+
+
+def test_files_whose_names_are_not_utf_8_are_read_and_compared(run: Run, odd: Path) -> None:
+    assert succeed(run, odd, "cat", f"{NAME}:/caf\udce9") == "one\n"
+    assert succeed(run, odd, "cat", f"{NAME}:/link") == "one\n"
+    assert succeed(run, odd, "query", "-q", "refs file:/caf\\\\udce9") == f"{NAME}\n"

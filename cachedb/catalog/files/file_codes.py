@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-FILES_VERSION = 2
+FILES_VERSION = 3
 """The `user_version` of an index of files of this version."""
 ENTRY_BITS = 21
 """Bits of the id of an entry that hold its place in the layer."""

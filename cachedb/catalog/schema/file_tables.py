@@ -71,7 +71,7 @@ class PathColumns(TypedColumns):
 
     id = Column(INT64, primary_key=True)
     name: Named[str] = Column(Text, nullable=False)
-    """With U+FFFD for every byte that is not UTF-8."""
+    r"""With an escape, as \udce9, for every byte that is not UTF-8."""
 
 
 path = Table("path", metadata, PathColumns, sqlite_strict=True)

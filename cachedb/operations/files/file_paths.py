@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cachedb.archive.tar.reader import Member
     from cachedb.catalog.executor import Connection
+    from cachedb.oci import Digest
 
 _KINDS: Final = {
     MemberKind.FILE: FileKind.FILE,
@@ -43,9 +44,14 @@ class Place(NamedTuple):
     kind: FileKind
 
 
-def place_of(member: Member) -> Place:
-    """Return the place of a member."""
-    parts = split_path(member.path, 0)
+def place_of(member: Member, layer: int | Digest) -> Place:
+    """Return the place of a member.
+
+    Raises:
+        InvalidArchive: The path is too long or holds a NUL; `layer` is the layer that the error
+        names.
+    """
+    parts = split_path(member.path, layer)
     name = parts[-1] if parts else ""
     kind = _KINDS[member.kind]
     if name == OPAQUE:
@@ -123,10 +129,10 @@ class _DirectoryRows:
 
 
 def as_utf8(text: str) -> str:
-    """Return text that a database takes: U+FFFD for every byte that is not UTF-8."""
-    if text.isascii():
+    r"""Return text that a database takes: \udce9 for a byte that is not UTF-8, \x00 for a NUL."""
+    if text.isascii() and "\0" not in text:
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
 
 
 def bytes_if_not_utf8(text: str) -> bytes | None:

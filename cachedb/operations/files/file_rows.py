@@ -38,12 +38,19 @@ def write_layer(connection: Connection, layer: Digest, files: Sequence[LayerFile
     Costs about 8 µs an entry; reads the paths in the directories of the layer first.
 
     There are at most `MOST_ENTRIES`.
+
+    Raises:
+        InvalidArchive: A path is too long or holds a NUL; nothing is written.
     """
+    places = [place_of(file.member, layer) for file in files]
     layer_id = connection.insert_one(statements.ADD_LAYER, layer, len(files), None)
     first = layer_id << ENTRY_BITS
     write_entries(
         connection,
-        [(first + index, file, place_of(file.member)) for index, file in enumerate(files)],
+        [
+            (first + index, file, place)
+            for index, (file, place) in enumerate(zip(files, places, strict=True))
+        ],
     )
     return layer_id
 
@@ -79,7 +86,7 @@ def write_entries(connection: Connection, entries: Sequence[tuple[int, LayerFile
         (
             (key, name, value)
             for key, file, _ in entries
-            for name, value in file.member.xattrs.items()
+            for name, value in _xattrs(file.member).items()
         ),
     )
 
@@ -89,10 +96,13 @@ def write_found(
 ) -> None:
     """Write the entries of a layer, or record its problem if it cannot be indexed."""
     problem = found if isinstance(found, CacheError) else _excess(layer, found)
+    if problem is None and not isinstance(found, CacheError):
+        try:
+            write_layer(connection, layer, found)
+        except InvalidArchive as error:
+            problem = error
     if problem is not None:
         connection.insert_one(statements.ADD_LAYER, layer, 0, str(problem))
-    elif not isinstance(found, CacheError):
-        write_layer(connection, layer, found)
 
 
 def _excess(layer: Digest, files: Sequence[LayerFile]) -> InvalidArchive | None:
@@ -160,6 +170,11 @@ def _target(member: Member) -> tuple[str, bytes | None] | None:
     if not member.target:
         return None
     return as_utf8(member.target), bytes_if_not_utf8(member.target)
+
+
+def _xattrs(member: Member) -> Mapping[str, bytes]:
+    """Return extended attributes, of two names that are escaped to the same one the later."""
+    return {as_utf8(name): value for name, value in member.xattrs.items()}
 
 
 def _seconds(member: Member) -> int:

@@ -79,7 +79,7 @@ class _ImageWriter:
         """Return the ids of placed entries by path; those that no other image has are made."""
         files = {entry.path: self._file_at(entry) for entry in entries}
         stored = {entry.path: self._id(entry.layer, entry.place) for entry in entries}
-        places = {path: place_of(file.member) for path, file in files.items()}
+        places = {path: place_of(file.member, 0) for path, file in files.items()}
         paths = PathIds(self._connection).of(list(places.values()))
         known = {
             (row.path_id, row.stored_id): row.id

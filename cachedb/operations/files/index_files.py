@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 
 class UnreadableLayer(NamedTuple):
-    """A layer that could not be indexed, with the reason."""
+    """A layer that could not be indexed, with the reason; `hint` is a word that can be typed."""
 
     digest: Digest
     why: str
+    hint: str | None = None
 
 
 class FilesIndexed(Record):
@@ -66,7 +67,8 @@ def index_files(
     A layer whose descriptor has the digest of a table of contents is read from that table. Layers
     are read by one thread per core; each is written in a transaction of its own, so that an
     interrupted run keeps the layers that it finished. An unreadable layer is recorded with its
-    problem, and the run continues. `progress` receives each layer with its stored size in bytes.
+    problem, an image whose layers show no file tree is added to `unread`, and the run continues.
+    `progress` receives each layer with its stored size in bytes.
     """
     layers = {layer.digest: layer for image in images for layer in image.layers}
     names = {layer.digest: image.name for image in reversed(images) for layer in image.layers}
@@ -78,7 +80,7 @@ def index_files(
         for layer, found in _read_each(layout, wanted, task):
             # The blob may arrive, and the limit be raised: nothing is recorded.
             if isinstance(found, BlobNotFound | LimitExceeded):
-                missing.append(UnreadableLayer(layer.digest, str(found)))
+                missing.append(UnreadableLayer(layer.digest, str(found), found.hint))
                 continue
             with catalog.writing_files() as connection:
                 if connection.first(statements.LAYER, digest=layer.digest) is None:
@@ -86,9 +88,9 @@ def index_files(
             how = "unreadable" if isinstance(found, CacheError) else "indexed"
             progress.finish(layer.digest, layer.size, f"{how} for {names[layer.digest]}")
     with progress.task("find visible files", len(images), "images") as task:
-        _find_visible(catalog, images, task)
+        treeless = _find_visible(catalog, images, task)
     report = _report(catalog, images, layers, read=len(wanted) - len(missing))
-    return report.replace(unreadable=(*report.unreadable, *missing), unread=tuple(unread))
+    return report.replace(unreadable=(*report.unreadable, *missing), unread=(*unread, *treeless))
 
 
 def _read_each(layout: Layout, layers: Sequence[Descriptor], task: Task) -> Iterator[Reading]:
@@ -135,8 +137,14 @@ def _read_table(source: BinaryIO, layer: Descriptor) -> list[LayerFile] | None:
         return None  # the layer itself is read; `validate --deep` reports the table
 
 
-def _find_visible(catalog: Catalog, images: Sequence[ImageLayers], task: Task) -> None:
-    """Write the hidden entries of each new image, if all of its layers are indexed."""
+def _find_visible(
+    catalog: Catalog, images: Sequence[ImageLayers], task: Task
+) -> list[UnreadImage]:
+    """Write the hidden entries of each new image, if all of its layers are indexed.
+
+    Returns the images whose layers show no file tree, as with a hard link to a missing file.
+    """
+    treeless = []
     for image in images:
         task.advance()
         with catalog.writing_files() as connection:
@@ -145,11 +153,14 @@ def _find_visible(catalog: Catalog, images: Sequence[ImageLayers], task: Task) -
             ids = _ids(connection, image)
             if ids is None:
                 continue
+            layers = [file_rows.read_layer(connection, key) for key in ids]
             try:
-                tree = ImageTree([file_rows.read_layer(connection, key) for key in ids])
-            except CacheError:
-                continue  # `validate --deep` and `export` report the fault
+                tree = ImageTree(layers)
+            except CacheError as error:
+                treeless.append(UnreadImage(image.name, image.platform, error))
+                continue
             image_rows.write_image(connection, image.digest, ids, tree)
+    return treeless
 
 
 def _ids(connection: Connection, image: ImageLayers) -> list[int] | None:

@@ -36,6 +36,9 @@ OF_PATH: Final = frozenset({"path", "name"})
 OF_ATTRIBUTES: Final = frozenset({"type", "mode", "uid", "gid"})
 """Fields that stand in the table of attributes."""
 _MICROSECONDS: Final = 1_000_000
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
+"""The first and the last second of the years 1 to 9999, since 1970."""
 # PostgreSQL shifts a number of 64 bits by one of 32 only.
 _BITS: Final = literal(ENTRY_BITS, Integer())
 _NAME_BITS: Final = literal(NAME_BITS, Integer())
@@ -104,10 +107,18 @@ def own_value(table: FromClause, name: str) -> ColumnElement[Any] | Select[Any]:
         digest: ColumnElement[str] = literal("sha256:") + _hex(table.c.sha256)
         return case((table.c.sha256.is_not(None), digest))
     if name == "modified":
-        modified: ColumnElement[int] = table.c.modified * _MICROSECONDS
-        return modified
+        return _within_calendar(table.c.modified) * _MICROSECONDS
     column: ColumnElement[Any] = table.c[name]
     return column
+
+
+def _within_calendar(seconds: ColumnElement[int]) -> ColumnElement[int]:
+    """Return a time since 1970 that a calendar has: the nearest in the years 1 to 9999."""
+    return case(
+        (seconds < _FIRST_SECOND, literal(_FIRST_SECOND)),
+        (seconds > _LAST_SECOND, literal(_LAST_SECOND)),
+        else_=seconds,
+    )
 
 
 def whole_path() -> ColumnElement[str]:
