@@ -12,6 +12,7 @@ _PACKAGES = {
     "bsdtar": "libarchive-tools",
     "chromedriver": "chromium-driver",
     "ctr": "containerd",
+    "ctr-remote": "stargz-snapshotter",
     "dash": "dash",
     "dpkg": "dpkg",
     "java": "default-jre-headless",
