@@ -3,11 +3,11 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 from unittest import mock
 
 from cachedb.catalog import connect
+from cachedb.catalog.waiting_connection import WaitingConnection
 
 _ENDS = ("BEGIN", "COMMIT", "ROLLBACK", "PRAGMA")
 
@@ -29,15 +29,18 @@ def watching(hook: Callable[[sqlite3.Connection], object]) -> Iterator[None]:
 def counting_statements(count: Callable[[], object]) -> Iterator[None]:
     """Call `count` once for each statement that is run, for however many rows it is run."""
 
-    class Connection(sqlite3.Connection):
-        def execute(self, text: str, /, *values: Any) -> sqlite3.Cursor:
-            if not text.startswith(_ENDS):
-                count()
-            return super().execute(text, *values)
-
-        def executemany(self, text: str, /, *rows: Any) -> sqlite3.Cursor:
+    def execute(driver: WaitingConnection, text: str, /, *values: Any) -> sqlite3.Cursor:
+        if not text.startswith(_ENDS):
             count()
-            return super().executemany(text, *rows)
+        return run_one(driver, text, *values)
 
-    with mock.patch.object(sqlite3, "connect", partial(sqlite3.connect, factory=Connection)):
+    def executemany(driver: WaitingConnection, text: str, /, *rows: Any) -> sqlite3.Cursor:
+        count()
+        return run_many(driver, text, *rows)
+
+    run_one, run_many = WaitingConnection.execute, WaitingConnection.executemany
+    with (
+        mock.patch.object(WaitingConnection, "execute", execute),
+        mock.patch.object(WaitingConnection, "executemany", executemany),
+    ):
         yield

@@ -198,6 +198,14 @@ class Layout(PrivateDirectory, Closing):
     def index(self) -> IndexJson:
         """Parse index.json; bytes that have been parsed before are not parsed again.
 
+        Raises:
+            NotALayout: The file is not an image index.
+        """
+        return self.index_and_bytes()[0]
+
+    def index_and_bytes(self) -> tuple[IndexJson, bytes]:
+        """Parse index.json as `index` does; return the bytes that were parsed as well.
+
         Other tools rewrite the file in place, so a document that does not parse is read again
         until it is older than a second.
 
@@ -213,7 +221,7 @@ class Layout(PrivateDirectory, Closing):
                 content = self.read_index_json()
                 if self._parsed is None or self._parsed[0] != content:
                     self._parsed = content, IndexJson.parse(content)
-                return self._parsed[1]
+                return self._parsed[1], content
             except InvalidManifest as error:
                 if time.monotonic() >= give_up or not _is_young(written):
                     raise NotALayout(

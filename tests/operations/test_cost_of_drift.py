@@ -161,10 +161,31 @@ def test_a_change_of_names_right_after_another_one_lists_no_blobs(tmp_path: Path
     with mock.patch.object(reconcile, "racy_since", return_value=2**63):
         Cache.open(tree.path).close()
     with Cache.open(tree.path) as cache:
-        assert not is_up_to_date(cache)
+        assert not cache.layout.fingerprint().settled
         a_new_name(tree)
         with counting() as counts:
             reconcile.reconcile(cache.layout, cache.catalog)
         found = cache.find_root("example.com/alias:1")
     assert counts["scandir"] == 0
     assert str(found.digest) == numbered(0).root.digest
+
+
+def test_an_index_json_too_young_to_be_proof_is_compared_and_not_derived_again(
+    tmp_path: Path,
+) -> None:
+    tree = build.layout(tmp_path / "cache", {name_of(0): numbered(0)})
+    long_ago = time.time_ns() - 10**12
+    os.utime(tree.path / "blobs" / "sha256", ns=(long_ago, long_ago))
+    with mock.patch.object(reconcile, "racy_since", return_value=2**63):
+        Cache.open(tree.path).close()
+    with Cache.open(tree.path) as cache:
+        assert not cache.layout.fingerprint().settled
+        before = cache.catalog.version
+        with counting() as counts:
+            reconcile.reconcile(cache.layout, cache.catalog)
+        assert cache.catalog.version == before  # nothing was written
+        assert counts["scandir"] == 0
+        assert counts["statement"] <= 4
+        with settled():
+            reconcile.reconcile(cache.layout, cache.catalog)
+        assert cache.catalog.version != before  # the proof was recorded

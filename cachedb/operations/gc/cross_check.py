@@ -106,8 +106,10 @@ def is_unchanged(layout: Layout, connection: Connection, gone: Collection[str]) 
 
 def _named(layout: Layout, connection: Connection, without: Collection[int]) -> Iterator[Digest]:
     """Yield the digests in index.json, except those of refs that count as removed."""
-    removed = [row.entry for row in connection.each(refs.OF_IDS, ids=many(without))]
-    staying, _ = layout.index().without_entries(removed)
+    staying = layout.index()
+    if without:
+        removed = [row.entry for row in connection.each(refs.OF_IDS, ids=many(without))]
+        staying, _ = staying.without_entries(removed)
     yield from (ref.descriptor.digest for ref in staying.refs)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.catalog.enums import FINGERPRINT, JOURNAL
+from cachedb.catalog.enums import FINGERPRINT, JOURNAL, NAMES
 from cachedb.catalog.statements import blobs, sboms, state
+from cachedb.errors import CacheError
 from cachedb.layout.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
@@ -14,10 +15,31 @@ if TYPE_CHECKING:
 
 
 def is_up_to_date(layout: Layout, connection: Connection) -> bool:
-    """Return whether the rows are known to be derived from the files as they are now."""
-    recorded = connection.value(state.RECORDED, key=FINGERPRINT) or ""
-    unchanged = layout.fingerprint().proves_unchanged(Fingerprint.parse(recorded))
-    return unchanged and connection.value(sboms.UNREAD) is None
+    """Return whether the rows are known to be derived from the files as they are now.
+
+    Costs four calls of stat; while index.json is too young for its time to be proof, it is read
+    and compared with the copy in the catalog.
+    """
+    recorded = Fingerprint.parse(connection.value(state.RECORDED, key=FINGERPRINT) or "")
+    current = layout.fingerprint()
+    is_unchanged = current.proves_unchanged(recorded) or (
+        # Once it is old enough, the proof is recorded, and the next command need not read it.
+        not current.settled and has_same_content(layout, connection, current, recorded)
+    )
+    return is_unchanged and connection.value(sboms.UNREAD) is None
+
+
+def has_same_content(
+    layout: Layout, connection: Connection, current: Fingerprint, recorded: Fingerprint | None
+) -> bool:
+    """Return whether no blob has changed, and index.json has the bytes that were derived last."""
+    if not current.proves_same_blobs(recorded):
+        return False
+    copy = connection.value(state.RECORDED, key=NAMES)
+    try:
+        return copy is not None and copy.encode() == layout.read_index_json()
+    except CacheError:  # of a file that is unreadable now, which a reconciliation reports
+        return False
 
 
 def is_behind(layout: Layout, connection: Connection) -> bool:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from cachedb.catalog.place import CatalogPlace
 
 
-def keep(connection: Connection, index: IndexJson) -> None:
-    """Store `index` as the copy, in the transaction of the caller."""
-    state.write(connection, NAMES, index.encode().decode())
+def keep(connection: Connection, content: bytes) -> None:
+    """Store the bytes of a readable index.json as the copy, in the transaction of the caller."""
+    state.write(connection, NAMES, content.decode())
 
 
 def find(place: CatalogPlace) -> IndexJson | None:

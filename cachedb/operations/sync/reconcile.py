@@ -38,7 +38,7 @@ from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config
 from cachedb.operations.sync import history, index_backup
-from cachedb.operations.sync.freshness import is_up_to_date
+from cachedb.operations.sync.freshness import has_same_content, is_up_to_date
 from cachedb.operations.sync.parse_documents import (
     look_for_children,
     parse_config,
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.blob_rows import BlobRow
     from cachedb.layout import Layout
-    from cachedb.layout.index_json import IndexJson
     from cachedb.oci.config import ImageConfig
     from cachedb.oci.digest import Digest
     from cachedb.oci.graph import AnyDocument
@@ -116,10 +115,13 @@ def reconcile_within(layout: Layout, connection: Connection) -> ReconcileReport:
     recorded = _recorded(connection)
     if current.proves_unchanged(recorded):
         return ReconcileReport()
+    if has_same_content(layout, connection, current, recorded):
+        state.write(connection, FINGERPRINT, str(current))
+        return ReconcileReport()
     reconciliation = _Reconciliation(layout, WorkingSet(connection))
     if not current.proves_same_blobs(recorded):
         reconciliation.list_files()
-    return reconciliation.finish(layout.index(), current)
+    return reconciliation.finish(current)
 
 
 def absorb(layout: Layout, connection: Connection, published: Collection[Digest]) -> None:
@@ -131,7 +133,7 @@ def absorb(layout: Layout, connection: Connection, published: Collection[Digest]
     current = layout.fingerprint()
     reconciliation = _Reconciliation(layout, WorkingSet(connection))
     reconciliation.look_at(published)
-    reconciliation.finish(layout.index(), current)
+    reconciliation.finish(current)
 
 
 def absorb_removal(layout: Layout, connection: Connection, removed: Collection[Digest]) -> None:
@@ -146,7 +148,7 @@ def absorb_removal(layout: Layout, connection: Connection, removed: Collection[D
     reconciliation = _Reconciliation(layout, WorkingSet(connection))
     reconciliation.drop([digest for digest in removed if digest not in there])
     reconciliation.look_at([digest for digest in removed if digest in there])
-    reconciliation.finish(layout.index(), current)
+    reconciliation.finish(current)
 
 
 class _Reconciliation:
@@ -197,8 +199,9 @@ class _Reconciliation:
         self._near.update(dropped.ids)
         self._moved = (self._moved | dropped.reached).difference(dropped.ids)
 
-    def finish(self, index: IndexJson, current: Fingerprint) -> ReconcileReport:
+    def finish(self, current: Fingerprint) -> ReconcileReport:
         """Index the names, derive the rows of all changed blobs, record the fingerprint."""
+        index, content = self._layout.index_and_bytes()
         entries = [
             NamedEntry(text=entry.text, name=entry.ref.name, descriptor=entry.ref.descriptor)
             for entry in index.entries
@@ -224,7 +227,7 @@ class _Reconciliation:
         if entries and _recorded(connection) is None:
             state.write(connection, ADOPTED, str(now))
         if not current.proves_same_names(_recorded(connection)):
-            index_backup.keep(connection, index)
+            index_backup.keep(connection, content)
         state.write(connection, FINGERPRINT, str(self._proven(current, _recorded(connection))))
         return ReconcileReport(**self._counts)
 
