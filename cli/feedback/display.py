@@ -64,9 +64,13 @@ class Display(Progress):
         self._bars: Bars | None = None
 
     def works(self) -> list[Work]:
-        """Return every bar, from the top: the transfers, then the steps."""
+        """Return every bar, from the top: the transfers, then the steps.
+
+        A step that counts nothing itself has one only while no step inside of it has.
+        """
         with self.lock:
-            return [*self.blobs.values(), *reversed(self.steps)]
+            shown = [step for step in self.steps[:-1] if step.total or step.is_of_transfers]
+            return [*self.blobs.values(), *self.steps[-1:], *reversed(shown)]
 
     def task(self, what: str, total: int | None = None, unit: str = BYTES) -> Work:
         """Add the bar of a step."""
