@@ -339,14 +339,15 @@ def test_every_long_operation_reports_its_steps_to_the_end(
         for name, operation in operations.items():
             recorder.steps.clear()
             operation()
-            reported[name] = [step for step in recorder.complete() if step != "index, blobs"]
+            steps = dict.fromkeys(recorder.complete())  # documents are checked once or twice
+            reported[name] = [step for step in steps if step != "index, blobs"]
     assert reported == {
         "verify": ["verify, bytes"],
         "validate --deep": ["verify, bytes", "unpack, bytes"],
         "export": ["export example.com/app:1, bytes"],
         "export for docker": ["export example.com/app:1, bytes"],
         "index files": ["index files, bytes", "find visible files, images"],
-        "gc": ["check documents, documents"] * 2 + ["collect, blobs"],
+        "gc": ["check documents, documents", "collect, blobs"],
         "import": [f"import {tmp_path / 'oci.tar'}, bytes"],
     }
 

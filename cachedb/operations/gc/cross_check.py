@@ -70,10 +70,11 @@ def cross_check(
         for digest in _named(layout, connection, without):
             _check_stays(blobs, digest, encoded, "index.json")
         with layout.progress.task("check documents", len(documents), "documents") as task:
-            for number, document in enumerate(documents, 1):
-                _check_document(blobs, codecs.digest(document), encoded)
-                if number % _STEP == 0:
-                    task.advance(_STEP)
+            for start in range(0, len(documents), _STEP):
+                portion = documents[start : start + _STEP]
+                for document in portion:
+                    _check_document(blobs, codecs.digest(document), encoded)
+                task.advance(len(portion))
         subjects = {
             subject: each.digest
             for each in garbage

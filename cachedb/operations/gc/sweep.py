@@ -37,7 +37,7 @@ from cachedb.operations.sync.recover import (
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.feedback.progress import Task
@@ -222,11 +222,12 @@ def _sweep(
     return 0, sum(candidate.size for candidate in selected)
 
 
-def _counted(ordered: Iterable[Candidate], task: Task) -> Iterator[Digest]:
-    for number, candidate in enumerate(ordered, 1):
-        yield candidate.digest
-        if number % _STEP == 0:
-            task.advance(_STEP)
+def _counted(ordered: Sequence[Candidate], task: Task) -> Iterator[Digest]:
+    for start in range(0, len(ordered), _STEP):
+        portion = ordered[start : start + _STEP]
+        for candidate in portion:
+            yield candidate.digest
+        task.advance(len(portion))
 
 
 def _refuse_change(layout: Layout, names: bytes) -> None:
