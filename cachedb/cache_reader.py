@@ -113,9 +113,11 @@ class CacheReader:
         try:
             return parse(text, noun=noun, saved=saved, params=params)
         except QueryError as error:
+            from cachedb.operations.read.known_names import CatalogNames
             from cachedb.query.tools.rewrite.suggest import with_suggestion
 
-            raise with_suggestion(error, noun, saved) from error.__cause__
+            names = CatalogNames(self.catalog)
+            raise with_suggestion(error, noun, saved, names) from error.__cause__
 
     def query(self, query: Query | str, /, **params: str) -> QueryResult:
         """Run a query, parsed by `parse` if it is text; the result is a sequence of rows.
@@ -139,7 +141,7 @@ class CacheReader:
         """Count refs without a readable SBOM for a query of packages; None for any other query."""
         from cachedb.operations.read import run_query, sbom
 
-        if not run_query.reads_packages(query):
+        if not run_query.reads_packages(self.catalog, query):
             return None
         with self.catalog.reading() as connection:
             return sbom.coverage(connection)

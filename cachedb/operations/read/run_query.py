@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
-    from cachedb.query.semantics.typed import CheckedQuery
+    from cachedb.query.semantics.typed import CheckedQuery, SelectorTest
     from cachedb.query.statement import CompiledQuery, CompiledStatement
     from cachedb.query.syntax.tree import Query
     from cachedb.query.tools.explain import Explanation, SetCost
@@ -94,8 +94,8 @@ def run_query(catalog: Catalog, query: Query, now: datetime | None = None) -> Qu
         QueryError: The query is not valid, or a bare word in it has no match.
         LimitExceeded: The query takes longer than the limit `query seconds`.
     """
-    checked = _checked(query, now)
-    return _result(checked, _run(catalog, checked, plan_cache.compile_rows))
+    checked = _checked(catalog, query, now)
+    return _result(checked, _selected(catalog, checked, plan_cache.compile_rows))
 
 
 def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> tuple[int, ...]:
@@ -105,8 +105,8 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
         QueryError: The query is not valid, or groups its rows, or a bare word has no match.
         LimitExceeded: The query takes longer than the limit `query seconds`.
     """
-    checked = _checked(query, now)
-    return tuple(key for (key,) in _run(catalog, checked, plan_cache.compile_ids))
+    checked = _checked(catalog, query, now)
+    return tuple(key for (key,) in _selected(catalog, checked, plan_cache.compile_ids))
 
 
 def split_entries(connection: Connection) -> list[SplitEntry]:
@@ -126,13 +126,13 @@ def split_entries(connection: Connection) -> list[SplitEntry]:
     return found
 
 
-def reads_packages(query: Query, now: datetime | None = None) -> bool:
+def reads_packages(catalog: Catalog, query: Query, now: datetime | None = None) -> bool:
     """Return whether the result of a query depends on packages, which SBOMs name.
 
     Raises:
         QueryError: The query is not valid.
     """
-    return _checked(query, now).reads_packages
+    return _checked(catalog, query, now).reads_packages
 
 
 def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
@@ -141,7 +141,7 @@ def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
     Raises:
         QueryError: The query is not valid.
     """
-    if not _checked(query, None).reads_files:
+    if not _checked(catalog, query, None).reads_files:
         return None
     with catalog.reading_files() as connection:
         return connection.first(file_entries.COVERAGE)
@@ -149,7 +149,7 @@ def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
 
 def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
     """Explain a query without running it."""
-    checked = _checked(query, now)
+    checked = _checked(catalog, query, now)
     with limited(_reading(catalog, checked), linear_regex.register) as connection:
         checked = checked.with_split_images(split_entries(connection))
         return _explained(checked, catalog.dialect, connection)
@@ -163,7 +163,7 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
     """
     from cachedb.query.tools import explain as explaining  # noqa: PLC0415  (SQLAlchemy)
 
-    checked = _checked(query, now)
+    checked = _checked(catalog, query, now)
     with limited(_reading(catalog, checked), linear_regex.register) as connection:
         execute = _Executor(connection)
         checked = checked.with_split_images(split_entries(connection))
@@ -176,17 +176,30 @@ def _reading(catalog: Catalog, checked: CheckedQuery) -> AbstractContextManager[
     return catalog.reading_files() if checked.reads_files else catalog.reading()
 
 
-def _checked(query: Query, now: datetime | None) -> CheckedQuery:
+def _checked(catalog: Catalog, query: Query, now: datetime | None) -> CheckedQuery:
     try:
         return check(query, now=now or datetime.now(UTC))
     except QueryError as error:
-        raise _with_suggestion(error, query) from error.__cause__
+        raise _with_suggestion(error, catalog, query) from error.__cause__
 
 
-def _with_suggestion(error: QueryError, query: Query) -> QueryError:
+def _with_suggestion(error: QueryError, catalog: Catalog, query: Query) -> QueryError:
+    from cachedb.operations.read import known_names  # noqa: PLC0415  (only for errors)
     from cachedb.query.tools.rewrite.suggest import with_suggestion  # noqa: PLC0415  (only for errors)
 
-    return with_suggestion(error, query.noun)
+    return with_suggestion(error, query.noun, names=known_names.CatalogNames(catalog))
+
+
+def _selected(
+    catalog: Catalog,
+    checked: CheckedQuery,
+    compile_now: Callable[[CheckedQuery, str], CompiledQuery],
+) -> Sequence[Any]:
+    """Run a query; after its transaction, suggest what a bare word without a match may mean."""
+    try:
+        return _run(catalog, checked, compile_now)
+    except QueryError as error:
+        raise _with_suggestion(error, catalog, checked.query) from error.__cause__
 
 
 def _run(
@@ -198,12 +211,29 @@ def _run(
         checked = checked.with_split_images(split_entries(connection))
         compiled = compile_now(checked, catalog.dialect)
         execute = _Executor(connection)
-        for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
-            ((matches,),) = execute.run(statement, checked)
-            if not matches:
-                error = unmatched(selector, checked, connection.values(refs.NAMES))
-                raise _with_suggestion(error, checked.query)
+        missing = next(_without_a_match(execute, checked, compiled), None)
+        if missing is not None:
+            raise unmatched(missing, checked, connection.values(refs.NAMES))
         return execute.run(compiled.statement, checked)
+
+
+def are_names_matched(catalog: Catalog, query: Query) -> bool:
+    """Return whether every bare word of a valid query selects something, without running it."""
+    checked = check(query, now=datetime.now(UTC))
+    with limited(_reading(catalog, checked), linear_regex.register) as connection:
+        checked = checked.with_split_images(split_entries(connection))
+        compiled = plan_cache.compile_rows(checked, catalog.dialect)
+        return not any(True for _ in _without_a_match(_Executor(connection), checked, compiled))
+
+
+def _without_a_match(
+    execute: _Executor, checked: CheckedQuery, compiled: CompiledQuery
+) -> Iterator[SelectorTest]:
+    """Yield the bare words of a query that select nothing, in its order."""
+    for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
+        ((matches,),) = execute.run(statement, checked)
+        if not matches:
+            yield selector
 
 
 class _Executor:

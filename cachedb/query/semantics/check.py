@@ -66,6 +66,8 @@ if TYPE_CHECKING:
 _MOST_EXCLUSIVES: Final = 4
 _VERSION: Final = FIELDS[Sort.PACKAGE]["version"]
 _PACKAGE_NAME: Final = FIELDS[Sort.PACKAGE]["name"]
+_PREPOSITIONS: Final = frozenset({"from", "in", "inside", "within"})
+"""Bare words that are no paths: `files in app` would mean paths that end in both."""
 
 
 def check(query: Query, *, now: datetime) -> CheckedQuery:
@@ -378,6 +380,8 @@ class _Checker:
     def _file(self, node: Selector) -> TypedExpression:
         """Read a bare word among files: a digest, with its algorithm, or a path."""
         fields = FIELDS[Sort.FILE]
+        if node.span.text in _PREPOSITIONS:
+            raise type_errors.preposition(node)
         if ":" in node.text and name_patterns.looks_like_digest(node.text):
             prefix = name_patterns.parse_digest(node.text, node.span)
             return self._test(fields["digest"], values.DigestTest(prefixes=(prefix,)), node.span)

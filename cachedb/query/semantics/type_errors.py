@@ -102,6 +102,12 @@ def selector(node: Selector, sort: Sort) -> QueryError:
     return error_at(node.span, why, f"any child({node.text})", f"any parent({node.text})")
 
 
+def preposition(node: Selector) -> QueryError:
+    """Report `in` among files, which would be a path."""
+    why = f"`{node.text}` is not a word of queries"
+    return error_at(node.span, why, "files(alpine) for the files in that image", f'"{node.text}"')
+
+
 def _hints(
     name: str, term: str, sort: Sort, table: Mapping[Sort, Collection[str]]
 ) -> tuple[str, ...]:

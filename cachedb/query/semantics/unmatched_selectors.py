@@ -38,7 +38,7 @@ def _is_negated(found: SelectorTest, checked: CheckedQuery) -> bool:
 def _field_meant(text: str) -> list[str]:
     word, colon, rest = text.partition(":")
     field = nearest(word, (*FIELD_NAMES, *KEYED_FIELDS, "is")) if colon else None
-    return [f"did you mean the field `{field}`? {field}:{rest}"] if field else []
+    return [f"did you mean `{field}:{rest}`?"] if field else []
 
 
 def _names_meant(text: str, names: Iterable[str]) -> list[str]:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from cachedb.patterns import lazy
 from cachedb.query.tools.rewrite import words
 from cachedb.query.tools.rewrite.reader import WordReader
-from cachedb.query.vocabulary import NOUNS
+from cachedb.query.vocabulary import AGGREGATES, FIELDS, NOUNS
+from cachedb.query.words import Type
+
+_COUNT: Final = lazy(r"count\((?:\*|\w*)\)")
+_CALL: Final = lazy(r"(sum|min|max|avg)\((?:\w+\.)?(\w+)\)")
+
+
+def _aggregates(columns: str) -> str:
+    """Write the aggregates of SQL as those of the language: `sum(size)` as `sum.size`."""
+    return _CALL.sub(r"\1.\2", _COUNT.sub("count", columns.lower()))
 
 
 class ClauseRules(WordReader):
@@ -14,24 +26,10 @@ class ClauseRules(WordReader):
         if self._next() != "select" or "from" not in map(str.lower, self._left):
             return False
         place = [word.lower() for word in self._left].index("from")
-        columns = "".join(self._left[1:place])
+        columns = _aggregates("".join(self._left[1:place]))
         if columns != "*":
-            self._clauses["show"] = columns.lower().replace("count(*)", "count")
+            self._clauses["show"] = columns
         self._take(place + 1)
-        return self._rewritten()
-
-    def _total(self) -> bool:
-        """Read `how many layers`, `number of layers`, `count layers`, `layers count`."""
-        phrase = (self._next(), self._next(1))
-        if phrase in {("how", "many"), ("number", "of")}:
-            self._take(2)
-        elif phrase[0] == "count" and (not phrase[1] or phrase[1] in NOUNS):
-            self._take()
-        elif phrase == ("count", "("):
-            self._take(self._left.index(")") + 1 if ")" in self._left else 2)
-        else:
-            return False
-        self._clauses["show"] = "count"
         return self._rewritten()
 
     def _order(self) -> bool:
@@ -44,6 +42,9 @@ class ClauseRules(WordReader):
         keys = []
         while self._left:
             key = self._take()
+            if self._next() == "(" and ")" in self._left:
+                key = _aggregates(key + "".join(self._left[: self._left.index(")") + 1]))
+                self._take(self._left.index(")") + 1)
             if self._next() in words.DIRECTIONS:
                 is_plain = False
                 key = ("-" if self._take().lower().startswith("desc") else "") + key.lstrip("-")
@@ -57,16 +58,32 @@ class ClauseRules(WordReader):
     def _group(self) -> bool:
         if self._next() not in {"group", "grouped", "show"} or not self._next(1):
             return False
+        if self._next() == "show" and not self._is_column(self._next(1)):
+            return self._is_first_show()
         word, has_by = self._take().lower(), self._next() == "by"
         if has_by:
             self._take()
-        self._clauses["show" if word == "show" else "group"] = self._value()
+        value = self._value()
+        self._clauses["show" if word == "show" else "group"] = words.PLURALS.get(value, value)
         return self._rewritten() if has_by or word == "grouped" else True
+
+    def _is_column(self, word: str) -> bool:
+        return word in FIELDS[self._sort] or word.partition(".")[0] in AGGREGATES
+
+    def _is_first_show(self) -> bool:
+        """Drop the verb of `show layers of nginx`."""
+        if self._noun is not None or self._terms or self._next(1) not in NOUNS:
+            return False
+        self._take()
+        return self._rewritten()
 
     def _limit(self) -> bool:
         is_plain = self._next() == "limit" and self._next(1).isdecimal()
         place = 2 if self._next(1) == "=" else 1
-        if self._next() not in {"limit", "first"} or not self._next(place).isdecimal():
+        if self._next() == "offset" and self._next(place).isdecimal():
+            self._clauses["offset"] = self._take(place + 1)
+            return True
+        if self._next() not in {"limit", "first", "head"} or not self._next(place).isdecimal():
             return False
         self._clauses["limit"] = self._take(place + 1)
         return True if is_plain else self._rewritten()
@@ -81,6 +98,29 @@ class ClauseRules(WordReader):
             key = self._take(2)
         self._clauses["sort"] = f"-{key.lstrip('-')}"
         return self._rewritten()
+
+    def _last(self) -> bool:
+        """Read `last 5` as the newest."""
+        unit = self._next(2)
+        if self._next() != "last" or not self._next(1).isdecimal() or unit in words.UNITS:
+            return False
+        self._clauses |= {"limit": self._take(2), "sort": "-created"}
+        return self._rewritten()
+
+    def _adverb(self) -> bool:
+        """Read `recently pulled`, `least recently used`, `most recent`."""
+        sign = words.ADVERBS.get(self._next())
+        if sign is None:
+            return False
+        place = 2 if self._next(1) == "recently" else 1
+        field = FIELDS[self._sort].get(self._next(place))
+        if field is not None and field.type is Type.TIME and not self._next(place + 1).isdecimal():
+            self._clauses["sort"] = f"{sign}{self._take(place + 1).lower()}"
+            return self._rewritten()
+        if self._next() == "most" and self._next(1) in words.SUPERLATIVES:
+            self._take()
+            return self._rewritten()
+        return False
 
     def _superlative(self) -> bool:
         place = 1 if self._next().isdecimal() else 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cachedb.patterns import lazy
 from cachedb.query.syntax import quoting
 from cachedb.query.tools.rewrite import words
 from cachedb.query.vocabulary import FIELDS, FLAGS, NOUNS, UNQUERIED
 from cachedb.query.words import CONNECTIVES, Sort
+
+if TYPE_CHECKING:
+    from cachedb.query.tools.rewrite.known_names import KnownNames
 
 _TOKEN: Final = lazy(
     r"""
@@ -20,19 +23,22 @@ _TOKEN: Final = lazy(
     """,
     re.VERBOSE,
 )
+_NAME: Final = lazy(r"[\w*?][\w.:/@*?+-]*")
 
 
 class WordReader:
     """Reader of words from the left, and collector of noun, terms and clauses."""
 
-    def __init__(self, text: str, noun: str) -> None:
+    def __init__(self, text: str, noun: str, names: KnownNames) -> None:
         self._left: list[str] = _TOKEN.findall(text)
         self._default = noun
         self._noun: str | None = None
         self._terms: list[str] = []
         self._clauses: dict[str, str] = {}
+        self._names = names
         self._is_negated = False
         self._has_rewritten = False
+        self._is_refused = False
 
     def _next(self, place: int = 0) -> str:
         return self._left[place].lower() if place < len(self._left) else ""
@@ -51,6 +57,12 @@ class WordReader:
         self._has_rewritten = True
         if term:
             self._emit(term)
+        return True
+
+    def _refused(self) -> bool:
+        """End the rewriting: the words are understood and have no equivalent."""
+        self._is_refused = True
+        self._left = []
         return True
 
     @property
@@ -95,6 +107,17 @@ class WordReader:
                 if word in NOUNS:
                     return NOUNS[word].sort
         return self._sort
+
+    def _is_name(self, place: int) -> bool:
+        """Return whether a word may be a reference or a digest, and is no word of the language."""
+        word = self._next(place)
+        return (
+            bool(_NAME.fullmatch(word))
+            and word not in quoting.RESERVED
+            and word not in words.PLURALS
+            and (":" in word or not self._is_known(word))
+            and (bool(words.DIGEST.fullmatch(word)) or self._names.matches(self._left[place]))
+        )
 
     def _take_noun(self) -> bool:
         word = self._next()

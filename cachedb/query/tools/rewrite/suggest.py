@@ -5,75 +5,147 @@ Rules over words, from left to right. Their result is suggested only if it is a 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import QueryError
 from cachedb.patterns import lazy
 from cachedb.query.semantics.check import check
+from cachedb.query.syntax import quoting
 from cachedb.query.syntax.parser import parse
+from cachedb.query.tools.rewrite import unanswerable
+from cachedb.query.tools.rewrite.aggregates import AggregateRules
 from cachedb.query.tools.rewrite.clauses import ClauseRules
 from cachedb.query.tools.rewrite.fields import FieldRules
+from cachedb.query.tools.rewrite.graph import GraphRules
+from cachedb.query.tools.rewrite.known_names import AnyName
 from cachedb.query.tools.rewrite.other_tools import plain_words
 from cachedb.query.tools.rewrite.terms import TermRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cachedb.query.tools.rewrite.known_names import KnownNames
+
 _PLAIN: Final = lazy(r"[\w.:/@*?\[\]^+\\-]+|\"[^\"]*\"|'[^']*'")
 _LIMIT: Final = 4_000
 """Maximum number of characters of a text to rewrite."""
+_WORD_MEANT: Final = lazy(r"did you mean `([^`]+)`\?")
+_TERM_MEANT: Final = lazy(r"(\S.*?\S)(   \(.*\))")
+"""A term in place of an ambiguous one, and what it means."""
+_PATH_MEANT: Final = lazy(r"belongs to \w+: write ((?:[a-z]+\.)+)")
+_QUOTES: Final = "\"'"
+_ANY_NAME: Final = AnyName()
 
 
-def suggest(text: str, noun: str, saved: Mapping[str, str]) -> str | None:
+def suggest(
+    text: str, noun: str, saved: Mapping[str, str], names: KnownNames = _ANY_NAME
+) -> str | None:
     """Return a valid query that the text may mean; None if no rule applies."""
     if len(text) > _LIMIT:
         return None
     words = plain_words(text)
-    found = _Rewriter(words, noun, is_rewritten=words != text).rewrite()
+    found = _Rewriter(words, noun, names, is_rewritten=words != text).rewrite()
     if found is None or found in {text, f"{noun} {text}"}:
         return None
-    try:
-        check(parse(found, noun=noun, saved=saved), now=datetime.now(UTC))
-    except QueryError:
-        return None
-    return found
+    return found if _is_valid(found, noun, saved) else None
 
 
 def with_suggestion(
-    error: QueryError, noun: str = "refs", saved: Mapping[str, str] | None = None
+    error: QueryError,
+    noun: str = "refs",
+    saved: Mapping[str, str] | None = None,
+    names: KnownNames = _ANY_NAME,
 ) -> QueryError:
     """Return the error with a suggested query as its first hint, if there is one.
 
-    A suggestion replaces the hint `present(…)`, which is right only for a name.
+    A suggestion replaces the hint `present(…)`, which is right only for a name. It is the whole
+    query, also where only one word is mistyped. Where no query answers, a hint says so.
     """
     if isinstance(error.__cause__, QueryError):
         return error  # inside of a saved query
-    found = suggest(error.source, noun, saved or {})
+    saved = saved or {}
+    told = unanswerable.why_not(error.source)
+    if told is not None:
+        return QueryError(error.why, error.source, error.span, hints=(told,))
+    found = suggest(error.source, noun, saved, names)
     if found is None:
         # Words of a command line, which were joined by `or` because they look like names.
-        found = suggest(error.source.replace(" or ", " "), noun, saved or {})
-    if found is None:
+        found = suggest(error.source.replace(" or ", " "), noun, saved, names)
+    if found is not None:
+        others = [hint for hint in error.hints if not _is_of_a_word(hint)]
+        return QueryError(
+            error.why, error.source, error.span, hints=(f"did you mean `{found}`?", *others)
+        )
+    told = unanswerable.what_is_missing(error.source)
+    hints = (
+        (told,) if told else tuple(_whole(one, error, noun, saved, names) for one in error.hints)
+    )
+    if hints == error.hints:
         return error
-    others = (hint for hint in error.hints if not hint.startswith("present("))
-    hints = (f"did you mean `{found}`?", *others)
     return QueryError(error.why, error.source, error.span, hints=hints)
 
 
-class _Rewriter(ClauseRules, FieldRules, TermRules):
+def _is_of_a_word(hint: str) -> bool:
+    return hint.startswith("present(") or _WORD_MEANT.fullmatch(hint) is not None
+
+
+def _whole(
+    hint: str, error: QueryError, noun: str, saved: Mapping[str, str], names: KnownNames
+) -> str:
+    """Put the word that a hint names into the query, if that makes it valid."""
+    start, end = error.span
+    meant, path = _WORD_MEANT.fullmatch(hint), _PATH_MEANT.search(hint)
+    choice = _TERM_MEANT.fullmatch(hint)
+    if choice is not None:
+        query = f"{error.source[:start]}{choice[1]}{error.source[end:]}"
+        return f"{query}{choice[2]}" if _is_valid(query, noun, saved) else hint
+    if meant is not None:
+        word = _in_place(error.source[start:end], meant[1])
+        query = f"{error.source[:start]}{word}{error.source[end:]}"
+    elif path is not None:
+        query = f"{error.source[:start]}{path[1]}{error.source[start:]}"
+    else:
+        return hint
+    if _is_valid(query, noun, saved) and names.are_matched(query):
+        return f"did you mean `{query}`?"
+    return hint if meant is None else f"`{meant[1]}` in place of `{error.source[start:end]}`"
+
+
+def _in_place(bad: str, meant: str) -> str:
+    """Keep the path before a mistyped field, and the colon behind it."""
+    path = re.match(r"(?:[a-z]+\.)*", bad)[0] if "." not in meant else ""  # type: ignore[index]
+    return f"{path}{meant}{':' if bad.endswith(':') else ''}"
+
+
+def _is_valid(query: str, noun: str, saved: Mapping[str, str]) -> bool:
+    try:
+        check(parse(query, noun=noun, saved=saved), now=datetime.now(UTC))
+    except QueryError:
+        return False
+    return True
+
+
+class _Rewriter(AggregateRules, ClauseRules, GraphRules, FieldRules, TermRules):
     """Rewriter of a text; the order of the rules is that of their precedence."""
 
-    def __init__(self, text: str, noun: str, *, is_rewritten: bool) -> None:
-        super().__init__(text, noun)
+    def __init__(self, text: str, noun: str, names: KnownNames, *, is_rewritten: bool) -> None:
+        super().__init__(text, noun, names)
         self._has_rewritten = is_rewritten
+        self._bare: list[str] = []
         self._rules: tuple[Callable[[], bool], ...] = (
-            self._select, self._total, self._order, self._group, self._limit, self._top,
-            self._superlative,
-            self._counted, self._comparison, self._uses, self._docker_filter, self._never,
-            self._within, self._field,
-            self._negation, self._package, self._package_noun, self._take_noun, self._flag,
+            self._select, self._columns, self._aggregate, self._total, self._for_each,
+            self._order, self._group, self._limit, self._last, self._top,
+            self._contents, self._of, self._uses, self._part, self._based, self._named,
+            self._duplicates, self._values, self._adverb, self._superlative,
+            self._counted, self._comparison, self._bare_size, self._moment,
+            self._docker_filter, self._never, self._within, self._author, self._presence,
+            self._field, self._path, self._only,
+            self._negation, self._package, self._package_noun, self._take_noun,
+            self._flag, self._word_of_list,
             self._origin, self._platform, self._versioned, self._connective, self._filler,
-            self._member,
+            self._host, self._member,
         )  # fmt: skip
 
     def rewrite(self) -> str | None:
@@ -88,12 +160,22 @@ class _Rewriter(ClauseRules, FieldRules, TermRules):
             # Two bare words side by side would mean one reference with both names, which matches
             # nothing.
             names += word not in {"and", "or"} and self._terms[-1:] != ["or"]
+            if word[0] in _QUOTES or quoting.is_selector(word):
+                self._bare.append(word.strip(_QUOTES))
             self._emit(word)
-        if not self._has_rewritten or self._is_negated or names > 1:
+        if not self._has_rewritten or self._is_negated or self._is_refused or names > 1:
             return None
+        if not all(map(self._names.matches, self._bare)):
+            return None
+        return self._query()
+
+    def _query(self) -> str:
+        if self._is_only:
+            self._emit("not is:multiarch")
+        self._grouped()
         clauses = [
             f"{word} {self._clauses[word]}"
-            for word in ("group", "show", "sort", "limit")
+            for word in ("group", "show", "sort", "limit", "offset")
             if word in self._clauses
         ]
         return " ".join((self._noun or self._default, *self._terms, *clauses))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
+from cachedb.patterns import lazy
 from cachedb.query.syntax import quoting
 from cachedb.query.tools.rewrite import words
 from cachedb.query.tools.rewrite.reader import WordReader
 from cachedb.query.vocabulary import FLAGS, NOUNS
-from cachedb.query.words import SYMBOLS, Sort
+from cachedb.query.words import STATES, SYMBOLS, Sort
+
+_HAD: Final = frozenset({"attestation", "attestations", "referrer", "referrers"})
+_HOST: Final = lazy(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?|localhost(?::\d+)?")
 
 
 class TermRules(WordReader):
     """Each rule consumes its words and returns True, or returns False."""
+
+    _is_only = False
 
     def _negation(self) -> bool:
         word, following = self._next(), self._next(1)
@@ -30,10 +37,26 @@ class TermRules(WordReader):
             return self._rewritten(self._package_term())
         return True
 
+    def _path(self) -> bool:
+        """Read `with file /bin/sh` and `has /bin/sh`."""
+        place = 1 if self._next() in words.WITH or self._next() == "who" else 0
+        place += self._next(place) in words.WITH
+        if not self._next(place).startswith("/") or self._sort is Sort.FILE:
+            return False
+        return self._rewritten(f"file:{self._take(place + 1)}")
+
     def _package(self) -> bool:
         if self._next() not in words.WITH or not self._next(1) or self._sort is Sort.PACKAGE:
             return False
         self._take()
+        relation = quoting.SINGULAR_OF.get(self._next(), self._next())
+        if relation in _HAD and not words.DIGEST.fullmatch(self._next(1)):
+            self._take()
+            term = f"{'no' if self._is_negated else 'any'} {relation}"
+            self._is_negated = False
+            return self._rewritten(term)
+        if self._next() in words.COMPRESSIONS or self._next() in words.AUTHORS:
+            return self._rewritten()
         if self._next() in words.SBOM:
             return self._sbom()
         if self._is_known(self._next()):
@@ -47,7 +70,7 @@ class TermRules(WordReader):
         return self._rewritten(term)
 
     def _package_noun(self) -> bool:
-        if self._next() in words.SBOM and self._is_negated:
+        if self._next() in words.SBOM and (self._is_negated or not self._next(1)):
             return self._sbom()
         if self._next() != "package" or not self._next(1) or self._noun == "packages":
             return False
@@ -65,27 +88,21 @@ class TermRules(WordReader):
         if self._next() in {"older", "newer"} and self._next(1) == "than" and self._next(2):
             op = "lt" if self._next() == "older" else "gt"
             return f"{term} {op} {self._take(3)}"
+        if self._next()[:1].isdecimal():
+            return f"{term}={self._take()}"
         return term
 
     def _versioned(self) -> bool:
-        """Read `openssl < 3.0.14` as a version of a package."""
+        """Read `openssl < 3.0.14` and `openssl version < 3` as a version of a package."""
+        if self._next(1) == "version" and self._next(2) in SYMBOLS:
+            del self._left[1]
+            self._has_rewritten = True
         is_version = self._next(2)[:1].isdecimal()
         if self._next(1) not in SYMBOLS or not is_version or self._sort is Sort.PACKAGE:
             return False
         if ":" in self._next() or quoting.RESERVED & {self._next()}:
             return False
         return self._rewritten(self._package_term())
-
-    def _uses(self) -> bool:
-        """Read `who uses DIGEST`."""
-        place = 1 if self._next() in {"who", "what", "which"} else 0
-        while place and self._next(place) in words.FILLERS | {"images", "refs"}:
-            place += 1
-        if self._next(place) not in words.USES or not self._next(place + 1):
-            return False
-        if not place and not words.DIGEST.fullmatch(self._next(1)):
-            return False
-        return self._rewritten(f"refs({self._take(place + 2)})")
 
     def _docker_filter(self) -> bool:
         name = self._next()
@@ -103,6 +120,8 @@ class TermRules(WordReader):
         noun, term = words.FLAGS.get(word) or self._flag_of(word)
         if word == "unused" and self._later_sort() is Sort.BLOB:
             term = "is:garbage"
+        if word == "dangling" and self._next(1) in {"image", "images"}:
+            noun, term = None, "is:untagged"
         if term is None:
             return False
         if word == "tagged" and self._next(1) and not self._is_known(self._next(1)):
@@ -121,8 +140,10 @@ class TermRules(WordReader):
         positive = re.sub(r"^(?:un|in|non-?)", "", word)
         if positive != word and positive in FLAGS[known]:
             return None, f"not is:{positive}"
-        if self._noun is None and word in FLAGS[Sort.BLOB]:
-            return "blobs", f"is:{word}"
+        if self._noun is None:
+            for sort in (Sort.BLOB, Sort.FILE):
+                if word in FLAGS[sort]:
+                    return sort.noun, f"is:{word}"
         return None, None
 
     def _origin(self) -> bool:
@@ -132,6 +153,8 @@ class TermRules(WordReader):
             self._take()
             return self._rewritten()
         host = self._take(2)
+        if ":" in host and "/" not in host and not host.rpartition(":")[2].isdecimal():
+            return self._rewritten(host)
         is_host = "/" not in host and ("." in host or ":" in host or host == "localhost")
         return self._rewritten(f"registry:{host}" if is_host else f"repo:{host}")
 
@@ -145,6 +168,34 @@ class TermRules(WordReader):
         if slash and system in words.SYSTEMS and architecture:
             return self._rewritten(f"platform:{self._take()}")
         return False
+
+    def _only(self) -> bool:
+        """Read `only arm64` as images of that platform alone."""
+        if self._next() not in {"only", "just", "solely"}:
+            return False
+        self._take()
+        if self._sort is Sort.REF:
+            self._is_only = True
+        return self._rewritten()
+
+    def _word_of_list(self) -> bool:
+        """Read `foreign layers`, `zstd layers`."""
+        word, sort = self._next(), self._later_sort()
+        if word in words.COMPRESSIONS and sort in {Sort.REF, Sort.BLOB}:
+            kind = {"zstandard": "zstd"}.get(self._take().lower(), word)
+            field = "type" if sort is Sort.BLOB else "layer.type"
+            pattern = "*.tar" if kind == "uncompressed" else f"*{kind}*"
+            return self._rewritten(f"{field}:{pattern}")
+        if sort is Sort.BLOB and word in STATES:
+            return self._rewritten(f"state:{self._take().lower()}")
+        return False
+
+    def _host(self) -> bool:
+        """Read `ghcr.io` as a registry where no reference has that name."""
+        word = self._next()
+        if self._sort is not Sort.REF or not _HOST.fullmatch(word) or self._names.matches(word):
+            return False
+        return self._rewritten(f"registry:{self._take()}")
 
     def _connective(self) -> bool:
         word = words.CONNECTIVES.get(self._next())

@@ -18,7 +18,17 @@ SUPERLATIVES: Final = {
     "youngest": "-created",
     "oldest": "created",
     "latest": "-created",
+    "big": "-size",
+    "large": "-size",
+    "huge": "-size",
+    "small": "size",
+    "tiny": "size",
+    "new": "-created",
+    "recent": "-created",
+    "old": "created",
 }
+ADVERBS: Final = {"recently": "-", "most": "-", "least": "", "longest": "", "last": "-"}
+"""Words before a time, which sort by it, with the sign of the key."""
 COMPARATIVES: Final = {
     **dict.fromkeys(("bigger", "larger", "greater", "heavier"), ("size", "gt")),
     **dict.fromkeys(("more", "over", "above"), ("size", "gt")),
@@ -27,6 +37,51 @@ COMPARATIVES: Final = {
     "newer": ("created", "since"),
     "younger": ("created", "since"),
 }
+SYNONYMS: Final = {
+    "architecture": "arch",
+    "hash": "digest",
+    "host": "registry",
+    "hostname": "registry",
+    "id": "digest",
+    "image": "name",
+    "mediatype": "type",
+    "project": "repo",
+    "ref": "name",
+    "reference": "name",
+    "sha": "digest",
+}
+"""Names of fields in other tools; but for the first, only before an operator."""
+AUTHORS: Final = frozenset({"author", "authors", "maintainer", "maintainers"})
+PLURALS: Final = {
+    "architectures": "arch",
+    "digests": "digest",
+    "ecosystems": "type",
+    "licenses": "license",
+    "names": "name",
+    "platforms": "platform",
+    "registries": "registry",
+    "repos": "repo",
+    "repositories": "repo",
+    "sizes": "size",
+    "tags": "tag",
+    "versions": "version",
+    "labels": "label",
+}
+"""Fields whose values are asked for: `list tags`."""
+FUNCTIONS: Final = {
+    "total": "total",
+    "sum": "sum",
+    "average": "avg",
+    "avg": "avg",
+    "mean": "avg",
+    "max": "max",
+    "maximum": "max",
+    "min": "min",
+    "minimum": "min",
+}
+"""Words for aggregates."""
+FOR_EACH: Final = frozenset({"by", "per", "each"})
+SIZES: Final = frozenset({"size", "space", "usage", "bytes"})
 """The default field, and the operator."""
 UNITS: Final = {
     **dict.fromkeys(("minute", "minutes", "mins"), "min"),
@@ -36,8 +91,14 @@ UNITS: Final = {
     **dict.fromkeys(("month", "months"), "mo"),
     **dict.fromkeys(("year", "years"), "y"),
     **{unit: unit.upper() for unit in ("kb", "mb", "gb", "tb")},
+    **dict.fromkeys(("kilobytes", "kilobyte"), "kB"),
+    **dict.fromkeys(("megabytes", "megabyte"), "MB"),
+    **dict.fromkeys(("gigabytes", "gigabyte"), "GB"),
+    **{unit.lower(): unit for unit in ("KiB", "MiB", "GiB", "TiB")},
+    **dict.fromkeys(("second", "seconds", "secs"), "s"),
 }
 WITHIN: Final = frozenset({"in", "within", "during", "for", "since"})
+MOMENTS: Final = {"before": "before", "until": "before", "since": "since", "after": "after"}
 PATTERNS: Final = frozenset({"like", "contains", "containing", "includes", "including"})
 EQUAL: Final = frozenset({"is", "equals", "equal", "are"})
 NEGATIONS: Final = frozenset(
@@ -47,14 +108,16 @@ OF_PACKAGES: Final = frozenset({"without", "lacking"})
 """Negations before which an unknown word is a package."""
 WITH: Final = frozenset({"with", "containing", "contains", "has", "having", "including"})
 SBOM: Final = frozenset({"sbom", "sboms"})
-USES: Final = frozenset({"uses", "use", "using", "contains", "references", "needs"})
+USES: Final = frozenset(
+    {"uses", "use", "using", "contains", "containing", "with", "has", "references", "needs", "is"}
+)
+OF: Final = frozenset({"of", "in", "inside", "within", "from", "for"})
+BASED: Final = frozenset({"based", "built", "derived", "base"})
+COMPRESSIONS: Final = frozenset({"gzip", "zstd", "zstandard", "uncompressed"})
 DIGEST: Final = lazy(r"(?:sha\d+:)?[0-9a-f]{6,}")
 DOCKER: Final = {
     "dangling": "",
     "reference": "name:{}",
-    "until": "created before {}",
-    "before": "created before {}",
-    "since": "created since {}",
 }
 """Filters of docker as `name=value`."""
 FLAGS: Final[dict[str, tuple[str | None, str]]] = {
@@ -62,6 +125,23 @@ FLAGS: Final[dict[str, tuple[str | None, str]]] = {
     "orphaned": ("blobs", "is:garbage"),
     "unreferenced": ("blobs", "is:garbage"),
     "unreachable": ("blobs", "is:garbage"),
+    "orphans": ("blobs", "is:garbage"),
+    "orphan": ("blobs", "is:garbage"),
+    "reclaimable": ("blobs", "is:garbage"),
+    "tagless": (None, "is:untagged"),
+    "corrupted": ("blobs", "is:corrupt"),
+    "damaged": (None, "is:broken"),
+    "invalid": (None, "is:broken"),
+    "locked": (None, "is:pinned"),
+    "unlabeled": (None, "not label:*"),
+    "unlabelled": (None, "not label:*"),
+    "nondistributable": ("layers", "state:foreign"),
+    "artifacts": (None, "artifact:*"),
+    "suid": ("files", "is:setuid"),
+    "sgid": ("files", "is:setgid"),
+    "empty": ("blobs", "size:0"),
+    "duplicated": ("blobs", "is:shared"),
+    "duplicate": ("blobs", "is:shared"),
     "signature": (None, "is:signed"),
     "signatures": (None, "is:signed"),
     "unused": (None, "used:never"),
@@ -83,7 +163,7 @@ CONNECTIVES: Final = {"&": "and", "&&": "and", "|": "or", "||": "or"}
 FILLERS: Final = frozenset(
     {
         "where", "the", "that", "which", "are", "is", "all", "me", "list", "find", "get", "give",
-        "have", "please", "with", "a", "an", "any", "whose", "been", "was", "were", "but", "named",
-        "called", "ones",
+        "have", "please", "with", "a", "an", "any", "whose", "been", "was", "were", "but",
+        "ones", "there", "do", "does", "i", "both", "compressed", "search",
     }
 )  # fmt: skip
