@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -16,11 +16,12 @@ from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import open_catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from os import PathLike
 
     from cachedb.arguments import Connect, Names, Observer, Platforms
     from cachedb.catalog.connect import Catalog
+    from cachedb.oci import Reference
     from cachedb.operations.check.findings import Finding
     from cachedb.operations.check.repair import Repair
     from cachedb.operations.check.validate import Validation
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cachedb.operations.gc.remove import RemovalPlan
     from cachedb.operations.gc.sweep import GCReport
     from cachedb.operations.sync.rebuild import Rebuilt
+    from cachedb.operations.transfer.pull import PullOptions, PullReport
     from cachedb.query.syntax.tree import Query
 
 
@@ -128,6 +130,33 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
             CatalogOfAnother: The catalog in the server is that of another cache.
         """
         return cls._of(Layout.create(Path(root)), catalog, progress)
+
+    @contextmanager
+    def forecast(
+        self, references: Sequence[Reference], connect: Connect, options: PullOptions
+    ) -> Iterator[tuple[Cache, PullReport]]:
+        """Yield the cache as it will be after `pull_each`, for plans, and the report of that.
+
+        Documents and configs are read from the registries, layers are not. Names that are removed
+        from the forecast stay in this cache.
+
+        Raises:
+            InvalidInput: The catalog is in a server.
+            StorageFailed: The pull would need more space than is free.
+        """
+        from tempfile import TemporaryDirectory
+
+        from cachedb.operations.transfer import pull
+        from cachedb.operations.transfer.forecast_layout import ForecastLayout
+
+        copy = self.catalog.copied()
+        with (
+            TemporaryDirectory(prefix="cachedb-") as folder,
+            Layout.create(Path(folder)) as scratch,
+        ):
+            layout = ForecastLayout.over(self.layout, scratch)
+            with Cache(layout, copy) as future:
+                yield future, pull.forecast(layout, copy, references, connect, options)
 
     @staticmethod
     def examine(root: str | PathLike[str], *, catalog: str | None = None) -> Sequence[Finding]:

@@ -113,7 +113,7 @@ class CacheReader:
         try:
             return parse(text, noun=noun, saved=saved, params=params)
         except QueryError as error:
-            from cachedb.operations.read.known_names import CatalogNames
+            from cachedb.operations.read.run_query import CatalogNames
             from cachedb.query.tools.rewrite.suggest import with_suggestion
 
             names = CatalogNames(self.catalog)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cachedb.cli.options.cache import CacheOption, create_cache
+from cachedb.cli.options.certificate_directories import (
+    certificate_authorities,
+    client_certificates,
+)
 from cachedb.cli.options.common import (
     ArchOption,
     DryRunOption,
@@ -26,17 +29,17 @@ from cachedb.cli.options.registries import (
     TrustRealmOption,
     connector,
 )
-from cachedb.cli.pruning.after_sync import apply_policy, remove_others
+from cachedb.cli.pruning.after_sync import (
+    Retention,
+    apply_policy,
+    forecast_sync,
+    print_plan,
+    remove_others,
+)
 from cachedb.cli.pruning.plans import stored_policy
 from cachedb.cli.render import output
 from cachedb.cli.render.pulls import print_report
 from cachedb.cli.render.tables import Format
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from cachedb.operations.mirror.plan_sync import SyncPlan
-    from cachedb.operations.mirror.sync_file import SyncSource
 
 FileArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="YAML of skopeo sync, or a reference a line.")
@@ -75,7 +78,9 @@ def command(
     images-by-semver, credentials, tls-verify and cert-dir, or has a reference a line, whose tag
     may be a pattern: alpine:3.*. An image that fails does not undo the others. With --prune, names
     are removed if everything was mirrored; `cachedb gc` then frees the space. With --policy, the
-    retention policy of the cache is applied then, and unreferenced blobs are deleted.
+    retention policy of the cache is applied then, and unreferenced blobs are deleted. --dry-run
+    with these reads the documents of the images, no layers, and prints what would be removed after
+    the pulls.
     """
     from cachedb.operations.mirror import plan_sync, sync_file
     from cachedb.operations.transfer.pull import PullOptions
@@ -84,14 +89,14 @@ def command(
     sources = sync_file.read(file)
     plain = [*(insecure or ()), *(each.domain for each in sources if not each.is_verified)]
     logins = {each.domain: each.login for each in sources if each.login is not None}
-    certificates = [*(cert_file or ()), *_certificates(sources)]
+    certificates = [*(cert_file or ()), *certificate_authorities(sources)]
+    own = [*(client_cert or ()), *client_certificates(sources)]
     options = PullOptions(platforms=platforms(platform, arch), jobs=jobs or JOBS)
-    with connector(
-        mirror, plain, certificates, client_cert, trust_realm, logins=logins
-    ) as connect:
+    with connector(mirror, plain, certificates, own, trust_realm, logins=logins) as connect:
         plan = plan_sync.plan(sources, connect, options.jobs)
         if dry_run:
-            _print_plan(plan, form, quiet=quiet)
+            removes = Retention(prune, policy)
+            print_plan(*forecast_sync(cache, plan, connect, options, removes), form, quiet=quiet)
             return
         with create_cache(cache) as opened:
             rules = opened.policy_rules(stored_policy(opened)) if policy else None
@@ -107,27 +112,3 @@ def command(
     for name in () if quiet else removed:
         output.print_stderr(f"removed {name}")
     print_report(report._replace(failures=failures), form, quiet=quiet)
-
-
-def _certificates(sources: Sequence[SyncSource]) -> Iterator[Path]:
-    """Yield the certificate authorities in the directories of a file: those that end with .crt."""
-    for source in sources:
-        if source.certificate_directory is not None:
-            yield from sorted(Path(source.certificate_directory).glob("*.crt"))
-
-
-def _print_plan(plan: SyncPlan, form: str, *, quiet: bool) -> None:
-    from cachedb.cli.render.actions import print_items
-    from cachedb.cli.render.tables import Column
-
-    if quiet or form is Format.TABLE:
-        for reference in plan.references:
-            output.print_stdout(str(reference))
-    else:
-        rows = ((str(each), "would pull") for each in plan.references)
-        summary = {"images": len(plan.references), "failed": len(plan.failures)}
-        print_items((Column("name"), Column("state")), rows, summary, form)
-    for repository, error in plan.failures[:-1]:
-        output.print_stderr(f"cachedb: {repository.familiar}: {error}")
-    if plan.failures:
-        raise plan.failures[-1][1]

@@ -178,8 +178,13 @@ ACTIONS: dict[str, tuple[Fields, Fields]] = {
     "pull": _PULLED,
     "sync": _PULLED,
     "sync --dry-run": (
-        {"name": "text", "state": "text"},
-        {"images": "integer", "failed": "integer"},
+        {"name": "text", "state": "text", "reason": "text?", "freed": "integer?"},
+        {
+            "images": "integer",
+            "failed": "integer",
+            "removed": "integer",
+            "freed": "integer",
+        },
     ),
     "push": _PUSHED,
     "copy": _PUSHED,

@@ -90,6 +90,23 @@ class Catalog:
         revision.create(driver)
         return cls(None, mode="memory", memory=driver)
 
+    def copied(self) -> Catalog:
+        """Copy the catalog, and the index of files to read, into memory; costs its size.
+
+        What is written to the copy ends with it.
+
+        Raises:
+            InvalidInput: The catalog is in a server, which has no such copies.
+        """
+        from cachedb.catalog.files import attached  # noqa: PLC0415  (few commands copy)
+
+        copy = WaitingConnection(":memory:", check_same_thread=False)
+        with _explaining(), self._connected() as source:
+            source.backup(copy)
+        _prepare(copy, durable=False)
+        attached.attach_for_reading(copy, self.files_path)
+        return Catalog(None, mode="memory", memory=copy)
+
     @property
     def dialect(self) -> str:
         """Name the dialect of SQL: sqlite or postgresql."""

@@ -65,7 +65,9 @@ _LINES = {
     "query": ["query refs", "query packages", "query blobs group kind show kind,count,sum.size"],
     "pull": ["pull HOST/app:1", "pull HOST/app:1 HOST/absent:1"],
     "sync": ["sync FOLDER/images.txt"],
-    "sync --dry-run": ["sync --dry-run FOLDER/images.txt"],
+    "sync --dry-run": [
+        "sync --dry-run FOLDER/images.txt", "sync --dry-run --prune FOLDER/images.txt"
+    ],
     "push": [
         f"push {LISTED} --remote-name HOST/listed:1",
         f"push {sample.TOOL} --remote-name HOST/bad:1",

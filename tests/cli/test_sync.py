@@ -1,6 +1,7 @@
 """sync mirrors the images that a file lists: beside skopeo sync, and with its own options."""
 
 import json
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ from tests.registry import servers
 
 TAGS = ["1.0.0", "1.2.0", "1.2.3", "v1.3.0", "2.0.0-rc1", "2.0.0", "3.12", "latest", "edge-1.2.3"]
 IMAGE = build.image()
+LARGE = {
+    tag: build.image(build.layer({"large": random.Random(tag).randbytes(1_000_000)}))
+    for tag in ("first", "second")
+}
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +135,109 @@ def test_sync_applies_the_policy_of_the_cache_and_collects(
     assert names == [f"{registry.host}/team/app:1.2.3"]
 
 
+def removals(run: Run, cache: Path, file: Path, *words: str) -> set[str]:
+    """Return the tags that a dry run would remove, and check that it changes no file."""
+    before = {
+        path: path.read_bytes()
+        for path in cache.rglob("*")
+        if path.is_file() and path.name != "index.db"  # which opening a cache brings up to date
+    }
+    told = json.loads(succeed(run, cache, "sync", file, "--dry-run", "--format", "json", *words))
+    after = {path: path.read_bytes() for path in before if path.exists()}
+    assert after == before
+    there = {path for path in cache.rglob("*") if path.is_file() and path.name != "index.db"}
+    assert there == before.keys()
+    items = [item for item in told["items"] if item["state"] == "would remove"]
+    assert told["summary"]["removed"] == len(items)
+    return {item["name"].rpartition(":")[2] for item in items}
+
+
+def left(run: Run, cache: Path) -> set[str]:
+    return {
+        name.rpartition(":")[2] for name in succeed(run, cache, "ls", "--format", "{name}").split()
+    }
+
+
+@pytest.mark.parametrize(
+    ("rules", "removed"),
+    [
+        pytest.param('drop = ["refs tag:1.2.0"]', {"1.2.0"}, id="an arriving name"),
+        pytest.param('drop = ["refs arch:amd64"]\nkeep = ["refs tag:1.2.3"]', {"1.0.0", "1.2.0"},
+                     id="by a config that arrives"),
+        pytest.param("keep-last = 1", {"1.0.0"}, id="the number of tags of a repository"),
+    ],
+)  # fmt: skip
+def test_a_dry_run_lists_what_retention_removes_after_the_pulls(
+    run: Run, tmp_path: Path, registry: servers.Served, rules: str, removed: set[str]
+) -> None:
+    cache, file, policy = tmp_path / "cache", tmp_path / "images.txt", tmp_path / "policy.toml"
+    file.write_text(f"{registry.host}/team/app:1.0.0\n")
+    succeed(run, cache, "sync", file)
+    policy.write_text(f"version = 1\n{rules}\n")
+    succeed(run, cache, "policy", "edit", policy)
+    file.write_text(f"{registry.host}/team/app:1.2.0\n{registry.host}/team/app:1.2.3\n")
+
+    planned_removals = removals(run, cache, file, "--policy")
+    names_before = left(run, cache)
+    done = run(cache, "sync", file, "--policy")
+
+    assert names_before == {"1.0.0"}
+    assert done.code == 0, done.err
+    assert {"1.0.0", "1.2.0", "1.2.3"} - left(run, cache) == planned_removals == removed
+
+
+def test_a_dry_run_counts_the_sizes_of_layers_that_have_not_arrived(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    cache, file, policy = tmp_path / "cache", tmp_path / "images.txt", tmp_path / "policy.toml"
+    for tag, image in LARGE.items():
+        put(registry.host, "team/large", image, tag=tag)
+    file.write_text(f"{registry.host}/team/large:first\n")
+    succeed(run, cache, "sync", file)
+    file.write_text(f"{registry.host}/team/large:second\n")
+    for limit, removed in (("3M", set()), ("1500k", {"first"})):
+        policy.write_text(f'version = 1\nmax-size = "{limit}"\n')
+        succeed(run, cache, "policy", "edit", policy)
+        assert removals(run, cache, file, "--policy") == removed
+
+    succeed(run, cache, "sync", file, "--policy")
+
+    assert left(run, cache) == {"second"}
+
+
+def test_a_dry_run_lists_names_that_the_file_lists_no_longer(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    cache, file = tmp_path / "cache", tmp_path / "images.txt"
+    file.write_text(f"{registry.host}/team/app:1.2.0\n{registry.host}/team/other:1\n")
+    assert planned(run, cache, file, "--prune")[:1] == ["NAME"]  # there is no cache yet
+    succeed(run, cache, "sync", file)
+    file.write_text(f"{registry.host}/team/app:1.2.3\n")
+
+    assert removals(run, cache, file, "--prune") == {"1.2.0"}
+    table = succeed(run, cache, "sync", file, "--prune", "--dry-run").splitlines()
+    assert [line.split()[0].rpartition(":")[2] for line in table[1:]] == ["1.2.3", "1.2.0"]
+    assert "would remove" in table[2]
+    assert "not in the file" in table[2]
+    succeed(run, cache, "sync", file, "--prune")
+    assert left(run, cache) == {"1.2.3", "1"}
+
+
+def test_a_dry_run_removes_nothing_where_a_pull_would_fail(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    cache, file = tmp_path / "cache", tmp_path / "images.txt"
+    file.write_text(f"{registry.host}/team/app:1.2.0\n")
+    succeed(run, cache, "sync", file)
+    file.write_text(f"{registry.host}/team/app:1.2.3\n{registry.host}/team/app:absent\n")
+
+    done = run(cache, "sync", file, "--prune", "--dry-run")
+
+    assert done.code == 3
+    assert "would remove nothing" in done.err
+    assert "would remove" not in done.out
+
+
 def test_a_failure_undoes_no_other_image_and_prunes_nothing(
     run: Run, tmp_path: Path, registry: servers.Served
 ) -> None:
@@ -165,6 +273,67 @@ def test_a_malformed_file_is_reported_with_its_place(tmp_path: Path, text: str, 
     with pytest.raises(InvalidInput, match=re.escape(said)) as caught:
         sync_file.read(str(file))
     assert str(caught.value).startswith(f"{file}: ")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[servers.Served, Path]]:
+    """Run a registry with TLS that asks for a password and a client certificate."""
+    folder = tmp_path_factory.mktemp("guarded")
+    authority = servers.make_authority(folder / "tls")
+    certificates = folder / "certs.d"
+    certificates.mkdir()
+    for source, name in (
+        (authority.ca, "ca.crt"),
+        (authority.certificate, "client.cert"),
+        (authority.key, "client.key"),
+    ):
+        (certificates / name).write_bytes(source.read_bytes())
+    with servers.docker_registry(folder / "registry") as plain:
+        put(plain.host, "team/app", IMAGE, tag="1")
+    settings = {
+        **authority.environment,
+        **servers.htpasswd(folder),
+        "REGISTRY_HTTP_TLS_CLIENTCAS": f"[{authority.ca}]",
+    }
+    with servers.docker_registry(folder / "registry", **settings) as served:
+        yield served, certificates
+
+
+def guarded_yaml(host: str, **settings: object) -> str:
+    return json.dumps({host: {"images": {"team/app": ["1"]}, **settings}})
+
+
+LOGIN = {"username": servers.USER, "password": servers.PASSWORD}
+
+
+def test_credentials_and_cert_dir_of_the_file_open_a_registry(
+    run: Run, tmp_path: Path, guarded: tuple[servers.Served, Path]
+) -> None:
+    served, certificates = guarded
+    file = tmp_path / "sync.yml"
+    file.write_text(
+        guarded_yaml(served.host, credentials=LOGIN, **{"cert-dir": str(certificates)})
+    )
+
+    told = json.loads(succeed(run, tmp_path / "cache", "sync", file, "--format", "json"))
+
+    assert [item["name"] for item in told["items"]] == [f"{served.host}/team/app:1"]
+
+
+@pytest.mark.parametrize("missing", ["credentials", "cert-dir"])
+def test_a_registry_refuses_without_what_the_file_states(
+    run: Run, tmp_path: Path, guarded: tuple[servers.Served, Path], missing: str
+) -> None:
+    served, certificates = guarded
+    settings = {"credentials": LOGIN, "cert-dir": str(certificates)}
+    del settings[missing]
+    file = tmp_path / "sync.yml"
+    file.write_text(guarded_yaml(served.host, **settings))
+
+    done = run(tmp_path / "cache", "sync", file)
+
+    assert done.code != 0
+    assert "Traceback" not in done.err
 
 
 def test_credentials_of_the_file_are_in_no_text(tmp_path: Path) -> None:

@@ -72,6 +72,11 @@ class ServerCatalog(Catalog):
     next one when it ends.
     """
 
+    def copied(self) -> Catalog:
+        """Refuse: a catalog in a server cannot be copied into memory."""
+        what = "a catalog in a server cannot forecast a pull"
+        raise InvalidInput(what, hint="cachedb sync --dry-run FILE lists the pulls")
+
     def __init__(self, address: ServerAddress, schema: str) -> None:
         super().__init__(None, mode="server")
         self._address = address

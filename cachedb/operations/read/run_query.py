@@ -17,6 +17,8 @@ from cachedb.query.semantics import linear_regex
 from cachedb.query.semantics.check import check
 from cachedb.query.semantics.typed import SplitEntry
 from cachedb.query.semantics.unmatched_selectors import unmatched
+from cachedb.query.syntax import quoting
+from cachedb.query.syntax.parser import parse
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -109,6 +111,39 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
     return tuple(key for (key,) in _selected(catalog, checked, plan_cache.compile_ids))
 
 
+class CatalogNames:
+    """Lookup of references and digest prefixes in a catalog; costs a query each."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def matches(self, selector: str) -> bool:
+        """Return whether a reference or a digest prefix selects anything."""
+        return any(
+            self._rows(f"{noun} {_present(selector)} limit 1") for noun in ("refs", "blobs")
+        )
+
+    def are_matched(self, query: str) -> bool:
+        """Return whether every name in a valid query selects something."""
+        return are_names_matched(self._catalog, parse(query))
+
+    def created(self, reference: str) -> datetime | None:
+        """Return the creation time of the image, the latest if there are several."""
+        rows = self._rows(f"refs {_present(reference)} show created sort -created limit 1")
+        return next((row[0] for row in rows if isinstance(row[0], datetime)), None)
+
+    def _rows(self, query: str) -> tuple[tuple[object, ...], ...]:
+        try:
+            return run_query(self._catalog, parse(query)).rows
+        except QueryError:
+            return ()
+
+
+def _present(selector: str) -> str:
+    """Write a reference that may match nothing, which is then no error."""
+    return f"present({quoting.selector(selector)})"
+
+
 def split_entries(connection: Connection) -> list[SplitEntry]:
     """Return the entries of every image that is one manifest a platform, without an index.
 
@@ -184,10 +219,9 @@ def _checked(catalog: Catalog, query: Query, now: datetime | None) -> CheckedQue
 
 
 def _with_suggestion(error: QueryError, catalog: Catalog, query: Query) -> QueryError:
-    from cachedb.operations.read import known_names  # noqa: PLC0415  (only for errors)
     from cachedb.query.tools.rewrite.suggest import with_suggestion  # noqa: PLC0415  (only for errors)
 
-    return with_suggestion(error, query.noun, names=known_names.CatalogNames(catalog))
+    return with_suggestion(error, query.noun, names=CatalogNames(catalog))
 
 
 def _selected(

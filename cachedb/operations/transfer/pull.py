@@ -11,10 +11,11 @@ from cachedb.catalog.statements import refs
 from cachedb.catalog.user_state import repositories
 from cachedb.errors import CacheError, InvalidInput, NotFound, StorageFailed
 from cachedb.feedback.progress import UNWATCHED, warn_of_algorithms
+from cachedb.limits import SBOM_BYTES
 from cachedb.oci import Descriptor, MediaType
 from cachedb.oci.names.entry_name import is_attached_kind
 from cachedb.operations.read import resolve
-from cachedb.operations.sync import history
+from cachedb.operations.sync import history, reconcile
 from cachedb.operations.transfer.download import Downloads
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
 from cachedb.operations.transfer.pull_graph import PullChoice, PullContext, PullGraph
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.oci import Digest, Platform, Reference
     from cachedb.operations.read.resolve import Root
+    from cachedb.operations.transfer.forecast_layout import ForecastLayout
     from cachedb.registry.client import Client
     from cachedb.registry.referrers import TaggedReferrer
 
@@ -190,15 +192,7 @@ def _read_documents(image: _Image) -> None:
 def _bring_blobs(context: PullContext, images: Sequence[_Image]) -> set[Digest]:
     """Download the blobs that the images require, large ones first; return those that arrived."""
     downloads = context.downloads
-    # By size as well: a wrong size in one image must not affect another one.
-    wanted: list[Descriptor] = []
-    askers: dict[tuple[Digest, int], list[PullGraph]] = defaultdict(list)
-    for image in images:
-        for descriptor in image.graph.blobs.values() if image.graph.error is None else ():
-            key = (descriptor.digest, descriptor.size)
-            if key not in askers:
-                wanted.append(descriptor)
-            askers[key].append(image.graph)
+    wanted, askers = _wanted(images)
     missing = downloads.missing(wanted)
     size = sum(descriptor.size for descriptor in missing)
     _check_space(context.layout, size)
@@ -209,6 +203,77 @@ def _bring_blobs(context: PullContext, images: Sequence[_Image]) -> set[Digest]:
         missing,
     )
     return {descriptor.digest for descriptor in missing}
+
+
+def _wanted(
+    images: Sequence[_Image],
+) -> tuple[list[Descriptor], dict[tuple[Digest, int], list[PullGraph]]]:
+    """Return the blobs that the images require, each once, and who asks for each of them."""
+    # By size as well: a wrong size in one image must not affect another one.
+    wanted: list[Descriptor] = []
+    askers: dict[tuple[Digest, int], list[PullGraph]] = defaultdict(list)
+    for image in images:
+        for descriptor in image.graph.blobs.values() if image.graph.error is None else ():
+            key = (descriptor.digest, descriptor.size)
+            if key not in askers:
+                wanted.append(descriptor)
+            askers[key].append(image.graph)
+    return wanted, askers
+
+
+def forecast(
+    layout: ForecastLayout,
+    catalog: Catalog,
+    references: Sequence[Reference],
+    connect: Callable[[str], Client],
+    options: PullOptions,
+) -> PullReport:
+    """Name images in a forecast of a layout as `pull` would, and expect their layers.
+
+    `catalog` is a copy. Documents, configs and other blobs that are read when they arrive are
+    downloaded into the scratch layout; of layers only the sizes are known.
+
+    Raises:
+        StorageFailed: The pull would need more space than is free.
+    """
+    with (
+        layout.staging() as stage,
+        leasing(layout, catalog) as lease,
+        workers(options.jobs) as pool,
+        workers(options.jobs) as drivers,
+    ):
+        context = PullContext(
+            layout=layout,
+            catalog=catalog,
+            stage=stage,
+            lease=lease,
+            pool=pool,
+            downloads=Downloads(layout, catalog, stage, UNWATCHED),
+            progress=UNWATCHED,
+        )
+        images, failures = _open(context, references, connect, options)
+        run_all(drivers, _read_documents, images)
+        wanted, askers = _wanted(images)
+        missing = [each for each in wanted if not layout.blobs.has(each.digest, each.size)]
+        _check_space(layout, sum(each.size for each in missing))
+        small = [each for each in missing if _is_read_on_arrival(each)]
+        run_all(
+            pool, lambda one: _bring(context.downloads, one, askers[one.digest, one.size]), small
+        )
+        expected = {each.digest: each.size for each in missing if each not in small}
+        for digest, size in expected.items():
+            layout.expect(digest, size)
+        _refuse_unknown_documents(images)
+        pulled = _publish(context, images, {each.digest for each in small})
+    with catalog.writing() as connection:
+        reconcile.absorb(layout, connection, list(expected))
+    failures += [(each.reference, each.graph.error) for each in images if each.graph.error]
+    return PullReport(pulled=pulled, failures=tuple(failures))
+
+
+def _is_read_on_arrival(descriptor: Descriptor) -> bool:
+    """Return whether the content of a blob is in the catalog: configs and SBOMs, but no layers."""
+    return not descriptor.media_type.is_layer and descriptor.size <= SBOM_BYTES.value
 
 
 def find_present(
