@@ -21,7 +21,8 @@ WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 _DOTS = frozenset({".", ".."})
 _NO_NAMES = frozenset({"", ".", ".."})
-_LONGEST_PATH = 4096
+_NOT_PLAIN = frozenset({"", ".", "/"})
+LONGEST_PATH = 4096
 _DEEPEST = 2048
 _MOST_LINKS = 255
 
@@ -302,11 +303,11 @@ def split_path(path: str, layer: int | str) -> list[str]:
         of the layer that the error names.
     """
     _check_length(path, layer)
-    given = path.removeprefix("./").removesuffix("/").split("/")
-    if _NO_NAMES.isdisjoint(given):
-        return given
+    given = path.removeprefix("./").removesuffix("/")
+    if given[:1] not in _NOT_PLAIN and "/." not in given and "//" not in given:
+        return given.split("/")
     parts: list[str] = []
-    for part in given:
+    for part in given.split("/"):
         if part == "..":
             del parts[-1:]
         elif part not in {"", "."}:
@@ -315,7 +316,7 @@ def split_path(path: str, layer: int | str) -> list[str]:
 
 
 def _check_length(path: str, layer: int | str) -> None:
-    if len(path) > _LONGEST_PATH or "\0" in path:
+    if len(path) > LONGEST_PATH or "\0" in path:
         raise _broken(layer, f"{path[:60]!r}… is not a path")
 
 

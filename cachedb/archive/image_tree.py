@@ -110,6 +110,11 @@ def own_path(member: Member) -> str:
     return "/" + "/".join(split_path(member.path, 0))
 
 
+def is_own_path(member: Member, path: str) -> bool:
+    """Return whether an entry has a clean absolute path in its layer, as `own_path` tells it."""
+    return path[1:] == member.path.removesuffix("/") or path == own_path(member)
+
+
 class ImageTree:
     """The file tree that layers show together, the lowest first (image-spec, layer.md).
 
@@ -123,6 +128,7 @@ class ImageTree:
     def __init__(self, layers: Sequence[Sequence[LayerFile]]) -> None:
         self._layers = layers
         self._tree = Tree()
+        self._shown: list[ShownEntry] = []
         for number, layer in enumerate(layers):
             for index, file in enumerate(layer):
                 self._tree.apply(file.member, number, index)
@@ -174,11 +180,19 @@ class ImageTree:
                         state = self._state(member, number)
                         yield HiddenFile(f"/{path}", number, member.size, state)
 
-    def shown(self) -> Iterator[ShownEntry]:
-        """Yield every path that a container sees with its entry, parents first, names in order."""
-        for path, node in self._tree.walk():
-            layer = None if node.origin is None else node.layer
-            yield ShownEntry(f"/{path}", layer, node.index, node.origin)
+    def shown(self) -> Sequence[ShownEntry]:
+        """Return each path that a container sees with its entry, parents first, names in order."""
+        if not self._shown:
+            self._shown = [
+                ShownEntry(
+                    f"/{path}",
+                    None if node.origin is None else node.layer,
+                    node.index,
+                    node.origin,
+                )
+                for path, node in self._tree.walk()
+            ]
+        return self._shown
 
     def file(self, entry: ShownEntry) -> ImageFile:
         """Return the file of a visible path."""
@@ -190,16 +204,23 @@ class ImageTree:
         Whiteouts are omitted. Content that a hard link shows at another path is not hidden, but
         the entry of the removed path is unseen.
         """
-        paths = {(entry.layer, entry.place): entry.path for entry in self.shown()}
+        shown = [
+            (entry.layer, entry.place, entry.path)
+            for entry in self.shown()
+            if entry.layer is not None
+        ]
+        for number, index, path in shown:
+            if not is_own_path(self._layers[number][index].member, path):
+                yield number, index, HiddenState.MOVED
+        if len(shown) == sum(map(len, self._layers)):
+            return
+        seen = {(number, index) for number, index, _ in shown}
         for number, layer in enumerate(self._layers):
             for index, (member, _) in enumerate(layer):
-                if member.path.rstrip("/").rpartition("/")[2].startswith(WHITEOUT):
+                if (number, index) in seen:
                     continue
-                shown_at = paths.get((number, index))
-                if shown_at is None:
+                if not member.path.rstrip("/").rpartition("/")[2].startswith(WHITEOUT):
                     yield number, index, self._state(member, number)
-                elif shown_at != own_path(member):
-                    yield number, index, HiddenState.MOVED
 
     def member(self, layer: int, index: int) -> LayerFile:
         """Return an entry by its place."""

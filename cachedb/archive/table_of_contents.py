@@ -39,8 +39,8 @@ _SUBFIELD: Final = b"SG\x16\x00"
 _NAME: Final = "stargz.index.json"
 _VERSION: Final = 1
 _DIGEST: Final = "sha256:"
-_HEX: Final = frozenset("0123456789abcdef")
-_HEX_DIGITS: Final = 64
+_DIGEST_BYTES: Final = 32
+_PERMISSIONS: Final = 0o7777
 _EMPTY: Final = sha256(b"").digest()
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 _NANOSECONDS: Final = 1_000_000_000
@@ -206,17 +206,20 @@ class _Table:
             raise self._wrong("type", entry["type"])
         is_file = kind is MemberKind.FILE
         size = self._number(entry, "size") if is_file else 0
-        member = Member(
-            path=self._text(entry, "name"),
-            kind=kind,
-            mode=self._number(entry, "mode") & 0o7777,
-            uid=self._number(entry, "uid"),
-            gid=self._number(entry, "gid"),
-            size=size,
-            modified_ns=self._time(entry),
-            target=self._text(entry, "linkName"),
-            device=(self._number(entry, "devMajor"), self._number(entry, "devMinor")),
-            xattrs=self._xattrs(entry),
+        member = Member(  # by position, which is several times as fast
+            self._text(entry, "name"),
+            kind,
+            self._number(entry, "mode") & _PERMISSIONS,
+            self._number(entry, "uid") if "uid" in entry else 0,
+            self._number(entry, "gid") if "gid" in entry else 0,
+            "",
+            "",
+            size,
+            self._time(entry) if "modtime" in entry else 0,
+            self._text(entry, "linkName") if "linkName" in entry else "",
+            self._device(entry) if "devMajor" in entry or "devMinor" in entry else (0, 0),
+            self._xattrs(entry) if "xattrs" in entry else {},
+            False,
         )
         return LayerFile(member, self._sha256(entry, size) if is_file else None)
 
@@ -233,6 +236,9 @@ class _Table:
             raise self._wrong(key, value)
         return value
 
+    def _device(self, entry: dict[str, Any]) -> tuple[int, int]:
+        return self._number(entry, "devMajor"), self._number(entry, "devMinor")
+
     def _time(self, entry: dict[str, Any]) -> int:
         value = entry.get("modtime", "")
         if not value:
@@ -248,10 +254,14 @@ class _Table:
         digest = self._text(entry, "digest")
         if not digest and not size:
             return _EMPTY
-        encoded = digest.removeprefix(_DIGEST)
-        if not digest.startswith(_DIGEST) or len(encoded) != _HEX_DIGITS or set(encoded) - _HEX:
+        try:
+            found = bytes.fromhex(digest.removeprefix(_DIGEST))
+        except ValueError:
+            found = b""
+        # `fromhex` also accepts spaces and capital letters.
+        if not found or digest != _DIGEST + found.hex() or len(found) != _DIGEST_BYTES:
             raise self._wrong("digest", digest)
-        return bytes.fromhex(encoded)
+        return found
 
     def _xattrs(self, entry: dict[str, Any]) -> dict[str, bytes]:
         found = entry.get("xattrs")

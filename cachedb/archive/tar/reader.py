@@ -324,6 +324,7 @@ def _member(
         text(found.get("linkpath") or longer.get(b"K") or header.target),
         header.device,
         xattrs,
+        False,
     )
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cachedb.archive.file_tree import OPAQUE, WHITEOUT, split_path
+from cachedb.archive.file_tree import LONGEST_PATH, OPAQUE, WHITEOUT, split_path
 from cachedb.archive.tar.reader import MemberKind
 from cachedb.catalog.files.file_codes import NAME_BITS, NAMES_OF_ROW, FileKind
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import file_entries as statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cachedb.archive.tar.reader import Member
     from cachedb.catalog.executor import Connection
     from cachedb.oci import Digest
 
+_NO_NAMES: Final = frozenset({"", ".", ".."})
 _KINDS: Final = {
     MemberKind.FILE: FileKind.FILE,
     MemberKind.HARD_LINK: FileKind.HARD_LINK,
@@ -60,7 +61,29 @@ def place_of(member: Member, layer: int | Digest) -> Place:
         parts, kind = [*parts[:-1], name.removeprefix(WHITEOUT)], FileKind.WHITEOUT
     if not parts:
         return Place("", "", kind)
-    return Place("".join(f"/{part}" for part in parts[:-1]), parts[-1], kind)
+    name = parts.pop()
+    return Place("/" + "/".join(parts) if parts else "", name, kind)
+
+
+def places_of(members: Iterable[Member], layer: Digest) -> Iterator[Place]:
+    """Yield the places of members; costs a third of `place_of` each, as directories repeat.
+
+    Raises:
+        InvalidArchive: A path is too long or holds a NUL.
+    """
+    directories: dict[str, str] = {}
+    for member in members:
+        path = member.path
+        before, _, name = path.removesuffix("/").rpartition("/")
+        directory = directories.get(before)
+        is_plain = name not in _NO_NAMES and not name.startswith(WHITEOUT)
+        if directory is not None and is_plain and len(path) <= LONGEST_PATH and "\0" not in path:
+            yield Place(directory, name, _KINDS[member.kind])
+            continue
+        place = place_of(member, layer)
+        if is_plain:
+            directories[before] = place.directory
+        yield place
 
 
 class PathIds:
@@ -69,28 +92,31 @@ class PathIds:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def of(self, places: Sequence[Place]) -> dict[Place, int]:
-        """Return the id of each path; paths and directories that are new are inserted."""
+    def of(self, places: Sequence[Place]) -> list[int]:
+        """Return the ids of the paths of places; new paths and directories are inserted."""
         # In the order of the layer: rows of an index that arrive in its order fill its pages.
-        wanted = dict.fromkeys((place.directory, place.name) for place in places)
+        wanted = dict.fromkeys([(directory, name) for directory, name, _ in places])
         texts = {directory: as_utf8(directory) for directory, _ in wanted}
         rows = _DirectoryRows(self._connection, texts.values())
-        found: dict[tuple[str, str], int] = {}
         made: list[tuple[int, str]] = []
         raw_made: list[tuple[int, bytes]] = []
-        for directory, name in wanted:
-            text, raw = as_utf8(name), bytes_if_not_utf8(f"{directory}/{name}")
-            known = rows.known.get((texts[directory], text, raw))
+        ids: dict[tuple[str, str], int] = {}
+        for each in wanted:
+            directory, name = each
+            text, raw = name, None
+            if not (name.isascii() and directory.isascii()):
+                text, raw = as_utf8(name), bytes_if_not_utf8(f"{directory}/{name}")
+            known = rows.known.get((texts[directory], text, raw)) if rows.known else None
             if known is None:
                 known = rows.take(texts[directory])
                 made.append((known, text))
                 if raw is not None:
                     raw_made.append((known, raw))
-            found[directory, name] = known
+            ids[each] = known
         rows.write()
         self._connection.insert(statements.ADD_PATHS, sorted(made))  # in order they fill pages
         self._connection.insert(statements.ADD_RAW_PATHS, raw_made)
-        return {place: found[place.directory, place.name] for place in places}
+        return [ids[directory, name] for directory, name, _ in places]
 
 
 class _DirectoryRows:

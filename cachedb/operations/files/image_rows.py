@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cachedb.archive.image_tree import HiddenState, LayerFile, own_path
+from cachedb.archive.image_tree import HiddenState, LayerFile, is_own_path
 from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.catalog.files.file_codes import ENTRY_BITS, HiddenBy
 from cachedb.catalog.statement import many
@@ -45,7 +45,7 @@ class _ImageWriter:
 
     def write(self, image: Digest) -> None:
         image_id = self._connection.insert_one(statements.ADD_IMAGE, image)
-        shown = list(self._tree.shown())
+        shown = self._tree.shown()
         placed = self._place([entry for entry in shown if self._is_elsewhere(entry)])
         self._connection.insert(
             statements.ADD_PLACEMENTS, ((image_id, key) for key in sorted(placed.values()))
@@ -54,17 +54,14 @@ class _ImageWriter:
             statements.ADD_LINKED,
             sorted({(image_id, *pair) for pair in self._hard_links(shown, placed)}),
         )
-        seen = {self._id(entry.layer, entry.place) for entry in shown if entry.path not in placed}
-        hidden: dict[int | None, HiddenState] = {}
-        for layer, index, state in self._tree.unseen():
-            hidden[self._id(layer, index)] = state
+        hidden = {self._id(layer, index): state for layer, index, state in self._tree.unseen()}
+        if len(set(self._layer_ids)) < len(self._layer_ids):
+            for entry in shown:
+                if entry.path not in placed:
+                    hidden.pop(self._id(entry.layer, entry.place), None)
         self._connection.insert(
             statements.ADD_HIDDEN,
-            (
-                (image_id, key, int(_HIDDEN_BY[state]))
-                for key, state in hidden.items()
-                if key not in seen
-            ),
+            ((image_id, key, int(_HIDDEN_BY[state])) for key, state in hidden.items()),
         )
 
     def _id(self, layer: int | None, index: int) -> int | None:
@@ -73,23 +70,26 @@ class _ImageWriter:
     def _is_elsewhere(self, entry: ShownEntry) -> bool:
         if entry.layer is None:
             return True
-        return own_path(self._tree.member(entry.layer, entry.place).member) != entry.path
+        return not is_own_path(self._tree.member(entry.layer, entry.place).member, entry.path)
 
     def _place(self, entries: Sequence[ShownEntry]) -> dict[str, int]:
         """Return the ids of placed entries by path; those that no other image has are made."""
         files = {entry.path: self._file_at(entry) for entry in entries}
         stored = {entry.path: self._id(entry.layer, entry.place) for entry in entries}
+        if not files:
+            return {}
         places = {path: place_of(file.member, 0) for path, file in files.items()}
-        paths = PathIds(self._connection).of(list(places.values()))
+        ids = PathIds(self._connection).of(list(places.values()))
+        paths = dict(zip(places, ids, strict=True))
         known = {
             (row.path_id, row.stored_id): row.id
-            for row in self._connection.each(statements.PLACED, ids=many(paths.values()))
+            for row in self._connection.each(statements.PLACED, ids=many(ids))
         }
         last = self._connection.value(statements.LAST_PLACED) or 0
         found: dict[str, int] = {}
         made = []
         for path, place in places.items():
-            key = known.get((paths[place], stored[path]))
+            key = known.get((paths[path], stored[path]))
             if key is None:
                 last -= 1
                 key = last
@@ -118,7 +118,7 @@ class _ImageWriter:
         for entry in shown:
             if entry.origin is None or entry.layer is None:
                 continue
-            if (entry.origin.layer, entry.origin.index) == (entry.layer, entry.place):
+            if entry.origin.index == entry.place and entry.origin.layer == entry.layer:
                 continue
             own = placed.get(entry.path, self._id(entry.layer, entry.place))
             origin = self._id(entry.origin.layer, entry.origin.index)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     Reading = tuple[Descriptor, list[LayerFile] | CacheError]
 
+_MOST_KEPT = 200_000
+
 
 class UnreadableLayer(NamedTuple):
     """A layer that could not be indexed, with the reason; `hint` is a word that can be typed."""
@@ -76,6 +78,7 @@ def index_files(
         known = {row.digest for row in connection.each(statements.LAYERS)}
     wanted = [layer for digest, layer in layers.items() if digest not in known]
     missing = []
+    recent = _RecentLayers()
     with progress.task("index files", sum(layer.size for layer in wanted)) as task:
         for layer, found in _read_each(layout, wanted, task):
             # The blob may arrive, and the limit be raised: nothing is recorded.
@@ -85,10 +88,12 @@ def index_files(
             with catalog.writing_files() as connection:
                 if connection.first(statements.LAYER, digest=layer.digest) is None:
                     file_rows.write_found(connection, layer.digest, found)
+            if not isinstance(found, CacheError):
+                recent.keep(layer.digest, found)
             how = "unreadable" if isinstance(found, CacheError) else "indexed"
             progress.finish(layer.digest, layer.size, f"{how} for {names[layer.digest]}")
     with progress.task("find visible files", len(images), "images") as task:
-        treeless = _find_visible(catalog, images, task)
+        treeless = _find_visible(catalog, images, recent, task)
     report = _report(catalog, images, layers, read=len(wanted) - len(missing))
     return report.replace(unreadable=(*report.unreadable, *missing), unread=(*unread, *treeless))
 
@@ -137,8 +142,30 @@ def _read_table(source: BinaryIO, layer: Descriptor) -> list[LayerFile] | None:
         return None  # the layer itself is read; `validate --deep` reports the table
 
 
+class _RecentLayers:
+    """Entries of layers that were read or written last, at most 200 000 in all."""
+
+    def __init__(self) -> None:
+        self._files: dict[Digest, list[LayerFile]] = {}
+
+    def keep(self, layer: Digest, files: list[LayerFile]) -> None:
+        """Keep the entries of a layer; drop those that were kept first."""
+        self._files[layer] = files
+        kept = sum(map(len, self._files.values()))
+        while kept > _MOST_KEPT:
+            kept -= len(self._files.pop(next(iter(self._files))))
+
+    def entries(self, connection: Connection, layer: Digest, key: int) -> list[LayerFile]:
+        """Return the entries of an indexed layer, which has the id `key`."""
+        found = self._files.get(layer)
+        if found is None:
+            found = file_rows.read_layer(connection, key)
+            self.keep(layer, found)
+        return found
+
+
 def _find_visible(
-    catalog: Catalog, images: Sequence[ImageLayers], task: Task
+    catalog: Catalog, images: Sequence[ImageLayers], recent: _RecentLayers, task: Task
 ) -> list[UnreadImage]:
     """Write the hidden entries of each new image, if all of its layers are indexed.
 
@@ -153,7 +180,10 @@ def _find_visible(
             ids = _ids(connection, image)
             if ids is None:
                 continue
-            layers = [file_rows.read_layer(connection, key) for key in ids]
+            layers = [
+                recent.entries(connection, layer.digest, key)
+                for layer, key in zip(image.layers, ids, strict=True)
+            ]
             try:
                 tree = ImageTree(layers)
             except CacheError as error:
