@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import signal
+import sys
 from _thread import LockType, allocate_lock
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-HAS_OFD_LOCKS: Final = hasattr(fcntl, "F_OFD_SETLK")
-"""Whether the kernel has locks that belong to an open file description."""
-HAS_LEASES: Final = hasattr(fcntl, "F_SETLEASE")
+# Python on macOS has names of both, too: for a request of another layout, and for leases without
+# F_SETSIG.
+HAS_OFD_LOCKS: Final = sys.platform == "linux" and hasattr(fcntl, "F_OFD_SETLK")
+"""Whether the kernel has locks that belong to an open file description, as Linux has them."""
+HAS_LEASES: Final = sys.platform == "linux" and hasattr(fcntl, "F_SETLEASE")
 """Whether the kernel can report that another process has a file open."""
 
 # struct flock of Linux: type, whence, start, length (0: the whole file), pid, padding.

@@ -6,15 +6,13 @@ be read: what is left is POSIX and what Python has on macOS.
 """
 
 import fcntl
+import importlib
 import os
 import runpy
 import sys
 from typing import Any
 
 LACKING = (
-    *((fcntl, name) for name in dir(fcntl) if name.startswith("F_OFD_")),
-    (fcntl, "F_SETLEASE"),
-    (fcntl, "F_GETLEASE"),
     (fcntl, "F_SETSIG"),
     (fcntl, "F_GETSIG"),
     (fcntl, "F_NOTIFY"),
@@ -34,6 +32,13 @@ LACKING = (
     (os, "pidfd_open"),
     (os, "getrandom"),
 )
+OF_MACOS = {
+    "F_FULLFSYNC": 51,
+    "F_OFD_SETLK": 90,
+    "F_OFD_SETLKW": 91,
+    "F_OFD_GETLK": 92,
+}
+"""Constants that macOS has: the first is only its own, the others mean another request there."""
 
 
 def _refuse_proc(event: str, arguments: tuple[Any, ...]) -> None:
@@ -46,8 +51,12 @@ def main() -> None:
     for module, name in LACKING:
         if hasattr(module, name):
             delattr(module, name)
-    # fsync of macOS stops at the cache of the disk, and this call of fcntl does not.
-    fcntl.F_FULLFSYNC = 51
+    for name, value in OF_MACOS.items():
+        setattr(fcntl, name, value)
+    # The platform of this module alone: the standard library would look for modules of macOS.
+    real, sys.platform = sys.platform, "darwin"
+    importlib.import_module("cachedb.system_calls")
+    sys.platform = real
     sys.addaudithook(_refuse_proc)
     program, sys.argv = sys.argv[1], sys.argv[1:]
     if program == "-":
