@@ -134,6 +134,44 @@ def test_the_uppermost_layer_wins(tmp_path: Path) -> None:
         assert content(cache, "/etc/same") == b"one\n"
 
 
+def layers_read(cache: Cache, path: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    opened: list[str] = []
+    open_blob = BlobStore.open
+
+    def counting(store: BlobStore, digest: Digest) -> io.BufferedReader:
+        opened.append(digest)
+        return open_blob(store, digest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BlobStore, "open", counting)
+        content(cache, path)
+    return opened
+
+
+def test_only_the_layer_of_a_file_is_read_if_it_describes_the_directories(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, upper = layer(*BASE), layer(build.directory("etc"), build.file("etc/new"))
+    with cache_of(tmp_path, one=images.image(base, upper)) as cache:
+        assert layers_read(cache, "/etc/new", monkeypatch) == [upper.digest]
+
+
+def test_layers_are_read_once_down_to_the_one_that_describes_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    middle, upper = layer(build.directory("etc", mode=0o700)), layer(build.file("etc/new"))
+    with cache_of(tmp_path, one=images.image(layer(*BASE), middle, upper)) as cache:
+        assert layers_read(cache, "/etc/new", monkeypatch) == [upper.digest, middle.digest]
+
+
+def test_a_file_in_a_directory_that_a_lower_layer_replaces_by_a_symlink_is_found(
+    tmp_path: Path,
+) -> None:
+    upper = layer(build.file("lib/new", b"1"))
+    with cache_of(tmp_path, one=images.image(layer(*BASE), upper)) as cache:
+        assert content(cache, "/lib/new") == content(cache, "/usr/lib/new") == b"1"
+
+
 def test_a_file_that_is_deleted_through_a_symlink_is_absent(tmp_path: Path) -> None:
     upper = layer(build.file("lib/.wh.os-release"))
     with cache_of(tmp_path, one=images.image(layer(*BASE), upper)) as cache:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from cachedb.archive.compression import Decompressed
 from cachedb.archive.file_tree import OPAQUE, WHITEOUT, split_path
@@ -15,14 +15,16 @@ from cachedb.operations.files.image_layers import open_layer
 from cachedb.operations.files.list_files import no_such_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-    from cachedb.archive.tar.reader import MemberEntry
+    from cachedb.archive.tar.reader import Member, MemberEntry
     from cachedb.layout import Layout
     from cachedb.oci import Descriptor
     from cachedb.operations.files.image_layers import ImageLayers, LayerListings
 
 _IN_MEMORY = 16 << 20
+_DOTS: Final = frozenset({".", ".."})
+_LINKS: Final = frozenset({MemberKind.SYMLINK, MemberKind.HARD_LINK})
 
 
 class FileContent(NamedTuple):
@@ -39,8 +41,8 @@ def read_file(
 
     The layer that holds it is read to its end first, which checks its digest; meanwhile the
     content is in memory, or in a temporary file if it is larger than 16 MiB. Reads the layers from
-    the top down to the file if entries of directories prove that no symlink is on the path, else
-    every layer, and that of the file twice.
+    the top down to the file, and those below it until each directory on the path is described. If
+    a symlink may be on the path, reads every layer, and that of the file twice.
 
     Raises:
         NotFound: The image has no file at that path.
@@ -61,29 +63,53 @@ def _by_tree(
         raise InvalidInput(f"{path!r} in {image.name!r} is a {found.member.kind}, not a file")
     layer = image.layers[found.origin.layer]
     spooling = _Spool()
-    for index, entry in enumerate(_entries(layout, layer, spooling)):
-        if index == found.origin.index:
-            spooling.keep(entry)
+    with _discarding_on_errors(spooling):
+        for index, entry in enumerate(_entries(layout, layer)):
+            if index == found.origin.index:
+                spooling.keep(entry)
     return spooling.content()
 
 
 def _from_the_top(layout: Layout, image: ImageLayers, path: str) -> FileContent | None:
     """Read a file without a tree of all layers; None if the path cannot be resolved so."""
     parts = tuple(split_path(path, len(image.layers)))
-    for layer in reversed(image.layers):
+    layers = reversed(image.layers)
+    for layer in layers:
         watch = _PathWatch(parts)
         spooling = _Spool()
-        for entry in _entries(layout, layer, spooling):
-            if watch.is_wanted(entry):
-                spooling.keep(entry)
-            elif watch.is_unclear:
-                break
-        if watch.is_unclear:
+        with _discarding_on_errors(spooling):
+            for entry in _entries(layout, layer):
+                if watch.is_wanted(entry):
+                    spooling.keep(entry)
+                elif watch.is_unclear:
+                    break
+            is_found = spooling.is_filled and not watch.is_unclear
+            if is_found and _are_directories(layout, layers, watch.undescribed):
+                return spooling.content()
+        if watch.is_unclear or spooling.is_filled:
             spooling.close()
             return None
-        if spooling.is_filled:
-            return spooling.content()
     return None
+
+
+def _are_directories(
+    layout: Layout, layers: Iterator[Descriptor], paths: Collection[tuple[str, ...]]
+) -> bool:
+    """Return whether layers below that of a file make no symlink of a directory on its path.
+
+    Reads them from the top down until each directory is described; one that no layer describes is
+    a directory as well.
+    """
+    for layer in layers:
+        if not paths:
+            break
+        watch = _DirectoryWatch(paths)
+        for entry in _entries(layout, layer):
+            watch.look_at(entry)
+        if watch.is_unclear:
+            return False
+        paths = watch.undescribed
+    return True
 
 
 class _PathWatch:
@@ -91,15 +117,16 @@ class _PathWatch:
 
     An entry can change the target of the path only by its own name, by making a directory of the
     file, or by hiding a whole directory. The state is clear as long as each entry with a name of
-    the path has that path, and the layer of the file describes the directories above it, so that
-    none of them is a symlink.
+    the path has that path. `undescribed` are the directories on the path that the layer of the
+    file does not describe before it: a lower layer could have a symlink there.
     """
 
     def __init__(self, parts: tuple[str, ...]) -> None:
         self._parts = parts
         self._names = frozenset(parts)
         self._as_directory = f"/{parts[-1]}/" if parts else ""
-        self._described = 0
+        self._is_found = False
+        self.undescribed = {parts[:depth] for depth in range(1, len(parts))}
         self.is_unclear = not parts
 
     def is_wanted(self, entry: MemberEntry) -> bool:
@@ -112,20 +139,47 @@ class _PathWatch:
             self.is_unclear |= name == OPAQUE or name.removeprefix(WHITEOUT) in self._names
             return False
         if name not in self._names:
-            self.is_unclear |= name == ".." or (name == "." and bool(member.path.strip("./")))
+            self.is_unclear |= self._may_redirect(member)
             return False
         at = tuple(split_path(member.path, 0))
-        depth = len(at)
         if at == self._parts:
-            is_file = member.kind is MemberKind.FILE
-            self.is_unclear |= not is_file or self._described < depth - 1
-            return is_file and not self.is_unclear
-        is_above = at == self._parts[:depth] and member.kind is MemberKind.DIRECTORY
-        if is_above and depth == self._described + 1:
-            self._described = depth
-        elif not is_above:
-            self.is_unclear = True
+            self.is_unclear |= member.kind is not MemberKind.FILE
+            self._is_found = not self.is_unclear
+            return self._is_found
+        is_above = at == self._parts[: len(at)] and member.kind is MemberKind.DIRECTORY
+        # Behind the file, a directory could replace the symlink through which it was written.
+        self.is_unclear |= not is_above or (self._is_found and at in self.undescribed)
+        self.undescribed.discard(at)
         return False
+
+    def _may_redirect(self, member: Member) -> bool:
+        name = member.path.rstrip("/").rpartition("/")[2]
+        return name == ".." or (name == "." and bool(member.path.strip("./")))
+
+
+class _DirectoryWatch:
+    """State of directories by the entries of one layer, which a higher layer writes into.
+
+    Whatever is no symlink there becomes a directory when the higher layer writes below it.
+    """
+
+    def __init__(self, paths: Collection[tuple[str, ...]]) -> None:
+        self._names = frozenset(path[-1] for path in paths)
+        self.undescribed = set(paths)
+        self.is_unclear = False
+
+    def look_at(self, entry: MemberEntry) -> None:
+        """Note an entry that describes a directory, or that may be a symlink in its place."""
+        member = entry.member
+        name = member.path.rstrip("/").rpartition("/")[2]
+        if name not in self._names and name not in _DOTS:
+            return
+        at = tuple(split_path(member.path, 0))
+        if member.kind not in _LINKS:
+            self.undescribed.discard(at)
+        elif at and at[-1] in self._names:
+            # A link in the root is on the path only as its first directory.
+            self.is_unclear |= len(at) > 1 or at in self.undescribed
 
 
 class _Spool:
@@ -157,12 +211,17 @@ class _Spool:
             self._file = None
 
 
-def _entries(layout: Layout, layer: Descriptor, spooling: _Spool) -> Iterator[MemberEntry]:
-    """Yield the entries of a layer to its end; discard the copy if that fails."""
+@contextmanager
+def _discarding_on_errors(spooling: _Spool) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        spooling.close()
+        raise
+
+
+def _entries(layout: Layout, layer: Descriptor) -> Iterator[MemberEntry]:
+    """Yield the entries of a layer to its end, where its digest is checked."""
     name = f"layer {layer.digest}"
     with closing(open_layer(layout, layer)) as source:
-        try:
-            yield from reader.read_layer(Decompressed(source, name=name), name=name)
-        except BaseException:
-            spooling.close()
-            raise
+        yield from reader.read_layer(Decompressed(source, name=name), name=name)
