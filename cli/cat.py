@@ -10,7 +10,12 @@ import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.completion import names as complete
-from cachedb.cli.options.image_paths import SinglePlatformOption, parse_image_path
+from cachedb.cli.options.image_paths import (
+    SingleArchOption,
+    SinglePlatformOption,
+    parse_image_path,
+    single_platform,
+)
 from cachedb.errors import InvalidInput
 
 _CHUNK = 1 << 20
@@ -28,20 +33,19 @@ def command(
     ],
     cache: CacheOption = None,
     platform: SinglePlatformOption = None,
+    arch: SingleArchOption = None,
 ) -> None:
     """Print one file of an image, after the digest of its layer was checked.
 
     Symlinks are followed inside the image. Nothing is printed if the layer is damaged. The content
     is printed unchanged, in no other format.
     """
-    from cachedb.oci import Platform
-
     _refuse_format(ctx)
     name, path = parse_image_path(image)
     if path is None:
         hint = f"cachedb cat {shlex.quote(f'{image}:/etc/os-release')}"
         raise InvalidInput(f"{image!r} has no path of a file", hint=hint)
-    wanted = () if platform is None else (Platform.parse(platform),)
+    wanted = single_platform(platform, arch)
     with open_cache(cache) as opened:
         content = opened.read_file(name, path, wanted)
     with content.stream as stream:

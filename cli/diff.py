@@ -10,7 +10,11 @@ import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.completion import names as complete
-from cachedb.cli.options.image_paths import SinglePlatformOption
+from cachedb.cli.options.image_paths import (
+    SingleArchOption,
+    SinglePlatformOption,
+    single_platform,
+)
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Format
 
@@ -33,6 +37,7 @@ def command(
     ],
     cache: CacheOption = None,
     platform: SinglePlatformOption = None,
+    arch: SingleArchOption = None,
     form: Annotated[
         _Format, typer.Option("--format", help="Table, JSON, or a diff of the text files.")
     ] = _Format.TABLE,
@@ -50,9 +55,8 @@ def command(
     """
     from cachedb.cli.render import differences
     from cachedb.errors import ValidationFailed
-    from cachedb.oci import Platform
 
-    wanted = () if platform is None else (Platform.parse(platform),)
+    wanted = single_platform(platform, arch)
     with open_cache(cache) as opened:
         found = opened.compare(before, after, wanted)
         if quiet:

@@ -11,7 +11,12 @@ import typer
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, NullOption
 from cachedb.cli.options.completion import names as complete
-from cachedb.cli.options.image_paths import SinglePlatformOption, parse_image_path
+from cachedb.cli.options.image_paths import (
+    SingleArchOption,
+    SinglePlatformOption,
+    parse_image_path,
+    single_platform,
+)
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput
@@ -55,6 +60,7 @@ def command(
     ],
     cache: CacheOption = None,
     platform: SinglePlatformOption = None,
+    arch: SingleArchOption = None,
     form: FormatOption = Format.TABLE,
     tree: Annotated[bool, typer.Option("--tree", help="Print a tree of names.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print paths only.")] = False,
@@ -65,13 +71,11 @@ def command(
     With PATH, lists that file or directory with everything below it. Files that upper layers
     overwrite or delete are not listed; `cachedb waste` finds those. Times are in UTC.
     """
-    from cachedb.oci import Platform
-
     end = tables.line_end(form, quiet=quiet, null=null)
     if tree and (quiet or form is not Format.TABLE):
         raise InvalidInput("--tree prints names as a tree", hint="omit --quiet and --format")
     name, path = parse_image_path(image)
-    wanted = () if platform is None else (Platform.parse(platform),)
+    wanted = single_platform(platform, arch)
     with open_cache(cache) as opened:
         found = opened.files(name, path or "/", wanted)
     if tree:

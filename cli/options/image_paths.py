@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachedb.errors import InvalidInput
 from cachedb.records import NamedTuple
+
+if TYPE_CHECKING:
+    from cachedb.oci import Platform
 
 SinglePlatformOption = Annotated[
     str | None,
@@ -17,6 +20,9 @@ SinglePlatformOption = Annotated[
         metavar="OS/ARCH[/VARIANT]",
         help="Platform, if the image has several; by default, that of this machine.",
     ),
+]
+SingleArchOption = Annotated[
+    str | None, typer.Option("--arch", metavar="ARCH", help="Same as --platform linux/ARCH.")
 ]
 
 
@@ -37,3 +43,18 @@ def parse_image_path(text: str) -> ImagePath:
     if not name:
         raise InvalidInput(f"{text!r} has no name of an image", hint="NAME:/PATH")
     return ImagePath(name, f"/{path}" if separator else None)
+
+
+def single_platform(platform: str | None, arch: str | None) -> tuple[Platform, ...]:
+    """Parse the one platform of --platform or --arch; none without both.
+
+    Raises:
+        InvalidInput: Both are given.
+        InvalidPlatform: The value is not a platform.
+    """
+    from cachedb.oci import Platform
+
+    if platform is not None and arch is not None:
+        raise InvalidInput("--platform and --arch are both given", hint=f"--platform {platform}")
+    given = platform if arch is None else f"linux/{arch}"
+    return () if given is None else (Platform.parse(given),)
