@@ -92,13 +92,25 @@ def whole(text: str, width: int) -> str:  # noqa: ARG001  (as the others are cal
     return text
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a sentence into lines of at most `width` cells, at blanks where it has some."""
+    from textwrap import wrap
+
+    return wrap(text, width) or [""]
+
+
+def row_width(widths: Sequence[int]) -> int:
+    """Return the cells of a row whose columns have these widths."""
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
 def narrowed(widths: Sequence[int], least: Sequence[int], available: int) -> list[int]:
     """Return the widths of columns so that a row fits; the widest columns are narrowed first.
 
-    No column becomes narrower than its width in `least`: a very narrow terminal wraps lines.
+    No column becomes narrower than its width in `least`.
     """
     found = list(widths)
-    excess = sum(widths) + GAP * (len(widths) - 1) - available
+    excess = row_width(widths) - available
     while excess > 0:
         free = [place for place, width in enumerate(found) if width > least[place]]
         if not free:

@@ -140,11 +140,29 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head:
     widths = list(map(fitting.widest, texts))
     available = fitting.terminal_width()
     if available is not None:
-        least = map(_least, columns, widths)
-        widths = fitting.narrowed(widths, list(least), available)
+        least = list(map(_least, columns, widths))
+        if head and fitting.row_width(list(map(_narrowest, columns, widths))) > available:
+            _records(columns, texts, available)
+            return
+        widths = fitting.narrowed(widths, least, available)
     gap = " " * fitting.GAP
     for line in zip(*map(_aligned, columns, texts, widths), strict=True):
         print_stdout(gap.join(line).rstrip())
+
+
+def _records(columns: Sequence[Column], texts: Sequence[Sequence[str]], available: int) -> None:
+    """Print a line for each value below the one before, on a terminal too narrow for the table."""
+    label = fitting.widest([texts_of_column[0] for texts_of_column in texts]) + fitting.GAP
+    room = max(available - label, fitting.LEAST)
+    heads, *records = zip(*texts, strict=True)
+    for number, record in enumerate(records):
+        if number:
+            print_stdout("")
+        for column, name, text in zip(columns, heads, record, strict=True):
+            is_sentence = column.shorten is fitting.whole
+            lines = fitting.wrapped(text, room) if is_sentence else [column.shorten(text, room)]
+            for start, line in zip((name, *[""] * (len(lines) - 1)), lines, strict=True):
+                print_stdout(f"{start:{label}}{line}".rstrip())
 
 
 def _texts(column: Column, values: list[object], *, head: bool) -> list[str]:
@@ -159,6 +177,13 @@ def _texts(column: Column, values: list[object], *, head: bool) -> list[str]:
 def _least(column: Column, width: int) -> int:
     """Return the width below which a column is not narrowed."""
     return width if column.is_whole else max(fitting.LEAST, len(column.name))
+
+
+def _narrowest(column: Column, width: int) -> int:
+    """Return the width that a column needs if sentences are wrapped."""
+    is_sentence = column.shorten is fitting.whole
+    least = fitting.LEAST if is_sentence else _least(column, width)
+    return min(width, max(least, len(column.name)))
 
 
 def _aligned(column: Column, texts: list[str], width: int) -> list[str]:

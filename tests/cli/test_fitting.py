@@ -110,6 +110,31 @@ def test_a_table_fits_the_terminal(tree: build.Tree, width: int) -> None:
     assert len(ends) == 1
 
 
+TABLES = [
+    "ls", "du", "history {name}", "find-root {name}", "log", "config list",
+    "validate", "gc --dry-run --grace 0", "prune --dry-run --keep-last 1",
+    "query refs", "query layers", "report --section images",
+    "diff {name} {name}-2 --platform linux/amd64",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_every_table_fits_the_terminal(
+    tree: build.Tree, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHEDB_CACHE", str(tree.path))
+    name = f"registry.example.com/{'deep/' * 12}image:v1.2.3"
+    tree.add(build.index(build.image(), build.image(arch="arm64", variant="v8")), name)
+    tree.add(build.image(build.layer({"usr/share/a/long/path/of/a/file": "1"})), f"{name}-2")
+    tree.put(build.layer({"orphan": ""}))
+    wide = []
+    for command in TABLES:
+        lines = on_a_terminal(width, *command.format(name=name).split())
+        assert lines
+        wide += [(command, line) for line in lines if fitting.cells(line) > width]
+    assert wide == []
+
+
 def test_values_in_a_pipe_are_whole(tree: build.Tree) -> None:
     name = f"registry.example.com/{'deep/' * 30}image:1"
     image = tree.add(build.image(), name)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,102 @@ def test_requests_and_credentials_are_logged_without_secrets(
     assert "requests to team/app are sent with user name and password" in done.err
     assert SECRET not in done.err
     assert LOGIN not in done.err
+
+
+# -- secrets of every kind of credential ----------------------------------------------------------
+
+TOKEN = "a-token-of-the-test-server"
+IDENTITY = "an-identity-token-of-the-test"
+HELPER = """#!/bin/sh
+cat > /dev/null
+echo '{"ServerURL": "", "Username": "me", "Secret": "%s"}'
+"""
+KINDS = {
+    "basic": ({"auth": LOGIN}, "Basic", f"Basic {LOGIN}"),
+    "bearer": ({"auth": LOGIN}, "Bearer", f"Bearer {TOKEN}"),
+    "identity token": (
+        {"auth": base64.b64encode(b"me:").decode(), "identitytoken": IDENTITY},
+        "Bearer", f"Bearer {TOKEN}",
+    ),
+    "registry token": ({"registrytoken": IDENTITY}, "Bearer", f"Bearer {IDENTITY}"),
+    "helper, basic": (None, "Basic", f"Basic {LOGIN}"),
+    "helper, bearer": (None, "Bearer", f"Bearer {TOKEN}"),
+}  # fmt: skip
+SECRETS = (SECRET, LOGIN, TOKEN, IDENTITY)
+
+
+class Guarded:
+    """A registry that fails once, then has no image, and the token server in front of it."""
+
+    def __init__(self, scheme: str) -> None:
+        self.host = ""
+        self.seen: list[str] = []
+        self._scheme = scheme
+        self._has_failed = False
+
+    def answer(self, asked: Asked) -> Reply:
+        self.seen += [asked.headers.get("authorization", ""), asked.body.decode()]
+        if asked.path.startswith("/token"):
+            return Reply(body=json.dumps({"token": TOKEN}).encode())
+        if not asked.headers.get("authorization"):
+            realm = f'realm="http://{self.host}/token",service="test"'
+            return Reply(401, headers=(("WWW-Authenticate", f"{self._scheme} {realm}"),))
+        if not self._has_failed:
+            self._has_failed = True
+            return Reply(503)
+        return Reply(404)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_log_has_a_secret(
+    kind: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, scheme, expected = KINDS[kind]
+    guarded = Guarded(scheme)
+    with scripted(guarded.answer) as server:
+        guarded.host = server.host
+        config: dict[str, object] = {"auths": {server.host: entry}}
+        if entry is None:
+            helper = tmp_path / "docker-credential-of-test"
+            helper.write_text(HELPER % SECRET)
+            helper.chmod(0o755)
+            monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+            config = {"credHelpers": {server.host: "of-test"}}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        (tmp_path / "config.json").chmod(0o600)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+        monkeypatch.delenv("DOCKER_AUTH_CONFIG", raising=False)
+        monkeypatch.delenv("REGISTRY_AUTH_FILE", raising=False)
+        done = pull(tmp_path / "cache", server.host, "-vv", "--log-format", form)
+
+    assert expected in guarded.seen
+    assert "-> 503" in done.err
+    assert "retrying in" in done.err
+    assert "are sent with " in done.err
+    assert [secret for secret in SECRETS if secret in done.err + done.out] == []
+
+
+def test_the_query_of_a_signed_address_is_not_logged(tmp_path: Path) -> None:
+    layer = build.layer({"file": "1"})
+    image = build.image(layer)
+    blobs = {blob.digest: blob for blob in image.blobs} | {"1": image.root}
+
+    def answer(asked: Asked) -> Reply:
+        name = asked.path.partition("?")[0].rpartition("/")[2]
+        if name == layer.digest and "?" not in asked.path:
+            return Reply(307, headers=(("Location", f"{asked.path}?X-Signature={SECRET}"),))
+        if name not in blobs:
+            return Reply(404)
+        kind = ("Content-Type", blobs[name].media_type)
+        return Reply(body=blobs[name].content, headers=(kind,))
+
+    with scripted(answer) as server:
+        done = pull(tmp_path / "cache", server.host, "-vv")
+
+    assert done.code == 0, done.err
+    assert f"?X-Signature={SECRET}" in " ".join(server.seen("GET"))
+    assert SECRET not in done.err
 
 
 def test_a_mirror_without_the_image_and_the_registry_are_both_logged(tmp_path: Path) -> None:

@@ -279,6 +279,8 @@ def _described(credential: Credential) -> str:
     """Return the kind of a credential, without any part of it."""
     if credential.identity_token:
         return "with an identity token"
+    if credential.registry_token:
+        return "with a registry token"
     return "with user name and password" if credential.username else "anonymously"
 
 
