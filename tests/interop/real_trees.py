@@ -56,14 +56,21 @@ def required() -> list[str]:
 
 def packages(*names: str) -> bytes:
     """Return an archive of installed packages as GNU tar writes it."""
-    require("dpkg", "tar")
+    require("tar")
+    listed = paths_of(*names)
+    return files(path.lstrip("/") for path in listed if is_readable(Path(path)))
+
+
+def paths_of(*names: str) -> list[str]:
+    """Return the paths of installed packages, directories included."""
+    require("dpkg")
     listed: dict[str, None] = {}
     for name in names:
         done = subprocess.run(["dpkg", "-L", name], check=False, capture_output=True, text=True)
         if done.returncode:
             pytest.skip(f"the package {name} is not installed: apt-get install {name}")
         listed |= dict.fromkeys(path for path in done.stdout.splitlines() if path != "/.")
-    return files(path.lstrip("/") for path in listed if is_readable(Path(path)))
+    return list(listed)
 
 
 def is_readable(path: Path) -> bool:
