@@ -1,11 +1,13 @@
 """Files inside the layers of images: index, differences, content and queries, beside tar and gzip.
 
     python -m benchmarks.files [ROW …] [--archive TAR …] [--megabytes 1000] [--images 1000]
-                               [--repeat 3] [--json FILE]
+                               [--repeat 3] [--json FILE] [--many FOLDER]
 
 Each TAR is one layer of the measured image; files of this system are added as a last layer until
 there are as many megabytes. Rows are `index`, `toc`, `diff`, `cat`, `size` and `refs`. Commands
 run in turn; a ratio is that of the minima of processor time to the first command of the row.
+`refs` makes an index of many images, which takes minutes, in FOLDER: it is used again if it is
+there.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ import json
 import multiprocessing
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tarfile
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +50,8 @@ REBUILT = "example.com/a:rebuilt"
 LAST = "opt/last"
 QUERY = "refs file:/usr/bin/bash"
 FILES_OF_IMAGE = 5_000
+FILES_OF_DIRECTORY = 100
+DIRECTORIES = 600
 
 
 def main() -> None:
@@ -57,6 +63,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--many", type=Path)
     options = parser.parse_args()
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -221,18 +228,30 @@ def _size(root: Path, options: argparse.Namespace) -> object:
 
 
 def _refs(root: Path, options: argparse.Namespace) -> object:
-    cache = root / "many"
-    _apart(_make_many, cache, options.images)
+    cache: Path = options.many or root / "many"
+    if not cache.exists():
+        _apart(_make_many, cache, options.images)
+    size, files = _size_of_many(cache)
+    print(f"index of {options.images} images: {files} files, {size / files:.1f} bytes each")
     command = [CACHEDB, "query", "-q", QUERY, "--cache", str(cache)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # so that the plan is kept
-    return _measure(
-        f"{QUERY}, over {options.images} images with {options.images * FILES_OF_IMAGE} files",
+    measured = _measure(
+        f"{QUERY}, over {options.images} images with {files} files",
         {
             "cachedb find-root": [CACHEDB, "find-root", "--cache", str(cache), "example.com/m:0"],
             "cachedb query": command,
         },
         options,
     )
+    return {"files": files, "bytes each": size / files, "measured": measured}
+
+
+def _size_of_many(path: Path) -> tuple[int, int]:
+    """Return the bytes of the index, and the entries in it."""
+    (file,) = path.rglob("files.db")
+    with closing(sqlite3.connect(file)) as driver:
+        ((entries,),) = driver.execute("SELECT sum(entries) FROM layer")
+    return file.stat().st_size, entries
 
 
 ROWS = {
@@ -247,20 +266,23 @@ def _make_many(path: Path, images: int) -> None:
         f"example.com/m:{number}": build.layer({"n": str(number)}) for number in range(images)
     }
     build.layout(path, {name: build.image(layer) for name, layer in layers.items()})
-    pool = [
-        Member(path=f"usr/{part}/{n % 97}/{n}", kind=_FILE, mode=0o644, size=n)
-        for part in ("lib", "share", "bin")
-        for n in range(20_000)
-    ]
     bash = Member(path="usr/bin/bash", kind=_FILE, mode=0o755)
     with Cache.open(path) as cache:
         for number, (name, layer) in enumerate(layers.items()):
-            chosen = rng.sample(pool, FILES_OF_IMAGE - 1) + [bash] * (number % 2)
+            chosen = [bash] * (number % 2)
+            for directory in rng.sample(range(DIRECTORIES), FILES_OF_IMAGE // FILES_OF_DIRECTORY):
+                chosen += [_member(directory, each) for each in range(FILES_OF_DIRECTORY)]
             files = [LayerFile(member, rng.randbytes(32)) for member in chosen]
             with cache.catalog.writing_files() as connection:
                 key = file_rows.write_layer(connection, Digest(layer.digest), files)
                 shown = cache.find_root(name).digest
                 image_rows.write_image(connection, shown, [key], ImageTree([files]))
+
+
+def _member(directory: int, number: int) -> Member:
+    """Return one of the files that images share: as many paths as in 12 different images."""
+    path = f"usr/share/package-{directory}/module-{number}.py"
+    return Member(path=path, kind=_FILE, mode=0o644, size=number)
 
 
 _FILE = MemberKind.FILE
