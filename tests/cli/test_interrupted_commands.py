@@ -11,7 +11,7 @@ import pytest
 from cachedb.cli.app import _COMMANDS, _module
 from tests import build
 from tests.cli import snapshot
-from tests.interop.tools import succeed
+from tests.interop.tools import cachedb, succeed
 
 ROOT = Path(__file__).parents[2]
 _AT_IMPORT = """
@@ -131,6 +131,41 @@ def test_ctrl_c_while_a_registry_is_asked_ends_in_one_line(words: str, tmp_path:
 
     assert done.returncode == 130
     assert done.stderr.startswith("cachedb: interrupted")
+
+
+_AT_THE_SECOND_LAYER = """
+import os, signal, sys, time
+from cachedb.operations.files import file_rows
+written = file_rows.write_found
+layers = []
+def write_found(connection, layer, found):
+    layers.append(layer)
+    if len(layers) == 2:
+        written(connection, layer, found)
+        os.kill(os.getpid(), {signal})
+        time.sleep(600)
+    written(connection, layer, found)
+file_rows.write_found = write_found
+"""
+
+
+@pytest.mark.parametrize(("signal", "code"), [("signal.SIGINT", 130), ("signal.SIGKILL", -9)])
+def test_an_index_that_is_stopped_keeps_finished_layers_and_resumes(
+    signal: str, code: int, tmp_path: Path
+) -> None:
+    layers = [build.layer({f"etc/{number}": "x"}) for number in range(3)]
+    tree = build.layout(tmp_path / "cache", {"app:1": build.image(*layers)})
+
+    done = run(
+        _AT_THE_SECOND_LAYER.format(signal=signal), "index", "files", "--all",
+        cwd=tmp_path, cache=tree.path,
+    )  # fmt: skip
+
+    assert done.returncode == code
+    resumed = cachedb(tree.path, "index", "files", "--all")
+    assert (resumed.code, resumed.out) == (0, "")
+    assert resumed.err.splitlines()[-1].startswith("indexed 2 layers of 1 image, 1 known before")
+    assert succeed(tree.path, "query", "-q", "refs file:/etc/2") == "app:1\n"
 
 
 def _kept(name: str) -> str:
