@@ -58,6 +58,7 @@ bench: $(VENV)/.with-tests
 
 bench-full: $(VENV)/.with-tests
 	@$(BIN)/python -m benchmarks.bulk --images 10000 --repeat 5
+	@$(BIN)/python -m benchmarks.growth
 	@$(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.reconcile
 	@$(BIN)/python -m benchmarks.registry

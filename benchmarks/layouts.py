@@ -135,8 +135,8 @@ def make_layered(path: Path, images: int) -> None:
     writer.finish()
 
 
-def extend(path: Path) -> None:
-    """Add an image with the name docker.io/bench/new:v1 to a layout, as another tool does."""
+def extend(path: Path, name: str = "docker.io/bench/new:v1") -> None:
+    """Add an image of its own with a name to a layout, as another tool does."""
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder) / "new"
         writer = Writer(new)
@@ -145,7 +145,7 @@ def extend(path: Path) -> None:
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": []},
         }
-        writer.name(writer.image(config, [writer.layer(b"new" * 20)]), "docker.io/bench/new:v1")
+        writer.name(writer.image(config, [writer.layer(name.encode() * 5)]), name)
         writer.finish()
         shutil.copytree(new / "blobs", path / "blobs", dirs_exist_ok=True)
         added = json.loads((new / "index.json").read_text())["manifests"]
