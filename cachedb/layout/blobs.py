@@ -325,6 +325,7 @@ class _OpenStore(BlobStore):
         super().__init__(root)
         self._opened = opened
         self._directories: dict[str, AbstractContextManager[int]] = {}
+        self._descriptors: dict[str, int] = {}
         import hashlib  # noqa: PLC0415  (loads OpenSSL: 3 ms, which a listing does not need)
 
         # Half the time of hashlib.new.
@@ -353,8 +354,11 @@ class _OpenStore(BlobStore):
         if algorithm not in _HEX_DIGITS:
             return None
         try:
-            with self._directory(algorithm) as directory:
-                descriptor = os.open(encoded, _READ_SAFELY, dir_fd=directory)
+            directory = self._descriptors.get(algorithm)
+            if directory is None:
+                with self._directory(algorithm) as directory:
+                    self._descriptors[algorithm] = directory
+            descriptor = os.open(encoded, _READ_SAFELY, dir_fd=directory)
         except (OSError, CacheError):
             return None
         try:

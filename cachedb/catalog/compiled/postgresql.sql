@@ -1716,23 +1716,24 @@ UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.digest IN (SELECT CAST(an
 TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS anon_1);
 
 -- name: verification.corrupt
-SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN (2::INTEGER);
+SELECT blob.id, blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN
+(2::INTEGER);
 
 -- name: verification.corrupted
 UPDATE blob SET state=2::INTEGER, problem=%(problem)s::VARCHAR, verified=NULL::BIGINT WHERE
 blob.digest = %(digest)s::VARCHAR;
 
 -- name: verification.files
-SELECT blob.digest, blob.size FROM blob WHERE blob.state IN (1::INTEGER, 2::INTEGER) ORDER BY
-blob.size DESC;
+SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state IN (1::INTEGER, 2::INTEGER)
+ORDER BY blob.size DESC;
 
 -- name: verification.files_of
 WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(id) AS (SELECT
 content_seed.value AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content
-JOIN edge ON edge.parent_id = content.id) SELECT blob.digest, blob.size FROM blob WHERE
-blob.state IN (1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT content.id FROM content) ORDER BY
-blob.size DESC;
+JOIN edge ON edge.parent_id = content.id) SELECT blob.id, blob.digest, blob.size FROM blob
+WHERE blob.state IN (1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT content.id FROM content)
+ORDER BY blob.size DESC;
 
 -- name: verification.healed
 UPDATE blob SET state=1::INTEGER, problem=NULL::VARCHAR WHERE blob.digest = %(digest)s::VARCHAR
@@ -1755,9 +1756,8 @@ JOIN edge ON edge.parent_id = content.id) SELECT blob.digest FROM blob WHERE blo
 1::INTEGER AND blob.state IN (0::INTEGER) AND blob.id IN (SELECT content.id FROM content);
 
 -- name: verification.stored
-SELECT blob.id, blob.digest, blob.touched FROM blob WHERE blob.digest IN (SELECT
-CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(digests)s AS JSON)) AS
-anon_1);
+SELECT blob.id, blob.touched FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 
 -- name: verification.verified
 UPDATE blob SET verified=%(moment)s::BIGINT WHERE blob.id IN (SELECT CAST(anon_1.value AS

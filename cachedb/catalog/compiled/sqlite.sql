@@ -1620,20 +1620,21 @@ UPDATE blob SET verified=:moment WHERE blob.digest IN (SELECT CAST(anon_1.value 
 value FROM json_each(:digests) AS anon_1);
 
 -- name: verification.corrupt
-SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (2);
+SELECT blob.id, blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (2);
 
 -- name: verification.corrupted
 UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.digest = :digest;
 
 -- name: verification.files
-SELECT blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) ORDER BY blob.size DESC;
+SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) ORDER BY blob.size
+DESC;
 
 -- name: verification.files_of
 WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_each(:targets) AS anon_1), content(id) AS (SELECT content_seed.value AS id FROM
 content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
-content.id) SELECT blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) AND blob.id IN
-(SELECT content.id FROM content) ORDER BY blob.size DESC;
+content.id) SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) AND
+blob.id IN (SELECT content.id FROM content) ORDER BY blob.size DESC;
 
 -- name: verification.healed
 UPDATE blob SET state=1, problem=NULL WHERE blob.digest = :digest AND blob.state = 2 AND
@@ -1655,8 +1656,8 @@ content.id) SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN
 blob.id IN (SELECT content.id FROM content);
 
 -- name: verification.stored
-SELECT blob.id, blob.digest, blob.touched FROM blob WHERE blob.digest IN (SELECT
-CAST(anon_1.value AS TEXT) AS value FROM json_each(:digests) AS anon_1);
+SELECT blob.id, blob.touched FROM blob WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:ids) AS anon_1);
 
 -- name: verification.verified
 UPDATE blob SET verified=:moment WHERE blob.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value

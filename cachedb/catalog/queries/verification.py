@@ -20,13 +20,15 @@ _HAS_FILE = blob.c.state.in_(list(map(int, graph.ON_DISK)))
 
 
 @defines(verification.FILES)
-def files() -> Select[str, int]:
+def files() -> Select[int, str, int]:
     """Select the blobs that have a file."""
-    return select(blob.c.digest, blob.c.size).where(_HAS_FILE).order_by(blob.c.size.desc())
+    return (
+        select(blob.c.id, blob.c.digest, blob.c.size).where(_HAS_FILE).order_by(blob.c.size.desc())
+    )
 
 
 @defines(verification.FILES_OF)
-def files_of() -> Select[str, int]:
+def files_of() -> Select[int, str, int]:
     """Select the blobs with a file that some blobs contain."""
     return files().where(_is_contained())
 
@@ -44,9 +46,9 @@ def missing_of() -> Select[str]:
 
 
 @defines(verification.CORRUPT)
-def corrupt() -> Select[str]:
+def corrupt() -> Select[int, str]:
     """Select the corrupt blobs."""
-    return select(blob.c.digest).where(has_state(State.CORRUPT))
+    return select(blob.c.id, blob.c.digest).where(has_state(State.CORRUPT))
 
 
 @defines(verification.INTACT)
@@ -75,11 +77,9 @@ def arrived() -> Update:
 
 
 @defines(verification.STORED)
-def stored() -> Select[*tuple[Any, ...]]:
-    """Select the rows of some digests."""
-    return select(blob.c.id, blob.c.digest, blob.c.touched).where(
-        blob.c.digest.in_(each_text("digests"))
-    )
+def stored() -> Select[int, int | None]:
+    """Select the times of some rows."""
+    return select(blob.c.id, blob.c.touched).where(blob.c.id.in_(each_id("ids")))
 
 
 @defines(verification.VERIFIED)

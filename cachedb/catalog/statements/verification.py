@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from cachedb.catalog.statement import Rows, Scalars, Write
+from cachedb.catalog.statements.blobs import DigestRow
 from cachedb.records import NamedTuple
 
 
 class StoredFileRow(NamedTuple):
     """A blob that has a file, and its size in bytes."""
 
+    id: int
     digest: str
     size: int
 
@@ -26,7 +28,6 @@ class StoredRow(NamedTuple):
     """A blob, and the time at which the catalog takes its file to have changed, as above."""
 
     id: int
-    digest: str
     touched: int | None
 
 
@@ -38,14 +39,14 @@ MISSING: Final = Scalars("verification.missing", str)
 """The digests of all missing blobs."""
 MISSING_OF: Final = Scalars("verification.missing_of", str)
 """The digests of the missing blobs that `targets` contain."""
-CORRUPT: Final = Scalars("verification.corrupt", str)
-"""The digests of all corrupt blobs."""
+CORRUPT: Final = Rows("verification.corrupt", DigestRow)
+"""All corrupt blobs."""
 INTACT: Final = Rows("verification.intact", VerifiedRow)
 """Those of `digests` that are present and were verified, by digest."""
 ARRIVED: Final = Write("verification.arrived")
 """Record that the blobs of `digests` were hashed at the time `moment` and are intact."""
 STORED: Final = Rows("verification.stored", StoredRow)
-"""The rows of `digests`, in no order."""
+"""The rows of `ids`, in no order."""
 VERIFIED: Final = Write("verification.verified")
 """Record at the time `moment` that the files of `ids` were intact."""
 HEALED: Final = Write("verification.healed")

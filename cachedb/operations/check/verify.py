@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cachedb import limits
 from cachedb.catalog import codecs
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from cachedb.layout import Layout
     from cachedb.layout.blobs import BlobFile, BlobStore
 
+    # The id of a row, and the digest of its blob.
+    _File: TypeAlias = tuple[int, Digest]
+
 # Blobs recorded in one transaction.
-_PORTION = 20_000
+_PORTION = 10_000
 # The largest blobs, which come first, keep all cores busy one by one; small ones wait for a thread
 # in batches, since a task costs more than hashing a kilobyte.
 _ALONE = 64
@@ -74,13 +78,13 @@ def verify(
 
     A missing blob is a finding as well; a blob removed meanwhile is not. Of more than
     `limits.VERIFY_FINDINGS` missing blobs, the rest is counted. No transaction is open while files
-    are read; one for every 20 000 blobs records the results.
+    are read; one for every 10 000 blobs records the results.
 
     Raises:
         CatalogMismatch: The catalog holds a text that is not a digest.
     """
     with catalog.reading() as connection:
-        wanted = _digests(connection, targets)
+        wanted = _files(connection, targets)
         missing, unlisted = _missing(connection, targets)
     faults = {digest: layout.blobs.obstacle(digest) or "is missing" for digest in missing}
     blobs = size = 0
@@ -104,8 +108,8 @@ def verify(
     return Verification(blobs=blobs, bytes=size, findings=findings, unlisted=unlisted)
 
 
-class _Digests:
-    """Many digests in few bytes: 72 each, where a `Digest` in a list takes 200 and more.
+class _Files:
+    """Many digests and ids in few bytes: 80 each, where a `Digest` in a list takes 200 and more.
 
     `size` is that of all of their files, in bytes.
 
@@ -114,24 +118,28 @@ class _Digests:
     """
 
     def __init__(self, files: Iterable[StoredFileRow]) -> None:
+        self._ids = array("q")
         self._lines = bytearray()
         self.size = 0
-        for digest, size in files:
+        for key, digest, size in files:
             if codecs.digest(digest).is_verifiable:
+                self._ids.append(key)
                 self._lines += digest.encode() + b"\n"
                 self.size += size
 
-    def __iter__(self) -> Iterator[Digest]:
+    def __iter__(self) -> Iterator[_File]:
         start = 0
-        while (end := self._lines.find(b"\n", start)) >= 0:
-            yield Digest.declared(self._lines[start:end].decode())
+        for key in self._ids:
+            end = self._lines.index(b"\n", start)
+            # Checked when it was taken.
+            yield key, str.__new__(Digest, self._lines[start:end], "ascii")
             start = end + 1
 
 
-def _digests(connection: Connection, targets: Collection[int] | None) -> _Digests:
+def _files(connection: Connection, targets: Collection[int] | None) -> _Files:
     if targets is None:
-        return _Digests(connection.each(verification.FILES))
-    return _Digests(connection.each(verification.FILES_OF, targets=many(targets)))
+        return _Files(connection.each(verification.FILES))
+    return _Files(connection.each(verification.FILES_OF, targets=many(targets)))
 
 
 def _missing(connection: Connection, targets: Collection[int] | None) -> tuple[list[Digest], int]:
@@ -146,10 +154,13 @@ def _missing(connection: Connection, targets: Collection[int] | None) -> tuple[l
 
 
 class _Hashed:
-    """The outcome of hashing: when each intact file was changed, and why others are corrupt."""
+    """The outcome of hashing: when each intact file was changed, and why others are corrupt.
+
+    `intact` has the times by the id of the row.
+    """
 
     def __init__(self) -> None:
-        self.intact: dict[str, int] = {}
+        self.intact: dict[int, int] = {}
         self.corrupt: dict[Digest, str] = {}
         self.size = 0
 
@@ -157,20 +168,20 @@ class _Hashed:
 def _hash(
     store: BlobStore,
     pool: Executor,
-    digests: Sequence[Digest],
+    files: Sequence[_File],
     task: Task,
 ) -> _Hashed:
-    def check(batch: Iterable[Digest]) -> list[tuple[Digest, BlobFile | str | None]]:
-        return [(digest, _check(store, digest, task)) for digest in batch]
+    def check(batch: Sequence[_File]) -> list[BlobFile | str | None]:
+        return [_check(store, digest, task) for _, digest in batch]
 
     found = _Hashed()
-    alone, rest = digests[:_ALONE], digests[_ALONE:]
-    for outcomes in pool.map(check, [*([one] for one in alone), *_batches(rest, _TOGETHER)]):
-        for digest, outcome in outcomes:
+    batches = [*([one] for one in files[:_ALONE]), *_batches(files[_ALONE:], _TOGETHER)]
+    for batch, outcomes in zip(batches, pool.map(check, batches), strict=True):
+        for (key, digest), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, str):
                 found.corrupt[digest] = outcome
             elif outcome is not None:
-                found.intact[digest] = outcome.touched_ns
+                found.intact[key] = outcome.touched_ns
                 found.size += outcome.size
     return found
 
@@ -189,14 +200,14 @@ def _check(store: BlobStore, digest: Digest, task: Task) -> BlobFile | str | Non
 
 def _record(connection: Connection, hashed: _Hashed) -> None:
     now = time.time_ns() // 1000
+    intact = sorted(hashed.intact)
+    stored = connection.mapping(verification.STORED, ids=many(intact))
     # A row that is about another file than the one that was hashed is left alone.
-    same = sorted(
-        row.id
-        for row in connection.each(verification.STORED, digests=many(hashed.intact))
-        if hashed.intact[row.digest] == row.touched
-    )
+    same = [key for key in intact if stored.get(key) == hashed.intact[key]]
     connection.write(verification.VERIFIED, ids=many(same), moment=now)
-    healed = [text for text in connection.values(verification.CORRUPT) if text in hashed.intact]
+    healed = [
+        row.digest for row in connection.each(verification.CORRUPT) if row.id in hashed.intact
+    ]
     connection.write_each(verification.HEALED, ({"digest": digest} for digest in healed))
     connection.write_each(
         verification.CORRUPTED,
@@ -208,7 +219,7 @@ def _names(connection: Connection, digest: Digest) -> tuple[str | None, ...]:
     return tuple(row.name for row in connection.each(refs.CONTAINING_DIGEST, digest=digest))
 
 
-def _batches(digests: Iterable[Digest], length: int) -> Iterator[list[Digest]]:
-    waiting = iter(digests)
+def _batches(files: Iterable[_File], length: int) -> Iterator[list[_File]]:
+    waiting = iter(files)
     while batch := list(islice(waiting, length)):
         yield batch
