@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NOTICE_SECONDS = 2.0
-"""After which a wait is logged, once."""
+"""Time after which a wait is logged, once."""
 UNKNOWN = "another process"
 """A holder that /proc does not show."""
 _LONGEST_PAUSE = 0.1

@@ -222,7 +222,7 @@ def main() -> None:
     except OSError as error:
         from cachedb.errors import StorageFailed
 
-        failed = StorageFailed.of(error, "go on")
+        failed = StorageFailed.of(error, "continue")
         report(failed)
         _discard_output()
         sys.exit(failed.exit_code)

@@ -30,7 +30,7 @@ _REASON: Final = re.compile(r"error|cause|why|reason|problem|fault|refused|failu
 _VARIABLE_PART: Final = re.compile(r"[A-Z][A-Z0-9_]+|\bN\b")
 # Exceptions inside of a package whose text becomes the reason of an error.
 _REASONS: Final = {
-    "BadHeader": ("InvalidArchive", "NAME: is no tar archive, or a damaged one: {}"),
+    "BadHeader": ("InvalidArchive", "NAME: is not a tar archive, or is damaged: {}"),
     "InvalidValue": ("InvalidManifest", "PATH: {}"),
 }
 # Names of variables that tell a reader nothing about the text in their place.

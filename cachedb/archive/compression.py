@@ -124,7 +124,7 @@ class _Inflating(BodyStream):
             if not self._input and self._decoder.needs_input:
                 self._input = self._source.read(_CHUNK)
                 if not self._input:
-                    raise InvalidArchive(self._name, f"the {self._compression} data are cut short")
+                    raise InvalidArchive(self._name, f"the {self._compression} data are truncated")
             found = self._decode(size)
             if found:
                 return found

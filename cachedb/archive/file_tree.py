@@ -171,8 +171,8 @@ class Tree:
         parent = self._find_directory(parts[:-1], layer) if parts else None
         found = _children(parent).get(parts[-1]) if parent else None
         if found is None or found.children is not None:
-            what = "nothing" if found is None else "a directory"
-            raise _broken(layer, f"the hard link {member.path!r} leads to {what}")
+            what = "a missing file" if found is None else "a directory"
+            raise _broken(layer, f"the hard link {member.path!r} refers to {what}")
         return Node(found.kind, layer, found.origin, index=place.index, target=found.target)
 
     def _hide(self, parts: Sequence[str], layer: int) -> None:
@@ -279,7 +279,7 @@ class _Walk:
     def _follow(self, target: str) -> None:
         self._links += 1
         if self._links > _MOST_LINKS:
-            raise _broken(self._layer, f"symlinks go in circles at {target!r}")
+            raise _broken(self._layer, f"symlinks form a cycle at {target!r}")
         if target.startswith("/"):
             del self._stack[1:]
         self.rest.popleft()

@@ -117,7 +117,7 @@ class _Loader:
             compression=sniff(first),
         )
         if self._files.setdefault(name, stored) != stored:
-            raise InvalidArchive(self._name, f"{name!r} is there twice, and the two differ")
+            raise InvalidArchive(self._name, f"{name!r} occurs twice with different content")
 
     def _put_link(self, link: HardLink) -> None:
         """Record a second name of a stored file."""
@@ -125,12 +125,12 @@ class _Loader:
         if stored is None:
             raise InvalidArchive(
                 self._name,
-                f"{link.name!r} is a hard link to {link.target!r}, which is no file before it",
+                f"{link.name!r} is a hard link to {link.target!r}, which is not a file before it",
             )
         if link.digest is not None and link.digest != stored.digest:
             raise InvalidArchive(self._name, f"blob {link.digest} holds {stored.digest}")
         if self._files.setdefault(link.name, stored) != stored:
-            raise InvalidArchive(self._name, f"{link.name!r} is there twice, and the two differ")
+            raise InvalidArchive(self._name, f"{link.name!r} occurs twice with different content")
 
     def _may_be_named(self, name: str) -> bool:
         # Docker writes manifest.json last, and bsdtar writes a second name of a file as a hard

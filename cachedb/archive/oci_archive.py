@@ -191,7 +191,7 @@ class _Reader:
             self._kept[name] = content
             return content
         if self._kept[name] != content:
-            raise self._broken(f"{name} is there twice, and the two differ")
+            raise self._broken(f"{name} occurs twice with different content")
         return None
 
     def _blob(self, entry: MemberEntry, name: str) -> Blob | None:
@@ -213,9 +213,9 @@ class _Reader:
         if DOCKER_MANIFEST in found or {layout_marker.FILE_NAME, INDEX} <= found:
             return
         if not found:
-            raise self._broken("there is no image in it")
+            raise self._broken("it contains no image")
         missing = INDEX if layout_marker.FILE_NAME in found else layout_marker.FILE_NAME
-        raise self._broken(f"there is no {missing} in it")
+        raise self._broken(f"it contains no {missing}")
 
     def _broken(self, why: str) -> InvalidArchive:
         return InvalidArchive(self._name, why)

@@ -186,7 +186,7 @@ class _Table:
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:
-            raise _no_table(self._name, f"it is no JSON: {error}") from error
+            raise _no_table(self._name, f"it is not JSON: {error}") from error
         entries = document.get("entries") if isinstance(document, dict) else None
         if not isinstance(entries, list) or document.get("version") != _VERSION:
             raise _no_table(self._name, "it has no entries of version 1")

@@ -79,7 +79,7 @@ class TemporaryFile(Record):
     size: int
     touched_ns: int
     is_in_use: bool
-    """A process has it open or locked, or may have."""
+    """Whether a process has the file open or locked, or may have."""
 
 
 class TemporaryFiles:

@@ -108,7 +108,7 @@ class Provider(Closing):
             digest = Digest(reference.digest)
         except InvalidDigest:
             if reference.object.startswith("@"):
-                raise InvalidReference(str(reference), "no digest behind the @") from None
+                raise InvalidReference(str(reference), "no digest after the @") from None
             return self._find_by_name(reference)
         refs = self.cache.layout.index().refs
         return next((r.descriptor for r in refs if r.descriptor.digest == digest), None)

@@ -119,7 +119,7 @@ class Descriptor(Record):
             return
         if len(self.data) != self.size:
             raise InvalidManifest(
-                f"holds {len(self.data)} bytes and size says {self.size}", fields.at("data")
+                f"has {len(self.data)} bytes, and size declares {self.size}", fields.at("data")
             )
         if self.digest.is_verifiable:
             actual = Digest.of(self.data, self.digest.algorithm)

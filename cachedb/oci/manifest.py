@@ -240,7 +240,7 @@ def check_kind(fields: Fields, declared: MediaType) -> None:
     stated = fields.get("mediaType", str)
     if stated and stated != declared and _kind_stated(stated) != kind:
         raise InvalidManifest(
-            f"says {stated!r}, and it was declared {str(declared)!r}", "mediaType"
+            f"is {stated!r}, and its descriptor declares {str(declared)!r}", "mediaType"
         )
 
 

@@ -46,12 +46,12 @@ def decode_damaged(content: bytes) -> Any:
     """Decode a document that breaks rules, unless its meaning is ambiguous.
 
     An integer beyond 64 bits becomes a float, NaN becomes None, a lone surrogate U+FFFD, and of a
-    label that is there twice the last counts, as in Go. Only for documents that are in a layout:
+    label that occurs twice the last counts, as in Go. Only for documents that are in a layout:
     pull and import do not use the result.
 
     Raises:
         InvalidManifest: The bytes are not UTF-8 or not JSON, nest deeper than the limit, or a
-            field of the spec is there twice or in two spellings.
+            field of the spec occurs twice or in two spellings.
     """
     text = _text(content)
     value = _loaded(text, _DAMAGED_DECODER)
@@ -136,7 +136,7 @@ _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "i
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise InvalidManifest(f"the key {_repeated(pairs)[0]!r} is there twice")
+        raise InvalidManifest(f"the key {_repeated(pairs)[0]!r} occurs twice")
     return found
 
 
@@ -145,7 +145,7 @@ def _damaged_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         for key in _repeated(pairs):
             if key.casefold() in _FIELDS:
-                raise InvalidManifest(f"the key {key!r} is there twice")
+                raise InvalidManifest(f"the key {key!r} occurs twice")
     return found
 
 

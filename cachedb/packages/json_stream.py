@@ -25,11 +25,11 @@ class Take(Enum):
     """Form in which a value is returned."""
 
     VALUE = "value"
-    """Decoded, as a whole."""
+    """The whole value, decoded."""
     ELEMENTS = "elements"
-    """The elements of the array that it is, decoded, one by one."""
+    """The elements of an array, decoded one by one."""
     RAW = "raw"
-    """As JSON text, of any length, not checked."""
+    """The JSON text of the value, of any length, not checked."""
 
 
 class Embedded(NamedTuple):

@@ -147,7 +147,7 @@ def _parse_qualifiers(text: str) -> dict[str, str]:
     for pair in filter(None, text.split("&")):
         key, _, value = pair.partition("=")
         if key.lower() in found:
-            raise InvalidPackageURL(text, f"the qualifier {key!r} is there twice")
+            raise InvalidPackageURL(text, f"the qualifier {key!r} occurs twice")
         found[key.lower()] = _decode(value)
     return found
 

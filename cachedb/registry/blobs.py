@@ -129,7 +129,7 @@ def _guessed(response: Response, offset: int, descriptor: Descriptor) -> Iterato
         raise _Misread(WrongContent(what, str(error)), other) from error
     # Only the sink has the bytes before the offset.
     if not offset and hasher.hexdigest() != Digest(descriptor.digest).encoded:
-        wrong = WrongContent(what, "its content coding leads to another digest")
+        wrong = WrongContent(what, "its decoded content has another digest")
         raise _Misread(wrong, other)
 
 
@@ -269,7 +269,7 @@ def _start_of(response: Response, endpoint: Endpoint, descriptor: Descriptor, of
         case HTTPStatus.PARTIAL_CONTENT if offset:
             start = offset
             if headers.content_range_start(response.header("Content-Range") or "") != offset:
-                raise WrongContent(what, "the registry sends another range than asked for")
+                raise WrongContent(what, "the registry sent another range than requested")
         case HTTPStatus.NOT_FOUND:
             raise BlobNotFound(descriptor.digest, f"{endpoint} does not have {what}")
         case HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

@@ -231,7 +231,7 @@ def _check_descriptor(response: Response, content: bytes, wanted: Descriptor, wh
     """
     if len(content) != wanted.size:
         raise WrongContent(
-            repr(what), f"it has {len(content)} bytes, and the descriptor says {wanted.size}"
+            repr(what), f"it has {len(content)} bytes, and its descriptor declares {wanted.size}"
         )
     stated = _stated_type(response)
     if stated is not None and documents.kind_of(stated) != documents.kind_of(wanted.media_type):

@@ -56,7 +56,7 @@ def of(endpoint: Endpoint, repository: str, subject: Digest) -> tuple[Descriptor
     title = f"the list of the referrers of {subject}"
     while path is not None:
         if path in seen:
-            raise WrongContent(f"the referrers of {subject}", "the list of pages is a circle")
+            raise WrongContent(f"the referrers of {subject}", "the pages form a cycle")
         seen.add(path)
         PAGES.check(len(seen), title)
         access = endpoint.pulling(repository)

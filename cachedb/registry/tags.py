@@ -41,7 +41,7 @@ def iter_tags(endpoint: Endpoint, repository: str) -> Iterator[TagName]:
     count = 0
     while path is not None:
         if path in seen:
-            raise WrongContent(f"the tags of {repository!r}", "the list of pages is a circle")
+            raise WrongContent(f"the tags of {repository!r}", "the pages form a cycle")
         seen.add(path)
         _check_worth(len(seen), count, repository)
         title = f"the list of tags of {repository!r}"

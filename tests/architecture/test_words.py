@@ -35,6 +35,10 @@ REPLACED = {
 VAGUE = re.compile(r"(?:How|It|Say|Take in|Tell|They|Those|What|When|Where|Which|Who)\b")
 # A comment or the docstring of an attribute may begin with a condition, and not with a pronoun.
 VAGUE_SUBJECT = re.compile(r"(?:Anything|Everything|It|Something|They|What|Whatever|Who)\b")
+# The docstring of an attribute begins with the noun that the attribute is.
+NO_NOUN = re.compile(
+    r"(?:After|As|Below|Decoded|How|None|Not (?!required)|Of|One (?!more)|Only|Shorter|Their)\b"
+)
 # No verb in the imperative: a function word, or a third person, a plural or a gerund.
 NO_IMPERATIVE = re.compile(
     r"(?:A|All|An|Any|As|At|Each|Every|For|From|If|In|Its|Of|On|The|This|To|Whether|With)\b"
@@ -116,6 +120,40 @@ def test_attributes_and_comments_have_subjects() -> None:
         if VAGUE_SUBJECT.match(text)
     ]
     assert not found, "\n".join(found)
+
+
+def test_attributes_begin_with_a_noun() -> None:
+    found = [
+        f"{name_of(path)}: {text.splitlines()[0]}"
+        for path in modules("cachedb", "cli", "migrations", "scripts", "benchmarks")
+        for text in attribute_docstrings(ast.parse(path.read_text()))
+        if NO_NOUN.match(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+# Everyday words in messages, help and docstrings, with the terms of the field.
+EVERYDAY = {
+    r"cut short": "truncated",
+    r"is there twice": "occurs twice",
+    r"in circles|is a circle": "form a cycle",
+    r"leads? (?:out|nowhere)": "refers, resolves",
+    r"(?:descriptor|config|index|size|clock|manifest) says": "declares",
+    r"is no (?:text|query|identifier|tar|URL|JSON)": "is not a",
+    r"(?:is|not) whole: ": "complete",
+    r"go on: ": "continue",
+}
+
+
+def test_messages_use_the_terms_of_the_field() -> None:
+    page = (ROOT / "docs" / "reference" / "messages.md").read_text()
+    tables = "\n".join(line for line in page.splitlines() if line.startswith("| "))
+    found = [
+        f"{match[0]!r} is {term!r}"
+        for words, term in EVERYDAY.items()
+        for match in re.finditer(words, tables)
+    ]
+    assert not found, found
 
 
 def is_property(function: ast.FunctionDef) -> bool:
@@ -214,7 +252,7 @@ def test_the_changelog_has_the_shape_of_keep_a_changelog() -> None:
         order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
         assert kinds == [each for each in order if each in kinds]
         begins = [line[:60] for line in section.splitlines() if line.startswith("- ")]
-        assert len(begins) == len(set(begins)), "an entry is there twice"
+        assert len(begins) == len(set(begins)), "an entry occurs twice"
 
 
 TERMS = (

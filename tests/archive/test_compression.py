@@ -59,7 +59,7 @@ def test_all_members_of_a_stream_are_read(
 def test_a_stream_that_is_cut_short_is_refused(compression: Compression) -> None:
     packed = PACK[compression](b"some text")
     for length in range(5, len(packed)):
-        with pytest.raises(InvalidArchive, match=r"x: the .* data are cut short"):
+        with pytest.raises(InvalidArchive, match=r"x: the .* data are truncated"):
             unpack(packed[:length])
 
 

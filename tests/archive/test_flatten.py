@@ -347,13 +347,17 @@ def test_details_of_a_file_survive() -> None:
 @pytest.mark.parametrize(
     ("layers", "why"),
     [
-        pytest.param([[link("a", "b", "hardlink")]], "leads to nothing", id="link-to-nothing"),
+        pytest.param(
+            [[link("a", "b", "hardlink")]], "refers to a missing file", id="link-to-nothing"
+        ),
         pytest.param(
             [[directory("d"), link("a", "d", "hardlink")]], "a directory", id="link-to-a-directory"
         ),
-        pytest.param([[link("a", "", "hardlink")]], "leads to nothing", id="link-to-the-root"),
+        pytest.param(
+            [[link("a", "", "hardlink")]], "refers to a missing file", id="link-to-the-root"
+        ),
         pytest.param([[file(".", b"x")]], "the root", id="file-for-the-root"),
-        pytest.param([[link("a", "b"), link("b", "a"), file("a/x")]], "circles", id="circle"),
+        pytest.param([[link("a", "b"), link("b", "a"), file("a/x")]], "form a cycle", id="circle"),
         pytest.param([[file("x" * 5000)]], "not a path", id="long-path"),
         pytest.param([[link("s", "x/" * 3000)]], "not a path", id="long-target"),
     ],

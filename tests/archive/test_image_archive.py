@@ -138,8 +138,8 @@ def test_every_row_of_the_table_is_applied() -> None:
         ("tar-index-first", None),
         ("tar-empty", "no image"),
         ("tar-path-escape", "leaves the archive"),
-        ("tar-truncated", "cut short"),
-        ("tar-truncated-blob", "cut short"),
+        ("tar-truncated", "truncated"),
+        ("tar-truncated-blob", "truncated"),
     ],
 )
 def test_what_linuxkit_passes_over_is_read_or_refused(case: str, why: str | None) -> None:
@@ -329,12 +329,12 @@ def test_a_blob_may_be_a_hard_link_to_an_earlier_file() -> None:
     [
         pytest.param(
             [hard_link("a", "b")],
-            "a hard link to 'b', which is no file before it",
+            "a hard link to 'b', which is not a file before it",
             id="none",
         ),
         pytest.param(
             [hard_link("a", "b"), file("b", b"x")],
-            "'b', which is no file before it",
+            "'b', which is not a file before it",
             id="later",
         ),
         pytest.param([hard_link("a", "../b")], "leaves the archive", id="out"),
@@ -366,5 +366,5 @@ def test_an_error_names_the_archive() -> None:
     with pytest.raises(InvalidArchive) as caught:
         load(gzip.compress(b"x" * 600))
     assert str(caught.value) == (
-        "archive.tar: is no tar archive, or a damaged one: b'xxxxxxxx' is not an octal number"
+        "archive.tar: is not a tar archive, or is damaged: b'xxxxxxxx' is not an octal number"
     )

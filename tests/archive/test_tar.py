@@ -177,15 +177,17 @@ def test_the_sum_of_signed_characters_counts_too() -> None:
 @pytest.mark.parametrize(
     ("archive", "why"),
     [
-        pytest.param(b"x" * 512, "no tar archive", id="not-a-tar"),
-        pytest.param(header()[:100], "cut short", id="cut-in-the-first-header"),
-        pytest.param(header(size=b"00000000001\0"), "cut short", id="no-content"),
+        pytest.param(b"x" * 512, "not a tar archive", id="not-a-tar"),
+        pytest.param(header()[:100], "truncated", id="cut-in-the-first-header"),
+        pytest.param(header(size=b"00000000001\0"), "truncated", id="no-content"),
         pytest.param(header(size=b"0000000000x\0"), "octal", id="no-number"),
         pytest.param(header(size=b"\xff" * 12), "size of -1", id="negative-size"),
-        pytest.param(header(size=b"\x80" + bytes(3) + b"\x40" + bytes(7)), "cut", id="huge-size"),
+        pytest.param(
+            header(size=b"\x80" + bytes(3) + b"\x40" + bytes(7)), "truncated", id="huge-size"
+        ),
         pytest.param(header(kind=b"V"), "unknown type", id="unknown-type"),
         pytest.param(header() + bytes(512) + header(), "zero block", id="hole-of-one-block"),
-        pytest.param(pax(b"9 path=a\n"), "ends behind", id="nothing-behind-a-header"),
+        pytest.param(pax(b"9 path=a\n"), "ends after", id="nothing-behind-a-header"),
         pytest.param(pax(b"x path=a\n") + header(), "no length", id="record-without-length"),
         pytest.param(pax(b"99 path=a\n") + header(), "malformed", id="record-too-long"),
         pytest.param(pax(b"8 path=a\n") + header(), "malformed", id="record-too-short"),
@@ -212,9 +214,9 @@ def test_a_layer_may_end_behind_the_content_of_its_last_member() -> None:
         layer = io.BytesIO(whole[: content + length])
         found = [(each.member, each.body.read()) for each in reader.read_layer(layer, name="x")]
         assert found == read(whole)
-    with pytest.raises(InvalidArchive, match="cut short within"):
+    with pytest.raises(InvalidArchive, match="truncated within"):
         list(reader.read_layer(io.BytesIO(whole[:content]), name="x"))
-    with pytest.raises(InvalidArchive, match="cut short behind"):
+    with pytest.raises(InvalidArchive, match="truncated after"):
         read(whole[: content + 1])
 
 

@@ -301,7 +301,7 @@ def test_a_damaged_identifier_is_reported(run: Run, server: Server, populated: b
     done = run(populated.path, "ls", "--catalog", server.url())
 
     assert done.code == 4
-    assert "is no identifier" in done.err
+    assert "is not an identifier" in done.err
     assert "--attach" in done.err
 
 
@@ -362,11 +362,11 @@ _DOWN = f"postgresql+psycopg://user:{PASSWORD}@127.0.0.1:1/none"
     ("url", "code", "message"),
     [
         (_DOWN, 9, "port 1 failed: Connection refused"),
-        ("mysql://host/db", 2, "the catalog is no URL of PostgreSQL"),
-        ("postgresql+psycopg://user:ge/heim@host/db", 2, "the catalog is no URL of PostgreSQL"),
-        ("postgresql+psycopg://user:12/heim@host/db", 2, "the catalog is no URL of PostgreSQL"),
-        ("postgresql+psycopg://user:12#heim@host/db", 2, "the catalog is no URL of PostgreSQL"),
-        ("postgresql+psycopg://user:12?heim@host/db", 2, "the catalog is no URL of PostgreSQL"),
+        ("mysql://host/db", 2, "the catalog is not a PostgreSQL URL"),
+        ("postgresql+psycopg://user:ge/heim@host/db", 2, "the catalog is not a PostgreSQL URL"),
+        ("postgresql+psycopg://user:12/heim@host/db", 2, "the catalog is not a PostgreSQL URL"),
+        ("postgresql+psycopg://user:12#heim@host/db", 2, "the catalog is not a PostgreSQL URL"),
+        ("postgresql+psycopg://user:12?heim@host/db", 2, "the catalog is not a PostgreSQL URL"),
         ("postgresql+psycopg://user:ge%heim@host/db", 2, "libpq cannot parse the URL"),
         ("postgresql+psycopg://h/db?passwort=geheim", 2, "does not know a parameter of it"),
         ("postgresql+psycopg://h/db?cache=Not+One", 2, "the name of a cache is lower case"),

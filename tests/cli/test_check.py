@@ -258,7 +258,7 @@ def test_example_rules_pass_on_an_empty_cache(run: Run, tree: build.Tree, tmp_pa
             "version = 2\n[rules.a]\nquery='refs'", "unsupported version 2", id="version"
         ),
         pytest.param("[rules.a]", "rule 'a': no query", id="no-query"),
-        pytest.param("[rules.a]\nquery = 1", "rule 'a': query is no text", id="number"),
+        pytest.param("[rules.a]\nquery = 1", "rule 'a': query is not a text", id="number"),
         pytest.param("[rules.A]\nquery='refs'", "rule 'A': invalid name", id="name"),
         pytest.param("[rules.a]\nquery='refs'\nx=1", "unknown key 'x'", id="key"),
         pytest.param("y=1\n[rules.a]\nquery='refs'", "unknown key 'y'", id="top-key"),
@@ -274,7 +274,9 @@ def test_example_rules_pass_on_an_empty_cache(run: Run, tree: build.Tree, tmp_pa
         pytest.param("[rules.a]\nquery='refs arhc:arm64'", "rule 'a': ", id="query"),
         pytest.param("[rules.a]\nquery='refs tag:$x'", "rule 'a': ", id="parameter"),
         pytest.param("[rules.a]\nquery='refs'\nmessage='{weight}'", "rule 'a': ", id="column"),
-        pytest.param("[params]\na=1\n[rules.a]\nquery='refs'", "params.a is no text", id="param"),
+        pytest.param(
+            "[params]\na=1\n[rules.a]\nquery='refs'", "params.a is not a text", id="param"
+        ),
     ],
 )
 def test_a_wrong_rule_file_is_refused_in_one_line(

@@ -225,4 +225,4 @@ def test_output_that_cannot_be_written_is_an_error(populated: build.Tree, unbuff
             text=True,
         )
     assert done.returncode == 9
-    assert done.stderr == "cachedb: cannot go on: no space left on device\n"
+    assert done.stderr == "cachedb: cannot continue: no space left on device\n"

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.recorded
 
 REFUSED = {
     "derived/index-bom": "a byte order mark: readers differ on what follows",
-    "derived/index-duplicate-key": "the key is there twice: readers differ on which one counts",
+    "derived/index-duplicate-key": "the key occurs twice: readers differ on which one counts",
     "derived/index-empty-file": "zero bytes, as after a torn write",
     "derived/index-trailing-garbage": "a second document: readers differ on which one counts",
     "derived/layout-file-not-json": "the marker says nothing",

@@ -17,14 +17,14 @@ pytestmark = pytest.mark.recorded
 # What linuxkit takes and we refuse, with the words that say why: design/linuxkit.md §8 asks for
 # a clear error, and for no image of which nothing is whole.
 REFUSED = {
-    "bad-desc-size": "its descriptor says",
+    "bad-desc-size": "its descriptor declares",
     "bad-layer-truncated": "holds sha256:",
     "bad-missing-layer": "is missing",
     "bad-missing-manifest": "is missing",
     "tar-empty": "no image",
     "tar-path-escape": "leaves the archive",
-    "tar-truncated": "cut short",
-    "tar-truncated-blob": "cut short",
+    "tar-truncated": "truncated",
+    "tar-truncated-blob": "truncated",
 }
 # What linuxkit does not list and we do: it cannot read these archives, and users ask for it.
 WE_READ_MORE = {"tar-docker-save", "tar-gzipped"}

@@ -41,7 +41,7 @@ def violations(root: Path, expected: Expected, *, ended_well: bool) -> list[str]
     try:
         names = names_of(root)
     except (ValueError, KeyError, FileNotFoundError) as error:
-        return [f"I1: index.json is not whole: {error!r}"]
+        return [f"I1: index.json is incomplete: {error!r}"]
     found = []
     if names not in (expected.before, expected.after):
         found.append(f"I5: the names are neither those before nor those after: {names}")

@@ -46,7 +46,7 @@ def test_an_image_whose_layer_is_another_than_its_config_says_is_a_finding(
     (report,) = found.platforms
     assert report.condition is Condition.WRONG_LAYERS
     assert report.problem == (
-        f"layer {OTHER.digest} unpacks to {OTHER.diff_id}, its config says {BASE.diff_id}"
+        f"layer {OTHER.digest} unpacks to {OTHER.diff_id}, its config declares {BASE.diff_id}"
     )
     assert not found.is_valid
 
@@ -81,7 +81,7 @@ def test_a_layer_that_cannot_be_unpacked_is_a_finding(tree: build.Tree) -> None:
     tree.add(build.image(cut), NAME)
     (report,) = deeply(tree, NAME).platforms
     assert report.condition is Condition.WRONG_LAYERS
-    assert report.problem == f"layer {cut.digest}: the gzip data are cut short"
+    assert report.problem == f"layer {cut.digest}: the gzip data are truncated"
 
 
 def test_only_the_platform_with_the_wrong_layer_is_one(tree: build.Tree) -> None:
@@ -205,7 +205,7 @@ def test_a_layer_that_is_no_tar_archive_is_a_finding(tree: build.Tree) -> None:
     tree.add(build.image(layer), NAME)
     (report,) = deeply(tree, NAME).platforms
     assert report.condition is Condition.WRONG_LAYERS
-    assert "is no tar archive" in (report.problem or "")
+    assert "is not a tar archive" in (report.problem or "")
 
 
 def _sha256(content: bytes) -> str:

@@ -147,7 +147,7 @@ def test_blobs_of_another_algorithm_come_in(empty: Cache) -> None:
 
 def test_an_archive_of_nothing_brings_nothing(empty: Cache) -> None:
     assert take_in(empty, build.archive({})) == ()
-    with pytest.raises(InvalidArchive, match="no image in it that 'app:1' could name"):
+    with pytest.raises(InvalidArchive, match="contains no image for the name 'app:1'"):
         take_in(empty, build.archive({}), name="app:1")
 
 

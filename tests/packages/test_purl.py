@@ -111,7 +111,7 @@ def test_any_text_is_a_package_url_or_refused(text):
         pytest.param("pkg:deb/debian/%ff", "not UTF-8", id="not-utf8"),
         pytest.param("pkg:deb/debian/\ud800", "a lone surrogate", id="surrogate"),
         pytest.param("pkg:d%65b/curl", "expected a type", id="type-encoded"),
-        pytest.param("pkg:deb/curl?a=1&A=2", "there twice", id="qualifier-twice"),
+        pytest.param("pkg:deb/curl?a=1&A=2", "occurs twice", id="qualifier-twice"),
         pytest.param("pkg:deb/curl?%61=1", "a qualifier has a key of", id="key-encoded"),
         pytest.param("pkg:pypi/x/y", "this type has no namespace", id="namespace"),
         pytest.param("pkg:julia/Dates", "needs the qualifier uuid", id="qualifier"),

@@ -234,7 +234,7 @@ def test_what_cannot_be_read_of_a_document_is_counted_and_the_rest_is_read() -> 
             "line 6: a text without its end",
             id="endless-text",
         ),
-        pytest.param(TAGS + b"A: \xff\n", "not UTF-8, behind line 0", id="not-utf-8"),
+        pytest.param(TAGS + b"A: \xff\n", "not UTF-8, after line 0", id="not-utf-8"),
         pytest.param(b"", "expected an object", id="empty"),
     ],
 )

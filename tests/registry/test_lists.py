@@ -63,7 +63,7 @@ def test_pages_in_a_circle_are_refused():
     with (
         scripted(lambda _asked: reply) as server,
         client(server.host) as reader,
-        pytest.raises(WrongContent, match="circle"),
+        pytest.raises(WrongContent, match="cycle"),
     ):
         list(reader.origin.tags("a/b"))
     assert len(server.asked) == 2

@@ -132,7 +132,7 @@ def read(stream: BinaryIO, *, name: str, limit: Limit = TAR_MEMBERS) -> Iterator
     every byte. An archive without the final zero blocks is complete, as in Go.
 
     Raises:
-        InvalidArchive: The archive is cut short or malformed; `name` is put before the reason.
+        InvalidArchive: The archive is truncated or malformed; `name` is put before the reason.
         LimitExceeded: A header, the number of members or a sparse file is beyond its limit.
     """
     return _Reader(stream, name, limit).entries()
@@ -161,7 +161,7 @@ class _Reader:
             try:
                 entry = self._next()
             except BadHeader as error:
-                why = f"{'' if count else 'is no tar archive, or a damaged one: '}{error}"
+                why = f"{'' if count else 'is not a tar archive, or is damaged: '}{error}"
                 raise InvalidArchive(self._name, why) from error
             if entry is None:
                 break
@@ -182,7 +182,7 @@ class _Reader:
             header = self._header()
             if header is None:
                 if records or longer:
-                    raise BadHeader("the archive ends behind an extended header")
+                    raise BadHeader("the archive ends after an extended header")
                 return None
             match header.type:
                 case b"x":
@@ -200,7 +200,7 @@ class _Reader:
         if not block:
             return None
         if len(block) < BLOCK:
-            raise BadHeader("the archive is cut short within a header")
+            raise BadHeader("the archive is truncated within a header")
         if block == ZERO_BLOCK:
             # A single zero block is valid only at the end of the stream.
             if self._read(BLOCK).strip(b"\0"):
@@ -212,7 +212,7 @@ class _Reader:
         TAR_HEADER_BYTES.check(header.size, f"a header in {self._name}")
         content = self._read(header.size)
         if len(content) < header.size:
-            raise BadHeader("the archive is cut short within a header")
+            raise BadHeader("the archive is truncated within a header")
         self._padded = -header.size % BLOCK
         self._skip_padding()
         return content
@@ -230,7 +230,7 @@ class _Reader:
             mapped, taken = self._sparse_map(header, records)
             stored -= taken
             if stored < 0 or (mapped is not None and mapped.stored != stored):
-                raise BadHeader("the map of a sparse file does not say what is stored")
+                raise BadHeader("the map of a sparse file does not list the stored parts")
         self._padded = -stored % BLOCK
         member = _member(header, found, longer, kind, mapped.size if mapped else stored)
         if mapped is None:
@@ -262,7 +262,7 @@ class _Reader:
     def _whole_block(self) -> bytes:
         block = self._read(BLOCK)
         if len(block) < BLOCK:
-            raise BadHeader("the archive is cut short within the map of a sparse file")
+            raise BadHeader("the archive is truncated within the map of a sparse file")
         return block
 
     def _skip_padding(self) -> None:
@@ -271,12 +271,12 @@ class _Reader:
         self._padded = 0
 
     def _end_in_padding(self) -> None:
-        raise InvalidArchive(self._name, "the archive is cut short behind a member")
+        raise InvalidArchive(self._name, "the archive is truncated after a member")
 
     def _read_some(self, size: int) -> bytes:
         found = self._stream.read(size)
         if not found and size:
-            raise InvalidArchive(self._name, "the archive is cut short within a member")
+            raise InvalidArchive(self._name, "the archive is truncated within a member")
         return found
 
     def _read(self, size: int) -> bytes:

@@ -80,7 +80,7 @@ def from_records(
     if found.get("map"):
         numbers = [_integer(each) for each in found["map"].split(b",")]
         if len(numbers) % 2:
-            raise BadHeader("the map of a sparse file is cut short")
+            raise BadHeader("the map of a sparse file is truncated")
         pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
     return (_checked(_real_size(found), pairs), 0) if found or pairs else None
 

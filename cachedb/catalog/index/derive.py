@@ -38,7 +38,7 @@ class _Traits(NamedTuple):
     is_config: bool
     is_file_system: bool
     may_be_absent: bool
-    """As a layer."""
+    """Whether the blob may be absent where a manifest lists it as a layer."""
     is_statement: bool
 
 

@@ -49,7 +49,7 @@ class SbomReading(Record):
     document: Unread
     packages: PackedPackages
     skipped: str | None = None
-    """How many elements of the document could not be read, and the first of them."""
+    """Number of elements of the document that could not be read, and the first of them."""
     problem: str | None = None
     is_corrupt: bool = False
     """Whether the content of the file does not match its digest."""

@@ -157,7 +157,7 @@ class RefColumns(TypedColumns):
     pinned: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 if the ref has the annotation or a row of `pin`."""
     source: Named[str | None] = Column(Text, info=domains.SOURCE.info)
-    """User state: pull, import, or build; NULL if another tool wrote the entry."""
+    """User state: pull, import, build or tag; NULL if another tool wrote the entry."""
     origin: Named[str | None] = Column(Text)
     """User state: the canonical reference that the image was pulled from."""
     added: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
@@ -353,7 +353,7 @@ class LeaseColumns(TypedColumns):
     pid: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     created: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
     expires: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
-    """Only for owners on other hosts; here the lock on the lease's file decides."""
+    """End of the lease for owners on other hosts; on this host the lock on its file decides."""
 
 
 lease = Table("lease", metadata, LeaseColumns, sqlite_with_rowid=False, sqlite_strict=True)

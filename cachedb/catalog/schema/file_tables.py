@@ -94,11 +94,11 @@ class AttributesColumns(TypedColumns):
     kind: Named[int] = Column(Integer, nullable=False)
     """A `FileKind`."""
     type: Named[str] = Column(Text, nullable=False)
-    """Its name in the query language."""
+    """Name of the type in the query language."""
     bits: Named[int] = Column(Integer, nullable=False)
     """Permissions, the lower 12 bits of the mode."""
     mode: Named[str] = Column(Text, nullable=False)
-    """The same in four octal digits."""
+    """Permissions in four octal digits."""
     uid: Named[int] = Column(INT64, nullable=False)
     gid: Named[int] = Column(INT64, nullable=False)
 
@@ -122,7 +122,7 @@ class EntryColumns(TypedColumns):
     modified: Named[int] = Column(INT64, nullable=False)
     """Seconds since 1970."""
     sha256: Named[bytes | None] = Column(LargeBinary)
-    """Of the content of a regular file."""
+    """SHA-256 of the content of a regular file; NULL for another type."""
 
 
 entry = Table("entry", metadata, EntryColumns, sqlite_strict=True)
@@ -181,7 +181,7 @@ class PlacedEntryColumns(TypedColumns):
     """An entry that is in no layer, and the one of a layer that it is, unless it is implied."""
 
     entry_id: Named[int] = Column(INT64, primary_key=True)
-    """Below 0."""
+    """Id of the placed entry, below 0."""
     stored_id: Named[int | None] = Column(INT64)
 
 

@@ -11,7 +11,7 @@ from cachedb.records import Record
 
 SCHEMES = frozenset({"postgresql+psycopg", "postgresql"})
 _NAME = lazy(r"[a-z0-9_][a-z0-9_.-]{0,54}")
-"""Shorter than the 63 bytes of an identifier: a rebuild makes schemas with a longer name."""
+"""Name of a schema, below the 63 bytes of an identifier: a rebuild appends to it."""
 NEW = ".new"
 """End of the name of a schema in which a catalog is being rebuilt."""
 OLD = ".bak"
@@ -28,7 +28,7 @@ class ServerAddress(Record, uncompared=("url",)):
     shown: str
     """The URL without user information that is secret, for messages."""
     cache: str | None = None
-    """None if the URL names none: the identifier of the layout is used."""
+    """Name of the schema; None if the URL has none, and the identifier of the layout is used."""
 
     def __repr__(self) -> str:
         return f"<ServerAddress {self.shown}>"
@@ -43,7 +43,7 @@ class ServerAddress(Record, uncompared=("url",)):
         parts = _split(text)
         if parts is None:
             # The text is not repeated: a mistyped URL may hold a password.
-            raise InvalidInput("the catalog is no URL of PostgreSQL", hint=_EXAMPLE)
+            raise InvalidInput("the catalog is not a PostgreSQL URL", hint=_EXAMPLE)
         options = parse_qsl(parts.query, keep_blank_values=True)
         names = [value for key, value in options if key == "cache"]
         for name in names:

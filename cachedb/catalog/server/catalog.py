@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.server.address import ServerAddress
 
 CUT_OFF_SECONDS = 120
-"""After which the server ends a transaction whose host does not answer any more."""
+"""Time after which the server ends a transaction whose host no longer answers."""
 _LIMITS = (
     f"SET LOCAL idle_in_transaction_session_timeout = '{CUT_OFF_SECONDS}s';"
     f" SET LOCAL tcp_user_timeout = '{CUT_OFF_SECONDS}s'"
@@ -62,7 +62,7 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
 """
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
-"""Not READ WRITE, which would override what the administrator of the server has set."""
+"""Begin of a transaction, without READ WRITE, which would override a setting of the server."""
 
 
 class ServerCatalog(Catalog):

@@ -21,7 +21,7 @@ _SKEW = 3_600_000_000
 
 
 SHARED_SECONDS = 120
-"""How long a lease that many hosts see lasts after its last heartbeat."""
+"""Life of a lease that many hosts see, after its last heartbeat."""
 
 
 def take(connection: Connection, key: str, now: int) -> None:

@@ -74,5 +74,5 @@ class ContainerdName(Record):
         )
         if name.hostname != host or (name.locator == host and str(name) != host):
             # containerd joins the two like the parts of a path: ./a:1 would become host a, port 1.
-            raise InvalidReference(text, "the path leads out of the host, or is empty")
+            raise InvalidReference(text, "the path is outside of the host, or empty")
         return name

@@ -210,7 +210,9 @@ def _choose(
     left_out = tuple(part.label for part in parts if not part.is_here)
     kept = [part for part in parts if part.is_here]
     if not kept:
-        raise BlobNotFound(image.roots[0].digest, f"no platform of {image.label!r} is here")
+        raise BlobNotFound(
+            image.roots[0].digest, f"no platform of {image.label!r} is in the cache"
+        )
     first, *rest = [chosen.whole(part.descriptor) for part in kept]
     return [first.replace(left_out=left_out), *rest]
 
@@ -254,7 +256,9 @@ def _choose_root(layout: Layout, catalog: Catalog, root: Root, options: ExportOp
     if len(kept) == len(parts):
         return chosen.whole(descriptor)
     if not kept:
-        raise BlobNotFound(root.digest, f"no platform of {root.name or root.digest!r} is here")
+        raise BlobNotFound(
+            root.digest, f"no platform of {root.name or root.digest!r} is in the cache"
+        )
     return chosen.narrowed(descriptor, kept, left_out)
 
 

@@ -324,7 +324,7 @@ def _refuse_contradiction(part: Part, name: str | None) -> None:
     ours, theirs = declared.normalized(), configured.normalized()
     if (ours.os, ours.architecture) != (theirs.os, theirs.architecture):
         raise Refused(
-            f"{name or part.descriptor.digest!r} for {declared} says that it is for {configured}",
+            f"{name or part.descriptor.digest!r} for {declared} has a config for {configured}",
             hint="--force accepts it",
         )
 

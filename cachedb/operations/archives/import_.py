@@ -132,9 +132,7 @@ def _import_images(
     """Publish the named images with their content, in one write of index.json."""
     if not named:
         if options.name is not None:
-            raise InvalidArchive(
-                source, f"there is no image in it that {options.name!r} could name"
-            )
+            raise InvalidArchive(source, f"it contains no image for the name {options.name!r}")
         return ()
     _refuse_other_digests(named, source)
     reader = ClosureReader(intake, source)
@@ -419,7 +417,7 @@ def _renamed(
     images = {d.digest for _, d in named if not is_attached_kind(d.annotations.get(KIND))}
     images -= set(weak)
     if len(images) > 1 and not _are_platforms_of_one(reader, named, images):
-        raise InvalidArchive(source, "there are several images in it, and one name was given")
+        raise InvalidArchive(source, "it contains several images, and one name was given")
     each_once = {d.digest: d for _, d in named}
     return [(None if digest in weak else given, d) for digest, d in each_once.items()]
 
@@ -453,7 +451,7 @@ def _taken_over(
     if found and not options.may_replace:
         name = next(iter(found))
         raise Refused(
-            f"{name!r} is the name of another image here ({found[name]})",
+            f"{name!r} is the name of another image in the cache ({found[name]})",
             hint="--replace takes the name over; --name gives another one",
         )
     return found

@@ -111,7 +111,7 @@ class ClosureReader:
         if missing and broken.issuperset(platforms):
             (root,) = found.roots
             raise InvalidArchive(
-                self._source, f"no platform of {root} is whole: {missing[0]} is missing"
+                self._source, f"no platform of {root} is complete: {missing[0]} is missing"
             )
 
     def _is_platform(self, found: ContentGraph, digest: Digest) -> bool:
@@ -144,7 +144,7 @@ class ClosureReader:
         if size is not None and size != descriptor.size:
             raise InvalidArchive(
                 self._source,
-                f"blob {descriptor.digest} has {size} bytes, and its descriptor says "
+                f"blob {descriptor.digest} has {size} bytes, and its descriptor declares "
                 f"{descriptor.size}",
             )
         return size is not None

@@ -60,7 +60,7 @@ def validate_deeply(
 def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, LayerFault]:
     """Report each image whose layers differ from its config or their tables, with the reason.
 
-    A layer whose files an export would refuse is reported as well: one that is no tar archive,
+    A layer whose files an export would refuse is reported as well: one that is not a tar archive,
     and one with a whiteout that names no file.
 
     A layer of several images is unpacked once. Artifacts have no diff IDs that a runtime compares,
@@ -166,7 +166,7 @@ def _wrong_content(layout: Layout, claim: SbomClaim, task: Task) -> str | None:
         return None
     actual = f"{diff_id.algorithm}:{hasher.hexdigest()}"
     if actual != diff_id:
-        return f"{name} unpacks to {actual}, its config says {diff_id}"
+        return f"{name} unpacks to {actual}, its config declares {diff_id}"
     return unreadable
 
 

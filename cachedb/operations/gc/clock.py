@@ -61,7 +61,7 @@ def check(layout: Layout, times: Iterable[int], now: datetime) -> None:
     last = from_microseconds(latest)
     if now - last > _MOST:
         raise Refused(
-            f"the clock says {now:%Y-%m-%d}, and the last activity in the cache was on"
+            f"the clock is at {now:%Y-%m-%d}, and the last activity in the cache was on"
             f" {last:%Y-%m-%d}: refusing to remove names for their age",
             hint="set the clock, or --trust-clock",
         )

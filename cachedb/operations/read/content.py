@@ -69,9 +69,9 @@ class Sharing:
             held |= content
             self.contents.append(_ids(content))
         self.count = len(held)
-        """How many blobs owners hold, each counted once."""
+        """Number of blobs of all owners, each counted once."""
         self.size = graph.size(held)
-        """Their bytes."""
+        """Bytes of these blobs."""
 
     @property
     def shared_size(self) -> int:

@@ -86,7 +86,7 @@ class ExplainedQuery(Record):
     plan: tuple[str, ...]
     indexes: tuple[str, ...]
     costs: tuple[SetCost, ...] = ()
-    """One for each set, and the last for the whole query."""
+    """Cost of each set, and last that of the whole query."""
 
 
 def run_query(catalog: Catalog, query: Query, now: datetime | None = None) -> QueryResult:

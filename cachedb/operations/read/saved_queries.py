@@ -117,7 +117,7 @@ def _entry(name: str, entry: object) -> tuple[str, str | None]:
         if isinstance(text, str) and (doc is None or isinstance(doc, str)):
             return text, doc
     raise InvalidInput(
-        f"{_PATH}: {name!r} in [{_TABLE}] is no query",
+        f"{_PATH}: {name!r} in [{_TABLE}] is not a query",
         hint=f'write {name} = "refs …", or {name} = {{query = "refs …", doc = "…"}}',
     )
 

@@ -162,7 +162,7 @@ class CacheReport(Record):
     cache: str
     totals: Totals
     images: tuple[ReportedImage, ...]
-    """The largest come first."""
+    """Every image, the largest first."""
     registries: tuple[ReportedGroup, ...]
     repositories: tuple[ReportedGroup, ...]
     platforms: tuple[ReportedGroup, ...]
@@ -175,10 +175,10 @@ class CacheReport(Record):
     """A name of each image, or its digest, that has no signature."""
     collection: Freeable
     policy: PolicyEffect | None
-    """None if the cache has no policy."""
+    """Effect of the policy of the cache; None without a policy."""
     growth: tuple[GrowthPoint, ...]
     activity: tuple[ActivityDay, ...]
-    """As the journal of the cache has it, the last day first."""
+    """Operations of each day in the journal of the cache, the last day first."""
 
 
 LISTS: Final[Mapping[str, type[Any]]] = {

@@ -127,7 +127,7 @@ def _params(found: object, path: str) -> dict[str, str]:
         raise InvalidInput(f"{path}: params has to be a table")
     for name, value in found.items():
         if not isinstance(value, str):
-            raise InvalidInput(f"{path}: params.{name} is no text", hint=f'{name} = "…"')
+            raise InvalidInput(f"{path}: params.{name} is not a text", hint=f'{name} = "…"')
     return found
 
 
@@ -207,7 +207,7 @@ def _refuse_message(rule: Rule, where: str) -> None:
 def _text(table: Mapping[str, Any], key: str, where: str) -> str | None:
     value = table.get(key)
     if value is not None and not isinstance(value, str):
-        raise InvalidInput(f"{where}: {key} is no text", hint=f'{key} = "…"')
+        raise InvalidInput(f"{where}: {key} is not a text", hint=f'{key} = "…"')
     return value
 
 

@@ -70,7 +70,7 @@ def known_identity(layout: Layout) -> LayoutIdentity | None:
     try:
         return LayoutIdentity(identifier=str(UUID(text.decode().strip())), inode=inode)
     except ValueError as error:
-        what = f"{str(path)!r} is no identifier"
+        what = f"{str(path)!r} is not an identifier"
         raise CatalogMismatch(what, hint=f"rm {path}; {ATTACH}") from error
 
 

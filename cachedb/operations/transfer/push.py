@@ -335,7 +335,7 @@ class _Push:
         more = f", nor are {rest} more" if rest else ""
         error = BlobNotFound(
             first.digest,
-            f"{self._sending.name!r} is not whole: {what} is neither here nor in "
+            f"{self._sending.name!r} is incomplete: {what} is neither in the cache nor in "
             f"{str(self._target.repository)!r}{more}",
         )
         error.hint = (

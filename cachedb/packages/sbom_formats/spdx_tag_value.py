@@ -154,4 +154,4 @@ def _decoded(decoder: codecs.IncrementalDecoder, chunk: bytes, lines: int, encod
     try:
         return decoder.decode(chunk, final=not chunk)
     except UnicodeDecodeError as error:
-        raise InvalidManifest(f"not {encoding.upper()}, behind line {lines}") from error
+        raise InvalidManifest(f"not {encoding.upper()}, after line {lines}") from error

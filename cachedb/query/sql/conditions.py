@@ -130,7 +130,7 @@ class ConditionBuilder(SetBuilder):
 
     def _has_digest(self, row: Row, digests: DigestSlots) -> ColumnElement[bool]:
         field = FIELDS[Sort.REF]["digest"]
-        elsewhere = self._elsewhere(row, field, digests, "blobs of the digest behind @")
+        elsewhere = self._elsewhere(row, field, digests, "blobs of the digest after @")
         assert elsewhere is not None
         return flags.member(*elsewhere, negated=False)
 

@@ -182,7 +182,7 @@ def _without_subject(
         .join(subject.table, subject.id == link.c.child_id)
         .where(link.c.role == int(Role.SUBJECT), _in_states(subject, *_NOT_THERE))
     )
-    found = conditions.set("dangling", gone, "dangling", "referrers whose subject is not there")
+    found = conditions.set("dangling", gone, "dangling", "referrers whose subject is absent")
     return member(row.id, found, negated=negated)
 
 

@@ -149,7 +149,7 @@ ABSENT_IMAGES: Final = Scalars("files.absent_images", int)
 """The ids of the images that are no longer in the layout, or that lack a layer there."""
 
 COVERAGE: Final = Rows("files.coverage", FilesCoverageRow)
-"""How much of the cache is indexed, in one row. Refs of artifacts do not count."""
+"""Coverage of the cache by the index, in one row. Refs of artifacts do not count."""
 
 ADD_LAYER: Final = Insert("files.add_layer", "digest", "entries", "problem")
 ADD_ATTRIBUTES: Final = Insert(

@@ -37,6 +37,7 @@ COMPARATIVES: Final = {
     "newer": ("created", "since"),
     "younger": ("created", "since"),
 }
+"""Comparative words with their default field and their operator."""
 SYNONYMS: Final = {
     "architecture": "arch",
     "hash": "digest",
@@ -82,7 +83,6 @@ FUNCTIONS: Final = {
 """Words for aggregates."""
 FOR_EACH: Final = frozenset({"by", "per", "each"})
 SIZES: Final = frozenset({"size", "space", "usage", "bytes"})
-"""The default field, and the operator."""
 UNITS: Final = {
     **dict.fromkeys(("minute", "minutes", "mins"), "min"),
     **dict.fromkeys(("hour", "hours"), "h"),
@@ -151,7 +151,7 @@ FLAGS: Final[dict[str, tuple[str | None, str]]] = {
     "multiplatform": (None, "is:multiarch"),
     "multi-platform": (None, "is:multiarch"),
 }
-"""The default noun, and the term."""
+"""Words with their default noun, or None, and the term that they stand for."""
 ARCHITECTURES: Final = frozenset(
     {
         "386", "aarch64", "amd64", "arm", "arm64", "armhf", "i386", "loong64", "mips64le",
