@@ -159,18 +159,25 @@ def _archive(name: str, root: _Blob) -> bytes:
     index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [entry]}
     blobs = {f"blobs/{digest.replace(':', '/')}": text for digest, text in root.walk().items()}
     marker = b'{"imageLayoutVersion": "1.0.0"}'
-    return _tar({"oci-layout": marker, "index.json": _json(index), **blobs})
+    # skopeo, run by another user than root, cannot create a directory without an entry.
+    directories = dict.fromkeys(("blobs", "blobs/sha256"))
+    return _tar({"oci-layout": marker, "index.json": _json(index), **directories, **blobs})
 
 
 def _json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _tar(files: Mapping[str, bytes]) -> bytes:
+def _tar(files: Mapping[str, bytes | None]) -> bytes:
+    """Pack files, and a directory for each name without content."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o644
-            archive.addfile(member, io.BytesIO(content))
+            if content is None:
+                member.type, member.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(member)
+            else:
+                member.size, member.mode = len(content), 0o644
+                archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
