@@ -211,8 +211,9 @@ def typer_alone() -> int:
 @pytest.mark.parametrize(
     ("command", "budget"),
     [
-        ("ls", 1.3), ("find-root app:1", 1.24), ("validate", 1.32), ("query refs", 1.8),
-        ("rm --dry-run app:1", 1.62), ("gc --dry-run", 1.8),
+        # Debian's Python 3.11 imports typer with a fifth less, and cachedb with a sixth less.
+        ("ls", 1.32), ("find-root app:1", 1.26), ("validate", 1.34), ("query refs", 1.85),
+        ("rm --dry-run app:1", 1.65), ("gc --dry-run", 1.8),
     ],
 )  # fmt: skip
 def test_a_command_costs_no_more_than_its_budget(
