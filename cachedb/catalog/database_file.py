@@ -32,6 +32,9 @@ def make(path: Path) -> None:
     """Create the file with mode 0600: SQLite itself would make it readable for all users.
 
     Root makes the owner of the directory its owner, who has to be able to write the catalog too.
+
+    Raises:
+        StorageFailed: It cannot be created.
     """
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
@@ -52,6 +55,7 @@ def check(path: Path) -> bool:
 
     Raises:
         CatalogMismatch: The file is a link, belongs to another user, or other users may write it.
+        StorageFailed: The directory cannot be read.
     """
     try:
         found = path.lstat()
@@ -71,7 +75,10 @@ def check(path: Path) -> bool:
 
 
 def version(path: Path | None) -> tuple[int, ...] | None:
-    """Return inode, size and time of the file, which every commit moves; None without a file."""
+    """Return inode, size and time of the file, which every commit moves; None without a file.
+
+    Sizes are bytes, times nanoseconds since 1970; costs one `stat` call.
+    """
     if path is None:
         return None
     try:

@@ -42,11 +42,14 @@ class Connection:
         self._texts = compiled.statements(self.dialect)
 
     def rows(self, statement: Rows[_R], /, **values: Bound) -> list[_R]:
-        """Return every row of a statement, in its order."""
+        """Return every row of a statement, in its order; the result is held in memory whole."""
         return list(self.each(statement, **values))
 
     def each(self, statement: Rows[_R], /, **values: Bound) -> Iterator[_R]:
-        """Yield the rows of a statement as the driver reads them; memory is constant."""
+        """Yield the rows of a statement as the driver reads them; memory is constant.
+
+        Rows are read inside the transaction: they end with its block.
+        """
         make: Any = statement.row._make  # type: ignore[attr-defined]
         return map(make, self.driver.execute(self._texts[statement.name], values))
 
@@ -82,11 +85,17 @@ class Connection:
         return int(self.driver.execute(self._texts[statement.name], values).rowcount)
 
     def write_each(self, statement: Write, rows: Iterable[Mapping[str, Bound]]) -> int:
-        """Run a write once for each mapping of values; return how many rows were changed."""
+        """Run a write once for each mapping of values; return how many rows were changed.
+
+        Mappings are taken one by one; the text is prepared once.
+        """
         return int(self.driver.executemany(self._texts[statement.name], rows).rowcount)
 
     def insert(self, statement: Insert, rows: Iterable[Sequence[Bound]]) -> None:
-        """Insert rows of plain values in the order of the columns of the statement."""
+        """Insert rows of plain values in the order of the columns of the statement.
+
+        Rows are taken one by one; the text is prepared once.
+        """
         self.driver.executemany(self._texts[statement.name], rows)
 
     def insert_one(self, statement: Insert, *values: Bound) -> int:
@@ -139,7 +148,10 @@ class Connection:
         return None
 
     def faults(self) -> list[str]:
-        """Return the faults that the database finds in its pages and keys."""
+        """Return the faults that the database finds in its pages and keys.
+
+        Reads every page: the cost is that of the size of the file.
+        """
         checked = [str(row[0]) for row in self.run("PRAGMA integrity_check")]
         dangling = self.run("PRAGMA foreign_key_check")
         return [

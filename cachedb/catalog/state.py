@@ -16,6 +16,6 @@ def read(connection: Connection, key: str) -> str | None:
 
 
 def write(connection: Connection, key: str, value: str) -> None:
-    """Replace the text under `key`."""
+    """Replace the text under `key`, inside the caller's transaction."""
     connection.write(state.FORGET, key=key)
     connection.write(state.RECORD, key=key, value=value)

@@ -21,7 +21,7 @@ _SIZE = 1 << 20
 
 
 def allocate(private: int) -> None:
-    """Allocate the reserved space if it is absent; do nothing on a full disk."""
+    """Allocate the reserved space, 1 MiB, if it is absent; do nothing on a full disk."""
     with suppress(OSError, StorageFailed, NotALayout):
         try:
             if os.stat(NAME, dir_fd=private, follow_symlinks=False).st_size == _SIZE:
@@ -36,7 +36,7 @@ def allocate(private: int) -> None:
 
 
 def release(private: int) -> bool:
-    """Free the reserved space; return False if there was none."""
+    """Free the reserved space, so that a collection has room to begin; False if there was none."""
     try:
         os.unlink(NAME, dir_fd=private)
     except OSError:

@@ -78,7 +78,7 @@ class BlobStore:
         return _blob_file(digest, found)
 
     def has(self, digest: Digest, size: int) -> bool:
-        """Return whether the blob is a regular file of that size; bytes are not read."""
+        """Return whether the blob is a regular file of `size` bytes, without reading them."""
         found = self.stat(digest)
         return found is not None and found.size == size
 
@@ -114,7 +114,7 @@ class BlobStore:
         return content
 
     def starts_with(self, digest: Digest, prefix: bytes) -> bool:
-        """Return whether a blob is present and begins with `prefix`."""
+        """Return whether a blob is present and begins with `prefix`; costs one short read."""
         try:
             with closing(self._open(digest)) as descriptor, _reading(digest):
                 return os.read(descriptor, len(prefix)) == prefix
@@ -173,7 +173,11 @@ class BlobStore:
                     return
 
     def files(self) -> Iterator[BlobFile]:
-        """Yield every blob, in directory order; other files are skipped (`foreign_files`)."""
+        """Yield every blob, in directory order; other files are skipped (`foreign_files`).
+
+        Costs one `stat` call a file. Blobs that other processes write or delete meanwhile may be
+        missing or included.
+        """
         for algorithm in _ALGORITHMS:
             for name, found in self._entries(algorithm):
                 try:
@@ -185,7 +189,11 @@ class BlobStore:
                     yield blob
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Return size and time of every blob by digest, as `files` does but faster."""
+        """Return size and time of every blob by digest, as `files` does but faster.
+
+        Sizes are bytes. Times are nanoseconds since 1970, the later of modification and change of
+        the inode.
+        """
         found: dict[str, tuple[int, int]] = {}
         for algorithm in _ALGORITHMS:
             for name, file in self._entries(algorithm):
@@ -262,7 +270,8 @@ class BlobStore:
     def move_out(self, digest: Digest, target: int, name: str) -> bool:
         """Move a file out of the store into the directory `target`; False if it is not there.
 
-        Costs one system call; `names` tells which blobs are regular files.
+        Costs one system call; `names` tells which blobs are regular files. Fails with
+        StorageFailed if it cannot be moved.
         """
         try:
             with self._directory(digest.algorithm) as directory:
@@ -274,7 +283,11 @@ class BlobStore:
         return True
 
     def sync(self) -> None:
-        """Make every rename in the store so far durable: one fsync per algorithm."""
+        """Make every rename in the store so far durable: one fsync per algorithm.
+
+        Raises:
+            StorageFailed: A directory cannot be synced.
+        """
         for algorithm in _ALGORITHMS:
             try:
                 with self._directory(algorithm) as directory, storing("sync the blob store"):

@@ -50,7 +50,15 @@ def _why_no_directory(parent: int, name: str) -> str:
 
 
 def make_directory(parent: int, name: str, *, mode: int = 0o777) -> int:
-    """Open a subdirectory; create it durably if it is not there."""
+    """Open a subdirectory; create it durably if it is not there.
+
+    A new one belongs to the owner of `parent`; its entry is synced. The caller closes the
+    descriptor. Another process may create it at the same time.
+
+    Raises:
+        NotALayout: A link or another kind of file has the name.
+        StorageFailed: It cannot be created or opened.
+    """
     try:
         return open_directory(parent, name)
     except FileNotFoundError:
@@ -176,7 +184,13 @@ def opened(root: int, path: str) -> Iterator[int]:
 
 @contextmanager
 def storing(doing: str) -> Iterator[None]:
-    """Convert an OSError (disk full, read-only, permission denied) into StorageFailed."""
+    """Convert an OSError (disk full, read-only, permission denied) into StorageFailed.
+
+    `doing` completes the message "cannot ...".
+
+    Raises:
+        StorageFailed: The block raised an OSError.
+    """
     try:
         yield
     except OSError as error:
@@ -195,7 +209,13 @@ def skipping_unreadable() -> Iterator[None]:
 
 
 def read_whole(descriptor: int, at_most: int) -> bytes:
-    """Read a file whole, or its first `at_most` + 1 bytes if it is longer."""
+    """Read a file whole, or its first `at_most` + 1 bytes if it is longer.
+
+    A result of more than `at_most` bytes tells the caller that the file is longer.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     parts: list[bytes] = []
     left = at_most + 1
     while left and (part := os.read(descriptor, min(left, 1 << 20))):
@@ -205,7 +225,11 @@ def read_whole(descriptor: int, at_most: int) -> bytes:
 
 
 def write_all(descriptor: int, content: bytes | memoryview) -> None:
-    """Write every byte; continue after a short write."""
+    """Write every byte; continue after a short write. Nothing is synced.
+
+    Raises:
+        OSError: The bytes cannot be written; a part of them may be.
+    """
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]

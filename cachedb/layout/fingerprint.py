@@ -59,7 +59,10 @@ class Fingerprint(Record):
         return tuple(stamp.partition(".")[0] for stamp in self.blobs.split("/"))
 
     def proves_unchanged(self, recorded: Fingerprint | None) -> bool:
-        """Return whether names and blobs are the same as when `recorded` was taken."""
+        """Return whether names and blobs are the same as when `recorded` was taken.
+
+        False if `recorded` is racy: a change within the granularity of time stamps would not show.
+        """
         return (
             recorded is not None
             and recorded.settled
@@ -67,16 +70,20 @@ class Fingerprint(Record):
         )
 
     def proves_same_blobs(self, recorded: Fingerprint | None) -> bool:
-        """Return whether the blobs are the same as when `recorded` was taken."""
+        """Return whether the blobs are the same as when `recorded` was taken; False if racy."""
         return recorded is not None and recorded.blobs_settled and self.blobs == recorded.blobs
 
     def proves_same_names(self, recorded: Fingerprint | None) -> bool:
-        """Return whether index.json is the same as when `recorded` was taken."""
+        """Return whether index.json is the same as when `recorded` was taken; False if racy."""
         return recorded is not None and recorded.settled and self.index_json == recorded.index_json
 
 
 def take(root: int) -> Fingerprint:
-    """Take the fingerprint of the layout whose directory has the descriptor `root`."""
+    """Take the fingerprint of the layout whose directory has the descriptor `root`.
+
+    Costs four `stat` calls, whatever the number of blobs. The parts are read one after another:
+    a change in between makes the fingerprint racy, and thus no proof.
+    """
     horizon = racy_since()
     index_json, index_at = _of(root, "index.json", directory=False)
     stamps, times = [], [0]

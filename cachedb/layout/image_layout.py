@@ -96,6 +96,7 @@ class Layout(PrivateDirectory, Closing):
 
         Raises:
             CacheNotFound: There is no such directory.
+            NotALayout: It is not a directory.
             StorageFailed: The directory cannot be opened.
         """
         try:
@@ -177,7 +178,7 @@ class Layout(PrivateDirectory, Closing):
             return
 
     def fingerprint(self) -> Fingerprint:
-        """Take the fingerprint of the files: four calls of stat."""
+        """Take the fingerprint of the files: four `stat` calls, whatever the number of blobs."""
         return fingerprint.take(self._root)
 
     def read_index_json(self) -> bytes:
@@ -241,7 +242,13 @@ class Layout(PrivateDirectory, Closing):
 
     @contextmanager
     def locking_names(self) -> Iterator[None]:
-        """Hold linuxkit's `.lock`, which excludes other writers of index.json."""
+        """Hold linuxkit's `.lock`, which excludes other writers of index.json.
+
+        Raises:
+            StorageFailed: This process cannot write the layout.
+            NotALayout: Other users can write ``.cachedb``.
+            CacheBusy: Another process has held the lock for too long: `locks.names`.
+        """
         from cachedb.layout import locks
 
         self._check_writable()
@@ -250,7 +257,11 @@ class Layout(PrivateDirectory, Closing):
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
-        """Hold `gc.lock` shared, which excludes a sweep."""
+        """Hold `gc.lock` shared, which excludes a sweep; other publishers are not excluded.
+
+        Raises:
+            CacheBusy: A sweep has held the lock for too long: `locks.names`.
+        """
         from cachedb.layout import locks
 
         with self._private() as private, locks.sharing(private):
@@ -291,7 +302,10 @@ class Layout(PrivateDirectory, Closing):
             self._arrivals = before
 
     def clear_staging(self, kept: Collection[str] = ()) -> int:
-        """Remove unused blobs and parts from the staging area: `StagingArea.clear`."""
+        """Remove unused blobs and parts from the staging area: `StagingArea.clear`.
+
+        Returns the bytes freed.
+        """
         from cachedb.layout.staging.area import StagingArea
 
         with self._private() as private:

@@ -51,7 +51,11 @@ class Entry(Record):
 
     @classmethod
     def of(cls, name: str | None, descriptor: Descriptor) -> Entry:
-        """Make an entry for `descriptor` with the name `name`, or without one."""
+        """Make an entry for `descriptor` with the name `name`, or without one.
+
+        The name is `org.opencontainers.image.ref.name` (image-layout.md §index.json file); a
+        containerd annotation that names something else is dropped.
+        """
         annotations = {k: v for k, v in descriptor.annotations.items() if k != REF_NAME}
         if annotations.get(CONTAINERD_NAME) != name:
             annotations.pop(CONTAINERD_NAME, None)
@@ -63,7 +67,10 @@ class Entry(Record):
         return cls.read(value, "manifests")
 
     def annotated(self, key: str, value: str | None) -> Entry:
-        """Return the entry with an annotation, or without it if `value` is None."""
+        """Return the entry with an annotation, or without it if `value` is None.
+
+        Every other field stays as the file has it.
+        """
         annotations = dict(self.json.get("annotations") or {})
         if annotations.get(key) == value:
             return self
@@ -77,7 +84,11 @@ class Entry(Record):
 
     @classmethod
     def read(cls, value: Any, where: str) -> Entry:
-        """Parse one element; `where` is its path in the document."""
+        """Parse one element; `where` is its path in the document.
+
+        An element that breaks a rule yields an entry with its `problem` and no ref, so that it is
+        kept as it is.
+        """
         if not isinstance(value, dict):
             return cls(
                 json=value, ref=None, problem=f"{where}: expected object, found {kind_of(value)}"
@@ -140,7 +151,10 @@ class IndexJson(Record):
         )
 
     def encode(self) -> bytes:
-        """Encode the document as JSON, one line an entry, which people and diff can read."""
+        """Encode the document as JSON, one line an entry, which people and diff can read.
+
+        Entries keep their order, and fields that cachedb does not know their values.
+        """
         head = encode(self.rest)[:-1]
         comma = b"," if self.rest else b""
         lines = b",".join(b"\n" + encode(entry.json) for entry in self.entries)
@@ -190,7 +204,10 @@ class IndexJson(Record):
         return IndexJson(entries=entries, rest=self.rest)
 
     def without(self, gone: Callable[[Ref], bool]) -> IndexJson:
-        """Remove the refs for which `gone` is true; entries that cannot be read stay."""
+        """Remove the refs for which `gone` is true; entries that cannot be read stay.
+
+        The order of the others stays.
+        """
         kept = tuple(e for e in self.entries if e.ref is None or not gone(e.ref))
         return IndexJson(entries=kept, rest=self.rest)
 

@@ -80,7 +80,14 @@ def append(private: int, record: Mapping[str, Any], *, timeout: float | None = N
 
 
 def append_durably(private: int, record: Mapping[str, Any]) -> None:
-    """Append a record as `append` does, and sync the file: it survives a power loss."""
+    """Append a record as `append` does, and sync the file: it survives a power loss.
+
+    Costs two calls of fsync.
+
+    Raises:
+        StorageFailed: The file cannot be written.
+        CacheBusy: Another process has held `journal.lock` for too long.
+    """
     with locks.journal(private), storing(f"write {NAME}"):
         with closing(open_regular(private, NAME, _APPEND)) as descriptor:
             _append(descriptor, record)

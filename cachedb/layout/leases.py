@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def holding(private: int) -> Iterator[str]:
-    """Hold a new lease for the time of the block; yields its id."""
+    """Hold a new lease for the time of the block; yields its id, 16 hexadecimal digits.
+
+    A lease is a locked file: the kernel releases it when the process ends, however it ends.
+
+    Raises:
+        StorageFailed: The file cannot be created.
+    """
     with closing(make_directory(private, "leases", mode=0o700)) as directory:
         key = os.urandom(8).hex()
         with closing(make_locked(directory, key)):
@@ -37,7 +43,7 @@ def holding(private: int) -> Iterator[str]:
 
 
 def active(private: int) -> set[str]:
-    """Return the ids of the leases that running processes hold."""
+    """Return the ids of the leases that running processes hold; costs one lock attempt a file."""
     return {name for name, descriptor in _files(private) if not _is_free(descriptor)}
 
 

@@ -79,7 +79,10 @@ def excluding(private: int, *, timeout: float | None = None) -> Iterator[None]:
 
 @contextmanager
 def staging(private: int) -> Iterator[None]:
-    """Hold `stage.lock` shared, which keeps complete blobs in the staging area."""
+    """Hold `stage.lock` shared, which keeps complete blobs in the staging area.
+
+    Waits for a process that clears the area; fails as `names` does.
+    """
     with _locked(private, _STAGE, None):
         yield
 

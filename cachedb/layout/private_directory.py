@@ -50,7 +50,12 @@ class PrivateDirectory:
         return self.root / PRIVATE
 
     def read_own(self, name: str, limit: Limit) -> bytes | None:
-        """Read a file of ``.cachedb``; None if there is none, or ``.cachedb`` is not trusted."""
+        """Read a file of ``.cachedb``; None if there is none, or ``.cachedb`` is not trusted.
+
+        Raises:
+            LimitExceeded: It is longer than `limit`, in bytes.
+            StorageFailed: It cannot be read.
+        """
         if not self.is_private_trusted:
             return None
         try:
@@ -93,7 +98,12 @@ class PrivateDirectory:
         return True
 
     def replace_own(self, name: str, content: bytes) -> None:
-        """Write a file of ``.cachedb``, atomically and durably."""
+        """Write a file of ``.cachedb``, atomically and durably.
+
+        Raises:
+            StorageFailed: The file cannot be written; the old one stays.
+            NotALayout: Other users can write the directory.
+        """
         from cachedb.layout.atomic import replace_file
 
         with self._private() as private:
@@ -153,7 +163,11 @@ class PrivateDirectory:
             return None if whole is None else journal.rewrite(private, rewritten(whole))
 
     def set_aside(self, name: str) -> None:
-        """Rename a file of ``.cachedb`` to ``NAME.bak``, which replaces an older one."""
+        """Rename a file of ``.cachedb`` to ``NAME.bak``, which replaces an older one.
+
+        Raises:
+            StorageFailed: It cannot be renamed.
+        """
         with self._private() as private, storing(f"rename {name}"):
             try:
                 os.rename(name, f"{name}.bak", src_dir_fd=private, dst_dir_fd=private)

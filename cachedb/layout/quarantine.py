@@ -51,7 +51,13 @@ class Quarantine:
         return [name for name in self._folders() if name.endswith(FINISHED)]
 
     def finish(self, run: str) -> str:
-        """Mark a run, whose moves are durable (`sync`), as finished; return its new name."""
+        """Mark a run, whose moves are durable (`sync`), as finished; return its new name.
+
+        One rename, which is synced: after a crash the run is either finished or to be restored.
+
+        Raises:
+            StorageFailed: The directory cannot be renamed or synced.
+        """
         with (
             storing("finish a sweep"),
             closing(make_directory(self._private, "trash", mode=0o700)) as trash,
@@ -74,20 +80,28 @@ class Quarantine:
             )
 
     def sync(self, run: str) -> None:
-        """Make the moves of a run durable."""
+        """Make the moves of a run durable: one fsync for the run and for each algorithm.
+
+        Raises:
+            StorageFailed: A directory cannot be synced.
+        """
         with self._run(run) as directory, storing("sync the quarantine"):
             sync(directory)
         self._blobs.sync()
 
     def blobs(self, run: str) -> Iterator[Digest]:
-        """Yield the blobs of a run that are still quarantined."""
+        """Yield the blobs of a run that are still quarantined, in directory order."""
         with self._run(run) as directory:
             for name in os.listdir(directory):
                 with suppress(InvalidDigest):
                     yield Digest(digest_of(name) or "")
 
     def restore(self, run: str, digest: Digest) -> None:
-        """Move a blob back into the store, or delete it if the store has the blob again."""
+        """Move a blob back into the store, or delete it if the store has the blob again.
+
+        Raises:
+            StorageFailed: The file cannot be moved or deleted.
+        """
         with self._run(run) as directory:
             if self._blobs.stat(digest) is None:
                 self._blobs.publish(directory, name_of(digest), digest)
@@ -96,7 +110,11 @@ class Quarantine:
                     os.unlink(name_of(digest), dir_fd=directory)
 
     def purge(self, run: str) -> int:
-        """Delete the blobs of a run; return the bytes freed, hard-linked blobs not counted."""
+        """Delete the blobs of a run; return the bytes freed, hard-linked blobs not counted.
+
+        Raises:
+            StorageFailed: A file cannot be deleted; those before it are.
+        """
         freed = 0
         with storing("empty the quarantine"):
             with self._run(run) as directory, os.scandir(directory) as entries:

@@ -85,7 +85,7 @@ class Descriptor(Record):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON object, with keys in the order that Go writes."""
+        """Return the JSON object without empty fields, with keys in the order that Go writes."""
         found: dict[str, Any] = {
             "mediaType": str(self.media_type),
             "digest": str(self.digest),
@@ -148,7 +148,11 @@ def _kind(media_type: MediaType) -> str:
 
 
 def artifact_type(fields: Fields) -> MediaType | None:
-    """Return the ``artifactType`` of a descriptor or manifest; None if it is empty."""
+    """Return the ``artifactType`` of a descriptor or manifest; None if it is empty.
+
+    Raises:
+        InvalidManifest: It is no string, or no media type (RFC 6838 §4.2).
+    """
     return _media_type(fields, "artifactType") if fields.get("artifactType", str) else None
 
 

@@ -41,7 +41,11 @@ class Digest(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Check `text` against the grammar and the registered algorithms."""
+        """Check `text` against the grammar and the registered algorithms (descriptor.md §Digests).
+
+        Raises:
+            InvalidDigest: It breaks the grammar, or cachedb cannot compute the algorithm.
+        """
         digest = cls.declared(text)
         if not digest.is_verifiable:
             raise InvalidDigest(text, f"unsupported algorithm {digest.algorithm!r}")
@@ -53,6 +57,9 @@ class Digest(str):
 
         Implementations SHOULD let a digest of an unknown algorithm pass (descriptor.md §Digests);
         such a digest is listed, and its blob is never fetched or stored.
+
+        Raises:
+            InvalidDigest: It breaks the grammar.
         """
         if _USUAL.fullmatch(text):
             return super().__new__(cls, text)
@@ -70,24 +77,27 @@ class Digest(str):
 
     @classmethod
     def of(cls, content: bytes, algorithm: str = "sha256") -> Self:
-        """Compute the digest of `content`, by default with SHA-256."""
+        """Compute the digest of `content`, by default with SHA-256.
+
+        The registered algorithms are those of image-spec, descriptor.md §Digests.
+        """
         import hashlib  # noqa: PLC0415  (loads OpenSSL: 3 ms, which a listing does not need)
 
         return cls(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
 
     @property
     def algorithm(self) -> str:
-        """The part before the colon."""
+        """The part before the colon, in lower case."""
         return self.partition(":")[0]
 
     @property
     def encoded(self) -> str:
-        """The part after the colon."""
+        """The part after the colon: hexadecimal digits in lower case for sha256 and sha512."""
         return self.partition(":")[2]
 
     @property
     def is_verifiable(self) -> bool:
-        """Whether cachedb can compute the algorithm."""
+        """Whether cachedb can compute the algorithm: sha256, sha384 or sha512."""
         return self.algorithm in _HEX_DIGITS
 
     def hasher(self) -> _Hash:

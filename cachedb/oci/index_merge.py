@@ -93,7 +93,10 @@ class IndexDocument(NamedTuple):
         return other.digests <= self.digests
 
     def listing(self, entries: Iterable[IndexEntry]) -> IndexDocument:
-        """Return the index with other entries, encoded as Go encodes it."""
+        """Return the index with other entries, encoded as Go encodes it.
+
+        Fields of the document that cachedb does not know stay.
+        """
         kept = tuple(entries)
         value = strict_json.decode_object(self.content)
         value["manifests"] = [_ordered_descriptor(entry.json) for entry in kept]

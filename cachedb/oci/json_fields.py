@@ -41,7 +41,11 @@ class Fields:
         return key in self._data
 
     def get(self, key: str, kind: type[_T]) -> _T | None:
-        """Return the value of `key` if it is present, not null, and a `kind`; None if absent."""
+        """Return the value of `key` if it is present, not null, and a `kind`; None if absent.
+
+        Raises:
+            InvalidManifest: The value has another type; True is no integer.
+        """
         value = self._data.get(key)
         if value is None:
             return None
@@ -52,26 +56,42 @@ class Fields:
         return value
 
     def require(self, key: str, kind: type[_T]) -> _T:
-        """Return the value of `key`, which has to be present."""
+        """Return the value of `key`, which has to be present.
+
+        Raises:
+            InvalidManifest: It is absent, null or of another type.
+        """
         value = self.get(key, kind)
         if value is None:
             raise InvalidManifest("missing", self.at(key))
         return value
 
     def object(self, key: str) -> Fields | None:
-        """Return the object under `key`, if there is one."""
+        """Return the object under `key`, if there is one.
+
+        Raises:
+            InvalidManifest: The value has another type.
+        """
         value = self.get(key, dict)
         return None if value is None else Fields(value, self.at(key))
 
     def objects(self, key: str) -> Iterator[Fields]:
-        """Yield the objects of the array under `key`; nothing if it is absent or null."""
+        """Yield the objects of the array under `key`; nothing if it is absent or null.
+
+        Raises:
+            InvalidManifest: The value is no array, or an element no object.
+        """
         for where, item in self._items(key):
             if not isinstance(item, dict):
                 raise InvalidManifest(f"expected object, found {kind_of(item)}", where)
             yield Fields(item, where)
 
     def present_objects(self, key: str) -> Iterator[Fields]:
-        """Yield the objects of the array under `key`, without its nulls."""
+        """Yield the objects of the array under `key`, without its nulls.
+
+        Raises:
+            InvalidManifest: The value is no array, or an element neither an object nor null.
+        """
         for where, item in self._items(key):
             if item is None:
                 continue
@@ -80,12 +100,20 @@ class Fields:
             yield Fields(item, where)
 
     def check_objects(self) -> None:
-        """Require every value to be an object: a set of names, as Go writes it."""
+        """Require every value to be an object: a set of names, as Go writes it.
+
+        Raises:
+            InvalidManifest: A value has another type.
+        """
         for key in self._data:
             self.object(key)
 
     def strings(self, key: str) -> tuple[str, ...]:
-        """Return the strings of the array under `key`."""
+        """Return the strings of the array under `key`; none if it is absent or null.
+
+        Raises:
+            InvalidManifest: The value is no array, or an element no string.
+        """
         found = []
         for where, item in self._items(key):
             if not isinstance(item, str):
@@ -94,7 +122,11 @@ class Fields:
         return tuple(found)
 
     def string_map(self, key: str) -> dict[str, str]:
-        """Return the object of strings under `key` (annotations, labels) without its nulls."""
+        """Return the object of strings under `key` (annotations, labels) without its nulls.
+
+        Raises:
+            InvalidManifest: The value is no object, or one of its values no string.
+        """
         found = self.get(key, dict) or {}
         for name, value in found.items():
             if value is not None and not isinstance(value, str):

@@ -252,7 +252,11 @@ def _kind_stated(text: str) -> str:
 
 
 def check_unambiguous(fields: Fields, allowed: frozenset[str]) -> None:
-    """Refuse a document with fields of another kind (CVE-2021-41190)."""
+    """Refuse a document with fields of another kind (CVE-2021-41190).
+
+    Raises:
+        InvalidManifest: It has one, which the message names.
+    """
     foreign = sorted(name for name in _KIND_FIELDS - allowed if name in fields)
     if foreign:
         raise InvalidManifest(f"ambiguous: a document of this kind has no {foreign[0]!r}")

@@ -22,7 +22,11 @@ class MediaType(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Drop the parameters of `text` and check the rest."""
+        """Drop the parameters of `text` and check the rest (RFC 6838 §4.2).
+
+        Raises:
+            InvalidMediaType: It is not `type/subtype`.
+        """
         known = _KNOWN.get(text)
         if known is not None:
             return cast("Self", known)

@@ -127,7 +127,11 @@ class Reference(Record):
         return self.replace(tag=DEFAULT_TAG) if self.is_name_only else self
 
     def with_tag(self, tag: str) -> Reference:
-        """Return the reference to another tag of the same repository."""
+        """Return the reference to another tag of the same repository, without a digest.
+
+        Raises:
+            InvalidReference: The tag breaks the grammar (distribution-spec, Pulling manifests).
+        """
         if not TAG.fullmatch(tag):
             raise InvalidReference(tag, "not a tag")
         return self.replace(tag=TagName(tag), digest=None)

@@ -102,7 +102,11 @@ def _loaded(text: str, decoder: json.JSONDecoder) -> Any:
 
 
 def decode_object(content: bytes) -> dict[str, Any]:
-    """Decode a document that has to be a JSON object."""
+    """Decode a document that has to be a JSON object.
+
+    Raises:
+        InvalidManifest: It is another value, or `decode` refuses it.
+    """
     value = decode(content)
     if not isinstance(value, dict):
         raise InvalidManifest(f"expected a JSON object, found {kind_of(value)}")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cachedb import errors
 from tests.architecture.sentences import is_sentence
 from tests.architecture.sources import ROOT, modules, name_of
 
@@ -170,6 +171,47 @@ def test_docstrings_of_functions_begin_with_an_imperative() -> None:
         and not is_property(node)
         and (text := ast.get_docstring(node))
         and NO_IMPERATIVE.match(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+def public_functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """Yield the functions and methods of public names, and what makes an object."""
+    for node in tree.body:
+        body = node.body if isinstance(node, ast.ClassDef) else [node]
+        if not getattr(node, "name", "_").startswith("_"):
+            yield from (
+                each for each in body if isinstance(each, ast.FunctionDef) and is_open(each)
+            )
+
+
+def is_open(function: ast.FunctionDef) -> bool:
+    return not function.name.startswith("_") or function.name in {"__new__", "__init__"}
+
+
+def raised(node: ast.AST) -> Iterator[str]:
+    """Yield the names of classes that a function raises itself, nested functions left out."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, (ast.FunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        match each:
+            case ast.Raise(exc=ast.Call(func=ast.Name(name))):
+                yield name
+            case ast.Raise(exc=ast.Call(func=ast.Attribute(value=ast.Name(name)))):
+                yield name
+        yield from raised(each)
+
+
+OUR_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
+
+
+def test_docstrings_of_oci_layout_and_catalog_state_the_errors_that_are_raised() -> None:
+    found = [
+        f"{name_of(path)}: {function.name} raises {name}"
+        for path in modules("cachedb/oci", "cachedb/layout", "cachedb/catalog")
+        for function in public_functions(ast.parse(path.read_text()))
+        for name in OUR_ERRORS.intersection(raised(function))
+        if name not in (ast.get_docstring(function) or "")
     ]
     assert not found, "\n".join(found)
 

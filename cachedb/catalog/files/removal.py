@@ -45,7 +45,7 @@ def forget_removed(catalog: Catalog) -> None:
 
 
 def forget_layers(catalog: Catalog, digests: Collection[Digest]) -> None:
-    """Delete the rows of some layers that no indexed image has."""
+    """Delete the rows of some layers that no indexed image has, in one transaction."""
     with catalog.writing_files() as connection:
         rows = (connection.first(statements.LAYER, digest=digest) for digest in digests)
         _forget(connection, [row.id for row in rows if row is not None])

@@ -315,7 +315,10 @@ class ServerCatalog(Catalog):
         return int(size)
 
     def drop_files_index(self) -> bool:
-        """Empty the tables of the index of files; return whether there were rows."""
+        """Empty the tables of the index of files; return whether there were rows.
+
+        One transaction. TRUNCATE waits for readers of the tables, and they wait for it.
+        """
         tables = [name for kind, name, _ in compiled.file_tables("postgresql") if kind == "table"]
         with self.writing() as connection:
             ((existed,),) = connection.run("SELECT EXISTS (SELECT 1 FROM layer)")

@@ -40,18 +40,21 @@ def take(connection: Connection, key: str, now: int) -> None:
 
 
 def hold(connection: Connection, key: str, digests: Iterable[str]) -> None:
-    """Add digests to a lease."""
+    """Add digests to a lease, inside the caller's transaction; those that it has stay."""
     held = set(connection.values(leases.ITEMS, lease_id=key))
     connection.insert(leases.INSERT_ITEMS, [(key, each) for each in sorted(set(digests) - held)])
 
 
 def is_overlong(host: str, expires: int, now: int) -> bool:
-    """Return whether a lease of another host expires later than any lease can."""
+    """Return whether a lease of another host expires later than any lease can.
+
+    Times are microseconds since 1970.
+    """
     return host != os.uname().nodename and expires > now + _DAY + _SKEW
 
 
 def release(connection: Connection, keys: Collection[str]) -> None:
-    """Delete leases with their digests."""
+    """Delete leases with their digests, inside the caller's transaction."""
     if keys:
         connection.write(leases.DELETE_ITEMS, lease_ids=many(keys))
         connection.write(leases.DELETE, lease_ids=many(keys))

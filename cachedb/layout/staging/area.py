@@ -122,7 +122,7 @@ class StagingArea:
         self._arrivals = arrivals
 
     def has(self, digest: Digest, size: int) -> bool:
-        """Return whether the blob is staged completely."""
+        """Return whether the blob is complete: a file of `size` bytes, which are not read."""
         with self._ingest() as ingest:
             try:
                 found = os.stat(name_of(digest), dir_fd=ingest, follow_symlinks=False)
@@ -155,7 +155,12 @@ class StagingArea:
                 arriving.complete(digest)
 
     def add(self, digest: Digest, content: bytes) -> None:
-        """Stage a small blob, unless it is staged already."""
+        """Stage a small blob, unless it is staged already.
+
+        Raises:
+            CorruptBlob: The content has another digest.
+            StorageFailed: It cannot be written.
+        """
         if not self.has(digest, len(content)):
             with self.writing(digest, len(content)) as writer:
                 if writer is not None:
@@ -165,7 +170,13 @@ class StagingArea:
     def add_unnamed(
         self, chunks: Iterable[bytes], algorithm: str = "sha256"
     ) -> tuple[Digest, int]:
-        """Stage a blob whose digest is known only at its end; return digest and size in bytes."""
+        """Stage a blob whose digest is known only at its end; return digest and size in bytes.
+
+        A failure, or an exception of `chunks`, leaves no file.
+
+        Raises:
+            StorageFailed: It cannot be written.
+        """
         name = f"unnamed-{os.urandom(8).hex()}.part"
         with (
             self._ingest() as ingest,
@@ -223,7 +234,11 @@ class StagingArea:
         self._blobs.sync()
 
     def release(self, digests: Iterable[Digest]) -> None:
-        """Remove staged blobs that are published and referenced by index.json."""
+        """Remove staged blobs that are published and referenced by index.json.
+
+        Raises:
+            StorageFailed: A file cannot be removed.
+        """
         with self._ingest() as ingest, storing("clear the staging area"):
             for digest in digests:
                 with suppress(FileNotFoundError):
@@ -305,7 +320,14 @@ def _write_hashing(
 
 
 def complete(ingest: int, descriptor: int, part: str, name: str) -> None:
-    """Sync a verified part and rename it to the name of a complete blob."""
+    """Sync a verified part and rename it to the name of a complete blob.
+
+    The blob becomes read-only after the rename, so that an interrupted process can be resumed by
+    its own user.
+
+    Raises:
+        StorageFailed: The file cannot be synced or renamed.
+    """
     with storing("complete a blob"):
         sync(descriptor)
         os.rename(part, name, src_dir_fd=ingest, dst_dir_fd=ingest)

@@ -66,7 +66,11 @@ class IngestWriter:
                 self._take(chunk)
 
     def write(self, chunk: bytes | memoryview) -> int:
-        """Append bytes; return how many: all."""
+        """Append bytes; return how many: all.
+
+        Raises:
+            StorageFailed: They cannot be written.
+        """
         with storing("write an ingest"):
             write_all(self._descriptor, chunk)
         self._take(chunk)
@@ -81,7 +85,11 @@ class IngestWriter:
         self.offset = 0
 
     def digest(self, algorithm: str = _ALGORITHM) -> Digest:
-        """Return the digest of the bytes so far; reads them again unless it is sha256."""
+        """Return the digest of the bytes so far; reads them again unless it is sha256.
+
+        Raises:
+            StorageFailed: They cannot be read again.
+        """
         if algorithm == _ALGORITHM:
             return Digest(f"{algorithm}:{self._hasher.hexdigest()}")
         hasher = hashlib.new(algorithm)
@@ -118,7 +126,11 @@ class Ingests:
                 yield IngestWriter(part)
 
     def complete(self, ref: str, digest: Digest) -> None:
-        """Turn an ingest that the caller has open, and has verified, into a complete blob."""
+        """Turn an ingest that the caller has open, and has verified, into a complete blob.
+
+        Raises:
+            StorageFailed: It cannot be synced or renamed.
+        """
         name = _name(ref)
         with self._directory() as directory:
             with closing(open_file(directory, f"{name}.part")) as part:

@@ -91,12 +91,12 @@ class OnlyOS(Record):
 
 
 def only(platform: Platform) -> Ordered:
-    """Match `platform` and the platforms that run on it, itself first."""
+    """Match `platform` and those that run on it, itself first: `Only` of containerd."""
     return Ordered(wanted=tuple(platform.runnable()))
 
 
 def only_strict(platform: Platform) -> Ordered:
-    """Match `platform` alone, by any of its names."""
+    """Match `platform` alone, by any of its names: `OnlyStrict` of containerd."""
     return Ordered(wanted=(platform,))
 
 

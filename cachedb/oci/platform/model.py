@@ -130,7 +130,7 @@ class Platform(Record):
         )
 
     def to_json(self) -> dict[str, str | list[str]]:
-        """Return the ``platform`` object of a descriptor."""
+        """Return the ``platform`` object of a descriptor; empty options are left out."""
         found: dict[str, str | list[str]] = {"architecture": self.architecture, "os": self.os}
         if self.os_version:
             found["os.version"] = self.os_version

@@ -107,6 +107,6 @@ def windows_runs(host: str, image: str) -> bool:
 
 
 def windows_build(version: str) -> tuple[int, int, int] | None:
-    """Return major, minor and build of a Windows ``os.version``, if it has them."""
+    """Return major, minor and build of a Windows ``os.version``; None without them."""
     matched = _BUILD.fullmatch(version)
     return (int(matched[1]), int(matched[2]), int(matched[3])) if matched else None
