@@ -306,7 +306,7 @@ def guarded_yaml(host: str, **settings: object) -> str:
 LOGIN = {"username": servers.USER, "password": servers.PASSWORD}
 
 
-def test_credentials_and_cert_dir_of_the_file_open_a_registry(
+def test_a_registry_is_opened_with_credentials_and_cert_dir_of_the_file(
     run: Run, tmp_path: Path, guarded: tuple[servers.Served, Path]
 ) -> None:
     served, certificates = guarded

@@ -85,7 +85,7 @@ def test_a_time_of_another_image_is_looked_up_in_the_cache(cache: Cache) -> None
     assert answer(cache, "before=absent:9")[0] == "told"
 
 
-def test_the_words_of_a_hint_name_images_that_the_cache_has(cache: Cache) -> None:
+def test_the_words_of_a_hint_are_names_that_the_cache_has(cache: Cache) -> None:
     # Each of these words would be a reference without a match: the hint would fail like the text.
     for text in ("purple layers", "images frobnicated", "oci images"):
         verdict, _ = answer(cache, text)

@@ -73,7 +73,11 @@ class ServerCatalog(Catalog):
     """
 
     def copied(self) -> Catalog:
-        """Refuse: a catalog in a server cannot be copied into memory."""
+        """Refuse: a catalog in a server cannot be copied into memory.
+
+        Raises:
+            InvalidInput: Always.
+        """
         what = "a catalog in a server cannot forecast a pull"
         raise InvalidInput(what, hint="cachedb sync --dry-run FILE lists the pulls")
 
