@@ -109,7 +109,7 @@ _HANGS_AFTER = 2.0
 
 @dataclass(slots=True)
 class Ended:
-    """How one row ended: milliseconds from each signal to the end, and other ends than 130."""
+    """End of one row: milliseconds from each signal to the end, and other ends than 130."""
 
     seconds: float
     waits: list[float] = field(default_factory=list)
@@ -172,7 +172,7 @@ class Bench:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            # It may be ignored in the background, which is inherited.
+            # A shell ignores SIGINT in its background, which is inherited.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
