@@ -173,11 +173,7 @@ class BlobStore:
                     return
 
     def files(self) -> Iterator[BlobFile]:
-        """Yield every blob, in directory order; other files are skipped (`foreign_files`).
-
-        Costs one `stat` call a file. Blobs that other processes write or delete meanwhile may be
-        missing or included.
-        """
+        """Yield every blob, in directory order; costs one `stat` call a file."""
         for algorithm in _ALGORITHMS:
             for name, found in self._entries(algorithm):
                 try:
@@ -189,11 +185,7 @@ class BlobStore:
                     yield blob
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Return size and time of every blob by digest, as `files` does but faster.
-
-        Sizes are bytes. Times are nanoseconds since 1970, the later of modification and change of
-        the inode.
-        """
+        """Return size in bytes and time in nanoseconds of every blob by digest."""
         found: dict[str, tuple[int, int]] = {}
         for algorithm in _ALGORITHMS:
             for name, file in self._entries(algorithm):
