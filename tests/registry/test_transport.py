@@ -37,6 +37,25 @@ def _get(server, transport, path="/x"):
     return transport.send(Request(method="GET", url=f"{server.url}{path}"))
 
 
+def test_an_address_is_looked_up_outside_the_main_thread(monkeypatch):
+    """The resolver of the C library handles no signal, so Ctrl-C would have to wait for it."""
+    found, threads = socket.getaddrinfo, []
+
+    def look_up(*arguments, **options):
+        threads.append(threading.current_thread())
+        return found(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with (
+        scripted(lambda _: Reply(body=b"1")) as server,
+        _transport(server.host) as transport,
+        _get(server, transport) as answer,
+    ):
+        assert answer.read(TOKEN_BYTES, "the body") == b"1"
+    assert threads
+    assert threading.main_thread() not in threads
+
+
 def test_a_body_is_read_up_to_its_limit():
     limit = TOKEN_BYTES.replace(value=100)
     with (

@@ -25,7 +25,8 @@ from cachedb.registry.http.response import Response
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from socket import socket
 
     from cachedb.registry.http.proxies import Proxy
     from cachedb.registry.http.request import Request, RequestBody
@@ -146,6 +147,8 @@ class _OwnPool:
     def _new_conn(self) -> Any:
         connection = super()._new_conn()  # type: ignore[misc]
         connection.response_class = self._response_class
+        connect = connection._new_conn  # noqa: SLF001  (the one place where urllib3 connects)
+        connection._new_conn = functools.partial(_interruptibly, connect)  # noqa: SLF001
         return connection
 
     def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
@@ -158,6 +161,30 @@ class _OwnPool:
         return super()._make_request(  # type: ignore[misc]
             conn, method, self._current.target, *args, **kwargs
         )
+
+
+def _interruptibly(connect: Callable[[], socket]) -> socket:
+    """Connect in another thread than the main one, in which Ctrl-C is handled meanwhile.
+
+    The resolver of the C library waits for name servers in one call, for 20 s and more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return connect()
+    made: list[socket] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            made.append(connect())
+        except BaseException as error:  # noqa: BLE001  (raised below)
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+    return made[0]
 
 
 @functools.cache
