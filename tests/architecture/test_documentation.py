@@ -215,3 +215,10 @@ def test_our_cells_of_the_comparison_are_commands_that_exist() -> None:
     assert len(commands) >= 10
     for name, *words in commands:
         assert {word for word in words if word.startswith("-")} <= options[name]
+
+
+def test_the_cookbook_has_forty_queries_that_differ() -> None:
+    page = (ROOT / "docs" / "how-to" / "cookbook.md").read_text()
+    queries = re.findall(r"^\$ cachedb query (.+)$", page, re.MULTILINE)
+    assert len(set(queries)) >= 40
+    assert len(queries) == len(set(queries))
