@@ -23,7 +23,7 @@ SortKeysOption = Annotated[
 ]
 MostOption = Annotated[
     int | None,
-    typer.Option("--limit", parser=number, metavar="NUMBER", help="Print so many rows."),
+    typer.Option("--limit", parser=number, metavar="NUMBER", help="Rows to print."),
 ]
 GroupKeyOption = Annotated[
     str | None,

@@ -48,7 +48,9 @@ def command(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", metavar="NUMBER", min=1, help="List the newest only."),
+        typer.Option(
+            "--limit", metavar="NUMBER", min=1, help="Operations to print, the newest first."
+        ),
     ] = None,
     since: Annotated[
         str | None,

@@ -21,7 +21,6 @@ _ELSEWHERE: Final = {
     "delete": "rm",
     "fsck": "verify",
     "list": "ls",
-    "prune": "gc",
     "remove": "rm",
     "repair": "verify",
     "search": "query",
