@@ -78,6 +78,10 @@ def original(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     listed = build.index(image, build.sbom(image, {"openssl": "3.0.2"}))
     (folder / "policy.toml").write_text('version = 1\nunused-for = "90d"\n')
     (folder / "images.txt").write_text(f"{registry}/app:1\n")
+    (folder / "images.yml").write_text(
+        f"{registry}:\n  tls-verify: false\n  images:\n    app: ['1']\n"
+    )
+    (folder / "rules.toml").write_text('[rules.none]\nquery = "refs tag:none"\n')
     (folder / "listed.tar").write_bytes(build.archive({f"{registry}/app:1": listed}))
     with Cache.create(folder / "cache") as cache:
         for archive in ("app.tar", "tool.tar", "listed.tar"):
@@ -119,11 +123,17 @@ def test_help_ends_with_the_examples_within_80_columns(
     assert max(map(len, shown.splitlines())) <= _WIDTH
 
 
+PAGES_OF_JOBS = (
+    "credentials.md", "fill-a-cache.md", "free-space-in-ci.md", "free-space.md",
+    "report-and-check.md", "use-in-scripts.md",
+)  # fmt: skip
+
+
 def commands_of_pages() -> list[str]:
     """Return what shells, CI jobs, cron and systemd are told to run on pages without sessions."""
     folder = reference.ROOT / "docs" / "how-to"
     found = []
-    for name in ("credentials.md", "free-space-in-ci.md"):
+    for name in PAGES_OF_JOBS:
         for block in re.findall(
             r"```(?:sh|yaml|ini|text)\n(.*?)```", (folder / name).read_text(), re.DOTALL
         ):
@@ -159,9 +169,6 @@ def test_a_command_for_users_of_other_tools_runs(world: World, line: str) -> Non
     folder = world.folder
     shutil.copytree(folder / "cache", folder / "dir")
     shutil.copy(folder / "tool.tar", folder / "a.tar")
-    (folder / "images.yml").write_text(
-        f"{world.host}:\n  tls-verify: false\n  images:\n    app: ['1']\n"
-    )
     packed = folder / "images.tar.zst"
     subprocess.run(["zstd", "-q", folder / "tool.tar", "-o", packed], check=True)
     if "alpine" in line and " pull " not in line:
