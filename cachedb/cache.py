@@ -11,6 +11,7 @@ from cachedb.cache_files import CacheFiles
 from cachedb.cache_retention import CacheRetention
 from cachedb.cache_transfers import CacheTransfers
 from cachedb.closing import Closing
+from cachedb.fleet.publishing import CacheFleet
 from cachedb.layout import Layout
 from cachedb.operations.gc.grace import GRACE_SECONDS
 from cachedb.operations.sync import open_catalog
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from cachedb.query.syntax.tree import Query
 
 
-class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
+class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
     """OCI image layout with a catalog of its content; a context manager.
 
     Opening reconciles the catalog with the files. The catalog of a read-only cache is used if it
@@ -241,6 +242,8 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, Closing):
         Every other method of a closed cache raises ValueError, like those of a closed file.
         """
         if not self._is_closed:
+            if self._catalog is not None and self._catalog.has_changed:
+                self.publish_changes()
             self._is_closed = True
             if self._catalog is not None:
                 self._catalog.close()

@@ -59,6 +59,7 @@ _COMMANDS: Final = {
     "rm": "Remove names from the cache; blobs stay until `cachedb gc`.",
     "clean": "Remove all names, and all blobs that no running operation holds.",
     "query": "Query refs, blobs, links or packages.",
+    "fleet": "Publish the catalog of the cache to a database, and list the caches there.",
     "config": "Print or change the defaults of options.",
     "sample": "Write two sample archives, app.tar and tool.tar, to try commands on.",
     "cache": "Print the directory of the cache, which need not exist.",

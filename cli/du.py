@@ -8,6 +8,13 @@ import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import FormatOption, QuietOption, SomeNamesArgument
+from cachedb.cli.options.fleet import (
+    FleetOption,
+    OnlyOption,
+    WithoutOption,
+    open_fleet,
+    refuse_members,
+)
 from cachedb.cli.options.query import ParamOption, TimeZoneOption, WhereOption, selection
 from cachedb.cli.options.values import number
 from cachedb.cli.render import tables, usage_tables
@@ -49,6 +56,9 @@ def command(
     limit: MostOption = None,
     group: GroupKeyOption = None,
     tree: TreeOption = False,
+    fleet: FleetOption = False,
+    only: OnlyOption = None,
+    without: WithoutOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
@@ -57,29 +67,38 @@ def command(
     Exclusive blobs are those that removing the image frees; the total line measures all images
     together. In every format but JSON, the total is the last row, of the kind `total`; JSON has
     `totals`. --quiet prints only the totals.
+
+    --fleet measures every cache of a fleet: `total` counts a blob for each cache that holds it,
+    `unique` once.
     """
     if tree and group is not None:
         raise InvalidInput("both --tree and --group-by are given", hint="use one of them")
+    if fleet:
+        if names or where is not None or tree or group is not None:
+            what = "--fleet measures whole caches"
+            raise InvalidInput(what, hint="cachedb query --fleet refs group cache show total")
+        with open_fleet(cache) as asked:
+            found = asked.usage(only=only or (), without=without or ())
+        usage_tables.print_caches(*found, sort=sort, limit=limit, form=form, quiet=quiet)
+        return
+    refuse_members(only, without)
     with open_cache(cache) as opened:
         roots = None
         if names or where is not None:
             roots = opened.targets(names or (), selection(opened, where, param, tz, quiet=quiet))
         usage = opened.usage() if roots is None else None
-        measured = usage or opened.usage_of_roots(roots or ())
-        totals = measured.totals()
+        totals = (usage or opened.usage_of_roots(roots or ())).totals()
         if quiet:
             tables.render(usage_tables.TOTALS, list(totals.items()), form)
         elif tree:
             usage_tables.print_tree(opened.usage_tree(roots), totals, form)
         elif group is not None:
-            rows = usage_tables.group_rows(opened.usage_by(_key(group), roots))
-            rows = usage_tables.chosen(usage_tables.GROUPS, rows, sort, limit)
-            usage_tables.print_rows("groups", usage_tables.GROUPS, rows, totals, form)
+            groups = usage_tables.group_rows(opened.usage_by(_key(group), roots))
+            groups = usage_tables.chosen(usage_tables.GROUPS, groups, sort, limit)
+            usage_tables.print_rows("groups", usage_tables.GROUPS, groups, totals, form)
         else:
             images = opened.usage_of_each(roots or ()) if usage is None else usage.images
-            rows = usage_tables.image_rows(images)
-            rows = usage_tables.chosen(usage_tables.IMAGES, rows, sort, limit)
-            usage_tables.print_rows("images", usage_tables.IMAGES, rows, totals, form)
+            usage_tables.print_images(images, totals, sort=sort, limit=limit, form=form)
 
 
 def _key(text: str) -> GroupKey:

@@ -44,7 +44,7 @@ EXAMPLES: Final = {
     ),
     "find-root": ("cachedb find-root example.com/app:1",),
     "why": ("cachedb why sha256:9d9e1145cc86",),
-    "du": ("cachedb du", "cachedb du --group-by repository", "cachedb du example.com/app:1"),
+    "du": ("cachedb du", "cachedb du --group-by repository", "cachedb du --fleet"),
     "report": (
         "cachedb report",
         "cachedb report --html report.html",
@@ -68,6 +68,12 @@ EXAMPLES: Final = {
         "cachedb query layers size gt 1M sort -size",
         "cachedb query refs arch:arm64 show name,size",
         "cachedb query --explain 'refs created before 30d'",
+        "cachedb query --fleet 'refs pkg:openssl lt 3.0.12 show cache,name'",
+    ),
+    "fleet": (
+        "cachedb fleet add 'postgresql+psycopg://db.example.com/farm?cache=web-1'",
+        "cachedb fleet sync",
+        "cachedb fleet list --catalog postgresql+psycopg://db.example.com/farm",
     ),
     "index": ("cachedb index files --all", "cachedb index files example.com/app:1"),
     "tag": ("cachedb tag example.com/app:1 example.com/app:stable",),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.command import QueryCommand
+from cachedb.cli.options import fleet as fleets
 from cachedb.cli.options.cache import CacheOption, open_cache, open_files
 from cachedb.cli.options.common import FormatOption, NullOption
 from cachedb.cli.options.completion import query as complete
@@ -31,6 +32,7 @@ from cachedb.errors import InvalidInput, ValidationFailed
 
 if TYPE_CHECKING:
     from cachedb.cache import Cache
+    from cachedb.query.syntax.tree import Query
 
 SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
 QueryArgument = Annotated[
@@ -72,6 +74,9 @@ def command(
     columns: ColumnsOption = None,
     group: GroupOption = None,
     param: ParamOption = None,
+    fleet: fleets.FleetOption = False,
+    only: fleets.OnlyOption = None,
+    without: fleets.WithoutOption = None,
     tz: TimeZoneOption = None,
     explain: ExplainOption = False,
     analyze: AnalyzeOption = False,
@@ -88,11 +93,18 @@ def command(
     Flat queries need no quotes: cachedb query refs arch:arm64 size gt 100M not is:complete.
     Quote one with ( ) * ? < > ~ | in single quotes, and a text with blanks in double quotes
     inside of them: cachedb query 'name:acme/* label:"my key"="a b"'. --save, --forget and --check
-    need files only, also where the catalog is in a server.
+    need files only, also where the catalog is in a server. --fleet asks several caches at once.
     """
     options = clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset)
     asked = [*(words or ()), *options]
     end = tables.line_end(form, quiet=quiet, null=null)
+    if fleet:
+        if any((explain, analyze, sql, save, doc, forget, check)):
+            raise InvalidInput("--fleet runs a query and does nothing else", hint="cachedb query")
+        query = fleets.read_fleet_query(cache, asked, param, tz).showing(tables.fields_of(form))
+        print_answer(fleets.ask(cache, query, only, without), form, quiet=quiet, end=end)
+        return
+    fleets.refuse_members(only, without)
     needs_files_only = forget is not None or check or save is not None
     with (open_files if needs_files_only else open_cache)(cache) as opened:
         if forget is not None:
@@ -107,15 +119,18 @@ def command(
             raise InvalidInput("--doc needs --save", hint="--save NAME")
         else:
             query = read_query(opened, asked, param, tz)
-            if analyze:
-                print_explanation(opened.analyze(query), only_sql=sql)
-            elif explain or sql:
-                print_explanation(opened.explain(query), only_sql=sql)
+            if analyze or explain or sql:
+                explained = opened.analyze(query) if analyze else opened.explain(query)
+                print_explanation(explained, only_sql=sql)
             else:
-                if not quiet:
-                    print_coverage(opened, (query,))
-                answer = opened.query(query.showing(tables.fields_of(form)))
-                print_answer(answer, form, quiet=quiet, end=end)
+                _answer(opened, query, form, end, quiet=quiet)
+
+
+def _answer(opened: Cache, query: Query, form: str, end: str, *, quiet: bool) -> None:
+    if not quiet:
+        print_coverage(opened, (query,))
+    answer = opened.query(query.showing(tables.fields_of(form)))
+    print_answer(answer, form, quiet=quiet, end=end)
 
 
 def _save(opened: Cache, name: str, words: list[str], doc: str | None) -> None:

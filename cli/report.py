@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
+from cachedb.cli.options.fleet import (
+    FleetOption,
+    OnlyOption,
+    WithoutOption,
+    open_fleet,
+    refuse_members,
+)
 from cachedb.cli.options.values import number
 from cachedb.cli.render import tables
 from cachedb.cli.render.tables import Format, parse_format
@@ -64,6 +71,9 @@ def command(
     section: SectionOption = None,
     top: TopOption = None,
     html: HtmlOption = None,
+    fleet: FleetOption = False,
+    only: OnlyOption = None,
+    without: WithoutOption = None,
 ) -> None:
     """Report on the cache: space, platforms, ages, sharing, findings, growth.
 
@@ -72,7 +82,21 @@ def command(
 
     With --html, FILE becomes a page with a treemap, a platform matrix, charts and tables. It
     needs no network and no other file.
+
+    --fleet reports on every cache of a fleet, and on blobs that several of them hold.
     """
+    if fleet:
+        if html is not None or form == _MARKDOWN:
+            raise InvalidInput(
+                "the report of a fleet is a table, JSON or CSV", hint="--format json"
+            )
+        with open_fleet(cache) as opened_fleet:
+            found = opened_fleet.report(only=only or (), without=without or ())
+        from cachedb.cli.render.reports import fleets
+
+        fleets.print_report(found, section, form, top or _TOP)
+        return
+    refuse_members(only, without)
     if html is not None:
         if section is not None:
             raise InvalidInput("both --html and --section are given", hint="use one of them")

@@ -57,6 +57,19 @@ _PRUNED: tuple[Fields, Fields] = (
 _VERIFIED: Fields = {"digest": "digest", "finding": "text", "images": "[text?]"}
 
 PARTS: dict[str, Fields] = {
+    "usage-of-a-cache": {"cache": "text", "blobs": "integer", **_USAGE},
+    "totals-of-a-fleet": {
+        "total": "integer", "shared": "integer", "exclusive": "integer", "unique": "integer",
+    },
+    "reported-cache": {
+        "cache": "text", "names": "integer", "images": "integer", "blobs": "integer", **_USAGE,
+        "missing": "integer", "corrupt": "integer", "added": "time?", "pulled": "time?",
+        "published": "time?",
+    },
+    "common-blob": {
+        "digest": "digest", "kind": "text", "size": "integer", "caches": "integer",
+        "copies": "integer",
+    },
     "node": {
         "digest": "digest", "kind": "text", "role": "text", "platform": "text?",
         "size": "integer?", "state": "text", "children": "[@node]",
@@ -123,6 +136,11 @@ ROWS: dict[str, Fields] = {
         "state": "text", "pinned": "boolean",
     },
     "find-root": {**_NAMED, "media_type": "text", "size": "integer"},
+    "fleet": {
+        "cache": "text", "source": "text", "schema": "integer", "names": "integer?",
+        "images": "integer?", "blobs": "integer?", "size": "integer?", "host": "text?",
+        "published": "time?",
+    },
     "history": {
         "layer": "digest?", "size": "integer?", "created": "time?", "created_by": "text?",
         "comment": "text?",
@@ -229,6 +247,11 @@ DOCUMENTS: dict[str, Fields] = {
         "files": "[@changed-file]", "totals": "@differences",
     },
     "du": {"images": "[@image-usage]", "totals": "@totals"},
+    "du --fleet": {"caches": "[@usage-of-a-cache]", "totals": "@totals-of-a-fleet"},
+    "report --fleet": {
+        "version": "integer", "generated": "time", "totals": "@totals-of-a-fleet",
+        "caches": "[@reported-cache]", "common_blobs": "[@common-blob]",
+    },
     "du --group-by": {"groups": "[@group-usage]", "totals": "@totals"},
     "du --tree": {"tree": "[@branch]", "totals": "@totals"},
     "waste": {

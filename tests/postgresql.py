@@ -96,6 +96,12 @@ class Server:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
+    def make_database(self) -> str:
+        """Make a database of this test alone, and return its name."""
+        name = f"d{uuid4().hex}"
+        self.psql(f"CREATE DATABASE {name} TEMPLATE template0")
+        return name
+
     def fresh(self, **options: str) -> str:
         """Return the URL of a catalog that does not exist yet."""
         return self.url(f"c{uuid4().hex}", **options)

@@ -49,6 +49,7 @@ class Catalog:
         self._memory = memory
         self._turn = RLock()
         self._identity = database_file.identity(path)
+        self.has_changed: bool = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -159,9 +160,16 @@ class Catalog:
                 self._check_identity()  # checked again: another process may have replaced the file
                 yield Connection(driver)
                 driver.execute("COMMIT")
+                self.has_changed = True
             finally:
                 _roll_back(driver)
         self._check_identity()  # a commit into an unlinked file would be lost
+
+    @property
+    def change_counters(self) -> tuple[int, int]:
+        """Numbers that count up when the catalog, or its index of files, changes in its file."""
+        count = database_file.change_counter
+        return count(self._path), count(self.files_path)
 
     def remarks(self) -> list[str]:
         """Describe what people look after who run the database: nothing about a file."""
@@ -213,6 +221,7 @@ class Catalog:
             try:
                 yield Connection(driver)
                 driver.execute("COMMIT")
+                self.has_changed = True
             finally:
                 _roll_back(driver)
 

@@ -27,6 +27,8 @@ PRAGMAS = (
 opening of 72 000 blobs and in scans of 200 000.
 """
 
+_COUNTER_AT = 24
+
 
 def make(path: Path) -> None:
     """Create the file with mode 0600: SQLite itself would make it readable for all users.
@@ -48,6 +50,20 @@ def make(path: Path) -> None:
         return
     except OSError as error:
         raise StorageFailed.of(error, f"create the catalog {str(path)!r}") from error
+
+
+def change_counter(path: Path | None) -> int:
+    """Return the number that SQLite counts up with every change of a file; 0 without one.
+
+    Costs one read; https://www.sqlite.org/fileformat.html#file_change_counter.
+    """
+    if path is None:
+        return 0
+    try:
+        with path.open("rb") as file:
+            return int.from_bytes(file.read(_COUNTER_AT + 4)[_COUNTER_AT:], "big")
+    except OSError:
+        return 0
 
 
 def check(path: Path) -> bool:

@@ -22,6 +22,9 @@ NAMES = "names"
 OWNER = "server owner"
 """The key in `state` of the identity of the layout that a catalog in a server is about."""
 
+PUBLISHED = "published"
+"""The key in `state` of a JSON object about the copy of a catalog that a host has published."""
+
 
 class State(IntEnum):
     """Whether a blob is in the layout."""

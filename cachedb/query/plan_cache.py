@@ -66,6 +66,20 @@ def compile_ids(checked: CheckedQuery, dialect: str) -> CompiledQuery:
     return _cached(("ids", dialect, checked.shape), compile_now)
 
 
+def compile_fleet(checked: CheckedQuery) -> CompiledQuery:
+    """Return the statement of the rows of a query of a fleet, from the cache or compiled.
+
+    `fleet_statement.spread` repeats its parts for the caches.
+    """
+
+    def compile_now() -> CompiledQuery:
+        from cachedb.query.sql import fleet  # noqa: PLC0415  (SQLAlchemy)
+
+        return fleet.compile_fleet(checked)
+
+    return _cached(("fleet", checked.shape), compile_now)
+
+
 def _cached(parts: tuple[str, ...], compile_now: Callable[[], CompiledQuery]) -> CompiledQuery:
     key = _digest("\0".join((VERSION, str(SCHEMA_VERSION), _compiler_state(), *parts)))
     folder = _folder() if QUERY_PLANS.value else None

@@ -46,6 +46,8 @@ _NOUNS: Final = (
     Noun(name="files", sort=Sort.FILE, doc="entries of layers in the index of files"),
 )
 NOUNS: Final = {noun.name: noun for noun in _NOUNS}
+CACHE: Final = "cache"
+"""The field of a row of any sort that only a query of a fleet has."""
 
 _CONTENT: Final = (
     ("digest", Type.DIGEST, "digest, or the beginning of one"),
@@ -104,6 +106,10 @@ def _count(name: str, sort: Sort, doc: str) -> Field:
 
 def _time(name: str, doc: str, *, nullable: bool = False) -> Field:
     return Field(name=name, sort=Sort.REF, type=Type.TIME, doc=doc, nullable=nullable)
+
+
+def _cache_field(sort: Sort) -> Field:
+    return _text(CACHE, sort, "name of the cache, in queries of a fleet")
 
 
 _REF_FIELDS: Final = (
@@ -196,7 +202,7 @@ _FILE_FIELDS: Final = (
     ),
 )
 FIELDS: Final[dict[Sort, dict[str, Field]]] = {
-    sort: {field.name: field for field in fields}
+    sort: {field.name: field for field in (*fields, _cache_field(sort))}
     for sort, fields in (
         (Sort.REF, _REF_FIELDS),
         (Sort.BLOB, _BLOB_FIELDS),

@@ -71,7 +71,17 @@ def read_query(
     noun: str = "refs",
 ) -> Query:
     """Parse a query with the saved queries of the cache, and the values of --param and --tz."""
-    found = opened.parse(words, noun, **parameters(params))
+    return _in_zone(opened.parse(words, noun, **parameters(params)), zone)
+
+
+def parse_query(words: Sequence[str], params: list[str] | None, zone: str | None) -> Query:
+    """Parse a query without saved queries."""
+    from cachedb.query.syntax.parser import parse
+
+    return _in_zone(parse(words, params=parameters(params)), zone)
+
+
+def _in_zone(found: Query, zone: str | None) -> Query:
     if zone is None:
         return found
     from cachedb.query.semantics.times import parse_zone

@@ -12,6 +12,7 @@ from cachedb.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from cachedb.operations.fleet.survey import FleetTotals, FleetUsage
     from cachedb.operations.read.grouped_usage import GroupUsage
     from cachedb.operations.read.usage import ImageUsage
     from cachedb.operations.read.usage_tree import UsageBranch
@@ -41,6 +42,11 @@ IMAGES = (
 GROUPS = (
     Column("group", lambda group: group or "<none>"),
     Column("images", is_number=True),
+    *_SIZES,
+)
+CACHES = (
+    Column("cache", shorten=fitting.whole),
+    Column("blobs", is_number=True),
     *_SIZES,
 )
 _TREE = (Column("name"), *_SIZES)
@@ -109,9 +115,38 @@ def _last(totals: dict[str, int]) -> Iterator[tuple[str, Row]]:
 
 def _called(what: str, kind: str | None) -> object:
     """Return the first cell of a row of totals: images have lists of names there."""
-    if what == "groups":
+    if what in {"groups", "caches"}:
         return kind
     return [] if kind is None else [kind]
+
+
+def print_images(
+    images: Iterable[ImageUsage],
+    totals: dict[str, int],
+    *,
+    sort: str,
+    limit: int | None,
+    form: str,
+) -> None:
+    """Print images and totals."""
+    print_rows("images", IMAGES, chosen(IMAGES, image_rows(images), sort, limit), totals, form)
+
+
+def print_caches(
+    caches: Iterable[FleetUsage],
+    totals: FleetTotals,
+    *,
+    sort: str,
+    limit: int | None,
+    form: str,
+    quiet: bool,
+) -> None:
+    """Print the caches of a fleet and totals; when quiet, only the totals."""
+    if quiet:
+        tables.render(TOTALS, list(totals._asdict().items()), form)
+        return
+    rows: list[Row] = [tuple(cache) for cache in caches]
+    print_rows("caches", CACHES, chosen(CACHES, rows, sort, limit), totals._asdict(), form)
 
 
 def print_tree(branches: Sequence[UsageBranch], totals: dict[str, int], form: str) -> None:

@@ -25,6 +25,7 @@ from cachedb.cli.examples import EXAMPLES
 from cachedb.operations.archives import sample_images as sample
 from scripts import reference
 from tests import build
+from tests.postgresql import Server
 from tests.programs import require
 from tests.registry.servers import docker_registry
 
@@ -36,6 +37,15 @@ class World(NamedTuple):
 
     folder: Path
     host: str
+
+    def joining(self, server: Server, line: str) -> str:
+        """Publish the cache to a server, which stands for that of the example."""
+        database = server.make_database()
+        with Cache.open(self.folder / "cache") as cache:
+            cache.join_fleet(server.url("web-0", database))
+        place = "postgresql+psycopg://db.example.com/farm"
+        line = line.replace(f"{place}?cache=web-1", server.url("web-1", database))
+        return line.replace(place, f"'{server.url(database=database)}'")
 
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
         typed = line.replace("https://mirror.example.com", f"http://{self.host}")
@@ -107,7 +117,9 @@ def test_every_command_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])
-def test_an_example_runs(world: World, line: str) -> None:
+def test_an_example_runs(world: World, line: str, request: pytest.FixtureRequest) -> None:
+    if "fleet" in line:
+        line = world.joining(request.getfixturevalue("server"), line)
     done = world.run(line)
     assert done.returncode == 0, done.stderr
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cachedb.cache import Cache
 from cachedb.cli import validate
 from cachedb.cli.app import main
 from cachedb.linuxkit import Provider
@@ -164,6 +165,7 @@ def test_the_columns_of_a_command_are_those_of_the_page(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     columns = COLUMNS[command]
     image = build.image(BASE)
@@ -179,6 +181,10 @@ def test_the_columns_of_a_command_are_those_of_the_page(
     ):  # fmt: skip
         command = command.replace(placeholder, str(value))
     words = command.split()
+    if "fleet" in command:
+        server = request.getfixturevalue("server")
+        with Cache.open(tree.path) as cache:
+            cache.join_fleet(server.url("a", server.make_database()))
     monkeypatch.setattr("sys.argv", ["cachedb", *words, "--cache", str(tree.path)])
     monkeypatch.setattr("sys.argv", [*sys.argv, *([] if "csv" in words else ["--format", "csv"])])
     with pytest.raises(SystemExit) as ended:

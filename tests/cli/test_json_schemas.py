@@ -146,7 +146,8 @@ def complete(schema: Any) -> Any:
 
 
 def test_every_schema_has_an_output() -> None:
-    assert _LINES.keys() == set(json_schemas.NAMES)
+    of_fleets = {"fleet", "du --fleet", "report --fleet"}  # test_fleet
+    assert _LINES.keys() == set(json_schemas.NAMES) - of_fleets
 
 
 def test_every_command_that_prints_json_has_a_schema() -> None:

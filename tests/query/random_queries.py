@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from cachedb.query.vocabulary import FIELDS, FLAGS, RELATIONS
 from cachedb.query.words import Sort
@@ -383,7 +384,55 @@ class Writer:
         return f"{name}{op}{rng.choice(PERIODS)}"
 
 
-UNQUERIED = frozenset({"refs", "parent", "child", "layer"})
+@dataclass
+class FleetWriter(Writer):
+    """Writes queries of a fleet, whose rows have a cache."""
+
+    names: list[str] = dataclass_field(default_factory=list)
+
+    def field(self, sort: Sort) -> str:
+        rng = self.rng
+        if rng.random() > 0.15:
+            return super().field(sort)
+        name = rng.choice(self.names)
+        kind = rng.random()
+        if kind < 0.3:
+            return f"cache ends {name.rpartition('.')[2][-1:]}"
+        return f"cache{rng.choice((':', ' ne '))}{rng.choice((name, '*a', '*part', 'x', '*'))}"
+
+    def selector(self) -> str:
+        return f"present({super().selector()})"
+
+    def file_selector(self) -> str:
+        return f"present({super().file_selector()})"
+
+    def query_with_clauses(self) -> str:
+        rng = self.rng
+        sort = rng.choice((*Sort, Sort.REF, Sort.BLOB))
+        text = f"{rng.choice(NOUNS[sort])} {self.expression(sort, self.depth)}"
+        able = (*SCALARS[sort], "cache")
+        kind = rng.random()
+        if kind < 0.35:
+            grouped = (*GROUPED[sort], "cache", "cache")
+            keys = list(dict.fromkeys(rng.sample(grouped, rng.randint(1, 2))))
+            able = (*keys, *ADDED_UP[sort])
+            text += f" group {','.join(keys)}"
+        elif kind < 0.5:
+            more = rng.sample([one for one in ADDED_UP[sort] if one != "count"], 1)
+            return f"{text} show {','.join(('count', *more))}"
+        shown = able if " group " in text else (*able, *LISTED[sort])
+        text += f" show {','.join(rng.sample(shown, rng.randint(1, min(4, len(shown)))))}"
+        if rng.random() < 0.8:
+            keys = rng.sample(able, rng.randint(1, 2))
+            text += " sort " + ",".join(rng.choice(("", "-")) + key for key in keys)
+        if rng.random() < 0.6:
+            text += f" limit {rng.randint(0, 12)}"
+            if rng.random() < 0.5:
+                text += f" offset {rng.randint(0, 5)}"
+        return text
+
+
+UNQUERIED = frozenset({"refs", "parent", "child", "layer", "cache"})
 FILE_TYPES = ("file", "symlink", "hardlink", "directory", "whiteout", "opaque")
 ARCHITECTURES = ("amd64", "arm64", "x86_64", "arm*", "riscv64", "unknown")
 WORDS = {

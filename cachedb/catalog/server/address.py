@@ -56,13 +56,19 @@ class ServerAddress(Record, uncompared=("url",)):
         )
 
 
+def is_name(name: str) -> bool:
+    """Return whether a text can be the name of a cache in a server."""
+    is_ours = name.startswith("pg_") or name.endswith((NEW, OLD))
+    return _NAME.fullmatch(name) is not None and not is_ours
+
+
 def check_name(name: str) -> None:
     """Refuse what cannot be the name of a cache in a server.
 
     Raises:
         InvalidInput: It has other characters, is too long, or is a name of PostgreSQL or of ours.
     """
-    if not _NAME.fullmatch(name) or name.startswith("pg_") or name.endswith((NEW, OLD)):
+    if not is_name(name):
         what = f"the name of a cache is lower case, digits, '_', '.' and '-': {name!r:.80}"
         raise InvalidInput(what, hint=_EXAMPLE)
 
@@ -81,6 +87,19 @@ def without_secrets(text: str) -> str:
     netloc = f"{name}{colon}{_HIDDEN if colon else ''}{at}{place}"
     query = f"?{urlencode(options, safe='*/:')}" if options else ""
     return f"{parts.scheme}://{netloc}{parts.path}{query}"
+
+
+def has_password(text: str) -> bool:
+    """Return whether a URL has a password, in its user information or its parameters.
+
+    Raises:
+        InvalidInput: The text is not a URL of PostgreSQL.
+    """
+    ServerAddress.parse(text)
+    parts = _split(text)
+    assert parts is not None
+    options = {key for key, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return parts.password is not None or bool(options & _SECRET)
 
 
 def _split(text: str) -> SplitResult | None:

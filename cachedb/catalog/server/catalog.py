@@ -35,10 +35,13 @@ if TYPE_CHECKING:
 
 CUT_OFF_SECONDS = 120
 """Time after which the server ends a transaction whose host no longer answers."""
-_LIMITS = (
-    f"SET LOCAL idle_in_transaction_session_timeout = '{CUT_OFF_SECONDS}s';"
+SETTINGS = (
+    # Estimates of walks are high, and compiling a statement takes longer than running it.
+    "SET LOCAL jit = off;"
+    f" SET LOCAL idle_in_transaction_session_timeout = '{CUT_OFF_SECONDS}s';"
     f" SET LOCAL tcp_user_timeout = '{CUT_OFF_SECONDS}s'"
 )
+"""Settings of every transaction, which end with it."""
 _NAME_BYTES = 63
 _OPTIONS: dict[str, Any] = {
     "connect_timeout": 10,
@@ -60,7 +63,8 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND classid::BIGINT = key >> 32 & 4294967295 AND objid::BIGINT = key & 4294967295
     AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
-_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+"""Begins a transaction in which every statement sees the same state."""
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Begin of a transaction, without READ WRITE, which would override a setting of the server."""
 
@@ -145,8 +149,8 @@ class ServerCatalog(Catalog):
         """
         found = cls(address, "public")
         try:
-            with explaining(address), found._transaction() as driver:
-                driver.execute(_READ)
+            with explaining(address), found.lending() as driver:
+                driver.execute(READ)
                 return schema_revision.readable(driver)
         finally:
             found.close()
@@ -162,7 +166,7 @@ class ServerCatalog(Catalog):
         """
         found = cls(address, schema)
         try:
-            with explaining(address), found._transaction() as driver:
+            with explaining(address), found.lending() as driver:
                 found._begin_locked(driver)
                 existed = schema_revision.schema_id(driver, schema) is not None
                 if existed:
@@ -204,7 +208,7 @@ class ServerCatalog(Catalog):
             StorageFailed: The server cannot be reached; nothing was renamed.
         """
         replaced = ServerCatalog(self._address, name)
-        with explaining(self._address), self._transaction() as driver:
+        with explaining(self._address), self.lending() as driver:
             replaced._begin_locked(driver)
             schema_revision.drop(driver, backup)
             if schema_revision.schema_id(driver, name) is not None:
@@ -228,8 +232,8 @@ class ServerCatalog(Catalog):
             CatalogMismatch: Another process dropped or replaced the open schema.
             StorageFailed: The server cannot be reached.
         """
-        with explaining(self._address), self._transaction() as driver:
-            self._begin(driver, _READ)
+        with explaining(self._address), self.lending() as driver:
+            self._begin(driver, READ)
             self._check_schema(driver)
             yield ServerConnection(driver)
 
@@ -243,7 +247,7 @@ class ServerCatalog(Catalog):
             StorageFailed: The server cannot be reached or is read-only; if the connection is lost
             during the commit, the next command reads whether it succeeded.
         """
-        with explaining(self._address), self._transaction() as driver:
+        with explaining(self._address), self.lending() as driver:
             self._begin_locked(driver)
             self._check_schema(driver)
             yield ServerConnection(driver)
@@ -265,7 +269,7 @@ class ServerCatalog(Catalog):
 
     def _prolong(self, lease: str) -> None:
         # Without the lock of writers: a long transaction of another host must not end the lease.
-        with explaining(self._address), self._transaction() as driver:
+        with explaining(self._address), self.lending() as driver:
             self._begin(driver, _WRITE)
             expires = ServerConnection(driver).shared_now() + SHARED_SECONDS * 1_000_000
             driver.execute("UPDATE lease SET expires = %s WHERE id = %s", (expires, lease))
@@ -331,7 +335,7 @@ class ServerCatalog(Catalog):
         return bool(existed)
 
     @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
+    def lending(self) -> Iterator[psycopg.Connection[Any]]:
         """Lend a connection; it is rolled back, and kept unless it is broken."""
         driver = self._taken()
         try:
@@ -384,8 +388,8 @@ class ServerCatalog(Catalog):
 
     def _begin(self, driver: psycopg.Connection[Any], how: str) -> None:
         text = sql.SQL("{}; SET LOCAL search_path = {}; {}")
-        limits = sql.SQL(_LIMITS)
-        driver.execute(text.format(sql.SQL(how), sql.Identifier(self._schema), limits))
+        settings = sql.SQL(SETTINGS)
+        driver.execute(text.format(sql.SQL(how), sql.Identifier(self._schema), settings))
 
     def _begin_locked(self, driver: psycopg.Connection[Any], what: str = "rows of") -> None:
         """Begin a write transaction when no other holds the same lock, in the order of asking."""
@@ -435,16 +439,16 @@ class ServerCatalog(Catalog):
 
     def _look(self) -> int:
         """Return the version of the tables, 0 without any; remember which schema this is."""
-        with self._transaction() as driver:
+        with self.lending() as driver:
             schema_revision.check_database(driver)
-            self._begin(driver, _READ)
+            self._begin(driver, READ)
             self._schema_id = schema_revision.schema_id(driver, self._schema)
             return schema_revision.version_of(driver, self._schema)
 
     def _bring_up_to_date(self) -> None:
         if self._look() == SCHEMA_VERSION:
             return
-        with self._transaction() as driver:
+        with self.lending() as driver:
             self._begin_locked(driver)
             found = schema_revision.version_of(driver, self._schema)
             if found == 0:

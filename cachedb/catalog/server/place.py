@@ -6,16 +6,17 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from cachedb.catalog import state
-from cachedb.catalog.enums import OWNER
+from cachedb.catalog.enums import FINGERPRINT, OWNER, PUBLISHED
 from cachedb.catalog.server.address import NEW, OLD, ServerAddress
 from cachedb.catalog.server.catalog import ServerCatalog
 from cachedb.errors import CatalogMismatch, CatalogOfAnother, NotFound
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
 
 ATTACH = "cachedb doctor --attach"
 NEW_CATALOG = "cachedb doctor --new-catalog"
@@ -47,10 +48,23 @@ class CatalogSchema(Record):
         Raises:
             CatalogOfAnother: It is that of another layout.
         """
+        return self._opened(_refuse_published)
+
+    def open_copy(self) -> ServerCatalog:
+        """Open the copy of a catalog that this host publishes; it is made when there is none.
+
+        Raises:
+            CatalogOfAnother: It is that of another layout, or not a copy but the catalog itself.
+        """
+        return self._opened(_refuse_own)
+
+    def _opened(self, refuse: Callable[[Connection, str], None]) -> ServerCatalog:
         self._check_there()
         catalog = ServerCatalog.connect(self.address, self.schema)
         try:
             self._own(catalog)
+            with catalog.reading() as connection:
+                refuse(connection, self.schema)
         except BaseException:
             catalog.close()
             raise
@@ -108,3 +122,17 @@ class CatalogSchema(Record):
             self.schema,
             hint=f"choose another name: ?cache=NAME; or take it over: {ATTACH}",
         )
+
+
+def _refuse_published(connection: Connection, schema: str) -> None:
+    if state.read(connection, PUBLISHED) is not None:
+        what = f"{schema!r} in the server is the copy of a catalog, which `fleet sync` publishes"
+        hint = f"choose another name: ?cache=NAME; or cachedb fleet rm {schema}"
+        raise CatalogOfAnother(what, schema, hint=hint)
+
+
+def _refuse_own(connection: Connection, schema: str) -> None:
+    is_copy = state.read(connection, PUBLISHED) is not None
+    if not is_copy and state.read(connection, FINGERPRINT) is not None:
+        what = f"{schema!r} is the catalog of a cache itself, which is in its fleet already"
+        raise CatalogOfAnother(what, schema, hint="choose another name: ?cache=NAME")

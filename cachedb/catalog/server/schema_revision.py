@@ -106,6 +106,24 @@ def readable(driver: Driver) -> list[str]:
     return [str(name) for (name,) in rows]
 
 
+def versions(driver: Driver, names: list[str]) -> dict[str, int]:
+    """Return the revision of each of some schemas with a catalog, in one statement.
+
+    A schema without a legible revision has 0.
+    """
+    if not names:
+        return {}
+    each = (
+        sql.SQL("SELECT {}::TEXT, (SELECT MAX(version_num)::TEXT FROM {}.alembic_version)").format(
+            sql.Literal(name), sql.Identifier(name)
+        )
+        for name in names
+    )
+    rows = driver.execute(sql.SQL(" UNION ALL ").join(each)).fetchall()
+    found = {str(name): str(revision) for name, revision in rows}
+    return {name: int(found[name]) if found[name].isdecimal() else 0 for name in names}
+
+
 def rename(driver: Driver, name: str, to: str) -> None:
     """Rename a schema, inside the caller's transaction."""
     text = sql.SQL("ALTER SCHEMA {} RENAME TO {}")

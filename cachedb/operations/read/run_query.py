@@ -97,7 +97,7 @@ def run_query(catalog: Catalog, query: Query, now: datetime | None = None) -> Qu
         LimitExceeded: The query takes longer than the limit `query seconds`.
     """
     checked = _checked(catalog, query, now)
-    return _result(checked, _selected(catalog, checked, plan_cache.compile_rows))
+    return result_of(checked, _selected(catalog, checked, plan_cache.compile_rows))
 
 
 def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> tuple[int, ...]:
@@ -281,7 +281,8 @@ class _Executor:
         return self(statement.text, statement.bind(checked.values))
 
 
-def _result(checked: CheckedQuery, found: Sequence[Any]) -> QueryResult:
+def result_of(checked: CheckedQuery, found: Sequence[Any]) -> QueryResult:
+    """Return the rows of the database as those of a result."""
     columns = tuple(map(OutputColumn.of, checked.columns))
     # The fields are those of the query, unknown to a type checker.
     row_type: Any = namedtuple(  # type: ignore[misc]  # noqa: PYI024

@@ -11,10 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cachedb.query.messages import error_at
-from cachedb.query.semantics import columns, literals, name_patterns, type_errors, values
+from cachedb.query.semantics import (
+    columns,
+    literals,
+    name_patterns,
+    type_errors,
+    values,
+)
 from cachedb.query.semantics.globs import Glob, parse
 from cachedb.query.semantics.inference import likely_sort
-from cachedb.query.semantics.slots import SlotTable
+from cachedb.query.semantics.slots import Slot, SlotTable
 from cachedb.query.semantics.typed import (
     CheckedQuery,
     Complement,
@@ -59,7 +65,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from cachedb.query.semantics.slots import Slot
     from cachedb.query.syntax.tree import Value
 
 # Each refers to its argument three times, and SQLite writes out every reference.
@@ -71,13 +76,35 @@ _PREPOSITIONS: Final = frozenset({"from", "in", "inside", "within"})
 
 
 def check(query: Query, *, now: datetime) -> CheckedQuery:
-    """Look up every word of a query and read every value.
+    """Look up every word of a query of one cache and read every value.
 
     Ages count from `now`, whose time zone is that of dates unless the query has one.
 
     Raises:
+        QueryError: A word is unknown, of another sort or of another type, or needs a fleet.
+    """
+    found = _check(query, now)
+    columns.refuse_cache(query, found.condition)
+    return found
+
+
+def check_fleet(query: Query, *, now: datetime) -> CheckedQuery:
+    """Look up every word of a query of several caches, whose rows have the field `cache`.
+
+    Without `show`, rows begin with their cache.
+
+    Raises:
         QueryError: A word is unknown, of another sort or of another type.
     """
+    found = _check(query, now)
+    slot = Slot(number=len(found.values))
+    shown = found.columns
+    if not query.clauses.show and not found.group:
+        shown = (columns.cache_column(found.sort), *shown)
+    return found.replace(values=(*found.values, ""), cache=slot, columns=shown)
+
+
+def _check(query: Query, now: datetime) -> CheckedQuery:
     noun = NOUNS[query.noun]
     slots = SlotTable()
     checker = _Checker(now.astimezone(query.zone) if query.zone else now, slots)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cachedb.query.messages import did_you_mean, error_at
-from cachedb.query.semantics.typed import QueryColumn, SortKey
-from cachedb.query.vocabulary import AGGREGATES, FIELDS, KEYED_FIELDS, SHOWN
+from cachedb.query.semantics.typed import FieldTest, QueryColumn, SortKey, TopRanked, walk
+from cachedb.query.vocabulary import AGGREGATES, CACHE, FIELDS, KEYED_FIELDS, SHOWN
 from cachedb.query.words import Field, Sort, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cachedb.errors import QueryError
-    from cachedb.query.syntax.tree import ColumnKey
+    from cachedb.query.semantics.typed import TypedExpression
+    from cachedb.query.syntax.tree import ColumnKey, Query, Span
 
 _ADDED_UP: Final = (Type.SIZE, Type.NUMBER)
 _OF_SETS: Final = {"total": (Sort.REF, Sort.BLOB), "exclusive": (Sort.REF,)}
@@ -88,6 +89,37 @@ def order(
     return tuple(
         SortKey(column=_column(sort, grouped, key), descending=key.descending) for key in keys
     )
+
+
+def cache_column(sort: Sort) -> QueryColumn:
+    """Return the column of the name of the cache."""
+    field = FIELDS[sort][CACHE]
+    return QueryColumn(name=field.name, type=field.type, field=field)
+
+
+def refuse_cache(query: Query, condition: TypedExpression | None) -> None:
+    """Refuse the field `cache` in a query of one cache.
+
+    Raises:
+        QueryError: The query has it in a condition, a clause or a ranking.
+    """
+    for span in _spans(query, condition):
+        what = "`cache` is a field of a query of a fleet"
+        raise error_at(span, what, "cachedb query --fleet QUERY", "the image: name:cache:TAG")
+
+
+def _spans(query: Query, condition: TypedExpression | None) -> Iterator[Span]:
+    for node in walk(condition) if condition else ():
+        if isinstance(node, FieldTest) and node.field.name == CACHE:
+            yield node.span
+        if isinstance(node, TopRanked):
+            fields = (*node.per, *(key.column.field for key in node.order))
+            if any(field is not None and field.name == CACHE for field in fields):
+                yield node.span
+    clauses = query.clauses
+    for key in (*clauses.show, *clauses.sort, *clauses.group):
+        if key.name == CACHE or key.name.endswith(f".{CACHE}"):
+            yield key.span
 
 
 def _column(

@@ -194,6 +194,8 @@ class CheckedQuery(Record):
     notes: tuple[str, ...] = ()
     split: Slot | None = None
     """The slot of the entries of images without an index; None where the cache has none."""
+    cache: Slot | None = None
+    """The slot of the name of the cache, in a query of a fleet; None for one cache."""
 
     def with_split_images(self, entries: Sequence[SplitEntry]) -> CheckedQuery:
         """Return the query for a cache that has images without an index."""
@@ -201,6 +203,15 @@ class CheckedQuery(Record):
             return self
         slot = Slot(number=len(self.values), is_list=True)
         return self.replace(values=(*self.values, tuple(entries)), split=slot)
+
+    def values_in(self, cache: str, entries: Sequence[SplitEntry]) -> tuple[Any, ...]:
+        """Return the values for one cache of a fleet: its name, and its split images."""
+        found = list(self.values)
+        if self.cache is not None:
+            found[self.cache.number] = cache
+        if self.split is not None:
+            found[self.split.number] = tuple(entries)
+        return tuple(found)
 
     @property
     def is_aggregate(self) -> bool:
@@ -215,8 +226,8 @@ class CheckedQuery(Record):
     @property
     def shape(self) -> str:
         """The query without its values: equal for queries that one statement answers."""
-        clauses = (self.group, self.columns, self.order, self.limit, self.offset, self.split)
-        return repr((self.noun, self.condition, *clauses))
+        clauses = (self.group, self.columns, self.order, self.limit, self.offset)
+        return repr((self.noun, self.condition, *clauses, self.split, self.cache))
 
     @property
     def reads_packages(self) -> bool:

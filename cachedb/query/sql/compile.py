@@ -14,16 +14,22 @@ from cachedb.catalog.enums import Kind
 from cachedb.query.messages import error_at
 from cachedb.query.sql.conditions import ConditionBuilder
 from cachedb.query.sql.dialect import parameter, render
-from cachedb.query.sql.grouping import Groups
+from cachedb.query.sql.grouping import (
+    ContentSums,
+    Groups,
+    is_of_sets,
+    member_rows,
+    with_groups,
+)
 from cachedb.query.statement import CompiledQuery
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, FromClause
     from sqlalchemy.sql.elements import UnaryExpression
 
     from cachedb.query.semantics.slots import Slot
-    from cachedb.query.semantics.typed import CheckedQuery, SelectorTest, SortKey
+    from cachedb.query.semantics.typed import CheckedQuery, QueryColumn, SelectorTest, SortKey
     from cachedb.query.sql.cte import NamedSet
     from cachedb.query.sql.expressions import Row
     from cachedb.query.statement import CompiledStatement
@@ -76,14 +82,14 @@ def _select_ids(checked: CheckedQuery) -> Select[int]:
         raise error_at(span, "a total does not select rows", "remove `show`")
     conditions = ConditionBuilder(checked.split)
     row = conditions.row(checked.sort)
-    condition = _condition(checked, conditions, row)
-    keys = [_ordered(*_sort_key(conditions, row, item, {})) for item in checked.order]
+    condition = holding(checked, conditions, row)
+    keys = [ordered(*sort_key(conditions, row, item, {})) for item in checked.order]
     keyed = [item.column.field for item in checked.order if item.column.field is not None]
     source = conditions.expressions.source(row, keyed)
     found = select(row.id.label("id")).select_from(source).where(condition)
     if keys or checked.limit is not None or checked.offset is not None:
         found = found.order_by(*keys, row.id)
-    return conditions.attach(_limited(found, checked))
+    return conditions.attach(limited(found, checked))
 
 
 def _selectors(checked: CheckedQuery, dialect: str) -> tuple[CompiledStatement, ...]:
@@ -99,9 +105,8 @@ def _count_matches(node: SelectorTest, split: Slot | None) -> Select[int]:
     return conditions.attach(select(func.count(row.id)).where(condition))
 
 
-def _condition(
-    checked: CheckedQuery, conditions: ConditionBuilder, row: Row
-) -> ColumnElement[bool]:
+def holding(checked: CheckedQuery, conditions: ConditionBuilder, row: Row) -> ColumnElement[bool]:
+    """Return the condition of the rows of a query."""
     parts: list[ColumnElement[bool]] = []
     if checked.noun.kind is not None:
         parts.append(row.table.c.kind == int(Kind[checked.noun.kind.upper()]))
@@ -113,25 +118,26 @@ def _condition(
 def _listed(
     checked: CheckedQuery, conditions: ConditionBuilder, row: Row
 ) -> Select[*tuple[Any, ...]]:
-    condition = _condition(checked, conditions, row)
+    condition = holding(checked, conditions, row)
     expressions = conditions.expressions
     shown = {
         column.name: expressions.value(row, column.field).label(column.name)
         for column in checked.columns
         if column.field is not None
     }
-    keys = [_sort_key(conditions, row, item, shown) for item in checked.order]
-    if _is_worth_a_page(checked):
+    keys = [sort_key(conditions, row, item, shown) for item in checked.order]
+    if is_worth_a_page(checked):
         return _paged(checked, conditions, row, condition)
-    source = expressions.source(row, _fields(checked))
+    source = expressions.source(row, fields(checked))
     found = select(*shown.values()).select_from(source).where(condition)
-    found = found.order_by(*(_ordered(key, item) for key, item in keys), row.id)
-    return _limited(found, checked)
+    found = found.order_by(*(ordered(key, item) for key, item in keys), row.id)
+    return limited(found, checked)
 
 
-def _sort_key(
+def sort_key(
     conditions: ConditionBuilder, row: Row, item: SortKey, shown: dict[str, Any]
 ) -> tuple[ColumnElement[Any], SortKey]:
+    """Return the key to sort by, which is a shown column if that is computed."""
     field = item.column.field
     assert field is not None
     # A computed column that is shown is not computed a second time for the order.
@@ -140,7 +146,7 @@ def _sort_key(
     return conditions.expressions.sort_key(row, field), item
 
 
-def _is_worth_a_page(checked: CheckedQuery) -> bool:
+def is_worth_a_page(checked: CheckedQuery) -> bool:
     """Return whether a limit saves walks of the graph for columns that are not sorted by."""
     if checked.limit is None:
         return False
@@ -159,58 +165,79 @@ def _paged(
 ) -> Select[*tuple[Any, ...]]:
     """Select the page first, and compute its columns afterwards."""
     expressions = conditions.expressions
-    keys = [_sort_key(conditions, row, item, {}) for item in checked.order]
+    keys = [sort_key(conditions, row, item, {}) for item in checked.order]
     labels = [key.label(f"key_{place}") for place, (key, _) in enumerate(keys)]
     keyed = [item.column.field for item in checked.order if item.column.field is not None]
     source = expressions.source(row, keyed)
     inner = select(row.id.label("id"), *labels).select_from(source).where(condition)
-    order = [_ordered(label, item) for label, (_, item) in zip(labels, keys, strict=True)]
-    page = _limited(inner.order_by(*order, row.id), checked).cte(conditions.names.next("page"))
+    order = [ordered(label, item) for label, (_, item) in zip(labels, keys, strict=True)]
+    page = limited(inner.order_by(*order, row.id), checked).cte(conditions.names.next("page"))
     member = conditions.row(checked.sort)
+    shown, computed = page_columns(checked, conditions, member, page)
+    outer = [ordered(page.c[f"key_{place}"], item) for place, item in enumerate(checked.order)]
+    source = expressions.source(member, computed)
+    joined = select(*shown).join_from(page, source, member.id == page.c.id)
+    return joined.order_by(*outer, member.id)
+
+
+def page_columns(
+    checked: CheckedQuery, conditions: ConditionBuilder, member: Row, page: FromClause
+) -> tuple[list[ColumnElement[Any]], list[Field]]:
+    """Return the columns of a page, and the fields that are computed for them.
+
+    The page has the keys of its order as `key_0` and so on.
+    """
     sorted_by = {item.column.name: place for place, item in enumerate(checked.order)}
-    shown, fields = [], []
+    shown: list[ColumnElement[Any]] = []
+    computed: list[Field] = []
     for column in checked.columns:
         assert column.field is not None
         if column.field.is_walked and column.name in sorted_by:
             value: ColumnElement[Any] = page.c[f"key_{sorted_by[column.name]}"]
         else:
-            value = expressions.value(member, column.field)
-            fields.append(column.field)
+            value = conditions.expressions.value(member, column.field)
+            computed.append(column.field)
         shown.append(value.label(column.name))
-    outer = [_ordered(page.c[f"key_{place}"], item) for place, item in enumerate(checked.order)]
-    source = expressions.source(member, fields)
-    joined = select(*shown).join_from(page, source, member.id == page.c.id)
-    return joined.order_by(*outer, member.id)
+    return shown, computed
 
 
-def _fields(checked: CheckedQuery) -> list[Field]:
+def fields(checked: CheckedQuery) -> list[Field]:
+    """Return the fields of the columns that are shown or sorted by."""
     used = (*checked.columns, *(item.column for item in checked.order))
     return [column.field for column in used if column.field is not None]
+
+
+def grouped_columns(checked: CheckedQuery) -> tuple[QueryColumn, ...]:
+    """Return the columns that are shown or sorted by, each once."""
+    used = (*checked.columns, *(item.column for item in checked.order))
+    return tuple({column.name: column for column in used}.values())
 
 
 def _grouped(
     checked: CheckedQuery, conditions: ConditionBuilder, row: Row
 ) -> Select[*tuple[Any, ...]]:
-    used = (*checked.columns, *(item.column for item in checked.order))
-    columns = tuple({column.name: column for column in used}.values())
-    groups = Groups(
-        conditions,
-        row,
-        checked.group,
-        columns,
-        _condition(checked, conditions, row),
-        is_everything=checked.condition is None,
-    )
+    columns = grouped_columns(checked)
+    names = conditions.names
+    inner = member_rows(conditions, row, checked.group, columns, holding(checked, conditions, row))
+    rows = names.next("rows")
+    inner_rows = inner.cte(rows)
+    member = with_groups(inner_rows, checked.group, inner_rows.c.row_id).cte(f"{rows}_grouped")
+    is_everything = checked.condition is None
+    sums = ContentSums(names, member, checked.sort, is_everything=is_everything)
+    measured = {each.name: sums.of(each.aggregate) for each in columns if is_of_sets(each)}
+    groups = Groups(names, member, columns, measured, is_total=not checked.group)
     found = groups.statement(checked.columns)
-    keys = [_ordered(groups.column(item.column), item) for item in checked.order]
-    return _limited(found.order_by(*keys, groups.id), checked)
+    keys = [ordered(groups.column(item.column), item) for item in checked.order]
+    return limited(found.order_by(*keys, groups.id), checked)
 
 
-def _ordered(key: ColumnElement[Any], item: SortKey) -> UnaryExpression[Any]:
+def ordered(key: ColumnElement[Any], item: SortKey) -> UnaryExpression[Any]:
+    """Return the order by a key; rows without a value come last."""
     return (key.desc() if item.descending else key.asc()).nulls_last()
 
 
-def _limited(found: Select[*_Columns], checked: CheckedQuery) -> Select[*_Columns]:
+def limited(found: Select[*_Columns], checked: CheckedQuery) -> Select[*_Columns]:
+    """Add the page of a query to a statement."""
     if checked.limit is not None:
         found = found.limit(parameter(checked.limit))
     return found if checked.offset is None else found.offset(parameter(checked.offset))

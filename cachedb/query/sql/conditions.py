@@ -54,7 +54,7 @@ from cachedb.query.sql.expressions import (
     is_on_target,
     platform_part,
 )
-from cachedb.query.sql.ranks import RankKey
+from cachedb.query.sql.ranks import Ranking, RankKey
 from cachedb.query.vocabulary import FIELDS
 from cachedb.query.words import Field, Sort
 
@@ -223,7 +223,7 @@ class ConditionBuilder(SetBuilder):
             case TargetsOf():
                 return row.id, self._pointed(found)
             case TopRanked():
-                return row.id, self._ranked(found)
+                return row.id, self.ranked(found)
         raise AssertionError(found)
 
     def _related(self, found: RelationTest, row: Row) -> tuple[ColumnElement[int], CTE]:
@@ -367,20 +367,30 @@ class ConditionBuilder(SetBuilder):
             pointed = select(inner.table.c[column].label("id")).where(condition)
         return self.set("pointed", pointed, ("pointed", argument), describe(found))
 
-    def _ranked(self, found: TopRanked) -> CTE:
-        inner = self.row(found.sort)
-        condition = true() if found.of is None else self.holds(found.of, inner)
-        order = [self._rank_key(inner, item) for item in found.order]
-        per = [self.expressions.value(inner, field) for field in found.per]
-        used = (*found.per, *(item.column.field for item in found.order if item.column.field))
-        source = self.expressions.source(inner, used)
-        if self.split is not None and found.sort is Sort.REF:
-            image = self.split.first_entry(inner.table)
-            ranked = ranks.of_images(inner.id, image, order, per, source, condition)
+    def ranked(self, found: TopRanked) -> CTE:
+        """Collect the rows of `top N by KEYS per FIELDS`."""
+        ranking = self.ranking(found)
+        if ranking.image is None:
+            ranked = ranks.of_rows(ranking)
         else:
-            ranked = ranks.of_rows(inner.id, order, per, source, condition)
+            ranked = ranks.of_images(ranking, ranking.image)
         top = select(ranked.c.id).where(ranked.c.place <= dialect.parameter(found.count_slot))
         return self.set("top", top, found, describe(found))
+
+    def ranking(self, found: TopRanked) -> Ranking:
+        """Return the rows that are ranked, their keys and their groups."""
+        inner = self.row(found.sort)
+        condition = true() if found.of is None else self.holds(found.of, inner)
+        used = (*found.per, *(item.column.field for item in found.order if item.column.field))
+        is_split = self.split is not None and found.sort is Sort.REF
+        return Ranking(
+            row_id=inner.id,
+            image=self.split.first_entry(inner.table) if self.split and is_split else None,
+            keys=tuple(self._rank_key(inner, item) for item in found.order),
+            per=tuple(self.expressions.value(inner, field) for field in found.per),
+            source=self.expressions.source(inner, used),
+            condition=condition,
+        )
 
     def _rank_key(self, row: Row, item: SortKey) -> RankKey:
         assert item.column.field is not None

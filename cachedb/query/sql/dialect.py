@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _SLOT: Final = "slot"
 _FILES_SCHEMA: Final = lazy(r"(?<![\w.\"'])files\.(?=[a-z])")
 _PARAMSTYLES: Final = {"sqlite": "qmark", "postgresql": "format"}
+_OF_FLEET: Final = "fleet"
 
 
 class _Condition(FunctionElement[bool]):
@@ -169,7 +170,10 @@ def _average_in_postgresql(element: _Average, compiler: SQLCompiler, **options: 
 
 
 def render(statement: Select[*tuple[Any, ...]], name: str) -> CompiledStatement:
-    """Render a SELECT in the dialect `name`, `sqlite` or `postgresql`."""
+    """Render a SELECT in the dialect `name`: `sqlite`, `postgresql`, or `fleet`.
+
+    That of a fleet is the SQL of PostgreSQL, in which tables have `SCHEMA` before their names.
+    """
     compiled = statement.compile(
         dialect=_dialect(name), compile_kwargs={"render_postcompile": True}
     )
@@ -182,6 +186,10 @@ def render(statement: Select[*tuple[Any, ...]], name: str) -> CompiledStatement:
 @cache
 def _dialect(name: str) -> Dialect:
     # The other dialect is not imported.
+    if name == _OF_FLEET:
+        from cachedb.query.sql import fleet_dialect  # noqa: PLC0415
+
+        return fleet_dialect.make(paramstyle=_PARAMSTYLES["postgresql"])
     module = import_module(f"sqlalchemy.dialects.{name}")
     found: Dialect = module.dialect(paramstyle=_PARAMSTYLES[name])
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, and_, case, func, literal, select
+from sqlalchemy import Select, Text, and_, case, cast, func, literal, select
 
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.queries import graph
@@ -30,7 +30,8 @@ from cachedb.catalog.schema import (
     ref_annotation,
 )
 from cachedb.catalog.schema.file_tables import entry
-from cachedb.query.sql import files
+from cachedb.query.sql import dialect, files
+from cachedb.query.vocabulary import CACHE
 from cachedb.query.words import Field, Sort, Type
 from cachedb.records import Record
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE, ColumnElement, FromClause, ScalarSelect, Table
     from sqlalchemy.sql.selectable import NamedFromClause
 
+    from cachedb.query.semantics.slots import Slot
     from cachedb.query.sql.images import SplitImages
 
 _TABLES: Final[dict[Sort, Table[Any]]] = {
@@ -123,20 +125,23 @@ def platform_part(name: str) -> ColumnElement[str]:
 class FieldExpressions:
     """Builder of the values of fields; walks of the graph get names from `names`."""
 
-    def __init__(self, names: NameGenerator, split: SplitImages | None) -> None:
+    def __init__(
+        self, names: NameGenerator, split: SplitImages | None, cache: Slot | None = None
+    ) -> None:
         self._names = names
         self._split = split
+        self._cache = cache
         self._owned: CTE | None = None
 
     def value(self, row: Row, field: Field) -> ColumnElement[Any]:
         """Return the expression of a field with one value per row."""
+        if field.name == CACHE:
+            return self.cache()
         if field.sort is Sort.FILE:
             own = files.own_value(row.table, field.name)
             return _single(row, own) if isinstance(own, Select) else own
-        if field.computed:
-            return self._computed(row, field)
         if field.is_walked:
-            return self._inside_value(row, field)
+            return self._walked_value(row, field)
         if is_on_target(field):
             target = aliased(blob, self._names.next("b"))
             column = target.c[_COLUMNS.get(field.name, field.name)]
@@ -160,6 +165,11 @@ class FieldExpressions:
         column_of_row: ColumnElement[Any] = row.table.c[names.get(field.name, field.name)]
         return column_of_row
 
+    def cache(self) -> ColumnElement[str]:
+        """Return the name of the cache in a query of a fleet, ordered by code points."""
+        assert self._cache is not None, "the checker refuses `cache` in a query of one cache"
+        return dialect.in_code_points(cast(dialect.parameter(self._cache), Text))
+
     def sort_key(self, row: Row, field: Field) -> ColumnElement[Any]:
         """Return the sort key of a field; of a version, the key of its scheme."""
         if field.sort is Sort.PACKAGE and field.name == "version":
@@ -178,6 +188,9 @@ class FieldExpressions:
         return walk.union(
             select(edge.c.child_id).join_from(walk, edge, edge.c.parent_id == walk.c.id)
         )
+
+    def _walked_value(self, row: Row, field: Field) -> ColumnElement[Any]:
+        return self._computed(row, field) if field.computed else self._inside_value(row, field)
 
     def _computed(self, row: Row, field: Field) -> ColumnElement[Any]:
         if field.name == "exclusive":

@@ -13,14 +13,17 @@ from sqlalchemy import func, literal_column, select, true
 from cachedb.catalog.queries import graph
 from cachedb.catalog.schema import blob, ref
 from cachedb.query.sql import dialect
-from cachedb.query.sql.expressions import Row, aliased, pairs_below, sum_of_single
+from cachedb.query.sql.expressions import aliased, pairs_below, sum_of_single
 from cachedb.query.words import Field, Sort
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import CTE, ColumnElement, FromClause, Label, Select
 
     from cachedb.query.semantics.typed import QueryColumn
     from cachedb.query.sql.conditions import ConditionBuilder
+    from cachedb.query.sql.expressions import NameGenerator, Row
 
 _FUNCTIONS: Final[dict[str, Any]] = {
     "sum": dialect.exact_sum,
@@ -31,31 +34,53 @@ _FUNCTIONS: Final[dict[str, Any]] = {
 _OF_SETS: Final = frozenset({"total", "exclusive"})
 
 
+def member_rows(
+    conditions: ConditionBuilder,
+    row: Row,
+    keys: tuple[Field, ...],
+    columns: tuple[QueryColumn, ...],
+    condition: ColumnElement[bool],
+) -> Select[*tuple[Any, ...]]:
+    """Select the rows with their content, their keys and the values that are added up."""
+    named = {f"key_{field.name}": field for field in keys}
+    for column in columns:
+        if column.aggregate is not None and column.field is not None:
+            named[f"value_{column.field.name}"] = column.field
+    values = (
+        conditions.expressions.value(row, field).label(name) for name, field in named.items()
+    )
+    source = conditions.expressions.source(row, named.values())
+    found = select(row.id.label("row_id"), row.content.label("content"), *values)
+    return found.select_from(source).where(condition)
+
+
+def with_groups(
+    rows: FromClause, keys: tuple[Field, ...], number: ColumnElement[int]
+) -> Select[*tuple[Any, ...]]:
+    """Select rows of `member_rows` with their group, which is its smallest `number`."""
+    partition = [rows.c[f"key_{field.name}"] for field in keys] or None
+    return select(rows, func.min(number).over(partition_by=partition).label("group_id"))
+
+
 class Groups:
-    """The groups of one statement, built from rows that a condition selects."""
+    """The groups of one statement, built from the rows of `with_groups`.
+
+    `sums` are the bytes of groups, by the name of their aggregate: columns `root` and `bytes`.
+    """
 
     def __init__(
         self,
-        conditions: ConditionBuilder,
-        row: Row,
-        keys: tuple[Field, ...],
+        names: NameGenerator,
+        member: FromClause,
         columns: tuple[QueryColumn, ...],
-        condition: ColumnElement[bool],
+        sums: Mapping[str, FromClause],
         *,
-        is_everything: bool,
+        is_total: bool,
     ) -> None:
-        self._conditions = conditions
-        self._is_everything = is_everything
-        self._is_total = not keys
-        self._pairs: CTE | None = None
-        self._sort = row.sort
-        self._member = self._members(row, keys, columns, condition)
-        self._group = self._groups(columns)
-        self._sums = {
-            column.name: self._total() if column.aggregate == "total" else self._exclusive()
-            for column in columns
-            if column.aggregate in _OF_SETS and column.field is None
-        }
+        self._is_total = is_total
+        self._member = member
+        self._group = self._groups(columns, names)
+        self._sums = sums
 
     @property
     def id(self) -> ColumnElement[int]:
@@ -82,43 +107,11 @@ class Groups:
         found: ColumnElement[Any] = self._group.c[column.name]
         return func.coalesce(found, 0) if column.aggregate == "count" else found
 
-    def _groups(self, columns: tuple[QueryColumn, ...]) -> CTE:
+    def _groups(self, columns: tuple[QueryColumn, ...], names: NameGenerator) -> CTE:
         member = self._member
-        plain = [
-            self._aggregate(column)
-            for column in columns
-            if column.aggregate not in _OF_SETS or column.field is not None
-        ]
+        plain = [self._aggregate(column) for column in columns if not is_of_sets(column)]
         found = select(member.c.group_id, *plain).group_by(member.c.group_id)
-        return found.cte(self._conditions.names.next("groups"))
-
-    def _members(
-        self,
-        row: Row,
-        keys: tuple[Field, ...],
-        columns: tuple[QueryColumn, ...],
-        condition: ColumnElement[bool],
-    ) -> CTE:
-        """Collect the rows with their keys and with the values that are added up."""
-        conditions = self._conditions
-        named = {f"key_{field.name}": field for field in keys}
-        for column in columns:
-            if column.aggregate is not None and column.field is not None:
-                named[f"value_{column.field.name}"] = column.field
-        values = {
-            name: conditions.expressions.value(row, field).label(name)
-            for name, field in named.items()
-        }
-        rows = conditions.names.next("rows")
-        inner = (
-            select(row.id.label("row_id"), row.content.label("content"), *values.values())
-            .select_from(conditions.expressions.source(row, named.values()))
-            .where(condition)
-            .cte(rows)
-        )
-        partition = [inner.c[f"key_{field.name}"] for field in keys] or None
-        group_id = func.min(inner.c.row_id).over(partition_by=partition).label("group_id")
-        return select(inner, group_id).cte(f"{rows}_grouped")
+        return found.cte(names.next("groups"))
 
     def _aggregate(self, column: QueryColumn) -> Label[Any]:
         member = self._member
@@ -131,17 +124,42 @@ class Groups:
         result: Label[Any] = _FUNCTIONS[column.aggregate](value).label(column.name)
         return result
 
+
+def is_of_sets(column: QueryColumn) -> bool:
+    """Return whether a column measures the content of a group, each blob once."""
+    return column.aggregate in _OF_SETS and column.field is None
+
+
+class ContentSums:
+    """Bytes of the content of groups in one cache: columns `root`, which is a group, and `bytes`.
+
+    `member` are rows with `group_id`, `content` and `row_id`.
+    """
+
+    def __init__(
+        self, names: NameGenerator, member: FromClause, sort: Sort, *, is_everything: bool
+    ) -> None:
+        self._names = names
+        self._member = member
+        self._sort = sort
+        self._is_everything = is_everything
+        self._pairs: CTE | None = None
+
+    def of(self, aggregate: str | None) -> CTE:
+        """Return the sums of `total` or of `exclusive`."""
+        return self._total() if aggregate == "total" else self._exclusive()
+
     def _below(self) -> CTE:
         """Collect the content of the members, with the group; for both sums at once."""
         if self._pairs is None:
             member = self._member
             seed = select(member.c.group_id.label("root"), member.c.content.label("id")).distinct()
-            self._pairs = pairs_below(seed, self._conditions.names.next("pairs"))
+            self._pairs = pairs_below(seed, self._names.next("pairs"))
         return self._pairs
 
     def _total(self) -> CTE:
         pairs = self._below()
-        name = self._conditions.names.next("total")
+        name = self._names.next("total")
         inner = aliased(blob, f"{name}_blob")
         return (
             select(pairs.c.root, func.sum(inner.c.size).label("bytes"))
@@ -153,7 +171,7 @@ class Groups:
 
     def _exclusive(self) -> CTE:
         pairs = self._below()
-        name = self._conditions.names.next("alone")
+        name = self._names.next("alone")
         if self._is_everything or self._sort is not Sort.REF:
             return sum_of_single(pairs, name)
         # References that are in no group share as well.

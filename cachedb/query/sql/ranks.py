@@ -9,8 +9,6 @@ from sqlalchemy import func, select
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy import ColumnElement, FromClause, Subquery
     from sqlalchemy.sql.elements import UnaryExpression
 
@@ -26,32 +24,31 @@ class RankKey(Record):
         return (value.desc() if self.descending else value.asc()).nulls_last()
 
 
-def of_rows(
-    row_id: ColumnElement[int],
-    keys: Sequence[RankKey],
-    per: Sequence[ColumnElement[Any]],
-    source: FromClause,
-    condition: ColumnElement[bool],
-) -> Subquery:
+class Ranking(Record):
+    """Rows to rank by keys within groups; of images, `image` is a number of the image of a row."""
+
+    row_id: ColumnElement[int]
+    image: ColumnElement[int] | None
+    keys: tuple[RankKey, ...]
+    per: tuple[ColumnElement[Any], ...]
+    source: FromClause
+    condition: ColumnElement[bool]
+
+
+def of_rows(rows: Ranking) -> Subquery:
     """Rank rows within groups: columns `id` and `place`, from 1; equal rows share a place."""
-    order = [key.order(key.value) for key in keys]
-    place = func.rank().over(partition_by=[*per] or None, order_by=order)
-    found = select(row_id.label("id"), place.label("place"))
-    return found.select_from(source).where(condition).subquery()
+    order = [key.order(key.value) for key in rows.keys]
+    place = func.rank().over(partition_by=[*rows.per] or None, order_by=order)
+    found = select(rows.row_id.label("id"), place.label("place"))
+    return found.select_from(rows.source).where(rows.condition).subquery()
 
 
-def of_images(
-    row_id: ColumnElement[int],
-    image: ColumnElement[int],
-    keys: Sequence[RankKey],
-    per: Sequence[ColumnElement[Any]],
-    source: FromClause,
-    condition: ColumnElement[bool],
-) -> Subquery:
+def of_images(ranking: Ranking, image: ColumnElement[int]) -> Subquery:
     """Rank images within groups of their rows, and give every row the place of its image.
 
     An image stands where its first row in the group stands, and counts once.
     """
+    keys, per, row_id = ranking.keys, ranking.per, ranking.row_id
     first = func.row_number().over(
         partition_by=[*per, image], order_by=[*(key.order(key.value) for key in keys), row_id]
     )
@@ -61,8 +58,8 @@ def of_images(
     ]
     rows = (
         select(row_id.label("id"), image.label("image"), first.label("number"), *named)
-        .select_from(source)
-        .where(condition)
+        .select_from(ranking.source)
+        .where(ranking.condition)
         .subquery()
     )
     groups = [rows.c[f"per_{place}"] for place in range(len(per))]

@@ -1,0 +1,88 @@
+"""Copy of the catalog of a host in a server: one COPY a table, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from cachedb.catalog import compiled, state
+from cachedb.catalog.enums import OWNER, PUBLISHED
+from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from cachedb.catalog.executor import Connection
+    from cachedb.catalog.server.executor import ServerConnection
+
+_NOT_COPIED = frozenset({"alembic_version", "lease", "lease_item"})
+"""The revision is that of the schema; leases are about operations on the host itself."""
+_OF_FILES = "files"
+
+
+class CopyRecord(Record):
+    """State that a copy was made of, and the time of the server then, in microseconds."""
+
+    stamp: str
+    at: int
+    host: str
+
+    @classmethod
+    def read(cls, connection: Connection) -> CopyRecord | None:
+        """Read the record of the copy in a schema; None if there is none."""
+        text = state.read(connection, PUBLISHED)
+        if text is None:
+            return None
+        found = json.loads(text)
+        return cls(stamp=found["stamp"], at=found["at"], host=found["host"])
+
+
+def replace(
+    source: Connection, target: ServerConnection, *, stamp: str, host: str, has_files: bool
+) -> int:
+    """Replace the copy by the rows of `source`; return their number.
+
+    Readers see the copy before, until the transaction of `target` commits. The index of files is
+    copied if `source` has one.
+    """
+    tables = _tables("postgresql", compiled.tables)
+    of_files = _tables("postgresql", compiled.file_tables)
+    for name in reversed((*tables, *of_files)):
+        target.driver.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+    number = sum(_copy(source, target, "main", name) for name in tables)
+    if has_files:
+        number += sum(_copy(source, target, _OF_FILES, name) for name in of_files)
+    at = target.shared_now()
+    record = {"stamp": stamp, "at": at, "host": host}
+    state.write(target, PUBLISHED, json.dumps(record))
+    return number
+
+
+def _tables(dialect: str, ddl: Any) -> list[str]:
+    return [name for kind, name, _ in ddl(dialect) if kind == "table" and name not in _NOT_COPIED]
+
+
+def _copy(source: Connection, target: ServerConnection, schema: str, table: str) -> int:
+    """Copy a table whose columns have the same names in both databases."""
+    found = target.driver.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::REGCLASS AND attnum > 0"
+        " AND NOT attisdropped ORDER BY attnum",
+        (table,),
+    )
+    names = [str(name) for (name,) in found]
+    quoted = ", ".join(f'"{name}"' for name in names)
+    rows = source.run(f'SELECT {quoted} FROM {schema}."{table}"')  # noqa: S608  (names of columns)
+    text = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, names))
+    )
+    number = 0
+    with target.driver.cursor() as cursor, cursor.copy(text) as copy:
+        for row in rows:
+            copy.write_row(row)
+            number += 1
+    return number
+
+
+def keep_owner(target: ServerConnection, owner: str) -> None:
+    """Enter the identity of the layout again, which is not one of the rows that are copied."""
+    state.write(target, OWNER, owner)

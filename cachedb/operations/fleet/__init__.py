@@ -1,0 +1,1 @@
+"""Fleets: the catalogs of several caches in one database, asked together."""

@@ -1,0 +1,88 @@
+"""Queries in the query language over the caches of a fleet: one statement, one snapshot."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cachedb.catalog.query_limits import limited
+from cachedb.catalog.server.fleet_catalog import ALL
+from cachedb.catalog.statements import refs
+from cachedb.errors import QueryError
+from cachedb.operations.read import run_query
+from cachedb.query import plan_cache
+from cachedb.query.fleet_statement import spread
+from cachedb.query.semantics import linear_regex
+from cachedb.query.semantics.check import check_fleet
+from cachedb.query.semantics.unmatched_selectors import unmatched
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cachedb.catalog.server.fleet_catalog import FleetCatalog, FleetConnection, Members
+    from cachedb.operations.read.run_query import QueryResult
+    from cachedb.query.semantics.typed import CheckedQuery, SplitEntry
+    from cachedb.query.statement import CompiledStatement
+    from cachedb.query.syntax.tree import Query
+
+
+def run(
+    catalog: FleetCatalog, query: Query, members: Members = ALL, now: datetime | None = None
+) -> QueryResult:
+    """Run a query over the rows of all members; ages in it count from `now`.
+
+    Rows have the field `cache`, the name of their cache. The graph of each cache is its own: a
+    blob that two caches hold is two rows. Order, page, groups and ranks are those of all rows.
+
+    Raises:
+        QueryError: The query is not valid, or a bare word in it has no match in any cache.
+        LimitExceeded: The query takes longer than the limit `query seconds`.
+        NotFound: There is no such member.
+        CatalogMismatch: The catalog of a member is of another version, as SchemaTooNew.
+    """
+    try:
+        checked = check_fleet(query, now=now or datetime.now(UTC))
+    except QueryError as error:
+        raise _with_suggestion(error, query) from error.__cause__
+    with limited(catalog.reading(members), linear_regex.register) as connection:
+        return run_query.result_of(checked, _rows(connection, checked))  # type: ignore[arg-type]
+
+
+def _rows(connection: FleetConnection, checked: CheckedQuery) -> Sequence[Any]:
+    split = _split_entries(connection)
+    checked = checked.with_split_images([one for each in split.values() for one in each])
+    values = {name: checked.values_in(name, split.get(name, ())) for name in connection.caches}
+
+    def execute(statement: CompiledStatement) -> list[Any]:
+        return list(connection.run(*spread(statement, values, checked.values)))
+
+    compiled = plan_cache.compile_fleet(checked)
+    for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
+        ((matches,),) = execute(statement)
+        if not matches:
+            error = unmatched(selector, checked, _names(connection))
+            raise _with_suggestion(error, checked.query)
+    return execute(compiled.statement)
+
+
+def _with_suggestion(error: QueryError, query: Query) -> QueryError:
+    from cachedb.query.tools.rewrite.suggest import with_suggestion  # noqa: PLC0415  (only for errors)
+
+    return with_suggestion(error, query.noun)
+
+
+def _split_entries(connection: FleetConnection) -> dict[str, list[SplitEntry]]:
+    """Return the entries of images without an index, of the caches that have some."""
+    found = {}
+    for name in connection.with_shared_names():
+        connection.enter(name)
+        found[name] = run_query.split_entries(connection)
+    return {name: entries for name, entries in found.items() if entries}
+
+
+def _names(connection: FleetConnection) -> list[str]:
+    found: dict[str, None] = {}
+    for name in connection.caches:
+        connection.enter(name)
+        found |= dict.fromkeys(connection.values(refs.NAMES))
+    return list(found)
