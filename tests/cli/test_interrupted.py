@@ -290,6 +290,20 @@ def test_doctor_ends_with_0_after_a_killed_import_and_the_next_writers_clear(
     assert own_leftovers(cache) == set()
 
 
+def test_ctrl_c_leaves_quarantined_blobs_to_the_next_command(tree: build.Tree) -> None:
+    """Moving them back takes as long as there are many, and Ctrl-C must not."""
+    tree.add(APP, "app:1")
+    succeed(tree.path, "rm", "--yes", "app:1")
+    code = _KILLED_AT.replace("SIGKILL", "SIGINT").format(**_IN_GC)
+    with running(tree.path, "gc", "--grace", "0", program=("-c", code)) as process:
+        assert finished(process) == (130, "", "cachedb: interrupted\n")
+    assert "trash" in own_leftovers(tree.path)
+    assert_doctor_counts_leftovers(tree.path)
+    succeed(tree.path, "ls")
+    assert build.Tree(tree.path).blobs() == APP.digests
+    assert "trash" not in own_leftovers(tree.path)
+
+
 def test_doctor_ends_with_0_after_a_killed_collection_and_the_next_undoes_it(
     tree: build.Tree,
 ) -> None:

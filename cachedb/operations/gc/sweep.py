@@ -213,7 +213,8 @@ def _sweep(
             store.sync(run)
             _refuse_change(layout, names)
             _refuse_leases(layout, catalog, {each.digest for each in selected})
-        except BaseException:
+        # Not at Ctrl-C: the next command that writes undoes the run, as it does after a kill.
+        except Exception:
             restore_run(store, run)
             raise
         run = store.finish(run)
