@@ -5,13 +5,15 @@ is lost on the way.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from cachedb.cache import Cache
 from cachedb.errors import CacheError
@@ -22,6 +24,7 @@ from cachedb.operations.transfer.pull import PullOptions
 from cachedb.operations.transfer.push import PushOptions
 from tests import build
 from tests.operations.registries import Place
+from tests.property.laws import hold, lengths
 from tests.property.test_document_graphs import CONFIGS, LAYERS, graphs, on_disk, reachable
 from tests.registry import scripted, servers
 from tests.registry.model import BEHAVIOURS, USER, Behaviour, RegistryModel, Repository
@@ -35,51 +38,29 @@ def behaviour(request: pytest.FixtureRequest) -> Behaviour:
     return found
 
 
-QUICK = settings(
-    max_examples=8,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-LONG = settings(QUICK, max_examples=400)
-ANY_GRAPH = given(
-    documents=graphs(), lost=st.sets(st.integers(0, 30), max_size=3), referrers=st.booleans()
-)
+LENGTHS = lengths(8, 400, pytest.mark.slow)
 
 
-@pytest.mark.slow
-@QUICK
-@ANY_GRAPH
+def hold_for_graphs(
+    length: settings, check: Callable[..., None], **at: SearchStrategy[Any]
+) -> None:
+    """Run a check on generated graphs; `at` is the registry: its behaviour or its host."""
+    lost = st.sets(st.integers(0, 30), max_size=3)
+    hold(length, check, documents=graphs(), lost=lost, has_referrers=st.booleans(), **at)
+
+
+@LENGTHS
 def test_a_push_and_a_pull_lose_no_blob_and_break_no_name(
-    behaviour: Behaviour, documents: list[build.Blob], lost: set[int], referrers: bool
+    length: settings, behaviour: Behaviour
 ) -> None:
-    check_round_trip(behaviour, documents, lost, has_referrers=referrers)
+    hold_for_graphs(length, check_round_trip, behaviour=st.just(behaviour))
 
 
-@pytest.mark.campaign
-@LONG
-@ANY_GRAPH
-def test_many_pushes_and_pulls_lose_no_blob_and_break_no_name(
-    behaviour: Behaviour, documents: list[build.Blob], lost: set[int], referrers: bool
-) -> None:
-    check_round_trip(behaviour, documents, lost, has_referrers=referrers)
-
-
-@pytest.mark.slow
-@QUICK
-@ANY_GRAPH
+@LENGTHS
 def test_a_pull_of_what_other_tools_left_at_a_registry_breaks_no_name(
-    behaviour: Behaviour, documents: list[build.Blob], lost: set[int], referrers: bool
+    length: settings, behaviour: Behaviour
 ) -> None:
-    check_pull_of_remains(behaviour, documents, lost, has_referrers=referrers)
-
-
-@pytest.mark.campaign
-@LONG
-@ANY_GRAPH
-def test_many_pulls_of_what_other_tools_left_at_a_registry_break_no_name(
-    behaviour: Behaviour, documents: list[build.Blob], lost: set[int], referrers: bool
-) -> None:
-    check_pull_of_remains(behaviour, documents, lost, has_referrers=referrers)
+    hold_for_graphs(length, check_pull_of_remains, behaviour=st.just(behaviour))
 
 
 @pytest.fixture(scope="module")
@@ -89,22 +70,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield served.host
 
 
-@pytest.mark.slow
-@QUICK
-@ANY_GRAPH
+@LENGTHS
 def test_docker_registry_gets_and_gives_all_that_is_present(
-    registry: str, documents: list[build.Blob], lost: set[int], referrers: bool
+    length: settings, registry: str
 ) -> None:
-    check_docker_registry(registry, documents, lost, has_referrers=referrers)
-
-
-@pytest.mark.campaign
-@LONG
-@ANY_GRAPH
-def test_docker_registry_gets_and_gives_all_of_many_graphs(
-    registry: str, documents: list[build.Blob], lost: set[int], referrers: bool
-) -> None:
-    check_docker_registry(registry, documents, lost, has_referrers=referrers)
+    hold_for_graphs(length, check_docker_registry, host=st.just(registry))
 
 
 def check_docker_registry(

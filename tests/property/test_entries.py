@@ -29,6 +29,7 @@ from cachedb.operations.gc.retention import Policy
 from cachedb.operations.read.resolve import Root
 from cachedb.operations.transfer.pull import PullOptions
 from tests import build
+from tests.property.laws import hold, lengths
 from tests.registry import scripted
 from tests.registry.model import BEHAVIOURS, RegistryModel
 
@@ -64,7 +65,7 @@ ENTRIES = st.lists(
 )
 READABLE = st.lists(readable(), max_size=7)
 QUICK = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONG = settings(QUICK, max_examples=1500)
+LENGTHS = lengths(15, 1500)
 
 
 def text(entry: object) -> str:
@@ -191,21 +192,9 @@ def target_matches(target: str, entry: build.Json) -> bool:
     return its in {target, name}
 
 
-@QUICK
-@given(entries=ENTRIES, target=st.sampled_from(TARGETS))
-def test_a_removal_removes_what_its_plan_says_and_nothing_else(
-    entries: Entries, target: str
-) -> None:
-    check_removal(entries, target)
-
-
-@pytest.mark.campaign
-@LONG
-@given(entries=ENTRIES, target=st.sampled_from(TARGETS))
-def test_many_removals_remove_what_their_plans_say_and_nothing_else(
-    entries: Entries, target: str
-) -> None:
-    check_removal(entries, target)
+@LENGTHS
+def test_a_removal_removes_what_its_plan_says_and_nothing_else(length: settings) -> None:
+    hold(length, check_removal, entries=ENTRIES, target=st.sampled_from(TARGETS))
 
 
 def check_selected(entries: Entries, query: str) -> None:
@@ -229,17 +218,9 @@ def check_selected(entries: Entries, query: str) -> None:
         check_collection(tree, cache)
 
 
-@QUICK
-@given(entries=ENTRIES, query=st.sampled_from(QUERIES))
-def test_a_query_removes_the_entries_of_its_plan(entries: Entries, query: str) -> None:
-    check_selected(entries, query)
-
-
-@pytest.mark.campaign
-@LONG
-@given(entries=ENTRIES, query=st.sampled_from(QUERIES))
-def test_many_queries_remove_the_entries_of_their_plans(entries: Entries, query: str) -> None:
-    check_selected(entries, query)
+@LENGTHS
+def test_a_query_removes_the_entries_of_its_plan(length: settings) -> None:
+    hold(length, check_selected, entries=ENTRIES, query=st.sampled_from(QUERIES))
 
 
 # -- writes --------------------------------------------------------------------------------
@@ -299,22 +280,11 @@ def is_weak(entry: build.Json) -> bool:
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@QUICK
-@given(entries=ENTRIES)
+@LENGTHS
 def test_a_write_of_a_name_changes_the_images_of_that_name_only(
-    writer: str, entries: Entries
+    length: settings, writer: str
 ) -> None:
-    check_write(entries, writer)
-
-
-@pytest.mark.campaign
-@pytest.mark.parametrize("writer", WRITERS)
-@LONG
-@given(entries=ENTRIES)
-def test_many_changes_of_one_name_leave_all_other_names_alone(
-    writer: str, entries: Entries
-) -> None:
-    check_write(entries, writer)
+    hold(length, check_write, entries=ENTRIES, writer=st.just(writer))
 
 
 @QUICK
@@ -370,14 +340,6 @@ def with_referrers(digests: set[str]) -> set[str]:
     return digests | (SIGNATURE.digests if AMD.digest in digests else set())
 
 
-@QUICK
-@given(entries=READABLE)
-def test_an_import_of_an_export_is_the_same_names_and_blobs(entries: Entries) -> None:
-    check_identity(entries)
-
-
-@pytest.mark.campaign
-@LONG
-@given(entries=READABLE)
-def test_imports_of_many_exports_are_the_same_names_and_blobs(entries: Entries) -> None:
-    check_identity(entries)
+@LENGTHS
+def test_an_import_of_an_export_is_the_same_names_and_blobs(length: settings) -> None:
+    hold(length, check_identity, entries=READABLE)

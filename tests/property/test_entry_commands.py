@@ -9,18 +9,18 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import CacheError, Refused
 from tests import build
+from tests.property.laws import hold
 from tests.property.test_entries import (
     AMD,
     ENTRIES,
-    LONG,
+    LENGTHS,
     NAMES,
-    QUICK,
     SIGNATURE,
     Entries,
     check_collection,
@@ -154,61 +154,21 @@ def check_prune(entries: Entries, rules: str) -> None:
         check_collection(tree, cache)
 
 
-@QUICK
-@given(entries=ENTRIES, name=NAMED)
-def test_an_untag_takes_the_name_from_its_entries_and_keeps_every_digest(
-    entries: Entries, name: str
-) -> None:
-    check_untag(entries, name)
+@LENGTHS
+def test_an_untag_takes_the_name_from_its_entries_and_keeps_every_digest(length: settings) -> None:
+    hold(length, check_untag, entries=ENTRIES, name=NAMED)
 
 
-@pytest.mark.campaign
-@LONG
-@given(entries=ENTRIES, name=NAMED)
-def test_many_untags_take_names_from_their_entries_and_keep_every_digest(
-    entries: Entries, name: str
-) -> None:
-    check_untag(entries, name)
+@LENGTHS
+def test_a_pin_holds_every_entry_of_its_name_and_changes_no_other(length: settings) -> None:
+    hold(length, check_pins, entries=ENTRIES, name=NAMED)
 
 
-@QUICK
-@given(entries=ENTRIES, name=NAMED)
-def test_a_pin_holds_every_entry_of_its_name_and_changes_no_other(
-    entries: Entries, name: str
-) -> None:
-    check_pins(entries, name)
+@LENGTHS
+def test_a_clean_keeps_what_is_pinned_and_nothing_else(length: settings) -> None:
+    hold(length, check_clean, entries=ENTRIES)
 
 
-@pytest.mark.campaign
-@LONG
-@given(entries=ENTRIES, name=NAMED)
-def test_many_pins_hold_every_entry_of_their_names_and_change_no_other(
-    entries: Entries, name: str
-) -> None:
-    check_pins(entries, name)
-
-
-@QUICK
-@given(entries=ENTRIES)
-def test_a_clean_keeps_what_is_pinned_and_nothing_else(entries: Entries) -> None:
-    check_clean(entries)
-
-
-@pytest.mark.campaign
-@LONG
-@given(entries=ENTRIES)
-def test_many_cleans_keep_what_is_pinned_and_nothing_else(entries: Entries) -> None:
-    check_clean(entries)
-
-
-@QUICK
-@given(entries=ENTRIES, rules=st.sampled_from(RULES))
-def test_a_prune_removes_the_entries_of_its_plan(entries: Entries, rules: str) -> None:
-    check_prune(entries, rules)
-
-
-@pytest.mark.campaign
-@LONG
-@given(entries=ENTRIES, rules=st.sampled_from(RULES))
-def test_many_prunes_remove_the_entries_of_their_plans(entries: Entries, rules: str) -> None:
-    check_prune(entries, rules)
+@LENGTHS
+def test_a_prune_removes_the_entries_of_its_plan(length: settings) -> None:
+    hold(length, check_prune, entries=ENTRIES, rules=st.sampled_from(RULES))

@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from cachedb.cache import Cache
@@ -22,11 +22,11 @@ from cachedb.cli.app import main
 from cachedb.errors import CacheError
 from cachedb.operations.read.listing import Health
 from tests import build
+from tests.property.laws import hold
 from tests.property.test_entries import (
     ARM,
     ENTRIES,
-    LONG,
-    QUICK,
+    LENGTHS,
     Entries,
     Texts,
     check_collection,
@@ -149,35 +149,12 @@ def check_sync(entries: Entries, lost: set[int], pattern: str, *, prunes: bool) 
                 check_whole(cache, name)
 
 
-@QUICK
-@given(entries=ENTRIES, behaviour=BEHAVIOUR, lost=LOST)
-def test_a_copy_settles_its_name_and_leaves_a_whole_image_or_none(
-    entries: Entries, behaviour: Behaviour, lost: set[int]
-) -> None:
-    check_copy(entries, behaviour, lost)
+@LENGTHS
+def test_a_copy_settles_its_name_and_leaves_a_whole_image_or_none(length: settings) -> None:
+    hold(length, check_copy, entries=ENTRIES, behaviour=BEHAVIOUR, lost=LOST)
 
 
-@pytest.mark.campaign
-@LONG
-@given(entries=ENTRIES, behaviour=BEHAVIOUR, lost=LOST)
-def test_many_copies_settle_their_names_and_leave_whole_images_or_none(
-    entries: Entries, behaviour: Behaviour, lost: set[int]
-) -> None:
-    check_copy(entries, behaviour, lost)
-
-
-@QUICK
-@given(entries=ENTRIES, lost=LOST, pattern=st.sampled_from(("a:1", "a:*")), prunes=st.booleans())
-def test_a_sync_settles_the_names_of_its_file_and_no_other(
-    entries: Entries, lost: set[int], pattern: str, prunes: bool
-) -> None:
-    check_sync(entries, lost, pattern, prunes=prunes)
-
-
-@pytest.mark.campaign
-@LONG
-@given(entries=ENTRIES, lost=LOST, pattern=st.sampled_from(("a:1", "a:*")), prunes=st.booleans())
-def test_many_syncs_settle_the_names_of_their_files_and_no_other(
-    entries: Entries, lost: set[int], pattern: str, prunes: bool
-) -> None:
-    check_sync(entries, lost, pattern, prunes=prunes)
+@LENGTHS
+def test_a_sync_settles_the_names_of_its_file_and_no_other(length: settings) -> None:
+    pattern = st.sampled_from(("a:1", "a:*"))
+    hold(length, check_sync, entries=ENTRIES, lost=LOST, pattern=pattern, prunes=st.booleans())
