@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -284,12 +285,18 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
         platforms: Platforms = (),
         where: Query | str | None = None,
     ) -> Sequence[Validation]:
-        """Validate images as `validate`, and hash every blob and decompress every layer."""
+        """Validate images as `validate`, and hash every blob and decompress every layer.
+
+        What the index of files has from a false table of contents is replaced by what the archive
+        has.
+        """
         from cachedb.operations.check import deep_validation
+        from cachedb.operations.files import false_tables
 
         roots = self.targets(names, where)
         wanted = arguments.platforms(platforms)
-        return deep_validation.validate_deeply(self.layout, self.catalog, roots, wanted)
+        distrust = partial(false_tables.replace_entries, self.layout, self.catalog)
+        return deep_validation.validate_deeply(self.layout, self.catalog, roots, wanted, distrust)
 
     def verify(
         self,

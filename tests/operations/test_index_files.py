@@ -18,6 +18,7 @@ from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import CatalogMismatch
 from cachedb.feedback.progress import Progress
 from cachedb.oci import Digest
+from cachedb.operations.check.validate import Condition
 from cachedb.operations.files import file_rows, image_rows
 from cachedb.operations.files.compare import compare_files
 from cachedb.operations.files.image_layers import ImageLayers, LayerListings
@@ -517,6 +518,40 @@ def test_content_of_a_layer_with_a_table_that_lies_is_that_of_its_archive(tmp_pa
         index(cache)
         with cache.read_file(NAME, "/etc/motd").stream as stream:
             assert stream.read() == b"hello"
+
+
+@pytest.mark.parametrize("write", [lazy_layers.stargz, lazy_layers.chunked])
+def test_a_deep_validation_replaces_what_a_false_table_of_contents_told(
+    tmp_path: Path, write: Callable[[bytes, Any], images.Blob]
+) -> None:
+    archive = build.tar(build.file("etc/motd", b"hello"))
+    contents = lazy_layers.table(archive)
+    contents["entries"][0]["name"] = "etc/shadow"
+    lying, true = write(archive, contents), layer(build.file("etc/other"))
+    with cache_of(tmp_path, one=images.image(lying), two=images.image(true)) as cache:
+        index(cache)
+        assert cache.query("files path:/etc/shadow").rows
+        (report,) = cache.validate_deeply([NAME])
+        assert report.platforms[0].condition is Condition.FALSE_TOC
+
+        assert not cache.query("files path:/etc/shadow").rows
+        assert cache.query("files path:/etc/motd").rows
+        assert [row.name for row in cache.query("refs is:listed show name")] == [OTHER]
+        assert index(cache).read == 0
+        assert not cache.query("refs file:/etc/shadow").rows
+        assert [row.name for row in cache.query("refs file:/etc/motd show name")] == [NAME]
+
+
+def test_a_deep_validation_leaves_the_index_of_a_true_table_alone(tmp_path: Path) -> None:
+    archive = build.tar(*BASE)
+    lazy = lazy_layers.chunked(archive, lazy_layers.table(archive))
+    with cache_of(tmp_path, one=images.image(lazy)) as cache:
+        index(cache)
+        before = cache.catalog.files_path.read_bytes() if cache.catalog.files_path else b""
+        cache.validate_deeply()
+
+        assert cache.catalog.files_path is not None
+        assert cache.catalog.files_path.read_bytes() == before
 
 
 class Interrupting(Progress):

@@ -567,6 +567,11 @@ SELECT image.id, image.digest FROM image WHERE image.digest = %(digest)s::VARCHA
 -- name: files.images
 SELECT image.digest FROM image ORDER BY image.id;
 
+-- name: files.images_of_layer
+SELECT image.id FROM image WHERE image.digest IN (SELECT blob.digest FROM blob JOIN link ON
+link.parent_id = blob.id AND link.role = 3::INTEGER JOIN blob AS of_image ON of_image.id =
+link.child_id WHERE of_image.digest = %(digest)s::VARCHAR);
+
 -- name: files.last_directory
 SELECT max(directory.id) AS max_1 FROM directory;
 

@@ -555,6 +555,11 @@ SELECT files.image.id, files.image.digest FROM files.image WHERE files.image.dig
 -- name: files.images
 SELECT files.image.digest FROM files.image ORDER BY files.image.id;
 
+-- name: files.images_of_layer
+SELECT files.image.id FROM files.image WHERE files.image.digest IN (SELECT blob.digest FROM
+blob JOIN link ON link.parent_id = blob.id AND link.role = 3 JOIN blob AS of_image ON
+of_image.id = link.child_id WHERE of_image.digest = :digest);
+
 -- name: files.last_directory
 SELECT max(files.directory.id) AS max_1 FROM files.directory;
 

@@ -51,17 +51,32 @@ def forget_layers(catalog: Catalog, digests: Collection[Digest]) -> None:
         _forget(connection, [row.id for row in rows if row is not None])
 
 
+def forget_layer(connection: Connection, digest: Digest) -> None:
+    """Delete the rows of an indexed layer, and of the images that have it."""
+    row = connection.first(statements.LAYER, digest=digest)
+    if row is None:
+        return
+    _forget_images(connection, connection.values(statements.IMAGES_OF_LAYER, digest=digest))
+    _forget(connection, [row.id])
+
+
 def _forget_absent(connection: Connection) -> None:
     """Delete the layers and images that are no longer in the layout, and their paths."""
     images = connection.values(statements.ABSENT_IMAGES)
-    if images:
-        for statement in _OF_IMAGES:
-            connection.write(statement, ids=many(images))
-        for statement in _OF_PLACED:
-            connection.write(statement)
+    _forget_images(connection, images)
     layers = connection.values(statements.ABSENT_LAYERS)
     if images or layers:
         _forget(connection, layers)
+
+
+def _forget_images(connection: Connection, images: Sequence[int]) -> None:
+    """Delete what images show and hide, and the placed entries that no other image has."""
+    if not images:
+        return
+    for statement in _OF_IMAGES:
+        connection.write(statement, ids=many(images))
+    for statement in _OF_PLACED:
+        connection.write(statement)
 
 
 def _forget(connection: Connection, layers: Sequence[int]) -> None:

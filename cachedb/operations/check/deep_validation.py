@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeAlias, cast
 
 from cachedb.archive import table_of_contents
 from cachedb.archive.compression import Decompressed
@@ -27,7 +27,7 @@ from cachedb.operations.transfer.local_graph import read_config
 from cachedb.operations.transfer.workers import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from hashlib import _Hash as Hash
 
     from cachedb.catalog.connect import Catalog
@@ -42,17 +42,26 @@ _CHUNK = 1 << 20
 
 
 def validate_deeply(
-    layout: Layout, catalog: Catalog, roots: Sequence[Root], wanted: Sequence[Platform] = ()
+    layout: Layout,
+    catalog: Catalog,
+    roots: Sequence[Root],
+    wanted: Sequence[Platform],
+    distrust: Callable[[Sequence[Descriptor]], None],
 ) -> list[validate.Validation]:
-    """Validate images: hash every blob, and unpack every layer."""
+    """Validate images: hash every blob, and unpack every layer.
+
+    `distrust` receives the layers whose table of contents is false.
+    """
     verify.verify(layout, catalog, {root.blob_id for root in roots})
     with catalog.reading() as connection:
         found = validate.validate(connection, roots, wanted)
     # No transaction is open while layers are unpacked, which can take minutes.
     whole = {report.digest for each in found for report in each.platforms if report.is_whole}
-    wrong = contradictions(layout, whole)
+    unpacked = _unpack(layout, whole)
+    wrong = unpacked.faults
     if not wrong:
         return found
+    distrust(unpacked.lying)
     with catalog.reading() as connection:
         return validate.validate(connection, roots, wanted, wrong)
 
@@ -70,6 +79,17 @@ def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, 
         BlobNotFound: A manifest or a config is not in the layout.
         CorruptBlob: A blob has another hash than its digest.
     """
+    return _unpack(layout, manifests).faults
+
+
+class _Unpacked(NamedTuple):
+    """Images with a fault, and layers whose table of contents is false."""
+
+    faults: dict[Digest, LayerFault]
+    lying: list[Descriptor]
+
+
+def _unpack(layout: Layout, manifests: Iterable[Digest]) -> _Unpacked:
     found: dict[Digest, LayerFault] = {}
     claims: dict[Digest, list[SbomClaim]] = {}
     for digest in manifests:
@@ -89,7 +109,12 @@ def contradictions(layout: Layout, manifests: Iterable[Digest]) -> dict[Digest, 
         faults = [fault for claim in each if (fault := wrong[_key(claim)])]
         if faults:
             found[digest] = faults[0]
-    return found
+    lying = [
+        layer
+        for key, (layer, _) in distinct.items()
+        if (fault := wrong[key]) and fault.condition is Condition.FALSE_TOC
+    ]
+    return _Unpacked(found, lying)
 
 
 def _key(claim: SbomClaim) -> tuple[Digest, Digest, tuple[tuple[str, str], ...]]:

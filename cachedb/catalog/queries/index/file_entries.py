@@ -60,6 +60,19 @@ def image() -> Select[*tuple[Any, ...]]:
     return select(*shown_image.c).where(shown_image.c.digest == bindparam("digest"))
 
 
+@defines(files.IMAGES_OF_LAYER)
+def images_of_layer() -> Select[int]:
+    """Select the images that have the layer of a digest."""
+    layer = blob.alias("of_image")
+    having = (
+        select(blob.c.digest)
+        .join(link, and_(link.c.parent_id == blob.c.id, link.c.role == Role.LAYER.value))
+        .join(layer, layer.c.id == link.c.child_id)
+        .where(layer.c.digest == bindparam("digest"))
+    )
+    return select(shown_image.c.id).where(shown_image.c.digest.in_(having))
+
+
 @defines(files.PLACED)
 def placed() -> Select[*tuple[Any, ...]]:
     """Select placed entries by path."""

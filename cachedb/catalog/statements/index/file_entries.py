@@ -112,6 +112,8 @@ IMAGES: Final = Scalars("files.images", str)
 """The digests of the images whose visible files are known."""
 IMAGE: Final = Rows("files.image", ShownImageRow)
 """The image of `digest`, if its visible files are known."""
+IMAGES_OF_LAYER: Final = Scalars("files.images_of_layer", int)
+"""The ids of the images whose visible files are known and that have the layer of `digest`."""
 PLACED: Final = Rows("files.placed", PlacedRow)
 """The placed entries that have one of the paths of `ids`."""
 STORED: Final = Rows("files.stored", PlacedRow)
