@@ -88,6 +88,18 @@ def test_a_query_of_a_digest_finds_every_place_of_a_content(run: Run, cache: Pat
     assert found == [{"path": "/usr/bin/su", "layer": TOOLS.digest}]
 
 
+def test_explain_describes_a_query_of_files_that_scans_no_entries(run: Run, cache: Path) -> None:
+    succeed(run, cache, "index", "files", "-q", "--all")
+
+    told = succeed(run, cache, "query", "--explain", "refs file:/usr/bin/bash")
+
+    (meaning,) = (line for line in told.splitlines() if line.startswith("meaning"))
+    assert "a file that containers of an image inside see whose path is `/usr/bin/bash`" in meaning
+    plan = [line for line in told.splitlines() if line.startswith("plan")]
+    assert any("ix_files_entry_path_id" in line for line in plan)
+    assert not any("SCAN" in line and "entry" in line for line in plan)
+
+
 # -- no second read -------------------------------------------------------------------------------
 
 

@@ -43,6 +43,13 @@ def words(text: str) -> list[str]:
         ("refs blobs(man", ["manifests", "manifest."]),
         ("refs descen", ["descendants("]),
         ("refs used since 9", ["90d"]),
+        ("fil", ["files"]),
+        ("files is:vis", ["visible"]),
+        ("files type:hard", ["hardlink"]),
+        ("files show pa", ["path"]),
+        ("refs any fi", ["file"]),
+        ("refs file.is:set", ["setuid", "setgid"]),
+        ("refs is:lis", ["listed"]),
     ],
 )
 def test_words_come_from_the_table(text: str, expected: list[str]) -> None:
