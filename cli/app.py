@@ -131,6 +131,12 @@ class _Commands(TyperGroup):
             raise no_such_command(args[0], _COMMANDS, ctx)
         return super().resolve_command(ctx, args)
 
+    def options_of_commands(self) -> set[str]:
+        """Return the options that may stand before a command although they are its own."""
+        from cachedb.cli.options.shared import shared_options
+
+        return {option for param in shared_options() for option in param.opts}
+
     def invoke(self, ctx: Any) -> Any:
         try:
             with converting_usage_errors():

@@ -36,7 +36,10 @@ def converting_usage_errors() -> Iterator[None]:
         if option := getattr(error, "option_name", None):
             possible = getattr(error, "possibilities", None)
             if possible is not None:
-                raise no_such("option", option, possible, error.ctx) from error
+                command = getattr(error.ctx, "command", None)
+                shared = getattr(command, "options_of_commands", set)
+                known = {*possible, *shared()}
+                raise no_such("option", option, known, error.ctx) from error
         # The choices of a missing argument are on lines of their own.
         why = " ".join(str(error.format_message()).split()).removesuffix(".")
         why = why[:1].lower() + why[1:] + _origin(error)

@@ -366,5 +366,5 @@ def test_an_error_names_the_archive() -> None:
     with pytest.raises(InvalidArchive) as caught:
         load(gzip.compress(b"x" * 600))
     assert str(caught.value) == (
-        "archive.tar: is not a tar archive, or is damaged: b'xxxxxxxx' is not an octal number"
+        "archive.tar: is not a tar archive, or is damaged: 'xxxxxxxx' is not an octal number"
     )

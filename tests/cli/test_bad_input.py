@@ -112,6 +112,8 @@ CASES = [
     row("no-command", "frobnicate", 2, "no such command: 'frobnicate'", "cachedb --help"),
     row("nearly-an-option", "gc --garce 0", 2, "no such option: '--garce'",
         "did you mean --grace?"),
+    row("nearly-an-option-before-a-command", "--cach x ls", 2, "no such option: '--cach'",
+        "did you mean --cache?"),
     row("nearly-an-option-beside-a-query", "ls --fromat=json", 2, "no such option: '--fromat'",
         "did you mean --format?"),
     row("no-option", "gc --frobnicate", 2, "no such option: '--frobnicate'", "cachedb"),

@@ -98,7 +98,8 @@ def number(field: bytes) -> int:
             return int(digits, 8)
     except ValueError:
         pass
-    raise BadHeader(f"{digits!r} is not an octal number")
+    shown = digits.decode("ascii", "backslashreplace")
+    raise BadHeader(f"{shown!r} is not an octal number")
 
 
 def render(  # noqa: PLR0913 - they are the fields of the format
