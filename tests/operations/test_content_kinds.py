@@ -10,7 +10,7 @@ from cachedb.cache import Cache
 from cachedb.errors import InvalidArchive, InvalidInput, LimitExceeded, PlatformNotFound
 from cachedb.feedback.progress import UNWATCHED
 from cachedb.limits import GRAPH_DEPTH
-from cachedb.oci import Platform, Reference, graph
+from cachedb.oci import MediaType, Platform, Reference, graph, manifest
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.export_formats import Form
 from cachedb.operations.archives.import_ import ImportOptions
@@ -63,6 +63,39 @@ def check_whole(cache: Cache, name: str, made: KindOfImage) -> None:
     (listing,) = [each for each in cache.list() if each.name == name]
     assert listing.health is Health.COMPLETE
     assert cache.collect(cache.plan_collection(grace=0)).freed == 0
+
+
+ROWS = {
+    "image index, Docker's manifest list": ("index", "docker-list", "mixed-index"),
+    "index of layers (lists no document; BuildKit's caches)": ("build-cache",),
+    "image manifest, Docker's manifest": ("image", "docker-image", "non-distributable-layer"),
+    "attestation manifest, artifact as image manifest": ("attested", "artifact"),
+    "artifact manifest (withdrawn from image-spec 1.1)": ("artifact-manifest",),
+    "content of an unknown type": ("unknown-content",),
+}
+"""The kinds of images of the tests for each row of the page about the content graph."""
+OPTIONAL = {"mixed-index": 1, "unknown-content": 1, "non-distributable-layer": 1}
+"""The number of optional descriptors of the kinds that have any."""
+
+
+def test_the_page_about_the_graph_has_the_rows_that_are_tested() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "content-graph.md"
+    table = page.read_text().partition("| document |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    assert rows == list(ROWS)
+
+
+@pytest.mark.parametrize("kind", [kind for kinds in ROWS.values() for kind in kinds])
+def test_each_descriptor_of_a_document_is_required_or_optional(kind: str) -> None:
+    thing = (KINDS | WITHDRAWN_KINDS)[kind]().thing
+    document = manifest.parse(thing.root.content, MediaType(thing.root.media_type))
+    found = graph.required_content(document)
+    required = [*found.documents, *found.blobs]
+    listed = [each.descriptor for each in document.children()]
+    assert sorted(each.digest for each in (*required, *found.optional)) == sorted(
+        each.digest for each in listed
+    )
+    assert len(found.optional) == OPTIONAL.get(kind, 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
