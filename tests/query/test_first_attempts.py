@@ -21,6 +21,7 @@ NAMES = (
     "docker.io/library/nginx:latest",
     "docker.io/library/alpine:3.20",
 )
+LAYER = "application/vnd.oci.image.layer.v1.tar"
 LEAST = 320
 """Rows of the table; a smaller one would test less than before."""
 
@@ -28,7 +29,9 @@ LEAST = 320
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
     folder = tmp_path_factory.mktemp("attempts") / "cache"
-    tree = build.layout(folder, dict.fromkeys(NAMES, build.image()))
+    # Not compressed: each zlib would give the layer of the table another digest.
+    image = build.image(build.layer(media_type=LAYER))
+    tree = build.layout(folder, dict.fromkeys(NAMES, image))
     with Cache.open(tree.path) as opened:
         yield opened
 
