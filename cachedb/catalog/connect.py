@@ -121,6 +121,11 @@ class Catalog:
         """
         return database_file.version(self._path)
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the catalog ends with the process."""
+        return self._memory is not None
+
     def close(self) -> None:
         """Close the connection of a catalog in memory; those to a file end with their blocks."""
         if self._memory is not None:

@@ -138,6 +138,21 @@ def test_without_a_home_the_catalog_is_in_memory(
     assert "app:1" in succeed(run, cache.path, "ls")
 
 
+def test_an_index_of_files_that_cannot_be_kept_is_refused(
+    run: Run, cache: build.Tree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(Layout, "is_writable", False)
+    monkeypatch.setattr(Layout, "is_private_trusted", False)
+
+    done = run(cache.path, "index", "files", "--all")
+
+    assert done.code == 9
+    assert "cannot keep an index of files: the cache is read-only, or the disk full" in done.err
+    assert "indexed" not in done.err
+
+
 @pytest.fixture
 def public() -> Iterator[Path]:
     """A directory that every user can open; pytest closes its own to other users."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from cachedb.archive import table_of_contents
 from cachedb.archive.image_tree import ImageTree, hash_members
 from cachedb.catalog.statements.index import file_entries as statements
-from cachedb.errors import BlobNotFound, CacheError, InvalidArchive, LimitExceeded
+from cachedb.errors import BlobNotFound, CacheError, InvalidArchive, LimitExceeded, StorageFailed
 from cachedb.feedback.progress import CountedStream
 from cachedb.oci import Digest
 from cachedb.operations.files import file_rows, image_rows
@@ -71,7 +71,13 @@ def index_files(
     interrupted run keeps the layers that it finished. An unreadable layer is recorded with its
     problem, an image whose layers show no file tree is added to `unread`, and the run continues.
     `progress` receives each layer with its stored size in bytes.
+
+    Raises:
+        StorageFailed: The catalog is in memory, so that an index would end with the process.
     """
+    if catalog.is_in_memory:
+        what = "cannot keep an index of files: the cache is read-only, or the disk full"
+        raise StorageFailed(what, hint="set XDG_CACHE_HOME to a directory that you can write")
     layers = {layer.digest: layer for image in images for layer in image.layers}
     names = {layer.digest: image.name for image in reversed(images) for layer in image.layers}
     with catalog.reading_files() as connection:
