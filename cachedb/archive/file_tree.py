@@ -33,8 +33,8 @@ class MemberOrigin:
     __slots__ = ("index", "layer")
 
     def __init__(self, layer: int, index: int) -> None:
-        self.layer = layer
-        self.index = index
+        self.layer: int = layer
+        self.index: int = index
 
 
 class Node:
@@ -57,14 +57,14 @@ class Node:
         target: str = "",
         children: dict[str, Node] | None = None,
     ) -> None:
-        self.kind = kind
-        self.layer = layer
-        self.index = index
-        self.origin = origin
+        self.kind: MemberKind = kind
+        self.layer: int = layer
+        self.index: int = index
+        self.origin: MemberOrigin | None = origin
         self.member: Member | None = None
-        self.target = target
-        self.children = children
-        self.pruned = -1
+        self.target: str = target
+        self.children: dict[str, Node] | None = children
+        self.pruned: int = -1
 
 
 class Tree:

@@ -203,6 +203,15 @@ def test_a_repr_is_one_line_however_large_the_plan(cache: Cache, archives: Path)
     assert "garbage=<19 Candidate>" in repr(shown[-2])
 
 
+def test_plans_and_reports_cannot_be_changed(cache: Cache) -> None:
+    plan = cache.plan_collection(grace=0)
+    for value in (plan, cache.collect(plan), cache.plan_removal(sample.APP), cache.verify()):
+        with pytest.raises(AttributeError):
+            value.garbage = ()  # type: ignore[misc, union-attr]
+        with pytest.raises(AttributeError):
+            value.more = 1  # type: ignore[union-attr]
+
+
 def test_a_removal_of_no_names_removes_nothing(cache: Cache) -> None:
     assert cache.plan_removal([]).roots == ()
     assert cache.remove(cache.plan_removal([])) == ()
@@ -260,6 +269,34 @@ def test_threads_share_a_cache_whose_catalog_is_in_memory(cache: Cache) -> None:
         inside = [len(shared.list()) for _ in shared.sboms(sample.APP)]
     assert len(listed) == 1
     assert set(inside) <= {2}
+
+
+def test_threads_query_while_another_pulls(cache: Cache, registry: Served, archives: Path) -> None:
+    names = [f"{registry.host}/api/threads:{number}" for number in range(4)]
+    for name in names:
+        cache.push(sample.TOOL, remote_name=name)
+    with Cache.create(archives / "filled") as filled:
+        start = Barrier(3)
+
+        def read() -> list[int]:
+            start.wait()
+            counts = []
+            while not counts or counts[-1] < len(names):
+                counts.append(len(filled.query("refs show name,digest").to_dicts()))
+                if pulling.done():
+                    pulling.result()
+            return counts
+
+        def pull() -> None:
+            start.wait()
+            for name in names:
+                filled.pull(name)
+
+        with ThreadPoolExecutor(3) as pool:
+            pulling = pool.submit(pull)
+            readers = [pool.submit(read) for _ in range(2)]
+            seen = [reader.result() for reader in readers]
+    assert all(counts == sorted(counts) for counts in seen), seen
 
 
 def test_readers_see_every_change_of_a_writer_in_another_thread(

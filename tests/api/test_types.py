@@ -13,7 +13,16 @@ from tests.programs import require
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("typed_program.py")
-FACE = ("cachedb.cache", "cachedb.errors", "cachedb.linuxkit", "cachedb.registry.clients")
+FACE = (
+    "cachedb.arguments", "cachedb.cache", "cachedb.errors", "cachedb.feedback",
+    "cachedb.linuxkit", "cachedb.oci", "cachedb.operations.archives", "cachedb.operations.check",
+    "cachedb.operations.files", "cachedb.operations.gc", "cachedb.operations.mirror",
+    "cachedb.operations.prune.plan", "cachedb.operations.read.run_query",
+    "cachedb.operations.read.listing", "cachedb.operations.read.resolve",
+    "cachedb.operations.read.usage", "cachedb.operations.transfer.push",
+    "cachedb.operations.transfer.copy", "cachedb.query.syntax", "cachedb.registry",
+)  # fmt: skip
+"""Modules of the interface, of the names that `cachedb` exports, and of plans and reports."""
 
 
 def pyright(*arguments: str) -> dict[str, Any]:
