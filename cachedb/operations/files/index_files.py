@@ -77,7 +77,7 @@ def index_files(
     """
     if catalog.is_in_memory:
         what = "cannot keep an index of files: the cache is read-only, or the disk full"
-        raise StorageFailed(what, hint="set XDG_CACHE_HOME to a directory that you can write")
+        raise StorageFailed(what, hint="XDG_CACHE_HOME=DIRECTORY cachedb index files --all")
     layers = {layer.digest: layer for image in images for layer in image.layers}
     names = {layer.digest: image.name for image in reversed(images) for layer in image.layers}
     with catalog.reading_files() as connection:
