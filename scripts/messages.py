@@ -37,7 +37,7 @@ _REASONS: Final = {
 _SPOKEN: Final = {
     "CLS": "TEXT", "FAMILIAR": "NAME", "FOUND": "TEXT", "GIVEN": "TEXT", "INT": "N",
     "LABEL": "NAME", "LOWER": "TEXT", "MATCHED": "TEXT", "MISSING": "DIGEST", "NONE": "TEXT",
-    "RPARTITION": "TEXT", "SELF": "URL", "SHOWN": "URL", "STR": "TEXT", "STRIP": "TEXT",
+    "RPARTITION": "TEXT", "SELF": "URL", "SHOWN": "TEXT", "STR": "TEXT", "STRIP": "TEXT",
     "TAKE": "CHARACTER",
 }  # fmt: skip
 
