@@ -19,7 +19,7 @@ from cachedb.catalog.waiting_connection import WaitingConnection, is_interrupted
 from cachedb.errors import CacheError, CatalogMismatch, StorageFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _DURABLE = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
@@ -185,6 +185,14 @@ class Catalog:
         """Prolong a lease while the block runs; one in a file ends with its process instead."""
         del lease
         yield
+
+    @contextmanager
+    def collecting(self) -> Iterator[Callable[[Connection], None]]:
+        """Be the only collection that runs; yields a check that fails once it was replaced.
+
+        On one host `gc.lock` sees to that; `ServerCatalog` has more to do.
+        """
+        yield lambda _: None
 
     @contextmanager
     def locking_names(self) -> Iterator[None]:

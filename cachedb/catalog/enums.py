@@ -22,6 +22,8 @@ NAMES = "names"
 OWNER = "server owner"
 """The key in `state` of the identity of the layout that a catalog in a server is about."""
 
+COLLECTOR = "collector"
+"""The key in `state` of the running collection of a cache that hosts share."""
 PUBLISHED = "published"
 """The key in `state` of a JSON object about the copy of a catalog that a host has published."""
 

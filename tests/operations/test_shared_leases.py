@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from cachedb.cache import Cache
 from cachedb.catalog.server import heartbeat
 from cachedb.catalog.user_state import lease_owner
 from cachedb.catalog.user_state.lease_owner import LeaseOwner
+from cachedb.errors import CacheBusy
+from cachedb.layout import Layout
 from cachedb.oci import Digest
+from cachedb.operations.gc import sweep
 from cachedb.operations.gc.mark import Reason
 from cachedb.operations.transfer.publish import leasing
 from tests import build
@@ -117,7 +121,10 @@ def test_a_heartbeat_prolongs_a_lease(
 _KILLED = """
 import os, signal, sys
 from cachedb.cache import Cache
+from cachedb.errors import CacheBusy
+from cachedb.layout import Layout
 from cachedb.oci import Digest
+from cachedb.operations.gc import sweep
 from cachedb.operations.transfer.publish import leasing
 cache = Cache.open(sys.argv[1], catalog=sys.argv[2])
 with leasing(cache.layout, cache.catalog) as lease:
@@ -166,3 +173,138 @@ def test_names_written_by_many_connections_at_once_are_all_kept(cache: Cache, ur
     wanted = {f"example.com/host{number}:{turn}" for number in range(6) for turn in range(3)}
     with Cache.open(cache.root, catalog=url) as opened:
         assert {each.name for each in opened.list()} == {"app:1", *wanted}
+
+
+# -- the collector --------------------------------------------------------------------------------
+
+_COLLECTING = """
+import os, signal, sys
+from cachedb.cache import Cache
+cache = Cache.open(sys.argv[1], catalog=sys.argv[2])
+with cache.catalog.collecting():
+    print("collecting", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def collecting(cache: Cache, url: str) -> subprocess.Popen[str]:
+    """Start a process that is the collector until its stdin ends."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", _COLLECTING, str(cache.root), url],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert started.stdout is not None
+    assert started.stdout.readline() == "collecting\n"
+    return started
+
+
+def has_orphan(cache: Cache) -> bool:
+    algorithm, _, encoded = ORPHAN.digest.partition(":")
+    return (cache.root / "blobs" / algorithm / encoded).exists()
+
+
+def row_of_the_collector(server: Server, url: str) -> list[str]:
+    schema = url.rpartition("cache=")[2]
+    found = server.psql(f"SELECT value FROM \"{schema}\".state WHERE key = 'collector'")
+    return found.split()
+
+
+def test_one_collection_of_a_shared_cache_runs_at_a_time(cache: Cache, url: str) -> None:
+    plan = cache.plan_collection(grace=0)
+    other = collecting(cache, url)
+    try:
+        with pytest.raises(CacheBusy, match="another collection is running, on the host"):
+            cache.collect(plan)
+        assert has_orphan(cache)
+    finally:
+        other.communicate("")
+    assert len(cache.collect(plan).removed) == 1
+
+
+def test_a_collector_that_was_killed_on_this_host_is_replaced_at_once(
+    cache: Cache, url: str, server: Server
+) -> None:
+    other = collecting(cache, url)
+    other.kill()
+    other.communicate()
+    before = int(row_of_the_collector(server, url)[0])
+
+    assert len(cache.collect(cache.plan_collection(grace=0)).removed) == 1
+
+    assert int(row_of_the_collector(server, url)[0]) == before + 1
+
+
+def test_a_collector_of_another_host_is_replaced_after_its_last_heartbeat_expires(
+    cache: Cache, url: str, server: Server
+) -> None:
+    schema = url.rpartition("cache=")[2]
+    now = int(server.psql("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"))
+    cache.collect(cache.plan_collection(grace=0))
+    for expires, is_refused in ((now + 60_000_000, True), (now - 1, False)):
+        server.psql(
+            f"UPDATE \"{schema}\".state SET value = '7 {expires} other-host boot 1 7 99'"
+            " WHERE key = 'collector'"
+        )
+        plan = cache.plan_collection(grace=0)
+        if is_refused:
+            with pytest.raises(CacheBusy, match="on the host 'other-host'"):
+                cache.collect(plan)
+        else:
+            cache.collect(plan)
+            assert row_of_the_collector(server, url)[0] == "8"
+
+
+def test_a_collection_that_was_replaced_removes_nothing(
+    cache: Cache, url: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one whose host was cut off while it moved blobs to the quarantine."""
+    schema = url.rpartition("cache=")[2]
+    refuse = sweep._refuse_change
+
+    def replaced(layout: Layout, names: bytes) -> None:
+        server.psql(
+            f"UPDATE \"{schema}\".state SET value = '99 99999999999999999 other b 1 7 99'"
+            " WHERE key = 'collector'"
+        )
+        refuse(layout, names)
+
+    monkeypatch.setattr(sweep, "_refuse_change", replaced)
+
+    with pytest.raises(CacheBusy, match="cut off from the server for too long"):
+        cache.collect(cache.plan_collection(grace=0))
+
+    assert has_orphan(cache)
+    assert row_of_the_collector(server, url)[0] == "99"
+
+
+def test_a_lease_that_appears_while_a_sweep_runs_stops_it(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse = sweep._refuse_change
+    held = ExitStack()
+
+    def leased(layout: Layout, names: bytes) -> None:
+        assert not has_orphan(cache)  # in the quarantine
+        lease = held.enter_context(leasing(cache.layout, cache.catalog))
+        lease.hold([Digest(ORPHAN.digest)])
+        monkeypatch.setattr(sweep, "_refuse_change", refuse)
+        refuse(layout, names)
+
+    monkeypatch.setattr(sweep, "_refuse_change", leased)
+    with held:
+        assert cache.collect(cache.plan_collection(grace=0)).removed == ()
+        assert has_orphan(cache)
+    assert len(cache.collect(cache.plan_collection(grace=0)).removed) == 1
+
+
+def test_a_heartbeat_prolongs_the_row_of_the_collector(
+    cache: Cache, url: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "SECONDS", 0.05)
+    with cache.catalog.collecting():
+        first = int(row_of_the_collector(server, url)[1])
+        give_up = time.monotonic() + PATIENCE
+        while int(row_of_the_collector(server, url)[1]) == first:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+    assert row_of_the_collector(server, url)[1] == "0"

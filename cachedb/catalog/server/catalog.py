@@ -19,7 +19,7 @@ from cachedb import lock_waits
 from cachedb.catalog import compiled
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import SCHEMA_VERSION
-from cachedb.catalog.server import executor, heartbeat, schema_revision
+from cachedb.catalog.server import collection, executor, heartbeat, schema_revision
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
 from cachedb.catalog.user_state.leases import SHARED_SECONDS
@@ -274,6 +274,10 @@ class ServerCatalog(Catalog):
             expires = ServerConnection(driver).shared_now() + SHARED_SECONDS * 1_000_000
             driver.execute("UPDATE lease SET expires = %s WHERE id = %s", (expires, lease))
             driver.execute("COMMIT")
+
+    def collecting(self) -> Any:
+        """Hold the row of the collector, with heartbeats: `collection.collecting`."""
+        return collection.collecting(self)
 
     @contextmanager
     def locking_names(self) -> Iterator[None]:

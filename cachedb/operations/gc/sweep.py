@@ -37,9 +37,10 @@ from cachedb.operations.sync.recover import (
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
     from cachedb.feedback.progress import Task
     from cachedb.layout import Layout
     from cachedb.oci.digest import Digest
@@ -86,31 +87,35 @@ def sweep(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     Raises:
         UnreadableGraph: Part of what a ref reaches cannot be read; no blob is removed.
         CatalogMismatch: A document in the layout needs a blob that the catalog takes for garbage.
-        CacheBusy: Another tool changes the names repeatedly; no blob is removed.
+        CacheBusy: Another tool changes the names repeatedly, or another host collects; no blob is
+            removed.
     """
     with (
         layout.progress.task("collect", unit="blobs"),
         layout.sweeping(),
         locking_names(layout, catalog),
+        catalog.collecting() as check,
     ):
         try:
-            report = _collect(plan, layout, catalog)
+            report = _collect(plan, layout, catalog, check)
         except StorageFailed:
             if not layout.release_reserve():
                 raise
-            report = _collect(plan, layout, catalog)
+            report = _collect(plan, layout, catalog, check)
         layout.allocate_reserve()
     forget_removed(catalog)
     return report
 
 
-def _collect(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
+def _collect(
+    plan: GCPlan, layout: Layout, catalog: Catalog, check: Callable[[Connection], None]
+) -> GCReport:
     undo_unfinished(layout)
     reconcile.reconcile(layout, catalog)
     restore_needed_locked(layout, catalog)
     # First, because a full disk accepts writes only after space has been freed.
     leftovers = _clear(plan, layout, catalog)
-    report = _remove(plan, layout, catalog)
+    report = _remove(plan, layout, catalog, check)
     freed = report.freed + sum(each.size for each in leftovers)
     return GCReport(
         removed=report.removed, freed=freed, quarantined=report.quarantined, leftovers=leftovers
@@ -119,10 +124,14 @@ def _collect(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
 
 def remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
     """Remove the blobs of a plan as `apply` does, and no leftovers."""
-    with layout.sweeping(), locking_names(layout, catalog):
+    with (
+        layout.sweeping(),
+        locking_names(layout, catalog),
+        catalog.collecting() as check,
+    ):
         undo_unfinished(layout)
         reconcile.reconcile(layout, catalog)
-        report = _remove(plan, layout, catalog)
+        report = _remove(plan, layout, catalog, check)
     forget_removed(catalog)
     return report
 
@@ -149,7 +158,9 @@ def _clear(plan: GCPlan, layout: Layout, catalog: Catalog) -> tuple[Leftover, ..
     return tuple(selected)
 
 
-def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
+def _remove(
+    plan: GCPlan, layout: Layout, catalog: Catalog, check: Callable[[Connection], None]
+) -> GCReport:
     named = {candidate.digest for candidate in plan.garbage}
     if not named:
         return GCReport(removed=(), freed=0)
@@ -158,7 +169,7 @@ def _remove(plan: GCPlan, layout: Layout, catalog: Catalog) -> GCReport:
         if selected is None:
             selected = _selected(plan, named, layout, catalog)
         try:
-            freed, quarantined = _sweep(layout, catalog, selected, plan.quarantine)
+            freed, quarantined = _sweep(layout, catalog, selected, plan.quarantine, check)
         except _Needed:
             reconcile.reconcile(layout, catalog)
             selected = None
@@ -198,7 +209,11 @@ def _selected(
 
 
 def _sweep(
-    layout: Layout, catalog: Catalog, selected: tuple[Candidate, ...], quarantine: float
+    layout: Layout,
+    catalog: Catalog,
+    selected: tuple[Candidate, ...],
+    quarantine: float,
+    check: Callable[[Connection], None],
 ) -> tuple[int, int]:
     """Quarantine blobs; return the bytes that are free, and those that will be."""
     if not selected:
@@ -212,7 +227,7 @@ def _sweep(
                 store.add(run, _counted(ordered, task))
             store.sync(run)
             _refuse_change(layout, names)
-            _refuse_leases(layout, catalog, {each.digest for each in selected})
+            _refuse_leases(layout, catalog, {each.digest for each in selected}, check)
         # Not at Ctrl-C: the next command that writes undoes the run, as it does after a kill.
         except Exception:
             restore_run(store, run)
@@ -236,12 +251,15 @@ def _refuse_change(layout: Layout, names: bytes) -> None:
         raise _Needed
 
 
-def _refuse_leases(layout: Layout, catalog: Catalog, gone: set[Digest]) -> None:
+def _refuse_leases(
+    layout: Layout, catalog: Catalog, gone: set[Digest], check: Callable[[Connection], None]
+) -> None:
     """Refuse to remove blobs that the lease of an operation names since they were selected.
 
     An operation writes its lease before it looks for the blobs in it: one that writes it after
-    this check does not find them.
+    this check does not find them. A collection that was replaced removes nothing.
     """
     with catalog.reading() as connection:
+        check(connection)
         if not gone.isdisjoint(leased_blobs(layout, connection).values()):
             raise _Needed
