@@ -29,6 +29,7 @@ class Terminal:
     def __init__(self, tmux: list[str], width: int) -> None:
         self._tmux = tmux
         self.width = width
+        self._number = 0
 
     def show(self, command: str) -> str:
         """Run a command; return what the screen shows when it has ended, without empty lines."""
@@ -38,8 +39,9 @@ class Terminal:
 
     def type(self, command: str, *events: str) -> None:
         """Type a command, at whose end `wait` returns from ``ended`` and from other events."""
+        self._number += 1
         told = "; ".join(map(self.telling, ("ended", *events)))
-        ended = f"printf '\\nen%s\\n' ded; {told}"
+        ended = f"printf '\\nen%s\\n' ded-{self._number}; {told}"
         self._run("send-keys", "-t", "s", f"clear; {command}; {ended}", "Enter")
 
     def telling(self, event: str) -> str:
@@ -69,8 +71,8 @@ class Terminal:
     def _until_end(self, command: str) -> str:
         for _ in range(_MOST_LOOKS):  # the terminal may still be drawing the last lines
             lines = self.captured(command).splitlines()
-            if "ended" in lines:
-                return "\n".join(lines[: lines.index("ended")])
+            if f"ended-{self._number}" in lines:
+                return "\n".join(lines[: lines.index(f"ended-{self._number}")])
         raise AssertionError(f"the screen does not show the end of {command!r}")
 
     def _run(self, *words: str) -> str:
