@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -259,27 +260,25 @@ def test_a_referrer_that_the_catalog_has_lost_is_kept(cache: Cache, populated: b
     assert signature.digests <= populated.blobs()
 
 
-def meddle(cache: Cache, monkeypatch: pytest.MonkeyPatch, *changes: bytes) -> None:
-    """Let index.json change while blobs go to the trash, once for each of `changes`."""
-    real, pending = cache.layout.read_index_json, list(changes)
-    calls = 0
+def meddle(tree: build.Tree, monkeypatch: pytest.MonkeyPatch, changes: int) -> None:
+    """Let another tool rewrite index.json so often, each time after blobs went to the trash."""
+    real, pending = Quarantine.add, [tree.path / "index.json"] * changes
 
-    def read() -> bytes:
-        nonlocal calls
-        calls += 1
-        is_second_look = calls % 2 == 0
-        return pending.pop(0) if is_second_look and pending else real()
+    def add(trash: Quarantine, run: str, digests: Iterable[Digest]) -> int:
+        moved = real(trash, run, digests)
+        if pending:
+            path = pending.pop()
+            path.write_bytes(path.read_bytes() + b"\n")
+        return moved
 
-    monkeypatch.setattr(cache.layout, "read_index_json", read)
-    index = cache.layout.index()
-    monkeypatch.setattr(cache.layout, "index", lambda: index)
+    monkeypatch.setattr(Quarantine, "add", add)
 
 
 def test_a_change_of_the_names_meanwhile_makes_it_decide_again(
     cache: Cache, populated: build.Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = cache.plan_collection(grace=0)
-    meddle(cache, monkeypatch, b"something else", b"something else again")
+    meddle(populated, monkeypatch, 2)
     cache.collect(plan)
     assert populated.blobs() == APP.digests | TOOL.digests
 
@@ -289,7 +288,7 @@ def test_a_sweep_that_never_sees_stable_names_restores_every_blob(
 ) -> None:
     plan = cache.plan_collection(grace=0)
     before = populated.blobs()
-    meddle(cache, monkeypatch, *[b"something else"] * 50)
+    meddle(populated, monkeypatch, 50)
 
     with pytest.raises(CacheBusy, match=r"index\.json"):
         cache.collect(plan)
