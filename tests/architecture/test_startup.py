@@ -14,6 +14,7 @@ import pytest
 from benchmarks import startup
 from cachedb.cli.app import _COMMANDS, _module
 from tests import build
+from tests.postgresql import Server
 from tests.programs import require
 from tests.registry import scripted
 from tests.registry.model import BEHAVIOURS, RegistryModel
@@ -250,6 +251,7 @@ _REMOTE = [
     "copy REGISTRY/t/app:1 REGISTRY/t/copy:1", "tags REGISTRY/t/app",
     "inspect --remote REGISTRY/t/app:1", "sync mirror.yml",
 ]  # fmt: skip
+_ON_SERVER = ["fleet list", "fleet add", "du --fleet", "report --fleet", "query --fleet refs"]
 
 
 def prepare(folder: Path) -> build.Tree:
@@ -269,7 +271,7 @@ def prepare(folder: Path) -> build.Tree:
 
 
 def test_every_command_is_one_whose_imports_are_listed() -> None:
-    listed = [*_LOCAL, *_WITH_QUERIES, *_REMOTE]
+    listed = [*_LOCAL, *_WITH_QUERIES, *_REMOTE, *_ON_SERVER]
     assert {command.split()[0] for command in listed} == set(_COMMANDS)
 
 
@@ -312,6 +314,23 @@ def test_a_command_imports_no_sqlalchemy_for_queries_seen_before(
     code, modules = run(*command.split(), cache=tree.path)
 
     assert code == 0
+    assert not modules & (_SQL | _HTTP | _TERMINAL)
+
+
+@pytest.mark.parametrize("command", _ON_SERVER)
+def test_a_command_of_a_fleet_imports_no_sqlalchemy_for_queries_seen_before(
+    server: Server, tmp_path: Path, command: str
+) -> None:
+    tree = prepare(tmp_path)
+    url = server.url("a", server.make_database())
+    assert run("fleet", "add", url, cache=tree.path)[0] == 0
+    words = [*command.split(), *([url] if command == "fleet add" else [])]
+    run(*words, cache=tree.path)
+
+    code, modules = run(*words, cache=tree.path)
+
+    assert code == 0
+    assert "psycopg" in modules
     assert not modules & (_SQL | _HTTP | _TERMINAL)
 
 
