@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from cachedb.catalog.database_file import FileVersion
+
 _DURABLE = ("PRAGMA journal_mode = TRUNCATE", "PRAGMA synchronous = FULL")
 _DAMAGED = (
     "malformed",
@@ -114,12 +116,19 @@ class Catalog:
         return Connection.dialect
 
     @property
-    def version(self) -> tuple[int, ...] | None:
-        """A value that every write to the database file moves; None where there is no file.
+    def version(self) -> FileVersion | None:
+        """What a later write to the database file moves; None where there is no file.
 
-        Inside of `reading`, after a statement, it is that of the rows that the block reads.
+        Inside of `reading`, after a statement, it is that of the rows that the block reads. Two
+        writes within one tick of the clock may leave it the same: it is proof only when its time
+        is old enough (`fingerprint.racy_since`).
         """
         return database_file.version(self._path)
+
+    @property
+    def files_version(self) -> FileVersion | None:
+        """The same of the index of files, inside of `reading_files`."""
+        return database_file.version(self.files_path)
 
     @property
     def is_in_memory(self) -> bool:
@@ -169,12 +178,6 @@ class Catalog:
             finally:
                 _roll_back(driver)
         self._check_identity()  # a commit into an unlinked file would be lost
-
-    @property
-    def change_counters(self) -> tuple[int, int]:
-        """Numbers that count up when the catalog, or its index of files, changes in its file."""
-        count = database_file.change_counter
-        return count(self._path), count(self.files_path)
 
     def remarks(self) -> list[str]:
         """Describe what people look after who run the database: nothing about a file."""

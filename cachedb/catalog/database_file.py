@@ -7,6 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from cachedb.errors import CatalogMismatch, StorageFailed
+from cachedb.records import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +27,6 @@ PRAGMAS = (
 8 MB of pages: four times as many take as much longer to allocate as they save in reads, in a first
 opening of 72 000 blobs and in scans of 200 000.
 """
-
-_COUNTER_AT = 24
 
 
 def make(path: Path) -> None:
@@ -50,20 +49,6 @@ def make(path: Path) -> None:
         return
     except OSError as error:
         raise StorageFailed.of(error, f"create the catalog {str(path)!r}") from error
-
-
-def change_counter(path: Path | None) -> int:
-    """Return the number that SQLite counts up with every change of a file; 0 without one.
-
-    Costs one read; https://www.sqlite.org/fileformat.html#file_change_counter.
-    """
-    if path is None:
-        return 0
-    try:
-        with path.open("rb") as file:
-            return int.from_bytes(file.read(_COUNTER_AT + 4)[_COUNTER_AT:], "big")
-    except OSError:
-        return 0
 
 
 def check(path: Path) -> bool:
@@ -90,10 +75,19 @@ def check(path: Path) -> bool:
     return True
 
 
-def version(path: Path | None) -> tuple[int, ...] | None:
-    """Return inode, size and time of the file, which every commit moves; None without a file.
+class FileVersion(NamedTuple):
+    """Identity, size in bytes, and time of the last write in nanoseconds since 1970."""
 
-    Sizes are bytes, times nanoseconds since 1970; costs one `stat` call.
+    device: int
+    inode: int
+    size: int
+    written_ns: int
+
+
+def version(path: Path | None) -> FileVersion | None:
+    """Return what a commit moves, unless it comes within one tick of the clock; None without file.
+
+    Costs one `stat` call.
     """
     if path is None:
         return None
@@ -101,7 +95,7 @@ def version(path: Path | None) -> tuple[int, ...] | None:
         found = path.lstat()
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return FileVersion(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def identity(path: Path | None) -> tuple[int, int] | None:

@@ -66,6 +66,7 @@ def test_a_collection_of_unchanged_files_opens_none_and_looks_at_each_document_t
     """The plan has compared them with the catalog; their times prove that they are the same."""
     monkeypatch.setattr("cachedb.layout.fingerprint.racy_since", lambda: 2**63)
     monkeypatch.setattr("cachedb.operations.sync.reconcile.racy_since", lambda: 2**63)
+    monkeypatch.setattr("cachedb.operations.gc.mark.racy_since", lambda: 2**63)
     few, many = (cost(layouts.Made(tmp_path).of(images)) for images in (FEW, MANY))
     many.subtract(few)
     assert many["removed"] >= (MANY - FEW) // 2 * (BLOBS - 1)

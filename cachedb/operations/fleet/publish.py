@@ -1,4 +1,4 @@
-"""CopyRecord of the catalog of a host: a copy in the database of the fleet."""
+"""Publish the catalog of a host: a copy of it in the database of the fleet."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cachedb.catalog.server.fleet_catalog import member_schema
 from cachedb.catalog.server.place import CatalogSchema
 from cachedb.catalog.server.published_copy import CopyRecord
 from cachedb.errors import InvalidInput
+from cachedb.layout.fingerprint import racy_since
 from cachedb.operations.sync import server_catalog
 from cachedb.records import Record
 
@@ -74,10 +75,12 @@ def publish(layout: Layout, catalog: Catalog, url: str) -> PublishedCopy:
 
 
 def _stamp(source: Connection, catalog: Catalog) -> str:
-    """Return what differs when the rows differ: fingerprint, journal and changes of the file."""
-    parts = (
-        state.read(source, FINGERPRINT),
-        state.read(source, JOURNAL),
-        *catalog.change_counters,
-    )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    """Return what differs when the rows differ: fingerprint, journal and versions of the files.
+
+    A file that was written just now may change without another version: its stamp equals no other.
+    """
+    parts = [state.read(source, FINGERPRINT), state.read(source, JOURNAL)]
+    versions = [catalog.version, catalog.files_version]
+    if any(each is not None and each.written_ns >= racy_since() for each in versions):
+        parts.append(os.urandom(8).hex())
+    return hashlib.sha256(repr((parts, versions)).encode()).hexdigest()

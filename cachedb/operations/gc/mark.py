@@ -19,6 +19,7 @@ from cachedb.catalog.statements import blobs, refs
 from cachedb.catalog.statements import garbage as statements
 from cachedb.errors import CatalogMismatch, UnreadableGraph
 from cachedb.layout.blobs import path_of
+from cachedb.layout.fingerprint import racy_since
 from cachedb.layout.quarantine import FINISHED, age_of
 from cachedb.layout.staging.area import digest_of
 from cachedb.layout.temporary_files import LEASES, OURS, STAGE, TRASH
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.database_file import FileVersion
     from cachedb.catalog.enums import Kind
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statement import Rows
@@ -128,7 +130,8 @@ class GCPlan(Record):
 
     `grace` and `quarantine` are in seconds: the age from which a blob is removed, and the time for
     which it can be restored then. `basis` is the version of the catalog whose rows the plan was
-    made from; None if they can change without moving it, or if the plan is not of all refs.
+    made from; None if they can change without moving it, as those of a young file or of a server
+    can, or if the plan is not of all refs.
     """
 
     garbage: tuple[Candidate, ...]
@@ -137,7 +140,7 @@ class GCPlan(Record):
     quarantine: float = 0
     leftovers: tuple[Leftover, ...] = ()
     spared_leftovers: tuple[Leftover, ...] = ()
-    basis: tuple[int, ...] | None = None
+    basis: FileVersion | None = None
 
     __repr__ = brief_repr
 
@@ -213,12 +216,18 @@ def _select(
     grace: float,
     without: Collection[int],
     chosen: Collection[int] | None,
-) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], set[str], tuple[int, ...] | None]:
+) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], set[str], FileVersion | None]:
     """Return garbage and spared blobs, checked against the files, leased digests, the basis."""
     with catalog.reading() as connection:
         garbage, spared = find_blobs(layout, connection, grace, without, chosen)
         cross_check(layout, connection, garbage, spared, without)
-        return garbage, spared, held_by_operations(layout, connection), catalog.version
+        return garbage, spared, held_by_operations(layout, connection), _basis(catalog)
+
+
+def _basis(catalog: Catalog) -> FileVersion | None:
+    """Return the version of the rows that the caller reads, if every later write moves it."""
+    version = catalog.version
+    return version if version is not None and version.written_ns < racy_since() else None
 
 
 def kept(catalog: Catalog) -> list[Kept]:
