@@ -117,7 +117,7 @@ class Catalog:
 
     @property
     def version(self) -> FileVersion | None:
-        """What a later write to the database file moves; None where there is no file.
+        """Version of the database file, which a later write moves; None where there is no file.
 
         Inside of `reading`, after a statement, it is that of the rows that the block reads. Two
         writes within one tick of the clock may leave it the same: it is proof only when its time
@@ -127,7 +127,7 @@ class Catalog:
 
     @property
     def files_version(self) -> FileVersion | None:
-        """The same of the index of files, inside of `reading_files`."""
+        """Version of the file of the index of files, inside of `reading_files`."""
         return database_file.version(self.files_path)
 
     @property

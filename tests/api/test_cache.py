@@ -271,7 +271,9 @@ def test_threads_share_a_cache_whose_catalog_is_in_memory(cache: Cache) -> None:
     assert set(inside) <= {2}
 
 
-def test_threads_query_while_another_pulls(cache: Cache, registry: Served, archives: Path) -> None:
+def test_threads_ask_the_cache_while_another_pulls(
+    cache: Cache, registry: Served, archives: Path
+) -> None:
     names = [f"{registry.host}/api/threads:{number}" for number in range(4)]
     for name in names:
         cache.push(sample.TOOL, remote_name=name)
