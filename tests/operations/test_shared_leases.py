@@ -118,6 +118,22 @@ def test_a_heartbeat_prolongs_a_lease(
     assert reasons(cache)[ORPHAN.digest] is Reason.UNREACHABLE
 
 
+def test_a_session_that_ends_after_its_catalog_was_closed_is_closed_too(
+    tree: build.Tree, server: Server, url: str
+) -> None:
+    """The heartbeat of an operation may be in the middle of a statement."""
+    ours = f"application_name LIKE 'cachedb {os.getpid()} %'"
+    sessions = f"SELECT COUNT(*) FROM pg_stat_activity WHERE {ours}"
+    before = int(server.psql(sessions))
+    cache = Cache.open(tree.path, catalog=url)
+    with cache.catalog.reading():
+        cache.close()
+    give_up = time.monotonic() + PATIENCE
+    while int(server.psql(sessions)) > before:
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
 _KILLED = """
 import os, signal, sys
 from cachedb.cache import Cache

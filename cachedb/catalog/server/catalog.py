@@ -92,6 +92,7 @@ class ServerCatalog(Catalog):
         self._schema_id: int | None = None
         self._idle: list[psycopg.Connection[Any]] = []
         self._idle_lock = Lock()
+        self._is_closed = False
 
     @classmethod
     def connect(cls, address: ServerAddress, schema: str) -> Self:
@@ -218,8 +219,9 @@ class ServerCatalog(Catalog):
         self._schema = name
 
     def close(self) -> None:
-        """Close the connections that no transaction uses."""
+        """Close the connections that no transaction uses; others end with their transactions."""
         with self._idle_lock:
+            self._is_closed = True
             idle, self._idle = self._idle, []
         for driver in idle:
             driver.close()
@@ -373,8 +375,9 @@ class ServerCatalog(Catalog):
             if driver.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
                 driver.execute("ROLLBACK")
             with self._idle_lock:
-                self._idle.append(driver)
-            return
+                if not self._is_closed:
+                    self._idle.append(driver)
+                    return
         driver.close()
 
     def _new_connection(self) -> psycopg.Connection[Any]:
