@@ -144,7 +144,7 @@ def test_where_is_about_blobs_and_names_go_by_rules(run: Run, littered: build.Tr
     assert done.code == 2
     assert "gc --drop QUERY removes names first" in done.err
     done = run(littered.path, "gc", "--grace", "0", "--where", "tag:2")
-    assert "write ref.tag:2" in done.err
+    assert "hint: did you mean `ref.tag:2`?" in done.err
     assert littered.blobs() == before
 
 

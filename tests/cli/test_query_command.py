@@ -63,7 +63,7 @@ def test_a_format_is_filled_in(run: Run, populated: build.Tree, form: str, line:
 @pytest.mark.parametrize(
     ("form", "why"),
     [
-        pytest.param("{nmae}", "did you mean `name`?", id="unknown"),
+        pytest.param("{nmae}", "`name` in place of `nmae`", id="unknown"),
         pytest.param("{name.__class__}", "have no column `name.__class__`", id="attribute"),
         pytest.param("{name!r}", "conversions are not supported", id="conversion"),
         pytest.param("{name", "--format: ", id="open"),

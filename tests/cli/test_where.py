@@ -76,7 +76,9 @@ def test_an_error_in_a_query_has_its_place_in_json(
     done = run(populated.path, *command.split(), "--where", "taag eq x", "--error-format", "json")
     found = json.loads(done.err)
     assert (done.code, done.out) == (2, "")
-    assert (found["start"], found["end"], found["hint"]) == (0, 4, "did you mean `tag`?")
+    # Of blobs, which gc selects, the query would still not be valid.
+    hint = "`tag` in place of `taag`" if command == "gc" else "did you mean `tag eq x`?"
+    assert (found["start"], found["end"], found["hint"]) == (0, 4, hint)
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,9 @@ class CatalogNames:
             self._rows(f"{noun} {_present(selector)} limit 1") for noun in ("refs", "blobs")
         )
 
-    def are_matched(self, query: str) -> bool:
-        """Return whether every name in a valid query selects something."""
-        return are_names_matched(self._catalog, parse(query))
+    def are_matched(self, query: str, noun: str) -> bool:
+        """Return whether every name in a valid query, of `noun` by default, selects something."""
+        return are_names_matched(self._catalog, parse(query, noun=noun))
 
     def created(self, reference: str) -> datetime | None:
         """Return the creation time of the image, the latest if there are several."""

@@ -14,8 +14,8 @@ class KnownNames(Protocol):
     def matches(self, selector: str) -> bool:
         """Return whether a reference or a digest prefix selects anything."""
 
-    def are_matched(self, query: str) -> bool:
-        """Return whether every name in a valid query selects something."""
+    def are_matched(self, query: str, noun: str) -> bool:
+        """Return whether every name in a valid query, of `noun` by default, selects something."""
 
     def created(self, reference: str) -> datetime | None:
         """Return the creation time of the image, the latest if there are several."""
@@ -28,7 +28,7 @@ class AnyName:
         """Return True."""
         return True
 
-    def are_matched(self, query: str) -> bool:  # noqa: ARG002  (a protocol)
+    def are_matched(self, query: str, noun: str) -> bool:  # noqa: ARG002  (a protocol)
         """Return True."""
         return True
 

@@ -108,7 +108,7 @@ def _whole(
         query = f"{error.source[:start]}{path[1]}{error.source[start:]}"
     else:
         return hint
-    if _is_valid(query, noun, saved) and names.are_matched(query):
+    if _is_valid(query, noun, saved) and names.are_matched(query, noun):
         return f"did you mean `{query}`?"
     return hint if meant is None else f"`{meant[1]}` in place of `{error.source[start:end]}`"
 
