@@ -1,6 +1,8 @@
 """Ctrl-C at chosen points of every command: one line, exit code 130, nothing changed."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import tomllib
@@ -52,7 +54,7 @@ _KEPT = {
     "push": "; uploaded blobs are kept, run the command again to resume",
     "index": "; layers that were indexed are kept, run the command again to resume",
 }
-ELSEWHERE = {"tags", "sync", "doctor", "config", "sample", "cache", "log"}
+ELSEWHERE = {"tags", "sync", "doctor", "config", "sample", "cache", "log", "fleet"}
 
 
 def program() -> str:
@@ -170,3 +172,18 @@ def test_an_index_that_is_stopped_keeps_finished_layers_and_resumes(
 
 def _kept(name: str) -> str:
     return _KEPT.get(name, "")
+
+
+def test_ctrl_c_while_a_server_does_not_answer_ends_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"postgresql+psycopg://127.0.0.1:{server.getsockname()[1]}/farm"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cachedb", "fleet", "list", "--catalog", url],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        server.settimeout(60)
+        accepted, _ = server.accept()
+        with accepted:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "cachedb: interrupted\n")
