@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import layouts
 from cachedb.cache import Cache
+from tests import build
 
 FEW, MANY = 20, 60
 DOCUMENTS, BLOBS = 3, 7
@@ -81,3 +82,17 @@ def test_a_collection_moves_and_deletes_a_removed_blob_once_without_a_stat(
     assert growth["rename"] == growth["removed"]
     assert growth["unlink"] == growth["removed"]
     assert growth["fsync"] == 0
+
+
+@pytest.mark.parametrize(
+    ("horizon", "is_proof"), [(2**63, True), (0, False)], ids=["old", "young"]
+)
+def test_a_plan_stands_on_a_catalog_only_if_every_later_write_moves_its_time(
+    populated: build.Tree, monkeypatch: pytest.MonkeyPatch, horizon: int, is_proof: bool
+) -> None:
+    """Two writes within one tick of the clock may leave the file as it was, by size and time."""
+    monkeypatch.setattr("cachedb.operations.gc.mark.racy_since", lambda: horizon)
+    with Cache.open(populated.path) as cache:
+        plan = cache.plan_collection(grace=0)
+    assert plan.garbage
+    assert (plan.basis is not None) is is_proof
