@@ -111,7 +111,7 @@ def _list(cache: Path | None, form: str, *, quiet: bool) -> None:
 
 def _remove(cache: Path | None, name: str | None, *, quiet: bool) -> None:
     own = membership_of(cache)
-    own_name = None if own is None else own.url.rpartition("cache=")[2].partition("&")[0]
+    own_name = None if own is None else own.cache
     chosen = name or own_name
     if chosen is None:
         raise InvalidInput("this cache is not published to a fleet", hint="cachedb fleet rm NAME")

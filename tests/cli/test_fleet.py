@@ -15,6 +15,7 @@ from cachedb import Cache
 from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.fleet import Fleet
 from cachedb.layout import fingerprint
+from cachedb.operations.fleet.membership import Membership
 from scripts import json_schemas
 from tests import build
 from tests.cli.conftest import Run, succeed
@@ -84,6 +85,13 @@ def standing(farm: Server, tmp_path_factory: pytest.TempPathFactory) -> Standing
     database = farm.make_database()
     join(farm, database, trees)
     return Standing(trees, database)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://h/d?cache=web%2Da&sslmode=require", "postgresql://h/d?cache=web-a"]
+)
+def test_a_membership_names_its_copy_however_the_url_is_written(url: str) -> None:
+    assert Membership(url=url).cache == "web-a"
 
 
 def test_a_query_of_a_fleet_has_the_rows_of_every_cache(run: Run, standing: Standing) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from cachedb.catalog.server.address import ServerAddress
 from cachedb.errors import InvalidInput
 from cachedb.limits import CONFIG_BYTES
 from cachedb.records import Record
@@ -25,6 +26,15 @@ class Membership(Record):
 
     url: str
     follows_changes: bool = False
+
+    @property
+    def cache(self) -> str | None:
+        """Name of the copy in the fleet, which the URL has as its parameter `cache`.
+
+        Raises:
+            InvalidInput: The URL is malformed.
+        """
+        return ServerAddress.parse(self.url).cache
 
 
 def read(layout: Layout) -> Membership | None:
