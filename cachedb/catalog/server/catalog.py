@@ -7,7 +7,6 @@ the next one runs on another connection of the server.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +21,7 @@ from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.catalog.server import collection, executor, heartbeat, schema_revision
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
+from cachedb.catalog.server.session import OPTIONS, READ, SETTINGS, WRITE
 from cachedb.catalog.user_state.leases import SHARED_SECONDS
 from cachedb.errors import CatalogMismatch, InvalidInput, SchemaTooNew, StorageFailed
 from cachedb.limits import LOCK_SECONDS
@@ -33,27 +33,6 @@ if TYPE_CHECKING:
 
     from cachedb.catalog.server.address import ServerAddress
 
-CUT_OFF_SECONDS = 120
-"""Time after which the server ends a transaction whose host no longer answers."""
-SETTINGS = (
-    # Estimates of walks are high, and compiling a statement takes longer than running it.
-    "SET LOCAL jit = off;"
-    f" SET LOCAL idle_in_transaction_session_timeout = '{CUT_OFF_SECONDS}s';"
-    f" SET LOCAL tcp_user_timeout = '{CUT_OFF_SECONDS}s'"
-)
-"""Settings of every transaction, which end with it."""
-_NAME_BYTES = 63
-_OPTIONS: dict[str, Any] = {
-    "connect_timeout": 10,
-    # Other hosts that wait for a lock of this process print it.
-    "application_name": f"cachedb {os.getpid()} {os.uname().nodename}"[:_NAME_BYTES],
-    # A server that does not answer any more is noticed after a minute.
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-}
-"""Options of libpq, unless the URL has them."""
 _APPLICATION = lazy(r"cachedb (\d+) (.+)")
 _HOLDER = """
 WITH lock AS (SELECT hashtextextended(%s, 0) AS key)
@@ -63,10 +42,6 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1
     AND classid::BIGINT = key >> 32 & 4294967295 AND objid::BIGINT = key & 4294967295
     AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
-READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-"""Begins a transaction in which every statement sees the same state."""
-_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
-"""Begin of a transaction, without READ WRITE, which would override a setting of the server."""
 
 
 class ServerCatalog(Catalog):
@@ -272,7 +247,7 @@ class ServerCatalog(Catalog):
     def _prolong(self, lease: str) -> None:
         # Without the lock of writers: a long transaction of another host must not end the lease.
         with explaining(self._address), self.lending() as driver:
-            self._begin(driver, _WRITE)
+            self._begin(driver, WRITE)
             expires = ServerConnection(driver).shared_now() + SHARED_SECONDS * 1_000_000
             driver.execute("UPDATE lease SET expires = %s WHERE id = %s", (expires, lease))
             driver.execute("COMMIT")
@@ -286,7 +261,7 @@ class ServerCatalog(Catalog):
         """Hold the lock of names of this cache, in a transaction of its own that writes nothing.
 
         The server ends a transaction that a host which was cut off has left open after
-        `CUT_OFF_SECONDS`; until then it blocks others.
+        `session.CUT_OFF_SECONDS`; until then it blocks others.
 
         Raises:
             CacheBusy: Another host holds it for longer than `CACHEDB_LOCK_SECONDS`.
@@ -388,7 +363,7 @@ class ServerCatalog(Catalog):
             what = "libpq cannot parse the URL of the catalog, or does not know a parameter of it"
             raise InvalidInput(what) from None
         driver = psycopg.connect(
-            autocommit=True, **(_OPTIONS | options | {"client_encoding": "utf8"})
+            autocommit=True, **(OPTIONS | options | {"client_encoding": "utf8"})
         )
         executor.prepare(driver)
         return driver
@@ -403,14 +378,14 @@ class ServerCatalog(Catalog):
         most = LOCK_SECONDS.value
         first = min(lock_waits.NOTICE_SECONDS, most)
         try:
-            self._begin(driver, _WRITE)
+            self._begin(driver, WRITE)
             self._lock(driver, what, first)
         except errors.LockNotAvailable:
             driver.execute("ROLLBACK")
             holder = self._holder(driver, what)
             if most > first:
                 lock_waits.log(f"the lock of {what} {self._schema}", holder, most - first)
-                self._begin(driver, _WRITE)
+                self._begin(driver, WRITE)
                 self._lock(driver, what, most - first)
                 return
             raise
