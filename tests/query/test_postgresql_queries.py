@@ -4,9 +4,12 @@ import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from benchmarks import layouts
+from cachedb.cache import Cache
 from cachedb.catalog.server.catalog import ServerCatalog
 from cachedb.operations.read.run_query import split_entries
 from cachedb.query import plan_cache
@@ -113,3 +116,24 @@ def test_twenty_thousand_queries_on_postgresql_mean_what_the_evaluator_says(
     server: Server, seed: int
 ) -> None:
     on_generated_caches(server, range(seed, seed + 1), 560)
+
+
+def test_a_walk_from_each_image_looks_up_edges_by_their_index(
+    server: Server, tmp_path: Path
+) -> None:
+    """A scan of all edges at each step of a walk would make it quadratic; there are no statistics.
+
+    300 images are so few that a server, by its own costs of pages, would scan.
+    """
+    layout = layouts.Made(tmp_path).of(300)
+    with (
+        Cache.open(layout, catalog=server.fresh()) as cache,
+        cache.catalog.reading() as connection,
+    ):
+        checked = check(parse("refs show size,name"), now=generate.NOW)
+        statement = plan_cache.compile_rows(checked, "postgresql").statement
+        values = tuple(statement.bind(checked.values))
+        plan = [line for (line,) in connection.run(f"EXPLAIN {statement.text}", values)]
+    assert any("Recursive Union" in line for line in plan)
+    assert any("on edge" in line for line in plan)
+    assert not [line for line in plan if "Seq Scan on edge" in line]

@@ -10,6 +10,8 @@ CUT_OFF_SECONDS: Final = 120
 SETTINGS: Final = (
     # Estimates of walks are high, and compiling a statement takes longer than running it.
     "SET LOCAL jit = off;"
+    # Else a walk scans all edges at each of its steps: 3 000 images take 13 s instead of 0.1 s.
+    " SET LOCAL random_page_cost = 1.1;"
     f" SET LOCAL idle_in_transaction_session_timeout = '{CUT_OFF_SECONDS}s';"
     f" SET LOCAL tcp_user_timeout = '{CUT_OFF_SECONDS}s'"
 )
