@@ -21,7 +21,8 @@ _UNKNOWN_LICENSES = frozenset(["", "NOASSERTION", "NONE"])
 class Package(NamedTuple):
     """A package; a property that its document does not state is ''.
 
-    `purl` is the text of the document, valid or not. `type` is the type of the package URL, and
+    `purl` is the package URL in canonical form, or the text of the document if it is not valid,
+    since libraries encode the same URL differently. `type` is the type of the package URL, and
     `scheme` the scheme that orders its versions.
     """
 
@@ -50,7 +51,7 @@ class Package(NamedTuple):
             InvalidManifest: The name is missing, or a text holds a NUL or a lone surrogate.
             LimitExceeded: A text is too long.
         """
-        url = _parse(purl)
+        url, canonical = _parse(purl)
         if url is not None:
             name = name or url.name
             version = _with_epoch(version or url.version, url)
@@ -60,7 +61,7 @@ class Package(NamedTuple):
         package = cls(
             name=name,
             version=version,
-            purl=purl,
+            purl=canonical,
             license=next(filter(_is_short, stated), ""),
             type=url.type if url else "",
             scheme=scheme_of(url.type if url else ""),
@@ -102,12 +103,14 @@ def unless_unreadable(
 
 # Cached, because the packages of a base image occur in every image that is built on it.
 @lru_cache(maxsize=8192)
-def _parse(purl: str) -> PackageURL | None:
+def _parse(purl: str) -> tuple[PackageURL | None, str]:
+    """Read a package URL, and return its canonical text with it, or `purl` if it is invalid."""
     # Scanners write URLs that break a rule of their type; such a package is listed all the same.
     try:
-        return PackageURL.parse(purl) if purl else None
+        url = PackageURL.parse(purl) if purl else None
     except InvalidPackageURL:
-        return None
+        return None, purl
+    return url, str(url or "")
 
 
 def _with_epoch(version: str, url: PackageURL) -> str:

@@ -176,7 +176,9 @@ _LINK_FIELDS: Final = (
 _PACKAGE_FIELDS: Final = (
     _text("name", Sort.PACKAGE, "the name"),
     Field(name="version", sort=Sort.PACKAGE, type=Type.VERSION, doc="the version"),
-    _text("purl", Sort.PACKAGE, "package URL"),
+    Field(
+        name="purl", sort=Sort.PACKAGE, type=Type.PACKAGE_URL, doc="package URL in canonical form"
+    ),
     _text("license", Sort.PACKAGE, "license expression"),
     _text("type", Sort.PACKAGE, "kind of package, as in deb, apk, pypi"),
 )

@@ -50,6 +50,7 @@ class Type(Enum):
     PLATFORM = "platform"
     ARCHITECTURE = "architecture"
     VERSION = "version"
+    PACKAGE_URL = "package URL"
     MAP = "key and value"
     PATH = "path"
 
@@ -68,6 +69,7 @@ OPERATORS: Final[dict[Type, tuple[str, ...]]] = {
     Type.PLATFORM: EQUALITY,
     Type.ARCHITECTURE: _TEXTUAL,
     Type.VERSION: (*EQUALITY, *ORDER),
+    Type.PACKAGE_URL: _TEXTUAL,
     Type.MAP: _TEXTUAL,
     Type.PATH: _TEXTUAL,
 }

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedb.errors import InvalidPackageURL
+from cachedb.packages.package import Package
 from cachedb.packages.purl import PackageURL
 from tests import facts
 
@@ -45,6 +46,27 @@ def apply(row: dict[str, Any]) -> None:
         assert {key: value for key, value in found.items() if value} == parts(wanted)
     else:
         assert str(url) == wanted
+
+
+SPELLINGS = (
+    # As packageurl-js 2.0.1, packageurl-python 0.17.6 and people write them.
+    "pkg:deb/debian/libstdc%2B%2B6@12+b1?arch=amd64&repository_url=https%3A%2F%2Fa%2Fb",
+    "pkg:deb/debian/libstdc%2B%2B6@12%2Bb1?arch=amd64&repository_url=https://a/b",
+    "pkg:deb/Debian/libstdc++6@12+b1?repository_url=https://a/b&arch=amd64",
+)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_package_keeps_the_canonical_text_of_each_spelling_of_its_url(spelling):
+    package = Package.stated(name="a", version="1", purl=spelling, licenses=(), path="/")
+
+    assert package.purl == SPELLINGS[0].replace("@12+b1", "@12%2Bb1").replace("%3A", ":")
+
+
+def test_a_package_keeps_an_invalid_url_as_it_is():
+    package = Package.stated(name="a", version="1", purl="pkg:A B", licenses=(), path="/")
+
+    assert package.purl == "pkg:A B"
 
 
 @pytest.mark.parametrize("row", facts.cases("purl"))

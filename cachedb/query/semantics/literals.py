@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from cachedb.errors import InvalidPlatform, QueryError
+from cachedb.errors import InvalidPackageURL, InvalidPlatform, QueryError
 from cachedb.oci.platform.model import Platform
+from cachedb.packages.purl import PackageURL
 from cachedb.patterns import lazy
 from cachedb.query.messages import did_you_mean, error_at
 from cachedb.query.semantics import globs, linear_regex, name_patterns, times
@@ -194,6 +195,8 @@ def _textual(field: Field, op: str, values: tuple[Value, ...]) -> ValueTest:
         return NameTest(patterns=tuple(name_patterns.parse_name(v.text, v.span) for v in values))
     if field.type is Type.PATH:
         return paths(values)
+    if field.type is Type.PACKAGE_URL:
+        return GlobTest(patterns=tuple(_package_url(value) for value in values))
     found = [globs.parse(value.text, value.span) for value in values]
     if field.type is Type.ARCHITECTURE:
         found = [_architecture(pattern) for pattern in found]
@@ -214,6 +217,21 @@ def _architecture(pattern: Glob) -> Glob:
     if literal is None:
         return pattern
     return Glob.of(Platform(os="", architecture=literal).normalized().architecture)
+
+
+def _package_url(value: Value) -> Glob:
+    """Read a package URL in any of its encodings, or a pattern of canonical ones.
+
+    Libraries encode the same URL differently, `+` above all: `curl@7.88.1-10+deb12u5`.
+    """
+    text = value.text
+    if not any(character in text for character in "*[\\"):
+        # The `?` in it begins its qualifiers.
+        try:
+            return Glob.of(str(PackageURL.parse(text)))
+        except InvalidPackageURL:
+            return globs.parse(text, value.span)
+    return globs.parse(text.replace("+", "%2B"), value.span)
 
 
 # -- platforms -----------------------------------------------------------------------------
