@@ -23,6 +23,8 @@ from cachedb.errors import (
 )
 from cachedb.layout.directories import (
     closing,
+    is_named,
+    link_over,
     make_directory,
     open_directory,
     open_file,
@@ -82,6 +84,14 @@ class BlobStore:
         found = self.stat(digest)
         return found is not None and found.size == size
 
+    def is_open_file(self, digest: Digest, descriptor: int) -> bool:
+        """Return whether the file of a blob is the one that is open as `descriptor`."""
+        try:
+            with self._directory(digest.algorithm) as directory:
+                return is_named(directory, digest.encoded, descriptor)
+        except (FileNotFoundError, NotALayout):
+            return False
+
     def open(self, digest: Digest) -> io.BufferedReader:
         """Open a blob for reading; the caller closes it.
 
@@ -123,7 +133,7 @@ class BlobStore:
 
     @contextmanager
     def kept_open(self) -> Iterator[BlobStore]:
-        """Yield a store that opens its directories once, for reading many blobs."""
+        """Yield a store that opens its directories once, for work on many blobs."""
         with ExitStack() as opened:
             yield _OpenStore(self._root, opened)
 
@@ -228,13 +238,9 @@ class BlobStore:
         Replaces an existing file atomically; returns False if `source` has no file `name`. `sync`
         makes the rename durable.
         """
-        with (
-            storing(f"publish {path_of(digest)}"),
-            closing(make_directory(self._root, "blobs")) as blobs,
-            closing(make_directory(blobs, digest.algorithm)) as directory,
-        ):
+        with storing(f"publish {path_of(digest)}"), self._made_directory(digest.algorithm) as at:
             try:
-                os.rename(name, digest.encoded, src_dir_fd=source, dst_dir_fd=directory)
+                os.rename(name, digest.encoded, src_dir_fd=source, dst_dir_fd=at)
             except FileNotFoundError:  # another process was faster
                 return False
         return True
@@ -244,13 +250,9 @@ class BlobStore:
 
         Moves the file as `publish` does on a file system without hard links.
         """
-        with (
-            storing(f"publish {path_of(digest)}"),
-            closing(make_directory(self._root, "blobs")) as blobs,
-            closing(make_directory(blobs, digest.algorithm)) as directory,
-        ):
+        with storing(f"publish {path_of(digest)}"), self._made_directory(digest.algorithm) as at:
             try:
-                _link(source, name, directory, digest.encoded)
+                link_over(source, name, at, digest.encoded)
             except FileNotFoundError:  # another process was faster
                 return False
             except OSError as error:
@@ -299,6 +301,14 @@ class BlobStore:
 
     def _directory(self, algorithm: str) -> AbstractContextManager[int]:
         return self._opened_directory(algorithm)
+
+    @contextmanager
+    def _made_directory(self, algorithm: str) -> Iterator[int]:
+        with (
+            closing(make_directory(self._root, "blobs")) as blobs,
+            closing(make_directory(blobs, algorithm)) as directory,
+        ):
+            yield directory
 
     @contextmanager
     def _opened_directory(self, algorithm: str) -> Iterator[int]:
@@ -385,6 +395,14 @@ class _OpenStore(BlobStore):
             self._directories[algorithm] = nullcontext(directory)
         return self._directories[algorithm]
 
+    @contextmanager
+    def _made_directory(self, algorithm: str) -> Iterator[int]:
+        if algorithm not in self._directories:
+            with super()._made_directory(algorithm):
+                self._directory(algorithm)
+        with self._directory(algorithm) as directory:
+            yield directory
+
 
 class _CheckedFile(io.RawIOBase):
     """Raw file that hashes the bytes read from it and fails at its end if the hash differs."""
@@ -428,22 +446,6 @@ class _CheckedFile(io.RawIOBase):
     def _start(self) -> None:
         self._offset = 0
         self._hasher = self._digest.hasher() if self._digest.is_verifiable else None
-
-
-def _link(source: int, name: str, directory: int, encoded: str) -> None:
-    """Hard-link a file to its place; an existing file is replaced atomically."""
-    try:
-        os.link(name, encoded, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
-    except FileExistsError:
-        ours = os.stat(name, dir_fd=source, follow_symlinks=False)
-        theirs = os.stat(encoded, dir_fd=directory, follow_symlinks=False)
-        if os.path.samestat(ours, theirs):  # rename(2) does nothing between links of one file
-            return
-        second = f"{name}.swap"
-        with suppress(FileNotFoundError):
-            os.unlink(second, dir_fd=source)
-        os.link(name, second, src_dir_fd=source, dst_dir_fd=source, follow_symlinks=False)
-        os.rename(second, encoded, src_dir_fd=source, dst_dir_fd=directory)
 
 
 def _check(digest: Digest, encoded: str) -> None:

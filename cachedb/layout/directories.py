@@ -153,6 +153,26 @@ def is_named(parent: int, name: str, descriptor: int) -> bool:
     return os.path.samestat(named, os.fstat(descriptor))
 
 
+def link_over(source: int, name: str, directory: int, target: str) -> None:
+    """Hard-link a file of the directory `source` to `target`, which is replaced atomically.
+
+    Raises:
+        OSError: The file system has no hard links, or refused.
+    """
+    try:
+        os.link(name, target, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
+    except FileExistsError:
+        ours = os.stat(name, dir_fd=source, follow_symlinks=False)
+        theirs = os.stat(target, dir_fd=directory, follow_symlinks=False)
+        if os.path.samestat(ours, theirs):  # rename(2) does nothing between links of one file
+            return
+        second = f"{name}.swap"
+        with suppress(FileNotFoundError):
+            os.unlink(second, dir_fd=source)
+        os.link(name, second, src_dir_fd=source, dst_dir_fd=source, follow_symlinks=False)
+        os.rename(second, target, src_dir_fd=source, dst_dir_fd=directory)
+
+
 @contextmanager
 def closing(descriptor: int) -> Iterator[int]:
     """Close a descriptor at the end of the block."""

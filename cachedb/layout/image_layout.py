@@ -289,8 +289,13 @@ class Layout(PrivateDirectory, Closing):
         from cachedb.layout.staging.area import StagingArea
         from cachedb.layout.staging.arrivals import UNOBSERVED
 
-        with self._private() as private, locks.staging(private):
-            yield StagingArea(private, self.blobs, self._arrivals or UNOBSERVED)
+        with (
+            self._private() as private,
+            locks.staging(private),
+            self.blobs.kept_open() as blobs,
+            StagingArea(private, blobs, self._arrivals or UNOBSERVED) as area,
+        ):
+            yield area
 
     @contextmanager
     def observing(self, arrivals: Arrivals) -> Iterator[None]:

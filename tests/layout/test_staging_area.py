@@ -3,8 +3,10 @@ import os
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,34 @@ def test_a_blob_without_a_name_leaves_nothing_when_its_source_fails(
     with pytest.raises(ConnectionResetError):
         stage.add_unnamed(source())
     assert names(ingest) == []
+
+
+def _open_parts() -> int:
+    """Count the descriptors of this process that have a partial blob open."""
+    count = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # it may be closed by now
+            count += os.readlink(link).endswith(".part")
+    return count
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_writer_takes_a_blob_that_was_published_and_released_while_it_waited(
+    layout: Layout, stage: StagingArea
+) -> None:
+    with ThreadPoolExecutor(1) as pool, layout.staging() as other:
+        with stage.writing(DIGEST, SIZE) as writer:
+            assert writer is not None
+            writer.write(CONTENT)
+            held = os.dup(writer._descriptor)  # keeps the lock at the end of the block
+            second = pool.submit(_is_written_by_another, other)
+            while _open_parts() < 3:
+                time.sleep(0.001)
+        stage.link([DIGEST])
+        stage.release([DIGEST])
+        os.close(held)
+        assert second.result(timeout=120)
+    assert layout.blobs.has(DIGEST, SIZE)
 
 
 def test_threads_that_write_the_same_blob_write_it_once(stage: StagingArea) -> None:

@@ -10,9 +10,11 @@ same blob, and an interrupted download is resumed. A complete one has the same n
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from cachedb.closing import Closing
 from cachedb.errors import CorruptBlob, StorageFailed
 from cachedb.layout.directories import (
     closing,
@@ -110,24 +112,33 @@ class BlobWriter:
         self.offset += len(chunk)
 
 
-class StagingArea:
+class StagingArea(Closing):
     """Write blobs and publish them into one layout; safe for several threads and processes.
 
-    `arrivals` observes the bytes of every blob that is written.
+    `arrivals` observes the bytes of every blob that is written. The directory of staged blobs is
+    opened once, and stays open until `close`.
     """
 
     def __init__(self, private: int, blobs: BlobStore, arrivals: Arrivals = UNOBSERVED) -> None:
         self._private = private
         self._blobs = blobs
         self._arrivals = arrivals
+        self._turn = allocate_lock()
+        self._ingest: int | None = None
+
+    def close(self) -> None:
+        """Close the directory of staged blobs."""
+        with self._turn:
+            if self._ingest is not None:
+                os.close(self._ingest)
+                self._ingest = None
 
     def has(self, digest: Digest, size: int) -> bool:
         """Return whether the blob is complete: a file of `size` bytes, which are not read."""
-        with self._ingest() as ingest:
-            try:
-                found = os.stat(name_of(digest), dir_fd=ingest, follow_symlinks=False)
-            except FileNotFoundError:
-                return False
+        try:
+            found = os.stat(name_of(digest), dir_fd=self._directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
         return found.st_size == size
 
     @contextmanager
@@ -142,17 +153,17 @@ class StagingArea:
             InvalidDigest: cachedb cannot compute digests of that algorithm.
         """
         digest = Digest(digest)
-        with self._ingest() as ingest:
-            descriptor = self._lock_part(ingest, digest, size)
-            if descriptor is None:
-                yield None
-                return
-            with closing(descriptor), _arriving(self._arrivals, digest) as arriving:
-                writer = BlobWriter(descriptor, digest, size, arriving)
-                yield writer
-                writer.check()
-                complete(ingest, descriptor, f"{name_of(digest)}.part", name_of(digest))
-                arriving.complete(digest)
+        ingest = self._directory
+        descriptor = self._lock_part(ingest, digest, size)
+        if descriptor is None:
+            yield None
+            return
+        with closing(descriptor), _arriving(self._arrivals, digest) as arriving:
+            writer = BlobWriter(descriptor, digest, size, arriving)
+            yield writer
+            writer.check()
+            complete(ingest, descriptor, f"{name_of(digest)}.part", name_of(digest))
+            arriving.complete(digest)
 
     def add(self, digest: Digest, content: bytes) -> None:
         """Stage a small blob, unless it is staged already.
@@ -178,8 +189,8 @@ class StagingArea:
             StorageFailed: It cannot be written.
         """
         name = f"unnamed-{os.urandom(8).hex()}.part"
+        ingest = self._directory
         with (
-            self._ingest() as ingest,
             closing(make_locked(ingest, name)) as descriptor,
             _arriving(self._arrivals, None) as arriving,
         ):
@@ -195,12 +206,11 @@ class StagingArea:
 
     def read(self, digest: Digest, at_most: int) -> bytes | None:
         """Read a staged blob, at most `at_most` + 1 bytes; None if it is not complete."""
-        with self._ingest() as ingest:
-            try:
-                with closing(open_file(ingest, name_of(digest))) as descriptor:
-                    return read_whole(descriptor, at_most)
-            except FileNotFoundError:
-                return None
+        try:
+            with closing(open_file(self._directory, name_of(digest))) as descriptor:
+                return read_whole(descriptor, at_most)
+        except FileNotFoundError:
+            return None
 
     def publish(self, digests: Iterable[Digest]) -> None:
         """Move complete blobs into the store, in the order given, and make the moves durable.
@@ -226,11 +236,11 @@ class StagingArea:
 
     def _put(self, digests: Iterable[Digest], put: Callable[[int, str, Digest], bool]) -> None:
         """Put complete blobs into the store in the order given, and make that durable."""
-        with self._ingest() as ingest:
-            for digest in digests:
-                is_put = put(ingest, name_of(digest), digest)
-                if not is_put and self._blobs.stat(digest) is None:
-                    raise StorageFailed(f"{digest} has disappeared from the staging area")
+        ingest = self._directory
+        for digest in digests:
+            is_put = put(ingest, name_of(digest), digest)
+            if not is_put and self._blobs.stat(digest) is None:
+                raise StorageFailed(f"{digest} has disappeared from the staging area")
         self._blobs.sync()
 
     def release(self, digests: Iterable[Digest]) -> None:
@@ -239,7 +249,8 @@ class StagingArea:
         Raises:
             StorageFailed: A file cannot be removed.
         """
-        with self._ingest() as ingest, storing("clear the staging area"):
+        ingest = self._directory
+        with storing("clear the staging area"):
             for digest in digests:
                 with suppress(FileNotFoundError):
                     os.unlink(name_of(digest), dir_fd=ingest)
@@ -267,10 +278,12 @@ class StagingArea:
                     freed += _remove_unlocked(directory, entry.name)
         return freed
 
-    @contextmanager
-    def _ingest(self) -> Iterator[int]:
-        with closing(make_directory(self._private, "ingest", mode=0o700)) as directory:
-            yield directory
+    @property
+    def _directory(self) -> int:
+        with self._turn:
+            if self._ingest is None:
+                self._ingest = make_directory(self._private, "ingest", mode=0o700)
+            return self._ingest
 
     def _lock_part(self, ingest: int, digest: Digest, size: int) -> int | None:
         name = f"{name_of(digest)}.part"
@@ -288,6 +301,10 @@ class StagingArea:
                     if not self.has(digest, size):
                         return descriptor
                     os.unlink(name, dir_fd=ingest)
+                # Or it has published the blob, and released the staged one.
+                elif self._blobs.is_open_file(digest, descriptor):
+                    os.close(descriptor)
+                    return None
             except BaseException:
                 os.close(descriptor)
                 raise

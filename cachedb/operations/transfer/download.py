@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.feedback.progress import Progress
     from cachedb.layout import Layout
+    from cachedb.layout.blobs import BlobStore
     from cachedb.layout.staging.area import BlobWriter, StagingArea
     from cachedb.oci import Descriptor, Digest, Reference
     from cachedb.registry.client import Client
@@ -49,7 +50,8 @@ class Downloads:
         """
         with self._catalog.reading() as connection:
             proven = _proven(connection, [descriptor.digest for descriptor in wanted])
-        missing = [d for d in wanted if not self._is_here(d, proven)]
+        with self._layout.blobs.kept_open() as blobs:
+            missing = [d for d in wanted if not self._is_here(blobs, d, proven)]
         return sorted(missing, key=lambda descriptor: -descriptor.size)
 
     def bring(self, client: Client, image: Reference, descriptor: Descriptor) -> int:
@@ -69,8 +71,7 @@ class Downloads:
         self._progress.finish(digest, size, "" if fetched or not size else "there already")
         return fetched
 
-    def _is_here(self, descriptor: Descriptor, proven: dict[str, int]) -> bool:
-        blobs = self._layout.blobs
+    def _is_here(self, blobs: BlobStore, descriptor: Descriptor, proven: dict[str, int]) -> bool:
         file = blobs.stat(descriptor.digest)
         if file is None or file.size != descriptor.size:
             return False

@@ -7,6 +7,7 @@ that index.json names is complete.
 from __future__ import annotations
 
 import time
+from _thread import allocate_lock
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,16 +42,38 @@ class Naming(NamedTuple):
     origin: str | None = None
 
 
-class Lease(Record):
-    """The lease of a running operation on blobs, present or absent."""
+class Lease:
+    """The lease of a running operation on blobs, present or absent; safe for several threads.
 
-    key: str
-    catalog: Catalog
+    Its file is locked while the operation runs; its rows are written with the first blobs.
+    """
+
+    def __init__(self, key: str, catalog: Catalog) -> None:
+        self.key: str = key
+        self._catalog = catalog
+        self._turn = allocate_lock()
+        self._has_rows = False
 
     def hold(self, digests: Iterable[Digest]) -> None:
         """Protect blobs and their content from the collector; one transaction."""
-        with self.catalog.writing() as connection:
+        with self._turn, self._catalog.writing() as connection:
+            if not self._has_rows:
+                leases.take(connection, self.key, _now())
             leases.hold(connection, self.key, digests)
+            self._has_rows = True
+
+    def release_within(self, connection: Connection) -> None:
+        """Release the blobs in the transaction that indexes the names that reach them."""
+        leases.release(connection, [self.key])
+        self._has_rows = False
+
+    def release(self) -> None:
+        """Release the blobs, unless `release_within` has; a failure is ignored."""
+        # Without the lock file, a row that stays is void, and the next collection deletes it:
+        # failing here would hide the error of the operation.
+        if self._has_rows:
+            with suppress(CacheError), self._catalog.writing() as connection:
+                self.release_within(connection)
 
 
 @contextmanager
@@ -62,24 +85,16 @@ def leasing(layout: Layout, catalog: Catalog) -> Iterator[Lease]:
     layout.remove_stale_leases()
     layout.temporary_files.clear_own()
     with layout.leasing() as key:
-        with catalog.writing() as connection:
-            leases.take(connection, key, _now())
+        lease = Lease(key, catalog)
         try:
             with catalog.beating(key):
-                yield Lease(key=key, catalog=catalog)
+                yield lease
         except CacheError:
-            _release(catalog, key)
+            lease.release()
             raise
         # Not after other exceptions, such as KeyboardInterrupt: a statement may be half read, and
         # a transaction would wait for it until the lock times out.
-        _release(catalog, key)
-
-
-def _release(catalog: Catalog, key: str) -> None:
-    # Without the lock file, a row that stays is void, and the next collection deletes it: failing
-    # here would hide the error of the operation.
-    with suppress(CacheError), catalog.writing() as connection:
-        leases.release(connection, [key])
+        lease.release()
 
 
 def publish(
@@ -89,22 +104,25 @@ def publish(
     digests: Sequence[Digest],
     namings: Collection[Naming],
     reused: Collection[Digest] = (),
+    remember: Callable[[Connection], object] = lambda _: None,
 ) -> None:
     """Publish staged blobs in the order given, then the names, in one write of index.json.
 
     `reused` are blobs that the names need and that were in the layout before. Collectors of other
     tools respect neither locks nor leases, so the presence of all blobs is checked again after the
     names are written. The weak roots of an image that loses its last name are removed as well.
+    `remember` is called in the transaction that indexes blobs and names.
 
     Raises:
         CacheBusy: Another program deleted a blob that is not staged; no name is written.
     """
     content = _Content(layout=layout, stage=stage, digests=digests, reused=reused)
     with layout.publishing():
-        stage.link(digests)
         with locking_names(layout, catalog):
+            # First: it would take staged blobs for orphans, and read them.
             reconcile.reconcile(layout, catalog)
-            _name(content, catalog, namings)
+            stage.link(digests)
+            _name(content, catalog, namings, remember)
         layout.allocate_reserve()
     reconcile.read_new_sboms(layout, catalog)
 
@@ -122,11 +140,21 @@ def publish_made(
         digest = naming.descriptor.digest
         stage.add(digest, content)
         stage.link([digest])
-        _name(_Content(layout=layout, stage=stage, digests=[digest]), catalog, [naming])
+        _name(
+            _Content(layout=layout, stage=stage, digests=[digest]),
+            catalog,
+            [naming],
+            lambda _: None,
+        )
     reconcile.read_new_sboms(layout, catalog)
 
 
-def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> None:
+def _name(
+    content: _Content,
+    catalog: Catalog,
+    namings: Collection[Naming],
+    remember: Callable[[Connection], object],
+) -> None:
     layout = content.layout
     before = layout.index()
     weak = _orphaned(content, catalog, before, namings)
@@ -148,6 +176,7 @@ def _name(content: _Content, catalog: Catalog, namings: Collection[Naming]) -> N
     with catalog.writing() as connection:
         reconcile.absorb(layout, connection, content.digests)
         _remember(connection, content.digests, namings)
+        remember(connection)
 
 
 def _orphaned(
@@ -176,14 +205,13 @@ def publish_blobs(
     layout: Layout, catalog: Catalog, stage: StagingArea, digests: Sequence[Digest]
 ) -> None:
     """Publish staged blobs that refs reach already; index.json is not written."""
-    with layout.publishing():
+    with layout.publishing(), locking_names(layout, catalog):
+        reconcile.reconcile(layout, catalog)
         stage.link(digests)
-        with locking_names(layout, catalog):
-            reconcile.reconcile(layout, catalog)
-            stage.release(digests)
-            with catalog.writing() as connection:
-                reconcile.absorb(layout, connection, digests)
-                _mark_verified(connection, digests)
+        stage.release(digests)
+        with catalog.writing() as connection:
+            reconcile.absorb(layout, connection, digests)
+            _mark_verified(connection, digests)
 
 
 def mark_verified(catalog: Catalog, digests: Collection[Digest]) -> None:
@@ -207,8 +235,7 @@ class _Content(Record):
             CacheBusy: Another tool deleted a blob that only another transfer can restore.
         """
         for _ in range(_MOST_ATTEMPTS):
-            gone = [digest for digest in self.digests if self._is_gone(digest)]
-            lost = next(filter(self._is_gone, self.reused), None)
+            gone, lost = self._find_gone()
             if lost is None and not gone:
                 return
             if lost is None:
@@ -221,8 +248,13 @@ class _Content(Record):
                 raise CacheBusy(what, hint="try again")
         raise CacheBusy("another program keeps removing new blobs", hint="try again")
 
-    def _is_gone(self, digest: Digest) -> bool:
-        return self.layout.blobs.stat(digest) is None
+    def _find_gone(self) -> tuple[list[Digest], Digest | None]:
+        """Return the staged blobs that are not in the layout, and the first other one."""
+        # Opened again in each pass: another tool may have replaced the directories.
+        with self.layout.blobs.kept_open() as blobs:
+            gone = [digest for digest in self.digests if blobs.stat(digest) is None]
+            lost = next((digest for digest in self.reused if blobs.stat(digest) is None), None)
+        return gone, lost
 
 
 def _remember(

@@ -23,7 +23,7 @@ from cachedb.operations.transfer.workers import JOBS, run_all, workers
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
@@ -373,10 +373,11 @@ def _publish(
             )
         )
     warn_of_algorithms(context.progress, staged)
+    graphs = [image.graph for image in images if image.graph.error is None]
     if namings:
-        arriving = [image.graph for image in images if image.graph.error is None]
-        reused = {digest for found in arriving for digest in found.needed} - staged.keys()
-        publish(context.layout, context.catalog, context.stage, list(staged), namings, reused)
+        _publish_arrived(context, graphs, list(staged), namings)
+    else:
+        _remember_repositories(context.catalog, graphs)
     if pulled:
         history.record(
             context.layout,
@@ -385,10 +386,24 @@ def _publish(
             names=[each.name for each in pulled],
             size=sum(each.fetched for each in pulled),
         )
-    for image in images:
-        if image.graph.error is None:
-            _remember_repository(context.catalog, image)
     return tuple(pulled)
+
+
+def _publish_arrived(
+    context: PullContext,
+    graphs: Sequence[PullGraph],
+    staged: list[Digest],
+    namings: Collection[Naming],
+) -> None:
+    """Publish staged blobs and names; one transaction indexes them and releases the lease."""
+
+    def remember(connection: Connection) -> None:
+        for graph in graphs:
+            _remember_repository(connection, graph)
+        context.lease.release_within(connection)
+
+    reused = {digest for graph in graphs for digest in graph.needed}.difference(staged)
+    publish(context.layout, context.catalog, context.stage, staged, namings, reused, remember)
 
 
 def _attached(context: PullContext, image: _Image) -> list[Naming]:
@@ -402,15 +417,27 @@ def _attached(context: PullContext, image: _Image) -> list[Naming]:
     ]
 
 
-def _remember_repository(catalog: Catalog, image: _Image) -> None:
-    """Record that the repository has these blobs: a push to its registry can mount them."""
-    repository = str(image.reference.repository)
+def _remember_repositories(catalog: Catalog, graphs: Sequence[PullGraph]) -> None:
+    """Record which repositories have blobs that were there, if any is new."""
     with catalog.reading() as connection:
-        known = repositories.known_in(connection, repository, image.graph.blobs)
-    new = image.graph.blobs.keys() - known
+        new = [graph for graph in graphs if _unknown_in_repository(connection, graph)]
     if new:
         with catalog.writing() as connection:
-            repositories.remember(connection, repository, new, time.time_ns() // 1000)
+            for graph in new:
+                _remember_repository(connection, graph)
+
+
+def _remember_repository(connection: Connection, graph: PullGraph) -> None:
+    """Record that the repository has these blobs: a push to its registry can mount them."""
+    new = _unknown_in_repository(connection, graph)
+    if new:
+        repository = str(graph.reference.repository)
+        repositories.remember(connection, repository, new, time.time_ns() // 1000)
+
+
+def _unknown_in_repository(connection: Connection, graph: PullGraph) -> set[Digest]:
+    repository = str(graph.reference.repository)
+    return graph.blobs.keys() - repositories.known_in(connection, repository, graph.blobs)
 
 
 def _is_named(catalog: Catalog, name: str, descriptor: Descriptor) -> bool:
