@@ -20,8 +20,11 @@ class Limit(Record):
     """Largest allowed number of bytes, members, seconds, …, with its name and its variable."""
 
     name: str
+    """Name in messages, as ``manifest bytes``."""
     variable: str
+    """Environment variable that replaces the value."""
     value: int
+    """Largest number that is allowed."""
 
     def check(self, number: int, what: str) -> None:
         """Raise LimitExceeded if `number` is above the limit; the message begins with `what`."""

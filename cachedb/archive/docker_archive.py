@@ -45,7 +45,9 @@ class ListedImage(Record):
     """One entry of manifest.json: names of members, and the tags of the image."""
 
     config: str
+    """Name of the member of the config."""
     layers: tuple[str, ...]
+    """Names of the members of the layers, the lowest first."""
     tags: tuple[str, ...]
 
 
@@ -53,7 +55,9 @@ class Image(Record):
     """An image of the archive, ready to be stored: its tags and the manifest made for it."""
 
     config: Descriptor
+    """Descriptor of the config."""
     layers: tuple[Descriptor, ...]
+    """Descriptors of the layers, the lowest first."""
     tags: tuple[str, ...]
 
     @property
@@ -73,7 +77,9 @@ class ImageToWrite(Record):
     """Content of one image in the archive: blobs with their sizes, and tags."""
 
     config: SizedDigest
+    """Digest and size of the config."""
     layers: Sequence[SizedDigest]
+    """Digests and sizes of the layers, the lowest first."""
     tags: Sequence[str] = ()
 
 

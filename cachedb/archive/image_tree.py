@@ -25,6 +25,7 @@ class LayerFile(NamedTuple):
 
     member: Member
     sha256: bytes | None = None
+    """Hash of the content of a regular file; None for another type, or if it was not read."""
 
 
 class ImageFile(NamedTuple):
@@ -38,6 +39,7 @@ class ImageFile(NamedTuple):
     member: Member
     origin: MemberOrigin | None
     sha256: bytes | None
+    """SHA-256 of the content of a regular file; None for another type."""
 
 
 class ShownEntry(NamedTuple):
@@ -69,6 +71,7 @@ class HiddenFile(NamedTuple):
     layer: int
     size: int
     state: HiddenState
+    """Whether a later layer overwrites or deletes it."""
 
 
 def list_members(source: BinaryIO, *, name: str) -> Iterator[LayerFile]:

@@ -59,8 +59,10 @@ class Blob(Record):
     """A member below ``blobs``; its body is checked against the digest as it is read."""
 
     name: str
+    """Clean name of the member."""
     digest: Digest
     size: int
+    """Bytes."""
     body: BlobBody
 
 
@@ -68,7 +70,9 @@ class LooseFile(Record):
     """A file that is not part of an OCI layout: one of docker's, or the target of a link."""
 
     name: str
+    """Clean name of the member."""
     size: int
+    """Bytes."""
     body: Body
 
 
@@ -77,6 +81,7 @@ class LooseLink(Record):
 
     name: str
     target: str
+    """Name of the other layer."""
 
 
 class HardLink(Record):
@@ -87,6 +92,7 @@ class HardLink(Record):
 
     name: str
     target: str
+    """Name of the earlier file."""
     digest: Digest | None
 
 

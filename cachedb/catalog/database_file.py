@@ -76,12 +76,16 @@ def check(path: Path) -> bool:
 
 
 class FileVersion(NamedTuple):
-    """Identity, size in bytes, and time of the last write in nanoseconds since 1970."""
+    """State of a file that a write moves: its identity, its size, its time."""
 
     device: int
+    """Number of the device (`st_dev`)."""
     inode: int
+    """Number of the inode, which another file at the path differs in."""
     size: int
+    """Bytes."""
     written_ns: int
+    """Time of the last write, in nanoseconds since 1970."""
 
 
 def version(path: Path | None) -> FileVersion | None:

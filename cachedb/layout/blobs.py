@@ -55,6 +55,7 @@ class BlobFile(NamedTuple):
 
     digest: Digest
     size: int
+    """Bytes."""
     touched_ns: int
     """The newer of mtime and ctime, which every change of the bytes moves."""
 

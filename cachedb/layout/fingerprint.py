@@ -30,7 +30,9 @@ class Fingerprint(Record):
     """State of the files at one moment; equal stamps mean the same state if `settled`."""
 
     index_json: Stamp
+    """Stamp of index.json."""
     blobs: Stamp
+    """Stamps of the directories of blobs."""
     settled: bool
     """Every stamp is older than two seconds, so a later change would have moved one."""
     blobs_settled: bool

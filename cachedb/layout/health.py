@@ -39,7 +39,9 @@ class Exposure(Record):
     """File or directory that other users can change; `count` files have the same fault."""
 
     path: str
+    """Path relative to the layout, of the first of the files."""
     why: str
+    """Fault, as a predicate: "can be written by other users"."""
     count: int = 1
 
 
@@ -47,8 +49,11 @@ class LockHolder(Record):
     """Process that holds a lock of the layout."""
 
     lock: str
+    """Path of the lock file, relative to the layout."""
     pid: int
+    """Process id, as this host numbers it."""
     program: str
+    """Name of the program, as the kernel has it."""
     is_exclusive: bool
     """The lock is exclusive; else other processes can hold it at the same time."""
 
@@ -57,8 +62,12 @@ class Volume(Record):
     """File system of a layout; sizes in bytes."""
 
     kind: str
+    """Type of the file system, as the kernel names it: ext4, nfs4; ``unknown`` where it does not
+    tell."""
     free: int
+    """Bytes that this user can still write."""
     size: int
+    """Bytes of the file system."""
 
     @property
     def is_remote(self) -> bool:

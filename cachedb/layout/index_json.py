@@ -29,6 +29,7 @@ class Ref(Record):
     """
 
     name: str | None
+    """Name; None without one."""
     descriptor: Descriptor
 
     @property
@@ -41,8 +42,11 @@ class Entry(Record):
     """Element of ``manifests``: its JSON, and its ref or the reason why it cannot be read."""
 
     json: Mapping[str, Any]
+    """Object as decoded, with the fields that cachedb does not know."""
     ref: Ref | None
+    """Descriptor and name; None if the entry cannot be read."""
     problem: str | None = None
+    """Reason why it cannot be read; None if it can."""
 
     @property
     def text(self) -> str:
@@ -105,6 +109,7 @@ class IndexJson(Record):
     """Whole document; immutable, changes return a new one."""
 
     entries: tuple[Entry, ...]
+    """Elements of ``manifests``, in the order of the file."""
     rest: Mapping[str, Any]
     """Every other top-level field, in the order of the file."""
 

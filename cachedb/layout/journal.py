@@ -36,7 +36,9 @@ class Position(NamedTuple):
     """Place in a journal up to which it was read: the id of the file, and an offset in bytes."""
 
     key: str
+    """Random id of the file, which changes when it is rewritten."""
     offset: int
+    """Bytes before the position."""
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
@@ -56,6 +58,7 @@ class Tail(NamedTuple):
     """
 
     records: tuple[dict[str, Any], ...]
+    """Records, oldest first."""
     position: Position
     is_whole: bool
     is_due: bool

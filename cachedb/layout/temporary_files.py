@@ -76,6 +76,7 @@ class TemporaryFile(Record):
 
     path: str
     tool: str
+    """Name of the program that makes such files."""
     size: int
     touched_ns: int
     is_in_use: bool

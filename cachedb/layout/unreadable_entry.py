@@ -28,9 +28,11 @@ class UnreadableEntry(Record):
     """
 
     position: int
+    """Place in ``manifests``, from 0."""
     fingerprint: str
     digest: str | None
     problem: str
+    """Reason why it cannot be read."""
 
     @property
     def address(self) -> str:

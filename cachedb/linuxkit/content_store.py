@@ -38,18 +38,24 @@ class Info(Record):
     digest: Digest
     size: int
     updated_at: datetime
+    """Time of the last change of its file, in UTC."""
     labels: Mapping[str, str]
+    """Labels of the blob, by key."""
 
 
 class Status(Record):
     """An unfinished blob; `total` is 0 and `expected` None if unknown."""
 
     ref: str
+    """Name that the writer chose."""
     offset: int
+    """Bytes written so far."""
     total: int
     expected: Digest | None
     started_at: datetime
+    """Time at which the ingest began, in UTC."""
     updated_at: datetime
+    """Time of the last write, in UTC."""
 
 
 class Writer:

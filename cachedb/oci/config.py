@@ -27,12 +27,19 @@ class ImageConfig(Record):
     diff_ids: tuple[Digest, ...]
     created_at: datetime | None = None
     author: str = ""
+    """Text of ``author``; '' without one, as in every text below."""
     user: str = ""
+    """Text of ``config.User``."""
     working_dir: str = ""
+    """Text of ``config.WorkingDir``."""
     entrypoint: tuple[str, ...] = ()
+    """Words of ``config.Entrypoint``."""
     cmd: tuple[str, ...] = ()
+    """Words of ``config.Cmd``."""
     env: tuple[str, ...] = ()
+    """Variables of ``config.Env``, as ``NAME=value``, in the order of the document."""
     labels: Mapping[str, str] = {}
+    """Labels of ``config.Labels``."""
 
 
 def parse(content: bytes) -> ImageConfig:

@@ -31,10 +31,15 @@ class Descriptor(Record):
     media_type: MediaType
     digest: Digest
     size: int
+    """Bytes of the content, which readers compare."""
     platform: Platform | None = None
+    """Platform of an image that an index lists; None without one."""
     artifact_type: MediaType | None = None
+    """Type of the artifact behind a manifest; None without one."""
     annotations: Mapping[str, str] = {}
+    """Annotations of the descriptor, not those of its target."""
     urls: tuple[str, ...] = ()
+    """Places where the content of a foreign layer can be fetched."""
     data: bytes | None = None
 
     @classmethod

@@ -49,6 +49,7 @@ class RequiredContent(NamedTuple):
     """Configs, layers, and the layers of an index of layers; embedded content among them."""
     optional: tuple[Descriptor, ...] = ()
     subject: Descriptor | None = None
+    """Document that this one refers to; None without one."""
 
     @property
     def leaves(self) -> tuple[Descriptor, ...]:
@@ -304,7 +305,9 @@ class ContentGraph(NamedTuple):
     """
 
     roots: tuple[Digest, ...]
+    """Digests at which the walk began."""
     descriptors: Mapping[Digest, Descriptor]
+    """The descriptor by which each document, present or absent, was met first."""
     content: Mapping[Digest, RequiredContent]
     """The required content of the documents that are present."""
 

@@ -45,6 +45,7 @@ class IndexEntry(NamedTuple):
 
     descriptor: Descriptor
     json: Mapping[str, Any]
+    """Object as decoded, with the fields that cachedb does not know."""
 
     def pointing_at(self, target: Descriptor) -> IndexEntry:
         """Return the entry with the digest and size of another document; its platform stays."""
@@ -61,8 +62,10 @@ class IndexDocument(NamedTuple):
     """An index with its bytes, which are encoded again only when its entries change."""
 
     content: bytes
+    """Bytes of the document, of which its digest is the hash."""
     media_type: MediaType
     entries: tuple[IndexEntry, ...]
+    """Elements of ``manifests``, in their order."""
 
     @classmethod
     def parse(cls, content: bytes, media_type: MediaType) -> IndexDocument:

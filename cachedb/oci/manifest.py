@@ -45,6 +45,7 @@ class Child(NamedTuple):
     """One descriptor of a document; `position` counts from 0 within its role."""
 
     role: ChildRole
+    """Role of the target in the document."""
     position: int
     descriptor: Descriptor
 
@@ -54,9 +55,13 @@ class Index(NamedTuple):
 
     media_type: MediaType
     manifests: tuple[Descriptor, ...]
+    """Descriptors of ``manifests``, in their order."""
     artifact_type: MediaType | None = None
+    """Value of ``artifactType``; None without one."""
     subject: Descriptor | None = None
+    """Descriptor of the document that this one refers to; None without one."""
     annotations: Mapping[str, str] = MappingProxyType({})
+    """Annotations of the document."""
     states_type: bool = False
     """Whether its own ``mediaType`` is the declared one, so that `guess` returns it as well."""
 
@@ -75,9 +80,13 @@ class Manifest(NamedTuple):
     media_type: MediaType
     config: Descriptor | None
     layers: tuple[Descriptor, ...]
+    """Descriptors of ``layers``, the lowest first."""
     artifact_type: MediaType | None = None
+    """Value of ``artifactType``; None without one."""
     subject: Descriptor | None = None
+    """Descriptor of the document that this one refers to; None without one."""
     annotations: Mapping[str, str] = MappingProxyType({})
+    """Annotations of the document."""
     states_type: bool = False
     """Whether its own ``mediaType`` is the declared one, so that `guess` returns it as well."""
 

@@ -53,9 +53,13 @@ class Reference(Record):
     """
 
     domain: str
+    """Host of the registry, with its port."""
     path: str
+    """Path of the repository in the registry."""
     tag: TagName | None = None
+    """Tag; None without one."""
     digest: Digest | None = None
+    """Digest; None without one."""
 
     def __str__(self) -> str:
         return self._with_suffix(self.repository)

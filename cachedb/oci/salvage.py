@@ -30,9 +30,12 @@ class Salvage(NamedTuple):
     """The readable descriptors of a document; `is_whole` if every descriptor can be read."""
 
     found: tuple[Child, ...]
+    """Descriptors that can be read, in the order of the document."""
     is_whole: bool
     annotations: Mapping[str, str]
+    """Annotations of the document whose values are texts."""
     artifact_type: str | None
+    """Value of ``artifactType`` if it is a text; None otherwise."""
 
     def children(self) -> Iterator[Child]:
         """Yield the descriptors, as for `Index` and `Manifest`."""

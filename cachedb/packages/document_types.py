@@ -44,7 +44,11 @@ PREDICATE_TYPE_ANNOTATIONS = (
 
 
 class DocumentTypes(NamedTuple):
-    """Types of a layer in its descriptor and in its manifest; '' where none is stated."""
+    """Types of a layer in its descriptor and in its manifest; '' where none is stated.
+
+    `layer` is the media type of the layer, `artifact` the artifact type of the manifest, `config`
+    the media type of its config, `predicate` the predicate type that annotations state.
+    """
 
     layer: str
     artifact: str = ""

@@ -49,7 +49,9 @@ class Subject(Record):
     """Subject of a statement: a resource descriptor of in-toto."""
 
     name: str
+    """Name of the resource; '' without one."""
     uri: str
+    """URI of the resource; '' without one."""
     digests: tuple[tuple[str, str], ...]
     """Pairs of an algorithm and a digest, as in-toto writes them."""
 
@@ -63,8 +65,11 @@ class Statement(Record):
     """A statement without its envelope."""
 
     predicate_type: str
+    """URI of the type of the predicate."""
     subjects: tuple[Subject, ...]
+    """Resources that the statement is about, in its order."""
     predicate: Mapping[str, Any]
+    """Object as decoded."""
 
 
 def parse_statement(content: bytes) -> Statement:

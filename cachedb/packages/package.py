@@ -27,9 +27,11 @@ class Package(NamedTuple):
     """
 
     name: str
+    """Name, never ''."""
     version: str = ""
     purl: str = ""
     license: str = ""
+    """First license that is stated and known."""
     type: str = ""
     scheme: str = "semver"
 
@@ -83,6 +85,7 @@ class SkippedElement(NamedTuple):
     """An element of an SBOM that cannot be read: its place, and why."""
 
     path: str
+    """Place of the element in the document."""
     why: str
 
 

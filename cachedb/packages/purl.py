@@ -24,6 +24,8 @@ class PackageURL(Record):
     `str()` is the canonical text, which `parse` reads back to an equal value. `qualifiers`
     are pairs in the order of their keys.
 
+    `type`, `namespace`, `name`, `version` and `subpath` are the components of purl-spec, decoded.
+
     Example:
         >>> url = PackageURL.parse("pkg:deb/Debian/curl@7.50.3-1?distro=jessie&arch=i386")
         >>> url.type, url.namespace, url.name, url.version, url.qualifier("arch")

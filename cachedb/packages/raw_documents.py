@@ -27,6 +27,7 @@ class RawSbom(NamedTuple):
     """
 
     content: bytes
+    """Bytes of the document."""
     predicate_type: str = ""
 
 

@@ -32,6 +32,7 @@ class OutputColumn(Record):
     """
 
     name: str
+    """Name in headers and in JSON."""
     kind: str
 
     @classmethod

@@ -20,6 +20,7 @@ class SlotParameter(Record):
 
     slot: int
     part: str
+    """Name of the value that is derived."""
 
 
 class FixedParameter(Record):
@@ -35,6 +36,7 @@ class CompiledStatement(Record):
     """One SELECT in the SQL of a dialect, with positional parameters."""
 
     text: str
+    """SQL with one place for each parameter."""
     parameters: tuple[Parameter, ...]
 
     def bind(self, values: Sequence[Any]) -> tuple[Any, ...]:

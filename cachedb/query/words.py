@@ -127,7 +127,10 @@ IN_FILE: Final = ("file",)
 
 
 class Noun(Record):
-    """A first word of a query: a sort, or one kind of blob."""
+    """A first word of a query: a sort, or one kind of blob.
+
+    `name` is the word, `doc` its description in one line.
+    """
 
     name: str
     sort: Sort
@@ -142,6 +145,9 @@ class Field(Record):
     packages: it holds when it holds for any of them. Then a reference has many values, which are
     shown as a list, but for the latest time; a blob shows its own. A `computed` field costs a
     walk of the graph per row.
+
+    `name` is the word, `doc` its description in one line; `words` are the values of a list of
+    words. A `nullable` field has no value in some rows.
     """
 
     name: str
@@ -175,7 +181,10 @@ class Field(Record):
 
 
 class Relation(Record):
-    """A relation of `any R(…)`, `count R` and dotted paths; `kind` narrows contained blobs."""
+    """A relation of `any R(…)`, `count R` and dotted paths; `kind` narrows contained blobs.
+
+    `name` is the word, `to` the sort of the related members, `doc` its description in one line.
+    """
 
     name: str
     sort: Sort
@@ -189,6 +198,8 @@ class Function(Record):
     """A function from a set to a set; without `takes`, from a set of any sort.
 
     `present` keeps the sort of its argument, so it `gives` none.
+
+    `name` is the word, `doc` its description in one line.
     """
 
     name: str
@@ -198,7 +209,10 @@ class Function(Record):
 
 
 class FlagWord(Record):
-    """A word after `is:`."""
+    """A word after `is:`.
+
+    `name` is the word, `doc` its description in one line.
+    """
 
     name: str
     sort: Sort

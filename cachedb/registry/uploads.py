@@ -55,6 +55,7 @@ class Content(NamedTuple):
 
     descriptor: Descriptor
     open_at: Callable[[int], BinaryIO]
+    """Function that opens the content at an offset in bytes; the caller closes it."""
 
     @property
     def digest(self) -> Digest:

@@ -28,17 +28,29 @@ class Header(NamedTuple):
     """Fields of a header; texts are bytes, not decoded."""
 
     type: bytes
+    """Type flag, one byte (POSIX.1-2017, pax, ustar Interchange Format)."""
     name: bytes
+    """Path, prefix included."""
     target: bytes
+    """Target of a link."""
     mode: int
+    """Mode as stored; callers mask it."""
     uid: int
+    """User id of the owner."""
     gid: int
+    """Group id of the owner."""
     size: int
+    """Bytes of the body."""
     modified: int
+    """Seconds since 1970."""
     user: bytes
+    """Name of the owner."""
     group: bytes
+    """Name of the group."""
     device: tuple[int, int]
+    """Major and minor number of a device."""
     block: bytes
+    """The 512 bytes of the header."""
 
     @property
     def is_gnu(self) -> bool:

@@ -63,17 +63,28 @@ class Member(NamedTuple):
 
     path: str
     kind: MemberKind
+    """Type of the member."""
     mode: int = 0o644
+    """Permissions, the lower 12 bits of the mode."""
     uid: int = 0
+    """User id of the owner."""
     gid: int = 0
+    """Group id of the owner."""
     user: str = ""
+    """Name of the owner; '' without one."""
     group: str = ""
+    """Name of the group; '' without one."""
     size: int = 0
     modified_ns: int = 0
+    """Time of the last change, in nanoseconds since 1970."""
     target: str = ""
+    """Target of a link; '' for another type."""
     device: tuple[int, int] = (0, 0)
+    """Major and minor number of a device; zeros for another type."""
     xattrs: Mapping[str, bytes] = {}
+    """Extended attributes, by name with namespace."""
     is_sparse: bool = False
+    """Whether the archive stores holes of the file without their zeros."""
 
 
 class Body(BodyStream):

@@ -28,7 +28,9 @@ class NamedEntry(Record):
     """A readable entry of index.json: its JSON in one form, its name, its descriptor."""
 
     text: str
+    """JSON of the entry in one form: keys sorted, without spaces."""
     name: str | None
+    """Name of the entry (`entry_name.name_in`); None without one."""
     descriptor: Descriptor
 
 

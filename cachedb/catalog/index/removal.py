@@ -19,8 +19,11 @@ class Dropped(NamedTuple):
     """Ids of rows that are to be deleted, digests that keep theirs, and ids they referenced."""
 
     ids: list[int]
+    """Ids of the rows that are to be deleted."""
     claimed: list[str]
+    """Digests whose rows stay, because a ref or another document references them."""
     reached: set[int]
+    """Ids of the blobs that the deleted documents referenced."""
 
 
 def drop_unclaimed(connection: Connection, digests: Collection[str]) -> Dropped:

@@ -39,18 +39,24 @@ class Unread(Record):
 
     digest: Digest
     touched: int
+    """Time of the file's last change when it was listed, in nanoseconds since 1970."""
     media_type: str
+    """Media type by which the document is read."""
     predicate_type: str
+    """Predicate type that its link declares; '' if it declares none."""
 
 
 class SbomReading(Record):
     """Result of reading a document: its packages, or why it cannot be read."""
 
     document: Unread
+    """Document that was read."""
     packages: PackedPackages
+    """Packages that it names, none if it cannot be read."""
     skipped: str | None = None
     """Number of elements of the document that could not be read, and the first of them."""
     problem: str | None = None
+    """Reason why it cannot be read as a whole; None if it can."""
     is_corrupt: bool = False
     """Whether the content of the file does not match its digest."""
 
@@ -60,8 +66,11 @@ class SbomClaim(Record):
 
     digest: Digest
     target_id: int
+    """Id of the blob that the document describes."""
     media_type: str
+    """Media type of the document."""
     predicate_type: str
+    """Predicate type that the link declares; '' if it declares none."""
 
 
 class _Wanted:

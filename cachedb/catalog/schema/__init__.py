@@ -41,10 +41,15 @@ class PlatformColumns(TypedColumns):
     """A platform, normalised as containerd/platforms does; '' for an absent part."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the row, to which blobs, links and refs refer."""
     os: Named[str] = Column(Text, nullable=False)
+    """Operating system, as GOOS: linux."""
     architecture: Named[str] = Column(Text, nullable=False)
+    """Architecture, as GOARCH: arm64."""
     variant: Named[str] = Column(Text, nullable=False)
+    """Variant of the architecture, as v7; '' for the default one."""
     os_version: Named[str] = Column(Text, nullable=False)
+    """Version of the operating system, which images of Windows have."""
 
 
 platform = Table(
@@ -60,14 +65,19 @@ class BlobColumns(TypedColumns):
     """Content, present in the layout or only known from a descriptor."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the row; a rebuilt catalog may number its rows otherwise."""
     digest: Named[str] = Column(Text, nullable=False, unique=True, info=domains.DIGEST.info)
+    """Digest of the content, as `algorithm:encoded`."""
     size: Named[int] = Column(INT64, nullable=False, info=domains.SIZE.info)
     """Size of the file, in bytes; without a file, the first declared size."""
     kind: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Kind).info)
+    """A `Kind`."""
     state: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(State).info)
+    """A `State`."""
     media_type: Named[str] = Column(Text, nullable=False)
     """Declaration of its strongest parent; '' without a parent."""
     artifact_type: Named[str | None] = Column(Text)
+    """Artifact type of a manifest or an index (image-spec, manifest.md); NULL if it has none."""
     platform_id: Named[int | None] = Column(INT64, ForeignKey("platform.id"))
     """Platform of a config; of an image manifest, that of its config."""
     parsed: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Reading).info)
@@ -96,7 +106,9 @@ class EdgeColumns(TypedColumns):
     """An owning link: a ref that reaches the parent reaches the child."""
 
     parent_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Blob that owns: an index, a manifest, or the subject of a referrer."""
     child_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Blob that is owned."""
 
 
 edge = Table("edge", metadata, EdgeColumns, sqlite_with_rowid=False, sqlite_strict=True)
@@ -107,14 +119,23 @@ class LinkColumns(TypedColumns):
     """A descriptor inside a document."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the row, to which its annotations refer."""
     parent_id: Named[int] = Column(INT64, ForeignKey("blob.id"), nullable=False)
+    """Document that holds the descriptor."""
     child_id: Named[int] = Column(INT64, ForeignKey("blob.id"), nullable=False)
+    """Blob that the descriptor points at."""
     role: Named[int] = Column(Integer, nullable=False, info=domains.of_codes(Role).info)
+    """A `Role`."""
     position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
+    """Place of the descriptor in its list, from 0."""
     media_type: Named[str] = Column(Text, nullable=False)
+    """Media type that the descriptor declares."""
     size: Named[int] = Column(INT64, nullable=False, info=domains.SIZE.info)
+    """Size that the descriptor declares, in bytes."""
     platform_id: Named[int | None] = Column(INT64, ForeignKey("platform.id"))
+    """Platform that the descriptor declares; NULL if it declares none."""
     artifact_type: Named[str | None] = Column(Text)
+    """Artifact type that the descriptor declares; NULL if it declares none."""
     embedded: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 when the descriptor holds the content itself, in ``data``."""
 
@@ -142,18 +163,27 @@ class RefColumns(TypedColumns):
     """An entry of index.json."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the row, to which its annotations refer."""
     position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
+    """Place of the entry in index.json, from 0."""
     entry: Named[str] = Column(Text, nullable=False)
     """The JSON of the descriptor, to detect changes."""
     name: Named[str | None] = Column(Text)
     """The value of the annotation, unchanged; NULL without one."""
     registry: Named[str | None] = Column(Text)
+    """Registry of the name, docker.io where it names none; NULL if the name does not parse."""
     repo: Named[str | None] = Column(Text)
+    """Path of the repository in its registry; NULL if the name does not parse."""
     tag: Named[str | None] = Column(Text)
+    """Tag that the name has, or is; NULL without one."""
     target_id: Named[int] = Column(INT64, ForeignKey("blob.id"), nullable=False)
+    """Blob that the entry points at."""
     media_type: Named[str] = Column(Text, nullable=False)
+    """Media type that the entry declares."""
     size: Named[int] = Column(INT64, nullable=False, info=domains.SIZE.info)
+    """Size that the entry declares, in bytes."""
     platform_id: Named[int | None] = Column(INT64, ForeignKey("platform.id"))
+    """Platform that the entry declares; NULL if it declares none."""
     pinned: Named[int] = Column(Integer, nullable=False, info=domains.FLAG.info)
     """1 if the ref has the annotation or a row of `pin`."""
     source: Named[str | None] = Column(Text, info=domains.SOURCE.info)
@@ -161,8 +191,11 @@ class RefColumns(TypedColumns):
     origin: Named[str | None] = Column(Text)
     """User state: the canonical reference that the image was pulled from."""
     added: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
+    """Time at which the name got its digest, as far as the catalog has seen it."""
     pulled: Named[int | None] = Column(INT64, info=domains.TIME.info)
+    """User state: time of the last pull of the name; NULL if it was not pulled."""
     used: Named[int | None] = Column(INT64, info=domains.TIME.info)
+    """User state: time of the last use, as an export; NULL if it was not used."""
 
 
 ref = Table("ref", metadata, RefColumns, sqlite_strict=True)
@@ -175,13 +208,19 @@ class ConfigColumns(TypedColumns):
     """Run configuration of an image."""
 
     blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Blob of the configuration."""
     created: Named[int | None] = Column(INT64, info=domains.TIME.info)
+    """Time at which the image was made, as the configuration states it; NULL if it does not."""
     author: Named[str] = Column(Text, nullable=False)
+    """Author of the image; '' if it states none."""
     user: Named[str] = Column(Text, nullable=False)
+    """User of the process, as User states it; '' if it states none."""
     working_dir: Named[str] = Column(Text, nullable=False)
+    """Folder in which the process starts; '' if it states none."""
     entrypoint: Named[str] = Column(Text, nullable=False)
     """The words of Entrypoint joined by one space."""
     cmd: Named[str] = Column(Text, nullable=False)
+    """The words of Cmd joined by one space."""
 
 
 config = Table("config", metadata, ConfigColumns, sqlite_strict=True)
@@ -191,8 +230,11 @@ class LabelColumns(TypedColumns):
     """A label of an image configuration."""
 
     blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Blob of the configuration."""
     key: Named[str] = Column(Text, primary_key=True)
+    """Key of the label."""
     value: Named[str] = Column(Text, nullable=False)
+    """Value of the label."""
 
 
 label = Table("label", metadata, LabelColumns, sqlite_with_rowid=False, sqlite_strict=True)
@@ -202,8 +244,11 @@ class EnvColumns(TypedColumns):
     """An environment variable of an image configuration; the last of a name counts."""
 
     blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Blob of the configuration."""
     key: Named[str] = Column(Text, primary_key=True)
+    """Name of the variable."""
     value: Named[str] = Column(Text, nullable=False)
+    """Text behind the first `=`; '' without one."""
 
 
 env = Table("env", metadata, EnvColumns, sqlite_with_rowid=False, sqlite_strict=True)
@@ -213,8 +258,11 @@ class AnnotationColumns(TypedColumns):
     """An annotation of a document: an index or a manifest."""
 
     blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Document that has the annotation."""
     key: Named[str] = Column(Text, primary_key=True)
+    """Key of the annotation."""
     value: Named[str] = Column(Text, nullable=False)
+    """Value of the annotation."""
 
 
 annotation = Table(
@@ -228,8 +276,11 @@ class LinkAnnotationColumns(TypedColumns):
     link_id: Named[int] = Column(
         INT64, ForeignKey("link.id", ondelete="CASCADE"), primary_key=True
     )
+    """Link of the descriptor."""
     key: Named[str] = Column(Text, primary_key=True)
+    """Key of the annotation."""
     value: Named[str] = Column(Text, nullable=False)
+    """Value of the annotation."""
 
 
 link_annotation = Table(
@@ -245,8 +296,11 @@ class RefAnnotationColumns(TypedColumns):
     """An annotation of a descriptor in index.json."""
 
     ref_id: Named[int] = Column(INT64, ForeignKey("ref.id", ondelete="CASCADE"), primary_key=True)
+    """Ref of the descriptor."""
     key: Named[str] = Column(Text, primary_key=True)
+    """Key of the annotation."""
     value: Named[str] = Column(Text, nullable=False)
+    """Value of the annotation."""
 
 
 ref_annotation = Table(
@@ -258,15 +312,21 @@ class PackageColumns(TypedColumns):
     """A version of a package, as an SBOM names it."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the row; a combination of name, version, scheme, purl, license and type has one."""
     name: Named[str] = Column(Text, nullable=False)
+    """Name of the package, as the SBOM writes it."""
     version: Named[str] = Column(Text, nullable=False)
+    """Version, as the SBOM or the package URL states it; '' without one."""
     scheme: Named[str] = Column(Text, nullable=False)
     """Scheme that orders its versions, one of `packages.versions.SCHEMES`, or none."""
     vkey: Named[str] = Column(Text, nullable=False)
     """A text that sorts as the version does in its scheme."""
     purl: Named[str] = Column(Text, nullable=False)
+    """Package URL, as the SBOM writes it; '' without one."""
     license: Named[str] = Column(Text, nullable=False)
+    """First license that the SBOM states and that is known; '' without one."""
     type: Named[str] = Column(Text, nullable=False)
+    """Type of the package URL: deb, npm; '' if it is unknown."""
 
 
 package = Table(
@@ -283,8 +343,11 @@ class BlobPackageColumns(TypedColumns):
     """A package that the SBOM in a document names in the image of a manifest."""
 
     blob_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Manifest of the image."""
     package_id: Named[int] = Column(INT64, ForeignKey("package.id"), primary_key=True)
+    """Package that it contains."""
     document_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Blob of the SBOM."""
 
 
 blob_package = Table(
@@ -298,6 +361,7 @@ class SbomColumns(TypedColumns):
     """A document that may name packages, and describes a present manifest or index."""
 
     document_id: Named[int] = Column(INT64, ForeignKey("blob.id"), primary_key=True)
+    """Blob of the document."""
     media_type: Named[str] = Column(Text, nullable=False)
     """Media type by which the document is read."""
     predicate_type: Named[str] = Column(Text, nullable=False)
@@ -323,8 +387,11 @@ class RepositoryBlobColumns(TypedColumns):
     blob_id: Named[int] = Column(
         INT64, ForeignKey("blob.id", ondelete="CASCADE"), primary_key=True
     )
+    """Blob that was seen."""
     repository: Named[str] = Column(Text, primary_key=True)
+    """Repository with its registry, as registry.example.com/team/app."""
     seen: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
+    """Time at which it was last seen there."""
 
 
 repository_blob = Table(
@@ -340,6 +407,7 @@ class PinColumns(TypedColumns):
     """A pin of the journal: a name, or the digest of an entry without one, that is kept."""
 
     key: Named[str] = Column(Text, primary_key=True)
+    """Name, or digest of an entry without a name."""
 
 
 pin = Table("pin", metadata, PinColumns, sqlite_with_rowid=False, sqlite_strict=True)
@@ -349,9 +417,13 @@ class LeaseColumns(TypedColumns):
     """A running operation; its digests are not collected while its process lives."""
 
     id: Named[str] = Column(Text, primary_key=True)
+    """Random identifier of the lease, and the name of its file."""
     host: Named[str] = Column(Text, nullable=False)
+    """Host of the process; in a server, the process itself (`LeaseOwner`)."""
     pid: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
+    """Process id on its host."""
     created: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
+    """Time at which the operation began."""
     expires: Named[int] = Column(INT64, nullable=False, info=domains.TIME.info)
     """End of the lease for owners on other hosts; on this host the lock on its file decides."""
 
@@ -365,7 +437,9 @@ class LeaseItemColumns(TypedColumns):
     lease_id: Named[str] = Column(
         Text, ForeignKey("lease.id", ondelete="CASCADE"), primary_key=True
     )
+    """Lease that holds the digest."""
     digest: Named[str] = Column(Text, primary_key=True, info=domains.DIGEST.info)
+    """Digest of a blob, which need not have a row."""
 
 
 lease_item = Table(
@@ -377,7 +451,9 @@ class StateColumns(TypedColumns):
     """State of the catalog: the fingerprint of the layout, the last readable index.json."""
 
     key: Named[str] = Column(Text, primary_key=True)
+    """Name of the state, a constant of `catalog.enums`."""
     value: Named[str] = Column(Text, nullable=False)
+    """Text or JSON, by key."""
 
 
 state = Table("state", metadata, StateColumns, sqlite_with_rowid=False, sqlite_strict=True)

@@ -44,8 +44,11 @@ class IndexedLayerColumns(TypedColumns):
     """A layer whose entries are indexed, or that cannot be read."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the row, from which the ids of its entries follow."""
     digest: Named[str] = Column(Text, nullable=False, unique=True)
+    """Digest of the layer, as its manifest lists it."""
     entries: Named[int] = Column(Integer, nullable=False)
+    """Number of entries; 0 if the layer cannot be read."""
     problem: Named[str | None] = Column(Text)
     """Reason why the layer cannot be read; the layer has no entries then."""
 
@@ -60,7 +63,9 @@ class DirectoryColumns(TypedColumns):
     """
 
     id = Column(INT64, primary_key=True)
+    """Id of the row, from which the ids of its paths follow."""
     path: Named[str] = Column(Text, nullable=False)
+    """Path from the root."""
 
 
 directory = Table("directory", metadata, DirectoryColumns, sqlite_strict=True)
@@ -70,6 +75,7 @@ class PathColumns(TypedColumns):
     """A path: a name in a directory; '' in '' is the root."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the directory times 2^8, plus the place of the name in it."""
     name: Named[str] = Column(Text, nullable=False)
     r"""With an escape, as \udce9, for every byte that is not UTF-8."""
 
@@ -81,7 +87,9 @@ class RawPathColumns(TypedColumns):
     """The bytes of a path that is not UTF-8."""
 
     path_id: Named[int] = Column(INT64, primary_key=True)
+    """Path whose name has escapes."""
     raw: Named[bytes] = Column(LargeBinary, nullable=False)
+    """Bytes of the name."""
 
 
 raw_path = Table("raw_path", metadata, RawPathColumns, sqlite_strict=True)
@@ -91,6 +99,7 @@ class AttributesColumns(TypedColumns):
     """Type, mode and owner of an entry; few combinations occur."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the combination."""
     kind: Named[int] = Column(Integer, nullable=False)
     """A `FileKind`."""
     type: Named[str] = Column(Text, nullable=False)
@@ -100,7 +109,9 @@ class AttributesColumns(TypedColumns):
     mode: Named[str] = Column(Text, nullable=False)
     """Permissions in four octal digits."""
     uid: Named[int] = Column(INT64, nullable=False)
+    """User id of the owner."""
     gid: Named[int] = Column(INT64, nullable=False)
+    """Group id of the owner."""
 
 
 attributes = Table(
@@ -116,9 +127,13 @@ class EntryColumns(TypedColumns):
     """A member of a layer."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the layer times 2^21, plus the place of the member; below 0 if it is placed."""
     path_id: Named[int] = Column(INT64, nullable=False)
+    """Path of the member."""
     attributes_id: Named[int] = Column(INT64, nullable=False)
+    """Type, mode and owner."""
     size: Named[int] = Column(INT64, nullable=False)
+    """Bytes of the content, as the header of the member declares them."""
     modified: Named[int] = Column(INT64, nullable=False)
     """Seconds since 1970."""
     sha256: Named[bytes | None] = Column(LargeBinary)
@@ -133,7 +148,9 @@ class LinkTargetColumns(TypedColumns):
     """Target of a link; of a device its numbers, as 8:0."""
 
     entry_id: Named[int] = Column(INT64, primary_key=True)
+    """Entry of the link or device."""
     target: Named[str] = Column(Text, nullable=False)
+    """Target as text, with an escape for every byte that is not UTF-8."""
     raw: Named[bytes | None] = Column(LargeBinary)
     """The target if it is not UTF-8."""
 
@@ -145,8 +162,11 @@ class EntryXattrColumns(TypedColumns):
     """An extended attribute of an entry."""
 
     entry_id: Named[int] = Column(INT64, primary_key=True)
+    """Entry that has the attribute."""
     key: Named[str] = Column(Text, primary_key=True)
+    """Name of the attribute, with its namespace, as user.mime_type."""
     value: Named[bytes] = Column(LargeBinary, nullable=False)
+    """Bytes of the value."""
 
 
 entry_xattr = Table(
@@ -158,7 +178,9 @@ class ShownImageColumns(TypedColumns):
     """An image manifest whose visible files are known."""
 
     id = Column(INT64, primary_key=True)
+    """Id of the row, to which hidden and placed entries refer."""
     digest: Named[str] = Column(Text, nullable=False, unique=True)
+    """Digest of the manifest."""
 
 
 shown_image = Table("image", metadata, ShownImageColumns, sqlite_strict=True)
@@ -168,7 +190,9 @@ class HiddenColumns(TypedColumns):
     """An entry that no container of an image sees at its path."""
 
     image_id: Named[int] = Column(INT64, primary_key=True)
+    """Image whose containers do not see the entry."""
     entry_id: Named[int] = Column(INT64, primary_key=True)
+    """Entry of one of its layers."""
     state: Named[int] = Column(Integer, nullable=False)
     """A `HiddenBy`."""
 
@@ -183,6 +207,7 @@ class PlacedEntryColumns(TypedColumns):
     entry_id: Named[int] = Column(INT64, primary_key=True)
     """Id of the placed entry, below 0."""
     stored_id: Named[int | None] = Column(INT64)
+    """Entry of the layer; NULL for a directory that is only implied."""
 
 
 placed_entry = Table("placed", metadata, PlacedEntryColumns, sqlite_strict=True)
@@ -192,7 +217,9 @@ class PlacementColumns(TypedColumns):
     """A placed entry that the containers of an image see."""
 
     image_id: Named[int] = Column(INT64, primary_key=True)
+    """Image whose containers see the entry."""
     entry_id: Named[int] = Column(INT64, primary_key=True)
+    """Placed entry, below 0."""
 
 
 placement = Table(
@@ -205,8 +232,11 @@ class LinkedColumns(TypedColumns):
     """A hard link that the containers of an image see, and the entry that has its content."""
 
     image_id: Named[int] = Column(INT64, primary_key=True)
+    """Image whose containers see the link."""
     entry_id: Named[int] = Column(INT64, primary_key=True)
+    """Entry of the hard link."""
     origin_id: Named[int] = Column(INT64, nullable=False)
+    """Entry of the regular file."""
 
 
 linked = Table("linked", metadata, LinkedColumns, sqlite_with_rowid=False, sqlite_strict=True)

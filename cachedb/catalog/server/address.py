@@ -25,6 +25,7 @@ class ServerAddress(Record, uncompared=("url",)):
     """URL of a catalog for libpq, and the name of the cache, which names its schema."""
 
     url: str
+    """URL for libpq, with its secrets and without the name of the cache."""
     shown: str
     """The URL without user information that is secret, for messages."""
     cache: str | None = None

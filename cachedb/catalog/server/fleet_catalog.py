@@ -27,13 +27,12 @@ _PUBLIC = "public"
 
 
 class Members(Record):
-    """The caches of a fleet that are asked: by default all that the user may read.
-
-    Both are names of caches or globs of them.
-    """
+    """The caches of a fleet that are asked: by default all that the user may read."""
 
     only: tuple[str, ...] = ()
+    """Names of caches, or globs of them, that are asked; empty for all."""
     without: tuple[str, ...] = ()
+    """Names of caches, or globs of them, that are left out."""
 
     def chosen(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the names that are asked, in their order.

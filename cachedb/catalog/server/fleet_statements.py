@@ -17,37 +17,56 @@ _ON_DISK = (int(State.PRESENT), int(State.CORRUPT))
 
 
 class MemberRow(NamedTuple):
-    """Numbers of a cache; `published` is the record of a copy, None of a catalog itself."""
+    """Numbers of the catalog of one cache."""
 
     cache: str
+    """Name of the cache."""
     names: int
+    """Number of refs with a name."""
     images: int
+    """Number of digests to which refs point."""
     blobs: int
+    """Number of blobs with a file."""
     size: int
+    """Bytes of these files."""
     missing: int
+    """Number of missing blobs."""
     corrupt: int
+    """Number of corrupt blobs."""
     added: int | None
+    """Time at which the last name was added, in microseconds since 1970; NULL without a name."""
     pulled: int | None
+    """Time of the last pull, in microseconds since 1970; NULL without one."""
     published: str | None
+    """JSON record of a copy; NULL for a catalog that its cache uses."""
 
 
 class CacheBytesRow(NamedTuple):
-    """Bytes of the blobs of a cache; `first` are those that no cache before it holds."""
+    """Bytes of the files of one cache, beside the other caches of a transaction."""
 
     cache: str
+    """Name of the cache."""
     blobs: int
+    """Number of blobs with a file."""
     size: int
+    """Bytes of these files."""
     exclusive: int
+    """Bytes of the blobs that no other cache holds."""
     first: int
+    """Bytes of the blobs that no cache before this one holds, in the order of names."""
 
 
 class CommonBlobRow(NamedTuple):
     """A blob that several caches hold."""
 
     digest: str
+    """Digest of the blob."""
     kind: int
+    """A `Kind`, the smallest where the caches differ."""
     size: int
+    """Bytes of the largest copy."""
     caches: int
+    """Number of caches that hold it."""
 
 
 _MEMBER = """

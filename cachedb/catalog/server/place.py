@@ -23,15 +23,14 @@ NEW_CATALOG = "cachedb doctor --new-catalog"
 
 
 class CatalogSchema(Record):
-    """Catalog in a schema of a server.
-
-    `owner` is the identity of the layout that it is about: its identifier, and what tells a copy.
-    Schema and owner are empty if the layout has no catalog in a server yet.
-    """
+    """Catalog in a schema of a server."""
 
     address: ServerAddress
+    """Server and database."""
     schema: str
+    """Name of the schema; '' if the layout has no catalog in a server yet."""
     owner: str
+    """Identity of the layout: its identifier, and what tells a copy; '' as above."""
 
     @property
     def shown(self) -> str:

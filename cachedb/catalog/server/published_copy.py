@@ -21,11 +21,14 @@ _OF_FILES = "files"
 
 
 class CopyRecord(Record):
-    """State that a copy was made of, and the time of the server then, in microseconds."""
+    """State of a published copy: what it was made of, when, and by which host."""
 
     stamp: str
+    """Text that differs when the rows of the source differ."""
     at: int
+    """Time of the server at the publication, in microseconds since 1970."""
     host: str
+    """Name of the host that published it."""
 
     @classmethod
     def read(cls, connection: Connection) -> CopyRecord | None:

@@ -50,11 +50,16 @@ class SizeRow(NamedTuple):
     """The bytes on disk of the content of a blob, itself included."""
 
     root: int
+    """Id of the blob."""
     size: int
 
 
 class EntryRow(NamedTuple):
-    """A manifest or an index, with the platform that its config names, NULL if it names none."""
+    """A manifest or an index, with the platform that its config names, NULL if it names none.
+
+    `configured_architecture`, `configured_variant` and `configured_os_version` are the other
+    parts.
+    """
 
     id: int
     digest: str
@@ -62,13 +67,20 @@ class EntryRow(NamedTuple):
     state: int
     problem: str | None
     configured_os: str | None
+    """Parts of the platform in the config, normalised; all NULL without one."""
     configured_architecture: str | None
     configured_variant: str | None
     configured_os_version: str | None
 
 
 class ManifestRow(NamedTuple):
-    """An entry of an index, with the platforms that its descriptor and its config name."""
+    """An entry of an index, with the platforms that its descriptor and its config name.
+
+    `declared_os`, `declared_architecture`, `declared_variant` and `declared_os_version` are the
+    parts of the platform of the descriptor; `configured_os`, `configured_architecture`,
+    `configured_variant` and `configured_os_version` those of the config. All parts of one are NULL
+    if it is not named.
+    """
 
     parent_id: int
     child_id: int

@@ -12,7 +12,9 @@ class Values(NamedTuple):
     """A column whose values can be completed; with `key`, those of one key in that column."""
 
     table: str
+    """Name of the table."""
     column: str
+    """Name of the column in it."""
     key: str | None = None
 
 

@@ -63,7 +63,9 @@ class ArtifactRow(NamedTuple):
     """An artifact and the subject that it refers to."""
 
     artifact_id: int
+    """Id of the artifact."""
     subject_id: int
+    """Id of its subject."""
 
 
 class CreatedRow(NamedTuple):

@@ -22,6 +22,7 @@ class SubjectRow(NamedTuple):
     """A referrer, a document that names a subject; its size is that of its file."""
 
     subject: str
+    """Digest of the subject."""
     digest: str
     media_type: str
     size: int

@@ -64,6 +64,7 @@ class ReferrerRow(NamedTuple):
     blob_id: int
     digest: str
     subject: str
+    """Digest of the subject."""
 
 
 ALL: Final = Rows("refs.all", RefRow)

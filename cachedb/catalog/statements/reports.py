@@ -28,6 +28,7 @@ class MediaTypeRow(NamedTuple):
     kind: int
     media_type: str
     blobs: int
+    """Number of files."""
     size: int
 
 
@@ -43,7 +44,9 @@ class MismatchRow(NamedTuple):
 
     parent_id: int
     declared_id: int
+    """Platform that the index declares."""
     configured_id: int
+    """Platform that the config names."""
 
 
 class SharedRow(NamedTuple):

@@ -28,7 +28,9 @@ class CoverageRow(NamedTuple):
     """
 
     refs: int
+    """Number of refs of images."""
     without: int
+    """Number of those that contain no known package."""
     unreadable: int
 
 

@@ -21,6 +21,7 @@ class ChildrenRow(NamedTuple):
 
     parent_id: int
     children: str
+    """Ids of the blobs, in decimal, joined with commas."""
 
 
 class NameRow(NamedTuple):
@@ -41,7 +42,9 @@ class ListedRow(NamedTuple):
     child_id: int
     state: int
     declared_id: int | None
+    """Platform that the descriptor declares; NULL without one."""
     configured_id: int | None
+    """Platform that the config names; NULL without one."""
 
 
 class ManifestPlatformRow(NamedTuple):

@@ -21,9 +21,11 @@ class MisdeclaredRow(NamedTuple):
 
     parent_id: int
     parent_digest: str
+    """Digest of the document."""
     digest: str
     size: int
     declared: int
+    """Size that the document declares, in bytes."""
 
 
 class MisdeclaredRefRow(NamedTuple):
@@ -34,6 +36,7 @@ class MisdeclaredRefRow(NamedTuple):
     digest: str
     size: int
     declared: int
+    """Size that index.json declares, in bytes."""
 
 
 class ProblemRow(NamedTuple):

@@ -23,11 +23,14 @@ _MICROSECONDS = 1_000_000
 
 
 class CollectorRow(NamedTuple):
-    """Generation of a collection, time after which it counts as dead, and its process."""
+    """Row of the collection that runs, or ran last."""
 
     generation: int
+    """Number of the collection, higher than that of each one before."""
     expires: int
+    """Time after which it counts as dead, in microseconds since 1970 of the server."""
     owner: str
+    """Text of the `LeaseOwner` of its process."""
 
     def __str__(self) -> str:
         return f"{self.generation} {self.expires} {self.owner}"

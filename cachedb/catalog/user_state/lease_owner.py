@@ -15,16 +15,21 @@ _START_TIME = 19
 
 
 class LeaseOwner(NamedTuple):
-    """Host, its boot, namespace of process ids, process id and start time of a process.
+    """Process that holds a lease, told from every other one on any host.
 
     What the host does not tell is empty: the kernel of macOS has none of it.
     """
 
     host: str
+    """Name of the host."""
     boot: str
+    """Random identifier of the boot of its kernel."""
     namespace: str
+    """Namespace of process ids, which a container has its own of."""
     pid: str
+    """Process id in that namespace, in decimal."""
     started: str
+    """Start time of the process, in ticks since the boot."""
 
     def __str__(self) -> str:
         return " ".join(part or "-" for part in self)

@@ -47,11 +47,15 @@ class IngestStatus(Record):
     """
 
     ref: str
+    """Name that the writer chose."""
     offset: int
+    """Bytes written so far."""
     total: int
     expected: Digest | None
     started_ns: int
+    """Time at which the ingest began."""
     updated_ns: int
+    """Time of the last write."""
 
 
 class IngestWriter:

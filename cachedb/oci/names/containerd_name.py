@@ -29,7 +29,9 @@ class ContainerdName(Record):
     """
 
     locator: str
+    """Host and path, ``docker.io/library/redis``."""
     object: str = ""
+    """Text behind the locator: ``foo``, ``@sha256:…``, ``foo@sha256:…`` or ''."""
 
     def __str__(self) -> str:
         colon = ":" if self.object and not self.object.startswith("@") else ""

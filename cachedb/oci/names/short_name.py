@@ -9,7 +9,9 @@ class ShortName(NamedTuple):
     """Last parts of a path, and a tag; None stands for every tag."""
 
     path: str
+    """Last parts of the path, whole ones."""
     tag: str | None
+    """Tag; None stands for every tag."""
 
     @classmethod
     def parse(cls, text: str) -> ShortName | None:

@@ -33,6 +33,7 @@ class Ordered(Record):
     """Match each of some platforms, and prefer them in the order given."""
 
     wanted: tuple[Platform, ...]
+    """Platforms, the preferred one first."""
 
     def matches(self, platform: Platform) -> bool:
         """Return whether one of the wanted platforms covers `platform`."""
@@ -58,6 +59,7 @@ class AnyOf(Record):
     """Match each of some platforms, without preference."""
 
     wanted: tuple[Platform, ...]
+    """Platforms, in no order."""
 
     def matches(self, platform: Platform) -> bool:
         """Return whether one of the wanted platforms covers `platform`."""
@@ -74,6 +76,7 @@ class OnlyOS(Record):
     """Match every architecture of one operating system."""
 
     wanted: Platform
+    """Platform with the operating system, and the preferred architecture."""
 
     def matches(self, platform: Platform) -> bool:
         """Return whether operating system, version and features match."""

@@ -64,10 +64,15 @@ class Platform(Record):
     """
 
     os: str
+    """Operating system, as ``GOOS``; '' only in documents."""
     architecture: str
+    """Architecture, as ``GOARCH``; '' only in documents."""
     variant: str = ""
+    """Variant of the architecture, as ``v7``; '' for the default one."""
     os_version: str = ""
+    """Version of the operating system, as images of Windows have one."""
     os_features: tuple[str, ...] = ()
+    """Features that the operating system must have, as ``win32k``."""
 
     def __str__(self) -> str:
         name = self.os or "unknown"

@@ -35,6 +35,7 @@ class Selection(NamedTuple):
     """
 
     chosen: tuple[Descriptor, ...]
+    """Descriptors of the chosen manifests, in the order of the index."""
     offered: tuple[Platform, ...]
     taken: tuple[Platform, ...]
 

@@ -56,6 +56,7 @@ class Exported(NamedTuple):
     """An exported image; `left_out` are its platforms that were never pulled."""
 
     name: str | None
+    """Name of the image; None for content without one."""
     digest: Digest
     left_out: tuple[str, ...] = ()
 

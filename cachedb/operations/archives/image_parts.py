@@ -41,9 +41,11 @@ class Part(NamedTuple):
     """
 
     entry: IndexEntry
+    """Entry of the index, or one made for the image itself."""
     document: Manifest | None
     configured: Platform | None
     is_here: bool
+    """Whether the manifest is in the layout."""
 
     @property
     def descriptor(self) -> Descriptor:

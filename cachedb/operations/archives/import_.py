@@ -52,8 +52,10 @@ class Imported(NamedTuple):
     name: str | None
     descriptor: Descriptor
     is_new: bool
+    """Whether the name did not have this digest before."""
     replaced: Digest | None
     missing: tuple[Digest, ...]
+    """Digests of required blobs that neither the archive nor the layout has."""
 
 
 class ImportOptions(NamedTuple):
@@ -61,6 +63,7 @@ class ImportOptions(NamedTuple):
 
     name: str | None = None
     may_replace: bool = False
+    """Whether a name of the archive may be moved from other content."""
 
 
 def import_archive(

@@ -24,7 +24,9 @@ class CachedManifest(Record):
 
     descriptor: Descriptor
     platform: Platform | None
+    """Platform that its descriptor, else its config, names; None without one."""
     artifact_type: str | None
+    """Type of the artifact; None for an image."""
     layers: int | None
     size: int | None
 
@@ -33,7 +35,9 @@ class CachedImage(Record):
     """Image in the cache; `size` is that of the present manifests, shared blobs once, in bytes."""
 
     name: str | None
+    """Name of the image; None for content without one."""
     descriptors: tuple[Descriptor, ...]
+    """Descriptors of its documents: of one, or of one a platform."""
     manifests: tuple[CachedManifest, ...]
     size: int
 

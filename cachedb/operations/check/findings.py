@@ -69,8 +69,10 @@ class Finding(Record):
     level: Level
     path: str
     detail: str
+    """Fault, as text for users."""
     names: tuple[str | None, ...] = ()
     hint: str | None = None
+    """Command that mends it; None if none does."""
 
 
 def error(code: Code, path: str, detail: str, hint: str | None = None) -> Finding:

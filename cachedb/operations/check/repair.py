@@ -42,6 +42,7 @@ class Repair(Record):
     """Outcome of the repair of one blob: its `source`, or `why` it was not repaired."""
 
     finding: BlobFault
+    """Blob that was to be repaired."""
     source: str | None
     why: str = ""
 
@@ -50,7 +51,9 @@ class Sources(Record):
     """Sources of blobs: other layouts first, then registries."""
 
     copies: tuple[Layout, ...] = ()
+    """Other layouts, in the order in which they are tried."""
     connect: Connect | None = None
+    """Function that returns a client of a registry; None without network."""
 
 
 class _Wanted:

@@ -60,19 +60,26 @@ class LayerFault(NamedTuple):
 
     condition: Condition
     why: str
+    """Sentence for users."""
 
 
 class PlatformReport(Record):
     """One platform: its declaration, and its faults."""
 
     declared: Platform | None
+    """Platform that the index declares; None without one."""
     configured: Platform | None
+    """Platform that the config names; None without one."""
     digest: Digest
     is_attestation: bool
+    """Whether the manifest holds statements about another one."""
     condition: Condition
     missing: tuple[Digest, ...]
+    """Required blobs without a file, in the order of the manifest."""
     corrupt: tuple[Digest, ...]
+    """Required blobs with wrong content, in the order of the manifest."""
     problem: str | None
+    """Fault of a document, as text for users; None without one."""
 
     @property
     def platform(self) -> Platform | None:
@@ -92,10 +99,12 @@ class Validation(Record):
     """
 
     name: str | None
+    """Name of the image; None for content without one."""
     digest: Digest
     platforms: tuple[PlatformReport, ...]
     wanted: tuple[Platform, ...]
     problem: str | None
+    """Fault of the document of the image, as text for users; None without one."""
 
     @property
     def is_valid(self) -> bool:

@@ -47,6 +47,7 @@ class BlobFault(Record):
 
     digest: Digest
     why: str
+    """Fault, as text for users."""
     names: tuple[str | None, ...]
 
 

@@ -43,7 +43,9 @@ class FileChange(NamedTuple):
     """
 
     path: str
+    """Absolute path in the images."""
     change: ChangeKind
+    """Whether the file was added, removed or changed."""
     before: ImageFile | None
     after: ImageFile | None
     fields: tuple[str, ...] = ()
@@ -58,17 +60,24 @@ class ValueChange(NamedTuple):
     """A value of the configuration that differs, or a platform; None where it is absent."""
 
     key: str
+    """Name of the value: ``env PATH``, ``label maintainer``, ``platform``."""
     before: str | None
+    """Text in the first image."""
     after: str | None
+    """Text in the second image."""
 
 
 class PackageChange(NamedTuple):
     """A package of which the images have different versions; the versions are sorted."""
 
     type: str
+    """Type of the package URL: deb, npm; '' if it is unknown."""
     name: str
+    """Name of the package."""
     before: tuple[str, ...]
+    """Versions in the first image; empty if it has none."""
     after: tuple[str, ...]
+    """Versions in the second image; empty if it has none."""
 
     @property
     def change(self) -> ChangeKind:
@@ -82,10 +91,15 @@ class ImageDifference(Record):
     """Differences between two images, files and packages sorted by path and name."""
 
     before: ImageLayers
+    """The first image."""
     after: ImageLayers
+    """The second image."""
     files: tuple[FileChange, ...]
+    """Files that differ, by path."""
     values: tuple[ValueChange, ...]
+    """Values of the configurations that differ."""
     packages: tuple[PackageChange, ...]
+    """Packages that differ, by name."""
 
     @property
     def is_empty(self) -> bool:

@@ -42,7 +42,9 @@ class Place(NamedTuple):
 
     directory: str
     name: str
+    """Last part of the path; '' for the root."""
     kind: FileKind
+    """Type of the entry; a whiteout is one of its own."""
 
 
 def place_of(member: Member, layer: int | Digest) -> Place:

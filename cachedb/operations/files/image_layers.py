@@ -44,9 +44,12 @@ class ImageLayers(Record):
 
     name: str
     platform: Platform | None
+    """Platform of its config; None for an empty one."""
     digest: Digest
     config: Descriptor
+    """Descriptor of the config."""
     layers: tuple[Descriptor, ...]
+    """Descriptors of the layers, the lowest first."""
 
 
 def find_layers(
@@ -126,8 +129,11 @@ class UnreadImage(NamedTuple):
     """An image whose layers cannot be read, with the reason."""
 
     name: str
+    """Name of the image in messages."""
     platform: Platform | None
+    """Platform that cannot be read; None if it is not known."""
     error: CacheError
+    """Reason why."""
 
 
 class LayerListings:

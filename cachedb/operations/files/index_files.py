@@ -39,6 +39,7 @@ class UnreadableLayer(NamedTuple):
 
     digest: Digest
     why: str
+    """Reason, as a clause for messages."""
     hint: str | None = None
 
 
@@ -49,11 +50,17 @@ class FilesIndexed(Record):
     """
 
     images: int
+    """Number of images whose visible files are known now."""
     read: int
+    """Number of layers that were read now."""
     known: int
+    """Number of layers that were indexed before."""
     entries: int
+    """Number of entries of all these layers."""
     unreadable: tuple[UnreadableLayer, ...]
+    """Layers that cannot be indexed."""
     unread: tuple[UnreadImage, ...]
+    """Images whose layers cannot be listed."""
     size: int
 
 

@@ -23,11 +23,16 @@ class HistoryStep(Record):
     """
 
     layer: Descriptor | None
+    """Descriptor of the layer; None for a step without one."""
     created: str | None = None
     created_by: str | None = None
+    """Command of the step, as the config has it."""
     comment: str | None = None
+    """Comment of the step, as the config has it."""
     author: str | None = None
+    """Author of the step, as the config has it."""
     is_listed: bool = True
+    """Whether the config has an entry for the step."""
 
 
 def steps(layout: Layout, image: ImageLayers) -> tuple[HistoryStep, ...]:

@@ -22,14 +22,20 @@ class ListedFile(NamedTuple):
     """
 
     path: str
+    """Absolute path in the image."""
     kind: MemberKind
+    """Type of the file."""
     mode: int
+    """Permissions, the lower 12 bits of the mode."""
     uid: int
+    """User id of the owner."""
     gid: int
+    """Group id of the owner."""
     size: int
     modified_ns: int
     target: str
     device: tuple[int, int]
+    """Major and minor number of a device; zeros for any other type."""
     layer: Digest | None
 
 

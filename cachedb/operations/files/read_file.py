@@ -31,7 +31,9 @@ class FileContent(NamedTuple):
     """A regular file: its size in bytes, and its content at position 0; the caller closes it."""
 
     size: int
+    """Bytes."""
     stream: BinaryIO
+    """Content from its first byte on; the caller closes it."""
 
 
 def read_file(

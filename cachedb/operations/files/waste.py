@@ -25,9 +25,13 @@ class WastedFile(NamedTuple):
     """A file that a layer of an image stores, and that a later one overwrites or deletes."""
 
     path: str
+    """Absolute path in the layer."""
     layer: Digest
+    """Digest of the layer that stores it."""
     size: int
+    """Bytes, uncompressed."""
     state: HiddenState
+    """Whether a later layer overwrites or deletes it."""
 
 
 class ImageWaste(Record):
@@ -38,7 +42,9 @@ class ImageWaste(Record):
     """
 
     name: str
+    """Name of the image, else its digest."""
     platform: Platform | None
+    """Platform of its config; None for an empty one."""
     digest: Digest
     stored: int
     overwritten: int
@@ -63,6 +69,7 @@ class DuplicateContent(NamedTuple):
     """
 
     sha256: str
+    """SHA-256 of the content, as hexadecimal digits."""
     size: int
     copies: int
     places: tuple[tuple[Digest, str], ...]
@@ -80,7 +87,9 @@ class WasteReport(Record):
     """
 
     images: tuple[ImageWaste, ...]
+    """Waste of each platform of each image."""
     unread: tuple[UnreadImage, ...]
+    """Images whose layers cannot be read."""
     duplicates: tuple[DuplicateContent, ...]
 
 

@@ -29,14 +29,22 @@ class FleetMember(NamedTuple):
     """
 
     cache: str
+    """Name of the cache."""
     source: str
     schema: int
+    """Revision of the schema of its catalog; 0 if it is not legible."""
     names: int | None = None
+    """Number of refs with a name."""
     images: int | None = None
+    """Number of digests to which refs point."""
     blobs: int | None = None
+    """Number of blobs with a file."""
     size: int | None = None
+    """Bytes of these files."""
     host: str | None = None
+    """Host that published the copy; None for a catalog that its cache uses."""
     published: datetime | None = None
+    """Time of the publication by the clock of the server, in UTC; None as `host`."""
 
 
 def members(catalog: FleetCatalog) -> list[FleetMember]:

@@ -25,7 +25,9 @@ class Membership(Record):
     """URL of the copy of the catalog, and whether it follows every change."""
 
     url: str
+    """URL of the copy, without a password."""
     follows_changes: bool = False
+    """Whether every change of the cache is published."""
 
     @property
     def cache(self) -> str | None:

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 
 class PublishedCopy(Record):
-    """Result of a publication: the rows that were sent, none if the copy is up to date."""
+    """Result of a publication."""
 
     cache: str
+    """Name of the copy in its fleet."""
     rows: int
+    """Number of rows that were sent; 0 if the copy is up to date."""
     is_changed: bool
+    """Whether the copy was replaced."""
 
 
 def publish(layout: Layout, catalog: Catalog, url: str) -> PublishedCopy:

@@ -21,9 +21,13 @@ class FleetUsage(NamedTuple):
     """Bytes of the blobs of a cache; `exclusive` are those of blobs that no other cache holds."""
 
     cache: str
+    """Name of the cache."""
     blobs: int
+    """Number of blobs with a file."""
     size: int
+    """Bytes of these files."""
     shared: int
+    """Bytes of the blobs that another cache holds as well."""
     exclusive: int
 
 
@@ -32,14 +36,24 @@ class FleetTotals(NamedTuple):
 
     total: int
     shared: int
+    """Bytes of `total` whose blobs several caches hold."""
     exclusive: int
+    """Bytes of `total` whose blobs one cache holds."""
     unique: int
 
 
 class FleetReportedCache(NamedTuple):
-    """A cache in the report of its fleet."""
+    """A cache in the report of its fleet.
+
+    `names`, `images`, `blobs`, `missing` and `corrupt` are counts of refs with a name, of digests
+    to which refs point, and of blobs with a file, without the one they need, and with wrong
+    content. `size`, `shared` and `exclusive` are the bytes of its files, and the parts that other
+    caches hold as well or do not. `added`, `pulled` and `published` are the last times of each,
+    RFC 3339 in UTC, None without one.
+    """
 
     cache: str
+    """Name of the cache."""
     names: int
     images: int
     blobs: int
@@ -57,9 +71,13 @@ class FleetCommonBlob(NamedTuple):
     """A blob that several caches hold; `copies` is the size of all but one of them."""
 
     digest: str
+    """Digest of the blob."""
     kind: str
+    """Name of a `Kind`, in lower case."""
     size: int
+    """Bytes of one copy."""
     caches: int
+    """Number of caches that hold it."""
     copies: int
 
 
@@ -67,8 +85,11 @@ class FleetReport(Record):
     """A report on the caches of a fleet, in one state of their catalogs."""
 
     generated: str
+    """Time of the report, RFC 3339 in UTC."""
     totals: FleetTotals
+    """Bytes of all caches together."""
     caches: tuple[FleetReportedCache, ...]
+    """The caches, by name."""
     common_blobs: tuple[FleetCommonBlob, ...]
     """Those whose copies take the most bytes come first."""
 

@@ -111,7 +111,9 @@ class Leftover(Record):
     """Temporary file, partial blob or quarantine; `tool` is the program that left it."""
 
     path: str
+    """Path relative to the layout."""
     size: int
+    """Bytes that its removal frees."""
     tool: str
     reason: Reason
 
@@ -135,11 +137,14 @@ class GCPlan(Record):
     """
 
     garbage: tuple[Candidate, ...]
+    """Blobs to remove."""
     spared: tuple[Candidate, ...]
+    """Unreferenced blobs that stay, each with its reason."""
     grace: float
     quarantine: float = 0
     leftovers: tuple[Leftover, ...] = ()
     spared_leftovers: tuple[Leftover, ...] = ()
+    """Leftovers that stay, each with its reason."""
     basis: FileVersion | None = None
 
     __repr__ = brief_repr

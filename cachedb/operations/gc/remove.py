@@ -34,9 +34,12 @@ class RemovalPlan(Record):
     """
 
     roots: tuple[Root, ...]
+    """Refs to remove."""
     freed: int
+    """Bytes that become unreferenced."""
     absent: tuple[NotFound, ...] = ()
     weak: tuple[ReferrerRow, ...] = ()
+    """Entries without a name of artifacts about the removed images, which go with them."""
     pinned: tuple[Root, ...] = ()
     """Refs that stay because they are pinned."""
     unnamed: tuple[Root, ...] = ()

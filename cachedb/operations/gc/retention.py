@@ -44,6 +44,7 @@ class Policy(Record):
     """
 
     drop: tuple[Query, ...] = ()
+    """Queries of the refs to remove."""
     keep: tuple[Query, ...] = ()
     most: float = 1.0
     trusts_clock: bool = False
@@ -54,6 +55,7 @@ class Decision(Record):
 
     root: Root
     is_dropped: bool
+    """Whether the ref is to be removed."""
     rule: str
 
 
@@ -64,7 +66,9 @@ class SavedRule(Record):
     """
 
     name: str
+    """Name of the query, without ``@``."""
     text: str
+    """Text of the query."""
 
     @property
     def fingerprint(self) -> str:
@@ -80,6 +84,7 @@ class RetentionPlan(Record):
 
     decisions: tuple[Decision, ...]
     removal: RemovalPlan
+    """Refs to remove."""
     notes: tuple[str, ...] = ()
     saved: tuple[SavedRule, ...] = ()
 

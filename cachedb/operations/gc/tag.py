@@ -31,6 +31,7 @@ class Tagged(Record):
     name: str
     digest: Digest
     is_new: bool
+    """Whether the name did not have this digest before."""
     replaced: Digest | None = None
 
 

@@ -22,6 +22,7 @@ class SyncPlan(Record):
 
     references: tuple[Reference, ...]
     failures: tuple[tuple[Reference, CacheError], ...] = ()
+    """Repositories whose tags could not be listed, each with the reason."""
     repositories: tuple[Reference, ...] = ()
     """Repositories of which the references are all that the file selects."""
 

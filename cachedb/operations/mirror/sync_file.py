@@ -31,10 +31,13 @@ class SyncSource(Record):
     """A registry with its rules and connection settings; `login` is user name and password."""
 
     domain: str
+    """Host of the registry, with its port."""
     rules: tuple[RepositoryRule, ...]
     login: tuple[str, str] | None = None
     is_verified: bool = True
+    """Whether the certificate of the registry is verified."""
     certificate_directory: str | None = None
+    """Folder of certificates for the registry; None for the default."""
 
     def __repr__(self) -> str:
         return f"SyncSource(domain={self.domain!r}, rules={self.rules!r})"

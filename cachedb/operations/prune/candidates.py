@@ -37,12 +37,17 @@ class PruneCandidate(
     key: int
     name: str | None
     repository: str | None
+    """Registry and path of the name; None if it is no reference."""
     is_tagged: bool
+    """Whether the name has a tag."""
     is_pinned: bool
+    """Whether one of the entries is pinned."""
     arrived: tuple[int, int]
     pulled: int | None
+    """Time of the last pull; None without one."""
     used: int
     roots: tuple[Root, ...]
+    """Its entries, in the order of index.json."""
 
     @property
     def ref_ids(self) -> frozenset[int]:

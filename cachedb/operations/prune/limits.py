@@ -21,7 +21,9 @@ class Reasons(Record):
     """Reasons of the names that a rule keeps, and of those that a rule removes."""
 
     kept: Mapping[PruneCandidate, str]
+    """Reason for each candidate that a rule keeps."""
     removed: Mapping[PruneCandidate, str]
+    """Reason for each candidate that a rule removes."""
 
 
 class DiskSpace(Record):

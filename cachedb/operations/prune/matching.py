@@ -30,9 +30,13 @@ class Matches(Record):
 
     rules: PruneRules
     now: datetime
+    """Moment from which ages count."""
     keep: tuple[tuple[str, frozenset[int]], ...]
+    """Text of each keep query, with the ids of the refs that it selects."""
     drop: tuple[tuple[str, frozenset[int]], ...]
+    """Text of each drop query, with the ids of the refs that it selects."""
     notes: tuple[str, ...]
+    """Warnings about the queries."""
 
     @classmethod
     def of(cls, catalog: Catalog, rules: PruneRules, now: datetime) -> Matches:

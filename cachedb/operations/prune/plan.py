@@ -41,9 +41,12 @@ class PruneItem(Record):
 
     name: str | None
     roots: tuple[Root, ...]
+    """Entries of the name."""
     is_removed: bool
+    """Whether the name is to be removed."""
     reason: str
     used: datetime
+    """Time of the last use, in UTC."""
     freed: int = 0
 
 
@@ -54,10 +57,13 @@ class PrunePlan(Record):
     """
 
     items: tuple[PruneItem, ...]
+    """Decisions about the names."""
     removal: RemovalPlan
+    """Refs to remove."""
     before: int
     size: int
     notes: tuple[str, ...] = ()
+    """Warnings about the rules."""
 
     __repr__ = brief_repr
 

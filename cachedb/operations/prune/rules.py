@@ -27,6 +27,7 @@ class SizeLimit(Record):
     """Number of bytes, or a share of the size of a file system."""
 
     text: str
+    """Text as it was typed: ``10G``, ``20%``."""
     number: int | None = None
     share: float | None = None
 
@@ -96,13 +97,16 @@ class PruneRules(Record):
     drop: tuple[Query, ...] = ()
     keep_last: int | None = None
     group_by: tuple[str, ...] = ("repo",)
+    """Fields whose values are a group of `keep_last`."""
     keep_within: Age | None = None
     unused_for: Age | None = None
     is_untagged: bool = False
     max_size: SizeLimit | None = None
     min_free: SizeLimit | None = None
     may_remove_all: bool = False
+    """Whether the rules may remove every name."""
     trusts_clock: bool = False
+    """Whether ages count although the last activity is long ago."""
 
     @property
     def is_selective(self) -> bool:

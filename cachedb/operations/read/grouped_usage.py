@@ -101,6 +101,7 @@ class ListedManifest(NamedTuple):
     """A manifest of an image; its platform is None if neither descriptor nor config names one."""
 
     blob_id: int
+    """Id of the manifest in the catalog."""
     platform: str | None
     state: State
 

@@ -38,13 +38,19 @@ class RunConfig(Record):
     platform: str
     digest: Digest
     created_at: datetime | None
+    """Time at which the image was made, in UTC; None if it states none."""
     author: str
+    """Author; '' without one, as in the texts below."""
     user: str
+    """User of the process."""
     working_dir: str
+    """Folder in which the process starts."""
     entrypoint: tuple[str, ...] | str
     cmd: tuple[str, ...] | str
     env: Mapping[str, str]
+    """Values of the environment variables, by name."""
     labels: Mapping[str, str]
+    """Values of the labels, by key."""
 
 
 class Inspection(Record):
@@ -52,8 +58,11 @@ class Inspection(Record):
 
     image: ResolvedImage
     size: int
+    """Bytes on disk of its content, shared blobs once."""
     names: tuple[str, ...]
+    """Names of its digest, each once."""
     platforms: tuple[RunConfig, ...]
+    """Configurations of its manifests."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the plain values, for printing."""

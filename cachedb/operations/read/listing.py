@@ -39,12 +39,16 @@ class ManifestEntry(NamedTuple):
     """A manifest of an image, with the platforms of its descriptor and its config."""
 
     blob_id: int
+    """Id of the manifest in the catalog."""
     digest: Digest
     kind: Kind
     state: State
     problem: str | None
+    """Fault of the manifest, as text for users; None without one."""
     declared: Platform | None
+    """Platform of the descriptor; None without one."""
     configured: Platform | None
+    """Platform of the config; None without one."""
 
     @property
     def platform(self) -> Platform | None:
@@ -62,10 +66,12 @@ class Listing(Record):
     digests: tuple[Digest, ...]
     kind: Kind
     media_type: str
+    """Media type of its document."""
     platforms: tuple[Platform, ...]
     size: int
     health: Health
     is_pinned: bool
+    """Whether one of its entries is pinned."""
 
     @property
     def digest(self) -> Digest | None:

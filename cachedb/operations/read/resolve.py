@@ -43,15 +43,19 @@ class Root(NamedTuple):
     name: str | None
     digest: Digest
     media_type: str
+    """Media type that index.json declares."""
     size: int
     kind: Kind
     blob_id: int
+    """Id of the target in the catalog."""
     ref_id: int | None
+    """Id of the ref in the catalog; None for content without a ref."""
     entry: str | None = None
     """The JSON of its entry in index.json, as `Entry.text` has it."""
     is_attached: bool = False
     """Whether it is a signature, an attestation or an SBOM of the image of its name."""
     is_pinned: bool = False
+    """Whether the ref is pinned."""
     declared_id: int | None = None
     """The id of the platform that its entry declares."""
     configured_id: int | None = None

@@ -85,6 +85,7 @@ class ExplainedQuery(Record):
     query: Explanation
     plan: tuple[str, ...]
     indexes: tuple[str, ...]
+    """Indexes of the database that the plan uses, each once."""
     costs: tuple[SetCost, ...] = ()
     """Cost of each set, and last that of the whole query."""
 

@@ -36,9 +36,13 @@ class SavedQuery(Record):
     """A saved query with its description, and its error if it is not valid."""
 
     name: str
+    """Name, without ``@``."""
     text: str
+    """Text of the query."""
     doc: str | None
+    """Description; None without one."""
     problem: QueryError | None
+    """Error of a query that is not valid; None otherwise."""
 
 
 def load(layout: Layout) -> dict[str, str]:

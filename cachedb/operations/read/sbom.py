@@ -38,10 +38,13 @@ class Sbom(Record, uncompared=("content",)):
 
     platform: Platform | None
     described: Digest
+    """Digest of the manifest or index that it describes."""
     document: Digest
     media_type: str
+    """Media type of the SBOM, outside of its statement."""
     predicate_type: str
     content: bytes
+    """Bytes of the SBOM, outside of its statement."""
 
     @property
     def format(self) -> str:
@@ -51,7 +54,11 @@ class Sbom(Record, uncompared=("content",)):
 
 
 class ListedPackage(Record):
-    """A package that an SBOM names in a manifest."""
+    """A package that an SBOM names in a manifest.
+
+    `platform` is that of the manifest, `described` its digest. `version`, `type`, `license` and
+    `purl` are as in `Package`: '' where the SBOM states none.
+    """
 
     platform: Platform | None
     described: Digest
@@ -67,6 +74,7 @@ class PackageListing(Record):
 
     packages: tuple[ListedPackage, ...]
     unreadable: tuple[UnreadableSbom, ...]
+    """SBOMs of which nothing can be read."""
     incomplete: tuple[UnreadableSbom, ...]
     """SBOMs of which some elements were skipped; their other packages are listed."""
 

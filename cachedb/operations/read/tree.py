@@ -31,9 +31,11 @@ class TreeNode(NamedTuple):
     kind: str
     role: str
     state: str
+    """Name of a `State`, in lower case."""
     size: int
     platform: Platform | None
     is_repeated: bool
+    """Whether the blob is listed with its children at another place."""
     children: tuple[TreeNode, ...]
 
 

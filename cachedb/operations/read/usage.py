@@ -30,6 +30,7 @@ class SetUsage(Record):
     """Disk usage of several images; `exclusive` is freed when all of them are removed."""
 
     size: int
+    """Bytes on disk of their content, shared blobs once."""
     exclusive: int
 
     @property
@@ -51,6 +52,7 @@ class ImageUsage(NamedTuple):
     digests: tuple[Digest, ...]
     names: tuple[str | None, ...]
     size: int
+    """Bytes on disk of its content."""
     exclusive: int
 
     @property
@@ -70,11 +72,13 @@ class Usage(Record):
     exclusive: int
     shared: int
     garbage: int
+    """Bytes of unreferenced blobs."""
     trash: int
     """Removed blobs in the quarantine, which can be restored."""
     temporary: int
     """Partial downloads, and other temporary files of cachedb and of other tools."""
     images: tuple[ImageUsage, ...]
+    """Usage of each image, the largest first."""
 
     @property
     def total(self) -> int:

@@ -27,7 +27,9 @@ class Route(Record):
     """One path by which a ref references a blob: from its target, first, to the blob, last."""
 
     name: str | None
+    """Name of the ref; None without one."""
     steps: tuple[Step, ...]
+    """Blobs on the path, the target of the ref first."""
 
 
 def reaching(connection: Connection, digest: Digest) -> tuple[Route, ...]:

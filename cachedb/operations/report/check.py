@@ -36,7 +36,9 @@ class RuleFinding(Record):
     """Finding of a rule: an image or blob, or None if the finding is about their number."""
 
     subject: str | None
+    """Columns that identify the result; None for a finding about the number."""
     message: str
+    """Message of the rule, filled in."""
 
 
 class RuleResult(Record):
@@ -45,6 +47,7 @@ class RuleResult(Record):
     rule: Rule
     query: Query
     count: int
+    """Number of results of the query."""
     findings: tuple[RuleFinding, ...]
 
 

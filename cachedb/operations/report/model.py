@@ -22,15 +22,24 @@ class Totals(NamedTuple):
     names: int
     images: int
     registries: int
+    """Number of registries in names."""
     repositories: int
+    """Number of repositories in names."""
     platforms: int
+    """Number of platforms of images."""
     blobs: int
     size: int
+    """Bytes of all files, leftovers and quarantine included."""
     exclusive: int
+    """Bytes of the blobs that one image contains."""
     shared: int
+    """Bytes of the blobs that several images contain."""
     garbage: int
+    """Bytes of unreferenced blobs."""
     trash: int
+    """Bytes in quarantine."""
     temporary: int
+    """Bytes of temporary files."""
     saved: int
     """Bytes that images would take additionally if no blob were shared."""
 
@@ -46,32 +55,50 @@ class ReportedImage(NamedTuple):
     names: tuple[str | None, ...]
     digests: tuple[str, ...]
     registry: str | None
+    """Registry of the first name; null if it is no reference."""
     repository: str | None
+    """Repository of the first name; null if it is no reference."""
     tag: str | None
+    """Tag of the first name; null without one."""
     kind: str
+    """Kind of its document."""
     platforms: tuple[str, ...]
     absent: tuple[str, ...]
     size: int
     shared: int
+    """Bytes of the blobs that other images contain as well."""
     exclusive: int
+    """Bytes of the blobs that no other image contains."""
     proportional: int
     state: str
+    """Whether it is complete: complete, partial or broken."""
     signed: bool
+    """Whether `is:signed` holds."""
     pinned: bool
+    """Whether one of its entries is pinned."""
     source: str | None
+    """pull, import, build or tag; null if another tool wrote the entry."""
     added: str
+    """Earliest time at which one of its entries was added."""
     pulled: str | None
+    """Latest pull of one of its entries; null without one."""
     used: str | None
+    """Latest use of one of its entries; null without one."""
     created: str | None
+    """Latest time that one of its configs states; null without one."""
 
 
 class ReportedGroup(NamedTuple):
     """A registry, a repository or a platform; `exclusive` is content of no other one."""
 
     name: str | None
+    """Name of the registry, repository or platform; null for images without one."""
     images: int
+    """Number of images."""
     size: int
+    """Bytes of their content, shared blobs once."""
     shared: int
+    """Bytes of the blobs that images of other groups contain as well."""
     exclusive: int
 
 
@@ -81,13 +108,16 @@ class ReportedMediaType(NamedTuple):
     kind: str
     media_type: str
     blobs: int
+    """Number of files."""
     size: int
+    """Bytes of these files."""
 
 
 class AgeBand(NamedTuple):
     """Images by the time since they were added to the cache, with proportional sizes."""
 
     age: str
+    """Time since they were added, as text."""
     images: int
     size: int
 
@@ -105,8 +135,11 @@ class SharedBlob(NamedTuple):
     """A blob that several images contain."""
 
     digest: str
+    """Digest of the blob."""
     kind: str
+    """Kind of the blob."""
     size: int
+    """Bytes of its file."""
     images: int
 
 
@@ -114,28 +147,39 @@ class ReportedFinding(NamedTuple):
     """A platform of an image, or an image, that differs from its declaration."""
 
     name: str | None
+    """Name of the image; null without one."""
     digest: str
+    """Digest of the manifest or of the image."""
     platform: str | None
     state: str
+    """Condition of the platform."""
     detail: str
+    """Fault, as text for users."""
 
 
 class GrowthPoint(NamedTuple):
     """Number and bytes of the images that had been added by the end of a day, cumulated."""
 
     date: str
+    """Day in UTC, as 2026-01-31."""
     images: int
     size: int
+    """Bytes of these images, shared blobs once."""
 
 
 class Freeable(NamedTuple):
     """Bytes that a collection would free and keep now, or why it would refuse."""
 
     blobs: int
+    """Number of blobs that a collection would remove."""
     size: int
+    """Bytes that it would free."""
     kept_blobs: int
+    """Number of unreferenced blobs that it would keep."""
     kept_size: int
+    """Bytes of these blobs."""
     refused: str | None
+    """Reason why it would refuse; null if it would not."""
 
 
 class PolicyEffect(NamedTuple):
@@ -143,15 +187,19 @@ class PolicyEffect(NamedTuple):
 
     names: int
     size: int
+    """Bytes that become unreferenced."""
     refused: str | None
+    """Reason why it would refuse; null if it would not."""
 
 
 class ActivityDay(NamedTuple):
     """Operations of a day, bytes that pulls and imports added, and that collections freed."""
 
     date: str
+    """Day in UTC, as 2026-01-31."""
     operations: int
     received: int
+    """Bytes that pulls and imports added."""
     freed: int
 
 
@@ -159,24 +207,35 @@ class CacheReport(Record):
     """A report on a whole cache at one time."""
 
     generated: str
+    """Time of the report."""
     cache: str
     totals: Totals
     images: tuple[ReportedImage, ...]
     """Every image, the largest first."""
     registries: tuple[ReportedGroup, ...]
+    """Usage by registry."""
     repositories: tuple[ReportedGroup, ...]
+    """Usage by repository."""
     platforms: tuple[ReportedGroup, ...]
+    """Usage by platform."""
     media_types: tuple[ReportedMediaType, ...]
+    """Files by kind and media type."""
     ages: tuple[AgeBand, ...]
+    """Images by the time since they were added."""
     sharing: tuple[SharingBand, ...]
+    """Blobs by the number of images that contain them."""
     shared_blobs: tuple[SharedBlob, ...]
+    """Blobs that save the most bytes by being shared."""
     findings: tuple[ReportedFinding, ...]
+    """Images and platforms that differ from their declarations."""
     unsigned: tuple[str, ...]
     """A name of each image, or its digest, that has no signature."""
     collection: Freeable
+    """Effect of a collection now."""
     policy: PolicyEffect | None
     """Effect of the policy of the cache; None without a policy."""
     growth: tuple[GrowthPoint, ...]
+    """Size of the cache at the end of each day on which images were added."""
     activity: tuple[ActivityDay, ...]
     """Operations of each day in the journal of the cache, the last day first."""
 

@@ -40,6 +40,7 @@ class Expectation(Record):
 
     text: str
     least: int
+    """Smallest number that meets it."""
     most: int | None
 
     def is_met(self, count: int) -> bool:
@@ -59,11 +60,14 @@ class Rule(Record):
     """
 
     name: str
+    """Name of the rule in its file."""
     query: str
     expect: Expectation
+    """Number of results that is no finding."""
     severity: Severity
     message: str
     help: str | None
+    """Text for users behind a finding; None without one."""
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -82,6 +86,7 @@ class RuleFile(Record):
 
     rules: tuple[Rule, ...]
     params: Mapping[str, str]
+    """Values of the parameters, by name without ``$``."""
 
     def with_params(self, params: Mapping[str, str]) -> RuleFile:
         """Return the rules with other values of some parameters.

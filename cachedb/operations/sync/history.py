@@ -60,7 +60,9 @@ class Event(Record):
 
     operation: str
     at: datetime
+    """Time at which the operation ended, in UTC."""
     user: str
+    """Name of the user, as the journal has it."""
     names: tuple[str, ...]
     size: int | None
     more: int = 0

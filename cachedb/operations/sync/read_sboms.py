@@ -43,7 +43,9 @@ class UnreadableSbom(Record):
 
     digest: Digest
     media_type: str
+    """Media type by which it was read."""
     why: str
+    """Reason, as text for users."""
     packages: int = 0
     """Number of packages that were read."""
 

@@ -28,6 +28,7 @@ class Rebuilt(Record):
     """Numbers of a new catalog: derived rows, and rows of user state kept from the old one."""
 
     facts: int
+    """Number of derived rows."""
     user_state: int
 
 

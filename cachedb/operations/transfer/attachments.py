@@ -32,8 +32,10 @@ class Attachment(NamedTuple):
     """A manifest that is attached to another one, and its tag beside that in a repository."""
 
     name: str
+    """Name of the entry that attaches it."""
     tag: TagName
     root: Descriptor
+    """Descriptor of the manifest."""
 
 
 def attachments_of(

@@ -39,7 +39,9 @@ class Naming(NamedTuple):
     name: str | None
     descriptor: Descriptor
     source: str
+    """User state of the ref: pull, import, build or tag."""
     origin: str | None = None
+    """User state of the ref: canonical reference that it was pulled from; None without one."""
 
 
 class Lease:
@@ -50,6 +52,7 @@ class Lease:
 
     def __init__(self, key: str, catalog: Catalog) -> None:
         self.key: str = key
+        """Id of the lease."""
         self._catalog = catalog
         self._turn = allocate_lock()
         self._has_rows = False

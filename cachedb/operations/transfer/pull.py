@@ -49,12 +49,14 @@ class Pulled(NamedTuple):
     is_new: bool
     replaced: Digest | None = None
     tagged: tuple[TaggedReferrer, ...] = ()
+    """Attachments by tag that were pulled with it."""
 
 
 class PullReport(NamedTuple):
     """Result of a pull of several images; failures do not undo the others."""
 
     pulled: tuple[Pulled, ...]
+    """Images that were pulled."""
     failures: tuple[tuple[Reference, CacheError], ...]
     present: tuple[Pulled, ...] = ()
     """Images that were complete in the cache, so that no request was sent."""
@@ -74,6 +76,7 @@ class PullOptions(NamedTuple):
     jobs: int = JOBS
     is_forced: bool = False
     has_referrers: bool = False
+    """Whether referrers are pulled as well."""
     trusted: Digest | None = None
 
 

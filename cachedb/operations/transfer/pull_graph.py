@@ -66,8 +66,10 @@ class PullContext(NamedTuple):
     layout: Layout
     catalog: Catalog
     stage: StagingArea
+    """Staging area into which blobs are written."""
     lease: Lease
     pool: Executor
+    """Threads that fetch documents."""
     downloads: Downloads
     progress: Progress
 

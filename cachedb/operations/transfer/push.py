@@ -61,6 +61,7 @@ class PushOptions(NamedTuple):
     platforms: tuple[Platform, ...] = ()
     jobs: int = JOBS
     has_arch_tags: bool = False
+    """Whether each platform gets a tag of its own."""
     conflict: Conflict = Conflict.MERGE
 
 
@@ -69,7 +70,9 @@ class Sending(NamedTuple):
 
     name: str
     root: Descriptor
+    """Descriptor of the image in index.json."""
     target: Reference
+    """Reference that the registry gives it."""
 
 
 class Pushed(NamedTuple):
@@ -79,7 +82,9 @@ class Pushed(NamedTuple):
     """
 
     name: str
+    """Name of the image in the cache."""
     target: Reference
+    """Reference at the registry."""
     descriptor: Descriptor
     change: Change
     sent: int
@@ -87,7 +92,9 @@ class Pushed(NamedTuple):
     mounted: int
     existed: int
     referrers: tuple[Digest, ...]
+    """Digests of the referrers that were pushed with it."""
     arch_tags: tuple[Reference, ...]
+    """References of its single platforms."""
     attached: tuple[Pushed, ...] = ()
     """Attachments that were pushed by tags of cosign 2."""
 
@@ -96,6 +103,7 @@ class PushReport(NamedTuple):
     """Result of pushing several images; a failure does not undo the others."""
 
     pushed: tuple[Pushed, ...]
+    """Images that were pushed."""
     failures: tuple[tuple[Sending, CacheError], ...]
 
     def __repr__(self) -> str:

@@ -30,7 +30,9 @@ class PushDocument(NamedTuple):
 
     descriptor: Descriptor
     content: bytes
+    """Bytes, of which the digest is the hash."""
     parsed: Index | Manifest | None
+    """Parsed document; None for one of an unknown kind."""
     blobs: tuple[Descriptor, ...] = ()
 
     @property
@@ -49,7 +51,9 @@ class PushGraph(NamedTuple):
     documents: tuple[PushDocument, ...]
     referrers: tuple[PushDocument, ...]
     missing_documents: tuple[Descriptor, ...]
+    """Required documents that are not in the layout."""
     missing_blobs: tuple[Descriptor, ...]
+    """Required blobs that are not in the layout."""
     configured: Mapping[str, Platform] = MappingProxyType({})
     """The platforms of images, by digest, that only their configs state."""
 

@@ -97,8 +97,11 @@ class RemoteManifest(Record):
 
     descriptor: Descriptor
     platform: Platform | None
+    """Platform that its descriptor, else its config, names; None without one."""
     artifact_type: str | None
+    """Type of the artifact; None for an image."""
     layers: int
+    """Number of layers."""
     size: int
 
 
@@ -112,6 +115,7 @@ class RemoteImage(Record):
     descriptor: Descriptor
     content: bytes
     manifests: tuple[RemoteManifest, ...]
+    """Manifests below the document, in its order."""
     size: int
 
 

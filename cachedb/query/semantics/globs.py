@@ -38,7 +38,9 @@ class CharacterClass(Record):
     """One of some characters, or one that is none of them; pairs are first and last."""
 
     ranges: tuple[tuple[str, str], ...]
+    """First and last character of each range, both inside."""
     negated: bool = False
+    """Whether the class matches the other characters."""
 
 
 class Glob(Record):

@@ -37,6 +37,7 @@ class CharacterSet(Record):
 
     ranges: tuple[tuple[str, str], ...]
     negated: bool = False
+    """Whether the set matches the characters outside."""
 
     def has(self, char: str) -> bool:
         """Return whether `char` is one of them."""
@@ -65,6 +66,7 @@ class Repetition(Record):
     """A pattern repeated `low` to `high` times; None is unbounded."""
 
     part: Pattern
+    """Pattern that is repeated."""
     low: int
     high: int | None
 

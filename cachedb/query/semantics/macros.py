@@ -32,6 +32,7 @@ class SavedQueries(Record):
 
     queries: Mapping[str, Query]
     problems: Mapping[str, QueryError]
+    """Error of each query that is not valid, by its name."""
 
 
 def read(texts: Mapping[str, str], *, now: datetime) -> SavedQueries:

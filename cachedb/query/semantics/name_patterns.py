@@ -35,10 +35,15 @@ class NamePattern(Record):
     """
 
     text: str
+    """Pattern as it was typed."""
     registry: Glob | None = None
+    """Pattern of the host of the registry."""
     path: Glob
+    """Pattern of the path of the repository."""
     tag: Glob | None = None
+    """Pattern of the tag."""
     digest: DigestPrefix | None = None
+    """Beginning of the digest."""
     whole: Glob
 
     @property

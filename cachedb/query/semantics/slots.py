@@ -62,6 +62,7 @@ class TextSlot(Slot):
     """
 
     is_empty: bool
+    """Whether the text is '', with which every text begins."""
     has_successor: bool
 
 
@@ -74,6 +75,7 @@ class GlobSlot(TextSlot):
 
     is_literal: bool
     is_prefix: bool
+    """Whether the pattern is a text before one ``*``."""
     stops_at_slash: bool
 
 
@@ -81,6 +83,7 @@ class GlobSlots(Record):
     """Literal texts, in one slot, and patterns."""
 
     plain: Slot | None
+    """Slot of the literal texts; None without any."""
     patterns: tuple[GlobSlot, ...]
 
 
@@ -88,6 +91,7 @@ class PathSlots(Record):
     """Literal paths, in one slot, and patterns of paths."""
 
     plain: Slot | None
+    """Slot of the literal paths; None without any."""
     patterns: tuple[GlobSlot, ...]
 
 
@@ -95,6 +99,7 @@ class AffixSlots(Record):
     """Texts that a value starts with, ends with or has."""
 
     op: str
+    """Word of the operator."""
     texts: tuple[TextSlot, ...]
 
 
@@ -109,10 +114,14 @@ class DigestSlots(Record):
 
     whole: Slot | None
     begun: tuple[TextSlot, ...]
+    """Slots of the beginnings."""
 
 
 class NamePatternSlots(Record):
-    """The parts of a pattern of references; None matches anything."""
+    """The parts of a pattern of references; None matches anything.
+
+    `registry`, `path`, `tag`, `digest` and `whole` are the slots of the parts of `NamePattern`.
+    """
 
     registry: GlobSlot | None
     path: GlobSlot
@@ -130,7 +139,10 @@ class NameSlots(Record):
 
 
 class RangeSlots(Record):
-    """The ends of a range; None is no end."""
+    """The ends of a range; None is no end.
+
+    `low` and `high` are the slots of the ends.
+    """
 
     low: Slot | None
     high: Slot | None
@@ -140,6 +152,7 @@ class NumberSlots(Record):
     """Single numbers, in one slot, and ranges with both ends inside."""
 
     points: Slot | None
+    """Slot of the single numbers; None without any."""
     ranges: tuple[RangeSlots, ...]
 
 
@@ -158,7 +171,11 @@ class EnumSlots(Record):
 
 
 class PlatformPatternSlots(Record):
-    """The parts of a platform; None matches anything."""
+    """The parts of a platform; None matches anything.
+
+    `os`, `architecture`, `variant` and `os_version` are the slots of the parts of
+    `PlatformPattern`.
+    """
 
     os: GlobSlot | None
     architecture: GlobSlot | None
@@ -173,7 +190,11 @@ class PlatformSlots(Record):
 
 
 class VersionRangeSlots(Record):
-    """A range of versions; equal ends are one version."""
+    """A range of versions; equal ends are one version.
+
+    `low` and `high` are the slots of the ends, None for no end; `with_low` and `with_high` are
+    true for an end that is inside.
+    """
 
     low: Slot | None
     high: Slot | None
@@ -186,6 +207,7 @@ class VersionSlots(Record):
 
     ranges: tuple[VersionRangeSlots, ...]
     globs: GlobSlots
+    """Slots of the patterns."""
 
 
 TestSlots: TypeAlias = (

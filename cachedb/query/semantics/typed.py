@@ -39,10 +39,15 @@ class FieldTest(TypedNode, uncompared=("test",)):
     field: Field
     test: ValueTest
     slots: TestSlots
+    """Slots of the values of the test."""
 
 
 class MapTest(TypedNode, uncompared=("keys", "test")):
-    """Members with a pair whose key matches and whose value passes the test."""
+    """Members with a pair whose key matches and whose value passes the test.
+
+    `slots` and `key_slots` are those of the values and of the keys; `test` is None where any value
+    passes.
+    """
 
     field: Field
     keys: tuple[Glob, ...]
@@ -62,6 +67,7 @@ class ContainsTest(TypedNode):
 
     kinds: tuple[str, ...]
     operand: TypedExpression
+    """Set of blobs."""
 
 
 class RelationTest(TypedNode):
@@ -72,7 +78,11 @@ class RelationTest(TypedNode):
 
 
 class CountTest(TypedNode, uncompared=("numbers",)):
-    """Members related to so many members of the set."""
+    """Members related to so many members of the set.
+
+    `operand` is the set, None for all members; `numbers` is the test of the count, `slots` those
+    of its values.
+    """
 
     relation: Relation
     operand: TypedExpression | None
@@ -85,6 +95,7 @@ class FunctionResult(TypedNode):
 
     function: str
     argument: TypedExpression
+    """Set to which the function is applied."""
 
 
 class TargetsOf(TypedNode):
@@ -98,6 +109,7 @@ class SortKey(Record):
 
     column: QueryColumn
     descending: bool
+    """Whether the largest value comes first."""
 
 
 class TopRanked(TypedNode, uncompared=("count",)):
@@ -105,8 +117,10 @@ class TopRanked(TypedNode, uncompared=("count",)):
 
     count: int
     count_slot: Slot
+    """Slot of the count."""
     order: tuple[SortKey, ...]
     per: tuple[Field, ...]
+    """Fields whose values are a group; empty for one group of all."""
     of: TypedExpression | None
 
 
@@ -114,7 +128,9 @@ class SelectorTest(TypedNode, uncompared=("text",)):
     """The matches of a bare word; if `required`, no match is an error."""
 
     text: str
+    """Bare word as it was typed."""
     test: TypedExpression
+    """Set of its matches."""
     required: bool
 
 
@@ -158,10 +174,12 @@ class QueryColumn(Record):
     """A result column: a field, an aggregate, or an aggregate of a field."""
 
     name: str
+    """Name in headers and in JSON."""
     type: Type
     field: Field | None = None
     aggregate: str | None = None
     words: tuple[str, ...] = ()
+    """Values that the column can have, if they are words of a list."""
 
 
 class SplitEntry(NamedTuple):
@@ -172,14 +190,19 @@ class SplitEntry(NamedTuple):
     """
 
     ref_id: int
+    """Id of the entry."""
     image_id: int
     entry_id: int
+    """Id of the other entry of the image, or of the same."""
 
 
 class CheckedQuery(Record):
     """A query without type errors.
 
     `values` are those of its slots; `notes` are warnings about likely misreadings.
+
+    `condition` is None for all members of the sort. `columns`, `group` and `order` are those of
+    the result, `limit` and `offset` the slots of its page, None without one.
     """
 
     query: Query

@@ -31,6 +31,7 @@ class AffixTest(Record):
     """The text starts with, ends with or has one of the texts."""
 
     op: str
+    """Word of the operator."""
     texts: tuple[str, ...]
 
 
@@ -94,7 +95,10 @@ class EnumTest(Record):
 
 
 class PlatformPattern(Record):
-    """A pattern for the parts of a platform; None matches anything."""
+    """A pattern for the parts of a platform; None matches anything.
+
+    `os`, `architecture`, `variant` and `os_version` are the parts of `Platform`.
+    """
 
     os: Glob | None = None
     architecture: Glob | None = None
@@ -109,7 +113,10 @@ class PlatformTest(Record):
 
 
 class VersionRange(Record):
-    """Between two versions in the order of each row's scheme; None is no end."""
+    """Between two versions in the order of each row's scheme; None is no end.
+
+    `low` and `high` are the ends; `with_low` and `with_high` are true for an end that is inside.
+    """
 
     low: str | None = None
     high: str | None = None

@@ -43,6 +43,7 @@ class QuerySelect(Record):
 
     select: Select[*tuple[Any, ...]]
     sets: tuple[NamedSet, ...]
+    """Common table expressions, in the order of the statement."""
 
 
 def compile_query(checked: CheckedQuery, dialect: str) -> CompiledQuery:

@@ -28,6 +28,7 @@ class NamedSet(Record, uncompared=("table",)):
     """A common table expression of a statement, and its meaning in words."""
 
     name: str
+    """Name in the statement."""
     meaning: str
     table: CTE
 

@@ -80,6 +80,7 @@ class Row(Record):
 
     sort: Sort
     table: NamedFromClause[Any]
+    """Table, or alias of one, that has the columns of the sort."""
 
     @property
     def id(self) -> ColumnElement[int]:

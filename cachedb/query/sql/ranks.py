@@ -18,6 +18,7 @@ class RankKey(Record):
 
     value: ColumnElement[Any]
     descending: bool
+    """Whether the largest value has rank 1."""
 
     def order(self, value: ColumnElement[Any]) -> UnaryExpression[Any]:
         """Return the order of a column that holds the key."""
@@ -28,11 +29,15 @@ class Ranking(Record):
     """Rows to rank by keys within groups; of images, `image` is a number of the image of a row."""
 
     row_id: ColumnElement[int]
+    """Id of a row, which breaks ties of `keys`."""
     image: ColumnElement[int] | None
     keys: tuple[RankKey, ...]
     per: tuple[ColumnElement[Any], ...]
+    """Values that are a group; empty for one group of all."""
     source: FromClause
+    """Tables of the rows."""
     condition: ColumnElement[bool]
+    """Condition on the rows."""
 
 
 def of_rows(rows: Ranking) -> Subquery:

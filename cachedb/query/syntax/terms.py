@@ -56,7 +56,9 @@ class ParseContext(Record):
 
     saved: Mapping[str, str]
     params: Mapping[str, str]
+    """Values of ``$name``, by name."""
     budget: ParseBudget
+    """Depth and number of terms so far."""
     stack: tuple[str, ...] = ()
 
 

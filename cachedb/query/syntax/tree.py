@@ -22,6 +22,7 @@ class Source(Record):
 
     text: str
     name: str = ""
+    """Name of a saved query; '' for the query itself."""
     used_at: Span | None = None
 
 
@@ -30,7 +31,9 @@ class Span(Record):
 
     source: Source
     start: int
+    """Position of the first character, from 0."""
     end: int
+    """Position behind the last character."""
 
     @property
     def text(self) -> str:
@@ -74,7 +77,9 @@ class ColumnKey(SyntaxNode):
     """A field to sort by, or a column to show: ``-size``, ``sum.size``."""
 
     name: str
+    """Name of the column, with its function before a dot."""
     descending: bool = False
+    """Whether the largest value comes first."""
 
     def __str__(self) -> str:
         return quoting.value(f"-{self.name}" if self.descending else self.name)
@@ -123,6 +128,7 @@ class Flag(SyntaxNode):
     """``is:word,word``."""
 
     relations: tuple[str, ...] = ()
+    """Relations before the word, as in ``layer.is:missing``."""
     words: tuple[Value, ...]
 
     def __str__(self) -> str:
@@ -130,7 +136,11 @@ class Flag(SyntaxNode):
 
 
 class Quantified(SyntaxNode):
-    """``any R(…)``, ``all R(…)``, ``no R``, ``count R(…) gt 3``."""
+    """``any R(…)``, ``all R(…)``, ``no R``, ``count R(…) gt 3``.
+
+    `quantifier` and `relation` are the two words, `operand` is the set in parentheses, None
+    without one; `op` and `values` are the comparison of a count.
+    """
 
     quantifier: str
     relation: Value
@@ -150,6 +160,7 @@ class Call(SyntaxNode):
     function: str
     noun: str | None = None
     operand: Expression | None
+    """Set in parentheses, None for all members."""
 
     def __str__(self) -> str:
         parts = (self.noun, None if self.operand is None else str(self.operand))
@@ -157,7 +168,11 @@ class Call(SyntaxNode):
 
 
 class Top(SyntaxNode):
-    """``top 5 by -added per registry,repo of (…)``."""
+    """``top 5 by -added per registry,repo of (…)``.
+
+    `count` is the number, `keys` and `per` are the columns, `of` is the set in parentheses, None
+    for all members.
+    """
 
     count: Value
     keys: tuple[ColumnKey, ...]
@@ -232,7 +247,11 @@ Expression: TypeAlias = Term | Not | And | Or
 
 
 class Clauses(Record):
-    """Order, page, columns and groups of the result."""
+    """Order, page, columns and groups of the result.
+
+    `sort`, `limit`, `offset` and `show` are the words behind each keyword, empty or None without
+    it.
+    """
 
     sort: tuple[ColumnKey, ...] = ()
     limit: Value | None = None

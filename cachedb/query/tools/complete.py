@@ -52,7 +52,9 @@ class Suggestion(Record):
     """A word that can be inserted, and its description."""
 
     text: str
+    """Text that replaces the word at the cursor."""
     doc: str = ""
+    """Description in one line; '' without one."""
 
 
 class ValuesOf(Record):

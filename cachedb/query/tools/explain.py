@@ -28,6 +28,7 @@ class SetCost(Record):
     """Rows of a set, and seconds to compute it together with the sets that it is built from."""
 
     name: str
+    """Name of the common table expression."""
     rows: int
     seconds: float
 
@@ -41,10 +42,12 @@ class Explanation(Record):
 
     canonical: str
     meaning: str
+    """Query in words."""
     sets: tuple[NamedSet, ...]
     notes: tuple[str, ...]
     sql: str
     parameters: tuple[Any, ...]
+    """Values of the SQL, in the order of their places."""
 
 
 def explain(checked: CheckedQuery, dialect: str) -> Explanation:

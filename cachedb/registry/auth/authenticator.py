@@ -52,7 +52,9 @@ class Token(NamedTuple):
     """A bearer token and the time at which it expires."""
 
     value: str
+    """Text of the token, a secret."""
     expires_at: datetime
+    """Time of its end, in UTC."""
 
     def __repr__(self) -> str:
         return f"Token(value='…', expires_at={self.expires_at!r})"

@@ -27,6 +27,7 @@ class Secret(NamedTuple):
     """User name and secret that a helper returns for a server."""
 
     username: str
+    """User name; ``<token>`` for an identity token."""
     secret: str
 
     def __repr__(self) -> str:

@@ -44,9 +44,12 @@ class Credential(NamedTuple):
     """User name and password, or a token, for one registry; `ANONYMOUS` is neither."""
 
     username: str = ""
+    """User name; '' without one, as in the texts below."""
     password: str = ""
     identity_token: str = ""
+    """Refresh token of OAuth 2.0 (RFC 6749 §1.5)."""
     registry_token: str = ""
+    """Bearer token that is sent as it is."""
 
     def __repr__(self) -> str:
         return "Credential(…)"
@@ -98,9 +101,12 @@ class CredentialFile(NamedTuple):
     """One credential file: entries by key, helpers by registry, and a default helper."""
 
     path: str
+    """Path of the file, for messages."""
     auths: Mapping[str, Any] = MappingProxyType({})
+    """Entries of ``auths``, by registry or repository."""
     helpers: Mapping[str, str] = MappingProxyType({})
     store: str = ""
+    """Name of the default helper; '' without one."""
 
     def __repr__(self) -> str:
         return f"CredentialFile({self.path!r})"

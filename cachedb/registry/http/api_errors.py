@@ -35,6 +35,7 @@ class APIError(NamedTuple):
 
     code: str
     message: str = ""
+    """Text for people, of the registry."""
 
     def __str__(self) -> str:
         return f"{self.code!r}: {self.message!r}" if self.message else repr(self.code)
@@ -68,7 +69,9 @@ class Failure(NamedTuple):
 
     error: RegistryError
     is_transient: bool
+    """Whether a later attempt can succeed."""
     retry_at: datetime | None = None
+    """Time before which no attempt is made (RFC 9110 §10.2.3); None if not stated."""
 
     @classmethod
     def of(cls, error: RegistryError) -> Failure:

@@ -30,6 +30,7 @@ class Link(NamedTuple):
     """One entry of a Link header (RFC 8288); parameter names are lower-case."""
 
     target: str
+    """URL, possibly relative."""
     parameters: Mapping[str, str] = MappingProxyType({})
 
 

@@ -71,6 +71,7 @@ class Proxies(NamedTuple):
     """
 
     by_scheme: Mapping[str, Proxy]
+    """Proxy for each of http and https that has one."""
     no_proxy: str = ""
 
     @classmethod

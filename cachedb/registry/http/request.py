@@ -27,8 +27,10 @@ class Request(NamedTuple):
     """
 
     method: str
+    """Method in capitals."""
     url: str
     headers: Mapping[str, str] = MappingProxyType({})
+    """Headers beside those that every request has."""
     open_body: Callable[[], RequestBody] | None = None
     length: int = 0
     is_slow: bool = False

@@ -37,6 +37,7 @@ class Deadlines(NamedTuple):
     """
 
     connect_seconds: float = CONNECT_SECONDS.value
+    """Time to connect, TLS included."""
     idle_seconds: float = IDLE_SECONDS.value
     answer_seconds: float = ANSWER_SECONDS.value
     minimum_speed: int = KIB
@@ -66,6 +67,7 @@ class RegistrySettings(NamedTuple):
     insecure_hosts: frozenset[str] = frozenset()
     trusted_token_servers: frozenset[str] = frozenset()
     ca_files: tuple[str, ...] = ()
+    """Paths of PEM files of further certificate authorities."""
     client_certificates: Mapping[str, ClientCertificate] = MappingProxyType({})
     connections: int = 64
     deadlines: Deadlines = Deadlines()

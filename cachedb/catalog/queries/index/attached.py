@@ -25,7 +25,9 @@ class Attachments(NamedTuple):
     """One type of attachment: the suffixes of its tags, and the last words of its kinds."""
 
     suffixes: tuple[str, ...]
+    """Suffixes of the tags that cosign 2 gives, as ``.sig``."""
     kinds: tuple[str, ...]
+    """Last words of the annotation ``kind``, as ``sigs``."""
 
 
 SIGNATURES = Attachments((cosign_tag.SIGNATURE,), ("sigs",))

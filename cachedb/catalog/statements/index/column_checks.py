@@ -12,8 +12,11 @@ class OutOfRangeRow(NamedTuple):
     """A column with values outside of its domain: how many rows, and one of the values."""
 
     place: str
+    """Column, as table.column."""
     rows: int
+    """Number of rows with such a value."""
     example: str
+    """Example of a value, as text."""
 
 
 OUT_OF_RANGE: Final = Rows("column_checks.out_of_range", OutOfRangeRow)

@@ -47,6 +47,7 @@ class FileEntryRow(NamedTuple):
 
     id: int
     directory: str
+    """Path of the directory; '' for the root and what is in it."""
     name: str
     raw: bytes | None
     kind: int
@@ -57,6 +58,7 @@ class FileEntryRow(NamedTuple):
     modified: int
     target: str | None
     raw_target: bytes | None
+    """Target of a link if it is not UTF-8, else NULL."""
     sha256: bytes | None
 
 
@@ -94,14 +96,18 @@ class DifferenceRow(NamedTuple):
     """Entries that two images show at one path, None where there is none; they may be equal."""
 
     before_id: int | None
+    """Id of the entry that the first image shows; NULL if it shows none."""
     after_id: int | None
+    """Id of the entry that the second image shows; NULL if it shows none."""
 
 
 class FilesCoverageRow(NamedTuple):
     """Number of refs of images, and of those that contain no indexed image."""
 
     refs: int
+    """Number of refs of images."""
     without: int
+    """Number of those that contain no indexed image."""
 
 
 LAYERS: Final = Rows("files.layers", IndexedLayerRow)

@@ -28,6 +28,7 @@ class LinkClaim(NamedTuple):
     platform_id: int | None
     embedded: int
     is_attestation: int
+    """1 if annotations of the descriptor mark it as an attestation manifest."""
 
 
 class ContentRow(NamedTuple):

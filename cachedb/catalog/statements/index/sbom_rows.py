@@ -50,8 +50,10 @@ class DocumentClaim(NamedTuple):
     child_id: int
     digest: str
     layer_type: str
+    """Media type of the layer."""
     artifact_type: str
     config_type: str
+    """Media type of the config of the manifest."""
     predicate_type: str
 
 
@@ -59,6 +61,7 @@ class Described(NamedTuple):
     """A manifest, and a blob that it describes."""
 
     manifest_id: int
+    """Id of the manifest."""
     target_id: int
 
 
