@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.grouped_usage import GroupKey, GroupUsage
     from cachedb.operations.read.inspect import Inspection
     from cachedb.operations.read.listing import Listing
+    from cachedb.operations.read.misspelled_values import Correction
     from cachedb.operations.read.resolve import ResolvedImage, Root
     from cachedb.operations.read.run_query import ExplainedQuery, QueryResult
     from cachedb.operations.read.saved_queries import SavedQuery
@@ -151,6 +152,15 @@ class CacheReader:
         from cachedb.operations.read import run_query
 
         return run_query.files_coverage(self.catalog, query)
+
+    def correct_values(self, query: Query) -> Correction | None:
+        """Replace values that the cache does not know by near ones; None if there are none.
+
+        Costs an index lookup for each value; see `misspelled_values.correct`.
+        """
+        from cachedb.operations.read import misspelled_values
+
+        return misspelled_values.correct(self.catalog, query)
 
     def saved_queries(self) -> tuple[SavedQuery, ...]:
         """Return the saved queries of this cache, also those with errors."""

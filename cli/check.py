@@ -9,7 +9,7 @@ import typer
 
 from cachedb.cli.options.cache import CacheOption, open_cache
 from cachedb.cli.options.common import QuietOption
-from cachedb.cli.options.query import ParamOption, parameters, print_coverage
+from cachedb.cli.options.query import ParamOption, parameters, print_notes
 from cachedb.cli.render import output
 from cachedb.cli.render.tables import Format, parse_format
 from cachedb.errors import InvalidInput, StorageFailed
@@ -121,5 +121,5 @@ def _check(
             output_file.refuse_inside(opened.root, outfile)
         checked = opened.check(file)
         if not quiet:
-            print_coverage(opened, [each.query for each in checked])
+            print_notes(opened, [each.query for each in checked])
     return checked

@@ -31,7 +31,12 @@ EXAMPLES: Final = {
         "cachedb export example.com/tool:2 --format docker -o tool.tar",
         "cachedb export example.com/app:1 --format filesystem -o root.tar",
     ),
-    "ls": ("cachedb ls", "cachedb ls arch:arm64", "cachedb ls --format '{name} {size}'"),
+    "ls": (
+        "cachedb ls",
+        "cachedb ls arch:arm64",
+        "cachedb ls --arch arm64",
+        "cachedb ls --format '{name} {size}'",
+    ),
     "show": ("cachedb show example.com/app:1",),
     "tree": ("cachedb tree example.com/app:1",),
     "files": ("cachedb files example.com/app:1 --platform linux/amd64",),

@@ -19,7 +19,7 @@ from cachedb.cli.options.policies import (
     WhereBlobsOption,
     policy_of,
 )
-from cachedb.cli.options.query import ParamOption, TimeZoneOption, print_coverage, read_query
+from cachedb.cli.options.query import ParamOption, TimeZoneOption, print_notes, read_query
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output
 from cachedb.cli.render.plans import (
@@ -79,7 +79,7 @@ def command(
         policy = policy_of(opened, drop, keep, keep_only, max_drop, trust_clock, param, tz)
         if not quiet:
             of_policy = () if policy is None else (*policy.drop, *policy.keep)
-            print_coverage(opened, (*of_policy, *filter(None, (chosen,))))
+            print_notes(opened, (*of_policy, *filter(None, (chosen,))))
         retention = None if policy is None else opened.plan_retention(policy)
         removal = None if retention is None else retention.removal
         held = opened.kept_besides(removal) if removal and (dry_run or explain) else ()

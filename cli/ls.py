@@ -8,7 +8,7 @@ import typer
 
 from cachedb.cli.command import QueryCommand
 from cachedb.cli.options.cache import CacheOption, open_cache
-from cachedb.cli.options.common import FormatOption, NullOption
+from cachedb.cli.options.common import ArchOption, FormatOption, NullOption, PlatformOption
 from cachedb.cli.options.completion import query as complete
 from cachedb.cli.options.query import (
     QUERY_SETTINGS,
@@ -22,7 +22,8 @@ from cachedb.cli.options.query import (
     TimeZoneOption,
     WhereOption,
     clauses,
-    print_coverage,
+    for_platforms,
+    print_notes,
     read_query,
 )
 from cachedb.cli.render import fitting, output, tables
@@ -57,6 +58,8 @@ def command(
         ),
     ] = None,
     where: WhereOption = None,
+    platform: PlatformOption = None,
+    arch: ArchOption = None,
     cache: CacheOption = None,
     form: FormatOption = Format.TABLE,
     sort: SortOption = None,
@@ -79,19 +82,19 @@ def command(
     if words and where is not None:
         raise InvalidInput("both QUERY and --where are given", hint="use one of them")
     chosen = tables.places_of(_COLUMNS, columns) if group is None else []
-    listed_columns = None if chosen else columns  # else a clause of the query
+    columns = None if chosen else columns  # else a clause of the query
     asked = [
         *([where] if where is not None else words or ()),
-        *clauses(group=group, columns=listed_columns, sort=sort, limit=limit, offset=offset),
+        *clauses(group=group, columns=columns, sort=sort, limit=limit, offset=offset),
     ]
     end = tables.line_end(form, quiet=quiet, null=null)
-    if not asked:
+    if not (asked or platform or arch):
         _list_all(cache, form, chosen, quiet=quiet, end=end)
         return
     with open_cache(cache) as opened:
-        query = read_query(opened, asked, param, tz)
+        query = for_platforms(read_query(opened, asked or "refs", param, tz), platform, arch)
         if not quiet:
-            print_coverage(opened, (query,))
+            print_notes(opened, (query,))
         fields = tables.fields_of(form)
         is_listing = not query.clauses.show and not query.clauses.group
         has_all = {column.name for column in _COLUMNS}.issuperset(fields)
@@ -100,8 +103,7 @@ def command(
         else:
             from cachedb.cli.render.answers import print_answer
 
-            answer = opened.query(query.showing(fields))
-            print_answer(answer, form, quiet=quiet, end=end)
+            print_answer(opened.query(query.showing(fields)), form, quiet=quiet, end=end)
 
 
 def _list_all(

@@ -22,7 +22,7 @@ from cachedb.cli.options.query import (
     SortOption,
     TimeZoneOption,
     clauses,
-    print_coverage,
+    print_notes,
     read_query,
 )
 from cachedb.cli.render import fitting, output, tables
@@ -128,7 +128,7 @@ def command(
 
 def _answer(opened: Cache, query: Query, form: str, end: str, *, quiet: bool) -> None:
     if not quiet:
-        print_coverage(opened, (query,))
+        print_notes(opened, (query,))
     answer = opened.query(query.showing(tables.fields_of(form)))
     print_answer(answer, form, quiet=quiet, end=end)
 

@@ -22,40 +22,6 @@ if TYPE_CHECKING:
 
 _LEAST: Final = 7
 _ADDRESSES: Final = "index.json["
-_NAMES: Final = ("ref", "name")
-_DIGESTS: Final = ("blob", "digest")
-_CONTENT: Final = {
-    "arch": ("platform", "architecture"),
-    "artifact": ("blob", "artifact_type"),
-    "digest": _DIGESTS,
-    "entrypoint": ("config", "entrypoint"),
-    "license": ("package", "license"),
-    "os": ("platform", "os"),
-    "type": ("blob", "media_type"),
-    "variant": ("platform", "variant"),
-    **{name: (name, "key") for name in ("label", "env", "annotation")},
-    "pkg": ("package", "name"),
-}
-_COLUMNS: Final[dict[str, dict[str, tuple[str, str]]]] = {
-    "ref": {
-        **_CONTENT,
-        **{name: ("ref", name) for name in ("name", "registry", "repo", "tag", "origin")},
-    },
-    "blob": _CONTENT,
-    "link": {
-        "arch": ("platform", "architecture"),
-        "artifact": ("link", "artifact_type"),
-        "os": ("platform", "os"),
-        "type": ("link", "media_type"),
-        "variant": _CONTENT["variant"],
-        "annotation": ("link_annotation", "key"),
-    },
-    "file": {},
-    "package": {
-        name: ("package", name) for name in ("name", "version", "purl", "license", "type")
-    },
-}
-"""Columns with the values of a field, by sort."""
 _SPLIT: Final = {
     "platform": ("platform", "os", "architecture"),
     "repository": ("ref", "registry", "repo"),
@@ -68,8 +34,10 @@ _BASH: Final = "complete_bash"
 
 def names(context: typer.Context, incomplete: str) -> list[str]:
     """Complete a name; a text that looks like a digest is completed as one."""
+    from cachedb.query.tools.value_columns import DIGESTS, NAMES
+
     is_digest = incomplete.startswith("sha256:") and len(incomplete) >= _LEAST
-    return _values_of(context, _DIGESTS if is_digest else _NAMES, incomplete)
+    return _values_of(context, DIGESTS if is_digest else NAMES, incomplete)
 
 
 def removable(context: typer.Context, incomplete: str) -> list[str]:
@@ -130,14 +98,16 @@ def _candidates(
 
 
 def _values(context: typer.Context, wanted: ValuesOf, prefix: str) -> list[str]:
+    from cachedb.query.tools.value_columns import COLUMNS
+
     if wanted.field in _SPLIT:
         return _in_two_parts(context, wanted.field, prefix)
     if wanted.key is None:
-        known = _COLUMNS[wanted.sort.value].get(wanted.field)
+        known = COLUMNS[wanted.sort.value].get(wanted.field)
         return [] if known is None else _values_of(context, known, prefix)
     if wanted.field == "pkg":
         return _values_of(context, ("package", "version", "name"), prefix, wanted.key)
-    table, key = _COLUMNS[wanted.sort.value][wanted.field]
+    table, key = COLUMNS[wanted.sort.value][wanted.field]
     return _values_of(context, (table, "value", key), prefix, wanted.key)
 
 

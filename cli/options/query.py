@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cachedb.cli.options.common import platforms
 from cachedb.cli.options.completion import query_in_one_word
 from cachedb.cli.render.output import choose_zone, count, print_stderr
 from cachedb.errors import InvalidInput, NotFound
@@ -74,6 +75,22 @@ def read_query(
     return _in_zone(opened.parse(words, noun, **parameters(params)), zone)
 
 
+def for_platforms(query: Query, platform: list[str] | None, arch: list[str] | None) -> Query:
+    """Restrict a query to images for one of the platforms of --platform and --arch, if any.
+
+    Raises:
+        InvalidPlatform: A value is not a platform.
+    """
+    chosen = platforms(platform, arch)
+    if not chosen:
+        return query
+    from cachedb.query.syntax import quoting
+    from cachedb.query.syntax.parser import parse
+
+    values = ",".join(quoting.value(str(each)) for each in chosen)
+    return query.within(parse(f"{query.noun} platform:{values}"))
+
+
 def parse_query(words: Sequence[str], params: list[str] | None, zone: str | None) -> Query:
     """Parse a query without saved queries."""
     from cachedb.query.syntax.parser import parse
@@ -107,19 +124,37 @@ def clauses(
 def selection(
     opened: Cache, where: str | None, params: list[str] | None, zone: str | None, *, quiet: bool
 ) -> Query | None:
-    """Parse the query of --where, and print its coverage unless quiet; None without one."""
+    """Parse the query of --where, and print notes about it unless quiet; None without one."""
     if where is None:
         return None
     query = read_query(opened, where, params, zone)
     if not quiet:
-        print_coverage(opened, (query,))
+        print_notes(opened, (query,))
     return query
 
 
-def print_coverage(opened: Cache, queries: Iterable[Query]) -> None:
-    """Print how many images queries of packages and of files cannot see, if any: a line each."""
+def print_notes(opened: Cache, queries: Iterable[Query]) -> None:
+    """Print what queries cannot see, and values in them that the cache does not know.
+
+    A line for images without an SBOM, one for images without indexed files, and one for each query
+    that may be misspelled.
+    """
     queries = list(queries)
+    for query in queries:
+        _print_correction(opened, query)
     _print_files_coverage(opened, queries)
+    _print_sbom_coverage(opened, queries)
+
+
+def _print_correction(opened: Cache, query: Query) -> None:
+    found = opened.correct_values(query)
+    if found is not None:
+        verb = "matches" if len(found.terms) == 1 else "match"
+        terms = ", ".join(f"`{term}`" for term in found.terms)
+        print_stderr(f"{terms} {verb} nothing; did you mean `{found.query}`?")
+
+
+def _print_sbom_coverage(opened: Cache, queries: Sequence[Query]) -> None:
     found = next(filter(None, map(opened.sbom_coverage, queries)), None)
     if found is None or found.is_whole:
         return

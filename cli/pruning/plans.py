@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachedb.cli.feedback.confirmation import confirm
-from cachedb.cli.options.query import print_coverage
+from cachedb.cli.options.query import print_notes
 from cachedb.cli.options.values import seconds
 from cachedb.cli.render import output, tables
 from cachedb.cli.render.actions import print_items
@@ -60,7 +60,7 @@ def prune(
         Refused: stdin is not a terminal, and there is no --yes.
     """
     if not quiet:
-        print_coverage(opened, (*rules.drop, *rules.keep))
+        print_notes(opened, (*rules.drop, *rules.keep))
     age = seconds(grace)
     plan = opened.plan_prune(rules, grace=age)
     quarantine = None if trash_ttl is None else seconds(trash_ttl)

@@ -25,11 +25,11 @@ _OPTION = r"(?:[A-Za-z0-9_.-]|%[0-9A-Fa-f]{2})"
 _OS = lazy(rf"([A-Za-z0-9_-]+)(?:\(({_OPTION}*(?:\+{_OPTION}+)*)\))?")
 _NOT_PLAIN = lazy(r"[^A-Za-z0-9_.-]")
 _MOST_WORDS = 3
-_KNOWN_OS = frozenset(
+KNOWN_OS = frozenset(
     "aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 "
     "solaris windows zos".split()
 )
-_KNOWN_ARCHITECTURES = frozenset(
+KNOWN_ARCHITECTURES = frozenset(
     "386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 "
     "mips64p32le ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm".split()
 )
@@ -216,11 +216,11 @@ def _machine(platform: Platform) -> tuple[str, str, str]:
 
 def _one_word(word: str, text: str) -> Platform:
     here = this_machine()
-    if normalize_os(word) in _KNOWN_OS:
+    if normalize_os(word) in KNOWN_OS:
         return _words(word, here.architecture, here.variant if here.variant != "v7" else "")
     architecture, _ = normalize_architecture(word, "")
     # "amd64(1)" is an unknown operating system, not an architecture.
-    if architecture in _KNOWN_ARCHITECTURES and word == text:
+    if architecture in KNOWN_ARCHITECTURES and word == text:
         return _words(here.os, word, "")
     raise InvalidPlatform(text, "neither an operating system nor an architecture")
 

@@ -97,7 +97,7 @@ def run_query(catalog: Catalog, query: Query, now: datetime | None = None) -> Qu
         QueryError: The query is not valid, or a bare word in it has no match.
         LimitExceeded: The query takes longer than the limit `query seconds`.
     """
-    checked = _checked(catalog, query, now)
+    checked = checked_query(catalog, query, now)
     return result_of(checked, _selected(catalog, checked, plan_cache.compile_rows))
 
 
@@ -108,7 +108,7 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
         QueryError: The query is not valid, or groups its rows, or a bare word has no match.
         LimitExceeded: The query takes longer than the limit `query seconds`.
     """
-    checked = _checked(catalog, query, now)
+    checked = checked_query(catalog, query, now)
     return tuple(key for (key,) in _selected(catalog, checked, plan_cache.compile_ids))
 
 
@@ -168,7 +168,7 @@ def reads_packages(catalog: Catalog, query: Query, now: datetime | None = None) 
     Raises:
         QueryError: The query is not valid.
     """
-    return _checked(catalog, query, now).reads_packages
+    return checked_query(catalog, query, now).reads_packages
 
 
 def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
@@ -177,7 +177,7 @@ def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
     Raises:
         QueryError: The query is not valid.
     """
-    if not _checked(catalog, query, None).reads_files:
+    if not checked_query(catalog, query, None).reads_files:
         return None
     with catalog.reading_files() as connection:
         return connection.first(file_entries.COVERAGE)
@@ -185,7 +185,7 @@ def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
 
 def explain(catalog: Catalog, query: Query, now: datetime | None = None) -> ExplainedQuery:
     """Explain a query without running it."""
-    checked = _checked(catalog, query, now)
+    checked = checked_query(catalog, query, now)
     with limited(_reading(catalog, checked), linear_regex.register) as connection:
         checked = checked.with_split_images(split_entries(connection))
         return _explained(checked, catalog.dialect, connection)
@@ -199,7 +199,7 @@ def analyze(catalog: Catalog, query: Query, now: datetime | None = None) -> Expl
     """
     from cachedb.query.tools import explain as explaining  # noqa: PLC0415  (SQLAlchemy)
 
-    checked = _checked(catalog, query, now)
+    checked = checked_query(catalog, query, now)
     with limited(_reading(catalog, checked), linear_regex.register) as connection:
         execute = _Executor(connection)
         checked = checked.with_split_images(split_entries(connection))
@@ -212,7 +212,12 @@ def _reading(catalog: Catalog, checked: CheckedQuery) -> AbstractContextManager[
     return catalog.reading_files() if checked.reads_files else catalog.reading()
 
 
-def _checked(catalog: Catalog, query: Query, now: datetime | None) -> CheckedQuery:
+def checked_query(catalog: Catalog, query: Query, now: datetime | None = None) -> CheckedQuery:
+    """Check a query; an error has what its words may mean as its first hint.
+
+    Raises:
+        QueryError: The query is not valid.
+    """
     try:
         return check(query, now=now or datetime.now(UTC))
     except QueryError as error:

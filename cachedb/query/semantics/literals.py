@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cachedb.errors import InvalidPackageURL, InvalidPlatform, QueryError
-from cachedb.oci.platform.model import Platform
+from cachedb.oci.platform.model import KNOWN_ARCHITECTURES, KNOWN_OS, Platform
 from cachedb.packages.purl import PackageURL
 from cachedb.patterns import lazy
 from cachedb.query.messages import did_you_mean, error_at
@@ -290,9 +290,13 @@ def _exact_platform(words: list[str]) -> PlatformPattern:
 
 
 def _not_a_platform(value: Value) -> QueryError:
+    from cachedb.query.spelling import nearest_value  # noqa: PLC0415  (only for errors)
+
+    near = nearest_value(value.text, KNOWN_OS | KNOWN_ARCHITECTURES)
     return error_at(
         value.span,
         f"`{value.text}` is not a platform",
+        *([f"did you mean `{near}`?"] if near else []),
         "linux/arm64, linux/arm/v7, arm64, windows, linux/*",
     )
 

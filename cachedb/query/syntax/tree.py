@@ -331,6 +331,14 @@ class Query(SyntaxNode):
         )
         return self.replace(clauses=self.clauses.replace(show=tuple(keys)))
 
+    def within(self, other: Query) -> Query:
+        """Return the query, with its clauses, restricted to what another one without any selects.
+
+        Raises:
+            QueryError: The two have different nouns, or `other` has clauses.
+        """
+        return (self.replace(clauses=Clauses()) & other).replace(clauses=self.clauses)
+
     def _joined(self, other: Query, kind: type[And | Or]) -> Query:
         if self.noun != other.noun:
             raise error_at(other.span, f"{self.noun} and {other.noun} cannot be joined")

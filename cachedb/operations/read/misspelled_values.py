@@ -1,0 +1,159 @@
+"""Values of a query that match nothing, and the known values that they may misspell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cachedb.catalog.statements import refs
+from cachedb.catalog.statements.completion import VALUES, Values
+from cachedb.errors import QueryError
+from cachedb.oci.platform.model import KNOWN_ARCHITECTURES, KNOWN_OS
+from cachedb.oci.platform.variants import normalize_architecture
+from cachedb.operations.read import run_query
+from cachedb.query.semantics import globs
+from cachedb.query.semantics.typed import FieldTest, MapTest
+from cachedb.query.semantics.typed import walk as walk_typed
+from cachedb.query.spelling import nearest_value
+from cachedb.query.syntax import quoting
+from cachedb.query.syntax.tree import Compare, Keyed, Match, with_terms
+from cachedb.query.tools.value_columns import COLUMNS
+from cachedb.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cachedb.catalog.connect import Catalog
+    from cachedb.catalog.executor import Connection
+    from cachedb.query.syntax.tree import Query, Span, Term, Value
+    from cachedb.query.words import Field
+
+_MOST: Final = 20_000
+"""Values of a column that are compared."""
+_LAST: Final = "\U0010ffff"
+_OPEN: Final = frozenset({"digest", "entrypoint", "origin", "purl", "variant", "version"})
+"""Fields whose values resemble each other without being misspelled."""
+_OF_PLATFORM: Final = ("os", "arch")
+
+
+class Correction(Record):
+    """A query with known values in place of misspelled ones, and its terms that match nothing."""
+
+    terms: tuple[str, ...]
+    query: str
+
+
+def correct(catalog: Catalog, query: Query) -> Correction | None:
+    """Replace values that the catalog does not know by near ones; None if there are none.
+
+    Patterns, ranges, saved queries and operators other than `eq` are left as they are. Costs an
+    index lookup for each value, and a scan of the values of its field for each that is unknown;
+    `name` and `repository` scan the names.
+
+    Raises:
+        QueryError: The query is not valid.
+    """
+    if query.expression is None:
+        return None
+    condition = run_query.checked_query(catalog, query).condition
+    fields: dict[tuple[str, int, int], Field] = {}
+    for node in () if condition is None else walk_typed(condition):
+        if isinstance(node, FieldTest | MapTest):
+            fields.setdefault(_place(node.span), node.field)
+    with catalog.reading() as connection:
+        corrector = _Corrector(connection, fields)
+        expression = with_terms(query.expression, corrector.change)
+    if not corrector.terms:
+        return None
+    corrected = str(query.replace(expression=expression))
+    return Correction(terms=tuple(corrector.terms), query=corrected)
+
+
+def _place(span: Span) -> tuple[str, int, int]:
+    return span.source.text, span.start, span.end
+
+
+class _Corrector:
+    def __init__(
+        self, connection: Connection, fields: Mapping[tuple[str, int, int], Field]
+    ) -> None:
+        self._connection = connection
+        self._fields = fields
+        self.terms: list[str] = []
+
+    def change(self, term: Term) -> Term:
+        """Return the term with known values in place of misspelled ones."""
+        field = self._fields.get(_place(term.span))
+        is_written = term.span.source.used_at is None
+        if field is None or not is_written or field.name in _OPEN:
+            return term
+        if isinstance(term, Keyed):
+            found: Term = term.replace(keys=self._each(term.keys, field))
+        elif isinstance(term, Match) or (isinstance(term, Compare) and term.op == "eq"):
+            found = term.replace(values=self._each(term.values, field))
+        else:
+            return term
+        if found != term:
+            self.terms.append(str(term))
+        return found
+
+    def _each(self, values: tuple[Value, ...], field: Field) -> tuple[Value, ...]:
+        return tuple(self._corrected(value, field) for value in values)
+
+    def _corrected(self, value: Value, field: Field) -> Value:
+        try:
+            text = globs.parse(value.text, value.span).literal
+        except QueryError:
+            return value
+        if not text or not text.isprintable():
+            return value
+        if field.name == "platform":
+            near = self._platform(text)
+        elif field.name in {"name", "repository"} and field.sort.value == "ref":
+            near = self._name(text, is_repository=field.name == "repository")
+        else:
+            near = self._in_column(text, field.sort.value, field.name)
+        return value if near is None else value.replace(text=quoting.escape(near))
+
+    def _platform(self, text: str) -> str | None:
+        """Correct the system and the architecture of a platform."""
+        parts = text.split("/")
+        if len(parts) == 1:
+            return None  # which the parser knows, or refuses
+        near = [self._in_column(part, "blob", _OF_PLATFORM[i]) for i, part in enumerate(parts[:2])]
+        if not any(near):
+            return None
+        return "/".join(new or old for new, old in zip((*near, *parts[2:]), parts, strict=True))
+
+    def _name(self, text: str, *, is_repository: bool) -> str | None:
+        """Correct the end of a name: as many components of its path, with or without a tag."""
+        count = text.count("/") + 1
+        has_tag = ":" in text.rpartition("/")[2]
+        ends = set()
+        for name in self._connection.values(refs.NAMES):
+            whole = name.partition("@")[0]
+            path, colon, tag = whole.rpartition(":")
+            if not colon or "/" in tag:
+                path, tag = whole, ""
+            end = path if is_repository else "/".join(path.split("/")[-count:])
+            ends.add(f"{end}:{tag}" if has_tag and not is_repository else end)
+        return None if text in ends else nearest_value(text, ends)
+
+    def _in_column(self, text: str, sort: str, field: str) -> str | None:
+        """Correct a value of a column; None if the column has it, or none near it."""
+        if field in _OF_PLATFORM and _is_well_known(text):
+            return None
+        column = COLUMNS[sort].get(field)
+        if column is None or text in self._values(column, text, f"{text}\x01", 1):
+            return None
+        known: Iterable[str] = self._values(column, "", _LAST, _MOST)
+        if field in _OF_PLATFORM:
+            known = {*known, *(KNOWN_OS if field == "os" else KNOWN_ARCHITECTURES)}
+        return nearest_value(text, known)
+
+    def _values(self, column: tuple[str, str], low: str, high: str, most: int) -> list[str]:
+        handle = VALUES[Values(*column)]
+        return self._connection.values(handle, low=low, high=high, most=most, key="")
+
+
+def _is_well_known(text: str) -> bool:
+    return text in KNOWN_OS or normalize_architecture(text, "")[0] in KNOWN_ARCHITECTURES
