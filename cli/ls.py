@@ -52,9 +52,7 @@ def command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[QUERY]",
-            help="Query, such as: tag:latest not is:complete.",
-            autocompletion=complete,
+            metavar="[QUERY]", help="Query: tag:latest not is:complete.", autocompletion=complete
         ),
     ] = None,
     where: WhereOption = None,
@@ -96,7 +94,7 @@ def command(
         if not quiet:
             print_notes(opened, (query,))
         fields = tables.fields_of(form)
-        is_listing = not query.clauses.show and not query.clauses.group
+        is_listing = not (query.clauses.show or query.clauses.group)
         has_all = {column.name for column in _COLUMNS}.issuperset(fields)
         if query.noun in {"refs", "images"} and is_listing and has_all:
             _print(opened.list(query), form, (), chosen, quiet=quiet, end=end)
