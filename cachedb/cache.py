@@ -143,7 +143,6 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
         from the forecast stay in this cache.
 
         Raises:
-            InvalidInput: The catalog is in a server.
             StorageFailed: The pull would need more space than is free.
         """
         from tempfile import TemporaryDirectory

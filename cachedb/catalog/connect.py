@@ -97,9 +97,6 @@ class Catalog:
         """Copy the catalog, and the index of files to read, into memory; costs its size.
 
         What is written to the copy ends with it.
-
-        Raises:
-            InvalidInput: The catalog is in a server, which has no such copies.
         """
         from cachedb.catalog.files import attached  # noqa: PLC0415  (few commands copy)
 

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +18,13 @@ from tests.cli.conftest import Run, succeed
 from tests.operations.registries import put
 from tests.programs import require
 from tests.registry import servers
+from tests.registry.scripted import Asked, Reply, scripted
+from tests.registry.shelf import shelf
 
 TAGS = ["1.0.0", "1.2.0", "1.2.3", "v1.3.0", "2.0.0-rc1", "2.0.0", "3.12", "latest", "edge-1.2.3"]
 IMAGE = build.image()
+LONGEST_WAIT = 30
+"""Seconds until a request fails that no other one joins."""
 LARGE = {
     tag: build.image(build.layer({"large": random.Random(tag).randbytes(1_000_000)}))
     for tag in ("first", "second")
@@ -35,7 +40,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Serve
         yield served
 
 
-def skopeo_yaml(host: str) -> str:
+BY_VERSION = """\
+  images-by-semver:
+    team/app: "^1.2"
+"""
+
+
+def skopeo_yaml(host: str, by_version: str = "") -> str:
     return f"""
 {host}:
   tls-verify: false
@@ -44,11 +55,18 @@ def skopeo_yaml(host: str) -> str:
     team/app: [latest, "{IMAGE.digest}"]
   images-by-tag-regex:
     team/app: ^edge-[0-9.]+$
-"""
+{by_version}"""
 
 
 def planned(run: Run, cache: Path, file: Path, *words: str) -> list[str]:
     return succeed(run, cache, "sync", file, "--dry-run", *words).split()
+
+
+def by_version_if_known() -> str:
+    """Return a rule by version if the installed skopeo knows such rules (1.13)."""
+    told = subprocess.run(["skopeo", "--version"], check=True, capture_output=True, text=True)
+    version = tuple(map(int, re.findall(r"\d+", told.stdout)[:2]))
+    return BY_VERSION if version >= (1, 13) else ""
 
 
 def test_the_yaml_of_skopeo_selects_what_skopeo_sync_copies(
@@ -56,14 +74,28 @@ def test_the_yaml_of_skopeo_selects_what_skopeo_sync_copies(
 ) -> None:
     require("skopeo")
     file, folder = tmp_path / "sync.yml", tmp_path / "copied"
-    file.write_text(skopeo_yaml(registry.host))
+    rule = by_version_if_known()
+    file.write_text(skopeo_yaml(registry.host, rule))
     folder.mkdir()
     command = ["skopeo", "sync", "--src", "yaml", "--dest", "dir", "--scoped", file, folder]
     subprocess.run(command, check=True, capture_output=True)
 
     copied = {str(path.parent.relative_to(folder)) for path in folder.rglob("manifest.json")}
     assert set(planned(run, tmp_path / "cache", file)) == copied
-    assert len(copied) == 4
+    assert len(copied) == (7 if rule else 4)
+
+
+def test_a_rule_by_version_selects_beside_the_other_rules(
+    run: Run, tmp_path: Path, registry: servers.Served
+) -> None:
+    file = tmp_path / "sync.yml"
+    file.write_text(skopeo_yaml(registry.host))
+    without = set(planned(run, tmp_path / "cache", file))
+    file.write_text(skopeo_yaml(registry.host, BY_VERSION))
+
+    more = set(planned(run, tmp_path / "cache", file)) - without
+
+    assert {each.rpartition(":")[2] for each in more} == {"1.2.0", "1.2.3", "v1.3.0"}
 
 
 @pytest.mark.parametrize(
@@ -158,6 +190,14 @@ def left(run: Run, cache: Path) -> set[str]:
     }
 
 
+@pytest.fixture(params=["in a file", "in a server"])
+def catalog(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the catalogs of a test in files, or in a PostgreSQL server."""
+    if request.param == "in a server":
+        monkeypatch.setenv("CACHEDB_CATALOG", request.getfixturevalue("server").url())
+
+
+@pytest.mark.usefixtures("catalog")
 @pytest.mark.parametrize(
     ("rules", "removed"),
     [
@@ -165,6 +205,10 @@ def left(run: Run, cache: Path) -> set[str]:
         pytest.param('drop = ["refs arch:amd64"]\nkeep = ["refs tag:1.2.3"]', {"1.0.0", "1.2.0"},
                      id="by a config that arrives"),
         pytest.param("keep-last = 1", {"1.0.0"}, id="the number of tags of a repository"),
+        pytest.param('drop = ["refs is:listed"]\nkeep = ["refs tag:1.2.3"]', {"1.0.0", "1.2.0"},
+                     id="by the index of files"),
+        pytest.param('drop = ["everything"]\nkeep = ["refs is:pinned"]', {"1.2.0", "1.2.3"},
+                     id="by a pin"),
     ],
 )  # fmt: skip
 def test_a_dry_run_lists_what_retention_removes_after_the_pulls(
@@ -173,6 +217,9 @@ def test_a_dry_run_lists_what_retention_removes_after_the_pulls(
     cache, file, policy = tmp_path / "cache", tmp_path / "images.txt", tmp_path / "policy.toml"
     file.write_text(f"{registry.host}/team/app:1.0.0\n")
     succeed(run, cache, "sync", file)
+    succeed(run, cache, "index", "files", "--all")
+    if "pinned" in rules:
+        succeed(run, cache, "pin", f"{registry.host}/team/app:1.0.0")
     policy.write_text(f"version = 1\n{rules}\n")
     succeed(run, cache, "policy", "edit", policy)
     file.write_text(f"{registry.host}/team/app:1.2.0\n{registry.host}/team/app:1.2.3\n")
@@ -273,6 +320,56 @@ def test_a_malformed_file_is_reported_with_its_place(tmp_path: Path, text: str, 
     with pytest.raises(InvalidInput, match=re.escape(said)) as caught:
         sync_file.read(str(file))
     assert str(caught.value).startswith(f"{file}: ")
+
+
+class Overlapping:
+    """Holds the first two requests of a kind back, until both are open at once."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.paths: list[str] = []
+        self._both = threading.Barrier(2)
+        self._lock = threading.Lock()
+
+    def __call__(self, asked: Asked, reply: Reply) -> Reply:
+        if self.kind in asked.path:
+            with self._lock:
+                is_held = len(self.paths) < 2
+                self.paths.append(asked.path)
+            if is_held:
+                self._both.wait(LONGEST_WAIT)
+        return reply
+
+
+@pytest.mark.parametrize("jobs", [[], ["--jobs", "2"]])
+@pytest.mark.parametrize("kind", ["/manifests/", "/blobs/"])
+def test_images_are_mirrored_at_the_same_time(
+    run: Run, tmp_path: Path, kind: str, jobs: list[str]
+) -> None:
+    images = {name: build.image(build.layer({name: name})) for name in ("one", "two")}
+    overlapping, file = Overlapping(kind), tmp_path / "images.txt"
+    with shelf(images, overlapping) as served:
+        file.write_text("".join(f"{served.host}/team/{name}:{name}\n" for name in images))
+        done = run(tmp_path / "cache", "sync", file, "--format", "json", *jobs)
+
+    assert done.code == 0, done.err
+    assert len(set(overlapping.paths[:2])) == 2
+    assert json.loads(done.out)["summary"]["images"] == 2
+
+
+def test_tags_of_repositories_are_listed_at_the_same_time(run: Run, tmp_path: Path) -> None:
+    overlapping, file = Overlapping("/tags/list"), tmp_path / "images.txt"
+
+    def answer(asked: Asked) -> Reply:
+        name = asked.path.removeprefix("/v2/").partition("/tags/")[0]
+        body = json.dumps({"name": name, "tags": ["1", "2"]}).encode()
+        return overlapping(asked, Reply(body=body))
+
+    with scripted(answer) as served:
+        file.write_text(f"{served.host}/team/one:*\n{served.host}/team/two:*\n")
+        found = planned(run, tmp_path / "cache", file)
+
+    assert [each.rpartition("/")[2] for each in found] == ["one:1", "one:2", "two:1", "two:2"]
 
 
 @pytest.fixture(scope="module")

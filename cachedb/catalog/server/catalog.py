@@ -51,15 +51,6 @@ class ServerCatalog(Catalog):
     next one when it ends.
     """
 
-    def copied(self) -> Catalog:
-        """Refuse: a catalog in a server cannot be copied into memory.
-
-        Raises:
-            InvalidInput: Always.
-        """
-        what = "a catalog in a server cannot forecast a pull"
-        raise InvalidInput(what, hint="cachedb sync --dry-run FILE lists the pulls")
-
     def __init__(self, address: ServerAddress, schema: str) -> None:
         super().__init__(None, mode="server")
         self._address = address
@@ -192,6 +183,13 @@ class ServerCatalog(Catalog):
             schema_revision.rename(driver, self._schema, name)
             driver.execute("COMMIT")
         self._schema = name
+
+    def copied(self) -> Catalog:
+        """Copy the catalog, and the index of files, into memory; costs its size."""
+        from cachedb.catalog.server import memory_copy  # noqa: PLC0415  (few commands copy)
+
+        with self.reading_files() as source:
+            return memory_copy.copy(source)
 
     def close(self) -> None:
         """Close the connections that no transaction uses; others end with their transactions."""
