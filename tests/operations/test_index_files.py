@@ -233,8 +233,9 @@ def test_what_an_indexed_image_shows_is_its_tree(steps: list[list[Step]]) -> Non
 
 
 SHOWN = """
-SELECT directory.path || '/' || path.name FROM files.entry
-JOIN files.path ON path.id = path_id JOIN files.directory ON directory.id = path_id >> 8
+SELECT ancestor.path || below || '/' || path.name FROM files.entry
+JOIN files.path ON path.id = path_id JOIN files.directory ON directory.id = path_id >> 6
+JOIN files.ancestor ON ancestor.id = ancestor_id
 JOIN files.attributes ON attributes.id = attributes_id
 WHERE kind NOT IN (8, 9) AND entry.id NOT IN (SELECT entry_id FROM files.hidden)
 AND (entry.id > 0 OR entry.id IN (SELECT entry_id FROM files.placement))
@@ -363,10 +364,12 @@ def test_hidden_entries_of_an_image_are_known(two: Cache) -> None:
         index(cache)
         with cache.catalog.reading_files() as connection:
             found = connection.driver.execute(
-                "SELECT image.digest, directory.path, path.name, hidden.state FROM files.hidden"
+                "SELECT image.digest, ancestor.path || below, path.name, hidden.state"
+                " FROM files.hidden"
                 " JOIN files.image ON image.id = image_id JOIN files.entry ON entry.id = entry_id"
                 " JOIN files.path ON path.id = path_id"
-                " JOIN files.directory ON directory.id = path.id >> 8"
+                " JOIN files.directory ON directory.id = path.id >> 6"
+                " JOIN files.ancestor ON ancestor.id = ancestor_id"
             ).fetchall()
         digest = cache.find_root(OTHER).digest
         assert sorted(found) == [

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select, update
 from cachedb.cache import Cache
 from cachedb.catalog.files.file_codes import ENTRY_BITS, NAME_BITS
 from cachedb.catalog.schema import blob, link, package, ref
+from cachedb.catalog.schema.file_tables import ancestor as ancestor_table
 from cachedb.catalog.schema.file_tables import directory as directory_table
 from cachedb.catalog.schema.file_tables import entry, indexed_layer, shown_image
 from cachedb.catalog.schema.file_tables import path as path_table
@@ -113,11 +114,12 @@ def _read_implied(found: Model, connection: Connection) -> None:
         paths = {file.path for file in found.files.values() if file.layer in layers}
         for directory in {str(above) for path in paths for above in Path(path).parents} | {"/"}:
             implied.setdefault(directory, set()).add(image)
-    whole = directory_table.c.path + "/" + path_table.c.name
+    whole = ancestor_table.c.path + directory_table.c.below + "/" + path_table.c.name
     rows = connection.execute(
         select(entry.c.id, whole)
         .join(path_table, path_table.c.id == entry.c.path_id)
         .join(directory_table, directory_table.c.id == path_table.c.id.op(">>")(NAME_BITS))
+        .join(ancestor_table, ancestor_table.c.id == directory_table.c.ancestor_id)
         .where(entry.c.id < 0)
     )
     ids = {path: key for key, path in rows}

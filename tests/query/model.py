@@ -334,8 +334,16 @@ def _store_files(cache: Cache, connection: Connection) -> None:
     )
     _insert(
         connection,
+        file_tables.ancestor,
+        ({"id": number, "path": folder[:number]} for folder, number in directories.items()),
+    )
+    _insert(
+        connection,
         file_tables.directory,
-        ({"id": number, "path": folder} for folder, number in directories.items()),
+        (
+            {"id": number, "ancestor_id": number, "below": folder[number:]}
+            for folder, number in directories.items()
+        ),
     )
     _insert(
         connection,
@@ -400,7 +408,11 @@ def _store_files(cache: Cache, connection: Connection) -> None:
     _insert(
         connection,
         file_tables.placed_entry,
-        ({"entry_id": one.id, "stored_id": one.stored} for one in placed),
+        (
+            {"entry_id": one.id, "stored_id": one.stored}
+            for one in placed
+            if one.stored is not None
+        ),
     )
     _insert(
         connection,

@@ -379,12 +379,15 @@ of_image.state != 1::INTEGER);
 SELECT layer.id FROM layer WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest =
 layer.digest AND blob.state = 1::INTEGER));
 
+-- name: files.add_ancestors
+INSERT INTO ancestor (id, path) VALUES (%s::BIGINT, %s::VARCHAR);
+
 -- name: files.add_attributes
 INSERT INTO attributes (kind, type, bits, mode, uid, gid) VALUES (%s::INTEGER, %s::VARCHAR,
 %s::INTEGER, %s::VARCHAR, %s::BIGINT, %s::BIGINT) RETURNING attributes.id;
 
 -- name: files.add_directories
-INSERT INTO directory (id, path) VALUES (%s::BIGINT, %s::VARCHAR);
+INSERT INTO directory (id, ancestor_id, below) VALUES (%s::BIGINT, %s::BIGINT, %s::VARCHAR);
 
 -- name: files.add_entries
 INSERT INTO entry (id, path_id, attributes_id, size, modified, sha256) VALUES (%s::BIGINT,
@@ -420,6 +423,11 @@ INSERT INTO target (entry_id, target, raw) VALUES (%s::BIGINT, %s::VARCHAR, %s);
 
 -- name: files.add_xattrs
 INSERT INTO xattr (entry_id, key, value) VALUES (%s::BIGINT, %s::VARCHAR, %s);
+
+-- name: files.ancestors
+SELECT ancestor.id, ancestor.path FROM ancestor WHERE ancestor.path IN (SELECT
+CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(paths)s AS JSON)) AS
+anon_1) ORDER BY ancestor.id;
 
 -- name: files.attributes
 SELECT attributes.id, attributes.kind, attributes.bits, attributes.uid, attributes.gid FROM
@@ -462,31 +470,34 @@ FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
 DELETE FROM target WHERE target.entry_id >= %(low)s::BIGINT AND target.entry_id <
 %(high)s::BIGINT;
 
+-- name: files.delete_unused_ancestors
+DELETE FROM ancestor WHERE (ancestor.id NOT IN (SELECT directory.ancestor_id FROM directory));
+
 -- name: files.delete_unused_directories
 DELETE FROM directory WHERE NOT (EXISTS (SELECT 1 FROM path WHERE path.id >= (directory.id <<
-8) AND path.id < (directory.id + 1::BIGINT << 8)));
+6) AND path.id < (directory.id + 1::BIGINT << 6)));
 
 -- name: files.delete_unused_entries
-DELETE FROM entry WHERE entry.id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placed WHERE
-placed.entry_id = entry.id));
+DELETE FROM entry WHERE entry.id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placement WHERE
+placement.entry_id = entry.id));
 
 -- name: files.delete_unused_paths
 DELETE FROM path WHERE NOT (EXISTS (SELECT 1 FROM entry WHERE entry.path_id = path.id));
 
 -- name: files.delete_unused_placed
-DELETE FROM placed WHERE NOT (EXISTS (SELECT 1 FROM placement WHERE placement.entry_id =
-placed.entry_id));
+DELETE FROM placed WHERE placed.entry_id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placement
+WHERE placement.entry_id = placed.entry_id));
 
 -- name: files.delete_unused_raw_paths
 DELETE FROM raw_path WHERE NOT (EXISTS (SELECT 1 FROM path WHERE path.id = raw_path.path_id));
 
 -- name: files.delete_unused_targets
-DELETE FROM target WHERE target.entry_id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placed
-WHERE placed.entry_id = target.entry_id));
+DELETE FROM target WHERE target.entry_id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placement
+WHERE placement.entry_id = target.entry_id));
 
 -- name: files.delete_unused_xattrs
-DELETE FROM xattr WHERE xattr.entry_id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placed WHERE
-placed.entry_id = xattr.entry_id));
+DELETE FROM xattr WHERE xattr.entry_id < 0::BIGINT AND NOT (EXISTS (SELECT 1 FROM placement
+WHERE placement.entry_id = xattr.entry_id));
 
 -- name: files.delete_xattrs
 DELETE FROM xattr WHERE xattr.entry_id >= %(low)s::BIGINT AND xattr.entry_id < %(high)s::BIGINT;
@@ -548,18 +559,20 @@ SELECT NULL AS before_id, own_after.id AS after_id FROM own_after LEFT OUTER JOI
 own_before.path_id = own_after.path_id WHERE own_before.id IS NULL;
 
 -- name: files.directories
-SELECT directory.id, directory.path FROM directory WHERE directory.path IN (SELECT
+SELECT directory.id, ancestor.path || directory.below AS path FROM directory JOIN ancestor ON
+ancestor.id = directory.ancestor_id WHERE (ancestor.path || directory.below) IN (SELECT
 CAST(anon_1.value AS TEXT) AS value FROM json_array_elements_text(CAST(%(paths)s AS JSON)) AS
 anon_1) ORDER BY directory.id;
 
 -- name: files.entries
-SELECT entry.id, directory.path AS directory, path.name, raw_path.raw, attributes.kind,
-attributes.bits, attributes.uid, attributes.gid, entry.size, entry.modified, target.target,
-target.raw AS raw_target, entry.sha256 FROM entry JOIN path ON path.id = entry.path_id JOIN
-directory ON directory.id = (entry.path_id >> 8) JOIN attributes ON attributes.id =
-entry.attributes_id LEFT OUTER JOIN raw_path ON raw_path.path_id = entry.path_id LEFT OUTER
-JOIN target ON target.entry_id = entry.id WHERE entry.id >= %(low)s::BIGINT AND entry.id <
-%(high)s::BIGINT ORDER BY entry.id;
+SELECT entry.id, ancestor.path || directory.below AS directory, path.name, raw_path.raw,
+attributes.kind, attributes.bits, attributes.uid, attributes.gid, entry.size, entry.modified,
+target.target, target.raw AS raw_target, entry.sha256 FROM entry JOIN path ON path.id =
+entry.path_id JOIN directory ON directory.id = (entry.path_id >> 6) JOIN ancestor ON
+ancestor.id = directory.ancestor_id JOIN attributes ON attributes.id = entry.attributes_id LEFT
+OUTER JOIN raw_path ON raw_path.path_id = entry.path_id LEFT OUTER JOIN target ON
+target.entry_id = entry.id WHERE entry.id >= %(low)s::BIGINT AND entry.id < %(high)s::BIGINT
+ORDER BY entry.id;
 
 -- name: files.image
 SELECT image.id, image.digest FROM image WHERE image.digest = %(digest)s::VARCHAR;
@@ -572,11 +585,14 @@ SELECT image.id FROM image WHERE image.digest IN (SELECT blob.digest FROM blob J
 link.parent_id = blob.id AND link.role = 3::INTEGER JOIN blob AS of_image ON of_image.id =
 link.child_id WHERE of_image.digest = %(digest)s::VARCHAR);
 
+-- name: files.last_ancestor
+SELECT max(ancestor.id) AS max_1 FROM ancestor;
+
 -- name: files.last_directory
 SELECT max(directory.id) AS max_1 FROM directory;
 
 -- name: files.last_placed
-SELECT min(placed.entry_id) AS min_1 FROM placed;
+SELECT min(entry.id) AS min_1 FROM entry;
 
 -- name: files.layer
 SELECT layer.id, layer.digest, layer.entries, layer.problem FROM layer WHERE layer.digest =
@@ -593,24 +609,24 @@ json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY linked.entry
 -- name: files.paths
 SELECT path.id, path.name, raw_path.raw FROM (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AS wanted JOIN path ON path.id >=
-(wanted.value << 8) AND path.id < (wanted.value + 1::BIGINT << 8) LEFT OUTER JOIN raw_path ON
+(wanted.value << 6) AND path.id < (wanted.value + 1::BIGINT << 6) LEFT OUTER JOIN raw_path ON
 raw_path.path_id = path.id ORDER BY path.id;
 
 -- name: files.placed
-SELECT entry.id, entry.path_id, placed.stored_id FROM entry JOIN placed ON placed.entry_id =
-entry.id WHERE entry.path_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND entry.id < 0::BIGINT ORDER BY
-entry.id;
+SELECT entry.id, entry.path_id, placed.stored_id FROM entry LEFT OUTER JOIN placed ON
+placed.entry_id = entry.id WHERE entry.path_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value
+FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) AND entry.id < 0::BIGINT ORDER
+BY entry.id;
 
 -- name: files.some_entries
-SELECT entry.id, directory.path AS directory, path.name, raw_path.raw, attributes.kind,
-attributes.bits, attributes.uid, attributes.gid, entry.size, entry.modified, target.target,
-target.raw AS raw_target, entry.sha256 FROM entry JOIN path ON path.id = entry.path_id JOIN
-directory ON directory.id = (entry.path_id >> 8) JOIN attributes ON attributes.id =
-entry.attributes_id LEFT OUTER JOIN raw_path ON raw_path.path_id = entry.path_id LEFT OUTER
-JOIN target ON target.entry_id = entry.id WHERE entry.id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY
-entry.id;
+SELECT entry.id, ancestor.path || directory.below AS directory, path.name, raw_path.raw,
+attributes.kind, attributes.bits, attributes.uid, attributes.gid, entry.size, entry.modified,
+target.target, target.raw AS raw_target, entry.sha256 FROM entry JOIN path ON path.id =
+entry.path_id JOIN directory ON directory.id = (entry.path_id >> 6) JOIN ancestor ON
+ancestor.id = directory.ancestor_id JOIN attributes ON attributes.id = entry.attributes_id LEFT
+OUTER JOIN raw_path ON raw_path.path_id = entry.path_id LEFT OUTER JOIN target ON
+target.entry_id = entry.id WHERE entry.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY entry.id;
 
 -- name: files.some_xattrs
 SELECT xattr.entry_id, xattr.key, xattr.value FROM xattr WHERE xattr.entry_id IN (SELECT
@@ -618,8 +634,8 @@ CAST(anon_1.value AS BIGINT) AS value FROM json_array_elements_text(CAST(%(ids)s
 anon_1) ORDER BY xattr.entry_id, xattr.key;
 
 -- name: files.stored
-SELECT entry.id, entry.path_id, placed.stored_id FROM entry JOIN placed ON placed.entry_id =
-entry.id WHERE entry.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+SELECT entry.id, entry.path_id, placed.stored_id FROM entry LEFT OUTER JOIN placed ON
+placed.entry_id = entry.id WHERE entry.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1) ORDER BY entry.id;
 
 -- name: files.xattrs

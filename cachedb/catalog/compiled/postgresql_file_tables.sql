@@ -1,6 +1,10 @@
 -- Tables and indexes of the index of files for postgresql.
 -- Generated from cachedb/catalog/schema/file_tables.py by `make golden`; never edited by hand.
 
+-- table: ancestor
+CREATE TABLE ancestor ( id BIGSERIAL NOT NULL, path TEXT COLLATE "C" NOT NULL, CONSTRAINT
+pk_ancestor PRIMARY KEY (id) );
+
 -- table: attributes
 CREATE TABLE attributes ( id BIGSERIAL NOT NULL, kind INTEGER NOT NULL, type TEXT COLLATE "C"
 NOT NULL, bits INTEGER NOT NULL, mode TEXT COLLATE "C" NOT NULL, uid BIGINT NOT NULL, gid
@@ -8,8 +12,8 @@ BIGINT NOT NULL, CONSTRAINT pk_attributes PRIMARY KEY (id), CONSTRAINT
 uq_attributes_kind_bits_uid_gid UNIQUE (kind, bits, uid, gid) );
 
 -- table: directory
-CREATE TABLE directory ( id BIGSERIAL NOT NULL, path TEXT COLLATE "C" NOT NULL, CONSTRAINT
-pk_directory PRIMARY KEY (id) );
+CREATE TABLE directory ( id BIGSERIAL NOT NULL, ancestor_id BIGINT NOT NULL, below TEXT COLLATE
+"C" NOT NULL, CONSTRAINT pk_directory PRIMARY KEY (id) );
 
 -- table: entry
 CREATE TABLE entry ( id BIGSERIAL NOT NULL, path_id BIGINT NOT NULL, attributes_id BIGINT NOT
@@ -49,8 +53,8 @@ CREATE TABLE path ( id BIGSERIAL NOT NULL, name TEXT COLLATE "C" NOT NULL, CONST
 PRIMARY KEY (id) );
 
 -- table: placed
-CREATE TABLE placed ( entry_id BIGSERIAL NOT NULL, stored_id BIGINT, CONSTRAINT pk_placed
-PRIMARY KEY (entry_id) );
+CREATE TABLE placed ( entry_id BIGSERIAL NOT NULL, stored_id BIGINT NOT NULL, CONSTRAINT
+pk_placed PRIMARY KEY (entry_id) );
 
 -- table: placement
 CREATE TABLE placement ( image_id BIGINT NOT NULL, entry_id BIGINT NOT NULL, CONSTRAINT

@@ -362,11 +362,14 @@ AND of_image.state != 1);
 SELECT files.layer.id FROM files.layer WHERE NOT (EXISTS (SELECT 1 FROM blob WHERE blob.digest
 = files.layer.digest AND blob.state = 1));
 
+-- name: files.add_ancestors
+INSERT INTO files.ancestor (id, path) VALUES (?, ?);
+
 -- name: files.add_attributes
 INSERT INTO files.attributes (kind, type, bits, mode, uid, gid) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: files.add_directories
-INSERT INTO files.directory (id, path) VALUES (?, ?);
+INSERT INTO files.directory (id, ancestor_id, below) VALUES (?, ?, ?);
 
 -- name: files.add_entries
 INSERT INTO files.entry (id, path_id, attributes_id, size, modified, sha256) VALUES (?, ?, ?,
@@ -401,6 +404,11 @@ INSERT INTO files.target (entry_id, target, raw) VALUES (?, ?, ?);
 
 -- name: files.add_xattrs
 INSERT INTO files.xattr (entry_id, "key", value) VALUES (?, ?, ?);
+
+-- name: files.ancestors
+SELECT files.ancestor.id, files.ancestor.path FROM files.ancestor WHERE files.ancestor.path IN
+(SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:paths) AS anon_1) ORDER BY
+files.ancestor.id;
 
 -- name: files.attributes
 SELECT files.attributes.id, files.attributes.kind, files.attributes.bits, files.attributes.uid,
@@ -442,21 +450,25 @@ BIGINT) AS value FROM json_each(:ids) AS anon_1);
 -- name: files.delete_targets
 DELETE FROM files.target WHERE files.target.entry_id >= :low AND files.target.entry_id < :high;
 
+-- name: files.delete_unused_ancestors
+DELETE FROM files.ancestor WHERE (files.ancestor.id NOT IN (SELECT files.directory.ancestor_id
+FROM files.directory));
+
 -- name: files.delete_unused_directories
 DELETE FROM files.directory WHERE NOT (EXISTS (SELECT 1 FROM files.path WHERE files.path.id >=
-(files.directory.id << 8) AND files.path.id < (files.directory.id + 1 << 8)));
+(files.directory.id << 6) AND files.path.id < (files.directory.id + 1 << 6)));
 
 -- name: files.delete_unused_entries
-DELETE FROM files.entry WHERE files.entry.id < 0 AND NOT (EXISTS (SELECT 1 FROM files.placed
-WHERE files.placed.entry_id = files.entry.id));
+DELETE FROM files.entry WHERE files.entry.id < 0 AND NOT (EXISTS (SELECT 1 FROM files.placement
+WHERE files.placement.entry_id = files.entry.id));
 
 -- name: files.delete_unused_paths
 DELETE FROM files.path WHERE NOT (EXISTS (SELECT 1 FROM files.entry WHERE files.entry.path_id =
 files.path.id));
 
 -- name: files.delete_unused_placed
-DELETE FROM files.placed WHERE NOT (EXISTS (SELECT 1 FROM files.placement WHERE
-files.placement.entry_id = files.placed.entry_id));
+DELETE FROM files.placed WHERE files.placed.entry_id < 0 AND NOT (EXISTS (SELECT 1 FROM
+files.placement WHERE files.placement.entry_id = files.placed.entry_id));
 
 -- name: files.delete_unused_raw_paths
 DELETE FROM files.raw_path WHERE NOT (EXISTS (SELECT 1 FROM files.path WHERE files.path.id =
@@ -464,11 +476,11 @@ files.raw_path.path_id));
 
 -- name: files.delete_unused_targets
 DELETE FROM files.target WHERE files.target.entry_id < 0 AND NOT (EXISTS (SELECT 1 FROM
-files.placed WHERE files.placed.entry_id = files.target.entry_id));
+files.placement WHERE files.placement.entry_id = files.target.entry_id));
 
 -- name: files.delete_unused_xattrs
 DELETE FROM files.xattr WHERE files.xattr.entry_id < 0 AND NOT (EXISTS (SELECT 1 FROM
-files.placed WHERE files.placed.entry_id = files.xattr.entry_id));
+files.placement WHERE files.placement.entry_id = files.xattr.entry_id));
 
 -- name: files.delete_xattrs
 DELETE FROM files.xattr WHERE files.xattr.entry_id >= :low AND files.xattr.entry_id < :high;
@@ -534,20 +546,22 @@ after_id FROM own_after LEFT OUTER JOIN own_before ON own_before.path_id = own_a
 WHERE own_before.id IS NULL;
 
 -- name: files.directories
-SELECT files.directory.id, files.directory.path FROM files.directory WHERE files.directory.path
-IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:paths) AS anon_1) ORDER BY
-files.directory.id;
+SELECT files.directory.id, files.ancestor.path || files.directory.below AS path FROM
+files.directory JOIN files.ancestor ON files.ancestor.id = files.directory.ancestor_id WHERE
+(files.ancestor.path || files.directory.below) IN (SELECT CAST(anon_1.value AS TEXT) AS value
+FROM json_each(:paths) AS anon_1) ORDER BY files.directory.id;
 
 -- name: files.entries
-SELECT files.entry.id, files.directory.path AS directory, files.path.name, files.raw_path.raw,
-files.attributes.kind, files.attributes.bits, files.attributes.uid, files.attributes.gid,
-files.entry.size, files.entry.modified, files.target.target, files.target.raw AS raw_target,
-files.entry.sha256 FROM files.entry JOIN files.path ON files.path.id = files.entry.path_id JOIN
-files.directory ON files.directory.id = (files.entry.path_id >> 8) JOIN files.attributes ON
-files.attributes.id = files.entry.attributes_id LEFT OUTER JOIN files.raw_path ON
-files.raw_path.path_id = files.entry.path_id LEFT OUTER JOIN files.target ON
-files.target.entry_id = files.entry.id WHERE files.entry.id >= :low AND files.entry.id < :high
-ORDER BY files.entry.id;
+SELECT files.entry.id, files.ancestor.path || files.directory.below AS directory,
+files.path.name, files.raw_path.raw, files.attributes.kind, files.attributes.bits,
+files.attributes.uid, files.attributes.gid, files.entry.size, files.entry.modified,
+files.target.target, files.target.raw AS raw_target, files.entry.sha256 FROM files.entry JOIN
+files.path ON files.path.id = files.entry.path_id JOIN files.directory ON files.directory.id =
+(files.entry.path_id >> 6) JOIN files.ancestor ON files.ancestor.id =
+files.directory.ancestor_id JOIN files.attributes ON files.attributes.id =
+files.entry.attributes_id LEFT OUTER JOIN files.raw_path ON files.raw_path.path_id =
+files.entry.path_id LEFT OUTER JOIN files.target ON files.target.entry_id = files.entry.id
+WHERE files.entry.id >= :low AND files.entry.id < :high ORDER BY files.entry.id;
 
 -- name: files.image
 SELECT files.image.id, files.image.digest FROM files.image WHERE files.image.digest = :digest;
@@ -560,11 +574,14 @@ SELECT files.image.id FROM files.image WHERE files.image.digest IN (SELECT blob.
 blob JOIN link ON link.parent_id = blob.id AND link.role = 3 JOIN blob AS of_image ON
 of_image.id = link.child_id WHERE of_image.digest = :digest);
 
+-- name: files.last_ancestor
+SELECT max(files.ancestor.id) AS max_1 FROM files.ancestor;
+
 -- name: files.last_directory
 SELECT max(files.directory.id) AS max_1 FROM files.directory;
 
 -- name: files.last_placed
-SELECT min(files.placed.entry_id) AS min_1 FROM files.placed;
+SELECT min(files.entry.id) AS min_1 FROM files.entry;
 
 -- name: files.layer
 SELECT files.layer.id, files.layer.digest, files.layer.entries, files.layer.problem FROM
@@ -582,25 +599,27 @@ BIGINT) AS value FROM json_each(:ids) AS anon_1) ORDER BY files.linked.entry_id;
 -- name: files.paths
 SELECT files.path.id, files.path.name, files.raw_path.raw FROM (SELECT CAST(anon_1.value AS
 BIGINT) AS value FROM json_each(:ids) AS anon_1) AS wanted JOIN files.path ON files.path.id >=
-(wanted.value << 8) AND files.path.id < (wanted.value + 1 << 8) LEFT OUTER JOIN files.raw_path
+(wanted.value << 6) AND files.path.id < (wanted.value + 1 << 6) LEFT OUTER JOIN files.raw_path
 ON files.raw_path.path_id = files.path.id ORDER BY files.path.id;
 
 -- name: files.placed
-SELECT files.entry.id, files.entry.path_id, files.placed.stored_id FROM files.entry JOIN
-files.placed ON files.placed.entry_id = files.entry.id WHERE files.entry.path_id IN (SELECT
-CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) AND files.entry.id < 0
-ORDER BY files.entry.id;
+SELECT files.entry.id, files.entry.path_id, files.placed.stored_id FROM files.entry LEFT OUTER
+JOIN files.placed ON files.placed.entry_id = files.entry.id WHERE files.entry.path_id IN
+(SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) AND
+files.entry.id < 0 ORDER BY files.entry.id;
 
 -- name: files.some_entries
-SELECT files.entry.id, files.directory.path AS directory, files.path.name, files.raw_path.raw,
-files.attributes.kind, files.attributes.bits, files.attributes.uid, files.attributes.gid,
-files.entry.size, files.entry.modified, files.target.target, files.target.raw AS raw_target,
-files.entry.sha256 FROM files.entry JOIN files.path ON files.path.id = files.entry.path_id JOIN
-files.directory ON files.directory.id = (files.entry.path_id >> 8) JOIN files.attributes ON
-files.attributes.id = files.entry.attributes_id LEFT OUTER JOIN files.raw_path ON
-files.raw_path.path_id = files.entry.path_id LEFT OUTER JOIN files.target ON
-files.target.entry_id = files.entry.id WHERE files.entry.id IN (SELECT CAST(anon_1.value AS
-BIGINT) AS value FROM json_each(:ids) AS anon_1) ORDER BY files.entry.id;
+SELECT files.entry.id, files.ancestor.path || files.directory.below AS directory,
+files.path.name, files.raw_path.raw, files.attributes.kind, files.attributes.bits,
+files.attributes.uid, files.attributes.gid, files.entry.size, files.entry.modified,
+files.target.target, files.target.raw AS raw_target, files.entry.sha256 FROM files.entry JOIN
+files.path ON files.path.id = files.entry.path_id JOIN files.directory ON files.directory.id =
+(files.entry.path_id >> 6) JOIN files.ancestor ON files.ancestor.id =
+files.directory.ancestor_id JOIN files.attributes ON files.attributes.id =
+files.entry.attributes_id LEFT OUTER JOIN files.raw_path ON files.raw_path.path_id =
+files.entry.path_id LEFT OUTER JOIN files.target ON files.target.entry_id = files.entry.id
+WHERE files.entry.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS
+anon_1) ORDER BY files.entry.id;
 
 -- name: files.some_xattrs
 SELECT files.xattr.entry_id, files.xattr."key", files.xattr.value FROM files.xattr WHERE
@@ -608,8 +627,8 @@ files.xattr.entry_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_
 anon_1) ORDER BY files.xattr.entry_id, files.xattr."key";
 
 -- name: files.stored
-SELECT files.entry.id, files.entry.path_id, files.placed.stored_id FROM files.entry JOIN
-files.placed ON files.placed.entry_id = files.entry.id WHERE files.entry.id IN (SELECT
+SELECT files.entry.id, files.entry.path_id, files.placed.stored_id FROM files.entry LEFT OUTER
+JOIN files.placed ON files.placed.entry_id = files.entry.id WHERE files.entry.id IN (SELECT
 CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1) ORDER BY files.entry.id;
 
 -- name: files.xattrs

@@ -1,6 +1,10 @@
 -- Tables and indexes of the index of files for sqlite.
 -- Generated from cachedb/catalog/schema/file_tables.py by `make golden`; never edited by hand.
 
+-- table: ancestor
+CREATE TABLE files.ancestor ( id INTEGER NOT NULL, path TEXT NOT NULL, CONSTRAINT pk_ancestor
+PRIMARY KEY (id) ) STRICT;
+
 -- table: attributes
 CREATE TABLE files.attributes ( id INTEGER NOT NULL, kind INTEGER NOT NULL, type TEXT NOT NULL,
 bits INTEGER NOT NULL, mode TEXT NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
@@ -8,8 +12,8 @@ CONSTRAINT pk_attributes PRIMARY KEY (id), CONSTRAINT uq_attributes_kind_bits_ui
 (kind, bits, uid, gid) ) STRICT;
 
 -- table: directory
-CREATE TABLE files.directory ( id INTEGER NOT NULL, path TEXT NOT NULL, CONSTRAINT pk_directory
-PRIMARY KEY (id) ) STRICT;
+CREATE TABLE files.directory ( id INTEGER NOT NULL, ancestor_id INTEGER NOT NULL, below TEXT
+NOT NULL, CONSTRAINT pk_directory PRIMARY KEY (id) ) STRICT;
 
 -- table: entry
 CREATE TABLE files.entry ( id INTEGER NOT NULL, path_id INTEGER NOT NULL, attributes_id INTEGER
@@ -44,8 +48,8 @@ CREATE TABLE files.path ( id INTEGER NOT NULL, name TEXT NOT NULL, CONSTRAINT pk
 KEY (id) ) STRICT;
 
 -- table: placed
-CREATE TABLE files.placed ( entry_id INTEGER NOT NULL, stored_id INTEGER, CONSTRAINT pk_placed
-PRIMARY KEY (entry_id) ) STRICT;
+CREATE TABLE files.placed ( entry_id INTEGER NOT NULL, stored_id INTEGER NOT NULL, CONSTRAINT
+pk_placed PRIMARY KEY (entry_id) ) STRICT;
 
 -- table: placement
 CREATE TABLE files.placement ( image_id INTEGER NOT NULL, entry_id INTEGER NOT NULL, CONSTRAINT

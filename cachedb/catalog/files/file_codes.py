@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-FILES_VERSION = 3
+FILES_VERSION = 4
 """The `user_version` of an index of files of this version."""
 ENTRY_BITS = 21
 """Bits of the id of an entry that hold its place in the layer."""
 MOST_ENTRIES = 1 << ENTRY_BITS
 """Entries of one layer that the index can hold."""
-NAME_BITS = 8
+NAME_BITS = 6
 """Bits of the id of a path that hold its place in its row of `directory`."""
 NAMES_OF_ROW = 1 << NAME_BITS
 """Paths of one row of `directory`; a directory with more has several rows."""

@@ -25,8 +25,8 @@ _OF_IMAGES: Final = (
     statements.DELETE_IMAGES,
 )
 _OF_PLACED: Final = (
-    statements.DELETE_UNUSED_PLACED,
     statements.DELETE_UNUSED_ENTRIES,
+    statements.DELETE_UNUSED_PLACED,
     statements.DELETE_UNUSED_TARGETS,
     statements.DELETE_UNUSED_XATTRS,
 )
@@ -90,3 +90,4 @@ def _forget(connection: Connection, layers: Sequence[int]) -> None:
     connection.write(statements.DELETE_UNUSED_PATHS)
     connection.write(statements.DELETE_UNUSED_RAW_PATHS)
     connection.write(statements.DELETE_UNUSED_DIRECTORIES)
+    connection.write(statements.DELETE_UNUSED_ANCESTORS)

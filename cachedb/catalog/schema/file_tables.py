@@ -2,9 +2,11 @@
 
 An *entry* is a member of a layer. Its id is the id of the layer times 2^21 plus its place in the
 layer, so that the entries of a layer are one range of ids and need no index for it. Paths are
-stored once for all layers: a *directory* with its whole path, and a *path* in it. The id of a path
-is the id of its directory times 2^8 plus its place in it, so that the paths of a directory are a
-range as well; a directory of more than 256 paths has several rows.
+stored once for all layers: a *directory*, and a *path* in it. The id of a path is the id of its
+directory times 2^6 plus its place in it, so that the paths of a directory are a range as well; a
+directory of more than 64 paths has several rows. Directories share the beginnings of their paths,
+which take a third of the space then: the path of a directory is that of its *ancestor* with what
+is below.
 
 What few entries have (targets, extended attributes, bytes that are not UTF-8) is in tables of its
 own: a column costs a byte in every row.
@@ -56,16 +58,33 @@ class IndexedLayerColumns(TypedColumns):
 indexed_layer = Table("layer", metadata, IndexedLayerColumns, sqlite_strict=True)
 
 
+class AncestorColumns(TypedColumns):
+    """A beginning of paths of directories: begins with a slash and ends with none, '' is the root.
+
+    One path may stand in several rows.
+    """
+
+    id = Column(INT64, primary_key=True)
+    """Id of the row."""
+    path: Named[str] = Column(Text, nullable=False)
+    """Path from the root."""
+
+
+ancestor = Table("ancestor", metadata, AncestorColumns, sqlite_strict=True)
+
+
 class DirectoryColumns(TypedColumns):
-    """A directory; the path begins with a slash and ends with none, '' is the root.
+    """A directory; its path is that of its ancestor, followed by `below`.
 
     Several rows have the same path if the directory has more paths than the ids of one row.
     """
 
     id = Column(INT64, primary_key=True)
     """Id of the row, from which the ids of its paths follow."""
-    path: Named[str] = Column(Text, nullable=False)
-    """Path from the root."""
+    ancestor_id: Named[int] = Column(INT64, nullable=False)
+    """Row of the beginning of its path."""
+    below: Named[str] = Column(Text, nullable=False)
+    """Begins with a slash, or '' if the directory is the ancestor itself."""
 
 
 directory = Table("directory", metadata, DirectoryColumns, sqlite_strict=True)
@@ -202,12 +221,12 @@ Index("ix_files_hidden_entry_id", hidden.c.entry_id)
 
 
 class PlacedEntryColumns(TypedColumns):
-    """An entry that is in no layer, and the one of a layer that it is, unless it is implied."""
+    """A placed entry that a layer has elsewhere; one that is only implied has no row."""
 
     entry_id: Named[int] = Column(INT64, primary_key=True)
     """Id of the placed entry, below 0."""
-    stored_id: Named[int | None] = Column(INT64)
-    """Entry of the layer; NULL for a directory that is only implied."""
+    stored_id: Named[int] = Column(INT64, nullable=False)
+    """Id of the entry of the layer."""
 
 
 placed_entry = Table("placed", metadata, PlacedEntryColumns, sqlite_strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cachedb.archive.file_tree import LONGEST_PATH, OPAQUE, WHITEOUT, split_path
@@ -11,12 +12,14 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import file_entries as statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from cachedb.archive.tar.reader import Member
     from cachedb.catalog.executor import Connection
     from cachedb.oci import Digest
 
+_SHARING: Final = 8
+"""Directories that share an ancestor, at least: fewer would not repay its row."""
 _NO_NAMES: Final = frozenset({"", ".", ".."})
 _KINDS: Final = {
     MemberKind.FILE: FileKind.FILE,
@@ -129,8 +132,8 @@ class _DirectoryRows:
 
     def __init__(self, connection: Connection, directories: Iterable[str]) -> None:
         self._connection = connection
-        wanted = list(dict.fromkeys(directories))
-        rows = connection.rows(statements.DIRECTORIES, paths=many(wanted))
+        self._wanted = list(dict.fromkeys(directories))
+        rows = connection.rows(statements.DIRECTORIES, paths=many(self._wanted))
         paths = {row.id: row.path for row in rows}
         self._free: dict[str, int] = {}
         self._last = connection.value(statements.LAST_DIRECTORY) or 0
@@ -152,8 +155,53 @@ class _DirectoryRows:
         return free
 
     def write(self) -> None:
-        """Insert the rows of directories that were made."""
-        self._connection.insert(statements.ADD_DIRECTORIES, self._made)
+        """Insert the rows of directories that were made, and the ancestors that they need."""
+        if not self._made:
+            return
+        chosen = choose_ancestors(self._wanted)
+        ids = self._ancestors({chosen[path] for _, path in self._made})
+        self._connection.insert(
+            statements.ADD_DIRECTORIES,
+            (
+                (key, ids[chosen[path]], path.removeprefix(chosen[path]))
+                for key, path in self._made
+            ),
+        )
+
+    def _ancestors(self, paths: Collection[str]) -> dict[str, int]:
+        """Return the ids of ancestors by path; new ones are inserted."""
+        rows = self._connection.each(statements.ANCESTORS, paths=many(sorted(paths)))
+        found = {row.path: row.id for row in rows}
+        last = self._connection.value(statements.LAST_ANCESTOR) or 0
+        made = list(enumerate(sorted(set(paths) - found.keys()), last + 1))
+        self._connection.insert(statements.ADD_ANCESTORS, made)
+        return found | {path: key for key, path in made}
+
+
+def choose_ancestors(directories: Iterable[str]) -> dict[str, str]:
+    """Return for each directory the beginning of its path that it shares with other directories.
+
+    That is the longest path with at least `_SHARING` of them at or below it, '' if there is none.
+    Paths begin with a slash and end with none.
+    """
+    counts = Counter(directories)
+    # The longest first: what is below a directory is counted before it is added to its parent.
+    levels: dict[int, list[str]] = {}
+    for directory in counts:
+        levels.setdefault(directory.count("/"), []).append(directory)
+    for level in range(max(levels, default=0), 0, -1):
+        for directory in levels.get(level, ()):
+            parent = directory.rpartition("/")[0]
+            if parent not in counts:
+                levels.setdefault(level - 1, []).append(parent)
+            counts[parent] += counts[directory]
+    chosen = {"": ""}
+    for level in range(1, len(levels)):
+        for directory in levels[level]:
+            is_shared = counts[directory] >= _SHARING
+            parent = directory.rpartition("/")[0]
+            chosen[directory] = directory if is_shared else chosen[parent]
+    return chosen
 
 
 def as_utf8(text: str) -> str:

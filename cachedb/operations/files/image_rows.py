@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from cachedb.archive.image_tree import HiddenState, LayerFile, is_own_path
@@ -85,7 +86,7 @@ class _ImageWriter:
             (row.path_id, row.stored_id): row.id
             for row in self._connection.each(statements.PLACED, ids=many(ids))
         }
-        last = self._connection.value(statements.LAST_PLACED) or 0
+        last = min(self._connection.value(statements.LAST_PLACED) or 0, 0)
         found: dict[str, int] = {}
         made = []
         for path, place in places.items():
@@ -95,10 +96,12 @@ class _ImageWriter:
                 key = last
                 made.append((key, files[path], place))
             found[path] = key
+        made.sort(key=itemgetter(0))  # rows that arrive in their order fill the pages
         write_entries(self._connection, made)
         by_id = {key: path for path, key in found.items()}
+        origins = ((key, stored[by_id[key]]) for key, _, _ in made)
         self._connection.insert(
-            statements.ADD_PLACED, ((key, stored[by_id[key]]) for key, _, _ in made)
+            statements.ADD_PLACED, (origin for origin in origins if origin[1] is not None)
         )
         return found
 

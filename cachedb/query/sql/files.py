@@ -10,8 +10,10 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from cachedb.catalog.enums import Role
 from cachedb.catalog.files.file_codes import ENTRY_BITS, NAME_BITS, FileKind, HiddenBy
+from cachedb.catalog.queries.index.file_entries import is_ancestor, path_of_directory
 from cachedb.catalog.schema import blob, link
 from cachedb.catalog.schema.file_tables import (
+    ancestor,
     attributes,
     directory,
     entry,
@@ -90,7 +92,7 @@ ALL_PAIRS: Final = ChosenPairs()
 def own_value(table: FromClause, name: str) -> ColumnElement[Any] | Select[Any]:
     """Return a field of an entry: an expression, or a statement of one value of its row."""
     if name == "path":
-        joined = select(whole_path()).join(directory, _is_of_path())
+        joined = _with_directories(select(whole_path()))
         return joined.where(path.c.id == table.c.path_id)
     if name == "name":
         return select(path.c.name).where(path.c.id == table.c.path_id)
@@ -122,8 +124,8 @@ def _within_calendar(seconds: ColumnElement[int]) -> ColumnElement[int]:
 
 
 def whole_path() -> ColumnElement[str]:
-    """Return the path of a row of `path` joined with its directory."""
-    joined: ColumnElement[str] = directory.c.path + "/" + path.c.name
+    """Return the path of a row of `path` joined with its directory and its ancestor."""
+    joined: ColumnElement[str] = path_of_directory() + "/" + path.c.name
     return joined
 
 
@@ -131,7 +133,7 @@ def matching_paths(name: str, condition: ColumnElement[bool]) -> Select[int]:
     """Select the ids of paths whose path or name fulfils a condition; scans the paths once."""
     found = select(path.c.id.label("id"))
     if name == "path":
-        found = found.join(directory, _is_of_path())
+        found = _with_directories(found)
     return found.where(condition)
 
 
@@ -144,8 +146,9 @@ def paths_of(directory_of: ColumnElement[str], name_of: ColumnElement[str]) -> S
     return (
         select(path.c.id.label("id"))
         .select_from(directory)
+        .join(ancestor, is_ancestor())
         .join(path, in_directory)
-        .where(directory.c.path == directory_of, path.c.name == name_of)
+        .where(path_of_directory() == directory_of, path.c.name == name_of)
     )
 
 
@@ -259,9 +262,10 @@ def indexed_images() -> Select[int]:
     return select(blob.c.id.label("id")).where(blob.c.digest.in_(select(shown_image.c.digest)))
 
 
-def _is_of_path() -> ColumnElement[bool]:
-    """Join a path with its directory, by the shift of its id."""
-    return directory.c.id == path.c.id.op(">>")(_NAME_BITS)
+def _with_directories(paths: Select[Any]) -> Select[Any]:
+    """Join paths with their directories, by the shift of their ids, and these with ancestors."""
+    of_path = directory.c.id == path.c.id.op(">>")(_NAME_BITS)
+    return paths.join(directory, of_path).join(ancestor, is_ancestor())
 
 
 def _is_file() -> ColumnElement[bool]:

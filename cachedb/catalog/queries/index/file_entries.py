@@ -12,6 +12,7 @@ from cachedb.catalog.queries import graph
 from cachedb.catalog.queries.definition import defines, each_id, each_text
 from cachedb.catalog.schema import blob, link, ref
 from cachedb.catalog.schema.file_tables import (
+    ancestor,
     attributes,
     directory,
     entry,
@@ -87,13 +88,14 @@ def stored() -> Select[*tuple[Any, ...]]:
 
 def _placed() -> Select[*tuple[Any, ...]]:
     found = select(entry.c.id, entry.c.path_id, placed_entry.c.stored_id)
-    return found.join(placed_entry, placed_entry.c.entry_id == entry.c.id).order_by(entry.c.id)
+    moved = found.outerjoin(placed_entry, placed_entry.c.entry_id == entry.c.id)
+    return moved.order_by(entry.c.id)
 
 
 @defines(files.LAST_PLACED)
 def last_placed() -> Select[int]:
-    """Select the smallest id of a placed entry."""
-    return select(func.min(placed_entry.c.entry_id))
+    """Select the smallest id of an entry, which is below 0 if one is placed."""
+    return select(func.min(entry.c.id))
 
 
 @defines(files.LINKED)
@@ -113,11 +115,19 @@ def all_attributes() -> Select[*tuple[Any, ...]]:
     return found.order_by(attributes.c.id)
 
 
+@defines(files.ANCESTORS)
+def ancestors() -> Select[int, str]:
+    """Select ancestors by path; scans the table."""
+    found = select(ancestor.c.id, ancestor.c.path)
+    return found.where(ancestor.c.path.in_(each_text("paths"))).order_by(ancestor.c.id)
+
+
 @defines(files.DIRECTORIES)
 def directories() -> Select[int, str]:
     """Select directories by path; scans the table, which has one row per directory."""
-    found = select(directory.c.id, directory.c.path)
-    return found.where(directory.c.path.in_(each_text("paths"))).order_by(directory.c.id)
+    whole = path_of_directory()
+    found = select(directory.c.id, whole.label("path")).join(ancestor, is_ancestor())
+    return found.where(whole.in_(each_text("paths"))).order_by(directory.c.id)
 
 
 @defines(files.PATHS)
@@ -131,6 +141,12 @@ def paths() -> Select[*tuple[Any, ...]]:
         .outerjoin(raw_path, raw_path.c.path_id == path.c.id)
         .order_by(path.c.id)
     )
+
+
+@defines(files.LAST_ANCESTOR)
+def last_ancestor() -> Select[int]:
+    """Select the largest id of an ancestor."""
+    return select(func.max(ancestor.c.id))
 
 
 @defines(files.LAST_DIRECTORY)
@@ -155,7 +171,7 @@ def _whole_entries() -> Select[*tuple[Any, ...]]:
     return (
         select(
             entry.c.id,
-            directory.c.path.label("directory"),
+            path_of_directory().label("directory"),
             path.c.name,
             raw_path.c.raw,
             attributes.c.kind,
@@ -170,6 +186,7 @@ def _whole_entries() -> Select[*tuple[Any, ...]]:
         )
         .join(path, path.c.id == entry.c.path_id)
         .join(directory, directory.c.id == entry.c.path_id.op(">>")(_NAME_BITS))
+        .join(ancestor, is_ancestor())
         .join(attributes, attributes.c.id == entry.c.attributes_id)
         .outerjoin(raw_path, raw_path.c.path_id == entry.c.path_id)
         .outerjoin(link_target, link_target.c.entry_id == entry.c.id)
@@ -249,6 +266,12 @@ def add_layer() -> Insert:
 def add_attributes() -> Insert:
     """Insert a combination of attributes."""
     return insert(attributes)
+
+
+@defines(files.ADD_ANCESTORS)
+def add_ancestors() -> Insert:
+    """Insert beginnings of paths."""
+    return insert(ancestor)
 
 
 @defines(files.ADD_DIRECTORIES)
@@ -359,17 +382,16 @@ def delete_linked() -> Delete:
     return delete(linked).where(linked.c.image_id.in_(each_id("ids")))
 
 
-@defines(files.DELETE_UNUSED_PLACED)
-def delete_unused_placed() -> Delete:
-    """Delete the placed entries that no image places."""
-    used = select(1).where(placement.c.entry_id == placed_entry.c.entry_id).exists()
-    return delete(placed_entry).where(~used)
-
-
 @defines(files.DELETE_UNUSED_ENTRIES)
 def delete_unused_entries() -> Delete:
-    """Delete the rows of entries that were placed."""
+    """Delete the entries that were placed."""
     return delete(entry).where(*_was_placed(entry.c.id))
+
+
+@defines(files.DELETE_UNUSED_PLACED)
+def delete_unused_placed() -> Delete:
+    """Delete the origins of entries that were placed."""
+    return delete(placed_entry).where(*_was_placed(placed_entry.c.entry_id))
 
 
 @defines(files.DELETE_UNUSED_TARGETS)
@@ -411,6 +433,23 @@ def delete_unused_directories() -> Delete:
     return delete(directory).where(~used)
 
 
+@defines(files.DELETE_UNUSED_ANCESTORS)
+def delete_unused_ancestors() -> Delete:
+    """Delete the ancestors without a directory; scans the directories once."""
+    return delete(ancestor).where(ancestor.c.id.not_in(select(directory.c.ancestor_id)))
+
+
+def path_of_directory() -> ColumnElement[str]:
+    """Return the path of a directory joined with its ancestor."""
+    joined: ColumnElement[str] = ancestor.c.path + directory.c.below
+    return joined
+
+
+def is_ancestor() -> ColumnElement[bool]:
+    """Join a directory with its ancestor."""
+    return ancestor.c.id == directory.c.ancestor_id
+
+
 def is_in_directory(directory_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Join paths with a row of their directory, by a range of ids."""
     low = directory_id.op("<<")(_NAME_BITS)
@@ -423,7 +462,7 @@ def _in_range(column: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
 
 
 def _was_placed(column: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
-    is_placed = select(1).where(placed_entry.c.entry_id == column).exists()
+    is_placed = select(1).where(placement.c.entry_id == column).exists()
     return column < 0, ~is_placed
 
 

@@ -25,6 +25,13 @@ class PathRow(NamedTuple):
     raw: bytes | None
 
 
+class AncestorRow(NamedTuple):
+    """A beginning of paths of directories."""
+
+    id: int
+    path: str
+
+
 class DirectoryRow(NamedTuple):
     """A directory by its path."""
 
@@ -125,7 +132,7 @@ PLACED: Final = Rows("files.placed", PlacedRow)
 STORED: Final = Rows("files.stored", PlacedRow)
 """The placed entries of `ids`."""
 LAST_PLACED: Final = Scalars("files.last_placed", int)
-"""The smallest id of a placed entry, which is the last one made; NULL without one."""
+"""The smallest id of an entry: below 0, it is that of the placed entry that was made last."""
 LINKED: Final = Rows("files.linked", LinkedRow)
 """The hard links of `ids` that the image of `image` shows, with their origins."""
 DIFFERENCES: Final = Rows("files.differences", DifferenceRow)
@@ -137,10 +144,14 @@ extended attributes.
 """
 ATTRIBUTES: Final = Rows("files.attributes", AttributesRow)
 """Every combination of attributes."""
+ANCESTORS: Final = Rows("files.ancestors", AncestorRow)
+"""The rows of the ancestors that have one of `paths`, by id."""
 DIRECTORIES: Final = Rows("files.directories", DirectoryRow)
 """The rows of the directories that have one of `paths`, by id."""
 PATHS: Final = Rows("files.paths", PathRow)
 """The paths in the directories of `ids`."""
+LAST_ANCESTOR: Final = Scalars("files.last_ancestor", int)
+"""The largest id of an ancestor; NULL without one."""
 LAST_DIRECTORY: Final = Scalars("files.last_directory", int)
 """The largest id of a directory; NULL without one."""
 ENTRIES: Final = Rows("files.entries", FileEntryRow)
@@ -163,7 +174,8 @@ ADD_LAYER: Final = Insert("files.add_layer", "digest", "entries", "problem")
 ADD_ATTRIBUTES: Final = Insert(
     "files.add_attributes", "kind", "type", "bits", "mode", "uid", "gid"
 )
-ADD_DIRECTORIES: Final = Insert("files.add_directories", "id", "path")
+ADD_ANCESTORS: Final = Insert("files.add_ancestors", "id", "path")
+ADD_DIRECTORIES: Final = Insert("files.add_directories", "id", "ancestor_id", "below")
 ADD_PATHS: Final = Insert("files.add_paths", "id", "name")
 ADD_RAW_PATHS: Final = Insert("files.add_raw_paths", "path_id", "raw")
 ADD_ENTRIES: Final = Insert(
@@ -191,10 +203,10 @@ DELETE_PLACEMENTS: Final = Write("files.delete_placements")
 """Delete the placements of the images of `ids`."""
 DELETE_LINKED: Final = Write("files.delete_linked")
 """Delete the hard links of the images of `ids`."""
-DELETE_UNUSED_PLACED: Final = Write("files.delete_unused_placed")
-"""Delete the placed entries that no image places."""
 DELETE_UNUSED_ENTRIES: Final = Write("files.delete_unused_entries")
-"""Delete the rows of entries with an id below 0 that are no longer placed."""
+"""Delete the entries with an id below 0 that no image places."""
+DELETE_UNUSED_PLACED: Final = Write("files.delete_unused_placed")
+"""Delete the origins of such entries."""
 DELETE_UNUSED_TARGETS: Final = Write("files.delete_unused_targets")
 """Delete the targets of such entries."""
 DELETE_UNUSED_XATTRS: Final = Write("files.delete_unused_xattrs")
@@ -207,3 +219,5 @@ DELETE_UNUSED_RAW_PATHS: Final = Write("files.delete_unused_raw_paths")
 """Delete the bytes of paths that are not there any more."""
 DELETE_UNUSED_DIRECTORIES: Final = Write("files.delete_unused_directories")
 """Delete the directories in which there is no path."""
+DELETE_UNUSED_ANCESTORS: Final = Write("files.delete_unused_ancestors")
+"""Delete the ancestors that no directory has."""
