@@ -93,3 +93,11 @@ def test_the_words_of_a_hint_are_names_that_the_cache_has(cache: Cache) -> None:
     for text in ("purple layers", "images frobnicated", "oci images"):
         verdict, _ = answer(cache, text)
         assert verdict == "told"
+
+
+def test_a_digest_of_a_blob_alone_is_not_hinted_as_an_image(cache: Cache) -> None:
+    (row,) = cache.query("blobs kind:layer")
+    short = str(row.digest).removeprefix("sha256:")[:12]
+
+    assert answer(cache, f"{short} all")[0] == "told"
+    assert answer(cache, f"layers {short} all") == ("hinted", f"layers {short}")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from cachedb.errors import QueryError
 from cachedb.patterns import lazy
 from cachedb.query.semantics.check import check
-from cachedb.query.syntax import quoting
 from cachedb.query.syntax.parser import parse
 from cachedb.query.tools.rewrite import unanswerable
 from cachedb.query.tools.rewrite.aggregates import AggregateRules
@@ -35,21 +34,24 @@ _WORD_MEANT: Final = lazy(r"did you mean `([^`]+)`\?")
 _TERM_MEANT: Final = lazy(r"(\S.*?\S)(   \(.*\))")
 """A term in place of an ambiguous one, and what it means."""
 _PATH_MEANT: Final = lazy(r"belongs to \w+: write ((?:[a-z]+\.)+)")
-_QUOTES: Final = "\"'"
 _ANY_NAME: Final = AnyName()
 
 
 def suggest(
     text: str, noun: str, saved: Mapping[str, str], names: KnownNames = _ANY_NAME
 ) -> str | None:
-    """Return a valid query that the text may mean; None if no rule applies."""
+    """Return a valid query that the text may mean; None if no rule applies.
+
+    Every name in it selects something of its noun: a digest may be that of a blob and no image.
+    """
     if len(text) > _LIMIT:
         return None
     words = plain_words(text)
     found = _Rewriter(words, noun, names, is_rewritten=words != text).rewrite()
     if found is None or found in {text, f"{noun} {text}"}:
         return None
-    return found if _is_valid(found, noun, saved) else None
+    is_useful = _is_valid(found, noun, saved) and names.are_matched(found, noun)
+    return found if is_useful else None
 
 
 def with_suggestion(
@@ -133,7 +135,6 @@ class _Rewriter(AggregateRules, ClauseRules, GraphRules, FieldRules, TermRules):
     def __init__(self, text: str, noun: str, names: KnownNames, *, is_rewritten: bool) -> None:
         super().__init__(text, noun, names)
         self._has_rewritten = is_rewritten
-        self._bare: list[str] = []
         self._rules: tuple[Callable[[], bool], ...] = (
             self._select, self._columns, self._aggregate, self._total, self._for_each,
             self._order, self._group, self._limit, self._last, self._top,
@@ -160,12 +161,8 @@ class _Rewriter(AggregateRules, ClauseRules, GraphRules, FieldRules, TermRules):
             # Two bare words side by side would mean one reference with both names, which matches
             # nothing.
             names += word not in {"and", "or"} and self._terms[-1:] != ["or"]
-            if word[0] in _QUOTES or quoting.is_selector(word):
-                self._bare.append(word.strip(_QUOTES))
             self._emit(word)
         if not self._has_rewritten or self._is_negated or self._is_refused or names > 1:
-            return None
-        if not all(map(self._names.matches, self._bare)):
             return None
         return self._query()
 
