@@ -9,6 +9,7 @@
 #   make bench-full run every benchmark, on 10 000 images and 1 GiB: an hour
 #   make crash      campaign: kill cachedb at every system call, and check the store
 #   make test-postgresql run every test on PostgreSQL, with 20 000 random queries
+#   make queries    campaign: 20 000 random queries, as SQL and by an evaluator in Python
 #   make soak       campaign: concurrent writers and a collector on one cache, with kills
 #   make nightly    run every campaign
 #   make dist       build the source distribution, the wheel and one executable file into dist/
@@ -18,15 +19,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-TEST := $(BIN)/python -m pytest
-# One worker per core; the tests of a file share fixtures that are slow to start.
-ON_ALL_CORES := --numprocesses auto --dist loadfile
+# Compiled modules are kept whatever the environment says: tests start cachedb some thousand times.
+TEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
+# One worker per core; the tests of a file share fixtures that are slow to start. Files are
+# handed out in the order of tests/order.py.
+ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # PYTHON=… replaces this list.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: site dist help demo test test-fast check bench bench-full golden crash soak nightly clean test-postgresql
+.PHONY: site dist help demo test test-fast check bench bench-full golden crash queries soak nightly clean test-postgresql
 .DEFAULT_GOAL := help
 
 help:
@@ -80,6 +83,9 @@ ON_POSTGRESQL := $(addprefix tests/,cli/test_catalog_option.py catalog/test_post
 
 test-postgresql: $(VENV)/.with-tests
 	$(TEST) $(ON_ALL_CORES) -m "" $(ON_POSTGRESQL)
+
+queries: $(VENV)/.with-tests
+	$(TEST) $(ON_ALL_CORES) -m campaign tests/property/test_query_meaning.py
 
 soak: $(VENV)/.with-tests
 	$(TEST) -m campaign tests/soak

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import build, recorded
+from tests import build, order, recorded
 from tests.postgresql import Server, serving
 
 # A law does not fail because the machine is loaded.
@@ -19,6 +19,12 @@ def pytest_configure() -> None:
     """Let Ctrl-C reach the programs that tests start: a shell makes its background deaf to it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort the files of a parallel run, the longest first."""
+    if hasattr(config, "workerinput"):
+        order.longest_first(items)
 
 
 @pytest.hookimpl(tryfirst=True)

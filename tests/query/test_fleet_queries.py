@@ -80,6 +80,7 @@ def agree(server: Server, seed: object, queries: int) -> None:
             assert fleet.rows(text) == fleet.expected(text), text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(FLEETS))
 def test_random_queries_of_a_fleet_mean_what_the_evaluator_says(server: Server, seed: int) -> None:
     agree(server, seed, QUERIES)
