@@ -27,7 +27,7 @@ _ABOUT = """\
 
 Tables of the [catalog](../explanation/catalog.md), `.cachedb/index.db`, and of the [index of
 files](../how-to/look-inside-layers.md#index-files), `.cachedb/files.db`: SQLite databases in
-STRICT mode. A [catalog in PostgreSQL](../how-to/share-a-catalog.md) has both in one schema.
+STRICT mode. A [catalog in PostgreSQL](../how-to/share-a-catalog.md) has a schema for each of them.
 Programs may read them, with `sqlite3 -readonly`; the query language and `--format json` are the
 interfaces that stay. Times are microseconds since 1970 in UTC, sizes are bytes, where nothing else
 is stated. Pins, times of use, of pull and of verification, origins and leases are recorded by

@@ -1,14 +1,16 @@
 """Statements of a fleet: what is written once for a cache, and repeated for every one of them.
 
 The text of such a statement holds parts between `EACH` and `END`, in which every table is
-`SCHEMA.table`. The statement to run has each part once a cache, joined by UNION ALL. So one
-compiled statement answers the query for any number of caches.
+`SCHEMA.table`, or `FILES.table` for one of the index of files. The statement to run has each part
+once a cache, joined by UNION ALL. So one compiled statement answers the query for any number of
+caches.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cachedb.catalog.server.address import files_schema
 from cachedb.patterns import lazy
 from cachedb.query.statement import CompiledStatement
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = '"$cache"'
 """The quoted name of the schema of a cache; no name of a cache has such a character."""
+FILES: Final = '"$cache$files"'
+"""The quoted name of the schema of its index of files."""
 EACH: Final = "/*each*/"
 END: Final = "/*end*/"
 _PLACE: Final = lazy(r"%%|%s")
@@ -53,5 +57,10 @@ def _pieces(text: str) -> list[str]:
 
 
 def _in(text: str, name: str) -> str:
-    quoted = name.replace('"', '""').replace("%", "%%")
-    return f"({text.replace(SCHEMA, f'{chr(34)}{quoted}{chr(34)}')})"
+    own = text.replace(SCHEMA, _quoted(name)).replace(FILES, _quoted(files_schema(name)))
+    return f"({own})"
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""').replace("%", "%%")
+    return f'"{escaped}"'

@@ -96,7 +96,7 @@ def plans(server: Server) -> dict[str, list[str]]:
                 continue
             text = compiled.statements("postgresql")[handle.name]
             values = sample_values(text)
-            with catalog.writing() as connection:
+            with catalog.writing_files() as connection:
                 for name in ("seqscan", "mergejoin", "hashjoin"):
                     connection.run(f"SET LOCAL enable_{name} = off")
                 ((made,),) = connection.run(f"EXPLAIN (FORMAT JSON, COSTS OFF) {text}", values)

@@ -95,12 +95,15 @@ def as_role(server: Server, role: str, schema: str) -> str:
 def roles(server: Server) -> Iterator[None]:
     """The roles of docs/how-to/share-a-catalog.md: two hosts, and a reader of both."""
     for host in ("one", "two"):
-        server.psql(f"CREATE ROLE {host} LOGIN; CREATE SCHEMA {host} AUTHORIZATION {host}")
+        server.psql(
+            f"CREATE ROLE {host} LOGIN; CREATE SCHEMA {host} AUTHORIZATION {host};"
+            f'CREATE SCHEMA "{host}.files" AUTHORIZATION {host}'
+        )
     server.psql("CREATE ROLE reader LOGIN")
     for host in ("one", "two"):
         server.psql(
-            f"GRANT USAGE ON SCHEMA {host} TO reader;"
-            f"ALTER DEFAULT PRIVILEGES FOR ROLE {host} IN SCHEMA {host}"
+            f'GRANT USAGE ON SCHEMA {host}, "{host}.files" TO reader;'
+            f'ALTER DEFAULT PRIVILEGES FOR ROLE {host} IN SCHEMA {host}, "{host}.files"'
             " GRANT SELECT ON TABLES TO reader"
         )
     yield

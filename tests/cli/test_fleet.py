@@ -402,8 +402,10 @@ def test_a_host_publishes_to_its_own_schema_only(
     farm.psql("CREATE ROLE host_a LOGIN; CREATE ROLE host_b LOGIN; CREATE ROLE reader LOGIN")
     for role in ("host_a", "host_b"):
         farm.psql(
-            f"CREATE SCHEMA {role} AUTHORIZATION {role}; GRANT USAGE ON SCHEMA {role} TO reader;"
-            f"ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA {role}"
+            f"CREATE SCHEMA {role} AUTHORIZATION {role};"
+            f'CREATE SCHEMA "{role}.files" AUTHORIZATION {role};'
+            f'GRANT USAGE ON SCHEMA {role}, "{role}.files" TO reader;'
+            f'ALTER DEFAULT PRIVILEGES FOR ROLE {role} IN SCHEMA {role}, "{role}.files"'
             " GRANT SELECT ON TABLES TO reader",
             database,
         )

@@ -21,7 +21,7 @@ def catalog(cache: Cache, url: str) -> Iterator[ServerCatalog]:
         engine, "connect", lambda driver, _: driver.execute(f'SET search_path = "{found.schema}"')
     )
     with engine.begin() as plain:
-        store(cache, plain.execution_options(schema_translate_map={"files": found.schema}))
+        store(cache, plain.execution_options(schema_translate_map={"files": found.files_schema}))
     engine.dispose()
     try:
         yield found

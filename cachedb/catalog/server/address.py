@@ -16,6 +16,8 @@ NEW = ".new"
 """End of the name of a schema in which a catalog is being rebuilt."""
 OLD = ".bak"
 """End of the name of a schema that was replaced by a rebuild."""
+FILES = ".files"
+"""End of the name of the schema that has the index of files of a cache."""
 _SECRET = frozenset({"password", "sslpassword"})
 _HIDDEN = "***"
 _EXAMPLE = "postgresql+psycopg://USER@HOST/DATABASE?cache=NAME"
@@ -57,9 +59,17 @@ class ServerAddress(Record, uncompared=("url",)):
         )
 
 
+def files_schema(name: str) -> str:
+    """Return the name of the schema that has the index of files of a cache.
+
+    A catalog that is being rebuilt under another name has the index of the one that it replaces.
+    """
+    return f"{name.removesuffix(NEW)}{FILES}"
+
+
 def is_name(name: str) -> bool:
     """Return whether a text can be the name of a cache in a server."""
-    is_ours = name.startswith("pg_") or name.endswith((NEW, OLD))
+    is_ours = name.startswith("pg_") or name.endswith((NEW, OLD, FILES))
     return _NAME.fullmatch(name) is not None and not is_ours
 
 

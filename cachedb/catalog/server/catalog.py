@@ -1,7 +1,7 @@
-"""Catalog in a schema of a PostgreSQL database.
+"""Catalog in a schema of a PostgreSQL database, and the index of files in a second one.
 
-The schema is derived from the files of the layout, as the file of SQLite is. Every transaction
-names its schema and takes its own locks (`SET LOCAL`, `pg_advisory_xact_lock`): behind a pooler
+Both are derived from the files of the layout, as the files of SQLite are. Every transaction
+names its schemas and takes its own locks (`SET LOCAL`, `pg_advisory_xact_lock`): behind a pooler
 the next one runs on another connection of the server.
 """
 
@@ -15,10 +15,16 @@ import psycopg
 from psycopg import errors, sql
 
 from cachedb import lock_waits
-from cachedb.catalog import compiled
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.enums import SCHEMA_VERSION
-from cachedb.catalog.server import collection, executor, heartbeat, schema_revision
+from cachedb.catalog.server import (
+    collection,
+    executor,
+    file_schema,
+    heartbeat,
+    schema_revision,
+)
+from cachedb.catalog.server.address import NEW, files_schema
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
 from cachedb.catalog.server.session import OPTIONS, READ, SETTINGS, WRITE
@@ -56,6 +62,7 @@ class ServerCatalog(Catalog):
         self._address = address
         self._schema = schema
         self._schema_id: int | None = None
+        self._has_files = False
         self._idle: list[psycopg.Connection[Any]] = []
         self._idle_lock = Lock()
         self._is_closed = False
@@ -126,6 +133,8 @@ class ServerCatalog(Catalog):
     def drop(cls, address: ServerAddress, schema: str) -> bool:
         """Drop a schema with its catalog, once no transaction uses it; return if there was one.
 
+        The index of files goes with it, unless the schema is that of a rebuild, which has none.
+
         Raises:
             StorageFailed: The server cannot be reached, or refuses the user.
             CatalogMismatch: The tables are of some other program.
@@ -140,6 +149,8 @@ class ServerCatalog(Catalog):
                     with suppress(SchemaTooNew):
                         schema_revision.version_of(driver, schema)
                     schema_revision.drop(driver, schema)
+                if not schema.endswith(NEW):
+                    schema_revision.drop(driver, files_schema(schema))
                 driver.execute("COMMIT")
         finally:
             found.close()
@@ -157,8 +168,13 @@ class ServerCatalog(Catalog):
 
     @property
     def files_path(self) -> Path | None:
-        """The file of the index of files: None, its tables are in the schema."""
+        """The file of the index of files: None, its tables are in a schema."""
         return None
+
+    @property
+    def files_schema(self) -> str:
+        """Name of the schema of the index of files."""
+        return files_schema(self._schema)
 
     @property
     def address(self) -> ServerAddress:
@@ -276,13 +292,26 @@ class ServerCatalog(Catalog):
             # A lock that was lost meanwhile is made up for by `.lock`, and by the next command.
             self._give_back(driver)
 
-    def reading_files(self) -> Any:
-        """Open a transaction as `reading` does: the index of files is in the same schema."""
-        return self.reading()
+    @contextmanager
+    def reading_files(self) -> Iterator[ServerConnection]:
+        """Open a transaction as `reading` does, with the tables of the index of files.
 
-    def writing_files(self) -> Any:
-        """Open a transaction as `writing` does: the index of files is in the same schema."""
-        return self.writing()
+        Raises as `reading` does, and `StorageFailed` for a user who may not read the index.
+        """
+        with explaining(self._address), self.lending() as driver:
+            self._begin(driver, READ, self.files_schema)
+            self._check_schema(driver)
+            file_schema.check_readable(driver, self.files_schema)
+            yield ServerConnection(driver)
+
+    @contextmanager
+    def writing_files(self) -> Iterator[ServerConnection]:
+        """Open a transaction as `writing` does, with the tables of the index of files."""
+        with explaining(self._address), self.lending() as driver:
+            self._begin_locked(driver, "rows of", self.files_schema)
+            self._check_schema(driver)
+            yield ServerConnection(driver)
+            driver.execute("COMMIT")
 
     @property
     def has_files_index(self) -> bool:
@@ -292,24 +321,17 @@ class ServerCatalog(Catalog):
     @property
     def files_index_size(self) -> int:
         """Bytes of the tables and indexes of files."""
-        tables = [name for kind, name, _ in compiled.file_tables("postgresql") if kind == "table"]
         with self.reading() as connection:
-            ((size,),) = connection.run(
-                "SELECT SUM(pg_total_relation_size(name::REGCLASS))"
-                " FROM UNNEST(%s::TEXT[]) AS name",
-                (tables,),  # type: ignore[arg-type]
-            )
-        return int(size)
+            return file_schema.size_of(connection.driver, self.files_schema)
 
     def drop_files_index(self) -> bool:
         """Empty the tables of the index of files; return whether there were rows.
 
         One transaction. TRUNCATE waits for readers of the tables, and they wait for it.
         """
-        tables = [name for kind, name, _ in compiled.file_tables("postgresql") if kind == "table"]
-        with self.writing() as connection:
+        with self.writing_files() as connection:
             ((existed,),) = connection.run("SELECT EXISTS (SELECT 1 FROM layer)")
-            names = sql.SQL(", ").join(map(sql.Identifier, tables))
+            names = sql.SQL(", ").join(map(sql.Identifier, file_schema.tables()))
             connection.driver.execute(sql.SQL("TRUNCATE {}").format(names))
         return bool(existed)
 
@@ -366,24 +388,27 @@ class ServerCatalog(Catalog):
         executor.prepare(driver)
         return driver
 
-    def _begin(self, driver: psycopg.Connection[Any], how: str) -> None:
+    def _begin(self, driver: psycopg.Connection[Any], how: str, *others: str) -> None:
+        """Begin a transaction whose statements find the tables of the schema, and of others."""
         text = sql.SQL("{}; SET LOCAL search_path = {}; {}")
-        settings = sql.SQL(SETTINGS)
-        driver.execute(text.format(sql.SQL(how), sql.Identifier(self._schema), settings))
+        path = sql.SQL(", ").join(map(sql.Identifier, (self._schema, *others)))
+        driver.execute(text.format(sql.SQL(how), path, sql.SQL(SETTINGS)))
 
-    def _begin_locked(self, driver: psycopg.Connection[Any], what: str = "rows of") -> None:
+    def _begin_locked(
+        self, driver: psycopg.Connection[Any], what: str = "rows of", *others: str
+    ) -> None:
         """Begin a write transaction when no other holds the same lock, in the order of asking."""
         most = LOCK_SECONDS.value
         first = min(lock_waits.NOTICE_SECONDS, most)
         try:
-            self._begin(driver, WRITE)
+            self._begin(driver, WRITE, *others)
             self._lock(driver, what, first)
         except errors.LockNotAvailable:
             driver.execute("ROLLBACK")
             holder = self._holder(driver, what)
             if most > first:
                 lock_waits.log(f"the lock of {what} {self._schema}", holder, most - first)
-                self._begin(driver, WRITE)
+                self._begin(driver, WRITE, *others)
                 self._lock(driver, what, most - first)
                 return
             raise
@@ -423,10 +448,11 @@ class ServerCatalog(Catalog):
             schema_revision.check_database(driver)
             self._begin(driver, READ)
             self._schema_id = schema_revision.schema_id(driver, self._schema)
+            self._has_files = file_schema.is_current(driver, self.files_schema)
             return schema_revision.version_of(driver, self._schema)
 
     def _bring_up_to_date(self) -> None:
-        if self._look() == SCHEMA_VERSION:
+        if self._look() == SCHEMA_VERSION and self._has_files:
             return
         with self.lending() as driver:
             self._begin_locked(driver)
@@ -438,6 +464,8 @@ class ServerCatalog(Catalog):
 
                 upgrade_schema(driver)
             self._schema_id = schema_revision.schema_id(driver, self._schema)
+            if not file_schema.is_current(driver, self.files_schema):
+                file_schema.create(driver, self.files_schema)
             driver.execute("COMMIT")
 
 

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from cachedb.catalog import compiled
 from cachedb.catalog.enums import SCHEMA_VERSION
-from cachedb.catalog.server.address import NEW, OLD
+from cachedb.catalog.server.address import FILES, NEW, OLD, files_schema
 from cachedb.errors import CatalogMismatch, SchemaTooNew
 
 if TYPE_CHECKING:
@@ -96,12 +96,12 @@ def readable(driver: Driver) -> list[str]:
     """
     rows = driver.execute(
         "SELECT nspname FROM pg_namespace AS schema WHERE has_schema_privilege(oid, 'USAGE')"
-        " AND NOT nspname LIKE ANY (ARRAY['pg_%%', %s, %s])"
+        " AND NOT nspname LIKE ANY (ARRAY['pg_%%', %s, %s, %s])"
         " AND (SELECT COUNT(*) FROM pg_class WHERE relnamespace = schema.oid"
         "      AND relname IN ('alembic_version', 'blob', 'ref')"
         "      AND has_table_privilege(pg_class.oid, 'SELECT')) = 3"
         ' ORDER BY nspname COLLATE "C"',
-        (f"%{NEW}", f"%{OLD}"),
+        (f"%{NEW}", f"%{OLD}", f"%{FILES}"),
     )
     return [str(name) for (name,) in rows]
 
@@ -149,10 +149,9 @@ def missing(driver: Driver, name: str) -> list[str]:
             (name,),
         )
     }
-    made = (*compiled.tables("postgresql"), *compiled.file_tables("postgresql"))
     return [
         f"the {kind} {relation} is missing"
-        for kind, relation, _ in made
+        for kind, relation, _ in compiled.tables("postgresql")
         if kind != "row" and relation not in found
     ]
 
@@ -169,8 +168,8 @@ def remarks(driver: Driver, name: str) -> list[str]:
     ((size, dead, live),) = driver.execute(
         "SELECT COALESCE(SUM(pg_total_relation_size(relid)), 0)::BIGINT,"
         " COALESCE(SUM(n_dead_tup), 0)::BIGINT, COALESCE(SUM(n_live_tup), 0)::BIGINT"
-        " FROM pg_stat_user_tables WHERE schemaname = %s",
-        (name,),
+        " FROM pg_stat_user_tables WHERE schemaname IN (%s, %s)",
+        (name, files_schema(name)),
     )
     server = (
         f'PostgreSQL {version}, encoding {encoding}, collation {collation} (columns have "C"),'
@@ -186,5 +185,5 @@ def create(driver: Driver, name: str) -> None:
     """Make a schema and the tables of this version, inside the caller's transaction."""
     if schema_id(driver, name) is None:  # one that is there needs no right to make another
         driver.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-    for _, _, text in (*compiled.tables("postgresql"), *compiled.file_tables("postgresql")):
+    for _, _, text in compiled.tables("postgresql"):
         driver.execute(text)

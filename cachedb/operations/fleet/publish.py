@@ -63,7 +63,7 @@ def publish(layout: Layout, catalog: Catalog, url: str) -> PublishedCopy:
                 before = CopyRecord.read(connection)
             if before is not None and before.stamp == stamp:
                 return PublishedCopy(cache=schema, rows=0, is_changed=False)
-            with copy.writing() as target:
+            with copy.writing_files() as target:
                 rows = published_copy.replace(
                     source,
                     target,

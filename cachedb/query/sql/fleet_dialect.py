@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
 
-from cachedb.query.fleet_statement import SCHEMA
+from cachedb.catalog.schema import file_tables
+from cachedb.query.fleet_statement import FILES, SCHEMA
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
 
 class _FleetCompiler(PGCompiler):
-    """Write `SCHEMA.table` where a table is selected from; its columns stay `table.column`."""
+    """Write `SCHEMA.table` where a table is selected from; its columns stay `table.column`.
+
+    Tables of the index of files are in the schema `FILES`.
+    """
 
     def visit_table(self, table: Any, *given: Any, **options: Any) -> Any:
         if options.get("asfrom") and isinstance(table, Table):
-            return f"{SCHEMA}.{self.preparer.quote(table.name)}"
+            schema = FILES if table.schema == file_tables.metadata.schema else SCHEMA
+            return f"{schema}.{self.preparer.quote(table.name)}"
         return super().visit_table(table, *given, **options)  # type: ignore[no-untyped-call]
 
 
