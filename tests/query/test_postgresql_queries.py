@@ -38,7 +38,7 @@ def small(server: Server, evaluator: Evaluator) -> Iterator[ServerCatalog]:
 def rows(catalog: ServerCatalog, text: str) -> list[tuple[object, ...]]:
     checked = check(parse(text, saved=SAVED), now=generate.NOW)
     columns = [OutputColumn.of(column) for column in checked.columns]
-    with catalog.reading() as connection:
+    with catalog.reading_files() as connection:
         checked = checked.with_split_images(split_entries(connection))
         statement = plan_cache.compile_rows(checked, "postgresql").statement
         found = list(connection.run(statement.text, statement.bind(checked.values)))
@@ -50,7 +50,7 @@ def rows(catalog: ServerCatalog, text: str) -> list[tuple[object, ...]]:
 
 def ids(catalog: ServerCatalog, query: Query) -> list[int]:
     checked = check(query, now=generate.NOW)
-    with catalog.reading() as connection:
+    with catalog.reading_files() as connection:
         checked = checked.with_split_images(split_entries(connection))
         statement = plan_cache.compile_ids(checked, "postgresql").statement
         return [key for (key,) in connection.run(statement.text, statement.bind(checked.values))]
@@ -108,6 +108,30 @@ def on_generated_caches(server: Server, seeds: range, queries: int) -> None:
 @pytest.mark.slow
 def test_random_queries_on_postgresql_mean_what_the_evaluator_says(server: Server) -> None:
     on_generated_caches(server, range(CACHES), QUERIES)
+
+
+@pytest.mark.slow
+def test_queries_of_files_on_postgresql_mean_what_the_evaluator_says(server: Server) -> None:
+    pairs = 0
+    for seed in range(4):
+        rng = random.Random(f"files on postgresql {seed}")
+        cache = generate.build(rng, rng.randint(4, 10))
+        evaluator = Evaluator(cache, generate.NOW)
+        with on_server.catalog(cache, server.fresh()) as catalog:
+            for text in queries_of_files(rng, evaluator, 75):
+                query = parse(text, saved=SAVED)
+                assert sorted(ids(catalog, query)) == sorted(evaluator.select(query)), text
+                pairs += 1
+    assert pairs == 300
+
+
+def queries_of_files(rng: random.Random, evaluator: Evaluator, number: int) -> Iterator[str]:
+    """Yield random queries that read the index of files, with whichever noun they select."""
+    while number:
+        text = Writer(rng, evaluator.cache, depth=rng.choice((1, 2, 2, 3))).query()
+        if check(parse(text, saved=SAVED), now=generate.NOW).reads_files:
+            number -= 1
+            yield text
 
 
 @pytest.mark.campaign
