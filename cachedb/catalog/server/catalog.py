@@ -27,27 +27,17 @@ from cachedb.catalog.server import (
 from cachedb.catalog.server.address import NEW, files_schema
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
+from cachedb.catalog.server.lock_holder import holder_of
 from cachedb.catalog.server.session import OPTIONS, READ, SETTINGS, WRITE
 from cachedb.catalog.user_state.leases import SHARED_SECONDS
 from cachedb.errors import CatalogMismatch, InvalidInput, SchemaTooNew, StorageFailed
 from cachedb.limits import LOCK_SECONDS
-from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from cachedb.catalog.server.address import ServerAddress
-
-_APPLICATION = lazy(r"cachedb (\d+) (.+)")
-_HOLDER = """
-WITH lock AS (SELECT hashtextextended(%s, 0) AS key)
-SELECT pid, application_name
-FROM lock, pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND granted AND objsubid = 1
-    AND classid::BIGINT = key >> 32 & 4294967295 AND objid::BIGINT = key & 4294967295
-    AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 class ServerCatalog(Catalog):
@@ -405,7 +395,7 @@ class ServerCatalog(Catalog):
             self._lock(driver, what, first)
         except errors.LockNotAvailable:
             driver.execute("ROLLBACK")
-            holder = self._holder(driver, what)
+            holder = holder_of(driver, self._key(what))
             if most > first:
                 lock_waits.log(f"the lock of {what} {self._schema}", holder, most - first)
                 self._begin(driver, WRITE, *others)
@@ -420,16 +410,6 @@ class ServerCatalog(Catalog):
 
     def _key(self, what: str) -> str:
         return f"cachedb {what} {self._schema}"
-
-    def _holder(self, driver: psycopg.Connection[Any], what: str) -> str:
-        """Name the process that holds a lock, as it named itself when it connected."""
-        row = driver.execute(_HOLDER, (self._key(what),)).fetchone()
-        if row is None:  # it has just ended
-            return "another process"
-        matched = _APPLICATION.fullmatch(str(row[1]))
-        if matched is None:  # of another user, or behind a pooler that names itself
-            return f"a session of the server (pid {row[0]})"
-        return f"process {matched[1]} (cachedb) on {matched[2]}"
 
     def _check_writable(self, driver: psycopg.Connection[Any]) -> None:
         ((is_read_only,),) = driver.execute(
