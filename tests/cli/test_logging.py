@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from cachedb.cli import app
 from tests import build
 from tests.cli.conftest import Run
 from tests.interop.tools import Done, cachedb
 from tests.registry.scripted import Asked, Reply, scripted
+from tests.registry.shelf import shelf
 
 SECRET = "hunter2-of-the-test"
 
@@ -185,3 +187,97 @@ def test_logging_is_imported_for_verbose_only(
     command = [sys.executable, "-c", code, *words.split(), "--cache", tree.path]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == str(is_imported)
+
+
+# -- every command that sends requests ------------------------------------------------------------
+
+LAYER = build.layer({"file": "1"})
+APP = build.image(LAYER)
+WITH_REQUESTS = {
+    "clean": "clean --yes --published-only",
+    "copy": "copy {host}/team/app:1 {host}/team/app:2",
+    "inspect": "inspect --remote {host}/team/app:1",
+    "pull": "pull {host}/team/app:1",
+    "push": "push {host}/team/app:1",
+    "rm": "rm --published-only {host}/team/app:1",
+    "sync": "sync {file}",
+    "tags": "tags {host}/team/app",
+    "verify": "verify --repair {host}/team/app:1",
+}
+WITHOUT_MIRRORS = {"clean", "inspect", "push", "rm", "tags"}
+
+
+class Busy:
+    """A registry behind a token server: each path fails once, then has an answer."""
+
+    def __init__(self) -> None:
+        self.host = ""
+        self.authorizations: set[str] = set()
+        self._failed: set[str] = set()
+
+    def answer(self, asked: Asked, reply: Reply) -> Reply:
+        authorization = asked.headers.get("authorization")
+        if asked.path.startswith("/token"):
+            return Reply(body=json.dumps({"token": TOKEN}).encode())
+        if not authorization:
+            realm = f'Bearer realm="http://{self.host}/token",service="test"'
+            return Reply(401, headers=(("WWW-Authenticate", realm),))
+        self.authorizations.add(authorization)
+        if asked.method in {"GET", "HEAD"} and asked.path not in self._failed:
+            self._failed.add(asked.path)
+            return Reply(503)
+        if "/tags/list" in asked.path:
+            return Reply(body=json.dumps({"name": "team/app", "tags": ["1"]}).encode())
+        return reply
+
+
+def test_the_table_has_every_command_that_sends_requests() -> None:
+    folder = Path(app.__file__).parent
+    text = {path.stem: path.read_text() for path in folder.glob("*.py")}
+
+    assert set(WITH_REQUESTS) == {
+        name for name in text if "options.registries import" in text[name]
+    }
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("name", WITH_REQUESTS)
+def test_a_command_logs_requests_retries_mirrors_and_logins(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, form: str
+) -> None:
+    busy = Busy()
+    with shelf({"1": APP}, busy.answer) as home, scripted(lambda _: Reply(404)) as mirror:
+        busy.host = home.host
+        cache = cache_with_a_damaged_layer(tmp_path / "cache", f"{home.host}/team/app:1")
+        if name in {"pull", "sync", "copy"}:
+            cache = build.layout(tmp_path / "empty").path
+        file = tmp_path / "images.txt"
+        file.write_text(f"{home.host}/team/app:1\n")
+        auths = {"auths": {home.host: {"auth": LOGIN}}}
+        monkeypatch.setenv("DOCKER_AUTH_CONFIG", json.dumps(auths))
+        monkeypatch.setenv("CACHEDB_MIRROR", f"{home.host}=http://{mirror.host}")
+        words = WITH_REQUESTS[name].format(host=home.host, file=file).split()
+
+        done = run(cache, *words, "-vv", "--log-format", form, "--no-progress")
+
+    lines = done.err.splitlines()
+    if form == "json":
+        lines = [json.loads(line)["message"] for line in lines if line.startswith("{")]
+    logged = "\n".join(lines)
+    assert f" http://{home.host}/v2/" in logged
+    assert " -> 503 in " in logged
+    assert "retrying in" in logged
+    assert "requests to team/app are sent with user name and password" in logged
+    assert "token for repository:team/app:" in logged
+    assert ("trying the next one" in logged) == (name not in WITHOUT_MIRRORS)
+    assert busy.authorizations == {f"Bearer {TOKEN}"}
+    assert [secret for secret in SECRETS if secret in done.err + done.out] == []
+
+
+def cache_with_a_damaged_layer(path: Path, name: str) -> Path:
+    """Make a cache of one image, whose layer has other bytes."""
+    tree = build.layout(path, {name: APP})
+    file = tree.blob_path(LAYER.digest)
+    file.chmod(0o644)
+    file.write_bytes(b"x" * file.stat().st_size)
+    return path
