@@ -162,7 +162,7 @@ class _Summaries(TyperGroup):
         return list(self.commands)
 
 
-app = typer.Typer(
+app: Final = typer.Typer(
     name="cachedb",
     cls=_Commands,
     no_args_is_help=True,

@@ -68,7 +68,7 @@ class Command(TyperCommand):
         from cachedb.cli.options.shared import shared_options
 
         own = {option for param in self.params for option in param.opts}
-        self.params += [each for each in shared_options() if own.isdisjoint(each.opts)]
+        self.params.extend(each for each in shared_options() if own.isdisjoint(each.opts))
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Return the parsed command line, with defaults from environment and files."""

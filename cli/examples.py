@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-EXAMPLES: Final = {
+EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "pull": (
         "cachedb pull alpine:3.20",
         "cachedb pull --arch arm64 alpine:3.20",

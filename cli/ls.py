@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.operations.read.listing import Listing
 
-SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
+SETTINGS: Final = QUERY_SETTINGS
+KIND: Final = QueryCommand
 _COLUMNS = (
     Column("name", lambda name: name or "<none>"),
     Column("digest", lambda digest: output.digest(digest) if digest else "<per platform>"),

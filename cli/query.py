@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.query.syntax.tree import Query
 
-SETTINGS, KIND = QUERY_SETTINGS, QueryCommand
+SETTINGS: Final = QUERY_SETTINGS
+KIND: Final = QueryCommand
 QueryArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="QUERY", help="One or several words.", autocompletion=complete),

@@ -362,7 +362,7 @@ AGGREGATES: Final = {
     "max": "max.FIELD",
     "avg": "avg.FIELD",
 }
-SHOWN: Final = {
+SHOWN: Final[dict[Sort, tuple[str, ...]]] = {
     Sort.REF: ("name", "digest"),
     Sort.BLOB: ("digest", "kind", "size"),
     Sort.LINK: ("parent", "role", "position", "child", "platform"),

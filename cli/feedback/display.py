@@ -28,10 +28,10 @@ class Work(Task):
 
     def __init__(self, display: Display, what: str, total: int | None, unit: str = BYTES) -> None:
         self._display = display
-        self.what = show(what)
+        self.what: str = show(what)
         self.total = total
         self.unit = unit
-        self.done = 0
+        self.done: int = 0
         self.is_of_transfers: bool = total is None and unit == BYTES
 
     def advance(self, amount: int = 1) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cachedb.query.syntax.tree import Query
 
 # `sort -size` is a query, so words with one dash that are no options are its words.
-QUERY_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+QUERY_SETTINGS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 QuietWordOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Suppress headers; print digests only.")
 ]

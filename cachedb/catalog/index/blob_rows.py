@@ -9,7 +9,10 @@ from cachedb.catalog.enums import Kind, Reading, Role, State
 from cachedb.oci import attestation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cachedb.catalog.statements.index.stored_blobs import StoredBlob
+    from cachedb.oci import MediaType
     from cachedb.oci.manifest import Child
 
 COLUMNS = (
@@ -36,13 +39,13 @@ class Claim:
         platform_id: int | None = None,
         role: Role | None = None,
     ) -> None:
-        self.media_type = media_type
-        self.size = size
-        self.platform_id = platform_id
-        self.role = role
+        self.media_type: str = media_type
+        self.size: int = size
+        self.platform_id: int | None = platform_id
+        self.role: Role | None = role
         self.parent: BlobRow | None = None
-        self.is_embedded = False
-        self.is_attestation = False
+        self.is_embedded: bool = False
+        self.is_attestation: bool = False
 
 
 class NewLink(Claim):
@@ -55,13 +58,13 @@ class NewLink(Claim):
     ) -> None:
         descriptor = linked.descriptor
         super().__init__(descriptor.media_type, descriptor.size, platform_id, role)
-        self.parent = parent
-        self.is_embedded = descriptor.data is not None
-        self.is_attestation = attestation.is_attestation(descriptor.annotations)
-        self.child = child
-        self.position = linked.position
-        self.artifact_type = descriptor.artifact_type
-        self.annotations = descriptor.annotations
+        self.parent: BlobRow = parent
+        self.is_embedded: bool = descriptor.data is not None
+        self.is_attestation: bool = attestation.is_attestation(descriptor.annotations)
+        self.child: BlobRow = child
+        self.position: int = linked.position
+        self.artifact_type: MediaType | None = descriptor.artifact_type
+        self.annotations: Mapping[str, str] = descriptor.annotations
 
 
 class BlobRow:
@@ -73,9 +76,9 @@ class BlobRow:
     )  # fmt: skip
 
     def __init__(self, key: int, digest: str, size: int) -> None:
-        self.id = key
-        self.digest = digest
-        self.size = size
+        self.id: int = key
+        self.digest: str = digest
+        self.size: int = size
         self.forget()
         # The values in the database; None if it has no row there.
         self.stored: tuple[Any, ...] | None = None
@@ -84,7 +87,7 @@ class BlobRow:
         # Claims of documents that have been read in this pass.
         self.claims: list[NewLink] = []
         # Whether no ref, link or file is left for the blob, so that its row is deleted.
-        self.is_gone = False
+        self.is_gone: bool = False
 
     @classmethod
     def load(cls, found: StoredBlob) -> BlobRow:
@@ -116,8 +119,10 @@ class BlobRow:
 
     def forget(self) -> None:
         """Reset every column but the identity and the size to its default."""
-        self.kind, self.state, self.media_type = Kind.OTHER, State.MISSING, ""
-        self.parsed = Reading.NO
+        self.kind: Kind = Kind.OTHER
+        self.state: State = State.MISSING
+        self.media_type: str = ""
+        self.parsed: Reading = Reading.NO
         self.artifact_type: str | None = None
         self.platform_id: int | None = None
         self.problem: str | None = None

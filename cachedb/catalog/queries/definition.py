@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import BigInteger, Text, bindparam, func, select
+from sqlalchemy import BigInteger, Text, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
@@ -149,4 +149,4 @@ def _postgresql_element(element: Any, compiler: SQLCompiler, **options: Any) -> 
     return f"CAST({value} AS {compiler.dialect.type_compiler_instance.process(element.type)})"
 
 
-__all__ = ["DEFINITIONS", "defines", "each_id", "each_text", "func"]
+__all__ = ["DEFINITIONS", "defines", "each_id", "each_row", "each_text"]

@@ -13,7 +13,7 @@ STRICT. Times are microseconds since 1970 in UTC, sizes are bytes.
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import Final, NewType
 
 from sqlalchemy import (
     Column,
@@ -34,13 +34,13 @@ from cachedb.catalog.schema.column_types import INT64, NAMING_CONVENTION
 
 RowId = NewType("RowId", int)
 
-metadata = MetaData(naming_convention=NAMING_CONVENTION)
+metadata: Final = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 class PlatformColumns(TypedColumns):
     """A platform, normalised as containerd/platforms does; '' for an absent part."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row, to which blobs, links and refs refer."""
     os: Named[str] = Column(Text, nullable=False)
     """Operating system, as GOOS: linux."""
@@ -52,7 +52,7 @@ class PlatformColumns(TypedColumns):
     """Version of the operating system, which images of Windows have."""
 
 
-platform = Table(
+platform: Final = Table(
     "platform",
     metadata,
     PlatformColumns,
@@ -64,7 +64,7 @@ platform = Table(
 class BlobColumns(TypedColumns):
     """Content, present in the layout or only known from a descriptor."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row; a rebuilt catalog may number its rows otherwise."""
     digest: Named[str] = Column(Text, nullable=False, unique=True, info=domains.DIGEST.info)
     """Digest of the content, as `algorithm:encoded`."""
@@ -92,7 +92,7 @@ class BlobColumns(TypedColumns):
     """Time at which its bytes were last hashed and found intact."""
 
 
-blob = Table("blob", metadata, BlobColumns, sqlite_strict=True)
+blob: Final = Table("blob", metadata, BlobColumns, sqlite_strict=True)
 Index("ix_blob_kind_size", blob.c.kind, blob.c.size)
 Index(
     "ix_blob_unwell",
@@ -111,14 +111,14 @@ class EdgeColumns(TypedColumns):
     """Blob that is owned."""
 
 
-edge = Table("edge", metadata, EdgeColumns, sqlite_with_rowid=False, sqlite_strict=True)
+edge: Final = Table("edge", metadata, EdgeColumns, sqlite_with_rowid=False, sqlite_strict=True)
 Index("ix_edge_child_id_parent_id", edge.c.child_id, edge.c.parent_id)
 
 
 class LinkColumns(TypedColumns):
     """A descriptor inside a document."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row, to which its annotations refer."""
     parent_id: Named[int] = Column(INT64, ForeignKey("blob.id"), nullable=False)
     """Document that holds the descriptor."""
@@ -140,7 +140,7 @@ class LinkColumns(TypedColumns):
     """1 when the descriptor holds the content itself, in ``data``."""
 
 
-link = Table(
+link: Final = Table(
     "link",
     metadata,
     LinkColumns,
@@ -162,7 +162,7 @@ Index(
 class RefColumns(TypedColumns):
     """An entry of index.json."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row, to which its annotations refer."""
     position: Named[int] = Column(Integer, nullable=False, info=domains.COUNT.info)
     """Place of the entry in index.json, from 0."""
@@ -198,7 +198,7 @@ class RefColumns(TypedColumns):
     """User state: time of the last use, as an export; NULL if it was not used."""
 
 
-ref = Table("ref", metadata, RefColumns, sqlite_strict=True)
+ref: Final = Table("ref", metadata, RefColumns, sqlite_strict=True)
 Index("ix_ref_target_id", ref.c.target_id)
 Index("ix_ref_name", ref.c.name)
 Index("ix_ref_repo_tag", ref.c.repo, ref.c.tag)
@@ -223,7 +223,7 @@ class ConfigColumns(TypedColumns):
     """The words of Cmd joined by one space."""
 
 
-config = Table("config", metadata, ConfigColumns, sqlite_strict=True)
+config: Final = Table("config", metadata, ConfigColumns, sqlite_strict=True)
 
 
 class LabelColumns(TypedColumns):
@@ -237,7 +237,7 @@ class LabelColumns(TypedColumns):
     """Value of the label."""
 
 
-label = Table("label", metadata, LabelColumns, sqlite_with_rowid=False, sqlite_strict=True)
+label: Final = Table("label", metadata, LabelColumns, sqlite_with_rowid=False, sqlite_strict=True)
 
 
 class EnvColumns(TypedColumns):
@@ -251,7 +251,7 @@ class EnvColumns(TypedColumns):
     """Text behind the first `=`; '' without one."""
 
 
-env = Table("env", metadata, EnvColumns, sqlite_with_rowid=False, sqlite_strict=True)
+env: Final = Table("env", metadata, EnvColumns, sqlite_with_rowid=False, sqlite_strict=True)
 
 
 class AnnotationColumns(TypedColumns):
@@ -265,7 +265,7 @@ class AnnotationColumns(TypedColumns):
     """Value of the annotation."""
 
 
-annotation = Table(
+annotation: Final = Table(
     "annotation", metadata, AnnotationColumns, sqlite_with_rowid=False, sqlite_strict=True
 )
 
@@ -283,7 +283,7 @@ class LinkAnnotationColumns(TypedColumns):
     """Value of the annotation."""
 
 
-link_annotation = Table(
+link_annotation: Final = Table(
     "link_annotation",
     metadata,
     LinkAnnotationColumns,
@@ -303,7 +303,7 @@ class RefAnnotationColumns(TypedColumns):
     """Value of the annotation."""
 
 
-ref_annotation = Table(
+ref_annotation: Final = Table(
     "ref_annotation", metadata, RefAnnotationColumns, sqlite_with_rowid=False, sqlite_strict=True
 )
 
@@ -311,7 +311,7 @@ ref_annotation = Table(
 class PackageColumns(TypedColumns):
     """A version of a package, as an SBOM names it."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row; a combination of name, version, scheme, purl, license and type has one."""
     name: Named[str] = Column(Text, nullable=False)
     """Name of the package, as the SBOM writes it."""
@@ -329,7 +329,7 @@ class PackageColumns(TypedColumns):
     """Type of the package URL: deb, npm; '' if it is unknown."""
 
 
-package = Table(
+package: Final = Table(
     "package",
     metadata,
     PackageColumns,
@@ -350,7 +350,7 @@ class BlobPackageColumns(TypedColumns):
     """Blob of the SBOM."""
 
 
-blob_package = Table(
+blob_package: Final = Table(
     "blob_package", metadata, BlobPackageColumns, sqlite_with_rowid=False, sqlite_strict=True
 )
 Index("ix_blob_package_package_id_blob_id", blob_package.c.package_id, blob_package.c.blob_id)
@@ -372,7 +372,7 @@ class SbomColumns(TypedColumns):
     """Reason why the document cannot be read, as text for users."""
 
 
-sbom = Table("sbom", metadata, SbomColumns, sqlite_strict=True)
+sbom: Final = Table("sbom", metadata, SbomColumns, sqlite_strict=True)
 Index(
     "ix_sbom_unread",
     sbom.c.document_id,
@@ -394,7 +394,7 @@ class RepositoryBlobColumns(TypedColumns):
     """Time at which it was last seen there."""
 
 
-repository_blob = Table(
+repository_blob: Final = Table(
     "repository_blob",
     metadata,
     RepositoryBlobColumns,
@@ -410,7 +410,7 @@ class PinColumns(TypedColumns):
     """Name, or digest of an entry without a name."""
 
 
-pin = Table("pin", metadata, PinColumns, sqlite_with_rowid=False, sqlite_strict=True)
+pin: Final = Table("pin", metadata, PinColumns, sqlite_with_rowid=False, sqlite_strict=True)
 
 
 class LeaseColumns(TypedColumns):
@@ -428,7 +428,7 @@ class LeaseColumns(TypedColumns):
     """End of the lease for owners on other hosts; on this host the lock on its file decides."""
 
 
-lease = Table("lease", metadata, LeaseColumns, sqlite_with_rowid=False, sqlite_strict=True)
+lease: Final = Table("lease", metadata, LeaseColumns, sqlite_with_rowid=False, sqlite_strict=True)
 
 
 class LeaseItemColumns(TypedColumns):
@@ -442,7 +442,7 @@ class LeaseItemColumns(TypedColumns):
     """Digest of a blob, which need not have a row."""
 
 
-lease_item = Table(
+lease_item: Final = Table(
     "lease_item", metadata, LeaseItemColumns, sqlite_with_rowid=False, sqlite_strict=True
 )
 
@@ -456,4 +456,4 @@ class StateColumns(TypedColumns):
     """Text or JSON, by key."""
 
 
-state = Table("state", metadata, StateColumns, sqlite_with_rowid=False, sqlite_strict=True)
+state: Final = Table("state", metadata, StateColumns, sqlite_with_rowid=False, sqlite_strict=True)

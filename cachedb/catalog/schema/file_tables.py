@@ -24,6 +24,8 @@ small.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     Column,
     Index,
@@ -39,13 +41,13 @@ from sqlalchemy import (
 
 from cachedb.catalog.schema.column_types import INT64, NAMING_CONVENTION
 
-metadata = MetaData(schema="files", naming_convention=NAMING_CONVENTION)
+metadata: Final = MetaData(schema="files", naming_convention=NAMING_CONVENTION)
 
 
 class IndexedLayerColumns(TypedColumns):
     """A layer whose entries are indexed, or that cannot be read."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row, from which the ids of its entries follow."""
     digest: Named[str] = Column(Text, nullable=False, unique=True)
     """Digest of the layer, as its manifest lists it."""
@@ -55,7 +57,7 @@ class IndexedLayerColumns(TypedColumns):
     """Reason why the layer cannot be read; the layer has no entries then."""
 
 
-indexed_layer = Table("layer", metadata, IndexedLayerColumns, sqlite_strict=True)
+indexed_layer: Final = Table("layer", metadata, IndexedLayerColumns, sqlite_strict=True)
 
 
 class AncestorColumns(TypedColumns):
@@ -79,7 +81,7 @@ class DirectoryColumns(TypedColumns):
     Several rows have the same path if the directory has more paths than the ids of one row.
     """
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row, from which the ids of its paths follow."""
     ancestor_id: Named[int] = Column(INT64, nullable=False)
     """Row of the beginning of its path."""
@@ -87,19 +89,19 @@ class DirectoryColumns(TypedColumns):
     """Begins with a slash, or '' if the directory is the ancestor itself."""
 
 
-directory = Table("directory", metadata, DirectoryColumns, sqlite_strict=True)
+directory: Final = Table("directory", metadata, DirectoryColumns, sqlite_strict=True)
 
 
 class PathColumns(TypedColumns):
     """A path: a name in a directory; '' in '' is the root."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the directory times 2^8, plus the place of the name in it."""
     name: Named[str] = Column(Text, nullable=False)
     r"""With an escape, as \udce9, for every byte that is not UTF-8."""
 
 
-path = Table("path", metadata, PathColumns, sqlite_strict=True)
+path: Final = Table("path", metadata, PathColumns, sqlite_strict=True)
 
 
 class RawPathColumns(TypedColumns):
@@ -111,13 +113,13 @@ class RawPathColumns(TypedColumns):
     """Bytes of the name."""
 
 
-raw_path = Table("raw_path", metadata, RawPathColumns, sqlite_strict=True)
+raw_path: Final = Table("raw_path", metadata, RawPathColumns, sqlite_strict=True)
 
 
 class AttributesColumns(TypedColumns):
     """Type, mode and owner of an entry; few combinations occur."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the combination."""
     kind: Named[int] = Column(Integer, nullable=False)
     """A `FileKind`."""
@@ -133,7 +135,7 @@ class AttributesColumns(TypedColumns):
     """Group id of the owner."""
 
 
-attributes = Table(
+attributes: Final = Table(
     "attributes",
     metadata,
     AttributesColumns,
@@ -145,7 +147,7 @@ attributes = Table(
 class EntryColumns(TypedColumns):
     """A member of a layer."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the layer times 2^21, plus the place of the member; below 0 if it is placed."""
     path_id: Named[int] = Column(INT64, nullable=False)
     """Path of the member."""
@@ -159,7 +161,7 @@ class EntryColumns(TypedColumns):
     """SHA-256 of the content of a regular file; NULL for another type."""
 
 
-entry = Table("entry", metadata, EntryColumns, sqlite_strict=True)
+entry: Final = Table("entry", metadata, EntryColumns, sqlite_strict=True)
 Index("ix_files_entry_path_id", entry.c.path_id)
 
 
@@ -174,7 +176,7 @@ class LinkTargetColumns(TypedColumns):
     """The target if it is not UTF-8."""
 
 
-link_target = Table("target", metadata, LinkTargetColumns, sqlite_strict=True)
+link_target: Final = Table("target", metadata, LinkTargetColumns, sqlite_strict=True)
 
 
 class EntryXattrColumns(TypedColumns):
@@ -188,7 +190,7 @@ class EntryXattrColumns(TypedColumns):
     """Bytes of the value."""
 
 
-entry_xattr = Table(
+entry_xattr: Final = Table(
     "xattr", metadata, EntryXattrColumns, sqlite_with_rowid=False, sqlite_strict=True
 )
 
@@ -196,13 +198,13 @@ entry_xattr = Table(
 class ShownImageColumns(TypedColumns):
     """An image manifest whose visible files are known."""
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row, to which hidden and placed entries refer."""
     digest: Named[str] = Column(Text, nullable=False, unique=True)
     """Digest of the manifest."""
 
 
-shown_image = Table("image", metadata, ShownImageColumns, sqlite_strict=True)
+shown_image: Final = Table("image", metadata, ShownImageColumns, sqlite_strict=True)
 
 
 class HiddenColumns(TypedColumns):
@@ -216,7 +218,9 @@ class HiddenColumns(TypedColumns):
     """A `HiddenBy`."""
 
 
-hidden = Table("hidden", metadata, HiddenColumns, sqlite_with_rowid=False, sqlite_strict=True)
+hidden: Final = Table(
+    "hidden", metadata, HiddenColumns, sqlite_with_rowid=False, sqlite_strict=True
+)
 Index("ix_files_hidden_entry_id", hidden.c.entry_id)
 
 
@@ -229,7 +233,7 @@ class PlacedEntryColumns(TypedColumns):
     """Id of the entry of the layer."""
 
 
-placed_entry = Table("placed", metadata, PlacedEntryColumns, sqlite_strict=True)
+placed_entry: Final = Table("placed", metadata, PlacedEntryColumns, sqlite_strict=True)
 
 
 class PlacementColumns(TypedColumns):
@@ -241,7 +245,7 @@ class PlacementColumns(TypedColumns):
     """Placed entry, below 0."""
 
 
-placement = Table(
+placement: Final = Table(
     "placement", metadata, PlacementColumns, sqlite_with_rowid=False, sqlite_strict=True
 )
 Index("ix_files_placement_entry_id", placement.c.entry_id)
@@ -258,4 +262,6 @@ class LinkedColumns(TypedColumns):
     """Entry of the regular file."""
 
 
-linked = Table("linked", metadata, LinkedColumns, sqlite_with_rowid=False, sqlite_strict=True)
+linked: Final = Table(
+    "linked", metadata, LinkedColumns, sqlite_with_rowid=False, sqlite_strict=True
+)

@@ -62,7 +62,7 @@ class FleetConnection(ServerConnection):
 
     def __init__(self, driver: Any, caches: tuple[str, ...]) -> None:
         super().__init__(driver)
-        self.caches = caches
+        self.caches: tuple[str, ...] = caches
 
     def enter(self, cache: str) -> None:
         """Read the tables of one cache with the statements that follow."""

@@ -85,14 +85,14 @@ class Inventory:
         adopted = int(state.read(connection, ADOPTED) or 0)
         # The pin of an entry without a name holds every entry without a name of its digest.
         pinned = frozenset(connection.values(refs.PINNED))
-        self.candidates = tuple(
+        self.candidates: tuple[PruneCandidate, ...] = tuple(
             _candidate(group, [rows[root.ref_id or 0] for root in group], adopted, now, pinned)
             for group in _by_name(strong)
         )
-        self.reclaim = Reclaim(
+        self.reclaim: Reclaim = Reclaim(
             self._graph, [root.blob_id for root in strong], list(subjects.items())
         )
-        self.before = self.reclaim.live
+        self.before: int = self.reclaim.live
         """Bytes that all entries reach."""
 
     def created(self, candidate: PruneCandidate) -> int:

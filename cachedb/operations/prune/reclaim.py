@@ -35,7 +35,7 @@ class Reclaim:
         self._one: dict[int, int] = {}
         self._merge_cycles(graph, subjects)
         self._counts: dict[int, int] = defaultdict(int)
-        self.live = 0
+        self.live: int = 0
         """Bytes that the remaining refs reach."""
         self._count(targets)
 

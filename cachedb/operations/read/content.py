@@ -68,9 +68,9 @@ class Sharing:
             self.shared |= content & held
             held |= content
             self.contents.append(_ids(content))
-        self.count = len(held)
+        self.count: int = len(held)
         """Number of blobs of all owners, each counted once."""
-        self.size = graph.size(held)
+        self.size: int = graph.size(held)
         """Bytes of these blobs."""
 
     @property

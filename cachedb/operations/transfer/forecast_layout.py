@@ -87,7 +87,7 @@ class ForecastLayout(Layout):
     def lay_over(self, scratch: Layout) -> None:
         """Add the blobs of a scratch layout, where new ones are published."""
         self._scratch = scratch
-        self.blobs = ForecastBlobs(self._root, scratch.blobs)
+        self.blobs: BlobStore = ForecastBlobs(self._root, scratch.blobs)
 
     def expect(self, digest: Digest, size: int) -> None:
         """Treat a blob as present, although its bytes are nowhere."""

@@ -278,8 +278,8 @@ class _Automaton:
         self.chars: list[tuple[CharacterSet, int] | None] = []
         self.free: list[tuple[int, ...]] = []
         self.anchors: list[Anchor | None] = []
-        self.final = self._state()
-        self.start = self._build(part, self.final)
+        self.final: int = self._state()
+        self.start: int = self._build(part, self.final)
 
     def _state(self, *free: int) -> int:
         if len(self.free) >= _MOST_STATES:

@@ -43,9 +43,9 @@ class SetBuilder:
     """Sets of one statement, by the keys that they were built from."""
 
     def __init__(self, split: Slot | None = None, cache: Slot | None = None) -> None:
-        self.names = NameGenerator()
-        self.split = None if split is None else SplitImages(split)
-        self.expressions = FieldExpressions(self.names, self.split, cache)
+        self.names: NameGenerator = NameGenerator()
+        self.split: SplitImages | None = None if split is None else SplitImages(split)
+        self.expressions: FieldExpressions = FieldExpressions(self.names, self.split, cache)
         self.named: list[NamedSet] = []
         self._made: dict[object, CTE] = {}
 

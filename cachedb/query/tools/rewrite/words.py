@@ -29,7 +29,7 @@ SUPERLATIVES: Final = {
 }
 ADVERBS: Final = {"recently": "-", "most": "-", "least": "", "longest": "", "last": "-"}
 """Words before a time, which sort by it, with the sign of the key."""
-COMPARATIVES: Final = {
+COMPARATIVES: Final[dict[str, tuple[str, str]]] = {
     **dict.fromkeys(("bigger", "larger", "greater", "heavier"), ("size", "gt")),
     **dict.fromkeys(("more", "over", "above"), ("size", "gt")),
     **dict.fromkeys(("smaller", "lighter", "less", "fewer", "under", "below"), ("size", "lt")),
