@@ -10,6 +10,7 @@
 #   make crash      campaign: kill cachedb at every system call, and check the store
 #   make test-postgresql run every test on PostgreSQL, with 20 000 random queries
 #   make queries    campaign: 20 000 random queries, as SQL and by an evaluator in Python
+#   make hosts      campaign: lose the server or a host at every message, 8 hosts on one cache
 #   make soak       campaign: concurrent writers and a collector on one cache, with kills
 #   make nightly    run every campaign
 #   make dist       build the source distribution, the wheel and one executable file into dist/
@@ -29,7 +30,7 @@ ON_ALL_CORES := --numprocesses auto --dist loadfile --no-loadscope-reorder
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: site dist help demo test test-fast check bench bench-full golden crash queries soak nightly clean test-postgresql
+.PHONY: site dist help demo test test-fast check bench bench-full golden crash hosts queries soak nightly clean test-postgresql
 .DEFAULT_GOAL := help
 
 help:
@@ -86,6 +87,9 @@ test-postgresql: $(VENV)/.with-tests
 
 queries: $(VENV)/.with-tests
 	$(TEST) $(ON_ALL_CORES) -m campaign tests/property/test_query_meaning.py
+
+hosts: $(VENV)/.with-tests
+	$(TEST) $(ON_ALL_CORES) -m campaign tests/hosts
 
 soak: $(VENV)/.with-tests
 	$(TEST) -m campaign tests/soak

@@ -1,6 +1,7 @@
 """Fixtures of all tests: layouts on disk as another tool writes them."""
 
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,35 @@ def populated(tree: build.Tree) -> build.Tree:
     tree.add(TOOL, "docker.io/library/tool:2")
     tree.put(build.layer({"orphan": ""}))
     return tree
+
+
+class Checked:
+    """Points that a test has checked, and those after which something was wrong."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._properties = request.node.user_properties
+
+    def count(self, fault: str, points: int, wrong: int) -> None:
+        """Record points at which a fault was injected; `wrong` of them broke an invariant."""
+        self._properties.append(("points", (fault, points, wrong)))
+
+
+@pytest.fixture
+def checked(request: pytest.FixtureRequest) -> Checked:
+    """Counter of points, whose sums are printed after the last test."""
+    return Checked(request)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the points of every fault, and how many of them broke an invariant."""
+    points: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "points" and report.when == "call":
+                    fault, some, bad = value
+                    points[fault] += some
+                    wrong[fault] += bad
+    for fault, number in sorted(points.items()):
+        terminalreporter.write_line(f"{fault}: {number} points, {wrong[fault]} violations")

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import Checked
 from tests.crash import bench as benches
 from tests.crash import injection, oracle
 from tests.crash.bench import Bench
-from tests.crash.conftest import Checked
 from tests.crash.injection import EIO, ENOSPC, KILL, Point
 
 SCENARIOS = (

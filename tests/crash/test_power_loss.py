@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Checked
 from tests.crash import bench as benches
 from tests.crash import oracle, scenarios, volumes
 from tests.crash.bench import Bench
-from tests.crash.conftest import Checked
 from tests.crash.injection import KILL, ForkServer
 from tests.crash.scenarios import Scenario
 from tests.crash.volumes import Volume

@@ -28,7 +28,7 @@ from cachedb.catalog.server.address import NEW, files_schema
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
 from cachedb.catalog.server.lock_holder import holder_of
-from cachedb.catalog.server.session import OPTIONS, READ, SETTINGS, WRITE
+from cachedb.catalog.server.session import OPTIONS, READ, SETTINGS, WRITE, commit
 from cachedb.catalog.user_state.leases import SHARED_SECONDS
 from cachedb.errors import CatalogMismatch, InvalidInput, SchemaTooNew, StorageFailed
 from cachedb.limits import LOCK_SECONDS
@@ -141,7 +141,7 @@ class ServerCatalog(Catalog):
                     schema_revision.drop(driver, schema)
                 if not schema.endswith(NEW):
                     schema_revision.drop(driver, files_schema(schema))
-                driver.execute("COMMIT")
+                found._commit(driver)
         finally:
             found.close()
         return existed
@@ -187,7 +187,7 @@ class ServerCatalog(Catalog):
             if schema_revision.schema_id(driver, name) is not None:
                 schema_revision.rename(driver, name, backup)
             schema_revision.rename(driver, self._schema, name)
-            driver.execute("COMMIT")
+            self._commit(driver)
         self._schema = name
 
     def copied(self) -> Catalog:
@@ -226,13 +226,13 @@ class ServerCatalog(Catalog):
             CacheBusy: Another process is writing for longer than `CACHEDB_LOCK_SECONDS`.
             CatalogMismatch: Another process dropped or replaced the open schema.
             StorageFailed: The server cannot be reached or is read-only; if the connection is lost
-            during the commit, the next command reads whether it succeeded.
+            during the commit, the server is asked whether it succeeded.
         """
         with explaining(self._address), self.lending() as driver:
             self._begin_locked(driver)
             self._check_schema(driver)
             yield ServerConnection(driver)
-            driver.execute("COMMIT")
+            self._commit(driver)
 
     def remarks(self) -> list[str]:
         """Describe server, database and schema, for those who run them."""
@@ -403,6 +403,9 @@ class ServerCatalog(Catalog):
                 return
             raise
 
+    def _commit(self, driver: psycopg.Connection[Any]) -> None:
+        commit(driver, self._new_connection, self._address)
+
     def _lock(self, driver: psycopg.Connection[Any], what: str, seconds: float) -> None:
         wait = sql.Literal(f"{max(int(seconds * 1000), 1)}ms")
         driver.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(wait))
@@ -446,7 +449,7 @@ class ServerCatalog(Catalog):
             self._schema_id = schema_revision.schema_id(driver, self._schema)
             if not file_schema.is_current(driver, self.files_schema):
                 file_schema.create(driver, self.files_schema)
-            driver.execute("COMMIT")
+            self._commit(driver)
 
 
 def _is_alive(driver: psycopg.Connection[Any]) -> bool:

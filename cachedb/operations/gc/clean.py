@@ -12,7 +12,7 @@ from cachedb.catalog.statements import refs
 from cachedb.layout.index_json import IndexJson
 from cachedb.operations.gc import mark, pins, sweep
 from cachedb.operations.sync import history, reconcile
-from cachedb.operations.sync.locked_names import locking_names
+from cachedb.operations.sync.locked_names import after_names, locking_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,7 +44,7 @@ def clean(layout: Layout, catalog: Catalog) -> sweep.GCReport:
             rest=before.rest,
         )
         layout.replace_index(pins.restored(kept, pinned))
-        with catalog.writing() as connection:
+        with after_names(), catalog.writing() as connection:
             reconcile.absorb(layout, connection, ())
     report = sweep.sweep(mark.plan(layout, catalog, grace=0), layout, catalog)
     names = {ref.name for ref in before.refs} - {ref.name for ref in kept.refs} - {None}

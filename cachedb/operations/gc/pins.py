@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cachedb.catalog.index.ref_rows import PIN
 from cachedb.errors import RefNotFound, Refused
 from cachedb.operations.sync import history, reconcile
-from cachedb.operations.sync.locked_names import locking_names
+from cachedb.operations.sync.locked_names import after_names, locking_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -115,7 +115,7 @@ def _replace(layout: Layout, catalog: Catalog, before: IndexJson, after: IndexJs
 
 
 def _absorb(layout: Layout, catalog: Catalog) -> None:
-    with catalog.writing() as connection:
+    with after_names(), catalog.writing() as connection:
         reconcile.absorb(layout, connection, ())
 
 

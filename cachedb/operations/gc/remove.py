@@ -12,7 +12,7 @@ from cachedb.oci.names.entry_name import whole_digest
 from cachedb.operations.gc import pins, weak_roots
 from cachedb.operations.read import resolve, usage
 from cachedb.operations.sync import history, reconcile
-from cachedb.operations.sync.locked_names import locking_names
+from cachedb.operations.sync.locked_names import after_names, locking_names
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
@@ -200,6 +200,6 @@ def _remove(plan: RemovalPlan, layout: Layout, catalog: Catalog) -> tuple[Root, 
             weak = {row.digest for row in weak_roots.orphaned(connection, ids)}
         after = index.without(lambda ref: ref.name is None and ref.descriptor.digest in weak)
         layout.replace_index(pins.restored(after, pinned))
-        with catalog.writing() as connection:
+        with after_names(), catalog.writing() as connection:
             reconcile.absorb(layout, connection, ())
     return gone

@@ -12,7 +12,7 @@ from cachedb.oci import Descriptor, MediaType
 from cachedb.operations.gc import pins, weak_roots
 from cachedb.operations.read import resolve
 from cachedb.operations.sync import history, reconcile
-from cachedb.operations.sync.locked_names import locking_names
+from cachedb.operations.sync.locked_names import after_names, locking_names
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def tag(layout: Layout, catalog: Catalog, source: str, target: Reference) -> Tag
             kept = index.without(lambda ref: ref.name is None and ref.descriptor.digest in gone)
             after = kept.naming((name, _described(root)) for root in image.roots)
             _replace(layout, catalog, pins.restored(after, pinned))
-        with catalog.writing() as connection:
+        with after_names(), catalog.writing() as connection:
             connection.write(
                 refs.RECORD_SOURCE, name=name, source="tag", origin=image.name, pulled=None
             )
@@ -134,5 +134,5 @@ def _without_annotations(descriptor: Descriptor) -> Descriptor:
 
 def _replace(layout: Layout, catalog: Catalog, index: IndexJson) -> None:
     layout.replace_index(index)
-    with catalog.writing() as connection:
+    with after_names(), catalog.writing() as connection:
         reconcile.absorb(layout, connection, ())

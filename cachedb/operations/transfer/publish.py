@@ -17,7 +17,7 @@ from cachedb.catalog.user_state import leases
 from cachedb.errors import CacheBusy, CacheError, StorageFailed
 from cachedb.operations.gc import pins, weak_roots
 from cachedb.operations.sync import history, reconcile
-from cachedb.operations.sync.locked_names import locking_names
+from cachedb.operations.sync.locked_names import after_names, locking_names
 from cachedb.records import Record
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def publish(
             stage.link(digests)
             _name(content, catalog, namings, remember)
         layout.allocate_reserve()
-    reconcile.read_new_sboms(layout, catalog)
+    with after_names():
+        reconcile.read_new_sboms(layout, catalog)
 
 
 def publish_made(
@@ -149,7 +150,8 @@ def publish_made(
             [naming],
             lambda _: None,
         )
-    reconcile.read_new_sboms(layout, catalog)
+    with after_names():
+        reconcile.read_new_sboms(layout, catalog)
 
 
 def _name(
@@ -176,7 +178,7 @@ def _name(
             raise
     # Before the catalog records the times of the files: releasing a link changes the ctime.
     content.stage.release(content.digests)
-    with catalog.writing() as connection:
+    with after_names(), catalog.writing() as connection:
         reconcile.absorb(layout, connection, content.digests)
         _remember(connection, content.digests, namings)
         remember(connection)

@@ -16,6 +16,7 @@ from cachedb.oci import Descriptor, MediaType
 from cachedb.oci.names.entry_name import is_attached_kind
 from cachedb.operations.read import resolve
 from cachedb.operations.sync import history, reconcile
+from cachedb.operations.sync.locked_names import after_names
 from cachedb.operations.transfer.download import Downloads
 from cachedb.operations.transfer.publish import Naming, leasing, mark_verified, publish
 from cachedb.operations.transfer.pull_graph import PullChoice, PullContext, PullGraph
@@ -268,7 +269,7 @@ def forecast(
             layout.expect(digest, size)
         _refuse_unknown_documents(images)
         pulled = _publish(context, images, {each.digest for each in small})
-    with catalog.writing() as connection:
+    with after_names(), catalog.writing() as connection:
         reconcile.absorb(layout, connection, list(expected))
     failures += [(each.reference, each.graph.error) for each in images if each.graph.error]
     return PullReport(pulled=pulled, failures=tuple(failures))
