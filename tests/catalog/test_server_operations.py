@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import layouts
 from cachedb.cache import Cache
 from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.errors import StorageFailed
@@ -156,3 +157,25 @@ def test_doctor_reports_an_index_that_is_missing(server: Server, tree: build.Tre
     Cache.rebuild(tree.path, catalog=url)
     details = [each.detail for each in Cache.examine(tree.path, catalog=url)]
     assert "the index ix_blob_digest is missing" not in details
+
+
+_MEASURED = (
+    "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    " WHERE nspname = '{}' AND relname IN ('blob', 'edge', 'link', 'ref') AND reltuples >= 0"
+)
+"""Tables with statistics: without VACUUM and ANALYZE, their number of rows is -1."""
+
+
+def test_the_server_has_statistics_of_many_rows_when_they_are_committed(
+    server: Server, tmp_path: Path
+) -> None:
+    """Without them, `top 10 by size` of 50 000 names takes more than 100 s instead of 6 s."""
+    database = server.make_database()
+    # 145 images are 1 029 blobs; a name is a row, and 145 are too few to be measured.
+    path = layouts.Made(tmp_path).of(145)
+    with Cache.open(path) as cache:
+        cache.join_fleet(server.url("copy", database))
+    assert set(server.psql(_MEASURED.format("copy"), database).split()) == {"blob", "edge", "link"}
+
+    Cache.open(path, catalog=server.url("own", database)).close()
+    assert set(server.psql(_MEASURED.format("own"), database).split()) == {"blob", "edge", "link"}

@@ -231,7 +231,9 @@ class ServerCatalog(Catalog):
         with explaining(self._address), self.lending() as driver:
             self._begin_locked(driver)
             self._check_schema(driver)
-            yield ServerConnection(driver)
+            connection = ServerConnection(driver)
+            yield connection
+            connection.analyze()
             self._commit(driver)
 
     def remarks(self) -> list[str]:

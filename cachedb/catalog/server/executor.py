@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 _FEW = 8
 """Rows that are inserted by one statement each, which needs fewer messages than COPY."""
-_INSERT = lazy(r"INSERT INTO ([\w.\"]+ \([^)]*\)) VALUES\s*\([^)]*\)", re.DOTALL)
+_MANY = 1_000
+"""Rows of one transaction from which on a table may need new statistics."""
+_SHARE = 0.1
+"""Share of a table that these rows have to be, as autovacuum counts."""
+_INSERT = lazy(r"INSERT INTO ([\w.]+) (\([^)]*\)) VALUES\s*\([^)]*\)", re.DOTALL)
 
 
 class ServerConnection(Connection):
@@ -35,12 +39,13 @@ class ServerConnection(Connection):
     run each transaction on another connection of the server.
     """
 
-    __slots__ = ()
+    __slots__ = ("_copied",)
 
     dialect = "postgresql"
 
     def __init__(self, driver: psycopg.Connection[Any]) -> None:
         super().__init__(cast("Any", driver))
+        self._copied: dict[str, int] = {}
 
     def write_each(self, statement: Write, rows: Iterable[Mapping[str, Bound]]) -> int:
         """Run a write once for each mapping of values; return how many rows were changed."""
@@ -56,9 +61,34 @@ class ServerConnection(Connection):
             if len(listed) <= _FEW:
                 cursor.executemany(text, listed)
                 return
-            with cursor.copy(_copy_text(text)) as copy:
+            table, columns = _copied_into(text)
+            with cursor.copy(f"COPY {table} {columns} FROM STDIN") as copy:
                 for row in listed:
                     copy.write_row(row)
+        self.note_copied(table, len(listed))
+
+    def note_copied(self, table: str, rows: int) -> None:
+        """Count rows that were copied into a table, for `analyze`."""
+        self._copied[table] = self._copied.get(table, 0) + rows
+
+    def analyze(self) -> None:
+        """Measure the tables of which this transaction has copied a large part.
+
+        Autovacuum measures them up to minutes later. Until then the server plans walks for tables
+        of a few rows, which take a hundred times as long. A table that another process measures or
+        vacuums at the moment is skipped, as is one of another owner.
+        """
+        names = [name for name, rows in self._copied.items() if rows >= _MANY]
+        if not names:
+            return
+        found = self.driver.execute(
+            "SELECT oid::REGCLASS::TEXT, relname, reltuples FROM pg_class"
+            " WHERE oid = ANY (%s::REGCLASS[])",
+            (names,),
+        )
+        for quoted, name, before in found.fetchall():
+            if self._copied[name] >= _SHARE * before:
+                self.driver.execute(f"ANALYZE (SKIP_LOCKED) {quoted}")
 
     def insert_one(self, statement: Insert, *values: Bound) -> int:
         """Insert one row; return its id, or 0 for a table without ids."""
@@ -119,8 +149,8 @@ def prepare(driver: psycopg.Connection[Any]) -> None:
 
 
 @cache
-def _copy_text(text: str) -> str:
-    """Return the COPY that inserts the same columns as an INSERT of values."""
+def _copied_into(text: str) -> tuple[str, str]:
+    """Return the table and the columns of an INSERT of values."""
     found = _INSERT.match(text)
     assert found is not None, text
-    return f"COPY {found[1]} FROM STDIN"
+    return found[1], found[2]

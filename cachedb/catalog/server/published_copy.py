@@ -83,6 +83,7 @@ def _copy(source: Connection, target: ServerConnection, schema: str, table: str)
         for row in rows:
             copy.write_row(row)
             number += 1
+    target.note_copied(table, number)
     return number
 
 
