@@ -78,12 +78,11 @@ golden: $(VENV)/.with-tests
 crash: $(VENV)/.with-tests
 	$(TEST) -m campaign tests/crash
 
-ON_POSTGRESQL := $(addprefix tests/,cli/test_catalog_option.py catalog/test_postgresql.py \
-	catalog/test_server_operations.py operations/on_postgresql operations/test_long_texts.py \
-	operations/test_shared_leases.py query/test_postgresql_queries.py)
+# Suites whose tests take their catalog from the fixture of tests/backends.py, and tests of servers.
+ON_POSTGRESQL := $(addprefix tests/,catalog query operations cli/test_catalog_option.py cli/test_fleet.py)
 
 test-postgresql: $(VENV)/.with-tests
-	$(TEST) $(ON_ALL_CORES) -m "" $(ON_POSTGRESQL)
+	ON_CATALOG=postgresql $(TEST) $(ON_ALL_CORES) -m "" $(ON_POSTGRESQL)
 
 queries: $(VENV)/.with-tests
 	$(TEST) $(ON_ALL_CORES) -m campaign tests/property/test_query_meaning.py

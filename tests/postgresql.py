@@ -16,7 +16,9 @@ from tests.programs import require
 
 
 def program(name: str) -> str:
-    """Find a program of the server, which Debian keeps out of PATH."""
+    """Find a program of the server, which Debian keeps out of PATH, or that of another version."""
+    if other := os.environ.get("POSTGRESQL_BIN"):
+        return str(Path(other) / name)
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return str(found[-1]) if found else str(shutil.which(name))
 

@@ -119,8 +119,10 @@ def test_golden_plans_of_postgresql_are_reviewed(
 
 
 def test_statements_read_every_row_of_a_large_table_only_where_listed(
-    plans: dict[str, list[str]],
+    server: Server, plans: dict[str, list[str]]
 ) -> None:
+    if not server.psql("SHOW server_version_num").startswith("15"):
+        pytest.skip("the plans of PostgreSQL 15 are those that were reviewed")
     in_sqlite = (Path(compiled.__file__).parent / "sqlite_plans.txt").read_text()
     known = {part.partition("\n")[0]: part for part in in_sqlite.split("\n\n")}
     found = {

@@ -6,10 +6,46 @@ from pathlib import Path
 import pytest
 
 from cachedb.cache import Cache
-from tests import build
+from tests import backends, build
 from tests.operations.registries import Holding, Place
 from tests.registry import servers
 from tests.registry.counting import Counter, counting
+
+ON_BOTH = {
+    "test_file_queries",
+    "test_gc",
+    "test_interrupted_lease",
+    "test_package_queries",
+    "test_usage",
+}
+"""Modules that run on PostgreSQL too each time; `make test-postgresql` runs all of them there."""
+_PROCESSES = "its processes open the cache themselves"
+_INSTRUCTIONS = "a budget of instructions of SQLite"
+ONLY_ON_SQLITE = {
+    "test_cost_of_collection": _INSTRUCTIONS,
+    "test_cost_of_drift": _INSTRUCTIONS,
+    "test_cost_of_first_open": _INSTRUCTIONS,
+    "test_cost_of_reports": _INSTRUCTIONS,
+    "test_cost_of_verification": _INSTRUCTIONS,
+    "test_export_processes": _PROCESSES,
+    "test_import_processes": _PROCESSES,
+    "test_pull_processes": _PROCESSES,
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    backends.parametrize(metafunc, ON_BOTH, ONLY_ON_SQLITE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The database of all catalogs of a module."""
+    found = backends.chosen(request)
+    if found == backends.SQLITE:
+        yield found
+        return
+    with backends.catalogs_in(request.getfixturevalue("server")):
+        yield found
 
 
 @pytest.fixture

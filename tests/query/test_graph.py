@@ -1,23 +1,19 @@
 """The recursive statements, on graphs small enough to draw."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
-from sqlalchemy import Connection, create_engine, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.dialects import postgresql
 
 from cachedb.catalog.enums import Kind, State
 from cachedb.catalog.queries import graph
-from cachedb.catalog.schema import blob, edge, metadata, ref
+from cachedb.catalog.schema import blob, edge, ref
 
 
 @pytest.fixture
-def rows() -> Iterator[Connection]:
-    engine = create_engine("sqlite://")
-    metadata.create_all(engine)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
+def rows(empty: Connection) -> Connection:
+    return empty
 
 
 def draw(rows: Connection, edges: Iterable[str], refs: str) -> None:

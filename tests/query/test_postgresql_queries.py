@@ -21,18 +21,11 @@ from tests.postgresql import Server
 from tests.query import databases, generate, on_server
 from tests.query.databases import SAVED
 from tests.query.evaluator import Evaluator
-from tests.query.examples import EXAMPLES
 from tests.query.random_queries import Writer
 
 CACHES = 6
 QUERIES = 60
 """Random queries of sets for each cache; half as many with clauses."""
-
-
-@pytest.fixture(scope="module")
-def small(server: Server, evaluator: Evaluator) -> Iterator[ServerCatalog]:
-    with on_server.catalog(evaluator.cache, server.fresh()) as found:
-        yield found
 
 
 def rows(catalog: ServerCatalog, text: str) -> list[tuple[object, ...]]:
@@ -54,17 +47,6 @@ def ids(catalog: ServerCatalog, query: Query) -> list[int]:
         checked = checked.with_split_images(split_entries(connection))
         statement = plan_cache.compile_ids(checked, "postgresql").statement
         return [key for (key,) in connection.run(statement.text, statement.bind(checked.values))]
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_finds_on_postgresql_what_it_asks_for(
-    name: str, small: ServerCatalog, evaluator: Evaluator
-) -> None:
-    _, text = EXAMPLES[name]
-    query = parse(text, saved=SAVED)
-    columns = [column.name for column in check(query, now=generate.NOW).columns]
-
-    assert rows(small, text) == evaluator.rows(query, columns)
 
 
 def test_a_mean_has_the_digits_of_sqlite(server: Server) -> None:

@@ -4,15 +4,14 @@ import random
 import re
 import sqlite3
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, event
 
-from cachedb.catalog.schema import metadata
 from cachedb.errors import QueryError
-from cachedb.query.semantics import linear_regex
 from cachedb.query.semantics.check import check
 from cachedb.query.semantics.inference import likely_sort
 from cachedb.query.semantics.unmatched_selectors import unmatched
@@ -53,16 +52,6 @@ TEMPLATES = (
 )
 
 
-@pytest.fixture
-def empty() -> Any:
-    engine = create_engine("sqlite://")
-    event.listen(engine, "connect", lambda connection, _: linear_regex.register(connection))
-    metadata.create_all(engine)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_value_is_bound_and_never_in_the_sql(text: str, empty: Connection) -> None:
     marked = f"q{text}q"
@@ -71,7 +60,7 @@ def test_a_value_is_bound_and_never_in_the_sql(text: str, empty: Connection) -> 
         found = explain(checked, "sqlite")
         assert not re.search(r"(?<![a-z])q|q(?![a-z])", found.sql)
         assert found.parameters
-        statement = compile_query(checked, "sqlite").statement
+        statement = compile_query(checked, empty.dialect.name).statement
         assert databases.execute(empty, statement, checked) == []
 
 
@@ -242,12 +231,14 @@ def test_the_clock_stands_still_within_a_query() -> None:
     assert len({value for value in found.parameters if isinstance(value, int) and value > 1}) == 1
 
 
-def test_a_time_in_the_future_is_since_every_time_and_before_none(empty: Connection) -> None:
+def test_a_time_in_the_future_is_since_every_time_and_before_none(
+    database: Callable[[], str],
+) -> None:
     cache = generate.build(random.Random(1), 1)
     for ref in cache.refs.values():
         ref.used = int(datetime(2030, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
     evaluator = Evaluator(cache, NOW)
-    with databases.catalog(cache) as connection:
+    with databases.catalog(cache, database()) as connection:
         assert len(databases.rows(connection, "refs used since 30d")) == len(cache.refs)
         assert databases.rows(connection, "refs used before now") == []
     assert evaluator.select(parse("refs used since 30d")) == frozenset(cache.refs)
@@ -274,7 +265,7 @@ def test_every_bare_word_that_has_to_stand_for_something_is_listed(small: Connec
 
     assert [one.text for one in found] == ["alpine", "6b86b273", "nosuch:v1"]
     assert [one.span.text for one in found] == ["alpine", "6b86b273", "nosuch:v1"]
-    statements = compile_query(checked, "sqlite").selectors
+    statements = compile_query(checked, small.dialect.name).selectors
     counts = [databases.execute(small, one, checked)[0][0] for one in statements]
     assert counts[0] == len(databases.ids(small, parse("refs alpine"))) > 0
     assert counts[1:] == [0, 0]

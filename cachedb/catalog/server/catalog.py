@@ -302,8 +302,10 @@ class ServerCatalog(Catalog):
         with explaining(self._address), self.lending() as driver:
             self._begin_locked(driver, "rows of", self.files_schema)
             self._check_schema(driver)
-            yield ServerConnection(driver)
-            driver.execute("COMMIT")
+            connection = ServerConnection(driver)
+            yield connection
+            connection.analyze()
+            self._commit(driver)
 
     @property
     def has_files_index(self) -> bool:

@@ -71,8 +71,8 @@ def create(driver: Driver, name: str) -> None:
         "SELECT tablename FROM pg_tables WHERE schemaname = %s", (name,)
     ).fetchall():
         driver.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(table)))
-    for _, _, text in compiled.file_tables("postgresql"):
-        driver.execute(text)
+    made = compiled.file_tables("postgresql")
+    driver.execute(";\n".join(text for _, _, text in made))  # one message, not one for each
     driver.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(schema, sql.Literal(_MARK)))
 
 

@@ -185,5 +185,5 @@ def create(driver: Driver, name: str) -> None:
     """Make a schema and the tables of this version, inside the caller's transaction."""
     if schema_id(driver, name) is None:  # one that is there needs no right to make another
         driver.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-    for _, _, text in compiled.tables("postgresql"):
-        driver.execute(text)
+    made = compiled.tables("postgresql")
+    driver.execute(";\n".join(text for _, _, text in made))  # one message, not one for each
