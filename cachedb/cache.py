@@ -287,14 +287,14 @@ class Cache(CacheTransfers, CacheFiles, CacheRetention, CacheFleet, Closing):
         """Validate images as `validate`, and hash every blob and decompress every layer.
 
         What the index of files has from a false table of contents is replaced by what the archive
-        has.
+        has, and `index_files` does not use that table any more.
         """
         from cachedb.operations.check import deep_validation
         from cachedb.operations.files import false_tables
 
         roots = self.targets(names, where)
         wanted = arguments.platforms(platforms)
-        distrust = partial(false_tables.replace_entries, self.layout, self.catalog)
+        distrust = partial(false_tables.distrust, self.layout, self.catalog)
         return deep_validation.validate_deeply(self.layout, self.catalog, roots, wanted, distrust)
 
     def verify(

@@ -22,6 +22,8 @@ NAMES = "names"
 OWNER = "server owner"
 """The key in `state` of the identity of the layout that a catalog in a server is about."""
 
+DISTRUSTED = "distrusted-layers"
+"""The key in `state` of a JSON list of the layers whose table of contents is false."""
 COLLECTOR = "collector"
 """The key in `state` of the running collection of a cache that hosts share."""
 PUBLISHED = "published"

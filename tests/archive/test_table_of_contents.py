@@ -123,6 +123,22 @@ def test_a_table_that_leaves_an_entry_out_differs_from_the_archive() -> None:
 
 
 @pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("place", [0, 4])
+def test_a_table_with_an_entry_too_many_or_too_few_differs_from_the_archive(
+    write: Writer, place: int
+) -> None:
+    true = lazy_layers.table(ARCHIVE)
+    entries = true["entries"]
+    few = [*entries[:place], *entries[place + 1 :]]
+    many = [*entries[:place], {**entries[0], "name": "more"}, *entries[place:]]
+    for changed_entries in (few, many):
+        layer = write(ARCHIVE, {**true, "entries": changed_entries})
+        difference = table_of_contents.first_difference(told(layer), stored(layer))
+        assert difference is not None
+        assert difference.startswith("lists ")
+
+
+@pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize(
     "contents",
     [

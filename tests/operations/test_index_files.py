@@ -545,6 +545,70 @@ def test_a_deep_validation_replaces_what_a_false_table_of_contents_told(
         assert [row.name for row in cache.query("refs file:/etc/motd show name")] == [NAME]
 
 
+def _lie(place: int, **change: Any) -> Callable[[list[dict[str, Any]]], None]:
+    return lambda entries: entries[place].update(change)
+
+
+def _add(entries: list[dict[str, Any]]) -> None:
+    entries.append(dict(entries[0], name="etc/added"))
+
+
+LIES = {
+    "mode": _lie(0, mode=0o4755),
+    "size": _lie(0, size=4),
+    "target": _lie(1, linkName="shadow"),
+    "missing entry": lambda entries: entries.pop(0),
+    "additional entry": _add,
+}
+
+
+@pytest.mark.parametrize("write", [lazy_layers.stargz, lazy_layers.chunked])
+@pytest.mark.parametrize("lie", LIES)
+def test_a_table_that_a_deep_validation_found_false_is_not_used_by_a_later_index(
+    tmp_path: Path, write: Callable[[bytes, Any], images.Blob], lie: str
+) -> None:
+    entries = (build.file("etc/motd", b"hello"), build.link("link", "etc/motd"))
+    archive = build.tar(*entries)
+    contents = lazy_layers.table(archive)
+    LIES[lie](contents["entries"])
+    rows = "files show path,type,size,mode,target sort path"
+    with cache_of(tmp_path, one=images.image(write(archive, contents))) as cache:
+        index(cache)
+        trusted = list(cache.query(rows))
+        cache.drop_files_index()
+        (report,) = cache.validate_deeply([NAME])
+        assert report.platforms[0].condition is Condition.FALSE_TOC
+        index(cache)
+        found = [row for row in cache.query(rows) if row.path != "/stargz.index.json"]
+    Cache.rebuild(tmp_path / "cache")  # the mark is kept
+    with Cache.open(tmp_path / "cache") as cache:
+        cache.drop_files_index()
+        index(cache)
+        assert [row for row in cache.query(rows) if row.path != "/stargz.index.json"] == found
+    other = tmp_path / "other"
+    with cache_of(other, one=images.image(layer(*entries))) as cache:
+        index(cache)
+        assert found == list(cache.query(rows))
+    assert trusted != found
+
+
+@pytest.mark.parametrize("write", [lazy_layers.stargz, lazy_layers.chunked])
+def test_a_table_with_another_digest_than_declared_is_a_finding_and_is_not_used(
+    tmp_path: Path, write: Callable[[bytes, Any], images.Blob]
+) -> None:
+    archive = build.tar(build.file("etc/motd", b"hello"))
+    contents = lazy_layers.table(archive)
+    declared = write(archive, contents).annotations
+    contents["entries"][0]["name"] = "etc/shadow"
+    lying = replace(write(archive, contents), annotations=declared)
+    with cache_of(tmp_path, one=images.image(lying)) as cache:
+        index(cache)
+        assert not cache.query("files path:/etc/shadow").rows
+        assert cache.query("files path:/etc/motd").rows
+        (report,) = cache.validate_deeply([NAME])
+        assert report.platforms[0].condition is Condition.FALSE_TOC
+
+
 def test_a_deep_validation_leaves_the_index_of_a_true_table_alone(tmp_path: Path) -> None:
     archive = build.tar(*BASE)
     lazy = lazy_layers.chunked(archive, lazy_layers.table(archive))

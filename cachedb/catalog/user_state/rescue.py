@@ -16,6 +16,7 @@ from cachedb.catalog import domains, state
 from cachedb.catalog.enums import ADOPTED
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import leases, user_state
+from cachedb.catalog.user_state import distrusted_layers
 from cachedb.catalog.user_state.leases import is_overlong
 from cachedb.errors import CacheError
 
@@ -44,6 +45,7 @@ class UserState:
         self.leases: list[LeaseRow] = []
         self.leased: list[LeaseItemRow] = []
         self.adopted: str | None = None
+        self.distrusted: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, catalog: Catalog) -> UserState:
@@ -63,6 +65,7 @@ class UserState:
                 setattr(found, name, [row for row in rows if _is_in_range(row)])
         with suppress(CacheError), catalog.reading() as connection:
             found.adopted = state.read(connection, ADOPTED)
+            found.distrusted = distrusted_layers.read(connection)
         return found
 
     def write(self, connection: Connection) -> int:
@@ -93,6 +96,8 @@ class UserState:
         connection.insert(user_state.INSERT_REPOSITORIES, seen)
         if self.adopted is not None:
             state.write(connection, ADOPTED, self.adopted)
+        if self.distrusted:
+            distrusted_layers.add(connection, self.distrusted)
         now = time.time_ns() // 1000
         kept = [row for row in self.leases if not is_overlong(row.host, row.expires, now)]
         connection.insert(leases.INSERT, kept)

@@ -15,6 +15,7 @@ from cachedb.errors import BlobNotFound, CacheError, InvalidArchive, LimitExceed
 from cachedb.feedback.progress import CountedStream
 from cachedb.oci import Digest
 from cachedb.operations.files import file_rows, image_rows
+from cachedb.operations.files.false_tables import without_false_tables
 from cachedb.operations.files.image_layers import UnreadImage, open_layer
 from cachedb.records import Record
 
@@ -73,7 +74,8 @@ def index_files(
 ) -> FilesIndexed:
     """Index the layers of images that are not indexed yet, and the visible files of each image.
 
-    A layer whose descriptor has the digest of a table of contents is read from that table. Layers
+    A layer whose descriptor has the digest of a table of contents is read from that table, unless
+    a deep validation found it false. Layers
     are read by one thread per core; each is written in a transaction of its own, so that an
     interrupted run keeps the layers that it finished. An unreadable layer is recorded with its
     problem, an image whose layers show no file tree is added to `unread`, and the run continues.
@@ -89,7 +91,9 @@ def index_files(
     names = {layer.digest: image.name for image in reversed(images) for layer in image.layers}
     with catalog.reading_files() as connection:
         known = {row.digest for row in connection.each(statements.LAYERS)}
-    wanted = [layer for digest, layer in layers.items() if digest not in known]
+    wanted = without_false_tables(
+        catalog, (layer for digest, layer in layers.items() if digest not in known)
+    )
     missing = []
     recent = _RecentLayers()
     with progress.task("index files", sum(layer.size for layer in wanted)) as task:
