@@ -312,7 +312,10 @@ _REF_FLAGS: Final = (
     ("multiarch", "points at an index, or is one of several manifests of an image without one"),
     ("signed", "a document inside has a signature: a referrer, cosign's tag, or its kind"),
     ("untagged", "has no tag"),
-    ("indexed", "an SBOM that was read names packages inside, which `pkg` and `license` see"),
+    (
+        "indexed",
+        "an SBOM that was read names packages inside, for `pkg`; of files: `is:listed`",
+    ),
     ("listed", "the files of an image inside are in the index of files"),
 )
 _BLOB_FLAGS: Final = (

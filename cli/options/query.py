@@ -136,12 +136,13 @@ def selection(
 def print_notes(opened: Cache, queries: Iterable[Query]) -> None:
     """Print what queries cannot see, and values in them that the cache does not know.
 
-    A line for images without an SBOM, one for images without indexed files, and one for each query
-    that may be misspelled.
+    A line for images without an SBOM, one for images without indexed files, one for `is:indexed`,
+    which may be meant for the other index, and one for each query that may be misspelled.
     """
     queries = list(queries)
     for query in queries:
         _print_correction(opened, query)
+    _print_other_index(queries)
     _print_files_coverage(opened, queries)
     _print_sbom_coverage(opened, queries)
 
@@ -194,6 +195,14 @@ def parameters(given: list[str] | None) -> dict[str, str]:
             raise InvalidInput(f"invalid parameter {text!r}", hint="write --param NAME=VALUE")
         found[name.removeprefix("$")] = value
     return found
+
+
+def _print_other_index(queries: Sequence[Query]) -> None:
+    from cachedb.query.syntax.tree import Flag, walk
+
+    nodes = (node for query in queries if query.expression for node in walk(query.expression))
+    if any(word.text == "indexed" for n in nodes if isinstance(n, Flag) for word in n.words):
+        print_stderr("is:indexed is about packages of SBOMs; is:listed about the index of files")
 
 
 def _print_files_coverage(opened: Cache, queries: Sequence[Query]) -> None:

@@ -104,6 +104,38 @@ def test_doctor_notes_an_sbom_of_which_some_elements_cannot_be_read(
     assert levels["sbom-unreadable"] == "note"
 
 
+@pytest.mark.parametrize(
+    "command", ["query refs is:indexed", "ls not is:indexed", "query layers ref.is:indexed"]
+)
+def test_a_query_of_indexed_packages_names_the_flag_of_indexed_files(
+    mixed: build.Tree, run: Run, command: str
+) -> None:
+    line = "is:indexed is about packages of SBOMs; is:listed about the index of files\n"
+    assert run(mixed.path, *command.split()).err.count(line) == 1
+    assert run(mixed.path, *command.split(), "-q").err == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("layers is:indexed", "hint: is:listed tells whether its files are in the index of files"),
+        ("files is:indexed", "hint: queries know indexed files only; refs not is:listed gives"),
+    ],
+)
+def test_what_has_no_packages_is_told_the_flag_of_indexed_files(
+    mixed: build.Tree, run: Run, query: str, hint: str
+) -> None:
+    done = run(mixed.path, "query", *query.split())
+    assert done.code == 2
+    assert hint in done.err
+
+
+def test_an_explanation_of_indexed_packages_names_the_flag_of_indexed_files(
+    mixed: build.Tree, run: Run
+) -> None:
+    assert "of files: `is:listed`" in run(mixed.path, "query", "--explain", "refs is:indexed").out
+
+
 def test_the_flag_indexed_selects_the_refs_whose_packages_a_query_sees(
     mixed: build.Tree, run: Run
 ) -> None:
