@@ -149,11 +149,8 @@ class Catalog:
             if driver.in_transaction:  # of this thread, on a catalog in memory
                 yield Connection(driver)
                 return
-            driver.execute("BEGIN")
-            try:
-                yield Connection(driver)
-            finally:
-                _roll_back(driver)
+            with _transaction(driver, "BEGIN") as connection:
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -165,15 +162,8 @@ class Catalog:
             StorageFailed: The disk is full or read-only; nothing has changed.
         """
         self._check_identity()
-        with _explaining(), self._connected() as driver:
-            driver.execute("BEGIN IMMEDIATE")
-            try:
-                self._check_identity()  # checked again: another process may have replaced the file
-                yield Connection(driver)
-                driver.execute("COMMIT")
-                self.has_changed = True
-            finally:
-                _roll_back(driver)
+        with _explaining(), self._connected() as driver, self._committing(driver) as connection:
+            yield connection
         self._check_identity()  # a commit into an unlinked file would be lost
 
     def remarks(self) -> list[str]:
@@ -213,11 +203,8 @@ class Catalog:
         self._check_identity()
         with _explaining(), self._connected() as driver:
             attached.attach_for_reading(driver, self.files_path)
-            driver.execute("BEGIN")
-            try:
-                yield Connection(driver)
-            finally:
-                _roll_back(driver)
+            with _transaction(driver, "BEGIN") as connection:
+                yield connection
 
     @contextmanager
     def writing_files(self) -> Iterator[Connection]:
@@ -230,13 +217,8 @@ class Catalog:
         self._check_identity()
         with _explaining(), self._connected() as driver:
             attached.attach_for_writing(driver, self.files_path)
-            driver.execute("BEGIN IMMEDIATE")
-            try:
-                yield Connection(driver)
-                driver.execute("COMMIT")
-                self.has_changed = True
-            finally:
-                _roll_back(driver)
+            with self._committing(driver) as connection:
+                yield connection
 
     @property
     def files_path(self) -> Path | None:
@@ -264,6 +246,15 @@ class Catalog:
 
         path = self.files_path
         return path is not None and attached.remove(path)
+
+    @contextmanager
+    def _committing(self, driver: sqlite3.Connection) -> Iterator[Connection]:
+        """Open a transaction that excludes other writers; it commits when the block ends well."""
+        with _transaction(driver, "BEGIN IMMEDIATE") as connection:
+            self._check_identity()  # checked again: another process may have replaced the file
+            yield connection
+            driver.execute("COMMIT")
+            self.has_changed = True
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -298,16 +289,13 @@ class Catalog:
                 return
             # Outside of a transaction, the only place where this pragma has an effect.
             driver.execute("PRAGMA foreign_keys = OFF")
-            driver.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(driver, "BEGIN IMMEDIATE"):
                 if revision.is_empty(driver):
                     revision.create(driver)
                 elif not revision.is_current(driver):  # another process may have upgraded it
                     self._back_up()
                     self._upgrade(driver)
                 driver.execute("COMMIT")
-            finally:
-                _roll_back(driver)
 
     def _upgrade(self, driver: sqlite3.Connection) -> None:
         from cachedb.catalog.upgrade import upgrade  # noqa: PLC0415  (imports Alembic)
@@ -336,9 +324,15 @@ def _prepare(driver: sqlite3.Connection, *, durable: bool) -> None:
         driver.execute(pragma)
 
 
-def _roll_back(driver: sqlite3.Connection) -> None:
-    if driver.in_transaction:
-        driver.execute("ROLLBACK")
+@contextmanager
+def _transaction(driver: sqlite3.Connection, begin: str) -> Iterator[Connection]:
+    """Begin a transaction, and roll it back unless the block has committed it."""
+    driver.execute(begin)
+    try:
+        yield Connection(driver)
+    finally:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
 
 
 @contextmanager

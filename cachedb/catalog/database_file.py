@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cachedb.errors import CatalogMismatch, StorageFailed
@@ -93,21 +94,19 @@ def version(path: Path | None) -> FileVersion | None:
 
     Costs one `stat` call.
     """
-    if path is None:
-        return None
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
+    found = _status(path)
+    if found is None:
         return None
     return FileVersion(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def identity(path: Path | None) -> tuple[int, int] | None:
     """Return device and inode, which differ after a replacement; None without a file."""
-    if path is None:
-        return None
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+    found = _status(path)
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
+def _status(path: Path | None) -> os.stat_result | None:
+    with suppress(FileNotFoundError):
+        return None if path is None else path.lstat()
+    return None
