@@ -40,6 +40,17 @@ class Sink(Protocol):
         """Discard all bytes."""
 
 
+class CheckedSink(Sink, Protocol):
+    """Sink that knows the size and the digest of the blob."""
+
+    def check(self) -> object:
+        """Compare size and hash of the bytes written with those declared.
+
+        Raises:
+            CorruptBlob: They differ.
+        """
+
+
 class _Reading(Enum):
     """Interpretation of a body with a content coding: as sent, or decoded."""
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from cachedb.closing import Closing
-from cachedb.errors import LimitExceeded, NotFound, RegistryError, RegistryUnavailable
+from cachedb.errors import CorruptBlob, LimitExceeded, NotFound, RegistryError, RegistryUnavailable
 from cachedb.feedback.log import Logger
 from cachedb.registry.auth.credentials import DOCKER_HUB
 from cachedb.registry.endpoint import Endpoint
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cachedb.oci.digest import Digest
     from cachedb.oci.reference import Reference, TagName
     from cachedb.registry.auth.credentials import Credentials
-    from cachedb.registry.blobs import BlobStream, Sink
+    from cachedb.registry.blobs import BlobStream, CheckedSink, Sink
     from cachedb.registry.http.settings import RegistrySettings
 
 _log = Logger("cachedb.registry")
@@ -75,10 +75,22 @@ class Client(Closing):
     def download(self, repository: str, descriptor: Descriptor, sink: Sink) -> None:
         """Download a blob into a sink: `Registry.download`, mirrors first.
 
-        A partial download is resumed at the next mirror; the sink checks the digest. After a
-        mismatch, `origin.download` into an empty sink bypasses the mirrors.
+        A partial download is resumed at the next mirror; the digest is not checked.
         """
         self._try_each(lambda registry: registry.download(repository, descriptor, sink))
+
+    def download_checked(self, repository: str, descriptor: Descriptor, sink: CheckedSink) -> None:
+        """Download a blob, and check it; after a mismatch, once more, whole and from the origin.
+
+        The part of an interrupted run, or a mirror, may have wrong bytes. The second download is
+        not checked here: closing the sink does.
+        """
+        self.download(repository, descriptor, sink)
+        try:
+            sink.check()
+        except CorruptBlob:
+            sink.restart()
+            self.origin.download(repository, descriptor, sink)
 
     def _try_each(self, send: Callable[[Registry], _T]) -> _T:
         """Try the mirrors, then the registry; only errors of the registry are raised.

@@ -12,7 +12,7 @@ from cachedb.catalog import codecs
 from cachedb.catalog.enums import DOCUMENTS, Kind
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import blobs, links, refs
-from cachedb.errors import CacheError, CorruptBlob, InvalidReference
+from cachedb.errors import CacheError, InvalidReference
 from cachedb.oci import Descriptor, MediaType, Reference, graph
 from cachedb.operations.check.verify import verify
 from cachedb.operations.transfer.publish import leasing, publish_blobs
@@ -183,15 +183,8 @@ def _fetch_blob(
     client: Client, repository: str, descriptor: Descriptor, stage: StagingArea
 ) -> None:
     with stage.writing(descriptor.digest, descriptor.size) as writer:
-        if writer is None:
-            return
-        client.download(repository, descriptor, writer)
-        try:
-            writer.check()
-        except CorruptBlob:
-            # The part from an interrupted run or a mirror may be wrong: download all of it.
-            writer.restart()
-            client.origin.download(repository, descriptor, writer)
+        if writer is not None:
+            client.download_checked(repository, descriptor, writer)
 
 
 def _wanted(connection: Connection, finding: BlobFault) -> _Wanted:

@@ -120,15 +120,8 @@ def _download(client: Client, repository: str, descriptor: Descriptor, sink: _Wa
     if descriptor.data is not None:
         sink.restart()
         sink.write(descriptor.data)
-        return
-    client.download(repository, descriptor, sink)
-    try:
-        sink.check()
-    except CorruptBlob:
-        # The partial file of an interrupted run, or the mirror, had wrong bytes: download the
-        # whole blob.
-        sink.restart()
-        client.origin.download(repository, descriptor, sink)
+    else:
+        client.download_checked(repository, descriptor, sink)
 
 
 def _proven(connection: Connection, digests: Sequence[Digest]) -> dict[str, int]:
