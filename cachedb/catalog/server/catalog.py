@@ -34,7 +34,7 @@ from cachedb.errors import CatalogMismatch, InvalidInput, SchemaTooNew, StorageF
 from cachedb.limits import LOCK_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from cachedb.catalog.server.address import ServerAddress
@@ -67,14 +67,7 @@ class ServerCatalog(Catalog):
             SchemaTooNew: A newer cachedb has written it.
             CacheBusy: Another process is upgrading it.
         """
-        found = cls(address, schema)
-        try:
-            with explaining(address):
-                found._bring_up_to_date()
-        except BaseException:
-            found.close()
-            raise
-        return found
+        return cls._opened(address, schema, cls._bring_up_to_date)
 
     @classmethod
     def connect_read_only(cls, address: ServerAddress, schema: str) -> Self:
@@ -85,10 +78,15 @@ class ServerCatalog(Catalog):
             CatalogMismatch: It is not there, not a catalog, or not of this version.
             SchemaTooNew: A newer cachedb has written it.
         """
+        return cls._opened(address, schema, cls._check_current)
+
+    @classmethod
+    def _opened(cls, address: ServerAddress, schema: str, check: Callable[[Self], None]) -> Self:
+        """Return a catalog that passes a check; one that does not is closed."""
         found = cls(address, schema)
         try:
             with explaining(address):
-                schema_revision.check_current(found._look())
+                check(found)
         except BaseException:
             found.close()
             raise
@@ -428,6 +426,9 @@ class ServerCatalog(Catalog):
     def _check_schema(self, driver: psycopg.Connection[Any]) -> None:
         if schema_revision.schema_id(driver, self._schema) != self._schema_id:
             raise CatalogMismatch("the catalog was replaced meanwhile", hint="try again")
+
+    def _check_current(self) -> None:
+        schema_revision.check_current(self._look())
 
     def _look(self) -> int:
         """Return the version of the tables, 0 without any; remember which schema this is."""

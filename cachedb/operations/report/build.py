@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ from cachedb.operations.report.series import ages, growth, sharing_bands
 from cachedb.query.syntax.parser import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
@@ -53,12 +54,8 @@ def report(layout: Layout, catalog: Catalog, now: datetime | None = None) -> Cac
     Raises:
         LimitExceeded: The query for signatures takes longer than the limit `query seconds`.
     """
-    moment = now or datetime.now(UTC)
-    effect = outlook.policy_effect(layout, catalog, moment)
-    unsigned, leftovers = _unsigned(catalog), usage.measure_leftovers(layout)
-    with catalog.reading() as connection:
-        survey = _Survey(connection, unsigned, effect, moment)
-        return survey.report(layout, connection, leftovers)
+    with _reported(layout, catalog, now) as (found, _, _):
+        return found
 
 
 def report_with_layers(
@@ -69,12 +66,21 @@ def report_with_layers(
     Raises:
         LimitExceeded: The query for signatures takes longer than the limit `query seconds`.
     """
+    with _reported(layout, catalog, now) as (found, survey, connection):
+        return found, survey.layers(connection)
+
+
+@contextmanager
+def _reported(
+    layout: Layout, catalog: Catalog, now: datetime | None
+) -> Iterator[tuple[CacheReport, _Survey, Connection]]:
+    """Yield the report, and the survey that it is of, inside of its transaction."""
     moment = now or datetime.now(UTC)
     effect = outlook.policy_effect(layout, catalog, moment)
     unsigned, leftovers = _unsigned(catalog), usage.measure_leftovers(layout)
     with catalog.reading() as connection:
         survey = _Survey(connection, unsigned, effect, moment)
-        return survey.report(layout, connection, leftovers), survey.layers(connection)
+        yield survey.report(layout, connection, leftovers), survey, connection
 
 
 def _unsigned(catalog: Catalog) -> frozenset[int]:
