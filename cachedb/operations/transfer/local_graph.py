@@ -12,6 +12,7 @@ from cachedb.layout.blobs import path_of
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import Descriptor, Digest, Index, Manifest, MediaType, graph, manifest
 from cachedb.oci.platform.selection import Clues
+from cachedb.oci.salvage import leads_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -95,6 +96,25 @@ class LocalDocuments:
         yield from needed.blobs
         yield from filter(self.is_here, needed.optional)
 
+    def refuse_unknown_documents(self, found: ContentGraph) -> None:
+        """Refuse present content of an unknown type that points at other content.
+
+        Only indexes list such content. What it needs would stay behind. Reads each such blob of at
+        most the size of a manifest.
+
+        Raises:
+            InvalidManifest: There is such content.
+            CorruptBlob: A blob is not what its digest says.
+        """
+        for digest in found.documents:
+            if isinstance(self.document(found.descriptors[digest]), Index):
+                for each in self.leaves(found.content[digest]):
+                    if self._leads_on(each):
+                        raise InvalidManifest(
+                            f"{each.digest} is a document of the unknown type "
+                            f"{str(each.media_type)!r}"
+                        )
+
     @property
     def clues(self) -> Clues:
         """Readers of the documents and configs of the layout, for a selection of platforms."""
@@ -103,6 +123,16 @@ class LocalDocuments:
     def platform_of(self, descriptor: Descriptor) -> Platform | None:
         """Return the platform in the config of an image; None for other content, and if absent."""
         return graph.configured_platform(self._find(descriptor), self._read_config)
+
+    def _leads_on(self, descriptor: Descriptor) -> bool:
+        if descriptor.media_type.is_layer or descriptor.size > MANIFEST_BYTES.value:
+            return False
+        held = descriptor.data
+        if held is None and not self.is_here(descriptor):
+            return False
+        return leads_on(
+            self._layout.blobs.read(descriptor.digest, MANIFEST_BYTES) if held is None else held
+        )
 
     def _subject_of(self, descriptor: Descriptor) -> str | None:
         found = self._find(descriptor)

@@ -110,7 +110,7 @@ def gather(
         BlobNotFound: The root, or an index that has to be reduced, is not in the layout.
         PlatformNotFound: The image has no such platform.
         CorruptBlob: A present blob has another hash or another size.
-        InvalidManifest: A document is malformed.
+        InvalidManifest: A document is malformed, or content of an unknown type is one.
         LimitExceeded: The image is nested too deeply, or has too many documents.
     """
     documents = LocalDocuments(layout)
@@ -119,6 +119,7 @@ def gather(
         root = _Reduction(documents, platforms).reduce(root, name)
     own = documents.explore(root)
     whole = documents.explore(root, LocalReferrers(catalog, documents))
+    documents.refuse_unknown_documents(whole)
     return PushGraph(
         documents=tuple(_described(documents, own, own.documents)),
         referrers=tuple(
