@@ -37,7 +37,7 @@ def command(
     """Index the files of images, so that queries find them.
 
     `files`, `diff` and `waste` read the index instead of layers, too. Each layer is read once; a
-    run that was interrupted goes on with the layers that are left.
+    run that was interrupted continues with the layers that are left.
 
     Exit code 8 if a layer cannot be read.
     """

@@ -27,6 +27,7 @@ from cachedb.query.syntax.parser import parse
 from cachedb.query.words import KEYWORDS, WORD_OPERATORS
 from scripts import reference
 from tests import build
+from tests.catalog import released_catalogs
 from tests.conftest import BASE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,6 +84,13 @@ def usual_umask() -> Iterator[None]:
     os.umask(before)
 
 
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *words: str) -> None:
+    monkeypatch.setattr("sys.argv", ["cachedb", *words, "--cache", str(folder)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code, words
+
+
 @pytest.mark.usefixtures("usual_umask")
 def test_every_file_that_commands_leave_is_on_the_page_with_its_mode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -102,10 +110,11 @@ def test_every_file_that_commands_leave_is_on_the_page_with_its_mode(
         ("pin", "example.com/app:1"),
         ("policy", "edit", str(policy)),
     ):
-        monkeypatch.setattr("sys.argv", ["cachedb", *words, "--cache", str(folder)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code, words
+        run(monkeypatch, folder, *words)
+    catalog = folder / ".cachedb" / "index.db"
+    catalog.unlink()
+    released_catalogs.restore(min(released_catalogs.stored().items())[1], catalog)
+    run(monkeypatch, folder, "ls")
     with Provider(folder) as provider:
         provider.store().update(Digest(BASE.digest), {"origin": "here"})
     rows = rows_of_files()
@@ -114,6 +123,7 @@ def test_every_file_that_commands_leave_is_on_the_page_with_its_mode(
         name: mode for name in found for pattern, mode in rows.items() if pattern.fullmatch(name)
     }
     assert found.pop(".cachedb/") == 0o700
+    assert ".cachedb/index.db.before-upgrade" in found
     assert found == listed
 
 
