@@ -242,7 +242,7 @@ def test_the_table_has_every_command_that_sends_requests() -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("name", WITH_REQUESTS)
-def test_a_command_logs_requests_retries_mirrors_and_logins(
+def test_a_command_writes_requests_retries_mirrors_and_logins_to_the_log(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, form: str
 ) -> None:
     busy = Busy()

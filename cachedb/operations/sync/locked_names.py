@@ -31,7 +31,7 @@ def locking_names(layout: Layout, catalog: Catalog) -> Iterator[None]:
 
 @contextmanager
 def after_names() -> Iterator[None]:
-    """Say in an error of the catalog that the names had been written before.
+    """State in an error of the catalog that the names had been written before.
 
     Files are the truth: what the block would have recorded is derived by the next command.
 
