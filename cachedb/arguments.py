@@ -85,7 +85,11 @@ def digest(given: str | Digest) -> Digest:
 
 
 def jobs(given: int | None) -> int:
-    """Return the number of parallel requests; by default two for each core, at most eight."""
+    """Return the number of parallel requests; by default two for each core, at most eight.
+
+    Raises:
+        InvalidInput: The number is below 1.
+    """
     from cachedb.operations.transfer.workers import JOBS  # noqa: PLC0415
 
     if given is None:

@@ -237,7 +237,7 @@ class BlobStore:
         """Move a verified, synced file from the directory `source` to its place.
 
         Replaces an existing file atomically; returns False if `source` has no file `name`. `sync`
-        makes the rename durable.
+        makes the rename durable. Fails with StorageFailed if it cannot be moved.
         """
         with storing(f"publish {path_of(digest)}"), self._made_directory(digest.algorithm) as at:
             try:
@@ -249,7 +249,8 @@ class BlobStore:
     def link(self, source: int, name: str, digest: Digest) -> bool:
         """Hard-link a verified, synced file of the directory `source` to its place.
 
-        Moves the file as `publish` does on a file system without hard links.
+        Moves the file as `publish` does on a file system without hard links. Fails as it does,
+        with StorageFailed.
         """
         with storing(f"publish {path_of(digest)}"), self._made_directory(digest.algorithm) as at:
             try:

@@ -107,6 +107,7 @@ def read(private: int, position: Position | None) -> Tail | None:
         SchemaTooNew: A newer cachedb has written the file.
         NotALayout: It is not a regular file, or other users may write it.
         LimitExceeded: It is larger than JOURNAL_BYTES.
+        StorageFailed: The file cannot be read.
     """
     try:
         descriptor = open_file(private, NAME)

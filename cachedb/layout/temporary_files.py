@@ -129,6 +129,9 @@ class TemporaryFiles:
         """Remove a temporary file that has not changed since `find`; return the bytes freed.
 
         One that has changed, that a process uses now, or that holds a subdirectory stays.
+
+        Raises:
+            StorageFailed: It cannot be removed.
         """
         folder, _, name = found.path.rpartition("/")
         pattern = _pattern_of(folder, name)

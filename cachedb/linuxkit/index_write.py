@@ -63,7 +63,11 @@ def write_index(
 def write_descriptor(
     layout: Layout, catalog: Catalog, name: str, descriptor: Descriptor
 ) -> Descriptor:
-    """Name a descriptor, whose content need not be present; return its entry of index.json."""
+    """Name a descriptor, whose content need not be present; return its entry of index.json.
+
+    Raises:
+        InvalidInput: The name is empty.
+    """
     if not name:
         raise InvalidInput("a descriptor needs a name")
     with layout.staging() as stage:

@@ -94,13 +94,21 @@ def parse_statement(content: bytes) -> Statement:
 
 
 def check_type(statement_type: object, path: str = "_type") -> None:
-    """Require the ``_type`` of a statement to be a known one."""
+    """Require the ``_type`` of a statement to be a known one.
+
+    Raises:
+        InvalidManifest: It is another one.
+    """
     if statement_type not in _TYPES:
         raise InvalidManifest(f"{statement_type!r} is not a known in-toto statement", path)
 
 
 def parse_subject(fields: Fields) -> Subject:
-    """Read a subject of a statement: a resource descriptor that has a digest."""
+    """Read a subject of a statement: a resource descriptor that has a digest.
+
+    Raises:
+        InvalidManifest: It has no digest, or a field is malformed.
+    """
     subject = parse_resource(fields)
     if not subject.digests:
         raise InvalidManifest("missing", fields.at("digest"))
@@ -108,7 +116,11 @@ def parse_subject(fields: Fields) -> Subject:
 
 
 def parse_resource(fields: Fields) -> Subject:
-    """Read a resource descriptor, which has a name, a URI or a digest."""
+    """Read a resource descriptor, which has a name, a URI or a digest.
+
+    Raises:
+        InvalidManifest: It has none of these, or a field is malformed.
+    """
     digests = fields.string_map("digest")
     for algorithm, digest in digests.items():
         sizes = _HEX_DIGITS.get(algorithm)

@@ -64,6 +64,9 @@ def headers(member: Member) -> bytes:
     """Return the header of a member, with an extended one before it if its fields are too small.
 
     A directory's name gets the slash at its end that readers expect.
+
+    Raises:
+        InvalidArchive: No header has room for the numbers of a device.
     """
     name = _bytes(member.path)
     if member.kind is MemberKind.DIRECTORY and not name.endswith(b"/"):

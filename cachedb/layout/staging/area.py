@@ -76,7 +76,11 @@ class BlobWriter:
         self._take(chunk)
 
     def restart(self) -> None:
-        """Discard the bytes written so far."""
+        """Discard the bytes written so far.
+
+        Raises:
+            StorageFailed: The file cannot be truncated.
+        """
         with storing("write a blob"):
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)

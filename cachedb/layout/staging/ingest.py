@@ -59,7 +59,11 @@ class IngestStatus(Record):
 
 
 class IngestWriter:
-    """Append bytes to an open ingest, of which `offset` bytes are written and hashed."""
+    """Append bytes to an open ingest, of which `offset` bytes are written and hashed.
+
+    Raises:
+        StorageFailed: The bytes written so far cannot be read.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -81,7 +85,11 @@ class IngestWriter:
         return len(chunk)
 
     def restart(self) -> None:
-        """Discard the bytes written so far."""
+        """Discard the bytes written so far.
+
+        Raises:
+            StorageFailed: The file cannot be truncated.
+        """
         with storing("write an ingest"):
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -120,6 +128,7 @@ class Ingests:
 
         Raises:
             CacheBusy: Another writer has it open.
+            StorageFailed: It cannot be created.
         """
         name = _name(ref)
         with self._directory() as directory, _locked(directory, f"{name}.json", ref) as about:
@@ -160,6 +169,7 @@ class Ingests:
 
         Raises:
             CacheBusy: A writer has it open.
+            StorageFailed: It cannot be removed.
         """
         name = _name(ref)
         with self._directory() as directory:

@@ -41,6 +41,7 @@ def rebuild(layout: Layout, place: CatalogPlace) -> Rebuilt:
     Raises:
         NotALayout: index.json cannot be read; the catalog stays as it was.
         SchemaTooNew: A newer cachedb has written the catalog.
+        StorageFailed: The new catalog cannot be written; the old one stays.
     """
     with layout.sweeping():
         user_state = _user_state(place)

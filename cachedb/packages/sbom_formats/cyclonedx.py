@@ -43,7 +43,11 @@ class CycloneDXComponents:
 
 
 def check_version(version: object, path: str) -> None:
-    """Require the ``specVersion`` at `path` to be one that `CycloneDXComponents` reads."""
+    """Require the ``specVersion`` at `path` to be one that `CycloneDXComponents` reads.
+
+    Raises:
+        InvalidManifest: It is another one.
+    """
     # Documents written by hand have a number, which is unambiguous.
     text = str(version) if isinstance(version, float) else version
     if not isinstance(text, str) or not text.startswith("1."):

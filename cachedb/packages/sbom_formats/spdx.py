@@ -141,7 +141,11 @@ class Spdx3Graph:
 
 
 def check_version(version: object, path: str) -> None:
-    """Require the ``spdxVersion`` at `path` to be one that `Spdx2Packages` reads."""
+    """Require the ``spdxVersion`` at `path` to be one that `Spdx2Packages` reads.
+
+    Raises:
+        InvalidManifest: It is another one.
+    """
     if not isinstance(version, str) or not version.startswith("SPDX-2."):
         raise InvalidManifest(f"unsupported version {version!r}", path)
 

@@ -61,7 +61,11 @@ def get_secret(name: str, server: str) -> Secret | None:
 
 
 def parse(response: bytes, program: str) -> Secret:
-    """Parse the output of a helper."""
+    """Parse the output of a helper.
+
+    Raises:
+        RegistryError: It is not a JSON object with a user name and a secret.
+    """
     try:
         fields = Fields(decode_object(response))
         return Secret(

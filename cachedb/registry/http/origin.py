@@ -56,7 +56,11 @@ class Origin(NamedTuple):
 
     @classmethod
     def at(cls, scheme: str, authority: str) -> Origin:
-        """Return the origin that `authority` (``host`` or ``host:port``) has under `scheme`."""
+        """Return the origin that `authority` (``host`` or ``host:port``) has under `scheme`.
+
+        Raises:
+            UntrustedOrigin: The authority is not a host and a port.
+        """
         matched = _AUTHORITY.fullmatch(authority)
         if matched is None:
             raise UntrustedOrigin(f"{authority.rpartition('@')[2]!r} is not a host and a port")
