@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+from tests.newcomer.debian_root import DebianRoot
 from tests.packaging.installed import Installed
 
+Machine = Installed | DebianRoot
 README = Path(__file__).resolve().parents[2] / "README.md"
 
 
@@ -16,6 +18,6 @@ def block(heading: str, language: str) -> str:
     return found[1]
 
 
-def run_shell(installed: Installed, text: str, **extra: str) -> str:
+def run_shell(machine: Machine, text: str, **extra: str) -> str:
     """Run a block as one script, which ends at the first command that fails."""
-    return installed.run("bash", "-e", "-o", "pipefail", "-c", text, **extra)
+    return machine.run("bash", "-e", "-o", "pipefail", "-c", text, **extra)

@@ -1,12 +1,13 @@
 """A user of linuxkit opens its cache, pulls, exports, removes and collects, as README says."""
 
 import json
+import subprocess
 
 from cachedb import Cache
 from cachedb.operations.archives import sample_images as sample
 from tests import build
 from tests.newcomer import readme
-from tests.packaging.installed import Installed
+from tests.newcomer.readme import Machine
 from tests.programs import require
 from tests.registry.servers import Served
 
@@ -15,7 +16,7 @@ _KERNEL = build.image(_LAYER, build.layer({"kernel": "6.6"}))
 _INIT = build.image(_LAYER, build.layer({"init": "1"}))
 
 
-def test_the_commands_of_readme_do_the_job(machine: Installed, hub: Served) -> None:
+def test_the_commands_of_readme_do_the_job(machine: Machine, hub: Served) -> None:
     require("skopeo")
     linuxkit = machine.home / ".linuxkit" / "cache"
     linuxkit.parent.mkdir()
@@ -38,8 +39,7 @@ def test_the_commands_of_readme_do_the_job(machine: Installed, hub: Served) -> N
     assert listed.split() == ["docker.io/linuxkit/init:1", "docker.io/linuxkit/kernel:6.6"]
     for image in (_KERNEL, _INIT):
         assert all(tree.blob_path(digest).exists() for digest in image.digests)
-    exported = json.loads(
-        machine.run("skopeo", "inspect", f"docker-archive:{machine.home / 'alpine.tar'}")
-    )
+    archive = f"docker-archive:{machine.home / 'alpine.tar'}"
+    exported = json.loads(subprocess.check_output(["skopeo", "inspect", archive]))
     assert exported["Architecture"] == "arm64"
     assert not (machine.home / ".cache" / "cachedb" / "layout").exists()

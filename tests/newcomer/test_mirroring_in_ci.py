@@ -7,8 +7,8 @@ import pytest
 from cachedb import Cache, Registries
 from tests import build
 from tests.newcomer import readme
+from tests.newcomer.readme import Machine
 from tests.operations.registries import tags
-from tests.packaging.installed import Installed
 from tests.registry.servers import Served
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def publish(folder: Path, named: dict[str, build.Thing]) -> None:
 
 
 def test_forty_images_are_mirrored_by_the_commands_of_readme(
-    machine: Installed, hub: Served, mirror: Served, tmp_path: Path
+    machine: Machine, hub: Served, mirror: Served, tmp_path: Path
 ) -> None:
     named = images(hub.host)
     publish(tmp_path / "published", named)

@@ -5,11 +5,11 @@ import tarfile
 from cachedb import Cache
 from cachedb.operations.archives import sample_images as sample
 from tests.newcomer import readme
-from tests.packaging.installed import Installed
+from tests.newcomer.readme import Machine
 from tests.registry.servers import Served
 
 
-def test_the_program_of_readme_does_the_job(machine: Installed, hub: Served) -> None:
+def test_the_program_of_readme_does_the_job(machine: Machine, hub: Served) -> None:
     sample.write(machine.home)
     with Cache.create(machine.home / "published") as cache:
         cache.import_(machine.home / "app.tar")

@@ -10,21 +10,23 @@ from cachedb.errors import QueryError
 from cachedb.oci.platform.model import KNOWN_ARCHITECTURES, KNOWN_OS
 from cachedb.oci.platform.variants import normalize_architecture
 from cachedb.operations.read import run_query
+from cachedb.patterns import lazy
 from cachedb.query.semantics import globs
 from cachedb.query.semantics.typed import FieldTest, MapTest
 from cachedb.query.semantics.typed import walk as walk_typed
 from cachedb.query.spelling import nearest_value
 from cachedb.query.syntax import quoting
-from cachedb.query.syntax.tree import Compare, Keyed, Match, with_terms
+from cachedb.query.syntax.tree import And, Compare, Keyed, Match, with_terms
 from cachedb.query.tools.value_columns import COLUMNS
+from cachedb.query.vocabulary import FIELD_NAMES
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
-    from cachedb.query.syntax.tree import Query, Span, Term, Value
+    from cachedb.query.syntax.tree import Expression, Query, Span, Term, Value
     from cachedb.query.words import Field
 
 _MOST: Final = 20_000
@@ -32,6 +34,7 @@ _MOST: Final = 20_000
 _LAST: Final = "\U0010ffff"
 _OPEN: Final = frozenset({"digest", "entrypoint", "origin", "purl", "variant", "version"})
 """Fields whose values resemble each other without being misspelled."""
+_TERM: Final = lazy(rf"(?:{'|'.join(FIELD_NAMES)})==?[^=]")
 _OF_PLATFORM: Final = ("os", "arch")
 
 
@@ -80,16 +83,23 @@ class _Corrector:
         self._fields = fields
         self.terms: list[str] = []
 
-    def change(self, term: Term) -> Term:
-        """Return the term with known values in place of misspelled ones."""
+    def change(self, term: Term) -> Expression:
+        """Return the term with known values in place of misspelled ones.
+
+        `name=nginx,tag=latest`, as selectors of kubectl are written, is one term whose second
+        value matches nothing: it becomes two.
+        """
         field = self._fields.get(_place(term.span))
         is_written = term.span.source.used_at is None
         if field is None or not is_written or field.name in _OPEN:
             return term
         if isinstance(term, Keyed):
-            found: Term = term.replace(keys=self._each(term.keys, field))
+            found: Expression = term.replace(keys=self._each(term.keys, field))
         elif isinstance(term, Match) or (isinstance(term, Compare) and term.op == "eq"):
-            found = term.replace(values=self._each(term.values, field))
+            plain = [value for value in term.values if not _TERM.match(value.text)]
+            found = term.replace(values=self._each(tuple(plain), field))
+            if plain and len(plain) < len(term.values):
+                found = And(operands=(found, *_terms(term, plain)), span=term.span)
         else:
             return term
         if found != term:
@@ -136,7 +146,10 @@ class _Corrector:
                 path, tag = whole, ""
             end = path if is_repository else "/".join(path.split("/")[-count:])
             ends.add(f"{end}:{tag}" if has_tag and not is_repository else end)
-        return None if text in ends else nearest_value(text, ends)
+        if text in ends:
+            return None
+        longer = [end for end in ends if is_repository and end.endswith(f"/{text}")]
+        return longer[0] if len(longer) == 1 else nearest_value(text, ends)
 
     def _in_column(self, text: str, sort: str, field: str) -> str | None:
         """Correct a value of a column; None if the column has it, or none near it."""
@@ -153,6 +166,16 @@ class _Corrector:
     def _values(self, column: tuple[str, str], low: str, high: str, most: int) -> list[str]:
         handle = VALUES[Values(*column)]
         return self._connection.values(handle, low=low, high=high, most=most, key="")
+
+
+def _terms(term: Match | Compare, plain: Sequence[Value]) -> Iterator[Expression]:
+    """Read the values that are terms themselves."""
+    for value in term.values:
+        if value not in plain:
+            field, text = value.text.split("=", 1)
+            path = term.path.replace(field=field, relations=())
+            values = (value.replace(text=text.removeprefix("=")),)
+            yield Match(path=path, values=values, span=term.span)
 
 
 def _is_well_known(text: str) -> bool:

@@ -236,6 +236,6 @@ class FieldRules(WordReader):
         term = f"{name}:{self._take(place + 1)}"
         if self._next() in SYMBOLS and self._next(1):
             symbol = SYMBOLS[self._take()]
-            value = self._take()
+            value = self._value()
             term += f"={value}" if symbol == "eq" else f" {symbol} {value}"
         return self._rewritten(term)

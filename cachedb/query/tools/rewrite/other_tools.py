@@ -16,6 +16,60 @@ from cachedb.query.vocabulary import FIELD_NAMES, KEYED_FIELDS
 if TYPE_CHECKING:
     from re import Match
 
+_KEYED: Final = (
+    r"(?<![\w/-])\.?(?:config\.)?(label|env|annotation)s?"
+    r"(?:\.([\w.-]+)|\[['\"]([^'\"]+)['\"]\])\s*(?:==?|:)\s*(['\"]?)([^\s'\"]+)\4"
+)
+_SHELL: Final = (
+    # find . -name 'a*' -size +100M -mtime +30
+    (r"^\s*find(?:\s+[./~]\S*)?(?=\s+-)", ""),
+    (r"(?<!\S)-type\s+[fdl](?!\S)", " "),
+    (r"(?<!\S)-i?name\s+(['\"]?)(\S+)\1(?!\S)", r"name:\2"),
+    (r"(?<!\S)-size\s+\+", "size > "),
+    (r"(?<!\S)-size\s+-", "size < "),
+    (r"(?<!\S)-[acm]time\s+\+(\d+)", r"created before \1d"),
+    (r"(?<!\S)-[acm]time\s+-(\d+)", r"created since \1d"),
+    # ls -lS, ls -lt
+    (r"^\s*ls\s+-\w*(?-i:S)\w*\s*$", "sort by size desc"),
+    (r"^\s*ls\s+-\w*(?-i:t)\w*\s*$", "sort by created desc"),
+    (r"^\s*ls\s+-\w+(?=\s|$)", "list"),
+    # nginx | grep latest | sort -k size -r | head -3, nginx | wc -l
+    (r"^(.*?)(?:\|\s*)?\bwc\s+-l\s*$", r"count \1"),
+    (r"\|\s*[ef]?grep\s+(?:-\w+\s+)?(['\"]?)([\w./-]+)\1", r" name like %\2%"),
+    (r"\s*\|\s*(?=(?:head|tail|sort)\b)", " "),
+    (r"\bsort\s+(?=-\w*r|.*\s-r\b)(?:-r\s+)?-\w*k\s*(\w+)(?:\s+-r)?", r"sort by \1 desc"),
+    (r"\bsort\s+-k\s*(\w+)", r"sort by \1"),
+)
+_LISTINGS: Final = (
+    (r"(?:^|\s)(?:-q|--quiet)(?=\s|$)", " show digest "),
+    (r"(?:^|\s)--digests(?=\s|$)", " show name,digest "),
+    (r"(?:^|\s)--no-trunc(?=\s|$)", " "),
+    (r"(?:^|\s)(?:-o|--output|--format)[ =]+(?:json|jsonl|wide|yaml|name|table)(?=\s|$)", " "),
+)
+_SELECTORS: Final = (
+    # kubectl: -l app=web, -l 'app in (web,api)', --field-selector metadata.name=nginx
+    (r"(?:^|\s)--field-selector[ =]+", " "),
+    (r"\bmetadata\.(?=name\b)", ""),
+    (
+        r"(?:^|(?<!dpkg)\s)(?:-l|--selector)[ =]+(['\"]?)([\w./-]+)\s+in\s+\(([^)]*)\)\1",
+        lambda found: f" label={found[2]}={''.join(found[3].split())}",
+    ),
+    (
+        r"(?:^|(?<!dpkg)\s)(?:-l|--selector)[ =]+(['\"]?)([\w./-]+)\s*!=\s*(\S+?)\1(?=\s|$)",
+        r" not label=\2=\3",
+    ),
+    (
+        r"(?:^|(?<!dpkg)\s)(?:-l|--selector)[ =]+(['\"]?)([\w./-]+)\s*==?\s*(\S+?)\1(?=\s|$)",
+        r" label=\2=\3",
+    ),
+    (r"(?:^|(?<!dpkg)\s)(?:-l|--selector)[ =]+(['\"]?)!\s*([\w./-]+)\1(?=\s|$)", r" not label=\2"),
+    (r"(?:^|(?<!dpkg)\s)(?:-l|--selector)[ =]+(['\"]?)([\w./-]+)\1(?=\s|$)", r" label=\2"),
+    # labels.team=web, .config.Labels.team == "web", Labels["team"] = "web"
+    (_KEYED, lambda found: f"{found[1].lower()}={found[2] or found[3]}={found[5]}"),
+    # db.images.find({arch: "arm64"}), arch: arm64
+    (r"^\s*db\.(\w+)\.find\(\{(.*)\}\)\s*$", r"\1 \2"),
+    (r"(?<![\w.:/-])([a-z]+):\s+(?=\S)", r"\1 = "),
+)
 _OPTIONS: Final = (
     # --filter dangling=true, -f label=a, --filter "label=a"
     (r"(?:^|\s)(?:--filter|-f)[ =]+(['\"]?)(.*?)\1(?=\s|$)", r" \2 "),
@@ -23,7 +77,8 @@ _OPTIONS: Final = (
     (r"(?:^|\s)(?:-n|--limit|--last|--max-count|head\s+-?n?|tail\s+-?n?)[ =]*(?=\d)", " limit "),
     (r"(?:^|\s)(?:-r|--reverse|--all|-a)(?=\s|$)", " "),
     # --sort=size, --sort-by -size, --order-by size
-    (r"(?:^|\s)--(?:sort|order)(?:-by)?[ =]+", " sort "),
+    (r"(?:^|\s)--(?:sort|order)(?:-by)?[ =]+\.?", " sort "),
+    (r"\bsort (-?\w+):(asc|desc)\w*", r"sort \1 \2"),
     # --since=2.weeks, --until yesterday
     (r"(?:^|\s)--(since|until|before|after)[ =]+", r" created \1 "),
     (r"\bcreated until\b", "created before"),
@@ -33,9 +88,17 @@ _TOOLS: Final = r"docker|podman|nerdctl|crictl|ctr|skopeo|crane|regctl|oras|umoc
 _COMMANDS: Final = (
     (r"^\s*(?:sudo\s+)?(?:cachedb\s+(?:query\s+)?|linuxkit\s+cache\s+)", ""),
     # docker system df, du
-    (r"^\s*(?:(?:docker|podman)\s+)?(?:system\s+)?(?:df|du|disk\s+usage)\s*$", "total size"),
+    (
+        r"^\s*(?:(?:docker|podman)\s+)?(?:system\s+)?(?:df|du|disk\s+usage)(?:\s+-\w+)*\s*$",
+        "total size",
+    ),
     # skopeo list-tags docker://nginx, crane ls nginx
     (r"^\s*(?:skopeo\s+list-tags|(?:crane|regctl\s+tag|oras\s+repo)\s+(?:ls|tags))\b", "tags of"),
+    # crane digest nginx, regctl image digest nginx
+    (r"^\s*(?:crane|regctl\s+image)\s+digest\s+(\S+)\s*$", r"list \1 show digest"),
+    (r"^\s*crane\s+manifest\s+|^\s*oras\s+manifest\s+fetch\s+", "list "),
+    (r"^\s*(?:crane|regctl\s+image|skopeo\s+inspect)\s+(?:--)?config\s+", "configs of "),
+    (r"^\s*(?:oras\s+discover|regctl\s+artifact\s+list|cosign\s+tree)\s+", "referrers of "),
     # docker image ls, podman images, cachedb ls
     (rf"^\s*(?:{_TOOLS})\s+(?:images?|manifest|blob)\s+", "images "),
     (rf"^\s*(?:{_TOOLS})\s+(?=images\b|ls\b|list\b|inspect\b)", ""),
@@ -55,6 +118,14 @@ _COMMANDS: Final = (
     ),
 )
 _SEARCHES: Final = (
+    # gmail: larger:10M, older_than:30d, before:2024/01/01, has:label, from:docker.io
+    (r"(?<!\S)(-?)larger:", r"\1size:>"),
+    (r"(?<!\S)(-?)smaller:", r"\1size:<"),
+    (r"(?<!\S)(older|newer)_than:", r"\1 than "),
+    (r"(?<!\S)(before|after):(\d{4})[/-](\d\d?)[/-](\d\d?)(?!\S)", r"created \1 \2-\3-\4"),
+    (r"(?<!\S)-has:", "without "),
+    (r"(?<!\S)has:", "with "),
+    (r"(?<!\S)from:(?=[\w-]+\.)", "registry:"),
     # size:>1GB, created:<=2024
     (r"(?<![\w.])([a-z][a-z.]*):(>=|<=|>|<)(?=\S)", r"\1 \2 "),
     # -tag:latest
@@ -69,8 +140,19 @@ _SEARCHES: Final = (
 _JQ: Final = (
     # .[] | select(.size > 1000000) | .name
     (r"^[\[(]?\s*\.\w*\[\]\s*\|\s*select\((.*?)\)\]?\s*\|\s*length\s*$", r"count \1"),
+    (r"\.(\w+)\s*\|\s*(?:test|contains)\(\s*(\S+?)\s*\)", r".\1 ~ \2"),
+    (
+        r"^[\[(]?\s*\.\w*\[\]\s*\|\s*select\((.*?)\)\]?\s*\|\s*\.(\w+)\s*$",
+        r"\1 show \2",
+    ),
     (r"^[\[(]?\s*\.\w*\[\]\s*\|\s*select\((.*?)\)\]?(?:\s*\|.*)?$", r"\1"),
     (r"^map\(select\((.*?)\)\)(?:\s*\|.*)?$", r"\1"),
+    (r"^map\(\.(\w+)\)\s*\|\s*add\s*$", r"sum \1"),
+    (r"^\.?\w*\[\]\.(\w+)\s*$", r"list show \1"),
+    (r"^\.\[0\]\s*$", "limit = 1"),
+    (r"^(?:\.\s*\|\s*)?max_by\(\.(\w+)\)\s*$", r"sort by \1 desc limit 1"),
+    (r"^(?:\.\s*\|\s*)?min_by\(\.(\w+)\)\s*$", r"sort by \1 limit 1"),
+    (r"\bunique_by\(\.(\w+)\)", r"group by \1"),
     (r"^\[\.\[\]\.(\w+)\]\s*\|\s*add\s*$", r"sum \1"),
     (r"\bsort_by\(\.(\w+)\)\s*\|\s*reverse\b", r"sort by \1 desc"),
     (r"\bsort_by\(\.(\w+)\)", r"sort by \1"),
@@ -114,11 +196,23 @@ _PROSE: Final = (
 )
 _RULES: Final = tuple(
     (lazy(pattern, re.IGNORECASE), replacement)
-    for pattern, replacement in (*_OPTIONS, *_COMMANDS, *_SEARCHES, *_JQ, *_SQL, *_PROSE)
+    for pattern, replacement in (
+        *_SHELL,
+        *_LISTINGS,
+        *_SELECTORS,
+        *_OPTIONS,
+        *_COMMANDS,
+        *_SEARCHES,
+        *_JQ,
+        *_SQL,
+        *_PROSE,
+    )
 )
+_CONNECTIVE: Final = lazy(r"(?<![^\s()!])(?:AND|OR|NOT)(?![^\s()])")
+_FIELD: Final = lazy(r"(?<![\w.:/@-])[A-Za-z]+(?=\s*(?:[:=~<>]|!=|!~))")
 _OPTION: Final = lazy(r"(?<!\S)--([a-z]+)(?:[ =]+|$)", re.IGNORECASE)
 _SYNONYM: Final = lazy(
-    rf"(?<![\w.:/-])(?:architecture|(?:{'|'.join(words.SYNONYMS)})(?=\s*[=:~!]))(?![\w/-])",
+    rf"(?<![\w.:/-])(?:architecture|(?:{'|'.join(words.SYNONYMS)})(?=\s*[=:~!<>]))(?![\w/-])",
     re.IGNORECASE,
 )
 _NAMED: Final = frozenset((*FIELD_NAMES, *KEYED_FIELDS, *words.SYNONYMS, *words.AUTHORS))
@@ -126,10 +220,18 @@ _NAMED: Final = frozenset((*FIELD_NAMES, *KEYED_FIELDS, *words.SYNONYMS, *words.
 
 def plain_words(text: str) -> str:
     """Return the words that a text of another tool stands for; other texts as they are."""
+    text = _CONNECTIVE.sub(lambda found: found[0].lower(), text)
+    text = _FIELD.sub(_in_lower_case, text)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     text = _OPTION.sub(_field_of_option, text)
     return _SYNONYM.sub(lambda found: words.SYNONYMS[found[0].lower()], text).strip()
+
+
+def _in_lower_case(found: Match[str]) -> str:
+    """Write `TAG` before an operator as `tag`, if that is a field."""
+    lowered = found[0].lower()
+    return lowered if lowered in _NAMED else found[0]
 
 
 def _field_of_option(found: Match[str]) -> str:

@@ -48,6 +48,9 @@ def suggest(
         return None
     words = plain_words(text)
     found = _Rewriter(words, noun, names, is_rewritten=words != text).rewrite()
+    if found is None and words != text and _is_valid(words, noun, saved):
+        # Such as one with parentheses, of which only the case of words was wrong.
+        return words if names.are_matched(words, noun) else None
     if found is None or found in {text, f"{noun} {text}"}:
         return None
     is_useful = _is_valid(found, noun, saved) and names.are_matched(found, noun)

@@ -110,6 +110,9 @@ class TermRules(WordReader):
             return False
         value = self._take(3)
         if name == "dangling":
+            if self._noun == "refs":
+                self._is_negated = self._is_negated != (value.lower() in {"false", "0"})
+                return self._rewritten("is:untagged")
             self._noun = self._noun or "blobs"
             self._is_negated = self._is_negated != (value.lower() in {"false", "0"})
             return self._rewritten("is:garbage")

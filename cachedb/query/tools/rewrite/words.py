@@ -40,16 +40,28 @@ COMPARATIVES: Final[dict[str, tuple[str, str]]] = {
 """Comparative words with their default field and their operator."""
 SYNONYMS: Final = {
     "architecture": "arch",
+    "created_at": "created",
+    "createdat": "created",
     "hash": "digest",
     "host": "registry",
     "hostname": "registry",
     "id": "digest",
+    "image_id": "digest",
+    "imageid": "digest",
     "image": "name",
+    "last_used": "used",
+    "lastused": "used",
     "mediatype": "type",
+    "operating_system": "os",
+    "operatingsystem": "os",
     "project": "repo",
     "ref": "name",
     "reference": "name",
+    "repotag": "name",
+    "repotags": "name",
     "sha": "digest",
+    "virtual_size": "size",
+    "virtualsize": "size",
 }
 """Names of fields in other tools; but for the first, only before an operator."""
 AUTHORS: Final = frozenset({"author", "authors", "maintainer", "maintainers"})
