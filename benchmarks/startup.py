@@ -56,7 +56,7 @@ def second(number: int = 1) -> None:
 TYPER_MS = 58
 """Processor time of `import typer` on the machine of the targets."""
 OTHER = "another program"
-TYPER, URLLIB3 = "`import typer`", "`import typer, urllib3`"
+TYPER, REQUESTS = "`import typer`", "`import typer, requests`"
 HELP, COMPLETION = "a minimal typer program, `--help`", "a minimal typer program, completion"
 
 
@@ -93,10 +93,10 @@ def _beside_typer(program: str) -> Target:
 
 
 def _above_imports(milliseconds: float) -> Target:
-    """Return the target of some milliseconds above the imports of typer and urllib3."""
+    """Return the target of some milliseconds above the imports of typer and requests."""
 
     def target(others: Mapping[str, float]) -> tuple[float, float]:
-        here = others[URLLIB3] + milliseconds * others[TYPER] / TYPER_MS
+        here = others[REQUESTS] + milliseconds * others[TYPER] / TYPER_MS
         return here * TYPER_MS / others[TYPER], here
 
     return target
@@ -171,7 +171,7 @@ class Scene:
         found: dict[str, tuple[Sequence[str], dict[str, str]]] = {
             "bare python": ([sys.executable, "-c", "pass"], {}),
             TYPER: ([sys.executable, "-c", "import typer"], {}),
-            URLLIB3: ([sys.executable, "-c", "import typer, urllib3"], {}),
+            REQUESTS: ([sys.executable, "-c", "import typer, requests"], {}),
             HELP: ([*minimal, "--help"], {}),
             COMPLETION: (minimal, completing),
             "`skopeo inspect`": (["skopeo", "inspect", f"oci:{self.made}:{NAME}"], {}),

@@ -118,8 +118,9 @@ def test_a_connection_is_used_again():
         for _ in range(3):
             with _get(server, transport):
                 pass
-        origin = Origin.of(server.url)
-        pool = transport._adapter_to(origin).pool_to(origin, None)
+        pool = transport._adapter_to(Origin.of(server.url)).poolmanager.connection_from_url(
+            server.url
+        )
         assert pool.num_connections == 1
 
 

@@ -1,7 +1,7 @@
-"""Adapter of urllib3: requests over kept connections, sent as they are.
+"""Adapter of the requests library, without its features for users of browsers.
 
 No environment (``.netrc`` would replace the Authorization header), no cookies, no redirects, no
-retries, no decoding, and no rewriting of URLs. Importing this module imports urllib3: 75 ms.
+decoding, and no rewriting of URLs. Importing this module imports requests: 100 ms.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import threading
 from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
-from urllib3 import PoolManager, ProxyManager
+from requests.adapters import HTTPAdapter
+from requests.exceptions import RequestException
+from requests.models import PreparedRequest
 from urllib3.exceptions import HTTPError
-from urllib3.util import Retry, Timeout, make_headers, parse_url
 
 from cachedb.limits import KIB
 from cachedb.registry.http import deadlines, tls
@@ -34,25 +34,16 @@ if TYPE_CHECKING:
 
 # The timeout of a socket applies to one block, so the block size bounds the slowest upload.
 _SEND_BLOCK = 64 * KIB
-_POOLS = 8
-# One attempt: the session has the retries. read=False raises the error of a read as it is.
-_ONCE = Retry(0, read=False)
-_WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
 
-class Adapter:
-    """Sender of requests over kept connections, with deadlines, certificates and raw URLs.
-
-    Safe for several threads, which share the connections.
-    """
+class Adapter(HTTPAdapter):
+    """Sender of requests over kept connections, with deadlines, certificates and raw URLs."""
 
     def __init__(self, settings: RegistrySettings, certificate: ClientCertificate | None) -> None:
         self._deadlines = settings.deadlines
         self._ca_files = settings.ca_files
-        self._connections = settings.connections
         self._certificate = certificate
-        self._turn = threading.Lock()
-        self._managers: dict[str | None, PoolManager] = {}
+        super().__init__(pool_connections=8, pool_maxsize=settings.connections)
 
     def request(
         self, request: Request, headers: Mapping[str, str], proxy: Proxy | None
@@ -64,75 +55,57 @@ class Adapter:
         """
         if proxy is not None and proxy.is_socks and find_spec("socks") is None:
             raise without_socks(request.url, proxy)
+        limits = self._deadlines
+        waiting = limits.answer_seconds if request.is_slow else limits.idle_seconds
         body = request.open_body() if request.open_body is not None else None
         try:
-            raw = self._send(request, headers, body, proxy)
-        # Beside its own exceptions, urllib3 raises ValueError and OSError.
-        except (HTTPError, ValueError, OSError) as error:
+            response = self.send(
+                _prepared(request, headers, body),
+                stream=True,
+                timeout=(limits.connect_seconds, waiting),
+                proxies={Origin.of(request.url).scheme: proxy.url} if proxy else None,
+            )
+        # Beside their own exceptions, requests and urllib3 raise ValueError and OSError.
+        except (RequestException, HTTPError, ValueError, OSError) as error:
             raise unavailable(request.url, error, proxy) from error
         finally:
             if body is not None:
                 body.close()
-        return Response(raw, request, proxy)
+        return Response(response.raw, request, proxy)
 
-    def close(self) -> None:
-        """Close the connections that are not in use."""
-        with self._turn:
-            for manager in self._managers.values():
-                manager.clear()
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(*args, blocksize=_SEND_BLOCK, **kwargs)
+        self._use_own_pools(self.poolmanager)
 
-    def pool_to(self, origin: Origin, proxy: Proxy | None) -> Any:
-        """Return the pool of connections to an origin, direct or through a proxy."""
-        manager = self._manager(proxy)
-        trust = {"ssl_context": self._context} if origin.scheme == "https" else {}
-        return manager.connection_from_host(
-            origin.host, origin.port, origin.scheme, pool_kwargs=trust
-        )
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return the pools of connections through a proxy."""
+        is_new = proxy not in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, blocksize=_SEND_BLOCK, **kwargs)
+        if is_new:
+            self._use_own_pools(manager)
+        return manager
 
-    def _send(
-        self,
-        request: Request,
-        headers: Mapping[str, str],
-        body: RequestBody | None,
-        proxy: Proxy | None,
-    ) -> Any:
-        limits = self._deadlines
-        waiting = limits.answer_seconds if request.is_slow else limits.idle_seconds
-        origin = Origin.of(request.url)
-        # A proxy for http that is not SOCKS is sent the whole URL (RFC 9112, absolute-form).
-        is_forwarded = proxy is not None and not proxy.is_socks and origin.scheme == "http"
-        has_length = body is not None or request.method not in _WITHOUT_BODY
-        length = {"Content-Length": str(request.length)} if has_length else {}
-        return self.pool_to(origin, proxy).urlopen(
-            request.method,
-            request.url if is_forwarded else request_target(request.url),
-            body=body if request.length else None,
-            headers={**headers, **length},
-            redirect=False,
-            assert_same_host=False,
-            preload_content=False,
-            decode_content=False,
-            retries=_ONCE,
-            timeout=Timeout(connect=limits.connect_seconds, read=waiting),
-        )
-
-    def _manager(self, proxy: Proxy | None) -> PoolManager:
-        """Return the pools of direct connections, or of those through a proxy."""
-        key = None if proxy is None else proxy.url
-        with self._turn:
-            if key not in self._managers:
-                made = _new_manager(
-                    proxy,
-                    {"num_pools": _POOLS, "maxsize": self._connections, "blocksize": _SEND_BLOCK},
-                )
-                self._use_own_pools(made)
-                self._managers[key] = made
-            return self._managers[key]
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        """Return the target of a request byte for byte, absolute where a proxy needs it."""
+        assert request.url is not None
+        is_relative = super().request_url(request, proxies).startswith("/")
+        return request_target(request.url) if is_relative else request.url
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
         # Late, because reading the system's certificates is the slowest part of a small request.
         return tls.context(self._ca_files, self._certificate)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> Any:
+        """Choose the pool of a request by its origin, and set its TLS context."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {"ssl_context": self._context} if host["scheme"] == "https" else {}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Do nothing: the TLS context of the connection decides which certificates are trusted."""
 
     def _use_own_pools(self, manager: Any) -> None:
         """Replace the pool classes of a manager, for SOCKS or not, by subclasses of them."""
@@ -146,22 +119,17 @@ class Adapter:
         }
 
 
-def _new_manager(proxy: Proxy | None, settings: dict[str, Any]) -> PoolManager:
-    if proxy is None:
-        return PoolManager(**settings)
-    user, password = _login(proxy)
-    if proxy.is_socks:
-        from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415  (imports PySocks)
-
-        return SOCKSProxyManager(proxy.url, username=user, password=password, **settings)
-    login = make_headers(proxy_basic_auth=f"{user}:{password}") if user else {}
-    return ProxyManager(proxy.url, proxy_headers=login, **settings)
-
-
-def _login(proxy: Proxy) -> tuple[str | None, str | None]:
-    """Return user and password in the URL of a proxy, with their escapes decoded."""
-    user, separator, password = (parse_url(proxy.url).auth or "").partition(":")
-    return (unquote(user), unquote(password)) if separator else (None, None)
+def _prepared(
+    request: Request, headers: Mapping[str, str], body: RequestBody | None
+) -> PreparedRequest:
+    prepared = PreparedRequest()
+    # Not the URL itself, which requests would normalise: a signed URL is sent unchanged.
+    prepared.prepare(method=request.method, url=str(Origin.of(request.url)), headers=headers)
+    prepared.url = request.url
+    if body is not None:
+        prepared.headers["Content-Length"] = str(request.length)
+        prepared.body = body if request.length else None  # type: ignore[assignment]
+    return prepared
 
 
 class _OwnPool:

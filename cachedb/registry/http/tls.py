@@ -6,6 +6,8 @@ import os
 import ssl
 from typing import TYPE_CHECKING
 
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
 from cachedb.errors import StorageFailed
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def context(ca_files: Sequence[str], certificate: ClientCertificate | None) -> s
         StorageFailed: A file cannot be read, or holds no certificate.
     """
     given = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    where = given or ("" if _system_has_certificates() else _path_of_certifi())
+    where = given or ("" if _system_has_certificates() else DEFAULT_CA_BUNDLE_PATH)
     path = ""
     try:
         made = _context_trusting(where)
@@ -42,12 +44,6 @@ def context(ca_files: Sequence[str], certificate: ClientCertificate | None) -> s
 def _system_has_certificates() -> bool:
     paths = ssl.get_default_verify_paths()
     return bool(paths.cafile or (paths.capath and os.listdir(paths.capath)))
-
-
-def _path_of_certifi() -> str:
-    import certifi  # noqa: PLC0415  (most systems have certificates)
-
-    return certifi.where()
 
 
 def _context_trusting(where: str) -> ssl.SSLContext:

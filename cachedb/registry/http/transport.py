@@ -82,7 +82,8 @@ class Transport:
 
     def _adapter_to(self, origin: Origin) -> Adapter:
         """Return the connections with the client certificate, or those without."""
-        # Imported late, because a command without requests need not import urllib3.
+        # Imported late, because a command without requests need not import the library of that
+        # name.
         from cachedb.registry.http.adapter import Adapter  # noqa: PLC0415
 
         certificates = self._settings.client_certificates
