@@ -126,15 +126,16 @@ class CacheFiles(CacheReader):
     ) -> FilesIndexed:
         """Index the images that arrived: layers that were present before, and their visible files.
 
-        Entries of tar archives that are not layers are removed. As `index_files` otherwise.
+        Entries of tar archives that are not layers with files are removed. As `index_files`
+        otherwise.
         """
         from cachedb.operations.files import index_files
 
         images, unread = self._all_layers(names, None)
+        layers = (layer for image in images for layer in image.layers)
+        arrivals.forget_others({each.digest for each in layers if each.media_type.may_unpack})
         watched = arguments.observer(progress, self.layout.progress)
-        found = index_files.index_files(self.layout, self.catalog, images, watched, unread)
-        arrivals.forget_others({layer.digest for image in images for layer in image.layers})
-        return found
+        return index_files.index_files(self.layout, self.catalog, images, watched, unread)
 
     def drop_files_index(self) -> bool:
         """Remove the index of files; return whether there was one."""

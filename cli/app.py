@@ -58,7 +58,7 @@ _COMMANDS: Final = {
     "untag": "Remove names and keep their images.",
     "rm": "Remove names from the cache; blobs stay until `cachedb gc`.",
     "clean": "Remove all names, and all blobs that no running operation holds.",
-    "query": "Query refs, blobs, links or packages.",
+    "query": "Query refs, blobs, links, packages or files.",
     "fleet": "Publish the catalog of the cache to a database, and list the caches there.",
     "config": "Print or change the defaults of options.",
     "sample": "Write two sample archives, app.tar and tool.tar, to try commands on.",

@@ -89,7 +89,7 @@ def command(
     quiet: QuietWordOption = False,
     null: NullOption = False,
 ) -> None:
-    """Query refs, blobs, links or packages.
+    """Query refs, blobs, links, packages or files.
 
     Flat queries need no quotes: cachedb query refs arch:arm64 size gt 100M not is:complete.
     Quote one with ( ) * ? < > ~ | in single quotes, and a text with blanks in double quotes

@@ -15,6 +15,8 @@ from tests import recorded
 from tests.archive import build, lazy_layers
 from tests.cli.conftest import Run, run, succeed
 from tests.hostile import kit
+from tests.operations.registries import put
+from tests.registry import servers
 
 __all__ = ["run"]  # a fixture
 
@@ -170,6 +172,62 @@ def test_a_layer_that_cannot_be_read_is_a_finding_that_stops_no_other(
     assert succeed(run, cache, "query", "-q", "refs not is:listed") == f"{HOSTILE}\n"
     for command in ("files", "waste"):
         assert run(cache, command, HOSTILE).code in {2, 8}
+
+
+@pytest.mark.parametrize("kind", sorted({**DAMAGED, **TREELESS}))
+def test_an_import_with_index_files_names_what_cannot_be_indexed_and_takes_all_images(
+    kind: str, run: Run, tmp_path: Path
+) -> None:
+    hostile = DAMAGED[kind] if kind in DAMAGED else packed(TREELESS[kind])
+    archive, cache = tmp_path / "images.tar", tmp_path / "cache"
+    archive.write_bytes(images.archive({HOSTILE: images.image(hostile), SOUND: MOTD}))
+
+    done = run(cache, "import", archive, "--index-files")
+
+    assert done.code == 0
+    (told,) = (line for line in done.err.splitlines() if line.startswith("warning: cannot index"))
+    assert hostile.digest in told or HOSTILE in told
+    assert set(succeed(run, cache, "query", "-q", "refs").split()) == {HOSTILE, SOUND}
+    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd") == f"{SOUND}\n"
+    assert succeed(run, cache, "query", "-q", "refs not is:listed") == f"{HOSTILE}\n"
+
+
+def test_a_pull_with_index_files_names_what_cannot_be_indexed_and_takes_all_images(
+    run: Run, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    hostile = {f"t/hostile-{number}": DAMAGED[kind] for number, kind in enumerate(DAMAGED)}
+    with servers.docker_registry(tmp_path / "registry") as served:
+        for name, damaged in hostile.items():
+            put(served.host, name, images.image(damaged), tag="1")
+        put(served.host, "t/sound", MOTD, tag="1")
+        names = [f"{served.host}/{name}:1" for name in (*hostile, "t/sound")]
+
+        done = run(cache, "pull", *names, "--index-files")
+
+    assert done.code == 0
+    lines = [line for line in done.err.splitlines() if line.startswith("warning: cannot index")]
+    digests = {damaged.digest for damaged in hostile.values()}
+    assert {digest for digest in digests if any(digest in line for line in lines)} == digests
+    assert set(succeed(run, cache, "query", "-q", "refs").split()) == set(names)
+    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd") == f"{names[-1]}\n"
+
+
+def test_an_import_with_index_files_tells_the_limit_of_entries(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Limit(name="layer members", variable="CACHEDB_LIMIT_LAYER_MEMBERS", value=39)
+    monkeypatch.setattr(reader, "LAYER_MEMBERS", small)
+    archive = tmp_path / "images.tar"
+    archive.write_bytes(images.archive({HOSTILE: images.image(packed(ARCHIVE)), SOUND: MOTD}))
+
+    done = run(tmp_path / "cache", "import", archive, "--index-files")
+
+    assert done.code == 0
+    assert "exceeds the layer members limit of 39" in done.err
+    assert "CACHEDB_LIMIT_LAYER_MEMBERS" in done.err
+    found = succeed(run, tmp_path / "cache", "query", "-q", "refs is:listed")
+    assert found == f"{SOUND}\n"
 
 
 @pytest.mark.parametrize("kind", TREELESS)

@@ -64,7 +64,7 @@ class ArrivingLayers(Arrivals):
         self.written.add(digest)
 
     def forget_others(self, layers: Collection[Digest]) -> None:
-        """Remove indexed archives that are not layers of an image."""
+        """Remove indexed archives that are not layers with files of an image."""
         others = self.written - set(layers)
         if others:
             forget_layers(self._catalog, others)

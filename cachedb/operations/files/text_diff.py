@@ -23,10 +23,17 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1 << 20
 _MOST_BYTES_IN_ALL = 256 << 20
+_BLANK, _DELETE = 0x20, 0x7F
+_ESCAPES = dict(zip(b'\a\b\t\n\v\f\r"\\', 'abtnvfr"\\', strict=True))
+_QUOTED = frozenset((*_ESCAPES, _DELETE))
 
 
 def unified(layout: Layout, difference: ImageDifference) -> Iterator[str]:
     """Yield the lines of a unified difference, without their ends, file by file.
+
+    Lines end with a newline alone, and the end of a file without one is marked. A name with a
+    control character, a quote or a backslash is quoted as C does, like git and GNU diff: it cannot
+    end its line.
 
     A file larger than 1 MiB, with a NUL or not in UTF-8, yields one line that states the
     difference, and so does every file after 256 MiB. Reads the layers of the changed files again.
@@ -51,7 +58,7 @@ def _of_file(
     if all(not _is_file(file) for file in (change.before, change.after)):
         return
     names = [
-        "/dev/null" if file is None else f"{side}{change.path}"
+        "/dev/null" if file is None else _header_name(f"{side}{change.path}")
         for side, file in (("a", change.before), ("b", change.after))
     ]
     has_text = all(
@@ -61,8 +68,34 @@ def _of_file(
     if not has_text:
         yield f"Files {names[0]} and {names[1]} differ"
         return
-    before, after = ((text or "").splitlines() for text in sides)
-    yield from difflib.unified_diff(before, after, names[0], names[1], lineterm="")
+    before, after = (_lines(text or "") for text in sides)
+    # A tab ends a name with blanks, of which the rest would be taken for a time.
+    first, second = (f"{name}\t" if " " in name else name for name in names)
+    for line in difflib.unified_diff(before, after, first, second):
+        yield line.removesuffix("\n")
+        if not line.endswith("\n"):
+            yield "\\ No newline at end of file"
+
+
+def _lines(text: str) -> list[str]:
+    """Split a text at newlines, which stay; `splitlines` knows other ends of lines as well."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    last = lines.pop().removesuffix("\n")
+    return [*lines, last] if last else lines
+
+
+def _header_name(name: str) -> str:
+    """Quote a name that a header cannot have as it is."""
+    content = name.encode("utf-8", "surrogateescape")
+    if not any(byte in _QUOTED or byte < _BLANK for byte in content):
+        return name
+    return '"' + "".join(map(_escaped, content)) + '"'
+
+
+def _escaped(byte: int) -> str:
+    if byte in _ESCAPES:
+        return f"\\{_ESCAPES[byte]}"
+    return chr(byte) if _BLANK <= byte < _DELETE else f"\\{byte:03o}"
 
 
 def _texts(

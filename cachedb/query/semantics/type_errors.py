@@ -83,8 +83,12 @@ def of_another_sort(node: Call | Saved, given: Sort, wanted: Sort) -> QueryError
     """Report a set of `given` where one of `wanted` is expected."""
     shown = f"@{node.name}" if isinstance(node, Saved) else f"{node.function}(…)"
     why = f"`{shown}` is a set of {given.noun}, and a set of {wanted.noun} is expected"
+    written = _short(node.span, shown)
     return error_at(
-        node.span, why, f"wrap it: {_WRAPPED[wanted].format(_short(node.span, shown))}"
+        node.span,
+        why,
+        f"to select {given.many}: {given.noun} {written}",
+        f"wrap it: {_WRAPPED[wanted].format(written)}",
     )
 
 
