@@ -12,25 +12,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachedb.packages import language_versions, linux_versions, maven_versions
-from cachedb.packages.version_encoding import natural
+from cachedb.packages.version_orders import language, linux, maven
+from cachedb.packages.version_orders.encoding import natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _KEYS: dict[str, Callable[[str], str | None]] = {
-    "alpm": linux_versions.alpm,
-    "apk": linux_versions.apk,
-    "cocoapods": language_versions.cocoapods,
-    "deb": linux_versions.deb,
-    "gem": language_versions.gem,
-    "golang": language_versions.golang,
-    "maven": maven_versions.maven,
-    "nuget": language_versions.nuget,
-    "pep440": language_versions.pep440,
-    "pub": language_versions.pub,
-    "rpm": linux_versions.rpm,
-    "semver": language_versions.semver,
+    "alpm": linux.alpm,
+    "apk": linux.apk,
+    "cocoapods": language.cocoapods,
+    "deb": linux.deb,
+    "gem": language.gem,
+    "golang": language.golang,
+    "maven": maven.maven,
+    "nuget": language.nuget,
+    "pep440": language.pep440,
+    "pub": language.pub,
+    "rpm": linux.rpm,
+    "semver": language.semver,
 }
 
 SCHEMES = tuple(sorted(_KEYS))

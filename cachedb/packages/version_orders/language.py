@@ -8,7 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cachedb.packages.version_encoding import END, HIGHEST, LOWEST, identifiers, number, numbers
+from cachedb.packages.version_orders.encoding import (
+    END,
+    HIGHEST,
+    LOWEST,
+    identifiers,
+    number,
+    numbers,
+)
 from cachedb.patterns import lazy
 
 if TYPE_CHECKING:

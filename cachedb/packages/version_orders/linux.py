@@ -5,7 +5,7 @@ Each function returns the key of a version, or None if the text is no version of
 
 from __future__ import annotations
 
-from cachedb.packages.version_encoding import END, LOWEST, number
+from cachedb.packages.version_orders.encoding import END, LOWEST, number
 from cachedb.patterns import lazy
 
 # deb: deb-version(7), as `dpkg --compare-versions` orders them.

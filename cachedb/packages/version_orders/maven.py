@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cachedb.packages.version_encoding import number
+from cachedb.packages.version_orders.encoding import number
 from cachedb.patterns import lazy
 
 _TEXT = lazy(r"[!-~]+")

@@ -1,0 +1,1 @@
+"""Orders of versions, one module a family of package ecosystems."""
