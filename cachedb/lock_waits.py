@@ -16,7 +16,10 @@ NOTICE_SECONDS = 2.0
 """Time after which a wait is logged, once."""
 UNKNOWN = "another process"
 """A holder that /proc does not show."""
-_LONGEST_PAUSE = 0.1
+_LONGEST_PAUSE = 0.01
+_OLD_SECONDS = 1.0
+"""Time after which a wait tries more often than those that have just begun, which would win."""
+_PAUSE_OF_OLD = 0.002
 
 
 class Wait:
@@ -29,13 +32,14 @@ class Wait:
 
     def __init__(self, find: Callable[[], tuple[str, str] | None], seconds: float | None) -> None:
         now = time.monotonic()
+        self._old_at = now + _OLD_SECONDS
         self._find = find
         self._give_up = None if seconds is None else now + seconds
         self._notice_at: float | None = now + NOTICE_SECONDS
         self._pause = 0.001
 
     def goes_on(self) -> bool:
-        """Sleep for up to 0.1 s, after which the lock may be free; False if the time is over."""
+        """Sleep for up to 0.01 s, after which the lock may be free; False if the time is over."""
         now = time.monotonic()
         if self._give_up is not None and now >= self._give_up:
             return False
@@ -45,7 +49,8 @@ class Wait:
             if found is not None:
                 log(*found, None if self._give_up is None else self._give_up - now)
         time.sleep(self._pause)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        is_old = now >= self._old_at
+        self._pause = _PAUSE_OF_OLD if is_old else min(2 * self._pause, _LONGEST_PAUSE)
         return True
 
 

@@ -223,12 +223,14 @@ class ServerCatalog(Catalog):
         Raises:
             CacheBusy: Another process is writing for longer than `CACHEDB_LOCK_SECONDS`.
             CatalogMismatch: Another process dropped or replaced the open schema.
+            SchemaTooNew: A newer cachedb has upgraded it.
             StorageFailed: The server cannot be reached or is read-only; if the connection is lost
             during the commit, the server is asked whether it succeeded.
         """
         with explaining(self._address), self.lending() as driver:
             self._begin_locked(driver)
             self._check_schema(driver)
+            schema_revision.check_written_by_us(driver, self._schema)
             connection = ServerConnection(driver)
             yield connection
             connection.analyze()
@@ -300,6 +302,7 @@ class ServerCatalog(Catalog):
         with explaining(self._address), self.lending() as driver:
             self._begin_locked(driver, "rows of", self.files_schema)
             self._check_schema(driver)
+            schema_revision.check_written_by_us(driver, self._schema)
             connection = ServerConnection(driver)
             yield connection
             connection.analyze()

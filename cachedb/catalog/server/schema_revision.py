@@ -89,6 +89,22 @@ def check_current(version: int) -> None:
         raise CatalogMismatch(older if version else "there is no catalog")
 
 
+def check_written_by_us(driver: Driver, name: str) -> None:
+    """Refuse to write a catalog that a newer cachedb has upgraded since it was opened.
+
+    Raises:
+        SchemaTooNew: It has done so.
+    """
+    query = sql.SQL("SELECT version_num FROM {}.alembic_version").format(sql.Identifier(name))
+    row = driver.execute(query).fetchone()
+    if row is not None and int(row[0]) > SCHEMA_VERSION:
+        raise SchemaTooNew(
+            f"another process has upgraded the catalog to schema {int(row[0])}, and this cachedb"
+            f" knows {SCHEMA_VERSION}",
+            hint="use the newer cachedb",
+        )
+
+
 def readable(driver: Driver) -> list[str]:
     """Return the names of the schemas with a catalog that the user may read, sorted.
 

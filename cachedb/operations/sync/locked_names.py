@@ -20,6 +20,9 @@ _BRING_UP_TO_DATE = "cachedb ls brings the catalog up to date"
 def locking_names(layout: Layout, catalog: Catalog) -> Iterator[None]:
     """Hold linuxkit's `.lock`, then the lock of names in the server of the catalog.
 
+    Not the other way round, although the server gives its lock in the order of asking: each host
+    that waits for it has a connection of the server, of which a pooler has few.
+
     Raises:
         CacheBusy: Another process, or another host, holds one for too long.
         StorageFailed: The layout or the server is read-only, or the server cannot be reached; no
