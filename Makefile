@@ -70,6 +70,7 @@ bench-full: $(VENV)/.with-tests
 	@$(BIN)/python -m benchmarks.query_latency
 	@$(BIN)/python -m benchmarks.reports
 	@$(BIN)/python -m benchmarks.fleet
+	@$(BIN)/python -m benchmarks.hosts
 	@$(BIN)/python -m benchmarks.files
 
 golden: $(VENV)/.with-tests
