@@ -66,13 +66,13 @@ class AncestorColumns(TypedColumns):
     One path may stand in several rows.
     """
 
-    id = Column(INT64, primary_key=True)
+    id: Column[int] = Column(INT64, primary_key=True)
     """Id of the row."""
     path: Named[str] = Column(Text, nullable=False)
     """Path from the root."""
 
 
-ancestor = Table("ancestor", metadata, AncestorColumns, sqlite_strict=True)
+ancestor: Final = Table("ancestor", metadata, AncestorColumns, sqlite_strict=True)
 
 
 class DirectoryColumns(TypedColumns):
