@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachedb.catalog.statement import many
@@ -24,7 +25,8 @@ from cachedb.operations.transfer.workers import JOBS, run_all, workers
 from cachedb.records import Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from concurrent.futures import Executor
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
@@ -99,22 +101,8 @@ def pull(
         InvalidInput: One digest is trusted for several names, or for a name with another digest.
     """
     _check_trust(references, options.trusted)
-    with (
-        layout.staging() as stage,
-        leasing(layout, catalog) as lease,
-        workers(options.jobs) as pool,
-        workers(options.jobs) as drivers,
-    ):
-        downloads = Downloads(layout, catalog, stage, progress)
-        context = PullContext(
-            layout=layout,
-            catalog=catalog,
-            stage=stage,
-            lease=lease,
-            pool=pool,
-            downloads=downloads,
-            progress=progress,
-        )
+    with _pulling(layout, catalog, options, progress) as (context, drivers):
+        downloads = context.downloads
         images, failures = _open(context, references, connect, options)
         with progress.task(_label(references)):
             try:
@@ -130,6 +118,32 @@ def pull(
         mark_verified(catalog, downloads.verified)
     failures += [(each.reference, each.graph.error) for each in images if each.graph.error]
     return PullReport(pulled=pulled, failures=tuple(failures))
+
+
+@contextmanager
+def _pulling(
+    layout: Layout, catalog: Catalog, options: PullOptions, progress: Progress
+) -> Iterator[tuple[PullContext, Executor]]:
+    """Hold the staging area, a lease and two pools: one of requests, one of images."""
+    with (
+        layout.staging() as stage,
+        leasing(layout, catalog) as lease,
+        workers(options.jobs) as pool,
+        workers(options.jobs) as drivers,
+    ):
+        downloads = Downloads(layout, catalog, stage, progress)
+        yield (
+            PullContext(
+                layout=layout,
+                catalog=catalog,
+                stage=stage,
+                lease=lease,
+                pool=pool,
+                downloads=downloads,
+                progress=progress,
+            ),
+            drivers,
+        )
 
 
 class _Image(Record):
@@ -240,21 +254,7 @@ def forecast(
     Raises:
         StorageFailed: The pull would need more space than is free.
     """
-    with (
-        layout.staging() as stage,
-        leasing(layout, catalog) as lease,
-        workers(options.jobs) as pool,
-        workers(options.jobs) as drivers,
-    ):
-        context = PullContext(
-            layout=layout,
-            catalog=catalog,
-            stage=stage,
-            lease=lease,
-            pool=pool,
-            downloads=Downloads(layout, catalog, stage, UNWATCHED),
-            progress=UNWATCHED,
-        )
+    with _pulling(layout, catalog, options, UNWATCHED) as (context, drivers):
         images, failures = _open(context, references, connect, options)
         run_all(drivers, _read_documents, images)
         wanted, askers = _wanted(images)
@@ -262,7 +262,9 @@ def forecast(
         _check_space(layout, sum(each.size for each in missing))
         small = [each for each in missing if _is_read_on_arrival(each)]
         run_all(
-            pool, lambda one: _bring(context.downloads, one, askers[one.digest, one.size]), small
+            context.pool,
+            lambda one: _bring(context.downloads, one, askers[one.digest, one.size]),
+            small,
         )
         expected = {each.digest: each.size for each in missing if each not in small}
         for digest, size in expected.items():
