@@ -25,6 +25,8 @@ _NOT_PLAIN = frozenset({"", ".", "/"})
 LONGEST_PATH = 4096
 _DEEPEST = 2048
 _MOST_LINKS = 255
+_DIRECTORY = MemberKind.DIRECTORY
+_HARD_LINK = MemberKind.HARD_LINK
 
 
 class MemberOrigin:
@@ -52,7 +54,6 @@ class Node:
         kind: MemberKind,
         layer: int,
         origin: MemberOrigin | None = None,
-        *,
         index: int = -1,
         target: str = "",
         children: dict[str, Node] | None = None,
@@ -74,6 +75,7 @@ class Tree:
         self.root: Node = _directory(0)
         self.notes: list[str] = []
         self._count = 0
+        self._most = LAYER_MEMBERS.value
         # Directories by their path in members, while none above them is replaced or hidden.
         self._reached: dict[str, Node] = {}
 
@@ -86,15 +88,25 @@ class Tree:
             LimitExceeded: There are more names than the limit for the members of a layer.
         """
         _check_length(member.path, layer)
-        directory, _, name = member.path.removesuffix("/").rpartition("/")
+        path = member.path.removesuffix("/")
+        directory, _, name = path.rpartition("/")
         if name in _NO_NAMES or name.startswith(WHITEOUT):
             self._apply_special(member, layer, index)
             return
         origin = MemberOrigin(layer, index)
         # Resolved first: the target may be a file that a directory replaces.
-        linked = self._linked(member, origin) if member.kind is MemberKind.HARD_LINK else None
+        linked = self._linked(member, origin) if member.kind is _HARD_LINK else None
         parent = self._reached.get(directory) or self._make_directory(directory, layer)
-        self._put(parent, name, linked, member, origin)
+        siblings = _children(parent)
+        existing = siblings.get(name)
+        if existing is None:
+            self._grow(layer)
+        node = linked or _described(existing, member, origin)
+        if existing is not None and existing.children is not None and node is not existing:
+            self._reached.clear()
+        siblings[name] = node
+        if node.children is not None and directory in self._reached:
+            self._reached[path] = node
 
     def walk(self) -> Iterator[tuple[str, Node]]:
         """Yield every path with its node, parents first, names in order; the root is ''."""
@@ -102,9 +114,10 @@ class Tree:
         while stack:
             path, node = stack.pop()
             yield path, node
-            prefix = f"{path}/" if path else ""
-            for name, child in sorted((node.children or {}).items(), reverse=True):
-                stack.append((prefix + name, child))
+            if node.children:
+                prefix = f"{path}/" if path else ""
+                names = sorted(node.children.items(), reverse=True)
+                stack += [(prefix + name, child) for name, child in names]
 
     def find(self, path: str, layer: int) -> Node | None:
         """Return the node that a path resolves to, or None; the last symlink is followed too.
@@ -145,18 +158,6 @@ class Tree:
             self._hide(parts, layer)
         else:
             self.apply(member._replace(path="/".join(parts)), layer, index)
-
-    def _put(
-        self, parent: Node, name: str, linked: Node | None, member: Member, origin: MemberOrigin
-    ) -> None:
-        siblings = _children(parent)
-        existing = siblings.get(name)
-        if existing is None:
-            self._grow(origin.layer)
-        node = linked or _described(existing, member, origin)
-        if existing is not None and existing.children is not None and node is not existing:
-            self._reached.clear()
-        siblings[name] = node
 
     def _put_root(self, member: Member, origin: MemberOrigin) -> None:
         if member.kind is not MemberKind.DIRECTORY:
@@ -216,7 +217,8 @@ class Tree:
 
     def _grow(self, layer: int) -> None:
         self._count += 1
-        LAYER_MEMBERS.check(self._count, f"the tree of layer {layer}")
+        if self._count > self._most:
+            LAYER_MEMBERS.check(self._count, f"the tree of layer {layer}")
 
 
 class _Walk:
@@ -339,9 +341,11 @@ def _prune(siblings: dict[str, Node], names: Iterable[str], layer: int) -> None:
 
 def _described(existing: Node | None, member: Member, origin: MemberOrigin) -> Node:
     """Return the node for an entry; a directory that exists already keeps its entries."""
-    if member.kind is not MemberKind.DIRECTORY:
-        _check_length(member.target, origin.layer)
-        return Node(member.kind, origin.layer, origin, index=origin.index, target=member.target)
+    if member.kind is not _DIRECTORY:
+        target = member.target
+        if target:
+            _check_length(target, origin.layer)
+        return Node(member.kind, origin.layer, origin, origin.index, target)
     is_directory = existing is not None and existing.children is not None
     node = existing if existing and is_directory else _directory(origin.layer)
     node.layer, node.index, node.origin, node.member = origin.layer, origin.index, origin, member

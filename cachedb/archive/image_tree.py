@@ -115,7 +115,20 @@ def own_path(member: Member) -> str:
 
 def is_own_path(member: Member, path: str) -> bool:
     """Return whether an entry has a clean absolute path in its layer, as `own_path` tells it."""
-    return path[1:] == member.path.removesuffix("/") or path == own_path(member)
+    given = member.path.removeprefix("./").removesuffix("/")
+    return path[1:] == given or path == own_path(member)
+
+
+class _Exceptions(NamedTuple):
+    """Visible paths of which an index of files needs more than their entry.
+
+    `elsewhere` are those at which no layer has their entry, `linked` those with the content of
+    another entry; `stored` is the number of visible entries of layers.
+    """
+
+    elsewhere: list[ShownEntry]
+    linked: list[ShownEntry]
+    stored: int
 
 
 class ImageTree:
@@ -132,6 +145,7 @@ class ImageTree:
         self._layers = layers
         self._tree = Tree()
         self._shown: list[ShownEntry] = []
+        self._found: _Exceptions | None = None
         for number, layer in enumerate(layers):
             for index, file in enumerate(layer):
                 self._tree.apply(file.member, number, index)
@@ -197,6 +211,37 @@ class ImageTree:
             ]
         return self._shown
 
+    def elsewhere(self) -> Sequence[ShownEntry]:
+        """Return visible paths at which no layer has their entry, in the order of `shown`.
+
+        They are implied directories, and entries whose path leads through a symlink of a lower
+        layer.
+        """
+        return self._exceptions().elsewhere
+
+    def linked(self) -> Sequence[ShownEntry]:
+        """Return visible hard links, in the order of `shown`."""
+        return self._exceptions().linked
+
+    def _exceptions(self) -> _Exceptions:
+        if self._found is None:
+            elsewhere, linked, found = [], [], 0
+            layers = self._layers
+            for path, node in self._tree.walk():
+                content, layer, index = node.origin, node.layer, node.index
+                if content is None:
+                    elsewhere.append(ShownEntry(f"/{path}", None, index, None))
+                    continue
+                found += 1
+                member = layers[layer][index].member
+                # Most paths are equal as they are.
+                if member.path != path and not is_own_path(member, f"/{path}"):
+                    elsewhere.append(ShownEntry(f"/{path}", layer, index, content))
+                if content.index != index or content.layer != layer:
+                    linked.append(ShownEntry(f"/{path}", layer, index, content))
+            self._found = _Exceptions(elsewhere, linked, found)
+        return self._found
+
     def file(self, entry: ShownEntry) -> ImageFile:
         """Return the file of a visible path."""
         return self._content(entry.path, entry.origin)
@@ -207,17 +252,12 @@ class ImageTree:
         Whiteouts are omitted. Content that a hard link shows at another path is not hidden, but
         the entry of the removed path is unseen.
         """
-        shown = [
-            (entry.layer, entry.place, entry.path)
-            for entry in self.shown()
-            if entry.layer is not None
-        ]
-        for number, index, path in shown:
-            if not is_own_path(self._layers[number][index].member, path):
-                yield number, index, HiddenState.MOVED
-        if len(shown) == sum(map(len, self._layers)):
+        for entry in self.elsewhere():
+            if entry.layer is not None:
+                yield entry.layer, entry.place, HiddenState.MOVED
+        if self._exceptions().stored == sum(map(len, self._layers)):
             return
-        seen = {(number, index) for number, index, _ in shown}
+        seen = {(entry.layer, entry.place) for entry in self.shown()}
         for number, layer in enumerate(self._layers):
             for index, (member, _) in enumerate(layer):
                 if (number, index) in seen:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
-from functools import lru_cache
 from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -38,8 +37,11 @@ _FOOTER_MAGIC: Final = slice(32, 38)
 _SUBFIELD: Final = b"SG\x16\x00"
 _NAME: Final = "stargz.index.json"
 _VERSION: Final = 1
-_DIGEST: Final = "sha256:"
+_ALGORITHM: Final = "sha256"
+_DIGEST: Final = f"{_ALGORITHM}:"
 _DIGEST_BYTES: Final = 32
+_DIGEST_LENGTH: Final = len(_DIGEST) + 2 * _DIGEST_BYTES
+_REGULAR: Final = MemberKind.FILE
 _PERMISSIONS: Final = 0o7777
 _EMPTY: Final = sha256(b"").digest()
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -180,6 +182,7 @@ class _Table:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._times: dict[str, int] = {}
 
     def files(self, content: bytes) -> list[LayerFile]:
         """Return the entries of a table."""
@@ -204,14 +207,20 @@ class _Table:
         kind = _KINDS.get(self._text(entry, "type"))
         if kind is None:
             raise self._wrong("type", entry["type"])
-        is_file = kind is MemberKind.FILE
-        size = self._number(entry, "size") if is_file else 0
+        get = entry.get
+        mode, uid, gid = get("mode", 0), get("uid", 0), get("gid", 0)
+        if not (type(mode) is type(uid) is type(gid) is int) or mode < 0 or uid < 0 or gid < 0:
+            mode, uid, gid = (self._number(entry, key) for key in ("mode", "uid", "gid"))
+        sha256, size = None, 0
+        if kind is _REGULAR:
+            size = self._number(entry, "size")
+            sha256 = self._sha256(entry, size)
         member = Member(  # by position, which is several times as fast
             self._text(entry, "name"),
             kind,
-            self._number(entry, "mode") & _PERMISSIONS,
-            self._number(entry, "uid") if "uid" in entry else 0,
-            self._number(entry, "gid") if "gid" in entry else 0,
+            mode & _PERMISSIONS,
+            uid,
+            gid,
             "",
             "",
             size,
@@ -221,14 +230,14 @@ class _Table:
             self._xattrs(entry) if "xattrs" in entry else {},
             False,
         )
-        return LayerFile(member, self._sha256(entry, size) if is_file else None)
+        return LayerFile(member, sha256)
 
     def _text(self, entry: dict[str, Any], key: str) -> str:
         value = entry.get(key, "")
         # Go writes U+FFFD for bytes that are not UTF-8, so that they are lost.
-        if not isinstance(value, str) or _REPLACEMENT in value:
-            raise self._wrong(key, value)
-        return value
+        if isinstance(value, str) and (value.isascii() or _REPLACEMENT not in value):
+            return value
+        raise self._wrong(key, value)
 
     def _number(self, entry: dict[str, Any], key: str) -> int:
         value = entry.get(key, 0)
@@ -245,23 +254,28 @@ class _Table:
             return 0
         if not isinstance(value, str):
             raise self._wrong("modtime", value)
-        try:
-            return _nanoseconds(value)
-        except ValueError as error:
-            raise self._wrong("modtime", value) from error
+        found = self._times.get(value)
+        if found is None:
+            try:
+                found = self._times[value] = _nanoseconds(value)
+            except ValueError as error:
+                raise self._wrong("modtime", value) from error
+        return found
 
     def _sha256(self, entry: dict[str, Any], size: int) -> bytes:
-        digest = self._text(entry, "digest")
+        digest = entry.get("digest", "")
         if not digest and not size:
             return _EMPTY
-        try:
-            found = bytes.fromhex(digest.removeprefix(_DIGEST))
-        except ValueError:
-            found = b""
         # `fromhex` also accepts spaces and capital letters.
-        if not found or digest != _DIGEST + found.hex() or len(found) != _DIGEST_BYTES:
-            raise self._wrong("digest", digest)
-        return found
+        if isinstance(digest, str) and len(digest) == _DIGEST_LENGTH and digest.islower():
+            algorithm, _, encoded = digest.partition(":")
+            try:
+                found = bytes.fromhex(encoded)
+            except ValueError:
+                found = b""
+            if algorithm == _ALGORITHM and len(found) == _DIGEST_BYTES:
+                return found
+        raise self._wrong("digest", digest)
 
     def _xattrs(self, entry: dict[str, Any]) -> dict[str, bytes]:
         found = entry.get("xattrs")
@@ -278,7 +292,6 @@ class _Table:
         return _no_table(self._name, f"an entry has {key} {str(value)[:60]!r}")
 
 
-@lru_cache(maxsize=1024)
 def _nanoseconds(text: str) -> int:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:

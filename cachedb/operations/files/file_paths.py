@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cachedb.archive.file_tree import LONGEST_PATH, OPAQUE, WHITEOUT, split_path
@@ -30,6 +31,8 @@ _KINDS: Final = {
     MemberKind.DIRECTORY: FileKind.DIRECTORY,
     MemberKind.FIFO: FileKind.FIFO,
 }
+_REGULAR: Final = MemberKind.FILE
+_FILE: Final = FileKind.FILE
 MEMBER_KINDS: Final = {code: kind for kind, code in _KINDS.items()} | {
     FileKind.WHITEOUT: MemberKind.FILE,
     FileKind.OPAQUE: MemberKind.FILE,
@@ -76,14 +79,19 @@ def places_of(members: Iterable[Member], layer: Digest) -> Iterator[Place]:
     Raises:
         InvalidArchive: A path is too long or holds a NUL.
     """
-    directories: dict[str, str] = {}
+    directories = {"": "", ".": ""}
     for member in members:
         path = member.path
         before, _, name = path.removesuffix("/").rpartition("/")
         directory = directories.get(before)
+        if directory is None:
+            above, _, last = before.rpartition("/")
+            if above in directories and last not in _NO_NAMES:
+                directory = directories[before] = f"{directories[above]}/{last}"
         is_plain = name not in _NO_NAMES and not name.startswith(WHITEOUT)
         if directory is not None and is_plain and len(path) <= LONGEST_PATH and "\0" not in path:
-            yield Place(directory, name, _KINDS[member.kind])
+            kind = member.kind
+            yield Place(directory, name, _FILE if kind is _REGULAR else _KINDS[kind])
             continue
         place = place_of(member, layer)
         if is_plain:
@@ -99,50 +107,54 @@ class PathIds:
 
     def of(self, places: Sequence[Place]) -> list[int]:
         """Return the ids of the paths of places; new paths and directories are inserted."""
-        # In the order of the layer: rows of an index that arrive in its order fill its pages.
-        wanted = dict.fromkeys([(directory, name) for directory, name, _ in places])
-        texts = {directory: as_utf8(directory) for directory, _ in wanted}
-        rows = _DirectoryRows(self._connection, texts.values())
+        rows = _DirectoryRows(self._connection, map(itemgetter(0), places))
         made: list[tuple[int, str]] = []
         raw_made: list[tuple[int, bytes]] = []
-        ids: dict[tuple[str, str], int] = {}
-        for each in wanted:
-            directory, name = each
-            text, raw = name, None
-            if not (name.isascii() and directory.isascii()):
-                text, raw = as_utf8(name), bytes_if_not_utf8(f"{directory}/{name}")
-            known = rows.known.get((texts[directory], text, raw)) if rows.known else None
-            if known is None:
-                known = rows.take(texts[directory])
-                made.append((known, text))
+        ids: list[int] = []
+        # In the order of the layer: rows of an index that arrive in its order fill its pages.
+        for directory, name, _ in places:
+            names = rows.names[directory]
+            key = names.get(name)
+            if key is None:
+                if name.isascii() and directory.isascii():
+                    text, raw = name, None
+                    key = rows.take(directory)
+                else:
+                    text, raw = as_utf8(name), bytes_if_not_utf8(f"{directory}/{name}")
+                    key = rows.take(as_utf8(directory))
+                names[name] = key
+                made.append((key, text))
                 if raw is not None:
-                    raw_made.append((known, raw))
-            ids[each] = known
+                    raw_made.append((key, raw))
+            ids.append(key)
         rows.write()
         self._connection.insert(statements.ADD_PATHS, sorted(made))  # in order they fill pages
         self._connection.insert(statements.ADD_RAW_PATHS, raw_made)
-        return [ids[directory, name] for directory, name, _ in places]
+        return ids
 
 
 class _DirectoryRows:
     """Rows of some directories, and the ids that are free for further paths in them.
 
-    `known` has the ids of the paths that are there, by directory, name and bytes.
+    `names` has the ids of the paths that are there, by directory and name.
     """
 
     def __init__(self, connection: Connection, directories: Iterable[str]) -> None:
         self._connection = connection
-        self._wanted = list(dict.fromkeys(directories))
+        self.names: dict[str, dict[str, int]] = {each: {} for each in dict.fromkeys(directories)}
+        self._wanted = list(dict.fromkeys(map(as_utf8, self.names)))
         rows = connection.rows(statements.DIRECTORIES, paths=many(self._wanted))
         paths = {row.id: row.path for row in rows}
         self._free: dict[str, int] = {}
         self._last = connection.value(statements.LAST_DIRECTORY) or 0
         self._made: list[tuple[int, str]] = []
-        self.known: dict[tuple[str, str, bytes | None], int] = {}
-        for row in connection.each(statements.PATHS, ids=many(paths)):
-            directory = paths[row.id >> NAME_BITS]
-            self.known[directory, row.name, row.raw] = row.id
-            self._free[directory] = row.id + 1
+        for key, name, raw in connection.each(statements.PATHS, ids=many(paths)):
+            directory = paths[key >> NAME_BITS]
+            self._free[directory] = key + 1
+            if raw is not None:
+                # Directories that are escaped to the same text have their paths in one row.
+                directory, _, name = decoded(raw).rpartition("/")  # noqa: PLW2901
+            self.names.setdefault(directory, {})[name] = key
 
     def take(self, directory: str) -> int:
         """Return the id of a new path in a directory; a full row is followed by another one."""
@@ -209,6 +221,11 @@ def as_utf8(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
+
+
+def decoded(raw: bytes) -> str:
+    """Return the text of bytes, with a surrogate for each that is not UTF-8."""
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def bytes_if_not_utf8(text: str) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from cachedb.archive.image_tree import HiddenState, LayerFile, is_own_path
+from cachedb.archive.image_tree import HiddenState, LayerFile
 from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.catalog.files.file_codes import ENTRY_BITS, HiddenBy
 from cachedb.catalog.statement import many
@@ -46,18 +46,16 @@ class _ImageWriter:
 
     def write(self, image: Digest) -> None:
         image_id = self._connection.insert_one(statements.ADD_IMAGE, image)
-        shown = self._tree.shown()
-        placed = self._place([entry for entry in shown if self._is_elsewhere(entry)])
+        placed = self._place(self._tree.elsewhere())
         self._connection.insert(
             statements.ADD_PLACEMENTS, ((image_id, key) for key in sorted(placed.values()))
         )
         self._connection.insert(
-            statements.ADD_LINKED,
-            sorted({(image_id, *pair) for pair in self._hard_links(shown, placed)}),
+            statements.ADD_LINKED, sorted({(image_id, *pair) for pair in self._hard_links(placed)})
         )
         hidden = {self._id(layer, index): state for layer, index, state in self._tree.unseen()}
         if len(set(self._layer_ids)) < len(self._layer_ids):
-            for entry in shown:
+            for entry in self._tree.shown():
                 if entry.path not in placed:
                     hidden.pop(self._id(entry.layer, entry.place), None)
         self._connection.insert(
@@ -67,11 +65,6 @@ class _ImageWriter:
 
     def _id(self, layer: int | None, index: int) -> int | None:
         return None if layer is None else (self._layer_ids[layer] << ENTRY_BITS) + index
-
-    def _is_elsewhere(self, entry: ShownEntry) -> bool:
-        if entry.layer is None:
-            return True
-        return not is_own_path(self._tree.member(entry.layer, entry.place).member, entry.path)
 
     def _place(self, entries: Sequence[ShownEntry]) -> dict[str, int]:
         """Return the ids of placed entries by path; those that no other image has are made."""
@@ -114,17 +107,12 @@ class _ImageWriter:
         file = self._tree.member(entry.layer, entry.place)
         return file._replace(member=file.member._replace(path=entry.path))
 
-    def _hard_links(
-        self, shown: Sequence[ShownEntry], placed: dict[str, int]
-    ) -> Iterator[tuple[int, int]]:
+    def _hard_links(self, placed: dict[str, int]) -> Iterator[tuple[int, int]]:
         """Yield the hard links among visible entries, with the entries that have their content."""
-        for entry in shown:
-            if entry.origin is None or entry.layer is None:
-                continue
-            if entry.origin.index == entry.place and entry.origin.layer == entry.layer:
-                continue
-            own = placed.get(entry.path, self._id(entry.layer, entry.place))
-            origin = self._id(entry.origin.layer, entry.origin.index)
+        for path, layer, place, content in self._tree.linked():
+            assert content is not None  # it is that of another entry
+            own = placed.get(path, self._id(layer, place))
+            origin = self._id(content.layer, content.index)
             assert own is not None
             assert origin is not None
             yield own, origin

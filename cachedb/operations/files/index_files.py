@@ -14,6 +14,7 @@ from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import BlobNotFound, CacheError, InvalidArchive, LimitExceeded, StorageFailed
 from cachedb.feedback.progress import CountedStream
 from cachedb.oci import Digest
+from cachedb.operations.cyclic_collector import collector_paused
 from cachedb.operations.files import file_rows, image_rows
 from cachedb.operations.files.false_tables import without_false_tables
 from cachedb.operations.files.image_layers import UnreadImage, open_layer
@@ -102,7 +103,7 @@ def index_files(
             if isinstance(found, BlobNotFound | LimitExceeded):
                 missing.append(UnreadableLayer(layer.digest, str(found), found.hint))
                 continue
-            with catalog.writing_files() as connection:
+            with collector_paused(), catalog.writing_files() as connection:
                 if connection.first(statements.LAYER, digest=layer.digest) is None:
                     file_rows.write_found(connection, layer.digest, found)
             if not isinstance(found, CacheError):
@@ -152,9 +153,10 @@ def _read(layout: Layout, layer: Descriptor, task: Task) -> Reading:
 def _read_table(source: BinaryIO, layer: Descriptor) -> list[LayerFile] | None:
     """Read a layer from its table of contents; None if it has none that matches."""
     try:
-        return table_of_contents.read(
-            source, layer.size, layer.annotations, name=f"layer {layer.digest}"
-        )
+        with collector_paused():
+            return table_of_contents.read(
+                source, layer.size, layer.annotations, name=f"layer {layer.digest}"
+            )
     except (InvalidArchive, LimitExceeded):
         return None  # the layer itself is read; `validate --deep` reports the table
 
@@ -191,7 +193,7 @@ def _find_visible(
     treeless = []
     for image in images:
         task.advance()
-        with catalog.writing_files() as connection:
+        with collector_paused(), catalog.writing_files() as connection:
             if image.digest in connection.values(statements.IMAGES):
                 continue
             ids = _ids(connection, image)

@@ -7,11 +7,10 @@ new documents.
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,7 @@ from cachedb.layout.fingerprint import Fingerprint, racy_since
 from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config
+from cachedb.operations.cyclic_collector import collector_paused
 from cachedb.operations.sync import history, index_backup
 from cachedb.operations.sync.freshness import has_same_content, is_up_to_date
 from cachedb.operations.sync.parse_documents import (
@@ -214,7 +214,7 @@ class _Reconciliation:
         with (
             self._layout.progress.task("index", self._left, "blobs") as self._task,
             self._layout.blobs.kept_open() as self._blobs,
-            _collector_paused(),
+            collector_paused(),
         ):
             self._derive_all(refs.touched)
         connection = self._working_set.connection
@@ -402,21 +402,6 @@ class _Reconciliation:
                 # Another tool may have completed it in place, which changes no directory time.
                 row.size, row.touched = file.size, file.touched_ns
                 row.verified = time.time_ns() // 1000
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause Python's cyclic collector, which would scan every row of a batch repeatedly.
-
-    A batch breaks its own cycles when it is written.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _batches(ids: Iterable[int], length: int) -> Iterator[set[int]]:
