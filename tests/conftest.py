@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import build, order, recorded
 from tests.postgresql import Server, serving
+from tests.registry import servers
 
 # A law does not fail because the machine is loaded.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -50,6 +51,13 @@ def server() -> Iterator[Server]:
     """A PostgreSQL server for all tests of a worker; those that stop it have one of their own."""
     with serving() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
+    """A docker-registry of one file of tests: empty, over http, without logins."""
+    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
+        yield served
 
 
 @pytest.fixture

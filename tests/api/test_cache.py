@@ -24,7 +24,7 @@ from cachedb.layout import Layout
 from cachedb.operations.archives import sample_images as sample
 from cachedb.operations.gc.retention import Policy
 from cachedb.operations.sync import reconcile
-from tests.registry.servers import Served, docker_registry
+from tests.registry.servers import Served
 
 ARM = "linux/arm64"
 
@@ -41,12 +41,6 @@ def cache(archives: Path) -> Iterator[Cache]:
         opened.import_(archives / "app.tar")
         opened.import_(str(archives / "tool.tar"))
         yield opened
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        yield served
 
 
 def content(root: Path) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """Archives built and read with the standard library, independent of cachedb's tar code."""
 
+import hashlib
 import io
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -87,3 +88,20 @@ class OneWay(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         return self._inner.readinto(memoryview(buffer)[: self._at_most])
+
+
+def entries(archive: bytes) -> list[dict[str, Any]]:
+    """Describe an archive as recorded exports are described."""
+    return [
+        {
+            "name": info.name,
+            "type": NAMES[info.type],
+            "mode": oct(info.mode),
+            "uid": info.uid,
+            "gid": info.gid,
+            "size": info.size,
+            "mtime": info.mtime,
+            **({"sha256": hashlib.sha256(content).hexdigest()} if info.isreg() else {}),
+        }
+        for info, content in members(archive)
+    ]

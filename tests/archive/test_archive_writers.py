@@ -1,6 +1,5 @@
 """Archives as they are written: as linuxkit has them, and as other tools read them."""
 
-import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -37,23 +36,6 @@ def oci(image: Image) -> bytes:
 
 def docker(*images: ImageToWrite, store: Store) -> bytes:
     return b"".join(docker_archive.stream(images, store.open))
-
-
-def entries(archive: bytes) -> list[dict[str, Any]]:
-    """Describe an archive as the recorded exports are described."""
-    return [
-        {
-            "name": info.name,
-            "type": build.NAMES[info.type],
-            "mode": oct(info.mode),
-            "uid": info.uid,
-            "gid": info.gid,
-            "size": info.size,
-            "mtime": info.mtime,
-            **({"sha256": hashlib.sha256(content).hexdigest()} if info.isreg() else {}),
-        }
-        for info, content in build.members(archive)
-    ]
 
 
 @recorded.parameters(2)
@@ -94,7 +76,7 @@ def test_a_docker_archive_is_the_one_that_linuxkit_writes(case: str, listed: lis
     keys = {"json", "text"}
     expected = [{k: v for k, v in each.items() if k not in keys} for each in listed]
     written = docker(image, store=store)
-    assert entries(written) == expected
+    assert build.entries(written) == expected
     assert list(build.members(written))[-1][1].decode() == listed[-1]["text"]
 
 
@@ -107,7 +89,7 @@ def test_an_oci_archive_holds_what_linuxkit_writes(case: str, listed: list[Any])
     index_json = listed[-1]["text"].encode()
     blobs = [(digest, len(store.blobs[digest])) for digest in digests]
     written = b"".join(oci_archive.stream(index_json, blobs, store.open))
-    names = [each["name"] for each in entries(written)]
+    names = [each["name"] for each in build.entries(written)]
     assert names == list(dict.fromkeys(each["name"] for each in listed))
 
 
@@ -125,7 +107,8 @@ def test_a_blob_is_written_once() -> None:
     blobs = sized(*image.blobs) * 2
     assert b"".join(oci_archive.stream(image.index_json, blobs, store.open)) == oci(image)
     names = [
-        each["name"] for each in entries(docker(to_write(image), to_write(image), store=store))
+        each["name"]
+        for each in build.entries(docker(to_write(image), to_write(image), store=store))
     ]
     assert len(names) == len(set(names)) == 3
 

@@ -5,7 +5,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,6 @@ from tests.operations.registries import Place
 from tests.registry import servers
 
 MORE = build.image(build.layer({"more": ""}))
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        yield served
 
 
 @pytest.fixture

@@ -143,10 +143,9 @@ def test_an_import_with_index_files_reads_its_archive_once_and_no_layer(tmp_path
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        put(served.host, "t/tools", images.image(TOOLS, LOG4J), tag="1")
-        yield served
+def registry(registry: servers.Served) -> servers.Served:
+    put(registry.host, "t/tools", images.image(TOOLS, LOG4J), tag="1")
+    return registry
 
 
 def test_a_pull_with_index_files_reads_no_layer_from_the_cache(

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -298,10 +297,9 @@ def test_a_layer_beyond_the_limit_is_a_finding_until_the_limit_is_raised(
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        put(served.host, "t/app", images.image(layer(*BASE)), tag="1")
-        yield served
+def registry(registry: servers.Served) -> servers.Served:
+    put(registry.host, "t/app", images.image(layer(*BASE)), tag="1")
+    return registry
 
 
 def test_pull_indexes_the_files_of_its_images(

@@ -30,6 +30,13 @@ def cache(tmp_path: Path) -> build.Tree:
     return build.layout(tmp_path / "cache", {"app:1": APP})
 
 
+@pytest.fixture
+def unwritable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every layout that of another user, who lets us read it only."""
+    monkeypatch.setattr(Layout, "is_writable", False)
+    monkeypatch.setattr(Layout, "is_private_trusted", False)
+
+
 def link_blobs(tree: build.Tree) -> None:
     """Replace every blob by a link to a file beside it, as a deduplicating tool does."""
     (tree.path / "blobs" / "real").mkdir()
@@ -100,12 +107,11 @@ def test_a_cache_that_a_group_writes_is_read_and_not_changed(run: Run, cache: bu
     assert f"hint: chmod go-w {cache.path / '.cachedb'}" in removed.err
 
 
+@pytest.mark.usefixtures("unwritable")
 def test_a_personal_catalog_is_kept_of_a_cache_that_is_not_writable(
     run: Run, cache: build.Tree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(Layout, "is_writable", False)
-    monkeypatch.setattr(Layout, "is_private_trusted", False)
     succeed(run, cache.path, "ls")
     (catalog,) = (tmp_path / "home" / "cachedb" / "catalogs").glob("*.db")
     assert catalog.stat().st_mode & 0o077 == 0
@@ -115,12 +121,11 @@ def test_a_personal_catalog_is_kept_of_a_cache_that_is_not_writable(
     assert "app:2" in succeed(run, cache.path, "ls")
 
 
+@pytest.mark.usefixtures("unwritable")
 def test_a_personal_catalog_that_is_up_to_date_is_not_made_again(
     run: Run, cache: build.Tree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(Layout, "is_writable", False)
-    monkeypatch.setattr(Layout, "is_private_trusted", False)
     monkeypatch.setattr("cachedb.layout.fingerprint._RACY_NS", 0)
     succeed(run, cache.path, "ls")
 
@@ -128,23 +133,21 @@ def test_a_personal_catalog_that_is_up_to_date_is_not_made_again(
     assert "app:1" in succeed(run, cache.path, "ls")
 
 
+@pytest.mark.usefixtures("unwritable")
 def test_without_a_home_the_catalog_is_in_memory(
     run: Run, cache: build.Tree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(Layout, "is_writable", False)
-    monkeypatch.setattr(Layout, "is_private_trusted", False)
     assert "app:1" in succeed(run, cache.path, "ls")
 
 
+@pytest.mark.usefixtures("unwritable")
 def test_an_index_of_files_that_cannot_be_kept_is_refused(
     run: Run, cache: build.Tree, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(Layout, "is_writable", False)
-    monkeypatch.setattr(Layout, "is_private_trusted", False)
 
     done = run(cache.path, "index", "files", "--all")
 

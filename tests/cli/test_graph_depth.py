@@ -8,7 +8,7 @@ such limit.
 import io
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -224,12 +224,6 @@ def put_deep(place: Place, thing: build.Thing) -> None:
     for blob in indexes:
         put_document(place.host, place.path, blob.digest, blob)
     put_document(place.host, place.path, "1", thing.root)
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        yield served
 
 
 @pytest.fixture(scope="module")

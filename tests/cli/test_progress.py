@@ -110,10 +110,9 @@ def test_a_terminal_has_a_bar_for_each_blob_and_one_for_all(
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        put(served.host, "t/x", IMAGE)
-        yield served
+def registry(registry: servers.Served) -> servers.Served:
+    put(registry.host, "t/x", IMAGE)
+    return registry
 
 
 @pytest.fixture

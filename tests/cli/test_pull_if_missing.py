@@ -1,7 +1,6 @@
 """pull --if-missing asks no registry for complete images; without space, no pull begins."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,12 +12,6 @@ from tests.registry import servers
 
 AMD, ARM = build.image(), build.image(arch="arm64")
 MULTI = build.index(AMD, ARM)
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        yield served
 
 
 def states(text: str) -> list[str]:

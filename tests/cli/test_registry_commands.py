@@ -1,7 +1,6 @@
 """The commands that talk to registries: what they print, where, and how they end."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier
 
@@ -25,12 +24,6 @@ BASE = build.layer({"base": "b" * 4000})
 AMD = build.image(BASE, build.layer({"arch": "amd64"}))
 ARM = build.image(BASE, build.layer({"arch": "arm"}), arch="arm", variant="v7")
 MULTI = build.index(AMD, ARM, build.attestation(AMD))
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        yield served
 
 
 @pytest.fixture

@@ -32,12 +32,11 @@ LARGE = {
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        for tag in TAGS:
-            put(served.host, "team/app", IMAGE, tag=tag)
-        put(served.host, "team/other", IMAGE, tag="1")
-        yield served
+def registry(registry: servers.Served) -> servers.Served:
+    for tag in TAGS:
+        put(registry.host, "team/app", IMAGE, tag=tag)
+    put(registry.host, "team/other", IMAGE, tag="1")
+    return registry
 
 
 BY_VERSION = """\

@@ -4,7 +4,6 @@ README §"Require equality": config, sboms, find_descriptor, the entries and the
 export_docker, the blobs of export_oci, and for file systems what the image-spec asks for.
 """
 
-import hashlib
 import io
 import json
 import tarfile
@@ -277,23 +276,6 @@ def test_two_images_of_one_name_are_both_there_and_the_choice_is_refused(
         assert candidate == f"{first.name}@{found.digest}"
 
 
-def entries(archive: bytes) -> list[dict[str, Any]]:
-    """Describe an archive as the recorded exports are described."""
-    return [
-        {
-            "name": info.name,
-            "type": build.NAMES[info.type],
-            "mode": oct(info.mode),
-            "uid": info.uid,
-            "gid": info.gid,
-            "size": info.size,
-            "mtime": info.mtime,
-            **({"sha256": hashlib.sha256(content).hexdigest()} if info.isreg() else {}),
-        }
-        for info, content in build.members(archive)
-    ]
-
-
 @pytest.mark.parametrize(
     ("case", "name", "arch", "listed"),
     exports("export_docker", *VERSIONS),
@@ -309,7 +291,7 @@ def test_an_export_for_docker_is_the_one_that_linuxkit_writes(
     with source.v1_tar_reader() as reader:
         written = reader.read()
     expected = [{k: v for k, v in e.items() if k not in {"json", "text"}} for e in listed]
-    assert entries(written) == expected
+    assert build.entries(written) == expected
     assert list(build.members(written))[-1][1].decode() == listed[-1]["text"]
 
 
@@ -325,7 +307,7 @@ def test_an_oci_export_of_one_platform_has_the_blobs_that_linuxkit_writes(
     with source.oci_tar_reader() as reader:
         written = reader.read()
     names = [each["name"] for each in listed]
-    assert [each["name"] for each in entries(written)] == list(dict.fromkeys(names))
+    assert [each["name"] for each in build.entries(written)] == list(dict.fromkeys(names))
     with tarfile.open(fileobj=io.BytesIO(written)) as archive:
         member = archive.extractfile("index.json")
         assert member is not None

@@ -56,12 +56,6 @@ def index(manifests: list[Any]) -> IndexDocument:
     return IndexDocument.parse(json.dumps(value).encode(), MediaType(build.OCI_INDEX))
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        yield served
-
-
 @pytest.fixture
 def place(registry: servers.Served) -> Place:
     return Place.new(registry.host)

@@ -62,13 +62,6 @@ def empty(tmp_path: Path) -> Iterator[Cache]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    """A registry without logins, over http, with nothing in it."""
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        yield served
-
-
 @pytest.fixture
 def counted(registry: servers.Served) -> Iterator[Counter]:
     """The registry, with its requests counted."""

@@ -109,10 +109,9 @@ class Interrupting(Progress):
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        put(served.host, "t/app", APP)
-        yield served
+def registry(registry: servers.Served) -> servers.Served:
+    put(registry.host, "t/app", APP)
+    return registry
 
 
 def test_a_pull_indexes_layers_while_they_arrive(cache: Cache, registry: servers.Served) -> None:

@@ -49,17 +49,16 @@ TOOL = build.image(BASE, build.layer({"tool": ""}))
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Served]:
-    with servers.docker_registry(tmp_path_factory.mktemp("registry")) as served:
-        for name, thing in {
-            "multi": MULTI,
-            "artifacts": ARTIFACTS,
-            "single": AMD,
-            "tool": TOOL,
-            "arm": ARM,
-        }.items():
-            put(served.host, f"t/{name}", thing)
-        yield served
+def registry(registry: servers.Served) -> servers.Served:
+    for name, thing in {
+        "multi": MULTI,
+        "artifacts": ARTIFACTS,
+        "single": AMD,
+        "tool": TOOL,
+        "arm": ARM,
+    }.items():
+        put(registry.host, f"t/{name}", thing)
+    return registry
 
 
 @pytest.fixture

@@ -15,29 +15,11 @@ from cachedb.oci import Descriptor, Digest
 from cachedb.oci.media_type import OCI_LAYER
 from cachedb.registry import blobs
 from tests.registry.scripted import QUICK, Reply, chunked, client, layer, scripted
+from tests.registry.sink import Sink
 
 _CONTENT = bytes(range(256)) * 10
 _BLOB = layer(_CONTENT)
 _SIZE = len(_CONTENT)
-
-
-class Sink:
-    """Where a blob goes, in memory."""
-
-    def __init__(self, content=b""):
-        self.content = bytearray(content)
-        self.restarts = 0
-
-    @property
-    def offset(self):
-        return len(self.content)
-
-    def write(self, chunk):
-        self.content += chunk
-
-    def restart(self):
-        self.restarts += 1
-        self.content.clear()
 
 
 def _start(asked):

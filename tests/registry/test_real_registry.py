@@ -25,6 +25,7 @@ from cachedb.registry.http.settings import Deadlines, RegistrySettings
 from cachedb.registry.uploads import Content, Outcome
 from tests.registry import servers
 from tests.registry.cutting import cutting
+from tests.registry.sink import Sink
 
 _MIB = 1 << 20
 _SIZE = 3 * _MIB + 12_345
@@ -224,31 +225,12 @@ def test_tags_are_listed(registry):
         assert sorted(client.origin.tags("many/tags")) == sorted(names)
 
 
-class _Sink:
-    """Keeps and hashes what comes, as a stage does."""
-
-    def __init__(self):
-        self.content = bytearray()
-        self.restarts = 0
-
-    @property
-    def offset(self):
-        return len(self.content)
-
-    def write(self, chunk):
-        self.content += chunk
-
-    def restart(self):
-        self.restarts += 1
-        self.content.clear()
-
-
 @pytest.mark.parametrize("at", [1, 700, 100_000, _MIB, 2 * _MIB + 1, _SIZE], ids=str)
 def test_a_download_goes_on_where_it_was_cut(registry, at):
     descriptor, content = IMAGE.layer
     with _client(registry.host) as client:
         _push(client, "cut/down")
-    sink = _Sink()
+    sink = Sink()
     with (
         cutting(registry.port, [("down", at)]) as proxy,
         _client(proxy.host) as client,
@@ -264,7 +246,7 @@ def test_a_download_survives_many_cuts_that_bring_something(registry):
     descriptor, _ = IMAGE.layer
     with _client(registry.host) as client:
         _push(client, "cut/often")
-    sink = _Sink()
+    sink = Sink()
     with (
         cutting(registry.port, [("down", 400_000)] * 7) as proxy,
         _client(proxy.host) as client,
