@@ -33,7 +33,9 @@ class Action(StrEnum):
 
 def command(
     context: typer.Context,
-    action: Annotated[Action, typer.Argument(help="list, get, set, unset or path.")],
+    action: Annotated[
+        Action, typer.Argument(metavar="ACTION", help="list, get, set, unset or path.")
+    ],
     key: Annotated[
         str | None,
         typer.Argument(metavar="[KEY]", help="Option, as `format`, or `pull.platform` for pull."),

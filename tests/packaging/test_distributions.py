@@ -87,6 +87,20 @@ def test_a_man_page_is_formatted_without_a_warning(installed: Installed, page: s
     assert f"cachedb {VERSION}" in shown
 
 
+def test_man_shows_every_page_within_80_columns(installed: Installed) -> None:
+    require("man")
+    pages = sorted((installed.prefix / "share" / "man" / "man1").iterdir())
+    done = subprocess.run(
+        ["man", "--warnings", "--encoding=UTF-8", "--local-file", *pages],
+        check=True, capture_output=True, text=True,
+        env={"MANWIDTH": "80", "MANPAGER": "cat", "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert done.stderr == ""
+    shown = re.sub(".\b|\x1b\\[[0-9;]*m", "", done.stdout)
+    assert shown.count("\nSYNOPSIS\n") == len(pages)
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
 @pytest.fixture(scope="module")
 def one_file(built: Path) -> Path:
     return executable.main(built.parent)
