@@ -132,9 +132,9 @@ def _print(
         for digest in (digest for listing in listed for digest in listing.digests):
             output.print_stdout(digest, end)
         return
+    words = output.PlatformTexts().of
     rows: list[tuple[object, ...]] = [
-        (i.name, i.digest, [str(p) for p in i.platforms], i.size, str(i.health), i.is_pinned)
-        for i in listed
+        (i.name, i.digest, words(i.platforms), i.size, i.health.value, i.is_pinned) for i in listed
     ]
     # A table has the address that `rm` takes, where a program reads it from stderr.
     rows += [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from cachedb.oci.platform.model import Platform
     from cachedb.operations.gc.mark import Kept
 
 _SHORT = len("sha256:") + 12
@@ -164,3 +165,18 @@ def print_shared_blobs(held: Sequence[Kept]) -> None:
         more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
         what = f"{count(len(held), 'blob')} ({size(sum(each.size for each in held))})"
         print_stderr(f"{what} would stay, referenced by {', '.join(names[:_MOST])}{more}")
+
+
+class PlatformTexts:
+    """Texts of platforms; images that share a tuple of platforms share the texts."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Sequence[Platform], list[str]]] = {}
+
+    def of(self, platforms: Sequence[Platform]) -> list[str]:
+        """Return the text of each platform."""
+        found = self._known.get(id(platforms))
+        if found is None:
+            # With the tuple, whose id no other one has while it is kept.
+            found = self._known[id(platforms)] = platforms, [str(each) for each in platforms]
+        return found[1]

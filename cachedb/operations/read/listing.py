@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind
@@ -16,7 +16,7 @@ from cachedb.operations.read import resolve
 from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cachedb.catalog.enums import State
     from cachedb.catalog.executor import Connection
@@ -91,16 +91,16 @@ def list_images(connection: Connection, only: Sequence[int] | None = None) -> li
     sizes = {row.root: row.size for row in connection.each(blobs.SIZES, targets=many(targets))}
     broken = set(connection.values(blobs.BROKEN))
     partial = set(connection.values(blobs.PARTIAL))
-    manifests = manifests_below(connection, roots)
+    members = _below(connection, _own_members(connection, roots), _member)
+    shown = _ShownPlatforms()
     found = []
     for image in images:
-        entries = [
-            entry
+        platforms = [
+            member.platform
             for root in image.roots
-            for entry in manifests[root.blob_id]
-            if entry.kind is Kind.MANIFEST
+            for member in members[root.blob_id]
+            if member.kind is Kind.MANIFEST and member.platform is not None
         ]
-        platforms = [entry.platform for entry in entries if entry.platform is not None]
         first = image.roots[0]
         found.append(
             Listing(
@@ -108,7 +108,7 @@ def list_images(connection: Connection, only: Sequence[int] | None = None) -> li
                 digests=tuple(root.digest for root in image.roots),
                 kind=first.kind,
                 media_type=first.media_type,
-                platforms=tuple(dict.fromkeys(p for p in platforms if not p.is_unknown)),
+                platforms=shown.of(platforms),
                 size=_size(connection, image, sizes),
                 health=_health({root.blob_id for root in image.roots}, broken, partial),
                 is_pinned=any(root.is_pinned for root in image.entries),
@@ -148,22 +148,65 @@ def manifests_below(
 
     The keys are the ids of the blobs of the roots.
     """
-    own = _own_entries(connection, roots)
-    listed: dict[int, list[ManifestEntry]] = {}
+    return _below(
+        connection,
+        _own_entries(connection, roots),
+        lambda row: _entry(row.child_id, row, _declared(row)),
+    )
+
+
+class _Node(Protocol):
+    @property
+    def blob_id(self) -> int: ...
+    @property
+    def kind(self) -> Kind: ...
+
+
+_N = TypeVar("_N", bound=_Node)
+
+
+class _Member(NamedTuple):
+    """A document below an image, with the platform that a listing shows."""
+
+    blob_id: int
+    kind: Kind
+    platform: Platform | None
+
+
+class _ShownPlatforms:
+    """The known platforms of images, each once; one tuple for all images that have the same."""
+
+    def __init__(self) -> None:
+        # By identity, because the hash of a platform is slow; the values keep the keys alive.
+        self._known: dict[tuple[int, ...], tuple[list[Platform], tuple[Platform, ...]]] = {}
+
+    def of(self, platforms: list[Platform]) -> tuple[Platform, ...]:
+        """Return the platforms to show, in their order."""
+        key = tuple(map(id, platforms))
+        found = self._known.get(key)
+        if found is None:
+            shown = tuple(dict.fromkeys(each for each in platforms if not each.is_unknown))
+            found = self._known[key] = platforms, shown
+        return found[1]
+
+
+def _below(
+    connection: Connection, own: Mapping[int, _N], make: Callable[[ManifestRow], _N]
+) -> dict[int, list[_N]]:
+    """Return the documents below each root, which `make` makes from rows."""
+    listed: dict[int, list[_N]] = {}
     pending = {key for key, entry in own.items() if entry.kind is Kind.INDEX}
     while pending:
-        children: dict[int, list[ManifestEntry]] = defaultdict(list)
+        children: dict[int, list[_N]] = defaultdict(list)
         for row in connection.each(blobs.MANIFESTS, parents=many(pending)):
-            children[row.parent_id].append(_entry(row.child_id, row, _declared(row)))
+            children[row.parent_id].append(make(row))
         listed |= {key: children.get(key, []) for key in pending}
         below = {e.blob_id for found in children.values() for e in found if e.kind is Kind.INDEX}
         pending = below - listed.keys()
     return {key: list(_leaves(entry, listed)) for key, entry in own.items()}
 
 
-def _leaves(
-    root: ManifestEntry, listed: dict[int, list[ManifestEntry]]
-) -> Iterable[ManifestEntry]:
+def _leaves(root: _N, listed: dict[int, list[_N]]) -> Iterable[_N]:
     """Return the manifests below an index, depth first; an index is entered once."""
     if root.kind is not Kind.INDEX:
         return (root,)
@@ -171,9 +214,7 @@ def _leaves(
     return below if all(e.kind is not Kind.INDEX for e in below) else _nested(root, listed)
 
 
-def _nested(
-    root: ManifestEntry, listed: dict[int, list[ManifestEntry]]
-) -> Iterator[ManifestEntry]:
+def _nested(root: _N, listed: dict[int, list[_N]]) -> Iterator[_N]:
     seen = {root.blob_id}
     stack = [root]
     while stack:
@@ -189,10 +230,27 @@ def _nested(
         stack.extend(reversed(fresh))
 
 
-def _own_entries(connection: Connection, roots: Sequence[Root]) -> dict[int, ManifestEntry]:
-    declared = resolve.platforms_of(
+def _own_members(connection: Connection, roots: Sequence[Root]) -> dict[int, _Member]:
+    declared = _declared_of(connection, roots)
+    targets = many({root.blob_id for root in roots})
+    return {
+        row.id: _Member(row.id, codecs.kind(row.kind), declared.get(row.id) or _configured(row))
+        for row in connection.each(blobs.ENTRIES, targets=targets)
+    }
+
+
+def _member(row: ManifestRow) -> _Member:
+    return _Member(row.child_id, codecs.kind(row.kind), _declared(row) or _configured(row))
+
+
+def _declared_of(connection: Connection, roots: Sequence[Root]) -> Mapping[int, Platform]:
+    return resolve.platforms_of(
         connection, [root for root in reversed(roots) if root.declared_id is not None]
     )
+
+
+def _own_entries(connection: Connection, roots: Sequence[Root]) -> dict[int, ManifestEntry]:
+    declared = _declared_of(connection, roots)
     targets = many({root.blob_id for root in roots})
     return {
         row.id: _entry(row.id, row, declared.get(row.id))
@@ -209,12 +267,16 @@ def _entry(key: int, row: EntryRow | ManifestRow, declared: Platform | None) -> 
         codecs.state(row.state),
         row.problem,
         declared,
-        _platform(
-            row.configured_os,
-            row.configured_architecture,
-            row.configured_variant,
-            row.configured_os_version,
-        ),
+        _configured(row),
+    )
+
+
+def _configured(row: EntryRow | ManifestRow) -> Platform | None:
+    return _platform(
+        row.configured_os,
+        row.configured_architecture,
+        row.configured_variant,
+        row.configured_os_version,
     )
 
 
@@ -242,6 +304,8 @@ def _platform(
 
 
 def _health(targets: set[int], broken: set[int], partial: set[int]) -> Health:
+    if not (broken or partial):
+        return Health.COMPLETE
     if targets & broken:
         return Health.BROKEN
     return Health.PARTIAL if targets & partial else Health.COMPLETE

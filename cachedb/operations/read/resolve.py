@@ -143,12 +143,15 @@ def images_of(connection: Connection, roots: Sequence[Root]) -> list[ResolvedIma
         is_part = root.name in split and not root.is_attached
         found.setdefault(root.name if is_part else (root.ref_id, root.blob_id), []).append(root)
     return [
-        ResolvedImage(
-            roots=tuple({root.digest: root for root in reversed(group)}.values())[::-1],
-            entries=tuple(group),
-        )
+        ResolvedImage(roots=_each_digest_once(group), entries=tuple(group))
         for group in found.values()
     ]
+
+
+def _each_digest_once(group: Sequence[Root]) -> tuple[Root, ...]:
+    if len(group) == 1:
+        return tuple(group)
+    return tuple({root.digest: root for root in reversed(group)}.values())[::-1]
 
 
 def split_names(connection: Connection, roots: Iterable[Root]) -> frozenset[str]:
