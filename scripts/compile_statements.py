@@ -150,7 +150,8 @@ def _of_tables(dialect: str) -> Dialect:
 
 def _plans() -> Iterator[str]:
     """Yield the query plan of every statement that reads, on the tables without rows."""
-    yield "Query plans of the named statements (EXPLAIN QUERY PLAN of SQLite, no statistics).\n"
+    version = ".".join(sqlite3.sqlite_version.split(".")[:2])
+    yield f"Query plans of the named statements by SQLite {version}, without statistics.\n"
     connection = sqlite3.connect(":memory:")
     connection.executescript("".join(_tables("sqlite")))
     connection.execute("ATTACH ':memory:' AS files")

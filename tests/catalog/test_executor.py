@@ -22,6 +22,7 @@ from tests import build, golden_files
 
 IMAGE = build.image()
 HANDLES = compile_statements.handles()
+PLANS = "sqlite_plans.txt"
 FOLDER = Path(compiled.__file__).parent
 VALUES: dict[str, Any] = {
     "key": "fingerprint",
@@ -109,9 +110,22 @@ def named(handles: list[Named]) -> Any:
     return pytest.mark.parametrize("handle", handles, ids=[each.name for each in handles])
 
 
-@pytest.mark.parametrize("name", compile_statements.FILES)
+@pytest.mark.parametrize("name", sorted({*compile_statements.FILES} - {PLANS}))
 def test_golden_compiled_files_are_what_the_statements_compile_to(name: str) -> None:
     golden_files.check(name, compile_statements.content_of(name), FOLDER)
+
+
+def test_golden_plans_are_those_of_the_version_of_sqlite_that_they_state() -> None:
+    """Another version plans otherwise, for the same statements."""
+    stored, now = (FOLDER / PLANS).read_text(), compile_statements.content_of(PLANS)
+    if stored.splitlines()[0] == now.splitlines()[0]:
+        golden_files.check(PLANS, now, FOLDER)
+    else:
+        assert statements(stored) == statements(now)
+
+
+def statements(plans: str) -> list[str]:
+    return [line for line in plans.splitlines()[1:] if line and not line.startswith(" ")]
 
 
 def test_no_compiled_file_is_left_without_statements() -> None:

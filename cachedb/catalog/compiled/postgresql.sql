@@ -654,26 +654,26 @@ SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.kind IN (1::INT
 2::INTEGER, 5::INTEGER) AND blob.state IN (1::INTEGER, 2::INTEGER);
 
 -- name: garbage.exclusive
-WITH RECURSIVE released_alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), released_alone_content_seed AS
-(SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT released_alone_refs.value FROM
-released_alone_refs)), released_alone_content(id) AS (SELECT released_alone_content_seed.id AS
-id FROM released_alone_content_seed UNION SELECT edge.child_id AS child_id FROM
-released_alone_content JOIN edge ON edge.parent_id = released_alone_content.id),
-released_alone_sharing(id) AS (SELECT released_alone_content.id AS id FROM
-released_alone_content UNION SELECT edge.parent_id AS parent_id FROM released_alone_sharing
-JOIN edge ON edge.child_id = released_alone_sharing.id), released_alone_others_seed AS (SELECT
-ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT released_alone_sharing.id FROM
-released_alone_sharing) AND NOT (EXISTS (SELECT 1 FROM released_alone_refs WHERE ref.id =
-released_alone_refs.value))), released_alone_others(id) AS (SELECT
-released_alone_others_seed.id AS id FROM released_alone_others_seed UNION SELECT edge.child_id
-AS child_id FROM released_alone_others JOIN edge ON edge.parent_id = released_alone_others.id),
-released_alone AS (SELECT released_alone_content.id AS id FROM released_alone_content WHERE NOT
-(EXISTS (SELECT 1 FROM released_alone_others WHERE released_alone_others.id =
-released_alone_content.id))), released_subjects_and_theirs_seed AS (SELECT link.child_id AS id
-FROM link WHERE link.role = 4::INTEGER AND link.child_id IN (SELECT released_alone.id FROM
-released_alone) AND NOT (EXISTS (SELECT 1 FROM released_alone WHERE released_alone.id =
-link.parent_id))), released_subjects_and_theirs(id) AS (SELECT
+WITH RECURSIVE released_alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1),
+released_alone_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT
+released_alone_refs.value FROM released_alone_refs)), released_alone_content(id) AS (SELECT
+released_alone_content_seed.id AS id FROM released_alone_content_seed UNION SELECT
+edge.child_id AS child_id FROM released_alone_content JOIN edge ON edge.parent_id =
+released_alone_content.id), released_alone_sharing(id) AS (SELECT released_alone_content.id AS
+id FROM released_alone_content UNION SELECT edge.parent_id AS parent_id FROM
+released_alone_sharing JOIN edge ON edge.child_id = released_alone_sharing.id),
+released_alone_others_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.target_id IN
+(SELECT released_alone_sharing.id FROM released_alone_sharing) AND NOT (EXISTS (SELECT 1 FROM
+released_alone_refs WHERE ref.id = released_alone_refs.value))), released_alone_others(id) AS
+(SELECT released_alone_others_seed.id AS id FROM released_alone_others_seed UNION SELECT
+edge.child_id AS child_id FROM released_alone_others JOIN edge ON edge.parent_id =
+released_alone_others.id), released_alone AS (SELECT released_alone_content.id AS id FROM
+released_alone_content WHERE NOT (EXISTS (SELECT 1 FROM released_alone_others WHERE
+released_alone_others.id = released_alone_content.id))), released_subjects_and_theirs_seed AS
+(SELECT link.child_id AS id FROM link WHERE link.role = 4::INTEGER AND link.child_id IN (SELECT
+released_alone.id FROM released_alone) AND NOT (EXISTS (SELECT 1 FROM released_alone WHERE
+released_alone.id = link.parent_id))), released_subjects_and_theirs(id) AS (SELECT
 released_subjects_and_theirs_seed.id AS id FROM released_subjects_and_theirs_seed UNION SELECT
 link.child_id AS child_id FROM released_subjects_and_theirs JOIN link ON link.parent_id =
 released_subjects_and_theirs.id), released_subjects(id) AS (SELECT
@@ -695,7 +695,7 @@ ON first.id = blob.id JOIN ref ON ref.position = first.position WHERE blob.state
 (1::INTEGER, 2::INTEGER) ORDER BY blob.digest;
 
 -- name: garbage.kept_besides
-WITH RECURSIVE chosen AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+WITH RECURSIVE chosen AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), chosen_content_seed AS (SELECT
 ref.target_id AS id FROM ref WHERE ref.id IN (SELECT chosen.value FROM chosen)),
 chosen_content(id) AS (SELECT chosen_content_seed.id AS id FROM chosen_content_seed UNION
@@ -1074,7 +1074,7 @@ tags.tag IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM
 json_array_elements_text(CAST(%(tags)s AS JSON)) AS anon_1)) ORDER BY ref.name, blob.digest;
 
 -- name: refs.tagged_after
-WITH RECURSIVE alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+WITH RECURSIVE alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1), alone_content_seed AS (SELECT
 ref.target_id AS id FROM ref WHERE ref.id IN (SELECT alone_refs.value FROM alone_refs)),
 alone_content(id) AS (SELECT alone_content_seed.id AS id FROM alone_content_seed UNION SELECT
@@ -1557,8 +1557,8 @@ SELECT blob.id, CASE WHEN (blob.state IN (1::INTEGER, 2::INTEGER)) THEN blob.siz
 0::INTEGER END AS size FROM blob;
 
 -- name: usage.freed
-WITH RECURSIVE freed_alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), freed_alone_content_seed AS
+WITH RECURSIVE freed_alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value
+FROM json_array_elements_text(CAST(%(refs)s AS JSON)) AS anon_1), freed_alone_content_seed AS
 (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT freed_alone_refs.value FROM
 freed_alone_refs)), freed_alone_content(id) AS (SELECT freed_alone_content_seed.id AS id FROM
 freed_alone_content_seed UNION SELECT edge.child_id AS child_id FROM freed_alone_content JOIN

@@ -647,9 +647,9 @@ SELECT blob.digest, blob.size, blob.touched FROM blob WHERE blob.kind IN (1, 2, 
 blob.state IN (1, 2);
 
 -- name: garbage.exclusive
-WITH RECURSIVE released_alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_each(:refs) AS anon_1), released_alone_content_seed AS (SELECT ref.target_id AS id FROM
-ref WHERE ref.id IN (SELECT released_alone_refs.value FROM released_alone_refs)),
+WITH RECURSIVE released_alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS
+value FROM json_each(:refs) AS anon_1), released_alone_content_seed AS (SELECT ref.target_id AS
+id FROM ref WHERE ref.id IN (SELECT released_alone_refs.value FROM released_alone_refs)),
 released_alone_content(id) AS (SELECT released_alone_content_seed.id AS id FROM
 released_alone_content_seed UNION SELECT edge.child_id AS child_id FROM released_alone_content
 JOIN edge ON edge.parent_id = released_alone_content.id), released_alone_sharing(id) AS (SELECT
@@ -687,23 +687,23 @@ ON first.id = blob.id JOIN ref ON ref.position = first.position WHERE blob.state
 ORDER BY blob.digest;
 
 -- name: garbage.kept_besides
-WITH RECURSIVE chosen AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:refs) AS
-anon_1), chosen_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT
-chosen.value FROM chosen)), chosen_content(id) AS (SELECT chosen_content_seed.id AS id FROM
-chosen_content_seed UNION SELECT edge.child_id AS child_id FROM chosen_content JOIN edge ON
-edge.parent_id = chosen_content.id), sharing(id) AS (SELECT chosen_content.id AS id FROM
-chosen_content UNION SELECT edge.parent_id AS parent_id FROM sharing JOIN edge ON edge.child_id
-= sharing.id), keeping AS (SELECT ref.id AS id FROM ref WHERE ref.target_id IN (SELECT
-sharing.id FROM sharing) AND NOT (EXISTS (SELECT 1 FROM chosen WHERE ref.id = chosen.value))),
-targets AS (SELECT DISTINCT ref.target_id AS target_id FROM ref WHERE ref.id IN (SELECT
-keeping.id FROM keeping)), content(root, id) AS (SELECT targets.target_id AS root,
-targets.target_id AS id FROM targets UNION SELECT content.root AS root, edge.child_id AS
-child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT blob.digest, blob.size,
-blob.kind, ref.name FROM blob JOIN (SELECT content.id AS id, min(ref.position) AS position FROM
-content JOIN ref ON ref.target_id = content.root WHERE ref.id IN (SELECT keeping.id FROM
-keeping) GROUP BY content.id) AS first ON first.id = blob.id JOIN ref ON ref.position =
-first.position WHERE blob.state IN (1, 2) AND blob.id IN (SELECT chosen_content.id FROM
-chosen_content) ORDER BY blob.digest;
+WITH RECURSIVE chosen AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:refs) AS anon_1), chosen_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE
+ref.id IN (SELECT chosen.value FROM chosen)), chosen_content(id) AS (SELECT
+chosen_content_seed.id AS id FROM chosen_content_seed UNION SELECT edge.child_id AS child_id
+FROM chosen_content JOIN edge ON edge.parent_id = chosen_content.id), sharing(id) AS (SELECT
+chosen_content.id AS id FROM chosen_content UNION SELECT edge.parent_id AS parent_id FROM
+sharing JOIN edge ON edge.child_id = sharing.id), keeping AS (SELECT ref.id AS id FROM ref
+WHERE ref.target_id IN (SELECT sharing.id FROM sharing) AND NOT (EXISTS (SELECT 1 FROM chosen
+WHERE ref.id = chosen.value))), targets AS (SELECT DISTINCT ref.target_id AS target_id FROM ref
+WHERE ref.id IN (SELECT keeping.id FROM keeping)), content(root, id) AS (SELECT
+targets.target_id AS root, targets.target_id AS id FROM targets UNION SELECT content.root AS
+root, edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id = content.id) SELECT
+blob.digest, blob.size, blob.kind, ref.name FROM blob JOIN (SELECT content.id AS id,
+min(ref.position) AS position FROM content JOIN ref ON ref.target_id = content.root WHERE
+ref.id IN (SELECT keeping.id FROM keeping) GROUP BY content.id) AS first ON first.id = blob.id
+JOIN ref ON ref.position = first.position WHERE blob.state IN (1, 2) AND blob.id IN (SELECT
+chosen_content.id FROM chosen_content) ORDER BY blob.digest;
 
 -- name: garbage.leased
 WITH RECURSIVE leased_seed AS (SELECT blob.id AS id FROM blob WHERE blob.digest IN (SELECT
@@ -1046,27 +1046,28 @@ tags.tag IN (SELECT CAST(anon_1.value AS TEXT) AS value FROM json_each(:tags) AS
 BY ref.name, blob.digest;
 
 -- name: refs.tagged_after
-WITH RECURSIVE alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids)
-AS anon_1), alone_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.id IN (SELECT
-alone_refs.value FROM alone_refs)), alone_content(id) AS (SELECT alone_content_seed.id AS id
-FROM alone_content_seed UNION SELECT edge.child_id AS child_id FROM alone_content JOIN edge ON
-edge.parent_id = alone_content.id), alone_sharing(id) AS (SELECT alone_content.id AS id FROM
-alone_content UNION SELECT edge.parent_id AS parent_id FROM alone_sharing JOIN edge ON
-edge.child_id = alone_sharing.id), alone_others_seed AS (SELECT ref.target_id AS id FROM ref
-WHERE ref.target_id IN (SELECT alone_sharing.id FROM alone_sharing) AND NOT (EXISTS (SELECT 1
-FROM alone_refs WHERE ref.id = alone_refs.value))), alone_others(id) AS (SELECT
-alone_others_seed.id AS id FROM alone_others_seed UNION SELECT edge.child_id AS child_id FROM
-alone_others JOIN edge ON edge.parent_id = alone_others.id), alone AS (SELECT alone_content.id
-AS id FROM alone_content WHERE NOT (EXISTS (SELECT 1 FROM alone_others WHERE alone_others.id =
-alone_content.id))) SELECT ref.id, ref.name, ref.media_type, ref.size, blob.id AS blob_id,
-blob.digest, blob.kind, ref.pinned, ref.entry, ref_annotation.value AS entry_kind,
-ref.platform_id AS declared_id, blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id
-= ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
-ref_annotation."key" = 'kind' WHERE ref.id IN (SELECT tagged.id FROM ref AS tagged JOIN blob AS
-about ON about.digest = ('sha256:' || substr(tagged.tag, 8, 64)) WHERE substr(tagged.tag, 1, 7)
-= 'sha256-' AND substr(tagged.tag, 72) IN ('', '.sig', '.att', '.sbom') AND about.id IN (SELECT
-alone.id FROM alone)) AND (ref.id NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM
-json_each(:ids) AS anon_2)) ORDER BY ref.position;
+WITH RECURSIVE alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_each(:ids) AS anon_1), alone_content_seed AS (SELECT ref.target_id AS id FROM ref WHERE
+ref.id IN (SELECT alone_refs.value FROM alone_refs)), alone_content(id) AS (SELECT
+alone_content_seed.id AS id FROM alone_content_seed UNION SELECT edge.child_id AS child_id FROM
+alone_content JOIN edge ON edge.parent_id = alone_content.id), alone_sharing(id) AS (SELECT
+alone_content.id AS id FROM alone_content UNION SELECT edge.parent_id AS parent_id FROM
+alone_sharing JOIN edge ON edge.child_id = alone_sharing.id), alone_others_seed AS (SELECT
+ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT alone_sharing.id FROM
+alone_sharing) AND NOT (EXISTS (SELECT 1 FROM alone_refs WHERE ref.id = alone_refs.value))),
+alone_others(id) AS (SELECT alone_others_seed.id AS id FROM alone_others_seed UNION SELECT
+edge.child_id AS child_id FROM alone_others JOIN edge ON edge.parent_id = alone_others.id),
+alone AS (SELECT alone_content.id AS id FROM alone_content WHERE NOT (EXISTS (SELECT 1 FROM
+alone_others WHERE alone_others.id = alone_content.id))) SELECT ref.id, ref.name,
+ref.media_type, ref.size, blob.id AS blob_id, blob.digest, blob.kind, ref.pinned, ref.entry,
+ref_annotation.value AS entry_kind, ref.platform_id AS declared_id, blob.platform_id AS
+configured_id FROM ref JOIN blob ON blob.id = ref.target_id LEFT OUTER JOIN ref_annotation ON
+ref_annotation.ref_id = ref.id AND ref_annotation."key" = 'kind' WHERE ref.id IN (SELECT
+tagged.id FROM ref AS tagged JOIN blob AS about ON about.digest = ('sha256:' ||
+substr(tagged.tag, 8, 64)) WHERE substr(tagged.tag, 1, 7) = 'sha256-' AND substr(tagged.tag,
+72) IN ('', '.sig', '.att', '.sbom') AND about.id IN (SELECT alone.id FROM alone)) AND (ref.id
+NOT IN (SELECT CAST(anon_2.value AS BIGINT) AS value FROM json_each(:ids) AS anon_2)) ORDER BY
+ref.position;
 
 -- name: refs.unnamed_referrers
 WITH RECURSIVE below_seed AS (SELECT ref.target_id AS target_id FROM ref WHERE ref.id IN
@@ -1475,32 +1476,32 @@ measured_seed UNION SELECT edge.child_id AS child_id FROM measured JOIN edge ON 
 SELECT blob.id, CASE WHEN (blob.state IN (1, 2)) THEN blob.size ELSE 0 END AS size FROM blob;
 
 -- name: usage.freed
-WITH RECURSIVE freed_alone_refs AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
-json_each(:refs) AS anon_1), freed_alone_content_seed AS (SELECT ref.target_id AS id FROM ref
-WHERE ref.id IN (SELECT freed_alone_refs.value FROM freed_alone_refs)), freed_alone_content(id)
-AS (SELECT freed_alone_content_seed.id AS id FROM freed_alone_content_seed UNION SELECT
-edge.child_id AS child_id FROM freed_alone_content JOIN edge ON edge.parent_id =
-freed_alone_content.id), freed_alone_sharing(id) AS (SELECT freed_alone_content.id AS id FROM
-freed_alone_content UNION SELECT edge.parent_id AS parent_id FROM freed_alone_sharing JOIN edge
-ON edge.child_id = freed_alone_sharing.id), freed_alone_others_seed AS (SELECT ref.target_id AS
-id FROM ref WHERE ref.target_id IN (SELECT freed_alone_sharing.id FROM freed_alone_sharing) AND
-NOT (EXISTS (SELECT 1 FROM freed_alone_refs WHERE ref.id = freed_alone_refs.value))),
-freed_alone_others(id) AS (SELECT freed_alone_others_seed.id AS id FROM freed_alone_others_seed
-UNION SELECT edge.child_id AS child_id FROM freed_alone_others JOIN edge ON edge.parent_id =
-freed_alone_others.id), freed_alone AS (SELECT freed_alone_content.id AS id FROM
-freed_alone_content WHERE NOT (EXISTS (SELECT 1 FROM freed_alone_others WHERE
-freed_alone_others.id = freed_alone_content.id))), freed_subjects_and_theirs_seed AS (SELECT
-link.child_id AS id FROM link WHERE link.role = 4 AND link.child_id IN (SELECT freed_alone.id
-FROM freed_alone) AND NOT (EXISTS (SELECT 1 FROM freed_alone WHERE freed_alone.id =
-link.parent_id))), freed_subjects_and_theirs(id) AS (SELECT freed_subjects_and_theirs_seed.id
-AS id FROM freed_subjects_and_theirs_seed UNION SELECT link.child_id AS child_id FROM
-freed_subjects_and_theirs JOIN link ON link.parent_id = freed_subjects_and_theirs.id),
-freed_subjects(id) AS (SELECT freed_subjects_and_theirs.id AS id FROM freed_subjects_and_theirs
-UNION SELECT edge.child_id AS child_id FROM freed_subjects JOIN edge ON edge.parent_id =
-freed_subjects.id), freed AS (SELECT freed_alone.id AS id FROM freed_alone WHERE NOT (EXISTS
-(SELECT 1 FROM freed_subjects WHERE freed_subjects.id = freed_alone.id))) SELECT
-coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN (SELECT freed.id FROM
-freed) AND blob.state IN (1, 2);
+WITH RECURSIVE freed_alone_refs AS MATERIALIZED (SELECT CAST(anon_1.value AS BIGINT) AS value
+FROM json_each(:refs) AS anon_1), freed_alone_content_seed AS (SELECT ref.target_id AS id FROM
+ref WHERE ref.id IN (SELECT freed_alone_refs.value FROM freed_alone_refs)),
+freed_alone_content(id) AS (SELECT freed_alone_content_seed.id AS id FROM
+freed_alone_content_seed UNION SELECT edge.child_id AS child_id FROM freed_alone_content JOIN
+edge ON edge.parent_id = freed_alone_content.id), freed_alone_sharing(id) AS (SELECT
+freed_alone_content.id AS id FROM freed_alone_content UNION SELECT edge.parent_id AS parent_id
+FROM freed_alone_sharing JOIN edge ON edge.child_id = freed_alone_sharing.id),
+freed_alone_others_seed AS (SELECT ref.target_id AS id FROM ref WHERE ref.target_id IN (SELECT
+freed_alone_sharing.id FROM freed_alone_sharing) AND NOT (EXISTS (SELECT 1 FROM
+freed_alone_refs WHERE ref.id = freed_alone_refs.value))), freed_alone_others(id) AS (SELECT
+freed_alone_others_seed.id AS id FROM freed_alone_others_seed UNION SELECT edge.child_id AS
+child_id FROM freed_alone_others JOIN edge ON edge.parent_id = freed_alone_others.id),
+freed_alone AS (SELECT freed_alone_content.id AS id FROM freed_alone_content WHERE NOT (EXISTS
+(SELECT 1 FROM freed_alone_others WHERE freed_alone_others.id = freed_alone_content.id))),
+freed_subjects_and_theirs_seed AS (SELECT link.child_id AS id FROM link WHERE link.role = 4 AND
+link.child_id IN (SELECT freed_alone.id FROM freed_alone) AND NOT (EXISTS (SELECT 1 FROM
+freed_alone WHERE freed_alone.id = link.parent_id))), freed_subjects_and_theirs(id) AS (SELECT
+freed_subjects_and_theirs_seed.id AS id FROM freed_subjects_and_theirs_seed UNION SELECT
+link.child_id AS child_id FROM freed_subjects_and_theirs JOIN link ON link.parent_id =
+freed_subjects_and_theirs.id), freed_subjects(id) AS (SELECT freed_subjects_and_theirs.id AS id
+FROM freed_subjects_and_theirs UNION SELECT edge.child_id AS child_id FROM freed_subjects JOIN
+edge ON edge.parent_id = freed_subjects.id), freed AS (SELECT freed_alone.id AS id FROM
+freed_alone WHERE NOT (EXISTS (SELECT 1 FROM freed_subjects WHERE freed_subjects.id =
+freed_alone.id))) SELECT coalesce(sum(blob.size), 0) AS coalesce_1 FROM blob WHERE blob.id IN
+(SELECT freed.id FROM freed) AND blob.state IN (1, 2);
 
 -- name: usage.listed
 SELECT link.parent_id, link.child_id, blob.state, link.platform_id AS declared_id,

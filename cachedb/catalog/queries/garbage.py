@@ -74,7 +74,7 @@ def kept() -> Select[*tuple[Any, ...]]:
 @defines(garbage.KEPT_BESIDES)
 def kept_besides() -> Select[*tuple[Any, ...]]:
     """Select the blobs that both some refs and other refs reach, with a name of the latter."""
-    chosen = each_id("refs").cte("chosen")
+    chosen = graph.materialized(each_id("refs"), "chosen")
     content = graph.descendants(graph.targets(chosen), "chosen_content")
     # Only refs that share content can reach it: a walk from all others is ten times slower.
     sharing = graph.ancestors(content, "sharing")

@@ -67,7 +67,7 @@ def exclusive(refs: Seed, name: str | None = None) -> CTE:
 
     The blobs of two names that are both removed count; those of a name that stays do not.
     """
-    chosen = _named(refs, name and f"{name}_refs")
+    chosen = materialized(refs, name and f"{name}_refs")
     kept_by_them = descendants(
         select(ref.c.target_id.label("id")).where(ref.c.id.in_(select(chosen.c[0]))),
         name and f"{name}_content",
@@ -106,6 +106,14 @@ def with_subjects(seed: Seed, name: str) -> CTE:
         select(link.c.child_id).join_from(walk, link, link.c.parent_id == walk.c.id)
     )
     return descendants(linked, name)
+
+
+def materialized(found: Seed, name: str | None) -> CTE:
+    """Name a set of ids that `outside` looks up for each row.
+
+    Without the hint, SQLite 3.53 reads a bound list anew for each of them.
+    """
+    return found if isinstance(found, CTE) else found.cte(name).prefix_with("MATERIALIZED")
 
 
 def outside(column: ColumnElement[int], found: CTE) -> ColumnElement[bool]:
