@@ -103,7 +103,7 @@ def command(
         if any((explain, analyze, sql, save, doc, forget, check)):
             raise InvalidInput("--fleet runs a query and does nothing else", hint="cachedb query")
         query = fleets.read_fleet_query(cache, asked, param, tz).showing(tables.fields_of(form))
-        print_answer(fleets.ask(cache, query, only, without), form, quiet=quiet, end=end)
+        print_answer(fleets.ask(cache, query, only, without, quiet), form, quiet=quiet, end=end)
         return
     fleets.refuse_members(only, without)
     needs_files_only = forget is not None or check or save is not None

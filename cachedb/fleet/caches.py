@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.catalog.server.fleet_catalog import FleetCatalog, Members
+    from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
     from cachedb.operations.fleet.members import FleetMember
     from cachedb.operations.fleet.survey import FleetReport, FleetTotals, FleetUsage
     from cachedb.operations.read.run_query import QueryResult
@@ -87,6 +88,17 @@ class Fleet(Closing):
 
         asked = parse(query, params=params) if isinstance(query, str) else query
         return fleet_query.run(self._catalog, asked, _members(only, without))
+
+    def files_coverage(
+        self, query: Query, *, only: Sequence[str] = (), without: Sequence[str] = ()
+    ) -> FilesCoverageRow | None:
+        """Count refs without indexed files for a query of files; None for any other query.
+
+        Raises as `query` does.
+        """
+        from cachedb.operations.fleet import query as fleet_query
+
+        return fleet_query.files_coverage(self._catalog, query, _members(only, without))
 
     def usage(
         self, *, only: Sequence[str] = (), without: Sequence[str] = ()

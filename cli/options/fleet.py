@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.cache import catalog_url, open_files
-from cachedb.cli.options.query import parse_query, read_query
+from cachedb.cli.options.query import parse_query, print_files_coverage, read_query
 from cachedb.errors import CacheNotFound, InvalidInput, NotALayout
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cachedb.operations.read.run_query import QueryResult
     from cachedb.query.syntax.tree import Query
 
+_INDEX_AND_PUBLISH = "cachedb index files --all on their hosts, then cachedb fleet sync"
 FleetOption = Annotated[
     bool,
     typer.Option(
@@ -60,11 +61,19 @@ def open_fleet(cache: Path | None) -> Fleet:
 
 
 def ask(
-    cache: Path | None, query: Query, only: list[str] | None, without: list[str] | None
+    cache: Path | None,
+    query: Query,
+    only: list[str] | None,
+    without: list[str] | None,
+    quiet: bool,  # noqa: FBT001  (an option)
 ) -> QueryResult:
-    """Run a query on the chosen caches of the fleet."""
+    """Run a query on the chosen caches of the fleet; print what it cannot see unless quiet."""
+    chosen, left_out = only or (), without or ()
     with open_fleet(cache) as fleet:
-        return fleet.query(query, only=only or (), without=without or ())
+        if not quiet:
+            found = fleet.files_coverage(query, only=chosen, without=left_out)
+            print_files_coverage(found, _INDEX_AND_PUBLISH)
+        return fleet.query(query, only=chosen, without=left_out)
 
 
 def membership_of(cache: Path | None) -> Membership | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cachedb.cache import Cache
+    from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
     from cachedb.query.syntax.tree import Query
 
 # `sort -size` is a query, so words with one dash that are no options are its words.
@@ -143,7 +144,8 @@ def print_notes(opened: Cache, queries: Iterable[Query]) -> None:
     for query in queries:
         _print_correction(opened, query)
     _print_other_index(queries)
-    _print_files_coverage(opened, queries)
+    found = next(filter(None, map(opened.files_coverage, queries)), None)
+    print_files_coverage(found, "cachedb index files --all")
     _print_sbom_coverage(opened, queries)
 
 
@@ -205,11 +207,10 @@ def _print_other_index(queries: Sequence[Query]) -> None:
         print_stderr("is:indexed is about packages of SBOMs; is:listed about the index of files")
 
 
-def _print_files_coverage(opened: Cache, queries: Sequence[Query]) -> None:
-    found = next(filter(None, map(opened.files_coverage, queries)), None)
+def print_files_coverage(found: FilesCoverageRow | None, remedy: str) -> None:
+    """Print how many images a query of files cannot see, with the commands that mend it."""
     if found is not None and found.without:
         verb = "is" if found.without == 1 else "are"
         print_stderr(
-            f"{found.without} of {count(found.refs, 'ref')} {verb} not indexed "
-            "(cachedb index files --all)"
+            f"{found.without} of {count(found.refs, 'ref')} {verb} not indexed ({remedy})"
         )

@@ -122,6 +122,30 @@ def test_a_host_without_a_cache_asks_by_the_url(
     ]  # fmt: skip
 
 
+def test_a_query_of_files_of_a_fleet_tells_how_many_refs_are_not_indexed(
+    run: Run, farm: Server, database: str, joined: dict[str, build.Tree]
+) -> None:
+    asked = ("query", "--fleet", "refs not file:/bin/sh show cache,name")
+    before = run(joined["a"].path, *asked)
+    assert before.err == (
+        "4 of 4 refs are not indexed"
+        " (cachedb index files --all on their hosts, then cachedb fleet sync)\n"
+    )
+    succeed(run, joined["a"].path, "index", "files", "--all")
+    succeed(run, joined["a"].path, "fleet", "sync")
+    succeed(
+        run, joined["c"].path, "index", "files", "--all", "--catalog", farm.url("live", database)
+    )
+
+    after = run(joined["a"].path, *asked, "--format", "{cache} {name}")
+
+    assert (after.out, after.err.partition(" (")[0]) == (
+        f"web-b {APP}\n", "1 of 4 refs is not indexed"
+    )  # fmt: skip
+    assert run(joined["a"].path, *asked, "-q").err == ""
+    assert run(joined["a"].path, *asked, "--only", "web-a").err == ""
+
+
 def test_du_of_a_fleet_counts_a_blob_for_each_holder_and_once(
     run: Run, standing: Standing
 ) -> None:

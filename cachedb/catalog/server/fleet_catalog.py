@@ -10,7 +10,7 @@ from psycopg import sql
 
 from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.catalog.server import schema_revision
-from cachedb.catalog.server.address import is_name
+from cachedb.catalog.server.address import files_schema, is_name
 from cachedb.catalog.server.catalog import ServerCatalog
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
@@ -65,10 +65,9 @@ class FleetConnection(ServerConnection):
         self.caches: tuple[str, ...] = caches
 
     def enter(self, cache: str) -> None:
-        """Read the tables of one cache with the statements that follow."""
-        self.driver.execute(
-            sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(cache)).as_string()
-        )
+        """Read the tables of one cache, and of its files, with the statements that follow."""
+        schemas = sql.SQL(", ").join(map(sql.Identifier, (cache, files_schema(cache))))
+        self.driver.execute(sql.SQL("SET LOCAL search_path = {}").format(schemas).as_string())
 
     def with_shared_names(self) -> list[str]:
         """Return the caches in which a name has several entries."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from cachedb.catalog.query_limits import limited
 from cachedb.catalog.server.fleet_catalog import ALL
 from cachedb.catalog.statements import refs
+from cachedb.catalog.statements.index import file_entries
+from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
 from cachedb.errors import QueryError
 from cachedb.operations.read import run_query
 from cachedb.query import plan_cache
@@ -46,6 +48,31 @@ def run(
         raise _with_suggestion(error, query) from error.__cause__
     with limited(catalog.reading(members), linear_regex.register) as connection:
         return run_query.result_of(checked, _rows(connection, checked))  # type: ignore[arg-type]
+
+
+def files_coverage(
+    catalog: FleetCatalog, query: Query, members: Members = ALL
+) -> FilesCoverageRow | None:
+    """Count refs of all members without indexed files for a query of files; else None.
+
+    A statement for each member.
+
+    Raises:
+        QueryError: The query is not valid.
+        NotFound: There is no such member.
+    """
+    try:
+        if not check_fleet(query, now=datetime.now(UTC)).reads_files:
+            return None
+    except QueryError as error:
+        raise _with_suggestion(error, query) from error.__cause__
+    refs_of_all = without = 0
+    with catalog.reading(members) as connection:
+        for name in connection.caches:
+            connection.enter(name)
+            for row in connection.each(file_entries.COVERAGE):
+                refs_of_all, without = refs_of_all + row.refs, without + row.without
+    return FilesCoverageRow(refs_of_all, without)
 
 
 def _rows(connection: FleetConnection, checked: CheckedQuery) -> Sequence[Any]:
