@@ -20,6 +20,7 @@ ON_BOTH = {
 }
 """Modules that run on PostgreSQL too each time; `make test-postgresql` runs all of them there."""
 _PROCESSES = "its processes open the cache themselves"
+_FILE = "faults of the file of SQLite, which the test damages or removes"
 _INSTRUCTIONS = "a budget of instructions of SQLite"
 ONLY_ON_SQLITE = {
     "test_cost_of_collection": _INSTRUCTIONS,
@@ -27,7 +28,12 @@ ONLY_ON_SQLITE = {
     "test_cost_of_first_open": _INSTRUCTIONS,
     "test_cost_of_reports": _INSTRUCTIONS,
     "test_cost_of_verification": _INSTRUCTIONS,
+    "test_doctor": _FILE,
+    "test_escaped_digests.test_a_document_that_escapes_a_digest_stops_the_collection_of_it": (
+        "a change of a row in the SQL of SQLite"
+    ),
     "test_export_processes": _PROCESSES,
+    "test_history.test_the_history_outlives_the_catalog": _FILE,
     "test_import_processes": _PROCESSES,
     "test_pull_processes": _PROCESSES,
 }
