@@ -139,7 +139,7 @@ def test_an_import_with_index_files_reads_its_archive_once_and_no_layer(tmp_path
 
     assert read_from(indexed, archive) == read_from(plain, archive) > 0
     assert layer_reads(indexed, caches[1]) == layer_reads(plain, caches[0])
-    assert set(layer_reads(indexed, caches[1]).values()) == {1}  # the first byte, for its kind
+    assert set(layer_reads(indexed, caches[1]).values()) <= {0, 1}  # a byte tells its kind
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_a_pull_with_index_files_reads_no_layer_from_the_cache(
 
     calls = traced(tmp_path, tmp_path / "cache", "pull", "-q", name, "--index-files")
 
-    assert set(layer_reads(calls, tmp_path / "cache").values()) == {1}  # the first byte
+    assert set(layer_reads(calls, tmp_path / "cache").values()) <= {0, 1}  # a byte tells its kind
     with Cache.open(tmp_path / "cache") as cache:
         assert [row.name for row in cache.query("refs file:/usr/bin/bash show name")] == [name]
 
