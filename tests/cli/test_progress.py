@@ -319,10 +319,15 @@ def test_every_long_operation_reports_its_steps_to_the_end(
     tree: build.Tree, tmp_path: Path
 ) -> None:
     tree.add(IMAGE, "example.com/app:1")
+    tree.add(build.image(build.layer({"small": "other"})), "other:1")
     tree.put(build.layer({"orphan": ""}))
     recorder = Recorder()
     with Cache.open(tree.path, progress=recorder) as cache:
         assert recorder.complete() == ["index, blobs"]
+
+        def read(name: str, path: str) -> None:
+            cache.read_file(name, path).stream.close()
+
         operations = {
             "verify": cache.verify,
             "validate --deep": cache.validate_deeply,
@@ -330,7 +335,16 @@ def test_every_long_operation_reports_its_steps_to_the_end(
             "export for docker": lambda: cache.export(
                 "example.com/app:1", tmp_path / "docker.tar", format="docker"
             ),
+            "files": lambda: cache.files("example.com/app:1"),
+            "cat": lambda: read("example.com/app:1", "/big"),
+            "diff": lambda: cache.compare("example.com/app:1", "other:1"),
+            "diff of text": lambda: list(
+                cache.text_difference(cache.compare("example.com/app:1", "other:1"))
+            ),
+            "waste": lambda: cache.waste(["example.com/app:1"]),
             "index files": lambda: cache.index_files("example.com/app:1"),
+            "files, indexed": lambda: cache.files("example.com/app:1"),
+            "waste, indexed": lambda: cache.waste(["example.com/app:1"]),
             "gc": lambda: cache.collect(cache.plan_collection(grace=0)),
             "import": lambda: cache.import_(tmp_path / "oci.tar", name="b:1"),
         }
@@ -345,7 +359,18 @@ def test_every_long_operation_reports_its_steps_to_the_end(
         "validate --deep": ["verify, bytes", "unpack, bytes"],
         "export": ["export example.com/app:1, bytes"],
         "export for docker": ["export example.com/app:1, bytes"],
+        "files": ["read example.com/app:1, bytes"],
+        "cat": ["read example.com/app:1, bytes"],
+        "diff": ["read example.com/app:1 and other:1, bytes"],
+        "diff of text": [
+            "read example.com/app:1 and other:1, bytes",
+            "read example.com/app:1, bytes",
+            "read other:1, bytes",
+        ],
+        "waste": ["measure waste, bytes", "read example.com/app:1, bytes"],
         "index files": ["index files, bytes", "find visible files, images"],
+        "files, indexed": [],
+        "waste, indexed": [],
         "gc": ["check documents, documents", "collect, blobs"],
         "import": [f"import {tmp_path / 'oci.tar'}, bytes"],
     }

@@ -123,7 +123,9 @@ def compare_files(
         pairs = differing_files(connection, before, after)
     if pairs is not None:
         return tuple(_Comparison(listings, before, after).changes(pairs))
-    listed = _list_each(listings, before, after)
+    names = " and ".join(dict.fromkeys((before.name, after.name)))
+    with listings.watched(f"read {names}", (*before.layers, *after.layers)):
+        listed = _list_each(listings, before, after)
     trees = (
         ImageTree([listed[layer.digest] for layer in image.layers]) for image in (before, after)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from cachedb.archive.image_tree import (
     ImageTree,
@@ -15,21 +15,23 @@ from cachedb.archive.image_tree import (
 )
 from cachedb.catalog.statements.index import file_entries as statements
 from cachedb.errors import InvalidInput
-from cachedb.oci import graph
+from cachedb.feedback.progress import CountedStream
+from cachedb.oci import Digest, graph
 from cachedb.operations.archives import image_parts
 from cachedb.operations.files import file_rows
 from cachedb.operations.transfer.local_graph import LocalDocuments, check_present
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from cachedb.archive.image_tree import LayerFile
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
     from cachedb.errors import CacheError
+    from cachedb.feedback.progress import Task
     from cachedb.layout import Layout
-    from cachedb.oci import Descriptor, Digest, Platform
+    from cachedb.oci import Descriptor, Platform
     from cachedb.operations.archives.image_parts import Part
     from cachedb.operations.read.resolve import ResolvedImage, Root
 
@@ -118,6 +120,16 @@ def open_layer(layout: Layout, layer: Descriptor) -> BinaryIO:
     return layout.blobs.open(layer.digest)
 
 
+@contextmanager
+def reading_layer(layout: Layout, layer: Descriptor, what: str) -> Iterator[BinaryIO]:
+    """Open a layer as `open_layer` does, and report its bytes as a step of progress."""
+    with (
+        layout.progress.task(what, layer.size) as task,
+        closing(open_layer(layout, layer)) as source,
+    ):
+        yield cast("BinaryIO", CountedStream(source, task))
+
+
 def _check_unpackable(layer: Descriptor) -> None:
     if not layer.media_type.may_unpack:
         what = "is encrypted" if layer.media_type.is_encrypted else "is not a file system"
@@ -152,6 +164,31 @@ class LayerListings:
         self._layout = layout
         self._catalog = catalog
         self._hashed: dict[Digest, list[LayerFile]] = {}
+        self._tasks: list[Task] = []
+
+    @contextmanager
+    def watched(self, what: str, layers: Iterable[Descriptor]) -> Iterator[None]:
+        """Report the bytes that are read of layers inside the block as a step of progress.
+
+        The total is that of the layers that are neither indexed nor kept; of none, there is no
+        step. Blocks may be nested: the inner one is a part of the outer one.
+        """
+        wanted = {layer.digest: layer for layer in layers if layer.digest not in self._hashed}
+        if wanted:
+            with self._catalog.reading_files() as connection:
+                for row in connection.each(statements.LAYERS):
+                    if row.problem is None:
+                        wanted.pop(Digest(row.digest), None)
+        if not wanted:
+            yield
+            return
+        total = sum(layer.size for layer in wanted.values())
+        with self._layout.progress.task(what, total) as task:
+            self._tasks.append(task)
+            try:
+                yield
+            finally:
+                self._tasks.pop()
 
     @contextmanager
     def indexed(self) -> Iterator[Connection]:
@@ -197,7 +234,10 @@ class LayerListings:
     def _read(
         self, layer: Descriptor, read: Callable[..., Iterator[LayerFile]]
     ) -> list[LayerFile]:
-        with closing(open_layer(self._layout, layer)) as source:
+        with closing(open_layer(self._layout, layer)) as stored:
+            source: Any = stored
+            for task in self._tasks:
+                source = CountedStream(source, task)
             return list(read(source, name=f"layer {layer.digest}"))
 
     def _drop_oldest(self) -> None:

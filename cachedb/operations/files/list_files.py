@@ -51,7 +51,8 @@ def list_files(
         NotFound: The image has no such path.
         InvalidArchive: A layer is malformed.
     """
-    tree = listings.tree(image.layers)
+    with listings.watched(f"read {image.name}", image.layers):
+        tree = listings.tree(image.layers)
     found = [_listed(file, image) for file in _below(tree.visible(), tree.canonical(path))]
     if not found:
         raise no_such_path(image, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
@@ -11,7 +11,7 @@ from cachedb.archive.file_tree import OPAQUE, WHITEOUT, split_path
 from cachedb.archive.tar import reader
 from cachedb.archive.tar.reader import MemberKind
 from cachedb.errors import InvalidInput
-from cachedb.operations.files.image_layers import open_layer
+from cachedb.operations.files.image_layers import reading_layer
 from cachedb.operations.files.list_files import no_such_path
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def read_file(
 def _by_tree(
     layout: Layout, listings: LayerListings, image: ImageLayers, path: str
 ) -> FileContent:
-    found = listings.tree(image.layers).find(path)
+    with listings.watched(f"read {image.name}", image.layers):
+        found = listings.tree(image.layers).find(path)
     if found is None:
         raise no_such_path(image, path)
     if found.member.kind is not MemberKind.FILE or found.origin is None:
@@ -66,7 +67,7 @@ def _by_tree(
     layer = image.layers[found.origin.layer]
     spooling = _Spool()
     with _discarding_on_errors(spooling):
-        for index, entry in enumerate(_entries(layout, layer)):
+        for index, entry in enumerate(_entries(layout, layer, image.name)):
             if index == found.origin.index:
                 spooling.keep(entry)
     return spooling.content()
@@ -80,13 +81,13 @@ def _from_the_top(layout: Layout, image: ImageLayers, path: str) -> FileContent 
         watch = _PathWatch(parts)
         spooling = _Spool()
         with _discarding_on_errors(spooling):
-            for entry in _entries(layout, layer):
+            for entry in _entries(layout, layer, image.name):
                 if watch.is_wanted(entry):
                     spooling.keep(entry)
                 elif watch.is_unclear:
                     break
             is_found = spooling.is_filled and not watch.is_unclear
-            if is_found and _are_directories(layout, layers, watch.undescribed):
+            if is_found and _are_directories(layout, image, layers, watch.undescribed):
                 return spooling.content()
         if watch.is_unclear or spooling.is_filled:
             spooling.close()
@@ -95,7 +96,10 @@ def _from_the_top(layout: Layout, image: ImageLayers, path: str) -> FileContent 
 
 
 def _are_directories(
-    layout: Layout, layers: Iterator[Descriptor], paths: Collection[tuple[str, ...]]
+    layout: Layout,
+    image: ImageLayers,
+    layers: Iterator[Descriptor],
+    paths: Collection[tuple[str, ...]],
 ) -> bool:
     """Return whether layers below that of a file make no symlink of a directory on its path.
 
@@ -106,7 +110,7 @@ def _are_directories(
         if not paths:
             break
         watch = _DirectoryWatch(paths)
-        for entry in _entries(layout, layer):
+        for entry in _entries(layout, layer, image.name):
             watch.look_at(entry)
         if watch.is_unclear:
             return False
@@ -222,8 +226,11 @@ def _discarding_on_errors(spooling: _Spool) -> Iterator[None]:
         raise
 
 
-def _entries(layout: Layout, layer: Descriptor) -> Iterator[MemberEntry]:
-    """Yield the entries of a layer to its end, where its digest is checked."""
+def _entries(layout: Layout, layer: Descriptor, image: str) -> Iterator[MemberEntry]:
+    """Yield the entries of a layer to its end, where its digest is checked.
+
+    `image` names the image in the progress of the step.
+    """
     name = f"layer {layer.digest}"
-    with closing(open_layer(layout, layer)) as source:
+    with reading_layer(layout, layer, f"read {image}") as source:
         yield from reader.read_layer(Decompressed(source, name=name), name=name)

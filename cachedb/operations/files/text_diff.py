@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from contextlib import closing
 from typing import TYPE_CHECKING, TypeAlias
 
 from cachedb.archive.compression import Decompressed
 from cachedb.archive.tar import reader
 from cachedb.archive.tar.reader import MemberKind
-from cachedb.operations.files.image_layers import open_layer
+from cachedb.operations.files.image_layers import reading_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -114,7 +113,7 @@ def _texts(
     found = {}
     for layer, indexes in wanted.items():
         name = f"layer {image.layers[layer].digest}"
-        with closing(open_layer(layout, image.layers[layer])) as source:
+        with reading_layer(layout, image.layers[layer], f"read {image.name}") as source:
             entries = reader.read_layer(Decompressed(source, name=name), name=name)
             for index, entry in enumerate(entries):
                 if index in indexes and (text := _text(entry.body.read())) is not None:

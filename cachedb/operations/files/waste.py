@@ -101,19 +101,27 @@ def measure(
     An image with an unreadable layer does not end the measurement, and that layer is excluded from
     the duplicates. `unread` are images whose layers could not be found.
     """
-    measured: list[ImageWaste] = []
-    all_unread = list(unread)
+    layers = {layer.digest: layer for image in images for layer in image.layers}
+    with listings.watched("measure waste", layers.values()):
+        measured, unreadable = _measure_each(listings, images)
+        return WasteReport(
+            images=tuple(measured),
+            unread=(*unread, *unreadable),
+            duplicates=tuple(_duplicates(listings, layers.values())),
+        )
+
+
+def _measure_each(
+    listings: LayerListings, images: Sequence[ImageLayers]
+) -> tuple[list[ImageWaste], list[UnreadImage]]:
+    measured, unread = [], []
     for image in images:
         try:
-            measured.append(_waste_of(listings, image))
+            with listings.watched(f"read {image.name}", image.layers):
+                measured.append(_waste_of(listings, image))
         except CacheError as error:
-            all_unread.append(UnreadImage(image.name, image.platform, error))
-    layers = {layer.digest: layer for image in images for layer in image.layers}
-    return WasteReport(
-        images=tuple(measured),
-        unread=tuple(all_unread),
-        duplicates=tuple(_duplicates(listings, layers.values())),
-    )
+            unread.append(UnreadImage(image.name, image.platform, error))
+    return measured, unread
 
 
 def _waste_of(listings: LayerListings, image: ImageLayers) -> ImageWaste:
