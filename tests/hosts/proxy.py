@@ -36,6 +36,7 @@ class Kind(Enum):
     VANISHED = "the host dies before the message is sent, and the server is not told"
     ANSWER_VANISHED = "the host dies after the message, and the server is not told"
     DELAYED = "the message is late"
+    HELD = "the message waits for what the test does meanwhile"
 
     @property
     def is_answered(self) -> bool:
@@ -78,6 +79,8 @@ class Proxy:
         self.count = 0
         self.has_met = False
         self.has_struck = False
+        self._is_free = threading.Event()
+        self._is_free.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -93,11 +96,11 @@ class Proxy:
         for line in lines:
             line.end()
 
-    def expect(self, fault: Fault | None) -> None:
-        """Meet a fault; count from 0."""
+    def expect(self, fault: Fault | None, told: Callable[[], None] | None = None) -> None:
+        """Meet a fault, and call `told` then; count from 0."""
         self.clear()
         with self._lock:
-            self._fault, self._told = fault, _nothing
+            self._fault, self._told = fault, told or _nothing
             self.has_met = self.has_struck = False
 
     def when_met(self, told: Callable[[], None]) -> None:
@@ -117,6 +120,18 @@ class Proxy:
                 return None
             self.has_met = True
             return fault.kind
+
+    def hold(self) -> None:
+        """Wait for what the test does meanwhile."""
+        with self._lock:
+            told = self._told
+        self._is_free.clear()
+        told()
+        self._is_free.set()
+
+    def wait(self) -> None:
+        """Wait for the end of what the test does meanwhile."""
+        self._is_free.wait()
 
     def strike(self, kind: Kind) -> None:
         """Let a fault happen to all connections, or leave them to the one that has met it."""
@@ -149,6 +164,7 @@ class Proxy:
             try:
                 server.connect(str(self._server))
             except OSError:
+                server.close()
                 _reset(client)
                 continue
             line = _Line(self, client, server)
@@ -165,6 +181,7 @@ class _Line:
         self._striking: Kind | None = None
         self._is_silent = False
         self._is_copying = False
+        self._is_amid = False
 
     def start(self) -> None:
         for work in (self._send, self._answer):
@@ -178,11 +195,11 @@ class _Line:
     def fall_silent(self) -> None:
         """Pass nothing on any more, and leave the connection to the server open.
 
-        In the middle of a COPY the server waits for data until its keepalives fail: here they
-        would not, since this process answers them.
+        In the middle of a COPY, or of an extended query, the server waits for more until its
+        keepalives fail: here they would not, since this process answers them.
         """
         self._is_silent = True
-        if self._is_copying:
+        if self._is_copying or self._is_amid:
             threading.Timer(KEEPALIVE_SECONDS, self._shut, [self._server]).start()
 
     def _send(self) -> None:
@@ -194,12 +211,15 @@ class _Line:
                     fault = self._proxy.judge()
                     if fault is Kind.DELAYED:
                         time.sleep(_DELAY_SECONDS)
+                    elif fault is Kind.HELD:
+                        self._proxy.hold()
                     elif fault is not None and fault.is_answered:
                         self._striking = fault
                     elif fault is not None:
                         self._strike(fault)
                         return
                 self._server.sendall(message)
+                self._is_amid = bool(kind) and kind not in _ANSWERED
         if not self._is_silent:
             self._shut(self._server)
 

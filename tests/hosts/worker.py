@@ -37,13 +37,14 @@ class Identity(NamedTuple):
     cut_off: float = session.CUT_OFF_SECONDS
     lease: float = leases.SHARED_SECONDS
     beat: float = heartbeat.SECONDS
+    boot: str = "1"
 
 
 def start(host: Identity, output: str, work: Callable[..., int], arguments: Sequence[Any]) -> None:
     """Work as a host, and end the process without the rest of the program."""
     code = 99
     try:
-        _become(host)
+        become(host)
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
@@ -56,11 +57,12 @@ def start(host: Identity, output: str, work: Callable[..., int], arguments: Sequ
         os._exit(code)
 
 
-def _become(host: Identity) -> None:
+def become(host: Identity) -> None:
+    """Take the identity and the periods of a host."""
     here = os.uname()
     uname = os.uname_result((here[0], host.name, *here[2:]))
     os.uname = lambda: uname  # type: ignore[assignment]
-    lease_owner._of_this_host = lambda: (f"boot-of-{host.name}", "1")  # type: ignore[assignment]
+    lease_owner._of_this_host = lambda: (f"{host.name}-{host.boot}", "1")  # type: ignore[assignment]
     settings = session.SETTINGS.replace(
         f"'{session.CUT_OFF_SECONDS}s'", f"'{int(host.cut_off * 1000)}ms'"
     )
@@ -102,7 +104,7 @@ def go_on(cache: str, catalog: str, arguments: Sequence[str], seconds: float) ->
     """Go on as another host, in so many seconds; print what is wrong, as a list."""
     found = []
     began = time.monotonic()
-    found += _differences(cache, catalog)
+    found += differences(cache, catalog)
     for again in (list(arguments), ["gc", "--grace", "0"]):
         code = command(cache, again, catalog)
         while code == CacheBusy.exit_code and time.monotonic() - began < seconds:
@@ -117,7 +119,7 @@ def go_on(cache: str, catalog: str, arguments: Sequence[str], seconds: float) ->
     return 0
 
 
-def _differences(cache: str, catalog: str) -> list[str]:
+def differences(cache: str, catalog: str) -> list[str]:
     """Compare the catalog with the files, and validate all images."""
     with Cache.open(Path(cache), catalog=catalog) as opened, closing(Catalog.in_memory()) as fresh:
         reconcile.bring_up_to_date(opened.layout, fresh)
