@@ -1,6 +1,7 @@
 """Catalogs in a server behind a pooler, and for roles with few rights; what doctor tells of it."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -14,7 +15,9 @@ from benchmarks import layouts
 from cachedb.cache import Cache
 from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.errors import StorageFailed
+from cachedb.oci import Digest
 from cachedb.operations.check.findings import Code
+from cachedb.operations.transfer.publish import leasing
 from tests import build
 from tests.postgresql import Server
 from tests.programs import require
@@ -179,3 +182,80 @@ def test_the_server_has_statistics_of_many_rows_when_they_are_committed(
 
     Cache.open(path, catalog=server.url("own", database)).close()
     assert set(server.psql(_MEASURED.format("own"), database).split()) == {"blob", "edge", "link"}
+
+
+def remarks(tree: build.Tree, url: str) -> list[str]:
+    """Return what doctor tells of the server."""
+    found = Cache.examine(tree.path, catalog=url)
+    return [each.detail for each in found if each.code is Code.CATALOG_SERVER]
+
+
+def test_doctor_tells_of_the_last_collection_and_of_one_that_runs(
+    server: Server, tree: build.Tree
+) -> None:
+    tree.add(build.image(), "app:1")
+    tree.put(build.layer({"orphan": ""}))
+    url = server.fresh()
+    with Cache.open(tree.path, catalog=url) as cache:
+        assert not any("collection" in each for each in remarks(tree, url))
+        cache.collect(cache.plan_collection(grace=0))
+        assert "collection 1 has ended; none is running" in remarks(tree, url)
+        with cache.catalog.collecting():
+            (running,) = (each for each in remarks(tree, url) if "collection" in each)
+
+    process = f"process {os.getpid()} on the host '{os.uname().nodename}'"
+    assert re.fullmatch(rf"collection 2 of {process}, last heartbeat \d+ s ago", running)
+
+
+def test_doctor_tells_of_leases_and_of_hosts_that_have_died(
+    server: Server, tree: build.Tree
+) -> None:
+    tree.add(build.image(), "app:1")
+    url = server.fresh()
+    schema = url.rpartition("cache=")[2]
+    with (
+        Cache.open(tree.path, catalog=url) as cache,
+        leasing(cache.layout, cache.catalog) as lease,
+    ):
+        lease.hold([Digest(build.image().digest)])
+        (held,) = (each for each in remarks(tree, url) if "lease" in each)
+        server.psql(f"UPDATE \"{schema}\".lease SET expires = 1, host = 'far boot 1 7 99'")
+        (dead,) = (each for each in remarks(tree, url) if "lease" in each)
+    server.psql(
+        f"INSERT INTO \"{schema}\".state (key, value) VALUES ('collector', '4 9 far boot 1 7 99')"
+    )
+    (collector,) = (each for each in remarks(tree, url) if "collection" in each)
+
+    process = f"process {os.getpid()} on .*"
+    assert re.fullmatch(rf"lease \w+ of {process}, last heartbeat \d+ s ago", held)
+    assert "of process 7 on the host 'far', last heartbeat" in dead
+    assert dead.endswith("it has died, and the next collection removes the lease")
+    assert collector.startswith("collection 4 of process 7 on the host 'far', last heartbeat")
+    assert collector.endswith("it has died, and the next one replaces it")
+
+
+def test_doctor_tells_of_dead_rows_that_vacuum_has_not_removed(
+    server: Server, tree: build.Tree
+) -> None:
+    tree.add(build.image(), "app:1")
+    url = server.fresh()
+    Cache.open(tree.path, catalog=url).close()
+    schema = url.rpartition("cache=")[2]
+    assert not any("dead rows" in each for each in remarks(tree, url))
+    server.psql(
+        f'ALTER TABLE "{schema}".state SET (autovacuum_enabled = off);'
+        f"INSERT INTO \"{schema}\".state SELECT number::TEXT, 'x' FROM generate_series(1, 20000)"
+        " AS number;"
+        f"DELETE FROM \"{schema}\".state WHERE value = 'x'; SELECT pg_stat_force_next_flush()"
+    )
+
+    give_up = time.monotonic() + 60
+    while not any("dead rows" in each for each in remarks(tree, url)):
+        assert time.monotonic() < give_up
+        time.sleep(0.2)
+
+    server.psql(f'VACUUM "{schema}".state')
+    give_up = time.monotonic() + 60
+    while any("dead rows" in each for each in remarks(tree, url)):
+        assert time.monotonic() < give_up
+        time.sleep(0.2)

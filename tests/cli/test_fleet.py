@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jsonschema
 import pytest
 
 from cachedb import Cache
 from cachedb.catalog.enums import SCHEMA_VERSION
+from cachedb.catalog.server import published_copy
 from cachedb.fleet import Fleet
 from cachedb.layout import fingerprint
 from cachedb.operations.fleet.membership import Membership
@@ -472,3 +473,26 @@ def test_a_program_asks_a_fleet(farm: Server, standing: Standing) -> None:
     with Cache.open(standing.trees["a"].path) as cache:
         cache.publish()
         assert not cache.publish().is_changed
+
+
+def test_a_host_writes_its_catalog_while_it_is_published(
+    farm: Server, database: str, caches: dict[str, build.Tree], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are sent from a snapshot: a reader of the file would keep every writer waiting."""
+    monkeypatch.setenv("CACHEDB_LIMIT_LOCK_SECONDS", "1")
+    root = caches["a"].path
+    replace = published_copy.replace
+
+    def beside(*arguments: Any, **named: Any) -> int:
+        with Cache.open(root) as other:
+            other.tag(APP, "example.com/beside:1")
+        return replace(*arguments, **named)
+
+    monkeypatch.setattr(published_copy, "replace", beside)
+    counts = []
+    with Cache.open(root) as cache:
+        cache.join_fleet(farm.url("web-a", database))
+        for _ in range(2):
+            counts.append(farm.psql('SELECT COUNT(*) FROM "web-a".ref', database).strip())
+            cache.publish()
+    assert counts == ["2", "3"]

@@ -239,7 +239,8 @@ class ServerCatalog(Catalog):
     def remarks(self) -> list[str]:
         """Describe server, database and schema, for those who run them."""
         with self.reading() as connection:
-            return schema_revision.remarks(connection.driver, self._schema)
+            found = schema_revision.remarks(connection.driver, self._schema)
+            return [*found, *collection.remarks(connection)]
 
     @contextmanager
     def beating(self, lease: str) -> Iterator[None]:

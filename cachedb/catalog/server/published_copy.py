@@ -14,10 +14,10 @@ from cachedb.records import Record
 if TYPE_CHECKING:
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.server.executor import ServerConnection
+    from cachedb.catalog.snapshot import Snapshot
 
 _NOT_COPIED = frozenset({"alembic_version", "lease", "lease_item"})
 """The revision is that of the schema; leases are about operations on the host itself."""
-_OF_FILES = "files"
 
 
 class CopyRecord(Record):
@@ -40,9 +40,7 @@ class CopyRecord(Record):
         return cls(stamp=found["stamp"], at=found["at"], host=found["host"])
 
 
-def replace(
-    source: Connection, target: ServerConnection, *, stamp: str, host: str, has_files: bool
-) -> int:
+def replace(source: Snapshot, target: ServerConnection, *, stamp: str, host: str) -> int:
     """Replace the copy by the rows of `source`; return their number.
 
     Readers see the copy before, until the transaction of `target` commits. The index of files is
@@ -52,9 +50,9 @@ def replace(
     of_files = _tables("postgresql", compiled.file_tables)
     for name in reversed((*tables, *of_files)):
         target.driver.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
-    number = sum(_copy(source, target, "main", name) for name in tables)
-    if has_files:
-        number += sum(_copy(source, target, _OF_FILES, name) for name in of_files)
+    number = sum(_copy(source.catalog, target, name) for name in tables)
+    if source.files is not None:
+        number += sum(_copy(source.files, target, name) for name in of_files)
     at = target.shared_now()
     record = {"stamp": stamp, "at": at, "host": host}
     state.write(target, PUBLISHED, json.dumps(record))
@@ -65,7 +63,7 @@ def _tables(dialect: str, ddl: Any) -> list[str]:
     return [name for kind, name, _ in ddl(dialect) if kind == "table" and name not in _NOT_COPIED]
 
 
-def _copy(source: Connection, target: ServerConnection, schema: str, table: str) -> int:
+def _copy(source: Connection, target: ServerConnection, table: str) -> int:
     """Copy a table whose columns have the same names in both databases."""
     found = target.driver.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::REGCLASS AND attnum > 0"
@@ -74,7 +72,7 @@ def _copy(source: Connection, target: ServerConnection, schema: str, table: str)
     )
     names = [str(name) for (name,) in found]
     quoted = ", ".join(f'"{name}"' for name in names)
-    rows = source.run(f'SELECT {quoted} FROM {schema}."{table}"')  # noqa: S608  (names of columns)
+    rows = source.run(f'SELECT {quoted} FROM "{table}"')  # noqa: S608  (names of columns)
     text = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, names))
     )

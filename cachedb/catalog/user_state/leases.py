@@ -69,7 +69,8 @@ def release_dead(connection: Connection, living: Collection[str]) -> None:
     shared = connection.shared_now()
     if shared is not None:
         rows = connection.rows(leases.ALL)
-        release(connection, [row.id for row in rows if not _lives(row.host, row.expires, shared)])
+        dead = [row.id for row in rows if not is_living(row.host, row.expires, shared)]
+        release(connection, dead)
         return
     ours = connection.values(leases.OF_HOST, host=os.uname().nodename)
     release(connection, set(ours) - set(living))
@@ -84,7 +85,7 @@ def held_by(connection: Connection, living: Callable[[], Collection[str]]) -> se
     rows = connection.rows(leases.HELD)
     shared = connection.shared_now()
     if shared is not None:
-        return {row.digest for row in rows if _lives(row.host, row.expires, shared)}
+        return {row.digest for row in rows if is_living(row.host, row.expires, shared)}
     now, here = time.time_ns() // 1000, os.uname().nodename
     alive = living()
     return {
@@ -92,7 +93,10 @@ def held_by(connection: Connection, living: Callable[[], Collection[str]]) -> se
     }
 
 
-def _lives(owner: str, expires: int, now: int) -> bool:
-    """Return whether a lease in a server holds: its heartbeat goes on, as far as is known."""
+def is_living(owner: str, expires: int, now: int) -> bool:
+    """Return whether a lease in a server holds: its heartbeat goes on, as far as is known.
+
+    Times are microseconds since 1970, by the clock of the server.
+    """
     process = lease_owner.parse(owner)
     return expires > now and not (process is not None and process.has_ended())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import state
+from cachedb.catalog import snapshot, state
 from cachedb.catalog.enums import FINGERPRINT, JOURNAL
 from cachedb.catalog.server import published_copy
 from cachedb.catalog.server.address import ServerAddress
@@ -39,8 +40,9 @@ def publish(layout: Layout, catalog: Catalog, url: str) -> PublishedCopy:
     """Publish the catalog of a layout as the cache that a URL names, unless the copy is current.
 
     One transaction replaces the copy: a host that is killed meanwhile leaves the one before, and
-    the next publication begins again. Costs one COPY a table; two short statements if the
-    fingerprint of the layout, its journal and the catalog are those of the copy.
+    the next publication begins again. Costs a snapshot of the catalog, which writers of this host
+    wait for, and one COPY a table, for which they do not; two short statements if the fingerprint
+    of the layout, its journal and the catalog are those of the copy.
 
     Raises:
         InvalidInput: The URL is malformed, or the catalog of the layout is in a server itself.
@@ -57,22 +59,22 @@ def publish(layout: Layout, catalog: Catalog, url: str) -> PublishedCopy:
     place = CatalogSchema(address=address, schema=schema, owner=owner)
     copy = place.open_copy()
     try:
-        with catalog.reading_files() as source:
-            stamp = _stamp(source, catalog)
-            with copy.reading() as connection:
-                before = CopyRecord.read(connection)
-            if before is not None and before.stamp == stamp:
-                return PublishedCopy(cache=schema, rows=0, is_changed=False)
+        with copy.reading() as connection:
+            before = CopyRecord.read(connection)
+        with ExitStack() as stack:
+            with catalog.reading_files() as source:
+                stamp = _stamp(source, catalog)
+                if before is not None and before.stamp == stamp:
+                    return PublishedCopy(cache=schema, rows=0, is_changed=False)
+                # Writers of this host would wait for as long as the rows are sent.
+                taken = snapshot.taking(source, has_files=catalog.has_files_index)
+                rows = stack.enter_context(taken)
             with copy.writing_files() as target:
-                rows = published_copy.replace(
-                    source,
-                    target,
-                    stamp=stamp,
-                    host=os.uname().nodename,
-                    has_files=catalog.has_files_index,
+                number = published_copy.replace(
+                    rows, target, stamp=stamp, host=os.uname().nodename
                 )
                 published_copy.keep_owner(target, owner)
-            return PublishedCopy(cache=schema, rows=rows, is_changed=True)
+        return PublishedCopy(cache=schema, rows=number, is_changed=True)
     finally:
         copy.close()
 
