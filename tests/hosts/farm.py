@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -123,8 +124,8 @@ class Farm:
         `url` and `others` are the URLs of the catalog for the host that meets it, and for others.
         """
         self.proxy.expect(fault, meanwhile)
-        # Only one that dies has short periods, which may end by themselves on a busy machine.
-        host = self.dying if fault.kind.is_silent else self.victim
+        # Short periods may end by themselves on a busy machine, which is an error like a fault.
+        host = self.victim if fault.kind is Kind.DELAYED else self.dying
         running = self._start(host, operation, url)
         if fault.kind.is_silent:
             self.proxy.when_met(running.kill)
@@ -140,7 +141,19 @@ class Farm:
             found += self.other.call(
                 worker.go_on, str(self.cache), others, operation.arguments, STATED + _MARGIN
             )
-        return found + oracle.residues(self.cache, operation.expected)
+        return found + self._residues(operation, others)
+
+    def _residues(self, operation: Operation, url: str) -> list[str]:
+        """Return what is left of an operation after a collection; what has a lease, once it ends.
+
+        A lease whose release was lost keeps its blobs for the stated time.
+        """
+        found = oracle.residues(self.cache, operation.expected)
+        if found and not operation.is_published:
+            time.sleep(STATED)
+            self.other.run(self.cache, "gc", "--grace", "0", catalog=url)
+            found = oracle.residues(self.cache, operation.expected)
+        return found
 
     def _start(self, host: Host, operation: Operation, url: str) -> Running:
         catalog = None if operation.is_published else url
