@@ -1,21 +1,30 @@
-"""Copy of the catalog of a host in a server: one COPY a table, in one transaction."""
+"""Copy of the catalog of a host in a server: one COPY a table, in one transaction.
+
+Its rows are read from a snapshot: a reader of a SQLite database with a rollback journal keeps
+every writer waiting, and sending the rows takes long.
+"""
 
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from cachedb.catalog import compiled, state
 from cachedb.catalog.enums import OWNER, PUBLISHED
+from cachedb.catalog.executor import Connection
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from cachedb.catalog.executor import Connection
-    from cachedb.catalog.server.executor import ServerConnection
-    from cachedb.catalog.snapshot import Snapshot
+    from collections.abc import Iterator
 
+    from cachedb.catalog.server.executor import ServerConnection
+
+_TEMPORARY = ""
+"""SQLite keeps such a database in a file without a name, or in memory while it is small."""
 _NOT_COPIED = frozenset({"alembic_version", "lease", "lease_item"})
 """The revision is that of the schema; leases are about operations on the host itself."""
 
@@ -88,3 +97,34 @@ def _copy(source: Connection, target: ServerConnection, table: str) -> int:
 def keep_owner(target: ServerConnection, owner: str) -> None:
     """Enter the identity of the layout again, which is not one of the rows that are copied."""
     state.write(target, OWNER, owner)
+
+
+class Snapshot:
+    """Copies of the rows of a catalog, and of its index of files; None without one."""
+
+    def __init__(self, catalog: Connection, files: Connection | None) -> None:
+        self.catalog = catalog
+        self.files = files
+
+
+@contextmanager
+def taking(source: Connection, *, has_files: bool) -> Iterator[Snapshot]:
+    """Copy what a transaction sees, with its index of files, for the time of the block.
+
+    Costs the size of the catalog in the temporary directory of SQLite, and no lock once it is
+    made: the caller ends the transaction of `source` inside of the block.
+
+    Raises:
+        sqlite3.OperationalError: That directory is full.
+    """
+    with ExitStack() as stack:
+        catalog = stack.enter_context(_copied(source, "main"))
+        files = stack.enter_context(_copied(source, "files")) if has_files else None
+        yield Snapshot(catalog, files)
+
+
+@contextmanager
+def _copied(source: Connection, name: str) -> Iterator[Connection]:
+    with closing(sqlite3.connect(_TEMPORARY, check_same_thread=False)) as driver:
+        source.driver.backup(driver, name=name)
+        yield Connection(driver)

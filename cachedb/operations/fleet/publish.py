@@ -7,7 +7,7 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from cachedb.catalog import snapshot, state
+from cachedb.catalog import state
 from cachedb.catalog.enums import FINGERPRINT, JOURNAL
 from cachedb.catalog.server import published_copy
 from cachedb.catalog.server.address import ServerAddress
@@ -67,7 +67,7 @@ def publish(layout: Layout, catalog: Catalog, url: str) -> PublishedCopy:
                 if before is not None and before.stamp == stamp:
                     return PublishedCopy(cache=schema, rows=0, is_changed=False)
                 # Writers of this host would wait for as long as the rows are sent.
-                taken = snapshot.taking(source, has_files=catalog.has_files_index)
+                taken = published_copy.taking(source, has_files=catalog.has_files_index)
                 rows = stack.enter_context(taken)
             with copy.writing_files() as target:
                 number = published_copy.replace(
