@@ -133,18 +133,10 @@ class Scene:
         """Add names from several processes at once."""
         begin = time.time() + 2 + hosts
         program = [sys.executable, "-c", _HOST.format(source=NAME)]
+        shared = [str(path), url]
         running = [
             subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    program,
-                    path,
-                    url,
-                    f"{hosts}-{host}",
-                    str(names),
-                    str(begin),
-                ],
+                [*program, *shared, f"{hosts}-{host}", str(names), str(begin)],
                 stdout=subprocess.PIPE,
             )
             for host in range(hosts)
