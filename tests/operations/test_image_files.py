@@ -5,6 +5,7 @@ import hashlib
 import io
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -23,6 +24,7 @@ from cachedb.errors import (
     NotFound,
     PlatformNotFound,
 )
+from cachedb.feedback.progress import UNWATCHED
 from cachedb.layout.blobs import BlobStore
 from cachedb.oci import Descriptor, Digest, MediaType, Platform
 from cachedb.operations.archives.export import ExportOptions
@@ -38,6 +40,8 @@ from tests.archive.test_flatten_law import STEPS, Directory, Step, apply
 if TYPE_CHECKING:
     from cachedb.layout import Layout
 
+UNREAD_LAYOUT = cast("Layout", SimpleNamespace(progress=UNWATCHED))
+"""For layers embedded in their descriptors, which are read from no layout."""
 NAME = "example.com/app:1"
 OTHER = "example.com/app:2"
 
@@ -94,7 +98,7 @@ def test_every_file_of_the_flattened_archive_is_read(steps: list[list[Step]]) ->
         config=embedded(b"{}"),
         layers=tuple(map(embedded, layers)),
     )
-    layout = cast("Layout", None)  # no layer is read from it
+    layout = UNREAD_LAYOUT
     catalog = Catalog.in_memory()
 
     expected: dict[str, bytes] = {}
@@ -331,7 +335,7 @@ def test_a_comparison_finds_what_differs_between_the_trees_of_two_images(
         for number, layers in enumerate(stacks)
     ]
     catalog = Catalog.in_memory()
-    listings = LayerListings(cast("Layout", None), catalog)  # no layer is read from a layout
+    listings = LayerListings(UNREAD_LAYOUT, catalog)
     found = [(each.path, each.change) for each in compare_files(listings, *both)]
     catalog.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sqlite3
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +25,15 @@ from cachedb.operations.files.image_layers import ImageLayers, LayerListings
 from tests import build as images
 from tests.archive import build, lazy_layers
 from tests.archive.test_flatten_law import STEPS, Directory, Step, apply
-from tests.operations.test_image_files import BASE, NAME, OTHER, cache_of, embedded, layer
+from tests.operations.test_image_files import (
+    BASE,
+    NAME,
+    OTHER,
+    UNREAD_LAYOUT,
+    cache_of,
+    embedded,
+    layer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +41,6 @@ if TYPE_CHECKING:
 
     from cachedb.archive.image_tree import ImageFile
     from cachedb.catalog.executor import Connection
-    from cachedb.layout import Layout
     from cachedb.operations.files.index_files import FilesIndexed
 
 
@@ -188,7 +195,7 @@ def test_the_index_finds_the_differences_of_the_trees_of_two_images(
     with catalog.writing_files() as connection:
         for image, layers in zip(images_of, stacks, strict=True):
             write_stack(connection, image, layers)
-    layout = cast("Layout", None)  # no layer is read from it
+    layout = UNREAD_LAYOUT
     found = compare_files(LayerListings(layout, catalog), *images_of)
     trees = [{file.path: file for file in ImageTree(layers).visible()} for layers in stacks]
     catalog.close()
