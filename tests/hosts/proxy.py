@@ -199,6 +199,9 @@ class _Line:
         keepalives fail: here they would not, since this process answers them.
         """
         self._is_silent = True
+        self._fail_keepalives()
+
+    def _fail_keepalives(self) -> None:
         if self._is_copying or self._is_amid:
             threading.Timer(KEEPALIVE_SECONDS, self._shut, [self._server]).start()
 
@@ -206,6 +209,7 @@ class _Line:
         with suppress(OSError):
             for kind, message in _messages(self._client, has_start=True):
                 if self._is_silent:
+                    self._fail_keepalives()
                     return
                 if not kind or kind in _ANSWERED:
                     fault = self._proxy.judge()
