@@ -190,7 +190,7 @@ def remarks(tree: build.Tree, url: str) -> list[str]:
     return [each.detail for each in found if each.code is Code.CATALOG_SERVER]
 
 
-def test_doctor_tells_of_the_last_collection_and_of_one_that_runs(
+def test_doctor_prints_the_last_collection_and_one_that_runs(
     server: Server, tree: build.Tree
 ) -> None:
     tree.add(build.image(), "app:1")
@@ -207,9 +207,7 @@ def test_doctor_tells_of_the_last_collection_and_of_one_that_runs(
     assert re.fullmatch(rf"collection 2 of {process}, last heartbeat \d+ s ago", running)
 
 
-def test_doctor_tells_of_leases_and_of_hosts_that_have_died(
-    server: Server, tree: build.Tree
-) -> None:
+def test_doctor_lists_leases_and_hosts_that_have_died(server: Server, tree: build.Tree) -> None:
     tree.add(build.image(), "app:1")
     url = server.fresh()
     schema = url.rpartition("cache=")[2]
