@@ -36,7 +36,10 @@ class Page:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.get_log("browser")
         self.driver.get(self.file.as_uri())
-        return int(self.wait(lambda: self.run("return document.documentElement.dataset.ready")))
+        ready = int(self.wait(lambda: self.run("return document.documentElement.dataset.ready")))
+        # Charts are drawn when the browser tells them their size, at the end of the first frame.
+        self.driver.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0]))")
+        return ready
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)

@@ -35,7 +35,7 @@ COMMANDS = {
     "doctor": ("doctor",),
 }
 FINDERS = {
-    "state": {"ls", "tree", "validate", "doctor"},
+    "state": {"tree", "validate", "doctor"},
     "kind": {"ls", "show", "tree", "query", "explain", "doctor"},
     "reading": set[str](),
     "role": {"tree", "doctor"},

@@ -55,12 +55,12 @@ def index_first() -> None:
     def link(_stage: StagingArea, digests: Any) -> None:
         pending.extend(digests)
 
-    def name(content: Any, catalog: Any, namings: Any) -> None:
+    def name(content: Any, catalog: Any, namings: Any, remember: Any) -> None:
         layout = content.layout
         named = [(each.name, each.descriptor) for each in namings]
         layout.replace_index(layout.index().naming(named))
         real_link(content.stage, pending)
-        real_name(content, catalog, namings)
+        real_name(content, catalog, namings, remember)
 
     StagingArea.link = link  # type: ignore[method-assign]
     publish._name = name
