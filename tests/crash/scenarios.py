@@ -38,6 +38,7 @@ def make_all(folder: Path, host: str) -> dict[str, Scenario]:
     app, tool = f"{host}/t/app:1", f"{host}/t/tool:2"
     archive = folder / "app.tar"
     archive.write_bytes(build.archive({app: APP}))
+    other = f"{host}/t/app:2"
     both, one = {tool: TOOL, app: APP}, {tool: TOOL}
     gc = ("gc", "--grace", "0")
     makers: dict[str, tuple[tuple[str, ...], dict[str, build.Thing], _Prepare, set[str]]] = {
@@ -52,6 +53,7 @@ def make_all(folder: Path, host: str) -> dict[str, Scenario]:
         "rebuild": (("doctor", "--rebuild"), both, _nothing, set()),
         "pin": (("pin", app), both, _a_pin, set()),
         "unpin": (("unpin", tool), both, _a_pin, set()),
+        "tag": (("tag", app, other), both, _nothing, {other}),
         "rm-and-rewrite": (("rm", app), both, _a_long_journal, set()),
     }
     return {

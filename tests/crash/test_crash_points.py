@@ -18,7 +18,7 @@ from tests.crash.injection import EIO, ENOSPC, KILL, Point
 
 SCENARIOS = (
     "open", "undo", "pull", "import", "rm", "gc", "gc-into-trash", "repair", "rebuild",
-    "pin", "unpin", "rm-and-rewrite",
+    "pin", "unpin", "tag", "rm-and-rewrite",
 )  # fmt: skip
 FAULTS = {"kill": KILL, "full-disk": ENOSPC, "bad-disk": EIO}
 each_scenario = pytest.mark.parametrize("name", SCENARIOS)

@@ -19,7 +19,7 @@ from tests.crash.volumes import Volume
 
 KINDS = ("ext4", "xfs")
 # Every how-manieth point: enough of each, and together some hundred on each file system.
-STEPS = {"pull": 12, "import": 14, "rm": 3, "gc": 4, "gc-into-trash": 4, "repair": 10}
+STEPS = {"pull": 10, "import": 12, "rm": 3, "gc": 4, "gc-into-trash": 4, "repair": 10, "tag": 4}
 NO_SYNC = ["-e", "inject=fsync,fdatasync,sync_file_range:retval=0"]
 
 campaign = pytest.mark.campaign
