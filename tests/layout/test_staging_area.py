@@ -217,6 +217,7 @@ def test_a_writer_takes_a_blob_that_was_published_and_released_while_it_waited(
             held = os.dup(writer._descriptor)  # keeps the lock at the end of the block
             second = pool.submit(_is_written_by_another, other)
             while _open_parts() < 3:
+                assert not second.done()
                 time.sleep(0.001)
         stage.link([DIGEST])
         stage.release([DIGEST])
