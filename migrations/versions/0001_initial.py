@@ -334,6 +334,42 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     # ### end Alembic commands ###
+    if op.get_context().dialect.name == "postgresql":
+        _index_texts_of_any_length()
+
+
+def _index_texts_of_any_length() -> None:
+    """Replace keys and indexes over texts from outside, for PostgreSQL.
+
+    An entry of a B-tree has at most 2704 bytes there, and an index of hashes has no limit.
+    """
+    for table in ("annotation", "env", "label", "lease_item", "link_annotation", "ref_annotation"):
+        op.drop_constraint(f"pk_{table}", table)
+    op.drop_constraint("pk_repository_blob", "repository_blob")
+    op.drop_constraint("uq_blob_digest", "blob")
+    op.drop_constraint("uq_package_name_version_scheme_purl_license_type", "package")
+    op.drop_constraint("uq_platform_os_architecture_variant_os_version", "platform")
+    op.drop_index("ix_package_name_vkey", "package")
+    op.drop_index("ix_ref_name", "ref")
+    op.drop_index("ix_ref_repo_tag", "ref")
+    for table, key in (
+        ("annotation", "blob_id"),
+        ("env", "blob_id"),
+        ("label", "blob_id"),
+        ("lease_item", "lease_id"),
+        ("link_annotation", "link_id"),
+        ("ref_annotation", "ref_id"),
+        ("repository_blob", "blob_id"),
+    ):
+        op.create_index(f"ix_{table}_{key}", table, [key])
+    for table, text in (
+        ("blob", "digest"),
+        ("package", "name"),
+        ("platform", "os"),
+        ("ref", "name"),
+        ("ref", "repo"),
+    ):
+        op.create_index(f"ix_{table}_{text}", table, [text], postgresql_using="hash")
 
 
 def downgrade() -> None:

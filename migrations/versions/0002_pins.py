@@ -19,3 +19,6 @@ def upgrade() -> None:
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
+    if op.get_context().dialect.name == "postgresql":  # a B-tree limits the length of a name
+        op.drop_constraint("pk_pin", "pin")
+        op.create_index("ix_pin_key", "pin", ["key"], postgresql_using="hash")

@@ -12,6 +12,7 @@ from psycopg import sql
 from cachedb.cache import Cache
 from cachedb.catalog import upgrade
 from cachedb.catalog.enums import SCHEMA_VERSION
+from cachedb.catalog.server import schema_revision
 from cachedb.errors import SchemaTooNew
 from tests import build
 from tests.catalog import released_catalogs
@@ -38,6 +39,41 @@ def store(server: Server, schema: str, revision: str) -> None:
         upgrade.upgrade_schema(driver, revision)
         for statement in statements(released_catalogs.stored()[revision]):
             driver.execute(statement.encode())
+
+
+_COLUMNS = (
+    "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name"
+    " FROM information_schema.columns WHERE table_schema = %(schema)s"
+)
+_INDEXES = "SELECT replace(indexdef, %(schema)s, '') FROM pg_indexes WHERE schemaname = %(schema)s"
+_CONSTRAINTS = (
+    "SELECT conrelid::REGCLASS::TEXT, replace(pg_get_constraintdef(oid), %(schema)s, '')"
+    " FROM pg_constraint WHERE connamespace = %(schema)s::REGNAMESPACE"
+)
+
+
+def objects(driver: "psycopg.Connection[Any]", schema: str) -> set[tuple[Any, ...]]:
+    """Return every column, index and constraint of a schema."""
+    driver.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(schema)))
+    found: set[tuple[Any, ...]] = set()
+    for text in (_COLUMNS, _INDEXES, _CONSTRAINTS):
+        rows = driver.execute(text, {"schema": schema}).fetchall()
+        assert rows
+        found |= set(rows)
+    return found
+
+
+def test_migrations_make_the_very_tables_that_are_compiled_ahead(server: Server) -> None:
+    with psycopg.connect(server.url().replace("+psycopg", "")) as driver:
+        for schema in ("migrated", "compiled"):
+            name = sql.Identifier(schema)
+            driver.execute(sql.SQL("CREATE SCHEMA {0}; SET search_path = {0}").format(name))
+            if schema == "migrated":
+                upgrade.upgrade_schema(driver)
+            else:
+                schema_revision.create(driver, schema)
+        assert objects(driver, "migrated") == objects(driver, "compiled")
+        driver.rollback()
 
 
 @pytest.mark.parametrize("revision", OLDER)
