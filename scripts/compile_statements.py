@@ -66,7 +66,7 @@ def content_of(name: str) -> str:
 @cache
 def text_of(handle: Named, dialect: str = "sqlite") -> str:
     """Compile one statement: bound by name, or by position for an `Insert` of rows."""
-    statement: Any = _definitions()[handle.name][1]()
+    statement: Any = definitions()[handle.name][1]()
     if isinstance(handle, Insert):
         compiled = statement.compile(
             dialect=_POSITIONAL[dialect](), column_keys=list(handle.columns)
@@ -90,7 +90,8 @@ def text_of(handle: Named, dialect: str = "sqlite") -> str:
 
 
 @cache
-def _definitions() -> dict[str, Any]:
+def definitions() -> dict[str, Any]:
+    """Return every handle with the function that writes its statement, by name."""
     _modules(cachedb.catalog.queries)
     return DEFINITIONS
 

@@ -22,13 +22,11 @@ FIRST, SECOND, DOCUMENT, OTHER = 1, 2, 3, 4
 
 
 @pytest.fixture
-def connection() -> Iterator[Connection]:
+def connection(catalog: Catalog) -> Iterator[Connection]:
     """A catalog with four blobs, inside a transaction."""
-    catalog = Catalog.in_memory()
     with catalog.writing() as opened:
         on(opened).execute(insert(blob), [_blob(key) for key in (FIRST, SECOND, DOCUMENT, OTHER)])
         yield opened
-    catalog.close()
 
 
 def _blob(key: int) -> dict[str, Any]:

@@ -46,11 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """The database of all catalogs of a module."""
-    found = backends.chosen(request)
-    if found == backends.SQLITE:
-        yield found
-        return
-    with backends.catalogs_in(request.getfixturevalue("server")):
+    with backends.catalogs_of(request) as found:
         yield found
 
 
