@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 CACHEDB = str(Path(sys.executable).with_name("cachedb"))
 ROWS = {
     "pull": "pull {host}/t/big:1 --cache fresh",
-    "push": "push big:1 --remote-name {host}/t/{number}:1",
-    "copy": "copy {host}/t/big:1 {other}/t/{number}:1 --cache fresh",
+    "push": "push big:1 --remote-name {empty}/t/big:1",
+    "copy": "copy {host}/t/big:1 {empty}/t/big:1 --cache fresh",
     "sync": "sync list.txt --cache fresh",
     "tags": "tags {host}/t/big",
     "inspect": "inspect --remote {host}/t/big:1",
@@ -101,7 +101,7 @@ ROWS = {
     "hang: archive": "import fifo --cache fresh",
     "hang: lock": "tag big:1 more:1 --cache locked",
 }
-"""Commands by the name of their row; `fresh…` is made anew for each run."""
+"""Commands by the name of their row; `fresh…` is made anew and `{empty}` emptied for each run."""
 _CONFIG = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _HANGS_AFTER = 2.0
@@ -123,7 +123,6 @@ class Bench:
     def __init__(self, folder: Path, values: dict[str, str]) -> None:
         self._folder = folder
         self._values = values
-        self._number = 0
 
     def interrupt(self, row: str, points: int) -> Ended:
         """Run a command once to its end, then interrupt it at several moments."""
@@ -151,10 +150,10 @@ class Bench:
         return time.monotonic() - started
 
     def _start(self, row: str) -> subprocess.Popen[str]:
-        self._number += 1
         shutil.rmtree(self._folder / "fresh", ignore_errors=True)
+        shutil.rmtree(self._folder / "empty" / "storage", ignore_errors=True)
         (self._folder / "out.tar").unlink(missing_ok=True)
-        words = ROWS[row].format(number=self._number, **self._values).replace("'", "").split()
+        words = ROWS[row].format(**self._values).replace("'", "").split()
         for name in ("copy", "garbage"):
             if f"fresh-{name}" in words:
                 target = self._folder / f"fresh-{name}"
@@ -271,13 +270,14 @@ def main() -> None:
         folder = Path(root)
         digest = prepare(folder, options.megabytes, options.images)
         hosts = [
-            stack.enter_context(docker_registry(folder / name)).host for name in ("one", "two")
+            stack.enter_context(docker_registry(folder / name)).host
+            for name in ("filled", "empty")
         ]
         _run(folder, "push", "big:1", "--remote-name", f"{hosts[0]}/t/big:1")
         (folder / "list.txt").write_text(f"{hosts[0]}/t/big:1\n")
         lock = stack.enter_context((folder / "locked" / ".lock").open("w"))
         fcntl.lockf(lock, fcntl.LOCK_EX)
-        values = {"host": hosts[0], "other": hosts[1], "digest": digest, **dict(_sockets(stack))}
+        values = {"host": hosts[0], "empty": hosts[1], "digest": digest, **dict(_sockets(stack))}
         bench = Bench(folder, values)
         print("| command | whole, s | load | interrupted | median, ms | longest, ms | other |")
         print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")

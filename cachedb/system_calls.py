@@ -32,6 +32,11 @@ HAS_LEASES: Final = sys.platform == "linux" and hasattr(fcntl, "F_SETLEASE")
 _FLOCK = "hhqqi0q"
 _FULL_SYNC: Final[int | None] = getattr(fcntl, "F_FULLFSYNC", None)
 _BUSY = frozenset({errno.EAGAIN, errno.EACCES})
+_SLICE: Final = 32_000_000
+# macOS has no call that leaves out the times of a file.
+_sync_data = getattr(os, "fdatasync", os.fsync)
+# The shell ends at once; a process in its background reads until the other end is closed.
+_WAIT: Final = "exec 3<&0; read -r line <&3 &"
 _turns: dict[tuple[int, int], LockType] = {}
 _turns_lock = allocate_lock()
 
@@ -43,6 +48,50 @@ def sync(descriptor: int) -> None:
             fcntl.fcntl(descriptor, _FULL_SYNC)
             return
     os.fsync(descriptor)
+
+
+class SlicedSync:
+    """Sync a file that grows after every 32 MB, so that its last sync has little left to write.
+
+    A call that writes 1 GB to the medium takes a second or more, and no signal ends it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._unsynced = 0
+
+    def wrote(self, count: int) -> None:
+        """Count bytes that were appended, and sync the file after enough of them.
+
+        Raises:
+            OSError: They cannot be written to the medium.
+        """
+        self._unsynced += count
+        if self._unsynced >= _SLICE:
+            self._unsynced = 0
+            _sync_data(self._descriptor)
+
+
+def free_behind(descriptor: int) -> None:
+    """Let another process free a removed file; the descriptor becomes one of /dev/null.
+
+    The last process that closes a removed file of 1 GB waits until the kernel has freed its pages
+    and blocks, up to a second, also when it exits. Where no shell can be started, this process
+    frees the file.
+    """
+    end, begin = os.pipe()
+    actions = [
+        (os.POSIX_SPAWN_DUP2, end, 0), (os.POSIX_SPAWN_DUP2, descriptor, 1),
+        (os.POSIX_SPAWN_CLOSE, 2),
+    ]  # fmt: skip
+    with suppress(OSError):
+        child = os.posix_spawn("/bin/sh", ["sh", "-c", _WAIT], {}, file_actions=actions)
+        os.waitpid(child, 0)
+    os.close(end)
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    os.dup2(null, descriptor, inheritable=False)
+    os.close(null)
+    os.close(begin)
 
 
 def allocate(descriptor: int, size: int) -> None:

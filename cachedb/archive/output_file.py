@@ -8,11 +8,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from cachedb.errors import InvalidInput, StorageFailed
-from cachedb.system_calls import sync
+from cachedb.system_calls import SlicedSync, free_behind, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    _Write = Callable[[bytes], object]
 
 
 def write(path: str, chunks: Iterable[bytes]) -> None:
@@ -23,10 +25,10 @@ def write(path: str, chunks: Iterable[bytes]) -> None:
     Raises:
         StorageFailed: The file system refused. An existing file is unchanged.
     """
-    with _writing(os.path.realpath(path)) as out:
+    with _writing(os.path.realpath(path)) as write_chunk:
         for chunk in chunks:
             with _saying(path):
-                out.write(chunk)
+                write_chunk(chunk)
 
 
 def refuse_inside(root: Path, path: str) -> None:
@@ -44,34 +46,41 @@ def refuse_inside(root: Path, path: str) -> None:
 
 
 @contextmanager
-def _writing(target: str) -> Iterator[BinaryIO]:
+def _writing(target: str) -> Iterator[_Write]:
     with _saying(target):
         mode = _mode_of(target)
     if mode is None or stat.S_ISREG(mode):
-        with _replacing(target, mode) as out:
-            yield out
+        with _replacing(target, mode) as write_chunk:
+            yield write_chunk
     else:
         with _opened(target, os.O_WRONLY, target) as out:
-            yield out
+            yield out.write
 
 
 @contextmanager
-def _replacing(target: str, mode: int | None) -> Iterator[BinaryIO]:
+def _replacing(target: str, mode: int | None) -> Iterator[_Write]:
     temporary = os.path.join(os.path.dirname(target), f".cachedb-{os.urandom(8).hex()}")
-    try:
-        with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, target) as out:
-            yield out
+    with _opened(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, target) as out:
+        slices = SlicedSync(out.fileno())
+
+        def write_chunk(chunk: bytes) -> None:
+            out.write(chunk)
+            slices.wrote(len(chunk))
+
+        try:
+            yield write_chunk
             with _saying(target):
                 out.flush()
                 if mode is not None:
                     os.fchmod(out.fileno(), stat.S_IMODE(mode))
                 sync(out.fileno())
-        with _saying(target):
-            os.rename(temporary, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+                os.rename(temporary, target)
+        except BaseException as error:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            if isinstance(error, KeyboardInterrupt):
+                free_behind(out.fileno())
+            raise
 
 
 @contextmanager

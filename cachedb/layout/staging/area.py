@@ -32,7 +32,7 @@ from cachedb.layout.staging.arrivals import UNOBSERVED
 from cachedb.lock_waits import Wait, holder_of
 from cachedb.oci.digest import Digest
 from cachedb.patterns import lazy
-from cachedb.system_calls import sync
+from cachedb.system_calls import SlicedSync, free_behind, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -58,6 +58,7 @@ class BlobWriter:
         self._size = size
         self._arriving = arriving
         self._hasher: _Hash = digest.hasher()
+        self._slices = SlicedSync(descriptor)
         self.offset: int = 0
         self._resume()
 
@@ -73,6 +74,7 @@ class BlobWriter:
             raise CorruptBlob(self._digest, f"is longer than the {self._size} bytes declared")
         with storing("write a blob"):
             write_all(self._descriptor, chunk)
+            self._slices.wrote(len(chunk))
         self._take(chunk)
 
     def restart(self) -> None:
@@ -202,9 +204,11 @@ class StagingArea(Closing):
                 digest, size = _write_hashing(descriptor, chunks, algorithm, arriving)
                 complete(ingest, descriptor, name, name_of(digest))
                 arriving.complete(digest)
-            except BaseException:
+            except BaseException as error:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=ingest)
+                if isinstance(error, KeyboardInterrupt):
+                    free_behind(descriptor)
                 raise
         return digest, size
 
@@ -330,10 +334,12 @@ def _write_hashing(
     descriptor: int, chunks: Iterable[bytes], algorithm: str, arriving: ArrivingBlob
 ) -> tuple[Digest, int]:
     hasher = Digest.of(b"", algorithm).hasher()
+    slices = SlicedSync(descriptor)
     size = 0
     for chunk in chunks:
         with storing("write a blob"):
             write_all(descriptor, chunk)
+            slices.wrote(len(chunk))
         hasher.update(chunk)
         arriving.take(chunk)
         size += len(chunk)

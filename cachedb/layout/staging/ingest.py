@@ -31,6 +31,7 @@ from cachedb.oci.digest import Digest
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.strict_json import decode_object, encode
 from cachedb.records import Record
+from cachedb.system_calls import SlicedSync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,7 @@ class IngestWriter:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._hasher = hashlib.new(_ALGORITHM)
+        self._slices = SlicedSync(descriptor)
         self.offset: int = 0
         with storing("read the part of an ingest"):
             while chunk := os.read(descriptor, _CHUNK):
@@ -81,6 +83,7 @@ class IngestWriter:
         """
         with storing("write an ingest"):
             write_all(self._descriptor, chunk)
+            self._slices.wrote(len(chunk))
         self._take(chunk)
         return len(chunk)
 
