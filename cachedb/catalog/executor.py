@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachedb.catalog import compiled
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     Bound = str | int | float | bytes | None
 
+_ROWS = 50
+"""Rows of one INSERT: each costs half as much as in a statement of its own."""
 _STEPS = 20_000
 """Instructions of SQLite between two checks of the time limit: a fraction of a millisecond."""
 
@@ -94,9 +97,15 @@ class Connection:
     def insert(self, statement: Insert, rows: Iterable[Sequence[Bound]]) -> None:
         """Insert rows of plain values in the order of the columns of the statement.
 
-        Rows are taken one by one; the text is prepared once.
+        Rows are taken as they are written, at most 50 at a time; texts are prepared once.
         """
-        self.driver.executemany(self._texts[statement.name], rows)
+        text = self._texts[statement.name]
+        one = text.rpartition("VALUES ")[2]
+        several = text + f", {one}" * (_ROWS - 1)
+        waiting = iter(rows)
+        while len(taken := tuple(islice(waiting, _ROWS))) == _ROWS:
+            self.driver.execute(several, tuple(chain.from_iterable(taken)))
+        self.driver.executemany(text, taken)
 
     def insert_one(self, statement: Insert, *values: Bound) -> int:
         """Insert one row; return its id."""

@@ -18,6 +18,7 @@ from cachedb.catalog import compiled
 from cachedb.catalog.connect import Catalog
 from cachedb.catalog.executor import Connection
 from cachedb.catalog.statement import Insert, Named, Rows, Scalars, many
+from cachedb.catalog.statements.index import file_entries
 from scripts import compile_statements
 from tests import build, golden_files
 
@@ -184,6 +185,19 @@ def undoing(catalog: Catalog) -> Iterator[Connection]:
         connection.driver.execute(without)
         yield connection
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 130])
+def test_insert_writes_every_row_in_order(tmp_path: Path, count: int) -> None:
+    rows = [(key, f"/{count - key}") for key in range(1, count + 1)]
+    catalog = Catalog.open(tmp_path / "index.db")
+
+    with catalog.writing_files() as connection:
+        connection.insert(file_entries.ADD_ANCESTORS, iter(rows))
+
+    with catalog.reading_files() as connection:
+        stored = connection.run("SELECT id, path FROM files.ancestor ORDER BY id")
+        assert [tuple(row) for row in stored] == rows
 
 
 @named([each for each in HANDLES if isinstance(each, Insert)])
