@@ -15,7 +15,7 @@ from cachedb.errors import InvalidArchive
 from cachedb.limits import LAYER_MEMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -26,6 +26,7 @@ LONGEST_PATH = 4096
 _DEEPEST = 2048
 _MOST_LINKS = 255
 _DIRECTORY = MemberKind.DIRECTORY
+_FILE = MemberKind.FILE
 _HARD_LINK = MemberKind.HARD_LINK
 
 
@@ -69,11 +70,16 @@ class Node:
 
 
 class Tree:
-    """The result of the layers applied so far; `notes` describe ignored entries."""
+    """The result of the layers applied so far; `notes` describe ignored entries.
+
+    `led` has layer and position of the entries whose path led through a symlink: others are where
+    their own path tells.
+    """
 
     def __init__(self) -> None:
         self.root: Node = _directory(0)
         self.notes: list[str] = []
+        self.led: set[tuple[int, int]] = set()
         self._count = 0
         self._most = LAYER_MEMBERS.value
         # Directories by their path in members, while none above them is replaced or hidden.
@@ -87,8 +93,10 @@ class Tree:
             or the entry would remove or replace the root.
             LimitExceeded: There are more names than the limit for the members of a layer.
         """
-        _check_length(member.path, layer)
-        path = member.path.removesuffix("/")
+        path = member.path
+        if len(path) > LONGEST_PATH or "\0" in path:
+            _check_length(path, layer)
+        path = path.removesuffix("/")
         directory, _, name = path.rpartition("/")
         if name in _NO_NAMES or name.startswith(WHITEOUT):
             self._apply_special(member, layer, index)
@@ -96,12 +104,23 @@ class Tree:
         origin = MemberOrigin(layer, index)
         # Resolved first: the target may be a file that a directory replaces.
         linked = self._linked(member, origin) if member.kind is _HARD_LINK else None
-        parent = self._reached.get(directory) or self._make_directory(directory, layer)
-        siblings = _children(parent)
+        parent = self._reached.get(directory)
+        if parent is None:
+            parent = self._make_directory(directory, layer)
+            if directory not in self._reached:
+                self.led.add((layer, index))
+        siblings = parent.children
+        assert siblings is not None
         existing = siblings.get(name)
         if existing is None:
-            self._grow(layer)
-        node = linked or _described(existing, member, origin)
+            self._count += 1
+            if self._count > self._most:
+                self._check_count(layer)
+        node = linked or (
+            Node(member.kind, layer, origin, index)
+            if member.kind is _FILE
+            else _described(existing, member, origin)
+        )
         if existing is not None and existing.children is not None and node is not existing:
             self._reached.clear()
         siblings[name] = node
@@ -118,6 +137,17 @@ class Tree:
                 prefix = f"{path}/" if path else ""
                 names = sorted(node.children.items(), reverse=True)
                 stack += [(prefix + name, child) for name, child in names]
+
+    def directories(self) -> Iterator[tuple[str, Mapping[str, Node]]]:
+        """Yield the entries of each directory, with the beginning of their paths, in any order."""
+        waiting = [("", self.root)]
+        while waiting:
+            prefix, directory = waiting.pop()
+            children = _children(directory)
+            yield prefix, children
+            for name, node in children.items():
+                if node.children:
+                    waiting.append((f"{prefix}{name}/", node))
 
     def find(self, path: str, layer: int) -> Node | None:
         """Return the node that a path resolves to, or None; the last symlink is followed too.
@@ -207,7 +237,8 @@ class Tree:
         walk = _Walk(self.root, split_path(path, layer), layer)
         walk.advance()
         while walk.rest:
-            self._grow(layer)
+            self._count += 1
+            self._check_count(layer)
             node = _directory(layer)
             _children(walk.here)[walk.rest[0]] = node
             walk.advance()
@@ -215,8 +246,7 @@ class Tree:
             self._reached[path] = walk.here
         return walk.here
 
-    def _grow(self, layer: int) -> None:
-        self._count += 1
+    def _check_count(self, layer: int) -> None:
         if self._count > self._most:
             LAYER_MEMBERS.check(self._count, f"the tree of layer {layer}")
 

@@ -14,7 +14,7 @@ from cachedb.archive.tar.reader import Member, MemberKind
 from cachedb.errors import InvalidArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from cachedb.archive.file_tree import MemberOrigin, Node
     from cachedb.archive.tar.reader import Body
@@ -117,6 +117,10 @@ def is_own_path(member: Member, path: str) -> bool:
     """Return whether an entry has a clean absolute path in its layer, as `own_path` tells it."""
     given = member.path.removeprefix("./").removesuffix("/")
     return path[1:] == given or path == own_path(member)
+
+
+def _place_in_walk(entry: ShownEntry) -> list[str]:
+    return entry.path.split("/")
 
 
 class _Exceptions(NamedTuple):
@@ -225,22 +229,38 @@ class ImageTree:
 
     def _exceptions(self) -> _Exceptions:
         if self._found is None:
-            elsewhere, linked, found = [], [], 0
-            layers = self._layers
-            for path, node in self._tree.walk():
-                content, layer, index = node.origin, node.layer, node.index
-                if content is None:
-                    elsewhere.append(ShownEntry(f"/{path}", None, index, None))
-                    continue
-                found += 1
-                member = layers[layer][index].member
-                # Most paths are equal as they are.
-                if member.path != path and not is_own_path(member, f"/{path}"):
-                    elsewhere.append(ShownEntry(f"/{path}", layer, index, content))
-                if content.index != index or content.layer != layer:
-                    linked.append(ShownEntry(f"/{path}", layer, index, content))
+            elsewhere: list[ShownEntry] = []
+            linked: list[ShownEntry] = []
+            found = self._find_exceptions("", {"": self._tree.root}, elsewhere, linked)
+            for prefix, nodes in self._tree.directories():
+                found += self._find_exceptions(prefix, nodes, elsewhere, linked)
+            elsewhere.sort(key=_place_in_walk)
+            linked.sort(key=_place_in_walk)
             self._found = _Exceptions(elsewhere, linked, found)
         return self._found
+
+    def _find_exceptions(
+        self,
+        prefix: str,
+        nodes: Mapping[str, Node],
+        elsewhere: list[ShownEntry],
+        linked: list[ShownEntry],
+    ) -> int:
+        """Collect the exceptions among nodes by name; return how many are entries of layers."""
+        led, implied = self._tree.led, 0
+        for name, node in nodes.items():
+            content, layer, index = node.origin, node.layer, node.index
+            if content is None:
+                implied += 1
+                elsewhere.append(ShownEntry(f"/{prefix}{name}", None, index, None))
+                continue
+            if led and (layer, index) in led:
+                path = f"/{prefix}{name}"
+                if not is_own_path(self._layers[layer][index].member, path):
+                    elsewhere.append(ShownEntry(path, layer, index, content))
+            if content.index != index or content.layer != layer:
+                linked.append(ShownEntry(f"/{prefix}{name}", layer, index, content))
+        return len(nodes) - implied
 
     def file(self, entry: ShownEntry) -> ImageFile:
         """Return the file of a visible path."""

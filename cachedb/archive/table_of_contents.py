@@ -12,6 +12,7 @@ import json
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from cachedb.archive.compression import Decompressed
@@ -22,7 +23,7 @@ from cachedb.errors import InvalidArchive
 from cachedb.limits import LAYER_MEMBERS, TOC_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 STARGZ_DIGEST: Final = "containerd.io/snapshot/stargz/toc.digest"
 """Annotation of a layer in eStargz: digest of the table of contents, uncompressed."""
@@ -37,11 +38,15 @@ _FOOTER_MAGIC: Final = slice(32, 38)
 _SUBFIELD: Final = b"SG\x16\x00"
 _NAME: Final = "stargz.index.json"
 _VERSION: Final = 1
-_ALGORITHM: Final = "sha256"
-_DIGEST: Final = f"{_ALGORITHM}:"
+_DIGEST: Final = "sha256:"
+_ENCODED: Final = len(_DIGEST)
 _DIGEST_BYTES: Final = 32
-_DIGEST_LENGTH: Final = len(_DIGEST) + 2 * _DIGEST_BYTES
+_DIGEST_LENGTH: Final = _ENCODED + 2 * _DIGEST_BYTES
+_CHUNK_TYPE: Final = "chunk"
+_CHUNK: Final = object()
+"""The rest of a file that was listed."""
 _REGULAR: Final = MemberKind.FILE
+_NO_XATTRS: Final[Mapping[str, bytes]] = MappingProxyType({})
 _PERMISSIONS: Final = 0o7777
 _EMPTY: Final = sha256(b"").digest()
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -187,36 +192,40 @@ class _Table:
     def files(self, content: bytes) -> list[LayerFile]:
         """Return the entries of a table."""
         try:
-            document = json.loads(content)
+            # Each entry is decoded where its object ends, so that few objects are held at a time.
+            document = json.loads(content, object_hook=self._decoded)
         except (ValueError, RecursionError) as error:
             raise _no_table(self._name, f"it is not JSON: {error}") from error
         entries = document.get("entries") if isinstance(document, dict) else None
         if not isinstance(entries, list) or document.get("version") != _VERSION:
             raise _no_table(self._name, "it has no entries of version 1")
         LAYER_MEMBERS.check(len(entries), f"the table of contents of {self._name}")
-        return list(self._files(entries))
-
-    def _files(self, entries: list[Any]) -> Iterator[LayerFile]:
         for entry in entries:
-            if not isinstance(entry, dict):
+            if type(entry) is not LayerFile and entry is not _CHUNK:
                 raise self._wrong("entry", entry)
-            if entry.get("type") != "chunk":  # the rest of a file that was listed
-                yield self._file(entry)
+        return [entry for entry in entries if entry is not _CHUNK]
 
-    def _file(self, entry: dict[str, Any]) -> LayerFile:
-        kind = _KINDS.get(self._text(entry, "type"))
+    def _decoded(self, value: dict[str, Any]) -> object:
+        """Return the entry of a JSON object; the object itself if it has no type."""
+        get = value.get
+        word = get("type")
+        if word is None:
+            return value
+        if word == _CHUNK_TYPE:
+            return _CHUNK
+        kind = _KINDS.get(word) if type(word) is str else None
         if kind is None:
-            raise self._wrong("type", entry["type"])
-        get = entry.get
+            raise self._wrong("type", word)
         mode, uid, gid = get("mode", 0), get("uid", 0), get("gid", 0)
         if not (type(mode) is type(uid) is type(gid) is int) or mode < 0 or uid < 0 or gid < 0:
-            mode, uid, gid = (self._number(entry, key) for key in ("mode", "uid", "gid"))
+            mode, uid, gid = (self._number(value, key) for key in ("mode", "uid", "gid"))
         sha256, size = None, 0
         if kind is _REGULAR:
-            size = self._number(entry, "size")
-            sha256 = self._sha256(entry, size)
-        member = Member(  # by position, which is several times as fast
-            self._text(entry, "name"),
+            size = self._number(value, "size") if "size" in value else 0
+            sha256 = self._sha256(value, size)
+        new = tuple.__new__  # several times as fast as calls of the classes
+        member = (
+            self._text(value, "name"),
             kind,
             mode & _PERMISSIONS,
             uid,
@@ -224,13 +233,13 @@ class _Table:
             "",
             "",
             size,
-            self._time(entry) if "modtime" in entry else 0,
-            self._text(entry, "linkName") if "linkName" in entry else "",
-            self._device(entry) if "devMajor" in entry or "devMinor" in entry else (0, 0),
-            self._xattrs(entry) if "xattrs" in entry else {},
+            self._time(value) if "modtime" in value else 0,
+            self._text(value, "linkName") if "linkName" in value else "",
+            self._device(value) if "devMajor" in value or "devMinor" in value else (0, 0),
+            self._xattrs(value) if "xattrs" in value else _NO_XATTRS,
             False,
         )
-        return LayerFile(member, sha256)
+        return new(LayerFile, (new(Member, member), sha256))
 
     def _text(self, entry: dict[str, Any], key: str) -> str:
         value = entry.get(key, "")
@@ -249,13 +258,13 @@ class _Table:
         return self._number(entry, "devMajor"), self._number(entry, "devMinor")
 
     def _time(self, entry: dict[str, Any]) -> int:
-        value = entry.get("modtime", "")
-        if not value:
-            return 0
-        if not isinstance(value, str):
-            raise self._wrong("modtime", value)
-        found = self._times.get(value)
+        value = entry["modtime"]
+        found = self._times.get(value) if type(value) is str else None
         if found is None:
+            if not value:
+                return 0
+            if type(value) is not str:
+                raise self._wrong("modtime", value)
             try:
                 found = self._times[value] = _nanoseconds(value)
             except ValueError as error:
@@ -267,13 +276,12 @@ class _Table:
         if not digest and not size:
             return _EMPTY
         # `fromhex` also accepts spaces and capital letters.
-        if isinstance(digest, str) and len(digest) == _DIGEST_LENGTH and digest.islower():
-            algorithm, _, encoded = digest.partition(":")
+        if type(digest) is str and len(digest) == _DIGEST_LENGTH and digest.islower():
             try:
-                found = bytes.fromhex(encoded)
+                found = bytes.fromhex(digest[_ENCODED:])
             except ValueError:
                 found = b""
-            if algorithm == _ALGORITHM and len(found) == _DIGEST_BYTES:
+            if len(found) == _DIGEST_BYTES and digest.startswith(_DIGEST):
                 return found
         raise self._wrong("digest", digest)
 

@@ -63,22 +63,19 @@ def write_entries(connection: Connection, entries: Sequence[tuple[int, LayerFile
     paths = PathIds(connection).of([place for _, _, place in entries])
     rows = _rows(_Attributes(connection), entries, paths)
     connection.insert(statements.ADD_ENTRIES, rows)
+    # Few entries have a target or attributes.
+    special = [
+        (key, member)
+        for key, (member, _), _ in entries
+        if member.target or member.xattrs or member.kind in _DEVICES
+    ]
     connection.insert(
         statements.ADD_TARGETS,
-        (
-            (key, *target)
-            for key, (member, _), _ in entries
-            if member.kind is not _REGULAR and (target := _target(member)) is not None
-        ),
+        ((key, *target) for key, member in special if (target := _target(member)) is not None),
     )
     connection.insert(
         statements.ADD_XATTRS,
-        (
-            (key, name, value)
-            for key, (member, _), _ in entries
-            if member.xattrs
-            for name, value in _xattrs(member).items()
-        ),
+        ((key, name, value) for key, member in special for name, value in _xattrs(member).items()),
     )
 
 
@@ -181,7 +178,7 @@ class _Attributes:
 def _target(member: Member) -> tuple[str, bytes | None] | None:
     if member.kind in _DEVICES:
         return f"{member.device[0]}:{member.device[1]}", None
-    if not member.target:
+    if not member.target or member.kind is _REGULAR:
         return None
     return as_utf8(member.target), bytes_if_not_utf8(member.target)
 

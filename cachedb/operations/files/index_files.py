@@ -21,7 +21,7 @@ from cachedb.operations.files.image_layers import UnreadImage, open_layer
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cachedb.archive.image_tree import LayerFile
     from cachedb.catalog.connect import Catalog
@@ -95,25 +95,40 @@ def index_files(
     wanted = without_false_tables(
         catalog, (layer for digest, layer in layers.items() if digest not in known)
     )
-    missing = []
     recent = _RecentLayers()
-    with progress.task("index files", sum(layer.size for layer in wanted)) as task:
-        for layer, found in _read_each(layout, wanted, task):
-            # The blob may arrive, and the limit be raised: nothing is recorded.
-            if isinstance(found, BlobNotFound | LimitExceeded):
-                missing.append(UnreadableLayer(layer.digest, str(found), found.hint))
-                continue
-            with collector_paused(), catalog.writing_files() as connection:
-                if connection.first(statements.LAYER, digest=layer.digest) is None:
-                    file_rows.write_found(connection, layer.digest, found)
-            if not isinstance(found, CacheError):
-                recent.keep(layer.digest, found)
-            how = "unreadable" if isinstance(found, CacheError) else "indexed"
-            progress.finish(layer.digest, layer.size, f"{how} for {names[layer.digest]}")
-    with progress.task("find visible files", len(images), "images") as task:
-        treeless = _find_visible(catalog, images, recent, task)
+    # Each layer makes many values, and no cycles.
+    with collector_paused():
+        with progress.task("index files", sum(layer.size for layer in wanted)) as task:
+            read = _read_each(layout, wanted, task)
+            missing = _write_each(catalog, read, names, recent, progress)
+        with progress.task("find visible files", len(images), "images") as task:
+            treeless = _find_visible(catalog, images, recent, task)
     report = _report(catalog, images, layers, read=len(wanted) - len(missing))
     return report.replace(unreadable=(*report.unreadable, *missing), unread=(*unread, *treeless))
+
+
+def _write_each(
+    catalog: Catalog,
+    layers: Iterable[Reading],
+    names: Mapping[Digest, str],
+    recent: _RecentLayers,
+    progress: Progress,
+) -> list[UnreadableLayer]:
+    """Write each layer in a transaction of its own; return those that may be readable later."""
+    missing = []
+    for layer, found in layers:
+        # The blob may arrive, and the limit be raised: nothing is recorded.
+        if isinstance(found, BlobNotFound | LimitExceeded):
+            missing.append(UnreadableLayer(layer.digest, str(found), found.hint))
+            continue
+        with catalog.writing_files() as connection:
+            if connection.first(statements.LAYER, digest=layer.digest) is None:
+                file_rows.write_found(connection, layer.digest, found)
+        if not isinstance(found, CacheError):
+            recent.keep(layer.digest, found)
+        how = "unreadable" if isinstance(found, CacheError) else "indexed"
+        progress.finish(layer.digest, layer.size, f"{how} for {names[layer.digest]}")
+    return missing
 
 
 def _read_each(layout: Layout, layers: Sequence[Descriptor], task: Task) -> Iterator[Reading]:
@@ -153,10 +168,9 @@ def _read(layout: Layout, layer: Descriptor, task: Task) -> Reading:
 def _read_table(source: BinaryIO, layer: Descriptor) -> list[LayerFile] | None:
     """Read a layer from its table of contents; None if it has none that matches."""
     try:
-        with collector_paused():
-            return table_of_contents.read(
-                source, layer.size, layer.annotations, name=f"layer {layer.digest}"
-            )
+        return table_of_contents.read(
+            source, layer.size, layer.annotations, name=f"layer {layer.digest}"
+        )
     except (InvalidArchive, LimitExceeded):
         return None  # the layer itself is read; `validate --deep` reports the table
 
@@ -193,7 +207,7 @@ def _find_visible(
     treeless = []
     for image in images:
         task.advance()
-        with collector_paused(), catalog.writing_files() as connection:
+        with catalog.writing_files() as connection:
             if image.digest in connection.values(statements.IMAGES):
                 continue
             ids = _ids(connection, image)
