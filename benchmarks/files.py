@@ -37,7 +37,7 @@ from cachedb.operations.files import file_rows, image_rows
 from tests import build
 from tests.archive import build as archives
 from tests.archive import lazy_layers
-from tests.interop.tools import archive_system
+from tests.interop.tools import archive_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +49,7 @@ NAME, OTHER, LAZY = "example.com/a:1", "example.com/a:2", "example.com/a:lazy"
 REBUILT = "example.com/a:rebuilt"
 LAST = "opt/last"
 QUERY = "refs file:/usr/bin/bash"
+ENTRIES_OF_MEGABYTE = 73
 FILES_OF_IMAGE = 5_000
 FILES_OF_DIRECTORY = 100
 DIRECTORIES = 600
@@ -92,7 +93,8 @@ def _make(root: Path, given: Sequence[Path], size: int) -> None:
     layers = [archive.read_bytes() for archive in given]
     left = size - sum(map(len, layers))
     if left > 0:
-        archive_system(root / "system.tar", left)
+        # The last layer has two entries more.
+        archive_image(root / "system.tar", left, left // 1_000_000 * ENTRIES_OF_MEGABYTE - 2)
         layers.append((root / "system.tar").read_bytes())
     text = b"".join(b"line %d of a text\n" % number for number in range(4_000_000))
     last = archives.tar(archives.directory("opt"), archives.file(LAST, text))

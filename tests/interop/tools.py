@@ -1,5 +1,6 @@
 """Other tools that read and write layouts, and cachedb as an installed program."""
 
+import io
 import os
 import subprocess
 import sys
@@ -65,6 +66,35 @@ def archive_system(target: Path, at_least: int) -> None:
             archive.add(path, recursive=False)
             size += path.lstat().st_size
     raise AssertionError(f"this system has only {size} bytes to make an image of")
+
+
+def archive_image(target: Path, size: int, entries: int) -> None:
+    """Write an archive of files of this system as an image has them, each directory before them.
+
+    It has exactly `entries` entries, and files of `size` bytes: those that would be too many are
+    omitted, and the last entry is a file of the rest.
+    """
+    written, made = 0, {Path("/")}
+    with tarfile.open(target, "w") as archive:
+        for path in dict.fromkeys(_system_files()):
+            above = [each for each in reversed(path.parents) if each not in made]
+            content = path.lstat().st_size if path.is_file() and not path.is_symlink() else 0
+            if len(archive.members) + len(above) + 1 >= entries:
+                break
+            if written + content > size:
+                continue
+            for each in (*above, path):
+                archive.add(each, recursive=False)
+            made.update(above)
+            written += content
+        rest = tarfile.TarInfo("rest")
+        rest.size = size - written
+        assert rest.size < size // 2, f"this system has only {written} bytes to make an image of"
+        words = b"".join(b"line %d of the rest\n" % number for number in range(rest.size // 16))
+        archive.addfile(rest, io.BytesIO(words.ljust(rest.size, b"\n")))
+        assert len(archive.members) == entries, (
+            f"this system has only {len(archive.members)} files"
+        )
 
 
 def _system_files() -> Iterator[Path]:
