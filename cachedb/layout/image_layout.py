@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cachedb.feedback.progress import Progress
     from cachedb.layout.fingerprint import Fingerprint
     from cachedb.layout.health import LayoutHealth
-    from cachedb.layout.index_json import IndexJson
+    from cachedb.layout.index_json import IndexJson, ParsedIndex
     from cachedb.layout.quarantine import Quarantine
     from cachedb.layout.staging.area import StagingArea
     from cachedb.layout.staging.arrivals import Arrivals
@@ -54,7 +54,7 @@ class Layout(PrivateDirectory, Closing):
     def __init__(self, root: Path, descriptor: int) -> None:
         super().__init__(root, descriptor)
         self.blobs: BlobStore = BlobStore(descriptor)
-        self._parsed: tuple[bytes, IndexJson] | None = None
+        self._parsed: ParsedIndex | None = None
         self._arrivals: Arrivals | None = None
         self.progress: Progress = UNWATCHED
 
@@ -197,7 +197,7 @@ class Layout(PrivateDirectory, Closing):
         return content
 
     def index(self) -> IndexJson:
-        """Parse index.json; bytes that have been parsed before are not parsed again.
+        """Parse index.json; lines that have been parsed before are not parsed again.
 
         Raises:
             NotALayout: The file is not an image index.
@@ -213,21 +213,22 @@ class Layout(PrivateDirectory, Closing):
         Raises:
             NotALayout: The file is not an image index.
         """
-        from cachedb.layout.index_json import IndexJson
+        from cachedb.layout.index_json import ParsedIndex
 
         give_up = time.monotonic() + _TORN_SECONDS
         while True:
             written = self._stat("index.json")
             try:
                 content = self.read_index_json()
-                if self._parsed is None or self._parsed[0] != content:
-                    self._parsed = content, IndexJson.parse(content)
-                return self._parsed[1], content
+                before = self._parsed
+                self._parsed = before.parse(content) if before else ParsedIndex.of(content)
             except InvalidManifest as error:
                 if time.monotonic() >= give_up or not _is_young(written):
                     raise NotALayout(
                         str(self.root), f"index.json: {error}", hint="cachedb doctor"
                     ) from error
+            else:
+                return self._parsed.index, content
             time.sleep(_TORN_PAUSE)
 
     def replace_index(self, index: IndexJson) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cachedb.errors import InvalidManifest, Refused
+from cachedb.limits import JSON_DEPTH
 from cachedb.oci.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from cachedb.oci.json_fields import Fields
 from cachedb.oci.media_type import OCI_INDEX
@@ -20,6 +21,11 @@ from cachedb.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+_BETWEEN: Final = b",\n"
+_END: Final = b"\n]}\n"
+_AROUND: Final = 2
+"""Levels of nesting around an entry: the document and its list."""
 
 
 class Ref(Record):
@@ -235,3 +241,69 @@ class IndexJson(Record):
 
 def _is_moved(ref: Ref, names: set[str]) -> bool:
     return ref.name in names and not ref.is_attached
+
+
+class ParsedIndex:
+    """Document of index.json with the bytes that it was parsed from, for the next parse.
+
+    cachedb writes an entry a line. A newline cannot stand inside of a JSON string, so a text
+    between two separators that is one complete value is one element of the list, whatever stands
+    around it.
+    """
+
+    def __init__(self, content: bytes, index: IndexJson) -> None:
+        self.content: bytes = content
+        """Bytes of the file."""
+        self.index: IndexJson = index
+        """Document that they hold."""
+
+    @classmethod
+    def of(cls, content: bytes) -> ParsedIndex:
+        """Parse a document of which nothing is known.
+
+        Raises:
+            InvalidManifest: It is not an image index.
+        """
+        return cls(content, IndexJson.parse(content))
+
+    def parse(self, content: bytes) -> ParsedIndex:
+        """Parse the bytes that have taken the place of these; costs the lines that are new.
+
+        A document that is not written an entry a line, or with other fields around the entries, is
+        parsed as a whole. The result does not depend on which way was taken.
+
+        Raises:
+            InvalidManifest: It is not an image index.
+        """
+        if content == self.content:
+            return self
+        head = _head(self.index.rest)
+        lines, before = _lines(head, content), _lines(head, self.content)
+        if not lines or len(before) != len(self.index.entries):
+            return self.of(content)
+        known = dict(zip(before, self.index.entries, strict=True))
+        try:
+            entries = tuple(_entry(known, line, at) for at, line in enumerate(lines))
+        except InvalidManifest:
+            return self.of(content)
+        return ParsedIndex(content, IndexJson(entries=entries, rest=self.index.rest))
+
+
+def _head(rest: Mapping[str, object]) -> bytes:
+    return encode(rest)[:-1] + b',"manifests":[\n'
+
+
+def _lines(head: bytes, content: bytes) -> list[bytes]:
+    """Split the entries of a document; none if it is not one of an entry a line."""
+    if not (content.startswith(head) and content.endswith(_END)):
+        return []
+    return content[len(head) : -len(_END)].split(_BETWEEN)
+
+
+def _entry(known: Mapping[bytes, Entry], line: bytes, at: int) -> Entry:
+    found = known.get(line)
+    if found is not None and found.ref is not None:  # a problem names the place of its entry
+        return found
+    if line.count(b"{") + line.count(b"[") > JSON_DEPTH.value - _AROUND:
+        raise InvalidManifest("it may be nested too deeply")
+    return Entry.read(decode_with_large_integers(line), f"manifests[{at}]")
