@@ -20,6 +20,8 @@ _LONGEST_PAUSE = 0.01
 _OLD_SECONDS = 1.0
 """Time after which a wait tries more often than those that have just begun, which would win."""
 _PAUSE_OF_OLD = 0.002
+_PAUSE_IN_QUEUE = 0.05
+"""Time after which a wait in a queue tries itself: a file server may forget whom to wake."""
 
 
 class Wait:
@@ -38,8 +40,11 @@ class Wait:
         self._notice_at: float | None = now + NOTICE_SECONDS
         self._pause = 0.001
 
-    def goes_on(self) -> bool:
-        """Sleep for up to 0.01 s, after which the lock may be free; False if the time is over."""
+    def goes_on(self, queue: Callable[[float], object] | None = None) -> bool:
+        """Sleep for up to 0.05 s, after which the lock may be free; False if the time is over.
+
+        `queue` sleeps for up to some seconds, and ends earlier when the lock is granted.
+        """
         now = time.monotonic()
         if self._give_up is not None and now >= self._give_up:
             return False
@@ -48,6 +53,9 @@ class Wait:
             found = self._find()
             if found is not None:
                 log(*found, None if self._give_up is None else self._give_up - now)
+        if queue is not None:
+            queue(_PAUSE_IN_QUEUE)
+            return True
         time.sleep(self._pause)
         is_old = now >= self._old_at
         self._pause = _PAUSE_OF_OLD if is_old else min(2 * self._pause, _LONGEST_PAUSE)

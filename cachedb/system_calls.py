@@ -18,7 +18,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 # Python on macOS has names of both, too: for a request of another layout, and for leases without
@@ -137,6 +137,37 @@ def try_record_lock(descriptor: int) -> bool:
             raise
         return False
     return True
+
+
+def queue_for_record_lock(descriptor: int) -> Callable[[float], object] | None:
+    """Ask the kernel for the write lock on a whole file; return a wait for it.
+
+    The kernel grants the lock in the order of asking, at the moment when it is released. The wait
+    ends then, or after the seconds that it is called with; afterwards `try_record_lock` on the
+    same descriptor tells whether the lock is held. A thread asks, since no call with a time limit
+    does: a caller that gives up closes its descriptor, and the thread ends when its turn comes.
+    None where locks belong to processes: the end of a second descriptor would release them.
+    """
+    if not HAS_OFD_LOCKS:
+        return None
+    import struct  # noqa: PLC0415  (few processes wait)
+    from threading import Event, Thread  # noqa: PLC0415
+
+    request = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    own = os.dup(descriptor)  # of the same open file, and so of the same lock
+    is_granted = Event()
+
+    def ask() -> None:
+        try:
+            fcntl.fcntl(own, fcntl.F_OFD_SETLKW, request)
+        except OSError:  # `try_record_lock` raises it where it is read
+            os.close(own)
+        else:
+            os.close(own)
+            is_granted.set()
+
+    Thread(target=ask, name="lock", daemon=True).start()
+    return is_granted.wait
 
 
 def record_lock_owner(descriptor: int) -> int | None:

@@ -29,3 +29,12 @@ def test_a_wait_tries_more_often_when_it_has_lasted_for_a_second(
     assert max(young) <= 0.01
     assert max(old) < min(young) / 2
     assert now >= 3
+
+
+def test_a_wait_in_a_queue_sleeps_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock_waits.time, "sleep", pytest.fail)
+    pauses: list[float] = []
+    wait = Wait(lambda: None, None)
+    assert wait.goes_on(pauses.append)
+    assert wait.goes_on(pauses.append)
+    assert pauses == [0.05, 0.05]

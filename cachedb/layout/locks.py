@@ -125,6 +125,8 @@ class _Lock(NamedTuple):
     what: str
     mode: int
     attempt: Callable[[int], bool]
+    queue: Callable[[int], Callable[[float], object] | None] = lambda _: None
+    """Asks for a turn, where the kernel has a queue: `system_calls.queue_for_record_lock`."""
 
 
 def make_locked(directory: int, name: str) -> int:
@@ -151,9 +153,12 @@ def _locked(parent: int, lock: _Lock, timeout: float | None) -> Iterator[None]:
     wait: Wait | None = None
     while True:
         with closing(open_regular(parent, lock.name, _OPEN, lock.mode)) as descriptor:
+            queue: Callable[[float], object] | None = None
             while not lock.attempt(descriptor):
+                if wait is not None:  # most waits are over after the first pause
+                    queue = queue or lock.queue(descriptor)
                 wait = wait or Wait(partial(_held, lock, descriptor), timeout)
-                if not wait.goes_on():
+                if not wait.goes_on(queue):
                     raise CacheBusy(
                         f"the cache is locked by {_holder(descriptor) or 'another thread'}"
                         f" (waited {timeout:.0f} s)",
@@ -188,7 +193,13 @@ def _holder(descriptor: int) -> str | None:
 _JOURNAL = _Lock(
     "journal.lock", "the lock of the journal (.cachedb/journal.lock)", 0o600, try_flock
 )
-_NAMES = _Lock(".lock", "the lock of names (.lock)", 0o666, system_calls.try_record_lock)
+_NAMES = _Lock(
+    ".lock",
+    "the lock of names (.lock)",
+    0o666,
+    system_calls.try_record_lock,
+    system_calls.queue_for_record_lock,
+)
 _SHARED = _Lock("gc.lock", "the lock of collections (.cachedb/gc.lock)", 0o600, _try_sharing)
 _STAGE = _Lock(
     "stage.lock", "the lock of the staging area (.cachedb/stage.lock)", 0o600, _try_sharing

@@ -2,13 +2,14 @@ import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from cachedb import lock_waits
+from cachedb import lock_waits, system_calls
 from cachedb.errors import CacheBusy, NotALayout
 from cachedb.layout import Layout, locks
 from cachedb.layout.locks import try_flock
@@ -103,6 +104,53 @@ def test_threads_of_one_process_exclude_each_other(root: int) -> None:
         order.append("main")
     thread.join()
     assert order == ["main", "thread"]
+
+
+@pytest.mark.skipif(not system_calls.HAS_OFD_LOCKS, reason="needs locks of open files")
+def test_waits_for_the_names_end_in_the_order_in_which_they_began(
+    layout_dir: Path, root: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock_waits, "_PAUSE_IN_QUEUE", 60)
+    order: list[int] = []
+
+    def wait_for_it(number: int) -> None:
+        with locks.names(root):
+            order.append(number)
+
+    threads = [threading.Thread(target=wait_for_it, args=(number,)) for number in range(5)]
+    with locks.names(root):
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            while blocked(layout_dir / ".lock") < number:
+                assert thread.is_alive()
+                time.sleep(0.01)
+    for thread in threads:
+        thread.join()
+    assert order == list(range(5))
+
+
+def blocked(path: Path) -> int:
+    """Count the requests for a lock on a file that wait in the kernel."""
+    lines = Path("/proc/locks").read_text().splitlines()
+    return sum("->" in line and f":{path.stat().st_ino} " in line for line in lines)
+
+
+@pytest.mark.skipif(not system_calls.HAS_OFD_LOCKS, reason="needs locks of open files")
+def test_a_wait_that_was_given_up_holds_the_names_for_no_longer_than_its_turn(
+    layout_dir: Path, root: int
+) -> None:
+    path = layout_dir / ".lock"
+    with locks.names(root):
+        given_up = os.open(path, os.O_RDWR)
+        system_calls.queue_for_record_lock(given_up)
+        while blocked(path) == 0:
+            time.sleep(0.01)
+        os.close(given_up)
+        assert blocked(path) == 1
+    with locks.names(root):
+        pass
+    while blocked(path) > 0:
+        time.sleep(0.01)
 
 
 def test_closing_another_descriptor_of_the_file_does_not_drop_the_lock(
