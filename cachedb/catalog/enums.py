@@ -19,6 +19,8 @@ ADOPTED = "adopted"
 """The key in `state` of the time at which a new catalog first read names that are older."""
 NAMES = "names"
 """The key in `state` of the index.json that the rows are derived from."""
+ENTRY_PLACES = "entry-places"
+"""The key in `state` of the places of the entries in the text of `NAMES`, as differences."""
 OWNER = "server owner"
 """The key in `state` of the identity of the layout that a catalog in a server is about."""
 

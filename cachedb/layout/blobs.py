@@ -195,15 +195,16 @@ class BlobStore:
                 if blob is not None:
                     yield blob
 
-    def stamps(self) -> dict[str, tuple[int, int]]:
-        """Return size in bytes and time in nanoseconds of every blob by digest."""
-        found: dict[str, tuple[int, int]] = {}
+    def stamps(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Yield digest, and size in bytes and time in nanoseconds, of every blob.
+
+        Costs one `stat` call a file.
+        """
         for algorithm in _ALGORITHMS:
             for name, file in self._entries(algorithm):
                 if stat.S_ISREG(file.st_mode) and _is_encoded(algorithm, name):
                     touched = max(file.st_mtime_ns, file.st_ctime_ns)
-                    found[f"{algorithm}:{name}"] = (file.st_size, touched)
-        return found
+                    yield f"{algorithm}:{name}", (file.st_size, touched)
 
     def names(self) -> set[str]:
         """Return the digests of the regular files; costs no `stat` where listings have types."""

@@ -35,6 +35,10 @@ MANY_ROWS = 20
 FOLDER = Path(compiled.__file__).parent
 VALUES: dict[str, Any] = {
     "key": "fingerprint",
+    "first": 0,
+    "end": 1,
+    "start": 0,
+    "by": 1,
     "keys": many(["example.com/app:1"]),
     "annotation": "io.cachedb.pin",
     "value": "a value",

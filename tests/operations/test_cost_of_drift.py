@@ -16,6 +16,7 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.layout import fingerprint
+from cachedb.layout.index_json import Entry
 from cachedb.operations.sync import reconcile
 from tests import build, connections
 
@@ -129,6 +130,30 @@ def test_a_change_costs_the_same_in_a_small_cache_and_in_a_big_one(
     small, big = cost(tmp_path, SMALL, change), cost(tmp_path, BIG, change)
     assert small["statement"] > 0
     assert big == small
+
+
+def parsed_entries(folder: Path, images: int, change: Callable[[build.Tree], object]) -> int:
+    """Return how many entries of index.json are parsed to see a change."""
+    read = Entry.read
+    with mock.patch.object(Entry, "read", side_effect=read) as reading:
+
+        def begin(tree: build.Tree) -> None:
+            change(tree)
+            reading.reset_mock()
+
+        cost(folder, images, begin)
+        return reading.call_count
+
+
+@pytest.mark.parametrize("change", [a_new_name, a_name_less, a_new_image])
+def test_a_change_parses_the_entries_that_have_changed(
+    tmp_path: Path, change: Callable[[build.Tree], object]
+) -> None:
+    assert parsed_entries(tmp_path, BIG, change) <= 2
+
+
+def test_a_change_of_blobs_alone_parses_no_entry(tmp_path: Path) -> None:
+    assert parsed_entries(tmp_path, BIG, an_orphan) == 0
 
 
 def test_a_change_of_names_alone_causes_no_listing(tmp_path: Path) -> None:

@@ -1510,6 +1510,19 @@ touched=%(touched)s::BIGINT, verified=%(verified)s::BIGINT WHERE blob.id = %(row
 SELECT ref.id, ref.position, ref.entry, ref.name, ref.target_id, ref.media_type, ref.size,
 ref.platform_id, ref.added FROM ref ORDER BY ref.position;
 
+-- name: stored_refs.attachable
+SELECT ref.name, blob.digest, ref_annotation.value AS kind FROM ref JOIN blob ON blob.id =
+ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
+ref_annotation.key = 'kind'::VARCHAR WHERE (ref.name LIKE '%%' || '.sig'::VARCHAR) OR (ref.name
+LIKE '%%' || '.att'::VARCHAR) OR (ref.name LIKE '%%' || '.sbom'::VARCHAR) OR ref.name IN
+(SELECT ref.name FROM ref JOIN ref_annotation ON ref.id = ref_annotation.ref_id WHERE
+ref_annotation.key = 'kind'::VARCHAR);
+
+-- name: stored_refs.between
+SELECT ref.id, ref.position, ref.entry, ref.name, ref.target_id, ref.media_type, ref.size,
+ref.platform_id, ref.added FROM ref WHERE ref.position >= %(first)s::INTEGER AND ref.position <
+%(end)s::INTEGER ORDER BY ref.position;
+
 -- name: stored_refs.delete
 DELETE FROM ref WHERE ref.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
@@ -1532,6 +1545,15 @@ UPDATE ref SET position=%(position)s::INTEGER WHERE ref.id = %(row_id)s::BIGINT;
 
 -- name: stored_refs.next_id
 SELECT coalesce(max(ref.id), 0::INTEGER) + 1::BIGINT AS next_id FROM ref;
+
+-- name: stored_refs.on_targets
+SELECT ref.id, ref.target_id, ref.media_type, ref.size, ref.platform_id FROM ref WHERE
+ref.target_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
+json_array_elements_text(CAST(%(ids)s AS JSON)) AS anon_1);
+
+-- name: stored_refs.shift
+UPDATE ref SET position=(ref.position + %(by)s::INTEGER) WHERE ref.position >=
+%(start)s::INTEGER;
 
 -- name: stored_refs.update
 UPDATE ref SET position=%(position)s::INTEGER, entry=%(entry)s::VARCHAR,

@@ -1435,6 +1435,18 @@ touched=:touched, verified=:verified WHERE blob.id = :row_id;
 SELECT ref.id, ref.position, ref.entry, ref.name, ref.target_id, ref.media_type, ref.size,
 ref.platform_id, ref.added FROM ref ORDER BY ref.position;
 
+-- name: stored_refs.attachable
+SELECT ref.name, blob.digest, ref_annotation.value AS kind FROM ref JOIN blob ON blob.id =
+ref.target_id LEFT OUTER JOIN ref_annotation ON ref_annotation.ref_id = ref.id AND
+ref_annotation."key" = 'kind' WHERE (ref.name LIKE '%' || '.sig') OR (ref.name LIKE '%' ||
+'.att') OR (ref.name LIKE '%' || '.sbom') OR ref.name IN (SELECT ref.name FROM ref JOIN
+ref_annotation ON ref.id = ref_annotation.ref_id WHERE ref_annotation."key" = 'kind');
+
+-- name: stored_refs.between
+SELECT ref.id, ref.position, ref.entry, ref.name, ref.target_id, ref.media_type, ref.size,
+ref.platform_id, ref.added FROM ref WHERE ref.position >= :first AND ref.position < :end ORDER
+BY ref.position;
+
 -- name: stored_refs.delete
 DELETE FROM ref WHERE ref.id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_each(:ids) AS anon_1);
@@ -1455,6 +1467,13 @@ UPDATE ref SET position=:position WHERE ref.id = :row_id;
 
 -- name: stored_refs.next_id
 SELECT coalesce(max(ref.id), 0) + 1 AS next_id FROM ref;
+
+-- name: stored_refs.on_targets
+SELECT ref.id, ref.target_id, ref.media_type, ref.size, ref.platform_id FROM ref WHERE
+ref.target_id IN (SELECT CAST(anon_1.value AS BIGINT) AS value FROM json_each(:ids) AS anon_1);
+
+-- name: stored_refs.shift
+UPDATE ref SET position=(ref.position + :by) WHERE ref.position >= :start;
 
 -- name: stored_refs.update
 UPDATE ref SET position=:position, entry=:entry, name=:name, registry=:registry, repo=:repo,

@@ -13,7 +13,7 @@ from cachedb.oci.reference import TAG, Reference
 from cachedb.records import NamedTuple, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.working_set import WorkingSet
@@ -43,6 +43,8 @@ class RefChanges:
 
     def __init__(self) -> None:
         self.touched: set[int] = set()
+        self.shifted: tuple[int, int] | None = None
+        """The first position behind the compared refs, and the number to add from it on."""
         self.gone: list[int] = []
         self.moved: list[dict[str, Any]] = []
         self.changed: list[dict[str, Any]] = []
@@ -56,6 +58,9 @@ class RefChanges:
             connection.write(stored_refs.DELETE_ANNOTATIONS, ids=many(rewritten))
         if self.gone:
             connection.write(stored_refs.DELETE, ids=many(self.gone))
+        if self.shifted is not None:
+            start, by = self.shifted
+            connection.write(stored_refs.SHIFT, start=start, by=by)
         connection.write_each(stored_refs.MOVE, self.moved)
         connection.write_each(stored_refs.UPDATE, self.changed)
         columns = stored_refs.INSERT.columns
@@ -74,14 +79,42 @@ def compare_refs(working_set: WorkingSet, entries: Sequence[NamedEntry], now: in
     A ref that keeps its name keeps its user state; `added` is the time at which the name got this
     digest.
     """
-    changes = RefChanges()
     stored = working_set.connection.rows(stored_refs.ALL)
+    return _compare(working_set, stored, enumerate(entries), now)
+
+
+def compare_between(
+    working_set: WorkingSet, place: tuple[int, int], entries: Sequence[NamedEntry], now: int
+) -> RefChanges | None:
+    """Compare the rows from one position to before another with the entries in their place.
+
+    Entries before and behind are the ones that the rows are derived from; `working_set` loads
+    their claims when it needs them. None if the rows are not those of all entries.
+    """
+    first, end = place
+    stored = working_set.connection.rows(stored_refs.BETWEEN, first=first, end=end)
+    if [row.position for row in stored] != list(range(first, end)):
+        return None
+    working_set.load_refs_but({row.id for row in stored})
+    changes = _compare(working_set, stored, enumerate(entries, first), now)
+    if len(entries) != len(stored):
+        changes.shifted = end, len(entries) - len(stored)
+    return changes
+
+
+def _compare(
+    working_set: WorkingSet,
+    stored: Sequence[StoredRef],
+    entries: Iterable[tuple[int, NamedEntry]],
+    now: int,
+) -> RefChanges:
+    changes = RefChanges()
     by_entry: dict[str, list[StoredRef]] = {}
     for row in reversed(stored):
         by_entry.setdefault(row.entry, []).append(row)
     claims: dict[int, list[Claim]] = defaultdict(list)
     others: list[_Place] = []
-    for position, entry in enumerate(entries):
+    for position, entry in entries:
         text = entry.text
         if same := by_entry.get(text):
             row = same.pop()

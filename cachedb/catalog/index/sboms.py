@@ -17,17 +17,17 @@ from cachedb.catalog.statement import many
 from cachedb.catalog.statements.index import package_rows, sbom_rows
 from cachedb.oci.digest import Digest
 from cachedb.oci.names.cosign_tag import subject_of
-from cachedb.oci.names.entry_name import KIND, is_attached_kind
+from cachedb.oci.names.entry_name import is_attached_kind
 from cachedb.packages.document_types import DocumentTypes
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.index.packages import PackedPackages
-    from cachedb.catalog.index.ref_rows import NamedEntry
     from cachedb.catalog.statements.index.sbom_rows import DocumentClaim, SbomRow, UnreadRow
+    from cachedb.catalog.statements.index.stored_refs import AttachableRef
     from cachedb.oci.digest import Digest
 
 # From this number of changed blobs on, reading every link is faster than reading those of each.
@@ -97,16 +97,15 @@ def forget(connection: Connection, ids: Iterable[int]) -> None:
         packages.withdraw_in(connection, changed)
 
 
-def named_subjects(entries: Sequence[NamedEntry]) -> frozenset[str]:
+def named_subjects(named: Collection[AttachableRef]) -> frozenset[str]:
     """Return the digests that have attachments by name: entries of index.json with tag or kind.
 
     No link leads from the attachment to such a subject.
     """
-    named = [(entry.name, entry.descriptor) for entry in entries if entry.name is not None]
-    subjects: set[str] = {found for name, _ in named if (found := subject_of(name)) is not None}
-    attached = {name for name, each in named if is_attached_kind(each.annotations.get(KIND))}
+    subjects: set[str] = {found for one in named if (found := subject_of(one.name)) is not None}
+    attached = {one.name for one in named if is_attached_kind(one.kind)}
     if attached:
-        subjects.update(each.digest for name, each in named if name in attached)
+        subjects.update(one.digest for one in named if one.name in attached)
     return frozenset(subjects)
 
 

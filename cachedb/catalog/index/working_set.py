@@ -18,7 +18,7 @@ from cachedb.catalog.index.blob_rows import COLUMNS, BlobRow, Claim, NewLink
 from cachedb.catalog.index.removal import drop_unclaimed
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import repositories
-from cachedb.catalog.statements.index import documents, links, stored_blobs
+from cachedb.catalog.statements.index import documents, links, stored_blobs, stored_refs
 from cachedb.errors import CatalogMismatch
 from cachedb.oci import MediaType, graph
 from cachedb.oci import manifest as oci_manifest
@@ -49,7 +49,10 @@ class WorkingSet:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.refs: dict[int, list[Claim]] = {}
-        """The claims of index.json, by the id of the blob."""
+        """The claims of index.json, by the id of the blob; after `load_refs_but`, some of them."""
+        self._replaced_refs: Container[int] | None = None
+        self._with_refs: set[int] = set()
+        """The ids of blobs whose claims of stored refs are in `refs`."""
         self.arrivals: dict[str, tuple[int, int]] = {}
         """Size and time of files, by digest, whose rows are not in memory or not made yet."""
         self._arrived: set[int] = set()
@@ -77,8 +80,10 @@ class WorkingSet:
         """Return size and time of every file that the catalog knows, by digest."""
         if self._was_empty:
             return {}
-        rows = self.connection.each(stored_blobs.FILES)
-        return {row.digest: (row.size, row.touched) for row in rows}
+        return {
+            digest: (size, touched)
+            for digest, size, touched in self.connection.each(stored_blobs.FILES)
+        }
 
     def load(self, digests: Iterable[str]) -> None:
         """Take the rows of some digests into memory."""
@@ -144,6 +149,7 @@ class WorkingSet:
         stored = [row for row in rows if row.stored is not None]
         unknown = [row.id for row in stored if row.id not in self._stored_claims]
         self._load_claims(unknown)
+        self._load_refs(unknown)
         self._load_content(
             row.id
             for row in stored
@@ -156,6 +162,10 @@ class WorkingSet:
             if claim.role is Role.MANIFEST and claim.parent is not None
         }
         self._load_manifests(listing - self._stored_manifests.keys() - self._documents.keys())
+
+    def load_refs_but(self, replaced: Container[int]) -> None:
+        """Load the claims of refs when their blob is prepared, except those of these ids."""
+        self._replaced_refs = replaced
 
     def claims(self, row: BlobRow) -> Iterable[Claim]:
         """Return every claim of refs and links about a blob, which has been prepared."""
@@ -347,6 +357,16 @@ class WorkingSet:
             claim.parent = self._by_id[one.parent_id]
             claim.is_embedded, claim.is_attestation = bool(one.embedded), bool(one.is_attestation)
             self._stored_claims[one.child_id].append(claim)
+
+    def _load_refs(self, ids: Iterable[int]) -> None:
+        missing = [] if self._replaced_refs is None else {*ids} - self._with_refs
+        if self._replaced_refs is None or not missing:
+            return
+        self._with_refs.update(missing)
+        for one in self.connection.each(stored_refs.ON_TARGETS, ids=many(missing)):
+            if one.id not in self._replaced_refs:
+                claim = Claim(one.media_type, one.size, one.platform_id)
+                self.refs.setdefault(one.target_id, []).append(claim)
 
     def _load_content(self, ids: Iterable[int]) -> None:
         found = defaultdict(list)

@@ -91,7 +91,7 @@ def _blob_directories(layout: Layout) -> Iterator[Finding]:
 
 def _stamps(layout: Layout) -> Iterable[str]:
     try:
-        return layout.blobs.stamps()
+        return dict(layout.blobs.stamps())
     except NotALayout:
         return ()
 

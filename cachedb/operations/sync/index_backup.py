@@ -1,7 +1,7 @@
 """Copy of index.json in the catalog, from which a torn file can be restored.
 
-It is written in the transaction that derives the refs, so it has the state of the last command
-that detected a change, and is never incomplete.
+`read_names` writes it in the transaction that derives the refs, so it has the state of the last
+command that detected a change, and is never incomplete.
 """
 
 from __future__ import annotations
@@ -14,13 +14,7 @@ from cachedb.errors import CatalogMismatch, InvalidManifest, SchemaTooNew, Stora
 from cachedb.layout.index_json import IndexJson
 
 if TYPE_CHECKING:
-    from cachedb.catalog.executor import Connection
     from cachedb.catalog.place import CatalogPlace
-
-
-def keep(connection: Connection, content: bytes) -> None:
-    """Store the bytes of a readable index.json as the copy, in the transaction of the caller."""
-    state.write(connection, NAMES, content.decode())
 
 
 def find(place: CatalogPlace) -> IndexJson | None:

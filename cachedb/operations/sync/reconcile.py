@@ -7,7 +7,6 @@ new documents.
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from contextlib import suppress
@@ -26,18 +25,16 @@ from cachedb.catalog.enums import (
 )
 from cachedb.catalog.index import derive as derivation
 from cachedb.catalog.index import sboms
-from cachedb.catalog.index.ref_rows import NamedEntry, compare_refs
 from cachedb.catalog.index.working_set import WorkingSet
 from cachedb.catalog.statements import sboms as sbom_statements
 from cachedb.catalog.statements import user_state
 from cachedb.errors import BlobNotFound, CacheError, CorruptBlob, LimitExceeded
 from cachedb.feedback.progress import Task
 from cachedb.layout.fingerprint import Fingerprint, racy_since
-from cachedb.layout.unreadable_entry import unreadable_in
 from cachedb.limits import CONFIG_BYTES, MANIFEST_BYTES
 from cachedb.oci import config
 from cachedb.operations.cyclic_collector import collector_paused
-from cachedb.operations.sync import history, index_backup
+from cachedb.operations.sync import history
 from cachedb.operations.sync.freshness import has_same_content, is_up_to_date
 from cachedb.operations.sync.parse_documents import (
     look_for_children,
@@ -45,10 +42,11 @@ from cachedb.operations.sync.parse_documents import (
     parse_document,
     parse_orphan,
 )
+from cachedb.operations.sync.read_names import read_names
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from cachedb.catalog.connect import Catalog
     from cachedb.catalog.executor import Connection
@@ -175,11 +173,11 @@ class _Reconciliation:
     def list_files(self) -> None:
         """Compare every file of the blob store with its row."""
         horizon = racy_since()
-        files = self._layout.blobs.stamps()
+        known = self._working_set.known_files()
+        newest = self._note(self._layout.blobs.stamps(), known)
         # Another tool may still write to a file this young, which changes no time of its
         # directory.
-        self._is_racy = any(touched >= horizon for _, touched in files.values())
-        self._note(files, self._working_set.known_files())
+        self._is_racy = newest >= horizon
 
     def look_at(self, digests: Iterable[Digest]) -> None:
         """Compare some files with their rows."""
@@ -188,7 +186,7 @@ class _Reconciliation:
         self._working_set.load(found)
         rows = filter(None, map(self._working_set.find, found))
         self._note(
-            {digest: (file.size, file.touched_ns) for digest, file in found.items() if file},
+            [(digest, (file.size, file.touched_ns)) for digest, file in found.items() if file],
             {row.digest: (row.size, row.touched) for row in rows if row.touched is not None},
         )
 
@@ -201,15 +199,10 @@ class _Reconciliation:
 
     def finish(self, current: Fingerprint) -> ReconcileReport:
         """Index the names, derive the rows of all changed blobs, record the fingerprint."""
-        index, content = self._layout.index_and_bytes()
-        entries = [
-            NamedEntry(text=entry.text, name=entry.ref.name, descriptor=entry.ref.descriptor)
-            for entry in index.entries
-            if entry.ref is not None
-        ]
         now = time.time_ns() // 1000
-        refs = compare_refs(self._working_set, entries, now)
-        self._subjects = sboms.named_subjects(entries)
+        names = read_names(self._layout, self._working_set, now)
+        refs = names.refs
+        self._subjects = sboms.named_subjects(names.attachable)
         self._left = self._count_left()
         with (
             self._layout.progress.task("index", self._left, "blobs") as self._task,
@@ -222,12 +215,11 @@ class _Reconciliation:
         self._remember_users(is_changed=bool(refs.new or refs.changed))
         sboms.reconcile(connection, self._near)
         self._working_set.sweep()
-        unreadable = [each.to_json() for each in unreadable_in(index)]
-        state.write(connection, INDEX_PROBLEMS, json.dumps(unreadable))
-        if entries and _recorded(connection) is None:
+        state.write(connection, INDEX_PROBLEMS, names.problems)
+        if names.has_entries and _recorded(connection) is None:
             state.write(connection, ADOPTED, str(now))
         if not current.proves_same_names(_recorded(connection)):
-            index_backup.keep(connection, content)
+            names.keep(connection)
         state.write(connection, FINGERPRINT, str(self._proven(current, _recorded(connection))))
         return ReconcileReport(**self._counts)
 
@@ -254,14 +246,33 @@ class _Reconciliation:
         if is_changed:
             self._working_set.connection.write(user_state.MARK_PINNED)
 
-    def _note(self, files: dict[str, tuple[int, int]], known: dict[str, tuple[int, int]]) -> None:
-        """Compare `files` with the `known` ones; new files become pending, batch by batch."""
-        removed = known.keys() - files.keys()
-        changed = {key for key in files.keys() & known.keys() if files[key] != known[key]}
-        self._counts.update(removed=len(removed), changed=len(changed))
-        self._counts.update(added=len(files) + len(removed) - len(known))
+    def _note(
+        self, files: Iterable[tuple[str, tuple[int, int]]], known: dict[str, tuple[int, int]]
+    ) -> int:
+        """Compare `files` with the `known` ones, of which those without a file stay in `known`.
+
+        New files become pending, batch by batch. Returns the newest time in nanoseconds.
+        """
+        arrivals: dict[str, tuple[int, int]] = {}
+        changed: dict[str, tuple[int, int]] = {}
+        newest, take = 0, known.pop
+        for digest, file in files:
+            if file[1] > newest:  # noqa: PLR1730  (a call takes longer)
+                newest = file[1]
+            before = take(digest, None)
+            if before != file:
+                (arrivals if before is None else changed)[digest] = file
+        self._counts.update(removed=len(known), changed=len(changed), added=len(arrivals))
+        self._forget_changed(known, changed)
+        self._working_set.arrivals = arrivals
+        return newest
+
+    def _forget_changed(
+        self, removed: Iterable[str], changed: Mapping[str, tuple[int, int]]
+    ) -> None:
+        """Enter what has become of known files, and forget what their documents said."""
         working_set = self._working_set
-        working_set.load(removed | changed)
+        working_set.load([*removed, *changed])
         gone = [row for row in map(working_set.find, removed) if row is not None]
         rows = [row for row in map(working_set.find, sorted(changed)) if row is not None]
         sboms.forget(working_set.connection, [row.id for row in (*gone, *rows) if row.stored])
@@ -270,11 +281,8 @@ class _Reconciliation:
             row.touched, row.verified, row.problem = None, None, None
             row.state = State.MISSING
         for row in rows:
-            row.have(*files[row.digest])
+            row.have(*changed[row.digest])
         self._moved |= {row.id for row in (*gone, *rows)} | reached
-        for key in known:
-            files.pop(key, None)
-        working_set.arrivals = files
 
     def _derive_all(self, named: set[int]) -> None:
         """Derive the rows of all changed blobs, in batches; write each batch.
