@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ _OURS = (
 GC_LOCK = ".cachedb/gc.lock"
 _LOCKS = (".lock", GC_LOCK, ".cachedb/stage.lock")
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "afs", "ceph", "glusterfs"})
+
+
+_MOST_FOLDERS = 1000
 
 
 class Exposure(Record):
@@ -73,6 +77,24 @@ class Volume(Record):
     def is_remote(self) -> bool:
         """Whether it is a network file system, on which locks are not reliable."""
         return self.kind in _REMOTE or self.kind.startswith("fuse")
+
+
+def layouts_near(folder: Path) -> list[Path]:
+    """Return layouts that contain a folder, else those one level below it, at most three.
+
+    Unreadable folders have none. Costs a `stat` for each of at most 1000 subfolders.
+    """
+    above = [path for path in list(folder.absolute().parents)[:2] if _is_layout(path)]
+    if above:
+        return above[:1]
+    with suppress(OSError), os.scandir(folder) as entries:
+        below = [Path(entry.path) for entry in islice(entries, _MOST_FOLDERS)]
+        return sorted(path for path in below if _is_layout(path))[:3]
+    return []
+
+
+def _is_layout(folder: Path) -> bool:
+    return all(os.path.exists(folder / name) for name in ("oci-layout", "index.json"))
 
 
 class LayoutHealth:

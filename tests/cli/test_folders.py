@@ -49,3 +49,28 @@ def test_the_cache_after_the_command_wins(run: Run, populated: build.Tree, tmp_p
         tmp_path, "--cache", tmp_path / "absent", "ls", "--quiet", "--cache", populated.path
     )
     assert both.out == names
+
+
+def test_a_layout_one_level_below_or_above_is_a_hint(run: Run, tmp_path: Path) -> None:
+    inner = build.layout(tmp_path / "my images" / "layout", {"app:1": build.image()}).path
+    for folder in (inner.parent, inner / "blobs", inner / "blobs" / "sha256"):
+        done = run(folder, "ls")
+
+        assert (done.code, done.out) == (4, "")
+        assert "it has no index.json" in done.err
+        assert done.err.splitlines()[1:] == [f"hint: --cache '{inner}'"]
+    assert run(tmp_path, "ls").err.count("hint:") == 0
+
+    other = build.layout(tmp_path / "my images" / "other", {}).path
+    assert run(inner.parent, "ls").err.endswith(f"--cache '{inner}', or --cache '{other}'\n")
+
+
+def test_an_archive_in_the_place_of_a_cache_is_hinted_to_be_imported(
+    run: Run, tmp_path: Path
+) -> None:
+    archive = tmp_path / "app.tar"
+    archive.write_bytes(build.archive({"app:1": build.image()}))
+    done = run(archive, "ls")
+
+    assert done.code == 4
+    assert done.err.endswith(f"hint: cachedb import {archive}\n")
