@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
     from cachedb.operations.fleet.members import FleetMember
     from cachedb.operations.fleet.survey import FleetReport, FleetTotals, FleetUsage
+    from cachedb.operations.read.misspelled_values import Correction
     from cachedb.operations.read.run_query import QueryResult
     from cachedb.query.syntax.tree import Query
 
@@ -99,6 +100,17 @@ class Fleet(Closing):
         from cachedb.operations.fleet import query as fleet_query
 
         return fleet_query.files_coverage(self._catalog, query, _members(only, without))
+
+    def correct_values(
+        self, query: Query, *, only: Sequence[str] = (), without: Sequence[str] = ()
+    ) -> Correction | None:
+        """Replace values of a query that no member knows by near ones; None if there are none.
+
+        Raises as `query` does.
+        """
+        from cachedb.operations.fleet import query as fleet_query
+
+        return fleet_query.correct_values(self._catalog, query, _members(only, without))
 
     def usage(
         self, *, only: Sequence[str] = (), without: Sequence[str] = ()

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachedb.cli.options.cache import catalog_url, open_files
-from cachedb.cli.options.query import parse_query, print_files_coverage, read_query
+from cachedb.cli.options.query import (
+    parse_query,
+    print_correction,
+    print_files_coverage,
+    read_query,
+)
 from cachedb.errors import CacheNotFound, InvalidInput, NotALayout
 
 if TYPE_CHECKING:
@@ -71,6 +76,7 @@ def ask(
     chosen, left_out = only or (), without or ()
     with open_fleet(cache) as fleet:
         if not quiet:
+            print_correction(fleet.correct_values(query, only=chosen, without=left_out))
             found = fleet.files_coverage(query, only=chosen, without=left_out)
             print_files_coverage(found, _INDEX_AND_PUBLISH)
         return fleet.query(query, only=chosen, without=left_out)

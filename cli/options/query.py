@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cachedb.cache import Cache
     from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
+    from cachedb.operations.read.misspelled_values import Correction
     from cachedb.query.syntax.tree import Query
 
 # `sort -size` is a query, so words with one dash that are no options are its words.
@@ -142,15 +143,15 @@ def print_notes(opened: Cache, queries: Iterable[Query]) -> None:
     """
     queries = list(queries)
     for query in queries:
-        _print_correction(opened, query)
+        print_correction(opened.correct_values(query))
     _print_other_index(queries)
     found = next(filter(None, map(opened.files_coverage, queries)), None)
     print_files_coverage(found, "cachedb index files --all")
     _print_sbom_coverage(opened, queries)
 
 
-def _print_correction(opened: Cache, query: Query) -> None:
-    found = opened.correct_values(query)
+def print_correction(found: Correction | None) -> None:
+    """Print the query that may be meant by one whose values match nothing."""
     if found is not None:
         verb = "matches" if len(found.terms) == 1 else "match"
         terms = ", ".join(f"`{term}`" for term in found.terms)

@@ -123,6 +123,37 @@ def test_a_host_without_a_cache_asks_by_the_url(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("refs name:example.com/tol:2", "refs name:example.com/tool:2"),
+        ("refs repository:example.com/apps", "refs repository:example.com/app"),
+        ("refs label:taem", "refs label:team"),
+        ("refs arch:adm64", "refs arch:amd64"),
+    ],
+)
+def test_a_value_that_no_cache_of_a_fleet_has_is_hinted_with_the_query_to_paste(
+    run: Run, standing: Standing, typed: str, meant: str
+) -> None:
+    asked = run(standing.trees["a"].path, "query", "--fleet", typed)
+
+    assert (asked.code, asked.out.count("example.com")) == (0, 0)
+    assert f"matches nothing; did you mean `{meant}`?" in asked.err
+    pasted = run(standing.trees["a"].path, "query", "--fleet", meant)
+    assert (pasted.code, pasted.err) == (0, "")
+    assert pasted.out.count("\n") > 1
+    assert run(standing.trees["a"].path, "query", "-q", "--fleet", typed).err == ""
+
+
+def test_a_value_of_one_cache_of_a_fleet_is_not_hinted_where_others_lack_it(
+    run: Run, standing: Standing
+) -> None:
+    cache = standing.trees["a"].path
+    assert run(cache, "query", "--fleet", "refs name:example.com/app:1").err == ""
+    told = run(cache, "query", "--fleet", "--only", "live", "refs name:example.com/taal:2").err
+    assert "did you mean `refs name:example.com/tool:2`?" in told
+
+
 def test_a_query_of_files_of_a_fleet_tells_how_many_refs_are_not_indexed(
     run: Run, farm: Server, database: str, joined: dict[str, build.Tree]
 ) -> None:

@@ -11,7 +11,7 @@ from cachedb.catalog.statements import refs
 from cachedb.catalog.statements.index import file_entries
 from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
 from cachedb.errors import QueryError
-from cachedb.operations.read import run_query
+from cachedb.operations.read import misspelled_values, run_query
 from cachedb.query import plan_cache
 from cachedb.query.fleet_statement import spread
 from cachedb.query.semantics import linear_regex
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cachedb.catalog.server.fleet_catalog import FleetCatalog, FleetConnection, Members
+    from cachedb.catalog.statement import Scalars
+    from cachedb.operations.read.misspelled_values import Correction
     from cachedb.operations.read.run_query import QueryResult
     from cachedb.query.semantics.typed import CheckedQuery, SplitEntry
     from cachedb.query.statement import CompiledStatement
@@ -75,6 +77,40 @@ def files_coverage(
     return FilesCoverageRow(refs_of_all, without)
 
 
+def correct_values(
+    catalog: FleetCatalog, query: Query, members: Members = ALL
+) -> Correction | None:
+    """Replace values that no member knows by near ones of a member; None if there are none.
+
+    Costs the lookups of `misspelled_values.correct` for each member.
+
+    Raises:
+        QueryError: The query is not valid.
+        NotFound: There is no such member.
+    """
+    try:
+        condition = check_fleet(query, now=datetime.now(UTC)).condition
+    except QueryError as error:
+        raise _with_suggestion(error, query) from error.__cause__
+    with catalog.reading(members) as connection:
+        return misspelled_values.corrected(query, condition, _ValuesOfMembers(connection))
+
+
+class _ValuesOfMembers:
+    """The values that at least one member has."""
+
+    def __init__(self, connection: FleetConnection) -> None:
+        self._connection = connection
+
+    def values(self, statement: Scalars[Any], /, **values: Any) -> list[Any]:
+        """Return the rows of each member in turn, each value once."""
+        found: dict[Any, None] = {}
+        for name in self._connection.caches:
+            self._connection.enter(name)
+            found |= dict.fromkeys(self._connection.values(statement, **values))
+        return list(found)
+
+
 def _rows(connection: FleetConnection, checked: CheckedQuery) -> Sequence[Any]:
     split = _split_entries(connection)
     checked = checked.with_split_images([one for each in split.values() for one in each])
@@ -87,7 +123,7 @@ def _rows(connection: FleetConnection, checked: CheckedQuery) -> Sequence[Any]:
     for selector, statement in zip(checked.selectors(), compiled.selectors, strict=True):
         ((matches,),) = execute(statement)
         if not matches:
-            error = unmatched(selector, checked, _names(connection))
+            error = unmatched(selector, checked, _ValuesOfMembers(connection).values(refs.NAMES))
             raise _with_suggestion(error, checked.query)
     return execute(compiled.statement)
 
@@ -105,11 +141,3 @@ def _split_entries(connection: FleetConnection) -> dict[str, list[SplitEntry]]:
         connection.enter(name)
         found[name] = run_query.split_entries(connection)
     return {name: entries for name, entries in found.items() if entries}
-
-
-def _names(connection: FleetConnection) -> list[str]:
-    found: dict[str, None] = {}
-    for name in connection.caches:
-        connection.enter(name)
-        found |= dict.fromkeys(connection.values(refs.NAMES))
-    return list(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cachedb.catalog.statements import refs
 from cachedb.catalog.statements.completion import VALUES, Values
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cachedb.catalog.connect import Catalog
-    from cachedb.catalog.executor import Connection
+    from cachedb.catalog.statement import Scalars
+    from cachedb.query.semantics.typed import TypedExpression
     from cachedb.query.syntax.tree import Expression, Query, Span, Term, Value
     from cachedb.query.words import Field
 
@@ -36,6 +37,13 @@ _OPEN: Final = frozenset({"digest", "entrypoint", "origin", "purl", "variant", "
 """Fields whose values resemble each other without being misspelled."""
 _TERM: Final = lazy(rf"(?:{'|'.join(FIELD_NAMES)})==?[^=]")
 _OF_PLATFORM: Final = ("os", "arch")
+
+
+class KnownValues(Protocol):
+    """Values of columns in a catalog, or in those of several caches."""
+
+    def values(self, statement: Scalars[Any], /, **values: Any) -> list[Any]:
+        """Return the rows of a statement that have one column."""
 
 
 class Correction(Record):
@@ -58,17 +66,27 @@ def correct(catalog: Catalog, query: Query) -> Correction | None:
     if query.expression is None:
         return None
     condition = run_query.checked_query(catalog, query).condition
+    with catalog.reading() as connection:
+        return corrected(query, condition, connection)
+
+
+def corrected(
+    query: Query, condition: TypedExpression | None, known: KnownValues
+) -> Correction | None:
+    """Replace values of a checked query by near ones of `known`, as `correct` does."""
+    if query.expression is None:
+        return None
     fields: dict[tuple[str, int, int], Field] = {}
     for node in () if condition is None else walk_typed(condition):
         if isinstance(node, FieldTest | MapTest):
             fields.setdefault(_place(node.span), node.field)
-    with catalog.reading() as connection:
-        corrector = _Corrector(connection, fields)
-        expression = with_terms(query.expression, corrector.change)
+    corrector = _Corrector(known, fields)
+    expression = with_terms(query.expression, corrector.change)
     if not corrector.terms:
         return None
-    corrected = str(query.replace(expression=expression))
-    return Correction(terms=tuple(corrector.terms), query=corrected)
+    return Correction(
+        terms=tuple(corrector.terms), query=str(query.replace(expression=expression))
+    )
 
 
 def _place(span: Span) -> tuple[str, int, int]:
@@ -76,10 +94,8 @@ def _place(span: Span) -> tuple[str, int, int]:
 
 
 class _Corrector:
-    def __init__(
-        self, connection: Connection, fields: Mapping[tuple[str, int, int], Field]
-    ) -> None:
-        self._connection = connection
+    def __init__(self, known: KnownValues, fields: Mapping[tuple[str, int, int], Field]) -> None:
+        self._known = known
         self._fields = fields
         self.terms: list[str] = []
 
@@ -139,7 +155,7 @@ class _Corrector:
         count = text.count("/") + 1
         has_tag = ":" in text.rpartition("/")[2]
         ends = set()
-        for name in self._connection.values(refs.NAMES):
+        for name in self._known.values(refs.NAMES):
             whole = name.partition("@")[0]
             path, colon, tag = whole.rpartition(":")
             if not colon or "/" in tag:
@@ -165,7 +181,7 @@ class _Corrector:
 
     def _values(self, column: tuple[str, str], low: str, high: str, most: int) -> list[str]:
         handle = VALUES[Values(*column)]
-        return self._connection.values(handle, low=low, high=high, most=most, key="")
+        return self._known.values(handle, low=low, high=high, most=most, key="")
 
 
 def _terms(term: Match | Compare, plain: Sequence[Value]) -> Iterator[Expression]:
