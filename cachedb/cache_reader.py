@@ -153,6 +153,12 @@ class CacheReader:
 
         return run_query.files_coverage(self.catalog, query)
 
+    def tests_indexed_refs(self, query: Query) -> bool:
+        """Return whether a query has the flag `indexed` of refs, which is about packages."""
+        from cachedb.operations.read import run_query
+
+        return run_query.tests_indexed_refs(self.catalog, query)
+
     def correct_values(self, query: Query) -> Correction | None:
         """Replace values that the cache does not know by near ones; None if there are none.
 

@@ -331,6 +331,7 @@ _BLOB_FLAGS: Final = (
     ("dangling", "its subject is not in the layout"),
     ("shared", "references to different digests contain it"),
     ("listed", "its files are in the index of files: an image or a layer"),
+    ("indexed", "as `is:listed`: of a layer, only files are indexed"),
 )
 _LINK_FLAGS: Final = (
     ("mismatched", "declares another platform than the config"),

@@ -138,13 +138,13 @@ def selection(
 def print_notes(opened: Cache, queries: Iterable[Query]) -> None:
     """Print what queries cannot see, and values in them that the cache does not know.
 
-    A line for images without an SBOM, one for images without indexed files, one for `is:indexed`,
-    which may be meant for the other index, and one for each query that may be misspelled.
+    A line for images without an SBOM, one for images without indexed files, one for `is:indexed`
+    where it may be meant for the other index, and one for each query that may be misspelled.
     """
     queries = list(queries)
     for query in queries:
         print_correction(opened.correct_values(query))
-    _print_other_index(queries)
+    _print_other_index(opened, queries)
     found = next(filter(None, map(opened.files_coverage, queries)), None)
     print_files_coverage(found, "cachedb index files --all")
     _print_sbom_coverage(opened, queries)
@@ -200,12 +200,11 @@ def parameters(given: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _print_other_index(queries: Sequence[Query]) -> None:
-    from cachedb.query.syntax.tree import Flag, walk
-
-    nodes = (node for query in queries if query.expression for node in walk(query.expression))
-    if any(word.text == "indexed" for n in nodes if isinstance(n, Flag) for word in n.words):
-        print_stderr("is:indexed is about packages of SBOMs; is:listed about the index of files")
+def _print_other_index(opened: Cache, queries: Sequence[Query]) -> None:
+    if any(map(opened.tests_indexed_refs, queries)):
+        print_stderr(
+            "of refs, is:indexed is about packages of SBOMs; is:listed about the index of files"
+        )
 
 
 def print_files_coverage(found: FilesCoverageRow | None, remedy: str) -> None:

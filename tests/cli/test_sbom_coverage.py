@@ -110,24 +110,36 @@ def test_doctor_notes_an_sbom_of_which_some_elements_cannot_be_read(
 def test_a_query_of_indexed_packages_names_the_flag_of_indexed_files(
     mixed: build.Tree, run: Run, command: str
 ) -> None:
-    line = "is:indexed is about packages of SBOMs; is:listed about the index of files\n"
+    line = "of refs, is:indexed is about packages of SBOMs; is:listed about the index of files\n"
     assert run(mixed.path, *command.split()).err.count(line) == 1
     assert run(mixed.path, *command.split(), "-q").err == ""
 
 
-@pytest.mark.parametrize(
-    ("query", "hint"),
-    [
-        ("layers is:indexed", "hint: is:listed tells whether its files are in the index of files"),
-        ("files is:indexed", "hint: queries know indexed files only; refs not is:listed gives"),
-    ],
-)
-def test_what_has_no_packages_is_told_the_flag_of_indexed_files(
-    mixed: build.Tree, run: Run, query: str, hint: str
+def test_a_query_of_indexed_files_is_told_the_flag_of_their_images(
+    mixed: build.Tree, run: Run
 ) -> None:
-    done = run(mixed.path, "query", *query.split())
+    done = run(mixed.path, "query", "files is:indexed")
     assert done.code == 2
-    assert hint in done.err
+    assert "hint: queries know indexed files only; refs not is:listed gives" in done.err
+
+
+@pytest.mark.parametrize("noun", ["layers", "manifests", "blobs"])
+def test_the_flag_indexed_of_layers_selects_those_in_the_index_of_files(
+    mixed: build.Tree, run: Run, noun: str
+) -> None:
+    def found(*words: str) -> set[str]:
+        done = run(mixed.path, "query", noun, *words, "show", "digest")
+        assert "of refs, is:indexed" not in done.err
+        assert "not indexed (cachedb index files --all)" in done.err
+        return set(done.out.split()[1:])
+
+    everything = set(run(mixed.path, "query", noun, "show", "digest").out.split()[1:])
+    assert not found("is:indexed")
+
+    run(mixed.path, "index", "files", "-q", APP)
+
+    assert found("is:indexed") == found("is:listed") > set()
+    assert found("not", "is:indexed") == everything - found("is:indexed")
 
 
 def test_an_explanation_of_indexed_packages_names_the_flag_of_indexed_files(

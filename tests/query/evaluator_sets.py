@@ -647,6 +647,9 @@ class Sets:
         return self.ref(sort, key).tag is None
 
     def is_indexed(self, sort: str, key: int) -> bool:
+        """Whether packages are known of a ref, files of a blob."""
+        if sort == "blob":
+            return self.is_listed(sort, key)
         self.ref(sort, key)
         return any(self.cache.blobs[one].packages for one in self.content(sort, key))
 

@@ -50,6 +50,7 @@ def words(text: str) -> list[str]:
         ("refs any fi", ["file"]),
         ("refs file.is:set", ["setuid", "setgid"]),
         ("refs is:lis", ["listed"]),
+        ("layers is:ind", ["indexed"]),
     ],
 )
 def test_words_come_from_the_table(text: str, expected: list[str]) -> None:

@@ -171,6 +171,15 @@ def reads_packages(catalog: Catalog, query: Query, now: datetime | None = None) 
     return checked_query(catalog, query, now).reads_packages
 
 
+def tests_indexed_refs(catalog: Catalog, query: Query) -> bool:
+    """Return whether a query has the flag `indexed` of refs.
+
+    Raises:
+        QueryError: The query is not valid.
+    """
+    return checked_query(catalog, query, None).tests_indexed_refs
+
+
 def files_coverage(catalog: Catalog, query: Query) -> FilesCoverageRow | None:
     """Count refs without indexed files for a query of files; None for any other query.
 

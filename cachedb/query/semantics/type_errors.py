@@ -47,10 +47,7 @@ _WRAPPED: Final = {
     Sort.LINK: "any child({}) are the links that point at those",
     Sort.BLOB: "blobs({}) gives everything that those contain",
 }
-_LISTED: Final = {
-    Sort.BLOB: "is:listed tells whether its files are in the index of files",
-    Sort.FILE: "queries know indexed files only; refs not is:listed gives the other images",
-}
+_OF_FILES: Final = "queries know indexed files only; refs not is:listed gives the other images"
 
 
 def field(node: Match | Compare | Keyed, name: str, sort: Sort) -> QueryError:
@@ -64,8 +61,8 @@ def flag(value: Value, sort: Sort) -> QueryError:
     """Report a flag that members of `sort` do not have."""
     why = f"{sort.one} has no flag `{value.text}`"
     hints = _hints(value.text, f"is:{value.text}", sort, FLAGS)
-    if value.text == "indexed" and sort in _LISTED:  # by packages; these have indexed files
-        hints = (_LISTED[sort], *hints)
+    if value.text == "indexed" and sort is Sort.FILE:
+        hints = (_OF_FILES, *hints)
     return error_at(value.span, why, *(hints or did_you_mean(value.text, FLAGS[sort])))
 
 

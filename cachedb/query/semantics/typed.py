@@ -264,6 +264,14 @@ class CheckedQuery(Record):
         )
 
     @property
+    def tests_indexed_refs(self) -> bool:
+        """Whether a condition has the flag `indexed` of refs, which is about packages."""
+        return any(
+            isinstance(node, FlagTest) and node.word == "indexed" and node.sort is Sort.REF
+            for node in (walk(self.condition) if self.condition else ())
+        )
+
+    @property
     def reads_files(self) -> bool:
         """Whether the statement reads the index of files, which knows indexed layers only."""
         return self.sort is Sort.FILE or any(
@@ -281,6 +289,8 @@ def _reads_files(node: TypedExpression) -> bool:
     if isinstance(node, RelationTest | CountTest) and node.relation.to is Sort.FILE:
         return True
     if isinstance(node, FlagTest) and node.word == "listed":
+        return True
+    if isinstance(node, FlagTest) and node.word == "indexed" and node.sort is Sort.BLOB:
         return True
     return node.sort is Sort.FILE
 

@@ -277,6 +277,7 @@ class _Made(Protocol):
 _BY_SETS: Final[dict[tuple[Sort, str], _Made]] = {
     (Sort.REF, "listed"): _listed_ref,
     (Sort.BLOB, "listed"): _listed_blob,
+    (Sort.BLOB, "indexed"): _listed_blob,
     (Sort.FILE, "visible"): _visible,
     (Sort.FILE, "overwritten"): _overwritten,
     (Sort.FILE, "deleted"): _deleted,
