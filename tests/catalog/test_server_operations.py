@@ -15,6 +15,7 @@ from benchmarks import layouts
 from cachedb.cache import Cache
 from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.errors import StorageFailed
+from cachedb.fleet import Fleet
 from cachedb.oci import Digest
 from cachedb.operations.check.findings import Code
 from cachedb.operations.transfer.publish import leasing
@@ -134,6 +135,63 @@ def test_a_host_writes_its_own_schema_only(
         with pytest.raises(StorageFailed, match="permission denied for"):
             cache.verify()
         assert [each.name for each in cache.list()] == ["app:1"]
+
+
+@pytest.mark.usefixtures("roles")
+def test_a_rebuild_keeps_the_rights_of_readers(
+    server: Server, tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cachedb.layout.fingerprint._RACY_NS", 0)
+    tree.add(build.image(), "app:1")
+    own, read = as_role(server, "one", "one"), as_role(server, "reader", "one")
+    server.psql("GRANT CREATE ON DATABASE postgres TO one")
+    Cache.open(tree.path, catalog=own).close()
+    server.psql(
+        'CREATE ROLE "Late Reader" LOGIN; GRANT SELECT ON one.alembic_version TO PUBLIC;'
+        'GRANT USAGE ON SCHEMA one TO "Late Reader" WITH GRANT OPTION'
+    )
+    before = rights(server, "one")
+
+    for _ in range(2):
+        Cache.rebuild(tree.path, catalog=own)
+
+        assert rights(server, "one") == before
+        with Cache.open(tree.path, catalog=read) as cache:
+            assert [each.name for each in cache.list()] == ["app:1"]
+            assert cache.query("files").rows == ()
+        with Fleet.open(read) as fleet:
+            assert [member.cache for member in fleet.members()] == ["one"]
+    server.psql('DROP OWNED BY "Late Reader"; DROP ROLE "Late Reader"')
+
+
+def rights(server: Server, schema: str) -> list[str]:
+    """Return the rights of every role on a schema, its tables, and those that it will have."""
+    place = f"(SELECT oid FROM pg_namespace WHERE nspname = '{schema}')"
+    return server.psql(
+        f"SELECT 'schema', nspacl::TEXT FROM pg_namespace WHERE oid = {place} UNION ALL"
+        f" SELECT relname, relacl::TEXT FROM pg_class WHERE relnamespace = {place}"
+        "  AND relkind = 'r' UNION ALL"
+        f" SELECT 'future', defaclacl::TEXT FROM pg_default_acl WHERE defaclnamespace = {place}"
+        " ORDER BY 1"
+    ).splitlines()
+
+
+@pytest.mark.usefixtures("roles")
+def test_an_index_of_files_of_another_version_keeps_the_rights_of_readers(
+    server: Server, tree: build.Tree
+) -> None:
+    tree.add(build.image(), "app:1")
+    own = as_role(server, "one", "one")
+    Cache.open(tree.path, catalog=own).close()
+    server.psql('CREATE ROLE late LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA "one.files" TO late')
+    before = rights(server, "one.files")
+    server.psql("COMMENT ON SCHEMA \"one.files\" IS 'cachedb index of files, version 1'")
+
+    Cache.open(tree.path, catalog=own).close()
+
+    assert rights(server, "one.files") == before
+    assert "late=r/one" in before[-1]
+    server.psql("DROP OWNED BY late; DROP ROLE late")
 
 
 def test_doctor_describes_server_database_and_schema(server: Server, tree: build.Tree) -> None:

@@ -172,7 +172,8 @@ class ServerCatalog(Catalog):
     def rename(self, name: str, backup: str) -> None:
         """Give the schema another name; one that has it already gets the name `backup`.
 
-        A process that has that one open fails at its next transaction, and loses only that.
+        Other roles have the same rights on this schema then as on the one before. A process that
+        has that one open fails at its next transaction, and loses only that.
 
         Raises:
             CacheBusy: A transaction on it lasts longer than `CACHEDB_LOCK_SECONDS`.
@@ -183,6 +184,7 @@ class ServerCatalog(Catalog):
             replaced._begin_locked(driver)
             schema_revision.drop(driver, backup)
             if schema_revision.schema_id(driver, name) is not None:
+                schema_revision.copy_rights(driver, name, self._schema)
                 schema_revision.rename(driver, name, backup)
             schema_revision.rename(driver, self._schema, name)
             self._commit(driver)

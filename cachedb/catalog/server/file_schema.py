@@ -13,6 +13,7 @@ from psycopg import errors, sql
 
 from cachedb.catalog import compiled
 from cachedb.catalog.files.file_codes import FILES_VERSION
+from cachedb.catalog.server import grants
 from cachedb.errors import CatalogMismatch, StorageFailed
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def is_current(driver: Driver, name: str) -> bool:
 def create(driver: Driver, name: str) -> None:
     """Make a schema with empty tables of this version; those of another one are dropped.
 
+    Other roles have the same rights on the tables as before.
+
     Inside the transaction of the caller, whose `search_path` is this schema afterwards.
 
     Raises:
@@ -67,12 +70,14 @@ def create(driver: Driver, name: str) -> None:
     if row is None:
         _create_schema(driver, schema, name)
     driver.execute(sql.SQL("SET LOCAL search_path = {}").format(schema))
+    rights = grants.on_tables(driver, name, tables())
     for (table,) in driver.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = %s", (name,)
     ).fetchall():
         driver.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(table)))
     made = compiled.file_tables("postgresql")
     driver.execute(";\n".join(text for _, _, text in made))  # one message, not one for each
+    grants.run(driver, rights)
     driver.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(schema, sql.Literal(_MARK)))
 
 

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from cachedb.catalog import compiled
 from cachedb.catalog.enums import SCHEMA_VERSION
+from cachedb.catalog.server import grants
 from cachedb.catalog.server.address import FILES, NEW, OLD, files_schema
 from cachedb.errors import CatalogMismatch, SchemaTooNew
 
@@ -144,6 +145,12 @@ def rename(driver: Driver, name: str, to: str) -> None:
     """Rename a schema, inside the caller's transaction."""
     text = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
     driver.execute(text.format(sql.Identifier(name), sql.Identifier(to)))
+
+
+def copy_rights(driver: Driver, name: str, to: str) -> None:
+    """Grant the rights of other roles on a catalog on another one, inside a transaction."""
+    made = [each for kind, each, _ in compiled.tables("postgresql") if kind == "table"]
+    grants.copy(driver, name, to, made)
 
 
 def drop(driver: Driver, name: str) -> None:
