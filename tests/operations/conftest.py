@@ -21,6 +21,7 @@ ON_BOTH = {
 """Modules that run on PostgreSQL too each time; `make test-postgresql` runs all of them there."""
 _PROCESSES = "its processes open the cache themselves"
 _FILE = "faults of the file of SQLite, which the test damages or removes"
+_FILE_OF_FILES = "the file of the index of files; its schema is in tests/catalog/test_file_schema"
 _INSTRUCTIONS = "a budget of instructions of SQLite"
 ONLY_ON_SQLITE = {
     "test_cost_of_collection": _INSTRUCTIONS,
@@ -35,6 +36,9 @@ ONLY_ON_SQLITE = {
     "test_export_processes": _PROCESSES,
     "test_history.test_the_history_outlives_the_catalog": _FILE,
     "test_import_processes": _PROCESSES,
+    "test_index_files.test_an_index_of_another_version_is_made_anew": _FILE_OF_FILES,
+    "test_index_files.test_a_database_of_another_program_is_left_alone": _FILE_OF_FILES,
+    "test_index_files.test_an_index_that_others_can_write_is_refused": _FILE_OF_FILES,
     "test_pull_processes": _PROCESSES,
 }
 
