@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from cachedb import linuxkit
 from cachedb.cache import Cache
 from cachedb.catalog.enums import SCHEMA_VERSION
+from cachedb.errors import CacheError
+from cachedb.fleet import Fleet
 from cachedb.layout import fingerprint
 from tests import build
 from tests.cli.conftest import Run, succeed
@@ -397,6 +400,52 @@ def test_an_unusable_url_is_one_line_without_password_and_changes_no_file(
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        _DOWN,
+        f"postgresql+psycopg://user@127.0.0.1:1/none?password={PASSWORD}",
+        f"postgresql+psycopg://user:{PASSWORD}@127.0.0.1:1/db?sslmode=often",
+        f"postgresql+psycopg://user:{PASSWORD}@127.0.0.1:1/db?passwort={PASSWORD}",
+        f"postgresql+psycopg://user:{PASSWORD}%@127.0.0.1:1/db",
+        f"postgresql+psycopg://user:1/{PASSWORD}@127.0.0.1:1/db",
+        f"postgresql+psycopg://user:{PASSWORD}@127.0.0.1:1/db?cache=Not+One",
+        f"mysql://user:{PASSWORD}@127.0.0.1/db",
+    ],
+)
+def test_an_error_of_the_api_and_its_traceback_have_no_password(
+    populated: build.Tree, url: str
+) -> None:
+    def list_fleet() -> None:
+        with Fleet.open(url) as fleet:
+            fleet.members()
+
+    openings = (
+        lambda: Cache.open(populated.path, catalog=url),
+        list_fleet,
+        lambda: linuxkit.list_images(populated.path, catalog=url),
+    )
+    for opening in openings:
+        with pytest.raises(CacheError) as caught:
+            opening()
+        chain = traceback.format_exception(caught.value)
+        assert len(chain) > 2
+        assert PASSWORD not in "".join([*chain, repr(caught.value), repr(vars(caught.value))])
+
+
+@pytest.mark.parametrize("options", ["-v", "-vv", "-v --log-format json", "-vv --log-format json"])
+def test_logs_of_a_server_have_no_password(
+    run: Run, guarded: Server, populated: build.Tree, options: str
+) -> None:
+    url = f"postgresql+psycopg://farm:{PASSWORD}@127.0.0.1:{guarded.port}/farm"
+    for catalog, code in ((url, 0), (url.replace("farm:", "other:"), 9), (_DOWN, 9)):
+        done = run(populated.path, *options.split(), "ls", "--catalog", catalog)
+
+        assert done.code == code
+        assert "127.0.0.1" in done.err
+        assert PASSWORD not in done.err + done.out
+
+
+@pytest.mark.parametrize(
     "words",
     ["log", "policy check POLICY", "query --save s name:app", "query --check", "cache dir",
      "config list", "sample", "check --example"],
@@ -456,7 +505,10 @@ def guarded() -> Iterator[Server]:
     with serving(has_port=True) as found:
         found.psql(f"CREATE ROLE farm LOGIN PASSWORD '{PASSWORD}'")
         found.psql("CREATE DATABASE farm OWNER farm ENCODING 'UTF8' TEMPLATE template0")
-        found.psql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        for name, encoding in (("latin", "LATIN1"), ("plain", "SQL_ASCII")):
+            found.psql(
+                f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+            )
         yield found
 
 
@@ -497,14 +549,18 @@ def test_passwords_come_from_the_url_a_password_file_or_a_service(
     assert PASSWORD not in logged.err
 
 
+@pytest.mark.parametrize(("database", "encoding"), [("latin", "LATIN1"), ("plain", "SQL_ASCII")])
 def test_a_database_of_another_encoding_is_refused(
-    run: Run, guarded: Server, populated: build.Tree
+    run: Run, guarded: Server, populated: build.Tree, database: str, encoding: str
 ) -> None:
-    done = run(populated.path, "ls", "--catalog", guarded.url(database="latin"))
+    before = snapshot(populated.path)
+
+    done = run(populated.path, "rm", "example.com/app:1", "--catalog", guarded.url("c", database))
 
     assert done.code == 4
+    assert snapshot(populated.path) | before == snapshot(populated.path)
     assert done.err.splitlines() == [
-        "cachedb: the encoding of the database is LATIN1, and names of images are UTF-8",
+        f"cachedb: the encoding of the database is {encoding}, and names of images are UTF-8",
         "hint: createdb --encoding=UTF8 --template=template0 NAME",
     ]
 
@@ -536,6 +592,28 @@ def test_a_schema_of_another_program_is_refused(
     assert done.code == 4
     assert "holds tables of another program" in done.err
     assert server.psql("SELECT COUNT(*) FROM shop.sale").strip() == "0"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("fleet list", 0),
+        ("query --fleet refs", 3),
+        ("du --fleet", 3),
+        ("report --fleet", 3),
+        ("fleet rm nothing", 3),
+    ],
+)
+def test_a_database_without_a_catalog_is_an_empty_fleet(
+    run: Run, server: Server, tmp_path: Path, words: str, code: int
+) -> None:
+    url = server.url(database=server.make_database())
+
+    done = run(tmp_path / "none", *words.split(), "--catalog", url)
+
+    assert done.code == code
+    assert done.err.count("\n") <= 2
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_role_whose_transactions_are_read_only_is_not_called_a_standby(
