@@ -21,7 +21,7 @@ class Database(Protocol):
         """Return whether the catalog is there."""
 
     def remove(self) -> None:
-        """Remove the catalog, whoever has it open."""
+        """Remove the catalog."""
 
     def replace(self) -> None:
         """Put a copy of the catalog, without its rows, in its place."""

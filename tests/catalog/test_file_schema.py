@@ -7,9 +7,9 @@ import pytest
 
 from cachedb.cache import Cache
 from cachedb.catalog import compiled
-from cachedb.catalog.server import file_schema
 from cachedb.catalog.server.address import ServerAddress
 from cachedb.catalog.server.catalog import ServerCatalog
+from cachedb.catalog.server.schemas import file_schema
 from cachedb.errors import CatalogMismatch, InvalidInput, StorageFailed
 from cachedb.fleet import Fleet
 from tests import build as images

@@ -12,7 +12,7 @@ from psycopg import sql
 from cachedb.cache import Cache
 from cachedb.catalog import upgrade
 from cachedb.catalog.enums import SCHEMA_VERSION
-from cachedb.catalog.server import schema_revision
+from cachedb.catalog.server.schemas import schema_revision
 from cachedb.errors import SchemaTooNew
 from tests import build
 from tests.catalog import released_catalogs

@@ -20,14 +20,13 @@ from cachedb.catalog.enums import SCHEMA_VERSION
 from cachedb.catalog.server import (
     collection,
     executor,
-    file_schema,
     heartbeat,
-    schema_revision,
 )
 from cachedb.catalog.server.address import NEW, files_schema
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
 from cachedb.catalog.server.lock_holder import holder_of
+from cachedb.catalog.server.schemas import file_schema, schema_revision
 from cachedb.catalog.server.session import OPTIONS, READ, SETTINGS, WRITE, commit
 from cachedb.catalog.user_state.leases import SHARED_SECONDS
 from cachedb.errors import CatalogMismatch, InvalidInput, SchemaTooNew, StorageFailed

@@ -11,7 +11,7 @@ from psycopg import errors, sql
 from psycopg.adapt import Loader
 
 from cachedb.catalog.executor import Connection
-from cachedb.catalog.server import schema_revision
+from cachedb.catalog.server.schemas import schema_revision
 from cachedb.patterns import lazy
 
 if TYPE_CHECKING:

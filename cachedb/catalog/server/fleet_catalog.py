@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from cachedb.catalog.enums import SCHEMA_VERSION
-from cachedb.catalog.server import schema_revision
 from cachedb.catalog.server.address import files_schema, is_name
 from cachedb.catalog.server.catalog import ServerCatalog
 from cachedb.catalog.server.executor import ServerConnection
 from cachedb.catalog.server.failures import explaining
+from cachedb.catalog.server.schemas import schema_revision
 from cachedb.catalog.server.session import READ, SETTINGS
 from cachedb.errors import CatalogMismatch, InvalidInput, NotFound, SchemaTooNew
 from cachedb.records import Record

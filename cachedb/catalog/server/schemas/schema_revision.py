@@ -8,8 +8,8 @@ from psycopg import sql
 
 from cachedb.catalog import compiled
 from cachedb.catalog.enums import SCHEMA_VERSION
-from cachedb.catalog.server import grants
 from cachedb.catalog.server.address import FILES, NEW, OLD, files_schema
+from cachedb.catalog.server.schemas import grants
 from cachedb.errors import CatalogMismatch, SchemaTooNew
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from psycopg import errors, sql
 
 from cachedb.catalog import compiled
 from cachedb.catalog.files.file_codes import FILES_VERSION
-from cachedb.catalog.server import grants
+from cachedb.catalog.server.schemas import grants
 from cachedb.errors import CatalogMismatch, StorageFailed
 
 if TYPE_CHECKING:

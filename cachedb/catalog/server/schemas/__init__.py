@@ -1,0 +1,1 @@
+"""Schemas of a catalog in a server: made, checked, renamed and dropped, with rights on them."""
