@@ -7,7 +7,8 @@ Two images: one of LAYERS incompressible layers of SIZE MiB, and one of sixty sm
 is pulled into an empty layout and again, pushed to an empty registry, again, and to a second
 repository of the same registry. The tools (cachedb, other builds of it, and skopeo, oras, crane
 and regctl where they are on PATH) alternate; the output of one is removed before the next run.
-cachedb syncs what it writes before a name leads to it.
+cachedb syncs what it writes before a name leads to it. Each build of cachedb pushes from a copy of
+the layout that it has opened before, since a build refuses the catalog of a later one.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from benchmarks.timing import Run, markdown, run, summary
 from tests.registry.servers import Authority, Served, docker_registry, make_authority
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
 CACHEDB = str(Path(sys.executable).with_name("cachedb"))
@@ -46,6 +47,8 @@ class Tool:
     name: str
     pull: str
     push: str
+    open: str | None = None
+    """Command that opens a layout, so that this is no part of a measurement."""
 
 
 def _build(name: str, program: str) -> Tool:
@@ -53,6 +56,7 @@ def _build(name: str, program: str) -> Tool:
         name,
         program + " pull --quiet {trust} --cache {layout} {image}",
         program + " push --quiet {trust} --cache {layout} image --remote-name {image}",
+        program + " ls --quiet --cache {layout}",
     )
 
 
@@ -97,17 +101,30 @@ class Bench:
         maker = multiprocessing.Process(target=_make, args=(made, layers, size))
         maker.start()
         maker.join()
-        self._pull(title, made)
-        self._push(title, made)
-        shutil.rmtree(made)
+        sources = self._sources(made)
+        self._pull(title, sources)
+        self._push(title, sources)
+        for path in {made, *sources.values()}:
+            shutil.rmtree(path)
 
-    def _pull(self, title: str, made: Path) -> None:
+    def _sources(self, made: Path) -> dict[str, Path]:
+        """Return the layout from which each tool pushes: a copy for a build that opens it."""
+        found = {}
+        for number, tool in enumerate(self.tools):
+            found[tool.name] = made
+            if tool.open is not None:
+                found[tool.name] = copy = self.root / f"source-{number}"
+                subprocess.run(["cp", "-a", made, copy], check=True)
+                run(tool.open.format(layout=copy).split(), {})
+        return found
+
+    def _pull(self, title: str, sources: Mapping[str, Path]) -> None:
         layout = self.root / "layout"
         first: dict[str, list[Run]] = defaultdict(list)
         again: dict[str, list[Run]] = defaultdict(list)
         with self._registry() as served:
             image = f"{served.host}/bench/image:1"
-            self._run(self.tools[0].push, made, image)
+            self._run(self.tools[0].push, sources[self.tools[0].name], image)
             for _ in range(self.repeat):
                 for tool in self.tools:
                     first[tool.name].append(self._run(tool.pull, layout, image))
@@ -117,12 +134,13 @@ class Bench:
         self._show(f"{title}: pull", first)
         self._show(f"{title}: pull what is there", again)
 
-    def _push(self, title: str, made: Path) -> None:
+    def _push(self, title: str, sources: Mapping[str, Path]) -> None:
         new: dict[str, list[Run]] = defaultdict(list)
         again: dict[str, list[Run]] = defaultdict(list)
         second: dict[str, list[Run]] = defaultdict(list)
         for _ in range(self.repeat):
             for tool in self.tools:
+                made = sources[tool.name]
                 with self._registry() as served:
                     image, other = f"{served.host}/bench/image:1", f"{served.host}/bench/other:1"
                     new[tool.name].append(self._run(tool.push, made, image))
@@ -161,8 +179,6 @@ def _make(path: Path, layers: int, size: int) -> None:
     made = [writer.layer(os.urandom(size), _STORED) for _ in range(layers)]
     writer.name(writer.image(_CONFIG, made), "image")
     writer.finish()
-    # Reconciled before the first run: that is not part of the measurement.
-    subprocess.run([CACHEDB, "ls", "--cache", path], check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:
