@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urljoin
 
@@ -61,13 +62,7 @@ class Origin(NamedTuple):
         Raises:
             UntrustedOrigin: The authority is not a host and a port.
         """
-        matched = _AUTHORITY.fullmatch(authority)
-        if matched is None:
-            raise UntrustedOrigin(f"{authority.rpartition('@')[2]!r} is not a host and a port")
-        port = int(matched["port"] or _DEFAULT_PORTS[scheme])
-        if not 0 < port <= _LARGEST_PORT:
-            raise UntrustedOrigin(f"{authority!r} has a port out of range")
-        return cls(scheme=scheme, host=_checked_host(matched["host"]), port=port)
+        return cls(scheme, *_host_and_port(scheme, authority))
 
     @property
     def authority(self) -> str:
@@ -186,6 +181,18 @@ def redact(url: str) -> str:
 def path_segment(text: str) -> str:
     """Quote `text` for one segment of a path."""
     return quote(text, safe=":")
+
+
+# Of every request of a transfer, which has thousands to few registries.
+@lru_cache(maxsize=64)
+def _host_and_port(scheme: str, authority: str) -> tuple[str, int]:
+    matched = _AUTHORITY.fullmatch(authority)
+    if matched is None:
+        raise UntrustedOrigin(f"{authority.rpartition('@')[2]!r} is not a host and a port")
+    port = int(matched["port"] or _DEFAULT_PORTS[scheme])
+    if not 0 < port <= _LARGEST_PORT:
+        raise UntrustedOrigin(f"{authority!r} has a port out of range")
+    return _checked_host(matched["host"]), port
 
 
 def _checked_host(host: str) -> str:
