@@ -5,8 +5,8 @@
 #   make test       run the tests
 #   make check      format, lint, types, import contracts and tests: required before a commit
 #   make golden     rewrite golden files and generated pages
-#   make bench      run benchmarks, beside other tools where installed
-#   make bench-full run every benchmark, on 10 000 images and 1 GiB: an hour
+#   make bench      run every benchmark in its small form, beside other tools where installed
+#   make bench-full run every benchmark, on 10 000 to 50 000 images and 1 GiB: hours
 #   make crash      campaign: kill cachedb at every system call, and check the store
 #   make test-postgresql run every test on PostgreSQL, with 20 000 random queries
 #   make queries    campaign: 20 000 random queries, as SQL and by an evaluator in Python
@@ -58,20 +58,10 @@ check: $(VENV)/.with-tools
 	$(TEST) $(ON_ALL_CORES)
 
 bench: $(VENV)/.with-tests
-	@$(BIN)/python -m benchmarks.bulk
+	@$(BIN)/python -m benchmarks small
 
 bench-full: $(VENV)/.with-tests
-	@$(BIN)/python -m benchmarks.bulk --images 10000 --repeat 5
-	@$(BIN)/python -m benchmarks.growth
-	@$(BIN)/python -m benchmarks.startup
-	@$(BIN)/python -m benchmarks.reconcile
-	@$(BIN)/python -m benchmarks.registry
-	@$(BIN)/python -m benchmarks.rootfs
-	@$(BIN)/python -m benchmarks.query_latency
-	@$(BIN)/python -m benchmarks.reports
-	@$(BIN)/python -m benchmarks.fleet
-	@$(BIN)/python -m benchmarks.hosts
-	@$(BIN)/python -m benchmarks.files
+	@$(BIN)/python -m benchmarks full
 
 golden: $(VENV)/.with-tests
 	@GOLDEN=rewrite $(TEST) -q -m "" -k golden
@@ -108,7 +98,7 @@ dist: $(VENV)/.with-tests
 	@SOURCE_DATE_EPOCH=$(DATE) $(BIN)/python -m scripts.executable dist
 
 clean:
-	rm -rf $(VENV) dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist site benchmark-results .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # One stamp per group of dependencies, so that each is installed once and only when needed.
 $(VENV)/.installed: pyproject.toml

@@ -27,14 +27,15 @@ def main() -> None:
     """Run every example on a generated catalog and print its CPU time."""
     images = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     cache = generate.build_large(images)
-    print(f"{len(cache.refs)} refs, {len(cache.blobs)} blobs, {len(cache.edges())} edges")
+    print(f"### {len(cache.refs)} refs, {len(cache.blobs)} blobs, {len(cache.edges())} edges\n")
+    print("| example | CPU ms | rows | question |\n| --- | ---: | ---: | --- |")
     with (
         tempfile.TemporaryDirectory() as folder,
         databases.catalog(cache, f"sqlite:///{Path(folder) / 'index.db'}") as connection,
     ):
         for name, (question, text) in EXAMPLES.items():
             milliseconds, rows = measure(connection, text)
-            print(f"{name} {milliseconds:9.1f} ms {rows:7} rows  {question}")
+            print(f"| {name} | {milliseconds:.1f} | {rows} | {question} |", flush=True)
 
 
 def measure(connection: Connection, text: str) -> tuple[float, int]:

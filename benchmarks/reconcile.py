@@ -76,7 +76,7 @@ def measured(what: str, *, profile: bool) -> Iterator[None]:
     wall, cpu = time.perf_counter(), time.process_time()
     yield
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(f"{what:40} {cpu:8.3f} s CPU {wall:8.3f} s")
+    print(f"| {what} | {cpu:.3f} | {wall:.3f} |", flush=True)
     if profile:
         profiler.disable()
         pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
@@ -99,7 +99,8 @@ def main() -> None:
 def run(path: Path, *, profile: bool) -> None:
     """Measure every step on one layout; one name is added and removed again."""
     tree = build.Tree(path)
-    print(f"{len(tree.entries())} names, {len(tree.blobs())} blobs")
+    print(f"### {len(tree.entries())} names, {len(tree.blobs())} blobs\n")
+    print("| step | CPU s | wall s |\n| --- | ---: | ---: |")
     with Layout.open(path) as layout:
         layout.make_private()
         database = layout.private / "index.db"
@@ -120,7 +121,7 @@ def run(path: Path, *, profile: bool) -> None:
         with measured("one name less", profile=profile):
             reconcile.reconcile(layout, catalog)
         catalog.close()
-    print(f"{database.stat().st_size / 1e6:.1f} MB catalog")
+    print(f"\n{database.stat().st_size / 1e6:.1f} MB catalog")
 
 
 if __name__ == "__main__":

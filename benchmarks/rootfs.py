@@ -81,7 +81,7 @@ def _layer(archive: Path, compression: str) -> build.Blob:
 def _compare(root: Path, layout: Path, repeat: int) -> None:
     unpacked, scratch, out = root / "unpacked", root / "scratch", root / "out.tar"
     unpack = ["umoci", "raw", "unpack", "--rootless", "--image", f"{layout}:{NAME}"]
-    subprocess.run([*unpack, unpacked], check=True)
+    subprocess.run([*unpack, unpacked], check=True, stdout=subprocess.DEVNULL)
     export = [CACHEDB, "export", "--quiet", "--format", "filesystem", "--cache", str(layout)]
     pack = f"tar -C {scratch} -cf {out} ."
     prepared = " ".join([*unpack, str(scratch), "&&", pack])
@@ -90,7 +90,7 @@ def _compare(root: Path, layout: Path, repeat: int) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
         out.unlink(missing_ok=True)
 
-    subprocess.run([*export, "-o", str(out), NAME], check=True)
+    subprocess.run([*export, "-o", str(out), NAME], check=True, stdout=subprocess.DEVNULL)
     print(f"{out.stat().st_size / 1e6:.0f} MB, {sum(1 for _ in unpacked.rglob('*'))} files")
     compare(
         "the file tree of an image as one tar archive",

@@ -23,18 +23,6 @@ class Run:
     memory: float
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Several runs of one command."""
-
-    name: str
-    runs: tuple[Run, ...]
-
-    def median(self, figure: str) -> float:
-        """Return the median of wall, cpu or memory."""
-        return statistics.median(getattr(run, figure) for run in self.runs)
-
-
 def run(command: Sequence[str], environment: dict[str, str]) -> Run:
     """Run one command to its end; its output is discarded."""
     started = time.perf_counter()
@@ -62,7 +50,7 @@ def compare(
     repeat: int = 5,
     prepare: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Run commands alternately, A B A B …; print their medians and the ratios to the first.
+    """Run commands alternately, A B A B …; print a table with the ratios to the first.
 
     `prepare` is called before every run with the name of the command. A command whose program is
     not installed is left out, and said to be.
@@ -73,24 +61,9 @@ def compare(
         for name, command in there.items():
             prepare(name)
             runs[name].append(run(command, {}))
-    show(title, runs)
+    print(markdown(title, runs))
     for name in commands.keys() - there.keys():
-        print(f"  {name:24} not installed")
-
-
-def show(title: str, runs: Mapping[str, Sequence[Run]]) -> None:
-    """Print the medians of the runs of some commands, and the ratios to the first one."""
-    timings = [Timing(name, tuple(found)) for name, found in runs.items()]
-    print(f"\n{title}  (medians of {len(timings[0].runs)}, in turn)")
-    print(f"  {'':24} {'wall s':>8} {'cpu s':>8} {'MiB':>7} {'wall ratio':>11} {'cpu ratio':>10}")
-    base = timings[0]
-    for timing in timings:
-        wall, cpu, memory = (timing.median(figure) for figure in ("wall", "cpu", "memory"))
-        ratios = [f"{timing.median(f) / base.median(f):.2f}x" for f in ("wall", "cpu")]
-        print(
-            f"  {timing.name:24} {wall:8.3f} {cpu:8.3f} {memory:7.0f} "
-            f"{ratios[0]:>11} {ratios[1]:>10}"
-        )
+        print(f"\n{name}: not installed")
 
 
 def markdown(title: str, runs: Mapping[str, Sequence[Run]]) -> str:
