@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import layouts
 from cachedb.cache import Cache
 from cachedb.catalog.enums import SCHEMA_VERSION
+from cachedb.catalog.user_state import collector
 from cachedb.errors import StorageFailed
 from cachedb.fleet import Fleet
 from cachedb.oci import Digest
@@ -265,6 +267,41 @@ def test_doctor_prints_the_last_collection_and_one_that_runs(
     assert re.fullmatch(rf"collection 2 of {process}, last heartbeat \d+ s ago", running)
 
 
+def test_a_collection_that_loses_its_connection_at_the_end_is_ended_on_another_one(
+    server: Server, tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, lost = collector.release, []
+
+    def losing(connection: Any, generation: int) -> None:
+        if not lost:
+            lost.append(connection.driver.info.backend_pid)
+            server.psql(f"SELECT pg_terminate_backend({lost[0]}, 60000)")
+        release(connection, generation)
+
+    monkeypatch.setattr(collector, "release", losing)
+    with Cache.open(tree.path, catalog=server.fresh()) as cache:
+        with cache.catalog.collecting():
+            pass
+        with cache.catalog.reading() as connection:
+            row = collector.CollectorRow.read(connection)
+    assert lost
+    assert row is not None
+    assert row.expires == 0
+
+
+def test_a_heartbeat_that_is_late_does_not_revive_a_collection_that_has_ended(
+    server: Server, tree: build.Tree
+) -> None:
+    with (
+        Cache.open(tree.path, catalog=server.fresh()) as cache,
+        cache.catalog.writing() as connection,
+    ):
+        row = collector.take(connection, connection.shared_now() or 0)
+        collector.release(connection, row.generation)
+        collector.prolong(connection, row.generation, connection.shared_now() or 0)
+        collector.take(connection, connection.shared_now() or 0)
+
+
 def test_doctor_lists_leases_and_hosts_that_have_died(server: Server, tree: build.Tree) -> None:
     tree.add(build.image(), "app:1")
     url = server.fresh()
@@ -280,14 +317,14 @@ def test_doctor_lists_leases_and_hosts_that_have_died(server: Server, tree: buil
     server.psql(
         f"INSERT INTO \"{schema}\".state (key, value) VALUES ('collector', '4 9 far boot 1 7 99')"
     )
-    (collector,) = (each for each in remarks(tree, url) if "collection" in each)
+    (died,) = (each for each in remarks(tree, url) if "collection" in each)
 
     process = f"process {os.getpid()} on .*"
     assert re.fullmatch(rf"lease \w+ of {process}, last heartbeat \d+ s ago", held)
     assert "of process 7 on the host 'far', last heartbeat" in dead
     assert dead.endswith("it has died, and the next collection removes the lease")
-    assert collector.startswith("collection 4 of process 7 on the host 'far', last heartbeat")
-    assert collector.endswith("it has died, and the next one replaces it")
+    assert died.startswith("collection 4 of process 7 on the host 'far', last heartbeat")
+    assert died.endswith("it has died, and the next one replaces it")
 
 
 def test_doctor_tells_of_dead_rows_that_vacuum_has_not_removed(

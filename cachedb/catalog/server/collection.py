@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cachedb.catalog.server.catalog import ServerCatalog
     from cachedb.catalog.server.executor import ServerConnection
 
+_ATTEMPTS = 2
+"""Attempts to end a collection: no more, since a server that was cut off takes 10 s for each."""
+
 
 @contextmanager
 def collecting(catalog: ServerCatalog) -> Iterator[Callable[[Connection], None]]:
@@ -48,8 +51,15 @@ def collecting(catalog: ServerCatalog) -> Iterator[Callable[[Connection], None]]
         with heartbeat.beating(beat):
             yield check
     finally:
+        _release(catalog, generation)
+
+
+def _release(catalog: ServerCatalog, generation: int) -> None:
+    """End the collection; after a lost connection on another one, else its row expires."""
+    for _ in range(_ATTEMPTS):
         with suppress(CacheError), catalog.writing() as connection:
             collector.release(connection, generation)
+            return
 
 
 def remarks(connection: ServerConnection) -> list[str]:

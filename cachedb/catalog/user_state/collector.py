@@ -69,9 +69,9 @@ def take(connection: Connection, now: int) -> CollectorRow:
 
 
 def prolong(connection: Connection, generation: int, now: int) -> None:
-    """Record a heartbeat of a collection, unless another one has taken its place."""
+    """Record a heartbeat of a collection, unless it has ended or another has taken its place."""
     found = CollectorRow.read(connection)
-    if found is not None and found.generation == generation:
+    if found is not None and found.generation == generation and found.expires:
         state.write(connection, COLLECTOR, str(found._replace(expires=_later(now))))
 
 
