@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 
 from cachedb.errors import (
     BlobNotFound,
-    CacheError,
     CorruptBlob,
     InvalidDigest,
     NotALayout,
-    StorageFailed,
 )
 from cachedb.layout.directories import (
+    are_blobs_unchanged,
     closing,
+    intact_blobs,
     is_named,
     link_over,
     make_directory,
+    move_blobs_out,
     open_directory,
     open_file,
     read_whole,
@@ -36,7 +37,7 @@ from cachedb.records import NamedTuple
 from cachedb.system_calls import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from cachedb.limits import Limit
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 _HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _ALGORITHMS = tuple(_HEX_DIGITS)
 _CHUNK = 1 << 20
-# O_NONBLOCK: opening a FIFO must not wait for its writer.
-_READ_SAFELY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _HEX = "0123456789abcdef"
 _NO_SECOND_NAME = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 
@@ -135,8 +134,14 @@ class BlobStore:
     @contextmanager
     def kept_open(self) -> Iterator[BlobStore]:
         """Yield a store that opens its directories once, for work on many blobs."""
+        with self.in_bulk() as store:
+            yield store
+
+    @contextmanager
+    def in_bulk(self) -> Iterator[OpenStore]:
+        """Yield a store as `kept_open` does, that also reads, hashes and moves many at once."""
         with ExitStack() as opened:
-            yield _OpenStore(self._root, opened)
+            yield OpenStore(self._root, opened)
 
     def verify(self, digest: Digest, count: Callable[[int], object] = int) -> BlobFile:
         """Hash a blob whole; return its size and time from before the reading.
@@ -206,20 +211,16 @@ class BlobStore:
                     touched = max(file.st_mtime_ns, file.st_ctime_ns)
                     yield f"{algorithm}:{name}", (file.st_size, touched)
 
-    def names(self) -> set[str]:
-        """Return the digests of the regular files; costs no `stat` where listings have types."""
+    def listed(self, digests: Collection[str]) -> set[str]:
+        """Return those of some digests that are names in the store, of a file of any kind.
+
+        Costs one listing and no `stat`.
+        """
         found: set[str] = set()
         for algorithm in _ALGORITHMS:
-            with (
-                suppress(FileNotFoundError),
-                self._directory(algorithm) as directory,
-                os.scandir(directory) as entries,
-            ):
-                found.update(
-                    f"{algorithm}:{entry.name}"
-                    for entry in entries
-                    if entry.is_file(follow_symlinks=False)
-                )
+            with suppress(FileNotFoundError), self._directory(algorithm) as directory:
+                names = {f"{algorithm}:{name}" for name in os.listdir(directory)}
+                found |= names.intersection(digests)
         return found
 
     def foreign_files(self) -> Iterator[str]:
@@ -262,21 +263,6 @@ class BlobStore:
                 if error.errno not in _NO_SECOND_NAME:
                     raise
                 return self.publish(source, name, digest)
-        return True
-
-    def move_out(self, digest: Digest, target: int, name: str) -> bool:
-        """Move a file out of the store into the directory `target`; False if it is not there.
-
-        Costs one system call; `names` tells which blobs are regular files. Fails with
-        StorageFailed if it cannot be moved.
-        """
-        try:
-            with self._directory(digest.algorithm) as directory:
-                os.rename(digest.encoded, name, src_dir_fd=directory, dst_dir_fd=target)
-        except FileNotFoundError:  # another tool has removed it
-            return False
-        except OSError as error:
-            raise StorageFailed.of(error, f"move {path_of(digest)} to the quarantine") from error
         return True
 
     def sync(self) -> None:
@@ -336,60 +322,64 @@ class BlobStore:
             return
 
 
-class _OpenStore(BlobStore):
+class OpenStore(BlobStore):
     """Blob store whose directories are opened once, for blobs that have been listed before."""
 
     def __init__(self, root: int, opened: ExitStack) -> None:
         super().__init__(root)
         self._opened = opened
         self._directories: dict[str, AbstractContextManager[int]] = {}
-        self._descriptors: dict[str, int] = {}
-        import hashlib  # noqa: PLC0415  (loads OpenSSL: 3 ms, which a listing does not need)
-
-        # Half the time of hashlib.new.
-        self._hashers = {name: getattr(hashlib, name) for name in _ALGORITHMS}
 
     def read(self, digest: Digest, limit: Limit) -> bytes:
         """Read as `BlobStore.read` does, with four system calls for an intact file.
 
         Any other file is read again by `BlobStore`, which raises the error.
         """
-        intact = self._read_intact(digest, limit.value)
-        return super().read(digest, limit) if intact is None else intact[0]
+        (content,) = self.contents((digest,), limit)
+        return super().read(digest, limit) if content is None else content
+
+    def contents(self, digests: Iterable[str], limit: Limit) -> Iterator[bytes | None]:
+        """Yield what `read` returns for each blob, None where it fails."""
+        for found in intact_blobs(self._descriptor, digests, limit.value):
+            yield None if found is None else found[0]
 
     def verify(self, digest: Digest, count: Callable[[int], object] = int) -> BlobFile:
         """Verify as `BlobStore.verify` does; a file of at most 1 MiB is read at once."""
-        intact = self._read_intact(digest, _CHUNK)
-        found = None if intact is None else _blob_file(digest, intact[1])
+        (found,) = self.verify_small((digest,))
         if found is None:
             return super().verify(digest, count)
-        count(found.size)
-        return found
+        count(found[0])
+        return BlobFile(digest, *found)
 
-    def _read_intact(self, digest: Digest, most: int) -> tuple[bytes, os.stat_result] | None:
-        """Return content and stat of an intact regular file of at most `most` bytes."""
-        algorithm, _, encoded = digest.partition(":")
-        if algorithm not in _HEX_DIGITS:
-            return None
-        try:
-            directory = self._descriptors.get(algorithm)
-            if directory is None:
-                with self._directory(algorithm) as directory:
-                    self._descriptors[algorithm] = directory
-            descriptor = os.open(encoded, _READ_SAFELY, dir_fd=directory)
-        except (OSError, CacheError):
-            return None
-        try:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode) or found.st_size > most:
-                return None
-            content = os.read(descriptor, found.st_size + 1)
-        except OSError:
-            return None
-        finally:
-            os.close(descriptor)
-        is_intact = self._hashers[algorithm](content).hexdigest() == encoded
-        return (content, found) if is_intact else None
+    def verify_small(self, digests: Iterable[str]) -> Iterator[tuple[int, int] | None]:
+        """Yield size and time of each intact blob of at most 1 MiB, None for any other.
+
+        Costs four system calls a blob. `verify` tells what the fault of another is.
+        """
+        for found in intact_blobs(self._descriptor, digests, _CHUNK):
+            if found is None:
+                yield None
+            else:
+                yield found[1].st_size, max(found[1].st_mtime_ns, found[1].st_ctime_ns)
+
+    def are_unchanged(self, stamps: Iterable[tuple[str, int, int | None]]) -> bool:
+        """Return whether blobs have size and time of each of `stamps`; costs one `stat` a blob."""
+        return are_blobs_unchanged(self._descriptor, stamps)
+
+    def move_out(
+        self, digests: Iterable[Digest], target: int, name_of: Callable[[Digest], str]
+    ) -> int:
+        """Move blobs into the directory `target`, in their order; return how many were there.
+
+        `name_of` gives the name of each in the directory. Costs a listing of the store, and one
+        system call a blob. What is no regular file stays. Fails with StorageFailed if a blob
+        cannot be moved; those before it are.
+        """
+        return move_blobs_out(self._descriptor, digests, target, name_of)
+
+    def _descriptor(self, algorithm: str) -> int:
+        with self._directory(algorithm) as directory:
+            return directory
 
     def _directory(self, algorithm: str) -> AbstractContextManager[int]:
         if algorithm not in self._directories:

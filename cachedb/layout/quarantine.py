@@ -71,13 +71,8 @@ class Quarantine:
 
         Costs a listing of the store and one system call a blob. What is no regular file stays.
         """
-        with self._run(run) as directory, self._blobs.kept_open() as blobs:
-            there = blobs.names()
-            return sum(
-                blobs.move_out(digest, directory, name_of(digest))
-                for digest in digests
-                if digest in there
-            )
+        with self._run(run) as directory, self._blobs.in_bulk() as blobs:
+            return blobs.move_out(digests, directory, name_of)
 
     def sync(self, run: str) -> None:
         """Make the moves of a run durable: one fsync for the run and for each algorithm.

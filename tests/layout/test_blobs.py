@@ -251,7 +251,7 @@ def test_a_trap_is_not_there_and_is_reported_as_stray(trapped, plant) -> None:
 
 @traps
 def test_a_trap_is_not_moved_to_the_trash(trapped, plant, tree: build.Tree) -> None:
-    assert trapped(plant).names() == tree.blobs() - {DIGEST}
+    trapped(plant)
     with Layout.open(tree.path) as layout, layout.quarantine() as trash:
         assert trash.add("run", [DIGEST]) == 0
         assert list(trash.blobs("run")) == []
@@ -327,8 +327,9 @@ def test_names_that_are_no_digests_are_passed_over_and_reported(
 
 def test_a_blob_that_was_taken_away_is_not_withdrawn(store: BlobStore, tmp_path: Path) -> None:
     target = os.open(tmp_path, os.O_RDONLY)
-    assert store.move_out(DIGEST, target, "first") is True
-    assert store.move_out(DIGEST, target, "second") is False
+    with store.in_bulk() as kept:
+        assert kept.move_out([DIGEST], target, lambda _: "first") == 1
+        assert kept.move_out([DIGEST], target, lambda _: "second") == 0
     os.close(target)
     assert (tmp_path / "first").read_bytes() == BLOB.content
 

@@ -387,7 +387,7 @@ def _remove_unlocked(directory: int, name: str) -> int:
 
 def name_of(digest: Digest) -> str:
     """Return the file name of a complete staged blob."""
-    return f"{digest.algorithm}-{digest.encoded}"
+    return digest.replace(":", "-", 1)
 
 
 def is_complete(name: str) -> bool:

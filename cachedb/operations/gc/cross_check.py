@@ -28,11 +28,11 @@ from cachedb.oci import graph
 from cachedb.patterns import lazy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from cachedb.catalog.executor import Connection
     from cachedb.layout import Layout
-    from cachedb.layout.blobs import BlobStore
+    from cachedb.layout.blobs import BlobStore, OpenStore
     from cachedb.oci.digest import Digest
     from cachedb.operations.gc.mark import Candidate
 
@@ -66,22 +66,20 @@ def cross_check(
     encoded = {digest.encode() for digest in unreferenced}
     rows = connection.each(statements.DOCUMENTS)
     documents = [row.digest for row in rows if row.digest not in unreferenced]
-    with layout.blobs.kept_open() as blobs:
+    with layout.blobs.in_bulk() as blobs:
         for digest in _named(layout, connection, without):
             _check_stays(blobs, digest, encoded, "index.json")
         with layout.progress.task("check documents", len(documents), "documents") as task:
             for start in range(0, len(documents), _STEP):
                 portion = documents[start : start + _STEP]
-                for document in portion:
-                    _check_document(blobs, codecs.digest(document), encoded)
+                _check_documents(blobs, portion, encoded)
                 task.advance(len(portion))
+        removed = [each.digest for each in garbage if each.kind in DOCUMENTS]
         subjects = {
-            subject: each.digest
-            for each in garbage
-            if each.kind in DOCUMENTS
-            if (subject := _subject(blobs, each.digest)) not in unreferenced
+            subject: digest
+            for digest, subject in _subjects(blobs, removed)
+            if subject not in unreferenced
         }
-    subjects.pop(None, None)
     if subjects:
         _check_subjects(connection, subjects, without)
 
@@ -95,14 +93,9 @@ def is_unchanged(layout: Layout, connection: Connection, gone: Collection[str]) 
     recorded = Fingerprint.parse(state.read(connection, FINGERPRINT) or "")
     if recorded is None or not recorded.blobs_settled:
         return False
-    with layout.blobs.kept_open() as blobs:
-        for row in connection.each(statements.DOCUMENTS):
-            if row.digest in gone:
-                continue
-            found = blobs.stat(codecs.digest(row.digest))
-            if found is None or (found.size, found.touched_ns) != (row.size, row.touched):
-                return False
-    return True
+    rows = connection.each(statements.DOCUMENTS)
+    with layout.blobs.in_bulk() as blobs:
+        return blobs.are_unchanged(row for row in rows if row.digest not in gone)
 
 
 def _named(layout: Layout, connection: Connection, without: Collection[int]) -> Iterator[Digest]:
@@ -114,36 +107,46 @@ def _named(layout: Layout, connection: Connection, without: Collection[int]) -> 
     yield from (ref.descriptor.digest for ref in staying.refs)
 
 
-def _check_document(blobs: BlobStore, digest: Digest, unreferenced: set[bytes]) -> None:
+def _check_documents(blobs: OpenStore, digests: Sequence[str], unreferenced: set[bytes]) -> None:
+    contents = blobs.contents(digests, MANIFEST_BYTES)
+    for text, content in zip(digests, contents, strict=True):
+        if content is None:
+            _refuse_unreadable(blobs, codecs.digest(text))
+        # An escape can hide a digest.
+        elif b"\\" in content or not unreferenced.isdisjoint(_DIGEST.findall(content)):
+            for child in graph.owned_digests(content):
+                _check_stays(blobs, child, unreferenced, path_of(codecs.digest(text)))
+
+
+def _refuse_unreadable(blobs: BlobStore, digest: Digest) -> None:
+    """Read a document that could not be read; a missing one has no children."""
     try:
-        content = blobs.read(digest, MANIFEST_BYTES)
+        blobs.read(digest, MANIFEST_BYTES)
     except BlobNotFound:
         return
     except (CorruptBlob, LimitExceeded) as error:
         raise UnreadableGraph(digest, str(error), path_of(digest)) from error
-    # An escape can hide a digest.
-    if b"\\" in content or not unreferenced.isdisjoint(_DIGEST.findall(content)):
-        for child in graph.owned_digests(content):
-            _check_stays(blobs, child, unreferenced, path_of(digest))
 
 
-def _subject(blobs: BlobStore, digest: Digest) -> str | None:
-    """Return the subject of a document that can be read; None without one."""
-    with suppress(BlobNotFound, CorruptBlob, LimitExceeded, InvalidManifest):
-        content = blobs.read(digest, MANIFEST_BYTES)
+def _subjects(blobs: OpenStore, digests: Sequence[Digest]) -> Iterator[tuple[Digest, str]]:
+    """Yield the documents that have a subject, each with it, as far as they can be read."""
+    contents = blobs.contents(digests, MANIFEST_BYTES)
+    for digest, content in zip(digests, contents, strict=True):
         # Without escapes in the document, a key is spelled literally.
-        if b"subject" in content or b"\\" in content:
-            return graph.subject_digest(content)
-    return None
+        if content is not None and (b"subject" in content or b"\\" in content):
+            with suppress(InvalidManifest):
+                subject = graph.subject_digest(content)
+                if subject is not None:
+                    yield digest, subject
 
 
 def _check_subjects(
-    connection: Connection, subjects: Mapping[str | None, Digest], without: Collection[int]
+    connection: Connection, subjects: Mapping[str, Digest], without: Collection[int]
 ) -> None:
     """Check that no ref reaches a subject of garbage, each with a document that has it."""
     staying = set(connection.values(statements.REACHABLE, without=many(without)))
     for subject, digest in subjects.items():
-        if subject is not None and subject in staying:
+        if subject in staying:
             raise _mismatch(subject, digest)
 
 

@@ -142,10 +142,12 @@ def absorb_removal(layout: Layout, connection: Connection, removed: Collection[D
     there again.
     """
     current = layout.fingerprint()
-    there = layout.blobs.names()
+    there = layout.blobs.listed(removed)
     reconciliation = _Reconciliation(layout, WorkingSet(connection))
-    reconciliation.drop([digest for digest in removed if digest not in there])
-    reconciliation.look_at([digest for digest in removed if digest in there])
+    reconciliation.drop(
+        [digest for digest in removed if digest not in there] if there else removed
+    )
+    reconciliation.look_at(map(codecs.digest, there))
     reconciliation.finish(current)
 
 
