@@ -242,6 +242,31 @@ def test_a_name_is_not_removed_for_a_size_that_another_name_keeps(tmp_path: Path
         assert [item.name for item in found.items if item.is_removed] == ["example.com/o:1"]
 
 
+@pytest.mark.parametrize("declared", [0, 10**15])
+def test_a_size_limit_counts_bytes_on_disk_and_not_sizes_that_descriptors_declare(
+    tmp_path: Path, declared: int
+) -> None:
+    """A layer of another size than declared, and one that is not there."""
+    layer, absent = build.layer({"a": "a" * 900}), build.layer({"b": "b" * 900})
+    config = build.config_blob([layer, absent], build.platform_of("amd64"))
+    document = build.manifest(config, [layer, absent]).document
+    for each in document["layers"]:
+        each["size"] = declared
+    root = build.Blob(build.to_json(document), build.OCI_MANIFEST)
+    tree = build.layout(tmp_path / "forged", {"example.com/o:1": build.image()})
+    tree.add(build.Thing(root=root, parts=(config, layer)), "example.com/forged:1")
+    on_disk = sum(tree.blob_path(digest).stat().st_size for digest in tree.blobs())
+    with Cache.open(tree.path) as cache:
+        for name in ("example.com/o:1", "example.com/forged:1"):
+            set_times(cache, name, added=1, used=1)
+        found = plan(cache, max_size=SizeLimit(text="x", number=on_disk))
+        assert (found.before, removed(found)) == (on_disk, [])
+        found = plan(cache, max_size=SizeLimit(text="x", number=on_disk - 1))
+        assert found.before - found.size == found.removal.freed > 0
+        gone = [item.name for item in found.items if item.is_removed]
+    assert len(gone) == 1
+
+
 def test_min_free_asks_for_the_space_that_is_lacking(cache: Cache) -> None:
     found = plan(cache, DiskSpace(capacity=10_000, free=900), min_free=SizeLimit.parse("10%"))
     assert removed(found) == ["v5"]

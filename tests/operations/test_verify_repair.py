@@ -266,3 +266,15 @@ def test_the_command_line_names_the_images_and_where_the_blob_came_from(
 
 def test_from_without_repair_is_refused(populated: build.Tree) -> None:
     assert cachedb(populated.path, "verify", "--from", populated.path).code == 2
+
+
+def test_a_missing_blob_is_found_while_an_image_needs_it_and_not_when_only_garbage_does(
+    populated: build.Tree,
+) -> None:
+    (missing,) = set(ARM.layers) - {BASE}
+    populated.delete(missing.digest)
+    assert [fault.digest for fault in check(populated)] == [missing.digest]
+    populated.unname(APP_1)
+    assert not check(populated)
+    populated.name(APP, "again")
+    assert [fault.digest for fault in check(populated)] == [missing.digest]

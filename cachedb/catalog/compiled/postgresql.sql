@@ -1768,7 +1768,7 @@ blob.digest = %(digest)s::VARCHAR;
 
 -- name: verification.files
 SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state IN (1::INTEGER, 2::INTEGER)
-ORDER BY blob.size DESC;
+ORDER BY blob.id;
 
 -- name: verification.files_of
 WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
@@ -1776,7 +1776,7 @@ json_array_elements_text(CAST(%(targets)s AS JSON)) AS anon_1), content(id) AS (
 content_seed.value AS id FROM content_seed UNION SELECT edge.child_id AS child_id FROM content
 JOIN edge ON edge.parent_id = content.id) SELECT blob.id, blob.digest, blob.size FROM blob
 WHERE blob.state IN (1::INTEGER, 2::INTEGER) AND blob.id IN (SELECT content.id FROM content)
-ORDER BY blob.size DESC;
+ORDER BY blob.id;
 
 -- name: verification.healed
 UPDATE blob SET state=1::INTEGER, problem=NULL::VARCHAR WHERE blob.digest = %(digest)s::VARCHAR
@@ -1789,7 +1789,10 @@ blob.state = 1::INTEGER AND blob.verified IS NOT NULL AND blob.touched IS NOT NU
 blob.digest;
 
 -- name: verification.missing
-SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND blob.state IN (0::INTEGER);
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE blob.state != 1::INTEGER AND
+blob.state IN (0::INTEGER) AND (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id));
 
 -- name: verification.missing_of
 WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM

@@ -1670,15 +1670,14 @@ SELECT blob.id, blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (2
 UPDATE blob SET state=2, problem=:problem, verified=NULL WHERE blob.digest = :digest;
 
 -- name: verification.files
-SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) ORDER BY blob.size
-DESC;
+SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) ORDER BY blob.id;
 
 -- name: verification.files_of
 WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM
 json_each(:targets) AS anon_1), content(id) AS (SELECT content_seed.value AS id FROM
 content_seed UNION SELECT edge.child_id AS child_id FROM content JOIN edge ON edge.parent_id =
 content.id) SELECT blob.id, blob.digest, blob.size FROM blob WHERE blob.state IN (1, 2) AND
-blob.id IN (SELECT content.id FROM content) ORDER BY blob.size DESC;
+blob.id IN (SELECT content.id FROM content) ORDER BY blob.id;
 
 -- name: verification.healed
 UPDATE blob SET state=1, problem=NULL WHERE blob.digest = :digest AND blob.state = 2 AND
@@ -1690,7 +1689,10 @@ TEXT) AS value FROM json_each(:digests) AS anon_1) AND blob.state = 1 AND blob.v
 NULL AND blob.touched IS NOT NULL ORDER BY blob.digest;
 
 -- name: verification.missing
-SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN (0);
+WITH RECURSIVE live_seed AS (SELECT ref.target_id AS id FROM ref), live(id) AS (SELECT
+live_seed.id AS id FROM live_seed UNION SELECT edge.child_id AS child_id FROM live JOIN edge ON
+edge.parent_id = live.id) SELECT blob.digest FROM blob WHERE blob.state != 1 AND blob.state IN
+(0) AND (EXISTS (SELECT 1 FROM live WHERE live.id = blob.id));
 
 -- name: verification.missing_of
 WITH RECURSIVE content_seed AS (SELECT CAST(anon_1.value AS BIGINT) AS value FROM

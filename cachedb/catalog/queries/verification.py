@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, select, update
 
 from cachedb.catalog.enums import Reading, State
 from cachedb.catalog.queries import graph
@@ -22,9 +22,7 @@ _HAS_FILE = blob.c.state.in_(list(map(int, graph.ON_DISK)))
 @defines(verification.FILES)
 def files() -> Select[int, str, int]:
     """Select the blobs that have a file."""
-    return (
-        select(blob.c.id, blob.c.digest, blob.c.size).where(_HAS_FILE).order_by(blob.c.size.desc())
-    )
+    return select(blob.c.id, blob.c.digest, blob.c.size).where(_HAS_FILE).order_by(blob.c.id)
 
 
 @defines(verification.FILES_OF)
@@ -35,14 +33,16 @@ def files_of() -> Select[int, str, int]:
 
 @defines(verification.MISSING)
 def missing() -> Select[str]:
-    """Select the missing blobs."""
-    return select(blob.c.digest).where(has_state(State.MISSING))
+    """Select the missing blobs that refs reach."""
+    live = graph.reachable("live")
+    # Asked for each missing blob, so that nothing is walked if there is none.
+    return _missing().where(exists(select(1).where(live.c.id == blob.c.id).select_from(live)))
 
 
 @defines(verification.MISSING_OF)
 def missing_of() -> Select[str]:
     """Select the missing blobs that some blobs contain."""
-    return missing().where(_is_contained())
+    return _missing().where(_is_contained())
 
 
 @defines(verification.CORRUPT)
@@ -112,6 +112,10 @@ def corrupted() -> Update:
         .where(blob.c.digest == bindparam("digest"))
         .values(state=int(State.CORRUPT), problem=bindparam("problem"), verified=None)
     )
+
+
+def _missing() -> Select[str]:
+    return select(blob.c.digest).where(has_state(State.MISSING))
 
 
 def _is_contained() -> ColumnElement[bool]:

@@ -32,11 +32,11 @@ class StoredRow(NamedTuple):
 
 
 FILES: Final = Rows("verification.files", StoredFileRow)
-"""All blobs that have a file, the largest first."""
+"""All blobs that have a file, by id."""
 FILES_OF: Final = Rows("verification.files_of", StoredFileRow)
-"""The blobs with a file that `targets` contain, the largest first."""
+"""The blobs with a file that `targets` contain, by id."""
 MISSING: Final = Scalars("verification.missing", str)
-"""The digests of all missing blobs."""
+"""The digests of the missing blobs that refs reach."""
 MISSING_OF: Final = Scalars("verification.missing_of", str)
 """The digests of the missing blobs that `targets` contain."""
 CORRUPT: Final = Rows("verification.corrupt", DigestRow)

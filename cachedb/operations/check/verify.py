@@ -8,20 +8,20 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import chain, islice, repeat
+from typing import TYPE_CHECKING
 
 from cachedb import limits
 from cachedb.catalog import codecs
 from cachedb.catalog.statement import many
 from cachedb.catalog.statements import refs, verification
 from cachedb.errors import BlobNotFound, CorruptBlob, StorageFailed
-from cachedb.oci.digest import Digest
+from cachedb.oci.digest import Digest, are_usual
 from cachedb.operations.transfer.workers import workers
-from cachedb.records import Record, brief_repr
+from cachedb.records import NamedTuple, Record, brief_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
     from concurrent.futures import Executor
 
     from cachedb.catalog.connect import Catalog
@@ -29,17 +29,14 @@ if TYPE_CHECKING:
     from cachedb.catalog.statements.verification import StoredFileRow
     from cachedb.feedback.progress import Task
     from cachedb.layout import Layout
-    from cachedb.layout.blobs import BlobFile, BlobStore
-
-    # The id of a row, and the digest of its blob.
-    _File: TypeAlias = tuple[int, Digest]
+    from cachedb.layout.blobs import BlobFile, BlobStore, OpenStore
 
 # Blobs recorded in one transaction.
 _PORTION = 10_000
-# The largest blobs, which come first, keep all cores busy one by one; small ones wait for a thread
-# in batches, since a task costs more than hashing a kilobyte.
-_ALONE = 64
+# Blobs hashed in one loop, and the least size in bytes of one that is a task of its own. Hashing a
+# larger one takes longer than a thread waits for the interpreter; small ones keep one thread busy.
 _TOGETHER = 500
+_ALONE = 1 << 18
 
 
 class BlobFault(Record):
@@ -77,8 +74,9 @@ def verify(
 ) -> Verification:
     """Hash every blob, or those that some targets contain, in parallel.
 
-    A missing blob is a finding as well; a blob removed meanwhile is not. Of more than
-    `limits.VERIFY_FINDINGS` missing blobs, the rest is counted. No transaction is open while files
+    A missing blob that an image needs is a finding as well; one that only unreferenced blobs need
+    is not, and neither is a blob removed meanwhile. Of more than `limits.VERIFY_FINDINGS` missing
+    blobs, the rest is counted. No transaction is open while files
     are read; one for every 10 000 blobs records the results.
 
     Raises:
@@ -91,11 +89,10 @@ def verify(
     blobs = size = 0
     with (
         layout.progress.task("verify", wanted.size) as task,
-        layout.blobs.kept_open() as store,
+        layout.blobs.in_bulk() as store,
         workers(os.cpu_count() or 1) as pool,
     ):
-        for portion in _batches(wanted, _PORTION):
-            hashed = _hash(store, pool, portion, task)
+        for hashed in _hash(store, pool, wanted, task):
             with catalog.writing() as connection:
                 _record(connection, hashed)
             faults |= hashed.corrupt
@@ -109,6 +106,19 @@ def verify(
     return Verification(blobs=blobs, bytes=size, findings=findings, unlisted=unlisted)
 
 
+class _Batch(NamedTuple):
+    """Blobs that are hashed by one loop: ids of rows, and digests, a line each."""
+
+    ids: array[int]
+    lines: bytes
+    is_large: bool = False
+
+    @property
+    def digests(self) -> list[str]:
+        """The digests in the order of the ids."""
+        return self.lines.decode("ascii").split("\n")
+
+
 class _Files:
     """Many digests and ids in few bytes: 80 each, where a `Digest` in a list takes 200 and more.
 
@@ -119,22 +129,30 @@ class _Files:
     """
 
     def __init__(self, files: Iterable[StoredFileRow]) -> None:
-        self._ids = array("q")
-        self._lines = bytearray()
+        self.small: list[_Batch] = []
         self.size = 0
-        for key, digest, size in files:
-            if codecs.digest(digest).is_verifiable:
-                self._ids.append(key)
-                self._lines += digest.encode() + b"\n"
-                self.size += size
+        large: list[StoredFileRow] = []
+        waiting = iter(files)
+        while rows := list(islice(waiting, _TOGETHER)):
+            large += self._take_small(rows)
+        large.sort(key=lambda row: row.size, reverse=True)
+        self.large = [_batch_of([row], is_large=True) for row in large]
 
-    def __iter__(self) -> Iterator[_File]:
-        start = 0
-        for key in self._ids:
-            end = self._lines.index(b"\n", start)
-            # Checked when it was taken.
-            yield key, str.__new__(Digest, self._lines[start:end], "ascii")
-            start = end + 1
+    def _take_small(self, rows: list[StoredFileRow]) -> list[StoredFileRow]:
+        """Make a batch of the small files among some; return the large ones."""
+        if not are_usual([row.digest for row in rows]):
+            rows = [row for row in rows if codecs.digest(row.digest).is_verifiable]
+        large = [row for row in rows if row.size >= _ALONE]
+        small = [row for row in rows if row.size < _ALONE] if large else rows
+        self.size += sum(row.size for row in rows)
+        if small:
+            self.small.append(_batch_of(small))
+        return large
+
+
+def _batch_of(rows: list[StoredFileRow], *, is_large: bool = False) -> _Batch:
+    ids, digests, _ = zip(*rows, strict=True)
+    return _Batch(array("q", ids), "\n".join(digests).encode(), is_large)
 
 
 def _files(connection: Connection, targets: Collection[int] | None) -> _Files:
@@ -157,7 +175,7 @@ def _missing(connection: Connection, targets: Collection[int] | None) -> tuple[l
 class _Hashed:
     """The outcome of hashing: when each intact file was changed, and why others are corrupt.
 
-    `intact` has the times by the id of the row.
+    `intact` has the times by the id of the row; `size` is in bytes.
     """
 
     def __init__(self) -> None:
@@ -165,25 +183,51 @@ class _Hashed:
         self.corrupt: dict[Digest, str] = {}
         self.size = 0
 
+    def __len__(self) -> int:
+        """Return how many blobs there are."""
+        return len(self.intact) + len(self.corrupt)
 
-def _hash(
-    store: BlobStore,
-    pool: Executor,
-    files: Sequence[_File],
-    task: Task,
-) -> _Hashed:
-    def check(batch: Sequence[_File]) -> list[BlobFile | str | None]:
-        return [_check(store, digest, task) for _, digest in batch]
+    def add(self, other: _Hashed) -> None:
+        """Add the outcome for other blobs."""
+        self.intact |= other.intact
+        self.corrupt |= other.corrupt
+        self.size += other.size
 
+
+def _hash(store: OpenStore, pool: Executor, files: _Files, task: Task) -> Iterator[_Hashed]:
+    """Hash all files, the large ones in threads and the others meanwhile; yield portions."""
+
+    def check(batch: _Batch) -> _Hashed:
+        return _hash_batch(store, batch, task)
+
+    large = pool.map(check, files.large)
     found = _Hashed()
-    batches = [*([one] for one in files[:_ALONE]), *_batches(files[_ALONE:], _TOGETHER)]
-    for batch, outcomes in zip(batches, pool.map(check, batches), strict=True):
-        for (key, digest), outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, str):
-                found.corrupt[digest] = outcome
-            elif outcome is not None:
-                found.intact[key] = outcome.touched_ns
-                found.size += outcome.size
+    for outcome in chain(map(check, files.small), large):
+        found.add(outcome)
+        if len(found) >= _PORTION:
+            yield found
+            found = _Hashed()
+    yield found
+
+
+def _hash_batch(store: OpenStore, batch: _Batch, task: Task) -> _Hashed:
+    found, digests, read = _Hashed(), batch.digests, 0
+    files = repeat(None) if batch.is_large else store.verify_small(digests)
+    for key, digest, file in zip(batch.ids, digests, files, strict=False):
+        if file is not None:
+            read += file[0]
+            found.intact[key] = file[1]
+            continue
+        # Checked when it was taken.
+        checked = str.__new__(Digest, digest)
+        outcome = _check(store, checked, task)
+        if isinstance(outcome, str):
+            found.corrupt[checked] = outcome
+        elif outcome is not None:
+            found.intact[key] = outcome.touched_ns
+            found.size += outcome.size
+    task.advance(read)
+    found.size += read
     return found
 
 
@@ -218,9 +262,3 @@ def _record(connection: Connection, hashed: _Hashed) -> None:
 
 def _names(connection: Connection, digest: Digest) -> tuple[str | None, ...]:
     return tuple(row.name for row in connection.each(refs.CONTAINING_DIGEST, digest=digest))
-
-
-def _batches(files: Iterable[_File], length: int) -> Iterator[list[_File]]:
-    waiting = iter(files)
-    while batch := list(islice(waiting, length)):
-        yield batch
