@@ -168,6 +168,17 @@ class CacheReader:
 
         return misspelled_values.correct(self.catalog, query)
 
+    def meant_where_empty(self, query: Query) -> str | None:
+        """Return the query that was probably meant by one whose answer is empty, else None.
+
+        Costs a few queries; see `misspelled_values.meant_where_empty`.
+        """
+        from cachedb.operations.read import misspelled_values, saved_queries
+
+        return misspelled_values.meant_where_empty(
+            self.catalog, query, saved_queries.load(self.layout)
+        )
+
     def saved_queries(self) -> tuple[SavedQuery, ...]:
         """Return the saved queries of this cache, also those with errors."""
         from cachedb.operations.read import saved_queries

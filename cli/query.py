@@ -21,8 +21,8 @@ from cachedb.cli.options.query import (
     QuietWordOption,
     SortOption,
     TimeZoneOption,
+    answer_with_notes,
     clauses,
-    print_notes,
     read_query,
 )
 from cachedb.cli.render import fitting, output, tables
@@ -128,9 +128,7 @@ def command(
 
 
 def _answer(opened: Cache, query: Query, form: str, end: str, *, quiet: bool) -> None:
-    if not quiet:
-        print_notes(opened, (query,))
-    answer = opened.query(query.showing(tables.fields_of(form)))
+    answer = answer_with_notes(opened, query, tables.fields_of(form), quiet=quiet)
     print_answer(answer, form, quiet=quiet, end=end)
 
 

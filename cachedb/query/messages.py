@@ -38,7 +38,7 @@ def error_at(span: Span, why: str, *hints: str) -> QueryError:
 def did_you_mean(word: str, words: Iterable[str]) -> tuple[str, ...]:
     """Return a hint with the nearest of `words`, or with all of them if there are few."""
     known = sorted(set(words))
-    near = _close(word, known, 0.6)
+    near = _close(word, known, 0.65)
     if near:
         return (f"did you mean `{near[0]}`?",)
     return (f"one of {', '.join(known)}",) if known else ()

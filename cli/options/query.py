@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cachedb.cache import Cache
     from cachedb.catalog.statements.index.file_entries import FilesCoverageRow
     from cachedb.operations.read.misspelled_values import Correction
+    from cachedb.operations.read.run_query import QueryResult
     from cachedb.query.syntax.tree import Query
 
 # `sort -size` is a query, so words with one dash that are no options are its words.
@@ -156,6 +157,19 @@ def print_correction(found: Correction | None) -> None:
         verb = "matches" if len(found.terms) == 1 else "match"
         terms = ", ".join(f"`{term}`" for term in found.terms)
         print_stderr(f"{terms} {verb} nothing; did you mean `{found.query}`?")
+
+
+def answer_with_notes(
+    opened: Cache, query: Query, fields: Sequence[str], *, quiet: bool
+) -> QueryResult:
+    """Run a query, with its notes and what was probably meant where the answer is empty."""
+    if not quiet:
+        print_notes(opened, (query,))
+    answer = opened.query(query.showing(fields))
+    meant = None if quiet or answer else opened.meant_where_empty(query)
+    if meant is not None:
+        print_stderr(f"nothing matches; did you mean `{meant}`?")
+    return answer
 
 
 def _print_sbom_coverage(opened: Cache, queries: Sequence[Query]) -> None:

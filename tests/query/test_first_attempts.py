@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from cachedb.cache import Cache
 from cachedb.errors import QueryError
 from tests import build
+from tests.query import varied_cache
 
 TABLE = Path(__file__).parents[1] / "data" / "first_attempts.tsv"
-ROWS = [
+ALL = [
     tuple(line.split("\t")) for line in TABLE.read_text().splitlines() if not line.startswith("#")
 ]
+ROWS = [row for row in ALL if row[1] != "meant"]
+MEANT = [(text, query) for text, verdict, query in ALL if verdict == "meant"]
 WORDS = sorted({word for text, *_ in ROWS for word in text.split()})
 NAMES = (
     "example.com/app:1",
@@ -22,7 +25,7 @@ NAMES = (
     "docker.io/library/alpine:3.20",
 )
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-LEAST = 430
+LEAST = 1_200
 """Rows of the table; a smaller one would test less than before."""
 
 
@@ -34,6 +37,45 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
     tree = build.layout(folder, dict.fromkeys(NAMES, image))
     with Cache.open(tree.path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
+    tree = varied_cache.make(tmp_path_factory.mktemp("varied") / "cache")
+    with Cache.open(tree.path) as opened:
+        opened.index_files(where="not is:broken")
+        opened.pin("ghcr.io/acme/api:v1.2.0")
+        yield opened
+
+
+def understood(cache: Cache, text: str) -> str | None:
+    """Return the query that answers a text, or that a hint or a note offers instead."""
+    verdict, query = answer(cache, text)
+    if verdict == "told":
+        return None
+    if verdict == "hinted":
+        return query
+    parsed = cache.parse(text)
+    corrected = cache.correct_values(parsed)
+    if corrected is not None:
+        return corrected.query
+    note = None if cache.query(parsed) else cache.meant_where_empty(parsed)
+    return note or query
+
+
+def are_equal(cache: Cache, query: str, meant: str) -> bool:
+    """Compare the columns that both answers have; the order of rows too where `meant` sorts."""
+    found, expected = cache.query(query).to_dicts(), cache.query(meant).to_dicts()
+    if not (found and expected):
+        return False
+    shared = found[0].keys() & expected[0].keys()
+    rows, wanted = (
+        [tuple(repr(row[column]) for column in sorted(shared)) for row in answer]
+        for answer in (found, expected)
+    )
+    if " sort " not in f" {meant}":
+        rows, wanted = sorted(rows), sorted(wanted)
+    return bool(shared) and rows == wanted
 
 
 def answer(cache: Cache, text: str) -> tuple[str, str]:
@@ -58,8 +100,40 @@ def test_a_first_attempt_is_taken_hinted_or_told_as_the_table_states(
     assert answer(cache, text) == (verdict, query)
 
 
+@pytest.mark.parametrize(("text", "meant"), MEANT, ids=[row[0] for row in MEANT])
+def test_a_first_attempt_is_answered_or_hinted_as_it_is_meant(
+    varied: Cache, text: str, meant: str
+) -> None:
+    query = understood(varied, text)
+
+    assert query is not None
+    assert are_equal(varied, query, meant), query
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("files alpine:3.20", "files files(alpine:3.20)"),
+        ("layers alpine", "layers blobs(alpine)"),
+        ("pkg:openssl@3.0.2", "pkg:openssl=3.0.2"),
+    ],
+)
+def test_an_empty_answer_has_a_note_with_the_query_that_was_meant(
+    varied: Cache, text: str, meant: str
+) -> None:
+    query = varied.parse(text)
+
+    assert not varied.query(query)
+    assert varied.meant_where_empty(query) == meant
+
+
+def test_an_empty_answer_without_another_meaning_has_no_note(varied: Cache) -> None:
+    for text in ("refs arch:s390x", "files path:/none", "layers size gt 1T", "refs tag:9"):
+        assert varied.meant_where_empty(varied.parse(text)) is None
+
+
 def test_the_table_does_not_shrink() -> None:
-    assert len({text for text, *_ in ROWS}) == len(ROWS) >= LEAST
+    assert len({text for text, *_ in ALL}) == len(ALL) >= LEAST
 
 
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join))

@@ -1,4 +1,4 @@
-"""Values of a query that match nothing, and the known values that they may misspell."""
+"""Queries that match nothing: values that they may misspell, other meanings of their words."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ _LAST: Final = "\U0010ffff"
 _OPEN: Final = frozenset({"digest", "entrypoint", "origin", "purl", "variant", "version"})
 """Fields whose values resemble each other without being misspelled."""
 _TERM: Final = lazy(rf"(?:{'|'.join(FIELD_NAMES)})==?[^=]")
+_REPEATED: Final = frozenset({"arch", "os", "platform", "registry", "tag"})
+"""Fields whose values never begin with their own name and a colon."""
 _OF_PLATFORM: Final = ("os", "arch")
 
 
@@ -93,6 +95,24 @@ def _place(span: Span) -> tuple[str, int, int]:
     return span.source.text, span.start, span.end
 
 
+def meant_where_empty(catalog: Catalog, query: Query, saved: Mapping[str, str]) -> str | None:
+    """Return the query that the words of an empty one mean to users of other tools, else None.
+
+    `files alpine` is valid: the files whose path ends in `alpine`. Where it selects nothing, the
+    files of that image were meant. Returned queries select something. Costs a few queries.
+    """
+    from cachedb.query.tools.rewrite.suggest import suggest  # noqa: PLC0415  (for empty answers)
+
+    names = run_query.CatalogNames(catalog)
+    text = query.span.source.text
+    # Words of a command line are joined by `or` where they look like names.
+    for words in dict.fromkeys((text, text.replace(" or ", " "))):
+        found = suggest(words, query.noun, saved, names)
+        if found is not None and names.selects(found):
+            return found
+    return None
+
+
 class _Corrector:
     def __init__(self, known: KnownValues, fields: Mapping[tuple[str, int, int], Field]) -> None:
         self._known = known
@@ -112,9 +132,10 @@ class _Corrector:
         if isinstance(term, Keyed):
             found: Expression = term.replace(keys=self._each(term.keys, field))
         elif isinstance(term, Match) or (isinstance(term, Compare) and term.op == "eq"):
-            plain = [value for value in term.values if not _TERM.match(value.text)]
+            values = [_without_field(value, field.name) for value in term.values]
+            plain = [value for value in values if not _TERM.match(value.text)]
             found = term.replace(values=self._each(tuple(plain), field))
-            if plain and len(plain) < len(term.values):
+            if plain and len(plain) < len(values):
                 found = And(operands=(found, *_terms(term, plain)), span=term.span)
         else:
             return term
@@ -182,6 +203,12 @@ class _Corrector:
     def _values(self, column: tuple[str, str], low: str, high: str, most: int) -> list[str]:
         handle = VALUES[Values(*column)]
         return self._known.values(handle, low=low, high=high, most=most, key="")
+
+
+def _without_field(value: Value, field: str) -> Value:
+    """Read `arch:arm64,arch:amd64` as a list of two architectures."""
+    name = f"{field}:"
+    return value.replace(text=value.text.removeprefix(name)) if field in _REPEATED else value
 
 
 def _terms(term: Match | Compare, plain: Sequence[Value]) -> Iterator[Expression]:

@@ -115,6 +115,8 @@ def select_ids(catalog: Catalog, query: Query, now: datetime | None = None) -> t
 class CatalogNames:
     """Lookup of references and digest prefixes in a catalog; costs a query each."""
 
+    has_references = True
+
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
@@ -123,6 +125,14 @@ class CatalogNames:
         return any(
             self._rows(f"{noun} {_present(selector)} limit 1") for noun in ("refs", "blobs")
         )
+
+    def selects(self, query: str) -> bool:
+        """Return whether a query selects anything; one that is not valid does not."""
+        return bool(self._rows(f"{query} limit 1"))
+
+    def is_package(self, name: str) -> bool:
+        """Return whether a package of that name was found in an SBOM."""
+        return bool(self._rows(f"packages name:{quoting.value(quoting.escape(name))} limit 1"))
 
     def are_matched(self, query: str, noun: str) -> bool:
         """Return whether every name in a valid query, of `noun` by default, selects something."""
@@ -135,9 +145,11 @@ class CatalogNames:
 
     def _rows(self, query: str) -> tuple[tuple[object, ...], ...]:
         try:
-            return run_query(self._catalog, parse(query)).rows
-        except QueryError:
+            checked = check(parse(query), now=datetime.now(UTC))
+            found = _run(self._catalog, checked, plan_cache.compile_rows)
+        except QueryError:  # whose hint would ask for names again
             return ()
+        return result_of(checked, found).rows
 
 
 def _present(selector: str) -> str:

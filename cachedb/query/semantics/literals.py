@@ -34,7 +34,7 @@ from cachedb.query.syntax.tree import Source, Span
 from cachedb.query.words import OPERATORS, ORDER, Field, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from cachedb.query.syntax.tree import Selector, Value
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 LARGEST: Final = 2**63 - 1
 _SIZE: Final = lazy(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[A-Za-z]*)", re.ASCII)
 _NUMBER: Final = lazy(r"\d{1,18}", re.ASCII)
+_FIRST_DIGITS: Final = lazy(r"\d{1,3}", re.ASCII)
+_THREE_DIGITS: Final = lazy(r"\d{3}", re.ASCII)
+_ORDERING: Final = frozenset({"lt", "le", "gt", "ge"})
 _POWERS: Final = "KMGTPE"
 _SIZE_HINT: Final = "100M and 1.5G count in thousands, 512Mi and 2Gi in 1024s"
 # A list of patterns becomes a chain of conditions, and SQLite's expressions have a depth.
@@ -92,6 +95,8 @@ def _test_of(
 def numbers(op: str, values: tuple[Value, ...], *, is_size: bool = False) -> NumberTest:
     """Read whole numbers, or sizes, and ranges of them."""
     read = _size if is_size else _number
+    if op in _ORDERING and len(values) > 1:
+        _refuse_groups_of_digits(values)
     found: list[NumberRange] = []
     for value in values:
         low, is_range, high = value.text.partition("..")
@@ -107,6 +112,14 @@ def numbers(op: str, values: tuple[Value, ...], *, is_size: bool = False) -> Num
             raise _reversed(value, low, high, "more than")
         found.append(ends)
     return NumberTest(ranges=tuple(found))
+
+
+def _refuse_groups_of_digits(values: Sequence[Value]) -> None:
+    """Refuse `1,000,000`, which is a list of three numbers."""
+    first, *others = (value.text for value in values)
+    if _FIRST_DIGITS.fullmatch(first) and all(map(_THREE_DIGITS.fullmatch, others)):
+        why = f"`{','.join((first, *others))}` is a list of numbers: a number has no commas"
+        raise error_at(values[0].span, why, f"write {''.join((first, *others))}")
 
 
 def count(value: Value) -> int:

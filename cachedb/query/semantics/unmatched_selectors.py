@@ -49,5 +49,6 @@ def _names_meant(text: str, names: Iterable[str]) -> list[str]:
     found = nearest(text, by_end)
     if found is None:
         repo = nearest(text.partition(":")[0], by_repo)
-        found = by_repo[repo] if repo else None
+        # Without a tag, every tag of the repository is meant.
+        found = None if repo is None else by_repo[repo] if ":" in text else repo
     return [f"did you mean `{found}`?"] if found else []

@@ -7,8 +7,9 @@ from typing import Final
 from cachedb.query.tools.rewrite import words
 from cachedb.query.tools.rewrite.reader import WordReader
 from cachedb.query.vocabulary import FIELDS, NOUNS, SHOWN
-from cachedb.query.words import IN_FILE, IN_PACKAGE, ROLES, Sort
+from cachedb.query.words import IN_FILE, IN_PACKAGE, ROLES, Sort, Type
 
+_ORDERED: Final = frozenset({Type.SIZE, Type.NUMBER, Type.TIME, Type.VERSION, Type.DIGEST})
 _OF_BYTES: Final = (Sort.REF, Sort.BLOB)
 
 
@@ -64,9 +65,9 @@ class AggregateRules(WordReader):
         word = self._next()
         if word not in words.FOR_EACH or not self._next(1):
             return False
-        if word == "by" and "show" not in self._clauses:
-            return False
         field = words.PLURALS.get(self._next(1), self._next(1))
+        if word == "by" and "show" not in self._clauses and not self._is_category(field):
+            return False
         kind = NOUNS[self._noun or self._default].kind
         if field in {"image", "images", "name"} and kind in ROLES:
             self._take(2)
@@ -84,6 +85,12 @@ class AggregateRules(WordReader):
         self._clauses["group"] = field
         self._clauses["show"] = f"{field},{self._clauses.get('show', 'count')}"
         return self._rewritten()
+
+    def _is_category(self, name: str) -> bool:
+        """Return whether rows are grouped, rather than sorted, by a field: `images by arch`."""
+        field = FIELDS[self._sort].get(name)
+        has_noun = self._noun is not None and not self._clauses
+        return has_noun and field is not None and name != "name" and field.type not in _ORDERED
 
     def _values(self) -> bool:
         """Read `tags`, `list tags of nginx`, `architectures` as the values of a field."""

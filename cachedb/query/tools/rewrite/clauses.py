@@ -8,7 +8,7 @@ from cachedb.patterns import lazy
 from cachedb.query.tools.rewrite import words
 from cachedb.query.tools.rewrite.reader import WordReader
 from cachedb.query.vocabulary import AGGREGATES, FIELDS, NOUNS
-from cachedb.query.words import Type
+from cachedb.query.words import Sort, Type
 
 _COUNT: Final = lazy(r"count\((?:\*|\w*)\)")
 _CALL: Final = lazy(r"(sum|min|max|avg)\((?:\w+\.)?(\w+)\)")
@@ -33,6 +33,8 @@ class ClauseRules(WordReader):
         return self._rewritten()
 
     def _order(self) -> bool:
+        if self._is_field(self._next()) and self._next(1) in words.DIRECTIONS:
+            self._left.insert(0, "by")
         if self._next() not in words.ORDER:
             return False
         is_plain = self._next() == "sort" and self._next(1) != "by"
@@ -51,6 +53,7 @@ class ClauseRules(WordReader):
             keys.append(key)
             if self._next() != ",":
                 break
+            is_plain = False
             self._take()
         self._clauses["sort"] = ",".join(keys)
         return True if is_plain else self._rewritten()
@@ -81,12 +84,48 @@ class ClauseRules(WordReader):
         is_plain = self._next() == "limit" and self._next(1).isdecimal()
         place = 2 if self._next(1) == "=" else 1
         if self._next() == "offset" and self._next(place).isdecimal():
+            self._has_rewritten |= place > 1
             self._clauses["offset"] = self._take(place + 1)
             return True
         if self._next() not in {"limit", "first", "head"} or not self._next(place).isdecimal():
             return False
         self._clauses["limit"] = self._take(place + 1)
         return True if is_plain else self._rewritten()
+
+    def _ranked(self) -> bool:
+        """Read `newest 3 per repo`, `largest image per registry`, `top 2 by size per repo`."""
+        found = self._rank()
+        if found is None or self._sort is not Sort.REF:
+            return False
+        number, key, place = found
+        field = words.PLURALS.get(self._next(place + 1), self._next(place + 1))
+        if self._next(place) not in {"per", "of"} or not FIELDS[Sort.REF].get(field):
+            return False
+        if self._next(place) == "of" and self._next(place + 1) != "each":
+            return False
+        self._take(place + 2)
+        return self._rewritten(f"top {number} by {key} per {field}")
+
+    def _rank(self) -> tuple[str, str, int] | None:
+        """Return number, sort key and length in words of a rank, if one begins here."""
+        place, number, key = 0, "", ""
+        for _ in range(2):
+            word = self._next(place)
+            if word == "the":
+                place += 1
+                word = self._next(place)
+            if word.isdecimal() and not number:
+                number, place = word, place + 1
+            elif word in {"last", "top"} and not key:
+                key, place = "-created", place + 1
+            elif word in words.SUPERLATIVES and not key:
+                key, place = words.SUPERLATIVES[word], place + 1
+        if not key:
+            return None
+        place += self._next(place) in {"images", "refs", "image", "ref", "tag", "tags", "versions"}
+        if self._next(place) == "by" and self._is_field(self._next(place + 1)):
+            key, place = f"-{self._next(place + 1)}", place + 2
+        return number or "1", key, place
 
     def _top(self) -> bool:
         if self._next() != "top" or not self._next(1).isdecimal():

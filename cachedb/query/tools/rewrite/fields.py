@@ -209,10 +209,20 @@ class FieldRules(WordReader):
             glob = plain.replace("%", "*") if op == "like" else f"*{plain}*"
             return self._rewritten(f"{name}:{quoting.value(glob)}")
         place = 1 if op in words.EQUAL else 0
-        if not self._next(place + 1) or self._next(place + 1) in words.CLAUSES:
+        if not self._is_value(place + 1) or self._next(place + 1) in words.CLAUSES:
             return False
         self._take(place + 1)
-        return self._rewritten(f"{name}:{self._value()}")
+        value = self._value()
+        while self._next() == "or" and self._is_alternative(1, name):
+            value += f",{self._take(2)}"
+        return self._rewritten(f"{name}:{value}")
+
+    def _is_alternative(self, place: int, field: str) -> bool:
+        """Return whether a word is another value of the field, and no term of its own."""
+        word, following = self._next(place), self._next(place + 1)
+        is_term = following in SYMBOLS or following in words.EQUAL or ":" in word
+        is_platform = field in {"arch", "os", "platform"}
+        return not is_term and self._is_value(place) and (is_platform or not self._is_known(word))
 
     def _compared(self, name: str, op: str, *, is_plain: bool) -> bool:
         value = self._value()
@@ -229,7 +239,7 @@ class FieldRules(WordReader):
 
     def _keyed(self) -> bool:
         place = 1 + (self._next(1) in {"=", "!="})
-        if not self._next(place):
+        if not self._is_value(place):
             return False
         name = self._next()
         self._is_negated ^= self._next(1) == "!="

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from cachedb.patterns import lazy
-from cachedb.query.tools.rewrite import words
+from cachedb.query.tools.rewrite import phrases, shapes, words
 from cachedb.query.vocabulary import FIELD_NAMES, KEYED_FIELDS
 
 if TYPE_CHECKING:
@@ -22,8 +22,23 @@ _KEYED: Final = (
 )
 _SHELL: Final = (
     # find . -name 'a*' -size +100M -mtime +30
-    (r"^\s*find(?:\s+[./~]\S*)?(?=\s+-)", ""),
+    (r"^\s*find\s+/\s+(?=-)", "files "),
+    (r"^\s*find\s+(/[\w./-]+)\s+(?=-)", r"files path:\1/** "),
+    (r"^\s*find\s+([a-z][\w./:-]*)\s+(?=-)", r"files of \1 "),
+    (r"^\s*find(?:\s+[.~]\S*)?(?=\s+-)", ""),
+    (r"^(files.*)(?<!\S)-[acm]time\s+\+(\d+)", r"\1modified before \2d"),
+    (r"^(files.*)(?<!\S)-[acm]time\s+-(\d+)", r"\1modified since \2d"),
+    (r"^(files.*)(?<!\S)-newer[acm]t\s+(['\"]?)([\w:-]+)\2", r"\1modified since \3"),
+    (r"(?<!\S)-newer[acm]t\s+(['\"]?)([\w:-]+)\1", r"created since \2"),
+    (r"^(files.*)(?<!\S)-type\s+f(?!\S)", r"\1type:file"),
+    (r"^(files.*)(?<!\S)-type\s+d(?!\S)", r"\1type:directory"),
+    (r"^(files.*)(?<!\S)-type\s+l(?!\S)", r"\1type:symlink"),
     (r"(?<!\S)-type\s+[fdl](?!\S)", " "),
+    (r"(?<!\S)-perm\s+[-/](?:4000|u[+=]s)(?!\S)", "is:setuid"),
+    (r"(?<!\S)-perm\s+[-/](?:2000|g[+=]s)(?!\S)", "is:setgid"),
+    (r"(?<!\S)-perm\s+[-/](?:0?002|o[+=]w)(?!\S)", "is:writable"),
+    (r"(?<!\S)-user\s+(?:root|0)(?!\S)", "uid:0"),
+    (r"(?<!\S)-uid\s+(\d+)(?!\S)", r"uid:\1"),
     (r"(?<!\S)-i?name\s+(['\"]?)(\S+)\1(?!\S)", r"name:\2"),
     (r"(?<!\S)-size\s+\+", "size > "),
     (r"(?<!\S)-size\s+-", "size < "),
@@ -50,6 +65,11 @@ _SELECTORS: Final = (
     # kubectl: -l app=web, -l 'app in (web,api)', --field-selector metadata.name=nginx
     (r"(?:^|\s)--field-selector[ =]+", " "),
     (r"\bmetadata\.(?=name\b)", ""),
+    (r"\.?\bmetadata\.creationTimestamp\b", "created"),
+    (
+        r"(?:^|\s)(?:-l|--selector)[ =]+(['\"]?)([\w./-]+)\s+(?:notin|not\s+in)\s+\(([^)]*)\)\1",
+        lambda found: f" not label={found[2]}={''.join(found[3].split())}",
+    ),
     (
         r"(?:^|(?<!dpkg)\s)(?:-l|--selector)[ =]+(['\"]?)([\w./-]+)\s+in\s+\(([^)]*)\)\1",
         lambda found: f" label={found[2]}={''.join(found[3].split())}",
@@ -99,6 +119,15 @@ _COMMANDS: Final = (
     (r"^\s*crane\s+manifest\s+|^\s*oras\s+manifest\s+fetch\s+", "list "),
     (r"^\s*(?:crane|regctl\s+image|skopeo\s+inspect)\s+(?:--)?config\s+", "configs of "),
     (r"^\s*(?:oras\s+discover|regctl\s+artifact\s+list|cosign\s+tree)\s+", "referrers of "),
+    # kubectl get images
+    (r"^\s*(?:kubectl|oc)\s+(?=get\b)", ""),
+    (r"^\s*get\s+(?=\w)", ""),
+    (r"(?<!\S)-A(?!\S)|(?<!\S)--noheadings?(?!\S)", " "),
+    # docker images --format '{{.Repository}}:{{.Tag}}'
+    (r"--format[ =](['\"])((?:[^'\"]*\{\{\.\w+\}\})+[^'\"]*)\1", shapes.columns_of_template),
+    (r"^\s*tags?\s+(?:ls|list|for)\s+(?=\S)", "tags of "),
+    (r"^\s*(?:crane\s+catalog|regctl\s+repo\s+ls)\s*$", "repositories"),
+    (r"^\s*regctl\s+repo\s+ls\s+(\S+)\s*$", r"registry = \1"),
     # docker image ls, podman images, cachedb ls
     (rf"^\s*(?:{_TOOLS})\s+(?:images?|manifest|blob)\s+", "images "),
     (rf"^\s*(?:{_TOOLS})\s+(?=images\b|ls\b|list\b|inspect\b)", ""),
@@ -126,6 +155,65 @@ _SEARCHES: Final = (
     (r"(?<!\S)-has:", "without "),
     (r"(?<!\S)has:", "with "),
     (r"(?<!\S)from:(?=[\w-]+\.)", "registry:"),
+    # _exists_:label.maintainer, NOT _exists_:pulled
+    (r"(?<!\S)(?:not\s+_exists_:|-_exists_:)(\w[\w.]*)", r"without \1"),
+    (r"(?<!\S)_exists_:(?:labels?\.)([\w.-]+)", r"label \1"),
+    (r"(?<!\S)_exists_:(\w+)", r"with \1"),
+    (r"(?<!\S)no:(?=[a-z])", "without "),
+    (r"(?<!\S)in:tag\s+(\S+)", r"tag like %\1%"),
+    (r"(?<!\S)\+(?=[a-z]+[:=])", ""),
+    # arch:(amd64 OR arm64), arch in [a, b], size:[1M TO *]
+    (r"\b([a-z]+)\s*:\s*\(\s*([\w./*-]+(?:\s+or\s+[\w./*-]+)+)\s*\)", shapes.alternatives),
+    (r"\b([a-z]+)\s*:\s*[\[{]\s*(\S+)\s+to\s+([^\s\]}]+)\s*[\]}]", shapes.span),
+    (r"\b([a-z]+)\s+(not\s*)?in\s*\[([^\]]*)\]", r"\1 \2in (\3)"),
+    (r"\b([a-z]+)\s+(not\s+)?in\s+([\w./*-]+(?:\s*,\s*[\w./*-]+)+)", r"\1 \2in (\3)"),
+    (r"\bnotin\b", "not in"),
+    # arch:a|b, arch:a;b, arch:a,arch:b
+    (
+        r"\b([a-z]+:[\w./*-]+(?:[|;][\w./*-]+)+)(?!\S)",
+        lambda found: shapes.SEPARATOR.sub(",", found[1]),
+    ),
+    (r"\b([a-z]+)([:=])([\w./*-]+),\1\2", r"\1:\3,"),
+    # label[foo]=bar, label:foo:bar, pkg:openssl@3.0.2, pkg:openssl-3.0.2
+    (r"\b(label|env|annotation)s?\[([\w./-]+)\]\s*(?==|:)", r"\1:\2"),
+    (r"\b(label|env|annotation):([\w.-]+):(?=\w)", r"\1:\2="),
+    (r"\b(label|env|annotation)\s+([\w./-]+)\s+(?:is|=)\s+(?=\w)", r"\1 \2="),
+    (r"\bpkg:([a-z][\w.+-]*?)[:@-](?=\d)", r"pkg:\1="),
+    (r"(?<!\S)pkg:([a-z]+/[\w./%-]+)(?!\S)", r"packages purl:pkg:\1@*"),
+    (r"(?<![\w.:/-])([a-z][\w.+-]*)(?:@|==)(?=\d[\w.+-]*(?:\s|$))", r"with \1 = "),
+    (r"\bpkg\s*[:=]\s*([a-z][\w.+-]*)\s+version\s*(?=[<>=!])", r"with \1 "),
+    (r"(?<!\S)@(?=[a-z][a-z.]*:)", ""),
+    # is:unsigned, is:!signed, is_signed, isSigned, signed=true
+    (r"(?<!\S)(?:is:(?:!|not-|not_)|not:)(?=[a-z])", "not "),
+    (r"(?<!\S)is[:_]([\w-]+)(?!\S)", shapes.flag),
+    (r"(?<!\S)is(?=[A-Z])(\w+)(?!\S)", lambda found: found[1].lower()),
+    (r"(?<!\S)([a-z]+)\s*(?:==?|:)\s*(?:true|yes|1)(?!\S)", shapes.flag_of_boolean),
+    (r"(?<!\S)([a-z]+)\s*(?:==?|:)\s*(?:false|no|0)(?!\S)", shapes.no_flag_of_boolean),
+    (
+        r"(?<!\S)(?:state|status|health)\s*(?:==?|:)\s*(broken|complete|partial|incomplete)(?!\S)",
+        r"\1",
+    ),
+    # layers(nginx), size(nginx), sum(layers.size), sort=size, skip 2
+    (
+        r"\b(layers|manifests|indexes|configs|attestations|size|created|digest|tags)\(([\w./:@-]+)\)",
+        r"\1 of \2",
+    ),
+    (r"\bcount\((?!count\b)([\w./:@-]+)\)(?!\s*[<>=!])", shapes.counted),
+    (r"\b(sum|max|min|avg)\((layers|images|refs|blobs|packages|files)\.(\w+)\)", r"\1 \3 of \2"),
+    (r"(?<!\S)sort\s*[=:]\s*(-?\w+)(?!\S)", r"sort \1"),
+    (r"(?<!\S)(?:skip|offset)\s*=?\s*(?=\d)", "offset = "),
+    # layers | sort by size desc | take 5, images | summarize count() by arch
+    (r"\|\s*(?:stats|summarize|aggregate)\b", " "),
+    (r"^\s*stats\s+(?=count\b)", ""),
+    (r"\|\s*(?:project|fields|table|select)\s+(?=\w)", " show "),
+    (r"\|\s*(?:take|head|limit)\s+(?=\d)", " limit "),
+    (r"\|\s*(?=(?:where|sort|order|count|top|limit|search)\b)", " "),
+    (r"\bcount\(\)\s+(?=by\b)", "count "),
+    (
+        r"\b(count|sum|avg|min|max)\s+(by|per)\s*\(\s*(\w+)\s*\)(?:\s*\(\s*(\w+)\s*\))?",
+        r"\1 \4 \2 \3",
+    ),
+    (r"\btopk\(\s*(\d+)\s*,\s*(\w+)\s*\)", r"top \1 by \2"),
     # size:>1GB, created:<=2024
     (r"(?<![\w.])([a-z][a-z.]*):(>=|<=|>|<)(?=\S)", r"\1 \2 "),
     # -tag:latest
@@ -147,6 +235,17 @@ _JQ: Final = (
     ),
     (r"^[\[(]?\s*\.\w*\[\]\s*\|\s*select\((.*?)\)\]?(?:\s*\|.*)?$", r"\1"),
     (r"^map\(select\((.*?)\)\)(?:\s*\|.*)?$", r"\1"),
+    (r"\.(\w+)\s*\|\s*startswith\(\s*['\"]?([^\s'\"()]+)['\"]?\s*\)", r".\1 like \2%"),
+    (r"\.(\w+)\s*\|\s*endswith\(\s*['\"]?([^\s'\"()]+)['\"]?\s*\)", r".\1 like %\2"),
+    (r"^\.(layers|manifests|blobs|packages|files)(?:\[\])?\.(\w+)\s*$", r"\1 show \2"),
+    (r"^\.(layers|manifests|blobs|packages|files)(?:\[\])?\s*\|\s*length\s*$", r"count \1"),
+    (r"^\.?\[?\.?\[\]\s*\|\s*\{\s*([\w, ]+?)\s*\}\]?\s*$", r"show \1"),
+    (r"^\[\s*\.\[\]\s*\|\s*\.(\w+)\s*\]\s*\|\s*(max|min|add)\s*$", r"\2 \1"),
+    (r"^map\(\.(\w+)\)\s*$", r"list show \1"),
+    (r"\bsort_by\(-\s*\.(\w+)\)", r"sort by \1 desc"),
+    (r"\s*\|\s*\.\[:(\d+)\]", r" limit \1"),
+    (r"^limit\(\s*(\d+)\s*;.*\)\s*$", r"limit = \1"),
+    (r"^first\s*$", "limit = 1"),
     (r"^map\(\.(\w+)\)\s*\|\s*add\s*$", r"sum \1"),
     (r"^\.?\w*\[\]\.(\w+)\s*$", r"list show \1"),
     (r"^\.\[0\]\s*$", "limit = 1"),
@@ -156,6 +255,7 @@ _JQ: Final = (
     (r"^\[\.\[\]\.(\w+)\]\s*\|\s*add\s*$", r"sum \1"),
     (r"\bsort_by\(\.(\w+)\)\s*\|\s*reverse\b", r"sort by \1 desc"),
     (r"\bsort_by\(\.(\w+)\)", r"sort by \1"),
+    (r"^group_by\(\.(\w+)\)\s*\|\s*map\(.*\blength\b.*\)\s*$", r"count by \1"),
     (r"\bgroup_by\(\.(\w+)\)", r"group by \1"),
     (r"^(?:\.(?:\[\])?\s*\|\s*)?length\s*$", "count"),
     (r"^\.(?=\[|$)\S*\s*\|\s*", ""),
@@ -165,7 +265,23 @@ _SQL: Final = (
     (r";\s*$", ""),
     (r"<>", "!="),
     (r"\b(\w+)\s+not\s+(in|i?like|between|contains)\b", r"not \1 \2"),
-    (r"\bilike\b", "like"),
+    (
+        r"\b(name|repo|repository|registry)\s+ilike\s+(\S+)",
+        lambda found: f"{found[1]} like {found[2].lower()}",  # which have lower case only
+    ),
+    (r"\blower\((\w+)\)\s*(?=like|=)", r"\1 "),
+    (r"^\s*select\s+top\s+(\d+)\s+(.*)$", r"select \2 limit \1"),
+    (r"^\s*from\s+(\w+)\s+select\s+([\w, ]+?)\s*$", r"select \2 from \1"),
+    (r"(?s)^(\s*select\b.*\bfrom\s+(\w+)\s+(?:as\s+)?)([a-z])(?=\s|$)(.*)$", shapes.without_alias),
+    (r"(?s)^(\s*select\b.*?)([\w.]+\([^)]*\)|\w+)\s+as\s+(\w+)(.*)$", shapes.without_name),
+    (r"(?s)^(\s*select\s+(.*?)\s+from\b.*\border\s+by\s+)(\d+)\b", shapes.column_of_number),
+    (r"\bdigest\s+like\s+['\"]?((?:sha\d+:)?[0-9a-f]+)%['\"]?", r"digest:\1"),
+    (r"===", "="),
+    (r"=>(?=\s*\d)", ">="),
+    (r"=<(?=\s*\d)", "<="),
+    (r"(?<![\w.])(\d[\d.]*[kmgt]?i?b?)\s*<\s*([a-z]+)(?!\S)", r"\2 > \1"),
+    (r"\b(size):(\d[\d.]*[kmgt]i?b?)-(\d[\d.]*[kmgt]i?b?)(?!\S)", r"\1:\2..\3"),
+    (r"\b(\w+)\s*=\s*(?:null|none|['\"]{2})(?!\S)", r"without \1"),
     (r"\b(\w+)\s+is\s+not\s+(?:null|none|empty)\b", r"with \1"),
     (r"\b(\w+)\s+is\s+(?:null|none|empty)\b", r"without \1"),
     (r"\s+as\s+\w+(?=\s*(?:,|from\b))", ""),
@@ -190,7 +306,7 @@ _PROSE: Final = (
     (r"\bowned by (?:uid )?(?=\d)", "uid = "),
     (r"\bsigned (?:by|with) (?:cosign|notation|sigstore|notary)\b", "signed"),
     (r"(?<!\S)/([^\s/]+)/(?!\S)", r"name ~ \1"),
-    (r"(?<!\S)\^(\w[\w.-]*)(?!\S)", r"name ~ ^\1"),
+    (r"(?<!~ )(?<!\S)\^(\w[\w.-]*)(?!\S)", r"name ~ ^\1"),
     (r"(?<!\S)(%[\w./-]+%?|[\w./-]+%)(?!\S)", r"name like \1"),
     (r"\blike\s+name\s+like\b", "like"),
 )
@@ -222,6 +338,7 @@ def plain_words(text: str) -> str:
     """Return the words that a text of another tool stands for; other texts as they are."""
     text = _CONNECTIVE.sub(lambda found: found[0].lower(), text)
     text = _FIELD.sub(_in_lower_case, text)
+    text = phrases.shorter(text)
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     text = _OPTION.sub(_field_of_option, text)

@@ -78,12 +78,23 @@ class WordReader:
         while self._next() == "," and self._next(1):
             value += f",{self._take(2)}"
         unit = words.UNITS.get(self._next())
-        if value.isdecimal() and unit is not None:
+        if value.replace(".", "", 1).isdecimal() and unit is not None:
+            self._has_rewritten = True
             self._take()
             value += unit
         if self._next() == "ago":
+            self._has_rewritten = True
             self._take()
         return value
+
+    def _is_value(self, place: int) -> bool:
+        """Return whether a word may be a value, and is no word between others."""
+        word = self._next(place)
+        return bool(word) and word not in words.STOPS and word not in {"(", ")", "="}
+
+    def _rewritten_of(self, text: str) -> str | None:
+        """Return the terms of references that a part of the text means; None if not known."""
+        raise NotImplementedError
 
     def _is_known(self, word: str) -> bool:
         return (

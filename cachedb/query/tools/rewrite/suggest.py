@@ -20,6 +20,8 @@ from cachedb.query.tools.rewrite.fields import FieldRules
 from cachedb.query.tools.rewrite.graph import GraphRules
 from cachedb.query.tools.rewrite.known_names import AnyName
 from cachedb.query.tools.rewrite.other_tools import plain_words
+from cachedb.query.tools.rewrite.quantifiers import QuantifierRules
+from cachedb.query.tools.rewrite.sets import SetRules
 from cachedb.query.tools.rewrite.terms import TermRules
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ _WORD_MEANT: Final = lazy(r"did you mean `([^`]+)`\?")
 _TERM_MEANT: Final = lazy(r"(\S.*?\S)(   \(.*\))")
 """A term in place of an ambiguous one, and what it means."""
 _PATH_MEANT: Final = lazy(r"belongs to \w+: write ((?:[a-z]+\.)+)")
+_WORD: Final = lazy(r"\w|\*")
 _ANY_NAME: Final = AnyName()
 
 
@@ -44,7 +47,7 @@ def suggest(
 
     Every name in it selects something of its noun: a digest may be that of a blob and no image.
     """
-    if len(text) > _LIMIT:
+    if len(text) > _LIMIT or not _WORD.search(text):
         return None
     words = plain_words(text)
     found = _Rewriter(words, noun, names, is_rewritten=words != text).rewrite()
@@ -132,23 +135,32 @@ def _is_valid(query: str, noun: str, saved: Mapping[str, str]) -> bool:
     return True
 
 
-class _Rewriter(AggregateRules, ClauseRules, GraphRules, FieldRules, TermRules):
+class _Rewriter(
+    AggregateRules, ClauseRules, GraphRules, SetRules, QuantifierRules, FieldRules, TermRules
+):
     """Rewriter of a text; the order of the rules is that of their precedence."""
 
     def __init__(self, text: str, noun: str, names: KnownNames, *, is_rewritten: bool) -> None:
         super().__init__(text, noun, names)
         self._has_rewritten = is_rewritten
         self._rules: tuple[Callable[[], bool], ...] = (
-            self._select, self._columns, self._aggregate, self._total, self._for_each,
-            self._order, self._group, self._limit, self._last, self._top,
-            self._contents, self._of, self._uses, self._part, self._based, self._named,
+            self._number_of, self._path_of_plural, self._ranked,
+            self._select, self._columns, self._attribute, self._aggregate, self._total,
+            self._for_each, self._order, self._group, self._limit, self._last, self._top,
+            self._contents, self._of_images, self._of, self._unique, self._owned, self._inside,
+            self._uses, self._part, self._based, self._named, self._using, self._whole_repository,
+            self._tag_of, self._any_of,
+            self._except, self._excluded, self._for_platform,
             self._duplicates, self._values, self._adverb, self._superlative,
-            self._counted, self._comparison, self._bare_size, self._moment,
+            self._with_number, self._quantified, self._counted,
+            self._comparison, self._bare_size, self._moment,
             self._docker_filter, self._never, self._within, self._author, self._presence,
             self._field, self._path, self._only,
-            self._negation, self._package, self._package_noun, self._take_noun,
+            self._negation, self._package, self._package_noun, self._adjective, self._take_noun,
+            self._parenthesis,
             self._flag, self._word_of_list,
-            self._origin, self._platform, self._versioned, self._connective, self._filler,
+            self._below, self._origin, self._platform, self._versioned, self._bare_package,
+            self._connective, self._filler,
             self._host, self._member,
         )  # fmt: skip
 
@@ -169,10 +181,19 @@ class _Rewriter(AggregateRules, ClauseRules, GraphRules, FieldRules, TermRules):
             return None
         return self._query()
 
+    def _rewritten_of(self, text: str) -> str | None:
+        inner = _Rewriter(text, "refs", self._names, is_rewritten=True)
+        found = inner.rewrite()
+        if found is None or inner._clauses or inner._noun not in {None, "refs"}:
+            return None
+        return found.removeprefix("refs").strip() or "everything"
+
     def _query(self) -> str:
         if self._is_only:
             self._emit("not is:multiarch")
         self._grouped()
+        if self._clauses.get("show") == "count" and "group" in self._clauses:
+            self._clauses["show"] = f"{self._clauses['group']},count"
         clauses = [
             f"{word} {self._clauses[word]}"
             for word in ("group", "show", "sort", "limit", "offset")

@@ -33,8 +33,11 @@ class TermRules(WordReader):
         self._take()
         self._is_negated = not self._is_negated
         self._has_rewritten |= word != "not"
-        if word in words.OF_PACKAGES and not self._is_known(following):
+        is_package = word in words.OF_PACKAGES and not self._is_known(following)
+        if is_package and self._is_package_name(0):
             return self._rewritten(self._package_term())
+        if word in words.OF_PACKAGES and following.startswith("/"):
+            return self._rewritten(f"file:{self._take()}")
         return True
 
     def _path(self) -> bool:
@@ -59,9 +62,21 @@ class TermRules(WordReader):
             return self._rewritten()
         if self._next() in words.SBOM:
             return self._sbom()
-        if self._is_known(self._next()):
+        if self._is_known(self._next()) or not self._is_package_name(0):
             return self._rewritten()
-        return self._rewritten(self._package_term())
+        self._rewritten(self._package_term())
+        while self._next() in {"and", "or"} and self._is_package_name(1):
+            if self._is_known(self._next(1)) or words.COMPARATIVES.get(self._next(1)):
+                break
+            self._emit(self._take())
+            self._emit(self._package_term())
+        return True
+
+    def _is_package_name(self, place: int) -> bool:
+        word = self._next(place)
+        is_package = word in {"package", "packages"} and bool(self._next(place + 1))
+        is_word = word in quoting.RESERVED or word in words.STOPS or word in words.QUALIFIERS
+        return is_package or not (is_word or "/" in word.strip("@"))
 
     def _sbom(self) -> bool:
         self._take()
@@ -77,6 +92,33 @@ class TermRules(WordReader):
         self._take()
         return self._rewritten(self._package_term())
 
+    def _adjective(self) -> bool:
+        """Read `deb packages`, `gpl packages`, `mit licensed packages`."""
+        word = self._next()
+        place = 2 if self._next(1) == "licensed" else 1
+        if self._next(place) not in {"package", "packages"} or self._noun is not None:
+            return False
+        if word in words.PACKAGE_TYPES and place == 1:
+            term = f"type:{words.PACKAGE_TYPES[word]}"
+        elif word in words.LICENSES:
+            term = f"license:{words.LICENSES[word]}"
+        else:
+            return False
+        self._take(place + 1)
+        self._noun = "packages"
+        return self._rewritten(term)
+
+    def _parenthesis(self) -> bool:
+        """Keep the parentheses of a condition."""
+        if self._next() not in {"(", ")"}:
+            return False
+        word = self._take()
+        if word == "(":
+            self._emit(word)
+        else:
+            self._terms.append(word)
+        return True
+
     def _package_term(self) -> str:
         if self._next() in {"package", "packages"} and self._next(1):
             self._take()
@@ -85,16 +127,35 @@ class TermRules(WordReader):
             symbol = SYMBOLS[self._take()]
             joint = "=" if symbol == "eq" else f" {symbol} "
             return f"{term}{joint}{self._take()}"
-        if self._next() in {"older", "newer"} and self._next(1) == "than" and self._next(2):
-            op = "lt" if self._next() == "older" else "gt"
-            return f"{term} {op} {self._take(3)}"
+        if self._next() in {"version", "versions", "v"} and self._next(1)[:1].isdecimal():
+            self._take()
+        if self._next() == "between" and self._next(2) == "and" and self._next(3)[:1].isdecimal():
+            low, high = self._left[1], self._left[3]
+            self._take(4)
+            return f"{term}={low}..{high}"
+        place = 2 if self._next(1) == "than" else 1
+        op = words.VERSIONS.get(self._next())
+        if op is not None and self._next(place)[:1].isdecimal():
+            return f"{term} {op} {self._take(place + 1)}"
         if self._next()[:1].isdecimal():
             return f"{term}={self._take()}"
         return term
 
+    def _bare_package(self) -> bool:
+        """Read `openssl`, `openssl 3.0.2`, `openssl before 3.0.8`, if no image is called so."""
+        word = self._next()
+        if self._sort is not Sort.REF or word in quoting.RESERVED or ":" in word:
+            return False
+        if self._is_known(word) or self._names.matches(self._left[0]):
+            return False
+        if not self._names.is_package(self._left[0]):
+            return False
+        return self._rewritten(self._package_term())
+
     def _versioned(self) -> bool:
         """Read `openssl < 3.0.14` and `openssl version < 3` as a version of a package."""
-        if self._next(1) == "version" and self._next(2) in SYMBOLS:
+        is_name = self._next() not in quoting.RESERVED and self._sort is not Sort.PACKAGE
+        if is_name and self._next(1) == "version" and self._next(2) in SYMBOLS:
             del self._left[1]
             self._has_rewritten = True
         is_version = self._next(2)[:1].isdecimal()
@@ -156,6 +217,12 @@ class TermRules(WordReader):
             self._take()
             return self._rewritten()
         host = self._take(2)
+        if (
+            self._next() in {"and", "or", ","}
+            and self._is_host(host)
+            and self._is_host(self._next(1))
+        ):
+            return self._rewritten(f"registry:{host},{self._take(2)}")
         if ":" in host and "/" not in host and not host.rpartition(":")[2].isdecimal():
             return self._rewritten(host)
         is_host = "/" not in host and ("." in host or ":" in host or host == "localhost")
@@ -178,7 +245,7 @@ class TermRules(WordReader):
             return False
         self._take()
         if self._sort is Sort.REF:
-            self._is_only = True
+            self._is_only = self._next() not in words.PLURALS
         return self._rewritten()
 
     def _word_of_list(self) -> bool:
@@ -196,9 +263,26 @@ class TermRules(WordReader):
     def _host(self) -> bool:
         """Read `ghcr.io` as a registry where no reference has that name."""
         word = self._next()
-        if self._sort is not Sort.REF or not _HOST.fullmatch(word) or self._names.matches(word):
+        if self._sort is not Sort.REF or not self._is_host(word) or self._names.matches(word):
             return False
         return self._rewritten(f"registry:{self._take()}")
+
+    def _is_host(self, word: str) -> bool:
+        """Return whether a word is a host, and no path of a field: `config.env`."""
+        is_path = word.rpartition(".")[2] in quoting.RESERVED
+        return not is_path and _HOST.fullmatch(word) is not None
+
+    def _using(self) -> bool:
+        """Read `images use openssl` as a package, where no image has that name."""
+        is_verb = self._next() in words.USES - {"is", "with", "has"}
+        if not is_verb or self._sort is not Sort.REF or not self._is_package_name(1):
+            return False
+        if not self._next(1) or self._is_known(self._next(1)):
+            return False
+        if self._names.matches(self._left[1]) and not self._names.is_package(self._left[1]):
+            return False
+        self._take()
+        return self._rewritten(self._package_term())
 
     def _connective(self) -> bool:
         word = words.CONNECTIVES.get(self._next())

@@ -22,7 +22,14 @@ _TABLE: Final = tuple(
             r"\bcve-\d+|" + _ALONE.format(r"cves?|vulnerabilit(?:y|ies)"),
             "vulnerabilities are not known here; packages by version are: pkg:openssl lt 3.0.7",
         ),
-        (_ALONE.format("having"), "groups are not filtered; sort them: group repo sort -count"),
+        (
+            _ALONE.format(r"count\s*\(?\s*(?:distinct|unique)"),
+            "distinct values are listed, not counted: group repo",
+        ),
+        (
+            r"\bhaving\s+[\w.]+\s*(?:\([^)]*\))?\s*[<>=!]",
+            "groups are not filtered; sort them: group repo sort -count",
+        ),
         (
             _ALONE.format("join|union|insert|update|delete|drop"),
             "a query selects from one noun; cachedb rm --where QUERY and cachedb gc remove",

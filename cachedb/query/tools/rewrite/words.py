@@ -26,6 +26,7 @@ SUPERLATIVES: Final = {
     "new": "-created",
     "recent": "-created",
     "old": "created",
+    "most-referenced": "-refs",
 }
 ADVERBS: Final = {"recently": "-", "most": "-", "least": "", "longest": "", "last": "-"}
 """Words before a time, which sort by it, with the sign of the key."""
@@ -81,6 +82,42 @@ PLURALS: Final = {
     "labels": "label",
 }
 """Fields whose values are asked for: `list tags`."""
+ATTRIBUTES: Final = {"id": "digest", "sha": "digest", "hash": "digest", "age": "created"}
+"""Words for the column of an image: `id of nginx`."""
+TAG: Final = frozenset({"tag", "version", "release"})
+COUNTED: Final = {
+    "platform": "manifest",
+    "platforms": "manifest",
+    "architecture": "manifest",
+    "architectures": "manifest",
+}
+"""Relations that are counted for a word: an image has a manifest for each platform."""
+STOPS: Final = frozenset(
+    {
+        "all", "and", "any", "are", "but", "by", "desc", "asc", "does", "each", "every",
+        "except", "for", "from", "glob", "has", "have", "in", "is", "isnt", "like", "ls", "no",
+        "not", "of", "on", "only", "or", "per", "please", "starting", "than", "that", "the",
+        "then", "to", "which", "who", "whose", "with", "without",
+    }
+)  # fmt: skip
+"""Words that are no values: a rule that would read one as a value has misread the sentence."""
+PACKAGE_TYPES: Final = {
+    "apk": "apk", "cargo": "cargo", "crate": "cargo", "deb": "deb", "debian": "deb", "dpkg": "deb",
+    "gem": "gem", "go": "golang", "golang": "golang", "java": "maven", "javascript": "npm",
+    "maven": "maven", "node": "npm", "npm": "npm", "nuget": "nuget", "pip": "pypi",
+    "pypi": "pypi", "python": "pypi", "rpm": "rpm", "ruby": "gem", "rust": "cargo",
+}  # fmt: skip
+"""Adjectives of packages, with their type in package URLs."""
+VERSIONS: Final = {
+    **dict.fromkeys(("older", "before", "below", "under", "less", "lower"), "lt"),
+    **dict.fromkeys(("newer", "after", "above", "over", "greater", "higher"), "gt"),
+    "since": "ge",
+}
+"""Words before a version, with their operator."""
+LICENSES: Final = {
+    "apache": "*Apache*", "bsd": "*BSD*", "gpl": "*GPL*", "isc": "*ISC*", "lgpl": "*LGPL*",
+    "agpl": "*AGPL*", "mit": "*MIT*", "mpl": "*MPL*",
+}  # fmt: skip
 FUNCTIONS: Final = {
     "total": "total",
     "sum": "sum",
@@ -111,7 +148,9 @@ UNITS: Final = {
 }
 WITHIN: Final = frozenset({"in", "within", "during", "for", "since"})
 MOMENTS: Final = {"before": "before", "until": "before", "since": "since", "after": "after"}
-PATTERNS: Final = frozenset({"like", "contains", "containing", "includes", "including"})
+PATTERNS: Final = frozenset(
+    {"like", "contains", "containing", "includes", "including", "matching"}
+)
 EQUAL: Final = frozenset({"is", "equals", "equal", "are"})
 NEGATIONS: Final = frozenset(
     {"!", "not", "no", "without", "missing", "lacking", "except", "excluding", "non"}
@@ -123,6 +162,10 @@ SBOM: Final = frozenset({"sbom", "sboms"})
 USES: Final = frozenset(
     {"uses", "use", "using", "contains", "containing", "with", "has", "references", "needs", "is"}
 )
+QUALIFIERS: Final = frozenset(
+    {*SUPERLATIVES, *ADVERBS, *COMPARATIVES, *NEGATIONS, *WITH, "never", "top", "first", "head"}
+)
+"""Words about other words, which are no names."""
 OF: Final = frozenset({"of", "in", "inside", "within", "from", "for"})
 BASED: Final = frozenset({"based", "built", "derived", "base"})
 COMPRESSIONS: Final = frozenset({"gzip", "zstd", "zstandard", "uncompressed"})
