@@ -16,6 +16,7 @@ LONG = (
     "tests/hosts/test_faults.py",
     "tests/hosts/test_lost_servers.py",
     "tests/hosts/test_soak.py",
+    "tests/hosts/test_cut_network.py",
     "tests/query/test_fleet_queries.py",
     "tests/query/test_plans.py",
     "tests/query/test_postgresql_queries.py",

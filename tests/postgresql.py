@@ -40,11 +40,15 @@ host all all 127.0.0.1/32 scram-sha-256
 
 
 class Server:
-    """A server whose socket is in the folder; with a port, it asks for passwords there."""
+    """A server whose socket is in the folder; with a port, it asks for passwords there.
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    At another address than that of loopback, its neighbours need none.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None, address: str = "127.0.0.1") -> None:
         self.folder = folder
         self.port = port
+        self.address = address
         self._data = str(folder / "data")
 
     def make(self) -> None:
@@ -52,7 +56,9 @@ class Server:
         made = run(program("initdb"), "-D", self._data, "-A", "trust", "-U", "postgres", "-N",
                    "-E", "UTF8", "--locale=C.UTF-8")  # fmt: skip
         assert made.returncode == 0, made.stdout
-        Path(self._data, "pg_hba.conf").write_text(_ACCESS)
+        Path(self._data, "pg_hba.conf").write_text(
+            f"{_ACCESS}host all all {self.address}/24 trust\n"
+        )
 
     def copy(self, primary: "Server") -> None:
         """Make a standby of another server."""
@@ -66,7 +72,7 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        listen = "" if self.port is None else f"127.0.0.1 -c port={self.port}"
+        listen = "" if self.port is None else f"{self.address} -c port={self.port}"
         options = f"-k {self.folder} -c listen_addresses={listen} -F"
         log = self.folder / "log"
         done = run(program("pg_ctl"), "-D", self._data, "-l", str(log), "-o", options, "-w",
@@ -110,7 +116,9 @@ class Server:
 
 
 @contextmanager
-def serving(*, standby_of: Server | None = None, has_port: bool = False) -> Iterator[Server]:
+def serving(
+    *, standby_of: Server | None = None, has_port: bool = False, address: str = "127.0.0.1"
+) -> Iterator[Server]:
     """Run a server of this test alone, or a standby of another one."""
     require("psql", "setpriv")
     if shutil.which(program("initdb")) is None:
@@ -119,7 +127,7 @@ def serving(*, standby_of: Server | None = None, has_port: bool = False) -> Iter
         folder = Path(name)
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres")
-        server = Server(folder, _free_port() if has_port else None)
+        server = Server(folder, _free_port() if has_port else None, address)
         if standby_of is None:
             server.make()
         else:

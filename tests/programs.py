@@ -19,6 +19,7 @@ _PACKAGES = {
     "groff": "groff-base",
     "htpasswd": "apache2-utils",
     "initdb": "postgresql",
+    "ip": "iproute2",
     "man": "man-db",
     "mkfs.ext4": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
