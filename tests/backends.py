@@ -1,18 +1,22 @@
 """Databases in which tests keep their catalogs: SQLite, or a schema for each in PostgreSQL.
 
 A test of a folder that uses this runs on SQLite, and on PostgreSQL as well if its module is chosen
-for every run. With `ON_CATALOG=postgresql` every one runs on PostgreSQL, and those that are about
-SQLite itself have to fail there: one that passes does not belong into the list of them.
+for every run. With `ON_CATALOG=postgresql` every one runs on PostgreSQL. Modules that are about
+SQLite itself are skipped then, and single tests have to fail: one that passes does not belong into
+the list of them.
 """
 
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, Literal
 
 import pytest
 
 from cachedb.catalog.place import CatalogPlace
+from cachedb.catalog.server.catalog import ServerCatalog
+from cachedb.catalog.server.place import CatalogSchema
 from cachedb.layout import Layout
 from cachedb.operations.sync import open_catalog
 from cachedb.operations.sync.open_catalog import Opened
@@ -28,20 +32,28 @@ def parametrize(
     metafunc: pytest.Metafunc,
     both: Collection[str],
     sqlite_only: Mapping[str, str],
+    out_of_reach: Collection[str] = (),
     scope: Literal["module", "session"] = "module",
 ) -> None:
     """Give a test the databases that it runs on, as values of the fixture `backend`.
 
     `both` are names of modules. Keys of `sqlite_only` are names of modules, or of a module and a
-    test with a dot between them; their values are reasons. `scope` is that of the fixture.
+    test with a dot between them; their values are reasons. `out_of_reach` are modules whose tests
+    open their catalogs in other processes. `scope` is that of the fixture.
     """
     if "backend" not in metafunc.fixturenames:
         return
     module = metafunc.module.__name__.rpartition(".")[2]
-    why = sqlite_only.get(module) or sqlite_only.get(f"{module}.{metafunc.function.__name__}")
+    of_module = sqlite_only.get(module)
+    why = of_module or sqlite_only.get(f"{module}.{metafunc.function.__name__}")
     if ONLY:
-        about_sqlite = pytest.mark.xfail(strict=True, reason=f"only on SQLite: {why}")
-        marks = [] if why is None else [about_sqlite]
+        marks = []
+        if module in out_of_reach:
+            marks = [pytest.mark.skip(reason="its processes open the cache themselves")]
+        elif of_module is not None:
+            marks = [pytest.mark.skip(reason=f"only on SQLite: {why}")]
+        elif why is not None:
+            marks = [pytest.mark.xfail(strict=True, reason=f"only on SQLite: {why}")]
         databases = [pytest.param(POSTGRESQL, marks=marks)]
     elif module in both and why is None:
         databases = [pytest.param(SQLITE), pytest.param(POSTGRESQL)]
@@ -59,6 +71,21 @@ def catalogs_of(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     with catalogs_in(request.getfixturevalue("server")):
         yield found
+
+
+def place_of(path: Path) -> CatalogPlace:
+    """Return the place of the catalog of a layout, in the database of all catalogs."""
+    with Layout.open(path) as layout:
+        return open_catalog.place_of(layout, None)
+
+
+def remove_catalog(path: Path) -> None:
+    """Remove the catalog of a layout: its file, or its schema."""
+    place = place_of(path)
+    if isinstance(place, CatalogSchema):
+        assert ServerCatalog.drop(place.address, place.schema)
+    else:
+        (path / ".cachedb" / "index.db").unlink()
 
 
 def chosen(request: pytest.FixtureRequest) -> str:

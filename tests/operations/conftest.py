@@ -19,7 +19,8 @@ ON_BOTH = {
     "test_usage",
 }
 """Modules that run on PostgreSQL too each time; `make test-postgresql` runs all of them there."""
-_PROCESSES = "its processes open the cache themselves"
+OUT_OF_REACH = {"test_export_processes", "test_import_processes", "test_pull_processes"}
+"""Modules whose processes open the cache themselves: in SQLite."""
 _FILE = "faults of the file of SQLite, which the test damages or removes"
 _FILE_OF_FILES = "the file of the index of files; its schema is in tests/catalog/test_file_schema"
 _INSTRUCTIONS = "a budget of instructions of SQLite"
@@ -33,18 +34,18 @@ ONLY_ON_SQLITE = {
     "test_escaped_digests.test_a_document_that_escapes_a_digest_stops_the_collection_of_it": (
         "a change of a row in the SQL of SQLite"
     ),
-    "test_export_processes": _PROCESSES,
-    "test_history.test_the_history_outlives_the_catalog": _FILE,
-    "test_import_processes": _PROCESSES,
+    "test_packages.test_a_cache_that_may_only_be_read_has_packages_too": (
+        "a catalog in memory, which a cache has whose identifier cannot be written"
+    ),
+    "test_uses.test_a_use_costs_no_fsync_and_no_transaction": "the bytes of its file",
     "test_index_files.test_an_index_of_another_version_is_made_anew": _FILE_OF_FILES,
     "test_index_files.test_a_database_of_another_program_is_left_alone": _FILE_OF_FILES,
     "test_index_files.test_an_index_that_others_can_write_is_refused": _FILE_OF_FILES,
-    "test_pull_processes": _PROCESSES,
 }
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    backends.parametrize(metafunc, ON_BOTH, ONLY_ON_SQLITE)
+    backends.parametrize(metafunc, ON_BOTH, ONLY_ON_SQLITE, OUT_OF_REACH)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,7 +12,7 @@ from cachedb.feedback.progress import UNWATCHED
 from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.archives.import_ import ImportOptions
 from cachedb.operations.sync import history
-from tests import build
+from tests import backends, build
 from tests.operations.registries import Place, fetch, push, put
 
 APP = "example.com/app:1"
@@ -83,7 +83,7 @@ def test_log_shows_operations_since_a_time(empty: Cache, monkeypatch: pytest.Mon
 def test_the_history_outlives_the_catalog(empty: Cache) -> None:
     imported(empty, APP, IMAGE)
     before = empty.log()
-    (empty.layout.private / "index.db").unlink()
+    backends.remove_catalog(empty.layout.root)
     Cache.rebuild(empty.layout.root)
     assert empty.log() == before
 

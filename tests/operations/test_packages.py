@@ -1,21 +1,19 @@
 """SBOMs are read when they arrive, once, and what they name is found at what they describe."""
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cachedb.cache import Cache
-from cachedb.catalog.connect import Catalog
-from cachedb.catalog.database_file import CATALOG
+from cachedb.catalog import waiting_connection
 from cachedb.catalog.index import packages as package_rows
 from cachedb.catalog.index import sboms as sbom_rows
 from cachedb.catalog.index.packages import PackedPackages
+from cachedb.catalog.server import catalog as server_catalog
 from cachedb.errors import StorageFailed
 from cachedb.feedback.progress import UNWATCHED
 from cachedb.layout import Layout
@@ -26,7 +24,7 @@ from cachedb.operations.sync import read_sboms, reconcile
 from cachedb.operations.sync.read_sboms import unreadable_sboms
 from cachedb.packages.sbom_documents import packages_in
 from cachedb.query.syntax.parser import parse
-from tests import attested, build
+from tests import attested, backends, build
 from tests.operations.registries import fetch, put
 from tests.packages import sboms
 from tests.registry import servers
@@ -263,16 +261,18 @@ def test_an_interrupted_reading_is_continued(
 
 
 def test_reading_holds_no_lock(tree: build.Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = waiting_connection.LOCK_SECONDS.replace(value=0)
+    monkeypatch.setattr(waiting_connection, "LOCK_SECONDS", at_once)
+    monkeypatch.setattr(server_catalog, "LOCK_SECONDS", at_once)
     tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
     original = packages_in
     written = []
 
     def writing_meanwhile(*arguments: Any) -> Iterator[Any]:
-        database = tree.path / ".cachedb" / "index.db"
-        with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            written.append(other.execute("DELETE FROM lease").rowcount)
-            other.execute("COMMIT")
+        other = backends.place_of(tree.path).open()
+        with other.writing() as connection:
+            written.append(connection.driver.execute("DELETE FROM lease").rowcount)
+        other.close()
         return original(*arguments)
 
     monkeypatch.setattr(read_sboms, "packages_in", writing_meanwhile)
@@ -374,7 +374,11 @@ def test_an_sbom_is_known_by_whatever_states_its_type(
     assert found(tree) == {"curl"}
 
 
-def test_wrong_bytes_are_noticed_and_read_again_when_they_are_put_right(tree: build.Tree) -> None:
+def test_wrong_bytes_are_noticed_and_read_again_when_they_are_put_right(
+    tree: build.Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long the first opening takes: a file that was changed in its place is looked for.
+    monkeypatch.setattr("cachedb.layout.fingerprint._RACY_NS", 3_600_000_000_000)
     tree.add(build.index(AMD64, attested.annotated(AMD64, STATED)), APP)
     tree.flip(STATED.digest, STATED.content.index(b"curl"))
     with Cache.open(tree.path) as cache:
@@ -483,7 +487,7 @@ def test_a_manifest_that_comes_while_parts_are_written_gets_all_of_them(
         yield first
         tree.add(build.index(ARM64, attested.annotated(ARM64, LARGE)), "example.com/new:1")
         with Layout.open(tree.path) as layout:
-            other = Catalog.open(layout.private / CATALOG)
+            other = backends.place_of(tree.path).open()
             reconcile.reconcile(layout, other)
             other.close()
         yield from rest
@@ -507,7 +511,7 @@ def test_a_large_document_that_changes_while_it_is_written_is_left_to_the_next_o
         yield first
         tree.delete(LARGE.digest)
         with Layout.open(tree.path) as layout:
-            other = Catalog.open(layout.private / CATALOG)
+            other = backends.place_of(tree.path).open()
             reconcile.reconcile(layout, other)
             other.close()
         yield from rest

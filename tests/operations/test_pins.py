@@ -13,7 +13,7 @@ from cachedb.linuxkit import Provider
 from cachedb.operations.gc import pins
 from cachedb.operations.gc.retention import Policy
 from cachedb.operations.sync import history
-from tests import build
+from tests import backends, build
 from tests.operations.registries import Place, fetch, put
 
 PIN = "io.cachedb.pin"
@@ -66,7 +66,7 @@ def test_a_pin_outlives_the_catalog_and_a_rewrite_of_index_json(
 ) -> None:
     cache.pin([APP])
     without_annotations(tree)
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     assert pinned(tree) == {APP}
     Cache.rebuild(tree.path)
     assert pinned(tree) == {APP}
@@ -137,7 +137,7 @@ def test_an_entry_without_a_name_is_pinned_by_its_digest(tmp_path: Path) -> None
     with Cache.open(tree.path) as cache:
         cache.pin([IMAGE.digest])
         without_annotations(tree)
-        (tree.path / ".cachedb" / "index.db").unlink()
+        backends.remove_catalog(tree.path)
     assert pinned(tree) == {None}
 
 
@@ -147,7 +147,7 @@ def test_unpin_clears_both(cache: Cache, tree: build.Tree) -> None:
     assert root.name == APP
     assert annotated(tree) == {TOOL}
     assert pinned(tree) == {TOOL}
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     assert pinned(tree) == {TOOL}
 
 
@@ -261,5 +261,5 @@ def test_pins_survive_the_rewriting_of_the_journal(
     history.record(cache.layout, cache.catalog, history.USE, names=[APP])
     assert (tree.path / ".cachedb" / "journal.jsonl").stat().st_size < 10_000
     without_annotations(tree)
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     assert pinned(tree) == {APP}

@@ -17,7 +17,7 @@ from cachedb.operations.prune.plan import PrunePlan
 from cachedb.operations.prune.reclaim import Reclaim
 from cachedb.operations.prune.rules import Age, PruneRules, SizeLimit
 from cachedb.operations.read.content import OwnershipGraph
-from tests import build
+from tests import backends, build
 from tests.sql import on
 
 NOW = datetime.now(UTC)
@@ -391,7 +391,7 @@ def test_a_catalog_that_was_made_anew_removes_nothing(
     cache: Cache, tree: build.Tree, rules: dict[str, object]
 ) -> None:
     cache.close()
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     parsed = {
         key: Age.parse(value) if isinstance(value, str) else value for key, value in rules.items()
     }
@@ -402,7 +402,7 @@ def test_a_catalog_that_was_made_anew_removes_nothing(
 def test_a_name_that_came_after_a_new_catalog_is_newer_than_those_before(
     cache: Cache, tree: build.Tree
 ) -> None:
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     Cache.open(tree.path).close()
     tree.add(build.image(env=["NEW=1"]), "example.com/app:new")
     with Cache.open(tree.path) as opened:

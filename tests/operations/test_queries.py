@@ -8,7 +8,7 @@ from cachedb.cache import Cache
 from cachedb.errors import InvalidInput, LimitExceeded, QueryError, StorageFailed
 from cachedb.limits import QUERY_SECONDS
 from cachedb.oci import Digest
-from tests import build
+from tests import backends, build
 from tests.conftest import APP, TOOL
 
 
@@ -37,7 +37,7 @@ def test_a_saved_query_is_used_by_name(cache: Cache) -> None:
 def test_a_saved_query_outlives_the_catalog(populated: build.Tree) -> None:
     with Cache.open(populated.path) as cache:
         cache.save_query("tools", "refs repo:library/*")
-    (populated.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(populated.path)
     with Cache.open(populated.path) as again:
         assert len(again.query("@tools").rows) == 1
 

@@ -11,7 +11,7 @@ from cachedb.catalog.schema import ref
 from cachedb.errors import QueryError, Refused
 from cachedb.operations.gc import retention
 from cachedb.operations.gc.retention import Policy
-from tests import build
+from tests import backends, build
 from tests.sql import on
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -185,7 +185,7 @@ def test_a_catalog_that_was_made_anew_drops_nothing_for_its_times(
 ) -> None:
     cache.save_query("stale", "tag:v1,v2 and not used since 90d")
     cache.close()
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     with Cache.open(tree.path) as opened:
         found = opened.plan_retention(Policy(drop=(opened.parse(query),)))
         assert found.removal.roots == ()
@@ -198,7 +198,7 @@ def test_a_catalog_that_was_made_anew_keeps_what_may_have_been_used(
     cache: Cache, tree: build.Tree, query: str
 ) -> None:
     cache.close()
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     with Cache.open(tree.path) as opened:
         policy = Policy(drop=(opened.parse("everything"),), keep=(opened.parse(query),))
         assert opened.plan_retention(policy).removal.roots == ()
@@ -206,7 +206,7 @@ def test_a_catalog_that_was_made_anew_keeps_what_may_have_been_used(
 
 def test_what_stays_for_an_unknown_time_is_told(cache: Cache, tree: build.Tree) -> None:
     cache.close()
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     with Cache.open(tree.path) as opened:
         policy = Policy(drop=(opened.parse("tag:v1,v2 not used since 90d"),))
         (note,) = opened.plan_retention(policy).notes
@@ -220,7 +220,7 @@ def test_a_name_goes_when_the_record_of_uses_is_as_old_as_the_rule_asks(
     cache: Cache, tree: build.Tree
 ) -> None:
     cache.close()
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     with Cache.open(tree.path) as opened:
         policy = Policy(drop=(opened.parse("tag:v* not used since 90d"),))
         for days, count in ((89, 0), (91, 6)):

@@ -17,7 +17,7 @@ from cachedb.operations.archives.export import ExportOptions
 from cachedb.operations.read.resolve import Root
 from cachedb.operations.sync import history
 from cachedb.query.words import SOURCES
-from tests import build
+from tests import backends, build
 from tests.operations.registries import Place, fetch, put
 from tests.programs import require
 
@@ -139,7 +139,7 @@ def test_a_use_does_not_depend_on_times_of_files(tree: build.Tree) -> None:
 
 def test_a_use_that_cannot_be_recorded_is_no_error(tree: build.Tree) -> None:
     with Cache.open(tree.path) as cache:
-        (tree.path / ".cachedb" / "index.db").unlink()
+        backends.remove_catalog(tree.path)
         shutil.rmtree(tree.path / ".cachedb")
         (tree.path / ".cachedb").touch()
         before = tree.document()
@@ -151,7 +151,7 @@ def test_a_use_that_cannot_be_recorded_is_no_error(tree: build.Tree) -> None:
 def test_uses_outlive_the_catalog(tree: build.Tree) -> None:
     with Cache.open(tree.path) as cache:
         cache.packages(OTHER)
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     with Cache.open(tree.path) as cache:
         assert used(cache) == [OTHER]
 
@@ -169,7 +169,7 @@ def test_a_use_of_an_image_without_a_name_is_recorded_by_its_digest(tmp_path: Pa
     image = tree.add(build.image(arch="s390x"))
     with Cache.open(tree.path) as cache:
         cache.packages(image.digest)
-    (tree.path / ".cachedb" / "index.db").unlink()
+    backends.remove_catalog(tree.path)
     with Cache.open(tree.path) as cache:
         assert len(cache.query("refs used since 1h").rows) == 1
 
