@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FILES = "files.db"
 """Name of the file beside the catalog."""
 _APPLICATION_ID = 0x0C1F11E5
+_PAGE = 2048
+"""Bytes of a page: most of the tables and indexes are nearly empty, and each takes a page."""
 
 
 def attach_for_reading(driver: sqlite3.Connection, path: Path | None) -> None:
@@ -90,6 +92,7 @@ def _attach_memory(driver: sqlite3.Connection) -> None:
 
 
 def _create(driver: sqlite3.Connection) -> None:
+    driver.execute(f"PRAGMA files.page_size = {_PAGE}")
     driver.execute("BEGIN IMMEDIATE")
     for _, _, text in compiled.file_tables("sqlite"):
         driver.execute(text)
