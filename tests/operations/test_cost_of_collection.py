@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks import layouts
 from cachedb.cache import Cache
-from tests import build
+from tests import build, connections
 
 FEW, MANY = 20, 60
 DOCUMENTS, BLOBS = 3, 7
@@ -35,13 +36,12 @@ def cost(path: Path) -> Counter[str]:
     ]
     with Cache.open(path) as cache:
         plan = cache.plan_collection(grace=0)
-        for patch in patches:
-            patch.start()
-        try:
-            report = cache.collect(plan)
-        finally:
+        with ExitStack() as stack:
             for patch in patches:
-                patch.stop()
+                stack.enter_context(patch)
+            count = connections.counting_statements(lambda: counts.update(["statement"]))
+            stack.enter_context(count)
+            report = cache.collect(plan)
     counts["removed"] = len(report.removed)
     return counts
 
@@ -82,6 +82,11 @@ def test_a_collection_moves_and_deletes_a_removed_blob_once_without_a_stat(
     assert growth["rename"] == growth["removed"]
     assert growth["unlink"] == growth["removed"]
     assert growth["fsync"] == 0
+
+
+def test_a_collection_of_more_blobs_costs_no_more_statements(growth: Counter[str]) -> None:
+    assert growth["removed"] > 0
+    assert growth["statement"] == 0
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,9 @@ def test_verification_hashes_a_small_blob_with_four_system_calls(
     many, hashed_many = system_calls(made.of(MANY), tmp_path / "many")
     more = hashed_many - hashed_few
     assert more > (MANY - FEW) * layouts.OWN_BLOBS
+    # A layout younger than two seconds is compared once more, which opens a hundred files.
     for name in ("openat", "read", "close"):
-        assert many[name] - few[name] <= 1.03 * more, name
+        assert many[name] - few[name] <= 1.15 * more, name
 
 
 def test_verification_takes_at_most_a_kilobyte_of_memory_a_blob(made: layouts.Made) -> None:
