@@ -29,6 +29,7 @@ from scripts import reference
 from tests import build
 from tests.catalog import released_catalogs
 from tests.conftest import BASE
+from tests.query import varied_cache
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = re.compile(r"HOME|_?[A-Z]+(_[A-Z]+)+")
@@ -223,6 +224,32 @@ EXAMPLES = [
 def test_an_example_of_the_syntax_page_compiles(query: str) -> None:
     checked = check(parse(query), now=datetime.now(UTC))
     assert compile_query(checked, "sqlite").statement.text
+
+
+FORMS = [
+    row.split(" | ")[1].strip("`")
+    for row in SYNTAX.split("\n## Examples\n")[1].split("\n## ")[0].splitlines()
+    if row.startswith("| ") and "`" in row.split(" | ")[1]
+]
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cache]:
+    tree = varied_cache.make(tmp_path_factory.mktemp("varied") / "cache")
+    with Cache.open(tree.path) as opened:
+        opened.index_files(["alpine:3.20"])
+        opened.save_query("large", "size gt 1M", None)
+        yield opened
+
+
+@pytest.mark.parametrize("query", FORMS)
+def test_an_example_of_the_grammar_has_an_answer(varied: Cache, query: str) -> None:
+    assert varied.query(query)
+
+
+def test_every_keyword_has_an_example() -> None:
+    words = {word for query in FORMS for word in re.findall(r"[a-z]+", query)}
+    assert set(KEYWORDS) - set(WORD_OPERATORS) <= words
 
 
 def test_the_grammar_of_the_syntax_page_has_every_keyword() -> None:
