@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cachedb import arguments
 from cachedb.catalog import state
 from cachedb.catalog.enums import INDEX_PROBLEMS
+from cachedb.catalog.statements import refs
 from cachedb.errors import CacheError, QueryError, StorageFailed
 
 if TYPE_CHECKING:
@@ -74,6 +75,21 @@ class CacheReader:
             refuse_other_sorts(query)
             only = run_query.select_ids(self._with_uses(), query.sorted_by("name"))
         return self.answer(lambda ask: listing.list_images(ask, only))
+
+    def iter_images(self) -> Iterator[Listing]:
+        """Yield the images that `list` returns without a query; memory is that of a batch.
+
+        Each batch is read in a transaction of its own: an image that is removed meanwhile may be
+        left out.
+        """
+        from cachedb.operations.read import listing
+
+        return listing.iter_images(self.catalog)
+
+    def has_pins(self) -> bool:
+        """Return whether an entry of index.json is pinned."""
+        with self.catalog.reading() as connection:
+            return connection.value(refs.PINNED) is not None
 
     def unreadable_entries(self) -> tuple[UnreadableEntry, ...]:
         """Return the entries of index.json that cannot be read, in the order of the file."""

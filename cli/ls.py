@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -26,27 +27,18 @@ from cachedb.cli.options.query import (
     print_notes,
     read_query,
 )
-from cachedb.cli.render import fitting, output, tables
-from cachedb.cli.render.tables import Column, Format
+from cachedb.cli.render import listings, output, tables
+from cachedb.cli.render.tables import Format
 from cachedb.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from cachedb.layout.unreadable_entry import UnreadableEntry
     from cachedb.operations.read.listing import Listing
 
 SETTINGS: Final = QUERY_SETTINGS
 KIND: Final = QueryCommand
-_COLUMNS = (
-    Column("name", lambda name: name or "<none>"),
-    Column("digest", lambda digest: output.digest(digest) if digest else "<per platform>"),
-    Column("platforms", output.words, shorten=fitting.items),
-    Column("size", output.size, is_number=True),
-    Column("state"),
-    Column("pinned", lambda is_pinned: "pinned" if is_pinned else ""),
-)
 
 
 def command(
@@ -80,7 +72,7 @@ def command(
     """
     if words and where is not None:
         raise InvalidInput("both QUERY and --where are given", hint="use one of them")
-    chosen = tables.places_of(_COLUMNS, columns) if group is None else []
+    chosen = tables.places_of(listings.COLUMNS, columns) if group is None else []
     columns = None if chosen else columns  # else a clause of the query
     asked = [
         *([where] if where is not None else words or ()),
@@ -96,9 +88,9 @@ def command(
             print_notes(opened, (query,))
         fields = tables.fields_of(form)
         is_listing = not (query.clauses.show or query.clauses.group)
-        has_all = {column.name for column in _COLUMNS}.issuperset(fields)
+        has_all = {column.name for column in listings.COLUMNS}.issuperset(fields)
         if query.noun in {"refs", "images"} and is_listing and has_all:
-            _print(opened.list(query), form, (), chosen, quiet=quiet, end=end)
+            _print(opened.list(query), form, chosen, quiet=quiet, end=end)
         else:
             from cachedb.cli.render.answers import print_answer
 
@@ -108,43 +100,26 @@ def command(
 def _list_all(
     cache: Path | None, form: str, chosen: Sequence[int], *, quiet: bool, end: str
 ) -> None:
-    from cachedb.operations.read.listing import list_digests, list_images
+    from cachedb.operations.read.listing import list_digests
 
     with open_cache(cache) as opened:
         if quiet:
             for digest in opened.answer(list_digests):
                 output.print_stdout(digest, end)
             return
-        listed, unreadable = opened.answer(list_images), opened.unreadable_entries()
-    _print(listed, form, unreadable, chosen, quiet=quiet, end=end)
+        rows = chain(
+            listings.rows_of(opened.iter_images()),
+            listings.rows_of_unreadable(opened.unreadable_entries(), form),
+        )
+        listings.render(rows, form, chosen, end=end, has_pins=opened.has_pins())
 
 
 def _print(
-    listed: Iterable[Listing],
-    form: str,
-    unreadable: Iterable[UnreadableEntry] = (),
-    chosen: Sequence[int] = (),
-    *,
-    quiet: bool,
-    end: str,
+    listed: Sequence[Listing], form: str, chosen: Sequence[int], *, quiet: bool, end: str
 ) -> None:
     if quiet:
         for digest in (digest for listing in listed for digest in listing.digests):
             output.print_stdout(digest, end)
         return
-    words = output.PlatformTexts().of
-    rows: list[tuple[object, ...]] = [
-        (i.name, i.digest, words(i.platforms), i.size, i.health.value, i.is_pinned) for i in listed
-    ]
-    # A table has the address that `rm` takes, where a program reads it from stderr.
-    rows += [
-        (None, each.address if form is Format.TABLE else each.digest, [], 0, "unreadable", False)
-        for each in unreadable
-    ]
-    if not chosen:
-        # A table has no column that would be empty in every row.
-        is_short = form is Format.TABLE and not any(row[-1] for row in rows)
-        chosen = range(len(_COLUMNS) - 1 if is_short else len(_COLUMNS))
-    tables.render(
-        [_COLUMNS[i] for i in chosen], ([row[i] for i in chosen] for row in rows), form, end=end
-    )
+    has_pins = any(each.is_pinned for each in listed)
+    listings.render(listings.rows_of(listed), form, chosen, end=end, has_pins=has_pins)

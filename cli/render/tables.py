@@ -1,6 +1,8 @@
 """Tables on stdout: aligned text, CSV, JSON, JSON lines, and templates with fields in braces.
 
-On a terminal, aligned text is fitted to its width; in a pipe or a file, every value is whole.
+Rows are printed as they come, those of aligned text in batches: a long table begins before its
+last row is read, and its columns become wider where a later batch has longer texts. On a
+terminal, aligned text is fitted to its width; in a pipe or a file, every value is whole.
 
 JSON escapes control characters. A cell of CSV that a spreadsheet would evaluate as a formula is
 prefixed with an apostrophe.
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -22,6 +25,8 @@ from cachedb.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+_AT_ONCE = 500
+"""Rows of aligned text that are measured before the first of them is printed."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -80,8 +85,7 @@ def render(
         case Format.CSV:
             _csv(columns, rows)
         case Format.JSON:
-            objects = [as_object(columns, row) for row in rows]
-            print_stdout(_json(objects, indent=2))
+            _json_list(columns, rows)
         case Format.JSONL:
             for row in rows:
                 print_stdout(_json(as_object(columns, row)))
@@ -132,22 +136,43 @@ def refuse_columns(form: str) -> None:
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, head: bool) -> None:
-    listed = list(rows)
-    texts = [
-        _texts(column, [row[place] for row in listed], head=head)
+    available = fitting.terminal_width()
+    coming = iter(rows)
+    batch = list(islice(coming, _AT_ONCE))
+    texts = _columns(columns, batch, head=head)
+    if available is not None and head and _is_too_wide(columns, texts, available):
+        _records(columns, _columns(columns, [*batch, *coming], head=head), available)
+        return
+    widths = [0] * len(columns)
+    gap = " " * fitting.GAP
+    while True:
+        widths = shown = list(map(max, widths, map(fitting.widest, texts)))
+        if available is not None:
+            shown = fitting.narrowed(widths, list(map(_least, columns, widths)), available)
+        for line in zip(*map(_aligned, columns, texts, shown), strict=True):
+            print_stdout(gap.join(line).rstrip())
+        batch = list(islice(coming, _AT_ONCE))
+        if not batch:
+            return
+        texts = _columns(columns, batch, head=False)
+
+
+def _columns(
+    columns: Sequence[Column], rows: Sequence[Sequence[object]], *, head: bool
+) -> list[list[str]]:
+    """Return the escaped cells of each column."""
+    return [
+        _texts(column, [row[place] for row in rows], head=head)
         for place, column in enumerate(columns)
     ]
+
+
+def _is_too_wide(
+    columns: Sequence[Column], texts: Sequence[Sequence[str]], available: int
+) -> bool:
+    """Return whether a terminal is too narrow for a table, however its columns are shortened."""
     widths = list(map(fitting.widest, texts))
-    available = fitting.terminal_width()
-    if available is not None:
-        least = list(map(_least, columns, widths))
-        if head and fitting.row_width(list(map(_narrowest, columns, widths))) > available:
-            _records(columns, texts, available)
-            return
-        widths = fitting.narrowed(widths, least, available)
-    gap = " " * fitting.GAP
-    for line in zip(*map(_aligned, columns, texts, widths), strict=True):
-        print_stdout(gap.join(line).rstrip())
+    return fitting.row_width(list(map(_narrowest, columns, widths))) > available
 
 
 def _records(columns: Sequence[Column], texts: Sequence[Sequence[str]], available: int) -> None:
@@ -255,14 +280,21 @@ def _field(value: object, name: str, spec: str) -> str:
 
 def _csv(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     import csv
-    import io
 
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([column.name for column in columns])
     for row in rows:
         writer.writerow([_cell(value) for value in row])
-    sys.stdout.write(buffer.getvalue())
+
+
+def _json_list(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
+    """Print a JSON array of objects, one after another as their rows come."""
+    before, end = "[", "[]"
+    for row in rows:
+        indented = _json(as_object(columns, row), indent=2).replace("\n", "\n  ")
+        print_stdout(f"{before}\n  {indented}", "")
+        before, end = ",", "\n]"
+    print_stdout(end)
 
 
 def _cell(value: object) -> str:

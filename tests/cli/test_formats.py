@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -49,6 +51,51 @@ def test_a_listing_says_the_same_in_every_form(
     if not command.startswith("why"):
         assert set(head.lower().split()) <= set(rows[0])
         assert len(table) >= len(rows)
+
+
+WORDS = tables.Column("words"), tables.Column("number", is_number=True)
+ROWS = [("a", 1), ("bb", 22), ("a long text", 3), ("c", 4), ("d", 55555)]
+
+
+def rendered(capsys: pytest.CaptureFixture[str], form: str, rows: Iterable[Any]) -> str:
+    with mock.patch.object(tables, "_AT_ONCE", 2):
+        tables.render(WORDS, rows, form)
+    return capsys.readouterr().out
+
+
+def test_a_column_becomes_wider_where_a_later_row_is_longer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert rendered(capsys, "table", ROWS).splitlines() == [
+        "WORDS  NUMBER",
+        "a           1",
+        "bb         22",
+        "a long text       3",
+        "c                 4",
+        "d             55555",
+    ]
+    assert rendered(capsys, "table", []).splitlines() == ["WORDS  NUMBER"]
+
+
+def test_an_array_of_json_is_that_of_all_rows_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    objects = [{"words": words, "number": number} for words, number in ROWS]
+    assert rendered(capsys, "json", ROWS) == json.dumps(objects, indent=2) + "\n"
+    assert rendered(capsys, "json", []) == "[]\n"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "{words}"])
+def test_the_first_row_is_printed_before_the_last_is_read(
+    capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    printed = []
+
+    def rows() -> Iterator[tuple[str, int]]:
+        yield from ROWS[:-1]
+        printed.append(capsys.readouterr().out)
+        yield ROWS[-1]
+
+    rendered(capsys, form, rows())
+    assert "bb" in printed[0]
 
 
 def test_verify_states_its_totals_in_every_form_of_json(run: Run, populated: build.Tree) -> None:

@@ -99,6 +99,17 @@ def test_a_command_that_changes_stays_within_its_memory(
     assert peak_memory(path, budget.words) <= budget.memory
 
 
+def test_ls_ends_at_once_when_its_reader_does(opened: Path) -> None:
+    program = Path(sys.executable).with_name("cachedb")
+    command = [program, "ls", "--format", "jsonl", "--cache", opened]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert FIRST.encode() in process.stdout.readline()
+        process.stdout.close()  # 150 kB are left, more than a pipe holds
+        assert process.stderr.read() == b""
+
+
 def test_the_first_opening_stays_within_its_memory(tmp_path: Path) -> None:
     layouts.make(tmp_path / "cache", LARGE)
     assert peak_memory(tmp_path / "cache", f"find-root {FIRST}") <= 55

@@ -950,6 +950,10 @@ blob.platform_id AS configured_id FROM ref JOIN blob ON blob.id = ref.target_id 
 ref_annotation ON ref_annotation.ref_id = ref.id AND ref_annotation."key" = 'kind' ORDER BY
 ref.position;
 
+-- name: refs.by_name
+SELECT ref.id, ref.name FROM ref JOIN blob ON blob.id = ref.target_id ORDER BY ref.name IS
+NULL, ref.name, blob.digest, ref.position;
+
 -- name: refs.claims
 SELECT ref.media_type, ref.size FROM ref WHERE ref.target_id = :blob_id;
 

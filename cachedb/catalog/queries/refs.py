@@ -24,6 +24,16 @@ def every() -> Select[*tuple[Any, ...]]:
     return _refs()
 
 
+@defines(refs.BY_NAME)
+def by_name() -> Select[*tuple[Any, ...]]:
+    """Select every ref in the order of a listing."""
+    return (
+        select(ref.c.id, ref.c.name)
+        .join(blob, blob.c.id == ref.c.target_id)
+        .order_by(ref.c.name.is_(None), ref.c.name, blob.c.digest, ref.c.position)
+    )
+
+
 @defines(refs.OF_IDS)
 def of_ids() -> Select[*tuple[Any, ...]]:
     """Select the refs of some ids."""

@@ -67,8 +67,17 @@ class ReferrerRow(NamedTuple):
     """Digest of the subject."""
 
 
+class RefName(NamedTuple):
+    """The id and the name of a ref."""
+
+    id: int
+    name: str | None
+
+
 ALL: Final = Rows("refs.all", RefRow)
 """Every ref, in the order of index.json, as in all selections of refs below."""
+BY_NAME: Final = Rows("refs.by_name", RefName)
+"""Every ref by name, those of one name by digest, the nameless last."""
 OF_IDS: Final = Rows("refs.of_ids", RefRow)
 """The refs of `ids`."""
 OF_NAMES: Final = Rows("refs.of_names", RefRow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from enum import StrEnum
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from cachedb.catalog import codecs
 from cachedb.catalog.enums import Kind
 from cachedb.catalog.statement import many
-from cachedb.catalog.statements import blobs, usage
+from cachedb.catalog.statements import blobs, refs, usage
 from cachedb.oci.platform.model import Platform
 from cachedb.operations.read import resolve
 from cachedb.records import NamedTuple, Record
@@ -18,11 +19,15 @@ from cachedb.records import NamedTuple, Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from cachedb.catalog.connect import Catalog
     from cachedb.catalog.enums import State
     from cachedb.catalog.executor import Connection
     from cachedb.catalog.statements.blobs import EntryRow, ManifestRow
     from cachedb.oci.digest import Digest
     from cachedb.operations.read.resolve import ResolvedImage, Root
+
+
+_AT_ONCE = 2_000
 
 
 class Health(StrEnum):
@@ -85,12 +90,57 @@ def list_images(connection: Connection, only: Sequence[int] | None = None) -> li
     An image of one manifest a platform is listed once, with all of its platforms, also if only
     some of its refs are among these.
     """
-    roots = _by_name(connection) if only is None else resolve.completed(connection, only)
+    roots = (
+        _by_name(resolve.every(connection))
+        if only is None
+        else resolve.completed(connection, only)
+    )
+    return _listings(connection, roots, _Faults.of(connection))
+
+
+def iter_images(catalog: Catalog) -> Iterator[Listing]:
+    """Yield the images that `list_images` returns, a batch at a time.
+
+    Each batch is read in a transaction of its own, so that a slow consumer keeps none open: an
+    image that is removed meanwhile may be left out. Memory holds a batch, and the ids of the refs.
+    """
+    with catalog.reading() as connection:
+        batches = list(_batches(connection))
+        faults = _Faults.of(connection)
+    for batch in batches:
+        with catalog.reading() as connection:
+            listed = _listings(connection, _by_name(resolve.of_refs(connection, batch)), faults)
+        yield from listed
+
+
+def _batches(connection: Connection) -> Iterator[array[int]]:
+    """Yield the ids of all refs by name; those of one name are in one batch."""
+    batch, before = array("q"), None
+    for key, name in connection.each(refs.BY_NAME):
+        if len(batch) >= _AT_ONCE and (name is None or name != before):
+            yield batch
+            batch = array("q")
+        batch.append(key)
+        before = name
+    if batch:
+        yield batch
+
+
+class _Faults(NamedTuple):
+    """The ids of blobs that contain a missing or corrupt one, or a platform not pulled."""
+
+    broken: set[int]
+    partial: set[int]
+
+    @classmethod
+    def of(cls, connection: Connection) -> _Faults:
+        return cls(set(connection.values(blobs.BROKEN)), set(connection.values(blobs.PARTIAL)))
+
+
+def _listings(connection: Connection, roots: Sequence[Root], faults: _Faults) -> list[Listing]:
     images = resolve.images_of(connection, roots)
     targets = {root.blob_id for root in roots}
     sizes = {row.root: row.size for row in connection.each(blobs.SIZES, targets=many(targets))}
-    broken = set(connection.values(blobs.BROKEN))
-    partial = set(connection.values(blobs.PARTIAL))
     members = _below(connection, _own_members(connection, roots), _member)
     shown = _ShownPlatforms()
     found = []
@@ -110,7 +160,7 @@ def list_images(connection: Connection, only: Sequence[int] | None = None) -> li
                 media_type=first.media_type,
                 platforms=shown.of(platforms),
                 size=_size(connection, image, sizes),
-                health=_health({root.blob_id for root in image.roots}, broken, partial),
+                health=_health({root.blob_id for root in image.roots}, *faults),
                 is_pinned=any(root.is_pinned for root in image.entries),
             )
         )
@@ -122,15 +172,13 @@ def list_digests(connection: Connection) -> list[Digest]:
 
     Costs one statement; those about sizes, platforms and states are left out.
     """
-    images = resolve.images_of(connection, _by_name(connection))
+    images = resolve.images_of(connection, _by_name(resolve.every(connection)))
     return [root.digest for image in images for root in image.roots]
 
 
-def _by_name(connection: Connection) -> list[Root]:
-    """Return every ref by name, the nameless last."""
-    roots = resolve.every(connection)
-    roots.sort(key=lambda root: (root.name is None, root.name or "", root.digest))
-    return roots
+def _by_name(roots: Iterable[Root]) -> list[Root]:
+    """Sort refs by name, the nameless last."""
+    return sorted(roots, key=lambda root: (root.name is None, root.name or "", root.digest))
 
 
 def _size(connection: Connection, image: ResolvedImage, sizes: Mapping[int, int]) -> int:
