@@ -23,7 +23,6 @@ SESSION = [
     'web-2 fleet add "$FARM&cache=web-2"',
     'web-2 fleet add "$FARM&cache=web-1"',
     'build ls --catalog "$FARM&cache=build"',
-    "web-1 fleet sync",
     "web-1 fleet list",
     "web-1 rm example.com/app:1",
     "web-1 fleet sync",
