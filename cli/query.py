@@ -26,7 +26,7 @@ from cachedb.cli.options.query import (
     read_query,
 )
 from cachedb.cli.render import fitting, output, tables
-from cachedb.cli.render.answers import print_answer, print_explanation
+from cachedb.cli.render.answers import fields_of, print_answer, print_explanation, showing
 from cachedb.cli.render.tables import Column, Format
 from cachedb.errors import InvalidInput, ValidationFailed
 
@@ -102,7 +102,7 @@ def command(
     if fleet:
         if any((explain, analyze, sql, save, doc, forget, check)):
             raise InvalidInput("--fleet runs a query and does nothing else", hint="cachedb query")
-        query = fleets.read_fleet_query(cache, asked, param, tz).showing(tables.fields_of(form))
+        query = showing(fleets.read_fleet_query(cache, asked, param, tz), form, quiet=quiet)
         print_answer(fleets.ask(cache, query, only, without, quiet), form, quiet=quiet, end=end)
         return
     fleets.refuse_members(only, without)
@@ -128,7 +128,7 @@ def command(
 
 
 def _answer(opened: Cache, query: Query, form: str, end: str, *, quiet: bool) -> None:
-    answer = answer_with_notes(opened, query, tables.fields_of(form), quiet=quiet)
+    answer = answer_with_notes(opened, query, fields_of(query, form, quiet=quiet), quiet=quiet)
     print_answer(answer, form, quiet=quiet, end=end)
 
 

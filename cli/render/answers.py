@@ -11,7 +11,24 @@ from cachedb.cli.render.tables import Column, Format
 if TYPE_CHECKING:
     from cachedb.operations.read.run_query import ExplainedQuery, QueryResult
     from cachedb.query.results import OutputColumn
+    from cachedb.query.syntax.tree import Query
     from cachedb.query.tools.explain import SetCost
+
+
+def fields_of(query: Query, form: str, *, quiet: bool) -> tuple[str, ...]:
+    """Return the columns to print of a query without `show`: when quiet, digests of references."""
+    if quiet:
+        from cachedb.query.vocabulary import NOUNS
+        from cachedb.query.words import Sort
+
+        if NOUNS[query.noun].sort is Sort.REF:
+            return ("digest",)
+    return tables.fields_of(form)
+
+
+def showing(query: Query, form: str, *, quiet: bool) -> Query:
+    """Return the query with the columns to print, unless it shows or groups already."""
+    return query.showing(fields_of(query, form, quiet=quiet))
 
 
 def print_answer(answer: QueryResult, form: str, *, quiet: bool, end: str = "\n") -> None:

@@ -160,5 +160,5 @@ def _screen(pid: int, terminal: int, setup: str, keys: str, until: str) -> Itera
 def test_a_tab_on_a_terminal_completes_a_value_behind_its_colon(
     environment: dict[str, str],
 ) -> None:
-    keys = "cachedb query repo:library/\t --quiet\n"
+    keys = "cachedb query repo:library/\t show name --quiet\n"
     assert "docker.io/library/tool:2" in typed(environment, keys, "tool:2")

@@ -51,24 +51,24 @@ def test_index_files_reads_the_images_of_a_query(run: Run, cache: Path) -> None:
 
     assert done.code == 0
     assert done.err.splitlines()[-1].startswith("indexed 2 layers of 1 image, 0 known before")
-    assert succeed(run, cache, "query", "-q", "refs is:listed") == f"{OTHER}\n"
-    assert succeed(run, cache, "query", "-q", "refs not is:listed") == f"{NAME}\n"
+    assert succeed(run, cache, "query", "-q", "refs is:listed show name") == f"{OTHER}\n"
+    assert succeed(run, cache, "query", "-q", "refs not is:listed show name") == f"{NAME}\n"
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
         ("files path:/usr/bin/* size gt 1M show path", ["/usr/bin/bash"]),
-        ("refs file:/usr/bin/bash", [NAME]),
-        ("refs not file:**/log4j-core-*.jar", [NAME]),
+        ("refs file:/usr/bin/bash show name", [NAME]),
+        ("refs not file:**/log4j-core-*.jar show name", [NAME]),
         (f"files layer.digest:{LOG4J.digest} type:file show path",
          ["/opt/app/lib/log4j-core-2.14.jar"]),
         ("layers file.is:setuid", [TOOLS.digest]),
         ("layers file:/usr/bin/su", [TOOLS.digest]),
-        ("refs(files name:log4j*)", [OTHER]),
+        ("refs(files name:log4j*) show name", [OTHER]),
         (f"files any manifest(ref.name:{NAME}) type:file show path sort path",
          ["/usr/bin/bash", "/usr/bin/ls", "/usr/bin/su"]),
-        ("refs any layer(any file(name:su is:setuid))", [NAME]),
+        ("refs any layer(any file(name:su is:setuid)) show name", [NAME]),
     ],
 )  # fmt: skip
 def test_queries_find_files_by_layers_and_refs(

@@ -174,7 +174,7 @@ def test_import_indexes_the_files_of_its_images(run: Run, tmp_path: Path) -> Non
     done = run(to, "import", str(archive), "--index-files")
 
     assert (done.code, done.err) == (0, "")
-    assert succeed(run, to, "query", "-q", "refs file:/etc/motd") == f"{NAME}\n"
+    assert succeed(run, to, "query", "-q", "refs file:/etc/motd show name") == f"{NAME}\n"
     again = run(to, "index", "files", "--all")
     assert again.err.startswith("indexed 0 layers of 1 image, 1 known before")
 
@@ -309,7 +309,7 @@ def test_pull_indexes_the_files_of_its_images(
 
     succeed(run, tmp_path / "cache", "pull", name, "--index-files")
 
-    found = succeed(run, tmp_path / "cache", "query", "-q", "refs file:/etc/motd")
+    found = succeed(run, tmp_path / "cache", "query", "-q", "refs file:/etc/motd show name")
     assert found == f"{name}\n"
     again = run(tmp_path / "cache", "index", "files", "--all")
     assert again.err.startswith("indexed 0 layers of 1 image, 1 known before")
@@ -323,7 +323,7 @@ def test_sync_indexes_the_files_of_its_images(
 
     succeed(run, tmp_path / "cache", "sync", file, "--index-files")
 
-    assert succeed(run, tmp_path / "cache", "query", "-q", "refs is:listed") == (
+    assert succeed(run, tmp_path / "cache", "query", "-q", "refs is:listed show name") == (
         f"{registry.host}/t/app:1\n"
     )
 
@@ -376,4 +376,4 @@ def test_a_name_that_is_not_utf_8_is_the_same_in_json_of_files_and_of_queries(
 def test_files_whose_names_are_not_utf_8_are_read_and_compared(run: Run, odd: Path) -> None:
     assert succeed(run, odd, "cat", f"{NAME}:/caf\udce9") == "one\n"
     assert succeed(run, odd, "cat", f"{NAME}:/link") == "one\n"
-    assert succeed(run, odd, "query", "-q", "refs file:/caf\\\\udce9") == f"{NAME}\n"
+    assert succeed(run, odd, "query", "-q", "refs file:/caf\\\\udce9 show name") == f"{NAME}\n"

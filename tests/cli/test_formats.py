@@ -172,6 +172,23 @@ def test_nested_data_is_json_on_one_line_or_many(
     ("command", "expected"),
     [
         pytest.param(["ls"], [TOOL.digest, APP.digest], id="ls"),
+        pytest.param(["ls", "tag:1"], [APP.digest], id="ls-query"),
+        pytest.param(["query", "refs tag:1"], [APP.digest], id="query"),
+        pytest.param(["query", "refs tag:1 show name"], [APP_1], id="query-show"),
+        pytest.param(
+            ["query", "refs sort name", "--format", "{name}"],
+            [TOOL.digest, APP.digest],
+            id="query-template",
+        ),
+        pytest.param(["query", "layers size gt 1G"], [], id="query-layers"),
+        pytest.param(["pin", APP_1], [APP.digest], id="pin"),
+        pytest.param(["tag", APP_1, "new:1"], [APP.digest], id="tag"),
+        pytest.param(["untag", TOOL_2], [TOOL.digest], id="untag"),
+        pytest.param(["inspect", APP_1], [APP.digest], id="inspect"),
+        pytest.param(["prune", "--dry-run", "--drop", "tag:1"], [APP.digest], id="prune-dry-run"),
+        pytest.param(
+            ["clean", "--dry-run"], sorted([TOOL.digest, APP.digest]), id="clean-dry-run"
+        ),
         pytest.param(["find-root", BASE.digest], [APP.digest, TOOL.digest], id="find-root"),
         pytest.param(["rm", "--dry-run", APP_1], [APP.digest], id="rm-dry-run"),
         pytest.param(["rm", APP_1, TOOL_2], [APP.digest, TOOL.digest], id="rm"),

@@ -167,7 +167,7 @@ def test_an_index_that_is_stopped_keeps_finished_layers_and_resumes(
     resumed = cachedb(tree.path, "index", "files", "--all")
     assert (resumed.code, resumed.out) == (0, "")
     assert resumed.err.splitlines()[-1].startswith("indexed 2 layers of 1 image, 1 known before")
-    assert succeed(tree.path, "query", "-q", "refs file:/etc/2") == "app:1\n"
+    assert succeed(tree.path, "query", "-q", "refs file:/etc/2 show name") == "app:1\n"
 
 
 def _kept(name: str) -> str:

@@ -82,7 +82,7 @@ def test_a_format_that_cannot_be_filled_in_is_refused(
 
 def test_lines_can_end_with_nul(run: Run, populated: build.Tree) -> None:
     names = f"{TOOL_2}\0{APP_1}\0"
-    assert run(populated.path, "query", "refs sort name", "--quiet", "-0").out == names
+    assert run(populated.path, "query", "refs show name sort name", "--quiet", "-0").out == names
     assert run(populated.path, "ls", "--format", "{name}", "--null").out == names
     assert run(populated.path, "ls", "--format", "json", "-0").code == 2
 
@@ -193,7 +193,7 @@ def test_what_cannot_be_changed_without_a_loss_is_left(run: Run, populated: buil
         assert done.code == 2
         assert f"hint: edit {name} there by hand" in done.err
     assert toml(populated) == text
-    assert run(populated.path, "query", "@old", "--quiet").out == f"{APP_1}\n{TOOL_2}\n"
+    assert run(populated.path, "query", "@old show name", "--quiet").out == f"{APP_1}\n{TOOL_2}\n"
 
 
 def test_what_is_in_the_file_and_no_query_says_so(run: Run, populated: build.Tree) -> None:

@@ -63,7 +63,9 @@ def test_a_query_takes_parameters_and_saved_queries_everywhere(
 
 @pytest.mark.parametrize("name", ["text", "self", "noun", "query"])
 def test_a_parameter_may_have_any_name(run: Run, populated: build.Tree, name: str) -> None:
-    done = run(populated.path, "query", f"refs tag:${name}", "--param", f"{name}=1", "--quiet")
+    done = run(
+        populated.path, "query", f"refs tag:${name} show name", "--param", f"{name}=1", "--quiet"
+    )
     assert (done.code, done.out) == (0, "example.com/app:1\n")
 
 

@@ -168,8 +168,8 @@ def test_a_layer_that_cannot_be_read_is_a_finding_that_stops_no_other(
         assert f"cannot read 1 layer, first {hostile.digest}: " in told
     found = json.loads(run(cache, "index", "files", "--all", "--format", "json").out)
     assert [each["digest"] for each in found["unreadable"]] == [hostile.digest]
-    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd") == f"{SOUND}\n"
-    assert succeed(run, cache, "query", "-q", "refs not is:listed") == f"{HOSTILE}\n"
+    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd show name") == f"{SOUND}\n"
+    assert succeed(run, cache, "query", "-q", "refs not is:listed show name") == f"{HOSTILE}\n"
     for command in ("files", "waste"):
         assert run(cache, command, HOSTILE).code in {2, 8}
 
@@ -187,9 +187,9 @@ def test_an_import_with_index_files_names_what_cannot_be_indexed_and_takes_all_i
     assert done.code == 0
     (told,) = (line for line in done.err.splitlines() if line.startswith("warning: cannot index"))
     assert hostile.digest in told or HOSTILE in told
-    assert set(succeed(run, cache, "query", "-q", "refs").split()) == {HOSTILE, SOUND}
-    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd") == f"{SOUND}\n"
-    assert succeed(run, cache, "query", "-q", "refs not is:listed") == f"{HOSTILE}\n"
+    assert set(succeed(run, cache, "query", "-q", "refs show name").split()) == {HOSTILE, SOUND}
+    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd show name") == f"{SOUND}\n"
+    assert succeed(run, cache, "query", "-q", "refs not is:listed show name") == f"{HOSTILE}\n"
 
 
 def test_a_pull_with_index_files_names_what_cannot_be_indexed_and_takes_all_images(
@@ -209,8 +209,8 @@ def test_a_pull_with_index_files_names_what_cannot_be_indexed_and_takes_all_imag
     lines = [line for line in done.err.splitlines() if line.startswith("warning: cannot index")]
     digests = {damaged.digest for damaged in hostile.values()}
     assert {digest for digest in digests if any(digest in line for line in lines)} == digests
-    assert set(succeed(run, cache, "query", "-q", "refs").split()) == set(names)
-    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd") == f"{names[-1]}\n"
+    assert set(succeed(run, cache, "query", "-q", "refs show name").split()) == set(names)
+    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd show name") == f"{names[-1]}\n"
 
 
 def test_an_import_with_index_files_tells_the_limit_of_entries(
@@ -226,7 +226,7 @@ def test_an_import_with_index_files_tells_the_limit_of_entries(
     assert done.code == 0
     assert "exceeds the layer members limit of 39" in done.err
     assert "CACHEDB_LIMIT_LAYER_MEMBERS" in done.err
-    found = succeed(run, tmp_path / "cache", "query", "-q", "refs is:listed")
+    found = succeed(run, tmp_path / "cache", "query", "-q", "refs is:listed show name")
     assert found == f"{SOUND}\n"
 
 
@@ -242,8 +242,8 @@ def test_an_image_whose_layers_show_no_tree_is_a_finding_that_stops_no_other(
         assert done.code == 8
         (told,) = (line for line in done.err.splitlines() if line.startswith("cachedb: "))
         assert told.startswith(f"cachedb: cannot read 1 image, first {HOSTILE!r}: layer 0")
-    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd") == f"{SOUND}\n"
-    assert succeed(run, cache, "query", "-q", "refs not is:listed") == f"{HOSTILE}\n"
+    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd show name") == f"{SOUND}\n"
+    assert succeed(run, cache, "query", "-q", "refs not is:listed show name") == f"{HOSTILE}\n"
     assert run(cache, "files", HOSTILE).code in {2, 8}
     assert run(cache, "waste", HOSTILE).code == 8
     assert run(cache, "validate", "--deep", HOSTILE).code == 8
@@ -279,7 +279,7 @@ def test_more_entries_than_the_limit_are_a_finding_that_stops_no_other(
     assert f"cannot read 1 layer, first {hostile.digest}" in told
     assert "exceeds the layer members limit of 39" in told
     assert "CACHEDB_LIMIT_LAYER_MEMBERS" in done.err
-    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd") == f"{SOUND}\n"
+    assert succeed(run, cache, "query", "-q", "refs file:/etc/motd show name") == f"{SOUND}\n"
 
 
 @recorded.parameters()

@@ -78,9 +78,9 @@ def test_queries_and_diffs_know_the_places_that_umoci_unpacks_to(tmp_path: Path)
 
     for path in ("/usr/bin/bash", "/usr/lib64/deep/er/so", "/usr/lib64/deep"):
         assert (rootfs / path[1:]).exists()
-        assert succeed(cache, "query", "-q", f"refs file:{path}") == f"{NAME}\n"
-    assert succeed(cache, "query", "-q", "refs file:/bin/bash") == ""
-    assert succeed(cache, "query", "-q", "refs not file:/usr/bin/sh") == f"{NAME}\n"
+        assert succeed(cache, "query", "-q", f"refs file:{path} show name") == f"{NAME}\n"
+    assert succeed(cache, "query", "-q", "refs file:/bin/bash show name") == ""
+    assert succeed(cache, "query", "-q", "refs not file:/usr/bin/sh show name") == f"{NAME}\n"
     assert not (rootfs / "usr/bin/sh").exists()
     visible = f"files any manifest(ref.name:{NAME})"
     shown = succeed(cache, "query", "--format", "{path}", visible).splitlines()
