@@ -270,7 +270,7 @@ class ParsedIndex:
         """Parse the bytes that have taken the place of these; costs the lines that are new.
 
         A document that is not written an entry a line, or with other fields around the entries, is
-        parsed as a whole. The result does not depend on which way was taken.
+        parsed as a whole. The result is the same either way.
 
         Raises:
             InvalidManifest: It is not an image index.

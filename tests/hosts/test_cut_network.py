@@ -1,4 +1,4 @@
-"""A host whose network is cut in the middle of a change, and whose connections nobody ends."""
+"""A host whose network is cut in the middle of a change, with connections that stay open."""
 
 import os
 import time

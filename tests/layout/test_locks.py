@@ -107,7 +107,7 @@ def test_threads_of_one_process_exclude_each_other(root: int) -> None:
 
 
 @pytest.mark.skipif(not system_calls.HAS_OFD_LOCKS, reason="needs locks of open files")
-def test_waits_for_the_names_end_in_the_order_in_which_they_began(
+def test_writers_get_the_names_in_the_order_of_their_waits(
     layout_dir: Path, root: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock_waits, "_PAUSE_IN_QUEUE", 60)

@@ -23,7 +23,7 @@ class StoredRef(NamedTuple):
 
 
 class RefClaim(NamedTuple):
-    """What a ref declares about the blob `target_id`."""
+    """Declaration of a ref about the blob `target_id`."""
 
     id: int
     target_id: int
