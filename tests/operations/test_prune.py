@@ -243,7 +243,7 @@ def test_a_name_is_not_removed_for_a_size_that_another_name_keeps(tmp_path: Path
 
 
 @pytest.mark.parametrize("declared", [0, 10**15])
-def test_a_size_limit_counts_bytes_on_disk_and_no_declared_sizes(
+def test_a_size_limit_is_met_by_bytes_on_disk_and_no_declared_sizes(
     tmp_path: Path, declared: int
 ) -> None:
     """A layer of another size than declared, and one that is not there."""
