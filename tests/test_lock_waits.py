@@ -31,7 +31,7 @@ def test_a_wait_tries_more_often_when_it_has_lasted_for_a_second(
     assert now >= 3
 
 
-def test_a_waiting_process_sleeps_in_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_in_a_queue_are_left_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock_waits.time, "sleep", pytest.fail)
     pauses: list[float] = []
     wait = Wait(lambda: None, None)
