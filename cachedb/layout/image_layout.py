@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
@@ -105,8 +104,9 @@ class Layout(PrivateDirectory, Closing):
         except FileNotFoundError:
             raise CacheNotFound(str(root)) from None
         except NotADirectoryError:
-            is_file = os.path.isfile(root)
-            hint = f"cachedb import {shlex.quote(str(root))}" if is_file else None
+            from shlex import quote
+
+            hint = f"cachedb import {quote(str(root))}" if os.path.isfile(root) else None
             raise NotALayout(str(root), "it is not a directory", hint=hint) from None
         except OSError as error:
             raise StorageFailed.of(error, f"open the cache {str(root)!r}") from error
@@ -162,9 +162,11 @@ class Layout(PrivateDirectory, Closing):
             NotALayout: There is no index.json.
         """
         if not self._has("index.json"):
+            from shlex import quote
+
             from cachedb.layout.health import layouts_near
 
-            near = [f"--cache {shlex.quote(str(path))}" for path in layouts_near(self.root)]
+            near = [f"--cache {quote(str(path))}" for path in layouts_near(self.root)]
             raise NotALayout(
                 str(self.root), "it has no index.json", hint=", or ".join(near) or None
             )
