@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from enum import StrEnum
 from functools import lru_cache
@@ -113,17 +112,25 @@ def iter_images(catalog: Catalog) -> Iterator[Listing]:
         yield from listed
 
 
-def _batches(connection: Connection) -> Iterator[array[int]]:
+def _batches(connection: Connection) -> Iterator[Sequence[int]]:
     """Yield the ids of all refs by name; those of one name are in one batch."""
-    batch, before = array("q"), None
+    batch: list[int] = []
+    before = None
     for key, name in connection.each(refs.BY_NAME):
         if len(batch) >= _AT_ONCE and (name is None or name != before):
-            yield batch
-            batch = array("q")
+            yield _packed(batch)
+            batch = []
         batch.append(key)
         before = name
     if batch:
         yield batch
+
+
+def _packed(ids: list[int]) -> Sequence[int]:
+    """Store ids in 8 bytes each; a cache of one batch imports no extension module for them."""
+    from array import array  # noqa: PLC0415
+
+    return array("q", ids)
 
 
 class _Faults(NamedTuple):
