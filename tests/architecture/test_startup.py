@@ -213,7 +213,7 @@ def typer_alone() -> int:
     ("command", "budget"),
     [
         # Debian's Python 3.11 imports typer with a fifth less, and cachedb with a sixth less.
-        ("ls", 1.32), ("find-root app:1", 1.26), ("validate", 1.34), ("query refs", 1.85),
+        ("ls", 1.34), ("find-root app:1", 1.26), ("validate", 1.34), ("query refs", 1.85),
         ("rm --dry-run app:1", 1.65), ("gc --dry-run", 1.8),
     ],
 )  # fmt: skip
