@@ -75,10 +75,6 @@ class Fingerprint(Record):
         """Return whether the blobs are the same as when `recorded` was taken; False if racy."""
         return recorded is not None and recorded.blobs_settled and self.blobs == recorded.blobs
 
-    def proves_same_names(self, recorded: Fingerprint | None) -> bool:
-        """Return whether index.json is the same as when `recorded` was taken; False if racy."""
-        return recorded is not None and recorded.settled and self.index_json == recorded.index_json
-
 
 def take(root: int) -> Fingerprint:
     """Take the fingerprint of the layout whose directory has the descriptor `root`.

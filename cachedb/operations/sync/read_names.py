@@ -44,11 +44,19 @@ class ReadNames(Record):
     """JSON list of the entries that cannot be read."""
     text: str
     """Text of index.json."""
+    is_kept: bool
+    """Whether the catalog has this text, and its places, as its copy."""
     places: Sequence[int]
     """Places of the entries in the text, as `places_of` returns them."""
 
     def keep(self, connection: Connection) -> None:
-        """Store the text as the copy of index.json, in the transaction of the caller."""
+        """Store the text as the copy of index.json, in the transaction of the caller.
+
+        The copy is the text that the rows are derived from, also if another process has written it
+        since the fingerprint of the layout was taken. An equal copy is left as it is.
+        """
+        if self.is_kept:
+            return
         differences = [after - before for before, after in pairwise([0, *self.places])]
         state.write(connection, ENTRY_PLACES, json.dumps(differences))
         state.write(connection, NAMES, self.text)
@@ -60,14 +68,20 @@ def read_names(layout: Layout, working_set: WorkingSet, now: int) -> ReadNames:
     Raises:
         NotALayout: The file is not an image index.
     """
-    return _read_changed(layout, working_set, now) or _read_all(layout, working_set, now)
+    copy, places = (state.read(working_set.connection, key) for key in (NAMES, ENTRY_PLACES))
+    if not copy or not places:
+        return _read_all(layout, working_set, now)
+    changed = _read_changed(layout, working_set, now, (copy, places))
+    return changed or _read_all(layout, working_set, now, copy)
 
 
-def _read_changed(layout: Layout, working_set: WorkingSet, now: int) -> ReadNames | None:
+def _read_changed(
+    layout: Layout, working_set: WorkingSet, now: int, kept: tuple[str, str]
+) -> ReadNames | None:
     """Read the entries that differ from the copy; None if all entries have to be read."""
     connection = working_set.connection
-    copy, places = state.read(connection, NAMES), state.read(connection, ENTRY_PLACES)
-    if not copy or not places or state.read(connection, INDEX_PROBLEMS) != _NO_PROBLEMS:
+    copy, places = kept
+    if state.read(connection, INDEX_PROBLEMS) != _NO_PROBLEMS:
         return None
     try:
         text = layout.read_index_json().decode()
@@ -90,11 +104,14 @@ def _read_changed(layout: Layout, working_set: WorkingSet, now: int) -> ReadName
         has_entries=len(changed.places) > 1,
         problems=_NO_PROBLEMS,
         text=text,
+        is_kept=text == copy,
         places=changed.places,
     )
 
 
-def _read_all(layout: Layout, working_set: WorkingSet, now: int) -> ReadNames:
+def _read_all(
+    layout: Layout, working_set: WorkingSet, now: int, copy: str | None = None
+) -> ReadNames:
     index, content = layout.index_and_bytes()
     entries = _named(index.entries)
     text = content.decode()
@@ -104,6 +121,7 @@ def _read_all(layout: Layout, working_set: WorkingSet, now: int) -> ReadNames:
         has_entries=bool(entries),
         problems=json.dumps([each.to_json() for each in unreadable_in(index)]),
         text=text,
+        is_kept=text == copy,
         places=places_of(text),
     )
 

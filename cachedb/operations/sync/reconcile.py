@@ -220,8 +220,7 @@ class _Reconciliation:
         state.write(connection, INDEX_PROBLEMS, names.problems)
         if names.has_entries and _recorded(connection) is None:
             state.write(connection, ADOPTED, str(now))
-        if not current.proves_same_names(_recorded(connection)):
-            names.keep(connection)
+        names.keep(connection)
         state.write(connection, FINGERPRINT, str(self._proven(current, _recorded(connection))))
         return ReconcileReport(**self._counts)
 
