@@ -1,9 +1,13 @@
 """Files of an image beside the tools that unpack it."""
 
 import hashlib
+import io
 import json
+import stat
 import tarfile
+from collections import Counter
 from pathlib import Path
+from typing import IO, cast
 
 from tests import build
 from tests.archive import build as archives
@@ -50,6 +54,48 @@ def is_text(path: Path) -> bool:
         return False
     content = path.read_bytes()
     return content.isascii() and b"\r" not in content
+
+
+def test_waste_counts_what_umoci_does_not_unpack_and_copies_that_hashes_find(
+    tmp_path: Path,
+) -> None:
+    """The bytes of all layers are those that umoci unpacks, and those that no container sees."""
+    base = tmp_path / "base.tar"
+    archive_system(base, BYTES)
+    with tarfile.open(base) as found:
+        names = [info.name for info in found if info.isreg()]
+    gone = {f"{name.rpartition('/')[0]}/.wh.{name.rpartition('/')[2]}": "" for name in names[::10]}
+    changed = dict.fromkeys(names[5::10], "changed")
+    archives = [base.read_bytes(), build.tar(gone), build.tar(changed), build.tar(changed)]
+    image = build.image(*map(blob, archives))
+    cache = build.layout(tmp_path / "cache", {NAME: image}).path
+    bundle = tmp_path / "bundle"
+    umoci("unpack", "--rootless", "--image", f"{cache}:{NAME}", bundle)
+
+    stored, contents = 0, Counter[bytes]()
+    for archive in {*archives}:  # a layer that an image has twice is one blob
+        with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+            for info in filter(tarfile.TarInfo.isreg, members):
+                if not info.name.rpartition("/")[2].startswith(".wh."):
+                    contents[cast("IO[bytes]", members.extractfile(info)).read()] += 1
+    for archive in archives:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+            stored += sum(info.size for info in members if info.isreg())
+    states = {
+        state.st_ino: state.st_size
+        for path in (bundle / "rootfs").rglob("*")
+        if stat.S_ISREG((state := path.lstat()).st_mode)
+    }
+    copies = sum((number - 1) * len(content) for content, number in contents.items())
+    assert 0 < sum(states.values()) < stored
+    assert copies > 0
+    for _ in ("from the layers", "from the index"):
+        report = json.loads(succeed(cache, "waste", "--format", "json", NAME))
+        (measured,) = report["images"]
+        assert measured["stored"] == stored
+        assert measured["overwritten"] + measured["deleted"] == stored - sum(states.values())
+        assert sum(each["wasted"] for each in report["duplicates"]) == copies
+        succeed(cache, "index", "files", "--all")
 
 
 def test_files_behind_symlinks_of_lower_layers_are_where_umoci_and_the_export_have_them(
