@@ -76,8 +76,8 @@ def verify(
 
     A missing blob that an image needs is a finding as well; one that only unreferenced blobs need
     is not, and neither is a blob removed meanwhile. Of more than `limits.VERIFY_FINDINGS` missing
-    blobs, the rest is counted. No transaction is open while files
-    are read; one for every 10 000 blobs records the results.
+    blobs, the rest is counted. No transaction is open while files are read; one for every 10 000
+    blobs records the results.
 
     Raises:
         CatalogMismatch: The catalog holds a text that is not a digest.
@@ -107,7 +107,10 @@ def verify(
 
 
 class _Batch(NamedTuple):
-    """Blobs that are hashed by one loop: ids of rows, and digests, a line each."""
+    """Blobs that are hashed by one loop: ids of rows, and digests, a line each.
+
+    A large blob is alone in its batch.
+    """
 
     ids: array[int]
     lines: bytes
@@ -212,8 +215,8 @@ def _hash(store: OpenStore, pool: Executor, files: _Files, task: Task) -> Iterat
 
 def _hash_batch(store: OpenStore, batch: _Batch, task: Task) -> _Hashed:
     found, digests, read = _Hashed(), batch.digests, 0
-    files = repeat(None) if batch.is_large else store.verify_small(digests)
-    for key, digest, file in zip(batch.ids, digests, files, strict=False):
+    files = repeat(None, 1) if batch.is_large else store.verify_small(digests)
+    for key, digest, file in zip(batch.ids, digests, files, strict=True):
         if file is not None:
             read += file[0]
             found.intact[key] = file[1]
