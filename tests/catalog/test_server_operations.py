@@ -299,7 +299,10 @@ def test_a_heartbeat_that_is_late_does_not_revive_a_collection_that_has_ended(
         row = collector.take(connection, connection.shared_now() or 0)
         collector.release(connection, row.generation)
         collector.prolong(connection, row.generation, connection.shared_now() or 0)
-        collector.take(connection, connection.shared_now() or 0)
+        late = collector.CollectorRow.read(connection)
+        assert late is not None
+        assert late.expires == 0
+        assert collector.take(connection, connection.shared_now() or 0).generation > row.generation
 
 
 def test_doctor_lists_leases_and_hosts_that_have_died(server: Server, tree: build.Tree) -> None:

@@ -1,6 +1,7 @@
 """Transactions of a catalog, in a file of SQLite and in a schema of PostgreSQL."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -153,23 +154,32 @@ def test_a_catalog_that_was_replaced_is_noticed(catalog: Catalog, database: Data
     fresh.close()
 
 
-def test_a_missing_column_is_a_mismatch_and_not_a_traceback(
-    catalog: Catalog, database: Database
+@pytest.mark.parametrize(
+    ("damage", "name", "read"),
+    [
+        (
+            "ALTER TABLE blob DROP COLUMN problem",
+            "problem",
+            lambda connection: connection.rows(validation.PROBLEMS, targets="[]"),
+        ),
+        (
+            "DROP TABLE lease_item",
+            "lease_item",
+            lambda connection: connection.rows(user_state.LEASE_ITEMS),
+        ),
+    ],
+    ids=["column", "table"],
+)
+def test_a_missing_column_or_table_is_a_mismatch_and_not_a_traceback(
+    catalog: Catalog,
+    database: Database,
+    damage: str,
+    name: str,
+    read: Callable[[Connection], object],
 ) -> None:
-    database.run("ALTER TABLE blob DROP COLUMN problem")
+    database.run(damage)
     with (
-        pytest.raises(CatalogMismatch, match=r"is damaged: .*problem"),
+        pytest.raises(CatalogMismatch, match=rf"is damaged: .*{name}"),
         catalog.reading() as connection,
     ):
-        connection.rows(validation.PROBLEMS, targets="[]")
-
-
-def test_a_missing_table_is_a_mismatch_and_not_a_traceback(
-    catalog: Catalog, database: Database
-) -> None:
-    database.run("DROP TABLE lease_item")
-    with (
-        pytest.raises(CatalogMismatch, match=r"is damaged: .*lease_item"),
-        catalog.reading() as connection,
-    ):
-        connection.rows(user_state.LEASE_ITEMS)
+        read(connection)
