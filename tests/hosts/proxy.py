@@ -133,11 +133,14 @@ class Proxy:
         """Wait for the end of what the test does meanwhile."""
         self._is_free.wait()
 
-    def strike(self, kind: Kind) -> None:
-        """Let a fault happen to all connections, or leave them to the one that has met it."""
+    def strike(self, kind: Kind, met: "_Line") -> None:
+        """Let a fault happen to the connection that has met it, or to all of them.
+
+        New ones are refused before the first of them ends, else its client may be served again.
+        """
         with self._lock:
             self._is_cut_off = self._is_cut_off or kind.is_for_good or kind.is_silent
-            lines = list(self._lines) if self._is_cut_off else []
+            lines = list(self._lines) if self._is_cut_off else [met]
         for line in lines:
             if kind.is_silent:
                 line.fall_silent()
@@ -169,8 +172,13 @@ class Proxy:
                 continue
             line = _Line(self, client, server)
             with self._lock:
-                self._lines.append(line)
-            line.start()
+                is_refused = self._is_cut_off
+                if not is_refused:
+                    self._lines.append(line)
+            if is_refused:
+                line.end()
+            else:
+                line.start()
 
 
 class _Line:
@@ -220,7 +228,7 @@ class _Line:
                     elif fault is not None and fault.is_answered:
                         self._striking = fault
                     elif fault is not None:
-                        self._strike(fault)
+                        self._proxy.strike(fault, self)
                         return
                 self._server.sendall(message)
                 self._is_amid = bool(kind) and kind not in _ANSWERED
@@ -234,19 +242,12 @@ class _Line:
                     self._is_copying = kind == _COPYING
                 if self._striking is not None:
                     if kind in _ANSWERS:
-                        self._strike(self._striking)
+                        self._proxy.strike(self._striking, self)
                         return
                 elif not self._is_silent:
                     self._client.sendall(message)
         if not self._is_silent:
             _reset(self._client)
-
-    def _strike(self, kind: Kind) -> None:
-        if kind.is_silent:
-            self.fall_silent()
-        else:
-            self.end()
-        self._proxy.strike(kind)
 
     @staticmethod
     def _shut(one: socket.socket) -> None:
