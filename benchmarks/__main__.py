@@ -23,11 +23,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.timing import BAR
 from tests.postgresql import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_SEPARATOR = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"\|(?: *:?-+:? *\|)+")
 
 
@@ -86,7 +88,8 @@ def tables(text: str) -> Iterator[dict[str, object]]:
 
 
 def _cells(line: str) -> list[str]:
-    return [each.strip() for each in line.strip().strip("|").split("|")]
+    cells = _SEPARATOR.split(line.strip())[1:-1]
+    return [each.strip().replace(BAR, "|") for each in cells]
 
 
 def run(one: Benchmark, arguments: str, into: Path) -> bool:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
+BAR = r"\|"
+"""A bar inside a cell of a table of Markdown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One finished process: wall clock and CPU in seconds, peak memory in MiB."""
@@ -76,7 +80,8 @@ def markdown(title: str, runs: Mapping[str, Sequence[Run]]) -> str:
     for name, row in found.items():
         ratios = [row[key] / base[key] for key in ("wall_median", "cpu_minimum")]
         lines.append(
-            f"| {name} | {row['wall_median']:.2f} | {row['wall_minimum']:.2f} | {ratios[0]:.2f} "
+            f"| {name.replace('|', BAR)} | {row['wall_median']:.2f} "
+            f"| {row['wall_minimum']:.2f} | {ratios[0]:.2f} "
             f"| {row['cpu_minimum']:.2f} | {ratios[1]:.2f} | {row['memory']:.0f} |"
         )
     return "\n".join(lines)
