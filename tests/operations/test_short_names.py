@@ -1,5 +1,7 @@
 """Short names and beginnings of digests stand for the only image that they match."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from cachedb.cache import Cache
@@ -13,11 +15,12 @@ DATA = build.image(labels={"n": "data"})
 
 
 @pytest.fixture
-def cache(tree: build.Tree) -> Cache:
+def cache(tree: build.Tree) -> Iterator[Cache]:
     tree.add(WEB, "registry.example.com:5000/team/nginx:1.25")
     tree.add(OLD, "example.com/team/nginx:1.24")
     tree.add(DATA, "example.com/db/postgres:16")
-    return Cache.open(tree.path)
+    with Cache.open(tree.path) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(
