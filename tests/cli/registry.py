@@ -1,4 +1,4 @@
-"""Registry on loopback that stops in the middle of a blob until the test releases it."""
+"""Registry that stops in the middle of a blob until the test releases it."""
 
 import threading
 from collections.abc import Iterator
@@ -30,7 +30,9 @@ class Registry:
 
 @contextmanager
 def serving_things(
-    things: dict[str, build.Thing], hold: tuple[str, int] | None = None
+    things: dict[str, build.Thing],
+    hold: tuple[str, int] | None = None,
+    address: str = "127.0.0.1",
 ) -> Iterator[Registry]:
     """Run a registry; with `hold`, it hangs once, after so many bytes of the blob of a digest."""
     registry = Registry(things, hold)
@@ -75,7 +77,7 @@ def serving_things(
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with serving(Handler) as host:
+    with serving(Handler, address) as host:
         registry.host = host
         try:
             yield registry

@@ -141,9 +141,9 @@ class Farm:
             found += self.other.call(
                 worker.go_on, str(self.cache), others, operation.arguments, STATED + _MARGIN
             )
-        return found + self._residues(operation, others)
+        return found + self.residues(operation, others)
 
-    def _residues(self, operation: Operation, url: str) -> list[str]:
+    def residues(self, operation: Operation, url: str) -> list[str]:
         """Return what is left of an operation after a collection; what has a lease, once it ends.
 
         A lease whose release was lost keeps its blobs for the stated time.
@@ -213,7 +213,8 @@ class Farm:
         new = "docker.io/library/new:3"
         tool_digest = scenarios.TOOL.digest
         yield self._template("first", ("ls",), both)
-        yield self._template("pull", ("pull", app), one, {app: scenarios.APP.digest})
+        pull = ("pull", "--insecure", registry, app)
+        yield self._template("pull", pull, one, {app: scenarios.APP.digest})
         yield self._template("import", ("import", str(archive)), one, {app: scenarios.APP.digest})
         yield self._template("rm", ("rm", app), both, {app: None})
         yield self._template("tag", ("tag", tool, new), one, {new: tool_digest})
@@ -263,11 +264,11 @@ class Farm:
 
 
 @contextmanager
-def opened(server: Server, fallback: Path) -> Iterator[Farm]:
-    """Set a farm up, in memory where that can be, and clear it away."""
+def opened(server: Server, fallback: Path, address: str = "127.0.0.1") -> Iterator[Farm]:
+    """Set a farm up, in memory where that can be, with a registry at an address; clear it away."""
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="farm-", dir=scenarios.scratch(fallback)))
         stack.callback(shutil.rmtree, folder)
-        registry = stack.enter_context(serving_things(scenarios.SERVED))
+        registry = stack.enter_context(serving_things(scenarios.SERVED, address=address))
         proxy = stack.enter_context(running(server.folder / ".s.PGSQL.5432"))
         yield Farm(server, proxy, folder, registry.host)

@@ -32,6 +32,11 @@ class Running:
         )
         self._process.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.is_alive()
+
     def kill(self) -> None:
         """Kill it."""
         self._process.kill()

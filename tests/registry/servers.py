@@ -219,14 +219,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(handler):
-    """Run an HTTP server with a handler class on loopback, and yield its host and port."""
+def serving(handler, address="127.0.0.1"):
+    """Run an HTTP server with a handler class, and yield its host and port."""
     handler.disable_nagle_algorithm = True
-    server = _Server(("127.0.0.1", 0), handler)
+    server = _Server((address, 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        yield f"127.0.0.1:{server.server_port}"
+        yield f"{address}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
