@@ -207,7 +207,7 @@ class FieldRules(WordReader):
             value = self._value()
             plain = value.strip(QUOTES)
             glob = plain.replace("%", "*") if op == "like" else f"*{plain}*"
-            return self._rewritten(f"{name}:{quoting.value(glob)}")
+            return self._rewritten(self._matched(name, glob))
         place = 1 if op in words.EQUAL else 0
         if not self._is_value(place + 1) or self._next(place + 1) in words.CLAUSES:
             return False
@@ -216,6 +216,15 @@ class FieldRules(WordReader):
         while self._next() == "or" and self._is_alternative(1, name):
             value += f",{self._take(2)}"
         return self._rewritten(f"{name}:{value}")
+
+    def _matched(self, name: str, glob: str) -> str:
+        """Return the term for a glob; a prefix of whole names or paths is no glob of one part."""
+        start = glob.removesuffix("*")
+        is_prefix = start != glob and not {"*", "?"} & set(start)
+        is_whole = {Type.NAME: "." in start, Type.PATH: start[:1] == "/"}
+        if is_prefix and is_whole.get(FIELDS[self._sort][name].type):
+            return f"{name} starts {quoting.value(start)}"
+        return f"{name}:{quoting.value(glob)}"
 
     def _is_alternative(self, place: int, field: str) -> bool:
         """Return whether a word is another value of the field, and no term of its own."""

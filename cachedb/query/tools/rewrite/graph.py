@@ -51,6 +51,8 @@ class GraphRules(WordReader):
         is_call = joint == "(" and self._next(3) == ")"
         if not (joint in words.OF or is_call) or not self._is_name(2) or self._noun is not None:
             return False
+        if not is_call and self._next(3) in {"and", ","} and self._is_name(4):
+            return self._refused()  # of both, or of either of them
         name = quoting.selector(self._left[2])
         self._take(4 if is_call else 3)
         if not is_part:

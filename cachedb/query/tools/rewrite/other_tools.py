@@ -84,6 +84,8 @@ _SELECTORS: Final = (
     ),
     (r"(?:^|(?<!dpkg)\s)(?:-l|--selector)[ =]+(['\"]?)!\s*([\w./-]+)\1(?=\s|$)", r" not label=\2"),
     (r"(?:^|(?<!dpkg)\s)(?:-l|--selector)[ =]+(['\"]?)([\w./-]+)\1(?=\s|$)", r" label=\2"),
+    # labels->>'team' = 'web'
+    (r"(?<![\w/-])(label|env|annotation)s?\s*->>?\s*['\"]([\w./-]+)['\"]", r"\1.\2"),
     # labels.team=web, .config.Labels.team == "web", Labels["team"] = "web"
     (_KEYED, lambda found: f"{found[1].lower()}={found[2] or found[3]}={found[5]}"),
     # db.images.find({arch: "arm64"}), arch: arm64
@@ -93,6 +95,7 @@ _SELECTORS: Final = (
 _OPTIONS: Final = (
     # --filter dangling=true, -f label=a, --filter "label=a"
     (r"(?:^|\s)(?:--filter|-f)[ =]+(['\"]?)(.*?)\1(?=\s|$)", r" \2 "),
+    (r"^\s*filter=(?=\S)", ""),
     # -n 5, --limit=5, --last 5
     (r"(?:^|\s)(?:-n|--limit|--last|--max-count|head\s+-?n?|tail\s+-?n?)[ =]*(?=\d)", " limit "),
     (r"(?:^|\s)(?:-r|--reverse|--all|-a)(?=\s|$)", " "),
@@ -156,6 +159,7 @@ _SEARCHES: Final = (
     (r"(?<!\S)has:", "with "),
     (r"(?<!\S)from:(?=[\w-]+\.)", "registry:"),
     # _exists_:label.maintainer, NOT _exists_:pulled
+    (r"(?<!\S)(?:not\s+_exists_:|-_exists_:)(?:labels?\.)([\w.-]+)", r"not label \1"),
     (r"(?<!\S)(?:not\s+_exists_:|-_exists_:)(\w[\w.]*)", r"without \1"),
     (r"(?<!\S)_exists_:(?:labels?\.)([\w.-]+)", r"label \1"),
     (r"(?<!\S)_exists_:(\w+)", r"with \1"),
@@ -214,6 +218,8 @@ _SEARCHES: Final = (
         r"\1 \4 \2 \3",
     ),
     (r"\btopk\(\s*(\d+)\s*,\s*(\w+)\s*\)", r"top \1 by \2"),
+    # created:2023*
+    (r"\b(created|added|pulled|used|modified):(\d{4}(?:-\d\d)?)-?\*(?!\S)", r"\1:\2"),
     # size:>1GB, created:<=2024
     (r"(?<![\w.])([a-z][a-z.]*):(>=|<=|>|<)(?=\S)", r"\1 \2 "),
     # -tag:latest
@@ -226,6 +232,8 @@ _SEARCHES: Final = (
     (r"(?<!\S)is:([a-z]+-[a-z]+)(?!\S)", r"\1"),
 )
 _JQ: Final = (
+    # select(.size > 1000000)
+    (r"^select\((.*)\)$", r".[] | select(\1)"),
     # .[] | select(.size > 1000000) | .name
     (r"^[\[(]?\s*\.\w*\[\]\s*\|\s*select\((.*?)\)\]?\s*\|\s*length\s*$", r"count \1"),
     (r"\.(\w+)\s*\|\s*(?:test|contains)\(\s*(\S+?)\s*\)", r".\1 ~ \2"),
@@ -243,7 +251,7 @@ _JQ: Final = (
     (r"^\[\s*\.\[\]\s*\|\s*\.(\w+)\s*\]\s*\|\s*(max|min|add)\s*$", r"\2 \1"),
     (r"^map\(\.(\w+)\)\s*$", r"list show \1"),
     (r"\bsort_by\(-\s*\.(\w+)\)", r"sort by \1 desc"),
-    (r"\s*\|\s*\.\[:(\d+)\]", r" limit \1"),
+    (r"\s*\|\s*\.\[0?:(\d+)\]", r" limit \1"),
     (r"^limit\(\s*(\d+)\s*;.*\)\s*$", r"limit = \1"),
     (r"^first\s*$", "limit = 1"),
     (r"^map\(\.(\w+)\)\s*\|\s*add\s*$", r"sum \1"),
@@ -264,6 +272,12 @@ _JQ: Final = (
 _SQL: Final = (
     (r";\s*$", ""),
     (r"<>", "!="),
+    (r"(?<=\w)!:(?=\S)", " != "),
+    (r"\s*~=\s*", " ~ "),
+    (
+        r"\bwhere\s+(\w+)\s*=\s*\(\s*select\s+(max|min)\(\s*\1\s*\)\s+from\s+\w+\s*\)\s*$",
+        shapes.of_extreme,
+    ),
     (r"\b(\w+)\s+not\s+(in|i?like|between|contains)\b", r"not \1 \2"),
     (
         r"\b(name|repo|repository|registry)\s+ilike\s+(\S+)",
@@ -291,6 +305,13 @@ _SQL: Final = (
 _PROSE: Final = (
     # images ending in -dev; repo starts with team, tag endsWith -dev
     (r"\b(?:images|refs)\s+(?:that\s+)?(start|begin|end)(?:s|ing|ning)?\s+", r"refs name \1s "),
+    (
+        (
+            r"\b([a-z]+)\.(starts?_?with|has_?prefix|ends?_?with|has_?suffix|contains|includes?)"
+            r"\(\s*['\"]?([^\s'\"()]+)['\"]?\s*\)"
+        ),
+        shapes.method,
+    ),
     (r"\b(?:startswith|(?:start|begin)s? with|hasprefix)\s+['\"]?([^\s'\"]+)['\"]?", r"like \1%"),
     (r"\b(?:endswith|ends? (?:with|in)|hassuffix)\s+['\"]?([^\s'\"]+)['\"]?", r"like %\1"),
     (r"\s=~\s*", " ~ "),

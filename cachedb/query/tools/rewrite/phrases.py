@@ -64,6 +64,17 @@ _QUESTIONS: Final = (
     (r"^\s*(?:does|do)\s+(\S+)\s+(?:have|contain|include|support)\s+", r"\1 with "),
     (r"^\s*is\s+(?!not\b)([\w./-]+(?::[\w.-]+)?)\s+(?=[\w-]+\s*\??$)", r"\1 "),
     (rf"({_PARTS})\s+does\s+(\S+)\s+(?:have|contain){_END}", r"\1 of \2"),
+    (
+        (
+            r"^\s*(?:how\s+(?:big|large|full)\s+is|(?:the\s+)?(?:total\s+)?size\s+of)\s+(?:the\s+|my\s+)?"
+            r"cache\s*\??$"
+        ),
+        "total size of blobs present",
+    ),
+    (
+        r"^\s*how\s+(?:big|large)\s+are\s+(?:the\s+|my\s+|all\s+)*(images|refs)\s*\??$",
+        r"\1 show name,size",
+    ),
     (r"^\s*how\s+(?:big|large|heavy|small)\s+is\s+", "size of "),
     (r"^\s*how\s+old\s+is\s+", "created of "),
     (rf"^\s*when\s+was\s+(\S+)\s+(?:last\s+)?({_FIELDS})\s*\??$", r"\2 of \1"),
@@ -149,6 +160,9 @@ _AGES: Final[_Rules] = (
     (r"(images|refs)\s+(?:from|of|in)\s+(?=(?:19|20)\d\d(?:-\d\d)*(?:\s|$))", r"\1 created = "),
     (rf"{_START}(?:changed|modified|written)(?=\s+(?:since|before|after))", "modified"),
     (rf"{_START}never\s+been{_END}", "never"),
+    # built in 2023, made before 2023
+    (rf"{_START}(?:built|made)\s+(?=(?:in|before|after|since|today|yesterday|this)(?:\s|$))",
+     "created "),
 )  # fmt: skip
 _SETS: Final = (
     # layers shared by nginx and redis, common to both: those of each
@@ -156,6 +170,9 @@ _SETS: Final = (
      r"(?:by|to|in|between)\s+(?:both\s+)?(\S+)\s+and\s+(\S+)\s*$"), r"\1 in \2 as \3"),
     (rf"({_PARTS})\s+in\s+both\s+(\S+)\s+and\s+(\S+)\s*$", r"\1 in \2 as \3"),
     (rf"({_PARTS})\s+used\s+by\s+only\s+(?:1|one)\s+image{_END}", r"\1 not shared"),
+    ((rf"({_PARTS})\s+(?:(?:that are\s+)?(?:used|shared|found|contained)\s+)?(?:in|by)\s+"
+      rf"(?:more\s+than\s+(?:1|one|an)|at\s+least\s+2|several|many|multiple)\s+images?{_END}"),
+     r"\1 shared"),
     ((rf"({_PARTS})\s+(?:(?:are|is)\s+)?(?:used|found|contained|installed|included)\s+"
      r"(?:by|in|inside|within)\s+(?=[\w.*/-])"), r"\1 in "),
     (rf"({_PARTS})\s+(?:are|is)\s+(?=(?:in|inside|within)\s)", r"\1 "),
@@ -184,12 +201,18 @@ _QUANTIFIERS: Final = (
     (rf"{_START}(?:num|number|n)_?(layer|manifest|package|file|blob)s?\s*(?=[<>=!])",
      r"number of \1s "),
     (rf"{_START}(layer|manifest|package|file|blob)s?[ _-]?count\s*(?=[<>=!])", r"number of \1s "),
+    (rf"{_START}(?:with\s+)?(?:only|exactly|just)\s+(?:one|1)\s+(?:platform|arch\w*){_END}",
+     "not multiarch"),
     ((rf"{_START}(?:with\s+)?(?:only|exactly|just)\s+(?:one|1)\s+"
      r"(?=(?:layer|manifest|package|file|blob)s?)"), "with 1 "),
 )  # fmt: skip
 _RANKS: Final = (
+    # latest 2 images of each repo, newest tag of each repo
+    (rf"{_START}latest\s+(?=\d+\s+(?:images|tags|versions)?\s*(?:of|in|per|for)\s)", "newest "),
+    ((rf"((?:{_FIRST}|last)\s+(?:\d+\s+)?(?:images?|refs?|tags?|versions?)?)\s*(?:of|in|for)\s+"
+     rf"(?:each|every)\s+(?=(?:{_SHOWN}){_END})"), r"\1 per "),
     ((rf"{_START}(?:all|everything|images|refs)?\s*(?:but|except)\s+(?:for\s+)?(?:the\s+)?"
-     rf"(?=(?:{_FIRST}|last)\s+\d+\s+.*{_START}per\s)"), "not "),
+     rf"(?=(?:{_FIRST}|last)\s+.*{_START}per\s)"), "not "),
     (rf"{_START}keep\s+(?=(?:the\s+)?(?:{_FIRST}|last)\s+\d)", ""),
     (rf"{_START}most\s+(?:often\s+)?(?:used|shared|referenced)\s+(?=(?:layer|blob|config)s?)",
      "most-referenced "),
@@ -239,6 +262,7 @@ _TEXTS: Final = (
     (rf"{_START}({_FIELDS})\s+:(?=\S)", r"\1:"),
 )  # fmt: skip
 _PLACES: Final = (
+    (rf"{_START}(for|on|with)\s+both\s+", r"\1 "),
     (rf"{_START}(?:from\s+)?docker\s*hub{_END}", "from docker.io"),
     (rf"{_START}official\s+(?=images|refs)", "repository = docker.io/library/* "),
     (rf"{_START}(?:arm|linux/arm)[ /]?(v[5678]){_END}(?!/)", r"linux/arm/\1"),

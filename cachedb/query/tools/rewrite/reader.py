@@ -23,6 +23,8 @@ _TOKEN: Final = lazy(
     """,
     re.VERBOSE,
 )
+_JOINED: Final = lazy(r"(\d+(?:\.\d+)?)([kmgt]i?b)")
+"""A size whose unit has no upper case: `10kb`."""
 _NAME: Final = lazy(r"[\w*?][\w.:/@*?+-]*")
 
 
@@ -77,6 +79,9 @@ class WordReader:
         value = self._take()
         while self._next() == "," and self._next(1):
             value += f",{self._take(2)}"
+        joined = _JOINED.fullmatch(value)
+        if joined is not None:
+            value = f"{joined[1]}{words.UNITS[joined[2]]}"
         unit = words.UNITS.get(self._next())
         if value.replace(".", "", 1).isdecimal() and unit is not None:
             self._has_rewritten = True

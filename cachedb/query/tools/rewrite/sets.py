@@ -135,6 +135,18 @@ class SetRules(WordReader):
         self._emit(name)
         return self._rewritten(f"tag:{tag.removeprefix('=')}")
 
+    def _version_of(self) -> bool:
+        """Read `alpine 3.20` as the tag of that repository, if it has it."""
+        if self._noun not in {None, "refs"} or not self._next(1)[:1].isdecimal():
+            return False
+        name = f"{self._left[0]}:{self._left[1]}"
+        if ":" in self._next() or not self._names.has_references or not self._is_reference(0):
+            return False
+        if not self._names.matches(name):
+            return False
+        self._take(2)
+        return self._rewritten(quoting.selector(name))
+
     def _for_platform(self) -> bool:
         """Read `for arm64`, `on linux/arm64` as a platform."""
         word = self._next(1)

@@ -85,6 +85,19 @@ def column_of_number(found: Match[str]) -> str:
     return found[1] + (columns[place] if 0 <= place < len(columns) else found[3])
 
 
+def of_extreme(found: Match[str]) -> str:
+    """Read `where size = (select max(size) from layers)` as the first row of that order."""
+    return f"order by {found[1]}{' desc' if found[2].lower() == 'max' else ''} limit 1"
+
+
+def method(found: Match[str]) -> str:
+    """Read `tag.startsWith("v")` as a pattern."""
+    name = found[2].lower()
+    before = "" if name.startswith(("start", "hasp", "has_p")) else "%"
+    after = "" if name.startswith(("end", "hass", "has_s")) else "%"
+    return f"{found[1]} like {before}{found[3]}{after}"
+
+
 def counted(found: Match[str]) -> str:
     """Read `count(nginx)` as a count of that image; `count(layers)` as it is."""
     return found[0] if found[1] in NOUNS else f"count {found[1]}"

@@ -23,6 +23,7 @@ from cachedb.query.tools.rewrite.other_tools import plain_words
 from cachedb.query.tools.rewrite.quantifiers import QuantifierRules
 from cachedb.query.tools.rewrite.sets import SetRules
 from cachedb.query.tools.rewrite.terms import TermRules
+from cachedb.query.vocabulary import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -149,7 +150,7 @@ class _Rewriter(
             self._for_each, self._order, self._group, self._limit, self._last, self._top,
             self._contents, self._of_images, self._of, self._unique, self._owned, self._inside,
             self._uses, self._part, self._based, self._named, self._using, self._whole_repository,
-            self._tag_of, self._any_of,
+            self._tag_of, self._version_of, self._any_of,
             self._except, self._excluded, self._for_platform,
             self._duplicates, self._values, self._adverb, self._superlative,
             self._with_number, self._quantified, self._counted,
@@ -175,11 +176,16 @@ class _Rewriter(
                 return None
             # Two bare words side by side would mean one reference with both names, which matches
             # nothing.
-            names += word not in {"and", "or"} and self._terms[-1:] != ["or"]
+            names += self._is_selector(word) and self._terms[-1:] != ["or"]
             self._emit(word)
         if not self._has_rewritten or self._is_negated or self._is_refused or names > 1:
             return None
         return self._query()
+
+    def _is_selector(self, word: str) -> bool:
+        field = word.partition(":")[0].rpartition(".")[2].lower()
+        is_term = ":" in word and (field == "is" or field in FIELDS[self._sort])
+        return word not in {"and", "or"} and not is_term
 
     def _rewritten_of(self, text: str) -> str | None:
         inner = _Rewriter(text, "refs", self._names, is_rewritten=True)

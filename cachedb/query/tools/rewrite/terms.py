@@ -43,7 +43,7 @@ class TermRules(WordReader):
     def _path(self) -> bool:
         """Read `with file /bin/sh` and `has /bin/sh`."""
         place = 1 if self._next() in words.WITH or self._next() == "who" else 0
-        place += self._next(place) in words.WITH
+        place += self._next(place) in words.WITH | words.USES
         if not self._next(place).startswith("/") or self._sort is Sort.FILE:
             return False
         return self._rewritten(f"file:{self._take(place + 1)}")
@@ -230,14 +230,26 @@ class TermRules(WordReader):
 
     def _platform(self) -> bool:
         word = self._next()
-        if word in words.ARCHITECTURES:
-            return self._rewritten(f"arch:{self._take()}")
-        if word in words.SYSTEMS:
-            return self._rewritten(f"os:{self._take()}")
         system, slash, architecture = word.partition("/")
-        if slash and system in words.SYSTEMS and architecture:
-            return self._rewritten(f"platform:{self._take()}")
-        return False
+        if word in words.ARCHITECTURES:
+            field = "arch"
+        elif word in words.SYSTEMS:
+            field = "os"
+        elif slash and system in words.SYSTEMS and architecture:
+            field = "platform"
+        else:
+            return False
+        term = f"{field}:{self._take()}"
+        if word in self._left or not self._is_of_layers():
+            return self._rewritten(term)
+        # A layer has no platform of its own: its manifests have.
+        last = self._terms.pop() if self._terms and self._terms[-1].startswith("blobs(") else ""
+        return self._rewritten(f"blobs(manifests {last} {term})".replace("  ", " "))
+
+    def _is_of_layers(self) -> bool:
+        """Return whether layers are asked for, by the noun before or after the word."""
+        noun = self._noun or next((word for word in self._left if word in NOUNS), "")
+        return noun == "layers"
 
     def _only(self) -> bool:
         """Read `only arm64` as images of that platform alone."""

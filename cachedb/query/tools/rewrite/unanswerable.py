@@ -8,6 +8,9 @@ from typing import Final
 from cachedb.patterns import lazy
 
 _ALONE: Final = r"(?<![\w.:/*%-])(?:{})(?![\w./*%:-])"
+_MORE_THAN_ONE: Final = (
+    r"more than (?!1 )|at least (?![12] )|(?:exactly|fewer than|less than|at most) (?!1 )"
+)
 _TABLE: Final = tuple(
     (lazy(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
@@ -34,16 +37,34 @@ _TABLE: Final = tuple(
             _ALONE.format("join|union|insert|update|delete|drop"),
             "a query selects from one noun; cachedb rm --where QUERY and cachedb gc remove",
         ),
+        (
+            r"^\s*(?:layers|blobs)\b.*\b(?:in|by|of|to) (?:" + _MORE_THAN_ONE + r")\d+ "
+            r"(?:images|refs|references)\s*$",
+            "the number of references is a column: layers sort -refs show digest,refs,size",
+        ),
     )
 )
 
 _TIME: Final = lazy(
     r"(?<![\w.:/-])(?:before|since|until|after|older than|newer than)(?![\w./:-])", re.IGNORECASE
 )
+_PARTS_OF_TWO: Final = lazy(
+    r"^\s*(layers|blobs|packages|files|manifests|configs) (?:of|in|from) (\S+) and (\S+?)\s*$",
+    re.IGNORECASE,
+)
 
 
 def what_is_missing(text: str) -> str | None:
-    """Return the hint for a time that is neither a date nor an image of the cache, else None."""
+    """Return the hint for two images, of which both or either may be meant, or for a time.
+
+    A time is meant by a word before it, and is neither a date nor an image of the cache.
+    """
+    found = _PARTS_OF_TWO.search(text)
+    if found is not None:
+        noun, first, second = found.groups()
+        function = noun if noun in {"packages", "files"} else "blobs"
+        both = f"{noun} {function}({first}) {function}({second})"
+        return f"of both: {both}; of either: {noun} {function}({first} or {second})"
     if _TIME.search(text) is None:
         return None
     return "a time is a date, an age or the name of an image in the cache: created before 30d"
