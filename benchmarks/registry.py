@@ -1,11 +1,12 @@
-"""Pull and push of cachedb and peers, with docker-registry on loopback, as Markdown and JSON.
+"""Pull, push and hashing of cachedb and peers, with docker-registry on loopback.
 
     python -m benchmarks.registry [--layers 10] [--size 100] [--repeat 5] [--tls] [--folder DIR]
                                   [--beside NAME=PROGRAM] [--json FILE]
 
 Two images: one of LAYERS incompressible layers of SIZE MiB, and one of sixty small layers. Each
 is pulled into an empty layout and again, pushed to an empty registry, again, and to a second
-repository of the same registry. The tools (cachedb, other builds of it, and skopeo, oras, crane
+repository of the same registry; its blobs are verified beside `openssl dgst`. Tables are Markdown,
+and JSON in FILE. The tools (cachedb, other builds of it, and skopeo, oras, crane
 and regctl where they are on PATH) alternate; the output of one is removed before the next run.
 cachedb syncs what it writes before a name leads to it. Each build of cachedb pushes from a copy of
 the layout that it has opened before, since a build refuses the catalog of a later one.
@@ -49,6 +50,8 @@ class Tool:
     push: str
     open: str | None = None
     """Command that opens a layout, so that this is no part of a measurement."""
+    verify: str | None = None
+    """Command that hashes the blobs of a layout that is opened."""
 
 
 def _build(name: str, program: str) -> Tool:
@@ -57,6 +60,7 @@ def _build(name: str, program: str) -> Tool:
         program + " pull --quiet {trust} --cache {layout} {image}",
         program + " push --quiet {trust} --cache {layout} image --remote-name {image}",
         program + " ls --quiet --cache {layout}",
+        program + " verify --quiet --cache {layout}",
     )
 
 
@@ -104,6 +108,7 @@ class Bench:
         sources = self._sources(made)
         self._pull(title, sources)
         self._push(title, sources)
+        self._verify(title, sources)
         for path in {made, *sources.values()}:
             shutil.rmtree(path)
 
@@ -150,6 +155,17 @@ class Bench:
         self._show(f"{title}: push", new)
         self._show(f"{title}: push what is there", again)
         self._show(f"{title}: push to another repository", second)
+
+    def _verify(self, title: str, sources: Mapping[str, Path]) -> None:
+        runs: dict[str, list[Run]] = defaultdict(list)
+        for _ in range(self.repeat):
+            for tool in self.tools:
+                if tool.verify is not None:
+                    command = tool.verify.format(layout=sources[tool.name])
+                    runs[tool.name].append(run(command.split(), {}))
+            blobs = (sources[self.tools[0].name] / "blobs" / "sha256").iterdir()
+            runs["openssl"].append(run(["openssl", "dgst", "-sha256", *map(str, blobs)], {}))
+        self._show(f"{title}: verify", runs)
 
     def _show(self, title: str, runs: dict[str, list[Run]]) -> None:
         print(markdown(title, runs), flush=True)
