@@ -244,7 +244,7 @@ class _Table:
     def _text(self, entry: dict[str, Any], key: str) -> str:
         value = entry.get(key, "")
         # Go writes U+FFFD for bytes that are not UTF-8, so that they are lost.
-        if isinstance(value, str) and (value.isascii() or _REPLACEMENT not in value):
+        if isinstance(value, str) and (value.isascii() or _is_whole(value)):
             return value
         raise self._wrong(key, value)
 
@@ -267,7 +267,7 @@ class _Table:
                 raise self._wrong("modtime", value)
             try:
                 found = self._times[value] = _nanoseconds(value)
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise self._wrong("modtime", value) from error
         return found
 
@@ -298,6 +298,15 @@ class _Table:
 
     def _wrong(self, key: str, value: object) -> InvalidArchive:
         return _no_table(self._name, f"an entry has {key} {str(value)[:60]!r}")
+
+
+def _is_whole(text: str) -> bool:
+    """Return whether a text of JSON has every byte of a name: no U+FFFD, and no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return _REPLACEMENT not in text
 
 
 def _nanoseconds(text: str) -> int:
