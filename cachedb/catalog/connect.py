@@ -217,7 +217,9 @@ class Catalog:
         self._check_identity()
         with _explaining(), self._connected() as driver:
             attached.attach_for_writing(driver, self.files_path)
-            with self._committing(driver) as connection:
+            # Not BEGIN IMMEDIATE, which locks the catalog as well: every commit would sync a
+            # journal of both files, and other processes could not write the catalog meanwhile.
+            with self._committing(driver, "BEGIN", attached.EXCLUDE_WRITERS) as connection:
                 yield connection
 
     @property
@@ -248,9 +250,12 @@ class Catalog:
         return path is not None and attached.remove(path)
 
     @contextmanager
-    def _committing(self, driver: sqlite3.Connection) -> Iterator[Connection]:
+    def _committing(self, driver: sqlite3.Connection, *begin: str) -> Iterator[Connection]:
         """Open a transaction that excludes other writers; it commits when the block ends well."""
-        with _transaction(driver, "BEGIN IMMEDIATE") as connection:
+        first, *others = begin or ("BEGIN IMMEDIATE",)
+        with _transaction(driver, first) as connection:
+            for text in others:
+                driver.execute(text)
             self._check_identity()  # checked again: another process may have replaced the file
             yield connection
             driver.execute("COMMIT")

@@ -267,3 +267,17 @@ def test_a_catalog_that_is_taken_away_during_a_write_loses_no_write_silently(
     with pytest.raises((CatalogMismatch, StorageFailed)), catalog.writing() as connection:  # noqa: PT012
         insert(connection, 1)
         path.unlink()
+
+
+def test_the_index_of_files_is_written_without_a_lock_on_the_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_connection, "LOCK_SECONDS", LOCK_SECONDS.replace(value=0))
+    catalog = Catalog.open(tmp_path / "index.db")
+    writers = []
+    with catalog.writing_files():
+        with catalog.writing():
+            writers.append("the catalog")
+        with pytest.raises(CacheBusy), catalog.writing_files():
+            writers.append("the index of files")
+    assert writers == ["the catalog"]

@@ -23,6 +23,9 @@ _APPLICATION_ID = 0x0C1F11E5
 _PAGE = 2048
 """Bytes of a page: most of the tables and indexes are nearly empty, and each takes a page."""
 
+EXCLUDE_WRITERS = "DELETE FROM files.layer WHERE 0"
+"""Statement that locks the index of files for a transaction, and nothing else."""
+
 
 def attach_for_reading(driver: sqlite3.Connection, path: Path | None) -> None:
     """Attach the index of files as ``files``, outside of a transaction.
@@ -93,7 +96,7 @@ def _attach_memory(driver: sqlite3.Connection) -> None:
 
 def _create(driver: sqlite3.Connection) -> None:
     driver.execute(f"PRAGMA files.page_size = {_PAGE}")
-    driver.execute("BEGIN IMMEDIATE")
+    driver.execute("BEGIN")  # its first statement locks this file only
     for _, _, text in compiled.file_tables("sqlite"):
         driver.execute(text)
     driver.execute(f"PRAGMA files.application_id = {_APPLICATION_ID}")
