@@ -222,6 +222,9 @@ def test_index_files_names_a_layer_that_cannot_be_read(run: Run, tmp_path: Path)
     assert done.code == 8
     assert " indexed\n" not in done.err
     assert f"cannot read 1 layer, first {damaged.digest}" in done.err
+    again = run(tree.path, "index", "files", "--all")
+    for err in (done.err, again.err):
+        assert "indexed 0 layers of 1 image, 0 known before; 0 files" in err
 
 
 @pytest.mark.parametrize("arguments", [[], ["--all", NAME], ["--all", "--drop"]])
@@ -290,10 +293,12 @@ def test_a_layer_beyond_the_limit_is_a_finding_until_the_limit_is_raised(
     assert done.code == 8
     assert "cannot read 1 layer" in done.err
     assert "exceeds the layer members limit of 5" in done.err
+    assert done.err.startswith("indexed 1 layer of 2 images, 0 known before; 3 files")
     again = run(cache, "index", "files", "--all")
     assert (again.code, again.err.splitlines()[-1].partition(",")[0]) == (
         0, "indexed 1 layer of 2 images",
     )  # fmt: skip
+    assert "1 known before" in again.err
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from cachedb.operations.files.image_layers import UnreadImage, open_layer
 from cachedb.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from cachedb.archive.image_tree import LayerFile
     from cachedb.catalog.connect import Catalog
@@ -54,9 +54,9 @@ class FilesIndexed(Record):
     images: int
     """Number of images whose visible files are known now."""
     read: int
-    """Number of layers that were read now."""
+    """Number of layers that were read now; without those that cannot be indexed."""
     known: int
-    """Number of layers that were indexed before."""
+    """Number of layers that were indexed before; without those that could not be."""
     entries: int
     """Number of entries of all these layers."""
     unreadable: tuple[UnreadableLayer, ...]
@@ -103,7 +103,7 @@ def index_files(
             missing = _write_each(catalog, read, names, recent, progress)
         with progress.task("find visible files", len(images), "images") as task:
             treeless = _find_visible(catalog, images, recent, task)
-    report = _report(catalog, images, layers, read=len(wanted) - len(missing))
+    report = _report(catalog, images, layers, known)
     return report.replace(unreadable=(*report.unreadable, *missing), unread=(*unread, *treeless))
 
 
@@ -236,15 +236,15 @@ def _report(
     catalog: Catalog,
     images: Sequence[ImageLayers],
     layers: Mapping[Digest, Descriptor],
-    *,
-    read: int,
+    known: Collection[str],
 ) -> FilesIndexed:
     with catalog.reading_files() as connection:
         rows = [row for row in connection.each(statements.LAYERS) if row.digest in layers]
+    indexed = {row.digest for row in rows if row.problem is None}
     return FilesIndexed(
         images=len(images),
-        read=read,
-        known=len(layers) - read,
+        read=len(indexed.difference(known)),
+        known=len(indexed.intersection(known)),
         entries=sum(row.entries for row in rows),
         unreadable=tuple(
             UnreadableLayer(Digest(row.digest), row.problem) for row in rows if row.problem
